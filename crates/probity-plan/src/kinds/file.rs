@@ -1,0 +1,69 @@
+//! `file`: what stands at a path.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+
+/// Looks at a path: kind, mode, owner, size, and, when a claim asks, digest and content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The absolute path. A symbolic link in the last place is looked at itself; `follow: true` looks behind it.
+    pub file: String,
+    /// Whether to look behind a symbolic link.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follow: bool,
+    /// How to parse the content for the fact `parsed`; without it, by the file name's ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+}
+
+/// A format that `parsed` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// YAML 1.2, one document.
+    Yaml,
+    /// JSON.
+    Json,
+    /// TOML 1.0.
+    Toml,
+    /// Sections of `key = value` lines; keys before the first section stand under the empty name.
+    Ini,
+}
+
+impl Kind for File {
+    const SPEC: &'static KindSpec = &KindSpec {
+        name: "file",
+        doc: "Looks at a path: kind, mode, owner, size, digest, content.",
+        shows: Shows::Presence,
+        floor: Impact::Observe,
+        privilege: "files that only root may read or reach",
+        facts: &[
+            FactSpec::new("exists", FactType::Bool, "whether anything stands at the path"),
+            FactSpec::new("kind", FactType::Text, "file, directory, symlink, socket, fifo, block-device or character-device"),
+            FactSpec::new("mode", FactType::Text, "permission bits in octal without leading zeros, such as 644 or 1777"),
+            FactSpec::new("owner", FactType::Text, "the owner's name, or the number where there is no name"),
+            FactSpec::new("group", FactType::Text, "the group's name, or the number where there is no name"),
+            FactSpec::new("uid", FactType::Int, "the owner's number"),
+            FactSpec::new("gid", FactType::Int, "the group's number"),
+            FactSpec::new("size_bytes", FactType::Int, "its size in bytes").change_shows(Shows::Effect),
+            FactSpec::new("modified", FactType::Time, "when its content was last modified, by the target's clock"),
+            FactSpec::new("age_s", FactType::Float, "seconds since it was modified, at the time of the look"),
+            FactSpec::new("target", FactType::Text, "where the symbolic link points; empty for anything else"),
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the content, in hexadecimal")
+                .on_demand()
+                .change_shows(Shows::Effect),
+            FactSpec::new("content", FactType::Text, "the content, if it is UTF-8 of at most 1 MiB")
+                .on_demand()
+                .change_shows(Shows::Effect),
+            FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),
+            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI").on_demand(),
+        ],
+    };
+
+    fn describe(&self) -> String {
+        format!("stat {}{}", if self.follow { "-L " } else { "" }, self.file)
+    }
+}

@@ -1,0 +1,21 @@
+//! What a plan says, as types: probes, claims, scores, verdict rules, waivers; the kinds of probe with their
+//! parameters and facts; and the vocabulary of observations (facts, barriers).
+//!
+//! Must not know: how anything is probed, stored, decided or shown. Touches no file, clock or network: sources are
+//! handed in as bytes.
+
+pub mod fact;
+pub mod kinds;
+pub mod model;
+pub mod observation;
+pub mod text;
+pub mod units;
+
+pub use fact::{Barrier, Blocked, Fact, Value};
+pub use kinds::{Act, FactSpec, FactType, Impact, KindSpec, Shows};
+pub use model::{
+    Claim, Condition, Form, Input, InputValue, Matrix, Plan, Position, Probe, Rule, Schedule, Score, Severity,
+    Waiver,
+};
+pub use text::Text;
+pub use observation::{Lane, Observation};

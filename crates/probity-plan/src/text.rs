@@ -1,0 +1,85 @@
+//! Text of a plan that may name secrets. The secret itself is never in it.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A parameter's text, in which `$name` of a secret input stays a name until the moment of the look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String")]
+pub struct Text(pub Vec<Piece>);
+
+/// A piece of a [`Text`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub enum Piece {
+    /// Plain text.
+    Plain(String),
+    /// The value of the secret input of this name.
+    Secret(String),
+}
+
+/// The name by which the plan's deserializer recognises a [`Text`] and hands it pieces.
+pub(crate) const TEXT_MARKER: &str = "probity::Text";
+
+impl Text {
+    /// Plain text.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self(vec![Piece::Plain(text.into())])
+    }
+
+    /// The text with each secret replaced by what `secret` returns for its name; the first unknown name is the error.
+    pub fn expand(&self, mut secret: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
+        let mut out = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Plain(text) => out.push_str(text),
+                Piece::Secret(name) => out.push_str(&secret(name).ok_or_else(|| name.clone())?),
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl fmt::Display for Text {
+    /// Secrets by name: `Bearer ${token}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.0 {
+            match piece {
+                Piece::Plain(text) => f.write_str(text)?,
+                Piece::Secret(name) => write!(f, "${{{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Text;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text::plain(text))
+            }
+            /// Pieces, from the plan's own deserializer.
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Text, A::Error> {
+                let mut pieces = Vec::new();
+                while let Some(piece) = seq.next_element()? {
+                    pieces.push(piece);
+                }
+                Ok(Text(pieces))
+            }
+        }
+        deserializer.deserialize_newtype_struct(TEXT_MARKER, Visitor)
+    }
+}

@@ -1,0 +1,11 @@
+//! From observations to findings, scores and a verdict. Pure: no I/O, no clock, no randomness, no async.
+//!
+//! Must not know: how observations were made, stored, signed or shown.
+
+pub mod judgement;
+
+pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+
+/// The version of the meaning of claims, conditions and statistics. Written into each log; a judgement made under
+/// other rules is "recomputed differently", not altered.
+pub const RULES: u32 = 1;
