@@ -29,10 +29,9 @@ pub enum Body {
     Endorsement(Endorsement),
     /// How the observer itself was doing: load, clock, memory. At the start, each minute, at the end.
     Observer(Observer),
-    /// What one look of a probe yielded.
+    /// What one look of a probe yielded. A slot that was missed, and a probe that was not permitted, are observations
+    /// whose every fact is behind a barrier (`unknown: {"*": ...}`).
     Observation(Observation),
-    /// A planned slot that was not looked at: the one before it lasted too long, or the run ended.
-    Missed(Missed),
     /// Something the operator did or that befell the run: an interruption, an undo, a limit reached.
     Event(Event),
     /// The last entry of a complete run.
@@ -120,22 +119,6 @@ pub struct Observer {
     /// Facts that could not be had.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown: BTreeMap<String, Blocked>,
-}
-
-/// Planned looks that were not made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Missed {
-    /// The probe.
-    pub probe: String,
-    /// The row of its matrix; empty without one.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub cell: BTreeMap<String, Value>,
-    /// The slot.
-    pub slot: u32,
-    /// When it was due or found to be missed.
-    pub at: jiff::Timestamp,
-    /// Why.
-    pub why: Blocked,
 }
 
 /// Something that befell the run.
