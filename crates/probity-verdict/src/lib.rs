@@ -3,8 +3,10 @@
 //! Must not know: how observations were made, stored, signed or shown.
 
 pub mod judgement;
+pub mod truth;
 
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+pub use truth::Truth;
 
 /// The version of the meaning of claims, conditions and statistics. Written into each log; a judgement made under
 /// other rules is "recomputed differently", not altered.
