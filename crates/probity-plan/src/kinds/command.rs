@@ -74,10 +74,16 @@ impl Kind for Command {
         privilege: "",
         facts: &[
             FactSpec::new("found", FactType::Bool, "whether the program exists and can be executed"),
-            FactSpec::new("exit_code", FactType::Int, "its exit status, 0 to 255; unknown if a signal ended it"),
+            FactSpec::new(
+                "exit_code",
+                FactType::Int,
+                "its exit status, 0 to 255; unknown if a signal ended it",
+            ),
             FactSpec::new("signal", FactType::Int, "the signal that ended it, or 0"),
-            FactSpec::new("stdout", FactType::Text, "its standard output, without the last newline").on_demand(),
-            FactSpec::new("stderr", FactType::Text, "its standard error, without the last newline").on_demand(),
+            FactSpec::new("stdout", FactType::Text, "its standard output, without the last newline")
+                .on_demand(),
+            FactSpec::new("stderr", FactType::Text, "its standard error, without the last newline")
+                .on_demand(),
             FactSpec::new("stdout_bytes", FactType::Int, "the length of its standard output in bytes"),
             FactSpec::new("stderr_bytes", FactType::Int, "the length of its standard error in bytes"),
             FactSpec::new("lines", FactType::List, "the lines of its standard output").on_demand(),
@@ -98,5 +104,9 @@ impl Kind for Command {
 fn quoted(text: &Text) -> String {
     let text = text.to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

@@ -42,16 +42,32 @@ impl Kind for File {
         privilege: "files that only root may read or reach",
         facts: &[
             FactSpec::new("exists", FactType::Bool, "whether anything stands at the path"),
-            FactSpec::new("kind", FactType::Text, "file, directory, symlink, socket, fifo, block-device or character-device"),
-            FactSpec::new("mode", FactType::Text, "permission bits in octal without leading zeros, such as 644 or 1777"),
+            FactSpec::new(
+                "kind",
+                FactType::Text,
+                "file, directory, symlink, socket, fifo, block-device or character-device",
+            ),
+            FactSpec::new(
+                "mode",
+                FactType::Text,
+                "permission bits in octal without leading zeros, such as 644 or 1777",
+            ),
             FactSpec::new("owner", FactType::Text, "the owner's name, or the number where there is no name"),
             FactSpec::new("group", FactType::Text, "the group's name, or the number where there is no name"),
             FactSpec::new("uid", FactType::Int, "the owner's number"),
             FactSpec::new("gid", FactType::Int, "the group's number"),
             FactSpec::new("size_bytes", FactType::Int, "its size in bytes").change_shows(Shows::Effect),
-            FactSpec::new("modified", FactType::Time, "when its content was last modified, by the target's clock"),
+            FactSpec::new(
+                "modified",
+                FactType::Time,
+                "when its content was last modified, by the target's clock",
+            ),
             FactSpec::new("age_s", FactType::Float, "seconds since it was modified, at the time of the look"),
-            FactSpec::new("target", FactType::Text, "where the symbolic link points; empty for anything else"),
+            FactSpec::new(
+                "target",
+                FactType::Text,
+                "where the symbolic link points; empty for anything else",
+            ),
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the content, in hexadecimal")
                 .on_demand()
                 .change_shows(Shows::Effect),
@@ -59,7 +75,8 @@ impl Kind for File {
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),
-            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI").on_demand(),
+            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI")
+                .on_demand(),
         ],
     };
 

@@ -207,7 +207,6 @@ macro_rules! kinds {
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
         #[expect(missing_docs, reason = "each variant is documented by the type it holds")]
-        #[expect(clippy::large_enum_variant, reason = "one a probe; not worth a box")]
         pub enum Act { $($Kind($module::$Kind)),* }
 
         /// Every kind, in the order of the reference.

@@ -1,0 +1,103 @@
+//! `command`: runs the program and keeps what it said.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+
+use probity_plan::kinds::command::{Command, Program};
+use probity_plan::{Barrier, Blocked, Value};
+
+use crate::look::{Context, Look, Seen, at_least_ms, barrier_of, elapsed_ms};
+use crate::program::{self, Output};
+
+impl Look for Command {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        match run(self, context).await {
+            Ok(seen) => seen,
+            Err(blocked) => Seen::nothing(blocked),
+        }
+    }
+}
+
+async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> {
+    let arguments = match &command.command {
+        Program::Arguments(list) => list.iter().map(|text| context.expand(text)).collect::<Result<Vec<_>, _>>()?,
+        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), context.expand(shell)?],
+    };
+    let stdin = command.stdin.as_ref().map(|text| context.expand(text)).transpose()?;
+    let env = command
+        .env
+        .iter()
+        .map(|(name, text)| Ok((name.clone(), context.expand(text)?)))
+        .collect::<Result<BTreeMap<_, _>, Blocked>>()?;
+    let program =
+        program::Program { arguments: &arguments, stdin: stdin.as_ref().map(String::as_bytes), env: &env };
+    let mut seen = Seen::default();
+    let ended = match program::run(&program, context.deadline()).await {
+        Ok(ended) => ended,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let name = arguments.first().map_or("", String::as_str);
+            seen.know("found", false);
+            seen.block_rest(Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`")));
+            return Ok(seen);
+        }
+        Err(error) => {
+            let name = arguments.first().map_or("", String::as_str);
+            return Err(barrier_of(&format!("start {name}"), &error));
+        }
+    };
+    let elapsed = context.began.elapsed();
+    seen.know("found", true);
+    match ended.status {
+        Some(status) => {
+            seen.know("elapsed_ms", elapsed_ms(elapsed));
+            seen.know("signal", i64::from(status.signal().unwrap_or(0)));
+            match status.code() {
+                Some(code) => seen.know("exit_code", i64::from(code)),
+                None => seen.block(
+                    "exit_code",
+                    Blocked::new(Barrier::Aborted, format!("ended by signal {}", status.signal().unwrap_or(0))),
+                ),
+            };
+        }
+        None => {
+            // It was still running: how long it takes is at least this; nothing else of it is known.
+            seen.know("elapsed_ms", at_least_ms(elapsed));
+            seen.block_rest(context.timed_out());
+            return Ok(seen);
+        }
+    }
+    seen.know("stdout_bytes", i64::try_from(ended.stdout.total).unwrap_or(i64::MAX));
+    seen.know("stderr_bytes", i64::try_from(ended.stderr.total).unwrap_or(i64::MAX));
+    let stdout = text_of("standard output", &ended.stdout);
+    if context.wants("lines") {
+        seen.settle("lines", stdout.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>()));
+    }
+    if context.wants("json") {
+        seen.settle("json", stdout.as_deref().map_err(Clone::clone).and_then(parse_json));
+    }
+    if context.wants("stdout") {
+        seen.settle("stdout", stdout);
+    }
+    if context.wants("stderr") {
+        seen.settle("stderr", text_of("standard error", &ended.stderr));
+    }
+    Ok(seen)
+}
+
+/// JSON as a fact.
+pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
+    match serde_json::from_str(text) {
+        Ok(json) => Ok(Value::from_json(&json)),
+        Err(error) => Err(Blocked::new(Barrier::Protocol, format!("not JSON: {error}"))),
+    }
+}
+
+fn text_of(what: &str, output: &Output) -> Result<String, Blocked> {
+    if output.total > output.bytes.len() as u64 {
+        return Err(Blocked::new(Barrier::TooLarge, format!("{what} has {} bytes", output.total)));
+    }
+    match std::str::from_utf8(&output.bytes) {
+        Ok(text) => Ok(text.strip_suffix('\n').unwrap_or(text).to_owned()),
+        Err(_) => Err(Blocked::new(Barrier::Protocol, format!("{what} is not UTF-8"))),
+    }
+}

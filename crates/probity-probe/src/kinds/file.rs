@@ -1,0 +1,194 @@
+//! `file`: one `lstat` or `stat`, and the content only when a claim reads it.
+
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use probity_plan::kinds::file::{File, Format};
+use probity_plan::{Barrier, Blocked, Value};
+use sha2::Digest;
+
+use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
+
+/// The longest content that is kept as a fact or parsed; a digest is taken of any length.
+const LONGEST: usize = 1 << 20;
+
+impl Look for File {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let (file, wanted) = (self.clone(), context.wanted.clone());
+        // On a thread of its own: a hanging network file system then ends as a time-out.
+        let look = tokio::task::spawn_blocking(move || see(&file, &wanted));
+        match tokio::time::timeout_at(context.deadline(), look).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
+            Err(_) => Seen::nothing(context.timed_out()),
+        }
+    }
+}
+
+fn see(file: &File, wanted: &Wanted) -> Seen {
+    let path = Path::new(&file.file);
+    let found = if file.follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+    let mut seen = Seen::default();
+    let metadata = match found {
+        Ok(metadata) => metadata,
+        // ENOTDIR too: a part of the path is a file, so nothing can stand there.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            seen.know("exists", false);
+            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{} does not exist", file.file)));
+            return seen;
+        }
+        Err(error) => return Seen::nothing(barrier_of(&format!("stat {}", file.file), &error)),
+    };
+    let kind = kind_of(metadata.file_type());
+    seen.know("exists", true)
+        .know("kind", kind)
+        .know("mode", format!("{:o}", metadata.mode() & 0o7777))
+        .know("uid", i64::from(metadata.uid()))
+        .know("gid", i64::from(metadata.gid()))
+        .know("owner", crate::names::user(metadata.uid()))
+        .know("group", crate::names::group(metadata.gid()))
+        .know("size_bytes", i64::try_from(metadata.len()).unwrap_or(i64::MAX));
+    let modified = jiff::Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0));
+    match modified {
+        Ok(at) => {
+            let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
+            seen.know("modified", time_text(at)).know("age_s", Value::Float((age * 1e6).round() / 1e6));
+        }
+        Err(error) => {
+            let blocked = Blocked::new(Barrier::Protocol, format!("modification time: {error}"));
+            seen.block("modified", blocked.clone()).block("age_s", blocked);
+        }
+    }
+    let target = if kind == "symlink" {
+        std::fs::read_link(path)
+            .map(|target| target.to_string_lossy().into_owned())
+            .map_err(|error| barrier_of(&format!("readlink {}", file.file), &error))
+    } else {
+        Ok(String::new())
+    };
+    seen.settle("target", target);
+    see_content(file, kind, wanted, &mut seen);
+    seen
+}
+
+fn see_content(file: &File, kind: &str, wanted: &Wanted, seen: &mut Seen) {
+    let wants = |fact: &str| match wanted {
+        Wanted::All => true,
+        Wanted::Only(facts) => facts.contains(fact),
+    };
+    let asked: Vec<&str> = ["sha256", "content", "lines", "parsed"].into_iter().filter(|fact| wants(fact)).collect();
+    if asked.is_empty() {
+        return;
+    }
+    let read = if kind == "file" {
+        read(&file.file, file.follow)
+    } else {
+        Err(Blocked::new(Barrier::Unsupported, format!("a {kind} has no content to read")))
+    };
+    let (sha256, content) = match read {
+        Ok(read) => read,
+        Err(blocked) => {
+            for fact in asked {
+                seen.block(fact, blocked.clone());
+            }
+            return;
+        }
+    };
+    for fact in asked {
+        match fact {
+            "sha256" => seen.know(fact, sha256.as_str()),
+            "content" => seen.settle(fact, content.clone()),
+            "lines" => seen.settle(fact, content.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>())),
+            _ => seen.settle(fact, content.clone().and_then(|text| parse(file, &text))),
+        };
+    }
+}
+
+/// The digest of the whole content, and the content itself if it is short and UTF-8.
+fn read(path: &str, follow: bool) -> Result<(String, Result<String, Blocked>), Blocked> {
+    // Not blocking: the path may have become a pipe since it was looked at.
+    let flags = rustix::fs::OFlags::NONBLOCK | if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
+    let failed = |error: &std::io::Error| barrier_of(&format!("open {path}"), error);
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+        .map_err(|e| failed(&e))?;
+    let mut digest = sha2::Sha256::new();
+    let mut kept = Vec::new();
+    let mut total = 0_u64;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let n = file.read(&mut buffer).map_err(|e| failed(&e))?;
+        let Some(part) = buffer.get(..n).filter(|part| !part.is_empty()) else { break };
+        digest.update(part);
+        total += n as u64;
+        if kept.len() <= LONGEST {
+            kept.extend_from_slice(part);
+        }
+    }
+    let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let content = if kept.len() > LONGEST {
+        Err(Blocked::new(Barrier::TooLarge, format!("{path} has {total} bytes; at most {LONGEST} are kept")))
+    } else {
+        String::from_utf8(kept).map_err(|_| Blocked::new(Barrier::Protocol, format!("{path} is not UTF-8")))
+    };
+    Ok((sha256, content))
+}
+
+fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
+    let ending = Path::new(&file.file).extension().and_then(|ending| ending.to_str());
+    let format = file.format.or(match ending {
+        Some("yaml" | "yml") => Some(Format::Yaml),
+        Some("json") => Some(Format::Json),
+        Some("toml") => Some(Format::Toml),
+        Some("ini" | "conf" | "cfg" | "service" | "socket" | "timer") => Some(Format::Ini),
+        _ => None,
+    });
+    let wrong = |what: &str, error: String| Blocked::new(Barrier::Protocol, format!("{} is not {what}: {error}", file.file));
+    let json: serde_json::Value = match format {
+        Some(Format::Yaml) => serde_yaml_ng::from_str(text).map_err(|e| wrong("YAML", e.to_string()))?,
+        Some(Format::Json) => serde_json::from_str(text).map_err(|e| wrong("JSON", e.to_string()))?,
+        Some(Format::Toml) => toml::from_str(text).map_err(|e| wrong("TOML", e.to_string()))?,
+        Some(Format::Ini) => return ini(text).map_err(|e| wrong("INI", e)),
+        None => {
+            let why = format!("what {} holds is not known from its name; say `format: yaml, json, toml or ini`", file.file);
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
+    };
+    Ok(Value::from_json(&json))
+}
+
+fn ini(text: &str) -> Result<Value, String> {
+    // systemd and many others use backslashes and quotes as plain text.
+    let options = ini::ParseOption { enabled_escape: false, enabled_quote: false, ..ini::ParseOption::default() };
+    let ini = ini::Ini::load_from_str_opt(text, options).map_err(|e| e.to_string())?;
+    let mut sections = std::collections::BTreeMap::new();
+    for (section, properties) in &ini {
+        let mut map = std::collections::BTreeMap::new();
+        for (key, value) in properties {
+            map.insert(key.to_owned(), Value::from(value));
+        }
+        sections.insert(section.unwrap_or_default().to_owned(), Value::Map(map));
+    }
+    Ok(Value::Map(sections))
+}
+
+fn kind_of(kind: std::fs::FileType) -> &'static str {
+    if kind.is_symlink() {
+        "symlink"
+    } else if kind.is_dir() {
+        "directory"
+    } else if kind.is_socket() {
+        "socket"
+    } else if kind.is_fifo() {
+        "fifo"
+    } else if kind.is_block_device() {
+        "block-device"
+    } else if kind.is_char_device() {
+        "character-device"
+    } else {
+        "file"
+    }
+}

@@ -1,0 +1,23 @@
+//! The kinds' acts, each in a file named as in `probity-plan`, where its parameters and facts are declared.
+
+use probity_plan::Act;
+
+use crate::look::{Context, Look, Seen};
+
+/// Declares the modules and the way from an act to its look.
+macro_rules! kinds {
+    ($($module:ident :: $Kind:ident),* $(,)?) => {
+        $(mod $module;)*
+
+        /// Looks once, by the act's kind.
+        pub async fn look(act: &Act, context: &Context<'_>) -> Seen {
+            match act { $(Act::$Kind(act) => act.look(context).await),* }
+        }
+    };
+}
+
+kinds! {
+    command::Command,
+    file::File,
+    http::Http,
+}

@@ -1,0 +1,148 @@
+//! What every kind shares: what it is given for one look, and how it says what it saw.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::io;
+use std::time::{Duration, Instant};
+
+use probity_plan::{Barrier, Blocked, Text, Value};
+
+use crate::secrets::Secrets;
+
+/// Which facts to look up, of those that are looked up only on demand.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Every fact: `keep: all`, and `probity try`.
+    All,
+    /// These.
+    Only(BTreeSet<String>),
+}
+
+/// What one look is given.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// Which on-demand facts to look up.
+    pub wanted: &'a Wanted,
+    /// The secrets that parameters may name.
+    pub secrets: &'a Secrets,
+    /// When the look began, by the monotonic clock.
+    pub began: Instant,
+    /// How long it may take in all.
+    pub timeout: Duration,
+}
+
+impl Context<'_> {
+    /// Whether this on-demand fact is to be looked up.
+    pub fn wants(&self, fact: &str) -> bool {
+        match self.wanted {
+            Wanted::All => true,
+            Wanted::Only(facts) => facts.contains(fact),
+        }
+    }
+
+    /// The moment at which the look times out, for `tokio::time::timeout_at`.
+    pub fn deadline(&self) -> tokio::time::Instant {
+        (self.began + self.timeout).into()
+    }
+
+    /// The barrier of a look that took too long.
+    pub fn timed_out(&self) -> Blocked {
+        Blocked::new(Barrier::TimedOut, format!("nothing within {} ms", self.timeout.as_millis()))
+    }
+
+    /// The text with its secrets in place.
+    ///
+    /// # Errors
+    /// A secret that was not given is a barrier.
+    pub fn expand(&self, text: &Text) -> Result<String, Blocked> {
+        text.expand(|name| self.secrets.get(name).map(str::to_owned))
+            .map_err(|name| Blocked::new(Barrier::NotMade, format!("the secret `{name}` was not given")))
+    }
+}
+
+/// What a look saw: each fact or its barrier.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Facts.
+    pub facts: BTreeMap<String, Value>,
+    /// Barriers; `*` stands for every fact in neither map.
+    pub unknown: BTreeMap<String, Blocked>,
+}
+
+impl Seen {
+    /// Nothing seen at all, and why.
+    pub fn nothing(blocked: Blocked) -> Self {
+        Self { facts: BTreeMap::new(), unknown: BTreeMap::from([("*".to_owned(), blocked)]) }
+    }
+
+    /// This fact was seen.
+    pub fn know(&mut self, fact: &str, value: impl Into<Value>) -> &mut Self {
+        self.facts.insert(fact.to_owned(), value.into());
+        self
+    }
+
+    /// This fact is behind a barrier.
+    pub fn block(&mut self, fact: &str, blocked: Blocked) -> &mut Self {
+        self.unknown.insert(fact.to_owned(), blocked);
+        self
+    }
+
+    /// Every fact that is not in it by the end is behind this barrier.
+    pub fn block_rest(&mut self, blocked: Blocked) -> &mut Self {
+        self.block("*", blocked)
+    }
+
+    /// This fact or its barrier.
+    pub fn settle<V: Into<Value>>(&mut self, fact: &str, result: Result<V, Blocked>) -> &mut Self {
+        match result {
+            Ok(value) => self.know(fact, value),
+            Err(blocked) => self.block(fact, blocked),
+        }
+    }
+}
+
+/// A kind's act.
+pub trait Look {
+    /// Looks once. Never fails: what could not be looked at is a barrier in what it returns. Ends by
+    /// [`Context::deadline`], with everything it started.
+    fn look(&self, context: &Context<'_>) -> impl Future<Output = Seen> + Send;
+}
+
+/// The barrier behind an I/O error. `what` says what was tried: `open /etc/shadow`.
+pub fn barrier_of(what: &str, error: &io::Error) -> Blocked {
+    use io::ErrorKind as Kind;
+    let barrier = match error.kind() {
+        Kind::ConnectionRefused => Barrier::ConnectionRefused,
+        Kind::TimedOut => Barrier::TimedOut,
+        Kind::PermissionDenied => Barrier::PermissionDenied,
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NotFound | Kind::AddrNotAvailable => {
+            Barrier::Unreachable
+        }
+        Kind::Unsupported => Barrier::Unsupported,
+        Kind::FileTooLarge => Barrier::TooLarge,
+        _ => Barrier::Protocol,
+    };
+    Blocked::new(barrier, format!("{what}: {error}"))
+}
+
+/// A time as facts hold it: RFC 3339, UTC, microseconds.
+pub fn time_text(at: jiff::Timestamp) -> String {
+    format!("{at:.6}")
+}
+
+/// An elapsed time in milliseconds, to the microsecond, before the observer's own delay is taken off
+/// ([`crate::run`] does that for every interval fact of the look).
+pub fn elapsed_ms(elapsed: Duration) -> Value {
+    let ms = milliseconds(elapsed);
+    Value::interval(ms, Some(ms))
+}
+
+/// An elapsed time that had not ended when the look did.
+pub fn at_least_ms(elapsed: Duration) -> Value {
+    Value::interval(milliseconds(elapsed), None)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of a look are far below 2^53")]
+fn milliseconds(elapsed: Duration) -> f64 {
+    elapsed.as_micros() as f64 / 1000.0
+}

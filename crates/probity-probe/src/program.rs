@@ -1,0 +1,171 @@
+//! Starting a program so that it can really be ended, children included.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// No output longer than this is read; the rest is counted and dropped.
+pub const LONGEST_OUTPUT: usize = 16 << 20;
+
+/// How long to wait for the output of children that outlive the program.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// The mark by which every descendant is found again, whatever session or parent it has by then.
+const MARK: &str = "PROBITY_LOOK";
+
+static LOOKS: AtomicU64 = AtomicU64::new(0);
+
+/// What a program is started with.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// The program and its arguments; not empty.
+    pub arguments: &'a [String],
+    /// Its standard input.
+    pub stdin: Option<&'a [u8]>,
+    /// Variables beside the minimal environment.
+    pub env: &'a BTreeMap<String, String>,
+}
+
+/// What it did.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended; absent if it had to be ended at the deadline.
+    pub status: Option<ExitStatus>,
+    /// Its standard output, as far as [`LONGEST_OUTPUT`].
+    pub stdout: Output,
+    /// Its standard error.
+    pub stderr: Output,
+}
+
+/// What was read from one pipe.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The bytes, as far as [`LONGEST_OUTPUT`].
+    pub bytes: Vec<u8>,
+    /// How many there were.
+    pub total: u64,
+}
+
+/// Runs a program to its end or to the deadline, when it and everything it started is killed.
+///
+/// # Errors
+/// If it could not be started.
+pub async fn run(program: &Program<'_>, deadline: tokio::time::Instant) -> io::Result<Ended> {
+    let Some((name, arguments)) = program.arguments.split_first() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
+    };
+    let mark = format!("{}-{}", std::process::id(), LOOKS.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::var("PATH")
+        .unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
+    let mut child = tokio::process::Command::new(name)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", path)
+        .env("LC_ALL", "C.UTF-8")
+        .envs(program.env)
+        .env(MARK, &mark)
+        .stdin(if program.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    // Ends the group and every marked descendant on every way out: time-out, abort of the run, error.
+    let mut guard = Guard { group: child.id(), mark };
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (mut out, mut err) = (Output::default(), Output::default());
+    let feed = async {
+        if let (Some(mut pipe), Some(bytes)) = (stdin, program.stdin) {
+            // A program that does not read its input is no error of ours.
+            _ = pipe.write_all(bytes).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let status = {
+        let mut reading =
+            std::pin::pin!(async { tokio::join!(read(stdout, &mut out), read(stderr, &mut err)) });
+        let mut feed = std::pin::pin!(feed);
+        let mut read_all = false;
+        let waited = tokio::time::timeout_at(deadline, async {
+            let wait = child.wait();
+            let mut wait = std::pin::pin!(wait);
+            loop {
+                tokio::select! {
+                    status = &mut wait => break status,
+                    _ = &mut reading, if !read_all => read_all = true,
+                    () = &mut feed => {}
+                }
+            }
+        })
+        .await;
+        if waited.is_ok() && !read_all {
+            _ = tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + LINGER), reading).await;
+        }
+        match waited {
+            Ok(status) => Some(status?),
+            Err(_) => None,
+        }
+    };
+    if status.is_some() {
+        guard.group = None;
+    }
+    drop(guard);
+    Ok(Ended { status, stdout: out, stderr: err })
+}
+
+async fn read(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Output) {
+    let Some(mut pipe) = pipe else { return };
+    let mut buffer = vec![0; 8192];
+    while let Ok(n) = pipe.read(&mut buffer).await {
+        if n == 0 {
+            break;
+        }
+        into.total += n as u64;
+        let room = LONGEST_OUTPUT.saturating_sub(into.bytes.len()).min(n);
+        into.bytes.extend(buffer.iter().take(room));
+    }
+}
+
+/// Kills what it guards when dropped, unless its group was taken away.
+struct Guard {
+    group: Option<u32>,
+    mark: String,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(group) = self.group else { return };
+        if let Some(group) = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw) {
+            _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        // Whatever left the group (setsid, a daemon) still carries the mark. A process may fork while we look: look
+        // again until none is found.
+        let wanted = format!("{MARK}={}\0", self.mark);
+        for _ in 0..100 {
+            let marked = marked_processes(wanted.as_bytes());
+            if marked.is_empty() {
+                break;
+            }
+            for pid in marked {
+                _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+/// Living processes whose initial environment holds this.
+fn marked_processes(wanted: &[u8]) -> Vec<rustix::process::Pid> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| {
+            std::fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|environ| environ.windows(wanted.len()).any(|window| window == wanted))
+        })
+        .filter_map(rustix::process::Pid::from_raw)
+        .collect()
+}
