@@ -3,6 +3,7 @@
 //! Must not know: how observations were made, stored, signed or shown.
 
 pub mod judgement;
+pub mod statistics;
 pub mod truth;
 
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
