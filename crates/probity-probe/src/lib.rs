@@ -8,11 +8,13 @@ pub mod connect;
 pub mod kinds;
 pub mod look;
 pub mod names;
+pub mod observation;
 pub mod observer;
 pub mod program;
 pub mod run;
+pub mod schedule;
 pub mod secrets;
 
 pub use look::{Context, Look, Seen, Wanted};
-//RUN
+pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

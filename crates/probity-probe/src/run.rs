@@ -1,1 +1,327 @@
-//! run
+//! Runs a plan's probes, stage by stage, and hands every attempt to a [`Sink`] as it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use probity_plan::model::Cell;
+use probity_plan::{Barrier, Blocked, Impact, Lane, Observation, Plan, Probe, Value};
+
+use crate::kinds;
+use crate::look::{Context, Seen, Wanted};
+use crate::observation::{Kept, Taken, blocked_at};
+use crate::schedule::{Stage, stages};
+use crate::secrets::Secrets;
+
+/// Looks under way at once in the parallel lane, on each of its threads.
+const AT_ONCE: usize = 8;
+/// Between two attempts within a slot.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long an `undo` may take.
+const UNDO: Duration = Duration::from_secs(60);
+
+/// Where a run's observations go, and what the run has to ask of it.
+pub trait Sink {
+    /// Why it cannot take any more.
+    type Error;
+    /// Takes observations, in the order in which they ended. When it returns they are recorded.
+    ///
+    /// # Errors
+    /// Ends the run: what was recorded stays.
+    fn record(&mut self, observations: Vec<Observation>) -> Result<(), Self::Error>;
+    /// Keeps a long output; returns the digest by which the log names it.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn artifact(&mut self, bytes: &[u8]) -> Result<String, Self::Error>;
+    /// Takes something that befell the run.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn event(&mut self, what: String) -> Result<(), Self::Error>;
+    /// Whether this claim holds on what was recorded so far.
+    fn holds(&mut self, claim: &str) -> bool;
+}
+
+/// A request to stop, with its reason, from the operator or a limit.
+#[derive(Clone, Debug)]
+pub struct Stop(std::sync::Arc<tokio::sync::watch::Sender<Option<String>>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(std::sync::Arc::new(tokio::sync::watch::Sender::new(None)))
+    }
+}
+
+impl Stop {
+    /// Asks the run to stop. The first reason stays.
+    pub fn request(&self, reason: impl Into<String>) {
+        self.0.send_if_modified(|current| {
+            let first = current.is_none();
+            if first {
+                *current = Some(reason.into());
+            }
+            first
+        });
+    }
+    /// The reason, once there is one.
+    pub fn reason(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+    async fn requested(&self) -> String {
+        let mut receiver = self.0.subscribe();
+        match receiver.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Decides whether an attempt satisfied its probe's `until`.
+pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
+
+/// A run about to begin.
+pub struct Runner<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The greatest impact the operator allows.
+    pub allow: Impact,
+    /// The probes to run; all without it.
+    pub only: Option<&'a [String]>,
+    /// The plan's secrets.
+    pub secrets: &'a Secrets,
+    /// The facts that claims read, by probe.
+    pub read: &'a BTreeMap<String, BTreeSet<String>>,
+    /// The probes of whose elapsed time a claim speaks.
+    pub timed: &'a BTreeSet<String>,
+    /// Decides on `until`.
+    pub until: &'a Until<'a>,
+    /// Ends the run early.
+    pub stop: &'a Stop,
+}
+
+impl Runner<'_> {
+    /// Runs every stage.
+    ///
+    /// # Errors
+    /// The sink's. Undos run all the same.
+    pub fn run<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+        for stage in stages(self.plan, self.timed) {
+            let mut ready = Vec::new();
+            for probe in &stage.probes {
+                match self.obstacle(probe, sink) {
+                    None => ready.push(*probe),
+                    Some(blocked) => {
+                        let barred = probe
+                            .cells
+                            .iter()
+                            .map(|cell| blocked_at(probe, cell, 0, stage.lane, blocked.clone()));
+                        sink.record(barred.collect())?;
+                    }
+                }
+            }
+            if !ready.is_empty() {
+                self.run_stage(&Stage { lane: stage.lane, probes: ready }, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a probe is not run at all.
+    fn obstacle<S: Sink>(&self, probe: &Probe, sink: &mut S) -> Option<Blocked> {
+        if let Some(reason) = self.stop.reason() {
+            return Some(Blocked::new(Barrier::Aborted, reason));
+        }
+        if self.only.is_some_and(|only| !only.contains(&probe.name)) {
+            return Some(Blocked::new(Barrier::NotMade, "left out by --only"));
+        }
+        if probe.impact > self.allow {
+            let why = format!("its impact is `{0}`; allow it with --allow {0}", probe.impact);
+            return Some(Blocked::new(Barrier::NotPermitted, why));
+        }
+        let needs = probe.needs.as_deref()?;
+        (!sink.holds(needs))
+            .then(|| Blocked::new(Barrier::Prerequisite, format!("the claim `{needs}` does not hold")))
+    }
+
+    fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
+        let (send, receive) = sync_channel::<Taken>(1024);
+        std::thread::scope(|scope| {
+            match stage.lane {
+                Lane::Quiet => {
+                    for probe in &stage.probes {
+                        let send = send.clone();
+                        scope.spawn(move || self.on_thread(|| self.run_probe(probe, Lane::Quiet, &send)));
+                    }
+                }
+                Lane::Parallel => {
+                    let work: Vec<_> = stage
+                        .probes
+                        .iter()
+                        .flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)))
+                        .collect();
+                    let (work, next) = (std::sync::Arc::new(work), std::sync::Arc::new(AtomicUsize::new(0)));
+                    let threads = std::thread::available_parallelism()
+                        .map_or(1, usize::from)
+                        .min(work.len().div_ceil(AT_ONCE));
+                    for _ in 0..threads {
+                        let (send, work, next) = (send.clone(), work.clone(), next.clone());
+                        scope.spawn(move || {
+                            let take = || work.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+                            self.on_thread(|| async {
+                                futures_util::stream::iter(std::iter::from_fn(take))
+                                    .for_each_concurrent(AT_ONCE, |(probe, cell)| {
+                                        self.run_cell(probe, cell, &send)
+                                    })
+                                    .await;
+                            });
+                        });
+                    }
+                }
+            }
+            drop(send);
+            let recorded = self.record(&receive, sink);
+            if recorded.is_err() {
+                self.stop.request("the evidence could not be recorded");
+                // Let the looks under way end; what they saw can no longer be kept.
+                while receive.recv().is_ok() {}
+            }
+            recorded
+        })?;
+        for probe in &stage.probes {
+            if let Some(undo) = &probe.undo {
+                let context = self.context(&Wanted::All, UNDO);
+                let seen = self.on_thread(|| kinds::look(undo, &context));
+                sink.event(undone(probe, undo.describe().as_str(), &seen.unwrap_or_default(), self.secrets))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record<S: Sink>(&self, receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
+        while let Ok(first) = receive.recv() {
+            let mut batch = Vec::new();
+            for taken in std::iter::once(first).chain(receive.try_iter().take(255)) {
+                batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?);
+            }
+            sink.record(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a future on this thread, on a runtime of its own. `None` only if the system has no more resources for one.
+    fn on_thread<F: Future>(&self, future: impl FnOnce() -> F) -> Option<F::Output> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => {
+                let output = runtime.block_on(future());
+                // A look that hangs in the kernel must not keep the run from ending.
+                runtime.shutdown_background();
+                Some(output)
+            }
+            Err(error) => {
+                self.stop.request(format!("no runtime: {error}"));
+                None
+            }
+        }
+    }
+
+    fn context<'c>(&'c self, wanted: &'c Wanted, timeout: Duration) -> Context<'c> {
+        Context { wanted, secrets: self.secrets, began: Instant::now(), timeout }
+    }
+
+    /// All looks at one cell, one after the other.
+    async fn run_cell(&self, probe: &Probe, cell: &Cell, send: &SyncSender<Taken>) {
+        for slot in 0..probe.schedule.slots() {
+            if self.stop.reason().is_some() {
+                return;
+            }
+            self.run_slot(probe, cell, slot, Lane::Parallel, send).await;
+        }
+    }
+
+    /// All looks of one probe by its schedule.
+    async fn run_probe(&self, probe: &Probe, lane: Lane, send: &SyncSender<Taken>) {
+        let began = tokio::time::Instant::now();
+        for slot in 0..probe.schedule.slots() {
+            if self.stop.reason().is_some() {
+                return;
+            }
+            if let Some(every) = probe.schedule.every {
+                let due = began + every.0 * slot;
+                if slot > 0 && due < tokio::time::Instant::now() {
+                    let why =
+                        Blocked::new(Barrier::NotMade, "the look before it lasted past this slot's time");
+                    for cell in &probe.cells {
+                        let missed = blocked_at(probe, cell, slot, lane, why.clone());
+                        _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
+                    }
+                    continue;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    _ = self.stop.requested() => return,
+                }
+            }
+            for cell in &probe.cells {
+                self.run_slot(probe, cell, slot, lane, send).await;
+            }
+        }
+    }
+
+    /// One trial: a look, and further attempts while `until` does not hold and `within` is not over.
+    async fn run_slot(&self, probe: &Probe, cell: &Cell, slot: u32, lane: Lane, send: &SyncSender<Taken>) {
+        let give_up = Instant::now() + probe.schedule.within.map_or(Duration::ZERO, |within| within.0);
+        for attempt in 1.. {
+            let mut taken = self.attempt(probe, cell, slot, attempt, lane).await;
+            let again = probe.schedule.until.is_some()
+                && !(self.until)(probe, &taken.observation)
+                && Instant::now() + PAUSE < give_up
+                && self.stop.reason().is_none();
+            taken.observation.superseded = again;
+            // The receiver is gone only when nothing can be recorded any more.
+            if send.send(taken).is_err() || !again {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                _ = self.stop.requested() => {}
+            }
+        }
+    }
+
+    async fn attempt(&self, probe: &Probe, cell: &Cell, slot: u32, attempt: u32, lane: Lane) -> Taken {
+        let all = Wanted::All;
+        let read = self.read.get(&probe.name).cloned().unwrap_or_default();
+        let only = Wanted::Only(read);
+        let wanted = if probe.keep_all { &all } else { &only };
+        let started = jiff::Timestamp::now();
+        let delay = crate::observer::scheduling_delay();
+        let context = self.context(wanted, probe.schedule.timeout.0);
+        let seen = tokio::select! {
+            seen = kinds::look(&cell.act, &context) => seen,
+            reason = self.stop.requested() => Seen::nothing(Blocked::new(Barrier::Aborted, reason)),
+        };
+        let elapsed = context.began.elapsed();
+        // Beside other looks on this thread the kernel's figure says nothing about one of them.
+        let delay = match (lane, delay, crate::observer::scheduling_delay()) {
+            (Lane::Quiet, Some(before), Some(after)) => Some(after.saturating_sub(before)),
+            _ => None,
+        };
+        Kept { probe, cell, slot, attempt, lane, started, elapsed, delay, wanted }.take(seen, self.secrets)
+    }
+}
+
+fn undone(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> String {
+    let ended = match seen.facts.get("exit_code") {
+        Some(Value::Int(code)) => format!("exit code {code}"),
+        _ => seen
+            .unknown
+            .values()
+            .next()
+            .map_or_else(|| "no result".to_owned(), |blocked| blocked.detail.clone()),
+    };
+    secrets.mask(&format!("undo of {}: {what}: {ended}", probe.name))
+}

@@ -1,0 +1,162 @@
+//! From what a look saw to what is recorded: intervals, sizes, masks.
+
+use std::time::Duration;
+
+use probity_plan::model::Cell;
+use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
+
+use crate::look::{Seen, Wanted};
+use crate::secrets::Secrets;
+
+/// The longest text or list, as JSON, that is kept as a fact.
+pub const LONGEST_FACT: usize = 64 << 10;
+/// What is kept of a longer text without `keep: all`.
+const EXCERPT: usize = 4 << 10;
+
+/// A look's place and time.
+pub struct Kept<'a> {
+    /// The probe.
+    pub probe: &'a Probe,
+    /// The row.
+    pub cell: &'a Cell,
+    /// The slot.
+    pub slot: u32,
+    /// The attempt.
+    pub attempt: u32,
+    /// The lane.
+    pub lane: Lane,
+    /// When it began.
+    pub started: jiff::Timestamp,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How long the observer was kept from running meanwhile.
+    pub delay: Option<Duration>,
+    /// Which on-demand facts were wanted.
+    pub wanted: &'a Wanted,
+}
+
+/// An observation with the long outputs that go beside the log.
+pub struct Taken {
+    /// The observation.
+    pub observation: Observation,
+    /// Fact and bytes.
+    pub artifacts: Vec<(String, Vec<u8>)>,
+}
+
+impl Taken {
+    /// The observation, with each artifact kept by `keep` and named by its digest in the fact `NAME_artifact`.
+    ///
+    /// # Errors
+    /// Those of `keep`.
+    pub fn with_artifacts<E>(
+        mut self,
+        mut keep: impl FnMut(&[u8]) -> Result<String, E>,
+    ) -> Result<Observation, E> {
+        for (fact, bytes) in self.artifacts {
+            let named = std::collections::BTreeMap::from([
+                ("artifact".to_owned(), Value::Text(keep(&bytes)?)),
+                ("size_bytes".to_owned(), Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX))),
+            ]);
+            self.observation.facts.insert(format!("{fact}_artifact"), Value::Map(named));
+        }
+        Ok(self.observation)
+    }
+}
+
+impl Kept<'_> {
+    /// What is recorded of what was seen.
+    pub fn take(&self, seen: Seen, secrets: &Secrets) -> Taken {
+        let mut observation = Observation {
+            probe: self.probe.name.clone(),
+            cell: self.cell.row.clone(),
+            slot: self.slot,
+            attempt: self.attempt,
+            superseded: false,
+            lane: self.lane,
+            started: to_microseconds(self.started),
+            duration_us: microseconds(self.elapsed),
+            scheduling_delay_us: self.delay.map(microseconds),
+            facts: seen.facts,
+            unknown: seen.unknown,
+        };
+        for spec in self.probe.spec().facts {
+            let unwanted =
+                spec.on_demand && matches!(self.wanted, Wanted::Only(facts) if !facts.contains(spec.name));
+            if unwanted {
+                observation.facts.remove(spec.name);
+            } else if spec.ty == FactType::Interval
+                && let Some(value) = observation.facts.get_mut(spec.name)
+            {
+                self.widen(value);
+            }
+        }
+        secrets.mask_observation(&mut observation);
+        let artifacts = self.shorten(&mut observation);
+        Taken { observation, artifacts }
+    }
+
+    /// What was measured may be longer than it took by the time in which the observer did not run. Where that is not
+    /// known, nothing is known of the lower end.
+    fn widen(&self, value: &mut Value) {
+        let Some((least, most)) = value.as_interval() else { return };
+        let least = match self.delay {
+            Some(delay) => (least - delay.as_secs_f64() * 1000.0).max(0.0),
+            None => 0.0,
+        };
+        let round = |ms: f64| (ms * 1000.0).round() / 1000.0;
+        *value = Value::interval(round(least), most.is_finite().then(|| round(most)));
+    }
+
+    /// Takes what is too long out of the facts: into an artifact with `keep: all`, else down to an excerpt. A claim
+    /// that reads such a fact stays undetermined rather than being decided on a part.
+    fn shorten(&self, observation: &mut Observation) -> Vec<(String, Vec<u8>)> {
+        let mut artifacts = Vec::new();
+        let names: Vec<String> = observation.facts.keys().cloned().collect();
+        for name in names {
+            let Some(value) = observation.facts.get(&name) else { continue };
+            let bytes = match value {
+                Value::Text(text) if text.len() > LONGEST_FACT => text.clone().into_bytes(),
+                Value::List(_) | Value::Map(_) => match serde_json::to_vec(value) {
+                    Ok(bytes) if bytes.len() > LONGEST_FACT => bytes,
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            let why = format!("{} bytes; a fact holds at most {LONGEST_FACT}", bytes.len());
+            observation.unknown.insert(name.clone(), Blocked::new(Barrier::TooLarge, why));
+            observation.facts.remove(&name);
+            if self.probe.keep_all {
+                artifacts.push((name, bytes));
+            } else {
+                let excerpt = String::from_utf8_lossy(bytes.get(..EXCERPT).unwrap_or(&bytes)).into_owned();
+                observation.facts.insert(format!("{name}_excerpt"), Value::Text(excerpt));
+            }
+        }
+        artifacts
+    }
+}
+
+/// A trial that was not made: every fact is behind this barrier.
+pub fn blocked_at(probe: &Probe, cell: &Cell, slot: u32, lane: Lane, blocked: Blocked) -> Observation {
+    Observation {
+        probe: probe.name.clone(),
+        cell: cell.row.clone(),
+        slot,
+        attempt: 1,
+        superseded: false,
+        lane,
+        started: to_microseconds(jiff::Timestamp::now()),
+        duration_us: 0,
+        scheduling_delay_us: None,
+        facts: std::collections::BTreeMap::new(),
+        unknown: std::collections::BTreeMap::from([("*".to_owned(), blocked)]),
+    }
+}
+
+fn to_microseconds(at: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
+fn microseconds(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+}
