@@ -1,0 +1,47 @@
+//! The report as JSON, for programs. Its shape is a contract; a field may be added, none changes its meaning.
+//!
+//! ```json
+//! {
+//!   "format": 1,
+//!   "generator": "probity 0.1.0",
+//!   "verdict": "READY", "accepted": true,          // null if inconclusive
+//!   "judgement": { ... },                           // findings.json, whole: rules, plan, findings, scores, verdict
+//!   "after_the_fact": false,                        // true for `evaluate`
+//!   "run": { ... },                                 // entry 0 as recorded
+//!   "ended": "2026-01-31T23:59:59Z",                // null for an incomplete run
+//!   "interrupted": null,                            // or why
+//!   "log": { "entries": 120, "observations": 113, "unsigned": 0 },   // the closing entry is not counted
+//!   "narrowing": [ { "thing": "...", "present": false, "says": "..." } ],   // the five things, always five
+//!   "verification": [ { "what": "...", "outcome": "passed|failed|not-made", "detail": "..." } ]   // or null
+//! }
+//! ```
+
+use serde_json::json;
+
+use crate::contents::Contents;
+use crate::said;
+
+/// The report as indented JSON that ends with a newline. Text from the target is there as recorded, as JSON strings.
+pub fn json(contents: &Contents) -> String {
+    let narrowing = said::five_things(contents)
+        .map(|it| json!({ "thing": it.thing, "present": it.present, "says": it.says }));
+    let report = json!({
+        "format": 1,
+        "generator": said::GENERATOR,
+        "verdict": contents.judgement.verdict.label,
+        "accepted": contents.judgement.verdict.accepted,
+        "judgement": contents.judgement,
+        "after_the_fact": contents.after_the_fact,
+        "run": contents.start,
+        "ended": contents.ended,
+        "interrupted": contents.interrupted,
+        "log": {
+            "entries": contents.entries,
+            "observations": contents.observations,
+            "unsigned": contents.unsigned,
+        },
+        "narrowing": narrowing,
+        "verification": contents.verification,
+    });
+    format!("{report:#}\n")
+}

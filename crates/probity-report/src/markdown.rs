@@ -1,0 +1,247 @@
+//! The report as Markdown: CommonMark with tables as GitHub reads them. For issues, wikis and merge requests; the HTML
+//! report says more.
+
+use std::fmt::Write as _;
+
+use crate::contents::Contents;
+use crate::said;
+use crate::visible::{excerpt, markdown as text, markdown_code as code};
+
+/// The report as Markdown. Text from the target is text: no markup in it works, and no link.
+pub fn markdown(contents: &Contents) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut out, contents);
+    out
+}
+
+fn write_all(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    verdict(out, contents)?;
+    findings(out, contents)?;
+    scores(out, contents)?;
+    unseen(out, contents)?;
+    settle(out, contents)?;
+    waivers(out, contents)?;
+    permissions(out, contents)?;
+    signature(out, contents)?;
+    run(out, contents)?;
+    writeln!(
+        out,
+        "\n---\n\nMade by {} from the evidence log, by rules {}.",
+        said::GENERATOR,
+        contents.judgement.rules
+    )
+}
+
+fn verdict(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let judgement = contents.judgement;
+    writeln!(out, "# {}\n", text(&contents.start.plan))?;
+    writeln!(out, "**{}** ({})\n", text(&judgement.verdict.label), said::acceptance(judgement))?;
+    for warning in said::warnings(contents) {
+        writeln!(out, "> **Note:** {}\n", text(&warning))?;
+    }
+    for why in &judgement.verdict.why {
+        writeln!(out, "- {}", text(why))?;
+    }
+    if let Some(bound) = &judgement.verdict.error_bound {
+        writeln!(out, "- {}", text(bound))?;
+    }
+    let observer = &contents.start.observer;
+    let who = format!("Observed by {} on {}, {}.", observer.user, observer.host, said::when(contents));
+    writeln!(
+        out,
+        "\n{} Of {} claims: {}.",
+        text(&who),
+        judgement.findings.len(),
+        said::tally(judgement.findings.iter())
+    )
+}
+
+fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    for (section, findings) in said::sections(contents.judgement) {
+        writeln!(out, "\n## {}\n", text(section))?;
+        writeln!(
+            out,
+            "| claim | finding | the author says | what was decided | measured | objective | bounds | rests on | entries |"
+        )?;
+        writeln!(out, "|---|---|---|---|---|---|---|---|---|")?;
+        for (_, finding) in &findings {
+            let waived = if finding.waived.is_some() { ", waived" } else { "" };
+            writeln!(
+                out,
+                "| {} | **{}**{waived} | {} | {} | {} | {} | {} | {} | {} |",
+                code(&finding.claim, true),
+                finding.outcome.name(),
+                text(finding.says.as_deref().unwrap_or("")),
+                text(&said::decided(finding)),
+                text(&finding.measured),
+                text(&finding.objective),
+                said::bounds(finding),
+                said::rests_on(finding),
+                said::ranges(&finding.entries),
+            )?;
+        }
+        writeln!(out)?;
+        for (_, finding) in &findings {
+            writeln!(out, "- {}: {}", code(&finding.claim, false), text(&finding.reason))?;
+            for cell in &finding.cells {
+                let counts = cell.counts;
+                writeln!(
+                    out,
+                    "  - {}: {}, {} of {}, {} not seen",
+                    code(&cell.cell, false),
+                    cell.outcome.name(),
+                    counts.successes,
+                    counts.planned,
+                    counts.blocked
+                )?;
+            }
+            if !finding.telling.is_empty() {
+                writeln!(out, "  - See entries {}", said::numbers(&finding.telling))?;
+            }
+            for note in &finding.notes {
+                writeln!(out, "  - {}", text(note))?;
+            }
+        }
+    }
+    writeln!(out, "\n{}\n\n{}", said::RESTS_ON, said::BOUNDS)
+}
+
+fn scores(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    if contents.judgement.scores.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n## Scores\n\n| score | from 0 to 1 | weight that applies | find out next |\n|---|---|---|---|"
+    )?;
+    for score in &contents.judgement.scores {
+        let next = score.open.iter().map(|claim| code(claim, true)).collect::<Vec<_>>().join(", ");
+        writeln!(
+            out,
+            "| {} | {} | {} | {next} |",
+            code(&score.name, true),
+            said::score(score),
+            said::weight(score)
+        )?;
+    }
+    Ok(())
+}
+
+fn unseen(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let unseen = said::unseen(contents);
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## What could not be seen, and what would let us see it\n")?;
+    writeln!(out, "| probe | facts | barrier | times | detail | claims | what would let us see it |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for it in unseen {
+        let list =
+            |names: Vec<&str>| names.iter().map(|name| code(name, true)).collect::<Vec<_>>().join(", ");
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            code(&it.probe, true),
+            list(it.facts.iter().map(String::as_str).collect()),
+            it.barrier,
+            it.times,
+            text(&excerpt(&it.detail, 300)),
+            list(it.claims.iter().map(|(_, claim)| claim.as_str()).collect()),
+            text(&it.cure),
+        )?;
+    }
+    Ok(())
+}
+
+fn settle(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let open = said::to_settle(contents.judgement);
+    if open.is_empty() && contents.judgement.verdict.settle.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## What would settle what is undetermined\n")?;
+    for how in &contents.judgement.verdict.settle {
+        writeln!(out, "- The verdict: {}", text(how))?;
+    }
+    for (_, finding, how) in open {
+        writeln!(out, "- {}: {}", code(&finding.claim, false), text(&how))?;
+    }
+    Ok(())
+}
+
+fn waivers(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let waivers = said::waivers(contents);
+    if waivers.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n## Waivers\n\n| claim | reason | owner | until | in this verdict |\n|---|---|---|---|---|"
+    )?;
+    for it in waivers {
+        let (claim, reason, owner, until) =
+            (code(it.claim, true), text(it.reason), text(it.owner), text(it.until));
+        writeln!(out, "| {claim} | {reason} | {owner} | {until} | {} |", it.became)?;
+    }
+    Ok(())
+}
+
+fn permissions(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let not_made = said::not_made(contents);
+    if !not_made.is_empty() {
+        writeln!(out, "\n## What was not permitted or left out\n")?;
+        writeln!(out, "The operator allowed impact `{}`.\n", contents.start.allow)?;
+        for (probe, impact, does, why) in not_made {
+            writeln!(out, "- {} ({impact}, {why}): {}", code(&probe, false), code(&does, false))?;
+        }
+    }
+    let harmless = said::declared_harmless(contents.plan);
+    if !harmless.is_empty() {
+        writeln!(out, "\n## Declared harmless by the author\n")?;
+        for (probe, impact, floor, does) in harmless {
+            writeln!(out, "- {}: {impact} instead of {floor}: {}", code(probe, false), code(&does, false))?;
+        }
+    }
+    Ok(())
+}
+
+fn signature(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    writeln!(out, "\n## What the signature shows, and what not\n")?;
+    writeln!(out, "{}\n\n{}\n", said::SIGNATURE_SHOWS, said::SIGNATURE_DOES_NOT_SHOW)?;
+    writeln!(out, "Five things narrow this:\n\n| thing | in this bundle | what it says |\n|---|---|---|")?;
+    for thing in said::five_things(contents) {
+        let present = if thing.present { "present" } else { "**absent**" };
+        writeln!(out, "| {} | {present} | {} |", thing.thing, text(&thing.says))?;
+    }
+    if let Some(checks) = contents.verification {
+        writeln!(out, "\n| check | result | detail |\n|---|---|---|")?;
+        for check in checks {
+            let (what, outcome, detail) = (text(&check.what), check.outcome.name(), text(&check.detail));
+            writeln!(out, "| {what} | {outcome} | {detail} |")?;
+        }
+    }
+    writeln!(out, "\nTo verify and to look again:\n")?;
+    for (command, does) in said::commands(contents) {
+        writeln!(out, "- {}: {does}", code(&command, false))?;
+    }
+    Ok(())
+}
+
+fn run(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let start = contents.start;
+    writeln!(out, "\n## The run\n\n| | |\n|---|---|")?;
+    let mut row = |name: &str, value: String| writeln!(out, "| {name} | {value} |");
+    for (name, value) in said::identity(contents) {
+        row(name, code(&value, true))?;
+    }
+    for (name, value) in said::observer(contents) {
+        row(&format!("observer: {}", text(&name)), text(&value))?;
+    }
+    for (entry, event) in contents.events {
+        row(&format!("event, entry {entry}"), text(&format!("{}, {}", event.what, said::moment(event.at))))?;
+    }
+    for (name, value) in &start.inputs {
+        row(&format!("input {}", code(name, true)), code(&said::shown(value), true))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,388 @@
+//! What a report draws over time, gathered in one pass over the log with bounded memory: measured quantities that
+//! claims read (a point each) and, for every probe that looks repeatedly, whether each look saw anything.
+
+use jiff::Timestamp;
+
+use probity_plan::{Barrier, Claim, Fact, FactType, Form, Observation, Plan};
+
+/// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
+const GROUPS: usize = 240;
+
+/// Something to draw.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Series {
+    /// A measured quantity that a claim reads.
+    Plot(Plot),
+    /// Whether the looks of a probe saw anything.
+    Strip(Strip),
+}
+
+/// A measured quantity over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// The claim that reads it.
+    pub claim: String,
+    /// The probe.
+    pub probe: String,
+    /// The fact, with its unit in the name.
+    pub fact: String,
+    /// What the claim holds it against, if its check is nothing but `FACT OPERATOR NUMBER`.
+    pub limit: Option<Limit>,
+    /// At most 480 points in the order of the log: of each group of neighbours, the least and the greatest.
+    pub points: Vec<Point>,
+    /// How many observations had the fact; more than `points` where there were too many to draw.
+    pub seen: u64,
+    /// How many had it behind a barrier. They have no point.
+    pub unseen: u64,
+}
+
+/// A limit: `fact < value`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// `<`, `<=`, `>` or `>=`.
+    pub operator: &'static str,
+    /// In the fact's unit.
+    pub value: f64,
+}
+
+impl Limit {
+    /// Whether a quantity in `[lower, upper]` is surely within the limit, surely not, or neither.
+    pub fn mark(self, lower: f64, upper: f64) -> Mark {
+        let (surely, surely_not) = match self.operator {
+            "<" => (upper < self.value, lower >= self.value),
+            "<=" => (upper <= self.value, lower > self.value),
+            ">" => (lower > self.value, upper <= self.value),
+            _ => (lower >= self.value, upper < self.value),
+        };
+        match (surely, surely_not) {
+            (true, _) => Mark::Within,
+            (_, true) => Mark::Beyond,
+            _ => Mark::Straddles,
+        }
+    }
+}
+
+/// How a point lies to the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Surely within it.
+    Within,
+    /// Surely beyond it.
+    Beyond,
+    /// Its interval straddles the limit: it counts as blocked.
+    Straddles,
+    /// There is no limit to compare it with.
+    Plain,
+}
+
+/// One measured quantity: surely in `[lower, upper]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// The entry it comes from.
+    pub entry: u64,
+    /// When the look began.
+    pub at: Timestamp,
+    /// At least this.
+    pub lower: f64,
+    /// At most this; infinite after a time-out.
+    pub upper: f64,
+    /// How it lies to the limit.
+    pub mark: Mark,
+}
+
+/// The looks of a probe over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strip {
+    /// The probe.
+    pub probe: String,
+    /// How many looks the plan asks for, all cells of its matrix together.
+    pub planned: u64,
+    /// At most 240 groups of neighbouring looks, in the order of the log.
+    pub samples: Vec<Sample>,
+}
+
+/// A group of neighbouring looks; of one look where there is room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// The first and the last entry of the group.
+    pub entries: (u64, u64),
+    /// When the first look of the group began.
+    pub at: Timestamp,
+    /// Looks that saw every fact they asked for.
+    pub seen: u64,
+    /// Looks with some facts behind a barrier.
+    pub partly: u64,
+    /// Looks with every fact behind a barrier.
+    pub blocked: u64,
+    /// Looks that were planned and not made.
+    pub missed: u64,
+    /// Attempts that were followed by another one in the same slot, not counted above.
+    pub superseded: u64,
+}
+
+/// Gathers [`Series`] from the observations of a log, in their order.
+#[derive(Clone, Debug)]
+pub struct SeriesCollector {
+    plots: Vec<(Plot, Thinned<(Point, Point)>)>,
+    strips: Vec<(Strip, Thinned<Sample>)>,
+}
+
+impl SeriesCollector {
+    /// For each claim over a measured quantity, and for each probe with more than one look, one series.
+    pub fn new(plan: &Plan) -> Self {
+        let plots =
+            plan.claims.iter().filter_map(|claim| plot(plan, claim)).map(|plot| (plot, Thinned::new()));
+        let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).map(|probe| {
+            let planned = u64::from(probe.planned()) * probe.cells.len() as u64;
+            (Strip { probe: probe.name.clone(), planned, samples: Vec::new() }, Thinned::new())
+        });
+        Self { plots: plots.collect(), strips: strips.collect() }
+    }
+
+    /// Takes in the observation of entry `entry`.
+    pub fn observe(&mut self, entry: u64, observation: &Observation) {
+        for (strip, kept) in self.strips.iter_mut().filter(|(strip, _)| strip.probe == observation.probe) {
+            debug_assert_eq!(strip.probe, observation.probe);
+            kept.push(sample(entry, observation));
+        }
+        if observation.superseded {
+            return;
+        }
+        for (plot, kept) in self.plots.iter_mut().filter(|(plot, _)| plot.probe == observation.probe) {
+            let interval = match observation.fact(&plot.fact) {
+                Fact::Known(value) => value.as_interval(),
+                Fact::Unknown(_) => None,
+            };
+            let Some((lower, upper)) = interval.filter(|(lower, upper)| lower.is_finite() && !upper.is_nan())
+            else {
+                plot.unseen += 1;
+                continue;
+            };
+            plot.seen += 1;
+            let mark = plot.limit.map_or(Mark::Plain, |limit| limit.mark(lower, upper));
+            let point = Point { entry, at: observation.started, lower, upper, mark };
+            kept.push((point, point));
+        }
+    }
+
+    /// What was gathered: plots in the order of claims, then strips in the order of probes. Without observations a
+    /// series is empty, not absent.
+    pub fn finish(self) -> Vec<Series> {
+        let plots = self.plots.into_iter().map(|(mut plot, kept)| {
+            for (least, greatest) in kept.groups {
+                match least.entry.cmp(&greatest.entry) {
+                    std::cmp::Ordering::Less => plot.points.extend([least, greatest]),
+                    std::cmp::Ordering::Equal => plot.points.push(least),
+                    std::cmp::Ordering::Greater => plot.points.extend([greatest, least]),
+                }
+            }
+            Series::Plot(plot)
+        });
+        let strips = self.strips.into_iter().map(|(mut strip, kept)| {
+            strip.samples = kept.groups;
+            Series::Strip(strip)
+        });
+        plots.chain(strips).collect()
+    }
+}
+
+/// The plot for a claim whose check reads a measured quantity.
+fn plot(plan: &Plan, claim: &Claim) -> Option<Plot> {
+    let (Form::Rate { check, .. } | Form::Each { check }) = &claim.form else { return None };
+    let facts = plan.probe(&claim.of)?.spec().facts;
+    let (fact, limit) = facts
+        .iter()
+        .filter(|fact| fact.ty == FactType::Interval)
+        .find_map(|fact| reads(&check.source, fact.name).map(|limit| (fact.name, limit)))?;
+    Some(Plot {
+        claim: claim.name.clone(),
+        probe: claim.of.clone(),
+        fact: fact.to_owned(),
+        limit,
+        points: Vec::new(),
+        seen: 0,
+        unseen: 0,
+    })
+}
+
+/// `Some` if the condition names the fact; with the limit if the condition is nothing but `FACT OPERATOR NUMBER`.
+/// Only for drawing: what a condition means is decided elsewhere.
+fn reads(condition: &str, fact: &str) -> Option<Option<Limit>> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    if !condition.split(|c| !word(c)).any(|name| name == fact) {
+        return None;
+    }
+    let limit = condition.trim().strip_prefix(fact).map(str::trim_start).and_then(|rest| {
+        let operator = ["<=", ">=", "<", ">"].into_iter().find(|operator| rest.starts_with(operator))?;
+        let value: f64 =
+            rest[operator.len()..].trim().parse().ok().filter(|value: &f64| value.is_finite())?;
+        Some(Limit { operator, value })
+    });
+    Some(limit)
+}
+
+fn sample(entry: u64, observation: &Observation) -> Sample {
+    let mut sample = Sample {
+        entries: (entry, entry),
+        at: observation.started,
+        seen: 0,
+        partly: 0,
+        blocked: 0,
+        missed: 0,
+        superseded: 0,
+    };
+    let counted = if observation.superseded {
+        &mut sample.superseded
+    } else if let (Some(all), true) = (observation.unknown.get("*"), observation.facts.is_empty()) {
+        if all.barrier == Barrier::NotMade { &mut sample.missed } else { &mut sample.blocked }
+    } else if observation.unknown.values().all(|blocked| blocked.barrier == Barrier::NotMade) {
+        // A fact nobody asked for is `not-made` too.
+        &mut sample.seen
+    } else if observation.facts.is_empty() {
+        &mut sample.blocked
+    } else {
+        &mut sample.partly
+    };
+    *counted = 1;
+    sample
+}
+
+/// Neighbours joined into groups of equal size, so that there are never more than [`GROUPS`].
+#[derive(Clone, Debug)]
+struct Thinned<T> {
+    groups: Vec<T>,
+    /// How many items a group takes.
+    size: u64,
+    /// How many the last group has taken.
+    filled: u64,
+}
+
+/// Two neighbouring groups as one.
+trait Join {
+    fn join(&mut self, later: Self);
+}
+
+impl<T: Join + Copy> Thinned<T> {
+    fn new() -> Self {
+        Self { groups: Vec::new(), size: 1, filled: 1 }
+    }
+
+    fn push(&mut self, item: T) {
+        if self.filled < self.size
+            && let Some(last) = self.groups.last_mut()
+        {
+            last.join(item);
+            self.filled += 1;
+            return;
+        }
+        if self.groups.len() == GROUPS {
+            self.groups = self
+                .groups
+                .chunks(2)
+                .map(|pair| {
+                    let mut group = pair[0];
+                    if let Some(later) = pair.get(1) {
+                        group.join(*later);
+                    }
+                    group
+                })
+                .collect();
+            self.size *= 2;
+        }
+        self.groups.push(item);
+        self.filled = 1;
+    }
+}
+
+impl Join for (Point, Point) {
+    fn join(&mut self, later: Self) {
+        if later.0.lower < self.0.lower {
+            self.0 = later.0;
+        }
+        if later.1.upper > self.1.upper {
+            self.1 = later.1;
+        }
+    }
+}
+
+impl Join for Sample {
+    fn join(&mut self, later: Self) {
+        self.entries.1 = later.entries.1;
+        self.seen += later.seen;
+        self.partly += later.partly;
+        self.blocked += later.blocked;
+        self.missed += later.missed;
+        self.superseded += later.superseded;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_plainest_condition_has_a_limit() {
+        let limit = |operator, value| Some(Some(Limit { operator, value }));
+        assert_eq!(reads("elapsed_ms < 100", "elapsed_ms"), limit("<", 100.0));
+        assert_eq!(reads(" elapsed_ms>=2.5 ", "elapsed_ms"), limit(">=", 2.5));
+        assert_eq!(reads("status == 200 && elapsed_ms < 100", "elapsed_ms"), Some(None));
+        assert_eq!(reads("elapsed_ms < 100 || true", "elapsed_ms"), Some(None));
+        assert_eq!(reads("elapsed_ms_total < 100", "elapsed_ms"), None);
+    }
+
+    #[test]
+    fn an_interval_lies_within_beyond_or_across_a_limit() {
+        let below = Limit { operator: "<", value: 100.0 };
+        assert_eq!(below.mark(90.0, 99.0), Mark::Within);
+        assert_eq!(below.mark(99.0, 100.0), Mark::Straddles);
+        assert_eq!(below.mark(100.0, 100.0), Mark::Beyond);
+        assert_eq!(below.mark(5000.0, f64::INFINITY), Mark::Beyond);
+        assert_eq!(below.mark(50.0, f64::INFINITY), Mark::Straddles);
+        let at_least = Limit { operator: ">=", value: 2.0 };
+        assert_eq!(at_least.mark(2.0, 3.0), Mark::Within);
+        assert_eq!(at_least.mark(1.0, 1.9), Mark::Beyond);
+    }
+
+    #[test]
+    fn a_million_points_become_at_most_480_and_keep_the_extremes() {
+        let mut kept = Thinned::new();
+        for entry in 0..1_000_000_u64 {
+            // A saw tooth with one spike and one dip.
+            let value = match entry {
+                777_777 => 9_000.0,
+                333_333 => -9_000.0,
+                _ => f64::from(u32::try_from(entry % 100).unwrap()),
+            };
+            let point =
+                Point { entry, at: Timestamp::UNIX_EPOCH, lower: value, upper: value, mark: Mark::Plain };
+            kept.push((point, point));
+        }
+        assert!(kept.groups.len() <= GROUPS && kept.groups.len() > GROUPS / 4, "{}", kept.groups.len());
+        assert!(kept.groups.iter().any(|(_, greatest)| greatest.entry == 777_777));
+        assert!(kept.groups.iter().any(|(least, _)| least.entry == 333_333));
+        // Every group but the last spans the same number of observations, in order.
+        assert!(kept.groups.windows(2).all(|pair| pair[0].0.entry.max(pair[0].1.entry) < pair[1].0.entry));
+    }
+
+    #[test]
+    fn joined_samples_lose_no_count() {
+        let mut kept = Thinned::new();
+        for entry in 0..1000 {
+            let missed = u64::from(entry % 10 == 0);
+            let at = Timestamp::UNIX_EPOCH;
+            let seen = 1 - missed;
+            kept.push(Sample {
+                entries: (entry, entry),
+                at,
+                seen,
+                partly: 0,
+                blocked: 0,
+                missed,
+                superseded: 0,
+            });
+        }
+        assert_eq!(kept.groups.iter().map(|sample| sample.missed).sum::<u64>(), 100);
+        assert_eq!(kept.groups.iter().map(|sample| sample.seen).sum::<u64>(), 900);
+        assert_eq!(kept.groups.last().unwrap().entries.1, 999);
+    }
+}

@@ -1,0 +1,433 @@
+//! Made-up runs for tests and for the sample report: nobody observed any of this.
+
+#![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "shared by tests that each use a part of it")]
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use probity_evidence::entry::{Event, Identity, LedgerHead, Observer, Start};
+use probity_plan::kinds::{Act, command, file, http};
+use probity_plan::model::{Cell, Starts};
+use probity_plan::units::{Share, Span};
+use probity_plan::{
+    Barrier, Blocked, Claim, Condition, Form, Impact, Lane, Observation, Plan, Position, Probe, Rule,
+    Schedule, Score, Severity, Shows, Text, Value, Waiver,
+};
+use probity_report::{Check, CheckOutcome, Contents, Series, SeriesCollector, wanted_entries};
+use probity_verdict::judgement::{BarrierMet, CellFinding, Counts, WaivedBy};
+use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+
+/// Everything a [`Contents`] borrows.
+pub struct Made {
+    pub plan: Plan,
+    pub judgement: Judgement,
+    pub start: Start,
+    pub ended: Option<Timestamp>,
+    pub interrupted: Option<String>,
+    pub entries: u64,
+    pub observations: u64,
+    pub unsigned: u64,
+    pub after_the_fact: bool,
+    pub observers: Vec<(u64, Observer)>,
+    pub events: Vec<(u64, Event)>,
+    pub series: Vec<Series>,
+    pub telling: Vec<(u64, Observation)>,
+    pub verification: Option<Vec<Check>>,
+}
+
+impl Made {
+    pub fn contents(&self) -> Contents<'_> {
+        Contents {
+            bundle: "camera.probity",
+            plan: &self.plan,
+            judgement: &self.judgement,
+            after_the_fact: self.after_the_fact,
+            start: &self.start,
+            ended: self.ended,
+            interrupted: self.interrupted.as_deref(),
+            entries: self.entries,
+            observations: self.observations,
+            unsigned: self.unsigned,
+            observers: &self.observers,
+            events: &self.events,
+            series: &self.series,
+            telling: &self.telling,
+            verification: self.verification.as_deref(),
+        }
+    }
+
+    /// Runs the observations through the collector and keeps those the report wants.
+    fn gather(&mut self, observations: &[(u64, Observation)]) {
+        let mut collector = SeriesCollector::new(&self.plan);
+        let wanted = wanted_entries(&self.judgement);
+        for (entry, observation) in observations {
+            collector.observe(*entry, observation);
+            if wanted.contains(entry) {
+                self.telling.push((*entry, observation.clone()));
+            }
+        }
+        self.series = collector.finish();
+        self.observations = observations.len() as u64;
+    }
+}
+
+pub fn at(seconds: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-20T14:03:00Z".parse().unwrap();
+    start + SignedDuration::from_secs(seconds)
+}
+
+pub fn span(text: &str) -> Span {
+    text.parse().unwrap()
+}
+
+pub fn schedule(every: &str, lasting: &str) -> Schedule {
+    Schedule { every: Some(span(every)), lasting: Some(span(lasting)), ..once() }
+}
+
+pub fn repeated(times: u32) -> Schedule {
+    Schedule { repeat: Some(times), ..once() }
+}
+
+pub fn once() -> Schedule {
+    Schedule { every: None, lasting: None, repeat: None, timeout: span("5s"), until: None, within: None }
+}
+
+pub fn probe(name: &str, act: Act, schedule: Schedule) -> Probe {
+    Probe {
+        name: name.to_owned(),
+        impact: act.impact(),
+        cells: vec![Cell { row: BTreeMap::new(), act }],
+        columns: Vec::new(),
+        schedule,
+        with: None,
+        needs: None,
+        declared_harmless: false,
+        keep_all: false,
+        undo: None,
+        at: Position::default(),
+    }
+}
+
+pub fn get(url: &str) -> Act {
+    Act::Http(http::Http {
+        http: Text::plain(url),
+        method: None,
+        headers: BTreeMap::new(),
+        body: None,
+        redirects: None,
+        ca: None,
+    })
+}
+
+pub fn stat(path: &str) -> Act {
+    Act::File(file::File { file: path.to_owned(), follow: false, format: None })
+}
+
+pub fn run(arguments: &[&str]) -> Act {
+    let arguments = arguments.iter().map(|it| Text::plain(*it)).collect();
+    Act::Command(command::Command {
+        command: command::Program::Arguments(arguments),
+        stdin: None,
+        env: BTreeMap::new(),
+    })
+}
+
+pub fn condition(source: &str) -> Condition {
+    Condition { source: source.to_owned(), at: Position::default() }
+}
+
+pub fn each(check: &str) -> Form {
+    Form::Each { check: condition(check) }
+}
+
+pub fn rate(check: &str, share: &str) -> Form {
+    Form::Rate {
+        check: condition(check),
+        share: share.parse::<Share>().unwrap(),
+        block: None,
+        pooled: false,
+        expect: None,
+    }
+}
+
+pub fn claim(name: &str, of: &str, form: Form, says: Option<&str>, section: Option<&str>) -> Claim {
+    Claim {
+        name: name.to_owned(),
+        of: of.to_owned(),
+        filter: None,
+        form,
+        says: says.map(str::to_owned),
+        severity: Severity::Medium,
+        section: section.map(str::to_owned),
+        control: None,
+        empty_ok: false,
+        at: Position::default(),
+    }
+}
+
+/// A finding about a claim: its outcome, what was decided, and on what it rests.
+pub fn finding(
+    claim: &Claim,
+    outcome: Outcome,
+    shows: Option<Shows>,
+    decided: &str,
+    reason: &str,
+) -> Finding {
+    Finding {
+        claim: claim.name.clone(),
+        of: claim.of.clone(),
+        says: claim.says.clone(),
+        decided: decided.to_owned(),
+        section: claim.section.clone(),
+        severity: claim.severity,
+        outcome,
+        reason: reason.to_owned(),
+        measured: String::new(),
+        objective: String::new(),
+        rests_on: shows,
+        bounds: None,
+        counts: Counts::default(),
+        cells: Vec::new(),
+        notes: Vec::new(),
+        barriers: Vec::new(),
+        settle: None,
+        entries: Vec::new(),
+        telling: Vec::new(),
+        waived: None,
+    }
+}
+
+pub fn counts(planned: u64, successes: u64, failures: u64, blocked: u64) -> Counts {
+    Counts { planned, successes, failures, blocked }
+}
+
+pub fn observation(probe: &str, seconds: i64, facts: &[(&str, Value)]) -> Observation {
+    Observation {
+        probe: probe.to_owned(),
+        cell: BTreeMap::new(),
+        slot: 0,
+        attempt: 1,
+        superseded: false,
+        lane: Lane::Parallel,
+        started: at(seconds),
+        duration_us: 1_200,
+        scheduling_delay_us: Some(40),
+        facts: facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        unknown: BTreeMap::new(),
+    }
+}
+
+pub fn blocked(probe: &str, seconds: i64, barrier: Barrier, detail: &str) -> Observation {
+    let mut observation = observation(probe, seconds, &[]);
+    observation.unknown.insert("*".to_owned(), Blocked::new(barrier, detail));
+    observation
+}
+
+pub fn start(plan: &str) -> Start {
+    Start {
+        format: 1,
+        rules: 1,
+        run: "7f3c9a1e5b2d48c0a6e4f1029d8b7c35".to_owned(),
+        started: at(0),
+        plan: plan.to_owned(),
+        files: BTreeMap::from([("plan.yaml".to_owned(), "5d".repeat(32))]),
+        resolved_sha256: "a1c3".repeat(16),
+        inputs: BTreeMap::from([("health".to_owned(), Value::from("http://127.0.0.1:8003"))]),
+        allow: Impact::Write,
+        only: None,
+        run_key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeUpRunKeyMadeUpRunKeyMadeUpRunKeyMadeUpRu"
+            .to_owned(),
+        operator_key:
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeUpOperatorMadeUpOperatorMadeUpOperat ops@cam-gw-1"
+                .to_owned(),
+        challenge: None,
+        ledger: LedgerHead { run: 1, head: None },
+        reproduces: None,
+        observer: Identity {
+            version: "0.1.0".to_owned(),
+            host: "cam-gw-1".to_owned(),
+            user: "ops (1000)".to_owned(),
+            system: "Debian GNU/Linux 12, Linux 6.1.0".to_owned(),
+        },
+    }
+}
+
+pub fn observer(seconds: i64, load: f64) -> Observer {
+    Observer {
+        at: at(seconds),
+        facts: BTreeMap::from([
+            ("clock_synchronised".to_owned(), Value::Bool(true)),
+            ("load_1m".to_owned(), Value::Float(load)),
+        ]),
+        unknown: BTreeMap::new(),
+    }
+}
+
+/// The smallest run: what the golden files show. One claim of each outcome that a reader must not confuse.
+pub fn small() -> Made {
+    let sync = claim(
+        "sync",
+        "worker",
+        each("exists"),
+        Some("periodic sync is operational"),
+        Some("Synchronisation"),
+    );
+    let api = claim("api", "api", each("status == 200"), Some("the API answers"), None);
+    let quick = claim("quick", "api", rate("elapsed_ms < 100", ">= 95%"), None, None);
+    let plan = Plan {
+        title: "Sync in production".to_owned(),
+        confidence: 0.95,
+        inputs: BTreeMap::new(),
+        probes: vec![
+            probe("worker", stat("/run/netbox/rqworker.pid"), schedule("30s", "8m")),
+            probe("api", get("http://127.0.0.1:8000/api/"), repeated(20)),
+            Probe {
+                declared_harmless: true,
+                impact: Impact::Observe,
+                ..probe("queue", run(&["redis-cli", "llen", "rq"]), once())
+            },
+        ],
+        claims: vec![sync.clone(), api.clone(), quick.clone()],
+        scores: vec![Score {
+            name: "sync".to_owned(),
+            weights: vec![("sync".to_owned(), 1.0), ("quick".to_owned(), 3.0)],
+            at: Position::default(),
+        }],
+        rules: vec![
+            Rule {
+                label: "READY".to_owned(),
+                when: Some(condition("holds(api) && holds(quick)")),
+                accepted: true,
+                at: Position::default(),
+            },
+            Rule { label: "NOT READY".to_owned(), when: None, accepted: false, at: Position::default() },
+        ],
+        waivers: vec![Waiver {
+            claim: "api".to_owned(),
+            reason: "moves in January".to_owned(),
+            owner: "ops".to_owned(),
+            until: "2027-01-31".to_owned(),
+            covers_fails: true,
+            covers_undetermined: false,
+            at: Position::default(),
+        }],
+    };
+    let refused = "connect 127.0.0.1:8000: Connection refused";
+    let findings = vec![
+        Finding {
+            measured: "16 of 16".to_owned(),
+            counts: counts(16, 16, 0, 0),
+            entries: vec![(3, 18)],
+            ..finding(
+                &sync,
+                Outcome::Holds,
+                Some(Shows::Presence),
+                "in each of 16 observations (presence): exists",
+                "All 16 observations satisfy it.",
+            )
+        },
+        Finding {
+            counts: counts(20, 0, 0, 20),
+            entries: vec![(19, 38)],
+            telling: (19..39).collect(),
+            barriers: vec![BarrierMet {
+                fact: "status".to_owned(),
+                barrier: Barrier::ConnectionRefused,
+                times: 20,
+                detail: refused.to_owned(),
+            }],
+            ..finding(
+                &api,
+                Outcome::Undetermined,
+                Some(Shows::Response),
+                "in each of 20 observations (response): status == 200",
+                "None of 20 observations could be decided.",
+            )
+        },
+        Finding {
+            measured: "0 of 20, 20 not seen".to_owned(),
+            objective: ">= 95%".to_owned(),
+            bounds: Some(Bounds { lower: 0.0, upper: 1.0, confidence: 0.95 }),
+            counts: counts(20, 0, 0, 20),
+            entries: vec![(19, 38)],
+            telling: (19..39).collect(),
+            notes: vec!["Assumes that the looks do not influence each other.".to_owned()],
+            barriers: vec![BarrierMet {
+                fact: "elapsed_ms".to_owned(),
+                barrier: Barrier::ConnectionRefused,
+                times: 20,
+                detail: refused.to_owned(),
+            }],
+            settle: Some(Settle {
+                how: "Plan 59 trials: enough if all succeed.".to_owned(),
+                least: Some(59),
+                likely: None,
+            }),
+            ..finding(
+                &quick,
+                Outcome::Undetermined,
+                Some(Shows::Response),
+                "at least 95% of trials (response): elapsed_ms < 100",
+                "None of 20 trials could be decided.",
+            )
+        },
+    ];
+    let judgement = Judgement {
+        rules: 1,
+        plan: plan.title.clone(),
+        findings,
+        scores: vec![ScoreResult {
+            name: "sync".to_owned(),
+            lower: 0.25,
+            upper: 1.0,
+            weight: 4.0,
+            of_weight: 4.0,
+            open: vec!["quick".to_owned()],
+            parts: vec![
+                ("sync".to_owned(), 1.0, Outcome::Holds),
+                ("quick".to_owned(), 3.0, Outcome::Undetermined),
+            ],
+        }],
+        verdict: Verdict {
+            label: "READY or NOT READY".to_owned(),
+            possible: vec![("READY".to_owned(), true), ("NOT READY".to_owned(), false)],
+            accepted: None,
+            why: vec!["Rule 1 (READY) is open: `holds(api)` and `holds(quick)` are undetermined.".to_owned()],
+            settle: vec!["api, quick: an answer from 127.0.0.1:8000.".to_owned()],
+            error_bound: None,
+            waivers: Vec::new(),
+        },
+    };
+    let mut observations = Vec::new();
+    for slot in 0..16_u32 {
+        let entry = 3 + u64::from(slot);
+        let facts = [("exists", Value::Bool(true)), ("kind", Value::from("file"))];
+        observations
+            .push((entry, Observation { slot, ..observation("worker", i64::from(slot) * 30, &facts) }));
+    }
+    for slot in 0..20_u32 {
+        let entry = 19 + u64::from(slot);
+        let at = 480 + i64::from(slot);
+        observations
+            .push((entry, Observation { slot, ..blocked("api", at, Barrier::ConnectionRefused, refused) }));
+    }
+    let mut made = Made {
+        plan,
+        judgement,
+        start: start("Sync in production"),
+        ended: Some(at(501)),
+        interrupted: None,
+        entries: 41,
+        observations: 0,
+        unsigned: 0,
+        after_the_fact: false,
+        observers: vec![(2, observer(0, 0.2)), (39, observer(500, 0.35))],
+        events: Vec::new(),
+        series: Vec::new(),
+        telling: Vec::new(),
+        verification: None,
+    };
+    made.gather(&observations);
+    made
+}
