@@ -2,12 +2,18 @@
 //!
 //! Must not know: how observations were made, stored, signed or shown.
 
+pub mod condition;
 pub mod judgement;
+mod multiplicity;
+pub mod rule;
+pub mod score;
 pub mod statistics;
 pub mod truth;
+pub mod verdict;
 
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 pub use truth::Truth;
+pub use verdict::decide;
 
 /// The version of the meaning of claims, conditions and statistics. Written into each log; a judgement made under
 /// other rules is "recomputed differently", not altered.

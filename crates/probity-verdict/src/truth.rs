@@ -25,7 +25,6 @@ impl Truth {
         self.not().and(other.not()).not()
     }
     /// The opposite; unknown stays unknown.
-    #[expect(clippy::should_implement_trait, reason = "stands beside `and` and `or`")]
     pub const fn not(self) -> Self {
         match self {
             Self::True => Self::False,

@@ -1,0 +1,204 @@
+//! How sure a verdict is when it rests on several rates: which confidence each rule asks of them, and the plan's bound.
+//!
+//! Let `alpha` be 1 less the plan's confidence. A rate claim is *mistaken* if it is false and called `holds`, or true
+//! and called `fails`; either has probability at most `alpha` (its bounds are exact and one-sided), at most
+//! `alpha / m` when decided at confidence `1 - alpha / m`. Undetermined is no mistake. If no rate under a condition is
+//! mistaken, the truth is one way of filling in what is undetermined, and what Kleene's logic calls true is true
+//! however that is filled in: so **a condition that is true of the findings and false of the truth needs a mistake**.
+//!
+//! * Under `&&` alone one particular claim has to be mistaken, the one that is false: at most `alpha`, whatever their
+//!   number. Nothing is corrected.
+//! * Under `||`, or a score, any of the m rates may be the mistaken one: at most the sum (no independence needed).
+//!   Decided at `1 - alpha / m` each, the sum is at most `alpha` again.
+//! * A negation turns `&&` into `||`. A rule that rejects and stands before one that accepts is passed when its
+//!   condition is *false*, so that its negation is part of the acceptance, and is corrected likewise for that.
+//! * A matrix claim that is true is mistaken if any of its cells is called `fails`: in that direction each cell counts.
+//! * `undetermined(x)` and `not_applicable(x)` speak of the evidence, not of the truth: they cannot be mistaken.
+//!
+//! So an acceptance is a conjunction of parts, each of which is wrongly true with probability at most `alpha`. An
+//! acceptance whose parts include those of another adds nothing where the other is wrong too; several acceptances are
+//! therefore sorted into chains of inclusion, and the plan's bound is `alpha` times the number of chains, or times the
+//! number of rates if that is less.
+//!
+//! Must not know: what the findings are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use probity_plan::units::Percent;
+use probity_plan::{Claim, Form, Plan};
+
+use crate::rule::{Asks, Node};
+
+/// What a rule asks of the rates under it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Demand {
+    /// Rate claims, with in how many ways each can be mistaken: 1, or its cells where it is asked to fail.
+    pub(crate) rates: BTreeMap<usize, u32>,
+    /// Whether it rests on a score, an `||`, or one claim with several ways of being mistaken.
+    pub(crate) alternatives: bool,
+    /// Whether it rests on a score, for the wording.
+    pub(crate) score: bool,
+    parts: BTreeSet<Part>,
+}
+
+/// Something that is wrongly true with probability at most `alpha`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// This claim, called to hold (true) or to fail (false).
+    Claim(usize, bool),
+    /// This rule, whose rates are corrected.
+    Rule(usize),
+}
+
+impl Demand {
+    /// By how much `alpha` is divided for each rate.
+    pub(crate) fn divisor(&self) -> u32 {
+        if self.alternatives { self.rates.values().sum::<u32>().max(1) } else { 1 }
+    }
+
+    /// The demand of rule number `rule` being true, or with `wanted: false` of its being false.
+    pub(crate) fn new(plan: &Plan, rule: usize, node: &Node, wanted: bool) -> Self {
+        let mut demand = Self::default();
+        demand.add(plan, node, wanted);
+        demand.alternatives |= demand.rates.values().any(|ways| *ways > 1);
+        if demand.alternatives && !demand.rates.is_empty() {
+            demand.parts = BTreeSet::from([Part::Rule(rule)]);
+        }
+        demand
+    }
+
+    fn add(&mut self, plan: &Plan, node: &Node, wanted: bool) {
+        match node {
+            Node::Not(a) => self.add(plan, a, !wanted),
+            Node::Both(a, b) | Node::Either(a, b) => {
+                self.alternatives |= matches!(node, Node::Either(..)) == wanted;
+                self.add(plan, a, wanted);
+                self.add(plan, b, wanted);
+            }
+            Node::Claim(Asks::Holds, claim) => self.claim(plan, *claim, wanted),
+            Node::Claim(Asks::Fails, claim) => self.claim(plan, *claim, !wanted),
+            Node::Claim(Asks::Undetermined | Asks::NotApplicable, _) => {}
+            Node::Score(score, order, _) => {
+                self.alternatives = true;
+                self.score = true;
+                for (name, _) in &plan.scores[*score].weights {
+                    if let Some(claim) = plan.claims.iter().position(|claim| &claim.name == name) {
+                        self.claim(plan, claim, order.rises() == wanted);
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(&mut self, plan: &Plan, claim: usize, holds: bool) {
+        let Some(cells) = cells(plan, &plan.claims[claim]) else { return };
+        let ways = self.rates.entry(claim).or_default();
+        *ways = (*ways).max(if holds { 1 } else { cells });
+        self.parts.insert(Part::Claim(claim, holds));
+    }
+}
+
+/// How many cells of a rate claim are decided each for itself; `None` for a claim that is no rate.
+fn cells(plan: &Plan, claim: &Claim) -> Option<u32> {
+    match claim.form {
+        Form::Rate { pooled: true, .. } => Some(1),
+        Form::Rate { .. } => Some(
+            plan.probe(&claim.of)
+                .map_or(1, |probe| u32::try_from(probe.cells.len()).unwrap_or(u32::MAX))
+                .max(1),
+        ),
+        _ => None,
+    }
+}
+
+/// The demands of each rule: of an accepting one that it is true, of any other before an accepting one that it is
+/// false. `None` where nothing is at stake: no condition, or no acceptance after it.
+pub(crate) fn demands(plan: &Plan, conditions: &[Option<Node>]) -> Vec<Option<Demand>> {
+    let last = plan.rules.iter().rposition(|rule| rule.accepted);
+    plan.rules
+        .iter()
+        .zip(conditions)
+        .enumerate()
+        .map(|(number, (rule, condition))| match condition {
+            Some(node) if rule.accepted || Some(number) < last => {
+                Some(Demand::new(plan, number, node, rule.accepted))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// The bound on reaching an acceptance that is false of the truth, in one sentence; `None` if no rate is under any.
+pub(crate) fn error_bound(plan: &Plan, demands: &[Option<Demand>]) -> Option<String> {
+    let mut passed: BTreeSet<Part> = BTreeSet::new();
+    let mut acceptances: Vec<BTreeSet<Part>> = Vec::new();
+    let mut rates: BTreeMap<usize, u32> = BTreeMap::new();
+    let mut corrected = Vec::new();
+    for (number, (rule, demand)) in plan.rules.iter().zip(demands).enumerate() {
+        let parts = demand.as_ref().map(|demand| demand.parts.clone()).unwrap_or_default();
+        if rule.accepted {
+            acceptances.push(passed.union(&parts).copied().collect());
+        } else {
+            passed.extend(parts);
+        }
+        let Some(demand) = demand else { continue };
+        for (claim, ways) in &demand.rates {
+            let most = rates.entry(*claim).or_default();
+            *most = (*most).max(*ways);
+        }
+        if demand.divisor() > 1 {
+            corrected.push(format!(
+                "rule {} ({}) rests on {}, so its {} are decided at {} each",
+                number + 1,
+                rule.label,
+                if demand.score { "a score" } else { "alternatives" },
+                counted(demand.divisor(), "rate"),
+                confidence(plan, demand.divisor()),
+            ));
+        }
+    }
+    if rates.is_empty() {
+        return None;
+    }
+    let chains = chains(acceptances);
+    let times = chains.min(rates.values().sum());
+    let alpha = 1.0 - plan.confidence;
+    let bound = (f64::from(times) * alpha).min(1.0);
+    let mut sentence = format!(
+        "the probability of an acceptance although a rate claim it needs is false is at most {}",
+        Percent(bound)
+    );
+    if times > 1 {
+        sentence +=
+            &format!(" ({times} times {}, for acceptances that rest on different rates)", Percent(alpha));
+    }
+    sentence += ", if trials do not influence each other";
+    for reason in corrected {
+        sentence += "; ";
+        sentence += &reason;
+    }
+    Some(sentence)
+}
+
+/// The confidence at which a rate is decided where `alpha` is divided, as `97.5%`.
+pub(crate) fn confidence(plan: &Plan, divisor: u32) -> String {
+    Percent(1.0 - (1.0 - plan.confidence) / f64::from(divisor)).to_string()
+}
+
+/// `1 rate`, `2 rates`.
+pub(crate) fn counted(number: u32, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Into how few chains of inclusion the sets go, filled greedily from the smallest on. Empty sets need none.
+fn chains(mut sets: Vec<BTreeSet<Part>>) -> u32 {
+    sets.sort_by_key(BTreeSet::len);
+    let mut tops: Vec<BTreeSet<Part>> = Vec::new();
+    for set in sets.into_iter().filter(|set| !set.is_empty()) {
+        match tops.iter_mut().find(|top| top.is_subset(&set)) {
+            Some(top) => *top = set,
+            None => tops.push(set),
+        }
+    }
+    u32::try_from(tops.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,136 @@
+//! Scores: weighted means of findings, as intervals inside [0, 1].
+//!
+//! Must not know: rules, waivers. A waived claim that fails is worth nothing here.
+
+use probity_plan::Score;
+
+use crate::judgement::{Outcome, ScoreResult};
+
+/// The score from its claims' outcomes. `outcome` is asked once for each claim, by name; a claim it does not know is
+/// undetermined.
+///
+/// A claim that holds is worth 1, one that fails 0, one that is undetermined anything in [0, 1]. Claims that do not
+/// apply leave the mean. If none applies, nothing is known: [0, 1].
+pub fn score(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> ScoreResult {
+    let parts: Vec<(String, f64, Outcome)> = score
+        .weights
+        .iter()
+        .map(|(claim, weight)| (claim.clone(), *weight, outcome(claim).unwrap_or(Outcome::Undetermined)))
+        .collect();
+    let weight_of = |counted: fn(Outcome) -> bool| -> f64 {
+        // Not `sum()`: without summands that is -0.
+        parts.iter().filter(|(_, _, outcome)| counted(*outcome)).fold(0.0, |sum, (_, weight, _)| sum + weight)
+    };
+    let holds = weight_of(|outcome| outcome == Outcome::Holds);
+    let fails = weight_of(|outcome| outcome == Outcome::Fails);
+    let applies = weight_of(|outcome| outcome != Outcome::NotApplicable);
+    let (lower, upper) =
+        if applies > 0.0 { (down(holds / applies), 1.0 - down(fails / applies)) } else { (0.0, 1.0) };
+    let mut open: Vec<&(String, f64, Outcome)> =
+        parts.iter().filter(|(_, _, outcome)| *outcome == Outcome::Undetermined).collect();
+    // Stable: claims of one weight stay in the plan's order.
+    open.sort_by(|a, b| b.1.total_cmp(&a.1));
+    ScoreResult {
+        name: score.name.clone(),
+        lower,
+        upper: up(upper),
+        weight: applies,
+        of_weight: weight_of(|_| true),
+        open: open.into_iter().map(|(claim, ..)| claim.clone()).collect(),
+        parts,
+    }
+}
+
+const SCALE: f64 = 1e6;
+
+/// Rounded down to six decimals, inside [0, 1]. A mean of decimal weights that is a six-decimal number itself (9 of
+/// 10) comes out of the division an ulp beside it: within 1e-12 of such a number it is taken for that number.
+fn down(share: f64) -> f64 {
+    let scaled = share * SCALE;
+    let near = scaled.round();
+    let whole = if (scaled - near).abs() < 1e-6 { near } else { scaled.floor() };
+    (whole / SCALE).clamp(0.0, 1.0)
+}
+
+/// Back to the nearest six-decimal number after `1 - x`, of which `x` was one.
+fn up(share: f64) -> f64 {
+    ((share * SCALE).round() / SCALE).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scored(parts: &[(f64, Outcome)]) -> ScoreResult {
+        let weights = parts.iter().enumerate().map(|(i, (weight, _))| (format!("c{i}"), *weight)).collect();
+        let plan = Score { name: "s".to_owned(), weights, at: probity_plan::Position::default() };
+        score(&plan, |name| name[1..].parse::<usize>().ok().map(|i| parts[i].1))
+    }
+
+    use Outcome::{Fails, Holds, NotApplicable, Undetermined};
+
+    #[test]
+    fn the_design_s_example() {
+        let result = scored(&[(5.0, Holds), (2.0, Undetermined), (3.0, NotApplicable)]);
+        assert_eq!((result.lower, result.upper), (0.714285, 1.0));
+        assert_eq!((result.weight, result.of_weight), (7.0, 10.0));
+        assert_eq!(result.open, ["c1"]);
+    }
+
+    #[test]
+    fn both_ends_are_rounded_outward() {
+        let result = scored(&[(1.0, Holds), (1.0, Undetermined), (1.0, Fails)]);
+        assert_eq!((result.lower, result.upper), (0.333333, 0.666667));
+    }
+
+    #[test]
+    fn nine_of_ten_is_nine_tenths() {
+        for scale in [1.0, 0.1, 0.3, 7.7] {
+            let result = scored(&[(9.0 * scale, Holds), (scale, Fails)]);
+            assert_eq!((result.lower, result.upper), (0.9, 0.9), "{scale}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_applies_is_wide_open() {
+        let result = scored(&[(5.0, NotApplicable)]);
+        assert_eq!((result.lower, result.upper, result.weight), (0.0, 1.0, 0.0));
+        let result = scored(&[]);
+        assert_eq!((result.lower, result.upper), (0.0, 1.0));
+    }
+
+    #[test]
+    fn the_widest_open_claim_comes_first_and_ties_keep_their_order() {
+        let result = scored(&[(1.0, Undetermined), (3.0, Undetermined), (3.0, Undetermined), (9.0, Holds)]);
+        assert_eq!(result.open, ["c1", "c2", "c0"]);
+    }
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        prop_oneof![Just(Holds), Just(Fails), Just(Undetermined), Just(NotApplicable)]
+    }
+
+    proptest! {
+        #[test]
+        fn a_score_stays_inside_0_and_1(parts in prop::collection::vec((1e-3..1e6f64, outcome()), 0..30)) {
+            let result = scored(&parts);
+            prop_assert!(0.0 <= result.lower && result.lower <= result.upper && result.upper <= 1.0, "{result:?}");
+            let all = parts.iter().all(|part| part.1 == Holds) && !parts.is_empty();
+            prop_assert_eq!(result.lower == 1.0, all || parts.iter().all(|p| matches!(p.1, Holds | NotApplicable)) && parts.iter().any(|p| p.1 == Holds));
+        }
+
+        /// Whatever an undetermined claim turns out to be, the score then lies inside the interval it had before.
+        #[test]
+        fn finding_out_more_never_leaves_the_interval(
+            mut parts in prop::collection::vec((1e-3..1e3f64, outcome()), 1..12), at in any::<prop::sample::Index>(), holds: bool,
+        ) {
+            let at = at.index(parts.len());
+            parts[at].1 = Undetermined;
+            let before = scored(&parts);
+            parts[at].1 = if holds { Holds } else { Fails };
+            let after = scored(&parts);
+            prop_assert!(before.lower <= after.lower && after.upper <= before.upper, "{before:?} {after:?}");
+        }
+    }
+}

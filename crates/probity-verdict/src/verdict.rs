@@ -1,0 +1,305 @@
+//! From findings to scores and the verdict: ordered rules, three-valued, with waivers, and with the rates under an
+//! acceptance decided as strictly as [`crate::multiplicity`] asks.
+//!
+//! Must not know: observations. The only time it knows is the start of the run, which is in the log.
+
+mod why;
+
+use probity_plan::{Claim, Form, Plan, Waiver};
+
+use crate::judgement::{Finding, Judgement, Outcome, Verdict, WaivedBy};
+use crate::multiplicity::{self, Demand};
+use crate::rule::{self, Node, RuleError};
+use crate::statistics;
+use crate::truth::Truth;
+
+/// The label where no rule applies: a plan whose last rule has a condition. Never an acceptance.
+pub const NO_RULE: &str = "NO RULE APPLIES";
+
+/// Scores and the verdict from the findings; marks findings that a waiver in force covers.
+///
+/// `findings` are found by their claim's name; a claim without one is undetermined. `started` is the start of the run
+/// as logged; a waiver counts up to the end of its last day (UTC). A rule whose condition cannot be read is unknown.
+pub fn decide(plan: &Plan, started: jiff::Timestamp, mut findings: Vec<Finding>) -> Judgement {
+    let rules = Rules::new(plan, started);
+    for (claim, waivers) in plan.claims.iter().zip(&rules.waivers) {
+        if let Some(finding) = findings.iter_mut().find(|finding| finding.claim == claim.name) {
+            finding.waived = covering(waivers, finding.outcome).map(waived_by);
+        }
+    }
+    let case = Case::new(&rules, &findings);
+    let scores = plan
+        .scores
+        .iter()
+        .map(|score| crate::score::score(score, |name| rules.claim(name).map(|claim| case.outcome(claim, 1))))
+        .collect();
+    let verdict = case.verdict();
+    Judgement { rules: crate::RULES, plan: plan.title.clone(), findings, scores, verdict }
+}
+
+/// A plan's rules, read, with what they ask for and the waivers in force.
+pub(crate) struct Rules<'a> {
+    pub(crate) plan: &'a Plan,
+    conditions: Vec<Option<Node>>,
+    /// Conditions that cannot be read, by rule.
+    pub(crate) errors: Vec<(usize, RuleError)>,
+    demands: Vec<Option<Demand>>,
+    /// Waivers in force, for each claim.
+    waivers: Vec<Vec<&'a Waiver>>,
+    /// Waivers that were over, or whose day cannot be read.
+    expired: Vec<&'a Waiver>,
+}
+
+impl<'a> Rules<'a> {
+    pub(crate) fn new(plan: &'a Plan, started: jiff::Timestamp) -> Self {
+        let claims: Vec<&str> = plan.claims.iter().map(|claim| claim.name.as_str()).collect();
+        let scores: Vec<&str> = plan.scores.iter().map(|score| score.name.as_str()).collect();
+        let mut errors = Vec::new();
+        let mut conditions = Vec::new();
+        for (number, rule) in plan.rules.iter().enumerate() {
+            let read = rule.when.as_ref().map(|when| rule::parse(when, &claims, &scores));
+            conditions.push(read.and_then(|read| read.map_err(|error| errors.push((number, error))).ok()));
+        }
+        let demands = multiplicity::demands(plan, &conditions);
+        let (force, expired): (Vec<_>, Vec<_>) = plan
+            .waivers
+            .iter()
+            .partition(|waiver| last_day(waiver).is_some_and(|day| day_of(started) <= day));
+        let waivers = plan
+            .claims
+            .iter()
+            .map(|claim| force.iter().copied().filter(|waiver| waiver.claim == claim.name).collect())
+            .collect();
+        Self { plan, conditions, errors, demands, waivers, expired }
+    }
+
+    fn claim(&self, name: &str) -> Option<usize> {
+        self.plan.claims.iter().position(|claim| claim.name == name)
+    }
+
+    /// The condition of this rule, if it has one that can be read.
+    pub(crate) fn condition(&self, rule: usize) -> Option<&Node> {
+        self.conditions[rule].as_ref()
+    }
+
+    /// By how much this rule divides the error probability of its rates.
+    fn divisor(&self, rule: usize) -> u32 {
+        self.demands[rule].as_ref().map_or(1, Demand::divisor)
+    }
+}
+
+/// The last day a waiver counts.
+pub(crate) fn last_day(waiver: &Waiver) -> Option<jiff::civil::Date> {
+    waiver.until.parse().ok()
+}
+
+fn day_of(moment: jiff::Timestamp) -> jiff::civil::Date {
+    jiff::tz::Offset::UTC.to_datetime(moment).date()
+}
+
+/// The first waiver that covers this outcome.
+fn covering<'a>(waivers: &[&'a Waiver], outcome: Outcome) -> Option<&'a Waiver> {
+    waivers.iter().copied().find(|waiver| match outcome {
+        Outcome::Fails => waiver.covers_fails,
+        Outcome::Undetermined => waiver.covers_undetermined,
+        Outcome::Holds | Outcome::NotApplicable => false,
+    })
+}
+
+fn waived_by(waiver: &Waiver) -> WaivedBy {
+    WaivedBy { reason: waiver.reason.clone(), owner: waiver.owner.clone(), until: waiver.until.clone() }
+}
+
+/// Where the findings come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// What was found.
+    Found(&'a [Option<&'a Finding>]),
+    /// Every claim has this outcome: a world that `plan check` imagines.
+    All(Outcome),
+}
+
+/// Rules applied to outcomes: those found, or others, to see what they would lead to.
+#[derive(Clone, Copy)]
+pub(crate) struct World<'a> {
+    pub(crate) rules: &'a Rules<'a>,
+    pub(crate) source: Source<'a>,
+    /// Whether waivers count.
+    pub(crate) waive: bool,
+    /// One claim taken for something else.
+    pub(crate) instead: Option<(usize, Outcome)>,
+}
+
+impl World<'_> {
+    /// A claim's outcome with its rate decided at `alpha / divisor`, before any waiver.
+    fn outcome(&self, claim: usize, divisor: u32) -> Outcome {
+        if let Some((other, outcome)) = self.instead
+            && other == claim
+        {
+            return outcome;
+        }
+        match self.source {
+            Source::All(outcome) => outcome,
+            Source::Found(findings) => findings[claim].map_or(Outcome::Undetermined, |finding| {
+                let plan = self.rules.plan;
+                let alpha = statistics::alpha(plan.confidence) / f64::from(divisor);
+                if divisor > 1 { stricter(&plan.claims[claim], finding, alpha) } else { finding.outcome }
+            }),
+        }
+    }
+
+    /// A claim's outcome as rules read it: a waived one holds. Also one that is waived as found, or would be as
+    /// decided here, so that no waiver is lost by evidence that says more.
+    fn read(&self, claim: usize, divisor: u32) -> Outcome {
+        let outcome = self.outcome(claim, divisor);
+        if self.waiver(claim, divisor).is_some() { Outcome::Holds } else { outcome }
+    }
+
+    /// The waiver that makes a claim read as holding.
+    fn waiver(&self, claim: usize, divisor: u32) -> Option<&Waiver> {
+        let waivers = self.rules.waivers[claim].as_slice();
+        let covers = |divisor| covering(waivers, self.outcome(claim, divisor));
+        if self.waive { covers(1).or_else(|| covers(divisor)) } else { None }
+    }
+
+    fn score(&self, score: usize, divisor: u32) -> (f64, f64) {
+        let outcome = |name: &str| self.rules.claim(name).map(|claim| self.outcome(claim, divisor));
+        let result = crate::score::score(&self.rules.plan.scores[score], outcome);
+        (result.lower, result.upper)
+    }
+
+    /// A rule's truth with its rates decided at `alpha / divisor`.
+    fn truth_at(&self, rule: usize, divisor: u32) -> Truth {
+        let Some(node) = self.rules.condition(rule) else {
+            return if self.rules.plan.rules[rule].when.is_none() { Truth::True } else { Truth::Unknown };
+        };
+        let outcomes: Vec<Outcome> =
+            (0..self.rules.plan.claims.len()).map(|claim| self.read(claim, divisor)).collect();
+        let scores: Vec<(f64, f64)> =
+            (0..self.rules.plan.scores.len()).map(|score| self.score(score, divisor)).collect();
+        node.truth(&outcomes, &scores)
+    }
+
+    /// A rule's truth. What leads towards an acceptance (an accepting rule being true, another one before it being
+    /// false) has to be so with the rates decided as strictly as the rule demands.
+    fn truth(&self, rule: usize) -> Truth {
+        let plain = self.truth_at(rule, 1);
+        let divisor = self.rules.divisor(rule);
+        let towards = Truth::from(self.rules.plan.rules[rule].accepted);
+        if divisor > 1 && plain == towards { self.truth_at(rule, divisor) } else { plain }
+    }
+
+    /// Rules up to and including the first that is surely true, with their truth.
+    fn considered(&self) -> Vec<(usize, Truth)> {
+        let mut considered = Vec::new();
+        for rule in 0..self.rules.plan.rules.len() {
+            let truth = self.truth(rule);
+            considered.push((rule, truth));
+            if truth == Truth::True {
+                break;
+            }
+        }
+        considered
+    }
+
+    /// The labels still possible, in rule order, each once, with whether it is an acceptance.
+    pub(crate) fn possible(&self) -> Vec<(String, bool)> {
+        let considered = self.considered();
+        let mut possible: Vec<(String, bool)> = Vec::new();
+        let rules = &self.rules.plan.rules;
+        for (rule, _) in considered.iter().filter(|(_, truth)| *truth != Truth::False) {
+            let label = (rules[*rule].label.clone(), rules[*rule].accepted);
+            if !possible.contains(&label) {
+                possible.push(label);
+            }
+        }
+        if considered.last().is_none_or(|(_, truth)| *truth != Truth::True) {
+            possible.push((NO_RULE.to_owned(), false));
+        }
+        possible
+    }
+}
+
+/// A rate's outcome at a smaller `alpha`: never more than was found.
+fn stricter(claim: &Claim, finding: &Finding, alpha: f64) -> Outcome {
+    let Form::Rate { share, pooled, .. } = claim.form else { return finding.outcome };
+    let decided = |counts| statistics::decide_rate(counts, share, alpha).0;
+    let cells: Vec<Outcome> = if pooled || finding.cells.is_empty() {
+        vec![decided(&finding.counts)]
+    } else {
+        finding
+            .cells
+            .iter()
+            .filter(|cell| cell.outcome != Outcome::NotApplicable)
+            .map(|cell| decided(&cell.counts))
+            .collect()
+    };
+    let still = match finding.outcome {
+        Outcome::Holds => cells.iter().all(|outcome| *outcome == Outcome::Holds),
+        Outcome::Fails => cells.contains(&Outcome::Fails),
+        Outcome::Undetermined | Outcome::NotApplicable => true,
+    };
+    if still { finding.outcome } else { Outcome::Undetermined }
+}
+
+/// What was found, under the rules.
+struct Case<'a> {
+    rules: &'a Rules<'a>,
+    findings: Vec<Option<&'a Finding>>,
+}
+
+impl<'a> Case<'a> {
+    fn new(rules: &'a Rules<'a>, findings: &'a [Finding]) -> Self {
+        let find = |claim: &Claim| findings.iter().find(|finding| finding.claim == claim.name);
+        Self { rules, findings: rules.plan.claims.iter().map(find).collect() }
+    }
+
+    fn world(&self) -> World<'_> {
+        World { rules: self.rules, source: Source::Found(&self.findings), waive: true, instead: None }
+    }
+
+    fn outcome(&self, claim: usize, divisor: u32) -> Outcome {
+        self.world().outcome(claim, divisor)
+    }
+
+    fn verdict(&self) -> Verdict {
+        let world = self.world();
+        let possible = world.possible();
+        let considered = world.considered();
+        let waived = possible != (World { waive: false, ..world }).possible();
+        let accepted = match () {
+            () if possible.iter().all(|(_, accepted)| *accepted) => Some(true),
+            () if possible.iter().any(|(_, accepted)| *accepted) => None,
+            () => Some(false),
+        };
+        Verdict {
+            label: why::label(&possible) + if waived { " with waivers" } else { "" },
+            accepted,
+            why: self.why(&considered),
+            settle: if possible.len() > 1 { self.settle(&considered) } else { Vec::new() },
+            error_bound: multiplicity::error_bound(self.rules.plan, &self.rules.demands),
+            waivers: if waived { self.waivers(&considered) } else { Vec::new() },
+            possible,
+        }
+    }
+
+    /// The waivers of claims that the rules considered read.
+    fn waivers(&self, considered: &[(usize, Truth)]) -> Vec<(String, WaivedBy)> {
+        let world = self.world();
+        let mut waivers: Vec<(String, WaivedBy)> = Vec::new();
+        for (rule, _) in considered {
+            for claim in self.rules.condition(*rule).map(Node::claims).unwrap_or_default() {
+                let name = &self.rules.plan.claims[claim].name;
+                if let Some(waiver) = world.waiver(claim, self.rules.divisor(*rule))
+                    && waivers.iter().all(|(known, _)| known != name)
+                {
+                    waivers.push((name.clone(), waived_by(waiver)));
+                }
+            }
+        }
+        waivers
+    }
+}
+
+#[cfg(test)]
+mod tests;
