@@ -143,3 +143,23 @@ pub struct Close {
     /// SHA-256 of `report.html`.
     pub report_sha256: String,
 }
+
+/// The fact that stands for an artifact: the map `artifact` (SHA-256 in lower-case hexadecimal), `size_bytes`. It is a
+/// reference only as the whole value of a fact.
+pub fn artifact(sha256: &str, size_bytes: u64) -> Value {
+    Value::Map(BTreeMap::from([
+        ("artifact".to_owned(), Value::Text(sha256.to_owned())),
+        ("size_bytes".to_owned(), Value::Int(i64::try_from(size_bytes).unwrap_or(i64::MAX))),
+    ]))
+}
+
+/// The digest and the size in bytes, if the value is exactly what [`artifact`] makes.
+pub fn as_artifact(value: &Value) -> Option<(&str, u64)> {
+    let Value::Map(map) = value else { return None };
+    match (map.len(), map.get("artifact")?, map.get("size_bytes")?) {
+        (2, Value::Text(sha256), Value::Int(size)) if crate::hex::is_hex(sha256, 32) => {
+            Some((sha256, u64::try_from(*size).ok()?))
+        }
+        _ => None,
+    }
+}

@@ -3,9 +3,28 @@
 //!
 //! Must not know: what a claim means, how a probe works, what a report looks like.
 
+pub mod bundle;
+pub mod checkpoint;
+mod disk;
 pub mod entry;
+mod hex;
+pub mod key;
+pub mod ledger;
+pub mod line;
+mod pass;
+pub mod signers;
+pub mod store;
+pub mod tree;
+pub mod verify;
+pub mod writer;
 
+pub use bundle::Bundle;
 pub use entry::{Body, Close, Endorsement, Entry, Start};
+pub use key::Key;
+pub use ledger::Ledger;
+pub use signers::Signers;
+pub use verify::{Outcome, Verification, verify};
+pub use writer::{Opening, Writer};
 
 /// The version of the bundle format this crate writes. It reads this one and older ones and refuses newer ones.
 pub const FORMAT: u32 = 1;

@@ -1,0 +1,134 @@
+//! One pass over a log: the calling thread reads and receives, two workers hash and parse, and the results come back in
+//! the log's order. What is held in memory does not grow with the log.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::entry::Entry;
+use crate::line::{self, LineError, MAX_LINE};
+use crate::tree::{Hash, leaf};
+
+/// How many threads hash and parse.
+pub(crate) const WORKERS: usize = 2;
+/// How many chunks are on the way to or from a worker.
+const AHEAD: usize = 2;
+/// How much a worker gets at a time, in bytes: whole lines, at least this much unless the log ends.
+const CHUNK: usize = 256 << 10;
+
+/// One line.
+pub(crate) struct Line {
+    /// Its leaf hash.
+    pub leaf: Hash,
+    /// What it says.
+    pub entry: Result<Entry, LineError>,
+}
+
+/// The ways to a worker and back.
+type Lane = (SyncSender<Vec<u8>>, Receiver<Vec<Line>>);
+
+/// How a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// After a newline.
+    Whole,
+    /// Within a line.
+    Cut,
+    /// With a line longer than any entry: what follows was not read.
+    TooLong,
+}
+
+/// Reads a log and hands over its lines in order.
+pub(crate) fn read_log(mut log: impl Read, mut each: impl FnMut(Line)) -> io::Result<End> {
+    thread::scope(|scope| {
+        let lanes: Vec<Lane> = (0..WORKERS)
+            .map(|_| {
+                let (to_worker, chunks) = sync_channel::<Vec<u8>>(AHEAD);
+                let (results, from_worker) = sync_channel(AHEAD);
+                scope.spawn(move || {
+                    for chunk in chunks {
+                        if results.send(digest(&chunk)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                (to_worker, from_worker)
+            })
+            .collect();
+        let gone = || io::Error::other("a worker ended");
+        let mut chunks = Chunks { log: &mut log, rest: Vec::new(), end: None };
+        let (mut sent, mut received) = (0, 0);
+        loop {
+            if sent - received < WORKERS * AHEAD
+                && let Some(chunk) = chunks.next_chunk()?
+            {
+                lanes[sent % WORKERS].0.send(chunk).map_err(|_| gone())?;
+                sent += 1;
+            } else if received < sent {
+                let lines = lanes[received % WORKERS].1.recv().map_err(|_| gone())?;
+                received += 1;
+                lines.into_iter().for_each(&mut each);
+            } else {
+                return Ok(chunks.end.unwrap_or(End::Whole));
+            }
+        }
+    })
+}
+
+/// A worker's work: the lines of a chunk, which ends with a newline.
+fn digest(chunk: &[u8]) -> Vec<Line> {
+    if chunk.is_empty() {
+        return Vec::new();
+    }
+    let lines = chunk.strip_suffix(b"\n").unwrap_or(chunk).split(|byte| *byte == b'\n');
+    lines.map(|line| Line { leaf: leaf(line), entry: line::decode(line) }).collect()
+}
+
+struct Chunks<R> {
+    log: R,
+    /// What was read beyond the last newline.
+    rest: Vec<u8>,
+    end: Option<End>,
+}
+
+impl<R: Read> Chunks<R> {
+    /// The next whole lines; `None` at the end.
+    fn next_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let mut chunk = std::mem::take(&mut self.rest);
+        loop {
+            let from = chunk.len();
+            let read = self.log.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
+            let newline = chunk[from..].iter().rposition(|byte| *byte == b'\n');
+            if let Some(newline) = newline {
+                self.rest = chunk.split_off(from + newline + 1);
+                return Ok(Some(self.lines_fit(chunk)));
+            }
+            if read == 0 || chunk.len() > MAX_LINE {
+                self.end = Some(match (chunk.len() > MAX_LINE, chunk.is_empty()) {
+                    (true, _) => End::TooLong,
+                    (false, true) => End::Whole,
+                    (false, false) => End::Cut,
+                });
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Stops before a line that is too long.
+    fn lines_fit(&mut self, mut chunk: Vec<u8>) -> Vec<u8> {
+        let mut from = 0;
+        while chunk.len() - from > MAX_LINE {
+            let Some(newline) = chunk[from..].iter().position(|byte| *byte == b'\n') else { break };
+            if newline > MAX_LINE {
+                chunk.truncate(from);
+                self.end = Some(End::TooLong);
+                break;
+            }
+            from += newline + 1;
+        }
+        chunk
+    }
+}

@@ -1,0 +1,237 @@
+//! Whose signature a reader accepts: an `allowed_signers` file of OpenSSH's (ssh-keygen(1), "ALLOWED SIGNERS"), and the
+//! reader's own key.
+//!
+//! Stricter than OpenSSH in two places: a time must end in `Z` (otherwise it would mean something else on another
+//! machine), and a line for a certificate authority is refused, since bundles carry no certificates.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use ssh_key::PublicKey;
+
+use crate::key::{NAMESPACE, plain};
+
+/// The keys a reader accepts.
+#[derive(Clone, Debug, Default)]
+pub struct Signers {
+    listed: Option<Vec<Signer>>,
+    own: Option<String>,
+}
+
+/// One line of the file.
+#[derive(Clone, Debug)]
+struct Signer {
+    principals: String,
+    namespaces: Option<String>,
+    valid_after: Option<Timestamp>,
+    valid_before: Option<Timestamp>,
+    key: String,
+}
+
+/// A line that cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct SignersError {
+    /// Its number, from 1.
+    pub line: usize,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+/// What a reader's list says about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Listed, under these principals.
+    Listed(String),
+    /// The reader's own key.
+    Own,
+    /// Listed, but not for this: out of its time, or for other namespaces.
+    NotFor(String),
+    /// In the file there is no such key.
+    Unlisted,
+    /// Nobody said which keys to accept.
+    NoList,
+}
+
+impl Signers {
+    /// Accepts nobody.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reads an `allowed_signers` file.
+    ///
+    /// # Errors
+    /// [`SignersError`] at the first line that is not one.
+    pub fn parse(text: &str) -> Result<Self, SignersError> {
+        let mut listed = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            listed.push(signer(line).map_err(|reason| SignersError { line: number + 1, reason })?);
+        }
+        Ok(Self { listed: Some(listed), own: None })
+    }
+
+    /// Accepts the reader's own key too, in OpenSSH's form.
+    #[must_use]
+    pub fn with_own(self, public: &str) -> Self {
+        Self { own: PublicKey::from_openssh(public).ok().map(|key| plain(&key)), ..self }
+    }
+
+    /// What is known of a key at the moment a run says it began.
+    pub fn standing(&self, public: &str, at: Timestamp) -> Standing {
+        let Ok(public) = PublicKey::from_openssh(public) else { return Standing::Unlisted };
+        let public = plain(&public);
+        let mut not_for = None;
+        for signer in self.listed.iter().flatten().filter(|signer| signer.key == public) {
+            match signer.excludes(at) {
+                None => return Standing::Listed(signer.principals.clone()),
+                Some(reason) => not_for = Some(reason),
+            }
+        }
+        match (not_for, &self.listed) {
+            _ if self.own.as_ref() == Some(&public) => Standing::Own,
+            (Some(reason), _) => Standing::NotFor(reason),
+            (None, Some(_)) => Standing::Unlisted,
+            (None, None) => Standing::NoList,
+        }
+    }
+}
+
+impl Signer {
+    /// Why this line does not cover a signature of ours at that moment.
+    fn excludes(&self, at: Timestamp) -> Option<String> {
+        let who = &self.principals;
+        if let Some(namespaces) = &self.namespaces
+            && !matches_list(namespaces, NAMESPACE)
+        {
+            return Some(format!("{who} may sign for `{namespaces}`, not for `{NAMESPACE}`"));
+        }
+        if let Some(after) = self.valid_after.filter(|after| at < *after) {
+            return Some(format!("{who}'s key counts from {after} on; the run says it began at {at}"));
+        }
+        if let Some(before) = self.valid_before.filter(|before| at >= *before) {
+            return Some(format!("{who}'s key counted until {before}; the run says it began at {at}"));
+        }
+        None
+    }
+}
+
+/// One line: principals, options, key.
+fn signer(line: &str) -> Result<Signer, String> {
+    let (principals, rest) = word(line)?;
+    let mut signer = Signer {
+        principals: principals.replace('"', ""),
+        namespaces: None,
+        valid_after: None,
+        valid_before: None,
+        key: String::new(),
+    };
+    if let Ok(key) = PublicKey::from_openssh(rest) {
+        signer.key = plain(&key);
+        return Ok(signer);
+    }
+    let (options, key) = word(rest)?;
+    for option in split_outside_quotes(options, ',') {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        match name.to_ascii_lowercase().as_str() {
+            "namespaces" => signer.namespaces = Some(value.to_owned()),
+            "valid-after" => signer.valid_after = Some(time(value)?),
+            "valid-before" => signer.valid_before = Some(time(value)?),
+            "cert-authority" => return Err("certificates are not supported; list the key itself".to_owned()),
+            _ => {
+                return Err(
+                    "expected: principals, then perhaps namespaces=\"...\", valid-after=\"...\", valid-before=\"...\", then a public key"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    let key =
+        PublicKey::from_openssh(key).map_err(|error| format!("its public key cannot be read: {error}"))?;
+    signer.key = plain(&key);
+    Ok(signer)
+}
+
+/// The first word, which may hold quoted spaces, and what follows.
+fn word(text: &str) -> Result<(&str, &str), String> {
+    let mut quoted = false;
+    for (place, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' | '\t' if !quoted => return Ok((&text[..place], text[place..].trim_start())),
+            _ => {}
+        }
+    }
+    Err(if quoted { "a quote is not closed" } else { "it ends before the public key" }.to_owned())
+}
+
+fn split_outside_quotes(text: &str, at: char) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c: char| {
+        quoted ^= c == '"';
+        c == at && !quoted
+    })
+}
+
+/// A pattern list as in ssh_config(5): `*` and `?`, commas between, `!` excludes.
+fn matches_list(list: &str, text: &str) -> bool {
+    let mut matched = false;
+    for pattern in list.split(',') {
+        match pattern.strip_prefix('!') {
+            Some(pattern) if matches_pattern(pattern.as_bytes(), text.as_bytes()) => return false,
+            None if matches_pattern(pattern.as_bytes(), text.as_bytes()) => matched = true,
+            _ => {}
+        }
+    }
+    matched
+}
+
+/// One pattern, by remembering only the last `*`: linear in pattern times text.
+fn matches_pattern(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((star_p, star_t)) => {
+                    p = star_p + 1;
+                    t = star_t + 1;
+                    star = Some((star_p, t));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+/// `YYYYMMDDZ`, `YYYYMMDDHHMMZ` or `YYYYMMDDHHMMSSZ`.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let wrong =
+        || format!("`{}` is not a time in UTC such as 20261231Z or 20261231235959Z", text.escape_debug());
+    let digits = text
+        .strip_suffix('Z')
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+        .ok_or_else(wrong)?;
+    if !matches!(digits.len(), 8 | 12 | 14) {
+        return Err(wrong());
+    }
+    let part =
+        |from: usize, to: usize| digits.get(from..to).map_or(Ok(0), str::parse::<i16>).map_err(|_| wrong());
+    let small = |from, to| part(from, to).and_then(|n| i8::try_from(n).map_err(|_| wrong()));
+    DateTime::new(part(0, 4)?, small(4, 6)?, small(6, 8)?, small(8, 10)?, small(10, 12)?, small(12, 14)?, 0)
+        .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC))
+        .map(|zoned| zoned.timestamp())
+        .map_err(|_| wrong())
+}

@@ -1,0 +1,545 @@
+//! Writes a bundle while a run goes on.
+//!
+//! A bundle is made in a folder beside its place and renamed, so that a run killed before is no bundle at all. After that,
+//! each entry is with the kernel before `append` returns, and a thread of its own makes what was appended durable and signs
+//! the head of the tree, so that the thread that probes never waits for a disk.
+//!
+//! Must not know: what a claim means, what a report says. The clock is the caller's.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use probity_plan::{Barrier, Blocked, Impact, Observation, Value};
+use sha2::{Digest, Sha256};
+
+use crate::checkpoint::{CheckpointError, RunKey};
+use crate::disk;
+use crate::entry::{Body, Close, Endorsement, Identity, LedgerHead, Start, as_artifact};
+use crate::hex::hex;
+use crate::key::{Key, KeyError};
+use crate::line::{self, MAX_LINE};
+use crate::store::{self, MAX_FILES};
+use crate::tree::{Frontier, Hash, leaf};
+
+/// The default of `--max-size`, in bytes: log and artifacts together.
+pub const DEFAULT_MAX_SIZE: u64 = 1 << 30;
+
+/// How often the head is signed; with the time a sync takes, at least once a second on a disk that keeps up.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+
+/// Why something was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Nothing is overwritten.
+    #[error("{} exists; a bundle is never overwritten: name another place or move it away", .0.display())]
+    Exists(PathBuf),
+    /// A file of the plan has a name that a bundle cannot hold.
+    #[error("`{0}` cannot be a file of a bundle: use plan.yaml, or plain names below includes/")]
+    Name(String),
+    /// The disk or the file system refused. What was recorded before stays.
+    #[error("{}: {source}{}", path.display(), if source.kind() == io::ErrorKind::StorageFull { "; what was recorded before is kept" } else { "" })]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `--max-size` is reached.
+    #[error("the bundle has reached its limit of {limit} bytes (--max-size)")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// One entry is longer than a reader would read.
+    #[error("an entry of {bytes} bytes is longer than the {MAX_LINE} that readers accept")]
+    LineTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A fact that could not be read back as it is.
+    #[error("the fact `{fact}` cannot be recorded: {reason}")]
+    Unrecordable {
+        /// Its name.
+        fact: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The thread that signs checkpoints cannot.
+    #[error("the last checkpoint could not be written ({0}); nothing is recorded that cannot be signed")]
+    Stalled(String),
+    /// An entry could not be written as JSON.
+    #[error("the entry cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The checkpoint could not be signed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The operator's key did not sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The run key has no OpenSSH form.
+    #[error("the run key: {0}")]
+    RunKey(#[from] ssh_key::Error),
+    /// No random numbers.
+    #[error("the operating system gave no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+impl WriteError {
+    /// The barrier to record instead of the facts, if only this observation was refused and the log goes on.
+    pub fn barrier(&self) -> Option<Blocked> {
+        let barrier = match self {
+            Self::TooLarge { .. } | Self::LineTooLong { .. } => Barrier::TooLarge,
+            Self::Unrecordable { .. } => Barrier::Protocol,
+            _ => return None,
+        };
+        Some(Blocked::new(barrier, self.to_string()))
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    let path = path.to_owned();
+    |source| WriteError::File { path, source }
+}
+
+/// What the caller knows when a run begins; the writer adds format, run id, keys and digests.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// See [`Start::rules`].
+    pub rules: u32,
+    /// See [`Start::started`].
+    pub started: jiff::Timestamp,
+    /// See [`Start::plan`].
+    pub plan: String,
+    /// The files of the plan, exactly as they were read, by their path in the bundle: `plan.yaml`, `includes/...`.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// See [`Start::resolved_sha256`].
+    pub resolved_sha256: String,
+    /// See [`Start::inputs`].
+    pub inputs: BTreeMap<String, Value>,
+    /// See [`Start::allow`].
+    pub allow: Impact,
+    /// See [`Start::only`].
+    pub only: Option<Vec<String>>,
+    /// See [`Start::challenge`].
+    pub challenge: Option<String>,
+    /// See [`Start::ledger`].
+    pub ledger: LedgerHead,
+    /// See [`Start::reproduces`].
+    pub reproduces: Option<String>,
+    /// See [`Start::observer`].
+    pub observer: Identity,
+}
+
+/// The signed head of a finished bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many entries it covers.
+    pub size: u64,
+    /// The root hash, in hexadecimal.
+    pub root: String,
+}
+
+/// A bundle being written. Dropped without [`Writer::finish`], it signs a last checkpoint and stays incomplete.
+pub struct Writer {
+    shared: Arc<Shared>,
+    signing: Option<JoinHandle<()>>,
+    key: Key,
+    run: String,
+}
+
+/// What the caller's threads and the signing thread share.
+struct Shared {
+    path: PathBuf,
+    run_key: RunKey,
+    /// A second handle on the log, for syncing without the lock.
+    sync: File,
+    log: Mutex<Log>,
+    /// One artifact is stored at a time.
+    storing: Mutex<()>,
+    stop: Condvar,
+}
+
+/// The log as far as it is with the kernel.
+struct Log {
+    file: File,
+    frontier: Frontier,
+    /// The log's length in bytes; beyond it is at most a torn write.
+    bytes: u64,
+    artifact_bytes: u64,
+    max_size: u64,
+    salts: Salts,
+    buffer: Vec<u8>,
+    leaves: Vec<Hash>,
+    /// Sizes of the artifacts stored, by digest.
+    artifacts: HashMap<String, u64>,
+    /// Artifacts that are not yet durable.
+    unsynced: Vec<PathBuf>,
+    signed: Option<u64>,
+    stalled: Option<String>,
+    stopping: bool,
+}
+
+/// Random bytes for salts, fetched from the operating system 256 entries at a time.
+struct Salts {
+    bytes: [u8; 4096],
+    used: usize,
+}
+
+impl Salts {
+    fn next(&mut self) -> Result<[u8; 16], getrandom::Error> {
+        if self.used == self.bytes.len() {
+            getrandom::getrandom(&mut self.bytes)?;
+            self.used = 0;
+        }
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&self.bytes[self.used..self.used + 16]);
+        self.used += 16;
+        Ok(salt)
+    }
+}
+
+impl Writer {
+    /// Makes the bundle with its first two entries and a first checkpoint. `max_size` is in bytes, log and artifacts
+    /// together ([`DEFAULT_MAX_SIZE`]).
+    ///
+    /// # Errors
+    /// [`WriteError`]; then there is no bundle at `path`.
+    pub fn create(path: &Path, opening: Opening, key: Key, max_size: u64) -> Result<Self, WriteError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(WriteError::Exists(path.to_owned()));
+        }
+        if let Some(name) = opening.files.keys().find(|name| !store::is_plan_file(name)) {
+            return Err(WriteError::Name(name.clone()));
+        }
+        let mut random = [0; 16];
+        getrandom::getrandom(&mut random)?;
+        let run = hex(&random);
+        let mut seed = [0; 32];
+        getrandom::getrandom(&mut seed)?;
+        let run_key = RunKey::new(&run, &seed);
+
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}{}", &run[..8], disk::PARTIAL));
+        let building = path.with_file_name(name);
+        let made = Self::build(&building, opening, &key, run.clone(), run_key, max_size).and_then(|shared| {
+            std::fs::rename(&building, path).map_err(at(path))?;
+            if let Some(parent) = path.parent() {
+                disk::sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+                    .map_err(at(parent))?;
+            }
+            Ok(Shared { path: path.to_owned(), ..shared })
+        });
+        let shared = match made {
+            Ok(shared) => Arc::new(shared),
+            Err(error) => {
+                // The error that matters is the first one.
+                let _ = std::fs::remove_dir_all(&building);
+                return Err(error);
+            }
+        };
+        let signing = std::thread::Builder::new().name("checkpoints".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.keep_signing()
+        });
+        Ok(Self { signing: Some(signing.map_err(at(path))?), shared, key, run })
+    }
+
+    fn build(
+        dir: &Path,
+        opening: Opening,
+        key: &Key,
+        run: String,
+        run_key: RunKey,
+        max_size: u64,
+    ) -> Result<Shared, WriteError> {
+        disk::create_private_dir(dir).map_err(at(dir))?;
+        let artifacts = dir.join("artifacts");
+        disk::create_private_dir(&artifacts).map_err(at(&artifacts))?;
+        for (name, content) in &opening.files {
+            let path = dir.join(name);
+            if let Some(parent) = path.parent() {
+                disk::create_private_dir_all(parent).map_err(at(parent))?;
+            }
+            disk::replace(&path, content).map_err(at(&path))?;
+        }
+        let start = Start {
+            format: crate::FORMAT,
+            rules: opening.rules,
+            run,
+            started: opening.started,
+            plan: opening.plan,
+            files: opening
+                .files
+                .iter()
+                .map(|(name, content)| (name.clone(), hex(&Sha256::digest(content))))
+                .collect(),
+            resolved_sha256: opening.resolved_sha256,
+            inputs: opening.inputs,
+            allow: opening.allow,
+            only: opening.only,
+            run_key: run_key.public()?,
+            operator_key: key.public(),
+            challenge: opening.challenge,
+            ledger: opening.ledger,
+            reproduces: opening.reproduces,
+            observer: opening.observer,
+        };
+        let path = dir.join("evidence.jsonl");
+        let file = disk::private_file().append(true).create_new(true).open(&path).map_err(at(&path))?;
+        let shared = Shared {
+            path: dir.to_owned(),
+            run_key,
+            sync: file.try_clone().map_err(at(&path))?,
+            log: Mutex::new(Log {
+                file,
+                frontier: Frontier::default(),
+                bytes: 0,
+                artifact_bytes: 0,
+                max_size,
+                salts: Salts { bytes: [0; 4096], used: 4096 },
+                buffer: Vec::new(),
+                leaves: Vec::new(),
+                artifacts: HashMap::new(),
+                unsynced: Vec::new(),
+                signed: None,
+                stalled: None,
+                stopping: false,
+            }),
+            storing: Mutex::new(()),
+            stop: Condvar::new(),
+        };
+        shared.append(&[Body::Start(start)])?;
+        let first = std::fs::read(&path).map_err(at(&path))?;
+        let signature = key.sign(first.trim_ascii_end())?;
+        shared.append(&[Body::Endorsement(Endorsement { signature })])?;
+        shared.checkpoint()?;
+        Ok(shared)
+    }
+
+    /// The run's id.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Where the bundle is.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Appends one entry and returns its number. Its bytes are with the kernel then: a killed process loses nothing that
+    /// was acknowledged.
+    ///
+    /// # Errors
+    /// If [`WriteError::barrier`] names a barrier, this entry alone was refused: record the barrier instead (an observation
+    /// without facts is accepted beyond the size limit too). Any other error means that recording cannot go on; what was
+    /// recorded before stays.
+    pub fn append(&self, body: &Body) -> Result<u64, WriteError> {
+        self.append_all(std::slice::from_ref(body))
+    }
+
+    /// Appends entries in one write and returns the number of the first: all of them, or on an error none.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub fn append_all(&self, bodies: &[Body]) -> Result<u64, WriteError> {
+        self.shared.append(bodies)
+    }
+
+    /// Stores bytes as an artifact and returns their SHA-256; refer to it with [`crate::entry::artifact`].
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub fn artifact(&self, bytes: &[u8]) -> Result<String, WriteError> {
+        self.shared.artifact(bytes)
+    }
+
+    /// Ends the run: writes findings and report, the closing entry, the last checkpoint, and the operator's signature over it.
+    /// `interrupted` says why the run ended before its plan did.
+    ///
+    /// # Errors
+    /// [`WriteError`]; the bundle then stays incomplete, with all that was recorded.
+    pub fn finish(
+        mut self,
+        findings_json: &[u8],
+        report_html: &[u8],
+        ended: jiff::Timestamp,
+        interrupted: Option<String>,
+    ) -> Result<Head, WriteError> {
+        self.stop_signing();
+        let file = |name: &str, content: &[u8]| {
+            let path = self.shared.path.join(name);
+            disk::replace(&path, content).map_err(at(&path))
+        };
+        file("findings.json", findings_json)?;
+        file("report.html", report_html)?;
+        self.shared.append(&[Body::Close(Close {
+            ended,
+            interrupted,
+            findings_sha256: hex(&Sha256::digest(findings_json)),
+            report_sha256: hex(&Sha256::digest(report_html)),
+        })])?;
+        let head = self.shared.checkpoint()?;
+        let path = self.shared.path.join("checkpoint");
+        let checkpoint = std::fs::read(&path).map_err(at(&path))?;
+        file("checkpoint.sig", self.key.sign(&checkpoint)?.as_bytes())?;
+        Ok(head)
+    }
+
+    fn stop_signing(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.stop.notify_all();
+        if let Some(thread) = self.signing.take() {
+            // A panic there has been printed; the next checkpoint is made by this thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop_signing();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, bodies: &[Body]) -> Result<u64, WriteError> {
+        let log = &mut *self.lock();
+        if let Some(reason) = &log.stalled {
+            return Err(WriteError::Stalled(reason.clone()));
+        }
+        let first = log.frontier.size();
+        log.buffer.clear();
+        log.leaves.clear();
+        for (number, body) in (first..).zip(bodies) {
+            if let Body::Observation(observation) = body {
+                log.accept(observation)?;
+            }
+            let from = log.buffer.len();
+            let salt = log.salts.next()?;
+            line::encode(&mut log.buffer, number, salt, body)?;
+            let bytes = log.buffer.len() - from;
+            if bytes > MAX_LINE {
+                return Err(WriteError::LineTooLong { bytes });
+            }
+            log.leaves.push(leaf(&log.buffer[from..]));
+            log.buffer.push(b'\n');
+            let facts = matches!(body, Body::Observation(observation) if !observation.facts.is_empty());
+            if facts && log.bytes + log.buffer.len() as u64 + log.artifact_bytes > log.max_size {
+                return Err(WriteError::TooLarge { limit: log.max_size });
+            }
+        }
+        if let Err(error) = log.file.write_all(&log.buffer) {
+            // Half a line may be there: take it away, so that the log goes on or ends with whole lines.
+            let _ = log.file.set_len(log.bytes);
+            return Err(at(&self.path.join("evidence.jsonl"))(error));
+        }
+        log.bytes += log.buffer.len() as u64;
+        log.leaves.iter().for_each(|leaf| log.frontier.push(*leaf));
+        Ok(first)
+    }
+
+    fn artifact(&self, bytes: &[u8]) -> Result<String, WriteError> {
+        let digest = hex(&Sha256::digest(bytes));
+        let size = bytes.len() as u64;
+        let _one_at_a_time = self.storing.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let log = &mut *self.lock();
+            if log.artifacts.contains_key(&digest) {
+                return Ok(digest);
+            }
+            if log.bytes + log.artifact_bytes + size > log.max_size || log.artifacts.len() >= MAX_FILES / 2 {
+                return Err(WriteError::TooLarge { limit: log.max_size });
+            }
+            log.artifact_bytes += size;
+        }
+        let path = self.path.join("artifacts").join(&digest);
+        let partial = disk::partial(&path);
+        let written = disk::private_file()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&partial)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| std::fs::rename(&partial, &path));
+        let log = &mut *self.lock();
+        if let Err(error) = written {
+            log.artifact_bytes -= size;
+            let _ = std::fs::remove_file(&partial);
+            return Err(at(&path)(error));
+        }
+        log.artifacts.insert(digest.clone(), size);
+        log.unsynced.push(path);
+        Ok(digest)
+    }
+
+    /// Makes durable what was appended, then signs the head over it.
+    fn checkpoint(&self) -> Result<Head, WriteError> {
+        let (frontier, unsynced, signed) = {
+            let log = self.lock();
+            (log.frontier.clone(), log.unsynced.clone(), log.signed)
+        };
+        let size = frontier.size();
+        let root = frontier.root();
+        let head = Head { size, root: hex(&root) };
+        if signed == Some(size) {
+            return Ok(head);
+        }
+        for path in &unsynced {
+            File::open(path).and_then(|file| file.sync_data()).map_err(at(path))?;
+        }
+        let artifacts = self.path.join("artifacts");
+        if !unsynced.is_empty() {
+            disk::sync_dir(&artifacts).map_err(at(&artifacts))?;
+        }
+        self.sync.sync_data().map_err(at(&self.path.join("evidence.jsonl")))?;
+        let path = self.path.join("checkpoint");
+        disk::replace(&path, &self.run_key.sign(size, &root)?).map_err(at(&path))?;
+        let log = &mut *self.lock();
+        log.unsynced.drain(..unsynced.len());
+        log.signed = Some(size);
+        Ok(head)
+    }
+
+    /// The signing thread.
+    fn keep_signing(&self) {
+        loop {
+            let waited = self.stop.wait_timeout_while(self.lock(), CHECKPOINT_EVERY, |log| !log.stopping);
+            let (log, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let stopping = log.stopping;
+            drop(log);
+            // The next checkpoint may succeed again: then recording goes on.
+            let stalled = self.checkpoint().err().map(|error| error.to_string());
+            self.lock().stalled = stalled;
+            if stopping {
+                return;
+            }
+        }
+    }
+}
+
+impl Log {
+    /// Whether an observation can be read back as it is.
+    fn accept(&self, observation: &Observation) -> Result<(), WriteError> {
+        for (fact, value) in observation.cell.iter().chain(&observation.facts) {
+            let refused = |reason| WriteError::Unrecordable { fact: fact.clone(), reason };
+            line::recordable(value, 0).map_err(refused)?;
+            // A target that answers with what looks like a reference must not make the bundle unverifiable.
+            if let Some((digest, size)) = as_artifact(value)
+                && self.artifacts.get(digest) != Some(&size)
+            {
+                return Err(refused("it looks like a reference to an artifact that was not stored"));
+            }
+        }
+        Ok(())
+    }
+}
