@@ -4,15 +4,21 @@
 //! Must not know: how anything is probed, stored, decided or shown. Touches no file, clock or network: sources are
 //! handed in as bytes.
 
+mod error;
 pub mod fact;
 pub mod kinds;
+mod load;
 pub mod model;
 pub mod observation;
+mod source;
 pub mod text;
 pub mod units;
+mod yaml;
 
+pub use error::{PlanError, PlanErrors};
 pub use fact::{Barrier, Blocked, Fact, Value};
 pub use kinds::{Act, FactSpec, FactType, Impact, KindSpec, Shows};
+pub use load::{Loaded, Sources, load, load_claims};
 pub use model::{
     Claim, Condition, Form, Input, InputValue, Matrix, Plan, Position, Probe, Rule, Schedule, Score, Severity,
     Waiver,

@@ -55,8 +55,13 @@ impl fmt::Display for Text {
 }
 
 impl Serialize for Text {
+    /// As a plan would write it: secrets by name, a literal dollar as `$$`, so that different texts stay different.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let piece = |piece: &Piece| match piece {
+            Piece::Plain(text) => text.replace('$', "$$"),
+            Piece::Secret(name) => format!("${{{name}}}"),
+        };
+        serializer.serialize_str(&self.0.iter().map(piece).collect::<String>())
     }
 }
 

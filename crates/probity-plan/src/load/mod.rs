@@ -1,0 +1,208 @@
+//! Reads a plan: YAML, inputs, includes, matrices, into [`Plan`]. Touches nothing itself: files come from [`Sources`].
+//! Every error is listed; an entry that is wrong does not keep the others from being looked at.
+
+mod claim;
+mod include;
+mod input;
+mod matrix;
+mod names;
+mod part;
+mod probe;
+mod resolved;
+mod scope;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Errors, PlanErrors};
+use crate::model::{Condition, Plan, Position};
+use crate::yaml::{self, De, Node};
+
+pub(crate) use matrix::MOST_ROWS;
+
+/// Where a plan's files come from.
+pub trait Sources {
+    /// The whole content of a file. `path` is the plan's name as given to [`load`], or else a path relative to the
+    /// plan's folder, with `/` between its parts, without `..`, and never absolute.
+    fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+}
+
+/// A plan with everything it was made from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The plan.
+    pub plan: Plan,
+    /// The exact bytes of each file: the plan itself under `plan.yaml`, others under the path they were read by.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The whole resolved plan with inputs and matrices, secrets by name, as JSON with sorted keys. Its SHA-256 goes
+    /// into the evidence. The same files and overrides give the same text, whatever the plan is called.
+    pub resolved: String,
+}
+
+/// The name of the plan itself among a bundle's files.
+const PLAN_FILE: &str = "plan.yaml";
+
+/// What a bundle keeps beside the plan's files; no file of a plan may be called so.
+const TAKEN: &[&str] = &[
+    PLAN_FILE,
+    "evidence.jsonl",
+    "artifacts",
+    "checkpoint",
+    "checkpoint.sig",
+    "findings.json",
+    "report.html",
+];
+
+/// Loads a plan. `name` is how messages call it and what [`Sources::read`] is asked for first; `overrides` are values
+/// of inputs as text, as given by `--input`.
+pub fn load(
+    name: &str,
+    sources: &dyn Sources,
+    overrides: &BTreeMap<String, String>,
+) -> Result<Loaded, PlanErrors> {
+    Loader::new(name, sources, None).load(overrides)
+}
+
+/// Loads claims, scores, verdict rules and waivers about the probes of another plan (`probity evaluate --plan`). The
+/// document has neither `probes` nor `include`; the plan returned has the probes of `probes_of`.
+pub fn load_claims(
+    name: &str,
+    sources: &dyn Sources,
+    overrides: &BTreeMap<String, String>,
+    probes_of: &Plan,
+) -> Result<Loaded, PlanErrors> {
+    Loader::new(name, sources, Some(probes_of)).load(overrides)
+}
+
+/// What is being loaded.
+struct Loader<'s> {
+    name: Arc<str>,
+    sources: &'s dyn Sources,
+    probes_of: Option<&'s Plan>,
+    errors: Errors,
+    plan: Plan,
+    files: BTreeMap<String, Vec<u8>>,
+    texts: BTreeMap<Arc<str>, String>,
+    /// Included so far.
+    included: usize,
+    /// Slots times cells so far.
+    looks: u64,
+}
+
+impl<'s> Loader<'s> {
+    fn new(name: &str, sources: &'s dyn Sources, probes_of: Option<&'s Plan>) -> Self {
+        let plan = Plan {
+            title: String::new(),
+            confidence: 0.95,
+            inputs: BTreeMap::new(),
+            probes: probes_of.map(|plan| plan.probes.clone()).unwrap_or_default(),
+            claims: Vec::new(),
+            scores: Vec::new(),
+            rules: Vec::new(),
+            waivers: Vec::new(),
+        };
+        Self {
+            name: name.into(),
+            sources,
+            probes_of,
+            errors: Errors::default(),
+            plan,
+            files: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            included: 0,
+            looks: 0,
+        }
+    }
+
+    fn load(mut self, overrides: &BTreeMap<String, String>) -> Result<Loaded, PlanErrors> {
+        let name = Arc::clone(&self.name);
+        let whole = Position { file: Arc::clone(&name), line: 0, column: 0 };
+        if let Some(root) = self.document(&name, PLAN_FILE, &whole) {
+            self.main(&root, overrides);
+        }
+        match self.errors.listed(&name, &self.texts) {
+            Some(errors) => Err(errors),
+            None => {
+                let resolved = resolved::text(&self.plan);
+                Ok(Loaded { plan: self.plan, files: self.files, resolved })
+            }
+        }
+    }
+
+    /// Reads a file once; a failure is an error at `at`.
+    fn read(&mut self, path: &str, kept_as: &str, most: usize, at: &Position) -> Option<&[u8]> {
+        if !self.files.contains_key(kept_as) {
+            let bytes = match self.sources.read(path) {
+                Ok(bytes) => bytes,
+                Err(reason) => {
+                    let path = if at.line == 0 { String::new() } else { format!(" `{path}`") };
+                    self.errors.push(at, format!("cannot read{path}: {reason}"));
+                    return None;
+                }
+            };
+            self.files.insert(kept_as.to_owned(), bytes);
+        }
+        let bytes = self.files.get(kept_as)?;
+        if bytes.len() > most {
+            self.errors.push(at, format!("the file is longer than {} MiB", most >> 20));
+            return None;
+        }
+        Some(bytes)
+    }
+
+    /// Reads and parses a document; a failure to read it is an error at `at`.
+    fn document(&mut self, file: &Arc<str>, kept_as: &str, at: &Position) -> Option<Node> {
+        let bytes = self.read(file, kept_as, yaml::MOST_BYTES, at)?;
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(error) => {
+                let before = &bytes[..error.valid_up_to()];
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = u32::try_from(line).unwrap_or(u32::MAX);
+                self.errors.push(
+                    &Position { file: Arc::clone(file), line, column: 1 },
+                    format!(
+                        "not UTF-8: byte {} of the file is not part of a character",
+                        error.valid_up_to() + 1
+                    ),
+                );
+                return None;
+            }
+        };
+        let root = yaml::parse(file, &text, &mut self.errors);
+        self.texts.insert(Arc::clone(file), text);
+        root
+    }
+
+    /// Reads a type from a node; an error is said to be `of` this entry ("probe `r`").
+    fn decode<'de, T: serde::Deserialize<'de>>(&mut self, node: &Node, of: &str) -> Option<T> {
+        match T::deserialize(De(node)) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(&error, node, of);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, error: &yaml::Error, node: &Node, of: &str) {
+        let at = error.at.as_ref().unwrap_or(&node.at);
+        self.errors.push(at, format!("in {of}: {}", error.message));
+    }
+
+    /// The condition under this key of an entry.
+    fn condition(&mut self, source: Option<String>, entry: &Node, key: &str, of: &str) -> Option<Condition> {
+        let source = source?;
+        let at = entry.get(key).map_or(&entry.at, |node| &node.at).clone();
+        if source.trim().is_empty() {
+            self.errors.push(&at, format!("in {of}: `{key}` is empty; leave it out or write a condition"));
+        } else if source.len() > 1024 {
+            self.errors.push(
+                &at,
+                format!("in {of}: a condition has at most 1024 bytes; this one has {}", source.len()),
+            );
+        }
+        Some(Condition { source, at })
+    }
+}

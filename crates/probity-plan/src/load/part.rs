@@ -1,0 +1,240 @@
+//! One document of a plan: its sections in order, and the references between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::scope::Scope;
+use super::{Loader, names};
+use crate::error::{did_you_mean, enumerate};
+use crate::model::Position;
+use crate::source::SECTIONS;
+use crate::units::Percent;
+use crate::yaml::{Key, Kind, Node};
+
+/// A document that is being loaded: the plan itself or an included one.
+pub(super) struct Part {
+    /// What its names are prefixed with; empty for the plan itself.
+    pub prefix: String,
+    /// The folder its paths are relative to, with a `/` at the end; empty for the plan's own.
+    pub folder: String,
+    /// The files that led here, itself last.
+    pub chain: Vec<String>,
+    /// Its inputs.
+    pub scope: Scope,
+    /// Names it declares, without prefix: also of entries that turned out to be wrong.
+    pub probes: BTreeSet<String>,
+    /// The same for claims.
+    pub claims: BTreeSet<String>,
+    /// The same for scores.
+    pub scores: BTreeSet<String>,
+    /// Prefixes of includes that could not be read: what they declare is not known.
+    pub broken: Vec<String>,
+}
+
+/// What names are looked up among.
+#[derive(Clone, Copy)]
+pub(super) enum Of {
+    Probes,
+    Claims,
+}
+
+impl Part {
+    pub fn new(prefix: String, folder: String, chain: Vec<String>) -> Self {
+        Self {
+            prefix,
+            folder,
+            chain,
+            scope: Scope::default(),
+            probes: BTreeSet::new(),
+            claims: BTreeSet::new(),
+            scores: BTreeSet::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// A name of this part as the whole plan has it.
+    pub fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// What is wrong with a reference, if anything.
+    pub fn unknown(&self, of: Of, name: &str) -> Option<String> {
+        let (what, known) = match of {
+            Of::Probes => ("probe", &self.probes),
+            Of::Claims => ("claim", &self.claims),
+        };
+        if known.contains(name) || self.broken.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+            return None;
+        }
+        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        Some(format!("there is no {what} `{}`{hint}", crate::yaml::shortened(name)))
+    }
+}
+
+impl Loader<'_> {
+    /// Loads the plan itself.
+    pub(super) fn main(&mut self, root: &Node, overrides: &BTreeMap<String, String>) {
+        let own = self.name.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut part = Part::new(String::new(), String::new(), vec![own]);
+        if !self.sections(root) {
+            return;
+        }
+        if let Some(plan) = self.probes_of {
+            part.probes = plan.probes.iter().map(|probe| probe.name.clone()).collect();
+        }
+        self.overridden_inputs(&mut part, root.get("inputs"), overrides);
+        self.title_and_confidence(&mut part, root);
+        self.body(&mut part, root);
+        self.verdict(&mut part, root.get("verdict"));
+        self.waivers(&mut part, root.get("waivers"));
+        self.unused_inputs(&mut part, root);
+        self.required(root);
+    }
+
+    /// The sections that an included plan has in common with the plan itself, after its inputs.
+    pub(super) fn body(&mut self, part: &mut Part, root: &Node) {
+        self.includes(part, root.get("include"));
+        self.probes(part, root.get("probes"), root.get("claims"));
+        self.claims(part, root.get("claims"));
+        self.needs(part, root.get("probes"));
+        self.scores(part, root.get("scores"));
+    }
+
+    /// Whether the document is a map of sections at all; says which keys are none.
+    pub(super) fn sections(&mut self, root: &Node) -> bool {
+        let Kind::Map(entries) = &root.kind else {
+            self.errors.push(
+                &root.at,
+                format!("a plan is a map that starts with `plan: TITLE`; this is {}", root.found()),
+            );
+            return false;
+        };
+        for (key, node) in entries.iter() {
+            let names = || SECTIONS.iter().map(|(name, _)| *name);
+            if !names().any(|name| name == key.text) {
+                let mut hint = did_you_mean(&key.text, names());
+                if hint.is_empty() {
+                    hint = format!("; a plan has {}", enumerate(names(), "and"));
+                }
+                self.errors
+                    .push(&key.at, format!("unknown key `{}`{hint}", crate::yaml::shortened(&key.text)));
+            } else if self.probes_of.is_some() && matches!(key.text.as_str(), "probes" | "include") {
+                self.errors.push(
+                    &key.at,
+                    format!(
+                        "`{}` cannot stand here: these claims are about probes that have already run",
+                        key.text
+                    ),
+                );
+            } else if node.is_null() {
+                self.errors.push(&key.at, format!("`{}` is empty; fill it or leave it out", key.text));
+            }
+        }
+        true
+    }
+
+    fn title_and_confidence(&mut self, part: &mut Part, root: &Node) {
+        if let Some(node) = root.get("plan").filter(|node| !node.is_null())
+            && let Some(filled) = part.scope.fill(node, &mut self.errors)
+            && let Some(title) = self.decode::<String>(&filled, "`plan`")
+        {
+            if title.trim().is_empty() {
+                self.errors.push(&node.at, "the title is empty");
+            }
+            self.plan.title = title;
+        }
+        if let Some(node) = root.get("confidence").filter(|node| !node.is_null())
+            && let Some(filled) = part.scope.fill(node, &mut self.errors)
+            && let Some(Percent(confidence)) = self.decode(&filled, "`confidence`")
+        {
+            if confidence < 0.5 {
+                self.errors.push(&node.at, "a confidence is at least 50% and less than 100%");
+            }
+            self.plan.confidence = confidence;
+        }
+    }
+
+    /// A plan without these says nothing.
+    fn required(&mut self, root: &Node) {
+        let mut missing = Vec::new();
+        if root.get("plan").is_none() {
+            missing.push("`plan` (its title)");
+        }
+        if self.probes_of.is_none() && root.get("probes").is_none() && root.get("include").is_none() {
+            missing.push("`probes` (what to look at)");
+        }
+        if root.get("claims").is_none() && root.get("include").is_none() {
+            missing.push("`claims` (what must be true of it)");
+        }
+        if root.get("verdict").is_none() {
+            missing.push("`verdict` (which label it leads to)");
+        }
+        if !missing.is_empty() {
+            self.errors.push(&root.at, format!("the plan lacks {}", missing.join(", ")));
+        }
+    }
+
+    /// The entries of a section that is a map, with names that are names.
+    pub(super) fn named<'n>(&mut self, section: Option<&'n Node>, what: &str) -> Vec<(&'n Key, &'n Node)> {
+        let Some(node) = section.filter(|node| !node.is_null()) else { return Vec::new() };
+        let Kind::Map(entries) = &node.kind else {
+            self.errors.push(
+                &node.at,
+                format!("expected a map from the name of {what} to what it is, found {}", node.found()),
+            );
+            return Vec::new();
+        };
+        if entries.is_empty() {
+            self.errors.push(&node.at, "the section is empty; fill it or leave it out");
+        }
+        let mut named = Vec::new();
+        for (key, node) in entries.iter() {
+            match names::refused(what, &key.text) {
+                Some(message) => self.errors.push(&key.at, message),
+                None => named.push((key, node)),
+            }
+        }
+        named
+    }
+
+    /// Says what is wrong with the reference under this key, if anything; whether it is sound.
+    pub(super) fn refer(&mut self, part: &Part, of: Of, name: &str, at: &Position, entry: &str) -> bool {
+        match part.unknown(of, name) {
+            Some(message) => {
+                self.errors.push(at, format!("in {entry}: {message}"));
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// A path of a plan's file, relative to the plan's folder; `None` with an error if it may not be read.
+    pub(super) fn below(&mut self, part: &Part, path: &str, at: &Position) -> Option<String> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let wrong = if path.starts_with('/') || path.contains(['\\', '\0', ':']) {
+            "must be relative, below the plan's folder"
+        } else if parts.contains(&"..") {
+            "may not contain `..`: a plan reads only files below its own folder"
+        } else if parts.iter().any(|part| part.is_empty() || *part == ".") {
+            "must be written without needless parts, such as `rows/roles.csv`"
+        } else if path.len() > 200 || path.chars().any(char::is_control) {
+            "is not a file name that a bundle can keep"
+        } else {
+            let full = format!("{}{path}", part.folder);
+            if super::TAKEN.contains(&full.split('/').next().unwrap_or_default())
+                && !part.chain.contains(&full)
+            {
+                "is the name of something else in a bundle; call the file otherwise"
+            } else {
+                return Some(full);
+            }
+        };
+        self.errors.push(at, format!("the path `{}` {wrong}", crate::yaml::shortened(path)));
+        None
+    }
+
+    /// A place for what was given on the command line.
+    pub(super) fn command_line() -> Position {
+        Position { file: Arc::from("--input"), line: 0, column: 0 }
+    }
+}

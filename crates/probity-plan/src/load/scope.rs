@@ -1,0 +1,194 @@
+//! `$name`: inputs and matrix columns in the scalars of the tree. What is put in is never looked at again and never
+//! becomes structure.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::names::is_name;
+use crate::error::{Errors, did_you_mean};
+use crate::fact::Value;
+use crate::text::Piece;
+use crate::yaml::{Kind, Node};
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Bound {
+    /// Text as written, which a scalar that is nothing but the name takes over unquoted.
+    Plain(String),
+    /// Text that is text, whatever it looks like.
+    Text(String),
+    /// Text that names secrets.
+    Secret(Vec<Piece>),
+    /// An input whose declaration is wrong: its uses are not.
+    Broken,
+}
+
+impl Bound {
+    /// From a value with the text it was written as.
+    pub fn new(text: String, value: &Value) -> Self {
+        if matches!(value, Value::Text(_)) { Self::Text(text) } else { Self::Plain(text) }
+    }
+}
+
+/// The names that are known at one place of a plan.
+#[derive(Default)]
+pub(super) struct Scope {
+    names: BTreeMap<String, (Bound, bool)>,
+    /// Columns of a matrix that may not stand here, for the message.
+    pub elsewhere: Vec<String>,
+}
+
+impl Scope {
+    pub fn bind(&mut self, name: &str, bound: Bound) {
+        self.names
+            .entry(name.to_owned())
+            .and_modify(|entry| entry.0 = bound.clone())
+            .or_insert((bound, false));
+    }
+
+    pub fn unbind(&mut self, name: &str) {
+        self.names.remove(name);
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    pub fn knows(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
+    pub fn used(&self, name: &str) -> bool {
+        self.names.get(name).is_none_or(|(_, used)| *used)
+    }
+
+    fn look_up(&mut self, name: &str) -> Result<&Bound, String> {
+        if !self.names.contains_key(name) {
+            if self.elsewhere.iter().any(|column| column == name) {
+                return Err(format!(
+                    "`${name}` is a column of the matrix; columns are filled in only among the parameters of the kind"
+                ));
+            }
+            let hint = did_you_mean(name, self.names());
+            let write = if hint.is_empty() { "; write" } else { " Write" };
+            return Err(format!("unknown input `{name}`{hint}{write} $${name} for a literal dollar"));
+        }
+        let (bound, used) = self.names.entry(name.to_owned()).or_insert((Bound::Broken, true));
+        *used = true;
+        Ok(bound)
+    }
+
+    /// The tree with every `$name` and `${name}` filled in; `None` if one could not be, and why is among the errors.
+    pub fn fill(&mut self, node: &Node, errors: &mut Errors) -> Option<Node> {
+        let kind = match &node.kind {
+            Kind::Plain(text) | Kind::Text(text) if text.contains('$') => match self.fill_text(text) {
+                Ok(kind) => kind?,
+                Err(message) => {
+                    errors.push(&node.at, message);
+                    return None;
+                }
+            },
+            Kind::List(items) => {
+                // Every item is filled before the first failure counts, so that all errors are listed.
+                let items: Vec<_> = items.iter().map(|item| self.fill(item, errors)).collect();
+                Kind::List(Rc::new(items.into_iter().collect::<Option<_>>()?))
+            }
+            Kind::Map(entries) => {
+                let entries: Vec<_> =
+                    entries.iter().map(|(key, value)| (key.clone(), self.fill(value, errors))).collect();
+                let whole = |(key, value): (_, Option<Node>)| value.map(|value| (key, value));
+                Kind::Map(Rc::new(entries.into_iter().map(whole).collect::<Option<_>>()?))
+            }
+            other => other.clone(),
+        };
+        Some(Node { at: node.at.clone(), kind })
+    }
+
+    /// What the text becomes; nothing if it uses an input whose declaration is wrong, which is said there.
+    fn fill_text(&mut self, text: &str) -> Result<Option<Kind>, String> {
+        if let Some(name) =
+            text.strip_prefix('$').map(|name| braced(name).unwrap_or(name)).filter(|name| is_name(name))
+        {
+            return Ok(match self.look_up(name)? {
+                Bound::Plain(text) => Some(Kind::Plain(text.clone())),
+                Bound::Text(text) => Some(Kind::Text(text.clone())),
+                Bound::Secret(pieces) => Some(Kind::Pieces(pieces.clone())),
+                Bound::Broken => None,
+            });
+        }
+        let mut filled = Filled::default();
+        let mut rest = text;
+        while let Some(dollar) = rest.find('$') {
+            filled.plain(&rest[..dollar]);
+            let after = &rest[dollar + 1..];
+            if let Some(next) = after.strip_prefix('$') {
+                filled.plain("$");
+                rest = next;
+                continue;
+            }
+            let name = if after.starts_with('{') {
+                let close = after.find('}').map_or(after.len(), |close| close + 1);
+                match braced(&after[..close]).filter(|name| is_name(name)) {
+                    Some(name) => name,
+                    None => {
+                        return Err(
+                            "`${` begins the name of an input, as in ${name}; write $${ for a literal dollar"
+                                .to_owned(),
+                        );
+                    }
+                }
+            } else {
+                let end =
+                    after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+                &after[..end]
+            };
+            if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+                // A dollar that names nothing stands for itself: `$1`, `foo$`.
+                filled.plain("$");
+                rest = after;
+                continue;
+            }
+            match self.look_up(name)? {
+                Bound::Plain(text) | Bound::Text(text) => filled.plain(text),
+                Bound::Secret(pieces) => pieces.iter().for_each(|piece| filled.piece(piece)),
+                Bound::Broken => return Ok(None),
+            }
+            rest = &after[name.len() + if after.starts_with('{') { 2 } else { 0 }..];
+        }
+        filled.plain(rest);
+        Ok(Some(filled.kind()))
+    }
+}
+
+fn braced(text: &str) -> Option<&str> {
+    text.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Text under construction.
+#[derive(Default)]
+struct Filled(Vec<Piece>);
+
+impl Filled {
+    fn plain(&mut self, text: &str) {
+        match self.0.last_mut() {
+            _ if text.is_empty() => {}
+            Some(Piece::Plain(before)) => before.push_str(text),
+            _ => self.0.push(Piece::Plain(text.to_owned())),
+        }
+    }
+
+    fn piece(&mut self, piece: &Piece) {
+        match piece {
+            Piece::Plain(text) => self.plain(text),
+            secret @ Piece::Secret(_) => self.0.push(secret.clone()),
+        }
+    }
+
+    fn kind(mut self) -> Kind {
+        match self.0.as_mut_slice() {
+            [] => Kind::Text(String::new()),
+            [Piece::Plain(text)] => Kind::Text(std::mem::take(text)),
+            _ => Kind::Pieces(self.0),
+        }
+    }
+}
