@@ -64,9 +64,7 @@ pub(crate) fn markdown(text: &str) -> String {
             '_' => out.extend(['\\', c]),
             // What begins a heading, a list or a rule does so only as the first character, or after a number.
             '#' | '-' | '+' | '=' if first => out.extend(['\\', c]),
-            '.' | ')' if !first && text[..at].trim().chars().all(|c| c.is_ascii_digit()) => {
-                out.extend(['\\', c]);
-            }
+            '.' | ')' if !first && is_list_number(&text, at) => out.extend(['\\', c]),
             // A link by itself: `https://`, `www.`
             ':' if text[at..].starts_with("://") => out.push_str("\\:"),
             '.' if text[..at].to_ascii_lowercase().ends_with("www") => out.push_str("\\."),
@@ -75,6 +73,12 @@ pub(crate) fn markdown(text: &str) -> String {
         before = Some(c);
     }
     out
+}
+
+/// Whether the character at `at` would make the number before it the number of a list.
+fn is_list_number(text: &str, at: usize) -> bool {
+    text[..at].trim().chars().all(|c| c.is_ascii_digit())
+        && text[at + 1..].chars().next().is_none_or(char::is_whitespace)
 }
 
 /// Text as inline code of Markdown, in a fence longer than any run of backticks inside it. In a table a `|` would end

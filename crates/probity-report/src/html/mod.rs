@@ -1,8 +1,132 @@
-//! The report as one self-contained HTML file.
+//! The report as one self-contained HTML file: no script, nothing loaded from elsewhere (its content security policy
+//! forbids both), plots as inline SVG.
+//!
+//! Every text of a plan or a target goes through [`Said`], which makes hidden characters visible; maud then escapes it.
+
+mod evidence;
+mod findings;
+mod plots;
+mod run;
+
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 use crate::contents::Contents;
+use crate::said;
+use crate::visible::visible;
 
 /// The report as HTML.
-pub fn html(_contents: &Contents) -> String {
-    String::new()
+pub fn html(contents: &Contents) -> String {
+    let judgement = contents.judgement;
+    let label = &judgement.verdict.label;
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                meta name="generator" content=(said::GENERATOR);
+                title { (Said(label)) " \u{2013} " (Said(&contents.start.plan)) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                header {
+                    p.kind { "Validation report" }
+                    h1 { (Said(&contents.start.plan)) }
+                    p.muted {
+                        "Observed by " (Said(&contents.start.observer.user)) " on "
+                        (Said(&contents.start.observer.host)) ", " (said::when(contents)) "."
+                    }
+                }
+                main {
+                    (verdict(contents))
+                    (contents_list(contents))
+                    (findings::scores(contents))
+                    (findings::sections(contents))
+                    (findings::unseen(contents))
+                    (findings::to_settle(contents))
+                    (findings::waivers(contents))
+                    (plots::strips(contents))
+                    (run::permissions(contents))
+                    (run::signature(contents))
+                    (run::run(contents))
+                    (evidence::appendix(contents))
+                }
+                footer {
+                    p {
+                        "Made by " (said::GENERATOR) " from the evidence log, by rules " (judgement.rules)
+                        ". This page runs no script and loads nothing from elsewhere."
+                    }
+                }
+            }
+        }
+    };
+    let mut page = page.into_string();
+    page.push('\n');
+    page
+}
+
+/// Text of a plan or a target.
+struct Said<'a>(&'a str);
+
+impl Render for Said<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        visible(self.0).as_ref().render_to(buffer);
+    }
+}
+
+fn verdict(contents: &Contents) -> Markup {
+    let judgement = contents.judgement;
+    let word = said::acceptance(judgement);
+    html! {
+        section.verdict.(word) id="verdict" {
+            h2 {
+                "Verdict"
+                span.label { (Said(&judgement.verdict.label)) }
+                span.word { (word) }
+            }
+            @for warning in said::warnings(contents) {
+                p.warning { (Said(&warning)) }
+            }
+            ul {
+                @for why in &judgement.verdict.why { li { (Said(why)) } }
+                @if let Some(bound) = &judgement.verdict.error_bound { li { (Said(bound)) } }
+            }
+            @if !judgement.verdict.waivers.is_empty() {
+                p {
+                    "Counts with "
+                    a href="#waivers" {
+                        (judgement.verdict.waivers.len())
+                        @if judgement.verdict.waivers.len() == 1 { " waiver" } @else { " waivers" }
+                    }
+                    "."
+                }
+            }
+            (findings::tally(contents))
+        }
+    }
+}
+
+/// Links to the sections that this report has.
+fn contents_list(contents: &Contents) -> Markup {
+    let judgement = contents.judgement;
+    html! {
+        nav aria-label="Contents" {
+            ul {
+                @if !judgement.scores.is_empty() { li { a href="#scores" { "Scores" } } }
+                @for (number, (section, _)) in said::sections(judgement).iter().enumerate() {
+                    li { a href={ "#section-" (number) } { (Said(section)) } }
+                }
+                @if !said::unseen(contents).is_empty() { li { a href="#unseen" { "What could not be seen" } } }
+                @if findings::has_open(judgement) { li { a href="#settle" { "What would settle it" } } }
+                @if !contents.plan.waivers.is_empty() { li { a href="#waivers" { "Waivers" } } }
+                li { a href="#signature" { "What the signature shows" } }
+                li { a href="#verify" { "How to verify" } }
+                li { a href="#run" { "The run" } }
+                li { a href="#evidence" { "Evidence" } }
+            }
+        }
+    }
 }

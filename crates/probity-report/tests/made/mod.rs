@@ -2,20 +2,22 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "shared by tests that each use a part of it")]
 
+pub mod camera;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use probity_evidence::entry::{Event, Identity, LedgerHead, Observer, Start};
 use probity_plan::kinds::{Act, command, file, http};
-use probity_plan::model::{Cell, Starts};
+use probity_plan::model::Cell;
 use probity_plan::units::{Share, Span};
 use probity_plan::{
     Barrier, Blocked, Claim, Condition, Form, Impact, Lane, Observation, Plan, Position, Probe, Rule,
     Schedule, Score, Severity, Shows, Text, Value, Waiver,
 };
-use probity_report::{Check, CheckOutcome, Contents, Series, SeriesCollector, wanted_entries};
-use probity_verdict::judgement::{BarrierMet, CellFinding, Counts, WaivedBy};
+use probity_report::{Check, Contents, Series, SeriesCollector, wanted_entries};
+use probity_verdict::judgement::{BarrierMet, Counts};
 use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 
 /// Everything a [`Contents`] borrows.
@@ -58,7 +60,7 @@ impl Made {
     }
 
     /// Runs the observations through the collector and keeps those the report wants.
-    fn gather(&mut self, observations: &[(u64, Observation)]) {
+    pub fn gather(&mut self, observations: &[(u64, Observation)]) {
         let mut collector = SeriesCollector::new(&self.plan);
         let wanted = wanted_entries(&self.judgement);
         for (entry, observation) in observations {

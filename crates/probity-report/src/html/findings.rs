@@ -1,0 +1,304 @@
+//! Scores, the tables of findings, and what is still open.
+
+use maud::{Markup, html};
+
+use probity_plan::Form;
+use probity_verdict::{Finding, Judgement, Outcome};
+
+use super::{Said, evidence, plots};
+use crate::contents::Contents;
+use crate::said;
+use crate::visible::excerpt;
+
+/// The class and the word of an outcome.
+pub(super) fn badge(outcome: Outcome) -> Markup {
+    html! { span.badge.(class(outcome)) { (outcome.name()) } }
+}
+
+fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Holds => "holds",
+        Outcome::Fails => "fails",
+        Outcome::Undetermined => "undetermined",
+        Outcome::NotApplicable => "not-applicable",
+    }
+}
+
+/// How many findings there are of each outcome.
+pub(super) fn tally(contents: &Contents) -> Markup {
+    let findings = &contents.judgement.findings;
+    let outcomes = [Outcome::Holds, Outcome::Fails, Outcome::Undetermined, Outcome::NotApplicable];
+    html! {
+        ul.tally aria-label={ "Of " (findings.len()) " claims" } {
+            li { "Of " (findings.len()) @if findings.len() == 1 { " claim:" } @else { " claims:" } }
+            @for outcome in outcomes {
+                @let count = findings.iter().filter(|finding| finding.outcome == outcome).count();
+                @if count > 0 { li { strong { (count) } " " (badge(outcome)) } }
+            }
+        }
+    }
+}
+
+/// Scores as intervals.
+pub(super) fn scores(contents: &Contents) -> Markup {
+    let scores = &contents.judgement.scores;
+    html! {
+        @if !scores.is_empty() {
+            section {
+                h2 id="scores" { "Scores" }
+                p.small.muted {
+                    "A score is a weighted mean of findings between 0 and 1: what holds counts 1, what fails 0, and what "
+                    "is undetermined leaves it open, so a score is an interval. Solid: surely reached. Pale: still open."
+                }
+                table.rows.score {
+                    thead { tr {
+                        th scope="col" style="width:18%" { "Score" }
+                        th scope="col" { "From 0 to 1" }
+                        th scope="col" style="width:16%" { "Value" }
+                        th scope="col" style="width:18%" { "Weight that applies" }
+                        th scope="col" style="width:18%" { "Find out next" }
+                    } }
+                    tbody {
+                        @for score in scores {
+                            tr {
+                                th scope="row" { (Said(&score.name)) }
+                                td data-label="From 0 to 1" {
+                                    (plots::interval_bar(score.lower, score.upper, None, &score.name))
+                                }
+                                td data-label="Value" { (said::score(score)) }
+                                td data-label="Weight that applies" { (said::weight(score)) }
+                                td data-label="Find out next" {
+                                    @if let Some(next) = score.open.first() { (claim_link(contents, next)) }
+                                    @else { "nothing open" }
+                                }
+                            }
+                        }
+                    }
+                }
+                @for score in scores {
+                    p.small {
+                        strong { (Said(&score.name)) } " is made of: "
+                        @for (at, (claim, weight, outcome)) in score.parts.iter().enumerate() {
+                            @if at > 0 { ", " }
+                            (claim_link(contents, claim)) " (" (said::number(*weight)) ", " (outcome.name()) ")"
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A link to the finding about a claim, or its bare name if there is none.
+pub(super) fn claim_link(contents: &Contents, claim: &str) -> Markup {
+    let number = contents.judgement.findings.iter().position(|finding| finding.claim == claim);
+    html! {
+        @match number {
+            Some(number) => a href={ "#c" (number) } { (Said(claim)) },
+            None => (Said(claim)),
+        }
+    }
+}
+
+/// One table a section, with its plots.
+pub(super) fn sections(contents: &Contents) -> Markup {
+    html! {
+        @for (number, (section, findings)) in said::sections(contents.judgement).iter().enumerate() {
+            section {
+                h2 id={ "section-" (number) } { (Said(section)) }
+                p.muted.small { (said::tally(findings.iter().map(|(_, finding)| *finding))) }
+                table {
+                    thead { tr {
+                        th scope="col" style="width:15%" { "Claim, finding" }
+                        th scope="col" style="width:20%" { "The author says" }
+                        th scope="col" style="width:26%" { "What was decided" }
+                        th scope="col" style="width:12%" { "Measured" }
+                        th scope="col" style="width:9%" { "Objective" }
+                        th scope="col" style="width:10%" { "Bounds" }
+                        th scope="col" style="width:8%" { "Rests on" }
+                    } }
+                    @for (number, finding) in findings { (row(contents, *number, finding)) }
+                }
+                @for (_, finding) in findings { (plots::plot_of(contents, finding)) }
+            }
+        }
+        @if !contents.judgement.findings.is_empty() {
+            p.small.muted { (said::RESTS_ON) }
+            p.small.muted { (said::BOUNDS) }
+        }
+    }
+}
+
+fn row(contents: &Contents, number: usize, finding: &Finding) -> Markup {
+    let objective = contents.plan.claim(&finding.claim).and_then(|claim| match &claim.form {
+        Form::Rate { share, .. } => Some(share.0),
+        _ => None,
+    });
+    html! {
+        tbody id={ "c" (number) } {
+            tr {
+                th scope="row" {
+                    (Said(&finding.claim)) br;
+                    (badge(finding.outcome))
+                    @if finding.waived.is_some() { " " a href="#waivers" { "waived" } }
+                }
+                td.says data-label="The author says" { @if let Some(says) = &finding.says { (Said(says)) } }
+                td.decided data-label="What was decided" { (Said(&said::decided(finding))) }
+                td data-label="Measured" {
+                    a href={ "#ev" (number) } {
+                        @if finding.measured.is_empty() { "entries" } @else { (Said(&finding.measured)) }
+                    }
+                }
+                td data-label="Objective" { (Said(&finding.objective)) }
+                td data-label="Bounds" {
+                    @if let Some(bounds) = finding.bounds {
+                        (said::number(bounds.lower)) " to " (said::number(bounds.upper))
+                        (plots::interval_bar_between(bounds.lower, bounds.upper, objective, &finding.claim))
+                        span.small.muted { "each at " (said::number(bounds.confidence * 100.0)) " %" }
+                    }
+                }
+                td data-label="Rests on" { (said::rests_on(finding)) }
+            }
+            tr.why { td colspan="7" {
+                p { (Said(&finding.reason)) }
+                (cells(finding))
+                @for note in &finding.notes { p { (Said(note)) } }
+                @if !finding.telling.is_empty() {
+                    p { "See entries " (evidence::links(contents, &finding.telling)) "." }
+                }
+                @if let Some(waived) = &finding.waived {
+                    p { "Waived by " (Said(&waived.owner)) " until " (Said(&waived.until)) ": " (Said(&waived.reason)) }
+                }
+            } }
+        }
+    }
+}
+
+/// How many cells of a matrix are listed one by one; the others are counted.
+const MOST_CELLS: usize = 100;
+
+/// The cells of a matrix, those that do not hold first.
+fn cells(finding: &Finding) -> Markup {
+    let mut cells: Vec<_> = finding.cells.iter().collect();
+    cells.sort_by_key(|cell| match cell.outcome {
+        Outcome::Fails => 0,
+        Outcome::Undetermined => 1,
+        Outcome::Holds | Outcome::NotApplicable => 2,
+    });
+    html! {
+        @if !cells.is_empty() {
+            ul {
+                @for cell in cells.iter().take(MOST_CELLS) {
+                    li {
+                        span.(class(cell.outcome)) { strong { (cell.outcome.name()) } } " "
+                        code { (Said(&cell.cell)) } ": "
+                        (cell.counts.successes) " of " (cell.counts.planned)
+                        @if cell.counts.blocked > 0 { ", " (cell.counts.blocked) " not seen" }
+                        @if let Some(bounds) = cell.bounds {
+                            ", " (said::number(bounds.lower)) " to " (said::number(bounds.upper))
+                        }
+                    }
+                }
+                @if cells.len() > MOST_CELLS { li { "and " (cells.len() - MOST_CELLS) " more cells" } }
+            }
+        }
+    }
+}
+
+/// What could not be seen, and what would let us see it.
+pub(super) fn unseen(contents: &Contents) -> Markup {
+    let unseen = said::unseen(contents);
+    html! {
+        @if !unseen.is_empty() {
+            section {
+                h2 id="unseen" { "What could not be seen, and what would let us see it" }
+                table.rows {
+                    thead { tr {
+                        th scope="col" style="width:16%" { "Probe, facts" }
+                        th scope="col" style="width:15%" { "Barrier" }
+                        th scope="col" style="width:27%" { "Detail" }
+                        th scope="col" style="width:14%" { "Claims" }
+                        th scope="col" { "What would let us see it" }
+                    } }
+                    tbody {
+                        @for it in unseen {
+                            tr {
+                                th scope="row" { (Said(&it.probe)) br; code { (Said(&it.facts.join(", "))) } }
+                                td data-label="Barrier" {
+                                    (it.barrier) br;
+                                    @let number = it.claims.first().map_or(0, |(number, _)| *number);
+                                    a href={ "#ev" (number) } {
+                                        (it.times) @if it.times == 1 { " time" } @else { " times" }
+                                    }
+                                }
+                                td data-label="Detail" { code { (excerpt(&it.detail, 300)) } }
+                                td data-label="Claims" {
+                                    @for (at, (number, claim)) in it.claims.iter().enumerate() {
+                                        @if at > 0 { ", " }
+                                        a href={ "#c" (number) } { (Said(claim)) }
+                                    }
+                                }
+                                td data-label="What would let us see it" { (Said(&it.cure)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether anything is undetermined.
+pub(super) fn has_open(judgement: &Judgement) -> bool {
+    !judgement.verdict.settle.is_empty() || !said::to_settle(judgement).is_empty()
+}
+
+/// What would settle what is undetermined.
+pub(super) fn to_settle(contents: &Contents) -> Markup {
+    let judgement = contents.judgement;
+    html! {
+        @if has_open(judgement) {
+            section {
+                h2 id="settle" { "What would settle what is undetermined" }
+                ul {
+                    @for how in &judgement.verdict.settle { li { strong { "The verdict" } ": " (Said(how)) } }
+                    @for (number, finding, how) in said::to_settle(judgement) {
+                        li { a href={ "#c" (number) } { (Said(&finding.claim)) } ": " (Said(&how)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Waivers and what became of them.
+pub(super) fn waivers(contents: &Contents) -> Markup {
+    let waivers = said::waivers(contents);
+    html! {
+        @if !waivers.is_empty() {
+            section {
+                h2 id="waivers" { "Waivers" }
+                table.rows {
+                    thead { tr {
+                        th scope="col" { "Claim" }
+                        th scope="col" style="width:32%" { "Reason" }
+                        th scope="col" { "Owner" }
+                        th scope="col" { "Until" }
+                        th scope="col" { "In this verdict" }
+                    } }
+                    tbody {
+                        @for it in waivers {
+                            tr {
+                                th scope="row" { (claim_link(contents, it.claim)) }
+                                td data-label="Reason" { (Said(it.reason)) }
+                                td data-label="Owner" { (Said(it.owner)) }
+                                td data-label="Until" { (Said(it.until)) }
+                                td data-label="In this verdict" { (it.became) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

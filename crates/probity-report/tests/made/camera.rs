@@ -1,0 +1,498 @@
+//! A made-up run of the size of a real one: a camera service with everything that a report can show.
+
+use std::collections::BTreeMap;
+
+use probity_evidence::entry::{Event, LedgerHead, Start};
+use probity_plan::model::{Cell, Starts};
+use probity_plan::{
+    Barrier, Blocked, Form, Impact, Observation, Plan, Position, Probe, Rule, Score, Severity, Shows, Value,
+    Waiver,
+};
+use probity_report::{Check, CheckOutcome};
+use probity_verdict::judgement::{BarrierMet, CellFinding, WaivedBy};
+use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+
+use super::{
+    Made, at, blocked, claim, condition, counts, each, finding, get, observation, observer, once, probe,
+    rate, repeated, run, schedule, span, start, stat,
+};
+
+const READY: &str = "http://127.0.0.1:8003/health/ready";
+
+/// The run.
+pub fn camera() -> Made {
+    let plan = plan();
+    let judgement = judgement(&plan);
+    let mut made = Made {
+        start: Start {
+            challenge: Some("acceptance board, 20 November, 4711".to_owned()),
+            ledger: LedgerHead { run: 12, head: Some("9be2".repeat(16)) },
+            ..start(&plan.title)
+        },
+        plan,
+        judgement,
+        ended: Some(at(612)),
+        interrupted: None,
+        entries: 276,
+        observations: 0,
+        unsigned: 0,
+        after_the_fact: false,
+        observers: vec![(2, observer(0, 0.21)), (140, observer(300, 1.74)), (275, observer(611, 0.4))],
+        events: vec![(231, Event { at: at(560), what: "undo of marker".to_owned() })],
+        series: Vec::new(),
+        telling: Vec::new(),
+        verification: Some(vec![
+            check("Entries, without gaps", CheckOutcome::Passed, "277 entries"),
+            check("Tree head over every line", CheckOutcome::Passed, "41d2\u{2026}9c07"),
+            check("Run key's signature on each checkpoint", CheckOutcome::Passed, "613 checkpoints"),
+            check("Operator's signature on the last checkpoint", CheckOutcome::Passed, ""),
+            check("Verdict, recomputed", CheckOutcome::Passed, "the same findings by rules 1"),
+            check("Operator's key known to the reader", CheckOutcome::NotMade, "no signers file was given"),
+        ]),
+    };
+    made.gather(&observations());
+    made
+}
+
+fn check(what: &str, outcome: CheckOutcome, detail: &str) -> Check {
+    Check { what: what.to_owned(), outcome, detail: detail.to_owned() }
+}
+
+const DEPLOYMENT: Option<&str> = Some("Deployment");
+const SECURITY: Option<&str> = Some("Security boundary");
+const SYNC: Option<&str> = Some("Synchronisation");
+
+fn plan() -> Plan {
+    let role = |role: &str, method: &str| Cell {
+        row: BTreeMap::from([
+            ("role".to_owned(), Value::from(role)),
+            ("method".to_owned(), Value::from(method)),
+        ]),
+        act: get(&format!("http://127.0.0.1:8003/api/{method}?as={role}")),
+    };
+    let cells = ["viewer", "operator", "admin"]
+        .into_iter()
+        .flat_map(|who| ["list", "snapshot", "delete"].map(|method| role(who, method)))
+        .collect();
+    let rule = |label: &str, when: Option<&str>, accepted| Rule {
+        label: label.to_owned(),
+        when: when.map(condition),
+        accepted,
+        at: Position::default(),
+    };
+    let weights =
+        |list: &[(&str, f64)]| list.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
+    Plan {
+        title: "Camera service in production (sample: made-up data)".to_owned(),
+        confidence: 0.95,
+        inputs: BTreeMap::new(),
+        probes: vec![
+            probe("answers", get(READY), schedule("5s", "8m")),
+            probe("restart", get(READY), repeated(40)),
+            probe("worker", stat("/run/camera-sync.pid"), schedule("30s", "8m")),
+            Probe {
+                columns: vec!["role".to_owned(), "method".to_owned()],
+                cells,
+                ..probe("call", get("http://127.0.0.1:8003/api"), once())
+            },
+            probe("secrets", stat("/opt/camera-service/.env"), once()),
+            probe("tls", get("https://127.0.0.1:8443/"), once()),
+            Probe {
+                impact: Impact::Disrupt,
+                ..probe("wipe", run(&["camera-admin", "wipe", "--all"]), once())
+            },
+            Probe {
+                impact: Impact::Observe,
+                declared_harmless: true,
+                ..probe("journal", run(&["journalctl", "-u", "camera-service", "-n", "200"]), once())
+            },
+        ],
+        claims: vec![
+            claim(
+                "starts",
+                "restart",
+                rate("status == 200", ">= 80%"),
+                Some("a start serves within 10 s"),
+                DEPLOYMENT,
+            ),
+            claim(
+                "prompt",
+                "answers",
+                rate("elapsed_ms < 100", ">= 95%"),
+                Some("health answers within 100 ms"),
+                DEPLOYMENT,
+            ),
+            claim(
+                "recovers",
+                "wipe",
+                each("exit_code == 0"),
+                Some("the service recovers from a wipe"),
+                DEPLOYMENT,
+            ),
+            claim(
+                "roles",
+                "call",
+                each("outcome == expect"),
+                Some("each role may call what it should and nothing else"),
+                SECURITY,
+            ),
+            claim(
+                "secret-file",
+                "secrets",
+                each("mode == \"600\""),
+                Some("secrets are readable by their owner alone"),
+                SECURITY,
+            ),
+            claim("encrypted", "tls", each("status == 200"), Some("SSL/TLS is ready"), SECURITY),
+            claim("sync", "worker", each("exists"), Some("periodic sync is operational"), SYNC),
+            claim(
+                "sync-runs",
+                "journal",
+                Form::Periodic {
+                    every: span("5m"),
+                    tolerance: span("30s"),
+                    periods: 5,
+                    starts: Starts::Recorded("lines".to_owned()),
+                },
+                Some("the sync runs every five minutes"),
+                SYNC,
+            ),
+            claim("archive", "secrets", each("size_bytes > 0"), None, None),
+        ],
+        scores: vec![
+            Score {
+                name: "deployment".to_owned(),
+                weights: weights(&[("starts", 5.0), ("prompt", 2.0), ("recovers", 3.0)]),
+                at: Position::default(),
+            },
+            Score {
+                name: "security".to_owned(),
+                weights: weights(&[("roles", 5.0), ("secret-file", 3.0), ("encrypted", 2.0)]),
+                at: Position::default(),
+            },
+        ],
+        rules: vec![
+            rule("NOT READY", Some("fails(roles) || fails(starts)"), false),
+            rule("READY", Some("holds(roles) && score.deployment >= 0.9"), true),
+            rule("NOT READY", None, false),
+        ],
+        waivers: vec![Waiver {
+            claim: "secret-file".to_owned(),
+            reason: "the file moves to the vault with the January release".to_owned(),
+            owner: "ops".to_owned(),
+            until: "2027-01-31".to_owned(),
+            covers_fails: true,
+            covers_undetermined: false,
+            at: Position::default(),
+        }],
+    }
+}
+
+/// A refusal as a finding tells it.
+fn met(fact: &str, barrier: Barrier, times: u64, detail: &str) -> BarrierMet {
+    BarrierMet { fact: fact.to_owned(), barrier, times, detail: detail.to_owned() }
+}
+
+fn findings(plan: &Plan) -> Vec<Finding> {
+    let of = |name: &str, outcome, shows, decided: &str, reason: &str| {
+        finding(plan.claim(name).unwrap(), outcome, shows, decided, reason)
+    };
+    let cell = |cell: &str, outcome, failed: u64| CellFinding {
+        cell: cell.to_owned(),
+        outcome,
+        counts: counts(1, 1 - failed, failed, 0),
+        bounds: None,
+    };
+    vec![
+        Finding {
+            severity: Severity::High,
+            measured: "37 of 40".to_owned(),
+            objective: ">= 80%".to_owned(),
+            bounds: Some(Bounds { lower: 0.817_413, upper: 0.979_247, confidence: 0.95 }),
+            counts: counts(40, 37, 3, 0),
+            notes: vec![
+                "Counting assumes starts that do not influence each other; a runs test found no clustering.".to_owned(),
+            ],
+            entries: vec![(99, 138)],
+            telling: vec![104, 117, 131],
+            ..of(
+                "starts",
+                Outcome::Holds,
+                Some(Shows::Response),
+                "in at least 80% of starts, from 40 (response): status == 200 within 10 s",
+                "The lower bound 0.817413 reaches the objective 0.8.",
+            )
+        },
+        Finding {
+            measured: "93 of 96, 2 straddling".to_owned(),
+            objective: ">= 95%".to_owned(),
+            bounds: Some(Bounds { lower: 0.921_213, upper: 0.999_466, confidence: 0.95 }),
+            counts: counts(96, 93, 1, 2),
+            entries: vec![(3, 98)],
+            telling: vec![22, 57, 83],
+            settle: Some(Settle {
+                how: "Plan 181 trials: that settles it in 8 of 10 runs at the rate seen; 59 are enough if all succeed."
+                    .to_owned(),
+                least: Some(59),
+                likely: Some(181),
+            }),
+            barriers: vec![met("elapsed_ms", Barrier::Overloaded, 2, "the interval straddles 100 ms")],
+            ..of(
+                "prompt",
+                Outcome::Undetermined,
+                Some(Shows::Response),
+                "in at least 95% of looks, from 96 (response): elapsed_ms < 100",
+                "The objective 0.95 lies between the bounds 0.921213 and 0.999466.",
+            )
+        },
+        Finding {
+            counts: counts(1, 0, 0, 1),
+            entries: vec![(232, 232)],
+            telling: vec![232],
+            barriers: vec![met("exit_code", Barrier::NotPermitted, 1, "impact disrupt, allowed write")],
+            ..of(
+                "recovers",
+                Outcome::Undetermined,
+                None,
+                "in each of 0 observations: exit_code == 0",
+                "The one observation planned was not permitted.",
+            )
+        },
+        Finding {
+            severity: Severity::Critical,
+            measured: "8 of 9 cells".to_owned(),
+            counts: counts(9, 8, 1, 0),
+            cells: vec![
+                cell("role=viewer method=list", Outcome::Holds, 0),
+                cell("role=viewer method=snapshot", Outcome::Holds, 0),
+                cell("role=viewer method=delete", Outcome::Fails, 1),
+                cell("role=operator method=list", Outcome::Holds, 0),
+                cell("role=operator method=snapshot", Outcome::Holds, 0),
+                cell("role=operator method=delete", Outcome::Holds, 0),
+                cell("role=admin method=list", Outcome::Holds, 0),
+                cell("role=admin method=snapshot", Outcome::Holds, 0),
+                cell("role=admin method=delete", Outcome::Holds, 0),
+            ],
+            entries: vec![(139, 139), (141, 148)],
+            telling: vec![142],
+            ..of(
+                "roles",
+                Outcome::Fails,
+                Some(Shows::Response),
+                "in each of 9 observations (response): outcome == expect",
+                "1 of 9 observations does not satisfy it.",
+            )
+        },
+        Finding {
+            measured: "mode 644".to_owned(),
+            objective: "mode == \"600\"".to_owned(),
+            counts: counts(1, 0, 1, 0),
+            entries: vec![(149, 149)],
+            telling: vec![149],
+            waived: Some(WaivedBy {
+                reason: "the file moves to the vault with the January release".to_owned(),
+                owner: "ops".to_owned(),
+                until: "2027-01-31".to_owned(),
+            }),
+            ..of(
+                "secret-file",
+                Outcome::Fails,
+                Some(Shows::Presence),
+                "in 1 observation (presence): mode == \"600\"",
+                "The one observation does not satisfy it.",
+            )
+        },
+        Finding {
+            counts: counts(1, 0, 0, 1),
+            entries: vec![(150, 150)],
+            telling: vec![150],
+            barriers: vec![met(
+                "status",
+                Barrier::ConnectionRefused,
+                1,
+                "connect 127.0.0.1:8443: Connection refused (os error 111)",
+            )],
+            ..of(
+                "encrypted",
+                Outcome::Undetermined,
+                Some(Shows::Response),
+                "in 1 observation (response): status == 200",
+                "Its one fact is behind a barrier.",
+            )
+        },
+        Finding {
+            measured: "16 of 16".to_owned(),
+            counts: counts(16, 16, 0, 0),
+            entries: vec![(151, 166)],
+            ..of(
+                "sync",
+                Outcome::Holds,
+                Some(Shows::Presence),
+                "in each of 16 observations (presence): exists",
+                "All 16 observations satisfy it. A census of what was seen, not a rate.",
+            )
+        },
+        Finding {
+            objective: "every 5m within 30s, 5 periods".to_owned(),
+            measured: "0 starts".to_owned(),
+            counts: counts(1, 0, 0, 1),
+            entries: vec![(233, 233)],
+            telling: vec![233],
+            barriers: vec![met(
+                "lines",
+                Barrier::PermissionDenied,
+                1,
+                "journalctl: Hint: You are currently not seeing messages from other users and the system.",
+            )],
+            settle: Some(Settle {
+                how: "A watch of at least 30 minutes by a user in the group systemd-journal.".to_owned(),
+                least: None,
+                likely: None,
+            }),
+            ..of(
+                "sync-runs",
+                Outcome::Undetermined,
+                None,
+                "5 complete gaps between starts, each 5m within 30s",
+                "No start could be seen.",
+            )
+        },
+        Finding {
+            entries: Vec::new(),
+            ..of(
+                "archive",
+                Outcome::NotApplicable,
+                None,
+                "in each observation of an archive: size_bytes > 0",
+                "There is no archive, and the claim says that this is fine.",
+            )
+        },
+    ]
+}
+
+fn judgement(plan: &Plan) -> Judgement {
+    let score = |name: &str, lower, upper, open: &[&str], parts: &[(&str, f64, Outcome)]| ScoreResult {
+        name: name.to_owned(),
+        lower,
+        upper,
+        weight: parts.iter().map(|(_, weight, _)| weight).sum(),
+        of_weight: 10.0,
+        open: open.iter().map(|name| (*name).to_owned()).collect(),
+        parts: parts.iter().map(|(name, weight, outcome)| ((*name).to_owned(), *weight, *outcome)).collect(),
+    };
+    Judgement {
+        rules: 1,
+        plan: plan.title.clone(),
+        findings: findings(plan),
+        scores: vec![
+            score(
+                "deployment",
+                0.5,
+                1.0,
+                &["recovers", "prompt"],
+                &[
+                    ("starts", 5.0, Outcome::Holds),
+                    ("prompt", 2.0, Outcome::Undetermined),
+                    ("recovers", 3.0, Outcome::Undetermined),
+                ],
+            ),
+            score(
+                "security",
+                0.0,
+                0.2,
+                &["encrypted"],
+                &[
+                    ("roles", 5.0, Outcome::Fails),
+                    ("secret-file", 3.0, Outcome::Fails),
+                    ("encrypted", 2.0, Outcome::Undetermined),
+                ],
+            ),
+        ],
+        verdict: Verdict {
+            label: "NOT READY".to_owned(),
+            possible: vec![("NOT READY".to_owned(), false)],
+            accepted: Some(false),
+            why: vec!["Rule 1 (NOT READY) is true: `fails(roles) || fails(starts)`, because roles fails.".to_owned()],
+            settle: Vec::new(),
+            error_bound: Some(
+                "A rate claim under an accepting rule is called holding although it is false with probability at \
+                 most 0.05 (one rate, decided at confidence 0.95)."
+                    .to_owned(),
+            ),
+            waivers: Vec::new(),
+        },
+    }
+}
+
+fn observations() -> Vec<(u64, Observation)> {
+    let mut all = Vec::new();
+    for slot in 0..96_u32 {
+        let (entry, second) = (3 + u64::from(slot), i64::from(slot) * 5);
+        // A wave with some noise, one miss and two intervals that straddle the limit.
+        let wave = 38.0 + 14.0 * (f64::from(slot) / 9.0).sin() + f64::from((slot * 37) % 17);
+        let (lower, upper) = match slot {
+            19 => (143.2, 144.0),
+            54 => (96.1, 104.9),
+            80 => (98.7, 112.3),
+            _ => (wave, wave + 0.4),
+        };
+        let facts = [("status", Value::Int(200)), ("elapsed_ms", Value::interval(lower, Some(upper)))];
+        all.push((entry, Observation { slot, ..observation("answers", second, &facts) }));
+    }
+    for slot in 0..40_u32 {
+        let (entry, second) = (99 + u64::from(slot), 480 + i64::from(slot) * 2);
+        let observation = match entry {
+            104 | 117 | 131 => observation(
+                "restart",
+                second,
+                &[("answered", Value::Bool(false)), ("elapsed_ms", Value::interval(10_000.0, None))],
+            ),
+            _ => observation(
+                "restart",
+                second,
+                &[("answered", Value::Bool(true)), ("status", Value::Int(200))],
+            ),
+        };
+        all.push((entry, Observation { slot, ..observation }));
+    }
+    let mut call =
+        observation("call", 561, &[("status", Value::Int(200)), ("outcome", Value::from("allowed"))]);
+    call.cell = BTreeMap::from([
+        ("role".to_owned(), Value::from("viewer")),
+        ("method".to_owned(), Value::from("delete")),
+        ("expect".to_owned(), Value::from("denied: 403")),
+    ]);
+    all.push((142, call));
+    let mode = [
+        ("exists", Value::Bool(true)),
+        ("mode", Value::from("644")),
+        ("owner", Value::from("camera-service")),
+    ];
+    all.push((149, observation("secrets", 563, &mode)));
+    all.push((
+        150,
+        blocked(
+            "tls",
+            564,
+            Barrier::ConnectionRefused,
+            "connect 127.0.0.1:8443: Connection refused (os error 111)",
+        ),
+    ));
+    for slot in 0..16_u32 {
+        let (entry, second) = (151 + u64::from(slot), i64::from(slot) * 30);
+        let observation = match slot {
+            11 => blocked("worker", second, Barrier::NotMade, "the slot was missed by 31 s"),
+            13 => {
+                let mut partly = observation("worker", second, &[("exists", Value::Bool(true))]);
+                partly.unknown.insert("owner".to_owned(), Blocked::new(Barrier::TimedOut, "no name service"));
+                partly
+            }
+            _ => observation("worker", second, &[("exists", Value::Bool(true))]),
+        };
+        all.push((entry, Observation { slot, ..observation }));
+    }
+    all.push((232, blocked("wipe", 561, Barrier::NotPermitted, "impact disrupt, allowed write")));
+    let journal = "journalctl: Hint: You are currently not seeing messages from other users and the system.";
+    all.push((233, blocked("journal", 562, Barrier::PermissionDenied, journal)));
+    all
+}
