@@ -10,6 +10,7 @@ pub mod kinds;
 mod load;
 pub mod model;
 pub mod observation;
+mod schema;
 mod source;
 pub mod text;
 pub mod units;
@@ -20,8 +21,9 @@ pub use fact::{Barrier, Blocked, Fact, Value};
 pub use kinds::{Act, FactSpec, FactType, Impact, KindSpec, Shows};
 pub use load::{Loaded, Sources, load, load_claims};
 pub use model::{
-    Claim, Condition, Form, Input, InputValue, Matrix, Plan, Position, Probe, Rule, Schedule, Score, Severity,
+    Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity,
     Waiver,
 };
+pub use schema::schema;
 pub use text::Text;
 pub use observation::{Lane, Observation};

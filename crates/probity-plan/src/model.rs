@@ -128,15 +128,6 @@ pub struct Cell {
     pub act: Act,
 }
 
-/// The rows a probe is repeated for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Matrix {
-    /// Column names.
-    pub columns: Vec<String>,
-    /// Rows.
-    pub rows: Vec<BTreeMap<String, Value>>,
-}
-
 /// When a probe looks, how often, and how long one look may take.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Schedule {

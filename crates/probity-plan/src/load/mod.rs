@@ -20,6 +20,8 @@ use crate::model::{Condition, Plan, Position};
 use crate::yaml::{self, De, Node};
 
 pub(crate) use matrix::MOST_ROWS;
+pub(crate) use names::RESERVED;
+pub(crate) use probe::parameters;
 
 /// Where a plan's files come from.
 pub trait Sources {

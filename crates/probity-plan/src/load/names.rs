@@ -1,7 +1,7 @@
 //! Names of inputs, probes, claims, scores, includes and matrix columns.
 
 /// Words with a meaning of their own in conditions: ours, and those that the CEL specification reserves.
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "in",
     "true",
     "false",

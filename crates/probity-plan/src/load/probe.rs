@@ -24,7 +24,7 @@ pub(crate) fn parameters(kind: &str) -> &'static [&'static str] {
 }
 
 /// The keys that every probe may have.
-pub(crate) fn common() -> &'static [&'static str] {
+fn common() -> &'static [&'static str] {
     fields_of(|fields| drop(<ProbeSource as serde::Deserialize>::deserialize(fields)))
 }
 
@@ -234,10 +234,10 @@ impl Loader<'_> {
         let mut wrong = Vec::new();
         match (source.every, source.lasting, source.repeat) {
             (Some(_), None, None) => {
-                wrong.push((at("every"), "`every` needs `for`: how long to go on".to_owned()))
+                wrong.push((at("every"), "`every` needs `for`: how long to go on".to_owned()));
             }
             (None, Some(_), None) => {
-                wrong.push((at("for"), "`for` needs `every`: how often to look".to_owned()))
+                wrong.push((at("for"), "`for` needs `every`: how often to look".to_owned()));
             }
             (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
                 wrong.push((at("repeat"), "`repeat` stands alone, or `every` with `for`".to_owned()));
@@ -252,10 +252,10 @@ impl Loader<'_> {
         }
         match (&source.until, source.within) {
             (Some(_), None) => {
-                wrong.push((at("until"), "`until` needs `within`: how long to go on".to_owned()))
+                wrong.push((at("until"), "`until` needs `within`: how long to go on".to_owned()));
             }
             (None, Some(_)) => {
-                wrong.push((at("within"), "`within` needs `until`: what to wait for".to_owned()))
+                wrong.push((at("within"), "`within` needs `until`: what to wait for".to_owned()));
             }
             (Some(_), Some(within)) if source.every.is_some_and(|every| within > every) => {
                 wrong.push((
