@@ -44,3 +44,11 @@ impl Sources for PlanFolder {
         std::fs::read(&file).map_err(failed)
     }
 }
+
+/// Writes a new file, whole or not at all; one that is there is never overwritten.
+///
+/// # Errors
+/// Says which file, and why not.
+pub fn create_new(path: &Path, content: &[u8]) -> Result<(), String> {
+    crate::disk::create_new_whole(path, content).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod checkpoint;
 mod disk;
 pub mod entry;
+mod folder;
 mod hex;
 pub mod key;
 pub mod ledger;
@@ -20,6 +21,8 @@ pub mod writer;
 
 pub use bundle::Bundle;
 pub use entry::{Body, Close, Endorsement, Entry, Start};
+pub use folder::{PlanFolder, create_new};
+pub use hex::digest;
 pub use key::Key;
 pub use ledger::Ledger;
 pub use signers::Signers;

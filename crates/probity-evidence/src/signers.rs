@@ -53,6 +53,16 @@ pub enum Standing {
 }
 
 impl Signers {
+    /// Reads a file, at most 1 MiB.
+    ///
+    /// # Errors
+    /// Says which file, and what is wrong with it.
+    pub fn load(path: &std::path::Path) -> Result<Self, String> {
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = crate::disk::read_to_string_capped(path, 1 << 20).map_err(|error| named(&error))?;
+        Self::parse(&text).map_err(|error| named(&error))
+    }
+
     /// Accepts nobody.
     pub fn none() -> Self {
         Self::default()

@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub secrets: &'a Secrets,
     /// When the look began, by the monotonic clock.
     pub began: Instant,
+    /// When the run began: where the window of a look into a log begins, unless the plan says otherwise.
+    pub run_began: jiff::Timestamp,
     /// How long it may take in all.
     pub timeout: Duration,
 }

@@ -50,11 +50,12 @@ impl Taken {
     /// Those of `keep`.
     pub fn with_artifacts<E>(
         mut self,
-        mut keep: impl FnMut(&[u8]) -> Result<String, E>,
+        mut keep: impl FnMut(&[u8]) -> Result<Option<String>, E>,
     ) -> Result<Observation, E> {
         for (fact, bytes) in self.artifacts {
+            let Some(sha256) = keep(&bytes)? else { continue };
             let named = std::collections::BTreeMap::from([
-                ("artifact".to_owned(), Value::Text(keep(&bytes)?)),
+                ("artifact".to_owned(), Value::Text(sha256)),
                 ("size_bytes".to_owned(), Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX))),
             ]);
             self.observation.facts.insert(format!("{fact}_artifact"), Value::Map(named));
@@ -153,7 +154,8 @@ pub fn blocked_at(probe: &Probe, cell: &Cell, slot: u32, lane: Lane, blocked: Bl
     }
 }
 
-fn to_microseconds(at: jiff::Timestamp) -> jiff::Timestamp {
+/// Cut to the microsecond.
+pub fn to_microseconds(at: jiff::Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 

@@ -23,6 +23,11 @@ pub fn identity() -> (String, String, String) {
     (text(name.nodename()), format!("{} ({uid})", crate::names::user(uid)), system)
 }
 
+/// The time by the observer's clock, to the microsecond.
+pub fn now() -> jiff::Timestamp {
+    crate::observation::to_microseconds(jiff::Timestamp::now())
+}
+
 /// Load, memory and clock of the machine that observes.
 pub fn condition() -> Seen {
     let mut seen = Seen::default();

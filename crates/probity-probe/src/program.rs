@@ -6,7 +6,10 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::look::{Context, barrier_of};
 
 /// No output longer than this is read; the rest is counted and dropped.
 pub const LONGEST_OUTPUT: usize = 16 << 20;
@@ -115,6 +118,32 @@ pub async fn run(program: &Program<'_>, deadline: tokio::time::Instant) -> io::R
     }
     drop(guard);
     Ok(Ended { status, stdout: out, stderr: err })
+}
+
+/// Asks a tool something: its exit code, standard output and standard error.
+///
+/// # Errors
+/// `tool-missing` where there is no such program; `timed-out`; `too-large`; `protocol` where a signal ended it. What is
+/// not UTF-8 is replaced.
+pub async fn ask(
+    arguments: &[String],
+    env: &BTreeMap<String, String>,
+    context: &Context<'_>,
+) -> Result<(i32, String, String), Blocked> {
+    let name = arguments.first().map_or("", String::as_str);
+    let program = Program { arguments, stdin: None, env };
+    let ended = run(&program, context.deadline()).await.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`")),
+        _ => barrier_of(&format!("start {name}"), &error),
+    })?;
+    let status = ended.status.ok_or_else(|| context.timed_out())?;
+    if ended.stdout.total > ended.stdout.bytes.len() as u64 {
+        let why = format!("{name} printed {} bytes; at most {LONGEST_OUTPUT} are read", ended.stdout.total);
+        return Err(Blocked::new(Barrier::TooLarge, why));
+    }
+    let code = status.code().ok_or_else(|| Blocked::new(Barrier::Protocol, format!("{name}: {status}")))?;
+    let text = |output: &Output| String::from_utf8_lossy(&output.bytes).into_owned();
+    Ok((code, text(&ended.stdout), text(&ended.stderr)))
 }
 
 async fn read(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Output) {

@@ -31,11 +31,11 @@ pub trait Sink {
     /// # Errors
     /// Ends the run: what was recorded stays.
     fn record(&mut self, observations: Vec<Observation>) -> Result<(), Self::Error>;
-    /// Keeps a long output; returns the digest by which the log names it.
+    /// Keeps a long output; returns the digest by which the log names it, or nothing if there is no room for it.
     ///
     /// # Errors
     /// Ends the run.
-    fn artifact(&mut self, bytes: &[u8]) -> Result<String, Self::Error>;
+    fn artifact(&mut self, bytes: &[u8]) -> Result<Option<String>, Self::Error>;
     /// Takes something that befell the run.
     ///
     /// # Errors
@@ -86,6 +86,8 @@ pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 pub struct Runner<'a> {
     /// The plan.
     pub plan: &'a Plan,
+    /// When the run began.
+    pub began: jiff::Timestamp,
     /// The greatest impact the operator allows.
     pub allow: Impact,
     /// The probes to run; all without it.
@@ -229,7 +231,7 @@ impl Runner<'_> {
     }
 
     fn context<'c>(&'c self, wanted: &'c Wanted, timeout: Duration) -> Context<'c> {
-        Context { wanted, secrets: self.secrets, began: Instant::now(), timeout }
+        Context { wanted, secrets: self.secrets, began: Instant::now(), run_began: self.began, timeout }
     }
 
     /// All looks at one cell, one after the other.
@@ -312,6 +314,24 @@ impl Runner<'_> {
         };
         Kept { probe, cell, slot, attempt, lane, started, elapsed, delay, wanted }.take(seen, self.secrets)
     }
+}
+
+/// Looks once at one cell, outside any run, at every fact: for `probity try`.
+///
+/// # Errors
+/// If the system has no resources for it.
+pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Result<Observation> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let wanted = Wanted::All;
+    let started = jiff::Timestamp::now();
+    let before = crate::observer::scheduling_delay();
+    let context = Context { wanted: &wanted, secrets, began: Instant::now(), timeout: probe.schedule.timeout.0 };
+    let seen = runtime.block_on(kinds::look(&cell.act, &context));
+    let elapsed = context.began.elapsed();
+    let delay = before.zip(crate::observer::scheduling_delay()).map(|(before, after)| after.saturating_sub(before));
+    runtime.shutdown_background();
+    let kept = Kept { probe, cell, slot: 0, attempt: 1, lane: Lane::Quiet, started, elapsed, delay, wanted: &wanted };
+    Ok(kept.take(seen, secrets).observation)
 }
 
 fn undone(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> String {

@@ -21,3 +21,4 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use series::{Series, SeriesCollector};
 pub use terminal::terminal;
+pub use visible::visible;

@@ -17,7 +17,7 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// The text with every hidden character as `⟨U+202E⟩`; a newline as `⏎`, a tab as a space, so that it stays one line.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }

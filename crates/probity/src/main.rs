@@ -1,2 +1,81 @@
-//! The command line.
-fn main() {}
+//! The command line: wiring, progress, exit statuses. Everything it knows about the machine it was handed or asks of
+//! `probity-probe` and `probity-evidence`.
+
+mod bundle;
+mod cli;
+mod conditions;
+mod derive;
+mod dry_run;
+mod environment;
+mod exit;
+mod interrupt;
+mod plan;
+mod progress;
+mod report;
+mod reproduce;
+mod run;
+mod show;
+mod terminal;
+mod try_once;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command, Generated, PlanCommand};
+use environment::Environment;
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no error; everything else is a wrong call.
+            _ = error.print();
+            return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Fine.into() };
+        }
+    };
+    let environment = Environment::of_process();
+    match dispatch(cli.command, &environment) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal::complain(&failure.message);
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(&args, environment),
+        Command::Try(args) => try_once::run(&args, environment),
+        Command::Plan(PlanCommand::Check { plan, format }) => plan::check(&plan, format),
+        Command::Plan(PlanCommand::Schema) => plan::schema(),
+        Command::Verify(args) => verify::run(&args, environment),
+        Command::Evaluate(args) => report::evaluate(&args, environment),
+        Command::Report(args) => report::report(&args, environment),
+        Command::Show(args) => show::run(&args),
+        Command::Reproduce(args) => reproduce::run(&args, environment),
+        Command::Init(_) => Err(Failure::wrong("not yet")),
+        Command::Generate { what } => generate(what),
+    }
+}
+
+fn generate(what: Generated) -> Result<Exit, Failure> {
+    let mut command = Cli::command();
+    let mut out = Vec::new();
+    let shell = match what {
+        Generated::Bash => clap_complete::Shell::Bash,
+        Generated::Zsh => clap_complete::Shell::Zsh,
+        Generated::Fish => clap_complete::Shell::Fish,
+        Generated::Man => {
+            clap_mangen::Man::new(command).render(&mut out).map_err(Failure::failed)?;
+            terminal::print(&String::from_utf8_lossy(&out));
+            return Ok(Exit::Fine);
+        }
+    };
+    clap_complete::generate(shell, &mut command, "probity", &mut out);
+    terminal::print(&String::from_utf8_lossy(&out));
+    Ok(Exit::Fine)
+}

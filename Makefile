@@ -1,0 +1,48 @@
+# What people do with this repository. `make demo` and `make test` are the two to begin with.
+
+PROBITY = target/release/probity
+DEMO = target/demo
+
+.PHONY: demo test lint bench fuzz docs dist advisories tools
+
+# A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
+demo:
+	cargo build --release --quiet -p probity
+	@mkdir -p $(DEMO)
+	@bundle=$(DEMO)/this-machine-$$(date -u +%Y%m%d-%H%M%S).probity; \
+	$(PROBITY) run plans/this-machine.yaml -o $$bundle; status=$$?; \
+	if [ $$status -gt 2 ]; then exit $$status; fi; \
+	echo; echo "$$ probity verify $$bundle"; \
+	$(PROBITY) verify $$bundle
+
+# Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ... below target/: nothing is installed.
+tools:
+	scripts/debian-tools
+	scripts/debian-machine
+
+test: tools
+	cargo test --workspace --no-fail-fast
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
+	cargo deny --log-level error check bans licenses sources
+
+# Known vulnerabilities; needs the network.
+advisories:
+	cargo deny check advisories
+
+bench:
+	bench/run
+
+fuzz:
+	scripts/fuzz
+
+# Everything generated that is committed.
+docs:
+	UPDATE_DOCS=1 cargo test --workspace --test states --test docs
+
+dist:
+	scripts/dist

@@ -1,0 +1,144 @@
+//! Everything that is derived from a log: folded over its entries in one pass, the same way while a run records them
+//! and when a bundle is read again.
+
+use probity_evidence::entry::{Body, Close, Event, Observer, Start};
+use probity_plan::{Observation, Plan};
+use probity_report::{Check, Contents, Series, SeriesCollector};
+use probity_verdict::judge::Judge;
+use probity_verdict::{Judgement, Outcome};
+
+/// A log on its way to a judgement.
+pub struct Fold<'p> {
+    plan: &'p Plan,
+    started: jiff::Timestamp,
+    judge: Judge<'p>,
+    series: SeriesCollector,
+    observers: Vec<(u64, Observer)>,
+    events: Vec<(u64, Event)>,
+    entries: u64,
+    observations: u64,
+    close: Option<Close>,
+}
+
+/// What came out of a log.
+pub struct Derived {
+    /// The judgement.
+    pub judgement: Judgement,
+    series: Vec<Series>,
+    observers: Vec<(u64, Observer)>,
+    events: Vec<(u64, Event)>,
+    entries: u64,
+    observations: u64,
+    /// The closing entry.
+    pub close: Option<Close>,
+}
+
+impl<'p> Fold<'p> {
+    /// Judges by this plan a run that began at `started`.
+    pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
+        Self {
+            plan,
+            started,
+            judge: Judge::new(plan),
+            series: SeriesCollector::new(plan),
+            observers: Vec::new(),
+            events: Vec::new(),
+            entries: 0,
+            observations: 0,
+            close: None,
+        }
+    }
+
+    /// The next entry.
+    pub fn take(&mut self, entry: u64, body: &Body) {
+        match body {
+            Body::Observation(observation) => return self.observe(entry, observation),
+            Body::Observer(observer) => self.observers.push((entry, observer.clone())),
+            Body::Event(event) => self.events.push((entry, event.clone())),
+            Body::Close(close) => {
+                self.close = Some(close.clone());
+                return;
+            }
+            Body::Start(_) | Body::Endorsement(_) => {}
+        }
+        self.entries += 1;
+    }
+
+    /// The next entry, an observation.
+    pub fn observe(&mut self, entry: u64, observation: &Observation) {
+        self.judge.observe(entry, observation);
+        self.series.observe(entry, observation);
+        self.observations += 1;
+        self.entries += 1;
+    }
+
+    /// Whether a claim holds on what was recorded so far.
+    pub fn holds(&self, claim: &str) -> bool {
+        let judgement = self.judge.clone().conclude();
+        judgement.iter().any(|finding| finding.claim == claim && finding.outcome == Outcome::Holds)
+    }
+
+    /// The end of the log.
+    pub fn conclude(self) -> Derived {
+        let findings = self.judge.conclude();
+        Derived {
+            judgement: probity_verdict::decide(self.plan, self.started, findings),
+            series: self.series.finish(),
+            observers: self.observers,
+            events: self.events,
+            entries: self.entries,
+            observations: self.observations,
+            close: self.close,
+        }
+    }
+}
+
+/// What a report needs beside what was derived.
+pub struct Surroundings<'a> {
+    /// The bundle's name in commands.
+    pub bundle: &'a str,
+    /// The plan the judgement is made by.
+    pub plan: &'a Plan,
+    /// Whether it is another plan than the one that ran.
+    pub after_the_fact: bool,
+    /// Entry 0.
+    pub start: &'a Start,
+    /// When the run ended, and why before its plan did.
+    pub ended: Option<(jiff::Timestamp, Option<&'a str>)>,
+    /// Entries after the last checkpoint.
+    pub unsigned: u64,
+    /// The observations that a report shows in full.
+    pub telling: &'a [(u64, Observation)],
+    /// The checks of its verification.
+    pub verification: Option<&'a [Check]>,
+}
+
+impl Derived {
+    /// What a report is made from.
+    pub fn contents<'a>(&'a self, around: &Surroundings<'a>) -> Contents<'a> {
+        Contents {
+            bundle: around.bundle,
+            plan: around.plan,
+            judgement: &self.judgement,
+            after_the_fact: around.after_the_fact,
+            start: around.start,
+            ended: around.ended.map(|(at, _)| at),
+            interrupted: around.ended.and_then(|(_, why)| why),
+            entries: self.entries,
+            observations: self.observations,
+            unsigned: around.unsigned,
+            observers: &self.observers,
+            events: &self.events,
+            series: &self.series,
+            telling: around.telling,
+            verification: around.verification,
+        }
+    }
+}
+
+/// `findings.json`.
+pub fn findings_json(judgement: &Judgement) -> Result<Vec<u8>, serde_json::Error> {
+    let mut json = serde_json::to_vec_pretty(judgement)?;
+    json.push(b'\n');
+    Ok(json)
+}

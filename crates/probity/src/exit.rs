@@ -1,0 +1,61 @@
+//! Exit statuses: a contract (docs/command-line.md), chosen in one place.
+
+use std::process::ExitCode;
+
+/// How `probity` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// `run`, `evaluate`: accepted. `verify`: in order. Others: done.
+    Fine,
+    /// `run`, `evaluate`: rejected. `verify`: altered. `reproduce`: not the same findings.
+    Against,
+    /// `run`, `evaluate`: inconclusive. `verify`: incomplete or signer unknown. `try`: behind a barrier.
+    Open,
+    /// The plan or the call is wrong; not a bundle, or a newer format.
+    Wrong,
+    /// The run itself failed or was interrupted.
+    Failed,
+}
+
+impl Exit {
+    /// The status of a verdict.
+    pub fn of(accepted: Option<bool>) -> Self {
+        match accepted {
+            Some(true) => Self::Fine,
+            Some(false) => Self::Against,
+            None => Self::Open,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Against => 1,
+            Exit::Open => 2,
+            Exit::Wrong => 3,
+            Exit::Failed => 4,
+        })
+    }
+}
+
+/// A message for standard error and the status it ends with.
+#[derive(Debug)]
+pub struct Failure {
+    /// What went wrong and what would be right.
+    pub message: String,
+    /// The status.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// The plan or the call is wrong.
+    pub fn wrong(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit: Exit::Wrong }
+    }
+    /// The run itself failed.
+    pub fn failed(message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit: Exit::Failed }
+    }
+}

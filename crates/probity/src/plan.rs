@@ -1,0 +1,78 @@
+//! Loading plans, and the commands for their authors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use probity_evidence::PlanFolder;
+use probity_plan::{Loaded, Plan};
+use probity_verdict::check::{Level, Problem};
+
+use crate::cli::{Output, PlanArgs};
+use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+/// Loads a plan from disk.
+pub fn load(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
+    let folder = PlanFolder::of(path);
+    let overrides: BTreeMap<String, String> = inputs.iter().cloned().collect();
+    probity_plan::load(folder.name(), &folder, &overrides).map_err(Failure::wrong)
+}
+
+/// Loads a plan and refuses one that cannot work.
+pub fn load_checked(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
+    let loaded = load(path, inputs)?;
+    refuse_unworkable(&loaded.plan)?;
+    Ok(loaded)
+}
+
+/// Refuses a plan that cannot work; prints warnings to standard error.
+pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
+    let problems = probity_verdict::check(plan);
+    if problems.iter().any(|problem| problem.level == Level::Error) {
+        return Err(Failure::wrong(text(&problems)));
+    }
+    if !problems.is_empty() {
+        terminal::complain(&text(&problems));
+    }
+    Ok(())
+}
+
+/// `plan check`.
+pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
+    let loaded = load(&args.plan, &args.inputs)?;
+    let problems = probity_verdict::check(&loaded.plan);
+    let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
+    match format {
+        Output::Json => {
+            let list: Vec<_> = problems.iter().map(json).collect();
+            terminal::print(&serde_json::Value::from(list).to_string());
+        }
+        Output::Text => {
+            terminal::print(&text(&problems));
+            terminal::print(&format!("{errors} errors, {} warnings", problems.len() - errors));
+        }
+    }
+    Ok(if errors == 0 { Exit::Fine } else { Exit::Wrong })
+}
+
+/// `plan schema`.
+pub fn schema() -> Result<Exit, Failure> {
+    terminal::print(&serde_json::to_string_pretty(&probity_plan::schema()).map_err(Failure::failed)?);
+    Ok(Exit::Fine)
+}
+
+fn text(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+fn json(problem: &Problem) -> serde_json::Value {
+    serde_json::json!({
+        "file": &*problem.at.file,
+        "line": problem.at.line,
+        "column": problem.at.column,
+        "level": if problem.level == Level::Error { "error" } else { "warning" },
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+    })
+}

@@ -1,0 +1,328 @@
+//! `run`: plan, probes, evidence, verdict, report, in this order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use probity_evidence::entry::{Body, Event, Identity, Observer};
+use probity_evidence::bundle::ReadError;
+use probity_evidence::writer::WriteError;
+use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
+use probity_plan::{Impact, Loaded, Observation, Plan, Value};
+use probity_report::Contents;
+use probity_probe::{Runner, Secrets, Sink, Stop, observer};
+use probity_verdict::Judgement;
+
+use crate::cli::{HowArgs, Output, RunArgs, SigningArgs};
+use crate::derive::{Derived, Fold, Surroundings, findings_json};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::progress::Progress;
+use crate::{conditions, dry_run, plan, terminal};
+
+/// How often the observer's own condition is recorded.
+const OBSERVE_SELF: Duration = Duration::from_secs(60);
+
+/// `run`.
+pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
+    let loaded = plan::load_checked(&args.plan.plan, &args.plan.inputs)?;
+    known_probes(&loaded.plan, &args.how.only)?;
+    let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
+        let timed = probity_verdict::timed_probes(&loaded.plan);
+        terminal::print(&dry_run::describe(&loaded.plan, args.how.allow.into(), &args.how.only, &timed));
+        return Ok(Exit::Fine);
+    };
+    let inputs = args.plan.inputs.iter().cloned().collect();
+    let order = Order { loaded: &loaded, inputs, output, how: &args.how, reproduces: None };
+    let done = order.carry_out(environment)?;
+    done.print(&args.how);
+    Ok(done.exit())
+}
+
+fn known_probes(plan: &Plan, only: &[String]) -> Result<(), Failure> {
+    match only.iter().find(|name| plan.probe(name).is_none()) {
+        None => Ok(()),
+        Some(unknown) => {
+            let names: Vec<&str> = plan.probes.iter().map(|probe| probe.name.as_str()).collect();
+            Err(Failure::wrong(format!("--only {unknown}: the plan has no such probe; it has {}", names.join(", "))))
+        }
+    }
+}
+
+/// A run that was asked for.
+pub struct Order<'a> {
+    /// The plan.
+    pub loaded: &'a Loaded,
+    /// The inputs given on the command line.
+    pub inputs: BTreeMap<String, String>,
+    /// The bundle to make.
+    pub output: &'a Path,
+    /// How to run.
+    pub how: &'a HowArgs,
+    /// The root hash of the bundle that is reproduced.
+    pub reproduces: Option<String>,
+}
+
+/// A run that was made.
+pub struct Done {
+    /// What was derived from it.
+    pub derived: Derived,
+    /// Why it ended before its plan did.
+    pub interrupted: Option<String>,
+    /// The verdict and why, for a terminal.
+    text: String,
+    bundle: PathBuf,
+}
+
+impl Done {
+    /// Prints the verdict and where everything is.
+    pub fn print(&self, how: &HowArgs) {
+        match how.format {
+            Output::Json => terminal::print(
+                &serde_json::json!({
+                    "bundle": self.bundle,
+                    "interrupted": self.interrupted,
+                    "judgement": self.derived.judgement,
+                })
+                .to_string(),
+            ),
+            Output::Text => {
+                terminal::print(&self.text);
+                let bundle = self.bundle.display();
+                terminal::print(&format!("\nReport  {bundle}/report.html\nBundle  {bundle}"));
+            }
+        }
+    }
+
+    /// The verdict's status, or that it was interrupted.
+    pub fn exit(&self) -> Exit {
+        match self.interrupted {
+            Some(_) => Exit::Failed,
+            None => Exit::of(self.derived.judgement.verdict.accepted),
+        }
+    }
+}
+
+impl Order<'_> {
+    /// Makes the run.
+    pub fn carry_out(&self, environment: &Environment) -> Result<Done, Failure> {
+        let plan = &self.loaded.plan;
+        let secrets = Secrets::read(plan, |name| environment.get(name)).map_err(|all| Failure::wrong(all.join("\n")))?;
+        let stop = Stop::default();
+        crate::interrupt::watch(&stop).map_err(|e| Failure::failed(format!("signals: {e}")))?;
+        if let Some(limit) = self.how.limit {
+            let (stop, limit) = (stop.clone(), limit);
+            std::thread::spawn(move || {
+                std::thread::sleep(limit.0);
+                stop.request(format!("the limit of {limit} was reached"));
+            });
+        }
+        let started = observer::now();
+        let writer = self.open(started, environment)?;
+        let mut recorder = Recorder {
+            writer,
+            fold: Fold::new(plan, started),
+            progress: Progress::new(plan),
+            observed_self: Instant::now(),
+        };
+        let outcome = self.probe(&mut recorder, &secrets, &stop);
+        recorder.progress.finish();
+        outcome.map_err(|error| Failure::failed(format!("{error}\nWhat was recorded until then is in {}", self.output.display())))?;
+        self.close(recorder, stop.reason(), environment)
+    }
+
+    fn open(&self, started: jiff::Timestamp, environment: &Environment) -> Result<Writer, Failure> {
+        let SigningArgs { key, ledger, challenge } = &self.how.signing;
+        let key = match key {
+            Some(path) => Key::load(path),
+            None => Key::default_at(&environment.configuration().map_err(Failure::wrong)?),
+        };
+        let key = key.map_err(Failure::wrong)?;
+        let ledger = match ledger {
+            Some(path) => path.clone(),
+            None => environment.state().map_err(Failure::wrong)?.join("ledger"),
+        };
+        let ledger = Ledger::open(&ledger).map_err(Failure::wrong)?;
+        let (host, user, system) = observer::identity();
+        let resolved_sha256 = probity_evidence::digest(self.loaded.resolved.as_bytes());
+        let opening = Opening {
+            rules: probity_verdict::RULES,
+            started,
+            plan: self.loaded.plan.title.clone(),
+            files: self.loaded.files.iter().map(|(name, bytes)| (in_bundle(name), bytes.clone())).collect(),
+            resolved_sha256: resolved_sha256.clone(),
+            inputs: self.inputs.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect(),
+            allow: self.how.allow.into(),
+            only: (!self.how.only.is_empty()).then(|| self.how.only.clone()),
+            challenge: challenge.clone(),
+            ledger: ledger.head_before(),
+            reproduces: self.reproduces.clone(),
+            observer: Identity { version: env!("CARGO_PKG_VERSION").to_owned(), host, user, system },
+        };
+        let max_size = self.how.max_size.saturating_mul(1 << 20);
+        let writer = Writer::create(self.output, opening, key, max_size).map_err(Failure::wrong)?;
+        // A run counts in the ledger from its first moment, so that one that was broken off leaves a gap that shows.
+        ledger.append(started, writer.run(), &self.loaded.plan.title, &resolved_sha256).map_err(Failure::failed)?;
+        Ok(writer)
+    }
+
+    fn probe(&self, recorder: &mut Recorder<'_>, secrets: &Secrets, stop: &Stop) -> Result<(), WriteError> {
+        let plan = &self.loaded.plan;
+        let only = (!self.how.only.is_empty()).then_some(self.how.only.as_slice());
+        let until = conditions::until(plan);
+        let runner = Runner {
+            plan,
+            allow: Impact::from(self.how.allow),
+            only,
+            secrets,
+            read: &probity_verdict::facts_read(plan),
+            timed: &probity_verdict::timed_probes(plan),
+            until: &until,
+            stop,
+        };
+        recorder.observe_self()?;
+        runner.run(recorder)?;
+        if let Some(reason) = stop.reason() {
+            recorder.event(reason)?;
+        }
+        recorder.observe_self()
+    }
+
+    fn close(
+        &self,
+        recorder: Recorder<'_>,
+        interrupted: Option<String>,
+        environment: &Environment,
+    ) -> Result<Done, Failure> {
+        let Recorder { writer, fold, .. } = recorder;
+        let ended = observer::now();
+        let derived = fold.conclude();
+        let bundle = Bundle::open(self.output).map_err(Failure::failed)?;
+        let telling = telling(&bundle, &derived.judgement).map_err(Failure::failed)?;
+        let name = bundle_name(self.output);
+        let contents = derived.contents(&Surroundings {
+            bundle: &name,
+            plan: &self.loaded.plan,
+            after_the_fact: false,
+            start: bundle.start(),
+            ended: Some((ended, interrupted.as_deref())),
+            unsigned: 0,
+            telling: &telling,
+            verification: None,
+        });
+        let text = probity_report::terminal(&contents, terminal::colour(environment), terminal::width(environment));
+        let report = probity_report::html(&Contents { bundle: KEPT_NAME, ..contents });
+        let findings = findings_json(&derived.judgement).map_err(Failure::failed)?;
+        writer.finish(&findings, report.as_bytes(), ended, interrupted.clone()).map_err(Failure::failed)?;
+        Ok(Done { derived, interrupted, text, bundle: self.output.to_owned() })
+    }
+}
+
+/// Where a run's observations go: into the log, then into what is derived, then onto the screen.
+struct Recorder<'p> {
+    writer: Writer,
+    fold: Fold<'p>,
+    progress: Progress,
+    observed_self: Instant,
+}
+
+impl Recorder<'_> {
+    fn append(&mut self, body: &Body) -> Result<(), WriteError> {
+        let entry = self.writer.append(body)?;
+        self.fold.take(entry, body);
+        Ok(())
+    }
+
+    fn observe_self(&mut self) -> Result<(), WriteError> {
+        let seen = observer::condition();
+        self.observed_self = Instant::now();
+        self.append(&Body::Observer(Observer { at: observer::now(), facts: seen.facts, unknown: seen.unknown }))
+    }
+
+    /// An observation that the log refuses is recorded as the barrier it met there.
+    fn append_one(&mut self, mut observation: Observation) -> Result<(), WriteError> {
+        let body = Body::Observation(observation.clone());
+        match self.writer.append(&body) {
+            Ok(entry) => self.fold.take(entry, &body),
+            Err(error) => {
+                let Some(blocked) = error.barrier() else { return Err(error) };
+                observation.facts.clear();
+                observation.unknown = BTreeMap::from([("*".to_owned(), blocked)]);
+                self.append(&Body::Observation(observation))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Recorder<'_> {
+    type Error = WriteError;
+
+    fn record(&mut self, observations: Vec<Observation>) -> Result<(), WriteError> {
+        let bodies: Vec<Body> = observations.into_iter().map(Body::Observation).collect();
+        match self.writer.append_all(&bodies) {
+            Ok(first) => (first..).zip(&bodies).for_each(|(entry, body)| self.fold.take(entry, body)),
+            Err(error) if error.barrier().is_some() => {
+                for body in &bodies {
+                    if let Body::Observation(observation) = body {
+                        self.append_one(observation.clone())?;
+                    }
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        self.progress.recorded(&bodies);
+        if self.observed_self.elapsed() >= OBSERVE_SELF {
+            self.observe_self()?;
+        }
+        Ok(())
+    }
+
+    fn artifact(&mut self, bytes: &[u8]) -> Result<Option<String>, WriteError> {
+        match self.writer.artifact(bytes) {
+            Ok(sha256) => Ok(Some(sha256)),
+            Err(error) if error.barrier().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn event(&mut self, what: String) -> Result<(), WriteError> {
+        self.append(&Body::Event(Event { at: observer::now(), what }))
+    }
+
+    fn holds(&mut self, claim: &str) -> bool {
+        self.fold.holds(claim)
+    }
+}
+
+/// The observations that a report shows in full.
+pub fn telling(bundle: &Bundle, judgement: &Judgement) -> Result<Vec<(u64, Observation)>, ReadError> {
+    let wanted = probity_report::wanted_entries(judgement);
+    let Some(last) = wanted.last().copied() else { return Ok(Vec::new()) };
+    let mut telling = Vec::new();
+    for entry in bundle.entries()? {
+        let entry = entry?;
+        match entry.body {
+            Body::Observation(observation) if wanted.contains(&entry.entry) => telling.push((entry.entry, observation)),
+            _ => {}
+        }
+        if entry.entry >= last {
+            break;
+        }
+    }
+    Ok(telling)
+}
+
+/// What the report that is kept in a bundle calls it: whoever keeps the bundle may rename it, and the report must still
+/// follow from the log.
+pub const KEPT_NAME: &str = "BUNDLE";
+
+/// What a bundle is called in the commands that a report prints.
+pub fn bundle_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The name a plan's file has in a bundle.
+pub fn in_bundle(name: &str) -> String {
+    if name == "plan.yaml" { name.to_owned() } else { format!("includes/{name}") }
+}
