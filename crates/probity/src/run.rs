@@ -172,6 +172,7 @@ impl Order<'_> {
         let until = conditions::until(plan);
         let runner = Runner {
             plan,
+            began: observer::now(),
             allow: Impact::from(self.how.allow),
             only,
             secrets,
