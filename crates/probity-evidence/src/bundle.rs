@@ -158,13 +158,16 @@ impl<'a> Lines<'a> {
         Ok(Self { log: BufReader::with_capacity(1 << 16, log), number: 0, line: Vec::new() })
     }
 
-    fn next_line(&mut self) -> Result<Option<&[u8]>, ReadError> {
+    fn next_line(&mut self) -> Result<Option<&mut [u8]>, ReadError> {
         self.line.clear();
         let mut capped = self.log.by_ref().take(MAX_LINE as u64 + 1);
         if capped.read_until(b'\n', &mut self.line).map_err(log_error)? == 0 {
             return Ok(None);
         }
-        let line = self.line.strip_suffix(b"\n").ok_or(ReadError::Cut(self.number))?;
+        let line = match self.line.split_last_mut() {
+            Some((b'\n', line)) => line,
+            _ => return Err(ReadError::Cut(self.number)),
+        };
         self.number += 1;
         Ok(Some(line))
     }

@@ -1,7 +1,7 @@
 //! One line of the log to and from bytes. Writing is the log's hot path; reading treats the bytes as hostile.
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use probity_plan::{Observation, Value};
 
@@ -17,6 +17,9 @@ pub const MAX_DEPTH: usize = 100;
 /// Why a line is no entry.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
+    /// It does not begin as every line does.
+    #[error("it does not begin with {{\"entry\":NUMBER,\"salt\":\"...\",\"type\":\"...\"")]
+    Envelope,
     /// Not JSON of the expected shape.
     #[error("it is not an entry: {0}")]
     Shape(#[from] serde_json::Error),
@@ -50,38 +53,53 @@ pub(crate) fn encode(
     Ok(())
 }
 
-/// What every entry has; what it says stays unread.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    entry: u64,
-    #[serde(borrow)]
-    salt: std::borrow::Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: std::borrow::Cow<'a, str>,
-}
-
-/// Reads a line, without its newline.
+/// Reads a line, without its newline. Every line begins with `entry`, `salt` and `type`, in this order and without
+/// spaces; what follows depends on the type. The bytes are as before when this returns.
 ///
 /// # Errors
 /// [`LineError`] if it is not an entry of this format.
-pub fn decode(line: &[u8]) -> Result<Entry, LineError> {
-    fn of<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
-        Ok(serde_json::from_slice(line)?)
-    }
-    let envelope: Envelope = serde_json::from_slice(line)?;
-    if !is_hex(&envelope.salt, 16) {
+pub fn decode(line: &mut [u8]) -> Result<Entry, LineError> {
+    let (entry, salt, kind, rest) = envelope(line).ok_or(LineError::Envelope)?;
+    if !is_hex(salt, 16) {
         return Err(LineError::Salt);
     }
-    let body = match &*envelope.kind {
-        "start" => Body::Start(of(line)?),
-        "endorsement" => Body::Endorsement(of(line)?),
-        "observer" => Body::Observer(of(line)?),
-        "observation" => Body::Observation(of(line)?),
-        "event" => Body::Event(of(line)?),
-        "close" => Body::Close(of(line)?),
-        other => return Err(LineError::Type(other.chars().take(40).collect())),
-    };
-    Ok(Entry { entry: envelope.entry, salt: envelope.salt.into_owned(), body })
+    let salt = salt.to_owned();
+    let kind = KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| LineError::Type(kind.to_owned()))?.1;
+    // What follows the envelope is an object but for its opening brace; lend it one instead of copying it.
+    let comma = std::mem::replace(&mut line[rest], b'{');
+    let body = if comma == b',' { kind(&line[rest..]) } else { kind(b"{}") };
+    line[rest] = comma;
+    Ok(Entry { entry, salt, body: body? })
+}
+
+type Reader = fn(&[u8]) -> Result<Body, serde_json::Error>;
+
+/// How the body of each type is read.
+const KINDS: [(&str, Reader); 6] = [
+    ("observation", |rest| serde_json::from_slice(rest).map(Body::Observation)),
+    ("observer", |rest| serde_json::from_slice(rest).map(Body::Observer)),
+    ("event", |rest| serde_json::from_slice(rest).map(Body::Event)),
+    ("start", |rest| serde_json::from_slice(rest).map(Body::Start)),
+    ("endorsement", |rest| serde_json::from_slice(rest).map(Body::Endorsement)),
+    ("close", |rest| serde_json::from_slice(rest).map(Body::Close)),
+];
+
+/// Number, salt, type, and where the rest begins: at a comma, or at the closing brace.
+fn envelope(line: &[u8]) -> Option<(u64, &str, &str, usize)> {
+    fn until(text: &[u8], end: u8, cap: usize) -> Option<(&str, &[u8])> {
+        let place = text.iter().take(cap + 1).position(|byte| *byte == end)?;
+        Some((std::str::from_utf8(&text[..place]).ok()?, &text[place + 1..]))
+    }
+    let text = line.strip_prefix(b"{\"entry\":")?;
+    let (number, text) = until(text, b',', 20)?;
+    let entry: u64 = number.parse().ok()?;
+    if entry.to_string() != number {
+        return None;
+    }
+    let (salt, text) = until(text.strip_prefix(b"\"salt\":\"")?, b'"', 40)?;
+    let (kind, text) = until(text.strip_prefix(b",\"type\":\"")?, b'"', 40)?;
+    let rest = line.len() - text.len();
+    matches!(text.first(), Some(b',' | b'}')).then_some((entry, salt, kind, rest))
 }
 
 /// The version of the format that a first line names, read without expecting anything else of it.

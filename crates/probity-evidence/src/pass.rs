@@ -47,7 +47,7 @@ pub(crate) fn read_log(mut log: impl Read, mut each: impl FnMut(Line)) -> io::Re
                 let (results, from_worker) = sync_channel(AHEAD);
                 scope.spawn(move || {
                     for chunk in chunks {
-                        if results.send(digest(&chunk)).is_err() {
+                        if results.send(digest(chunk)).is_err() {
                             return;
                         }
                     }
@@ -76,11 +76,12 @@ pub(crate) fn read_log(mut log: impl Read, mut each: impl FnMut(Line)) -> io::Re
 }
 
 /// A worker's work: the lines of a chunk, which ends with a newline.
-fn digest(chunk: &[u8]) -> Vec<Line> {
+fn digest(mut chunk: Vec<u8>) -> Vec<Line> {
     if chunk.is_empty() {
         return Vec::new();
     }
-    let lines = chunk.strip_suffix(b"\n").unwrap_or(chunk).split(|byte| *byte == b'\n');
+    let end = chunk.len() - usize::from(chunk.ends_with(b"\n"));
+    let lines = chunk[..end].split_mut(|byte| *byte == b'\n');
     lines.map(|line| Line { leaf: leaf(line), entry: line::decode(line) }).collect()
 }
 
@@ -100,6 +101,7 @@ impl<R: Read> Chunks<R> {
         let mut chunk = std::mem::take(&mut self.rest);
         loop {
             let from = chunk.len();
+            chunk.reserve(CHUNK);
             let read = self.log.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
             let newline = chunk[from..].iter().rposition(|byte| *byte == b'\n');
             if let Some(newline) = newline {

@@ -294,10 +294,10 @@ impl<'a> Log<'a> {
         match &body {
             Body::Start(_) if number == 0 => {}
             Body::Endorsement(endorsement) if number == 1 => {
-                self.signed_endorsement = Some(endorsement.clone())
+                self.signed_endorsement = Some(endorsement.clone());
             }
             Body::Start(_) | Body::Endorsement(_) => {
-                self.wrong(number, "it belongs at the beginning of a log")
+                self.wrong(number, "it belongs at the beginning of a log");
             }
             Body::Close(close) => self.close = Some((number, close.clone())),
             Body::Observation(observation) => {

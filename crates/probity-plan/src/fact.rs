@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A value that was seen. Written as the JSON value it looks like; its [`crate::FactType`] says how to read it.
 ///
 /// Integers beyond `i64` and floats that are not finite do not exist here: a probe that meets one records text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// JSON `null`, for instance an empty column of a query.
@@ -88,6 +88,55 @@ impl Value {
                 Self::Map(map.iter().map(|(key, value)| (key.clone(), Self::from_json(value))).collect())
             }
         }
+    }
+}
+
+/// By hand, since serde's `untagged` copies each value before it tries the variants, and a log holds millions.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Value;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a value: null, true, false, a number, text, a list or a map")
+            }
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+            fn visit_bool<E>(self, bool: bool) -> Result<Value, E> {
+                Ok(Value::Bool(bool))
+            }
+            fn visit_i64<E>(self, int: i64) -> Result<Value, E> {
+                Ok(Value::Int(int))
+            }
+            fn visit_u64<E>(self, int: u64) -> Result<Value, E> {
+                Ok(i64::try_from(int).map_or_else(|_| Value::Text(int.to_string()), Value::Int))
+            }
+            fn visit_f64<E>(self, float: f64) -> Result<Value, E> {
+                Ok(Value::Float(float))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(text.to_owned()))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Value, E> {
+                Ok(Value::Text(text))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    list.push(item);
+                }
+                Ok(Value::List(list))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+                let mut map = BTreeMap::new();
+                while let Some((key, value)) = entries.next_entry()? {
+                    map.insert(key, value);
+                }
+                Ok(Value::Map(map))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
     }
 }
 
