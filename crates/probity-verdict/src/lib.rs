@@ -2,6 +2,7 @@
 //!
 //! Must not know: how observations were made, stored, signed or shown.
 
+pub mod check;
 pub mod condition;
 pub mod judgement;
 mod multiplicity;
@@ -11,6 +12,7 @@ pub mod statistics;
 pub mod truth;
 pub mod verdict;
 
+pub use check::{Level, Problem, check, check_on};
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 pub use truth::Truth;
 pub use verdict::decide;

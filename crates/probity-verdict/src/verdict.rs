@@ -13,6 +13,8 @@ use crate::rule::{self, Node, RuleError};
 use crate::statistics;
 use crate::truth::Truth;
 
+pub(crate) use why::label;
+
 /// The label where no rule applies: a plan whose last rule has a condition. Never an acceptance.
 pub const NO_RULE: &str = "NO RULE APPLIES";
 
@@ -73,7 +75,7 @@ impl<'a> Rules<'a> {
         Self { plan, conditions, errors, demands, waivers, expired }
     }
 
-    fn claim(&self, name: &str) -> Option<usize> {
+    pub(crate) fn claim(&self, name: &str) -> Option<usize> {
         self.plan.claims.iter().position(|claim| claim.name == name)
     }
 
@@ -82,8 +84,14 @@ impl<'a> Rules<'a> {
         self.conditions[rule].as_ref()
     }
 
+    /// Whether this rule decides the rate of this name, by itself or in a score.
+    pub(crate) fn decides(&self, rule: usize, claim: &str) -> bool {
+        let Some(demand) = &self.demands[rule] else { return false };
+        self.claim(claim).is_some_and(|claim| demand.rates.contains_key(&claim))
+    }
+
     /// By how much this rule divides the error probability of its rates.
-    fn divisor(&self, rule: usize) -> u32 {
+    pub(crate) fn divisor(&self, rule: usize) -> u32 {
         self.demands[rule].as_ref().map_or(1, Demand::divisor)
     }
 }
@@ -115,8 +123,8 @@ fn waived_by(waiver: &Waiver) -> WaivedBy {
 pub(crate) enum Source<'a> {
     /// What was found.
     Found(&'a [Option<&'a Finding>]),
-    /// Every claim has this outcome: a world that `plan check` imagines.
-    All(Outcome),
+    /// Outcomes that `plan check` imagines, one a claim.
+    Imagined(&'a [Outcome]),
 }
 
 /// Rules applied to outcomes: those found, or others, to see what they would lead to.
@@ -139,7 +147,7 @@ impl World<'_> {
             return outcome;
         }
         match self.source {
-            Source::All(outcome) => outcome,
+            Source::Imagined(outcomes) => outcomes[claim],
             Source::Found(findings) => findings[claim].map_or(Outcome::Undetermined, |finding| {
                 let plan = self.rules.plan;
                 let alpha = statistics::alpha(plan.confidence) / f64::from(divisor);
@@ -182,7 +190,7 @@ impl World<'_> {
 
     /// A rule's truth. What leads towards an acceptance (an accepting rule being true, another one before it being
     /// false) has to be so with the rates decided as strictly as the rule demands.
-    fn truth(&self, rule: usize) -> Truth {
+    pub(crate) fn truth(&self, rule: usize) -> Truth {
         let plain = self.truth_at(rule, 1);
         let divisor = self.rules.divisor(rule);
         let towards = Truth::from(self.rules.plan.rules[rule].accepted);
@@ -190,7 +198,7 @@ impl World<'_> {
     }
 
     /// Rules up to and including the first that is surely true, with their truth.
-    fn considered(&self) -> Vec<(usize, Truth)> {
+    pub(crate) fn considered(&self) -> Vec<(usize, Truth)> {
         let mut considered = Vec::new();
         for rule in 0..self.rules.plan.rules.len() {
             let truth = self.truth(rule);
@@ -273,7 +281,7 @@ impl<'a> Case<'a> {
             () => Some(false),
         };
         Verdict {
-            label: why::label(&possible) + if waived { " with waivers" } else { "" },
+            label: label(&possible) + if waived { " with waivers" } else { "" },
             accepted,
             why: self.why(&considered),
             settle: if possible.len() > 1 { self.settle(&considered) } else { Vec::new() },

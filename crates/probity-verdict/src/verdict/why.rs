@@ -10,7 +10,7 @@ use crate::statistics;
 use crate::truth::Truth;
 
 /// `READY`, `READY or NOT READY`, `A, B or C`.
-pub(super) fn label(possible: &[(String, bool)]) -> String {
+pub(crate) fn label(possible: &[(String, bool)]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for (label, _) in possible {
         if !names.contains(&label.as_str()) {

@@ -1,0 +1,161 @@
+//! `plan check`: finds before the run what cannot work, and what would not show what its author thinks.
+//!
+//! A plan that loads is well-formed; this looks at what it can mean. Must not know: what was observed.
+
+mod evidence;
+mod rules;
+mod samples;
+
+use std::fmt;
+
+use probity_plan::{Claim, Condition, Form, Plan, Position, Probe};
+
+use crate::condition::{self, Check, Scope};
+use crate::verdict::Rules;
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The plan cannot work: exit status 3.
+    Error,
+    /// It will not show what its author thinks, as far as can be told.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Level {
+    /// The word in front of a problem.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// Something `plan check` found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the plan.
+    pub at: Position,
+    /// How bad it is.
+    pub level: Level,
+    /// A short name of what was looked for, such as `sample`: the same for every problem of a sort.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; empty if the message says it.
+    pub hint: String,
+}
+
+impl fmt::Display for Problem {
+    /// `plan.yaml:12:3: error: MESSAGE [sample]`, and the hint on a line of its own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {} [{}]", self.at, self.level.name(), self.message, self.rule)?;
+        if self.hint.is_empty() { Ok(()) } else { write!(f, "\n  {}", self.hint) }
+    }
+}
+
+/// Everything there is to say about a plan before it runs, by place. No [`Level::Error`] among it: it can work.
+pub fn check(plan: &Plan) -> Vec<Problem> {
+    check_on(plan, None)
+}
+
+/// The same, with waivers whose last day was before `today`.
+pub fn check_on(plan: &Plan, today: Option<jiff::civil::Date>) -> Vec<Problem> {
+    // Without a day every waiver counts: its last day is not before the first one.
+    let rules = Rules::new(plan, jiff::Timestamp::MIN);
+    let mut found = Found { problems: Vec::new() };
+    let claims = compiled(plan, &rules, &mut found);
+    samples::check(plan, &rules, &claims, &mut found);
+    rules::check(plan, &rules, today, &mut found);
+    evidence::check(plan, &claims, &mut found);
+    found.problems.sort_by(|a, b| (&a.at, a.level, a.rule).cmp(&(&b.at, b.level, b.rule)));
+    found.problems
+}
+
+/// Problems found so far.
+struct Found {
+    problems: Vec<Problem>,
+}
+
+impl Found {
+    fn push(
+        &mut self,
+        level: Level,
+        rule: &'static str,
+        at: &Position,
+        message: String,
+        hint: impl Into<String>,
+    ) {
+        self.problems.push(Problem { at: at.clone(), level, rule, message, hint: hint.into() });
+    }
+}
+
+/// A claim with its probe and what of its conditions can be read.
+struct Compiled<'a> {
+    claim: &'a Claim,
+    probe: &'a Probe,
+    check: Option<Check>,
+    filter: Option<Check>,
+}
+
+impl Compiled<'_> {
+    /// The facts its form reads of the probe it is about, in no order.
+    fn reads(&self) -> Vec<&str> {
+        match &self.claim.form {
+            Form::Each { .. } | Form::Rate { .. } | Form::Compare { .. } => {
+                self.check.iter().flat_map(Check::reads).collect()
+            }
+            Form::Stable { facts, .. } => facts.iter().map(String::as_str).collect(),
+            Form::Periodic { starts, .. } => match starts {
+                probity_plan::model::Starts::Recorded(fact) | probity_plan::model::Starts::Changes(fact) => {
+                    vec![fact.as_str()]
+                }
+            },
+        }
+    }
+}
+
+/// Reads every condition of the plan; those that cannot be read are errors at their column.
+fn compiled<'a>(plan: &'a Plan, rules: &Rules<'_>, found: &mut Found) -> Vec<Compiled<'a>> {
+    for probe in &plan.probes {
+        if let Some(until) = &probe.schedule.until {
+            compile(until, &Scope::of(probe), false, found);
+        }
+    }
+    for (_, error) in &rules.errors {
+        found.push(Level::Error, "condition", &error.at, error.message.clone(), error.hint.clone());
+    }
+    let mut compiled = Vec::new();
+    for claim in &plan.claims {
+        let Some(probe) = plan.probe(&claim.of) else { continue };
+        let scope = Scope::of(probe);
+        let filter = claim.filter.as_ref().and_then(|filter| compile(filter, &scope, claim.empty_ok, found));
+        let check = match &claim.form {
+            Form::Each { check } | Form::Rate { check, .. } => compile(check, &scope, claim.empty_ok, found),
+            Form::Compare { check, against } => {
+                let other = plan.probe(against).unwrap_or(probe);
+                compile(check, &scope.against(other), claim.empty_ok, found)
+            }
+            Form::Periodic { .. } | Form::Stable { .. } => None,
+        };
+        compiled.push(Compiled { claim, probe, check, filter });
+    }
+    compiled
+}
+
+fn compile(source: &Condition, scope: &Scope, empty_ok: bool, found: &mut Found) -> Option<Check> {
+    match condition::compile(&source.source, scope, empty_ok) {
+        Ok(check) => Some(check),
+        Err(error) => {
+            found.push(Level::Error, "condition", &error.place(source), error.message.clone(), error.hint);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Whether the verdict's rules can do what rules are for.
+
+use probity_plan::{Plan, Position};
+
+use super::{Found, Level};
+use crate::judgement::Outcome;
+use crate::rule::{Asks, Node};
+use crate::truth::Truth;
+use crate::verdict::{Rules, Source, World, label, last_day};
+
+/// The most combinations of outcomes that are tried to find rules that never apply.
+const MOST_WORLDS: usize = 1 << 14;
+
+pub(super) fn check(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
+    waivers(plan, rules, today, found);
+    unused(plan, rules, found);
+    // A rule that cannot be read makes every statement about all of them void.
+    if plan.rules.is_empty() || !rules.errors.is_empty() {
+        return;
+    }
+    if let (false, Some(first)) = (plan.rules.iter().any(|rule| rule.accepted), plan.rules.first()) {
+        found.push(
+            Level::Warning,
+            "no-acceptance",
+            &first.at,
+            "no rule is an acceptance: the verdict can only reject".to_owned(),
+            "say `accepted: true` at the labels that are",
+        );
+    }
+    easy_acceptance(plan, rules, found);
+    unreachable(plan, rules, found);
+}
+
+/// Worlds in which nothing may be accepted.
+fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+    let all = |outcome| vec![outcome; plan.claims.len()];
+    let nothing = |claim: &probity_plan::Claim| {
+        if claim.empty_ok { Outcome::NotApplicable } else { Outcome::Undetermined }
+    };
+    let mut worlds = vec![
+        ("accepts-failure", "every claim failing", all(Outcome::Fails)),
+        ("accepts-unseen", "every claim undetermined", all(Outcome::Undetermined)),
+    ];
+    if plan.claims.iter().any(|claim| claim.empty_ok) {
+        worlds.push((
+            "accepts-nothing",
+            "nothing to look at (`empty: ok` claims not applicable, all others undetermined)",
+            plan.claims.iter().map(nothing).collect(),
+        ));
+    }
+    for (rule, words, outcomes) in worlds {
+        let world = World { rules, source: Source::Imagined(&outcomes), waive: false, instead: None };
+        let waived = World { waive: true, ..world };
+        if let Some((at, label)) = accepted(&world, plan) {
+            found.push(
+                Level::Error,
+                rule,
+                &at,
+                format!("with {words}, the verdict is {label}, which is an acceptance"),
+                "let what accepts ask for holds(CLAIM), or put a rule before it that rejects",
+            );
+        } else if let Some((at, label)) = accepted(&waived, plan) {
+            found.push(
+                Level::Warning,
+                rule,
+                &at,
+                format!("with {words}, the verdict is {label} with waivers, which is an acceptance"),
+                "the waivers excuse every claim that an acceptance asks for",
+            );
+        }
+    }
+}
+
+/// The place of the deciding rule and the label, if every label still possible is an acceptance.
+fn accepted(world: &World<'_>, plan: &Plan) -> Option<(Position, String)> {
+    let possible = world.possible();
+    let (last, _) = *world.considered().last()?;
+    possible.iter().all(|(_, accepted)| *accepted).then(|| (plan.rules[last].at.clone(), label(&possible)))
+}
+
+/// Rules that apply in no combination of outcomes. The last one has no condition and is left out: it is what remains.
+fn unreachable(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+    let Some(domains) = domains(plan, rules) else { return };
+    let mut true_once = vec![false; plan.rules.len()];
+    let mut first_once = vec![false; plan.rules.len()];
+    let mut choice = vec![0_usize; domains.len()];
+    loop {
+        let outcomes: Vec<Outcome> = domains.iter().zip(&choice).map(|(domain, at)| domain[*at]).collect();
+        let world = World { rules, source: Source::Imagined(&outcomes), waive: false, instead: None };
+        if let Some((rule, Truth::True)) = world.considered().last() {
+            first_once[*rule] = true;
+        }
+        for (rule, seen) in true_once.iter_mut().enumerate() {
+            *seen = *seen || world.truth(rule) == Truth::True;
+        }
+        // The next combination, like the wheels of a counter.
+        let Some(wheel) = (0..choice.len()).find(|wheel| choice[*wheel] + 1 < domains[*wheel].len()) else {
+            break;
+        };
+        choice[wheel] += 1;
+        choice[..wheel].fill(0);
+    }
+    for (number, rule) in plan.rules.iter().enumerate() {
+        if first_once[number] || rule.when.is_none() {
+            continue;
+        }
+        let why = if true_once[number] {
+            "wherever it is true, a rule before it is too"
+        } else {
+            "its condition is never true"
+        };
+        let message = format!("rule {} ({}) never applies: {why}", number + 1, rule.label);
+        found.push(Level::Warning, "unreachable", &rule.at, message, "");
+    }
+}
+
+/// The outcomes to try for each claim. What a rule says of undetermined claims it also says of some way in which they
+/// turn out, so that only claims somebody calls `undetermined(x)` are tried so. `None`: too many combinations.
+fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
+    let mut domains = vec![vec![Outcome::Holds]; plan.claims.len()];
+    let mut widen = |claim: usize, outcome| {
+        let domain: &mut Vec<Outcome> = &mut domains[claim];
+        if !domain.contains(&outcome) {
+            domain.push(outcome);
+        }
+    };
+    for node in (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)) {
+        for claim in node.claims().into_iter().chain(in_scores(plan, rules, node)) {
+            widen(claim, Outcome::Fails);
+            if plan.claims[claim].empty_ok {
+                widen(claim, Outcome::NotApplicable);
+            }
+        }
+        node.leaves(&mut |leaf| {
+            if let Node::Claim(Asks::Undetermined, claim) = leaf {
+                widen(*claim, Outcome::Undetermined);
+            }
+        });
+    }
+    let worlds = domains.iter().try_fold(1_usize, |worlds, domain| worlds.checked_mul(domain.len()))?;
+    (worlds <= MOST_WORLDS).then_some(domains)
+}
+
+/// The claims in the scores a condition reads.
+fn in_scores(plan: &Plan, rules: &Rules<'_>, node: &Node) -> Vec<usize> {
+    let weights = node.scores().into_iter().flat_map(|score| &plan.scores[score].weights);
+    weights.filter_map(|(claim, _)| rules.claim(claim)).collect()
+}
+
+/// Claims and scores that decide nothing.
+fn unused(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+    let nodes: Vec<&Node> = (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)).collect();
+    for (number, claim) in plan.claims.iter().enumerate() {
+        let used = nodes.iter().any(|node| node.claims().contains(&number))
+            || plan.scores.iter().any(|score| score.weights.iter().any(|(name, _)| *name == claim.name))
+            || plan.claims.iter().any(|other| other.control.as_ref() == Some(&claim.name))
+            || plan.probes.iter().any(|probe| probe.needs.as_ref() == Some(&claim.name));
+        if !used && rules.errors.is_empty() {
+            let message = format!(
+                "`{}` is in no rule and no score: whatever comes of it, the verdict stays the same",
+                claim.name
+            );
+            found.push(Level::Warning, "unused-claim", &claim.at, message, "");
+        }
+    }
+    for (number, score) in plan.scores.iter().enumerate() {
+        if rules.errors.is_empty() && !nodes.iter().any(|node| node.scores().contains(&number)) {
+            let message = format!("score `{}` is in no rule: it is printed and decides nothing", score.name);
+            found.push(Level::Note, "unused-score", &score.at, message, "");
+        }
+    }
+}
+
+/// Waivers that do nothing.
+fn waivers(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
+    for waiver in &plan.waivers {
+        let named = |rule: usize| {
+            let node = rules.condition(rule);
+            node.is_some_and(|node| {
+                node.claims().iter().any(|claim| plan.claims[*claim].name == waiver.claim)
+            })
+        };
+        let over = match (last_day(waiver), today) {
+            (Some(day), Some(today)) => day < today,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        let message = if over {
+            format!(
+                "the waiver for `{}` counted until {} and does nothing any more",
+                waiver.claim, waiver.until
+            )
+        } else if rules.errors.is_empty() && !(0..plan.rules.len()).any(named) {
+            format!(
+                "the waiver for `{}` does nothing: no rule names the claim, and scores take no waivers",
+                waiver.claim
+            )
+        } else {
+            continue;
+        };
+        found.push(Level::Warning, "waiver", &waiver.at, message, "");
+    }
+}

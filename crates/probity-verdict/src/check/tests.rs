@@ -1,0 +1,415 @@
+//! Each thing that `plan check` finds, with its whole message, and the plan beside it that is right.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+struct Text(String);
+
+impl probity_plan::Sources for Text {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        if path == "plan.yaml" { Ok(self.0.clone().into_bytes()) } else { Err("no such file".to_owned()) }
+    }
+}
+
+/// Problems of a plan with these sections, notes left out unless they are all there is, as printed without hints.
+fn problems_of(text: &str) -> Vec<Problem> {
+    match probity_plan::load("plan.yaml", &Text(text.to_owned()), &BTreeMap::new()) {
+        Ok(loaded) => check(&loaded.plan),
+        Err(errors) => panic!("the plan does not load:\n{errors}"),
+    }
+}
+
+fn printed(text: &str) -> Vec<String> {
+    problems_of(text).iter().map(ToString::to_string).collect()
+}
+
+/// A plan with one probe `p` and these claims (YAML), accepted if `good` holds.
+fn plan(probe: &str, claims: &str) -> String {
+    format!(
+        "plan: A plan\nprobes:\n  p: {probe}\nclaims:\n{claims}\nverdict:\n  - {{ label: GO, when: holds(good), \
+         accepted: true }}\n  - {{ label: NO }}\n"
+    )
+}
+
+const COMMAND: &str = "{ command: [\"true\"], impact: observe }";
+const REPEATED: &str = "{ command: [\"true\"], impact: observe, repeat: 59 }";
+const GOOD: &str = "  good: { of: p, check: exit_code == 0 }\n";
+
+#[test]
+fn a_sound_plan_has_no_problems() {
+    assert_eq!(printed(&plan(COMMAND, GOOD)), Vec::<String>::new());
+}
+
+#[test]
+fn a_condition_that_does_not_compile_is_an_error_at_its_column() {
+    let text = plan(COMMAND, "  good: { of: p, check: exit_cod == 0 }\n");
+    let problems = problems_of(&text);
+    assert_eq!((problems[0].level, problems[0].rule), (Level::Error, "condition"));
+    let column = text.lines().nth(4).unwrap().find("exit_cod").unwrap() + 1;
+    assert!(
+        problems[0].to_string().starts_with(&format!("plan.yaml:5:{column}: error: ")),
+        "{}",
+        problems[0]
+    );
+    assert!(problems[0].message.contains("did you mean `exit_code`?"), "{}", problems[0]);
+}
+
+#[test]
+fn conditions_of_where_until_and_rules_are_read_too() {
+    let text = "plan: A plan\nprobes:\n  p: { command: [\"true\"], impact: observe, until: exitcode == 0, within: 1s }\n\
+        claims:\n  good: { of: p, where: founded, check: exit_code == 0 }\nverdict:\n  \
+        - { label: GO, when: holds(god), accepted: true }\n  - { label: NO }\n";
+    let problems = problems_of(text);
+    let places: Vec<(u32, &str)> = problems.iter().map(|problem| (problem.at.line, problem.rule)).collect();
+    assert_eq!(places, [(3, "condition"), (5, "condition"), (7, "condition")], "{problems:?}");
+    assert_eq!(
+        problems[2].to_string(),
+        "plan.yaml:7:30: error: there is no claim `god`; did you mean `good`? [condition]\n  the plan's claims: good"
+    );
+}
+
+#[test]
+fn a_sample_too_small_is_an_error() {
+    let claims = "  good: { of: p, check: exit_code == 0, share: \">= 95%\" }\n";
+    assert_eq!(
+        printed(&plan("{ command: [\"true\"], impact: observe, repeat: 17 }", claims)),
+        ["plan.yaml:5:3: error: `good`: 17 samples cannot settle 95%, 59 can [sample]\n  \
+          plan 59, or claim at most 83.8433%, which 17 samples show"]
+    );
+    assert_eq!(
+        printed(&plan(COMMAND, claims)),
+        ["plan.yaml:5:3: error: `good`: 1 sample cannot settle 95%, 59 can [sample]\n  \
+          `p` looks once; give it `every` and `for`, or `repeat: 59`"]
+    );
+    assert_eq!(printed(&plan(REPEATED, claims)), Vec::<String>::new());
+}
+
+#[test]
+fn a_rate_of_one_trial_that_could_be_shown_is_a_warning() {
+    let claims = "  good: { of: p, check: exit_code == 0, share: \">= 5%\" }\n";
+    assert_eq!(
+        printed(&plan(COMMAND, claims)),
+        ["plan.yaml:5:3: warning: `good` is a rate and plans one trial [sample]\n  \
+          leave `share` out, or plan more trials"]
+    );
+}
+
+#[test]
+fn blocks_count_instead_of_looks_and_pooled_rows_together() {
+    let probe = "{ command: [\"true\"], impact: observe, every: 1s, for: 10m }";
+    let claims = "  good: { of: p, check: exit_code == 0, share: \">= 95%\", block: 1m }\n";
+    assert_eq!(
+        printed(&plan(probe, claims)),
+        ["plan.yaml:5:3: error: `good`: 10 blocks cannot settle 95%, 59 can [sample]\n  \
+          plan 59, or claim at most 74.1134%, which 10 blocks show"]
+    );
+    let probe = "{ command: [\"true\"], impact: observe, repeat: 30, matrix: [{ a: 1 }, { a: 2 }] }";
+    let claims =
+        |pooled| format!("  good: {{ of: p, check: exit_code == a, share: \">= 95%\", pooled: {pooled} }}\n");
+    assert_eq!(printed(&plan(probe, &claims(true))), Vec::<String>::new());
+    assert_eq!(
+        printed(&plan(probe, &claims(false))),
+        ["plan.yaml:5:3: error: `good`: 30 samples cannot settle 95%, 59 can [sample]\n  \
+          plan 59, or claim at most 90.4966%, which 30 samples show"]
+    );
+}
+
+/// 59 of 59 settle 95 %, and at a rate of 99 % all 59 succeed in 55.3 % of runs: 0.99^59 = 0.5527.
+#[test]
+fn an_expected_rate_says_how_likely_the_claim_is_settled() {
+    let claims = "  good: { of: p, check: exit_code == 0, share: \">= 95%\", expect: 99% }\n";
+    let problems = problems_of(&plan(REPEATED, claims));
+    assert_eq!((problems.len(), problems[0].level), (1, Level::Warning));
+    let start = "`good`: 59 samples settle 95% in 55% of runs if the rate is 99%, as expected; ";
+    assert!(problems[0].message.starts_with(start), "{}", problems[0]);
+    let many = "{ command: [\"true\"], impact: observe, repeat: 400 }";
+    let problems = problems_of(&plan(many, claims));
+    assert_eq!((problems.len(), problems[0].level, problems[0].rule), (1, Level::Note, "expect"));
+}
+
+#[test]
+fn a_rule_that_is_stricter_than_the_sample_allows_is_a_warning() {
+    let text = format!(
+        "plan: A plan\nprobes:\n  p: {REPEATED}\nclaims:\n  a: {{ of: p, check: exit_code == 0, share: \">= 95%\" }}\n  \
+         b: {{ of: p, check: found, share: \">= 90%\" }}\nscores:\n  s: {{ a: 1, b: 1 }}\nverdict:\n  \
+         - {{ label: GO, when: score.s >= 0.9, accepted: true }}\n  - {{ label: NO }}\n"
+    );
+    assert_eq!(
+        printed(&text),
+        [
+            "plan.yaml:5:3: warning: `a`: rule 1 (GO) rests on 2 rates of which any could be mistaken and decides each at \
+          97.5%; 59 samples cannot settle 95% there, 72 can [sample]\n  plan 72"
+        ]
+    );
+}
+
+#[test]
+fn watches_that_cannot_see_enough_periods_are_errors() {
+    let claims = "  good: { of: p, periodic: 1m, tolerance: 5s, changes: stdout_bytes }\n";
+    let probe = |every, lasting| {
+        format!("{{ command: [\"true\"], impact: observe, every: {every}, for: {lasting} }}")
+    };
+    assert_eq!(
+        printed(&plan(&probe("10s", "3m"), claims)),
+        [
+            "plan.yaml:5:3: error: `good`: `p` looks every 10s, too slowly to see a gap surely within a tolerance of 5s \
+             [polling]\n  look at least every 5s",
+            "plan.yaml:5:3: error: `good`: a watch of 3m cannot see 5 complete gaps of 1m [watch]\n  \
+             watch for 365s, or ask for fewer `periods`",
+        ]
+    );
+    assert_eq!(
+        printed(&plan(COMMAND, claims)),
+        [
+            "plan.yaml:5:3: error: `good` watches for changes of `stdout_bytes`, and `p` does not look at intervals \
+          [watch]\n  give `p` `every` and `for`"
+        ]
+    );
+    assert_eq!(printed(&plan(&probe("5s", "365s"), claims)), Vec::<String>::new());
+}
+
+#[test]
+fn one_look_has_nothing_to_compare_with() {
+    assert_eq!(
+        printed(&plan(COMMAND, "  good: { of: p, stable: [exit_code] }\n")),
+        ["plan.yaml:5:3: error: `good` says that facts do not change, and `p` looks once [one-look]\n  \
+          let `p` look several times: `every` and `for`, or `repeat`"]
+    );
+    assert_eq!(
+        printed(&plan(COMMAND, "  good: { of: p, against: p, check: exit_code == against.exit_code }\n")),
+        [
+            "plan.yaml:5:3: error: `good` compares the first look of `p` with its last, and `p` looks once [one-look]\n  \
+          let `p` look several times: `every` and `for`, or `repeat`"
+        ]
+    );
+}
+
+/// A plan with claims a and b about a command and these rules, and what else comes after them.
+fn ruled(rules: &[&str], rest: &str) -> String {
+    let rules: Vec<String> = rules.iter().map(|rule| format!("  - {{ {rule} }}\n")).collect();
+    format!(
+        "plan: A plan\nprobes:\n  p: {COMMAND}\nclaims:\n  a: {{ of: p, check: exit_code == 0 }}\n  \
+         b: {{ of: p, check: found }}\nverdict:\n{}{rest}",
+        rules.concat()
+    )
+}
+
+const GO: &str = "label: GO, when: holds(a) && holds(b), accepted: true";
+const NO: &str = "label: NO";
+
+#[test]
+fn rules_that_accept_whatever_happens_are_errors() {
+    let hint = "let what accepts ask for holds(CLAIM), or put a rule before it that rejects";
+    let text = ruled(&["label: NO, when: fails(a) && holds(b)", "label: GO, accepted: true"], "");
+    assert_eq!(
+        printed(&text),
+        [format!(
+            "plan.yaml:9:5: error: with every claim failing, the verdict is GO, which is an acceptance \
+             [accepts-failure]\n  {hint}"
+        )]
+    );
+    let text = ruled(&["label: GO, when: undetermined(a) || holds(a) && holds(b), accepted: true", NO], "");
+    assert_eq!(
+        printed(&text),
+        [format!(
+            "plan.yaml:8:5: error: with every claim undetermined, the verdict is GO, which is an acceptance \
+             [accepts-unseen]\n  {hint}"
+        )]
+    );
+    // Not at all: what is unknown stays unknown.
+    let text = ruled(&["label: NO, when: fails(a) || fails(b)", "label: GO, accepted: true"], "");
+    assert_eq!(printed(&text), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_to_look_at_is_no_acceptance() {
+    let text = ruled(&["label: NO, when: fails(a) || fails(b)", "label: GO, accepted: true"], "")
+        .replace("exit_code == 0 }", "exit_code == 0, empty: ok }")
+        .replace("check: found }", "check: found, empty: ok }");
+    assert_eq!(
+        printed(&text),
+        [
+            "plan.yaml:9:5: error: with nothing to look at (`empty: ok` claims not applicable, all others undetermined), \
+          the verdict is GO, which is an acceptance [accepts-nothing]\n  \
+          let what accepts ask for holds(CLAIM), or put a rule before it that rejects"
+        ]
+    );
+}
+
+#[test]
+fn waivers_that_excuse_everything_are_a_warning() {
+    let waiver =
+        |claim| format!("  - {{ claim: {claim}, reason: r, owner: o, until: 2027-01-31, covers: both }}\n");
+    let text = ruled(&[GO, NO], &format!("waivers:\n{}{}", waiver("a"), waiver("b")));
+    let hint = "the waivers excuse every claim that an acceptance asks for";
+    assert_eq!(
+        printed(&text),
+        ["failing", "undetermined"].map(|all| {
+            let rule = if all == "failing" { "accepts-failure" } else { "accepts-unseen" };
+            format!(
+                "plan.yaml:8:5: warning: with every claim {all}, the verdict is GO with waivers, which is an acceptance \
+                 [{rule}]\n  {hint}"
+            )
+        })
+    );
+    let text = ruled(&[GO, NO], &format!("waivers:\n{}", waiver("a")));
+    assert_eq!(printed(&text), Vec::<String>::new());
+}
+
+#[test]
+fn rules_that_never_apply_are_warnings() {
+    let text = ruled(
+        &[
+            GO,
+            "label: ALSO GO, when: holds(b) && holds(a), accepted: true",
+            "label: ODD, when: holds(a) && fails(a)",
+            "label: LOOK AGAIN, when: undetermined(a)",
+            NO,
+        ],
+        "",
+    );
+    assert_eq!(
+        printed(&text),
+        [
+            "plan.yaml:9:5: warning: rule 2 (ALSO GO) never applies: wherever it is true, a rule before it is too \
+             [unreachable]",
+            "plan.yaml:10:5: warning: rule 3 (ODD) never applies: its condition is never true [unreachable]",
+        ]
+    );
+}
+
+#[test]
+fn no_acceptance_at_all_is_a_warning() {
+    let text = ruled(&["label: GO, when: holds(a) && holds(b)", NO], "");
+    assert_eq!(
+        printed(&text),
+        ["plan.yaml:8:5: warning: no rule is an acceptance: the verdict can only reject [no-acceptance]\n  \
+          say `accepted: true` at the labels that are"]
+    );
+}
+
+#[test]
+fn claims_and_scores_that_decide_nothing_are_told() {
+    let text = ruled(&["label: GO, when: holds(a), accepted: true", NO], "");
+    assert_eq!(
+        printed(&text),
+        [
+            "plan.yaml:6:3: warning: `b` is in no rule and no score: whatever comes of it, the verdict stays the same \
+          [unused-claim]"
+        ]
+    );
+    let text = ruled(&["label: GO, when: holds(a), accepted: true", NO], "scores:\n  s: { b: 1 }\n");
+    assert_eq!(
+        printed(&text),
+        ["plan.yaml:11:3: note: score `s` is in no rule: it is printed and decides nothing [unused-score]"]
+    );
+}
+
+#[test]
+fn waivers_that_do_nothing_are_warnings() {
+    let waiver = "waivers:\n  - { claim: b, reason: r, owner: o, until: 2027-01-31 }\n";
+    let text = ruled(
+        &["label: GO, when: holds(a), accepted: true", NO],
+        &format!("scores:\n  s: {{ b: 1 }}\n{waiver}"),
+    );
+    assert_eq!(
+        printed(&text)[1],
+        "plan.yaml:13:5: warning: the waiver for `b` does nothing: no rule names the claim, and scores take no waivers \
+         [waiver]"
+    );
+    let text = ruled(&[GO, NO], waiver);
+    let loaded = probity_plan::load("plan.yaml", &Text(text), &BTreeMap::new()).unwrap();
+    let on = |day: &str| check_on(&loaded.plan, Some(day.parse().unwrap()));
+    assert_eq!(on("2027-01-31"), []);
+    assert_eq!(
+        on("2027-02-01")[0].to_string(),
+        "plan.yaml:11:5: warning: the waiver for `b` counted until 2027-01-31 and does nothing any more [waiver]"
+    );
+}
+
+#[test]
+fn presence_alone_is_noted_once() {
+    let file = "{ file: /etc/hostname, repeat: 2 }";
+    let claims = "  good: { of: p, check: exists }\n  also: { of: p, stable: [size_bytes] }\n  \
+                  grew: { of: p, against: p, check: size_bytes > against.size_bytes }\n";
+    let text = plan(file, claims).replace("holds(good)", "holds(good) && holds(also) && holds(grew)");
+    assert_eq!(
+        printed(&text),
+        [
+            "plan.yaml:5:3: note: `good`, `also` rest on presence alone: they show that something is there, not that it \
+          works [presence]"
+        ]
+    );
+}
+
+#[test]
+fn a_timed_probe_beside_one_that_loads_is_a_warning() {
+    let text = "plan: A plan\nprobes:\n  p: { http: \"http://127.0.0.1:1/\" }\n  \
+        q: { command: [stress], impact: load, with: p }\nclaims:\n  good: { of: p, check: elapsed_ms < 100 }\n  \
+        ran: { of: q, check: exit_code == 0 }\nverdict:\n  \
+        - { label: GO, when: holds(good) && holds(ran), accepted: true }\n  - { label: NO }\n";
+    let hint = "leave `with` out, unless the time under that load is what the claim is about";
+    assert_eq!(
+        printed(text),
+        [format!(
+            "plan.yaml:4:3: warning: `p` is timed while `q` runs, whose impact is `load` [load]\n  {hint}"
+        )]
+    );
+    assert_eq!(printed(&text.replace("impact: load", "impact: observe")), Vec::<String>::new());
+    assert_eq!(printed(&text.replace("elapsed_ms < 100", "answered")), Vec::<String>::new());
+}
+
+#[test]
+fn a_denial_without_control_is_a_warning() {
+    let http = "{ http: \"http://127.0.0.1:1/\" }";
+    let denied = |check: &str| printed(&plan(http, &format!("  good: {{ of: p, check: \"{check}\" }}\n")));
+    let hint = "name the claim that shows the same thing succeeding where it should: `control: CLAIM`";
+    assert_eq!(
+        denied("answered && status == 403"),
+        [format!(
+            "plan.yaml:5:3: warning: `good` holds only if `answered` or `status` is a denial, and names no `control` \
+             [denial]\n  {hint}"
+        )]
+    );
+    assert_eq!(
+        denied("!answered"),
+        [format!(
+            "plan.yaml:5:3: warning: `good` holds only if `answered` is a denial, and names no `control` [denial]\n  {hint}"
+        )]
+    );
+    assert_eq!(denied("answered && status in [401, 403]").len(), 1);
+    // Something else would do as well.
+    for check in ["answered && status >= 400", "answered && (status == 403 || status == 404)", "answered"] {
+        assert_eq!(denied(check), Vec::<String>::new(), "{check}");
+    }
+    let claims = "  good: { of: p, check: answered && status == 403, control: sure }\n  sure: { of: p, check: answered }\n";
+    assert_eq!(printed(&plan(http, claims)), Vec::<String>::new());
+}
+
+#[test]
+fn a_matrix_with_a_row_that_succeeds_is_its_own_control() {
+    let matrix = |expected: &str| {
+        let http = format!("{{ http: \"http://127.0.0.1:1/$who\", matrix: [{expected}] }}");
+        printed(&plan(&http, "  good: { of: p, check: answered && status == expect }\n"))
+    };
+    assert_eq!(matrix("{ who: a, expect: 200 }, { who: b, expect: 403 }"), Vec::<String>::new());
+    assert_eq!(matrix("{ who: a, expect: 401 }, { who: b, expect: 403 }").len(), 1);
+}
+
+#[test]
+fn a_status_alone_is_a_warning() {
+    let http = "{ http: \"http://127.0.0.1:1/\" }";
+    let found = |check: &str| printed(&plan(http, &format!("  good: {{ of: p, check: \"{check}\" }}\n")));
+    let expected = |write: &str| {
+        [format!(
+            "plan.yaml:5:3: warning: `good` is undetermined, not failing, while nothing answers: a refused connection \
+             leaves `status` unknown [status]\n  write `answered && {write}` to have it fail"
+        )]
+    };
+    assert_eq!(found("status == 200"), expected("status == 200"));
+    assert_eq!(found("status == 200 || status == 204"), expected("(status == 200 || status == 204)"));
+    assert_eq!(found("answered && status == 200"), Vec::<String>::new());
+    let filtered = "  good: { of: p, where: answered, check: status == 200 }\n";
+    assert_eq!(printed(&plan(http, filtered)), Vec::<String>::new());
+}
