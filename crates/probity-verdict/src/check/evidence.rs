@@ -100,9 +100,18 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
     let spec = compiled.probe.spec();
     let facts: Vec<(&str, Denial)> =
         check.reads().filter_map(|name| Some((name, spec.fact(name)?.denial?))).collect();
-    // A row of the same claim that something other than a denial satisfies is the control of the others.
-    let mut rows = compiled.probe.cells.iter().take(ROWS);
-    if !facts.is_empty() && rows.all(|cell| only_denial(check, cell, &facts)) {
+    let row_alone = |cell: &Cell, name: &str| match cell.row.get(name).filter(|_| spec.fact(name).is_none()) {
+        Some(value) => Fact::Known(value.clone()),
+        None => unseen(),
+    };
+    let about = |cell: &&Cell| {
+        compiled
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.evaluate(&|name| row_alone(cell, name)).truth != Truth::False)
+    };
+    let mut rows = compiled.probe.cells.iter().take(ROWS).filter(about);
+    if !facts.is_empty() && rows.any(|cell| only_denial(check, cell, &facts)) {
         let names: Vec<String> = facts.iter().map(|(name, _)| format!("`{name}`")).collect();
         found.push(
             Level::Warning,
@@ -137,10 +146,14 @@ fn only_denial(check: &Check, cell: &Cell, facts: &[(&str, Denial)]) -> bool {
     worlds.iter().all(|world| {
         let fact = |name: &str| match world.get(name).or_else(|| cell.row.get(name)) {
             Some(value) => Fact::Known(value.clone()),
-            None => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
+            None => unseen(),
         };
         check.evaluate(&fact).truth == Truth::False
     })
+}
+
+fn unseen() -> Fact {
+    Fact::Unknown(Blocked::new(Barrier::NotMade, ""))
 }
 
 /// Values that are no denial: for codes, a few that are usual, and those that the check or the row mentions with their

@@ -43,9 +43,9 @@ pub(super) fn check(plan: &Plan, rules: &Rules<'_>, claims: &[Compiled<'_>], fou
 fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> u64 {
     let schedule = &compiled.probe.schedule;
     let looks = u64::from(compiled.probe.planned());
-    let each = match (block, schedule.lasting) {
-        (Some(block), Some(lasting)) => {
-            let blocks = lasting.0.as_micros().div_ceil(block.0.as_micros().max(1));
+    let each = match (block, schedule.every) {
+        (Some(block), Some(every)) => {
+            let blocks = (every.0.as_micros() * u128::from(looks)).div_ceil(block.0.as_micros().max(1));
             looks.min(u64::try_from(blocks).unwrap_or(u64::MAX))
         }
         _ => looks,
