@@ -38,13 +38,13 @@ fn verdict(out: &mut String, contents: &Contents) -> std::fmt::Result {
     writeln!(out, "# {}\n", text(&contents.start.plan))?;
     writeln!(out, "**{}** ({})\n", text(&judgement.verdict.label), said::acceptance(judgement))?;
     for warning in said::warnings(contents) {
-        writeln!(out, "> **Note:** {}\n", text(&warning))?;
+        writeln!(out, "> **Note:** {}\n", worded(&warning))?;
     }
     for why in &judgement.verdict.why {
-        writeln!(out, "- {}", text(why))?;
+        writeln!(out, "- {}", worded(why))?;
     }
     if let Some(bound) = &judgement.verdict.error_bound {
-        writeln!(out, "- {}", text(bound))?;
+        writeln!(out, "- {}", worded(bound))?;
     }
     let observer = &contents.start.observer;
     let who = format!("Observed by {} on {}, {}.", observer.user, observer.host, said::when(contents));
@@ -83,7 +83,7 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
         }
         writeln!(out)?;
         for (_, finding) in &findings {
-            writeln!(out, "- {}: {}", code(&finding.claim, false), text(&finding.reason))?;
+            writeln!(out, "- {}: {}", code(&finding.claim, false), worded(&finding.reason))?;
             for cell in &finding.cells {
                 let counts = cell.counts;
                 writeln!(
@@ -100,7 +100,7 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
                 writeln!(out, "  - See entries {}", said::numbers(&finding.telling))?;
             }
             for note in &finding.notes {
-                writeln!(out, "  - {}", text(note))?;
+                writeln!(out, "  - {}", worded(note))?;
             }
         }
     }
@@ -148,7 +148,7 @@ fn unseen(out: &mut String, contents: &Contents) -> std::fmt::Result {
             it.times,
             text(&excerpt(&it.detail, 300)),
             list(it.claims.iter().map(|(_, claim)| claim.as_str()).collect()),
-            text(&it.cure),
+            worded_in(&it.cure, true),
         )?;
     }
     Ok(())
@@ -161,10 +161,10 @@ fn settle(out: &mut String, contents: &Contents) -> std::fmt::Result {
     }
     writeln!(out, "\n## What would settle what is undetermined\n")?;
     for how in &contents.judgement.verdict.settle {
-        writeln!(out, "- The verdict: {}", text(how))?;
+        writeln!(out, "- The verdict: {}", worded(how))?;
     }
     for (_, finding, how) in open {
-        writeln!(out, "- {}: {}", code(&finding.claim, false), text(&how))?;
+        writeln!(out, "- {}: {}", code(&finding.claim, false), worded(&how))?;
     }
     Ok(())
 }
@@ -207,11 +207,11 @@ fn permissions(out: &mut String, contents: &Contents) -> std::fmt::Result {
 
 fn signature(out: &mut String, contents: &Contents) -> std::fmt::Result {
     writeln!(out, "\n## What the signature shows, and what not\n")?;
-    writeln!(out, "{}\n\n{}\n", said::SIGNATURE_SHOWS, said::SIGNATURE_DOES_NOT_SHOW)?;
+    writeln!(out, "{}\n\n{}\n", worded(said::SIGNATURE_SHOWS), said::SIGNATURE_DOES_NOT_SHOW)?;
     writeln!(out, "Five things narrow this:\n\n| thing | in this bundle | what it says |\n|---|---|---|")?;
     for thing in said::five_things(contents) {
         let present = if thing.present { "present" } else { "**absent**" };
-        writeln!(out, "| {} | {present} | {} |", thing.thing, text(&thing.says))?;
+        writeln!(out, "| {} | {present} | {} |", thing.thing, worded_in(&thing.says, true))?;
     }
     if let Some(checks) = contents.verification {
         writeln!(out, "\n| check | result | detail |\n|---|---|---|")?;
@@ -222,7 +222,7 @@ fn signature(out: &mut String, contents: &Contents) -> std::fmt::Result {
     }
     writeln!(out, "\nTo verify and to look again:\n")?;
     for (command, does) in said::commands(contents) {
-        writeln!(out, "- {}: {does}", code(&command, false))?;
+        writeln!(out, "- {}: {}", code(&command, false), worded(does))?;
     }
     Ok(())
 }
@@ -244,4 +244,15 @@ fn run(out: &mut String, contents: &Contents) -> std::fmt::Result {
         row(&format!("input {}", code(name, true)), code(&said::shown(value), true))?;
     }
     Ok(())
+}
+
+/// A sentence of ours or of the judge, with code between backticks; what stands there may come from a plan or a target.
+fn worded(sentence: &str) -> String {
+    worded_in(sentence, false)
+}
+
+/// The same, perhaps in a table.
+fn worded_in(sentence: &str, in_table: bool) -> String {
+    let piece = |(is_code, piece)| if is_code { code(piece, in_table) } else { text(piece) };
+    said::pieces(sentence).into_iter().map(piece).collect()
 }

@@ -583,6 +583,15 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
+/// A sentence in pieces, each with whether it stood between backticks; whole if their number is odd.
+pub(crate) fn pieces(sentence: &str) -> Vec<(bool, &str)> {
+    if sentence.matches('`').count() % 2 == 1 {
+        return vec![(false, sentence)];
+    }
+    let pieces = sentence.split('`').enumerate().map(|(at, piece)| (at % 2 == 1, piece));
+    pieces.filter(|(_, piece)| !piece.is_empty()).collect()
+}
+
 /// The facts of an observation on one line, as `name=value`, barriers named.
 pub(crate) fn facts_line(observation: &probity_plan::Observation) -> String {
     let facts = observation.facts.iter().map(|(name, value)| format!("{name} = {}", shown(value)));
@@ -614,6 +623,12 @@ mod tests {
         assert_eq!(ranges(&[(5, 20), (31, 31), (40, 41)]), "5 to 20, 31, 40, 41");
         assert_eq!(numbers(&[3, 4, 5, 9]), "3 to 5, 9");
         assert_eq!(entry_count(&[(5, 20), (31, 31), (40, 41)]), 19);
+    }
+
+    #[test]
+    fn code_stands_between_backticks() {
+        assert_eq!(pieces("run `a` now"), [(false, "run "), (true, "a"), (false, " now")]);
+        assert_eq!(pieces("one ` alone"), [(false, "one ` alone")]);
     }
 
     #[test]

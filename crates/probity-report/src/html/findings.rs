@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use probity_plan::Form;
 use probity_verdict::{Finding, Judgement, Outcome};
 
-use super::{Said, evidence, plots};
+use super::{Said, Worded, evidence, plots};
 use crate::contents::Contents;
 use crate::said;
 use crate::visible::excerpt;
@@ -63,7 +63,7 @@ pub(super) fn scores(contents: &Contents) -> Markup {
                             tr {
                                 th scope="row" { (Said(&score.name)) }
                                 td data-label="From 0 to 1" {
-                                    (plots::interval_bar(score.lower, score.upper, None, &score.name))
+                                    (plots::interval_bar(score.lower, score.upper, &score.name))
                                 }
                                 td data-label="Value" { (said::score(score)) }
                                 td data-label="Weight that applies" { (said::weight(score)) }
@@ -157,12 +157,12 @@ fn row(contents: &Contents, number: usize, finding: &Finding) -> Markup {
                         span.small.muted { "each at " (said::number(bounds.confidence * 100.0)) " %" }
                     }
                 }
-                td data-label="Rests on" { (said::rests_on(finding)) }
+                td data-label="Rests on" { strong { (said::rests_on(finding)) } }
             }
             tr.why { td colspan="7" {
-                p { (Said(&finding.reason)) }
+                p { (Worded(&finding.reason)) }
                 (cells(finding))
-                @for note in &finding.notes { p { (Said(note)) } }
+                @for note in &finding.notes { p { (Worded(note)) } }
                 @if !finding.telling.is_empty() {
                     p { "See entries " (evidence::links(contents, &finding.telling)) "." }
                 }
@@ -238,7 +238,7 @@ pub(super) fn unseen(contents: &Contents) -> Markup {
                                         a href={ "#c" (number) } { (Said(claim)) }
                                     }
                                 }
-                                td data-label="What would let us see it" { (Said(&it.cure)) }
+                                td data-label="What would let us see it" { (Worded(&it.cure)) }
                             }
                         }
                     }
@@ -261,9 +261,9 @@ pub(super) fn to_settle(contents: &Contents) -> Markup {
             section {
                 h2 id="settle" { "What would settle what is undetermined" }
                 ul {
-                    @for how in &judgement.verdict.settle { li { strong { "The verdict" } ": " (Said(how)) } }
+                    @for how in &judgement.verdict.settle { li { strong { "The verdict" } ": " (Worded(how)) } }
                     @for (number, finding, how) in said::to_settle(judgement) {
-                        li { a href={ "#c" (number) } { (Said(&finding.claim)) } ": " (Said(&how)) }
+                        li { a href={ "#c" (number) } { (Said(&finding.claim)) } ": " (Worded(&how)) }
                     }
                 }
             }

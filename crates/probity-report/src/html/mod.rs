@@ -77,6 +77,18 @@ impl Render for Said<'_> {
     }
 }
 
+/// A sentence of ours or of the judge, with code between backticks; what stands there may come from a plan or a target.
+struct Worded<'a>(&'a str);
+
+impl Render for Worded<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        for (is_code, piece) in said::pieces(self.0) {
+            let markup = html! { @if is_code { code { (Said(piece)) } } @else { (Said(piece)) } };
+            markup.render_to(buffer);
+        }
+    }
+}
+
 fn verdict(contents: &Contents) -> Markup {
     let judgement = contents.judgement;
     let word = said::acceptance(judgement);
@@ -88,11 +100,11 @@ fn verdict(contents: &Contents) -> Markup {
                 span.word { (word) }
             }
             @for warning in said::warnings(contents) {
-                p.warning { (Said(&warning)) }
+                p.warning { (Worded(&warning)) }
             }
             ul {
-                @for why in &judgement.verdict.why { li { (Said(why)) } }
-                @if let Some(bound) = &judgement.verdict.error_bound { li { (Said(bound)) } }
+                @for why in &judgement.verdict.why { li { (Worded(why)) } }
+                @if let Some(bound) = &judgement.verdict.error_bound { li { (Worded(bound)) } }
             }
             @if !judgement.verdict.waivers.is_empty() {
                 p {

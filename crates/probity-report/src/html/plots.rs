@@ -13,23 +13,23 @@ use crate::said;
 use crate::series::{Mark, Plot, Point, Sample, Series, Strip};
 
 /// An interval inside [0, 1]: solid to its lower end, pale to its upper one.
-pub(super) fn interval_bar(lower: f64, upper: f64, mark: Option<f64>, of: &str) -> Markup {
-    bar(0.0, lower, upper, mark, of)
+pub(super) fn interval_bar(lower: f64, upper: f64, of: &str) -> Markup {
+    bar(0.0, lower, upper, "maybe", None, of)
 }
 
 /// An interval inside [0, 1]: only what lies between its ends, with a line at the objective.
 pub(super) fn interval_bar_between(lower: f64, upper: f64, mark: Option<f64>, of: &str) -> Markup {
-    bar(lower, lower, upper, mark, of)
+    bar(lower, lower, upper, "sure", mark, of)
 }
 
-fn bar(from: f64, lower: f64, upper: f64, mark: Option<f64>, of: &str) -> Markup {
+fn bar(from: f64, lower: f64, upper: f64, class: &str, mark: Option<f64>, of: &str) -> Markup {
     let x = |value: f64| said::number((value.clamp(0.0, 1.0) * 1000.0).round());
     let objective = mark.map_or_else(String::new, |mark| format!(", objective {}", said::number(mark)));
     let label = format!("{of}: {}{objective}", said::interval(lower, upper));
     html! {
         span.interval role="img" aria-label=(Said(&label)) {
             svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" {
-                rect.maybe x=(x(lower)) y="0" width=(x((upper - lower).max(0.004))) height="10" {}
+                rect.(class) x=(x(lower)) y="0" width=(x((upper - lower).max(0.004))) height="10" {}
                 @if lower > from { rect.sure x=(x(from)) y="0" width=(x(lower - from)) height="10" {} }
                 rect.track x="0" y="0" width="1000" height="10" {}
                 @if let Some(mark) = mark { path.mark d={ "M" (x(mark)) " -3v16" } {} }

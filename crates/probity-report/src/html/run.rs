@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Said;
+use super::{Said, Worded};
 use crate::contents::{CheckOutcome, Contents};
 use crate::said;
 
@@ -43,10 +43,7 @@ pub(super) fn signature(contents: &Contents) -> Markup {
     html! {
         section {
             h2 id="signature" { "What the signature shows, and what not" }
-            p {
-                "The holder of the key stood by exactly the bytes of this bundle, and they are unaltered since, if "
-                code { "probity verify" } " says so; this page cannot say it of itself."
-            }
+            p { (Worded(said::SIGNATURE_SHOWS)) }
             p { (said::SIGNATURE_DOES_NOT_SHOW) }
             table.rows {
                 caption { "Five things narrow this. In this bundle:" }
@@ -62,7 +59,7 @@ pub(super) fn signature(contents: &Contents) -> Markup {
                             td data-label="In this bundle" {
                                 @if thing.present { span.present { "present" } } @else { span.absent { "absent" } }
                             }
-                            td data-label="What it says" { (Said(&thing.says)) }
+                            td data-label="What it says" { (Worded(&thing.says)) }
                         }
                     }
                 }
@@ -101,7 +98,7 @@ pub(super) fn signature(contents: &Contents) -> Markup {
                 } }
                 tbody {
                     @for (command, does) in said::commands(contents) {
-                        tr { td data-label="Command" { code { (Said(&command)) } } td data-label="What it does" { (does) } }
+                        tr { td data-label="Command" { code { (Said(&command)) } } td data-label="What it does" { (Worded(does)) } }
                     }
                 }
             }

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "shared by tests that each use a part of it")]
 
 pub mod camera;
+pub mod hostile;
 
 use std::collections::BTreeMap;
 
