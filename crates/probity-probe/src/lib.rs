@@ -7,6 +7,7 @@
 pub mod connect;
 pub mod kinds;
 pub mod look;
+pub mod mounts;
 pub mod names;
 pub mod observation;
 pub mod observer;
@@ -14,6 +15,9 @@ pub mod program;
 pub mod run;
 pub mod schedule;
 pub mod secrets;
+mod stamp;
+pub mod tables;
+mod unix_sockets;
 
 pub use look::{Context, Look, Seen, Wanted};
 pub use run::{Runner, Sink, Stop};

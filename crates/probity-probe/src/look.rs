@@ -18,6 +18,16 @@ pub enum Wanted {
     Only(BTreeSet<String>),
 }
 
+impl Wanted {
+    /// Whether this fact is among them.
+    pub fn includes(&self, fact: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(facts) => facts.contains(fact),
+        }
+    }
+}
+
 /// What one look is given.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
@@ -36,10 +46,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Whether this on-demand fact is to be looked up.
     pub fn wants(&self, fact: &str) -> bool {
-        match self.wanted {
-            Wanted::All => true,
-            Wanted::Only(facts) => facts.contains(fact),
-        }
+        self.wanted.includes(fact)
     }
 
     /// The moment at which the look times out, for `tokio::time::timeout_at`.
@@ -50,6 +57,15 @@ impl Context<'_> {
     /// The barrier of a look that took too long.
     pub fn timed_out(&self) -> Blocked {
         Blocked::new(Barrier::TimedOut, format!("nothing within {} ms", self.timeout.as_millis()))
+    }
+
+    /// Sees on a thread of its own what may block: a system call that hangs then ends as a time-out.
+    pub async fn blocking(&self, see: impl FnOnce() -> Seen + Send + 'static) -> Seen {
+        match tokio::time::timeout_at(self.deadline(), tokio::task::spawn_blocking(see)).await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
+            Err(_) => Seen::nothing(self.timed_out()),
+        }
     }
 
     /// The text with its secrets in place.
@@ -108,6 +124,20 @@ pub trait Look {
     /// Looks once. Never fails: what could not be looked at is a barrier in what it returns. Ends by
     /// [`Context::deadline`], with everything it started.
     fn look(&self, context: &Context<'_>) -> impl Future<Output = Seen> + Send;
+}
+
+/// Ends a look that asked and got no whole answer. Refused, reset, silent, or nonsense: that no answer came within the
+/// time-out is the fact `answered` false. Where nothing could be reached (no name, no route) it says nothing about the
+/// target.
+pub fn unanswered(seen: &mut Seen, blocked: Blocked, context: &Context<'_>) {
+    let other_side = [Barrier::ConnectionRefused, Barrier::TimedOut, Barrier::Protocol];
+    if other_side.contains(&blocked.barrier) && !seen.facts.contains_key("answered") {
+        seen.know("answered", false);
+    }
+    if blocked.barrier == Barrier::TimedOut {
+        seen.know("elapsed_ms", at_least_ms(context.began.elapsed()));
+    }
+    seen.block_rest(blocked);
 }
 
 /// The barrier behind an I/O error. `what` says what was tried: `open /etc/shadow`.

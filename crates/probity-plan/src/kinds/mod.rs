@@ -101,6 +101,8 @@ impl FactType {
 pub enum Denial {
     /// `false` is: a port that cannot be reached.
     False,
+    /// `true` is: a server that refused the user.
+    True,
     /// These codes are: HTTP 401 and 403.
     Codes(&'static [i64]),
 }
@@ -110,6 +112,7 @@ impl Denial {
     pub fn is(self, value: &Value) -> bool {
         match (self, value) {
             (Self::False, Value::Bool(bool)) => !bool,
+            (Self::True, Value::Bool(bool)) => *bool,
             (Self::Codes(codes), Value::Int(code)) => codes.contains(code),
             _ => false,
         }
@@ -245,6 +248,18 @@ kinds! {
     command::Command,
     file::File,
     http::Http,
+    process::Process,
+    port::Port,
+    user::User,
+    group::Group,
+    mount::Mount,
+    disk::Disk,
+    kernel_parameter::KernelParameter,
+    interface::Interface,
+    service::Service,
+    log::Log,
+    package::Package,
+    container::Container,
 }
 
 /// The kind of this name.

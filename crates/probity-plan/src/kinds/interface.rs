@@ -1,0 +1,63 @@
+//! `interface`: a network interface.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+
+/// Looks at a network interface of the observer's network namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Its name; `all` lists every interface.
+    pub interface: String,
+}
+
+impl Kind for Interface {
+    const SPEC: &'static KindSpec = &KindSpec {
+        name: "interface",
+        doc: "Looks at a network interface: state, addresses, MTU, counters.",
+        shows: Shows::Presence,
+        floor: Impact::Observe,
+        privilege: "",
+        facts: &[
+            FactSpec::new("exists", FactType::Bool, "whether there is such an interface (not with `all`)"),
+            FactSpec::new("up", FactType::Bool, "whether it is switched on"),
+            FactSpec::new("running", FactType::Bool, "whether it is switched on and can carry traffic"),
+            FactSpec::new("loopback", FactType::Bool, "whether it reaches this machine only"),
+            FactSpec::new(
+                "state",
+                FactType::Text,
+                "as the driver says (RFC 2863): up, down, dormant, lowerlayerdown, testing, notpresent, unknown (usual for lo)",
+            ),
+            FactSpec::new("addresses", FactType::List, "its addresses with prefix, sorted: `127.0.0.1/8`"),
+            FactSpec::new(
+                "mac",
+                FactType::Text,
+                "its hardware address, such as 02:00:00:00:00:01; empty if it has none",
+            ),
+            FactSpec::new("mtu_bytes", FactType::Int, "the longest packet it carries, in bytes"),
+            FactSpec::new("received_bytes", FactType::Int, "bytes received since it exists"),
+            FactSpec::new("sent_bytes", FactType::Int, "bytes sent since it exists"),
+            FactSpec::new("received_packets", FactType::Int, "packets received"),
+            FactSpec::new("sent_packets", FactType::Int, "packets sent"),
+            FactSpec::new("received_errors", FactType::Int, "packets received damaged"),
+            FactSpec::new("sent_errors", FactType::Int, "packets that could not be sent"),
+            FactSpec::new("received_dropped", FactType::Int, "packets received and dropped"),
+            FactSpec::new("sent_dropped", FactType::Int, "packets dropped before they were sent"),
+            FactSpec::new(
+                "interfaces",
+                FactType::List,
+                "with `all`: each as a map: name, up, running, loopback, addresses, mac",
+            ),
+        ],
+    };
+
+    fn describe(&self) -> String {
+        if self.interface == "all" {
+            "ip address".to_owned()
+        } else {
+            format!("ip -s address show dev {}", self.interface)
+        }
+    }
+}

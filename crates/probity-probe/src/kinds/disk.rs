@@ -1,0 +1,90 @@
+//! `disk`: one statvfs(3), and the table of mounts for where it is.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use probity_plan::kinds::disk::Disk;
+use probity_plan::{Barrier, Blocked, Value};
+use rustix::fs::{StatVfs, StatVfsMountFlags};
+
+use crate::look::{Context, Look, Seen, barrier_of};
+use crate::mounts;
+
+impl Look for Disk {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let path = self.disk.clone();
+        // A network file system that does not answer hangs here.
+        context.blocking(move || see(&path)).await
+    }
+}
+
+fn see(path: &str) -> Seen {
+    let mut seen = Seen::default();
+    let found = match rustix::fs::statvfs(path).map_err(std::io::Error::from) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            seen.know("exists", false);
+            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{path} does not exist")));
+            return seen;
+        }
+        Err(error) => return Seen::nothing(barrier_of(&format!("statvfs {path}"), &error)),
+    };
+    seen.know("exists", true).know("read_only", found.f_flag.contains(StatVfsMountFlags::RDONLY));
+    see_space(&found, &mut seen);
+    let mount = mount_of(path);
+    seen.settle("mount_point", mount.as_ref().map(|mount| mount.mount_point.as_str()).map_err(Clone::clone));
+    seen.settle("file_system", mount.as_ref().map(|mount| mount.file_system.as_str()).map_err(Clone::clone));
+    seen.settle("source", mount.as_ref().map(|mount| mount.source.as_str()).map_err(Clone::clone));
+    seen
+}
+
+fn see_space(found: &StatVfs, seen: &mut Seen) {
+    let bytes = |blocks: u64| whole(blocks.saturating_mul(found.f_frsize));
+    seen.know("size_bytes", bytes(found.f_blocks))
+        .know("free_bytes", bytes(found.f_bfree))
+        .know("available_bytes", bytes(found.f_bavail))
+        .know("inodes", whole(found.f_files))
+        .know("inodes_free", whole(found.f_ffree));
+    // As df(1): what is reserved for root counts neither as used nor as usable.
+    let used = found.f_blocks.saturating_sub(found.f_bfree);
+    seen.settle(
+        "used_percent",
+        percent(used, used.saturating_add(found.f_bavail), "the file system has no size"),
+    );
+    let used = found.f_files.saturating_sub(found.f_ffree);
+    seen.settle(
+        "inodes_used_percent",
+        percent(used, found.f_files, "the file system has no limit of inodes"),
+    );
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// To a hundredth of a percent.
+#[expect(clippy::cast_precision_loss, reason = "rounded to a hundredth of a percent")]
+fn percent(part: u64, of: u64, none: &str) -> Result<Value, Blocked> {
+    if of == 0 {
+        return Err(Blocked::new(Barrier::Unsupported, none));
+    }
+    Ok(Value::Float((part as f64 / of as f64 * 10_000.0).round() / 100.0))
+}
+
+/// The mount that the path is in: the one on top of the longest beginning of its real path, on the same device.
+fn mount_of(path: &str) -> Result<mounts::Mount, Blocked> {
+    let failed = |error: &std::io::Error| barrier_of(&format!("find the mount of {path}"), error);
+    let real = std::fs::canonicalize(path).map_err(|error| failed(&error))?;
+    let device = std::fs::metadata(&real).map_err(|error| failed(&error))?.dev();
+    let same = |mount: &mounts::Mount| {
+        real.starts_with(&mount.mount_point)
+            && std::fs::metadata(&mount.mount_point).is_ok_and(|metadata| metadata.dev() == device)
+    };
+    mounts::read()?
+        .into_iter()
+        .filter(same)
+        // The last of the longest: later mounts lie on top.
+        .max_by_key(|mount| Path::new(&mount.mount_point).components().count())
+        .ok_or_else(|| Blocked::new(Barrier::Protocol, format!("no mount holds {path}")))
+}

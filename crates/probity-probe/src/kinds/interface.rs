@@ -1,0 +1,149 @@
+//! `interface`: getifaddrs(3), `/proc/net/dev` for the counters, `/sys/class/net` for state and MTU.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrStorage;
+use probity_plan::kinds::interface::Interface;
+use probity_plan::{Barrier, Blocked, Value};
+use procfs::Current;
+use procfs::net::InterfaceDeviceStatus;
+
+use crate::look::{Context, Look, Seen, barrier_of};
+use crate::tables::barrier_of_proc;
+
+impl Look for Interface {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let name = self.interface.clone();
+        context.blocking(move || see(&name)).await
+    }
+}
+
+/// What getifaddrs(3) says of one interface.
+#[derive(Default)]
+struct Found {
+    flags: Option<InterfaceFlags>,
+    mac: String,
+    addresses: BTreeSet<String>,
+}
+
+impl Found {
+    fn has(&self, flag: InterfaceFlags) -> bool {
+        self.flags.is_some_and(|flags| flags.contains(flag))
+    }
+    /// Its flags and addresses as facts.
+    fn facts(&self) -> [(&'static str, Value); 5] {
+        let up = self.has(InterfaceFlags::IFF_UP);
+        [
+            ("up", up.into()),
+            ("running", (up && self.has(InterfaceFlags::IFF_RUNNING)).into()),
+            ("loopback", self.has(InterfaceFlags::IFF_LOOPBACK).into()),
+            ("addresses", self.addresses.iter().map(String::as_str).collect::<Vec<_>>().into()),
+            ("mac", self.mac.as_str().into()),
+        ]
+    }
+}
+
+fn see(name: &str) -> Seen {
+    let mut seen = Seen::default();
+    let all = match interfaces() {
+        Ok(all) => all,
+        Err(blocked) => return Seen::nothing(blocked),
+    };
+    if name == "all" {
+        let each = all.iter().map(|(name, found)| {
+            let facts = found.facts().into_iter().map(|(fact, value)| (fact.to_owned(), value));
+            Value::Map(facts.chain([("name".to_owned(), name.as_str().into())]).collect())
+        });
+        seen.know("interfaces", each.collect::<Vec<_>>());
+        seen.block_rest(Blocked::new(
+            Barrier::NotMade,
+            "`interface: all` lists interfaces; name one for this fact",
+        ));
+        return seen;
+    }
+    let Some(found) = all.get(name) else {
+        seen.know("exists", false);
+        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no interface {name}")));
+        return seen;
+    };
+    seen.know("exists", true);
+    for (fact, value) in found.facts() {
+        seen.know(fact, value);
+    }
+    seen.settle("state", attribute(name, "operstate"));
+    let mtu = attribute(name, "mtu").and_then(|text| {
+        text.parse::<i64>().map_err(|error| Blocked::new(Barrier::Protocol, format!("MTU `{text}`: {error}")))
+    });
+    seen.settle("mtu_bytes", mtu);
+    see_counters(name, &mut seen);
+    seen.block_rest(Blocked::new(Barrier::NotMade, "only `interface: all` lists interfaces"));
+    seen
+}
+
+fn interfaces() -> Result<BTreeMap<String, Found>, Blocked> {
+    let entries = getifaddrs().map_err(|error| barrier_of("list the interfaces", &error.into()))?;
+    let mut all: BTreeMap<String, Found> = BTreeMap::new();
+    for entry in entries {
+        let found = all.entry(entry.interface_name).or_default();
+        found.flags = Some(entry.flags);
+        let Some(address) = entry.address else { continue };
+        if let Some(mac) = address.as_link_addr().and_then(|link| link.addr()) {
+            found.mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+        }
+        let prefix = entry.netmask.as_ref().map_or(0, prefix_length);
+        if let Some(ip) = address.as_sockaddr_in() {
+            found.addresses.insert(format!("{}/{prefix}", ip.ip()));
+        } else if let Some(ip) = address.as_sockaddr_in6() {
+            found.addresses.insert(format!("{}/{prefix}", ip.ip()));
+        }
+    }
+    // The interface that reaches this machine only has a hardware address of zeros, which is none.
+    for found in all.values_mut().filter(|found| found.mac == "00:00:00:00:00:00") {
+        found.mac.clear();
+    }
+    Ok(all)
+}
+
+fn prefix_length(mask: &SockaddrStorage) -> u32 {
+    if let Some(mask) = mask.as_sockaddr_in() {
+        mask.ip().to_bits().count_ones()
+    } else if let Some(mask) = mask.as_sockaddr_in6() {
+        mask.ip().to_bits().count_ones()
+    } else {
+        0
+    }
+}
+
+/// One attribute of the interface in `/sys`.
+fn attribute(interface: &str, name: &str) -> Result<String, Blocked> {
+    let path = format!("/sys/class/net/{interface}/{name}");
+    let text = std::fs::read_to_string(&path).map_err(|error| barrier_of(&format!("read {path}"), &error))?;
+    Ok(text.trim().to_owned())
+}
+
+fn see_counters(name: &str, seen: &mut Seen) {
+    const PATH: &str = "/proc/net/dev";
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let blocked = match InterfaceDeviceStatus::current().map(|mut all| all.0.remove(name)) {
+        Ok(Some(counters)) => {
+            seen.know("received_bytes", whole(counters.recv_bytes))
+                .know("sent_bytes", whole(counters.sent_bytes))
+                .know("received_packets", whole(counters.recv_packets))
+                .know("sent_packets", whole(counters.sent_packets))
+                .know("received_errors", whole(counters.recv_errs))
+                .know("sent_errors", whole(counters.sent_errs))
+                .know("received_dropped", whole(counters.recv_drop))
+                .know("sent_dropped", whole(counters.sent_drop));
+            return;
+        }
+        Ok(None) => Blocked::new(Barrier::Unreachable, format!("{PATH} has no line for {name}")),
+        Err(error) => barrier_of_proc(&format!("read {PATH}"), &error),
+    };
+    for direction in ["received", "sent"] {
+        for what in ["bytes", "packets", "errors", "dropped"] {
+            seen.block(&format!("{direction}_{what}"), blocked.clone());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `port`: the kernel's tables of sockets, one reading of them for many looks (`tables.rs`); or one connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use probity_plan::kinds::port::{Port, Socket};
+use probity_plan::{Barrier, Blocked, Value};
+
+use super::process::{ended, really, user_of};
+use crate::connect;
+use crate::look::{Context, Look, Seen, Wanted, at_least_ms, elapsed_ms};
+use crate::tables::{self, Listening, Sockets, barrier_of_proc};
+use crate::unix_sockets;
+
+impl Look for Port {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let (port, wanted) = (self.clone(), context.wanted.clone());
+        match (&self.port, &self.connect) {
+            (Socket::Number(port), Some(host)) => try_to_connect(host, *port, context).await,
+            (Socket::Unix(path), _) => {
+                let path = path.clone();
+                context.blocking(move || see_unix(&path, &wanted)).await
+            }
+            _ => match tables::sockets(context).await {
+                Ok(table) => context.blocking(move || see(&port, &table, &wanted)).await,
+                Err(blocked) => Seen::nothing(blocked),
+            },
+        }
+    }
+}
+
+fn see(port: &Port, table: &Sockets, wanted: &Wanted) -> Seen {
+    let mut seen = Seen::default();
+    let sought = |socket: &&Listening| match port.port {
+        Socket::Number(number) => socket.local.port() == number && socket.protocol == port.protocol.name(),
+        _ => true,
+    };
+    let found: Vec<&Listening> = table.list.iter().filter(sought).collect();
+    seen.know("listening", !found.is_empty())
+        .know("addresses", sorted(found.iter().map(|socket| socket.local.ip().to_string())))
+        .know("users", sorted(found.iter().map(|socket| crate::names::user(socket.uid))))
+        .know("sockets", found.iter().map(|socket| Value::Map(described(socket))).collect::<Vec<_>>());
+    if !found.is_empty() {
+        seen.know("loopback_only", found.iter().all(|socket| socket.loopback()));
+    } else {
+        seen.block("loopback_only", Blocked::new(Barrier::Unreachable, "nothing listens there"));
+    }
+    if wanted.includes("pids") || wanted.includes("owners") {
+        match holders(&found, table) {
+            Ok(each) => {
+                let pids: BTreeSet<i32> = each.iter().flat_map(|(_, pids)| pids).copied().collect();
+                seen.know("pids", pids.into_iter().map(i64::from).collect::<Vec<_>>());
+                seen.settle("owners", owners(&each));
+            }
+            Err(blocked) => {
+                seen.block("pids", blocked.clone()).block("owners", blocked);
+            }
+        }
+    }
+    if wanted.includes("unix_sockets") && port.port == Socket::All {
+        let paths =
+            unix_sockets::listening().map(|names| sorted(names.iter().map(|name| unix_sockets::text(name))));
+        seen.settle("unix_sockets", paths);
+    }
+    seen.block_rest(Blocked::new(Barrier::NotMade, "the probe does not connect; `connect: HOST` does"));
+    seen
+}
+
+fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
+    texts.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Each socket with the processes that hold it.
+fn holders<'a>(
+    found: &[&'a Listening],
+    table: &Sockets,
+) -> Result<Vec<(&'a Listening, BTreeSet<i32>)>, Blocked> {
+    let owners = table.owners().as_ref().map_err(Clone::clone)?;
+    found.iter().map(|socket| Ok((*socket, owners.of(socket.inode)?))).collect()
+}
+
+/// Each pair of socket and process as a map.
+fn owners(each: &[(&Listening, BTreeSet<i32>)]) -> Result<Vec<Value>, Blocked> {
+    let mut maps = Vec::new();
+    for (socket, pids) in each {
+        let mut add = |pid: i32, executable: String, user: String| {
+            let mut map = described(socket);
+            map.insert("pid".to_owned(), i64::from(pid).into());
+            map.insert("executable".to_owned(), executable.into());
+            map.insert("process_user".to_owned(), user.into());
+            maps.push(Value::Map(map));
+        };
+        if pids.is_empty() {
+            // No process holds it: it is the kernel's own.
+            add(0, String::new(), "root".to_owned());
+        }
+        for pid in pids {
+            let link = procfs::process::Process::new(*pid).and_then(|process| process.exe());
+            let path = link.map_err(|error| match error {
+                procfs::ProcError::NotFound(_) => ended(*pid),
+                error => barrier_of_proc(&format!("readlink /proc/{pid}/exe"), &error),
+            })?;
+            add(*pid, really(&path).0, user_of(*pid)?);
+        }
+    }
+    Ok(maps)
+}
+
+fn described(socket: &Listening) -> BTreeMap<String, Value> {
+    BTreeMap::from([
+        ("protocol".to_owned(), socket.protocol.into()),
+        ("address".to_owned(), socket.local.ip().to_string().into()),
+        ("port".to_owned(), i64::from(socket.local.port()).into()),
+        ("loopback".to_owned(), socket.loopback().into()),
+        ("user".to_owned(), crate::names::user(socket.uid).into()),
+        ("uid".to_owned(), i64::from(socket.uid).into()),
+    ])
+}
+
+fn see_unix(path: &str, wanted: &Wanted) -> Seen {
+    let names = match unix_sockets::listening() {
+        Ok(names) => names,
+        Err(blocked) => return Seen::nothing(blocked),
+    };
+    let sought: Vec<u8> = match path.strip_prefix('@') {
+        Some(name) => [b"\0", name.as_bytes()].concat(),
+        None => path.as_bytes().to_vec(),
+    };
+    let listening = names.contains(&sought);
+    let mut seen = Seen::default();
+    seen.know("listening", listening);
+    seen.know("addresses", if listening { vec![path] } else { Vec::new() });
+    if listening {
+        seen.know("loopback_only", true);
+    } else {
+        seen.block("loopback_only", Blocked::new(Barrier::Unreachable, "nothing listens there"));
+    }
+    if wanted.includes("unix_sockets") {
+        seen.know("unix_sockets", sorted(names.iter().map(|name| unix_sockets::text(name))));
+    }
+    seen.block_rest(Blocked::new(Barrier::Unsupported, "not of a Unix socket"));
+    seen
+}
+
+/// Connects and lets go at once. That nobody takes the connection is a fact; that the name has no address, or that this
+/// machine does not let us try, is not.
+async fn try_to_connect(host: &str, port: u16, context: &Context<'_>) -> Seen {
+    let mut seen = Seen::default();
+    seen.block_rest(Blocked::new(
+        Barrier::NotMade,
+        "with `connect` the probe does not look at listening sockets",
+    ));
+    let attempt = async {
+        let addresses = connect::resolve(host, port).await?;
+        Ok(connect::tcp(&addresses).await)
+    };
+    let tried = tokio::time::timeout_at(context.deadline(), attempt).await;
+    let elapsed = context.began.elapsed();
+    let outcome = match tried {
+        Ok(Ok(Ok(_))) => "connected",
+        Ok(Ok(Err(blocked))) => match blocked.barrier {
+            Barrier::ConnectionRefused => "refused",
+            Barrier::Unreachable => "unreachable",
+            Barrier::TimedOut => "timed-out",
+            _ => return Seen::nothing(blocked),
+        },
+        Ok(Err(blocked)) => return Seen::nothing(blocked),
+        Err(_) => {
+            seen.know("connected", false)
+                .know("outcome", "timed-out")
+                .know("connect_ms", at_least_ms(elapsed));
+            return seen;
+        }
+    };
+    seen.know("connected", outcome == "connected")
+        .know("outcome", outcome)
+        .know("connect_ms", elapsed_ms(elapsed));
+    seen
+}

@@ -1,0 +1,323 @@
+//! `process`: the kernel's table of processes, one reading of it for many looks (`tables.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use probity_plan::kinds::process::Process;
+use probity_plan::{Barrier, Blocked, Value};
+use procfs::ProcError;
+
+use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
+use crate::tables::{self, Processes, Running, barrier_of_proc};
+
+/// The longest arguments of one process that are read, in bytes; the kernel's limit is usually 2 MiB.
+const LONGEST_ARGUMENTS: u64 = 256 << 10;
+
+impl Look for Process {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let table = match tables::processes(context).await {
+            Ok(table) => table,
+            Err(blocked) => return Seen::nothing(blocked),
+        };
+        let (process, wanted) = (self.clone(), context.wanted.clone());
+        context.blocking(move || see(&process, &table, &wanted)).await
+    }
+}
+
+/// What a process has to do with what is looked for.
+enum Is {
+    Wanted,
+    Other,
+    /// It could be.
+    Hidden(Blocked),
+    /// It has ended since the table was read.
+    Gone,
+}
+
+fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
+    let mut seen = Seen::default();
+    let mut found: Vec<&Running> = Vec::new();
+    let mut hidden: Vec<Blocked> = table.hidden.iter().cloned().collect();
+    let mut named = 0_i64;
+    let name = file_name(&process.process);
+    for running in table.list.values().filter(|running| !running.ended()) {
+        if running.stat.comm.as_bytes() == name.get(..15).unwrap_or(name) {
+            named += 1;
+        }
+        match is(process, running) {
+            Is::Wanted => found.push(running),
+            Is::Hidden(blocked) => hidden.push(blocked),
+            Is::Other | Is::Gone => {}
+        }
+    }
+    found.sort_by_key(|running| (running.stat.starttime, running.stat.pid));
+    if table.hidden.is_none() {
+        seen.know("named_count", if process.all() { count(&found) } else { named });
+    }
+    if let Some(first) = hidden.first() {
+        let more = match hidden.len() {
+            1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        // What is hidden could be more of them: of the whole, only that one runs is sure, if one was found.
+        if !found.is_empty() {
+            seen.know("running", true);
+        }
+        seen.block_rest(Blocked::new(first.barrier, format!("{}{more}", first.detail)));
+        return seen;
+    }
+    seen.know("running", !found.is_empty()).know("count", count(&found)).know("pids", pids(&found));
+    let Some(oldest) = found.first() else {
+        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("no such process: {}", process.process)));
+        return seen;
+    };
+    see_found(oldest, &found, table, &mut seen);
+    let mut ask = |fact: &str, answer: &dyn Fn() -> Result<Value, Blocked>| {
+        if wanted.includes(fact) {
+            seen.settle(fact, answer());
+        }
+    };
+    ask("open_files", &|| {
+        found.iter().map(|running| open_files(running)).sum::<Result<i64, _>>().map(Value::from)
+    });
+    ask("processes", &|| {
+        found.iter().map(|running| described(running, table)).collect::<Result<Vec<_>, _>>().map(Value::from)
+    });
+    ask("tree", &|| tree(&found, table).map(Value::from));
+    seen
+}
+
+/// The facts that need nothing beside the table, and the users.
+fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut Seen) {
+    seen.know("pid", i64::from(oldest.stat.pid));
+    let (path, _) = path_of(oldest);
+    seen.know("executable", path);
+    seen.know("executable_deleted", found.iter().any(|running| path_of(running).1));
+    match started(oldest, table) {
+        Ok(at) => {
+            let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
+            seen.know("started", time_text(at)).know("age_s", Value::Float((age * 100.0).round() / 100.0));
+        }
+        Err(blocked) => {
+            seen.block("started", blocked.clone()).block("age_s", blocked);
+        }
+    }
+    let users = found.iter().map(|running| user(running)).collect::<Result<BTreeSet<_>, _>>();
+    seen.settle("users", users.map(|users| users.into_iter().collect::<Vec<_>>()));
+    seen.know("threads", found.iter().map(|running| running.stat.num_threads).sum::<i64>());
+    seen.know("cpu_s", cpu_s(found.iter().map(|running| running.stat.utime + running.stat.stime).sum()));
+    seen.know("memory_bytes", found.iter().map(|running| memory_bytes(running)).sum::<i64>());
+}
+
+/// Whether a process is one that the plan means.
+fn is(process: &Process, running: &Running) -> Is {
+    let runs = match &running.executable {
+        _ if process.all() => true,
+        Ok(Some(_)) if process.process.starts_with('/') => path_of(running).0 == process.process,
+        Ok(Some(_)) => file_name(&path_of(running).0) == process.process.as_bytes(),
+        Ok(None) => running.stat.comm == process.process,
+        Err(_) => true,
+    };
+    if !runs {
+        return Is::Other;
+    }
+    if !process.arguments.is_empty() {
+        match arguments(running) {
+            Ok(Some(own)) => {
+                let own = own.get(1..).unwrap_or_default();
+                let begin = own.len() >= process.arguments.len()
+                    && own.iter().zip(&process.arguments).all(|(own, wanted)| own == wanted.as_bytes());
+                if !begin {
+                    return Is::Other;
+                }
+            }
+            Ok(None) => return Is::Gone,
+            Err(blocked) => return Is::Hidden(blocked),
+        }
+    }
+    match &running.executable {
+        Err(blocked) if !process.all() => Is::Hidden(blocked.clone()),
+        _ => Is::Wanted,
+    }
+}
+
+fn file_name(path: &str) -> &[u8] {
+    Path::new(path).file_name().map_or(path.as_bytes(), OsStrExt::as_bytes)
+}
+
+/// The path of the executable and whether the file is gone.
+fn path_of(running: &Running) -> (String, bool) {
+    match &running.executable {
+        Ok(Some(path)) => really(path),
+        _ => (String::new(), false),
+    }
+}
+
+/// The path that an `exe` link shows, and whether the file is gone: the kernel then adds ` (deleted)`.
+pub(super) fn really(path: &Path) -> (String, bool) {
+    let text = path.to_string_lossy();
+    match text.strip_suffix(" (deleted)") {
+        // A file may really be called so.
+        Some(path) if !Path::new(text.as_ref()).exists() => (path.to_owned(), true),
+        _ => (text.into_owned(), false),
+    }
+}
+
+/// Its arguments, its own name first. `None` if it has ended since.
+fn arguments(running: &Running) -> Result<Option<Vec<Vec<u8>>>, Blocked> {
+    use std::io::Read;
+    let path = format!("/proc/{}/cmdline", running.stat.pid);
+    let mut bytes = Vec::new();
+    let read =
+        std::fs::File::open(&path).and_then(|file| file.take(LONGEST_ARGUMENTS + 1).read_to_end(&mut bytes));
+    if !same(running) {
+        return Ok(None);
+    }
+    read.map_err(|error| barrier_of(&format!("open {path}"), &error))?;
+    if bytes.len() as u64 > LONGEST_ARGUMENTS {
+        let why = format!("{path} has more than {LONGEST_ARGUMENTS} bytes");
+        return Err(Blocked::new(Barrier::TooLarge, why));
+    }
+    let end = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    if end.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    Ok(Some(end.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()))
+}
+
+/// Whether the number still belongs to the same process.
+fn same(running: &Running) -> bool {
+    let now = procfs::process::Process::new(running.stat.pid).and_then(|process| process.stat());
+    now.is_ok_and(|now| now.starttime == running.stat.starttime)
+}
+
+fn user(running: &Running) -> Result<String, Blocked> {
+    user_of(running.stat.pid)
+}
+
+/// The name of the user whose rights a process has (effective).
+pub(super) fn user_of(pid: i32) -> Result<String, Blocked> {
+    // Not the owner of /proc/PID: that is root for a process that may not be dumped.
+    let status = procfs::process::Process::new(pid).and_then(|process| process.status());
+    match status {
+        Ok(status) => Ok(crate::names::user(status.euid)),
+        Err(ProcError::NotFound(_)) => Err(ended(pid)),
+        Err(error) => Err(barrier_of_proc(&format!("read /proc/{pid}/status"), &error)),
+    }
+}
+
+/// The barrier of a process that ended too soon.
+pub(super) fn ended(pid: i32) -> Blocked {
+    Blocked::new(Barrier::Unreachable, format!("process {pid} ended while it was looked at"))
+}
+
+/// When it started.
+fn started(running: &Running, table: &Processes) -> Result<jiff::Timestamp, Blocked> {
+    let wrong =
+        |error: &dyn std::fmt::Display| Blocked::new(Barrier::Protocol, format!("start time: {error}"));
+    let after = running.stat.starttime.saturating_mul(100) / procfs::ticks_per_second().max(1);
+    let hundredths = table.booted.clone()?.saturating_add(after);
+    let ms = i64::try_from(hundredths.saturating_mul(10)).map_err(|error| wrong(&error))?;
+    jiff::Timestamp::from_millisecond(ms).map_err(|error| wrong(&error))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ticks of processor time are far below 2^53")]
+fn cpu_s(ticks: u64) -> Value {
+    Value::Float(ticks as f64 / procfs::ticks_per_second().max(1) as f64)
+}
+
+fn memory_bytes(running: &Running) -> i64 {
+    i64::try_from(running.stat.rss.saturating_mul(procfs::page_size())).unwrap_or(i64::MAX)
+}
+
+fn open_files(running: &Running) -> Result<i64, Blocked> {
+    let path = format!("/proc/{}/fd", running.stat.pid);
+    let files = std::fs::read_dir(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ended(running.stat.pid),
+        _ => barrier_of(&format!("list {path}"), &error),
+    })?;
+    Ok(i64::try_from(files.count()).unwrap_or(i64::MAX))
+}
+
+fn count(found: &[&Running]) -> i64 {
+    i64::try_from(found.len()).unwrap_or(i64::MAX)
+}
+
+fn pids(found: &[&Running]) -> Vec<i64> {
+    found.iter().map(|running| i64::from(running.stat.pid)).collect()
+}
+
+/// One process as a map.
+fn described(running: &Running, table: &Processes) -> Result<Value, Blocked> {
+    if let Err(blocked) = &running.executable {
+        return Err(blocked.clone());
+    }
+    let arguments = arguments(running)?.ok_or_else(|| ended(running.stat.pid))?;
+    let arguments: Vec<Value> = arguments
+        .get(1..)
+        .unwrap_or_default()
+        .iter()
+        .map(|argument| String::from_utf8_lossy(argument).as_ref().into())
+        .collect();
+    let executable = match &running.executable {
+        // A thread of the kernel executes no file; its name is all it has.
+        Ok(None) => format!("[{}]", running.stat.comm),
+        _ => path_of(running).0,
+    };
+    Ok(Value::Map(BTreeMap::from([
+        ("pid".to_owned(), i64::from(running.stat.pid).into()),
+        ("parent_pid".to_owned(), i64::from(running.stat.ppid).into()),
+        ("executable".to_owned(), executable.into()),
+        ("arguments".to_owned(), arguments.into()),
+        ("user".to_owned(), user(running)?.into()),
+        ("started".to_owned(), time_text(started(running, table)?).into()),
+        ("state".to_owned(), state(running.stat.state).into()),
+        ("threads".to_owned(), running.stat.num_threads.into()),
+        ("cpu_s".to_owned(), cpu_s(running.stat.utime + running.stat.stime)),
+        ("memory_bytes".to_owned(), memory_bytes(running).into()),
+    ])))
+}
+
+/// The words of proc_pid_stat(5).
+fn state(letter: char) -> &'static str {
+    match letter {
+        'R' => "running",
+        'S' => "sleeping",
+        'D' => "waiting",
+        'T' => "stopped",
+        't' => "traced",
+        'I' => "idle",
+        _ => "other",
+    }
+}
+
+/// The processes found, each with everything below it, depth first. One that is below another is not repeated.
+fn tree(found: &[&Running], table: &Processes) -> Result<Vec<Value>, Blocked> {
+    let mut children: BTreeMap<i32, Vec<&Running>> = BTreeMap::new();
+    for running in table.list.values().filter(|running| !running.ended()) {
+        children.entry(running.stat.ppid).or_default().push(running);
+    }
+    let wanted: BTreeSet<i32> = found.iter().map(|running| running.stat.pid).collect();
+    let root = |running: &&&Running| {
+        let mut above = running.stat.ppid;
+        while let Some(parent) = table.list.get(&above) {
+            if wanted.contains(&above) {
+                return false;
+            }
+            above = parent.stat.ppid;
+        }
+        true
+    };
+    let mut stack: Vec<(i64, &Running)> =
+        found.iter().filter(root).rev().map(|running| (0, *running)).collect();
+    let mut out = Vec::new();
+    while let Some((depth, running)) = stack.pop() {
+        let Value::Map(mut map) = described(running, table)? else { continue };
+        map.insert("depth".to_owned(), depth.into());
+        out.push(Value::Map(map));
+        let below = children.get(&running.stat.pid).into_iter().flatten().rev();
+        stack.extend(below.map(|child| (depth + 1, *child)));
+    }
+    Ok(out)
+}

@@ -1,0 +1,417 @@
+//! The kernel's tables of processes and sockets, one reading of which many looks can share.
+//!
+//! A look gets a reading that began no earlier than the look itself. Looks of one parallel stage, which have no order
+//! among them, may share one ([`sharing`]): it is then at most [`WINDOW`] older than the look, and never from before the
+//! stage. Whatever waits, is timed, or comes after something that changes the target, reads anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use probity_plan::{Barrier, Blocked};
+use procfs::net::{TcpState, UdpState};
+use procfs::process::{Process, Stat};
+use procfs::{ProcError, ProcResult};
+use tokio::sync::Mutex;
+
+use crate::look::{Context, barrier_of};
+
+/// How much older than a look a shared reading may be.
+pub const WINDOW: Duration = Duration::from_millis(100);
+
+tokio::task_local! {
+    static SHARED_SINCE: Instant;
+}
+
+/// Lets a look share readings with others that run beside it in no particular order; `since` is when their stage began.
+pub async fn sharing<F: Future>(since: Instant, look: F) -> F::Output {
+    SHARED_SINCE.scope(since, look).await
+}
+
+/// The earliest moment at which a reading for this look may have begun.
+fn earliest(began: Instant) -> Instant {
+    SHARED_SINCE
+        .try_with(|since| began.checked_sub(WINDOW).map_or(*since, |oldest| oldest.max(*since)))
+        .unwrap_or(began)
+}
+
+/// The last reading of a table.
+struct Table<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T: Send + Sync + 'static> Table<T> {
+    const fn new() -> Self {
+        Self(Mutex::const_new(None))
+    }
+
+    /// A reading that began late enough for this look. One look at a time reads; the others wait for it.
+    async fn get(
+        &self,
+        context: &Context<'_>,
+        read: impl FnOnce() -> Result<T, Blocked> + Send + 'static,
+    ) -> Result<Arc<T>, Blocked> {
+        let earliest = earliest(context.began);
+        let reading = async {
+            let mut last = self.0.lock().await;
+            if let Some((began, table)) = last.as_ref()
+                && *began >= earliest
+            {
+                return Ok(Arc::clone(table));
+            }
+            let began = Instant::now();
+            // On a thread of its own: the kernel may let a reader of /proc wait.
+            let table = match tokio::task::spawn_blocking(read).await {
+                Ok(read) => Arc::new(read?),
+                Err(_) => return Err(Blocked::new(Barrier::Aborted, "the look was cut off")),
+            };
+            *last = Some((began, Arc::clone(&table)));
+            Ok(table)
+        };
+        tokio::time::timeout_at(context.deadline(), reading)
+            .await
+            .unwrap_or_else(|_| Err(context.timed_out()))
+    }
+}
+
+/// Every process that the observer can see.
+#[derive(Debug)]
+pub struct Processes {
+    /// By number.
+    pub list: BTreeMap<i32, Running>,
+    /// Why processes may be missing from the list.
+    pub hidden: Option<Blocked>,
+    /// When the kernel started, in hundredths of a second since 1970.
+    pub booted: Result<u64, Blocked>,
+}
+
+/// One process.
+#[derive(Debug)]
+pub struct Running {
+    /// What `/proc/PID/stat` says.
+    pub stat: Stat,
+    /// The path of the file it executes; `None` for kernel threads and zombies, which have none.
+    pub executable: Result<Option<PathBuf>, Blocked>,
+}
+
+impl Running {
+    /// Whether it has ended and waits only for its parent to take notice.
+    pub fn ended(&self) -> bool {
+        matches!(self.stat.state, 'Z' | 'X' | 'x')
+    }
+}
+
+/// The processes, now or as told by [`sharing`].
+///
+/// # Errors
+/// A barrier if `/proc` cannot be listed.
+pub async fn processes(context: &Context<'_>) -> Result<Arc<Processes>, Blocked> {
+    static TABLE: Table<Processes> = Table::new();
+    TABLE.get(context, read_processes).await
+}
+
+/// `PF_KTHREAD` of the kernel's include/linux/sched.h: a thread of the kernel itself.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+
+fn read_processes() -> Result<Processes, Blocked> {
+    let mut list = BTreeMap::new();
+    let mut hidden = hidden_processes();
+    let all = procfs::process::all_processes().map_err(|error| barrier_of_proc("list /proc", &error))?;
+    for process in all {
+        match process.and_then(|process| read_process(&process)) {
+            Ok(running) => _ = list.insert(running.stat.pid, running),
+            // It ended while we looked.
+            Err(ProcError::NotFound(_)) => {}
+            Err(error) if gone(&error) => {}
+            Err(error @ ProcError::PermissionDenied(_)) => {
+                hidden.get_or_insert_with(|| barrier_of_proc("read a process", &error));
+            }
+            Err(error) => return Err(barrier_of_proc("read a process", &error)),
+        }
+    }
+    if !list.contains_key(&i32::try_from(std::process::id()).unwrap_or(0)) {
+        return Err(Blocked::new(Barrier::Unsupported, "/proc does not show this process; is it mounted?"));
+    }
+    Ok(Processes { list, hidden, booted: booted() })
+}
+
+fn read_process(process: &Process) -> ProcResult<Running> {
+    let stat = process.stat()?;
+    let executable = if stat.flags & KERNEL_THREAD != 0 || matches!(stat.state, 'Z' | 'X' | 'x') {
+        Ok(None)
+    } else {
+        match process.exe() {
+            Ok(path) => Ok(Some(path)),
+            Err(error @ ProcError::PermissionDenied(_)) => {
+                Err(barrier_of_proc(&format!("readlink /proc/{}/exe", process.pid), &error))
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    Ok(Running { stat, executable })
+}
+
+/// A process that ends while its files are open answers reads with ESRCH.
+fn gone(error: &ProcError) -> bool {
+    matches!(error, ProcError::Io(error, _) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()))
+}
+
+/// The barrier behind an error of the `procfs` crate.
+pub fn barrier_of_proc(what: &str, error: &ProcError) -> Blocked {
+    let barrier = match error {
+        ProcError::PermissionDenied(_) => Barrier::PermissionDenied,
+        ProcError::NotFound(_) => Barrier::Unreachable,
+        ProcError::Io(error, _) => return barrier_of(what, error),
+        _ => Barrier::Protocol,
+    };
+    Blocked::new(barrier, format!("{what}: {error}"))
+}
+
+/// Whether `/proc` is mounted so that it keeps other users' processes from us (proc(5), `hidepid`).
+fn hidden_processes() -> Option<Blocked> {
+    let mounts = match crate::mounts::read() {
+        Ok(mounts) => mounts,
+        Err(blocked) => return Some(blocked),
+    };
+    let proc = mounts.iter().rev().find(|mount| mount.mount_point == "/proc")?;
+    let option =
+        |name: &str| proc.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
+    let hide = option("hidepid").filter(|hide| !matches!(*hide, "0" | "off"))?;
+    let me = rustix::process::geteuid().is_root();
+    let group = option("gid").and_then(|gid| gid.parse::<u32>().ok()).is_some_and(|gid| {
+        gid == rustix::process::getegid().as_raw()
+            || rustix::process::getgroups()
+                .is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == gid))
+    });
+    if me || (group && !matches!(hide, "4" | "ptraceable")) {
+        return None;
+    }
+    let why = format!("/proc is mounted with hidepid={hide}: other users' processes are not shown");
+    Some(Blocked::new(Barrier::PermissionDenied, why))
+}
+
+fn booted() -> Result<u64, Blocked> {
+    let text =
+        std::fs::read_to_string("/proc/stat").map_err(|error| barrier_of("open /proc/stat", &error))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok())
+        .map(|seconds| seconds * 100)
+        .ok_or_else(|| Blocked::new(Barrier::Protocol, "/proc/stat has no line `btime`"))
+}
+
+/// Every listening TCP and UDP socket of this network namespace.
+#[derive(Debug)]
+pub struct Sockets {
+    /// In the kernel's order.
+    pub list: Vec<Listening>,
+    owners: OnceLock<Result<Owners, Blocked>>,
+}
+
+/// One listening socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// `tcp` or `udp`.
+    pub protocol: &'static str,
+    /// The address and port it is bound to.
+    pub local: SocketAddr,
+    /// The user who opened it.
+    pub uid: u32,
+    /// Its number, by which its owners are found.
+    pub inode: u64,
+}
+
+impl Listening {
+    /// Whether it is bound to an address that is reached from this machine only.
+    pub fn loopback(&self) -> bool {
+        match self.local.ip() {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        }
+    }
+}
+
+/// The listening sockets, now or as told by [`sharing`].
+///
+/// # Errors
+/// A barrier if one of the tables cannot be read.
+pub async fn sockets(context: &Context<'_>) -> Result<Arc<Sockets>, Blocked> {
+    static TABLE: Table<Sockets> = Table::new();
+    TABLE.get(context, read_sockets).await
+}
+
+fn read_sockets() -> Result<Sockets, Blocked> {
+    let mut list = Vec::new();
+    let tcp = [("tcp", procfs::net::tcp()), ("tcp6", procfs::net::tcp6())];
+    for entry in tcp.into_iter().flat_map(|(name, table)| present(name, table)) {
+        let entry = entry?;
+        if entry.state == TcpState::Listen {
+            list.push(Listening {
+                protocol: "tcp",
+                local: entry.local_address,
+                uid: entry.uid,
+                inode: entry.inode,
+            });
+        }
+    }
+    let udp = [("udp", procfs::net::udp()), ("udp6", procfs::net::udp6())];
+    for entry in udp.into_iter().flat_map(|(name, table)| present(name, table)) {
+        let entry = entry?;
+        // Bound, and not connected to anybody.
+        if entry.state == UdpState::Close {
+            list.push(Listening {
+                protocol: "udp",
+                local: entry.local_address,
+                uid: entry.uid,
+                inode: entry.inode,
+            });
+        }
+    }
+    Ok(Sockets { list, owners: OnceLock::new() })
+}
+
+/// The entries of a table; none where the kernel has no such protocol (IPv6 switched off).
+fn present<T>(name: &str, table: ProcResult<Vec<T>>) -> Vec<Result<T, Blocked>> {
+    match table {
+        Ok(entries) => entries.into_iter().map(Ok).collect(),
+        Err(ProcError::NotFound(_)) if name.ends_with('6') => Vec::new(),
+        Err(error) => vec![Err(barrier_of_proc(&format!("read /proc/net/{name}"), &error))],
+    }
+}
+
+/// Which processes hold which sockets.
+#[derive(Debug)]
+pub struct Owners {
+    by_inode: BTreeMap<u64, BTreeSet<i32>>,
+    /// Why holders may be missing.
+    hidden: Option<Blocked>,
+}
+
+impl Owners {
+    /// The processes that hold a socket; empty if it is the kernel's own.
+    ///
+    /// # Errors
+    /// A barrier if none was found but one may be hidden.
+    pub fn of(&self, inode: u64) -> Result<BTreeSet<i32>, Blocked> {
+        match (self.by_inode.get(&inode), &self.hidden) {
+            (Some(pids), _) => Ok(pids.clone()),
+            (None, Some(hidden)) => Err(hidden.clone()),
+            (None, None) => Ok(BTreeSet::new()),
+        }
+    }
+}
+
+impl Sockets {
+    /// The owners, found at the first call by walking every process's open files: as old as that call, no older than the
+    /// reading. Blocks.
+    pub fn owners(&self) -> &Result<Owners, Blocked> {
+        self.owners.get_or_init(|| {
+            let wanted = self.list.iter().map(|socket| socket.inode).collect();
+            walk(&wanted)
+        })
+    }
+}
+
+/// The process namespace in which the kernel starts; in any other, processes are out of sight (include/linux/proc_ns.h,
+/// `PROC_PID_INIT_INO`).
+const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
+
+fn walk(wanted: &BTreeSet<u64>) -> Result<Owners, Blocked> {
+    let mut owners = Owners { by_inode: BTreeMap::new(), hidden: hidden_processes() };
+    let mut closed = 0_usize;
+    let entries = std::fs::read_dir("/proc").map_err(|error| barrier_of("list /proc", &error))?;
+    for pid in entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()) {
+        match std::fs::read_dir(format!("/proc/{pid}/fd")) {
+            Ok(files) => {
+                for target in files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok()) {
+                    let inode = target
+                        .to_str()
+                        .and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+                    if let Some(inode) = inode.filter(|inode| wanted.contains(inode)) {
+                        owners.by_inode.entry(inode).or_default().insert(pid);
+                    }
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => closed += 1,
+            // It ended while we looked.
+            Err(_) => {}
+        }
+    }
+    if closed > 0 {
+        let why = format!("the open files of {closed} processes may not be listed");
+        owners.hidden = Some(Blocked::new(Barrier::PermissionDenied, why));
+    }
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    if owners.hidden.is_none() && namespace.to_str() != Some(FIRST_PID_NAMESPACE) {
+        let why = "the observer is in a process namespace of its own: the owner may be outside of it";
+        owners.hidden = Some(Blocked::new(Barrier::Unsupported, why));
+    }
+    Ok(owners)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::look::Wanted;
+    use crate::secrets::Secrets;
+
+    async fn looks(
+        table: &Table<usize>,
+        since: Option<Instant>,
+        began: Instant,
+        count: &Arc<AtomicUsize>,
+    ) -> usize {
+        let secrets = Secrets::default();
+        let context =
+            Context { wanted: &Wanted::All, secrets: &secrets, began, timeout: Duration::from_secs(60) };
+        let count = Arc::clone(count);
+        let get = table.get(&context, move || Ok(count.fetch_add(1, Ordering::SeqCst)));
+        *match since {
+            Some(since) => sharing(since, get).await,
+            None => get.await,
+        }
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_reading_is_shared_within_the_window_and_the_stage_only() {
+        let (table, count) = (Table::new(), Arc::new(AtomicUsize::new(0)));
+        let stage = Instant::now();
+        assert_eq!(looks(&table, Some(stage), stage, &count).await, 0);
+        // The reading began after `stage`: good for a look that began up to WINDOW later.
+        assert_eq!(looks(&table, Some(stage), stage + WINDOW, &count).await, 0);
+        let late = Instant::now() + WINDOW + Duration::from_millis(1);
+        assert_eq!(looks(&table, Some(stage), late, &count).await, 1, "older than the window");
+        assert_eq!(
+            looks(&table, Some(Instant::now()), Instant::now(), &count).await,
+            2,
+            "from before the stage"
+        );
+        assert_eq!(
+            looks(&table, None, Instant::now(), &count).await,
+            3,
+            "from before a look that does not share"
+        );
+        // One that began after the look did is always good.
+        assert_eq!(looks(&table, None, stage, &count).await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again() {
+        let table: Table<usize> = Table::new();
+        let secrets = Secrets::default();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let mut context = Context {
+            wanted: &Wanted::All,
+            secrets: &secrets,
+            began: Instant::now(),
+            timeout: Duration::from_millis(50),
+        };
+        let blocked = table.get(&context, move || Ok(wait.recv().map_or(0, |()| 1))).await.unwrap_err();
+        assert_eq!(blocked.barrier, Barrier::TimedOut);
+        context.timeout = Duration::from_secs(60);
+        assert_eq!(*table.get(&context, || Ok(7)).await.unwrap(), 7);
+        drop(release);
+    }
+}
