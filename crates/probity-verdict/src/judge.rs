@@ -1,0 +1,348 @@
+//! From observations to findings, one observation at a time: a few numbers a claim and cell, however long the run.
+//!
+//! Must not know: how observations were made or stored, or what scores and rules make of findings.
+
+mod compare;
+mod count;
+mod periodic;
+mod ranges;
+mod stable;
+mod subject;
+mod tally;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use probity_plan::{Claim, Form, Observation, Plan, Position, Probe, Shows, model::Starts};
+
+use crate::condition::{self, Check, ConditionError, Scope};
+use crate::judgement::{Bounds, CellFinding, Counts, Finding, Judgement, Outcome, Settle};
+use compare::Compare;
+use count::{Count, Rate};
+use periodic::Periodic;
+use stable::Stable;
+use subject::Subject;
+
+/// What the log says about the run as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct RunFacts {
+    /// When it began, by the observer's clock.
+    pub started: jiff::Timestamp,
+    /// Whether it came to its end.
+    pub complete: bool,
+}
+
+/// Derives findings from the observations of a run.
+pub struct Judge<'p> {
+    plan: &'p Plan,
+    run: RunFacts,
+    claims: Vec<State<'p>>,
+    /// For each probe: the claims that want its observations, by their place, and whether as the other side.
+    wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Own,
+    Against,
+}
+
+/// One claim's state.
+enum State<'p> {
+    Open(Box<Subject<'p>>, Fold),
+    /// The claim cannot be decided: why.
+    Broken(String),
+}
+
+enum Fold {
+    Count(Count),
+    Compare(Compare),
+    Stable(Stable),
+    Periodic(Periodic),
+}
+
+/// What is known when a claim is decided, besides its observations.
+struct Facts {
+    /// Whether its positive control holds.
+    control: bool,
+}
+
+/// What was decided about a claim.
+struct Decision {
+    outcome: Outcome,
+    reason: String,
+    measured: String,
+    objective: String,
+    decided: String,
+    bounds: Option<Bounds>,
+    counts: Counts,
+    cells: Vec<CellFinding>,
+    notes: Vec<String>,
+    settle: Option<Settle>,
+    shows: Option<Shows>,
+}
+
+impl<'p> Judge<'p> {
+    /// A judge of a run of this plan. A claim that cannot be read is undetermined; `plan check` says so before.
+    pub fn new(plan: &'p Plan, run: RunFacts) -> Self {
+        let mut wanted: BTreeMap<&str, Vec<(usize, Side)>> = BTreeMap::new();
+        let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
+            wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
+            if let Form::Compare { against, .. } = &claim.form
+                && *against != claim.of
+            {
+                wanted.entry(against.as_str()).or_default().push((at, Side::Against));
+            }
+            open(plan, claim)
+                .map_or_else(State::Broken, |(subject, fold)| State::Open(Box::new(subject), fold))
+        });
+        let claims = claims.collect();
+        Self { plan, run, claims, wanted }
+    }
+
+    /// Takes one observation into account, in the log's order. `entry` is its number in the log.
+    pub fn observe(&mut self, entry: u64, observation: &Observation) {
+        let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
+        for (claim, side) in wanted {
+            let State::Open(subject, fold) = &mut self.claims[*claim] else { continue };
+            if *side == Side::Against {
+                if let Fold::Compare(compare) = fold {
+                    compare.observe_against(entry, observation, subject);
+                }
+                continue;
+            }
+            let Some(trial) = subject.admit(entry, observation) else { continue };
+            match fold {
+                Fold::Count(count) => count.observe(&trial, subject),
+                Fold::Compare(compare) => compare.observe(&trial, subject),
+                Fold::Stable(stable) => stable.observe(&trial, subject),
+                Fold::Periodic(periodic) => periodic.observe(&trial, subject),
+            }
+        }
+    }
+
+    /// Findings, scores and verdict.
+    pub fn conclude(self) -> Judgement {
+        let (plan, started) = (self.plan, self.run.started);
+        crate::verdict::decide(plan, started, self.findings())
+    }
+
+    /// The findings alone, in the plan's order.
+    pub fn findings(mut self) -> Vec<Finding> {
+        for state in &mut self.claims {
+            if let State::Open(subject, fold) = state {
+                subject.note_missing(self.run.complete);
+                if let Fold::Compare(compare) = fold {
+                    compare.finish(subject);
+                }
+            }
+        }
+        let mut outcomes: BTreeMap<&str, Option<Outcome>> = BTreeMap::new();
+        self.plan
+            .claims
+            .iter()
+            .enumerate()
+            .map(|(at, claim)| {
+                let control = self.control_holds(claim, &mut outcomes);
+                self.finding(at, control)
+            })
+            .collect()
+    }
+
+    /// Whether the positive control of a claim holds; a control that leads back to itself does not.
+    fn control_holds<'a>(
+        &'a self,
+        claim: &'a Claim,
+        outcomes: &mut BTreeMap<&'a str, Option<Outcome>>,
+    ) -> bool {
+        let Some(name) = &claim.control else { return false };
+        let Some(at) = self.plan.claims.iter().position(|claim| claim.name == *name) else { return false };
+        if let Some(known) = outcomes.get(name.as_str()) {
+            return *known == Some(Outcome::Holds);
+        }
+        // Known to be asked, not yet answered.
+        outcomes.insert(name, None);
+        let control = self.control_holds(&self.plan.claims[at], outcomes);
+        let outcome = self.finding(at, control).outcome;
+        outcomes.insert(name, Some(outcome));
+        outcome == Outcome::Holds
+    }
+
+    fn finding(&self, at: usize, control: bool) -> Finding {
+        let claim = &self.plan.claims[at];
+        let facts = Facts { control };
+        let (decision, subject) = match &self.claims[at] {
+            State::Broken(why) => (broken(why), None),
+            State::Open(subject, fold) => {
+                let decision = match fold {
+                    Fold::Count(count) => count.decide(subject, &facts),
+                    Fold::Compare(compare) => compare.decide(subject, &facts),
+                    Fold::Stable(stable) => stable.decide(subject),
+                    Fold::Periodic(periodic) => periodic.decide(subject),
+                };
+                (decision, Some(subject))
+            }
+        };
+        let mut notes = decision.notes;
+        notes.extend(subject.map(|subject| subject.notes()).unwrap_or_default());
+        Finding {
+            claim: claim.name.clone(),
+            of: claim.of.clone(),
+            says: claim.says.clone(),
+            decided: decision.decided,
+            section: claim.section.clone(),
+            severity: claim.severity,
+            outcome: decision.outcome,
+            reason: decision.reason,
+            measured: decision.measured,
+            objective: decision.objective,
+            rests_on: decision.shows,
+            bounds: decision.bounds,
+            counts: decision.counts,
+            cells: decision.cells,
+            notes,
+            barriers: subject.map(|subject| subject.barriers()).unwrap_or_default(),
+            settle: decision.settle,
+            entries: subject.map(|subject| subject.entries()).unwrap_or_default(),
+            telling: subject.map(|subject| subject.telling()).unwrap_or_default(),
+            waived: None,
+        }
+    }
+}
+
+fn open<'p>(plan: &'p Plan, claim: &'p Claim) -> Result<(Subject<'p>, Fold), String> {
+    let probe = plan.probe(&claim.of).ok_or_else(|| format!("there is no probe `{}`", claim.of))?;
+    let subject = Subject::new(plan, claim, probe)?;
+    let width = subject.width();
+    let compiled = |form: &Form| match conditions_of(plan, claim, form).pop() {
+        Some((_, Ok(check))) => Ok(check),
+        Some((_, Err(error))) => Err(format!("its `check` cannot be read: {error}")),
+        None => Err("it has no `check`".to_owned()),
+    };
+    let fold = match &claim.form {
+        form @ Form::Each { .. } => Fold::Count(Count::new(compiled(form)?, width, None)),
+        form @ Form::Rate { share, block, pooled, .. } => {
+            let rate = Rate { share: *share, block: *block, pooled: *pooled, first: None };
+            Fold::Count(Count::new(compiled(form)?, width, Some(rate)))
+        }
+        form @ Form::Compare { against, .. } => {
+            let other = plan.probe(against).ok_or_else(|| format!("there is no probe `{against}`"))?;
+            Fold::Compare(Compare::new(compiled(form)?, &subject, other)?)
+        }
+        Form::Stable { facts, at_most } => Fold::Stable(Stable::new(facts, *at_most, &subject)?),
+        Form::Periodic { every, tolerance, periods, starts } => {
+            Fold::Periodic(Periodic::new(*every, *tolerance, *periods, starts, &subject)?)
+        }
+    };
+    Ok((subject, fold))
+}
+
+fn broken(why: &str) -> Decision {
+    Decision {
+        outcome: Outcome::Undetermined,
+        reason: why.to_owned(),
+        measured: String::new(),
+        objective: String::new(),
+        decided: "nothing: the claim cannot be read".to_owned(),
+        bounds: None,
+        counts: Counts::default(),
+        cells: Vec::new(),
+        notes: Vec::new(),
+        settle: Some(Settle { how: "correct the plan".to_owned(), least: None, likely: None }),
+        shows: None,
+    }
+}
+
+type Compiled<'p> = (&'p probity_plan::Condition, Result<Check, ConditionError>);
+
+/// The checks of a claim's form, read.
+fn conditions_of<'p>(plan: &'p Plan, claim: &'p Claim, form: &'p Form) -> Vec<Compiled<'p>> {
+    let Some(probe) = plan.probe(&claim.of) else { return Vec::new() };
+    let (check, scope) = match form {
+        Form::Each { check } | Form::Rate { check, .. } => (check, Scope::of(probe)),
+        Form::Compare { check, against } => match plan.probe(against) {
+            Some(other) => (check, Scope::of(probe).against(other)),
+            None => return Vec::new(),
+        },
+        Form::Stable { .. } | Form::Periodic { .. } => return Vec::new(),
+    };
+    vec![(check, condition::compile(&check.source, &scope, claim.empty_ok))]
+}
+
+/// Every condition of a plan's claims (`check`, `where`) and probes (`until`), read against the facts it may read.
+fn conditions(plan: &Plan) -> Vec<(&Probe, Option<&Claim>, Compiled<'_>)> {
+    let mut all = Vec::new();
+    for probe in &plan.probes {
+        if let Some(until) = &probe.schedule.until {
+            all.push((probe, None, (until, condition::compile(&until.source, &Scope::of(probe), false))));
+        }
+    }
+    for claim in &plan.claims {
+        let Some(probe) = plan.probe(&claim.of) else { continue };
+        if let Some(filter) = &claim.filter {
+            let compiled = condition::compile(&filter.source, &Scope::of(probe), claim.empty_ok);
+            all.push((probe, Some(claim), (filter, compiled)));
+        }
+        all.extend(
+            conditions_of(plan, claim, &claim.form)
+                .into_iter()
+                .map(|compiled| (probe, Some(claim), compiled)),
+        );
+    }
+    all
+}
+
+/// Each condition of the plan's claims and probes that cannot be used, with its place in the plan.
+pub fn condition_errors(plan: &Plan) -> Vec<(Position, ConditionError)> {
+    conditions(plan)
+        .into_iter()
+        .filter_map(|(_, _, (condition, compiled))| {
+            compiled.err().map(|error| (error.place(condition), error))
+        })
+        .collect()
+}
+
+/// The facts that claims and `until` read, by probe; matrix columns, `attempt` and `slot` are not among them.
+pub fn facts_read(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
+    let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |probe: &Probe, name: &str| {
+        if probe.spec().fact(name).is_some() {
+            read.entry(probe.name.clone()).or_default().insert(name.to_owned());
+        }
+    };
+    for (probe, claim, (_, compiled)) in conditions(plan) {
+        let Ok(check) = compiled else { continue };
+        check.reads().for_each(|name| add(probe, name));
+        if let Some(Form::Compare { against, .. }) = claim.map(|claim| &claim.form)
+            && let Some(other) = plan.probe(against)
+        {
+            check.reads_against().for_each(|name| add(other, name));
+        }
+    }
+    for claim in &plan.claims {
+        let Some(probe) = plan.probe(&claim.of) else { continue };
+        match &claim.form {
+            Form::Stable { facts, .. } => facts.iter().for_each(|name| add(probe, name)),
+            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => add(probe, name),
+            _ => {}
+        }
+    }
+    read
+}
+
+/// Probes whose time matters: they look every so often, or a claim reads a measured time of theirs.
+pub fn timed_probes(plan: &Plan) -> BTreeSet<String> {
+    let read = facts_read(plan);
+    plan.probes
+        .iter()
+        .filter(|probe| {
+            let reads_time =
+                |facts: &BTreeSet<String>| facts.iter().any(|fact| subject::is_interval(probe, fact));
+            probe.schedule.every.is_some() || read.get(&probe.name).is_some_and(reads_time)
+        })
+        .map(|probe| probe.name.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! `check` with `against`: one observation beside another. First and last look of one probe; or the looks of two probes,
+//! slot by slot, or all with the only one of the other.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Barrier, Blocked, Fact, Observation, Probe, Shows, Value};
+
+use super::count::{answer, census, note};
+use super::subject::{self, Membership, Subject, Trial};
+use super::tally::{Answer, Tally};
+use super::{Decision, Facts, words};
+use crate::condition::{AGAINST, Check, Evaluated, fact_of};
+
+/// What is held while its other side is waited for, in bytes, about: more is behind `too-large`.
+const MOST_HELD: usize = 16 << 20;
+
+pub(super) struct Compare {
+    check: Check,
+    pairing: Pairing,
+    /// The other probe's rows apply to every cell: it has no matrix.
+    spread: bool,
+    other: OtherShows,
+    cells: Vec<Held>,
+    tallies: Vec<Tally>,
+    held: usize,
+    /// Whether every pair that satisfied the check also differed in each fact that it reads of both.
+    differed: Option<bool>,
+}
+
+/// What the other probe's facts show, and which of its values are denials, as needed later.
+struct OtherShows {
+    name: String,
+    weakest: Option<Shows>,
+    both: Vec<String>,
+}
+
+enum Pairing {
+    FirstAndLast,
+    OneForAll,
+    SlotBySlot,
+}
+
+/// Observations of one cell whose other side has not come yet, by slot.
+#[derive(Default)]
+struct Held {
+    own: BTreeMap<u32, Kept>,
+    against: BTreeMap<u32, Kept>,
+}
+
+struct Kept {
+    entry: u64,
+    facts: BTreeMap<String, Fact>,
+    denied: bool,
+}
+
+impl Compare {
+    pub(super) fn new(check: Check, subject: &Subject, other: &Probe) -> Result<Self, String> {
+        let own = subject.probe;
+        let same = own.name == other.name;
+        let pairing = if same {
+            Pairing::FirstAndLast
+        } else if other.planned() == 1 {
+            Pairing::OneForAll
+        } else if other.planned() == own.planned() {
+            Pairing::SlotBySlot
+        } else {
+            return Err(format!(
+                "`{}` looks {} times and `{}` {}: which to compare with which is not known; plan as many looks of \
+                 both, or one of `{}`",
+                own.name,
+                own.planned(),
+                other.name,
+                other.planned(),
+                other.name
+            ));
+        };
+        let both = check.reads().filter(|name| check.reads_against().any(|against| against == *name));
+        let other_shows = OtherShows {
+            name: other.name.clone(),
+            weakest: subject::weakest(other, check.reads_against()),
+            both: both.map(ToOwned::to_owned).collect(),
+        };
+        Ok(Self {
+            check,
+            pairing,
+            spread: other.cells.len() == 1,
+            other: other_shows,
+            cells: (0..subject.width()).map(|_| Held::default()).collect(),
+            tallies: vec![Tally::default(); subject.width()],
+            held: 0,
+            differed: None,
+        })
+    }
+
+    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+        match &trial.membership {
+            Membership::Outside => return,
+            Membership::Unknown(evaluated) => {
+                return self.undecided(trial.cell, trial.entry, evaluated, subject);
+            }
+            Membership::Inside => {}
+        }
+        let slot = trial.observation.slot;
+        let names = self.check.reads();
+        let denied = subject.denied(trial.observation, self.check.reads());
+        let kept = match self.pairing {
+            // Either look may come to be the first or the last.
+            Pairing::FirstAndLast => {
+                keep(trial.entry, trial.observation, names.chain(self.check.reads_against()), denied)
+            }
+            _ => keep(trial.entry, trial.observation, names, denied),
+        };
+        match self.pairing {
+            Pairing::FirstAndLast => {
+                let own = &mut self.cells[trial.cell].own;
+                own.insert(slot, kept);
+                if own.len() > 2
+                    && let Some(middle) = own.keys().copied().nth(1)
+                {
+                    own.remove(&middle);
+                }
+            }
+            Pairing::OneForAll => match self.cells[trial.cell].against.remove(&0) {
+                Some(against) => {
+                    self.pair(trial.cell, &kept, &against, subject);
+                    self.cells[trial.cell].against.insert(0, against);
+                }
+                None => self.hold(trial.cell, slot, kept, true, subject),
+            },
+            Pairing::SlotBySlot => match self.cells[trial.cell].against.remove(&slot) {
+                Some(against) => {
+                    self.held = self.held.saturating_sub(against.size());
+                    self.pair(trial.cell, &kept, &against, subject);
+                }
+                None => self.hold(trial.cell, slot, kept, true, subject),
+            },
+        }
+    }
+
+    /// Takes an observation of the other probe into account.
+    pub(super) fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
+        if observation.superseded {
+            return;
+        }
+        let cells: Vec<usize> = if self.spread {
+            (0..self.cells.len()).collect()
+        } else {
+            subject.cell(&observation.cell).into_iter().collect()
+        };
+        if !cells.is_empty() {
+            subject.also(entry);
+        }
+        let slot = observation.slot;
+        for cell in cells {
+            let denied = subject
+                .plan
+                .probe(&self.other.name)
+                .is_some_and(|other| subject::denied(other, observation, self.check.reads_against()));
+            let kept = keep(entry, observation, self.check.reads_against(), denied);
+            match self.pairing {
+                Pairing::FirstAndLast => {}
+                Pairing::OneForAll => {
+                    for own in std::mem::take(&mut self.cells[cell].own).into_values() {
+                        self.held = self.held.saturating_sub(own.size());
+                        self.pair(cell, &own, &kept, subject);
+                    }
+                    self.cells[cell].against.entry(0).or_insert(kept);
+                }
+                Pairing::SlotBySlot => match self.cells[cell].own.remove(&slot) {
+                    Some(own) => {
+                        self.held = self.held.saturating_sub(own.size());
+                        self.pair(cell, &own, &kept, subject);
+                    }
+                    None => self.hold(cell, slot, kept, false, subject),
+                },
+            }
+        }
+    }
+
+    fn hold(&mut self, cell: usize, slot: u32, kept: Kept, own: bool, subject: &mut Subject) {
+        let size = kept.size();
+        if self.held + size > MOST_HELD {
+            let blocked =
+                Blocked::new(Barrier::TooLarge, "too much to hold until the other observation comes");
+            // The other side, if it is the one that is dropped, leaves its partner without one at the end.
+            if own {
+                self.undecided(
+                    cell,
+                    kept.entry,
+                    &Evaluated::blocked(vec![("*".to_owned(), blocked)]),
+                    subject,
+                );
+            }
+            return;
+        }
+        self.held += size;
+        let held = &mut self.cells[cell];
+        if own { &mut held.own } else { &mut held.against }.insert(slot, kept);
+    }
+
+    fn pair(&mut self, cell: usize, own: &Kept, against: &Kept, subject: &mut Subject) {
+        let fact = |name: &str| match name.strip_prefix(AGAINST) {
+            Some(name) => against.fact(name),
+            None => own.fact(name),
+        };
+        let evaluated = self.check.evaluate(&fact);
+        let answer = answer(&evaluated, || own.denied || against.denied);
+        if matches!(answer, Answer::Success | Answer::Denial) {
+            let differs = self.other.both.iter().all(|name| own.fact(name) != against.fact(name));
+            self.differed = Some(self.differed.unwrap_or(true) && differs);
+        }
+        note(subject, own.entry, answer, &evaluated, || {
+            let names = self.check.reads().map(ToOwned::to_owned);
+            let against = self.check.reads_against().map(|name| format!("{AGAINST}{name}"));
+            let seen = names.chain(against).filter_map(|name| match fact(&name) {
+                Fact::Known(value) => Some(format!("{name} = {}", words::value(&value))),
+                Fact::Unknown(_) => None,
+            });
+            evaluated.reasons.iter().cloned().chain(seen.take(4)).collect::<Vec<_>>().join(", ")
+        });
+        self.tallies[cell].add(answer, None);
+    }
+
+    fn undecided(&mut self, cell: usize, entry: u64, evaluated: &Evaluated, subject: &mut Subject) {
+        subject.note_unknown(Some(entry), evaluated);
+        self.tallies[cell].add(Answer::Undecided, None);
+    }
+
+    /// No more observations come: what waits for its other side waits in vain.
+    pub(super) fn finish(&mut self, subject: &mut Subject) {
+        let last_slot = subject.probe.planned().saturating_sub(1);
+        for cell in 0..self.cells.len() {
+            let own = std::mem::take(&mut self.cells[cell].own);
+            if !matches!(self.pairing, Pairing::FirstAndLast) {
+                for kept in own.into_values() {
+                    let detail = format!("`{}` was not observed beside it", self.other.name);
+                    let blocked = Blocked::new(Barrier::NotMade, detail);
+                    self.undecided(
+                        cell,
+                        kept.entry,
+                        &Evaluated::blocked(vec![("against".to_owned(), blocked)]),
+                        subject,
+                    );
+                }
+                continue;
+            }
+            match (own.first_key_value(), own.last_key_value()) {
+                // The last look beside the first: before and after.
+                (Some((0, first)), Some((last, after))) if *last == last_slot && *last > 0 => {
+                    self.pair(cell, after, first, subject);
+                }
+                (Some(_), Some((_, some))) => {
+                    subject.note_reason(
+                        "there is no first and last look as planned, of which one comes before the other"
+                            .to_owned(),
+                    );
+                    self.undecided(cell, some.entry, &Evaluated::blocked(Vec::new()), subject);
+                }
+                _ if subject.missing(cell) > 0 => self.tallies[cell].add(Answer::Undecided, None),
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
+        let first_and_last = matches!(self.pairing, Pairing::FirstAndLast);
+        let missing = |cell| if first_and_last { 0 } else { subject.missing(cell) };
+        let seen = self.tallies.iter().any(|tally| {
+            let counts = tally.counts(0, true);
+            counts.successes + counts.failures > 0
+        });
+        let shows = self.shows(subject).filter(|_| seen);
+        let text = |counts: crate::judgement::Counts| {
+            let what = if first_and_last {
+                format!("between the first and the last look of `{}`", subject.probe.name)
+            } else if counts.planned == 1 {
+                format!("in the one observation beside `{}`", self.other.name)
+            } else {
+                format!("in each of {} observations beside `{}`", counts.planned, self.other.name)
+            };
+            format!("{what} {}{}: {}", words::shows(shows), words::filter(subject), self.check.text())
+        };
+        census(&self.tallies, subject, facts, &missing, shows, &text)
+    }
+
+    /// A fact that really differs between the two shows what its change shows.
+    fn shows(&self, subject: &Subject) -> Option<Shows> {
+        if self.differed != Some(true) {
+            return [subject.weakest(self.check.reads()), self.other.weakest].into_iter().flatten().min();
+        }
+        let of_change = |probe: &Probe, name: &str| {
+            let fact = probe.spec().fact(name)?;
+            let alone = fact.shows.unwrap_or(probe.spec().shows);
+            let both = self.other.both.iter().any(|both| both == name);
+            Some(if both { fact.change_shows.unwrap_or(alone) } else { alone })
+        };
+        let own = self.check.reads().filter_map(|name| of_change(subject.probe, name));
+        let other = subject.plan.probe(&self.other.name);
+        let against = self.check.reads_against().filter_map(|name| of_change(other?, name));
+        own.chain(against).min()
+    }
+}
+
+impl Kept {
+    fn fact(&self, name: &str) -> Fact {
+        self.facts.get(name).cloned().unwrap_or_else(|| Fact::Unknown(Blocked::new(Barrier::NotMade, "")))
+    }
+
+    fn size(&self) -> usize {
+        let of = |fact: &Fact| match fact {
+            Fact::Known(value) => size(value),
+            Fact::Unknown(blocked) => blocked.detail.len(),
+        };
+        128 + self.facts.iter().map(|(name, fact)| 96 + name.len() + of(fact)).sum::<usize>()
+    }
+}
+
+fn keep<'a>(
+    entry: u64,
+    observation: &Observation,
+    names: impl Iterator<Item = &'a str>,
+    denied: bool,
+) -> Kept {
+    let facts = names.map(|name| (name.to_owned(), fact_of(observation, name))).collect();
+    Kept { entry, facts, denied }
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => 32 + text.len(),
+        Value::List(list) => 32 + list.iter().map(size).sum::<usize>(),
+        Value::Map(map) => 32 + map.iter().map(|(key, value)| 64 + key.len() + size(value)).sum::<usize>(),
+        _ => 32,
+    }
+}

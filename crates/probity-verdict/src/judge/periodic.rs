@@ -1,0 +1,268 @@
+//! `every` with a tolerance: something begins again and again. Starts are known from times that the target records, or
+//! lie between two looks at which a fact differs.
+
+mod changes;
+mod recorded;
+
+use probity_plan::model::Starts;
+use probity_plan::units::Span;
+use probity_plan::{Fact, Shows};
+
+use super::count::overall;
+use super::subject::{Membership, Subject, Trial};
+use super::{Decision, words};
+use crate::condition::{Evaluated, fact_of};
+use crate::judgement::{CellFinding, Counts, Outcome, Settle};
+use changes::Changes;
+use recorded::Recorded;
+
+/// The least and the greatest gap allowed, in microseconds.
+#[derive(Clone, Copy)]
+struct Limits {
+    least: i64,
+    greatest: i64,
+}
+
+/// The gaps that were seen.
+#[derive(Clone, Default)]
+struct Gaps {
+    within: u64,
+    outside: u64,
+    /// Between starts that are known, but perhaps not within tolerance, or with another start in between.
+    unsure: u64,
+    /// Least and greatest of the gaps within or outside, in microseconds.
+    extent: Option<(i64, i64)>,
+    /// Nothing began for longer than the greatest gap.
+    silent: bool,
+    /// More starts than are kept.
+    too_many: bool,
+}
+
+pub(super) struct Periodic {
+    every: Span,
+    tolerance: Span,
+    periods: u32,
+    fact: String,
+    cells: Vec<Cell>,
+    limits: Limits,
+}
+
+enum Cell {
+    Recorded(Recorded),
+    Changes(Changes),
+}
+
+impl Periodic {
+    pub(super) fn new(
+        every: Span,
+        tolerance: Span,
+        periods: u32,
+        starts: &Starts,
+        subject: &Subject,
+    ) -> Result<Self, String> {
+        let (Starts::Recorded(fact) | Starts::Changes(fact)) = starts;
+        if subject.probe.spec().fact(fact).is_none() {
+            return Err(format!("`{}` has no fact `{fact}`", subject.probe.spec().name));
+        }
+        let micros = |span: Span| i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX / 4);
+        let limits =
+            Limits { least: micros(every) - micros(tolerance), greatest: micros(every) + micros(tolerance) };
+        let cell = |_| match starts {
+            Starts::Recorded(_) => Cell::Recorded(Recorded::new(limits)),
+            Starts::Changes(_) => Cell::Changes(Changes::new(limits)),
+        };
+        let cells = (0..subject.width()).map(cell).collect();
+        Ok(Self { every, tolerance, periods: periods.max(1), fact: fact.clone(), cells, limits })
+    }
+
+    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+        match &trial.membership {
+            Membership::Outside => return,
+            Membership::Unknown(evaluated) => return subject.note_unknown(Some(trial.entry), evaluated),
+            Membership::Inside => {}
+        }
+        let value = match fact_of(trial.observation, &self.fact) {
+            Fact::Known(value) => value,
+            Fact::Unknown(blocked) => {
+                return subject.note_unknown(
+                    Some(trial.entry),
+                    &Evaluated::blocked(vec![(self.fact.clone(), blocked)]),
+                );
+            }
+        };
+        let began = trial.observation.started.as_microsecond();
+        let against = match &mut self.cells[trial.cell] {
+            Cell::Recorded(recorded) => recorded.look(began, &value),
+            Cell::Changes(changes) => {
+                let took = i64::try_from(trial.observation.duration_us).unwrap_or(i64::MAX / 4);
+                changes.look(began, began.saturating_add(took), value)
+            }
+        };
+        if let Some(why) = against {
+            subject.note_false(trial.entry, || why);
+        }
+    }
+
+    pub(super) fn decide(&self, subject: &Subject) -> Decision {
+        let mut cells = Vec::new();
+        let mut all = Gaps::default();
+        let mut fewest: Option<u64> = None;
+        let mut bad = false;
+        for (at, cell) in self.cells.iter().enumerate() {
+            if subject.excluded(at) {
+                continue;
+            }
+            let (gaps, malformed) = match cell {
+                Cell::Recorded(recorded) => (recorded.gaps(), recorded.malformed()),
+                Cell::Changes(changes) => (changes.gaps(), false),
+            };
+            let outcome = if gaps.outside > 0 || gaps.silent || malformed {
+                Outcome::Fails
+            } else if gaps.within >= u64::from(self.periods) && gaps.unsure == 0 && !gaps.too_many {
+                Outcome::Holds
+            } else {
+                Outcome::Undetermined
+            };
+            bad |= malformed;
+            fewest = Some(fewest.unwrap_or(u64::MAX).min(gaps.within));
+            cells.push(CellFinding { cell: subject.name(at), outcome, counts: gaps.counts(), bounds: None });
+            all.join(&gaps);
+        }
+        // Something is always planned to be seen, unless every row is excluded.
+        let planned = Counts { planned: cells.len() as u64, ..Counts::default() };
+        let outcome = overall(&cells, &planned, subject);
+        let shows = self.shows(subject, &all);
+        let objective = format!("every {} within {}", self.every, self.tolerance);
+        let how = match self.cells.first() {
+            Some(Cell::Changes(_)) => format!("between looks at which `{}` differs", self.fact),
+            _ => format!("by the times in `{}`", self.fact),
+        };
+        Decision {
+            outcome,
+            reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), bad),
+            measured: all.measured(),
+            decided: format!(
+                "a start {objective}, at least {} in a row, {how} {}{}",
+                words::number(self.periods.into(), "gap", "gaps"),
+                words::shows(shows),
+                words::filter(subject)
+            ),
+            objective,
+            bounds: None,
+            counts: all.counts(),
+            cells: if self.cells.len() > 1 { cells } else { Vec::new() },
+            notes: vec!["a start that left no trace between two looks is not seen".to_owned()],
+            settle: (outcome == Outcome::Undetermined).then(|| self.settle(subject, &all)),
+            shows,
+        }
+    }
+
+    fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
+        let mut parts = words::hints(subject);
+        if gaps.unsure > 0 {
+            parts.push(format!("look more often: at least every {}", self.tolerance));
+        }
+        // One period more: the first start is waited for.
+        let watch = u64::from(self.periods) + 1;
+        parts.push(format!(
+            "watch for at least {}",
+            Span(self.every.0.saturating_mul(u32::try_from(watch).unwrap_or(u32::MAX)))
+        ));
+        Settle { how: parts.join("; "), least: None, likely: None }
+    }
+
+    fn reason(&self, outcome: Outcome, subject: &Subject, gaps: &Gaps, fewest: u64, bad: bool) -> String {
+        let in_the_way = words::in_the_way(subject);
+        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
+        match outcome {
+            Outcome::Holds => format!("{} complete gaps, each within tolerance", gaps.within),
+            Outcome::NotApplicable => {
+                "there was nothing that it is about, which the claim accepts".to_owned()
+            }
+            Outcome::Fails if bad || gaps.silent => {
+                subject.example().unwrap_or("a look speaks against it").to_owned()
+            }
+            Outcome::Fails => format!(
+                "{} of {} gaps surely outside of {} to {}",
+                gaps.outside,
+                gaps.within + gaps.outside + gaps.unsure,
+                seconds(self.limits.least),
+                seconds(self.limits.greatest)
+            ),
+            Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
+            Outcome::Undetermined if gaps.unsure > 0 => {
+                format!("{fewest} complete gaps within tolerance, {} not sure{in_the_way}", gaps.unsure)
+            }
+            Outcome::Undetermined => {
+                format!("{fewest} of at least {} complete gaps were seen{in_the_way}", self.periods)
+            }
+        }
+    }
+
+    /// Times that the target records show what the fact shows; changes that were seen, what its change shows.
+    fn shows(&self, subject: &Subject, gaps: &Gaps) -> Option<Shows> {
+        let spec = subject.probe.spec();
+        let fact = spec.fact(&self.fact)?;
+        let alone = fact.shows.unwrap_or(spec.shows);
+        let changed = gaps.within + gaps.outside + gaps.unsure > 0;
+        let seen = self.cells.iter().any(|cell| match cell {
+            Cell::Recorded(recorded) => recorded.seen(),
+            Cell::Changes(changes) => changes.seen(),
+        });
+        match self.cells.first() {
+            Some(Cell::Changes(_)) if changed => Some(fact.change_shows.unwrap_or(alone)),
+            _ => seen.then_some(alone),
+        }
+    }
+}
+
+impl Gaps {
+    /// Adds a gap known to be at least `least` and at most `greatest` long.
+    fn add(&mut self, least: i64, greatest: i64, limits: Limits) {
+        if least >= limits.least && greatest <= limits.greatest {
+            self.within += 1;
+        } else if greatest < limits.least || least > limits.greatest {
+            self.outside += 1;
+        } else {
+            self.unsure += 1;
+            return;
+        }
+        let extent = self.extent.unwrap_or((least, greatest));
+        self.extent = Some((extent.0.min(least), extent.1.max(greatest)));
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.within += other.within;
+        self.outside += other.outside;
+        self.unsure += other.unsure;
+        self.silent |= other.silent;
+        self.too_many |= other.too_many;
+        self.extent = match (self.extent, other.extent) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            planned: self.within + self.outside + self.unsure,
+            successes: self.within,
+            failures: self.outside,
+            blocked: self.unsure,
+        }
+    }
+
+    fn measured(&self) -> String {
+        let all = words::number(self.within + self.outside + self.unsure, "gap", "gaps");
+        self.extent.map_or(all.clone(), |(least, greatest)| {
+            format!("{all}, {} to {}", seconds(least), seconds(greatest))
+        })
+    }
+}
+
+/// Microseconds as seconds, to the millisecond.
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn seconds(micros: i64) -> String {
+    let text = format!("{:.3}", micros as f64 / 1e6);
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}

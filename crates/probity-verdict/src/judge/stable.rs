@@ -1,0 +1,292 @@
+//! `stable`: named facts are the same in every sample, or differ by at most so much. What happened between two samples
+//! is not seen; so samples may not be farther apart than two slots.
+
+use probity_plan::{Fact, Shows, Value};
+
+use super::count::overall;
+use super::subject::{Membership, Subject, Trial, is_interval};
+use super::{Decision, words};
+use crate::condition::{Evaluated, fact_of};
+use crate::judgement::{CellFinding, Counts, Outcome, Settle};
+
+/// So many slots from one sample to the next leave no gap.
+const MOST_SLOTS: i64 = 2;
+
+pub(super) struct Stable {
+    facts: Vec<String>,
+    /// Facts of which only an interval is known differ surely only if the intervals do not overlap.
+    at_most: Option<f64>,
+    intervals: bool,
+    cells: Vec<Cell>,
+}
+
+struct Cell {
+    samples: u64,
+    changed: u64,
+    undecided: u64,
+    /// The slot and the start (microseconds) of the last sample, or of an observation the claim is not about.
+    last: Option<(u32, i64)>,
+    gap: bool,
+    extents: Vec<Extent>,
+}
+
+/// What one fact was over all samples.
+#[derive(Clone, Default)]
+struct Extent {
+    first: Option<Value>,
+    last: Option<Value>,
+    changes: u64,
+    /// Least and greatest lower end, least and greatest upper end.
+    ends: Option<[f64; 4]>,
+}
+
+impl Stable {
+    pub(super) fn new(facts: &[String], at_most: Option<f64>, subject: &Subject) -> Result<Self, String> {
+        for fact in facts {
+            if subject.probe.spec().fact(fact).is_none() {
+                return Err(format!("`{}` has no fact `{fact}`", subject.probe.spec().name));
+            }
+        }
+        if facts.is_empty() {
+            return Err("it names no fact".to_owned());
+        }
+        let cell = || Cell {
+            samples: 0,
+            changed: 0,
+            undecided: 0,
+            last: None,
+            gap: false,
+            extents: vec![Extent::default(); facts.len()],
+        };
+        let intervals = facts.iter().any(|fact| is_interval(subject.probe, fact));
+        let at_most = at_most.or(intervals.then_some(0.0));
+        Ok(Self {
+            facts: facts.to_vec(),
+            at_most,
+            intervals,
+            cells: (0..subject.width()).map(|_| cell()).collect(),
+        })
+    }
+
+    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+        let cell = &mut self.cells[trial.cell];
+        let observation = trial.observation;
+        let mut met = match &trial.membership {
+            Membership::Outside => {
+                cell.step(observation, subject);
+                return;
+            }
+            Membership::Inside => Vec::new(),
+            Membership::Unknown(evaluated) => evaluated.met.clone(),
+        };
+        let mut values = Vec::new();
+        for name in &self.facts {
+            match fact_of(observation, name) {
+                Fact::Known(value) => values.push(value),
+                Fact::Unknown(blocked) => met.push((name.clone(), blocked)),
+            }
+        }
+        if !met.is_empty() || matches!(trial.membership, Membership::Unknown(_)) {
+            cell.undecided += 1;
+            subject.note_unknown(Some(trial.entry), &Evaluated::blocked(met));
+            return;
+        }
+        cell.step(observation, subject);
+        cell.samples += 1;
+        let mut against = Vec::new();
+        for ((name, value), extent) in self.facts.iter().zip(values).zip(&mut cell.extents) {
+            let before = extent.last.as_ref().map(words::value);
+            if !extent.add(&value, self.at_most) {
+                let now = words::value(&value);
+                against.push(match (before, self.at_most) {
+                    (_, Some(_)) if value.as_interval().is_none() => {
+                        format!("{name} = {now}, which is not a number")
+                    }
+                    (Some(before), _) => format!("{name} = {now}, before {before}"),
+                    (None, _) => format!("{name} = {now}"),
+                });
+            }
+        }
+        if !against.is_empty() {
+            cell.changed += 1;
+            subject.note_false(trial.entry, || against.join(", "));
+        }
+    }
+
+    pub(super) fn decide(&self, subject: &Subject) -> Decision {
+        let mut cells = Vec::new();
+        let mut total = Counts::default();
+        let mut gaps = false;
+        for (at, cell) in self.cells.iter().enumerate() {
+            let missing = subject.missing(at);
+            let counts = Counts {
+                planned: cell.samples + cell.undecided + missing,
+                successes: cell.samples - cell.changed,
+                failures: cell.changed,
+                blocked: cell.undecided + missing,
+            };
+            if counts.planned == 0 && (self.cells.len() > 1 || subject.excluded(at)) {
+                continue;
+            }
+            let gap = cell.gap
+                || cell.last.is_none_or(|(slot, _)| {
+                    i64::from(subject.probe.planned()) - i64::from(slot) > MOST_SLOTS
+                });
+            gaps |= gap;
+            let surely =
+                cell.extents.iter().all(|extent| self.at_most.is_none_or(|most| extent.surely_within(most)));
+            let outcome = if cell.changed > 0 {
+                Outcome::Fails
+            } else if cell.samples < 2 || gap || !surely {
+                Outcome::Undetermined
+            } else {
+                Outcome::Holds
+            };
+            total += &counts;
+            cells.push(CellFinding { cell: subject.name(at), outcome, counts, bounds: None });
+        }
+        let outcome = overall(&cells, &total, subject);
+        let samples: u64 = self.cells.iter().map(|cell| cell.samples).sum();
+        let shows = self.shows(subject).filter(|_| samples > 0);
+        let names = self.facts.join(", ");
+        let within = match self.at_most {
+            Some(_) if self.intervals && self.at_most == Some(0.0) => "not surely different".to_owned(),
+            Some(most) => format!("at most {most} between least and greatest"),
+            None => "equal".to_owned(),
+        };
+        let looks = words::number(total.planned, "observation", "observations");
+        let mut notes = Vec::new();
+        if outcome == Outcome::Holds && total.blocked > 0 {
+            notes.push(format!(
+                "{} of {looks} could not be made; none of these gaps is longer than two slots",
+                total.blocked
+            ));
+        }
+        notes.push("what happened between two samples is not seen".to_owned());
+        Decision {
+            outcome,
+            reason: self.reason(outcome, subject, samples, gaps, &looks),
+            measured: self.measured(samples),
+            objective: if self.at_most.is_some() { within.clone() } else { String::new() },
+            decided: format!(
+                "{within} in each of {looks} {}{}: {names}",
+                words::shows(shows),
+                words::filter(subject)
+            ),
+            bounds: None,
+            counts: total,
+            cells: if self.cells.len() > 1 { cells } else { Vec::new() },
+            notes,
+            settle: (outcome == Outcome::Undetermined).then(|| {
+                let mut parts = words::hints(subject);
+                if subject.probe.planned() < 2 {
+                    parts.push("plan at least two looks, as with `every: 5s, for: 1m`".to_owned());
+                } else if gaps && parts.is_empty() {
+                    parts.push("look without gaps longer than two slots".to_owned());
+                } else if parts.is_empty() {
+                    parts.push("measure more exactly, or allow more".to_owned());
+                }
+                Settle { how: parts.join("; "), least: None, likely: None }
+            }),
+            shows,
+        }
+    }
+
+    fn reason(&self, outcome: Outcome, subject: &Subject, samples: u64, gaps: bool, looks: &str) -> String {
+        let in_the_way = words::in_the_way(subject);
+        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!(": {in_the_way}") };
+        match outcome {
+            Outcome::Holds => format!("it was so in all {}", words::number(samples, "sample", "samples")),
+            Outcome::Fails => format!("it was not; first in {}", subject.example().unwrap_or("an entry")),
+            Outcome::NotApplicable => {
+                "there was nothing that it is about, which the claim accepts".to_owned()
+            }
+            Outcome::Undetermined if samples == 0 => format!("nothing was seen{in_the_way}"),
+            Outcome::Undetermined if samples < 2 => format!("one sample shows no change{in_the_way}"),
+            Outcome::Undetermined if gaps => {
+                format!("{samples} of {looks} were seen, with a gap longer than two slots{in_the_way}")
+            }
+            Outcome::Undetermined => "the measured intervals leave it open".to_owned(),
+        }
+    }
+
+    fn measured(&self, samples: u64) -> String {
+        if samples == 0 {
+            return String::new();
+        }
+        let parts = self.facts.iter().enumerate().map(|(at, name)| {
+            let extents = self.cells.iter().map(|cell| &cell.extents[at]);
+            match (self.at_most, extents.clone().filter_map(|extent| extent.ends).reduce(wider)) {
+                (Some(_), Some(ends)) => format!("{name} {} to {}", ends[0], ends[3]),
+                _ => match extents.map(|extent| extent.changes).sum::<u64>() {
+                    0 => format!("{name} the same in {samples}"),
+                    changes => format!("{name} changed {}", words::number(changes, "time", "times")),
+                },
+            }
+        });
+        parts.collect::<Vec<_>>().join("; ")
+    }
+
+    /// A fact that was seen to differ shows what its change shows.
+    fn shows(&self, subject: &Subject) -> Option<Shows> {
+        let spec = subject.probe.spec();
+        let each = self.facts.iter().enumerate().filter_map(|(at, name)| {
+            let fact = spec.fact(name)?;
+            let alone = fact.shows.unwrap_or(spec.shows);
+            let changed = self.cells.iter().any(|cell| cell.extents[at].changes > 0);
+            Some(if changed { fact.change_shows.unwrap_or(alone) } else { alone })
+        });
+        each.min()
+    }
+}
+
+impl Cell {
+    /// Goes to an observation's slot; more than two from the last one leave a gap.
+    fn step(&mut self, observation: &probity_plan::Observation, subject: &Subject) {
+        let began = observation.started.as_microsecond();
+        let (slot, last_began) = self.last.map_or((-1, None), |(slot, began)| (i64::from(slot), Some(began)));
+        self.gap |= i64::from(observation.slot) - slot > MOST_SLOTS;
+        if let (Some(every), Some(last_began)) = (subject.probe.schedule.every, last_began) {
+            // Half a slot is left for what looks begin early or late.
+            let most = every.0.as_micros() * 5 / 2;
+            self.gap |= u128::try_from(began - last_began).is_ok_and(|passed| passed > most);
+        }
+        self.last = Some((observation.slot, began));
+    }
+}
+
+impl Extent {
+    /// Adds a sample; false if it shows that the fact is not stable.
+    fn add(&mut self, value: &Value, at_most: Option<f64>) -> bool {
+        let changed = self.last.as_ref().is_some_and(|last| last != value);
+        self.changes += u64::from(changed);
+        let stable = match at_most {
+            None => self.first.as_ref().is_none_or(|first| first == value),
+            Some(most) => match value.as_interval() {
+                None => false,
+                Some((least, greatest)) => {
+                    let ends = [least, least, greatest, greatest];
+                    let ends = self.ends.map_or(ends, |before| wider(before, ends));
+                    self.ends = Some(ends);
+                    // Surely farther apart: even the greatest lower end and the least upper end are.
+                    ends[1] - ends[2] <= most
+                }
+            },
+        };
+        if self.first.is_none() {
+            self.first = Some(value.clone());
+        }
+        if changed || self.last.is_none() {
+            self.last = Some(value.clone());
+        }
+        stable
+    }
+
+    fn surely_within(&self, most: f64) -> bool {
+        self.ends.is_none_or(|ends| ends[3] - ends[0] <= most)
+    }
+}
+
+fn wider(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+    [a[0].min(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].max(b[3])]
+}

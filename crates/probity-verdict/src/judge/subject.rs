@@ -1,0 +1,312 @@
+//! What a claim is about: which observations are its trials, in which cell of the matrix, which planned looks are
+//! missing; and what was met on the way (barriers, reasons, entries). Must not know what is claimed.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Barrier, Blocked, Claim, Fact, FactType, Observation, Plan, Probe, Shows, Value};
+
+use super::ranges::Ranges;
+use super::words;
+use crate::condition::{self, Check, Evaluated, Scope};
+use crate::judgement::BarrierMet;
+use crate::truth::Truth;
+
+/// The most entries that a finding points at.
+const MOST_TELLING: usize = 20;
+
+/// The most different reasons that are kept.
+const MOST_REASONS: usize = 3;
+
+pub(super) struct Subject<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) claim: &'p Claim,
+    pub(super) probe: &'p Probe,
+    pub(super) filter: Option<Check>,
+    cells: BTreeMap<String, usize>,
+    /// Cells whose row alone shows that they are not what the claim is about.
+    excluded: Vec<bool>,
+    slots: Vec<Ranges>,
+    entries: Ranges,
+    failing: Vec<u64>,
+    undecided: Vec<u64>,
+    barriers: BTreeMap<(String, Barrier), (u64, String)>,
+    reasons: Vec<String>,
+    example: Option<String>,
+    trials: u64,
+    retried: u64,
+    strangers: u64,
+}
+
+/// A trial, or an observation that the claim is not about.
+pub(super) struct Trial<'o> {
+    pub(super) cell: usize,
+    pub(super) entry: u64,
+    pub(super) observation: &'o Observation,
+    pub(super) membership: Membership,
+}
+
+/// Whether an observation is what the claim is about (`where`).
+pub(super) enum Membership {
+    Inside,
+    Outside,
+    Unknown(Evaluated),
+}
+
+impl<'p> Subject<'p> {
+    pub(super) fn new(plan: &'p Plan, claim: &'p Claim, probe: &'p Probe) -> Result<Self, String> {
+        let filter = match &claim.filter {
+            Some(filter) => Some(
+                condition::compile(&filter.source, &Scope::of(probe), claim.empty_ok)
+                    .map_err(|error| format!("its `where` cannot be read: {error}"))?,
+            ),
+            None => None,
+        };
+        let unseen = || Fact::Unknown(Blocked::new(Barrier::NotMade, ""));
+        let excluded = probe
+            .cells
+            .iter()
+            .map(|cell| {
+                let of_row = |name: &str| {
+                    // A kind's fact of the same name stands before the column.
+                    let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
+                    row.map_or_else(unseen, |value| Fact::Known(value.clone()))
+                };
+                filter.as_ref().is_some_and(|filter| filter.evaluate(&of_row).truth == Truth::False)
+            })
+            .collect();
+        Ok(Self {
+            plan,
+            claim,
+            probe,
+            filter,
+            cells: probe
+                .cells
+                .iter()
+                .enumerate()
+                .map(|(at, cell)| (words::row(probe, &cell.row), at))
+                .collect(),
+            excluded,
+            slots: vec![Ranges::default(); probe.cells.len()],
+            entries: Ranges::default(),
+            failing: Vec::new(),
+            undecided: Vec::new(),
+            barriers: BTreeMap::new(),
+            reasons: Vec::new(),
+            example: None,
+            trials: 0,
+            retried: 0,
+            strangers: 0,
+        })
+    }
+
+    /// How many cells the probe has.
+    pub(super) fn width(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The cell of a row; `None` if the plan has no such row.
+    pub(super) fn cell(&self, row: &BTreeMap<String, Value>) -> Option<usize> {
+        if self.slots.len() == 1 && row.is_empty() {
+            Some(0)
+        } else {
+            self.cells.get(&words::row(self.probe, row)).copied()
+        }
+    }
+
+    /// A cell's row, in words; empty without a matrix.
+    pub(super) fn name(&self, cell: usize) -> String {
+        words::row(self.probe, &self.probe.cells[cell].row)
+    }
+
+    /// Takes note of an observation of the claim's probe; `None` if it is no trial.
+    pub(super) fn admit<'o>(&mut self, entry: u64, observation: &'o Observation) -> Option<Trial<'o>> {
+        let Some(cell) = self.cell(&observation.cell) else {
+            self.strangers += 1;
+            return None;
+        };
+        self.entries.insert(entry);
+        if observation.superseded {
+            return None;
+        }
+        self.slots[cell].insert(observation.slot.into());
+        let membership = match self.filter.as_ref().map(|filter| filter.of(observation)) {
+            None => Membership::Inside,
+            Some(evaluated) => match evaluated.truth {
+                Truth::True => Membership::Inside,
+                Truth::False => Membership::Outside,
+                Truth::Unknown => Membership::Unknown(evaluated),
+            },
+        };
+        if !matches!(membership, Membership::Outside) {
+            self.trials += 1;
+            self.retried += u64::from(observation.attempt > 1);
+        }
+        Some(Trial { cell, entry, observation, membership })
+    }
+
+    /// Takes note of another probe's entry that the claim rests on.
+    pub(super) fn also(&mut self, entry: u64) {
+        self.entries.insert(entry);
+    }
+
+    /// Planned looks of a cell that were never made and may be what the claim is about.
+    pub(super) fn missing(&self, cell: usize) -> u64 {
+        if self.excluded[cell] {
+            return 0;
+        }
+        let planned = u64::from(self.probe.planned());
+        planned - self.slots[cell].count_below(planned)
+    }
+
+    /// Whether a cell's row alone shows that the claim is not about it.
+    pub(super) fn excluded(&self, cell: usize) -> bool {
+        self.excluded[cell]
+    }
+
+    pub(super) fn note_false(&mut self, entry: u64, why: impl FnOnce() -> String) {
+        if self.failing.len() < MOST_TELLING {
+            self.failing.push(entry);
+        }
+        if self.example.is_none() {
+            self.example = Some(format!("entry {entry}: {}", why()));
+        }
+    }
+
+    pub(super) fn note_unknown(&mut self, entry: Option<u64>, evaluated: &Evaluated) {
+        if let Some(entry) = entry
+            && self.undecided.len() < MOST_TELLING
+        {
+            self.undecided.push(entry);
+        }
+        let mut seen: Vec<(&str, Barrier)> = Vec::new();
+        for (fact, blocked) in &evaluated.met {
+            // Twice in one observation is once.
+            if !seen.contains(&(fact, blocked.barrier)) {
+                seen.push((fact, blocked.barrier));
+                self.note_barrier(fact, blocked, 1);
+            }
+        }
+        for reason in &evaluated.reasons {
+            self.note_reason(reason.clone());
+        }
+    }
+
+    /// An entry that is not counted: a denial without its control.
+    pub(super) fn note_undecided(&mut self, entry: u64) {
+        if self.undecided.len() < MOST_TELLING {
+            self.undecided.push(entry);
+        }
+    }
+
+    pub(super) fn note_reason(&mut self, reason: String) {
+        if self.reasons.len() < MOST_REASONS && !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    pub(super) fn note_barrier(&mut self, fact: &str, blocked: &Blocked, times: u64) {
+        let met = self
+            .barriers
+            .entry((fact.to_owned(), blocked.barrier))
+            .or_insert_with(|| (0, blocked.detail.clone()));
+        met.0 += times;
+    }
+
+    /// Takes note of the planned looks that were never made.
+    pub(super) fn note_missing(&mut self, complete: bool) {
+        let missing: u64 = (0..self.width()).map(|cell| self.missing(cell)).sum();
+        if missing > 0 {
+            let detail = if complete { "the look was never made" } else { "the run was not completed" };
+            self.note_barrier("*", &Blocked::new(Barrier::NotMade, detail), missing);
+        }
+    }
+
+    /// The first observation that spoke against the claim, with what was seen.
+    pub(super) fn example(&self) -> Option<&str> {
+        self.example.as_deref()
+    }
+
+    /// Reasons other than barriers why something is not known.
+    pub(super) fn reasons(&self) -> &[String] {
+        &self.reasons
+    }
+
+    pub(super) fn barriers(&self) -> Vec<BarrierMet> {
+        self.barriers
+            .iter()
+            .map(|((fact, barrier), (times, detail))| BarrierMet {
+                fact: fact.clone(),
+                barrier: *barrier,
+                times: *times,
+                detail: detail.clone(),
+            })
+            .collect()
+    }
+
+    pub(super) fn entries(&self) -> Vec<(u64, u64)> {
+        self.entries.to_vec()
+    }
+
+    /// The entries that spoke against the claim, then those that were not decided, at most 20, ascending.
+    pub(super) fn telling(&self) -> Vec<u64> {
+        let mut telling: Vec<u64> =
+            self.failing.iter().chain(&self.undecided).copied().take(MOST_TELLING).collect();
+        telling.sort_unstable();
+        telling.dedup();
+        telling
+    }
+
+    /// Sentences that every form has.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.retried > 0 {
+            notes.push(format!("{} of {} needed more than one attempt", self.retried, self.trials));
+        }
+        if self.probe.declared_harmless {
+            notes.push(format!(
+                "`{}` is declared harmless by the author: its impact is held to {}, the kind's is {}",
+                self.probe.name,
+                self.probe.impact,
+                self.probe.spec().floor
+            ));
+        }
+        if self.strangers > 0 {
+            notes.push(format!(
+                "{} observations of rows that are not in the plan were left out",
+                self.strangers
+            ));
+        }
+        notes
+    }
+
+    /// The weakest thing that these facts of the claim's probe show; matrix columns, `attempt` and `slot` show nothing.
+    pub(super) fn weakest<'a>(&self, facts: impl Iterator<Item = &'a str>) -> Option<Shows> {
+        weakest(self.probe, facts)
+    }
+
+    /// Whether one of these facts was seen with a value that is a denial.
+    pub(super) fn denied<'a>(&self, observation: &Observation, facts: impl Iterator<Item = &'a str>) -> bool {
+        denied(self.probe, observation, facts)
+    }
+}
+
+pub(super) fn weakest<'a>(probe: &Probe, facts: impl Iterator<Item = &'a str>) -> Option<Shows> {
+    let spec = probe.spec();
+    facts.filter_map(|name| spec.fact(name)).map(|fact| fact.shows.unwrap_or(spec.shows)).min()
+}
+
+pub(super) fn denied<'a>(
+    probe: &Probe,
+    observation: &Observation,
+    mut facts: impl Iterator<Item = &'a str>,
+) -> bool {
+    facts.any(|name| {
+        let denial = probe.spec().fact(name).and_then(|fact| fact.denial);
+        denial.is_some_and(|denial| observation.facts.get(name).is_some_and(|value| denial.is(value)))
+    })
+}
+
+/// Whether a fact is a measured interval.
+pub(super) fn is_interval(probe: &Probe, fact: &str) -> bool {
+    probe.spec().fact(fact).is_some_and(|fact| fact.ty == FactType::Interval)
+}

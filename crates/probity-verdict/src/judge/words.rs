@@ -1,0 +1,164 @@
+//! The sentences of findings.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Barrier, Observation, Probe, Shows, Value};
+
+use super::subject::Subject;
+use crate::condition::{Check, Evaluated};
+use crate::judgement::{BarrierMet, Bounds, Counts};
+
+/// The longest value that is quoted, in characters.
+const LONGEST: usize = 60;
+
+/// A row of a matrix: `column=value` joined by spaces, in the matrix's column order.
+pub(super) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
+    let mut text = String::new();
+    for column in &probe.columns {
+        if let Some(value) = row.get(column) {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(column);
+            text.push('=');
+            match value {
+                Value::Text(plain) => text.push_str(plain),
+                other => text.push_str(&json(other)),
+            }
+        }
+    }
+    text
+}
+
+fn json(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A value, shortened; text as JSON, so that nothing in it is taken for the sentence.
+pub(super) fn value(value: &Value) -> String {
+    let text = match (value, value.as_interval()) {
+        (Value::Map(map), Some((least, most))) if map.contains_key("at_least") => {
+            if most.is_finite() {
+                format!("{least} to {most}")
+            } else {
+                format!("{least} or more")
+            }
+        }
+        _ => json(value),
+    };
+    let mut short: String = text.chars().take(LONGEST).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Why an observation does not satisfy a check: the reason, or the facts read as they were.
+pub(super) fn why(evaluated: &Evaluated, check: &Check, observation: &Observation) -> String {
+    let seen: Vec<String> = check
+        .reads()
+        .filter_map(|name| observation.facts.get(name).map(|seen| format!("{name} = {}", value(seen))))
+        .take(3)
+        .collect();
+    let reasons = evaluated.reasons.join("; ");
+    match (seen.is_empty(), reasons.is_empty()) {
+        (false, true) => seen.join(", "),
+        (true, _) => reasons,
+        (false, false) => format!("{reasons} ({})", seen.join(", ")),
+    }
+}
+
+/// "16 observations", "1 observation".
+pub(super) fn number(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+/// "(presence)", or that nothing was seen.
+pub(super) fn shows(shows: Option<Shows>) -> String {
+    shows.map_or("(nothing seen)".to_owned(), |shows| format!("({shows})"))
+}
+
+/// " where CONDITION", or nothing.
+pub(super) fn filter(subject: &Subject) -> String {
+    subject.filter.as_ref().map_or(String::new(), |filter| format!(" where {}", filter.text()))
+}
+
+/// "at least 0.783893, at most 0.997439 (each at 95%)".
+pub(super) fn bounds(bounds: Bounds) -> String {
+    let confidence = probity_plan::units::Percent(bounds.confidence);
+    format!("at least {:.6}, at most {:.6} (each at {confidence})", bounds.lower, bounds.upper)
+}
+
+/// "37 of 40 succeeded, 2 failed, 1 could not be decided".
+pub(super) fn counted(counts: Counts, what: &str) -> String {
+    let mut text = format!("{} of {} {what}succeeded", counts.successes, counts.planned);
+    if counts.failures > 0 {
+        text.push_str(&format!(", {} failed", counts.failures));
+    }
+    if counts.blocked > 0 {
+        text.push_str(&format!(", {} could not be decided", counts.blocked));
+    }
+    text
+}
+
+/// What stood in the way, in a few words: "`status` timed-out 3 times".
+pub(super) fn in_the_way(subject: &Subject) -> String {
+    let mut parts: Vec<String> = subject
+        .barriers()
+        .iter()
+        .take(3)
+        .map(|met| {
+            let times = number(met.times, "time", "times");
+            if met.fact == "*" {
+                format!("{} {times}", met.barrier)
+            } else {
+                format!("`{}` {} {times}", met.fact, met.barrier)
+            }
+        })
+        .collect();
+    parts.extend(subject.reasons().iter().cloned());
+    parts.join("; ")
+}
+
+/// What would let us see what was behind barriers: sentences, most often met first.
+pub(super) fn hints(subject: &Subject) -> Vec<String> {
+    let mut barriers = subject.barriers();
+    barriers.sort_by_key(|met| std::cmp::Reverse(met.times));
+    let mut hints: Vec<String> = Vec::new();
+    for met in &barriers {
+        let hint = hint(subject, met);
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    hints
+}
+
+fn hint(subject: &Subject, met: &BarrierMet) -> String {
+    let probe = subject.probe;
+    match met.barrier {
+        Barrier::PermissionDenied => match probe.spec().privilege {
+            "" => "run as root, or as a user who may look".to_owned(),
+            privilege => format!("run as root, or as a user who may look ({privilege})"),
+        },
+        Barrier::NotPermitted => format!("run with `--allow {}`: `{}` may {}", probe.impact, probe.name, probe.impact),
+        Barrier::ToolMissing => format!("install what `{}` needs on the target: {}", probe.spec().name, met.detail),
+        Barrier::ConnectionRefused | Barrier::Unreachable => {
+            format!("run again when `{}` can be reached from where Probity runs", probe.name)
+        }
+        Barrier::TimedOut => format!("run again when `{}` answers, or give it a longer `timeout`", probe.name),
+        Barrier::Prerequisite => match &probe.needs {
+            Some(claim) => format!("see to it that `{claim}` holds, which `{}` needs", probe.name),
+            None => "see to it that what the probe needs holds".to_owned(),
+        },
+        Barrier::Aborted => "let the run come to its end".to_owned(),
+        Barrier::NotMade => "make every planned look: let the run come to its end, on an observer that keeps up".to_owned(),
+        Barrier::Overloaded => {
+            "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
+                .to_owned()
+        }
+        Barrier::TooLarge => format!("look at less: `{}` was more than may be read or kept", met.fact),
+        Barrier::Unsupported => format!("nothing: the target, or this build, has no `{}`; claim something else", met.fact),
+        Barrier::Protocol => format!("find out what `{}` was sent, which is not what its protocol says", probe.name),
+    }
+}
