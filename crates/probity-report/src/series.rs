@@ -1,9 +1,11 @@
 //! What a report draws over time, gathered in one pass over the log with bounded memory: measured quantities that
-//! claims read (a point each) and, for every probe that looks repeatedly, whether each look saw anything.
+//! claims read (a point each) and, for every probe that looks repeatedly, what came of each look.
 
 use jiff::Timestamp;
 
-use probity_plan::{Barrier, Claim, Fact, FactType, Form, Observation, Plan};
+use probity_plan::{Barrier, Claim, Fact, FactType, Form, Observation, Plan, Probe};
+use probity_verdict::Truth;
+use probity_verdict::condition::{self, Scope};
 
 /// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
 const GROUPS: usize = 240;
@@ -13,7 +15,7 @@ const GROUPS: usize = 240;
 pub enum Series {
     /// A measured quantity that a claim reads.
     Plot(Plot),
-    /// Whether the looks of a probe saw anything.
+    /// What came of the looks of a probe.
     Strip(Strip),
 }
 
@@ -97,6 +99,8 @@ pub struct Strip {
     pub probe: String,
     /// How many looks the plan asks for, all cells of its matrix together.
     pub planned: u64,
+    /// Whether any claim checks single looks of this probe. If none does, `satisfied` counts what was seen.
+    pub checked: bool,
     /// At most 240 groups of neighbouring looks, in the order of the log.
     pub samples: Vec<Sample>,
 }
@@ -108,10 +112,12 @@ pub struct Sample {
     pub entries: (u64, u64),
     /// When the first look of the group began.
     pub at: Timestamp,
-    /// Looks that saw every fact they asked for.
-    pub seen: u64,
-    /// Looks with some facts behind a barrier.
-    pub partly: u64,
+    /// Looks that satisfied the check of every claim they are the subject of.
+    pub satisfied: u64,
+    /// Looks that did not satisfy the check of some claim.
+    pub unsatisfied: u64,
+    /// Looks of which some claim's check could not be decided.
+    pub undecided: u64,
     /// Looks with every fact behind a barrier.
     pub blocked: u64,
     /// Looks that were planned and not made.
@@ -121,10 +127,17 @@ pub struct Sample {
 }
 
 /// Gathers [`Series`] from the observations of a log, in their order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SeriesCollector {
     plots: Vec<(Plot, Thinned<(Point, Point)>)>,
-    strips: Vec<(Strip, Thinned<Sample>)>,
+    strips: Vec<(Strip, Vec<Single>, Thinned<Sample>)>,
+}
+
+/// The check of a claim about single looks.
+#[derive(Debug)]
+struct Single {
+    filter: Option<condition::Check>,
+    check: condition::Check,
 }
 
 impl SeriesCollector {
@@ -134,16 +147,23 @@ impl SeriesCollector {
             plan.claims.iter().filter_map(|claim| plot(plan, claim)).map(|plot| (plot, Thinned::new()));
         let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).map(|probe| {
             let planned = u64::from(probe.planned()) * probe.cells.len() as u64;
-            (Strip { probe: probe.name.clone(), planned, samples: Vec::new() }, Thinned::new())
+            let singles: Vec<Single> = plan.claims.iter().filter_map(|claim| single(claim, probe)).collect();
+            let checked = !singles.is_empty();
+            (
+                Strip { probe: probe.name.clone(), planned, checked, samples: Vec::new() },
+                singles,
+                Thinned::new(),
+            )
         });
         Self { plots: plots.collect(), strips: strips.collect() }
     }
 
     /// Takes in the observation of entry `entry`.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
-        for (strip, kept) in self.strips.iter_mut().filter(|(strip, _)| strip.probe == observation.probe) {
-            debug_assert_eq!(strip.probe, observation.probe);
-            kept.push(sample(entry, observation));
+        for (strip, singles, kept) in &mut self.strips {
+            if strip.probe == observation.probe {
+                kept.push(sample(entry, observation, singles));
+            }
         }
         if observation.superseded {
             return;
@@ -178,7 +198,7 @@ impl SeriesCollector {
             }
             Series::Plot(plot)
         });
-        let strips = self.strips.into_iter().map(|(mut strip, kept)| {
+        let strips = self.strips.into_iter().map(|(mut strip, _, kept)| {
             strip.samples = kept.groups;
             Series::Strip(strip)
         });
@@ -221,12 +241,40 @@ fn reads(condition: &str, fact: &str) -> Option<Option<Limit>> {
     Some(limit)
 }
 
-fn sample(entry: u64, observation: &Observation) -> Sample {
+/// The check of a claim, if it is about single looks of this probe and can be read.
+fn single(claim: &Claim, probe: &Probe) -> Option<Single> {
+    let (Form::Rate { check, .. } | Form::Each { check }) = &claim.form else { return None };
+    if claim.of != probe.name {
+        return None;
+    }
+    let scope = Scope::of(probe);
+    let read = |condition: &probity_plan::Condition| {
+        condition::compile(&condition.source, &scope, claim.empty_ok).ok()
+    };
+    let filter = match &claim.filter {
+        Some(filter) => Some(read(filter)?),
+        None => None,
+    };
+    Some(Single { filter, check: read(check)? })
+}
+
+impl Single {
+    fn truth(&self, observation: &Observation) -> Truth {
+        match self.filter.as_ref().map(|filter| filter.of(observation).truth) {
+            Some(Truth::False) => Truth::True, // Not its subject.
+            Some(Truth::Unknown) => Truth::Unknown,
+            Some(Truth::True) | None => self.check.of(observation).truth,
+        }
+    }
+}
+
+fn sample(entry: u64, observation: &Observation, singles: &[Single]) -> Sample {
     let mut sample = Sample {
         entries: (entry, entry),
         at: observation.started,
-        seen: 0,
-        partly: 0,
+        satisfied: 0,
+        unsatisfied: 0,
+        undecided: 0,
         blocked: 0,
         missed: 0,
         superseded: 0,
@@ -235,13 +283,15 @@ fn sample(entry: u64, observation: &Observation) -> Sample {
         &mut sample.superseded
     } else if let (Some(all), true) = (observation.unknown.get("*"), observation.facts.is_empty()) {
         if all.barrier == Barrier::NotMade { &mut sample.missed } else { &mut sample.blocked }
-    } else if observation.unknown.values().all(|blocked| blocked.barrier == Barrier::NotMade) {
-        // A fact nobody asked for is `not-made` too.
-        &mut sample.seen
-    } else if observation.facts.is_empty() {
-        &mut sample.blocked
     } else {
-        &mut sample.partly
+        let truths: Vec<Truth> = singles.iter().map(|single| single.truth(observation)).collect();
+        if truths.contains(&Truth::False) {
+            &mut sample.unsatisfied
+        } else if truths.contains(&Truth::Unknown) {
+            &mut sample.undecided
+        } else {
+            &mut sample.satisfied
+        }
     };
     *counted = 1;
     sample
@@ -308,8 +358,9 @@ impl Join for (Point, Point) {
 impl Join for Sample {
     fn join(&mut self, later: Self) {
         self.entries.1 = later.entries.1;
-        self.seen += later.seen;
-        self.partly += later.partly;
+        self.satisfied += later.satisfied;
+        self.unsatisfied += later.unsatisfied;
+        self.undecided += later.undecided;
         self.blocked += later.blocked;
         self.missed += later.missed;
         self.superseded += later.superseded;
@@ -368,21 +419,29 @@ mod tests {
     fn joined_samples_lose_no_count() {
         let mut kept = Thinned::new();
         for entry in 0..1000 {
-            let missed = u64::from(entry % 10 == 0);
-            let at = Timestamp::UNIX_EPOCH;
-            let seen = 1 - missed;
-            kept.push(Sample {
-                entries: (entry, entry),
-                at,
-                seen,
-                partly: 0,
-                blocked: 0,
-                missed,
-                superseded: 0,
-            });
+            let mut sample = sample(entry, &look(&[("exists", true)]), &[]);
+            if entry % 10 == 0 {
+                (sample.satisfied, sample.missed) = (0, 1);
+            }
+            kept.push(sample);
         }
         assert_eq!(kept.groups.iter().map(|sample| sample.missed).sum::<u64>(), 100);
-        assert_eq!(kept.groups.iter().map(|sample| sample.seen).sum::<u64>(), 900);
+        assert_eq!(kept.groups.iter().map(|sample| sample.satisfied).sum::<u64>(), 900);
         assert_eq!(kept.groups.last().unwrap().entries.1, 999);
+    }
+    fn look(facts: &[(&str, bool)]) -> Observation {
+        Observation {
+            probe: "p".to_owned(),
+            cell: std::collections::BTreeMap::new(),
+            slot: 0,
+            attempt: 1,
+            superseded: false,
+            lane: probity_plan::Lane::Parallel,
+            started: Timestamp::UNIX_EPOCH,
+            duration_us: 0,
+            scheduling_delay_us: None,
+            facts: facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+            unknown: std::collections::BTreeMap::new(),
+        }
     }
 }

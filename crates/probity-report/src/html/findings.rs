@@ -109,13 +109,13 @@ pub(super) fn sections(contents: &Contents) -> Markup {
                 p.muted.small { (said::tally(findings.iter().map(|(_, finding)| *finding))) }
                 table {
                     thead { tr {
-                        th scope="col" style="width:15%" { "Claim, finding" }
-                        th scope="col" style="width:20%" { "The author says" }
-                        th scope="col" style="width:26%" { "What was decided" }
+                        th scope="col" style="width:16%" { "Claim, finding" }
+                        th scope="col" style="width:18%" { "The author says" }
+                        th scope="col" style="width:24%" { "What was decided" }
                         th scope="col" style="width:12%" { "Measured" }
-                        th scope="col" style="width:9%" { "Objective" }
-                        th scope="col" style="width:10%" { "Bounds" }
-                        th scope="col" style="width:8%" { "Rests on" }
+                        th scope="col" style="width:10%" { "Objective" }
+                        th scope="col" style="width:11%" { "Bounds" }
+                        th scope="col" style="width:9%" { "Rests on" }
                     } }
                     @for (number, finding) in findings { (row(contents, *number, finding)) }
                 }

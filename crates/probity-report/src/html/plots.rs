@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use probity_verdict::{Finding, Outcome};
+use probity_verdict::Finding;
 
 use super::Said;
 use crate::contents::Contents;
@@ -213,12 +213,12 @@ pub(super) fn strips(contents: &Contents) -> Markup {
             section {
                 h2 id="samples" { "Samples over time" }
                 p.small.muted {
-                    "One column a look, or a group of neighbouring looks where there are more than 240. Whole: every fact "
-                    "asked for was seen. Two thirds: some were behind a barrier. One third: all were, in a look of the "
-                    "group at least. Empty with a mark at the foot: a look was planned and not made. Seeing is not "
-                    "satisfying: marks above the columns are entries that a finding names."
+                    "One column a look, or a group of neighbouring looks where there are more than 240, drawn as the worst "
+                    "of the group. Whole: it satisfied every claim that checks it. With a mark above: it did not. Two "
+                    "thirds: a claim could not be decided by it. One third: nothing could be seen. Only a foot: it was "
+                    "planned and not made."
                 }
-                @for strip in strips { (draw_strip(contents, strip)) }
+                @for strip in strips { (draw_strip(strip)) }
             }
         }
     }
@@ -226,44 +226,44 @@ pub(super) fn strips(contents: &Contents) -> Markup {
 
 /// The height of a column in tenths, and its class: the worst that befell a look of the group.
 fn column(sample: &Sample) -> (u8, &'static str) {
-    if sample.missed > 0 {
+    if sample.unsatisfied > 0 {
+        (10, "s-not")
+    } else if sample.missed > 0 {
         (1, "s-missed")
     } else if sample.blocked > 0 {
         (3, "s-blocked")
-    } else if sample.partly > 0 {
-        (7, "s-partly")
+    } else if sample.undecided > 0 {
+        (7, "s-undecided")
     } else {
-        (10, "s-seen")
+        (10, "s-satisfied")
     }
 }
 
-fn draw_strip(contents: &Contents, strip: &Strip) -> Markup {
+fn draw_strip(strip: &Strip) -> Markup {
     let sum = |count: fn(&Sample) -> u64| strip.samples.iter().map(count).sum::<u64>();
-    let (seen, partly) = (sum(|it| it.seen), sum(|it| it.partly));
-    let (blocked, missed) = (sum(|it| it.blocked), sum(|it| it.missed));
-    let superseded = sum(|it| it.superseded);
-    let mut parts = vec![format!("{seen} seen")];
-    let more = [
-        (partly, "partly behind a barrier"),
-        (blocked, "wholly behind a barrier"),
-        (missed, "planned and not made"),
-        (superseded, "earlier attempts in the same slot"),
+    let words =
+        if strip.checked { "satisfied what is claimed" } else { "seen (no claim checks single looks)" };
+    let counts = [
+        (sum(|it| it.satisfied), words),
+        (sum(|it| it.unsatisfied), "did not"),
+        (sum(|it| it.undecided), "could not be decided"),
+        (sum(|it| it.blocked), "saw nothing"),
+        (sum(|it| it.missed), "planned and not made"),
+        (sum(|it| it.superseded), "earlier attempts in the same slot"),
     ];
-    parts
-        .extend(more.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")));
-    let counts = format!("of {} planned: {}", strip.planned, parts.join(", "));
+    let counts =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+    let counts = format!("of {} planned: {}", strip.planned, counts.collect::<Vec<_>>().join(", "));
     let (first, last) = (strip.samples.first().map(|it| it.at), strip.samples.last().map(|it| it.at));
     html! {
         figure {
             figcaption { strong { (Said(&strip.probe)) } ", " (counts) "." }
             div.strip role="img" aria-label={ "Looks of " (Said(&strip.probe)) " over time, " (counts) } {
                 svg viewBox={ "0 -3 " (strip.samples.len() * 10) " 13" } preserveAspectRatio="none" aria-hidden="true" {
-                    @for class in ["s-seen", "s-partly", "s-blocked", "s-missed"] {
+                    @for class in ["s-satisfied", "s-not", "s-undecided", "s-blocked", "s-missed"] {
                         @let path = columns(strip, class);
                         @if !path.is_empty() { path.(class) d=(path) {} }
                     }
-                    @let path = told(contents, strip);
-                    @if !path.is_empty() { path.s-told d=(path) {} }
                 }
             }
             div.times {
@@ -276,28 +276,16 @@ fn draw_strip(contents: &Contents, strip: &Strip) -> Markup {
     }
 }
 
+/// The columns of one class as one path; those that did not satisfy have a mark above.
 fn columns(strip: &Strip, class: &str) -> String {
     let mut path = String::new();
     for (at, sample) in strip.samples.iter().enumerate() {
         let (height, of) = column(sample);
         if of == class {
             let _ = write!(path, "M{} {}h8v{height}h-8z", at * 10 + 1, 10 - height);
-        }
-    }
-    path
-}
-
-/// A mark above each column with an entry that a finding names and that does not hold.
-fn told(contents: &Contents, strip: &Strip) -> String {
-    let findings = contents.judgement.findings.iter();
-    let telling: Vec<u64> = findings
-        .filter(|finding| finding.of == strip.probe && finding.outcome != Outcome::NotApplicable)
-        .flat_map(|finding| finding.telling.iter().copied())
-        .collect();
-    let mut path = String::new();
-    for (at, sample) in strip.samples.iter().enumerate() {
-        if telling.iter().any(|entry| (sample.entries.0..=sample.entries.1).contains(entry)) {
-            let _ = write!(path, "M{} -3h6v2h-6z", at * 10 + 2);
+            if class == "s-not" {
+                let _ = write!(path, "M{} -3h8v2h-8z", at * 10 + 1);
+            }
         }
     }
     path
