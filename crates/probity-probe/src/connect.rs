@@ -31,6 +31,19 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Blocked> 
     if found.is_empty() { Err(unreachable(&"no address")) } else { Ok(found) }
 }
 
+/// The two parts of `host:port`; an IPv6 address stands in brackets.
+///
+/// # Errors
+/// `unsupported` if it is written otherwise.
+pub fn host_and_port(text: &str) -> Result<(&str, u16), Blocked> {
+    let parts = text.rsplit_once(':').filter(|(host, _)| {
+        !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')))
+    });
+    parts.and_then(|(host, port)| Some((host, port.parse().ok()?))).ok_or_else(|| {
+        Blocked::new(Barrier::Unsupported, format!("`{text}`; write host:port, such as 127.0.0.1:6379 or [::1]:6379"))
+    })
+}
+
 /// A connection to the first address that takes one, in the resolver's order.
 ///
 /// # Errors

@@ -98,6 +98,73 @@ claims:
   healthy: { of: health, check: status == 200, share: \">= 95%\" }
 ",
     },
+    Row {
+        kind: "tls",
+        present: NOT_YET,
+        absent: NOT_YET,
+        forbidden: NOT_YET,
+        hanging: NOT_YET,
+        nonsense: NOT_YET,
+        hostile: NOT_YET,
+        plan: "
+probes:
+  door: { tls: \"127.0.0.1:443\", server_name: www.example.org }
+claims:
+  current: { of: door, check: \"trusted && name_matches && expires_in_days > 14\" }
+  nothing-old: { of: door, check: \"tls_1_2 && !tls_1_0 && !tls_1_1\" }
+",
+    },
+    Row {
+        kind: "dns",
+        present: NOT_YET,
+        absent: NOT_YET,
+        forbidden: NOT_YET,
+        hanging: NOT_YET,
+        nonsense: NOT_YET,
+        hostile: NOT_YET,
+        plan: "
+probes:
+  name: { dns: www.example.org, server: \"127.0.0.1:53\" }
+claims:
+  resolves: { of: name, check: \"rcode == 'NOERROR' && records == ['192.0.2.80']\" }
+",
+    },
+    Row {
+        kind: "redis",
+        present: NOT_YET,
+        absent: NOT_YET,
+        forbidden: NOT_YET,
+        hanging: NOT_YET,
+        nonsense: NOT_YET,
+        hostile: NOT_YET,
+        plan: "
+inputs:
+  password: { env: REDIS_PASSWORD, secret: true }
+probes:
+  queue: { redis: \"127.0.0.1:6379\", command: [LLEN, jobs], password: $password, every: 5s, for: 10m }
+claims:
+  drained: { of: queue, check: reply < 100, share: \">= 95%\" }
+",
+    },
+    Row {
+        kind: "postgres",
+        present: NOT_YET,
+        absent: NOT_YET,
+        forbidden: NOT_YET,
+        hanging: NOT_YET,
+        nonsense: NOT_YET,
+        hostile: NOT_YET,
+        plan: "
+inputs:
+  password: { env: PGPASSWORD, secret: true }
+probes:
+  orders:
+    postgres: \"postgresql://auditor:$password@127.0.0.1/shop\"
+    query: SELECT count(*) FROM orders WHERE paid IS NULL
+claims:
+  all-paid: { of: orders, check: value == 0 }
+",
+    },
 ];
 
 fn tests_folder() -> PathBuf {

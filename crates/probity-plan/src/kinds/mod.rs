@@ -260,6 +260,10 @@ kinds! {
     log::Log,
     package::Package,
     container::Container,
+    tls::Tls,
+    dns::Dns,
+    redis::Redis,
+    postgres::Postgres,
 }
 
 /// The kind of this name.

@@ -14,7 +14,7 @@ use sha2::Digest;
 use url::Url;
 
 use crate::connect::{self, Stream};
-use crate::look::{Context, Look, Seen, at_least_ms, elapsed_ms};
+use crate::look::{Context, Look, Seen, elapsed_ms, unanswered};
 
 /// The longest body that is read.
 const LONGEST: usize = 16 << 20;
@@ -26,18 +26,7 @@ impl Look for Http {
         let result = done.unwrap_or_else(|_| Err(context.timed_out()));
         match result {
             Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(blocked) => {
-                // Refused, reset, silent, or nonsense: that no HTTP response came within the time-out is a fact.
-                // Where nothing could be reached (no name, no route) it says nothing about the target.
-                let other_side = [Barrier::ConnectionRefused, Barrier::TimedOut, Barrier::Protocol];
-                if other_side.contains(&blocked.barrier) && !seen.facts.contains_key("answered") {
-                    seen.know("answered", false);
-                }
-                if blocked.barrier == Barrier::TimedOut {
-                    seen.know("elapsed_ms", at_least_ms(context.began.elapsed()));
-                }
-                seen.block_rest(blocked);
-            }
+            Err(blocked) => unanswered(&mut seen, blocked, context),
         }
         seen
     }

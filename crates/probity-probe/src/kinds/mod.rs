@@ -32,4 +32,8 @@ kinds! {
     log::Log,
     package::Package,
     container::Container,
+    tls::Tls,
+    dns::Dns,
+    redis::Redis,
+    postgres::Postgres,
 }

@@ -224,7 +224,8 @@ pub fn black_hole() -> BlackHole {
 pub async fn look_with(act: Act, secrets: &[(&str, &str)], timeout: Duration) -> Seen {
     let secrets: BTreeMap<_, _> = secrets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let secrets = Secrets::new(secrets);
-    let context = Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), timeout };
+    let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+    let context = Context { wanted, secrets: &secrets, began, run_began, timeout };
     let seen = probity_probe::kinds::look(&act, &context).await;
     let took = context.began.elapsed();
     assert!(took < timeout + Duration::from_secs(2), "a look of {timeout:?} took {took:?}");

@@ -1,0 +1,133 @@
+//! `dns`: one question to one name server.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+
+/// Asks a name server for the records of a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dns {
+    /// The name, always taken as complete: no search domains.
+    pub dns: String,
+    /// The type of record; `A` without it.
+    #[serde(default, rename = "type", skip_serializing_if = "is_default")]
+    pub record: Record,
+    /// The name server as `ip:port` or `ip`; without it, the first of `/etc/resolv.conf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+}
+
+/// A type of record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Record {
+    /// IPv4 addresses.
+    #[default]
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Mail exchangers, as `10 mail.example.org.`.
+    Mx,
+    /// Texts.
+    Txt,
+    /// Name servers.
+    Ns,
+    /// What the name is an alias of.
+    Cname,
+    /// Start of authority.
+    Soa,
+    /// Services, as `priority weight port host`.
+    Srv,
+    /// Names of an address, asked as `1.0.0.127.in-addr.arpa`.
+    Ptr,
+    /// Which authorities may issue certificates, as `0 issue "ca.example"`.
+    Caa,
+}
+
+impl Record {
+    /// The name in the protocol: `AAAA`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Mx => "MX",
+            Self::Txt => "TXT",
+            Self::Ns => "NS",
+            Self::Cname => "CNAME",
+            Self::Soa => "SOA",
+            Self::Srv => "SRV",
+            Self::Ptr => "PTR",
+            Self::Caa => "CAA",
+        }
+    }
+}
+
+fn is_default(record: &Record) -> bool {
+    *record == Record::default()
+}
+
+impl Kind for Dns {
+    const SPEC: &'static KindSpec = &KindSpec {
+        name: "dns",
+        doc: "Asks one name server one question over UDP, and over TCP where the answer was cut short. Asks once: a lost \
+              datagram is a time-out.",
+        shows: Shows::Response,
+        floor: Impact::Observe,
+        privilege: "",
+        facts: &[
+            FactSpec::new(
+                "answered",
+                FactType::Bool,
+                "whether the name server answered the question; false is a fact where it refused the connection, was \
+                 silent, or answered otherwise",
+            )
+            .denial(Denial::False),
+            FactSpec::new("server", FactType::Text, "the name server asked, as ip:port"),
+            FactSpec::new(
+                "rcode",
+                FactType::Text,
+                "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
+            ),
+            FactSpec::new("nxdomain", FactType::Bool, "whether it said that there is no such name")
+                .denial(Denial::True),
+            FactSpec::new(
+                "refused",
+                FactType::Bool,
+                "whether it refused to answer this question to this observer",
+            )
+            .denial(Denial::True),
+            FactSpec::new(
+                "records",
+                FactType::List,
+                "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
+                 their last dot, texts; an empty list if there are none. Unknown where the server reported an error",
+            ),
+            FactSpec::new(
+                "aliases",
+                FactType::List,
+                "the names that the name is an alias of (CNAME), in order, when another type was asked for",
+            ),
+            FactSpec::new("count", FactType::Int, "how many records of the type asked for"),
+            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds"),
+            FactSpec::new("authoritative", FactType::Bool, "whether the server answered as an authority for the name"),
+            FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP"),
+            FactSpec::new(
+                "elapsed_ms",
+                FactType::Interval,
+                "from the question to the answer, in milliseconds; without an end where it timed out",
+            ),
+        ],
+    };
+
+    fn describe(&self) -> String {
+        let server = self.server.as_ref().map_or_else(String::new, |server| {
+            match server.parse::<std::net::SocketAddr>() {
+                Ok(address) => format!("@{} -p {} ", address.ip(), address.port()),
+                Err(_) => format!("@{server} "),
+            }
+        });
+        format!("dig +tries=1 {server}{} {}", self.dns, self.record.name())
+    }
+}

@@ -1,0 +1,83 @@
+//! `postgres`: one query in a read-only transaction.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use crate::text::Text;
+
+/// Runs one query in a transaction that PostgreSQL itself holds read-only, with a statement time-out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    /// Where and as whom: `postgresql://user:$password@host:5432/database` or `host=... user=... password=$password`.
+    pub postgres: Text,
+    /// One statement. Anything but SELECT, WITH, TABLE, VALUES, SHOW and EXPLAIN has impact `disrupt`, although the
+    /// transaction is read-only: `COPY ... TO PROGRAM` is a way out of it. So are functions that act outside the
+    /// transaction (`pg_terminate_backend`): give the role none of them.
+    pub query: String,
+}
+
+impl Kind for Postgres {
+    const SPEC: &'static KindSpec = &KindSpec {
+        name: "postgres",
+        doc: "Runs one query in PostgreSQL, in a read-only transaction with a statement time-out. Without TLS.",
+        shows: Shows::Response,
+        floor: Impact::Observe,
+        privilege: "",
+        facts: &[
+            FactSpec::new(
+                "answered",
+                FactType::Bool,
+                "whether the server answered in its protocol, be it with an error; false is a fact where the connection \
+                 was refused, silent, or answered otherwise",
+            )
+            .denial(Denial::False),
+            FactSpec::new(
+                "sqlstate",
+                FactType::Text,
+                "00000 if the query ran, else the server's error code, such as 42501 or 25006 (a write in a read-only \
+                 transaction)",
+            ),
+            FactSpec::new("error", FactType::Text, "the server's message; empty if the query ran"),
+            FactSpec::new(
+                "denied",
+                FactType::Bool,
+                "whether the server refused the role: it may not log in (SQLSTATE class 28) or lacks a privilege (42501)",
+            )
+            .denial(Denial::True),
+            FactSpec::new("columns", FactType::List, "the names of the columns"),
+            FactSpec::new("row_count", FactType::Int, "how many rows came back"),
+            FactSpec::new(
+                "rows",
+                FactType::List,
+                "the rows as maps by column: booleans, numbers, JSON as such; timestamps with a zone as times; all else, \
+                 and numerics of more than 15 digits, as PostgreSQL writes it. At most 1,000 rows and 1 MiB",
+            )
+            .change_shows(Shows::Effect),
+            FactSpec::new(
+                "value",
+                FactType::Any,
+                "the only value, where the result is one row of one column",
+            )
+            .change_shows(Shows::Effect),
+            FactSpec::new("server_version", FactType::Text, "the version that the server reports"),
+            FactSpec::new("connect_ms", FactType::Interval, "time to connect and log in, in milliseconds"),
+            FactSpec::new(
+                "elapsed_ms",
+                FactType::Interval,
+                "how long the look took, in milliseconds; without an end where it timed out",
+            ),
+        ],
+    };
+
+    fn impact(&self) -> Impact {
+        let verb: String = self.query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+        let reads = ["SELECT", "WITH", "TABLE", "VALUES", "SHOW", "EXPLAIN"];
+        if reads.contains(&verb.to_ascii_uppercase().as_str()) { Impact::Observe } else { Impact::Disrupt }
+    }
+
+    fn describe(&self) -> String {
+        format!("psql '{}' -c 'BEGIN READ ONLY' -c '{}'", self.postgres, self.query.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,264 @@
+//! `postgres`: logs in, begins a read-only transaction with a statement time-out, and runs one query.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::task::Poll;
+use std::time::Instant;
+
+use probity_plan::kinds::postgres::Postgres;
+use probity_plan::{Barrier, Blocked, Value};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
+
+use crate::connect;
+use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+
+/// The most rows that are kept.
+const MOST_ROWS: usize = 1000;
+
+/// The most bytes that are read from the server: what is kept, and the protocol round it.
+const LONGEST: usize = 2 << 20;
+
+/// The most bytes of values that are kept.
+const LONGEST_KEPT: usize = 1 << 20;
+
+impl Look for Postgres {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let mut seen = Seen::default();
+        let done = tokio::time::timeout_at(context.deadline(), see(self, context, &mut seen)).await;
+        match done.unwrap_or_else(|_| Err(context.timed_out())) {
+            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
+            Err(blocked) => unanswered(&mut seen, blocked, context),
+        }
+        seen
+    }
+}
+
+async fn see(postgres: &Postgres, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
+    let text = context.expand(&postgres.postgres)?;
+    let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
+    // The error does not repeat the text, which holds the password.
+    let mut config =
+        Config::from_str(&text).map_err(|e| unsupported(format!("how to connect: {}", with_cause(&e))))?;
+    if matches!(config.get_ssl_mode(), SslMode::Require) {
+        return Err(unsupported("sslmode=require: this kind does not speak TLS".to_owned()));
+    }
+    if config.get_user().is_none() {
+        return Err(unsupported("how to connect: no user; write postgresql://user@host/database".to_owned()));
+    }
+    if config.get_password().is_none() {
+        // Then the server says that this is wrong, where it asks for one.
+        config.password("");
+    }
+    config.ssl_mode(SslMode::Disable).application_name("probity");
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    match config.get_hosts() {
+        [Host::Unix(folder)] => {
+            let path = folder.join(format!(".s.PGSQL.{port}"));
+            let stream = UnixStream::connect(&path)
+                .await
+                .map_err(|e| barrier_of(&format!("connect {}", path.display()), &e))?;
+            ask(postgres, context, &config, stream, seen).await
+        }
+        [Host::Tcp(host)] => {
+            let stream = connect::tcp(&connect::resolve(host, port).await?).await?;
+            ask(postgres, context, &config, stream, seen).await
+        }
+        hosts => Err(unsupported(format!("how to connect: {} hosts; name one", hosts.len()))),
+    }
+}
+
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    config: &Config,
+    stream: S,
+    seen: &mut Seen,
+) -> Result<(), Blocked> {
+    let began = Instant::now();
+    let stream = Limited { stream, left: LONGEST };
+    let asked = async {
+        let (client, connection) = config.connect_raw(stream, NoTls).await?;
+        seen.know("answered", true).know("connect_ms", elapsed_ms(began.elapsed()));
+        if let Some(version) = connection.parameter("server_version") {
+            seen.know("server_version", version);
+        }
+        // Together, so that dropping the look drops the connection.
+        let talk = async {
+            match connection.await {
+                Err(error) => error,
+                // The server ended the connection; the query says how.
+                Ok(()) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            asked = query(postgres, context, &client) => asked,
+            error = talk => Err(error),
+        }
+    };
+    match asked.await {
+        Ok(answer) => {
+            seen.know("sqlstate", "00000").know("error", "").know("denied", false);
+            see_answer(answer, seen);
+            Ok(())
+        }
+        Err(error) => refused(&error, context, seen),
+    }
+}
+
+/// What the server said instead of rows.
+fn refused(error: &tokio_postgres::Error, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
+    let Some(said) = error.as_db_error() else {
+        let limit = std::error::Error::source(error)
+            .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::FileTooLarge);
+        let barrier = if limit { Barrier::TooLarge } else { Barrier::Protocol };
+        return Err(Blocked::new(barrier, with_cause(error)));
+    };
+    let code = said.code().code();
+    // The statement time-out that this look set: the server ended the query.
+    if code == "57014" && context.began.elapsed() >= context.timeout {
+        return Err(context.timed_out());
+    }
+    let denied = code.starts_with("28") || code == "42501";
+    let barrier = if denied { Barrier::PermissionDenied } else { Barrier::Unsupported };
+    seen.know("answered", true)
+        .know("sqlstate", code)
+        .know("error", said.message())
+        .know("denied", denied)
+        .block_rest(Blocked::new(barrier, format!("{code} {}", said.message())));
+    Ok(())
+}
+
+fn with_cause(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// The rows, and the columns with their types.
+struct Answer {
+    columns: Vec<(String, Type)>,
+    rows: Vec<SimpleQueryRow>,
+}
+
+async fn query(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    client: &Client,
+) -> Result<Answer, tokio_postgres::Error> {
+    // One ms at least: 0 would mean no time-out.
+    let left = context.timeout.saturating_sub(context.began.elapsed()).as_millis().max(1);
+    let begin = format!(
+        "BEGIN READ ONLY; SET LOCAL statement_timeout = {left}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'"
+    );
+    client.batch_execute(&begin).await?;
+    // Prepared first: the server refuses more than one statement there, so that nobody can end the transaction and go
+    // on; and it tells the types. Then run by the simple protocol, which shows a value of any type as text.
+    let statement = client.prepare(&postgres.query).await?;
+    let columns =
+        statement.columns().iter().map(|column| (column.name().to_owned(), column.type_().clone())).collect();
+    let messages = client.simple_query(&postgres.query).await?;
+    let rows = messages.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let rows = rows.collect();
+    client.batch_execute("ROLLBACK").await?;
+    Ok(Answer { columns, rows })
+}
+
+fn see_answer(answer: Answer, seen: &mut Seen) {
+    let Answer { columns, rows } = answer;
+    seen.know("columns", columns.iter().map(|(name, _)| Value::from(name.as_str())).collect::<Vec<_>>())
+        .know("row_count", i64::try_from(rows.len()).unwrap_or(i64::MAX));
+    let bytes: usize =
+        rows.iter().flat_map(|row| (0..row.len()).map(|at| row.get(at).map_or(0, str::len))).sum();
+    if rows.len() > MOST_ROWS || bytes > LONGEST_KEPT {
+        let why = format!(
+            "{} rows with {bytes} bytes; at most {MOST_ROWS} rows and {LONGEST_KEPT} bytes are kept",
+            rows.len()
+        );
+        seen.block("rows", Blocked::new(Barrier::TooLarge, why.clone()));
+        seen.block("value", Blocked::new(Barrier::TooLarge, why));
+        return;
+    }
+    let cell =
+        |row: &SimpleQueryRow, at: usize, ty: &Type| row.get(at).map_or(Value::Null, |text| value(text, ty));
+    match (rows.as_slice(), columns.as_slice()) {
+        ([row], [(_, ty)]) => seen.know("value", cell(row, 0, ty)),
+        _ => {
+            seen.block("value", Blocked::new(Barrier::Unsupported, "the result is not one row of one column"))
+        }
+    };
+    let map = |row: &SimpleQueryRow| {
+        let cells = columns.iter().enumerate().map(|(at, (name, ty))| (name.clone(), cell(row, at, ty)));
+        Value::Map(cells.collect::<BTreeMap<_, _>>())
+    };
+    seen.know("rows", rows.iter().map(map).collect::<Vec<_>>());
+}
+
+/// A value of PostgreSQL's, from its text.
+fn value(text: &str, ty: &Type) -> Value {
+    /// A double holds every decimal of so many digits.
+    const EXACT_DIGITS: usize = 15;
+    let float = |text: &str| text.parse::<f64>().ok().filter(|float| float.is_finite()).map(Value::Float);
+    let typed = match *ty {
+        Type::BOOL => Some(Value::Bool(text == "t")),
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => text.parse().ok().map(Value::Int),
+        Type::FLOAT4 | Type::FLOAT8 => float(text),
+        Type::NUMERIC if text.chars().filter(char::is_ascii_digit).count() <= EXACT_DIGITS => {
+            text.parse().ok().map(Value::Int).or_else(|| float(text))
+        }
+        Type::JSON | Type::JSONB => serde_json::from_str(text).ok().map(|json| Value::from_json(&json)),
+        Type::TIMESTAMPTZ => text.parse().ok().map(|at| Value::Text(crate::look::time_text(at))),
+        _ => None,
+    };
+    typed.unwrap_or_else(|| Value::from(text))
+}
+
+/// A stream of which no more than so many bytes are read.
+struct Limited<S> {
+    stream: S,
+    left: usize,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.left == 0 {
+            let why = format!("the server sent more than {LONGEST} bytes");
+            return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why)));
+        }
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(task, into);
+        let got = into.filled().len() - before;
+        self.left = self.left.saturating_sub(got);
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(task, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(task)
+    }
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}

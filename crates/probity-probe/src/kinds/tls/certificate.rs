@@ -1,0 +1,198 @@
+//! What a certificate says of itself (RFC 5280), and whether it is to be trusted, which is rustls' word.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Barrier, Blocked, Value};
+use sha2::Digest;
+use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{Error, RootCertStore, crypto};
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::time::Time;
+
+use crate::look::{Seen, time_text};
+
+/// Read as it is: serial numbers that RFC 5280 forbids do happen.
+type Certificate = CertificateInner<Raw>;
+
+/// The facts of the chain, the server's certificate first.
+pub(super) fn see(chain: &[Vec<u8>], seen: &mut Seen) {
+    let parsed: Vec<Result<Certificate, Blocked>> = chain.iter().map(|der| parse(der)).collect();
+    let summaries = chain.iter().zip(&parsed).map(|(der, certificate)| {
+        let mut map = BTreeMap::from([("sha256".to_owned(), Value::Text(sha256(der)))]);
+        if let Ok(certificate) = certificate {
+            let tbs = &certificate.tbs_certificate;
+            map.insert("subject".to_owned(), Value::Text(tbs.subject.to_string()));
+            map.insert("issuer".to_owned(), Value::Text(tbs.issuer.to_string()));
+            if let Ok(at) = time(tbs.validity.not_after) {
+                map.insert("not_after".to_owned(), Value::Text(time_text(at)));
+            }
+        }
+        Value::Map(map)
+    });
+    seen.know("chain", Value::List(summaries.collect()));
+    let Some(der) = chain.first() else { return };
+    seen.know("sha256", sha256(der));
+    match parsed.first() {
+        Some(Ok(certificate)) => see_one(certificate, seen),
+        Some(Err(blocked)) => {
+            let blocked = blocked.clone();
+            for fact in
+                ["subject", "issuer", "names", "not_before", "not_after", "expires_in_days", "self_issued"]
+                    .into_iter()
+                    .chain(["key_type", "key_bits", "signature_algorithm"])
+            {
+                seen.block(fact, blocked.clone());
+            }
+        }
+        None => {}
+    }
+}
+
+fn see_one(certificate: &Certificate, seen: &mut Seen) {
+    let tbs = &certificate.tbs_certificate;
+    seen.know("subject", tbs.subject.to_string())
+        .know("issuer", tbs.issuer.to_string())
+        .know("self_issued", tbs.subject == tbs.issuer)
+        .settle("not_before", time(tbs.validity.not_before).map(time_text))
+        .settle("names", names(certificate))
+        .know("signature_algorithm", algorithm(&certificate.signature_algorithm.oid));
+    let not_after = time(tbs.validity.not_after);
+    seen.settle("not_after", not_after.clone().map(time_text));
+    let days = not_after.map(|at| {
+        let days = at.duration_since(jiff::Timestamp::now()).as_secs_f64() / 86400.0;
+        Value::Float((days * 1e6).round() / 1e6)
+    });
+    seen.settle("expires_in_days", days);
+    let (ty, bits) = key(certificate);
+    seen.know("key_type", ty).settle("key_bits", bits);
+}
+
+/// Whether the chain leads to these roots now, and whether its first certificate is for this name.
+pub(super) fn judge(
+    chain: &[Vec<u8>],
+    roots: &RootCertStore,
+    name: &ServerName<'_>,
+) -> (Result<(), Error>, Result<bool, Error>) {
+    let ders: Vec<CertificateDer<'_>> =
+        chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+    let Some((first, rest)) = ders.split_first() else {
+        let none = || Error::NoCertificatesPresented;
+        return (Err(none()), Err(none()));
+    };
+    let first = match ParsedCertificate::try_from(first) {
+        Ok(first) => first,
+        Err(error) => return (Err(error.clone()), Err(error)),
+    };
+    let algorithms = crypto::ring::default_provider().signature_verification_algorithms;
+    let trusted =
+        verify_server_cert_signed_by_trust_anchor(&first, roots, rest, UnixTime::now(), algorithms.all);
+    (trusted, Ok(verify_server_name(&first, name).is_ok()))
+}
+
+fn parse(der: &[u8]) -> Result<Certificate, Blocked> {
+    Certificate::from_der(der)
+        .map_err(|e| Blocked::new(Barrier::Protocol, format!("the certificate does not parse: {e}")))
+}
+
+fn sha256(der: &[u8]) -> String {
+    sha2::Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn time(time: Time) -> Result<jiff::Timestamp, Blocked> {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds)
+        .map_err(|e| Blocked::new(Barrier::Protocol, format!("the certificate's validity: {e}")))
+}
+
+fn names(certificate: &Certificate) -> Result<Vec<String>, Blocked> {
+    let found = certificate
+        .tbs_certificate
+        .get::<SubjectAltName>()
+        .map_err(|e| Blocked::new(Barrier::Protocol, format!("the certificate's names do not parse: {e}")))?;
+    let names = found.map(|(_, names)| names.0).unwrap_or_default();
+    Ok(names.iter().map(shown).collect())
+}
+
+fn shown(name: &GeneralName) -> String {
+    match name {
+        GeneralName::DnsName(text)
+        | GeneralName::Rfc822Name(text)
+        | GeneralName::UniformResourceIdentifier(text) => text.to_string(),
+        GeneralName::IpAddress(bytes) => {
+            let bytes = bytes.as_bytes();
+            let ip = <[u8; 4]>::try_from(bytes).map(std::net::IpAddr::from);
+            let ip = ip.or_else(|_| <[u8; 16]>::try_from(bytes).map(std::net::IpAddr::from));
+            ip.map_or_else(|_| "an IP address of an odd length".to_owned(), |ip| ip.to_string())
+        }
+        GeneralName::DirectoryName(name) => name.to_string(),
+        GeneralName::RegisteredId(id) => id.to_string(),
+        GeneralName::OtherName(_) | GeneralName::EdiPartyName(_) => "a name of another kind".to_owned(),
+    }
+}
+
+/// The key's type and its length in bits.
+fn key(certificate: &Certificate) -> (String, Result<i64, Blocked>) {
+    let info = &certificate.tbs_certificate.subject_public_key_info;
+    let unknown = |why: &str| Err(Blocked::new(Barrier::Unsupported, why.to_owned()));
+    match info.algorithm.oid.to_string().as_str() {
+        "1.2.840.113549.1.1.1" => {
+            // RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017, A.1.1)
+            let modulus = info.subject_public_key.as_bytes().and_then(modulus_bits);
+            ("rsa".to_owned(), modulus.map_or_else(|| unknown("the RSA key does not parse"), Ok))
+        }
+        "1.2.840.10045.2.1" => {
+            let curve =
+                info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
+            let bits = match curve.map(|curve| curve.to_string()).as_deref() {
+                Some("1.2.840.10045.3.1.7") => Ok(256),
+                Some("1.3.132.0.34") => Ok(384),
+                Some("1.3.132.0.35") => Ok(521),
+                _ => unknown("a curve that is not P-256, P-384 or P-521"),
+            };
+            ("ec".to_owned(), bits)
+        }
+        "1.3.101.112" => ("ed25519".to_owned(), Ok(256)),
+        other => (other.to_owned(), unknown("a key of an algorithm without a name here")),
+    }
+}
+
+fn modulus_bits(der: &[u8]) -> Option<i64> {
+    use x509_cert::der::asn1::UintRef;
+    use x509_cert::der::{Reader, SliceReader};
+    let mut reader = SliceReader::new(der).ok()?;
+    reader
+        .sequence(|inner| {
+            let modulus = UintRef::decode(inner)?;
+            let _exponent = UintRef::decode(inner)?;
+            let bytes = modulus.as_bytes();
+            let leading = bytes.first().map_or(0, |byte| byte.leading_zeros());
+            Ok(i64::try_from(bytes.len()).unwrap_or(i64::MAX).saturating_mul(8) - i64::from(leading))
+        })
+        .ok()
+}
+
+/// The name of a signature algorithm as OpenSSL writes it, or its object identifier.
+fn algorithm(oid: &ObjectIdentifier) -> String {
+    let oid = oid.to_string();
+    match oid.as_str() {
+        "1.2.840.113549.1.1.4" => "md5WithRSAEncryption",
+        "1.2.840.113549.1.1.5" => "sha1WithRSAEncryption",
+        "1.2.840.113549.1.1.10" => "rsassaPss",
+        "1.2.840.113549.1.1.11" => "sha256WithRSAEncryption",
+        "1.2.840.113549.1.1.12" => "sha384WithRSAEncryption",
+        "1.2.840.113549.1.1.13" => "sha512WithRSAEncryption",
+        "1.2.840.10045.4.1" => "ecdsa-with-SHA1",
+        "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256",
+        "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384",
+        "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512",
+        "1.3.101.112" => "ED25519",
+        other => other,
+    }
+    .to_owned()
+}

@@ -1,0 +1,214 @@
+//! A hand-written ClientHello of one old version (RFC 2246, 4346, 5246) and what the server says to it: no crate that
+//! is kept speaks TLS 1.0 or CBC suites any more. Only the first flight: nothing is encrypted, no key is agreed.
+
+use probity_plan::{Barrier, Blocked};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::look::barrier_of;
+
+/// The longest first flight that is read: certificates of any sane chain.
+const LONGEST: usize = 256 << 10;
+
+/// Suites of every version so far but 1.3, preferred first: ECDHE, DHE and RSA key exchange; GCM, ChaCha20, CCM, CBC,
+/// 3DES, RC4. With the signal that we know secure renegotiation (RFC 5746), without which some servers refuse.
+const SUITES: [u16; 52] = [
+    0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xCCAA, 0x009E, 0x009F, 0xC0AC, 0xC0AD, 0xC09E, 0xC09F,
+    0xC023, 0xC027, 0xC024, 0xC028, 0x0067, 0x006B, 0x009C, 0x009D, 0xC09C, 0xC09D, 0x003C, 0x003D, 0xC009,
+    0xC013, 0xC00A, 0xC014, 0x0033, 0x0039, 0x0032, 0x0038, 0x002F, 0x0035, 0x0045, 0x0088, 0x0041, 0x0084,
+    0xC008, 0xC012, 0x0016, 0x0013, 0x000A, 0x0096, 0x0007, 0xC007, 0xC011, 0x0005, 0x0004, 0x0009, 0x00FF,
+];
+/// x25519, secp256r1, secp384r1, secp521r1, x448 (RFC 8422).
+const GROUPS: [u16; 5] = [29, 23, 24, 25, 30];
+/// What a 1.2 server may sign with: ECDSA, EdDSA, RSA-PSS, RSA, DSA, down to SHA-1.
+const SIGNATURES: [u16; 17] = [
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B, 0x0401, 0x0501,
+    0x0601, 0x0203, 0x0201, 0x0202,
+];
+
+/// What the server said to a hello.
+pub(super) enum Answer {
+    /// It accepts this version, which may be an older one than was offered.
+    Hello {
+        /// As on the wire: 0x0301 is TLS 1.0.
+        version: u16,
+        /// The suite it chose.
+        suite: u16,
+        /// The certificates it sent, as DER, if they came whole.
+        certificates: Vec<Vec<u8>>,
+    },
+    /// An alert: it does not. OpenSSL answers a version it does not speak with several codes, so any counts.
+    Alert,
+}
+
+/// Offers this version alone (0x0301, 0x0302, 0x0303) and reads the first flight.
+pub(super) async fn offer(
+    mut stream: TcpStream,
+    version: u16,
+    name: Option<&str>,
+    random: [u8; 32],
+) -> Result<Answer, Blocked> {
+    let broken = |e: std::io::Error| barrier_of("TLS hello", &e);
+    stream.write_all(&client_hello(version, name, random)).await.map_err(broken)?;
+    let mut handshake = Vec::new();
+    loop {
+        let mut header = [0; 5];
+        if let Err(error) = stream.read_exact(&mut header).await {
+            // What came before the end still says which version; only the certificates are not whole.
+            return read(&handshake, true).unwrap_or_else(|| Err(broken(error)));
+        }
+        let [kind, 3, _, high, low] = header else {
+            return Err(Blocked::new(Barrier::Protocol, "the answer to a TLS hello is not TLS"));
+        };
+        let mut record = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        stream.read_exact(&mut record).await.map_err(broken)?;
+        match (kind, record.as_slice()) {
+            (21, [_, _]) if handshake.is_empty() => return Ok(Answer::Alert),
+            (22, bytes) => handshake.extend_from_slice(bytes),
+            _ => return read(&handshake, true).unwrap_or_else(|| Err(not_hello())),
+        }
+        if let Some(answer) = read(&handshake, handshake.len() > LONGEST) {
+            return answer;
+        }
+    }
+}
+
+fn not_hello() -> Blocked {
+    Blocked::new(Barrier::Protocol, "the answer to a TLS hello is neither a hello nor an alert")
+}
+
+/// The answer in these handshake messages; `None` as long as more may come. `last`: no more will.
+fn read(mut messages: &[u8], last: bool) -> Option<Result<Answer, Blocked>> {
+    let mut hello = None;
+    loop {
+        let next = message(messages);
+        match (next, &hello) {
+            (Some((2, body, rest)), None) => {
+                let Some(chosen) = server_hello(body) else { return Some(Err(not_hello())) };
+                hello = Some(chosen);
+                messages = rest;
+            }
+            (Some((11, body, _)), Some((version, suite))) => {
+                let answer =
+                    Answer::Hello { version: *version, suite: *suite, certificates: certificates(body) };
+                return Some(Ok(answer));
+            }
+            // The certificates come next, or never.
+            (None, Some((version, suite))) if last => {
+                let answer = Answer::Hello { version: *version, suite: *suite, certificates: Vec::new() };
+                return Some(Ok(answer));
+            }
+            (Some((_, _, _)), Some((version, suite))) => {
+                let answer = Answer::Hello { version: *version, suite: *suite, certificates: Vec::new() };
+                return Some(Ok(answer));
+            }
+            (Some(_), None) => return Some(Err(not_hello())),
+            (None, None) if last && !messages.is_empty() => return Some(Err(not_hello())),
+            (None, _) => return None,
+        }
+    }
+}
+
+/// The first handshake message: its kind, its body, what follows.
+fn message(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&kind, rest) = bytes.split_first()?;
+    let (body, rest) = counted(rest)?;
+    Some((kind, body, rest))
+}
+
+/// What a length of three bytes counts, and what follows.
+fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ([a, b, c], rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(u32::from_be_bytes([0, *a, *b, *c]) as usize)
+}
+
+/// Version and suite of a ServerHello: version, 32 random bytes, session id with its length, suite.
+fn server_hello(body: &[u8]) -> Option<(u16, u16)> {
+    let (version, rest) = body.split_first_chunk()?;
+    let (session, rest) = rest.get(32..)?.split_first()?;
+    let (suite, _) = rest.get(usize::from(*session)..)?.split_first_chunk()?;
+    Some((u16::from_be_bytes(*version), u16::from_be_bytes(*suite)))
+}
+
+/// The certificates of a Certificate message.
+fn certificates(body: &[u8]) -> Vec<Vec<u8>> {
+    let mut list = counted(body).map_or(&[][..], |(list, _)| list);
+    let mut certificates = Vec::new();
+    while let Some((certificate, rest)) = counted(list) {
+        certificates.push(certificate.to_vec());
+        list = rest;
+    }
+    certificates
+}
+
+fn client_hello(version: u16, name: Option<&str>, random: [u8; 32]) -> Vec<u8> {
+    let mut extensions = Vec::new();
+    if let Some(name) = name {
+        // A list of one host name (RFC 6066, 3).
+        let entry = [&[0][..], &with_length(name.as_bytes())].concat();
+        extension(&mut extensions, 0, &with_length(&entry));
+    }
+    extension(&mut extensions, 10, &with_length(&words(&GROUPS)));
+    extension(&mut extensions, 11, &[1, 0]);
+    if version == 0x0303 {
+        extension(&mut extensions, 13, &with_length(&words(&SIGNATURES)));
+    }
+    let body = [
+        &version.to_be_bytes()[..],
+        &random,
+        &[0],
+        &with_length(&words(&SUITES)),
+        &[1, 0],
+        &with_length(&extensions),
+    ]
+    .concat();
+    // The lengths fit: a name has at most 253 bytes.
+    let handshake = [&[1, 0][..], &with_length(&body)].concat();
+    // A record of 1.0, as every client sends its first (RFC 5246, E.1).
+    [&[22, 3, 1][..], &with_length(&handshake)].concat()
+}
+
+fn extension(into: &mut Vec<u8>, kind: u16, body: &[u8]) {
+    into.extend_from_slice(&kind.to_be_bytes());
+    into.extend_from_slice(&with_length(body));
+}
+
+/// The bytes behind their length in two bytes.
+fn with_length(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    [&length.to_be_bytes()[..], bytes].concat()
+}
+
+fn words(words: &[u16]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flight(messages: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (kind, body) in messages {
+            bytes.extend([&[*kind, 0][..], &with_length(body)].concat());
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_first_flight_cut_anywhere_neither_panics_nor_lies() {
+        let hello = [&[3, 2][..], &[7; 32], &[0], &[0xC0, 0x14], &[0]].concat();
+        let list = [&[0, 0, 6][..], &[0, 0, 3], b"der"].concat();
+        let bytes = flight(&[(2, &hello), (11, &list)]);
+        for cut in 0..bytes.len() {
+            assert!(read(&bytes[..cut], false).is_none(), "cut at {cut}");
+            let known = matches!(
+                read(&bytes[..cut], true),
+                Some(Ok(Answer::Hello { version: 0x0302, suite: 0xC014, .. }))
+            );
+            assert_eq!(known, cut >= 4 + hello.len(), "cut at {cut}");
+        }
+        let Some(Ok(Answer::Hello { certificates, .. })) = read(&bytes, false) else { panic!("no hello") };
+        assert_eq!(certificates, [b"der".to_vec()]);
+    }
+}
