@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use probity_plan::model::Starts;
 use probity_plan::units::{Percent, Share, Span};
-use probity_plan::{Form, Plan};
+use probity_plan::{Form, Plan, Probe};
 
 use super::{Compiled, Found, Level};
 use crate::multiplicity::confidence;
@@ -34,8 +34,26 @@ pub(super) fn check(plan: &Plan, rules: &Rules<'_>, claims: &[Compiled<'_>], fou
                 format!("`{name}` compares the first look of `{of}` with its last, and `{of}` looks once"),
                 format!("let `{of}` look several times: `every` and `for`, or `repeat`"),
             ),
-            Form::Each { .. } | Form::Stable { .. } | Form::Compare { .. } => {}
+            Form::Compare { against, .. } => compare(plan, compiled, against, found),
+            Form::Each { .. } | Form::Stable { .. } => {}
         }
+    }
+}
+
+/// Which look is compared with which has to be known.
+fn compare(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Found) {
+    let (own, other) = (compiled.probe.planned(), plan.probe(against).map_or(1, Probe::planned));
+    if compiled.claim.of != against && other != 1 && own != other {
+        found.push(
+            Level::Error,
+            "compare",
+            &compiled.claim.at,
+            format!(
+                "`{}` compares {own} looks of `{}` with {other} of `{against}`, and which with which is not known",
+                compiled.claim.name, compiled.claim.of
+            ),
+            format!("plan as many looks of both, or one of `{against}`"),
+        );
     }
 }
 

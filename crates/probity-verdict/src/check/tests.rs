@@ -104,6 +104,12 @@ fn blocks_count_instead_of_looks_and_pooled_rows_together() {
         ["plan.yaml:5:3: error: `good`: 10 blocks cannot settle 95%, 59 can [sample]\n  \
           plan 59, or claim at most 74.1134%, which 10 blocks show"]
     );
+    let longer_than_a_look = claims.replace("block: 1m", "block: 100ms");
+    assert_eq!(
+        printed(&plan(&probe.replace("10m", "30s"), &longer_than_a_look)).len(),
+        1,
+        "30 looks are 30 trials at most"
+    );
     let probe = "{ command: [\"true\"], impact: observe, repeat: 30, matrix: [{ a: 1 }, { a: 2 }] }";
     let claims =
         |pooled| format!("  good: {{ of: p, check: exit_code == a, share: \">= 95%\", pooled: {pooled} }}\n");
@@ -183,6 +189,24 @@ fn one_look_has_nothing_to_compare_with() {
           let `p` look several times: `every` and `for`, or `repeat`"
         ]
     );
+}
+
+#[test]
+fn looks_that_cannot_be_paired_are_an_error() {
+    let text = |times: u32| {
+        plan(REPEATED, "  good: { of: p, against: q, check: exit_code == against.exit_code }\n").replace(
+            "claims:",
+            &format!("  q: {{ command: [\"true\"], impact: observe, repeat: {times} }}\nclaims:"),
+        )
+    };
+    assert_eq!(
+        printed(&text(58)),
+        [
+            "plan.yaml:6:3: error: `good` compares 59 looks of `p` with 58 of `q`, and which with which is not known \
+          [compare]\n  plan as many looks of both, or one of `q`"
+        ]
+    );
+    assert_eq!((printed(&text(59)), printed(&text(1))), (Vec::new(), Vec::new()));
 }
 
 /// A plan with claims a and b about a command and these rules, and what else comes after them.
@@ -358,6 +382,9 @@ fn a_timed_probe_beside_one_that_loads_is_a_warning() {
     );
     assert_eq!(printed(&text.replace("impact: load", "impact: observe")), Vec::<String>::new());
     assert_eq!(printed(&text.replace("elapsed_ms < 100", "answered")), Vec::<String>::new());
+    // What loads may itself be timed.
+    let loading = text.replace("elapsed_ms < 100", "answered").replace("exit_code == 0", "elapsed_ms < 5000");
+    assert_eq!(printed(&loading), Vec::<String>::new());
 }
 
 #[test]

@@ -390,6 +390,32 @@ fn a_matrix_is_decided_more_strictly_cell_by_cell() {
     assert_eq!(decide(&plan, started(), matrix(72)).verdict.label, "GO");
 }
 
+/// 52 of 59 fails 95 % at 95 %, not at 97.5 %; 51 of 59 does. Accepted because something fails, a matrix of two cells
+/// counts as two: either may be mistaken.
+#[test]
+fn an_acceptance_because_a_matrix_fails_counts_its_cells() {
+    let accepted = |cells, successes| {
+        let plan = plan(cells, vec![claim("a", rate(0.95))], &[], &[("IDLE+", "fails(a)"), ("NO", "")]);
+        decide(&plan, started(), vec![finding("a", Fails, of(successes, 59))]).verdict.accepted
+    };
+    assert_eq!((accepted(1, 52), accepted(2, 52), accepted(2, 51)), (Some(true), None, Some(true)));
+}
+
+/// Under an `||` the rates are decided at 97.5 %: whatever the waiver covers there or at 95 % reads as holding.
+#[test]
+fn a_waiver_is_not_lost_where_rates_are_decided_more_strictly() {
+    let claims = vec![claim("a", rate(0.95)), claim("b", rate(0.95))];
+    let mut plan = plan(1, claims, &[], &[("GO+", "holds(a) || holds(b)"), ("NO", "")]);
+    let judged =
+        |plan: &Plan, a: Finding| decide(plan, started(), vec![a, finding("b", Fails, of(0, 59))]).verdict;
+    plan.waivers = vec![waiver("a", "2027-01-31", false)];
+    assert_eq!(judged(&plan, finding("a", Fails, of(52, 59))).label, "GO with waivers");
+    assert_eq!(judged(&plan, finding("a", Holds, of(59, 59))).accepted, None);
+    plan.waivers = vec![waiver("a", "2027-01-31", true)];
+    assert_eq!(judged(&plan, finding("a", Holds, of(59, 59))).label, "GO with waivers");
+    assert_eq!(judged(&plan, finding("a", Holds, of(72, 72))).label, "GO");
+}
+
 #[test]
 fn the_bound_counts_acceptances_that_rest_on_different_rates() {
     let bound = |rules: &[(&str, &str)]| {
