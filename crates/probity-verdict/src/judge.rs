@@ -121,6 +121,11 @@ impl<'p> Judge<'p> {
         }
     }
 
+    /// Says whether the run came to its end, once the log has said so.
+    pub fn ended(&mut self, complete: bool) {
+        self.run.complete = complete;
+    }
+
     /// Findings, scores and verdict.
     pub fn conclude(self) -> Judgement {
         let (plan, started) = (self.plan, self.run.started);

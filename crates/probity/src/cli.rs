@@ -6,7 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Production validation that cannot claim more than its evidence.
 #[derive(Debug, Parser)]
-#[command(name = "probity", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "probity",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Examples:
   probity run plans/this-machine.yaml -o today.probity
   probity verify today.probity
@@ -25,13 +31,15 @@ pub enum Command {
     ///
     /// Exit status: 0 accepted, 1 rejected, 2 inconclusive, 3 the plan or the call is wrong, 4 the run itself failed or
     /// was interrupted.
-    #[command(after_help = "A plan is code: running a stranger's plan is running a stranger's code. Look first:
+    #[command(
+        after_help = "A plan is code: running a stranger's plan is running a stranger's code. Look first:
   probity run PLAN --dry-run
 
 Examples:
   probity run plans/this-machine.yaml -o today.probity
   probity run release.yaml -o r42.probity --allow write --input health=http://10.0.0.5:8003
-  probity run release.yaml -o r42.probity --challenge 'auditor, 2026-11-21, 7f3a'")]
+  probity run release.yaml -o r42.probity --challenge 'auditor, 2026-11-21, 7f3a'"
+    )]
     Run(RunArgs),
     /// Look once and print the facts with their types. Never evidence.
     ///
@@ -316,7 +324,6 @@ pub enum ReportFormat {
 
 /// What `generate` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names are the documentation")]
 pub enum Generated {
     Bash,
     Zsh,

@@ -1,23 +1,20 @@
 //! Everything that is derived from a log: folded over its entries in one pass, the same way while a run records them
 //! and when a bundle is read again.
 
-use probity_evidence::entry::{Body, Close, Event, Observer, Start};
+use probity_evidence::entry::{Body, Event, Observer, Start};
 use probity_plan::{Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector};
-use probity_verdict::judge::Judge;
-use probity_verdict::{Judgement, Outcome};
+use probity_verdict::Judgement;
+use probity_verdict::judge::{Judge, RunFacts};
 
 /// A log on its way to a judgement.
 pub struct Fold<'p> {
-    plan: &'p Plan,
-    started: jiff::Timestamp,
     judge: Judge<'p>,
     series: SeriesCollector,
     observers: Vec<(u64, Observer)>,
     events: Vec<(u64, Event)>,
     entries: u64,
     observations: u64,
-    close: Option<Close>,
 }
 
 /// What came out of a log.
@@ -29,23 +26,18 @@ pub struct Derived {
     events: Vec<(u64, Event)>,
     entries: u64,
     observations: u64,
-    /// The closing entry.
-    pub close: Option<Close>,
 }
 
 impl<'p> Fold<'p> {
     /// Judges by this plan a run that began at `started`.
     pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
         Self {
-            plan,
-            started,
-            judge: Judge::new(plan),
+            judge: Judge::new(plan, RunFacts { started, complete: false }),
             series: SeriesCollector::new(plan),
             observers: Vec::new(),
             events: Vec::new(),
             entries: 0,
             observations: 0,
-            close: None,
         }
     }
 
@@ -55,13 +47,11 @@ impl<'p> Fold<'p> {
             Body::Observation(observation) => return self.observe(entry, observation),
             Body::Observer(observer) => self.observers.push((entry, observer.clone())),
             Body::Event(event) => self.events.push((entry, event.clone())),
-            Body::Close(close) => {
-                self.close = Some(close.clone());
-                return;
-            }
+            // Not counted: the report was made before it, and has to come out the same after.
+            Body::Close(_) => return,
             Body::Start(_) | Body::Endorsement(_) => {}
         }
-        self.entries += 1;
+        self.entries = entry + 1;
     }
 
     /// The next entry, an observation.
@@ -69,26 +59,19 @@ impl<'p> Fold<'p> {
         self.judge.observe(entry, observation);
         self.series.observe(entry, observation);
         self.observations += 1;
-        self.entries += 1;
+        self.entries = entry + 1;
     }
 
-    /// Whether a claim holds on what was recorded so far.
-    pub fn holds(&self, claim: &str) -> bool {
-        let judgement = self.judge.clone().conclude();
-        judgement.iter().any(|finding| finding.claim == claim && finding.outcome == Outcome::Holds)
-    }
-
-    /// The end of the log.
-    pub fn conclude(self) -> Derived {
-        let findings = self.judge.conclude();
+    /// The end of the log. `complete` says whether the run came to its plan's end.
+    pub fn conclude(mut self, complete: bool) -> Derived {
+        self.judge.ended(complete);
         Derived {
-            judgement: probity_verdict::decide(self.plan, self.started, findings),
+            judgement: self.judge.conclude(),
             series: self.series.finish(),
             observers: self.observers,
             events: self.events,
             entries: self.entries,
             observations: self.observations,
-            close: self.close,
         }
     }
 }

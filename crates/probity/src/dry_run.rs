@@ -10,7 +10,10 @@ use probity_probe::schedule::stages;
 
 /// The text of a dry run.
 pub fn describe(plan: &Plan, allow: Impact, only: &[String], timed: &BTreeSet<String>) -> String {
-    let mut out = format!("{}\nNothing was done. A run with --allow {allow} would do this, in this order:\n", plan.title);
+    let mut out = format!(
+        "{}\nNothing was done. A run with --allow {allow} would do this, in this order:\n",
+        plan.title
+    );
     let mut longest = Duration::ZERO;
     let mut held_back = Vec::new();
     for (number, stage) in stages(plan, timed).iter().enumerate() {
@@ -25,13 +28,17 @@ pub fn describe(plan: &Plan, allow: Impact, only: &[String], timed: &BTreeSet<St
             describe_probe(&mut out, probe);
             let left_out = !only.is_empty() && !only.contains(&probe.name);
             if probe.impact > allow || left_out {
-                held_back.push((probe.name.clone(), if left_out { "--only".to_owned() } else { format!("--allow {}", probe.impact) }));
+                held_back.push((
+                    probe.name.clone(),
+                    if left_out { "--only".to_owned() } else { format!("--allow {}", probe.impact) },
+                ));
             }
         }
     }
     _ = writeln!(out, "\nAt most {} in all.", Span(longest));
     for (name, needs) in &held_back {
-        let claims: Vec<&str> = plan.claims.iter().filter(|claim| &claim.of == name).map(|claim| claim.name.as_str()).collect();
+        let claims: Vec<&str> =
+            plan.claims.iter().filter(|claim| &claim.of == name).map(|claim| claim.name.as_str()).collect();
         let open = if claims.is_empty() { "no claim".to_owned() } else { claims.join(", ") };
         let why = if needs == "--only" { "left out by --only".to_owned() } else { format!("needs {needs}") };
         _ = writeln!(out, "Not run: {name} ({why}); stays undetermined: {open}.");

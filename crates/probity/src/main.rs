@@ -8,6 +8,7 @@ mod derive;
 mod dry_run;
 mod environment;
 mod exit;
+mod init;
 mod interrupt;
 mod plan;
 mod progress;
@@ -57,7 +58,7 @@ fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure
         Command::Report(args) => report::report(&args, environment),
         Command::Show(args) => show::run(&args),
         Command::Reproduce(args) => reproduce::run(&args, environment),
-        Command::Init(_) => Err(Failure::wrong("not yet")),
+        Command::Init(args) => init::run(&args),
         Command::Generate { what } => generate(what),
     }
 }

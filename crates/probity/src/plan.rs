@@ -31,8 +31,11 @@ pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Failure::wrong(text(&problems)));
     }
-    if !problems.is_empty() {
-        terminal::complain(&text(&problems));
+    // Notes are for `plan check`: every one of them is said in the report too.
+    let warnings: Vec<Problem> =
+        problems.into_iter().filter(|problem| problem.level == Level::Warning).collect();
+    if !warnings.is_empty() {
+        terminal::complain(&text(&warnings));
     }
     Ok(())
 }
@@ -41,15 +44,19 @@ pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
 pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
     let loaded = load(&args.plan, &args.inputs)?;
     let problems = probity_verdict::check(&loaded.plan);
-    let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
+    let of = |level| problems.iter().filter(|problem| problem.level == level).count();
+    let errors = of(Level::Error);
     match format {
         Output::Json => {
             let list: Vec<_> = problems.iter().map(json).collect();
             terminal::print(&serde_json::Value::from(list).to_string());
         }
         Output::Text => {
-            terminal::print(&text(&problems));
-            terminal::print(&format!("{errors} errors, {} warnings", problems.len() - errors));
+            let (warnings, notes) = (of(Level::Warning), of(Level::Note));
+            terminal::print(&format!(
+                "{}{errors} errors, {warnings} warnings, {notes} notes",
+                text(&problems)
+            ));
         }
     }
     Ok(if errors == 0 { Exit::Fine } else { Exit::Wrong })
@@ -70,7 +77,7 @@ fn json(problem: &Problem) -> serde_json::Value {
         "file": &*problem.at.file,
         "line": problem.at.line,
         "column": problem.at.column,
-        "level": if problem.level == Level::Error { "error" } else { "warning" },
+        "level": problem.level.name(),
         "rule": problem.rule,
         "message": problem.message,
         "hint": problem.hint,

@@ -14,9 +14,12 @@ pub struct Progress {
 impl Progress {
     /// A line on standard error if it is a terminal, else nothing.
     pub fn new(plan: &Plan) -> Self {
-        let looks: u64 = plan.probes.iter().map(|probe| u64::from(probe.planned()) * probe.cells.len() as u64).sum();
+        let looks: u64 =
+            plan.probes.iter().map(|probe| u64::from(probe.planned()) * probe.cells.len() as u64).sum();
         let bar = ProgressBar::with_draw_target(Some(looks), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} of {len} looks  {elapsed}  {wide_msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {pos} of {len} looks  {elapsed}  {wide_msg}")
+        {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::bundle::ReadError;
+use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
 use probity_plan::{Impact, Loaded, Observation, Plan, Value};
-use probity_report::Contents;
 use probity_probe::{Runner, Secrets, Sink, Stop, observer};
-use probity_verdict::Judgement;
+use probity_report::Contents;
+use probity_verdict::judge::{Judge, RunFacts};
+use probity_verdict::{Finding, Judgement, Outcome};
 
 use crate::cli::{HowArgs, Output, RunArgs, SigningArgs};
 use crate::derive::{Derived, Fold, Surroundings, findings_json};
@@ -44,7 +45,10 @@ fn known_probes(plan: &Plan, only: &[String]) -> Result<(), Failure> {
         None => Ok(()),
         Some(unknown) => {
             let names: Vec<&str> = plan.probes.iter().map(|probe| probe.name.as_str()).collect();
-            Err(Failure::wrong(format!("--only {unknown}: the plan has no such probe; it has {}", names.join(", "))))
+            Err(Failure::wrong(format!(
+                "--only {unknown}: the plan has no such probe; it has {}",
+                names.join(", ")
+            )))
         }
     }
 }
@@ -107,7 +111,8 @@ impl Order<'_> {
     /// Makes the run.
     pub fn carry_out(&self, environment: &Environment) -> Result<Done, Failure> {
         let plan = &self.loaded.plan;
-        let secrets = Secrets::read(plan, |name| environment.get(name)).map_err(|all| Failure::wrong(all.join("\n")))?;
+        let secrets = Secrets::read(plan, |name| environment.get(name))
+            .map_err(|all| Failure::wrong(all.join("\n")))?;
         let stop = Stop::default();
         crate::interrupt::watch(&stop).map_err(|e| Failure::failed(format!("signals: {e}")))?;
         if let Some(limit) = self.how.limit {
@@ -120,6 +125,8 @@ impl Order<'_> {
         let started = observer::now();
         let writer = self.open(started, environment)?;
         let mut recorder = Recorder {
+            plan,
+            started,
             writer,
             fold: Fold::new(plan, started),
             progress: Progress::new(plan),
@@ -127,7 +134,9 @@ impl Order<'_> {
         };
         let outcome = self.probe(&mut recorder, &secrets, &stop);
         recorder.progress.finish();
-        outcome.map_err(|error| Failure::failed(format!("{error}\nWhat was recorded until then is in {}", self.output.display())))?;
+        outcome.map_err(|error| {
+            Failure::failed(format!("{error}\nWhat was recorded until then is in {}", self.output.display()))
+        })?;
         self.close(recorder, stop.reason(), environment)
     }
 
@@ -151,7 +160,11 @@ impl Order<'_> {
             plan: self.loaded.plan.title.clone(),
             files: self.loaded.files.iter().map(|(name, bytes)| (in_bundle(name), bytes.clone())).collect(),
             resolved_sha256: resolved_sha256.clone(),
-            inputs: self.inputs.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect(),
+            inputs: self
+                .inputs
+                .iter()
+                .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+                .collect(),
             allow: self.how.allow.into(),
             only: (!self.how.only.is_empty()).then(|| self.how.only.clone()),
             challenge: challenge.clone(),
@@ -162,7 +175,9 @@ impl Order<'_> {
         let max_size = self.how.max_size.saturating_mul(1 << 20);
         let writer = Writer::create(self.output, opening, key, max_size).map_err(Failure::wrong)?;
         // A run counts in the ledger from its first moment, so that one that was broken off leaves a gap that shows.
-        ledger.append(started, writer.run(), &self.loaded.plan.title, &resolved_sha256).map_err(Failure::failed)?;
+        ledger
+            .append(started, writer.run(), &self.loaded.plan.title, &resolved_sha256)
+            .map_err(Failure::failed)?;
         Ok(writer)
     }
 
@@ -197,7 +212,7 @@ impl Order<'_> {
     ) -> Result<Done, Failure> {
         let Recorder { writer, fold, .. } = recorder;
         let ended = observer::now();
-        let derived = fold.conclude();
+        let derived = fold.conclude(interrupted.is_none());
         let bundle = Bundle::open(self.output).map_err(Failure::failed)?;
         let telling = telling(&bundle, &derived.judgement).map_err(Failure::failed)?;
         let name = bundle_name(self.output);
@@ -211,7 +226,8 @@ impl Order<'_> {
             telling: &telling,
             verification: None,
         });
-        let text = probity_report::terminal(&contents, terminal::colour(environment), terminal::width(environment));
+        let text =
+            probity_report::terminal(&contents, terminal::colour(environment), terminal::width(environment));
         let report = probity_report::html(&Contents { bundle: KEPT_NAME, ..contents });
         let findings = findings_json(&derived.judgement).map_err(Failure::failed)?;
         writer.finish(&findings, report.as_bytes(), ended, interrupted.clone()).map_err(Failure::failed)?;
@@ -221,6 +237,8 @@ impl Order<'_> {
 
 /// Where a run's observations go: into the log, then into what is derived, then onto the screen.
 struct Recorder<'p> {
+    plan: &'p Plan,
+    started: jiff::Timestamp,
     writer: Writer,
     fold: Fold<'p>,
     progress: Progress,
@@ -237,7 +255,11 @@ impl Recorder<'_> {
     fn observe_self(&mut self) -> Result<(), WriteError> {
         let seen = observer::condition();
         self.observed_self = Instant::now();
-        self.append(&Body::Observer(Observer { at: observer::now(), facts: seen.facts, unknown: seen.unknown }))
+        self.append(&Body::Observer(Observer {
+            at: observer::now(),
+            facts: seen.facts,
+            unknown: seen.unknown,
+        }))
     }
 
     /// An observation that the log refuses is recorded as the barrier it met there.
@@ -292,7 +314,19 @@ impl Sink for Recorder<'_> {
     }
 
     fn holds(&mut self, claim: &str) -> bool {
-        self.fold.holds(claim)
+        // Judged anew from the log: rare, and no second state to keep.
+        let findings = || -> Result<_, ReadError> {
+            let mut judge = Judge::new(self.plan, RunFacts { started: self.started, complete: false });
+            for entry in Bundle::open(self.writer.path())?.entries()? {
+                let entry = entry?;
+                if let Body::Observation(observation) = entry.body {
+                    judge.observe(entry.entry, &observation);
+                }
+            }
+            Ok(judge.findings())
+        };
+        let holds = |finding: &Finding| finding.claim == claim && finding.outcome == Outcome::Holds;
+        findings().is_ok_and(|findings| findings.iter().any(holds))
     }
 }
 
@@ -304,7 +338,9 @@ pub fn telling(bundle: &Bundle, judgement: &Judgement) -> Result<Vec<(u64, Obser
     for entry in bundle.entries()? {
         let entry = entry?;
         match entry.body {
-            Body::Observation(observation) if wanted.contains(&entry.entry) => telling.push((entry.entry, observation)),
+            Body::Observation(observation) if wanted.contains(&entry.entry) => {
+                telling.push((entry.entry, observation))
+            }
             _ => {}
         }
         if entry.entry >= last {

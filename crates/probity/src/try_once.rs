@@ -22,10 +22,14 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
         _ => {
             let kinds: Vec<&str> = KINDS.iter().map(|spec| spec.name).collect();
             let what = &args.what;
-            return Err(Failure::wrong(format!("`{what}` is neither a plan (*.yaml) nor a kind: {}", kinds.join(", "))));
+            return Err(Failure::wrong(format!(
+                "`{what}` is neither a plan (*.yaml) nor a kind: {}",
+                kinds.join(", ")
+            )));
         }
     };
-    let secrets = Secrets::read(&loaded, |name| environment.get(name)).map_err(|all| Failure::wrong(all.join("\n")))?;
+    let secrets =
+        Secrets::read(&loaded, |name| environment.get(name)).map_err(|all| Failure::wrong(all.join("\n")))?;
     let chosen = if is_plan { args.parameters.as_slice() } else { &[] };
     if let Some(unknown) = chosen.iter().find(|name| loaded.probe(name).is_none()) {
         return Err(Failure::wrong(format!("the plan has no probe `{unknown}`")));
@@ -36,7 +40,10 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
         // What a person types on a command line is their own word; what a plan does needs the operator's.
         if is_plan && probe.impact > Impact::from(args.allow) {
             let impact = probe.impact;
-            terminal::complain(&format!("{}: its impact is `{impact}`; allow it with --allow {impact}", probe.name));
+            terminal::complain(&format!(
+                "{}: its impact is `{impact}`; allow it with --allow {impact}",
+                probe.name
+            ));
             seen_all = false;
             continue;
         }
@@ -62,7 +69,9 @@ fn ad_hoc(spec: &KindSpec, parameters: &[String]) -> Result<Plan, Failure> {
         map.insert("command".to_owned(), parameters.iter().map(|word| escaped(word)).collect());
     } else {
         let mut words = parameters.iter();
-        let first = words.next().ok_or_else(|| Failure::wrong(format!("say what to look at: probity try {} WHAT", spec.name)))?;
+        let first = words
+            .next()
+            .ok_or_else(|| Failure::wrong(format!("say what to look at: probity try {} WHAT", spec.name)))?;
         map.insert(spec.name.to_owned(), scalar(first));
         for word in words {
             let (name, value) = word
@@ -102,11 +111,15 @@ fn escaped(word: &str) -> serde_json::Value {
 /// The facts with their types, in the order of the reference.
 fn describe(probe: &Probe, observation: &Observation) -> String {
     let spec = probe.spec();
-    let row: Vec<String> = observation.cell.iter().map(|(column, value)| format!("{column}={}", json(value))).collect();
+    let row: Vec<String> =
+        observation.cell.iter().map(|(column, value)| format!("{column}={}", json(value))).collect();
     let mut out = format!("{} ({}) {}\n", probe.name, spec.name, row.join(" "));
     let width = spec.facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
     for fact in spec.facts {
-        let said = match (observation.facts.get(fact.name), observation.unknown.get(fact.name).or(observation.unknown.get("*"))) {
+        let said = match (
+            observation.facts.get(fact.name),
+            observation.unknown.get(fact.name).or(observation.unknown.get("*")),
+        ) {
             (Some(value), _) => shown(fact.ty, value),
             (None, Some(blocked)) => format!("unknown: {} ({})", blocked.barrier, blocked.detail),
             (None, None) => "unknown: not recorded".to_owned(),
@@ -124,7 +137,11 @@ fn shown(ty: FactType, value: &Value) -> String {
         _ => json(value),
     };
     let cut: String = text.chars().take(400).collect();
-    if cut.len() < text.len() { format!("{cut}... ({} bytes; --format json shows all)", text.len()) } else { cut }
+    if cut.len() < text.len() {
+        format!("{cut}... ({} bytes; --format json shows all)", text.len())
+    } else {
+        cut
+    }
 }
 
 fn json(value: &Value) -> String {

@@ -1,0 +1,266 @@
+//! Reading a bundle: its plan, its verification, and everything derived from it, recomputed in the same pass.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use probity_evidence::verify::{Check, Status};
+use probity_evidence::{Bundle, Key, Outcome, Signers, Start, Verification};
+use probity_plan::{Loaded, Observation, Plan, Sources};
+use probity_report::CheckOutcome;
+
+use crate::derive::{Derived, Fold, Surroundings, findings_json};
+use crate::environment::Environment;
+use crate::exit::{Exit, Failure};
+use crate::run::{KEPT_NAME, bundle_name, in_bundle, telling};
+
+/// A bundle that was read and verified.
+pub struct Read {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// Its name in commands.
+    pub name: String,
+    /// Its plan.
+    pub loaded: Loaded,
+    /// Its verification, with the checks of the recomputation.
+    pub verification: Verification,
+    /// What its own plan derives from its log.
+    pub derived: Derived,
+    /// What another plan derives from it.
+    pub other: Option<Derived>,
+    /// The observations that a report shows in full.
+    telling: Vec<(u64, Observation)>,
+}
+
+/// Whose signatures count: those in the file, and the reader's own.
+pub fn signers(file: Option<&Path>, environment: &Environment) -> Result<Signers, Failure> {
+    let listed = match file {
+        Some(path) => Signers::load(path).map_err(Failure::wrong)?,
+        None => Signers::none(),
+    };
+    // The reader's own key, if there is one; reading makes none.
+    let own = environment.configuration().ok().and_then(|folder| Key::load(&folder.join("key.pub")).ok());
+    Ok(match own {
+        Some(key) => listed.with_own(&key.public()),
+        None => listed,
+    })
+}
+
+/// The files of a plan as a bundle holds them.
+struct InBundle(BTreeMap<String, Vec<u8>>);
+
+impl Sources for InBundle {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.0.get(&in_bundle(path)).cloned().ok_or_else(|| format!("{path}: not in the bundle"))
+    }
+}
+
+/// The plan of a bundle, loaded from the bundle's own copies with the inputs that its log names.
+pub fn plan_of(bundle: &Bundle) -> Result<Loaded, Failure> {
+    let files = InBundle(bundle.files().map_err(Failure::wrong)?);
+    let overrides = inputs_of(bundle.start());
+    probity_plan::load("plan.yaml", &files, &overrides).map_err(|errors| {
+        Failure::wrong(format!("the plan in the bundle cannot be read by this version of Probity:\n{errors}"))
+    })
+}
+
+/// The inputs given to the run.
+pub fn inputs_of(start: &Start) -> BTreeMap<String, String> {
+    let text = |value: &probity_plan::Value| value.as_text().unwrap_or_default().to_owned();
+    start.inputs.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// Opens, verifies and recomputes. `other` is a plan of the reader's, made from the bundle's own.
+pub fn read(
+    path: &Path,
+    signers: &Signers,
+    other: impl FnOnce(&Plan) -> Result<Option<Plan>, Failure>,
+) -> Result<(Read, Option<Plan>), Failure> {
+    let bundle = Bundle::open(path).map_err(Failure::wrong)?;
+    let loaded = plan_of(&bundle)?;
+    let other = other(&loaded.plan)?;
+    let started = bundle.start().started;
+    let mut fold = Fold::new(&loaded.plan, started);
+    let mut other_fold = other.as_ref().map(|plan| Fold::new(plan, started));
+    let mut verification = probity_evidence::verify(path, signers, &mut |entry, body| {
+        fold.take(entry, &body);
+        if let Some(other) = &mut other_fold {
+            other.take(entry, &body);
+        }
+    });
+    let complete = verification.close.as_ref().is_some_and(|close| close.interrupted.is_none());
+    let derived = fold.conclude(complete);
+    let other_derived = other_fold.map(|fold| fold.conclude(complete));
+    // Where bytes were altered nothing derived from them is compared or printed as evidence.
+    let telling = match verification.outcome {
+        Outcome::Altered => Vec::new(),
+        _ => {
+            telling(&bundle, &other_derived.as_ref().unwrap_or(&derived).judgement).map_err(Failure::wrong)?
+        }
+    };
+    let mut read = Read {
+        bundle,
+        name: bundle_name(path),
+        loaded,
+        verification: verification.clone(),
+        derived,
+        other: other_derived,
+        telling,
+    };
+    if verification.outcome != Outcome::Altered {
+        let checks = [
+            ("the plan resolves as recorded", read.check_plan()),
+            ("the findings follow from the log", read.check_findings()?),
+            ("the report follows from the log", read.check_report()),
+        ];
+        for (name, (status, detail)) in checks {
+            if status == Status::Failed {
+                verification.outcome = Outcome::Altered;
+            }
+            verification.checks.push(Check { name, status, detail });
+        }
+        read.verification = verification;
+    }
+    Ok((read, other))
+}
+
+type Found = (Status, String);
+
+impl Read {
+    fn check_plan(&self) -> Found {
+        let recomputed = probity_evidence::digest(self.loaded.resolved.as_bytes());
+        let recorded = &self.bundle.start().resolved_sha256;
+        if &recomputed == recorded {
+            (Status::Passed, format!("SHA-256 {recorded}"))
+        } else if self.other_version() {
+            (Status::NotMade, format!("this is another version of Probity than made it ({})", self.version()))
+        } else {
+            (Status::Failed, format!("recorded as {recorded}, resolves to {recomputed}"))
+        }
+    }
+
+    /// Other rules, or no closing entry: nothing to compare with.
+    fn not_comparable(&self) -> Option<Found> {
+        let rules = self.bundle.start().rules;
+        if self.verification.close.is_none() {
+            return Some((Status::NotMade, "the run did not come to its end".to_owned()));
+        }
+        (rules != probity_verdict::RULES).then(|| {
+            let ours = probity_verdict::RULES;
+            (
+                Status::NotMade,
+                format!("recomputed differently: made by rules {rules}, these are rules {ours}"),
+            )
+        })
+    }
+
+    fn check_findings(&self) -> Result<Found, Failure> {
+        if let Some(found) = self.not_comparable() {
+            return Ok(found);
+        }
+        let recomputed = findings_json(&self.derived.judgement).map_err(Failure::failed)?;
+        let kept = self.bundle.small_file("findings.json").map_err(Failure::wrong)?;
+        Ok(if recomputed == kept {
+            (Status::Passed, "findings.json, recomputed, has the same bytes".to_owned())
+        } else if self.other_version() {
+            (
+                Status::NotMade,
+                format!("recomputed differently by another version than made it ({})", self.version()),
+            )
+        } else {
+            (Status::Failed, "findings.json is not what the log gives".to_owned())
+        })
+    }
+
+    fn check_report(&self) -> Found {
+        if let Some(found) = self.not_comparable() {
+            return found;
+        }
+        if self.other_version() {
+            return (
+                Status::NotMade,
+                format!("reports of another version look different ({})", self.version()),
+            );
+        }
+        let Ok(telling) = telling(&self.bundle, &self.derived.judgement) else {
+            return (Status::NotMade, "the log could not be read again".to_owned());
+        };
+        let contents = self.derived.contents(&Surroundings {
+            bundle: KEPT_NAME,
+            telling: &telling,
+            ..self.surroundings(&self.loaded.plan, &[], None)
+        });
+        match self.bundle.small_file("report.html") {
+            Ok(kept) if kept == probity_report::html(&contents).as_bytes() => {
+                (Status::Passed, "report.html, made again, has the same bytes".to_owned())
+            }
+            Ok(_) => (Status::Failed, "report.html is not what the log gives".to_owned()),
+            Err(error) => (Status::Failed, error.to_string()),
+        }
+    }
+
+    fn version(&self) -> &str {
+        &self.bundle.start().observer.version
+    }
+
+    fn other_version(&self) -> bool {
+        self.version() != env!("CARGO_PKG_VERSION")
+    }
+
+    fn surroundings<'a>(
+        &'a self,
+        plan: &'a Plan,
+        telling: &'a [(u64, Observation)],
+        verification: Option<&'a [probity_report::Check]>,
+    ) -> Surroundings<'a> {
+        Surroundings {
+            bundle: &self.name,
+            plan,
+            after_the_fact: false,
+            start: self.bundle.start(),
+            ended: self.verification.close.as_ref().map(|close| (close.ended, close.interrupted.as_deref())),
+            unsigned: self.verification.entries.saturating_sub(self.verification.signed),
+            telling,
+            verification,
+        }
+    }
+
+    /// Renders the report by its own plan, or by the reader's.
+    pub fn render(
+        &self,
+        other: Option<&Plan>,
+        format: crate::cli::ReportFormat,
+        environment: &Environment,
+    ) -> String {
+        let checks: Vec<probity_report::Check> = self.verification.checks.iter().map(shown).collect();
+        let plan = other.unwrap_or(&self.loaded.plan);
+        let around = Surroundings {
+            after_the_fact: other.is_some(),
+            ..self.surroundings(plan, &self.telling, Some(&checks))
+        };
+        let derived = self.other.as_ref().filter(|_| other.is_some()).unwrap_or(&self.derived);
+        crate::report::render(&derived.contents(&around), format, environment)
+    }
+
+    /// The status of its verification.
+    pub fn exit(&self) -> Exit {
+        match self.verification.outcome {
+            Outcome::Intact => Exit::Fine,
+            Outcome::Altered => Exit::Against,
+            Outcome::Incomplete | Outcome::UnknownSigner => Exit::Open,
+            Outcome::Newer | Outcome::NotABundle => Exit::Wrong,
+        }
+    }
+}
+
+/// A check as reports show it.
+fn shown(check: &Check) -> probity_report::Check {
+    probity_report::Check {
+        what: check.name.to_owned(),
+        outcome: match check.status {
+            Status::Passed => CheckOutcome::Passed,
+            Status::Failed => CheckOutcome::Failed,
+            Status::NotMade => CheckOutcome::NotMade,
+        },
+        detail: check.detail.clone(),
+    }
+}

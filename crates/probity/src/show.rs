@@ -1,0 +1,91 @@
+//! `show`: walks the evidence.
+
+use std::fmt::Write;
+
+use probity_evidence::{Body, Bundle, Entry};
+use probity_plan::{Observation, Value};
+
+use crate::cli::{Output, ShowArgs};
+use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+/// `show`.
+pub fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+    let bundle = Bundle::open(&args.bundle).map_err(Failure::wrong)?;
+    let mut shown = 0_u64;
+    for entry in bundle.entries().map_err(Failure::wrong)? {
+        let entry = entry.map_err(Failure::wrong)?;
+        let chosen = match (args.entry, &args.probe) {
+            (Some(number), _) => entry.entry == number,
+            (None, Some(probe)) => {
+                matches!(&entry.body, Body::Observation(observation) if &observation.probe == probe)
+            }
+            (None, None) => true,
+        };
+        if chosen {
+            shown += 1;
+            terminal::print(&match (args.format, args.entry) {
+                (Output::Json, _) => serde_json::to_string(&entry).map_err(Failure::failed)?,
+                (Output::Text, Some(_)) => whole(&entry)?,
+                (Output::Text, None) => line(&entry),
+            });
+        }
+        if args.entry.is_some_and(|number| entry.entry >= number) {
+            break;
+        }
+    }
+    if shown == 0 {
+        return Err(Failure::wrong("the bundle has no such entry"));
+    }
+    Ok(Exit::Fine)
+}
+
+/// One entry in a line.
+fn line(entry: &Entry) -> String {
+    let said = match &entry.body {
+        Body::Start(start) => format!("start        {} {}", start.started, start.plan),
+        Body::Endorsement(_) => "endorsement  the operator's signature over entry 0".to_owned(),
+        Body::Observer(observer) => format!("observer     {} {}", observer.at, facts(&observer.facts)),
+        Body::Event(event) => format!("event        {} {}", event.at, event.what),
+        Body::Close(close) => format!("close        {}", close.ended),
+        Body::Observation(observation) => observed(observation),
+    };
+    let text = probity_report::visible(&format!("{:>7}  {said}", entry.entry)).into_owned();
+    text.chars().take(160).collect()
+}
+
+fn observed(observation: &Observation) -> String {
+    let row: Vec<String> =
+        observation.cell.iter().map(|(column, value)| format!("{column}={}", json(value))).collect();
+    let attempt =
+        if observation.attempt > 1 { format!(" attempt {}", observation.attempt) } else { String::new() };
+    let mut unknown: Vec<String> =
+        observation.unknown.iter().map(|(fact, blocked)| format!("{fact}: {}", blocked.barrier)).collect();
+    unknown.truncate(3);
+    format!(
+        "observation  {} {} {}{attempt} {} {}",
+        observation.started,
+        observation.probe,
+        row.join(" "),
+        facts(&observation.facts),
+        unknown.join(" ")
+    )
+}
+
+fn facts(facts: &std::collections::BTreeMap<String, Value>) -> String {
+    facts.iter().map(|(name, value)| format!("{name}={}", json(value))).collect::<Vec<_>>().join(" ")
+}
+
+fn json(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// One entry, whole.
+fn whole(entry: &Entry) -> Result<String, Failure> {
+    let json = serde_json::to_string_pretty(entry).map_err(Failure::failed)?;
+    let mut out = String::new();
+    for line in json.lines() {
+        _ = writeln!(out, "{}", probity_report::visible(line));
+    }
+    Ok(out)
+}
