@@ -1,0 +1,151 @@
+//! `log`: what a log file or the journal holds since a moment.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use crate::units::Span;
+
+/// Reads the lines of a log since a moment, and counts those that match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// The absolute path of a file whose lines begin with a time, or `{ journal: UNIT }` for the system's journal.
+    pub log: Source,
+    /// How far before the look the window begins; without it, it begins with the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Span>,
+    /// The regular expression that a line has to match; without it every line does.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
+}
+
+/// Which log.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Source {
+    /// The absolute path of a file.
+    File(String),
+    /// The journal.
+    Journal {
+        /// The unit whose entries are meant, `.service` if it has no ending.
+        journal: String,
+    },
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Source;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the path of a log file, or { journal: UNIT }")
+            }
+            fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Source, E> {
+                if !path.starts_with('/') {
+                    return Err(E::custom(format!(
+                        "`{path}` is not an absolute path; for the journal write {{ journal: UNIT }}"
+                    )));
+                }
+                Ok(Source::File(path.to_owned()))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Source, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(deny_unknown_fields)]
+                struct Journal {
+                    journal: String,
+                }
+                let Journal { journal } =
+                    Journal::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(Source::Journal { journal })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A regular expression of the `regex` crate, whose time grows with the text and no faster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(with = "String")]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// Its text, which is known to compile.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        regex::Regex::new(&text).map_err(serde::de::Error::custom)?;
+        Ok(Self(text))
+    }
+}
+
+impl Kind for Log {
+    const SPEC: &'static KindSpec = &KindSpec {
+        name: "log",
+        doc: "Reads a log file or the journal since a moment, and counts the lines that match.",
+        shows: Shows::Presence,
+        floor: Impact::Observe,
+        privilege: "logs of others: root, or the groups adm and systemd-journal",
+        facts: &[
+            FactSpec::new(
+                "exists",
+                FactType::Bool,
+                "whether the file is there, or the journal has ever heard of the unit",
+            ),
+            FactSpec::new(
+                "empty",
+                FactType::Bool,
+                "whether it holds nothing at all, not even before the window",
+            ),
+            FactSpec::new("window_start", FactType::Time, "where the window begins"),
+            FactSpec::new(
+                "window_covered",
+                FactType::Bool,
+                "whether the log reaches back to where the window begins; one that was rotated, vacuumed or begun since does not",
+            ),
+            FactSpec::new("rotated", FactType::List, "older parts of the file beside it, which are not read"),
+            FactSpec::new(
+                "entries",
+                FactType::Int,
+                "how many lines of the window were found, whether they match or not",
+            ),
+            FactSpec::new(
+                "count",
+                FactType::Int,
+                "how many lines of the window match; unknown if the log does not cover the window",
+            ),
+            FactSpec::new(
+                "at_least",
+                FactType::Int,
+                "how many matching lines were found, whether the log covers the window or not",
+            ),
+            FactSpec::new("last", FactType::Time, "the time of the last line that matches"),
+            FactSpec::new("last_age_s", FactType::Float, "seconds since then, at the time of the look"),
+            FactSpec::new(
+                "times",
+                FactType::List,
+                "the times of the lines that match, oldest first; at most 1000",
+            )
+            .on_demand(),
+            FactSpec::new("lines", FactType::List, "the lines that match; at most 1000 of together 64 KiB")
+                .on_demand(),
+        ],
+    };
+
+    fn describe(&self) -> String {
+        let since = self.since.map_or_else(|| "the run began".to_owned(), |span| format!("{span} ago"));
+        let pattern = self
+            .pattern
+            .as_ref()
+            .map_or_else(String::new, |pattern| format!(" that match {}", pattern.as_str()));
+        match &self.log {
+            Source::File(path) => format!("lines of {path} since {since}{pattern}"),
+            Source::Journal { journal } => format!("journalctl --unit={journal} since {since}{pattern}"),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `package`: asks each package manager that is there, and believes "not installed" only if all of them say so.
+
+use std::collections::BTreeMap;
+
+use probity_plan::kinds::package::Package;
+use probity_plan::{Barrier, Blocked, Value};
+
+use crate::look::{Context, Look, Seen};
+use crate::program;
+
+/// What one manager says of a package that it has.
+struct Installed {
+    manager: &'static str,
+    /// Whether it is there, rather than only its settings.
+    whole: bool,
+    status: String,
+    version: String,
+    architecture: String,
+}
+
+impl Look for Package {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        match see(self, context).await {
+            Ok(seen) => seen,
+            Err(blocked) => Seen::nothing(blocked),
+        }
+    }
+}
+
+async fn see(package: &Package, context: &Context<'_>) -> Result<Seen, Blocked> {
+    let name = package.package.as_str();
+    // What Debian and Fedora allow; anything else is a pattern or an option to their tools.
+    if name.is_empty()
+        || !name.chars().all(|c| c.is_ascii_alphanumeric() || "+-._:".contains(c))
+        || name.starts_with('-')
+    {
+        return Err(Blocked::new(Barrier::Unsupported, format!("`{name}` is not a package's name")));
+    }
+    let (dpkg, rpm) = tokio::join!(dpkg(name, context), rpm(name, context));
+    let mut seen = Seen::default();
+    let found = match (dpkg, rpm) {
+        (Ok(Some(found)), _) | (_, Ok(Some(found))) => found,
+        (Err(blocked), Err(other))
+            if blocked.barrier == Barrier::ToolMissing && other.barrier == Barrier::ToolMissing =>
+        {
+            return Err(Blocked::new(Barrier::ToolMissing, "neither dpkg-query nor rpm is there"));
+        }
+        (Err(blocked), _) | (_, Err(blocked)) if blocked.barrier != Barrier::ToolMissing => {
+            return Err(blocked);
+        }
+        _ => {
+            seen.know("installed", false);
+            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{name} is not installed")));
+            return Ok(seen);
+        }
+    };
+    seen.know("installed", found.whole)
+        .know("manager", found.manager)
+        .know("version", found.version)
+        .know("status", found.status)
+        .know("architecture", found.architecture);
+    if context.wants("changed") {
+        seen.settle("changed", changed(name, found.manager, context).await);
+    }
+    Ok(seen)
+}
+
+async fn dpkg(name: &str, context: &Context<'_>) -> Result<Option<Installed>, Blocked> {
+    let format = "${Status}\\t${Version}\\t${Architecture}\\n";
+    let (code, stdout, stderr) =
+        ask(&["dpkg-query", "--show", &format!("--showformat={format}"), "--", name], context).await?;
+    if code != 0 {
+        // It says 1 for many things; in its own words (LC_ALL=C.UTF-8) there is this one for absence.
+        if code == 1 && stderr.contains("no packages found matching") {
+            return Ok(None);
+        }
+        return Err(Blocked::new(Barrier::Protocol, format!("dpkg-query: {}", stderr.trim())));
+    }
+    let rows = rows(&stdout, "dpkg-query")?;
+    let status = join(&rows, 0);
+    // Known, for instance because another package recommends it, but never installed.
+    if rows.iter().all(|row| row[0].ends_with(" not-installed")) {
+        return Ok(None);
+    }
+    let whole = rows.iter().all(|row| row[0].ends_with(" ok installed"));
+    Ok(Some(Installed {
+        manager: "dpkg",
+        whole,
+        status,
+        version: join(&rows, 1),
+        architecture: join(&rows, 2),
+    }))
+}
+
+async fn rpm(name: &str, context: &Context<'_>) -> Result<Option<Installed>, Blocked> {
+    let format = "installed\\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n";
+    let (code, stdout, stderr) =
+        ask(&["rpm", "--query", "--queryformat", format, "--", name], context).await?;
+    if code != 0 {
+        // On standard output, where an answer would stand.
+        if stdout.contains("is not installed") && stderr.trim().is_empty() {
+            return Ok(None);
+        }
+        return Err(Blocked::new(Barrier::Protocol, format!("rpm: {}{}", stdout.trim(), stderr.trim())));
+    }
+    let rows = rows(&stdout, "rpm")?;
+    Ok(Some(Installed {
+        manager: "rpm",
+        whole: true,
+        status: "installed".to_owned(),
+        version: join(&rows, 1),
+        architecture: join(&rows, 2),
+    }))
+}
+
+/// Lines of three columns, at least one.
+fn rows<'a>(stdout: &'a str, tool: &str) -> Result<Vec<[&'a str; 3]>, Blocked> {
+    let wrong =
+        |what: &str| Blocked::new(Barrier::Protocol, format!("{tool}: `{what}` is not what was asked for"));
+    let rows = stdout
+        .lines()
+        .map(|line| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            columns.try_into().map_err(|_| wrong(line))
+        })
+        .collect::<Result<Vec<[&str; 3]>, _>>()?;
+    if rows.is_empty() { Err(wrong("")) } else { Ok(rows) }
+}
+
+/// The different values of a column.
+fn join(rows: &[[&str; 3]], column: usize) -> String {
+    let mut values: Vec<&str> = rows.iter().map(|row| row[column]).collect();
+    values.dedup();
+    values.join(", ")
+}
+
+/// The files that differ. Both tools print a line for each in rpm's form, `??5??????   c /etc/file` or `missing
+/// /file`, and nothing for the others. `5` stands for the digest, `S` for the size, `L` for a link's target, `?` for
+/// what was not looked at; a file of which not even the digest was could not be read.
+async fn changed(name: &str, manager: &str, context: &Context<'_>) -> Result<Vec<Value>, Blocked> {
+    let (_, stdout, stderr) = ask(&[manager, "--verify", name], context).await?;
+    let blocked = |barrier, what: &str| Blocked::new(barrier, format!("{manager} --verify {name}: {what}"));
+    let mut files = Vec::new();
+    for line in stdout.lines() {
+        let (marks, path) = line.split_once(" /").ok_or_else(|| blocked(Barrier::Protocol, line))?;
+        if line.ends_with("(Permission denied)") || marks.as_bytes().get(2) == Some(&b'?') {
+            return Err(blocked(Barrier::PermissionDenied, line));
+        }
+        if marks.starts_with("missing") || marks.get(..9).is_some_and(|marks| marks.contains(['5', 'S', 'L']))
+        {
+            files.push(Value::from(format!("/{path}")));
+        }
+    }
+    if stdout.is_empty() && !stderr.trim().is_empty() {
+        return Err(blocked(Barrier::Protocol, stderr.trim()));
+    }
+    Ok(files)
+}
+
+async fn ask(arguments: &[&str], context: &Context<'_>) -> Result<(i32, String, String), Blocked> {
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    program::ask(&arguments, &BTreeMap::new(), context).await
+}
