@@ -1,0 +1,169 @@
+//! `package`, asked of the real dpkg and rpm inside a machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod elsewhere;
+mod support;
+
+use std::time::Duration;
+
+use elsewhere::{Machine, here, machine, tools};
+use probity_plan::{Barrier, Value};
+use probity_probe::Seen;
+use serde_json::json;
+use support::{HOSTILE, barrier, known, text};
+
+#[tokio::test]
+async fn look_sent_elsewhere() {
+    elsewhere::answer().await;
+}
+
+/// Builds and installs a package for dpkg, of which two files and a setting can be changed.
+fn install_deb(machine: &Machine, name: &str) {
+    machine.run(&format!(
+        "mkdir -p /tmp/{name}/DEBIAN /tmp/{name}/usr/share/{name} /tmp/{name}/etc
+         cd /tmp/{name}
+         printf 'Package: {name}\\nVersion: 1:2.0-3\\nArchitecture: all\\nMaintainer: A <a@b.c>\\nDescription: d\\n' >DEBIAN/control
+         echo /etc/{name}.conf >DEBIAN/conffiles
+         echo one >usr/share/{name}/one; echo two >usr/share/{name}/two; echo set >etc/{name}.conf
+         md5sum usr/share/{name}/* >DEBIAN/md5sums
+         dpkg-deb --build /tmp/{name} /tmp/{name}.deb; dpkg --install /tmp/{name}.deb"
+    ));
+}
+
+fn paths(seen: &Seen) -> Vec<&str> {
+    let Value::List(list) = known(seen, "changed") else { panic!("{seen:?}") };
+    list.iter().map(|path| path.as_text().unwrap()).collect()
+}
+
+#[test]
+fn what_dpkg_installed_is_described_and_its_changed_files_are_named() {
+    let Some(machine) = machine() else { return };
+    install_deb(machine, "demo");
+    let look = || machine.inside().look("package", &json!({ "package": "demo" }));
+    let seen = look();
+    assert_eq!(known(&seen, "installed"), &Value::Bool(true));
+    for (fact, expected) in [
+        ("manager", "dpkg"),
+        ("version", "1:2.0-3"),
+        ("status", "install ok installed"),
+        ("architecture", "all"),
+    ] {
+        assert_eq!(text(&seen, fact), expected, "{fact}");
+    }
+    assert!(paths(&seen).is_empty());
+
+    machine.run("echo more >>/usr/share/demo/one; rm /usr/share/demo/two; echo more >>/etc/demo.conf; touch /etc/demo.conf");
+    let mut changed = paths(&look()).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    changed.sort();
+    assert_eq!(changed, ["/etc/demo.conf", "/usr/share/demo/one", "/usr/share/demo/two"]);
+
+    // Only its settings are left: not installed, and said so in dpkg's words.
+    machine.run("dpkg --remove demo");
+    let seen = look();
+    assert_eq!(known(&seen, "installed"), &Value::Bool(false));
+    assert_eq!(text(&seen, "status"), "deinstall ok config-files");
+    machine.run("dpkg --purge demo");
+    assert_eq!(barrier(&look(), "status"), Barrier::Unreachable);
+}
+
+#[test]
+fn what_rpm_installed_is_described_though_dpkg_has_no_such_package() {
+    let Some(machine) = machine() else { return };
+    machine.run(
+        "mkdir -p /etc/rpm; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros
+         printf 'Name: thing\\nEpoch: 2\\nVersion: 1.0\\nRelease: 4\\nSummary: s\\nLicense: l\\nBuildArch: noarch\\n%%description\\nd\\n%%install\\nmkdir -p %%{buildroot}/opt; echo one >%%{buildroot}/opt/thing\\n%%files\\n/opt/thing\\n' >/tmp/thing.spec
+         rpmbuild --quiet -bb --define '_topdir /tmp/rpm' /tmp/thing.spec
+         rpm --install --nodeps /tmp/rpm/RPMS/noarch/thing-1.0-4.noarch.rpm",
+    );
+    let look = || machine.inside().look("package", &json!({ "package": "thing" }));
+    let seen = look();
+    assert_eq!(known(&seen, "installed"), &Value::Bool(true));
+    for (fact, expected) in
+        [("manager", "rpm"), ("version", "2:1.0-4"), ("status", "installed"), ("architecture", "noarch")]
+    {
+        assert_eq!(text(&seen, fact), expected, "{fact}");
+    }
+    assert!(paths(&seen).is_empty());
+    machine.run("echo more >>/opt/thing");
+    assert_eq!(paths(&look()), ["/opt/thing"]);
+}
+
+#[test]
+fn an_absent_package_is_a_fact_and_a_pattern_is_no_name() {
+    let Some(machine) = machine() else { return };
+    let seen = machine.inside().look("package", &json!({ "package": "nosuch" }));
+    assert_eq!(known(&seen, "installed"), &Value::Bool(false));
+    for fact in ["manager", "version", "changed"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unreachable);
+    }
+    for pattern in ["bas*", "--help", "", "a b", "bash\n", "/etc/passwd"] {
+        let seen = machine.inside().look("package", &json!({ "package": pattern }));
+        assert_eq!(barrier(&seen, "installed"), Barrier::Unsupported, "{pattern}");
+    }
+}
+
+#[test]
+fn files_that_may_not_be_read_have_neither_changed_nor_not() {
+    let Some(machine) = machine() else { return };
+    install_deb(machine, "closed");
+    let look = || machine.inside().as_nobody().look("package", &json!({ "package": "closed" }));
+    assert!(paths(&look()).is_empty());
+    machine.run("chmod 600 /usr/share/closed/one");
+    let seen = look();
+    assert_eq!(known(&seen, "installed"), &Value::Bool(true));
+    assert_eq!(barrier(&seen, "changed"), Barrier::PermissionDenied, "{seen:?}");
+    machine.run("chmod 644 /usr/share/closed/one; chmod 700 /usr/share/closed");
+    assert_eq!(barrier(&look(), "changed"), Barrier::PermissionDenied);
+}
+
+/// Looks with these tools only, besides a shell's.
+fn with(scripts: &[(&str, &str)]) -> Seen {
+    let tools = tools(scripts);
+    for name in ["sh", "cat", "sleep", "echo", "printf", "head", "yes"] {
+        let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|f| f.join(name))
+            .find(|p| p.exists());
+        std::os::unix::fs::symlink(real.unwrap(), tools.path().join(name)).unwrap();
+    }
+    let path = tools.path().to_str().unwrap().to_owned();
+    here().with_path(path).within(Duration::from_secs(1)).look("package", &json!({ "package": "demo" }))
+}
+
+const NO_DPKG: (&str, &str) =
+    ("dpkg-query", "echo 'dpkg-query: no packages found matching demo' >&2; exit 1");
+const NO_RPM: (&str, &str) = ("rpm", "echo 'package demo is not installed'; exit 1");
+
+#[test]
+fn not_installed_is_believed_only_if_every_manager_says_so() {
+    assert_eq!(barrier(&with(&[]), "installed"), Barrier::ToolMissing);
+    for managers in [&[NO_DPKG][..], &[NO_RPM], &[NO_DPKG, NO_RPM]] {
+        assert_eq!(known(&with(managers), "installed"), &Value::Bool(false));
+    }
+    let broken = ("rpm", "echo 'error: cannot open Packages database' >&2; exit 1");
+    assert_eq!(barrier(&with(&[NO_DPKG, broken]), "installed"), Barrier::Protocol);
+    let broken = ("dpkg-query", "echo 'dpkg-query: error: failed to open package info file' >&2; exit 2");
+    assert_eq!(barrier(&with(&[broken, NO_RPM]), "installed"), Barrier::Protocol);
+}
+
+#[test]
+fn a_manager_that_hangs_or_babbles_is_not_believed() {
+    assert_eq!(barrier(&with(&[("dpkg-query", "sleep 600")]), "installed"), Barrier::TimedOut);
+    for nonsense in ["true", "echo hello", "printf 'a\\tb\\n'", "kill -9 $$"] {
+        let seen = with(&[("dpkg-query", nonsense), NO_RPM]);
+        assert_eq!(barrier(&seen, "installed"), Barrier::Protocol, "{nonsense}: {seen:?}");
+    }
+    assert_eq!(barrier(&with(&[("dpkg-query", "yes | head -c 17000000")]), "installed"), Barrier::TooLarge);
+}
+
+#[test]
+fn hostile_text_is_kept_as_text() {
+    let folder = support::folder();
+    let answer = folder.path().join("answer");
+    std::fs::write(&answer, format!("install ok installed\t{HOSTILE}\tall\n")).unwrap();
+    let verified = folder.path().join("verified");
+    std::fs::write(&verified, format!("??5??????   /opt/{HOSTILE}\n")).unwrap();
+    let cat = |path: &std::path::Path| format!("cat {}", path.display());
+    let seen = with(&[("dpkg-query", &cat(&answer)), ("dpkg", &cat(&verified))]);
+    assert_eq!(text(&seen, "version"), HOSTILE);
+    assert_eq!(paths(&seen), [format!("/opt/{HOSTILE}")]);
+}

@@ -1,0 +1,201 @@
+//! `service`, asked of a real systemd.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod elsewhere;
+mod support;
+
+use std::time::Duration;
+
+use elsewhere::{Machine, here, tools};
+use probity_plan::{Barrier, Value};
+use serde_json::json;
+use support::{HOSTILE, barrier, known, text};
+
+#[tokio::test]
+async fn look_sent_elsewhere() {
+    elsewhere::answer().await;
+}
+
+#[test]
+fn a_running_service_is_described() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write(
+        "/etc/systemd/system/answers.service",
+        "[Service]\nUser=nobody\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    let before = jiff::Timestamp::now().as_second();
+    machine.run("systemctl daemon-reload; systemctl enable --now answers");
+    let seen = machine.inside().look("service", &json!({ "service": "answers" }));
+    for (fact, expected) in [
+        ("load_state", "loaded"),
+        ("active_state", "active"),
+        ("sub_state", "running"),
+        ("enabled", "enabled"),
+        ("unit_file", "/etc/systemd/system/answers.service"),
+        ("result", "success"),
+        ("user", "nobody"),
+    ] {
+        assert_eq!(text(&seen, fact), expected, "{fact}");
+    }
+    assert_eq!(known(&seen, "exists"), &Value::Bool(true));
+    assert_eq!(known(&seen, "restarts"), &Value::Int(0));
+    assert_eq!(known(&seen, "failed"), &Value::List(Vec::new()));
+    assert_eq!(known(&seen, "units"), &Value::from(vec!["answers.service"]));
+    let Value::Int(pid) = known(&seen, "main_pid") else { panic!("{seen:?}") };
+    assert_eq!(machine.run(&format!("cat /proc/{pid}/comm")).trim(), "sleep");
+    let started: jiff::Timestamp = text(&seen, "started").parse().unwrap();
+    assert!((before..=jiff::Timestamp::now().as_second()).contains(&started.as_second()), "{started}");
+    assert_eq!(text(&seen, "active_since"), text(&seen, "started"));
+    // It has not ended, so with what is not known.
+    assert_eq!(barrier(&seen, "exit_code"), Barrier::Unreachable);
+    assert_eq!(barrier(&seen, "last_trigger"), Barrier::Unsupported);
+}
+
+#[test]
+fn a_service_that_keeps_breaking_is_failed_and_counted() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write(
+        "/etc/systemd/system/breaks.service",
+        "[Unit]\nStartLimitBurst=3\n[Service]\nExecStart=/bin/sh -c 'exit 3'\nRestart=on-failure\nRestartSec=10ms\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start breaks");
+    support::until("systemd gives up", || {
+        machine.command(&["systemctl", "is-failed", "breaks"]).output().unwrap().status.success()
+    });
+    let seen = machine.inside().look("service", &json!({ "service": "breaks.service" }));
+    assert_eq!(text(&seen, "active_state"), "failed");
+    assert_eq!(text(&seen, "result"), "exit-code");
+    assert_eq!(known(&seen, "exit_code"), &Value::Int(3));
+    assert_eq!(known(&seen, "signal"), &Value::Int(0));
+    assert_eq!(known(&seen, "main_pid"), &Value::Int(0));
+    assert_eq!(known(&seen, "failed"), &Value::from(vec!["breaks.service"]));
+    let Value::Int(restarts) = known(&seen, "restarts") else { panic!("{seen:?}") };
+    assert!(
+        (2..=3).contains(restarts),
+        "three starts are two or, with the refused one, three restarts: {restarts}"
+    );
+
+    let seen = machine.inside().look("service", &json!({ "service": "*.service" }));
+    let Value::List(failed) = known(&seen, "failed") else { panic!("{seen:?}") };
+    assert!(failed.contains(&Value::from("breaks.service")), "{failed:?}");
+    let Value::List(units) = known(&seen, "units") else { panic!("{seen:?}") };
+    assert!(units.contains(&Value::from("dbus.service")) && units.len() > failed.len(), "{units:?}");
+    assert_eq!(barrier(&seen, "active_state"), Barrier::Unsupported);
+}
+
+#[test]
+fn a_service_that_a_signal_ended_has_no_exit_code() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write(
+        "/etc/systemd/system/crashes.service",
+        "[Service]\nExecStart=/bin/sh -c 'kill -SEGV $$$$; sleep 9'\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start crashes");
+    support::until("it has crashed", || {
+        machine.command(&["systemctl", "is-failed", "crashes"]).output().unwrap().status.success()
+    });
+    let seen = machine.inside().look("service", &json!({ "service": "crashes" }));
+    assert_eq!(known(&seen, "signal"), &Value::Int(11));
+    assert_eq!(barrier(&seen, "exit_code"), Barrier::Aborted);
+    assert!(["signal", "core-dump"].contains(&text(&seen, "result")), "{seen:?}");
+}
+
+#[test]
+fn a_timer_tells_when_it_last_went_off_and_has_no_process() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write("/etc/systemd/system/tick.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n");
+    machine.write("/etc/systemd/system/tick.timer", "[Timer]\nOnActiveSec=1ms\nAccuracySec=1ms\n");
+    let before = jiff::Timestamp::now().as_second();
+    machine.run("systemctl daemon-reload; systemctl start tick.timer");
+    support::until("it goes off", || {
+        !machine.run("systemctl show -p LastTriggerUSec --value tick.timer").trim().is_empty()
+    });
+    let seen = machine.inside().look("service", &json!({ "service": "tick.timer" }));
+    let at: jiff::Timestamp = text(&seen, "last_trigger").parse().unwrap();
+    assert!((before..=jiff::Timestamp::now().as_second()).contains(&at.as_second()), "{at}");
+    for fact in ["main_pid", "restarts", "exit_code", "signal", "user", "started", "memory_bytes"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unsupported, "{fact}");
+    }
+}
+
+#[test]
+fn an_absent_unit_is_a_fact_and_a_masked_one_another() {
+    let Some(machine) = elsewhere::machine() else { return };
+    for absent in ["nosuch", "--help", "-p", "no such thing", "../../etc/passwd"] {
+        let seen = machine.inside().look("service", &json!({ "service": absent }));
+        assert_eq!(known(&seen, "exists"), &Value::Bool(false), "{absent}");
+        assert_eq!(text(&seen, "active_state"), "inactive", "{absent}");
+        assert_eq!(barrier(&seen, "main_pid"), Barrier::Unreachable, "{absent}");
+        assert_eq!(barrier(&seen, "failed"), Barrier::Unreachable, "{absent}");
+    }
+    machine.run("systemctl mask hidden.service");
+    let seen = machine.inside().look("service", &json!({ "service": "hidden" }));
+    assert_eq!(known(&seen, "exists"), &Value::Bool(true));
+    assert_eq!(text(&seen, "load_state"), "masked");
+    assert_eq!(text(&seen, "enabled"), "masked");
+
+    // A pattern with a slip of the pen does not pass as "none failed".
+    let seen = machine.inside().look("service", &json!({ "service": "ngnix*" }));
+    assert_eq!(known(&seen, "units"), &Value::List(Vec::new()));
+    assert_eq!(barrier(&seen, "failed"), Barrier::Unreachable);
+}
+
+#[test]
+fn nobody_may_ask_as_long_as_there_is_a_bus() {
+    let Some(machine) = Machine::boot() else { return };
+    let seen = machine.inside().as_nobody().look("service", &json!({ "service": "dbus" }));
+    assert_eq!(text(&seen, "active_state"), "active");
+    machine.run("systemctl stop dbus.socket dbus.service");
+    let seen = machine.inside().as_nobody().look("service", &json!({ "service": "dbus" }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unreachable, "{seen:?}");
+}
+
+#[test]
+fn a_systemd_that_does_not_answer_is_timed_out() {
+    let Some(machine) = Machine::boot() else { return };
+    rustix::process::kill_process(machine.first(), rustix::process::Signal::STOP).unwrap();
+    let seen =
+        machine.inside().within(Duration::from_millis(500)).look("service", &json!({ "service": "dbus" }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::TimedOut, "{seen:?}");
+}
+
+#[test]
+fn without_systemd_nothing_is_known_of_units() {
+    let Some(machine) = elsewhere::machine() else { return };
+    let hidden = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run && exec \"$@\"", "sh"];
+    let seen = machine.inside().under(&hidden).look("service", &json!({ "service": "dbus" }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported, "{seen:?}");
+}
+
+#[test]
+fn without_systemctl_the_tool_is_missing() {
+    let empty = tools(&[]);
+    let seen =
+        here().with_path(empty.path().to_str().unwrap()).look("service", &json!({ "service": "dbus" }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::ToolMissing, "{seen:?}");
+}
+
+#[test]
+fn nonsense_is_not_an_answer() {
+    for nonsense in ["echo hello", "echo Id=a.service", "true", "head -c 100000 /dev/urandom", "kill -9 $$"] {
+        let tools = tools(&[("systemctl", nonsense)]);
+        let path = format!("{}:/usr/bin:/bin", tools.path().display());
+        let seen = here().with_path(path).look("service", &json!({ "service": "dbus" }));
+        assert_eq!(barrier(&seen, "exists"), Barrier::Protocol, "{nonsense}: {seen:?}");
+        assert!(seen.facts.is_empty(), "{seen:?}");
+    }
+}
+
+#[test]
+fn hostile_text_is_kept_as_text() {
+    let answer =
+        format!("Id=a.service\nLoadState=loaded\nActiveState=active\nSubState={HOSTILE}\nUser={HOSTILE}\n");
+    let folder = support::folder();
+    std::fs::write(folder.path().join("answer"), answer).unwrap();
+    let tools = tools(&[("systemctl", &format!("cat {}/answer", folder.path().display()))]);
+    let path = format!("{}:/usr/bin:/bin", tools.path().display());
+    let seen = here().with_path(path).look("service", &json!({ "service": "a" }));
+    assert_eq!(text(&seen, "sub_state"), HOSTILE);
+    assert_eq!(text(&seen, "user"), HOSTILE);
+    assert_eq!(barrier(&seen, "main_pid"), Barrier::Unsupported);
+}
