@@ -64,7 +64,8 @@ fn write(folder: &Path, megabytes: usize) {
 /// About 1 kB as a line.
 fn observation(now: jiff::Timestamp, slot: u32) -> Observation {
     let numbers = (0..12).map(|n| (format!("fact_{n}_bytes"), Value::Int(1_000_000 + n)));
-    let texts = (0..8).map(|n| (format!("text_{n}"), Value::from("a line that a program said, with \"quotes\" in it")));
+    let texts = (0..8)
+        .map(|n| (format!("text_{n}"), Value::from("a line that a program said, with \"quotes\" in it")));
     Observation {
         probe: "answers".to_owned(),
         cell: BTreeMap::new(),
@@ -87,5 +88,9 @@ fn read(folder: &Path) {
     let verification = verify(&folder.join("large.probity"), &signers, &mut |_, body| {
         observations += u64::from(matches!(body, Body::Observation(_)));
     });
-    println!("{:?}: {observations} observations in {:.2} s", verification.outcome, begun.elapsed().as_secs_f64());
+    println!(
+        "{:?}: {observations} observations in {:.2} s",
+        verification.outcome,
+        begun.elapsed().as_secs_f64()
+    );
 }

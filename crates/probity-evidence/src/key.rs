@@ -26,17 +26,13 @@ pub enum KeyError {
         /// Why.
         source: std::io::Error,
     },
-    /// Neither an OpenSSH private key nor a public one.
-    #[error("{} is not a key of OpenSSH's: name a private key, or the .pub file of a key that your agent holds", .0.display())]
+    /// Not an Ed25519 key of OpenSSH's, private or public.
+    #[error(
+        "{} is not an Ed25519 key in OpenSSH's form: name a private key, or the .pub file of a key that your agent holds; \
+         `ssh-keygen -t ed25519` makes one",
+        .0.display()
+    )]
     NotAKey(PathBuf),
-    /// Not Ed25519.
-    #[error("{} is a key of type {algorithm}; Probity signs with Ed25519 keys only: ssh-keygen -t ed25519", path.display())]
-    NotEd25519 {
-        /// Where.
-        path: PathBuf,
-        /// What it is.
-        algorithm: String,
-    },
     /// Others may read the private key.
     #[error("the private key {} can be read by others (mode {mode:o}): chmod 600 {0}", path.display())]
     Exposed {
@@ -95,11 +91,8 @@ impl Key {
             let in_clear = matches!(private.key_data(), KeypairData::Ed25519(_));
             (private.public_key().clone(), in_clear.then_some(private))
         };
-        match public.algorithm() {
-            Algorithm::Ed25519 | Algorithm::SkEd25519 => {}
-            other => {
-                return Err(KeyError::NotEd25519 { path: path.to_owned(), algorithm: other.to_string() });
-            }
+        if !is_ed25519(&public) {
+            return Err(KeyError::NotAKey(path.to_owned()));
         }
         Ok(Self { path: path.to_owned(), public, held })
     }
@@ -188,6 +181,10 @@ impl Key {
     }
 }
 
+fn is_ed25519(public: &PublicKey) -> bool {
+    matches!(public.algorithm(), Algorithm::Ed25519 | Algorithm::SkEd25519)
+}
+
 /// A public key in OpenSSH's form, without comment, so that each key is written in one way.
 pub(crate) fn plain(public: &PublicKey) -> String {
     // Encoding a key that was decoded cannot fail.
@@ -217,7 +214,7 @@ pub enum SignatureError {
 /// [`SignatureError`] if it is not.
 pub fn check(public: &str, bytes: &[u8], signature: &str) -> Result<(), SignatureError> {
     let key = PublicKey::from_openssh(public).map_err(|_| SignatureError::Key)?;
-    if !matches!(key.algorithm(), Algorithm::Ed25519 | Algorithm::SkEd25519) || plain(&key) != public {
+    if !is_ed25519(&key) || plain(&key) != public {
         return Err(SignatureError::Key);
     }
     let parsed = SshSig::from_pem(signature).map_err(|_| SignatureError::Form)?;

@@ -64,7 +64,8 @@ pub fn decode(line: &mut [u8]) -> Result<Entry, LineError> {
         return Err(LineError::Salt);
     }
     let salt = salt.to_owned();
-    let kind = KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| LineError::Type(kind.to_owned()))?.1;
+    let kind =
+        KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| LineError::Type(kind.to_owned()))?.1;
     // What follows the envelope is an object but for its opening brace; lend it one instead of copying it.
     let comma = std::mem::replace(&mut line[rest], b'{');
     let body = if comma == b',' { kind(&line[rest..]) } else { kind(b"{}") };

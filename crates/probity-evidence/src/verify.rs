@@ -424,7 +424,7 @@ fn files(store: &Store, start: &Start, complete: bool) -> Found {
             "evidence.jsonl" | "checkpoint" | "checkpoint.sig" | "findings.json" | "report.html" => true,
             _ if start.files.contains_key(name) => true,
             _ if name.starts_with("countersignatures/") => true,
-            _ => name.strip_prefix("artifacts/").is_some_and(|digest| is_hex(digest, 32)),
+            _ => is_artifact(name),
         };
         if expected {
         } else if !complete && name.ends_with(PARTIAL) {
@@ -447,6 +447,10 @@ fn files(store: &Store, start: &Start, complete: bool) -> Found {
             passed(format!("format {}; {n} half-written files that a killed run left", start.format))
         }
     }
+}
+
+fn is_artifact(name: &str) -> bool {
+    name.strip_prefix("artifacts/").is_some_and(|digest| is_hex(digest, 32))
 }
 
 fn plan_files(store: &Store, start: &Start) -> Found {
@@ -474,11 +478,10 @@ fn artifacts(store: &Store, log: &Log, complete: bool) -> Found {
     if log.missing_count > wrong.len() {
         wrong.push(format!("and {} more", log.missing_count - wrong.len()));
     }
-    let there =
-        store.files().keys().filter(|name| name.starts_with("artifacts/") && !name.ends_with(PARTIAL));
-    let extra: Vec<&String> = there.filter(|name| !log.referenced.contains(name.as_str())).collect();
-    if complete && let Some(first) = extra.first() {
-        wrong.push(format!("no entry refers to {}, or to {} in all", quoted(first), extra.len()));
+    let stored = store.files().keys().filter(|name| is_artifact(name));
+    let unused: Vec<&String> = stored.filter(|name| !log.referenced.contains(name.as_str())).collect();
+    if complete && let Some(first) = unused.first() {
+        wrong.push(format!("{} that no entry refers to, such as {}", unused.len(), quoted(first)));
     }
     let names: Vec<&str> = log.referenced.iter().copied().collect();
     let next = AtomicUsize::new(0);
@@ -500,12 +503,11 @@ fn artifacts(store: &Store, log: &Log, complete: bool) -> Found {
     altered.truncate(5);
     wrong.extend(altered);
     if wrong.is_empty() {
-        let unused = if extra.is_empty() {
-            String::new()
-        } else {
-            format!("; {} that no signed entry refers to", extra.len())
+        let more = match unused.len() {
+            0 => String::new(),
+            n => format!("; {n} that no signed entry refers to"),
         };
-        passed(format!("{} are there as recorded{unused}", names.len()))
+        passed(format!("{} are there as recorded{more}", names.len()))
     } else {
         failed(wrong.join("; "))
     }

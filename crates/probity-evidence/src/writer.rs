@@ -32,6 +32,11 @@ pub const DEFAULT_MAX_SIZE: u64 = 1 << 30;
 /// How often the head is signed; with the time a sync takes, at least once a second on a disk that keeps up.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 
+/// Room kept on the disk for the end of a run, in bytes: when the disk is full, a run can still be closed and signed.
+const RESERVE: usize = 1 << 20;
+/// The file that keeps it; gone from a finished bundle.
+const RESERVE_NAME: &str = "reserve.partial";
+
 /// Why something was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -179,6 +184,8 @@ struct Log {
     artifacts: HashMap<String, u64>,
     /// Artifacts that are not yet durable.
     unsynced: Vec<PathBuf>,
+    /// The disk is full: only what ends the run is still written.
+    full: bool,
     signed: Option<u64>,
     stalled: Option<String>,
     stopping: bool,
@@ -290,6 +297,9 @@ impl Writer {
             reproduces: opening.reproduces,
             observer: opening.observer,
         };
+        let path = dir.join(RESERVE_NAME);
+        let reserve = disk::private_file().write(true).create_new(true).open(&path);
+        reserve.and_then(|mut file| file.write_all(&vec![0; RESERVE])).map_err(at(&path))?;
         let path = dir.join("evidence.jsonl");
         let file = disk::private_file().append(true).create_new(true).open(&path).map_err(at(&path))?;
         let shared = Shared {
@@ -307,6 +317,7 @@ impl Writer {
                 leaves: Vec::new(),
                 artifacts: HashMap::new(),
                 unsynced: Vec::new(),
+                full: false,
                 signed: None,
                 stalled: None,
                 stopping: false,
@@ -338,7 +349,7 @@ impl Writer {
     /// # Errors
     /// If [`WriteError::barrier`] names a barrier, this entry alone was refused: record the barrier instead (an observation
     /// without facts is accepted beyond the size limit too). Any other error means that recording cannot go on; what was
-    /// recorded before stays.
+    /// recorded before stays, and [`Writer::finish`] may still work: on a full disk there is room kept for it.
     pub fn append(&self, body: &Body) -> Result<u64, WriteError> {
         self.append_all(std::slice::from_ref(body))
     }
@@ -372,6 +383,7 @@ impl Writer {
         interrupted: Option<String>,
     ) -> Result<Head, WriteError> {
         self.stop_signing();
+        self.shared.release_reserve();
         let file = |name: &str, content: &[u8]| {
             let path = self.shared.path.join(name);
             disk::replace(&path, content).map_err(at(&path))
@@ -422,6 +434,9 @@ impl Shared {
         log.leaves.clear();
         for (number, body) in (first..).zip(bodies) {
             if let Body::Observation(observation) = body {
+                if log.full {
+                    return Err(at(&self.path)(io::ErrorKind::StorageFull.into()));
+                }
                 log.accept(observation)?;
             }
             let from = log.buffer.len();
@@ -441,6 +456,10 @@ impl Shared {
         if let Err(error) = log.file.write_all(&log.buffer) {
             // Half a line may be there: take it away, so that the log goes on or ends with whole lines.
             let _ = log.file.set_len(log.bytes);
+            if error.kind() == io::ErrorKind::StorageFull {
+                log.full = true;
+                self.release_reserve();
+            }
             return Err(at(&self.path.join("evidence.jsonl"))(error));
         }
         log.bytes += log.buffer.len() as u64;
@@ -480,6 +499,11 @@ impl Shared {
         log.artifacts.insert(digest.clone(), size);
         log.unsynced.push(path);
         Ok(digest)
+    }
+
+    fn release_reserve(&self) {
+        // It may be gone already.
+        let _ = std::fs::remove_file(self.path.join(RESERVE_NAME));
     }
 
     /// Makes durable what was appended, then signs the head over it.

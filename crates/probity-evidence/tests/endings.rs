@@ -1,0 +1,162 @@
+//! However a run ends, what was acknowledged is there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use common::{Scratch, observation, opening, time, told, verify};
+use probity_evidence::entry::artifact;
+use probity_evidence::verify::Status;
+use probity_evidence::{Body, Bundle, Key, Outcome, Writer};
+
+/// Set in the child that a test starts of itself: the folder to work in.
+const CHILD: &str = "PROBITY_TEST_CHILD";
+
+/// This test once more, as a child.
+fn again(test: &str, folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(CHILD, folder);
+    command
+}
+
+/// Ends with the test, also when that panics.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Appends 3,000 observations, some with artifacts, and says each one's number when it was acknowledged.
+fn probe(folder: &Path) {
+    let writer = Writer::create(
+        &folder.join("a.probity"),
+        opening(),
+        Key::default_at(&folder.join("config")).unwrap(),
+        1 << 30,
+    )
+    .unwrap();
+    let mut out = std::io::stdout().lock();
+    for slot in 0..3_000_u32 {
+        let mut body = observation(slot);
+        if slot % 50 == 0 {
+            let content = slot.to_le_bytes().repeat(10_000);
+            let digest = writer.artifact(&content).unwrap();
+            body.facts.insert("stdout_all".to_owned(), artifact(&digest, content.len() as u64));
+        }
+        let number = writer.append(&Body::Observation(body)).unwrap();
+        writeln!(out, "entry {number}").unwrap();
+    }
+    writer.finish(b"{}", b"", time("2026-01-31T12:01:00Z"), None).unwrap();
+}
+
+#[test]
+fn a_kill_loses_nothing_that_was_acknowledged() {
+    if let Some(folder) = std::env::var_os(CHILD) {
+        return probe(Path::new(&folder));
+    }
+    let (mut none, mut incomplete, mut intact) = (0, 0, 0);
+    for round in 0..30_u32 {
+        let scratch = Scratch::new();
+        let key = scratch.key();
+        let child = again("a_kill_loses_nothing_that_was_acknowledged", &scratch.0)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut child = Running(child);
+        let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+        // From a kill at once to one after the end; in steps that are no multiple of anything.
+        let wait_for = round * 127;
+        let mut shown = None;
+        let number = |line: &str| line.strip_prefix("entry ").map(|number| number.parse::<u64>().unwrap());
+        let mut acknowledged = 0;
+        while acknowledged < wait_for
+            && let Some(line) = lines.next()
+        {
+            if let Some(number) = number(&line) {
+                shown = Some(number);
+                acknowledged += 1;
+            }
+        }
+        child.0.kill().unwrap();
+        child.0.wait().unwrap();
+        shown = lines.filter_map(|line| number(&line)).last().or(shown);
+
+        let path = scratch.join("a.probity");
+        if !path.exists() {
+            assert_eq!(shown, None, "round {round}: entries were shown that are nowhere");
+            none += 1;
+            continue;
+        }
+        let verification = verify(&path, &scratch.signers());
+        match verification.outcome {
+            Outcome::Incomplete => incomplete += 1,
+            Outcome::Intact => intact += 1,
+            other => panic!("round {round}: {other:?}\n{}", told(&verification)),
+        }
+        assert!(verification.entries > shown.unwrap_or(0), "round {round}: {shown:?} was shown");
+        let bundle = Bundle::open(&path).unwrap();
+        let whole = bundle.entries().unwrap().take_while(Result::is_ok).count() as u64;
+        assert!(whole > shown.unwrap_or(0), "round {round}: {shown:?} was shown, {whole} can be read");
+        drop(key);
+    }
+    println!("not yet a bundle {none}, incomplete {incomplete}, complete {intact}");
+    assert!(
+        incomplete > 10 && intact > 0,
+        "not yet a bundle {none}, incomplete {incomplete}, complete {intact}"
+    );
+}
+
+/// On a small file system of its own: the run hits its end, is closed as interrupted, and is intact.
+#[test]
+fn a_full_disk_is_told_and_what_was_recorded_is_signed() {
+    const TEST: &str = "a_full_disk_is_told_and_what_was_recorded_is_signed";
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let folder = Path::new(&folder);
+        let key = Key::default_at(&folder.join("config")).unwrap();
+        let signers = probity_evidence::Signers::none().with_own(&key.public());
+        let path = folder.join("a.probity");
+        let writer = Writer::create(&path, opening(), key, 1 << 30).unwrap();
+        let mut recorded = 2;
+        let error = loop {
+            match writer.append(&Body::Observation(observation(recorded))) {
+                Ok(_) => recorded += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(error.barrier().is_none());
+        assert!(error.to_string().ends_with("what was recorded before is kept"), "{error}");
+        assert!(recorded > 1_000, "{recorded}");
+        writer.append(&Body::Observation(observation(recorded))).unwrap_err();
+        writer.finish(b"{}", b"", time("2026-01-31T12:01:00Z"), Some(error.to_string())).unwrap();
+        let verification = verify(&path, &signers);
+        assert_eq!(verification.outcome, Outcome::Intact, "{}", told(&verification));
+        assert_eq!(verification.entries, u64::from(recorded) + 1);
+        assert!(verification.checks.iter().all(|check| check.status != Status::Failed));
+        println!("closed on a full disk");
+        return;
+    }
+    let scratch = Scratch::new();
+    let mount = "mount -t tmpfs -o size=2500k probity \"$PROBITY_TEST_CHILD\" || exit 77; exec \"$@\"";
+    let child = again(TEST, &scratch.0);
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", mount, "sh"])
+        .arg(child.get_program())
+        .args(child.get_args())
+        .env(CHILD, &scratch.0)
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() && (said.contains("unshare") || output.status.code() == Some(77)) {
+        println!("skipped: no small file system can be mounted here: {said}");
+        return;
+    }
+    assert!(output.status.success() && said.contains("closed on a full disk"), "{said}");
+}
