@@ -69,6 +69,11 @@ impl Errors {
         self.found.push((at.clone(), message.into()));
     }
 
+    /// Forgets all but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.found.truncate(len);
+    }
+
     pub fn len(&self) -> usize {
         self.found.len()
     }

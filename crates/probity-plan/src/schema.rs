@@ -84,8 +84,7 @@ fn weights() -> Value {
 /// A claim, with which keys need which.
 fn claim(generator: &mut SchemaGenerator) -> Value {
     let mut claim = of::<ClaimSource>(generator);
-    claim["oneOf"] =
-        json!([{ "required": ["check"] }, { "required": ["stable"] }, { "required": ["periodic", "tolerance"] }]);
+    claim["oneOf"] = json!([{ "required": ["check"] }, { "required": ["stable"] }, { "required": ["periodic", "tolerance"] }]);
     claim["dependentRequired"] = json!({
         "share": ["check"], "against": ["check"], "block": ["share"], "pooled": ["share"], "expect": ["share"],
         "at_most": ["stable"],
@@ -140,7 +139,10 @@ fn as_read(schema: &mut Value, filled: bool) {
             map.extend(only.as_object().cloned().unwrap_or_default());
         }
     }
-    let words = map.get("oneOf").and_then(Value::as_array).is_some_and(|any| any.iter().all(|one| one.get("const").is_some()));
+    let words = map
+        .get("oneOf")
+        .and_then(Value::as_array)
+        .is_some_and(|any| any.iter().all(|one| one.get("const").is_some()));
     for (key, value) in map.iter_mut() {
         match (key.as_str(), value) {
             ("items" | "additionalProperties", schema) => as_read(schema, filled),
@@ -164,7 +166,12 @@ fn as_read(schema: &mut Value, filled: bool) {
         Some("array") => {
             map.entry("minItems").or_insert(json!(1));
         }
-        Some("string") if !words && !map.contains_key("pattern") && !map.contains_key("enum") && !map.contains_key("const") => {
+        Some("string")
+            if !words
+                && !map.contains_key("pattern")
+                && !map.contains_key("enum")
+                && !map.contains_key("const") =>
+        {
             map.insert("type".to_owned(), json!(["string", "number", "boolean"]));
         }
         Some("string" | "integer" | "number" | "boolean") if filled => wrap(map),

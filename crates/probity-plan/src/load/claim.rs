@@ -3,7 +3,7 @@
 use super::Loader;
 use super::part::{Of, Part};
 use crate::error::did_you_mean;
-use crate::kinds::{FactSpec, FactType};
+use crate::kinds::{FactSpec, FactType, KindSpec};
 use crate::model::{Claim, Form, Probe, Starts};
 use crate::source::ClaimSource;
 use crate::yaml::{Key, Node};
@@ -14,13 +14,13 @@ const PERIODS: u32 = 5;
 impl Loader<'_> {
     pub(super) fn claims(&mut self, part: &mut Part, section: Option<&Node>) {
         for (key, node) in self.named(section, "a claim") {
-            if self.plan.claim(&part.full(&key.text)).is_some() {
+            if self.claim_at.contains_key(&part.full(&key.text)) {
                 let message = format!("an include already brings a claim called `{}`", key.text);
                 self.errors.push(&key.at, message);
                 continue;
             }
             if let Some(claim) = self.claim(part, key, node) {
-                self.plan.claims.push(claim);
+                self.add_claim(claim);
             }
         }
     }
@@ -45,7 +45,7 @@ impl Loader<'_> {
                 self.errors.push(&at(name), format!("in {of}: `{name}` is empty; leave it out or write it"));
             }
         }
-        let probe = self.plan.probe(&part.full(&source.of)).filter(|_| known).cloned_head();
+        let probe = self.probe_called(&part.full(&source.of)).filter(|_| known).map(Head::of);
         let form = self.form(part, &mut source, node, probe.as_ref(), of)?;
         Some(Claim {
             name: part.full(&key.text),
@@ -229,11 +229,15 @@ impl Loader<'_> {
 
 /// What a claim needs to know of its probe.
 struct Head {
-    spec: &'static crate::kinds::KindSpec,
+    spec: &'static KindSpec,
     columns: Vec<String>,
 }
 
 impl Head {
+    fn of(probe: &Probe) -> Self {
+        Self { spec: probe.spec(), columns: probe.columns.clone() }
+    }
+
     /// The fact of this name; nothing for a column of the matrix.
     fn fact(&self, name: &str) -> Result<Option<&'static FactSpec>, String> {
         if self.columns.iter().any(|column| column == name) {
@@ -245,17 +249,6 @@ impl Head {
         let known = self.spec.facts.iter().map(|fact| fact.name);
         let hint = did_you_mean(name, known.chain(self.columns.iter().map(String::as_str)));
         Err(format!("`{}` has no fact `{}`{hint}", self.spec.name, crate::yaml::shortened(name)))
-    }
-}
-
-/// A probe without its cells.
-trait ClonedHead {
-    fn cloned_head(self) -> Option<Head>;
-}
-
-impl ClonedHead for Option<&Probe> {
-    fn cloned_head(self) -> Option<Head> {
-        self.map(|probe| Head { spec: probe.spec(), columns: probe.columns.clone() })
     }
 }
 

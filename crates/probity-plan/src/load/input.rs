@@ -68,6 +68,9 @@ impl Loader<'_> {
         declared: &[(&Key, &Node)],
     ) -> Option<Bound> {
         let name = key.text.as_str();
+        if node.is_broken() {
+            return None;
+        }
         let default = match &node.kind {
             _ if node.is_null() => {
                 self.errors.push(
@@ -87,6 +90,7 @@ impl Loader<'_> {
                 Default::Value(Value::Text(text.clone()), text.clone())
             }
             Kind::Map(_) => self.declaration(part, name, node, given.is_some())?,
+            Kind::Broken => return None,
             Kind::List(_) | Kind::Pieces(_) => {
                 self.errors.push(
                     &node.at,
@@ -223,7 +227,7 @@ impl Loader<'_> {
         }
         let Some(section) = root.get("inputs") else { return };
         for (key, _) in section.entries() {
-            if part.scope.knows(&key.text) && !part.scope.used(&key.text) {
+            if part.scope.is_idle(&key.text) {
                 let name = &key.text;
                 self.errors
                     .push(&key.at, format!("input `{name}` is not used; use it as ${name}, or take it out"));
@@ -256,6 +260,6 @@ pub(super) fn handed(node: &Node) -> Option<Bound> {
         }
         Kind::Text(text) => Some(Bound::Text(text.clone())),
         Kind::Pieces(pieces) => Some(Bound::Secret(pieces.clone())),
-        Kind::List(_) | Kind::Map(_) => None,
+        Kind::List(_) | Kind::Map(_) | Kind::Broken => None,
     }
 }

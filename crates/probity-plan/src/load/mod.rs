@@ -12,11 +12,11 @@ mod resolved;
 mod scope;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::error::{Errors, PlanErrors};
-use crate::model::{Condition, Plan, Position};
+use crate::model::{Claim, Condition, Plan, Position, Probe};
 use crate::yaml::{self, De, Node};
 
 pub(crate) use matrix::MOST_ROWS;
@@ -86,6 +86,9 @@ struct Loader<'s> {
     plan: Plan,
     files: BTreeMap<String, Vec<u8>>,
     texts: BTreeMap<Arc<str>, String>,
+    /// Where each probe and each claim stands in the plan, by its full name.
+    probe_at: HashMap<String, usize>,
+    claim_at: HashMap<String, usize>,
     /// Included so far.
     included: usize,
     /// Slots times cells so far.
@@ -109,12 +112,34 @@ impl<'s> Loader<'s> {
             sources,
             probes_of,
             errors: Errors::default(),
+            probe_at: plan.probes.iter().enumerate().map(|(i, probe)| (probe.name.clone(), i)).collect(),
             plan,
             files: BTreeMap::new(),
             texts: BTreeMap::new(),
+            claim_at: HashMap::new(),
             included: 0,
             looks: 0,
         }
+    }
+
+    fn add_probe(&mut self, probe: Probe) {
+        self.probe_at.insert(probe.name.clone(), self.plan.probes.len());
+        self.plan.probes.push(probe);
+    }
+
+    fn add_claim(&mut self, claim: Claim) {
+        self.claim_at.insert(claim.name.clone(), self.plan.claims.len());
+        self.plan.claims.push(claim);
+    }
+
+    /// A probe that was read without error, by its full name.
+    fn probe_called(&self, name: &str) -> Option<&Probe> {
+        self.plan.probes.get(*self.probe_at.get(name)?)
+    }
+
+    /// The same for a claim.
+    fn claim_called(&self, name: &str) -> Option<&Claim> {
+        self.plan.claims.get(*self.claim_at.get(name)?)
     }
 
     fn load(mut self, overrides: &BTreeMap<String, String>) -> Result<Loaded, PlanErrors> {

@@ -31,6 +31,9 @@ pub(super) struct Part {
     pub broken: Vec<String>,
 }
 
+/// After so many errors no near name is searched for: a long plan with every name wrong should not take long.
+const HINTED: usize = 20;
+
 /// What names are looked up among.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
@@ -57,8 +60,8 @@ impl Part {
         format!("{}{name}", self.prefix)
     }
 
-    /// What is wrong with a reference, if anything.
-    pub fn unknown(&self, of: Of, name: &str) -> Option<String> {
+    /// What is wrong with a reference, if anything; a near name is searched for only if `hint`.
+    fn unknown(&self, of: Of, name: &str, hint: bool) -> Option<String> {
         let (what, known) = match of {
             Of::Probes => ("probe", &self.probes),
             Of::Claims => ("claim", &self.claims),
@@ -66,7 +69,7 @@ impl Part {
         if known.contains(name) || self.broken.iter().any(|prefix| name.starts_with(prefix.as_str())) {
             return None;
         }
-        let hint = did_you_mean(name, known.iter().map(String::as_str));
+        let hint = if hint { did_you_mean(name, known.iter().map(String::as_str)) } else { String::new() };
         Some(format!("there is no {what} `{}`{hint}", crate::yaml::shortened(name)))
     }
 }
@@ -112,8 +115,9 @@ impl Loader<'_> {
         for (key, node) in entries.iter() {
             let names = || SECTIONS.iter().map(|(name, _)| *name);
             if !names().any(|name| name == key.text) {
-                let mut hint = did_you_mean(&key.text, names());
-                if hint.is_empty() {
+                let near = self.errors.len() < HINTED;
+                let mut hint = if near { did_you_mean(&key.text, names()) } else { String::new() };
+                if near && hint.is_empty() {
                     hint = format!("; a plan has {}", enumerate(names(), "and"));
                 }
                 self.errors
@@ -199,7 +203,7 @@ impl Loader<'_> {
 
     /// Says what is wrong with the reference under this key, if anything; whether it is sound.
     pub(super) fn refer(&mut self, part: &Part, of: Of, name: &str, at: &Position, entry: &str) -> bool {
-        match part.unknown(of, name) {
+        match part.unknown(of, name, self.errors.len() < HINTED) {
             Some(message) => {
                 self.errors.push(at, format!("in {entry}: {message}"));
                 false

@@ -8,7 +8,7 @@ use super::matrix::{Rows, bound};
 use super::part::{Of, Part};
 use crate::error::{did_you_mean, enumerate};
 use crate::kinds::{self, Act, KINDS, KindSpec};
-use crate::model::{Cell, Probe, Schedule};
+use crate::model::{Cell, Form, Probe, Schedule};
 use crate::source::ProbeSource;
 use crate::units::Span;
 use crate::yaml::{De, Key, Kind, Node, fields_of};
@@ -44,7 +44,7 @@ impl Loader<'_> {
         for (key, node) in named {
             let of = format!("probe `{}`", key.text);
             if let Some(probe) = self.probe(part, key, node, &earlier, &of) {
-                self.plan.probes.push(probe);
+                self.add_probe(probe);
             }
             earlier.insert(key.text.clone());
         }
@@ -58,6 +58,9 @@ impl Loader<'_> {
         earlier: &BTreeSet<String>,
         of: &str,
     ) -> Option<Probe> {
+        if node.is_broken() {
+            return None;
+        }
         let spec = self.kind(node, of)?;
         let (own, shared) = self.divided(node, spec, of)?;
         let matrix = match shared.get("matrix") {
@@ -87,7 +90,7 @@ impl Loader<'_> {
                 "a probe cannot run with itself".to_owned()
             } else if !earlier.contains(name) && part.probes.contains(name) {
                 format!("`with` names a probe that comes before this one; `{name}` comes after it")
-            } else if self.plan.probe(&part.full(name)).is_some_and(|other| other.with.is_some()) {
+            } else if self.probe_called(&part.full(name)).is_some_and(|other| other.with.is_some()) {
                 format!("`{name}` itself runs with another probe; name that one")
             } else {
                 return Some(part.full(name));
@@ -97,13 +100,13 @@ impl Loader<'_> {
         });
         let floor = cells.iter().map(|cell| cell.act.impact()).max().unwrap_or(spec.floor);
         let schedule = self.schedule(&source, &shared, of);
-        self.looks = self.looks.saturating_add(u64::from(schedule.slots()) * cells.len() as u64);
-        if self.looks > MOST_LOOKS {
+        let looks_before = self.looks;
+        self.looks = looks_before.saturating_add(u64::from(schedule.slots()) * cells.len() as u64);
+        if self.looks > MOST_LOOKS && looks_before <= MOST_LOOKS {
             self.errors.push(
                 &key.at,
                 format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows)"),
             );
-            self.looks = 0;
         }
         Some(Probe {
             name: part.full(&key.text),
@@ -280,31 +283,29 @@ impl Loader<'_> {
 
     /// A probe can wait only for a claim that is decided by then: about a probe that comes before it.
     pub(super) fn needs(&mut self, part: &Part, section: Option<&Node>) {
-        let mut errors = std::mem::take(&mut self.errors);
         for (key, node) in section.map(Node::entries).unwrap_or_default() {
-            let full = part.full(&key.text);
-            let Some(place) = self.plan.probes.iter().position(|probe| probe.name == full) else { continue };
-            let Some(needed) = &self.plan.probes[place].needs else { continue };
+            let Some(&place) = self.probe_at.get(&part.full(&key.text)) else { continue };
+            let Some(needed) = self.plan.probes.get(place).and_then(|probe| probe.needs.clone()) else {
+                continue;
+            };
             let at = &node.get("needs").unwrap_or(node).at;
-            let name = needed.strip_prefix(&part.prefix).unwrap_or(needed);
-            if let Some(message) = part.unknown(Of::Claims, name) {
-                errors.push(at, format!("in probe `{}`: {message}", key.text));
+            let name = needed.strip_prefix(&part.prefix).unwrap_or(&needed);
+            if !self.refer(part, Of::Claims, name, at, &format!("probe `{}`", key.text)) {
                 continue;
             }
-            let Some(claim) = self.plan.claim(needed) else { continue };
-            let later =
-                |probe: &String| self.plan.probes.iter().skip(place).any(|later| later.name == *probe);
+            let Some(claim) = self.claim_called(&needed) else { continue };
             let against = match &claim.form {
-                crate::model::Form::Compare { against, .. } => Some(against),
+                Form::Compare { against, .. } => Some(against),
                 _ => None,
             };
+            let later = |probe: &String| self.probe_at.get(probe).is_some_and(|later| *later >= place);
             if later(&claim.of) || against.is_some_and(later) {
-                errors.push(at, format!(
+                let message = format!(
                     "in probe `{}`: `needs` names a claim about probes that come before this one; `{name}` is not",
                     key.text
-                ));
+                );
+                self.errors.push(at, message);
             }
         }
-        self.errors = errors;
     }
 }

@@ -58,8 +58,9 @@ impl Scope {
         self.names.contains_key(name)
     }
 
-    pub fn used(&self, name: &str) -> bool {
-        self.names.get(name).is_none_or(|(_, used)| *used)
+    /// Whether a sound input was never used.
+    pub fn is_idle(&self, name: &str) -> bool {
+        matches!(self.names.get(name), Some((bound, false)) if !matches!(bound, Bound::Broken))
     }
 
     fn look_up(&mut self, name: &str) -> Result<&Bound, String> {
@@ -99,6 +100,7 @@ impl Scope {
                 let whole = |(key, value): (_, Option<Node>)| value.map(|value| (key, value));
                 Kind::Map(Rc::new(entries.into_iter().map(whole).collect::<Option<_>>()?))
             }
+            Kind::Broken => return None,
             other => other.clone(),
         };
         Some(Node { at: node.at.clone(), kind })
@@ -116,7 +118,8 @@ impl Scope {
                 Bound::Broken => None,
             });
         }
-        let mut filled = Filled::default();
+        // Goes on behind an error, so that the inputs that follow count as used.
+        let (mut filled, mut wrong, mut broken) = (Filled::default(), None, false);
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
             filled.plain(&rest[..dollar]);
@@ -131,10 +134,11 @@ impl Scope {
                 match braced(&after[..close]).filter(|name| is_name(name)) {
                     Some(name) => name,
                     None => {
-                        return Err(
-                            "`${` begins the name of an input, as in ${name}; write $${ for a literal dollar"
-                                .to_owned(),
-                        );
+                        wrong.get_or_insert_with(|| {
+                            "`${` begins the name of an input, as in ${name}; write $${ for a literal dollar".to_owned()
+                        });
+                        rest = &after[1..];
+                        continue;
                     }
                 }
             } else {
@@ -148,15 +152,22 @@ impl Scope {
                 rest = after;
                 continue;
             }
-            match self.look_up(name)? {
-                Bound::Plain(text) | Bound::Text(text) => filled.plain(text),
-                Bound::Secret(pieces) => pieces.iter().for_each(|piece| filled.piece(piece)),
-                Bound::Broken => return Ok(None),
+            match self.look_up(name) {
+                Ok(Bound::Plain(text) | Bound::Text(text)) => filled.plain(text),
+                Ok(Bound::Secret(pieces)) => pieces.iter().for_each(|piece| filled.piece(piece)),
+                Ok(Bound::Broken) => broken = true,
+                Err(message) => {
+                    wrong.get_or_insert(message);
+                }
             }
             rest = &after[name.len() + if after.starts_with('{') { 2 } else { 0 }..];
         }
         filled.plain(rest);
-        Ok(Some(filled.kind()))
+        match wrong {
+            Some(message) => Err(message),
+            None if broken => Ok(None),
+            None => Ok(Some(filled.kind())),
+        }
     }
 }
 

@@ -35,6 +35,10 @@ pub(crate) fn parse(file: &Arc<str>, source: &str, errors: &mut Errors) -> Optio
     composer.document().ok()
 }
 
+fn broken(at: &Position) -> Node {
+    Node { at: at.clone(), kind: Kind::Broken }
+}
+
 /// The document cannot be read further; the reason is among the errors.
 struct Stop;
 
@@ -120,7 +124,7 @@ impl<'s> Composer<'s, '_> {
         if depth > DEEPEST {
             return self.stop(&at, format!("nested more than {DEEPEST} deep"));
         }
-        let (built, anchor, tagged) = match event {
+        let (mut built, anchor, tagged) = match event {
             Event::Alias(anchor) => return self.alias(anchor, &at, depth),
             Event::Scalar(text, style, anchor, tag) => {
                 let at = self.first_character(span, style);
@@ -142,6 +146,7 @@ impl<'s> Composer<'s, '_> {
                 &at,
                 "a `!` at the start is a tag in YAML, and a plan has none; if it belongs to a condition, quote it: \"!...\"",
             );
+            built.node.kind = Kind::Broken;
         }
         if anchor != 0 {
             self.anchors.insert(anchor, built.clone());
@@ -186,10 +191,14 @@ impl<'s> Composer<'s, '_> {
                 return Ok(Built { node: Node { at, kind: Kind::Map(Rc::new(entries)) }, size, height });
             }
             let braces = flow && matches!(event, Event::MappingStart(StructureStyle::Flow, ..));
+            let before = self.errors.len();
             let key = self.node(event, &span, depth + 1)?.node;
             let (event, span) = self.next()?;
             let value = self.node(event, &span, depth + 1)?;
             let (Kind::Plain(text) | Kind::Text(text)) = key.kind else {
+                // What is wrong inside such a key is of no interest.
+                self.errors.truncate(before);
+                entries.push((Key { text: String::new(), at: key.at.clone() }, broken(&key.at)));
                 self.errors.push(
                     &key.at,
                     if braces {
@@ -205,6 +214,8 @@ impl<'s> Composer<'s, '_> {
                     "`{}` has no value; if it belongs to the text before it, quote that text: a comma ends a value between braces",
                     shortened(&text)
                 ));
+                let nothing = broken(&key.at);
+                entries.push((Key { text, at: key.at }, nothing));
                 continue;
             }
             if text == "<<" {
@@ -231,7 +242,8 @@ impl<'s> Composer<'s, '_> {
             ScalarStyle::Plain => self.position(line, column),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => self.position(line, column + 1),
             _ => {
-                let mut below = self.lines.iter().enumerate().skip(line);
+                // The span of a block begins below its indicator, at the earliest line that can be text.
+                let mut below = self.lines.iter().enumerate().skip(line.saturating_sub(1));
                 match below.find(|(_, text)| !text.trim().is_empty()) {
                     Some((i, text)) => {
                         self.position(i + 1, text.chars().take_while(|c| *c == ' ').count() + 1)
@@ -244,10 +256,16 @@ impl<'s> Composer<'s, '_> {
 
     /// The scanner's message, with what to do where the cause is most often a text that wants quotes.
     fn explain(&self, error: &ScanError) -> String {
+        let line = error.marker().line().checked_sub(1).and_then(|line| self.lines.get(line));
         let hint = match error.kind() {
             ErrorKind::RecursionLimitExceeded => return format!("nested more than {DEEPEST} deep"),
             ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
                 "; indent with spaces"
+            }
+            ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator
+                if line.is_some_and(|line| line.contains("${")) =>
+            {
+                "; between braces or brackets, a text with ${name} must be quoted"
             }
             ErrorKind::UnknownAnchor
             | ErrorKind::MissingAnchorOrAliasName

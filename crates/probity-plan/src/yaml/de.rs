@@ -149,6 +149,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
             }
             Kind::Text(text) => visitor.visit_str(text),
             Kind::Pieces(_) => return self.error("a secret may not stand here"),
+            Kind::Broken => return self.expected("YAML"),
             Kind::List(items) => visitor.visit_seq(Items(items.iter())),
             Kind::Map(entries) => visitor.visit_map(Entries { rest: entries.iter(), value: None }),
         };

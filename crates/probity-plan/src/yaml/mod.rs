@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Pieces(Vec<Piece>),
     /// A list.
     List(Rc<Vec<Node>>),
+    /// What is wrong with it is said already; what contains it is not looked at further.
+    Broken,
     /// A map, in the order written. No key occurs twice.
     Map(Rc<Vec<(Key, Node)>>),
 }
@@ -66,6 +68,16 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if scalar::is_null(text))
     }
 
+    /// Whether something in it is broken.
+    pub fn is_broken(&self) -> bool {
+        match &self.kind {
+            Kind::Broken => true,
+            Kind::List(items) => items.iter().any(Self::is_broken),
+            Kind::Map(entries) => entries.iter().any(|(_, node)| node.is_broken()),
+            _ => false,
+        }
+    }
+
     /// How a message names it.
     pub fn found(&self) -> String {
         match &self.kind {
@@ -73,6 +85,7 @@ impl Node {
             Kind::Plain(text) => format!("`{}`", shortened(text)),
             Kind::Text(text) => format!("the text `{}`", shortened(text)),
             Kind::Pieces(_) => "a secret".to_owned(),
+            Kind::Broken => "something unreadable".to_owned(),
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a map".to_owned(),
         }
