@@ -84,17 +84,13 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
         writeln!(out)?;
         for (_, finding) in &findings {
             writeln!(out, "- {}: {}", code(&finding.claim, false), worded(&finding.reason))?;
-            for cell in &finding.cells {
-                let counts = cell.counts;
-                writeln!(
-                    out,
-                    "  - {}: {}, {} of {}, {} not seen",
-                    code(&cell.cell, false),
-                    cell.outcome.name(),
-                    counts.successes,
-                    counts.planned,
-                    counts.blocked
-                )?;
+            let (cells, more) = said::cells(finding);
+            for cell in cells {
+                let outcome = cell.outcome.name();
+                writeln!(out, "  - {}: {outcome}, {}", code(&cell.cell, false), said::cell_counts(cell))?;
+            }
+            if more > 0 {
+                writeln!(out, "  - and {more} more cells")?;
             }
             if !finding.telling.is_empty() {
                 writeln!(out, "  - See entries {}", said::numbers(&finding.telling))?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use probity_plan::{Barrier, Plan, Value};
-use probity_verdict::judgement::WaivedBy;
+use probity_verdict::judgement::{CellFinding, WaivedBy};
 use probity_verdict::{Finding, Judgement, Outcome, ScoreResult};
 
 use crate::contents::Contents;
@@ -460,8 +460,15 @@ pub(crate) fn lasted(from: Timestamp, until: Timestamp) -> String {
     }
 }
 
-/// "5 to 20, 31"; the count of entries is [`entry_count`].
+/// How many ranges of entries are written out.
+const MOST_RANGES: usize = 24;
+
+/// "5 to 20, 31", at most 24 ranges; the count of entries is [`entry_count`].
 pub(crate) fn ranges(entries: &[(u64, u64)]) -> String {
+    if let (Some((rest, _)), Some((_, last))) = (entries.get(MOST_RANGES), entries.last()) {
+        let more = entries.len() - MOST_RANGES;
+        return format!("{}, and {more} more ranges from {rest} to {last}", ranges(&entries[..MOST_RANGES]));
+    }
     let one = |(first, last): &(u64, u64)| match last - first {
         0 => first.to_string(),
         1 => format!("{first}, {last}"),
@@ -509,6 +516,35 @@ pub(crate) fn identity(contents: &Contents) -> Vec<(&'static str, String)> {
         rows.push(("restricted to", only.join(", ")));
     }
     rows
+}
+
+/// How many cells of a matrix are listed one by one.
+const MOST_CELLS: usize = 100;
+
+/// The cells of a matrix, what fails first, then what is undetermined; and how many more there are.
+pub(crate) fn cells(finding: &Finding) -> (Vec<&CellFinding>, usize) {
+    let mut cells: Vec<_> = finding.cells.iter().collect();
+    cells.sort_by_key(|cell| match cell.outcome {
+        Outcome::Fails => 0,
+        Outcome::Undetermined => 1,
+        Outcome::Holds | Outcome::NotApplicable => 2,
+    });
+    let more = cells.len().saturating_sub(MOST_CELLS);
+    cells.truncate(MOST_CELLS);
+    (cells, more)
+}
+
+/// What came of a cell: "0 of 1", with what was not seen and the bounds of its rate.
+pub(crate) fn cell_counts(cell: &CellFinding) -> String {
+    let counts = cell.counts;
+    let mut text = format!("{} of {}", counts.successes, counts.planned);
+    if counts.blocked > 0 {
+        text = format!("{text}, {} not seen", counts.blocked);
+    }
+    if let Some(bounds) = cell.bounds {
+        text = format!("{text}, {} to {}", number(bounds.lower), number(bounds.upper));
+    }
+    text
 }
 
 /// What must be known before anything else is read: sentences, worst first.
@@ -622,6 +658,8 @@ mod tests {
         assert_eq!(interval(5.0, f64::INFINITY), "5 or more");
         assert_eq!(ranges(&[(5, 20), (31, 31), (40, 41)]), "5 to 20, 31, 40, 41");
         assert_eq!(numbers(&[3, 4, 5, 9]), "3 to 5, 9");
+        let many: Vec<(u64, u64)> = (0..30).map(|at| (at * 10, at * 10)).collect();
+        assert!(ranges(&many).ends_with(", 230, and 6 more ranges from 240 to 290"), "{}", ranges(&many));
         assert_eq!(entry_count(&[(5, 20), (31, 31), (40, 41)]), 19);
     }
 

@@ -10,6 +10,9 @@ use probity_verdict::condition::{self, Scope};
 /// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
 const GROUPS: usize = 240;
 
+/// How many plots, and how many strips, are gathered at most: the first of the plan.
+pub const MOST_SERIES: usize = 40;
+
 /// Something to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Series {
@@ -141,11 +144,12 @@ struct Single {
 }
 
 impl SeriesCollector {
-    /// For each claim over a measured quantity, and for each probe with more than one look, one series.
+    /// For each claim over a measured quantity, and for each probe with more than one look, one series; at most
+    /// [`MOST_SERIES`] of each kind.
     pub fn new(plan: &Plan) -> Self {
-        let plots =
-            plan.claims.iter().filter_map(|claim| plot(plan, claim)).map(|plot| (plot, Thinned::new()));
-        let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).map(|probe| {
+        let plots = plan.claims.iter().filter_map(|claim| plot(plan, claim)).take(MOST_SERIES);
+        let plots = plots.map(|plot| (plot, Thinned::new()));
+        let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).take(MOST_SERIES).map(|probe| {
             let planned = u64::from(probe.planned()) * probe.cells.len() as u64;
             let singles: Vec<Single> = plan.claims.iter().filter_map(|claim| single(claim, probe)).collect();
             let checked = !singles.is_empty();

@@ -102,6 +102,12 @@ impl Page {
                 if finding.outcome != Outcome::Holds {
                     self.labelled("why", &finding.reason);
                 }
+                let (cells, _) = said::cells(finding);
+                let not_holding = cells.iter().filter(|cell| cell.outcome != Outcome::Holds);
+                for cell in not_holding.take(5) {
+                    let what = format!("{} {}: {}", cell.outcome.name(), cell.cell, said::cell_counts(cell));
+                    self.labelled("cell", &what);
+                }
                 if !finding.telling.is_empty() {
                     self.labelled("see entries", &said::numbers(&finding.telling));
                 }

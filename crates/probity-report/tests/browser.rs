@@ -211,7 +211,8 @@ fn a_page_that_breaks_the_rules_is_found_out() {
     std::fs::write(&path, page.replace("</main>", "<script>1</script><img src=x></main>")).unwrap();
     let (_, console) = open(&browser, &folder, &path);
     assert!(console.contains("Content Security Policy"), "a script and an image were let in: {console}");
-    let wide = page.replace("</main>", "<div style=\"width:2000px\">wide</div><a href=\"#nowhere\">x</a></main>");
+    let wide =
+        page.replace("</main>", "<div style=\"width:2000px\">wide</div><a href=\"#nowhere\">x</a></main>");
     let frames = measure(&browser, "wide", &wide);
     assert!(frames.iter().all(|frame| frame["scroll"].as_u64() > frame["width"].as_u64()));
     assert!(frames.iter().all(|frame| frame["dead"] == serde_json::json!(["#nowhere"])));

@@ -50,7 +50,7 @@ pub(super) fn appendix(contents: &Contents) -> Markup {
                             td data-label="Entries" {
                                 @if finding.entries.is_empty() { "none" }
                                 @else {
-                                    (excerpt(&said::ranges(&finding.entries), 400))
+                                    (said::ranges(&finding.entries))
                                     " (" (said::entry_count(&finding.entries)) ")"
                                 }
                             }

@@ -174,32 +174,19 @@ fn row(contents: &Contents, number: usize, finding: &Finding) -> Markup {
     }
 }
 
-/// How many cells of a matrix are listed one by one; the others are counted.
-const MOST_CELLS: usize = 100;
-
 /// The cells of a matrix, those that do not hold first.
 fn cells(finding: &Finding) -> Markup {
-    let mut cells: Vec<_> = finding.cells.iter().collect();
-    cells.sort_by_key(|cell| match cell.outcome {
-        Outcome::Fails => 0,
-        Outcome::Undetermined => 1,
-        Outcome::Holds | Outcome::NotApplicable => 2,
-    });
+    let (cells, more) = said::cells(finding);
     html! {
         @if !cells.is_empty() {
             ul {
-                @for cell in cells.iter().take(MOST_CELLS) {
+                @for cell in cells {
                     li {
                         span.(class(cell.outcome)) { strong { (cell.outcome.name()) } } " "
-                        code { (Said(&cell.cell)) } ": "
-                        (cell.counts.successes) " of " (cell.counts.planned)
-                        @if cell.counts.blocked > 0 { ", " (cell.counts.blocked) " not seen" }
-                        @if let Some(bounds) = cell.bounds {
-                            ", " (said::number(bounds.lower)) " to " (said::number(bounds.upper))
-                        }
+                        code { (Said(&cell.cell)) } ": " (said::cell_counts(cell))
                     }
                 }
-                @if cells.len() > MOST_CELLS { li { "and " (cells.len() - MOST_CELLS) " more cells" } }
+                @if more > 0 { li { "and " (more) " more cells" } }
             }
         }
     }
