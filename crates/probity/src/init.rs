@@ -15,6 +15,11 @@ use crate::terminal;
 const LOOKS: &str = r#"{
     "plan": "init",
     "probes": { "listeners": { "port": "all" }, "units": { "service": "*" }, "root": { "disk": "/" } },
+    "claims": {
+        "a": { "of": "listeners", "check": "attempt == 1" },
+        "b": { "of": "units", "check": "attempt == 1" },
+        "c": { "of": "root", "check": "attempt == 1" }
+    },
     "verdict": [{ "label": "none" }]
 }"#;
 
@@ -54,8 +59,9 @@ fn draft() -> Result<String, Failure> {
     for probe in &plan.probes {
         let Some(cell) = probe.cells.first() else { continue };
         let seen = look_once(probe, cell, &Secrets::default()).map_err(Failure::failed)?;
-        if let Some(blocked) = seen.unknown.get("*") {
-            unseen.push(format!("# Not seen: {} ({}: {})\n", probe.name, blocked.barrier, blocked.detail));
+        if let Some(blocked) = seen.unknown.get("*").filter(|_| seen.facts.is_empty()) {
+            let detail = probity_report::visible(&blocked.detail);
+            unseen.push(format!("# Not seen: {} ({}: {detail})\n", probe.name, blocked.barrier));
         }
         match probe.name.as_str() {
             "listeners" => found.extend(listeners(seen.facts.get("sockets"))),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use probity_plan::kinds::KINDS;
-use probity_plan::{FactType, Impact, KindSpec, Observation, Plan, Probe, Sources, Value};
+use probity_plan::{Barrier, FactType, Impact, KindSpec, Observation, Plan, Probe, Sources, Value};
 use probity_probe::{Secrets, run::look_once};
 
 use crate::cli::{Output, TryArgs};
@@ -49,7 +49,8 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
         }
         for cell in &probe.cells {
             let observation = look_once(probe, cell, &secrets).map_err(Failure::failed)?;
-            seen_all &= observation.unknown.is_empty();
+            // A fact that these parameters do not ask for is no obstacle.
+            seen_all &= observation.unknown.values().all(|blocked| blocked.barrier == Barrier::NotMade);
             match args.format {
                 Output::Json => json.push(serde_json::to_value(&observation).map_err(Failure::failed)?),
                 Output::Text => terminal::print(&describe(probe, &observation)),
@@ -84,6 +85,7 @@ fn ad_hoc(spec: &KindSpec, parameters: &[String]) -> Result<Plan, Failure> {
     let plan = serde_json::json!({
         "plan": "try",
         "probes": { "it": map },
+        "claims": { "looked": { "of": "it", "check": "attempt == 1" } },
         "verdict": [{ "label": "none" }],
     });
     struct InMemory(String);
@@ -115,16 +117,21 @@ fn describe(probe: &Probe, observation: &Observation) -> String {
         observation.cell.iter().map(|(column, value)| format!("{column}={}", json(value))).collect();
     let mut out = format!("{} ({}) {}\n", probe.name, spec.name, row.join(" "));
     let width = spec.facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
+    let mut rest = Vec::new();
     for fact in spec.facts {
-        let said = match (
-            observation.facts.get(fact.name),
-            observation.unknown.get(fact.name).or(observation.unknown.get("*")),
-        ) {
+        let said = match (observation.facts.get(fact.name), observation.unknown.get(fact.name)) {
             (Some(value), _) => shown(fact.ty, value),
             (None, Some(blocked)) => format!("unknown: {} ({})", blocked.barrier, blocked.detail),
-            (None, None) => "unknown: not recorded".to_owned(),
+            (None, None) => {
+                rest.push(fact.name);
+                continue;
+            }
         };
         _ = writeln!(out, "  {:width$}  {:8}  {}", fact.name, fact.ty.name(), probity_report::visible(&said));
+    }
+    if let (Some(blocked), false) = (observation.unknown.get("*"), rest.is_empty()) {
+        let why = format!("{} ({})", blocked.barrier, blocked.detail);
+        _ = writeln!(out, "  unknown: {}\n  behind: {}", rest.join(", "), probity_report::visible(&why));
     }
     out
 }
