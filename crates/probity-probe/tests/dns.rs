@@ -1,0 +1,237 @@
+//! `dns` against Debian's NSD in each state, and against sockets that are no name server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use probity_plan::kinds::dns::{Dns, Record};
+use probity_plan::{Act, Barrier, Value};
+use probity_probe::Seen;
+use support::{Running, barrier, known, look, look_with, text, tool};
+
+struct Server {
+    address: String,
+    _folder: tempfile::TempDir,
+    _running: Running,
+}
+
+/// NSD as the authority of `example.test` and `secret.test`, of which the latter is for somebody else.
+fn server() -> Option<Server> {
+    let folder = support::folder();
+    let port = support::free_port();
+    let many: String = (0..100).map(|n| format!("many TXT \"a rather long text number {n}\"\n")).collect();
+    let zone = format!(
+        "$TTL 3600\n@ SOA ns hostmaster 7 3600 600 86400 300\n@ NS ns\nns A 127.0.0.1\n\
+         www 60 A 192.0.2.80\nwww 30 A 192.0.2.9\nwww AAAA 2001:db8::80\nalias CNAME second\nsecond CNAME www\n\
+         @ MX 10 mail\n@ MX 20 backup.example.net.\nmail A 192.0.2.25\n@ CAA 0 issue \"ca.example\"\n\
+         _sip._tcp SRV 1 2 5060 www\n80.www PTR www\nspf TXT \"v=spf1 \" \"-all\"\nloop CNAME loop\n\
+         hostile TXT \"\\027[2Jred\\007 \\255\\254 <script>\"\n{many}"
+    );
+    let own = folder.path().display();
+    std::fs::write(folder.path().join("zone"), zone).unwrap();
+    let config = folder.path().join("nsd.conf");
+    std::fs::write(
+        &config,
+        format!(
+            "server:\n ip-address: 127.0.0.1@{port}\n username: \"\"\n chroot: \"\"\n zonesdir: \"{own}\"\n \
+             pidfile: \"{own}/pid\"\n xfrdfile: \"{own}/xfrd\"\n zonelistfile: \"{own}/list\"\n database: \"\"\n \
+             logfile: \"{own}/log\"\n xfrdir: \"{own}\"\n server-count: 1\n\
+             remote-control:\n control-enable: no\n\
+             zone:\n name: example.test\n zonefile: zone\n\
+             zone:\n name: secret.test\n zonefile: zone\n allow-query: 192.0.2.1 NOKEY\n"
+        ),
+    )
+    .unwrap();
+    let running = support::start(tool("nsd")?.arg("-d").arg("-c").arg(&config));
+    support::until_listens(port);
+    Some(Server { address: format!("127.0.0.1:{port}"), _folder: folder, _running: running })
+}
+
+fn act(server: &str, name: &str, record: Record) -> Act {
+    Act::Dns(Dns { dns: name.to_owned(), record, server: Some(server.to_owned()) })
+}
+
+fn records(seen: &Seen) -> Vec<&str> {
+    let Value::List(list) = known(seen, "records") else { panic!("{seen:?}") };
+    list.iter().map(|record| record.as_text().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_authority_answers_each_type_of_record() {
+    let Some(server) = server() else { return };
+    let cases: [(&str, Record, &[&str]); 11] = [
+        ("www.example.test", Record::A, &["192.0.2.80", "192.0.2.9"]),
+        ("WWW.example.test.", Record::Aaaa, &["2001:db8::80"]),
+        ("example.test", Record::Mx, &["10 mail.example.test.", "20 backup.example.net."]),
+        ("spf.example.test", Record::Txt, &["v=spf1 -all"]),
+        ("example.test", Record::Ns, &["ns.example.test."]),
+        ("alias.example.test", Record::Cname, &["second.example.test."]),
+        ("example.test", Record::Soa, &["ns.example.test. hostmaster.example.test. 7 3600 600 86400 300"]),
+        ("_sip._tcp.example.test", Record::Srv, &["1 2 5060 www.example.test."]),
+        ("80.www.example.test", Record::Ptr, &["www.example.test."]),
+        ("example.test", Record::Caa, &["0 issue \"ca.example\""]),
+        ("mail.example.test", Record::Aaaa, &[]),
+    ];
+    for (name, record, expected) in cases {
+        let seen = look(act(&server.address, name, record)).await;
+        assert_eq!(records(&seen), expected, "{name} {record:?}");
+        assert_eq!(known(&seen, "count"), &Value::Int(i64::try_from(expected.len()).unwrap()));
+        assert_eq!(text(&seen, "rcode"), "NOERROR");
+        assert_eq!(known(&seen, "authoritative"), &Value::Bool(true));
+        assert_eq!(known(&seen, "nxdomain"), &Value::Bool(false));
+        assert_eq!(known(&seen, "over_tcp"), &Value::Bool(false));
+        assert_eq!(text(&seen, "server"), server.address);
+    }
+    let seen = look(act(&server.address, "mail.example.test", Record::Mx)).await;
+    assert_eq!(barrier(&seen, "ttl_s"), Barrier::Unsupported);
+}
+
+#[tokio::test]
+async fn aliases_are_followed_and_listed() {
+    let Some(server) = server() else { return };
+    let seen = look(act(&server.address, "alias.example.test", Record::A)).await;
+    assert_eq!(records(&seen), ["192.0.2.80", "192.0.2.9"]);
+    assert_eq!(known(&seen, "aliases"), &Value::from(vec!["second.example.test.", "www.example.test."]));
+    // The least of 60 and 30.
+    assert_eq!(known(&seen, "ttl_s"), &Value::Int(30));
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_a_fact() {
+    let Some(server) = server() else { return };
+    let seen = look(act(&server.address, "nobody.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(true));
+    assert_eq!(known(&seen, "nxdomain"), &Value::Bool(true));
+    assert_eq!(text(&seen, "rcode"), "NXDOMAIN");
+    assert!(records(&seen).is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_fact_and_the_records_stay_unknown() {
+    let Some(server) = server() else { return };
+    for name in ["www.secret.test", "www.example.org"] {
+        let seen = look(act(&server.address, name, Record::A)).await;
+        assert_eq!(known(&seen, "refused"), &Value::Bool(true), "{seen:?}");
+        assert_eq!(text(&seen, "rcode"), "REFUSED");
+        assert_eq!(barrier(&seen, "records"), Barrier::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_for_udp_comes_over_tcp() {
+    let Some(server) = server() else { return };
+    let seen = look(act(&server.address, "many.example.test", Record::Txt)).await;
+    assert_eq!(known(&seen, "over_tcp"), &Value::Bool(true));
+    assert_eq!(known(&seen, "count"), &Value::Int(100));
+    assert!(records(&seen).contains(&"a rather long text number 99"));
+}
+
+#[tokio::test]
+async fn hostile_texts_are_kept_as_text() {
+    let Some(server) = server() else { return };
+    let seen = look(act(&server.address, "hostile.example.test", Record::Txt)).await;
+    assert_eq!(records(&seen), ["\u{1b}[2Jred\u{7} \u{fffd}\u{fffd} <script>"]);
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_not_answered() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    drop(socket);
+    let seen = look(act(&address, "www.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false));
+    assert_eq!(barrier(&seen, "records"), Barrier::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_left_at_the_time_out() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let seen = support::look_at_hanging(act(&address, "www.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false));
+    // It asked once, and no more: no retry hides a lost datagram.
+    socket.set_nonblocking(true).unwrap();
+    assert!(socket.recv(&mut [0; 512]).is_ok());
+    assert!(socket.recv(&mut [0; 512]).is_err());
+}
+
+/// A socket that answers a question with what this makes of it.
+fn answers(make: fn(&[u8]) -> Vec<u8>) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        let (n, from) = socket.recv_from(&mut question).unwrap();
+        socket.send_to(&make(&question[..n]), from).unwrap();
+    });
+    address
+}
+
+/// The question as an answer with this code, this many records announced, and these bytes behind it.
+fn answer(question: &[u8], code: u8, records: u8, rest: &[u8]) -> Vec<u8> {
+    let mut answer = question.to_vec();
+    answer[2] |= 0x80;
+    answer[3] = code;
+    answer[7] = records;
+    answer.extend_from_slice(rest);
+    answer
+}
+
+#[tokio::test]
+async fn nonsense_and_answers_to_other_questions_are_a_barrier() {
+    let cases: [(&str, fn(&[u8]) -> Vec<u8>); 7] = [
+        ("text", |_| b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        ("nothing", |_| Vec::new()),
+        ("the question itself", <[u8]>::to_vec),
+        ("another id", |question| {
+            let mut other = answer(question, 0, 0, b"");
+            other[0] ^= 0xff;
+            other
+        }),
+        ("another question", |question| {
+            let mut other = answer(question, 0, 0, b"");
+            other[13] ^= 1;
+            other
+        }),
+        ("a record cut short", |question| answer(question, 0, 1, b"\xc0\x0c\x00\x01\x00\x01\x00\x00")),
+        ("a name that points at itself", |question| {
+            let at = u8::try_from(question.len()).unwrap();
+            answer(question, 0, 1, &[0xc0, at, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4])
+        }),
+    ];
+    for (what, make) in cases {
+        let seen = look(act(&answers(make), "www.example.test", Record::A)).await;
+        assert_eq!(barrier(&seen, "records"), Barrier::Protocol, "{what}: {seen:?}");
+        assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_server_and_records_of_another_name_are_told_apart_from_an_answer() {
+    let failing = answers(|question| answer(question, 2, 0, b""));
+    let seen = look(act(&failing, "www.example.test", Record::A)).await;
+    assert_eq!(text(&seen, "rcode"), "SERVFAIL");
+    assert_eq!(barrier(&seen, "records"), Barrier::Unsupported);
+    // An address, but of `x.`: not an answer for the name asked for.
+    let other = answers(|question| {
+        answer(question, 0, 1, b"\x01x\0\x00\x01\x00\x01\0\0\0\x01\0\x04\x06\x06\x06\x06")
+    });
+    let seen = look(act(&other, "www.example.test", Record::A)).await;
+    assert!(records(&seen).is_empty());
+    // An alias of itself.
+    let own = answers(|question| answer(question, 0, 1, b"\xc0\x0c\x00\x05\x00\x01\0\0\0\x01\0\x02\xc0\x0c"));
+    let seen = look_with(act(&own, "www.example.test", Record::A), &[], Duration::from_secs(5)).await;
+    assert_eq!(known(&seen, "aliases"), &Value::from(vec!["www.example.test."]));
+}
+
+#[tokio::test]
+async fn a_server_or_name_that_is_none_says_what_would_be_right() {
+    let seen = look(act("dns.example.test", "www.example.test", Record::A)).await;
+    assert!(seen.unknown["*"].detail.contains("ip:port"), "{seen:?}");
+    let long = "x".repeat(64);
+    let seen = look(act("127.0.0.1", &long, Record::A)).await;
+    assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported);
+}
