@@ -356,6 +356,11 @@ mod tests {
     use crate::look::Wanted;
     use crate::secrets::Secrets;
 
+    fn context(secrets: &Secrets, began: Instant) -> Context<'_> {
+        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
+        Context { wanted: &Wanted::All, secrets, began, run_began, timeout }
+    }
+
     async fn looks(
         table: &Table<usize>,
         since: Option<Instant>,
@@ -363,8 +368,7 @@ mod tests {
         count: &Arc<AtomicUsize>,
     ) -> usize {
         let secrets = Secrets::default();
-        let context =
-            Context { wanted: &Wanted::All, secrets: &secrets, began, timeout: Duration::from_secs(60) };
+        let context = context(&secrets, began);
         let count = Arc::clone(count);
         let get = table.get(&context, move || Ok(count.fetch_add(1, Ordering::SeqCst)));
         *match since {
@@ -402,12 +406,8 @@ mod tests {
         let table: Table<usize> = Table::new();
         let secrets = Secrets::default();
         let (release, wait) = std::sync::mpsc::channel::<()>();
-        let mut context = Context {
-            wanted: &Wanted::All,
-            secrets: &secrets,
-            began: Instant::now(),
-            timeout: Duration::from_millis(50),
-        };
+        let mut context = context(&secrets, Instant::now());
+        context.timeout = Duration::from_millis(50);
         let blocked = table.get(&context, move || Ok(wait.recv().map_or(0, |()| 1))).await.unwrap_err();
         assert_eq!(blocked.barrier, Barrier::TimedOut);
         context.timeout = Duration::from_secs(60);

@@ -22,7 +22,11 @@ impl Kind for Group {
         floor: Impact::Observe,
         privilege: "",
         facts: &[
-            FactSpec::new("exists", FactType::Bool, "whether there is such a group"),
+            FactSpec::new(
+                "exists",
+                FactType::Bool,
+                "whether there is such a group, as the C library says: where a directory service does not answer, it says no",
+            ),
             FactSpec::new("name", FactType::Text, "its name"),
             FactSpec::new("gid", FactType::Int, "its number"),
             FactSpec::new("members", FactType::List, "the users whom the group itself lists, sorted"),

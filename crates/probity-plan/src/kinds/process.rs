@@ -51,11 +51,11 @@ impl Kind for Process {
             FactSpec::new(
                 "count",
                 FactType::Int,
-                "how many run; unknown if a process whose executable is hidden could be one",
+                "how many run; unknown, as all that follows, if a process whose executable is hidden could be one",
             ),
             FactSpec::new("pids", FactType::List, "their numbers, the oldest process first"),
             FactSpec::new("pid", FactType::Int, "the number of the oldest"),
-            FactSpec::new("executable", FactType::Text, "the path of the file that the oldest executes"),
+            FactSpec::new("executable", FactType::Text, "the path of the file that the oldest executes; empty for a thread of the kernel"),
             FactSpec::new(
                 "executable_deleted",
                 FactType::Bool,
@@ -75,7 +75,7 @@ impl Kind for Process {
             FactSpec::new(
                 "processes",
                 FactType::List,
-                "each as a map: pid, parent_pid, executable, arguments, user, started, state, threads, cpu_s, memory_bytes",
+                "each as a map, without those that end meanwhile: pid, parent_pid, executable, arguments, user, started, state, threads, cpu_s, memory_bytes",
             )
             .on_demand(),
             FactSpec::new(

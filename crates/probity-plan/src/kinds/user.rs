@@ -79,7 +79,11 @@ impl Kind for User {
         floor: Impact::Observe,
         privilege: "the state of passwords",
         facts: &[
-            FactSpec::new("exists", FactType::Bool, "whether there is such an account (not with `all`)"),
+            FactSpec::new(
+                "exists",
+                FactType::Bool,
+                "whether there is such an account, as the C library says: where a directory service does not answer, it says no (not with `all`)",
+            ),
             FactSpec::new("name", FactType::Text, "its name"),
             FactSpec::new("uid", FactType::Int, "its number"),
             FactSpec::new("gid", FactType::Int, "the number of its primary group"),

@@ -6,8 +6,8 @@ use probity_plan::kinds::group::Group;
 use probity_plan::kinds::user::Account;
 use probity_plan::{Barrier, Blocked};
 
-use super::user::{absent, accounts};
-use crate::look::{Context, Look, Seen, barrier_of};
+use super::user::{accounts, found_in};
+use crate::look::{Context, Look, Seen};
 
 impl Look for Group {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -22,14 +22,14 @@ fn see(account: &Account) -> Seen {
         Account::Number(gid) => nix::unistd::Group::from_gid((*gid).into()),
         Account::Name(name) => nix::unistd::Group::from_name(name),
     };
-    let group = match absent(found) {
+    let group = match found_in("/etc/group", &format!("group {account}"), found) {
         Ok(Some(group)) => group,
         Ok(None) => {
             seen.know("exists", false);
             seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no group {account}")));
             return seen;
         }
-        Err(error) => return Seen::nothing(barrier_of(&format!("look up group {account}"), &error.into())),
+        Err(blocked) => return Seen::nothing(blocked),
     };
     let gid = group.gid.as_raw();
     seen.know("exists", true).know("name", group.name).know("gid", i64::from(gid));

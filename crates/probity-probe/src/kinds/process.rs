@@ -81,19 +81,29 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
     ask("open_files", &|| {
         found.iter().map(|running| open_files(running)).sum::<Result<i64, _>>().map(Value::from)
     });
-    ask("processes", &|| {
-        found.iter().map(|running| described(running, table)).collect::<Result<Vec<_>, _>>().map(Value::from)
-    });
+    ask("processes", &|| Ok(still(&found, |running| described(running, table))?.into()));
     ask("tree", &|| tree(&found, table).map(Value::from));
     seen
+}
+
+/// What each of them answers, without those that have ended since the table was read.
+fn still<T>(found: &[&Running], ask: impl Fn(&Running) -> Result<T, Blocked>) -> Result<Vec<T>, Blocked> {
+    let answers = found.iter().map(|running| (running, ask(running)));
+    answers.filter(|(running, answer)| answer.is_ok() || same(running)).map(|(_, answer)| answer).collect()
 }
 
 /// The facts that need nothing beside the table, and the users.
 fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut Seen) {
     seen.know("pid", i64::from(oldest.stat.pid));
-    let (path, _) = path_of(oldest);
-    seen.know("executable", path);
-    seen.know("executable_deleted", found.iter().any(|running| path_of(running).1));
+    seen.settle("executable", oldest.executable.as_ref().map(|_| path_of(oldest).0).map_err(Clone::clone));
+    let hidden = found.iter().find_map(|running| running.executable.as_ref().err());
+    seen.settle(
+        "executable_deleted",
+        match (found.iter().any(|running| path_of(running).1), hidden) {
+            (false, Some(hidden)) => Err(hidden.clone()),
+            (deleted, _) => Ok(deleted),
+        },
+    );
     match started(oldest, table) {
         Ok(at) => {
             let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
@@ -103,7 +113,7 @@ fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut
             seen.block("started", blocked.clone()).block("age_s", blocked);
         }
     }
-    let users = found.iter().map(|running| user(running)).collect::<Result<BTreeSet<_>, _>>();
+    let users = still(found, user).map(|users| users.into_iter().collect::<BTreeSet<_>>());
     seen.settle("users", users.map(|users| users.into_iter().collect::<Vec<_>>()));
     seen.know("threads", found.iter().map(|running| running.stat.num_threads).sum::<i64>());
     seen.know("cpu_s", cpu_s(found.iter().map(|running| running.stat.utime + running.stat.stime).sum()));
@@ -313,7 +323,11 @@ fn tree(found: &[&Running], table: &Processes) -> Result<Vec<Value>, Blocked> {
         found.iter().filter(root).rev().map(|running| (0, *running)).collect();
     let mut out = Vec::new();
     while let Some((depth, running)) = stack.pop() {
-        let Value::Map(mut map) = described(running, table)? else { continue };
+        let mut map = match described(running, table) {
+            Ok(Value::Map(map)) => map,
+            Err(blocked) if same(running) => return Err(blocked),
+            _ => continue,
+        };
         map.insert("depth".to_owned(), depth.into());
         out.push(Value::Map(map));
         let below = children.get(&running.stat.pid).into_iter().flatten().rev();

@@ -23,14 +23,14 @@ fn see(account: &Account, wanted: &Wanted) -> Seen {
         Account::Number(uid) => nix::unistd::User::from_uid((*uid).into()),
         Account::Name(name) => nix::unistd::User::from_name(name),
     };
-    let user = match absent(found) {
+    let user = match found_in(PASSWD, &format!("user {account}"), found) {
         Ok(Some(user)) => user,
         Ok(None) => {
             seen.know("exists", false);
             seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no user {account}")));
             return seen;
         }
-        Err(error) => return Seen::nothing(barrier_of(&format!("look up user {account}"), &error.into())),
+        Err(blocked) => return Seen::nothing(blocked),
     };
     seen.know("exists", true)
         .know("name", user.name.as_str())
@@ -54,11 +54,22 @@ fn see(account: &Account, wanted: &Wanted) -> Seen {
     seen
 }
 
-/// The ways in which the C library says that there is none (getpwnam(3)).
-pub(super) fn absent<T>(found: Result<Option<T>, Errno>) -> Result<Option<T>, Errno> {
+/// What the C library found; it also says "none" if it could not read its own file.
+pub(super) fn found_in<T>(
+    file: &str,
+    what: &str,
+    found: Result<Option<T>, Errno>,
+) -> Result<Option<T>, Blocked> {
     match found {
-        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
-        other => other,
+        Ok(Some(found)) => Ok(Some(found)),
+        // The ways in which it says that there is none (getpwnam(3)).
+        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH) => match std::fs::File::open(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(barrier_of(&format!("open {file}"), &error))
+            }
+            _ => Ok(None),
+        },
+        Err(error) => Err(barrier_of(&format!("look up {what}"), &error.into())),
     }
 }
 
@@ -81,6 +92,7 @@ pub(super) struct Line {
     shell: String,
 }
 
+/// Where the C library looks first.
 const PASSWD: &str = "/etc/passwd";
 const SHADOW: &str = "/etc/shadow";
 

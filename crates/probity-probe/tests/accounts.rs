@@ -1,0 +1,135 @@
+//! `user` and `group` against the machine's accounts, and against account files made for one look.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod machine;
+mod support;
+
+use machine::{Elsewhere, json_of, look, look_after, look_as_nobody, look_elsewhere, refused};
+use probity_plan::Barrier;
+use serde_json::json;
+use support::{barrier, text};
+
+/// Puts this text in the place of a file of the machine, for one look.
+fn instead(path: &str, content: &str) -> String {
+    let name = path.replace('/', "_");
+    format!(
+        "mountpoint -q /mnt || mount -t tmpfs -o mode=755 none /mnt\n\
+         cat > /mnt/{name} <<'END'\n{content}END\nchmod 644 /mnt/{name}; mount --bind /mnt/{name} {path}\n"
+    )
+}
+
+#[tokio::test]
+async fn root_is_found_by_name_and_number() {
+    for user in [json!("root"), json!(0)] {
+        let seen = look("user", json!({ "user": user })).await;
+        assert_eq!(json_of(&seen, "exists"), json!(true));
+        assert_eq!(text(&seen, "name"), "root");
+        assert_eq!(json_of(&seen, "uid"), json!(0));
+        assert_eq!(text(&seen, "group"), "root");
+        assert_eq!(text(&seen, "home"), "/root");
+        assert!(json_of(&seen, "groups").as_array().unwrap().contains(&json!("root")));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_there_does_not_exist() {
+    for user in [json!("probity-nobody"), json!(3_999_999_999_u32)] {
+        let seen = look("user", json!({ "user": user })).await;
+        assert_eq!(json_of(&seen, "exists"), json!(false));
+        assert_eq!(barrier(&seen, "uid"), Barrier::Unreachable);
+        let seen = look("group", json!({ "group": user })).await;
+        assert_eq!(json_of(&seen, "exists"), json!(false));
+        assert_eq!(barrier(&seen, "members"), Barrier::Unreachable);
+    }
+}
+
+#[tokio::test]
+async fn a_group_shows_its_members() {
+    let first = instead("/etc/group", "root:x:0:\nstaff:x:50:zoe,adam\n")
+        + &instead("/etc/passwd", "root:x:0:0::/root:/bin/sh\nworker:x:1000:50::/:/bin/sh\n");
+    let Some(seen) = look_after(first, "group", &json!({ "group": "staff" })) else { return };
+    assert_eq!(json_of(&seen, "gid"), json!(50));
+    assert_eq!(json_of(&seen, "members"), json!(["adam", "zoe"]));
+    assert_eq!(json_of(&seen, "primary_members"), json!(["worker"]));
+}
+
+#[test]
+fn all_accounts_are_listed_with_what_stands_out() {
+    let first = instead(
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/root:/bin/sh\nd:x:1:1::/:/usr/sbin/nologin\n+::::::\nopen:x:5:5::/:\n",
+    ) + &instead(
+        "/etc/shadow",
+        "root:$6$x$y:1:0:9:7:::\ntoor:!:1::::::\nd:*:1::::::\nopen::1::::::\n",
+    );
+    let Some(seen) = look_after(first.clone(), "user", &json!({ "user": "all" })) else { return };
+    assert_eq!(json_of(&seen, "count"), json!(4));
+    assert_eq!(json_of(&seen, "uid_0"), json!(["root", "toor"]));
+    assert_eq!(json_of(&seen, "login_shells"), json!(["open", "root", "toor"]));
+    assert_eq!(json_of(&seen, "empty_passwords"), json!(["open"]));
+    assert_eq!(json_of(&seen, "users")[0]["comment"], json!("root"));
+    for (name, password) in [("root", "set"), ("toor", "locked"), ("d", "locked"), ("open", "empty")] {
+        let seen = look_after(first.clone(), "user", &json!({ "user": name })).unwrap();
+        assert_eq!(text(&seen, "password"), password, "{name}");
+    }
+}
+
+#[test]
+fn passwords_are_hidden_from_others() {
+    let seen = look_as_nobody("user", &json!({ "user": "root" }));
+    assert_eq!(json_of(&seen, "exists"), json!(true));
+    assert_eq!(barrier(&seen, "password"), Barrier::PermissionDenied);
+    let seen = look_as_nobody("user", &json!({ "user": "all" }));
+    assert_eq!(barrier(&seen, "empty_passwords"), Barrier::PermissionDenied);
+}
+
+#[test]
+fn account_files_that_may_not_be_read_are_a_barrier() {
+    let first =
+        instead("/etc/passwd", "root:x:0:0::/root:/bin/sh\nworker:x:9:9::/:\n") + "chmod 600 /etc/passwd\n";
+    let unshare = &["--mount", "--propagation", "private"];
+    let elsewhere = Elsewhere { unshare, first, as_nobody: true, ..Elsewhere::default() };
+    let Some(seen) = look_elsewhere(&elsewhere, "user", &json!({ "user": "all" })) else { return };
+    assert_eq!(barrier(&seen, "users"), Barrier::PermissionDenied);
+    // Not root: systemd's part of the C library answers for root without the file.
+    let seen = look_elsewhere(&elsewhere, "user", &json!({ "user": "worker" })).unwrap();
+    assert_eq!(barrier(&seen, "exists"), Barrier::PermissionDenied);
+    let seen = look_elsewhere(&elsewhere, "group", &json!({ "group": "root" })).unwrap();
+    assert_eq!(json_of(&seen, "exists"), json!(true));
+    assert_eq!(barrier(&seen, "primary_members"), Barrier::PermissionDenied);
+    let first = instead("/etc/group", "staff:x:50:\n") + "chmod 600 /etc/group\n";
+    let elsewhere = Elsewhere { first, ..elsewhere };
+    let seen = look_elsewhere(&elsewhere, "group", &json!({ "group": "staff" })).unwrap();
+    assert_eq!(barrier(&seen, "exists"), Barrier::PermissionDenied);
+}
+
+#[test]
+fn an_account_file_that_makes_no_sense_is_a_barrier() {
+    let first = instead("/etc/passwd", "root:x:0:0::/root:/bin/sh\nthis is no account\n");
+    let Some(seen) = look_after(first.clone(), "user", &json!({ "user": "all" })) else { return };
+    assert_eq!(barrier(&seen, "users"), Barrier::Protocol);
+    assert!(seen.unknown["*"].detail.contains("line 2"), "{seen:?}");
+    let seen = look_after(first, "group", &json!({ "group": "root" })).unwrap();
+    assert_eq!(barrier(&seen, "primary_members"), Barrier::Protocol);
+}
+
+#[test]
+fn hostile_text_in_an_account_is_recorded_as_it_is() {
+    let hostile = support::HOSTILE.replace(':', ";");
+    let first = instead("/etc/passwd", &format!("root:x:0:0:{hostile}:/root:/bin/sh\n"))
+        + &instead("/etc/group", &format!("root:x:0:{}\n", hostile.replace(',', ";")));
+    let Some(seen) = look_after(first.clone(), "user", &json!({ "user": "root" })) else { return };
+    assert_eq!(text(&seen, "comment"), hostile);
+    let seen = look_after(first.clone(), "user", &json!({ "user": "all" })).unwrap();
+    assert_eq!(json_of(&seen, "users")[0]["comment"], json!(hostile));
+    let seen = look_after(first, "group", &json!({ "group": "root" })).unwrap();
+    assert_eq!(json_of(&seen, "members"), json!([hostile]));
+}
+
+#[test]
+fn a_name_that_can_be_no_account_is_refused() {
+    for user in [json!(""), json!("a:b"), json!("a\nb"), json!(-1), json!(4_294_967_295_u32), json!(true)] {
+        assert!(refused("user", json!({ "user": user })).contains("a name, or a number from 0"), "{user}");
+        assert!(refused("group", json!({ "group": user })).contains("a name, or a number from 0"), "{user}");
+    }
+}

@@ -1,0 +1,265 @@
+//! `process` against real processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod machine;
+mod support;
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use machine::{Elsewhere, json_of, look, look_as_nobody, look_elsewhere, refused};
+use probity_plan::{Barrier, Value};
+use serde_json::json;
+use support::{barrier, known, start, text, until};
+
+/// A copy of the program under a name that no other process has.
+fn copied(folder: &tempfile::TempDir, program: &str, name: &str) -> PathBuf {
+    let copy = folder.path().join(name);
+    std::fs::copy(program, &copy).unwrap();
+    copy
+}
+
+fn int(seen: &probity_probe::Seen, fact: &str) -> i64 {
+    match known(seen, fact) {
+        Value::Int(int) => *int,
+        other => panic!("{fact}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_running_process_is_found_by_path_name_and_arguments() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-sleeper");
+    let before = jiff::Timestamp::now();
+    let running = start(Command::new(&sleep).args(["1000", "0.5"]));
+    for parameters in [json!({ "process": sleep }), json!({ "process": "probity-sleeper" })] {
+        let seen = look("process", parameters.clone()).await;
+        assert_eq!(json_of(&seen, "running"), json!(true), "{parameters}: {seen:?}");
+    }
+    // With arguments that rule out every process whose executable we may not see.
+    for parameters in [
+        json!({ "process": sleep, "arguments": ["1000"] }),
+        json!({ "process": "probity-sleeper", "arguments": ["1000", "0.5"] }),
+    ] {
+        let seen = look("process", parameters.clone()).await;
+        assert_eq!(int(&seen, "count"), 1, "{parameters}: {seen:?}");
+        assert_eq!(json_of(&seen, "running"), json!(true));
+        assert_eq!(json_of(&seen, "pids"), json!([running.pid()]));
+        assert_eq!(int(&seen, "pid"), i64::from(running.pid()));
+        assert_eq!(text(&seen, "executable"), sleep.to_str().unwrap());
+        assert_eq!(json_of(&seen, "executable_deleted"), json!(false));
+        let user = Command::new("id").arg("-un").output().unwrap();
+        assert_eq!(json_of(&seen, "users"), json!([String::from_utf8(user.stdout).unwrap().trim()]));
+        assert_eq!(int(&seen, "threads"), 1);
+        // Standard input, output, error, and what cargo left open.
+        assert!(int(&seen, "open_files") >= 3);
+        assert!(int(&seen, "memory_bytes") > 4096);
+        let started: jiff::Timestamp = text(&seen, "started").parse().unwrap();
+        let late = started.duration_since(before).as_secs_f64();
+        // The kernel tells the second in which it started, cut off, and hundredths since then.
+        assert!((-1.05..60.0).contains(&late), "started {late} s after it was started");
+        let process = &json_of(&seen, "processes")[0];
+        assert_eq!(process["arguments"], json!(["1000", "0.5"]));
+        assert_eq!(process["parent_pid"], json!(std::process::id()));
+        assert_eq!(process["state"], json!("sleeping"));
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_name_or_of_an_argument_is_not_enough() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-partial");
+    let _running = start(Command::new(&sleep).arg("1000"));
+    let partial = sleep.with_file_name("probity-part");
+    for parameters in [
+        json!({ "process": "probity-part", "arguments": ["1000"] }),
+        json!({ "process": partial, "arguments": ["1000"] }),
+        json!({ "process": "partial", "arguments": ["1000"] }),
+        json!({ "process": sleep, "arguments": ["100"] }),
+        json!({ "process": sleep, "arguments": ["1000", "1000"] }),
+        json!({ "process": sleep, "arguments": ["probity-partial"] }),
+    ] {
+        let seen = look("process", parameters.clone()).await;
+        assert_eq!(int(&seen, "count"), 0, "{parameters}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_such_process_is_a_count_of_zero() {
+    // Arguments that rule out every process that is hidden from us, so that this holds without root too.
+    let parameters = json!({ "process": "probity-is-not-there", "arguments": ["--probity-is-not-there"] });
+    let seen = look("process", parameters).await;
+    assert_eq!(int(&seen, "count"), 0);
+    assert_eq!(json_of(&seen, "running"), json!(false));
+    assert_eq!(json_of(&seen, "pids"), json!([]));
+    assert_eq!(int(&seen, "named_count"), 0);
+    for fact in ["cpu_s", "pid", "processes", "tree", "started"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unreachable, "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn a_zombie_does_not_run() {
+    let folder = support::folder();
+    let program = copied(&folder, "/bin/true", "probity-zombie");
+    let child = start(&mut Command::new(&program));
+    let stat = format!("/proc/{}/stat", child.pid());
+    until("it is a zombie", || std::fs::read_to_string(&stat).unwrap().contains(") Z "));
+    let parameters = json!({ "process": "probity-zombie" });
+    let seen = look("process", parameters).await;
+    assert_eq!(int(&seen, "named_count"), 0);
+    assert_ne!(seen.facts.get("running"), Some(&Value::Bool(true)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_process_whose_executable_was_deleted_is_found_and_says_so() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-deleted");
+    let _running = start(Command::new(&sleep).arg("1000"));
+    std::fs::remove_file(&sleep).unwrap();
+    let seen = look("process", json!({ "process": sleep, "arguments": ["1000"] })).await;
+    assert_eq!(int(&seen, "count"), 1);
+    assert_eq!(json_of(&seen, "executable_deleted"), json!(true));
+}
+
+#[tokio::test]
+async fn the_tree_holds_what_a_process_started() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-leaf");
+    let shell = copied(&folder, "/bin/sh", "probity-root");
+    let line = format!("{0} 1000 & {0} 1001 & wait", sleep.display());
+    let running = start(Command::new(&shell).args(["-c", &line]));
+    let leaves = || std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.pid())).unwrap();
+    let both = || {
+        leaves()
+            .split_whitespace()
+            .all(|leaf| std::fs::read_link(format!("/proc/{leaf}/exe")).is_ok_and(|exe| exe == sleep))
+    };
+    until("both leaves run", || leaves().split_whitespace().count() == 2 && both());
+    let seen = look("process", json!({ "process": shell, "arguments": ["-c"] })).await;
+    assert_eq!(int(&seen, "count"), 1);
+    let tree = json_of(&seen, "tree");
+    let tree = tree.as_array().unwrap();
+    assert_eq!(tree.iter().map(|one| one["depth"].as_i64().unwrap()).collect::<Vec<_>>(), [0, 1, 1]);
+    assert_eq!(tree[0]["pid"], json!(running.pid()));
+    for leaf in &tree[1..] {
+        assert_eq!(leaf["parent_pid"], json!(running.pid()));
+        assert_eq!(leaf["executable"], json!(sleep));
+    }
+}
+
+#[tokio::test]
+async fn without_a_name_every_process_is_listed() {
+    let seen = look("process", json!({ "process": "all" })).await;
+    let pids = json_of(&seen, "pids");
+    assert!(pids.as_array().unwrap().contains(&json!(std::process::id())));
+    assert_eq!(int(&seen, "count"), i64::try_from(pids.as_array().unwrap().len()).unwrap());
+    let hidden = pids.as_array().unwrap().iter().any(|pid| {
+        std::fs::read_link(format!("/proc/{pid}/exe"))
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    });
+    if hidden {
+        assert_eq!(barrier(&seen, "processes"), Barrier::PermissionDenied);
+    } else {
+        let processes = json_of(&seen, "processes");
+        assert!(processes.as_array().unwrap().iter().any(|one| one["pid"] == json!(std::process::id())));
+    }
+}
+
+#[test]
+fn a_hidden_executable_is_a_barrier_and_not_a_zero() {
+    // Process 1 is root's and does not show its executable to others.
+    let seen = look_as_nobody("process", &json!({ "process": "probity-is-not-there" }));
+    for fact in ["count", "running", "pids", "cpu_s", "processes"] {
+        assert_eq!(barrier(&seen, fact), Barrier::PermissionDenied, "{fact}");
+    }
+    assert_eq!(int(&seen, "named_count"), 0);
+    // What its arguments rule out is ruled out.
+    let parameters = json!({ "process": "probity-is-not-there", "arguments": ["--probity-is-not-there"] });
+    let seen = look_as_nobody("process", &parameters);
+    assert_eq!(int(&seen, "count"), 0);
+}
+
+#[test]
+fn one_that_is_seen_runs_whatever_is_hidden() {
+    // The copy of this test that looks finds itself.
+    let seen = look_as_nobody("process", &json!({ "process": "look" }));
+    assert_eq!(json_of(&seen, "running"), json!(true));
+    assert_eq!(barrier(&seen, "count"), Barrier::PermissionDenied);
+}
+
+#[test]
+fn a_proc_that_hides_processes_is_a_barrier() {
+    for hidepid in ["noaccess", "invisible", "ptraceable"] {
+        let elsewhere = Elsewhere {
+            unshare: &["--mount", "--propagation", "private"],
+            first: format!("mount -t proc -o hidepid={hidepid} proc /proc"),
+            as_nobody: true,
+            ..Elsewhere::default()
+        };
+        for parameters in
+            [json!({ "process": "all" }), json!({ "process": "x", "arguments": ["--probity-no"] })]
+        {
+            let Some(seen) = look_elsewhere(&elsewhere, "process", &parameters) else { return };
+            for fact in ["count", "pids", "named_count"] {
+                assert_eq!(barrier(&seen, fact), Barrier::PermissionDenied, "{hidepid} {fact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_proc_nothing_is_known() {
+    let Some(seen) =
+        machine::look_after("mount -t tmpfs none /proc", "process", &json!({ "process": "all" }))
+    else {
+        return;
+    };
+    assert_eq!(barrier(&seen, "count"), Barrier::Unsupported);
+}
+
+#[tokio::test]
+async fn what_a_process_calls_itself_does_not_count() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-true-name");
+    let alias = folder.path().join("probity-alias");
+    std::os::unix::fs::symlink(&sleep, &alias).unwrap();
+    let _running = start(Command::new(&alias).arg0("probity-third-name").arg("1000"));
+    let count = async |name: &str| look("process", json!({ "process": name, "arguments": ["1000"] })).await;
+    assert_eq!(int(&count("probity-true-name").await, "count"), 1);
+    let alias = count("probity-alias").await;
+    assert_eq!((int(&alias, "count"), int(&alias, "named_count")), (0, 1));
+    assert_eq!(int(&count("probity-third-name").await, "count"), 0);
+}
+
+#[tokio::test]
+async fn hostile_names_and_arguments_are_recorded_as_they_are() {
+    let folder = support::folder();
+    // A name made to end the field of /proc/PID/stat early and to forge the ones after it.
+    let name = ") Z 1 (\u{1b}[2J\n";
+    let sleep = copied(&folder, "/bin/sleep", name);
+    let shell = copied(&folder, "/bin/sh", "probity-hostile");
+    let running = start(Command::new(&sleep).arg("1000"));
+    let seen = look("process", json!({ "process": sleep, "arguments": ["1000"] })).await;
+    assert_eq!(json_of(&seen, "processes")[0]["parent_pid"], json!(std::process::id()), "{seen:?}");
+    assert_eq!(int(&seen, "pid"), i64::from(running.pid()));
+    assert_eq!(text(&seen, "executable").as_bytes(), sleep.as_os_str().as_bytes());
+
+    let line = "read x; exit";
+    let arguments = ["-c", line, support::HOSTILE, "a\nb", "", "\u{202e}"];
+    let mut command = Command::new(&shell);
+    let _shell = start(command.args(arguments).stdin(std::process::Stdio::piped()));
+    let seen =
+        look("process", json!({ "process": shell, "arguments": ["-c", line, support::HOSTILE, "a\nb", ""] }))
+            .await;
+    assert_eq!(json_of(&seen, "processes")[0]["arguments"], json!(arguments));
+}
+
+#[test]
+fn a_relative_path_is_refused() {
+    assert!(refused("process", json!({ "process": "bin/nginx" })).contains("write an absolute path"));
+    assert!(refused("process", json!({ "process": "" })).contains("the executable is empty"));
+    assert!(refused("process", json!({ "process": "x", "args": ["y"] })).contains("unknown field"));
+}
