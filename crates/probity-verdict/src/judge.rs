@@ -49,7 +49,7 @@ enum Side {
 
 /// One claim's state.
 enum State<'p> {
-    Open(Box<Subject<'p>>, Fold),
+    Open(Box<Subject<'p>>, Box<Fold>),
     /// The claim cannot be decided: why.
     Broken(String),
 }
@@ -94,7 +94,7 @@ impl<'p> Judge<'p> {
                 wanted.entry(against.as_str()).or_default().push((at, Side::Against));
             }
             open(plan, claim)
-                .map_or_else(State::Broken, |(subject, fold)| State::Open(Box::new(subject), fold))
+                .map_or_else(State::Broken, |(subject, fold)| State::Open(Box::new(subject), Box::new(fold)))
         });
         let claims = claims.collect();
         Self { plan, run, claims, wanted }
@@ -106,13 +106,13 @@ impl<'p> Judge<'p> {
         for (claim, side) in wanted {
             let State::Open(subject, fold) = &mut self.claims[*claim] else { continue };
             if *side == Side::Against {
-                if let Fold::Compare(compare) = fold {
+                if let Fold::Compare(compare) = fold.as_mut() {
                     compare.observe_against(entry, observation, subject);
                 }
                 continue;
             }
             let Some(trial) = subject.admit(entry, observation) else { continue };
-            match fold {
+            match fold.as_mut() {
                 Fold::Count(count) => count.observe(&trial, subject),
                 Fold::Compare(compare) => compare.observe(&trial, subject),
                 Fold::Stable(stable) => stable.observe(&trial, subject),
@@ -137,7 +137,7 @@ impl<'p> Judge<'p> {
         for state in &mut self.claims {
             if let State::Open(subject, fold) = state {
                 subject.note_missing(self.run.complete);
-                if let Fold::Compare(compare) = fold {
+                if let Fold::Compare(compare) = fold.as_mut() {
                     compare.finish(subject);
                 }
             }
@@ -179,7 +179,7 @@ impl<'p> Judge<'p> {
         let (decision, subject) = match &self.claims[at] {
             State::Broken(why) => (broken(why), None),
             State::Open(subject, fold) => {
-                let decision = match fold {
+                let decision = match fold.as_ref() {
                     Fold::Count(count) => count.decide(subject, &facts),
                     Fold::Compare(compare) => compare.decide(subject, &facts),
                     Fold::Stable(stable) => stable.decide(subject),
