@@ -110,7 +110,7 @@ async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) -> Res
             &greeting.chain
         }
         (None, Some((version, suite, certificates))) => {
-            seen.know("version", version_name(version)).know("suite", suite_name(CipherSuite::from(suite)));
+            seen.know("version", version_name(version)).know("suite", hello::suite_name(suite));
             certificates
         }
         (None, None) => &greeting.chain,

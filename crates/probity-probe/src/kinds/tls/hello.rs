@@ -10,14 +10,63 @@ use crate::look::barrier_of;
 /// The longest first flight that is read: certificates of any sane chain.
 const LONGEST: usize = 256 << 10;
 
-/// Suites of every version so far but 1.3, preferred first: ECDHE, DHE and RSA key exchange; GCM, ChaCha20, CCM, CBC,
-/// 3DES, RC4. With the signal that we know secure renegotiation (RFC 5746), without which some servers refuse.
-const SUITES: [u16; 52] = [
-    0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xCCAA, 0x009E, 0x009F, 0xC0AC, 0xC0AD, 0xC09E, 0xC09F,
-    0xC023, 0xC027, 0xC024, 0xC028, 0x0067, 0x006B, 0x009C, 0x009D, 0xC09C, 0xC09D, 0x003C, 0x003D, 0xC009,
-    0xC013, 0xC00A, 0xC014, 0x0033, 0x0039, 0x0032, 0x0038, 0x002F, 0x0035, 0x0045, 0x0088, 0x0041, 0x0084,
-    0xC008, 0xC012, 0x0016, 0x0013, 0x000A, 0x0096, 0x0007, 0xC007, 0xC011, 0x0005, 0x0004, 0x0009, 0x00FF,
+/// Suites of every version before 1.3 by their IANA numbers and names, preferred first: ECDHE, DHE and RSA key exchange;
+/// GCM, ChaCha20, CCM, CBC, 3DES, RC4.
+const SUITES: [(u16, &str); 51] = [
+    (0xC02B, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+    (0xC02F, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+    (0xC02C, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+    (0xC030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
+    (0xCCA9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
+    (0xCCA8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
+    (0xCCAA, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
+    (0x009E, "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"),
+    (0x009F, "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"),
+    (0xC0AC, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM"),
+    (0xC0AD, "TLS_ECDHE_ECDSA_WITH_AES_256_CCM"),
+    (0xC09E, "TLS_DHE_RSA_WITH_AES_128_CCM"),
+    (0xC09F, "TLS_DHE_RSA_WITH_AES_256_CCM"),
+    (0xC023, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256"),
+    (0xC027, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0xC024, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384"),
+    (0xC028, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"),
+    (0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x006B, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256"),
+    (0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256"),
+    (0x009D, "TLS_RSA_WITH_AES_256_GCM_SHA384"),
+    (0xC09C, "TLS_RSA_WITH_AES_128_CCM"),
+    (0xC09D, "TLS_RSA_WITH_AES_256_CCM"),
+    (0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256"),
+    (0x003D, "TLS_RSA_WITH_AES_256_CBC_SHA256"),
+    (0xC009, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"),
+    (0xC013, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+    (0xC00A, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"),
+    (0xC014, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0x0033, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA"),
+    (0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0x0032, "TLS_DHE_DSS_WITH_AES_128_CBC_SHA"),
+    (0x0038, "TLS_DHE_DSS_WITH_AES_256_CBC_SHA"),
+    (0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA"),
+    (0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA"),
+    (0x0045, "TLS_DHE_RSA_WITH_CAMELLIA_128_CBC_SHA"),
+    (0x0088, "TLS_DHE_RSA_WITH_CAMELLIA_256_CBC_SHA"),
+    (0x0041, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA"),
+    (0x0084, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA"),
+    (0xC008, "TLS_ECDHE_ECDSA_WITH_3DES_EDE_CBC_SHA"),
+    (0xC012, "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x0016, "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x0013, "TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA"),
+    (0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x0096, "TLS_RSA_WITH_SEED_CBC_SHA"),
+    (0x0007, "TLS_RSA_WITH_IDEA_CBC_SHA"),
+    (0xC007, "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA"),
+    (0xC011, "TLS_ECDHE_RSA_WITH_RC4_128_SHA"),
+    (0x0005, "TLS_RSA_WITH_RC4_128_SHA"),
+    (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
+    (0x0009, "TLS_RSA_WITH_DES_CBC_SHA"),
 ];
+/// Says that we know secure renegotiation (RFC 5746), without which some servers refuse.
+const SECURE_RENEGOTIATION: u16 = 0x00FF;
 /// x25519, secp256r1, secp384r1, secp521r1, x448 (RFC 8422).
 const GROUPS: [u16; 5] = [29, 23, 24, 25, 30];
 /// What a 1.2 server may sign with: ECDSA, EdDSA, RSA-PSS, RSA, DSA, down to SHA-1.
@@ -39,6 +88,12 @@ pub(super) enum Answer {
     },
     /// An alert: it does not. OpenSSL answers a version it does not speak with several codes, so any counts.
     Alert,
+}
+
+/// The IANA name of a suite that a hello offers, or its number.
+pub(super) fn suite_name(suite: u16) -> String {
+    let known = SUITES.iter().find(|(number, _)| *number == suite);
+    known.map_or_else(|| format!("{suite:#06x}"), |(_, name)| (*name).to_owned())
 }
 
 /// Offers this version alone (0x0301, 0x0302, 0x0303) and reads the first flight.
@@ -142,6 +197,7 @@ fn certificates(body: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn client_hello(version: u16, name: Option<&str>, random: [u8; 32]) -> Vec<u8> {
+    let suites: Vec<u16> = SUITES.iter().map(|(suite, _)| *suite).chain([SECURE_RENEGOTIATION]).collect();
     let mut extensions = Vec::new();
     if let Some(name) = name {
         // A list of one host name (RFC 6066, 3).
@@ -157,7 +213,7 @@ fn client_hello(version: u16, name: Option<&str>, random: [u8; 32]) -> Vec<u8> {
         &version.to_be_bytes()[..],
         &random,
         &[0],
-        &with_length(&words(&SUITES)),
+        &with_length(&words(&suites)),
         &[1, 0],
         &with_length(&extensions),
     ]

@@ -1,0 +1,417 @@
+//! `tls` against `openssl s_server` and nginx in many set-ups, and against listeners that speak something else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use probity_plan::kinds::tls::Tls;
+use probity_plan::{Act, Barrier, Value};
+use probity_probe::Seen;
+use support::{HOSTILE, Running, barrier, known, look, look_with, text, tool};
+
+/// A folder of certificates, made by OpenSSL.
+struct Pki {
+    folder: tempfile::TempDir,
+}
+
+impl Pki {
+    /// An authority, and a certificate of it for `www.example.test` and 127.0.0.1 that lasts 90 days.
+    fn new() -> Option<Self> {
+        let pki = Self { folder: support::folder() };
+        let mut authority = tool("openssl")?;
+        authority.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "900",
+            "-subj",
+            "/O=Test/CN=Authority",
+        ]);
+        support::run(authority.args(["-keyout", &pki.path("ca.key"), "-out", &pki.path("ca.pem")]));
+        pki.issue(
+            "good",
+            &["-newkey", "rsa:2048"],
+            "/CN=www.example.test",
+            "DNS:www.example.test,IP:127.0.0.1",
+            90,
+        );
+        Some(pki)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// A certificate NAME.pem with its key NAME.key.
+    fn issue(&self, name: &str, key: &[&str], subject: &str, names: &str, days: i32) {
+        let (request, extensions) = (self.path(&format!("{name}.csr")), self.path(&format!("{name}.ext")));
+        std::fs::write(&extensions, format!("subjectAltName={names}\nbasicConstraints=CA:FALSE\n")).unwrap();
+        let mut command = tool("openssl").unwrap();
+        command.args([
+            "req",
+            "-new",
+            "-nodes",
+            "-utf8",
+            "-subj",
+            subject,
+            "-keyout",
+            &self.path(&format!("{name}.key")),
+        ]);
+        support::run(command.args(key).args(["-out", &request]));
+        let mut command = tool("openssl").unwrap();
+        command.args([
+            "x509",
+            "-req",
+            "-in",
+            &request,
+            "-CA",
+            &self.path("ca.pem"),
+            "-CAkey",
+            &self.path("ca.key"),
+        ]);
+        command.args(["-CAcreateserial", "-extfile", &extensions, "-days", &days.to_string()]);
+        support::run(command.args(["-out", &self.path(&format!("{name}.pem"))]));
+    }
+
+    /// `openssl s_server` with this certificate and these options.
+    fn serve(&self, certificate: &str, options: &[&str]) -> (String, Running) {
+        let port = support::free_port();
+        let mut command = tool("openssl").unwrap();
+        command.args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-quiet", "-www"]);
+        command.args([
+            "-cert",
+            &self.path(&format!("{certificate}.pem")),
+            "-key",
+            &self.path(&format!("{certificate}.key")),
+        ]);
+        let running = support::start(command.args(options).stdout(Stdio::null()).stderr(Stdio::null()));
+        support::until_listens(port);
+        (format!("127.0.0.1:{port}"), running)
+    }
+
+    fn act(&self, address: &str) -> Act {
+        Act::Tls(Tls {
+            tls: address.to_owned(),
+            server_name: Some("www.example.test".to_owned()),
+            ca: Some(self.path("ca.pem")),
+        })
+    }
+}
+
+/// Which of 1.0, 1.1, 1.2 and 1.3 are accepted.
+fn versions(seen: &Seen) -> [bool; 4] {
+    ["tls_1_0", "tls_1_1", "tls_1_2", "tls_1_3"].map(|fact| *known(seen, fact) == Value::Bool(true))
+}
+
+/// Every suite that OpenSSL has, and the old versions, which its default security level leaves out.
+const OLD: &str = "ALL:@SECLEVEL=0";
+
+#[tokio::test]
+async fn a_server_as_it_should_be() {
+    let Some(pki) = Pki::new() else { return };
+    let (address, _running) = pki.serve("good", &["-cert_chain", &pki.path("ca.pem")]);
+    let seen = look(pki.act(&address)).await;
+    for fact in ["answered", "completed", "trusted", "name_matches"] {
+        assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}: {seen:?}");
+    }
+    assert_eq!(text(&seen, "version"), "TLSv1.3");
+    assert!(text(&seen, "suite").starts_with("TLS_AES_"), "{seen:?}");
+    assert_eq!(text(&seen, "group"), "X25519");
+    assert_eq!((text(&seen, "alert"), text(&seen, "trust_error")), ("", ""));
+    assert_eq!(text(&seen, "subject"), "CN=www.example.test");
+    assert_eq!(text(&seen, "issuer"), "CN=Authority,O=Test");
+    assert_eq!(known(&seen, "names"), &Value::from(vec!["www.example.test", "127.0.0.1"]));
+    assert_eq!(known(&seen, "self_issued"), &Value::Bool(false));
+    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::Int(2048)));
+    assert_eq!(text(&seen, "signature_algorithm"), "sha256WithRSAEncryption");
+    let days = known(&seen, "expires_in_days").as_number().unwrap();
+    assert!((89.9..=90.0).contains(&days), "{days}");
+    assert!(text(&seen, "not_before") < text(&seen, "not_after"));
+    // As OpenSSL itself reads the file.
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in", &pki.path("good.pem")]);
+    let said = support::run(&mut openssl);
+    let fingerprint = said.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+    assert_eq!(text(&seen, "sha256"), fingerprint);
+    let Value::List(chain) = known(&seen, "chain") else { panic!("{seen:?}") };
+    assert_eq!(chain.len(), 2, "{chain:?}");
+    assert_eq!(versions(&seen), [false, false, true, true]);
+}
+
+#[tokio::test]
+async fn each_version_is_found_truthfully() {
+    let Some(pki) = Pki::new() else { return };
+    let cases: [(&[&str], [bool; 4]); 8] = [
+        (&[], [false, false, true, true]),
+        (&["-cipher", OLD], [true, true, true, true]),
+        (&["-tls1", "-cipher", OLD], [true, false, false, false]),
+        (&["-tls1_1", "-cipher", OLD], [false, true, false, false]),
+        (&["-no_tls1_3", "-cipher", OLD], [true, true, true, false]),
+        (&["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], [false, false, true, false]),
+        // A suite that no current client offers: 1.2 all the same.
+        (&["-tls1_2", "-cipher", "AES128-SHA"], [false, false, true, false]),
+        (&["-tls1_3"], [false, false, false, true]),
+    ];
+    for (options, expected) in cases {
+        let (address, _running) = pki.serve("good", options);
+        let seen = look(pki.act(&address)).await;
+        assert_eq!(versions(&seen), expected, "{options:?}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_suite_of_1_2_is_negotiated_and_named() {
+    let Some(pki) = Pki::new() else { return };
+    let (address, _running) = pki.serve("good", &["-tls1_2", "-cipher", "ECDHE-RSA-AES256-GCM-SHA384"]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(text(&seen, "version"), "TLSv1.2");
+    assert_eq!(text(&seen, "suite"), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(true));
+}
+
+#[tokio::test]
+async fn where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate() {
+    let Some(pki) = Pki::new() else { return };
+    for (options, version, suite) in [
+        (["-tls1", "-cipher", "AES128-SHA:@SECLEVEL=0"], "TLSv1.0", "TLS_RSA_WITH_AES_128_CBC_SHA"),
+        (["-tls1_2", "-cipher", "AES256-SHA256"], "TLSv1.2", "TLS_RSA_WITH_AES_256_CBC_SHA256"),
+    ] {
+        let (address, _running) = pki.serve("good", &options);
+        let seen = look(pki.act(&address)).await;
+        assert_eq!(known(&seen, "answered"), &Value::Bool(true));
+        assert_eq!(known(&seen, "completed"), &Value::Bool(false));
+        assert!(text(&seen, "alert").contains("alert"), "{seen:?}");
+        assert_eq!((text(&seen, "version"), text(&seen, "suite")), (version, suite));
+        assert_eq!(text(&seen, "subject"), "CN=www.example.test");
+        assert_eq!(known(&seen, "name_matches"), &Value::Bool(true));
+        // Nobody proved to hold the key.
+        assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_certificate_is_seen_and_not_refused() {
+    let Some(pki) = Pki::new() else { return };
+    let names = "DNS:www.example.test";
+    pki.issue("other", &["-newkey", "rsa:2048"], "/CN=other", "DNS:other.example.test", 30);
+    pki.issue("expired", &["-newkey", "rsa:2048"], "/CN=old", names, -1);
+    pki.issue("curve", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"], "/CN=ec", names, 30);
+    pki.issue("edwards", &["-newkey", "ed25519"], "/CN=ed", names, 30);
+    let (address, _running) = pki.serve("other", &[]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(
+        (known(&seen, "trusted"), known(&seen, "name_matches")),
+        (&Value::Bool(true), &Value::Bool(false))
+    );
+
+    let (address, _running) = pki.serve("expired", &[]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(
+        (known(&seen, "trusted"), known(&seen, "name_matches")),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+    assert!(text(&seen, "trust_error").contains("xpired"), "{seen:?}");
+    assert!(known(&seen, "expires_in_days").as_number().unwrap() < 0.0);
+
+    // By the system's certificates nobody knows our authority.
+    let (address, _running) = pki.serve("good", &[]);
+    let system = Tls { tls: address, server_name: None, ca: None };
+    let seen = look(Act::Tls(system)).await;
+    if seen.facts.contains_key("trusted") {
+        assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
+        assert!(text(&seen, "trust_error").contains("UnknownIssuer"), "{seen:?}");
+    } else {
+        assert_eq!(barrier(&seen, "trusted"), Barrier::ToolMissing);
+    }
+    // The address asked for stands in the certificate.
+    assert_eq!(known(&seen, "name_matches"), &Value::Bool(true));
+
+    let (address, _running) = pki.serve("curve", &[]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("ec", &Value::Int(384)));
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(true));
+    let (address, _running) = pki.serve("edwards", &[]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!((text(&seen, "key_type"), known(&seen, "trusted")), ("ed25519", &Value::Bool(true)));
+}
+
+#[tokio::test]
+async fn a_self_signed_and_a_weak_certificate() {
+    let Some(pki) = Pki::new() else { return };
+    let mut own = tool("openssl").unwrap();
+    own.args(["req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "5", "-sha1", "-subj", "/CN=me"]);
+    support::run(own.args(["-keyout", &pki.path("own.key"), "-out", &pki.path("own.pem")]));
+    let (address, _running) = pki.serve("own", &["-cipher", "DEFAULT:@SECLEVEL=0"]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(known(&seen, "completed"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(known(&seen, "self_issued"), &Value::Bool(true));
+    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::Int(1024)));
+    assert_eq!(text(&seen, "signature_algorithm"), "sha1WithRSAEncryption");
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
+}
+
+#[tokio::test]
+async fn nginx_serves_the_versions_that_it_is_told_to() {
+    let Some(pki) = Pki::new() else { return };
+    let (_running, address) = nginx(&pki, "TLSv1.1 TLSv1.2");
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(versions(&seen), [false, true, true, false]);
+    assert_eq!(text(&seen, "version"), "TLSv1.2");
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(true));
+}
+
+fn nginx(pki: &Pki, protocols: &str) -> (Running, String) {
+    let port = support::free_port();
+    let folder = pki.folder.path();
+    let own = folder.display();
+    let config = folder.join("nginx.conf");
+    std::fs::write(
+        &config,
+        format!(
+            "daemon off; pid {own}/pid; error_log {own}/error.log; user root;\nevents {{}}\nhttp {{ access_log off; \
+             client_body_temp_path {own}/body; proxy_temp_path {own}/proxy; fastcgi_temp_path {own}/fastcgi; \
+             uwsgi_temp_path {own}/uwsgi; scgi_temp_path {own}/scgi;\nserver {{ listen 127.0.0.1:{port} ssl; \
+             ssl_certificate good.pem; ssl_certificate_key good.key; ssl_protocols {protocols}; \
+             ssl_ciphers ALL:@SECLEVEL=0; }} }}"
+        ),
+    )
+    .unwrap();
+    let mut command = tool("nginx").unwrap();
+    let running = support::start(command.arg("-c").arg(&config).arg("-e").arg(folder.join("first.log")));
+    support::until_listens(port);
+    (running, format!("127.0.0.1:{port}"))
+}
+
+#[tokio::test]
+async fn alerts_to_everything_show_nothing_about_versions() {
+    let alert = b"\x15\x03\x01\x00\x02\x02\x28".to_vec();
+    let seen = look(plain(&support::says(alert).to_string())).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(true));
+    assert_eq!(known(&seen, "completed"), &Value::Bool(false));
+    for fact in ["tls_1_0", "tls_1_1", "tls_1_2", "tls_1_3"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}: {seen:?}");
+    }
+    assert_eq!(barrier(&seen, "version"), Barrier::Unsupported);
+}
+
+fn plain(address: &str) -> Act {
+    Act::Tls(Tls { tls: address.to_owned(), server_name: None, ca: None })
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_not_answered() {
+    let seen = look(plain(&format!("127.0.0.1:{}", support::free_port()))).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false));
+    assert_eq!(barrier(&seen, "trusted"), Barrier::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_left_at_the_time_out() {
+    let silent = support::silent();
+    let seen = support::look_at_hanging(plain(&silent.address.to_string())).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false));
+    silent.until_gone();
+    let hole = support::black_hole();
+    let seen = support::look_at_hanging(plain(&hole.address.to_string())).await;
+    assert_eq!(barrier(&seen, "connect_ms"), Barrier::TimedOut);
+}
+
+#[tokio::test]
+async fn what_is_not_tls_is_nonsense_and_no_answer() {
+    let record = |body: &[u8]| [&[22, 3, 3, 0, u8::try_from(body.len()).unwrap()][..], body].concat();
+    let cases: [(&str, Vec<u8>); 7] = [
+        ("HTTP", b"HTTP/1.1 400 Bad Request\r\nServer: \x1b[31m\r\n\r\n".to_vec()),
+        ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+        ("hostile text", HOSTILE.as_bytes().to_vec()),
+        ("nothing", Vec::new()),
+        ("half a record", b"\x16\x03\x03\x40\x00".to_vec()),
+        ("a hello that is none", record(b"\x02\x00\x00\x03\x03\x03\x00")),
+        ("a certificate without a hello", record(b"\x0b\x00\x00\x03\x00\x00\x00")),
+    ];
+    for (what, answer) in cases {
+        let seen = look(plain(&support::says(answer).to_string())).await;
+        assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{what}: {seen:?}");
+        assert_eq!(barrier(&seen, "version"), Barrier::Protocol, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_subject_that_means_harm_is_kept_as_text() {
+    let Some(pki) = Pki::new() else { return };
+    let subject = "/CN=\u{1b}[2J\u{202e}<script>alert(1)<\\/script>";
+    pki.issue("hostile", &["-newkey", "rsa:2048"], subject, "DNS:www.example.test", 30);
+    let (address, _running) = pki.serve("hostile", &[]);
+    let seen = look(pki.act(&address)).await;
+    let shown = text(&seen, "subject");
+    assert!(shown.contains("\u{202e}") && shown.contains("script"), "{shown:?}");
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(true));
+}
+
+#[tokio::test]
+async fn a_missing_ca_file_hides_trust_and_nothing_else() {
+    let Some(pki) = Pki::new() else { return };
+    let (address, _running) = pki.serve("good", &[]);
+    let ca = Path::new("/nowhere/ca.pem").display().to_string();
+    let seen = look_with(
+        Act::Tls(Tls { tls: address, server_name: Some("www.example.test".to_owned()), ca: Some(ca) }),
+        &[],
+        Duration::from_secs(10),
+    )
+    .await;
+    assert_eq!(barrier(&seen, "trusted"), Barrier::Unreachable);
+    assert_eq!(known(&seen, "name_matches"), &Value::Bool(true));
+    assert_eq!(text(&seen, "version"), "TLSv1.3");
+}
+
+/// Somebody who sends a certificate whose key he does not hold, and signs with his own.
+async fn impostor(pki: &Pki) -> (String, tokio::task::JoinHandle<()>) {
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+    use tokio_rustls::rustls::{ServerConfig, crypto, sign::CertifiedKey};
+
+    #[derive(Debug)]
+    struct Stolen(std::sync::Arc<CertifiedKey>);
+    impl ResolvesServerCert for Stolen {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<std::sync::Arc<CertifiedKey>> {
+            Some(self.0.clone())
+        }
+    }
+    pki.issue("thief", &["-newkey", "rsa:2048"], "/CN=thief", "DNS:thief.example.test", 30);
+    let certificate = CertificateDer::from_pem_file(pki.path("good.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(pki.path("thief.key")).unwrap();
+    let key = crypto::ring::sign::any_supported_type(&key).unwrap();
+    let stolen = Stolen(CertifiedKey::new(vec![certificate], key).into());
+    let config = ServerConfig::builder_with_provider(crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(std::sync::Arc::new(stolen));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let serving = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            _ = acceptor.accept(stream).await;
+        }
+    });
+    (address, serving)
+}
+
+#[tokio::test]
+async fn who_does_not_hold_the_key_of_a_good_certificate_is_not_trusted() {
+    let Some(pki) = Pki::new() else { return };
+    let (address, serving) = impostor(&pki).await;
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(known(&seen, "name_matches"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
+    assert!(text(&seen, "trust_error").contains("holds the certificate's key"), "{seen:?}");
+    serving.abort();
+}
