@@ -1,0 +1,387 @@
+//! `container`, asked of a real Podman, and of sockets that do not behave.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod elsewhere;
+mod support;
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use elsewhere::act;
+use jiff::Timestamp;
+use probity_plan::{Barrier, Value};
+use probity_probe::Seen;
+use serde_json::json;
+use support::{HOSTILE, barrier, known, look, look_with, text};
+
+#[tokio::test]
+async fn look_sent_elsewhere() {
+    elsewhere::answer().await;
+}
+
+/// A Podman of its own: storage, configuration and socket in a folder, in mount and process namespaces that go with it.
+struct Podman {
+    folder: tempfile::TempDir,
+    _service: support::Running,
+}
+
+impl Podman {
+    /// Starts one with an image `localhost/busybox`. `None` where we are not root.
+    fn start() -> Option<Self> {
+        if !elsewhere::needs_root("containers made by Podman") {
+            return None;
+        }
+        let mut command = support::tool("unshare")?;
+        let folder = support::folder();
+        let path = folder.path();
+        let file = |name: &str| path.join(name).display().to_string();
+        let usr = support::debian().join("usr");
+        let environment = command
+            .get_envs()
+            .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)))
+            .chain([
+                format!("HOME={}", path.display()),
+                format!("CONTAINERS_CONF={}", file("containers.conf")),
+                format!("CONTAINERS_STORAGE_CONF={}", file("storage.conf")),
+                format!("CONTAINERS_REGISTRIES_CONF={}", file("registries.conf")),
+            ])
+            .map(|pair| format!("'{pair}'"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        // Podman hands its own environment to neither of them.
+        for name in ["crun", "conmon"] {
+            let script = format!("#!/bin/sh\nexec env {environment} {}/bin/{name} \"$@\"\n", usr.display());
+            std::fs::write(path.join(name), script).unwrap();
+            std::fs::set_permissions(path.join(name), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let containers = format!(
+            "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nruntime = \"crun\"\nconmon_path = [\"{}\"]\n\
+             helper_binaries_dir = [\"{}/lib/podman\"]\n[engine.runtimes]\ncrun = [\"{}\"]\n\
+             [containers]\nnetns = \"none\"\ncgroups = \"disabled\"\nlog_driver = \"k8s-file\"\n\
+             default_ulimits = [\"nofile=512:512\", \"nproc=512:512\"]\n",
+            file("conmon"),
+            usr.display(),
+            file("crun")
+        );
+        let storage = format!(
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            file("graph"),
+            file("run")
+        );
+        std::fs::write(path.join("containers.conf"), containers).unwrap();
+        std::fs::write(path.join("storage.conf"), storage).unwrap();
+        std::fs::write(path.join("registries.conf"), "").unwrap();
+        std::fs::create_dir_all(path.join(".config/containers")).unwrap();
+        let policy = r#"{"default":[{"type":"insecureAcceptAnything"}]}"#;
+        std::fs::write(path.join(".config/containers/policy.json"), policy).unwrap();
+
+        // crun knows cgroups of one sort or the other, not both at once as some machines have them; none is used here.
+        let script = format!(
+            "mount -t cgroup2 none /sys/fs/cgroup || :\n\
+             env {environment} podman --tmpdir {} system service --time=0 unix://{} & wait",
+            file("tmp"),
+            file("podman.sock")
+        );
+        let quiet = || Stdio::from(std::fs::File::create(path.join("service.log")).unwrap());
+        command
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script])
+            .stdout(quiet())
+            .stderr(quiet());
+        let service = support::start(&mut command);
+        support::until("Podman answers", || UnixStream::connect(path.join("podman.sock")).is_ok());
+
+        let rootfs = path.join("rootfs");
+        std::fs::create_dir_all(rootfs.join("bin")).unwrap();
+        std::fs::copy(usr.join("bin/busybox"), rootfs.join("bin/busybox")).unwrap();
+        std::os::unix::fs::symlink("busybox", rootfs.join("bin/sh")).unwrap();
+        support::run(Command::new("tar").args(["-cf", &file("rootfs.tar"), "-C"]).arg(&rootfs).arg("."));
+        let archive = file("rootfs.tar");
+        let podman = Self { folder, _service: service };
+        podman.podman(&["import", &archive, "localhost/busybox:1"]);
+        Some(podman)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("podman.sock")
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = support::tool("podman").unwrap();
+        command
+            .env("HOME", self.folder.path())
+            .env("CONTAINERS_CONF", self.folder.path().join("containers.conf"));
+        command.arg("--remote").arg(format!("--url=unix://{}", self.socket().display())).args(words);
+        command
+    }
+
+    fn podman(&self, words: &[&str]) -> String {
+        support::run(&mut self.command(words))
+    }
+
+    async fn look(&self, name: &str) -> Seen {
+        look(act("container", &json!({ "container": name, "socket": self.socket() }))).await
+    }
+}
+
+#[tokio::test]
+async fn a_running_container_is_described() {
+    let Some(podman) = Podman::start() else { return };
+    let before = Timestamp::now();
+    let id = podman.podman(&[
+        "run",
+        "--detach",
+        "--name",
+        "web",
+        "--health-cmd",
+        "/bin/busybox test -e /ok",
+        "--health-interval",
+        "disable",
+        "localhost/busybox:1",
+        "/bin/busybox",
+        "sleep",
+        "600",
+    ]);
+    let seen = podman.look("web").await;
+    assert_eq!(known(&seen, "exists"), &Value::Bool(true));
+    assert_eq!(known(&seen, "running"), &Value::Bool(true));
+    assert_eq!(known(&seen, "restarts"), &Value::Int(0));
+    assert_eq!(known(&seen, "ports"), &Value::Map([].into()));
+    let image = podman.podman(&["image", "inspect", "--format", "{{.Id}}", "localhost/busybox:1"]);
+    for (fact, expected) in [
+        ("status", "running"),
+        ("health", "starting"),
+        ("id", id.trim()),
+        ("image", "localhost/busybox:1"),
+        ("socket", podman.socket().to_str().unwrap()),
+    ] {
+        assert_eq!(text(&seen, fact), expected, "{fact}");
+    }
+    assert_eq!(text(&seen, "image_id").trim_start_matches("sha256:"), image.trim());
+    let started: Timestamp = text(&seen, "started").parse().unwrap();
+    assert!(started >= before && started <= Timestamp::now(), "{started}");
+    let Value::Int(pid) = known(&seen, "pid") else { panic!("{seen:?}") };
+    assert!(*pid > 1);
+    assert_eq!(barrier(&seen, "exit_code"), Barrier::Unreachable);
+    assert_eq!(barrier(&seen, "finished"), Barrier::Unreachable);
+
+    assert!(!podman.command(&["healthcheck", "run", "web"]).output().unwrap().status.success());
+    podman.podman(&["exec", "web", "/bin/busybox", "touch", "/ok"]);
+    podman.podman(&["healthcheck", "run", "web"]);
+    assert_eq!(text(&podman.look("web").await, "health"), "healthy");
+    // By its identifier too.
+    assert_eq!(text(&podman.look(id.trim()).await, "id"), id.trim());
+}
+
+#[tokio::test]
+async fn a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began() {
+    let Some(podman) = Podman::start() else { return };
+    let busybox = ["localhost/busybox:1", "/bin/busybox"];
+    podman.podman(&[&["create", "--name", "new"][..], &busybox, &["true"]].concat());
+    let seen = podman.look("new").await;
+    assert_eq!(known(&seen, "running"), &Value::Bool(false));
+    assert_eq!(text(&seen, "status"), "created");
+    assert_eq!(text(&seen, "health"), "none");
+    for fact in ["started", "finished", "exit_code"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unreachable, "{fact}: {seen:?}");
+    }
+
+    podman
+        .command(&[&["run", "--name", "ended"][..], &busybox, &["sh", "-c", "exit 7"]].concat())
+        .output()
+        .unwrap();
+    let seen = podman.look("ended").await;
+    assert_eq!(known(&seen, "running"), &Value::Bool(false));
+    assert_eq!(text(&seen, "status"), "exited");
+    assert_eq!(known(&seen, "exit_code"), &Value::Int(7));
+    assert_eq!(known(&seen, "pid"), &Value::Int(0));
+    assert!(text(&seen, "started") <= text(&seen, "finished"));
+
+    let seen = podman.look("nosuch").await;
+    assert_eq!(known(&seen, "exists"), &Value::Bool(false));
+    assert_eq!(barrier(&seen, "running"), Barrier::Unreachable);
+}
+
+#[tokio::test]
+async fn restarts_are_counted() {
+    let Some(podman) = Podman::start() else { return };
+    podman.podman(&[
+        "run",
+        "--detach",
+        "--name",
+        "breaks",
+        "--restart",
+        "on-failure:2",
+        "localhost/busybox:1",
+        "/bin/busybox",
+        "false",
+    ]);
+    support::until("Podman gives up", || {
+        podman.podman(&["inspect", "--format", "{{.RestartCount}} {{.State.Status}}", "breaks"]).trim()
+            == "2 exited"
+    });
+    let seen = podman.look("breaks").await;
+    assert_eq!(known(&seen, "restarts"), &Value::Int(2));
+    assert_eq!(known(&seen, "exit_code"), &Value::Int(1));
+}
+
+#[tokio::test]
+async fn a_socket_that_is_not_there_or_may_not_be_used_is_a_barrier() {
+    let folder = support::folder();
+    let socket = folder.path().join("engine.sock");
+    let parameters = json!({ "container": "web", "socket": socket });
+    assert_eq!(barrier(&look(act("container", &parameters)).await, "exists"), Barrier::Unreachable);
+    drop(UnixListener::bind(&socket).unwrap());
+    assert_eq!(barrier(&look(act("container", &parameters)).await, "exists"), Barrier::ConnectionRefused);
+
+    std::fs::set_permissions(&socket, PermissionsExt::from_mode(0o600)).unwrap();
+    let Some(nobody) = elsewhere::as_nobody() else { return };
+    assert_eq!(barrier(&nobody.look("container", &parameters), "exists"), Barrier::PermissionDenied);
+
+    // Without `socket`, in a machine that has neither Docker nor Podman.
+    let hidden = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run && exec \"$@\"", "sh"];
+    let seen = elsewhere::here().under(&hidden).look("container", &json!({ "container": "web" }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unreachable, "{seen:?}");
+}
+
+#[tokio::test]
+async fn the_usual_sockets_are_tried() {
+    if !elsewhere::needs_root("the usual sockets") {
+        return;
+    }
+    let answering = answering(response(200, &described("running").to_string()));
+    let bound = format!(
+        "mount -t tmpfs none /run && mkdir /run/podman && ln -s {} /run/podman/podman.sock && exec \"$@\"",
+        answering.socket.display()
+    );
+    let seen = elsewhere::here()
+        .under(&["unshare", "--mount", "sh", "-c", &bound, "sh"])
+        .look("container", &json!({ "container": "web" }));
+    assert_eq!(text(&seen, "socket"), "/run/podman/podman.sock");
+}
+
+#[tokio::test]
+async fn what_is_not_a_containers_name_is_not_asked_for() {
+    for name in ["", "../images", "web/../../info", "-web", "web web", "web?all=1", "web\r\nX: y"] {
+        let seen = look(act("container", &json!({ "container": name, "socket": "/nonexistent" }))).await;
+        assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported, "{name:?}");
+    }
+}
+
+/// A socket where every request gets this answer.
+struct Answering {
+    _folder: tempfile::TempDir,
+    socket: PathBuf,
+}
+
+fn answering(answer: Vec<u8>) -> Answering {
+    let folder = support::folder();
+    let socket = folder.path().join("engine.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            _ = stream.read(&mut [0; 4096]);
+            // An answer of nothing stands for one that never comes.
+            if answer.is_empty() {
+                std::mem::forget(stream);
+            } else {
+                _ = stream.write_all(&answer);
+            }
+        }
+    });
+    Answering { _folder: folder, socket }
+}
+
+fn response(status: u16, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Status\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// As Docker's API describes a container (GET /containers/{id}/json).
+fn described(status: &str) -> serde_json::Value {
+    json!({
+        "Id": "0123", "Image": "sha256:4567", "RestartCount": 3, "Config": { "Image": "nginx:1" },
+        "State": {
+            "Status": status, "Running": status == "running", "Pid": 4711, "ExitCode": 0,
+            "StartedAt": "2026-11-21T10:20:30.123456789Z", "FinishedAt": "0001-01-01T00:00:00Z",
+            "Health": { "Status": "unhealthy", "FailingStreak": 4 }
+        },
+        "NetworkSettings": { "Ports": {
+            "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "8080" }, { "HostIp": "::", "HostPort": "8080" }],
+            "443/tcp": null
+        } }
+    })
+}
+
+async fn ask(answer: Vec<u8>) -> Seen {
+    let answering = answering(answer);
+    let act = act("container", &json!({ "container": "web", "socket": answering.socket }));
+    look_with(act, &[], Duration::from_secs(1)).await
+}
+
+#[tokio::test]
+async fn dockers_description_is_read() {
+    let seen = ask(response(200, &described("running").to_string())).await;
+    assert_eq!(text(&seen, "health"), "unhealthy");
+    assert_eq!(text(&seen, "started"), "2026-11-21T10:20:30.123456Z");
+    assert_eq!(known(&seen, "restarts"), &Value::Int(3));
+    let ports = [
+        ("443/tcp".to_owned(), Value::List(Vec::new())),
+        ("80/tcp".to_owned(), Value::from(vec!["0.0.0.0:8080", "[::]:8080"])),
+    ];
+    assert_eq!(known(&seen, "ports"), &Value::Map(ports.into()));
+    // Between two starts it has not ended for good.
+    assert_eq!(
+        barrier(&ask(response(200, &described("restarting").to_string())).await, "exit_code"),
+        Barrier::Unreachable
+    );
+}
+
+#[tokio::test]
+async fn a_silent_engine_is_timed_out() {
+    assert_eq!(barrier(&ask(Vec::new()).await, "exists"), Barrier::TimedOut);
+    assert_eq!(
+        barrier(&ask(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_vec()).await, "exists"),
+        Barrier::Protocol
+    );
+}
+
+#[tokio::test]
+async fn nonsense_is_not_an_answer() {
+    let deep = "[".repeat(100_000);
+    for (status, body) in [
+        (200, "hello"),
+        (200, "{}"),
+        (200, "null"),
+        (200, r#"{"State":{"Status":"running","Running":"yes"}}"#),
+        (200, deep.as_str()),
+        // Another server's 404 does not say that there is no such container.
+        (404, "<html>Not Found</html>"),
+        (404, r#"{"message":"page not found"}"#),
+        (500, r#"{"message":"on fire"}"#),
+    ] {
+        let seen = ask(response(status, body)).await;
+        assert_eq!(barrier(&seen, "exists"), Barrier::Protocol, "{status} {body:.40}: {seen:?}");
+    }
+    assert_eq!(barrier(&ask(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()).await, "exists"), Barrier::Protocol);
+    assert_eq!(barrier(&ask(response(200, &" ".repeat(5 << 20))).await, "exists"), Barrier::TooLarge);
+    assert_eq!(
+        barrier(&ask(response(403, r#"{"message":"no"}"#)).await, "exists"),
+        Barrier::PermissionDenied
+    );
+    let absent = ask(response(404, r#"{"message":"No such container: web"}"#)).await;
+    assert_eq!(known(&absent, "exists"), &Value::Bool(false));
+}
+
+#[tokio::test]
+async fn hostile_text_is_kept_as_text() {
+    let mut answer = described("running");
+    answer["Config"]["Image"] = json!(HOSTILE);
+    answer["State"]["Health"]["Status"] = json!(HOSTILE);
+    let seen = ask(response(200, &answer.to_string())).await;
+    assert_eq!(text(&seen, "image"), HOSTILE);
+    assert_eq!(text(&seen, "health"), HOSTILE);
+}
