@@ -1,6 +1,7 @@
 //! The names of listening Unix sockets, from the kernel's socket diagnostics (sock_diag(7)). `/proc/net/unix` would not
 //! do: a name may hold a newline and forge a line of it.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
@@ -56,7 +57,7 @@ pub fn listening() -> Result<Vec<Vec<u8>>, Blocked> {
             match message.payload {
                 NetlinkPayload::InnerMessage(SockDiagMessage::UnixResponse(found)) => match found.name() {
                     Some(UnixDiagName::Pathname(path)) => {
-                        names.push(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec())
+                        names.push(path.as_bytes().to_vec());
                     }
                     Some(UnixDiagName::Abstract(name)) => names.push([&[0], name.as_slice()].concat()),
                     None => {}

@@ -30,7 +30,7 @@ struct Row {
 /// What covers a state.
 #[derive(Clone, Copy)]
 enum Cell {
-    /// The test of this name in this file below `tests/`.
+    /// The test of this name in this file, from `tests/`.
     Test(&'static str, &'static str),
     /// Nothing, for this reason.
     Empty(&'static str),
@@ -65,7 +65,7 @@ const ROWS: &[Row] = &[
 probes:
   kernel: { command: [uname, -r], impact: observe }
 claims:
-  kernel-known: { of: kernel, check: exit_code == 0 }
+  kernel_known: { of: kernel, check: exit_code == 0 }
 ",
     },
     Row {
@@ -80,7 +80,7 @@ claims:
 probes:
   shadow: { file: /etc/shadow }
 claims:
-  shadow-private: { of: shadow, check: \"mode in ['600', '640', '400'] && owner == 'root'\" }
+  shadow_private: { of: shadow, check: \"mode in ['600', '640', '400'] && owner == 'root'\" }
 ",
     },
     Row {
@@ -99,6 +99,138 @@ claims:
 ",
     },
     Row {
+        kind: "process",
+        present: &[Test("process.rs", "a_running_process_is_found_by_path_name_and_arguments"), Test("process.rs", "the_tree_holds_what_a_process_started"), Test("process.rs", "without_a_name_every_process_is_listed"), Test("process.rs", "a_process_whose_executable_was_deleted_is_found_and_says_so")],
+        absent: &[Test("process.rs", "no_such_process_is_a_count_of_zero"), Test("process.rs", "a_part_of_a_name_or_of_an_argument_is_not_enough"), Test("process.rs", "a_zombie_does_not_run")],
+        forbidden: &[Test("process.rs", "a_hidden_executable_is_a_barrier_and_not_a_zero"), Test("process.rs", "a_proc_that_hides_processes_is_a_barrier"), Test("process.rs", "without_proc_nothing_is_known")],
+        hanging: &[Test("../src/tables.rs", "a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again")],
+        nonsense: &[Test("process.rs", "what_a_process_calls_itself_does_not_count")],
+        hostile: &[Test("process.rs", "hostile_names_and_arguments_are_recorded_as_they_are")],
+        plan: "
+probes:
+  server: { process: /usr/sbin/nginx, every: 5s, for: 8m }
+  telnet: { process: in.telnetd }
+claims:
+  runs: { of: server, check: running }
+  same_all_along: { of: server, stable: [pid, started] }
+  no_telnet: { of: telnet, check: count == 0 }
+",
+    },
+    Row {
+        kind: "port",
+        present: &[Test("port.rs", "a_listening_port_shows_its_addresses_and_owner"), Test("port.rs", "every_address_of_both_families_is_shown"), Test("port.rs", "udp_and_tcp_are_told_apart"), Test("port.rs", "a_unix_socket_is_found_by_its_path_or_abstract_name"), Test("port.rs", "without_a_number_every_listening_socket_is_listed")],
+        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
+        forbidden: &[Test("port.rs", "another_users_process_is_a_barrier_and_its_port_is_not"), Test("port.rs", "without_proc_nobody_is_said_to_listen_or_not")],
+        hanging: &[Test("port.rs", "a_port_that_drops_is_not_connected_in_time"), Test("../src/tables.rs", "a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again")],
+        nonsense: &[Test("port.rs", "a_table_that_makes_no_sense_is_a_barrier"), Test("port.rs", "a_connection_that_is_taken_is_connected_whoever_answers")],
+        hostile: &[Test("port.rs", "a_hostile_socket_name_forges_no_other")],
+        plan: "
+probes:
+  database: { port: 5432 }
+  all: { port: all }
+  web_from_here: { port: 443, connect: www.example.org }
+  database_from_here: { port: 5432, connect: www.example.org }
+claims:
+  database_local: { of: database, check: listening && loopback_only }
+  known_owners: { of: all, check: \"owners.all(o, o.loopback || o.executable in ['/usr/sbin/sshd', '/usr/sbin/nginx'])\" }
+  web_open: { of: web_from_here, check: connected }
+  database_closed: { of: database_from_here, check: \"!connected\", control: web_open }
+",
+    },
+    Row {
+        kind: "user",
+        present: &[Test("accounts.rs", "root_is_found_by_name_and_number"), Test("accounts.rs", "all_accounts_are_listed_with_what_stands_out")],
+        absent: &[Test("accounts.rs", "an_account_that_is_not_there_does_not_exist")],
+        forbidden: &[Test("accounts.rs", "passwords_are_hidden_from_others"), Test("accounts.rs", "account_files_that_may_not_be_read_are_a_barrier")],
+        hanging: &[Empty("the look-up runs on a thread of its own under the time-out, as that of `disk`, which is tested; a directory service that hangs was not set up")],
+        nonsense: &[Test("accounts.rs", "an_account_file_that_makes_no_sense_is_a_barrier")],
+        hostile: &[Test("accounts.rs", "hostile_text_in_an_account_is_recorded_as_it_is")],
+        plan: "
+probes:
+  service_user: { user: www-data }
+  accounts: { user: all }
+claims:
+  cannot_log_in: { of: service_user, check: exists && shell == '/usr/sbin/nologin' }
+  one_root: { of: accounts, check: \"uid_0 == ['root']\" }
+  no_empty_password: { of: accounts, check: \"empty_passwords == []\" }
+",
+    },
+    Row {
+        kind: "group",
+        present: &[Test("accounts.rs", "a_group_shows_its_members")],
+        absent: &[Test("accounts.rs", "an_account_that_is_not_there_does_not_exist")],
+        forbidden: &[Test("accounts.rs", "account_files_that_may_not_be_read_are_a_barrier")],
+        hanging: &[Empty("as `user`: a directory service that hangs was not set up")],
+        nonsense: &[Test("accounts.rs", "an_account_file_that_makes_no_sense_is_a_barrier")],
+        hostile: &[Test("accounts.rs", "hostile_text_in_an_account_is_recorded_as_it_is")],
+        plan: "
+probes:
+  administrators: { group: sudo }
+claims:
+  only_ops: { of: administrators, check: \"members == ['ops']\" }
+",
+    },
+    Row {
+        kind: "mount",
+        present: &[Test("storage.rs", "what_is_mounted_shows_its_file_system_and_options"), Test("storage.rs", "all_mounts_are_listed")],
+        absent: &[Test("storage.rs", "a_path_where_nothing_is_mounted_or_is_nothing_is_said_so")],
+        forbidden: &[Test("storage.rs", "without_proc_no_mount_is_known")],
+        hanging: &[Test("storage.rs", "a_file_system_that_hangs_ends_in_a_time_out")],
+        nonsense: &[Test("../src/mounts.rs", "a_mount_point_with_odd_characters_reads_as_it_is")],
+        hostile: &[Test("storage.rs", "hostile_mounts_are_recorded_as_they_are")],
+        plan: "
+probes:
+  temporary: { mount: /tmp }
+claims:
+  no_programs: { of: temporary, check: \"mounted && 'noexec' in options\" }
+",
+    },
+    Row {
+        kind: "disk",
+        present: &[Test("storage.rs", "a_disk_shows_what_df_shows"), Test("storage.rs", "how_full_a_disk_is")],
+        absent: &[Test("storage.rs", "a_path_where_nothing_is_mounted_or_is_nothing_is_said_so")],
+        forbidden: &[Test("storage.rs", "a_disk_behind_a_closed_folder_is_a_barrier")],
+        hanging: &[Test("storage.rs", "a_file_system_that_hangs_ends_in_a_time_out")],
+        nonsense: &[Test("storage.rs", "how_full_a_disk_is")],
+        hostile: &[Test("storage.rs", "hostile_mounts_are_recorded_as_they_are")],
+        plan: "
+probes:
+  data: { disk: /var/lib/postgresql }
+claims:
+  room: { of: data, check: used_percent < 80 && inodes_used_percent < 80 }
+",
+    },
+    Row {
+        kind: "kernel-parameter",
+        present: &[Test("kernel.rs", "a_parameter_shows_its_value_as_text_and_number")],
+        absent: &[Test("kernel.rs", "a_parameter_that_is_not_there_does_not_exist")],
+        forbidden: &[Test("kernel.rs", "a_parameter_that_may_not_be_read_exists_and_its_value_is_a_barrier"), Test("kernel.rs", "without_its_tree_no_parameter_is_missing")],
+        hanging: &[Test("kernel.rs", "a_parameter_that_hangs_ends_in_a_time_out")],
+        nonsense: &[Test("kernel.rs", "a_parameter_with_nonsense_or_hostile_text_is_kept_as_it_is_and_capped")],
+        hostile: &[Test("kernel.rs", "a_parameter_with_nonsense_or_hostile_text_is_kept_as_it_is_and_capped")],
+        plan: "
+probes:
+  forwarding: { kernel-parameter: net.ipv4.ip_forward }
+claims:
+  no_router: { of: forwarding, check: number == 0 }
+",
+    },
+    Row {
+        kind: "interface",
+        present: &[Test("kernel.rs", "the_loopback_interface_shows_state_addresses_and_counters"), Test("kernel.rs", "an_interface_that_is_down_is_not_up")],
+        absent: &[Test("kernel.rs", "an_interface_that_is_not_there_does_not_exist")],
+        forbidden: &[Test("kernel.rs", "without_sys_state_and_mtu_are_a_barrier_and_the_rest_is_not")],
+        hanging: &[Empty("the kernel answers for its interfaces itself; nothing is waited for")],
+        nonsense: &[Empty("the kernel alone writes these tables; a crate reads them and its error is a barrier")],
+        hostile: &[Test("kernel.rs", "a_hostile_interface_name_is_recorded_as_it_is")],
+        plan: "
+probes:
+  uplink: { interface: eth0 }
+claims:
+  carries: { of: uplink, check: running && mtu_bytes >= 1500 && received_errors == 0 }
+",
+    },
+    Row {
         kind: "tls",
         present: NOT_YET,
         absent: NOT_YET,
@@ -111,7 +243,7 @@ probes:
   door: { tls: \"127.0.0.1:443\", server_name: www.example.org }
 claims:
   current: { of: door, check: \"trusted && name_matches && expires_in_days > 14\" }
-  nothing-old: { of: door, check: \"tls_1_2 && !tls_1_0 && !tls_1_1\" }
+  nothing_old: { of: door, check: \"tls_1_2 && !tls_1_0 && !tls_1_1\" }
 ",
     },
     Row {
@@ -162,7 +294,7 @@ probes:
     postgres: \"postgresql://auditor:$password@127.0.0.1/shop\"
     query: SELECT count(*) FROM orders WHERE paid IS NULL
 claims:
-  all-paid: { of: orders, check: value == 0 }
+  all_paid: { of: orders, check: value == 0 }
 ",
     },
 ];
@@ -208,6 +340,25 @@ fn every_test_that_a_cell_names_exists() {
         }
     }
     assert!(missing.is_empty(), "{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// One text as a plan's only file.
+struct Only(String);
+impl probity_plan::Sources for Only {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+#[test]
+fn every_example_is_a_plan_of_its_kind() {
+    for row in ROWS {
+        let plan = format!("plan: Example\n{}\nverdict:\n  - {{ label: DONE }}\n", row.plan.trim());
+        let loaded = probity_plan::load("example.yaml", &Only(plan), &Default::default());
+        let plan = loaded.unwrap_or_else(|errors| panic!("{}:\n{errors}", row.kind)).plan;
+        assert!(plan.probes.iter().any(|probe| probe.spec().name == row.kind), "{}", row.kind);
+        assert!(!plan.claims.is_empty(), "{}", row.kind);
+    }
 }
 
 /// Whether the source has a function of this name directly under a `#[test]` or `#[tokio::test…]`.

@@ -89,7 +89,7 @@ fn interfaces() -> Result<BTreeMap<String, Found>, Blocked> {
         let found = all.entry(entry.interface_name).or_default();
         found.flags = Some(entry.flags);
         let Some(address) = entry.address else { continue };
-        if let Some(mac) = address.as_link_addr().and_then(|link| link.addr()) {
+        if let Some(mac) = address.as_link_addr().and_then(nix::sys::socket::LinkAddr::addr) {
             found.mac = mac.map(|byte| format!("{byte:02x}")).join(":");
         }
         let prefix = entry.netmask.as_ref().map_or(0, prefix_length);

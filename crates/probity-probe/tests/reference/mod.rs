@@ -148,7 +148,7 @@ fn type_of(schema: &Json, definitions: &Json) -> String {
 fn matrix(out: &mut String, rows: &[Row]) {
     out.push_str(
         "## What is tested\n\n\
-         Each kind against the real thing in each state. A cell names the test (below `crates/probity-probe/tests/`) or says\n\
+         Each kind against the real thing in each state. A cell names the test (in `crates/probity-probe`) or says\n\
          why there is none.\n\n\
          | kind | present | absent | forbidden | hanging | nonsense | hostile text |\n|---|---|---|---|---|---|---|\n",
     );
@@ -157,7 +157,9 @@ fn matrix(out: &mut String, rows: &[Row]) {
         _ = write!(out, "| `{}` |", row.kind);
         for (_, cells) in row.cells() {
             let text = |one: &Cell| match one {
-                Cell::Test(file, name) => format!("`{}::{name}`", file.trim_end_matches(".rs")),
+                Cell::Test(file, name) => {
+                    format!("`{}::{name}`", file.trim_start_matches("../src/").trim_end_matches(".rs"))
+                }
                 Cell::Empty(reason) => format!("*{}*", cell(reason)),
             };
             _ = write!(out, " {} |", cells.iter().map(text).collect::<Vec<_>>().join(", "));
