@@ -125,6 +125,9 @@ fn as_read(schema: &mut Value, filled: bool) {
     let Value::Object(map) = schema else { return };
     map.remove("default");
     map.remove("title");
+    if let Some(Value::String(description)) = map.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
     if let Some(Value::Array(types)) = map.get_mut("type") {
         types.retain(|ty| ty != "null");
         if let [only] = types.as_slice() {

@@ -15,7 +15,7 @@ fn against(document: &Value) -> Option<String> {
 }
 
 /// A plan with one probe and one claim.
-fn plan(probe: Value, claim: Value) -> Value {
+fn plan(probe: &Value, claim: &Value) -> Value {
     json!({ "plan": "P", "probes": { "r": probe }, "claims": { "c": claim }, "verdict": [{ "label": "L" }] })
 }
 
@@ -54,7 +54,7 @@ fn both_accept_what_is_right() {
             json!({ "of": "r", "check": "x", "against": "r", "section": "S" }),
         ),
     ] {
-        let document = plan(probe, claim);
+        let document = plan(&probe, &claim);
         assert_eq!((against(&document), loads(&document)), (None, true), "{document}");
     }
 }
@@ -88,7 +88,7 @@ fn both_refuse_what_is_wrong() {
         (http.clone(), json!({ "of": "r", "check": "x", "severity": "awful" })),
         (http.clone(), json!({ "of": "r", "check": "x", "empty": "yes" })),
     ] {
-        let document = plan(probe, claim);
+        let document = plan(&probe, &claim);
         assert!(against(&document).is_some() && !loads(&document), "{document}: {:?}", against(&document));
     }
     for sections in [
@@ -105,7 +105,7 @@ fn both_refuse_what_is_wrong() {
         json!({ "verdict": [{ "lable": "L" }] }),
         json!({ "include": { "a": { "plan": "a.yaml", "input": {} } } }),
     ] {
-        let mut document = plan(http.clone(), check.clone());
+        let mut document = plan(&http, &check);
         document.as_object_mut().unwrap().extend(sections.as_object().unwrap().clone());
         assert!(against(&document).is_some() && !loads(&document), "{document}: {:?}", against(&document));
     }

@@ -309,3 +309,40 @@ impl Loader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_tells_its_parameters() {
+        for spec in KINDS {
+            let parameters = parameters(spec.name);
+            // A struct with `flatten` has none: the loader could not tell its keys from unknown ones.
+            assert!(parameters.contains(&spec.name), "`{}` has the keys {parameters:?}", spec.name);
+        }
+    }
+
+    #[test]
+    fn a_key_can_be_a_kind_and_a_parameter_of_one_other_kind() {
+        // `{ log: ..., service: ... }` is a log probe whichever is written first, unless both kinds take the other's key.
+        for one in KINDS {
+            for other in KINDS.iter().filter(|other| other.name != one.name) {
+                let both =
+                    parameters(one.name).contains(&other.name) && parameters(other.name).contains(&one.name);
+                assert!(!both, "`{}` and `{}` take each other's keys", one.name, other.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_kind_hides_a_shared_key_but_within() {
+        for spec in KINDS {
+            let hidden: Vec<_> = parameters(spec.name)
+                .iter()
+                .filter(|key| common().contains(key) && **key != "within")
+                .collect();
+            assert!(hidden.is_empty(), "`{}` hides {hidden:?}", spec.name);
+        }
+    }
+}

@@ -129,22 +129,21 @@ impl Scope {
                 rest = next;
                 continue;
             }
-            let name = if after.starts_with('{') {
-                let close = after.find('}').map_or(after.len(), |close| close + 1);
-                match braced(&after[..close]).filter(|name| is_name(name)) {
-                    Some(name) => name,
+            let (name, len) = if let Some(inside) = after.strip_prefix('{') {
+                match inside.split_once('}').filter(|(name, _)| is_name(name)) {
+                    Some((name, _)) => (name, name.len() + 2),
                     None => {
                         wrong.get_or_insert_with(|| {
                             "`${` begins the name of an input, as in ${name}; write $${ for a literal dollar".to_owned()
                         });
-                        rest = &after[1..];
+                        rest = inside;
                         continue;
                     }
                 }
             } else {
                 let end =
                     after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-                &after[..end]
+                (&after[..end], end)
             };
             if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
                 // A dollar that names nothing stands for itself: `$1`, `foo$`.
@@ -160,7 +159,7 @@ impl Scope {
                     wrong.get_or_insert(message);
                 }
             }
-            rest = &after[name.len() + if after.starts_with('{') { 2 } else { 0 }..];
+            rest = &after[len..];
         }
         filled.plain(rest);
         match wrong {
