@@ -1,0 +1,77 @@
+//! The report that Probity answers, made by Probity: a plan of process and port probes in which the author says
+//! "periodic sync is operational", judged and printed. What was decided stands beside it, and says presence.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod made;
+
+use std::collections::BTreeMap;
+
+use probity_evidence::Body;
+use probity_plan::{Observation, Value, load};
+use probity_report::{Contents, Gathering, html, markdown, terminal, wanted_entries};
+use probity_verdict::{Judge, Outcome, RunFacts};
+
+const PLAN: &str = "\
+plan: Periodic sync of the NetBox plugin
+probes:
+  worker: { process: /opt/netbox/venv/bin/python3, arguments: [/opt/netbox/netbox/manage.py, rqworker], every: 30s, for: 8m }
+  web: { port: 8000 }
+claims:
+  sync: { of: worker, check: count > 0, says: periodic sync is operational }
+  api: { of: web, check: listening, says: the API is accessible }
+verdict:
+  - { label: READY, when: holds(sync) && holds(api), accepted: true }
+  - { label: NOT READY }
+";
+
+struct Only;
+
+impl probity_plan::Sources for Only {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(PLAN.as_bytes().to_vec())
+    }
+}
+
+#[test]
+fn the_seed_report_prints_as_presence() {
+    let plan = load("plan.yaml", &Only, &BTreeMap::new()).unwrap().plan;
+    let mut observations = Vec::new();
+    for slot in 0..16_u32 {
+        let facts = [("running", Value::Bool(true)), ("count", Value::Int(3))];
+        let observation = made::observation("worker", i64::from(slot) * 30, &facts);
+        observations.push((3 + u64::from(slot), Observation { slot, ..observation }));
+    }
+    observations.push((19, made::observation("web", 481, &[("listening", Value::Bool(true))])));
+    let mut judge = Judge::new(&plan, RunFacts { started: made::at(0), complete: true });
+    let mut gathering = Gathering::new(&plan);
+    gathering.take(0, &Body::Start(made::start(&plan.title)));
+    for (entry, observation) in &observations {
+        judge.observe(*entry, observation);
+        gathering.take(*entry, &Body::Observation(observation.clone()));
+    }
+    let judgement = judge.conclude();
+    assert_eq!(judgement.findings.iter().map(|it| it.outcome).collect::<Vec<_>>(), [Outcome::Holds; 2]);
+    assert!(wanted_entries(&judgement).is_empty());
+    let mut gathered = gathering.finish();
+    gathered.ended = Some(made::at(490));
+    let contents: Contents = gathered.contents("sync.probity", &plan, &judgement, None).unwrap();
+
+    let decided = "in each of 16 observations (presence): count > 0";
+    let text = terminal(&contents, false, 80);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let says = lines.iter().position(|line| *line == "says        periodic sync is operational").expect(&text);
+    assert_eq!(lines[says + 1], format!("decided     {decided}"));
+
+    let text = markdown(&contents);
+    assert!(text.contains("| periodic sync is operational | in each of 16 observations (presence): count &gt; 0 |"), "{text}");
+
+    let page = html(&contents);
+    let beside = format!(
+        "data-label=\"The author says\">periodic sync is operational</td>\
+         <td class=\"decided\" data-label=\"What was decided\">{}</td>",
+        decided.replace('>', "&gt;")
+    );
+    assert!(page.contains(&beside));
+    assert!(page.contains("<strong>presence</strong>"));
+}
