@@ -165,7 +165,8 @@ fn ini(text: &str) -> Result<Value, String> {
     let options = ini::ParseOption { enabled_escape: false, enabled_quote: false, ..ini::ParseOption::default() };
     let ini = ini::Ini::load_from_str_opt(text, options).map_err(|e| e.to_string())?;
     let mut sections = std::collections::BTreeMap::new();
-    for (section, properties) in &ini {
+    // The part before the first section is always there, mostly without a line.
+    for (section, properties) in ini.iter().filter(|(section, properties)| section.is_some() || !properties.is_empty()) {
         let mut map = std::collections::BTreeMap::new();
         for (key, value) in properties {
             map.insert(key.to_owned(), Value::from(value));

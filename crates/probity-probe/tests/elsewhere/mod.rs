@@ -36,6 +36,8 @@ pub async fn answer() {
     let act = act(request["kind"].as_str().unwrap(), &request["parameters"]);
     let seen = support::look_with(act, &[], timeout).await;
     println!("\n{ANSWER}{}", json!({ "facts": seen.facts, "unknown": seen.unknown }));
+    // A thread that hangs in the kernel would keep the program from ending.
+    std::process::exit(0);
 }
 
 /// Where and as whom to look.

@@ -1,0 +1,292 @@
+//! `file`, with everything that can stand at a path.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod elsewhere;
+mod support;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use elsewhere::act;
+use probity_plan::{Barrier, Value};
+use probity_probe::Seen;
+use serde_json::json;
+use support::{HOSTILE, barrier, known, look, text};
+
+#[tokio::test]
+async fn look_sent_elsewhere() {
+    elsewhere::answer().await;
+}
+
+async fn look_at(path: impl AsRef<Path>) -> Seen {
+    look(act("file", &json!({ "file": path.as_ref() }))).await
+}
+
+async fn look_behind(path: impl AsRef<Path>) -> Seen {
+    look(act("file", &json!({ "file": path.as_ref(), "follow": true }))).await
+}
+
+#[tokio::test]
+async fn a_file_is_described_with_digest_and_content() {
+    let folder = support::folder();
+    let path = folder.path().join("notes");
+    std::fs::write(&path, "one\ntwo\n").unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o4640)).unwrap();
+    support::run(Command::new("touch").args(["-d", "2026-01-02T03:04:05.678901Z"]).arg(&path));
+    let seen = look_at(&path).await;
+    assert_eq!(known(&seen, "exists"), &Value::Bool(true));
+    for (fact, expected) in [
+        ("kind", "file"),
+        ("mode", "4640"),
+        ("modified", "2026-01-02T03:04:05.678901Z"),
+        ("target", ""),
+        ("content", "one\ntwo\n"),
+    ] {
+        assert_eq!(text(&seen, fact), expected, "{fact}");
+    }
+    let sum = support::run(Command::new("sha256sum").arg(&path));
+    assert_eq!(text(&seen, "sha256"), sum.split(' ').next().unwrap());
+    assert_eq!(known(&seen, "size_bytes"), &Value::Int(8));
+    assert_eq!(known(&seen, "lines"), &Value::from(vec!["one", "two"]));
+    let me = |flag| support::run(Command::new("id").arg(flag)).trim().to_owned();
+    assert_eq!(known(&seen, "uid").as_number().unwrap().to_string(), me("-u"));
+    assert_eq!(text(&seen, "owner"), support::run(Command::new("stat").args(["-c", "%U"]).arg(&path)).trim());
+    assert_eq!(text(&seen, "group"), support::run(Command::new("stat").args(["-c", "%G"]).arg(&path)).trim());
+    let at: jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+    let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
+    assert!((known(&seen, "age_s").as_number().unwrap() - age).abs() < 60.0);
+    // Its name says nothing of its format.
+    assert_eq!(barrier(&seen, "parsed"), Barrier::Unsupported);
+}
+
+#[tokio::test]
+async fn an_owner_without_a_name_is_a_number() {
+    if !elsewhere::needs_root("a file of somebody without a name") {
+        return;
+    }
+    let folder = support::folder();
+    let path = folder.path().join("theirs");
+    std::fs::write(&path, "").unwrap();
+    std::os::unix::fs::chown(&path, Some(4_000_000), Some(4_000_001)).unwrap();
+    let seen = look_at(&path).await;
+    assert_eq!(text(&seen, "owner"), "4000000");
+    assert_eq!(text(&seen, "group"), "4000001");
+}
+
+#[tokio::test]
+async fn every_kind_of_file_is_named_and_none_is_waited_for() {
+    let folder = support::folder();
+    let path = |name: &str| folder.path().join(name);
+    support::run(Command::new("mkfifo").arg(path("fifo")));
+    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    symlink("nowhere", path("symlink")).unwrap();
+    std::fs::create_dir(path("directory")).unwrap();
+    let mut kinds = vec![
+        (path("fifo"), "fifo"),
+        (path("socket"), "socket"),
+        (path("symlink"), "symlink"),
+        (path("directory"), "directory"),
+        ("/dev/zero".into(), "character-device"),
+    ];
+    if elsewhere::needs_root("a block device") {
+        support::run(Command::new("mknod").arg(path("block")).args(["b", "7", "250"]));
+        kinds.push((path("block"), "block-device"));
+    }
+    for (path, kind) in kinds {
+        let seen = look_at(&path).await;
+        assert_eq!(text(&seen, "kind"), kind);
+        // Reading a device may have effects, a pipe's would wait for a writer.
+        for fact in ["content", "sha256", "lines", "parsed"] {
+            assert_eq!(barrier(&seen, fact), Barrier::Unsupported, "{kind}: {fact}");
+        }
+    }
+    assert_eq!(text(&look_behind(path("fifo")).await, "kind"), "fifo");
+}
+
+#[tokio::test]
+async fn a_link_is_looked_at_itself_unless_the_plan_follows_it() {
+    let folder = support::folder();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("file"), "content").unwrap();
+    symlink("file", path("link")).unwrap();
+    let seen = look_at(path("link")).await;
+    assert_eq!(text(&seen, "kind"), "symlink");
+    assert_eq!(text(&seen, "target"), "file");
+    assert_eq!(barrier(&seen, "content"), Barrier::Unsupported);
+    let seen = look_behind(path("link")).await;
+    assert_eq!(text(&seen, "kind"), "file");
+    assert_eq!(text(&seen, "content"), "content");
+
+    symlink("nowhere", path("dangling")).unwrap();
+    assert_eq!(known(&look_at(path("dangling")).await, "exists"), &Value::Bool(true));
+    assert_eq!(known(&look_behind(path("dangling")).await, "exists"), &Value::Bool(false));
+
+    symlink("two", path("one")).unwrap();
+    symlink("one", path("two")).unwrap();
+    assert_eq!(text(&look_at(path("one")).await, "target"), "two");
+    // A loop is neither there nor absent.
+    let seen = look_behind(path("one")).await;
+    assert_eq!(barrier(&seen, "exists"), Barrier::Protocol, "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_fact() {
+    let folder = support::folder();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    // The second cannot be there, because a part of its path is a file.
+    for absent in ["nosuch", "file/nosuch", "nosuch/nosuch"] {
+        let seen = look_at(folder.path().join(absent)).await;
+        assert_eq!(known(&seen, "exists"), &Value::Bool(false), "{absent}");
+        for fact in ["kind", "mode", "size_bytes", "content"] {
+            assert_eq!(barrier(&seen, fact), Barrier::Unreachable, "{absent}: {fact}");
+        }
+    }
+    for wrong in ["x".repeat(300), "\0".to_owned()] {
+        let seen = look_at(folder.path().join(OsStr::from_bytes(wrong.as_bytes()))).await;
+        assert_eq!(barrier(&seen, "exists"), Barrier::Protocol, "{seen:?}");
+    }
+}
+
+#[test]
+fn what_may_not_be_looked_at_is_behind_a_barrier() {
+    let folder = support::folder();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("closed")).unwrap();
+    std::fs::write(path("closed/file"), "secret").unwrap();
+    std::fs::write(path("private"), "secret").unwrap();
+    std::fs::set_permissions(path("closed"), PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::set_permissions(path("private"), PermissionsExt::from_mode(0o600)).unwrap();
+    let Some(nobody) = elsewhere::as_nobody() else { return };
+    // Its attributes are known to everybody, its content is not.
+    let seen = nobody.look("file", &json!({ "file": path("private") }));
+    assert_eq!(text(&seen, "mode"), "600");
+    assert_eq!(known(&seen, "size_bytes"), &Value::Int(6));
+    for fact in ["content", "sha256", "lines", "parsed"] {
+        assert_eq!(barrier(&seen, fact), Barrier::PermissionDenied, "{fact}");
+    }
+    // Not even whether it exists.
+    for hidden in ["closed/file", "closed/nosuch"] {
+        let seen = nobody.look("file", &json!({ "file": path(hidden) }));
+        assert_eq!(barrier(&seen, "exists"), Barrier::PermissionDenied, "{hidden}");
+        assert!(seen.facts.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn yaml_json_toml_and_ini_are_parsed() {
+    let folder = support::folder();
+    let number = || Value::Map([("port".to_owned(), Value::Int(8003))].into());
+    let string = || Value::Map([("port".to_owned(), Value::from("8003"))].into());
+    for (name, content, server) in [
+        ("a.yaml", "server:\n  port: 8003\n", number()),
+        ("a.yml", "server: {port: 8003}", number()),
+        ("a.json", r#"{"server": {"port": 8003}}"#, number()),
+        ("a.toml", "[server]\nport = 8003\n", number()),
+        ("a.ini", "; comment\n[server]\nport = 8003\n", string()),
+        ("a.service", "[server]\nport=8003\n", string()),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let expected = Value::Map([("server".to_owned(), server)].into());
+        assert_eq!(known(&look_at(&path).await, "parsed"), &expected, "{name}");
+    }
+    let path = folder.path().join("plain");
+    std::fs::write(&path, "before = section\n[unit]\nExecStart = /bin/a \"b c\" \\n\n").unwrap();
+    let seen = look(act("file", &json!({ "file": path, "format": "ini" }))).await;
+    let section = |key: &str, value: &str| Value::Map([(key.to_owned(), Value::from(value))].into());
+    let expected = [
+        (String::new(), section("before", "section")),
+        ("unit".to_owned(), section("ExecStart", "/bin/a \"b c\" \\n")),
+    ];
+    assert_eq!(known(&seen, "parsed"), &Value::Map(expected.into()));
+}
+
+#[tokio::test]
+async fn what_does_not_parse_is_behind_a_barrier_and_the_rest_is_not() {
+    let folder = support::folder();
+    let deep = "[".repeat(100_000);
+    let bomb = (0..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, n| {
+        format!("{text}a{}: &a{} [*a{n}, *a{n}, *a{n}, *a{n}]\n", n + 1, n + 1)
+    });
+    for (name, content) in [
+        ("a.yaml", "a: [1"),
+        ("b.yaml", deep.as_str()),
+        ("c.yaml", bomb.as_str()),
+        ("a.json", "{\"a\": 1,}"),
+        ("b.json", deep.as_str()),
+        ("c.json", ""),
+        ("a.toml", "a = \n"),
+        ("b.toml", deep.as_str()),
+        ("a.ini", "[server\nport"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let seen = look_at(&path).await;
+        assert_eq!(barrier(&seen, "parsed"), Barrier::Protocol, "{name}: {seen:?}");
+        assert_eq!(known(&seen, "size_bytes"), &Value::Int(content.len() as i64));
+        assert_eq!(text(&seen, "content"), content);
+    }
+}
+
+#[tokio::test]
+async fn a_long_file_has_a_digest_and_its_content_is_not_shown_in_part() {
+    let folder = support::folder();
+    let path = folder.path().join("long.json");
+    std::fs::write(&path, vec![b'x'; 20 << 20]).unwrap();
+    let seen = look_at(&path).await;
+    assert_eq!(known(&seen, "size_bytes"), &Value::Int(20 << 20));
+    let sum = support::run(Command::new("sha256sum").arg(&path));
+    assert_eq!(text(&seen, "sha256"), sum.split(' ').next().unwrap());
+    for fact in ["content", "lines", "parsed"] {
+        assert_eq!(barrier(&seen, fact), Barrier::TooLarge, "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_not_text() {
+    let folder = support::folder();
+    let path = folder.path().join("a.json");
+    std::fs::write(&path, b"\"\xff\"").unwrap();
+    let seen = look_at(&path).await;
+    assert_eq!(text(&seen, "sha256").len(), 64);
+    for fact in ["content", "lines", "parsed"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}");
+    }
+    // Neither need the place be to which a link leads.
+    symlink(OsStr::from_bytes(b"\xff\x1b[2J"), folder.path().join("link")).unwrap();
+    assert_eq!(text(&look_at(folder.path().join("link")).await, "target"), "\u{fffd}\u{1b}[2J");
+}
+
+#[tokio::test]
+async fn a_hostile_name_and_content_are_kept_as_text() {
+    let folder = support::folder();
+    let name = format!("two\nlines {}", HOSTILE.replace('/', "\u{2215}"));
+    let path = folder.path().join(name);
+    std::fs::write(&path, HOSTILE).unwrap();
+    let seen = look_at(&path).await;
+    assert_eq!(text(&seen, "content"), HOSTILE);
+    symlink(HOSTILE, folder.path().join("link")).unwrap();
+    assert_eq!(text(&look_at(folder.path().join("link")).await, "target"), HOSTILE);
+}
+
+#[test]
+fn a_file_system_that_hangs_is_timed_out() {
+    if !elsewhere::needs_root("a file system that hangs") {
+        return;
+    }
+    let folder = support::folder();
+    // A FUSE file system whose server never says a word: the process that looks holds its descriptor.
+    let mount = format!(
+        "exec 9<>/dev/fuse && mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 none {} && exec \"$@\"",
+        folder.path().display()
+    );
+    let seen = elsewhere::here()
+        .under(&["unshare", "--mount", "sh", "-c", &mount, "sh"])
+        .within(Duration::from_millis(300))
+        .look("file", &json!({ "file": folder.path().join("file") }));
+    assert_eq!(barrier(&seen, "exists"), Barrier::TimedOut, "{seen:?}");
+}
