@@ -142,6 +142,13 @@ fn compiled<'a>(plan: &'a Plan, rules: &Rules<'_>, found: &mut Found) -> Vec<Com
             }
             Form::Periodic { .. } | Form::Stable { .. } => None,
         };
+        if let (Some(read), Form::Each { check } | Form::Rate { check, .. } | Form::Compare { check, .. }) =
+            (&check, &claim.form)
+            && !read.sees(probe)
+        {
+            let message = format!("this condition reads nothing that `{}` sees", probe.name);
+            found.push(Level::Error, "condition", &check.at, message, "name one of its facts");
+        }
         compiled.push(Compiled { claim, probe, check, filter });
     }
     compiled

@@ -185,6 +185,12 @@ impl Check {
         self.reads.iter().filter_map(|name| name.strip_prefix(AGAINST))
     }
 
+    /// Whether it reads anything that a look of this probe sees. What reads only its slot and row is true or false
+    /// without any look.
+    pub fn sees(&self, probe: &Probe) -> bool {
+        self.reads().any(|name| name == "attempt" || probe.spec().fact(name).is_some())
+    }
+
     /// Its truth, given each fact by its name (`against.NAME` for the second observation's).
     pub fn evaluate(&self, fact: &dyn Fn(&str) -> Fact) -> Evaluated {
         self.root.evaluate(fact)
@@ -199,6 +205,11 @@ impl Check {
 /// A fact of an observation, or one of those that every observation has: `attempt` and `slot`.
 pub fn fact_of(observation: &probity_plan::Observation, name: &str) -> Fact {
     match name {
+        // A look of which nothing was seen was no attempt: it may be one that was never made.
+        "attempt" if observation.facts.is_empty() => match observation.unknown.first_key_value() {
+            Some((_, blocked)) => Fact::Unknown(blocked.clone()),
+            None => Fact::Unknown(Blocked::new(Barrier::NotMade, "nothing was recorded")),
+        },
         "attempt" => Fact::Known(Value::Int(observation.attempt.into())),
         "slot" => Fact::Known(Value::Int(observation.slot.into())),
         name => observation.fact(name),

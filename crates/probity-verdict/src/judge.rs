@@ -13,7 +13,7 @@ mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{Claim, Form, Observation, Plan, Position, Probe, Shows, model::Starts};
+use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows, model::Starts};
 
 use crate::condition::{self, Check, ConditionError, Scope};
 use crate::judgement::{Bounds, CellFinding, Counts, Finding, Judgement, Outcome, Settle};
@@ -220,7 +220,8 @@ fn open<'p>(plan: &'p Plan, claim: &'p Claim) -> Result<(Subject<'p>, Fold), Str
     let subject = Subject::new(plan, claim, probe)?;
     let width = subject.width();
     let compiled = |form: &Form| match conditions_of(plan, claim, form).pop() {
-        Some((_, Ok(check))) => Ok(check),
+        Some((_, Ok(check))) if check.sees(probe) => Ok(check),
+        Some((_, Ok(_))) => Err(format!("its `check` reads nothing that `{}` sees", probe.name)),
         Some((_, Err(error))) => Err(format!("its `check` cannot be read: {error}")),
         None => Err("it has no `check`".to_owned()),
     };
@@ -297,16 +298,6 @@ fn conditions(plan: &Plan) -> Vec<(&Probe, Option<&Claim>, Compiled<'_>)> {
     all
 }
 
-/// Each condition of the plan's claims and probes that cannot be used, with its place in the plan.
-pub fn condition_errors(plan: &Plan) -> Vec<(Position, ConditionError)> {
-    conditions(plan)
-        .into_iter()
-        .filter_map(|(_, _, (condition, compiled))| {
-            compiled.err().map(|error| (error.place(condition), error))
-        })
-        .collect()
-}
-
 /// The facts that claims and `until` read, by probe; matrix columns, `attempt` and `slot` are not among them.
 pub fn facts_read(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
     let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -348,6 +339,3 @@ pub fn timed_probes(plan: &Plan) -> BTreeSet<String> {
         .map(|probe| probe.name.clone())
         .collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -115,7 +115,8 @@ pub struct Finding {
     /// What would settle it, if undetermined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<Settle>,
-    /// Entries it rests on, as inclusive ranges, ascending.
+    /// Entries it rests on, as inclusive ranges, ascending; beyond 1,000 ranges the last one spans all that are left,
+    /// with entries of others between them.
     pub entries: Vec<(u64, u64)>,
     /// Entries that decided against it, or that were blocked: at most 20, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -14,7 +14,7 @@ pub mod truth;
 pub mod verdict;
 
 pub use check::{Level, Problem, check, check_on};
-pub use judge::{Judge, RunFacts, condition_errors, facts_read, timed_probes};
+pub use judge::{Judge, RunFacts, facts_read, timed_probes};
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 pub use truth::Truth;
 pub use verdict::decide;

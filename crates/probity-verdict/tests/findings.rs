@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Lane, Observation, Plan, Shows, Value};
+use probity_verdict::check::check;
 use probity_verdict::judgement::{Counts, Finding};
-use probity_verdict::{Judge, Outcome, RunFacts, condition_errors, facts_read, timed_probes};
+use probity_verdict::{Judge, Outcome, RunFacts, facts_read, timed_probes};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -27,7 +28,7 @@ fn plan(probes: &[&str], claims: &[&str]) -> Plan {
     );
     let loaded = probity_plan::load("plan.yaml", &Source(yaml), &BTreeMap::new());
     let plan = loaded.unwrap_or_else(|errors| panic!("{errors}")).plan;
-    assert_eq!(condition_errors(&plan).first(), None);
+    assert_eq!(check(&plan).into_iter().find(|problem| problem.rule == "condition"), None);
     plan
 }
 
@@ -212,6 +213,28 @@ fn attempts_are_noted_and_only_the_last_one_of_a_slot_is_a_trial() {
     assert_eq!(found.outcome, Outcome::Holds);
     assert_eq!(found.notes, ["1 of 3 needed more than one attempt"]);
     assert_eq!(found.entries, [(2, 5)]);
+}
+
+#[test]
+fn a_claim_about_attempts_is_not_shown_by_looks_that_were_never_made() {
+    let plan = plan(&[THREE], &["a: { of: web, check: attempt == 1 }"]);
+    assert_eq!(finding(&plan, &status(&[200, 200, 200])).outcome, Outcome::Holds);
+    let mut observations = status(&[200, 200, 200]);
+    observations[1] = barred("web", 1, Barrier::NotMade);
+    assert_eq!(finding(&plan, &observations).outcome, Outcome::Undetermined);
+}
+
+#[test]
+fn a_check_that_reads_only_the_row_says_nothing() {
+    let yaml = "plan: P\nprobes:\n  web: { http: http://x, matrix: [ { n: 1 } ] }\nclaims: { a: { of: web, check: n == 1 } }\nverdict: [ label: L ]\n";
+    let plan = probity_plan::load("plan.yaml", &Source(yaml.to_owned()), &BTreeMap::new()).unwrap().plan;
+    let problem = check(&plan).into_iter().find(|problem| problem.rule == "condition").unwrap();
+    assert_eq!(problem.message, "this condition reads nothing that `web` sees");
+    let found = finding(&plan, &[in_cell(look("web", 0, &json!({ "status": 200 })), &json!({ "n": 1 }))]);
+    assert_eq!(
+        (found.outcome, found.reason.as_str()),
+        (Outcome::Undetermined, "its `check` reads nothing that `web` sees")
+    );
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Periodic {
         let against = match &mut self.cells[trial.cell] {
             Cell::Recorded(recorded) => recorded.look(began, &value),
             Cell::Changes(changes) => {
-                let took = i64::try_from(trial.observation.duration_us).unwrap_or(i64::MAX / 4);
+                let took = i64::try_from(trial.observation.duration_us.min(1 << 60)).unwrap_or(0);
                 changes.look(began, began.saturating_add(took), value)
             }
         };

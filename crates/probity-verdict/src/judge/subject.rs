@@ -14,6 +14,9 @@ use crate::truth::Truth;
 /// The most entries that a finding points at.
 const MOST_TELLING: usize = 20;
 
+/// The most ranges of entries a finding names: entries of other probes lie between those of its own.
+const MOST_RANGES: usize = 1000;
+
 /// The most different reasons that are kept.
 const MOST_REASONS: usize = 3;
 
@@ -244,7 +247,7 @@ impl<'p> Subject<'p> {
     }
 
     pub(super) fn entries(&self) -> Vec<(u64, u64)> {
-        self.entries.to_vec()
+        self.entries.to_vec(MOST_RANGES)
     }
 
     /// The entries that spoke against the claim, then those that were not decided, at most 20, ascending.
