@@ -191,3 +191,45 @@ fn wrap(map: &mut Map<String, Value>) {
     }
     map.insert("anyOf".to_owned(), json!([inner, { "$ref": "#/$defs/Filled" }]));
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test reads the plans that ship")]
+mod tests {
+    use std::path::Path;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::error::Errors;
+    use crate::yaml::{De, parse};
+
+    #[test]
+    fn the_plans_that_ship_and_those_of_the_reference_fit_the_schema() {
+        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+        compiler.add_resource("plan.json", schema()).unwrap();
+        let schema = compiler.compile("plan.json", &mut schemas).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut plans = Vec::new();
+        for folder in ["plans", "plans/examples"] {
+            for file in std::fs::read_dir(root.join(folder)).unwrap() {
+                let path = file.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "yaml") {
+                    plans.push((path.display().to_string(), std::fs::read_to_string(path).unwrap()));
+                }
+            }
+        }
+        let reference = std::fs::read_to_string(root.join("docs/plan-language.md")).unwrap();
+        let blocks = reference.split("```yaml").skip(1).filter_map(|block| block.split_once('\n'));
+        plans.extend(blocks.map(|(_, text)| {
+            ("plan-language.md".to_owned(), text.split("```").next().unwrap_or_default().to_owned())
+        }));
+        assert!(plans.len() > 15, "{}", plans.len());
+        for (name, text) in plans {
+            let node = parse(&name.as_str().into(), &text, &mut Errors::default()).unwrap();
+            let document = Value::deserialize(De(&node)).unwrap();
+            if let Err(error) = schemas.validate(&document, schema) {
+                panic!("{name}:\n{text}\n{error:#}");
+            }
+        }
+    }
+}

@@ -268,6 +268,20 @@ fn includes_that_are_wrong() {
 }
 
 #[test]
+fn names_that_meet_through_a_prefix_are_refused() {
+    let plan = "plan: P\ninputs: { a_key: { env: MINE, secret: true } }\ninclude: { a: { plan: a.yaml }, a_b: { plan: b.yaml } }\nprobes: { r: { http: $a_key } }\nverdict: [ label: L ]\n";
+    let a = "inputs: { key: { env: THEIRS, secret: true } }\nprobes: { b_c: { http: $key } }";
+    let b = "probes: { c: { http: x } }";
+    let errors = load_with(plan, &[("a.yaml", a), ("b.yaml", b)], &[]).unwrap_err().0;
+    let said: String = errors.iter().map(|e| format!("{}: {}\n", e.at, e.message)).collect();
+    assert_eq!(
+        said,
+        "plan.yaml:3:33: two includes bring a probe called `a_b_c`; call one of them otherwise\n\
+         a.yaml:1:16: here this input is called `a_key`, and there is one of that name already\n"
+    );
+}
+
+#[test]
 fn claims_can_be_read_about_the_probes_of_another_plan() {
     let of = outer().plan;
     let mine = "plan: Mine\nclaims: { c: { of: web_answers, check: status == 204 } }\nverdict: [ { label: YES, when: holds(c), accepted: true }, label: NO ]\n";

@@ -58,11 +58,22 @@ impl Loader<'_> {
         self.inputs(&mut inner, root.get("inputs"), given);
         self.body(&mut inner, &root);
         self.unused_inputs(&mut inner, &root);
-        let outer = |name: &String| format!("{}_{name}", key.text);
-        part.probes.extend(inner.probes.iter().map(outer));
-        part.claims.extend(inner.claims.iter().map(outer));
-        part.scores.extend(inner.scores.iter().map(outer));
-        part.broken.extend(inner.broken.iter().map(outer));
+        let outer = |name: String| format!("{}_{name}", key.text);
+        part.broken.extend(inner.broken.into_iter().map(outer));
+        for (what, names, known) in [
+            ("probe", inner.probes, &mut part.probes),
+            ("claim", inner.claims, &mut part.claims),
+            ("score", inner.scores, &mut part.scores),
+        ] {
+            for name in names.into_iter().map(outer) {
+                if known.contains(&name) {
+                    let message =
+                        format!("two includes bring a {what} called `{name}`; call one of them otherwise");
+                    self.errors.push(&key.at, message);
+                }
+                known.insert(name);
+            }
+        }
         Some(())
     }
 

@@ -100,8 +100,7 @@ impl Loader<'_> {
             }
         };
         let plain = |loader: &mut Self, value: Value, bound: Bound, at: &Position| {
-            let input = Input { value: InputValue::Plain(value), at: at.clone() };
-            loader.plan.inputs.insert(part.full(name), input);
+            loader.declare(part.full(name), InputValue::Plain(value), at)?;
             Some(bound)
         };
         match (default, given) {
@@ -136,7 +135,7 @@ impl Loader<'_> {
             }
             (Default::Secret(value), None) => {
                 let full = part.full(name);
-                self.plan.inputs.insert(full.clone(), Input { value, at: node.at.clone() });
+                self.declare(full.clone(), value, &node.at)?;
                 Some(Bound::Secret(vec![Piece::Secret(full)]))
             }
             (Default::Required, None) => {
@@ -160,6 +159,19 @@ impl Loader<'_> {
                 None
             }
         }
+    }
+
+    /// Adds an input under its full name: two of the same name would be taken for each other.
+    fn declare(&mut self, full: String, value: InputValue, at: &Position) -> Option<()> {
+        if self.plan.inputs.contains_key(&full) {
+            self.errors.push(
+                at,
+                format!("here this input is called `{full}`, and there is one of that name already"),
+            );
+            return None;
+        }
+        self.plan.inputs.insert(full, Input { value, at: at.clone() });
+        Some(())
     }
 
     /// The map form of an input.
