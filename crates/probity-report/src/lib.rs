@@ -5,7 +5,6 @@
 //! that its [`Contents`] do not hold, and treats every text in them as hostile (see `visible`).
 
 pub mod contents;
-pub mod gathered;
 mod html;
 mod json;
 mod junit;
@@ -16,7 +15,6 @@ mod terminal;
 mod visible;
 
 pub use contents::{Check, CheckOutcome, Contents, wanted_entries};
-pub use gathered::{Gathered, Gathering};
 pub use html::html;
 pub use json::json;
 pub use junit::junit;

@@ -57,39 +57,3 @@ fn json_document() {
 fn junit_document() {
     compare("small.xml", &junit(&made::small().contents()));
 }
-
-/// The report that stands in a bundle is made before the closing entry, which names its digest; made again from the
-/// closed log it has the same bytes.
-#[test]
-fn the_closing_entry_changes_no_byte() {
-    use probity_evidence::{Body, Close};
-    use probity_report::Gathering;
-    let small = made::small();
-    let gather = |close: Option<Close>| {
-        let mut gathering = Gathering::new(&small.plan);
-        gathering.take(0, &Body::Start(small.start.clone()));
-        for (entry, observer) in &small.observers {
-            gathering.take(*entry, &Body::Observer(observer.clone()));
-        }
-        for (entry, observation) in &small.telling {
-            gathering.take(*entry, &Body::Observation(observation.clone()));
-        }
-        if let Some(close) = close {
-            gathering.take(99, &Body::Close(close));
-        }
-        gathering.finish()
-    };
-    let mut before = gather(None);
-    before.ended = small.ended;
-    let after = gather(Some(Close {
-        ended: small.ended.unwrap(),
-        interrupted: None,
-        findings_sha256: "00".repeat(32),
-        report_sha256: "11".repeat(32),
-    }));
-    let page = |gathered: &probity_report::Gathered| {
-        html(&gathered.contents("camera.probity", &small.plan, &small.judgement, None).unwrap())
-    };
-    assert_eq!((after.entries, after.observations), (23, 20));
-    assert_eq!(page(&before), page(&after));
-}

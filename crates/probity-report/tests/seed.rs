@@ -7,9 +7,8 @@ mod made;
 
 use std::collections::BTreeMap;
 
-use probity_evidence::Body;
 use probity_plan::{Observation, Value, load};
-use probity_report::{Contents, Gathering, html, markdown, terminal, wanted_entries};
+use probity_report::{Contents, SeriesCollector, html, markdown, terminal, wanted_entries};
 use probity_verdict::{Judge, Outcome, RunFacts};
 
 const PLAN: &str = "\
@@ -44,27 +43,47 @@ fn the_seed_report_prints_as_presence() {
     }
     observations.push((19, made::observation("web", 481, &[("listening", Value::Bool(true))])));
     let mut judge = Judge::new(&plan, RunFacts { started: made::at(0), complete: true });
-    let mut gathering = Gathering::new(&plan);
-    gathering.take(0, &Body::Start(made::start(&plan.title)));
+    let mut collector = SeriesCollector::new(&plan);
     for (entry, observation) in &observations {
         judge.observe(*entry, observation);
-        gathering.take(*entry, &Body::Observation(observation.clone()));
+        collector.observe(*entry, observation);
     }
     let judgement = judge.conclude();
     assert_eq!(judgement.findings.iter().map(|it| it.outcome).collect::<Vec<_>>(), [Outcome::Holds; 2]);
     assert!(wanted_entries(&judgement).is_empty());
-    let mut gathered = gathering.finish();
-    gathered.ended = Some(made::at(490));
-    let contents: Contents = gathered.contents("sync.probity", &plan, &judgement, None).unwrap();
+    let (start, series) = (made::start(&plan.title), collector.finish());
+    let contents = Contents {
+        bundle: "sync.probity",
+        plan: &plan,
+        judgement: &judgement,
+        after_the_fact: false,
+        start: &start,
+        ended: Some(made::at(490)),
+        interrupted: None,
+        entries: 20,
+        observations: 17,
+        unsigned: 0,
+        observers: &[],
+        events: &[],
+        series: &series,
+        telling: &[],
+        verification: None,
+    };
 
     let decided = "in each of 16 observations (presence): count > 0";
     let text = terminal(&contents, false, 80);
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let says = lines.iter().position(|line| *line == "says        periodic sync is operational").expect(&text);
+    let says =
+        lines.iter().position(|line| *line == "says        periodic sync is operational").expect(&text);
     assert_eq!(lines[says + 1], format!("decided     {decided}"));
 
     let text = markdown(&contents);
-    assert!(text.contains("| periodic sync is operational | in each of 16 observations (presence): count &gt; 0 |"), "{text}");
+    assert!(
+        text.contains(
+            "| periodic sync is operational | in each of 16 observations (presence): count &gt; 0 |"
+        ),
+        "{text}"
+    );
 
     let page = html(&contents);
     let beside = format!(
