@@ -112,6 +112,8 @@ struct Atom {
     negated: bool,
     /// Names of the facts it mentions, `against.` included.
     facts: Vec<String>,
+    /// Whether it looks through one list for each element of another.
+    nested: bool,
     test: Test,
 }
 
@@ -239,6 +241,11 @@ impl Atom {
         if !met.is_empty() {
             return Evaluated::blocked(met);
         }
+        if self.nested && known.iter().map(|(_, value)| values(value)).sum::<usize>() > MOST_NESTED {
+            let detail = format!("more than {MOST_NESTED} values to look through again and again");
+            let blocked = Blocked::new(Barrier::TooLarge, detail);
+            return Evaluated::blocked(vec![(self.facts.join(", "), blocked)]);
+        }
         let result = match &self.test {
             Test::Interval(comparison) => comparison.evaluate(&known),
             Test::Cel(expression) => evaluate_cel(expression, known),
@@ -261,6 +268,19 @@ impl Atom {
                 Evaluated { truth: Truth::False, met: Vec::new(), reasons: vec![reason] }
             }
         }
+    }
+}
+
+/// The most values that are looked through for each of them: the target decides how many it sends, not how long we
+/// take.
+const MOST_NESTED: usize = 10_000;
+
+/// How many values there are in a value.
+fn values(value: &Value) -> usize {
+    match value {
+        Value::List(list) => 1 + list.iter().map(values).sum::<usize>(),
+        Value::Map(map) => 1 + map.values().map(values).sum::<usize>(),
+        _ => 1,
     }
 }
 

@@ -28,7 +28,8 @@ pub fn compile(source: &str, scope: &Scope, empty_ok: bool) -> Result<Check, Con
     }
     let parsed = cel::Env::stdlib().with_optional_support(false).parser().parse_with_source_info(source);
     let (root, places) = parsed.map_err(|errors| misparsed(source, &errors))?;
-    let mut reader = Reader { scope, places, empty_ok, comprehensions: 0, reads: BTreeSet::new() };
+    let mut reader =
+        Reader { scope, places, empty_ok, comprehensions: 0, nested: false, reads: BTreeSet::new() };
     let root = reader.node(root, false)?;
     if reader.reads.is_empty() {
         return Err(ConditionError {
@@ -65,6 +66,8 @@ struct Reader<'a> {
     places: SourceInfo,
     empty_ok: bool,
     comprehensions: usize,
+    /// Whether the atom being read looks through one list for each element of another.
+    nested: bool,
     reads: BTreeSet<String>,
 }
 
@@ -90,6 +93,7 @@ impl Reader<'_> {
 
     fn atom(&mut self, mut atom: IdedExpr, negated: bool) -> Result<Atom, ConditionError> {
         let mut facts = BTreeSet::new();
+        self.nested = false;
         self.names(&mut atom, &mut Vec::new(), &mut facts)?;
         let place = |id| place(&self.places, id);
         let timed = facts.iter().any(|name| self.scope.get(name) == Some(FactType::Interval));
@@ -108,7 +112,7 @@ impl Reader<'_> {
             Test::Cel(Box::new(atom))
         };
         self.reads.extend(facts.iter().cloned());
-        Ok(Atom { negated, facts: facts.into_iter().collect(), test })
+        Ok(Atom { negated, facts: facts.into_iter().collect(), nested: self.nested, test })
     }
 
     /// Checks every name, collects facts, and puts [`cel_value::NOT_EMPTY`] round each list that is looked through.
@@ -158,6 +162,7 @@ impl Reader<'_> {
             }
             Expr::Call(call) => {
                 self.function(id, call)?;
+                self.nested |= call.func_name == operators::IN && !bound.is_empty();
                 for argument in call.target.iter_mut().map(AsMut::as_mut).chain(&mut call.args) {
                     self.names(argument, bound, facts)?;
                 }
@@ -165,6 +170,7 @@ impl Reader<'_> {
             }
             Expr::Comprehension(comprehension) => {
                 self.comprehensions += 1;
+                self.nested |= !bound.is_empty();
                 if self.comprehensions > MOST_COMPREHENSIONS {
                     return Err(self.error(
                         id,

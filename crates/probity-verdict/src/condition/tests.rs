@@ -295,6 +295,27 @@ fn hostile_sources_are_refused_and_nothing_panics() {
     assert_eq!(evaluate_with(&deep, &facts(), false).truth, Truth::True);
 }
 
+#[test]
+fn a_long_list_from_the_target_does_not_stall_a_condition() {
+    let mut facts = facts();
+    facts.insert("lines", Fact::Known(Value::List((0..50_000).map(Value::Int).collect())));
+    for source in [
+        "lines.all(a, lines.exists(b, a == b))",
+        "lines.all(a, a in lines)",
+        "lines.map(a, a in lines) == []",
+    ] {
+        let evaluated = evaluate_with(source, &facts, false);
+        assert_eq!(evaluated.met[0].1.barrier, Barrier::TooLarge, "{source}");
+    }
+    assert_eq!(evaluate_with("lines.all(a, a >= 0)", &facts, false).truth, Truth::True);
+    assert_eq!(evaluate_with("lines.filter(a, a < 3).exists(b, b == 2)", &facts, false).truth, Truth::True);
+    facts.insert("lines", Fact::Known(Value::List((0..50).map(Value::Int).collect())));
+    assert_eq!(
+        evaluate_with("lines.all(a, lines.exists(b, a == b) && a in lines)", &facts, false).truth,
+        Truth::True
+    );
+}
+
 /// Random conditions over three facts, of which each may be true, false or behind a barrier.
 fn formula() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
