@@ -1,0 +1,25 @@
+//! A plan, with itself as every other file it asks for; and the checks of a plan before a run.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use libfuzzer_sys::fuzz_target;
+use probity_plan::{Sources, load};
+
+struct Same<'a>(&'a [u8]);
+
+impl Sources for Same<'_> {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.to_vec())
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    match load("plan.yaml", &Same(data), &BTreeMap::new()) {
+        Ok(loaded) => {
+            let again = load("plan.yaml", &Same(data), &BTreeMap::new()).expect("the same bytes");
+            assert_eq!(loaded.resolved, again.resolved);
+        }
+        Err(errors) => assert!(!errors.to_string().is_empty()),
+    }
+});

@@ -1,0 +1,26 @@
+//! A stranger's tar, read as a bundle in every way there is.
+#![no_main]
+
+use std::io::Read;
+
+use libfuzzer_sys::fuzz_target;
+use probity_evidence::store::Store;
+use probity_evidence::verify::verify_store;
+use probity_evidence::{Bundle, Signers};
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(store) = Store::from_tar(data) else { return };
+    for (name, size) in store.files() {
+        if let Ok(mut file) = store.read(name) {
+            let read = std::io::copy(&mut file.by_ref().take(1 << 20), &mut std::io::sink()).unwrap_or(0);
+            assert!(read <= *size);
+        }
+    }
+    if let Ok(bundle) = Bundle::over(store) {
+        let _ = bundle.files();
+        let _ = bundle.close();
+    }
+    if let Ok(store) = Store::from_tar(data) {
+        verify_store(store, &Signers::none(), &mut |_, _| {});
+    }
+});
