@@ -325,7 +325,8 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
     let wanted = Wanted::All;
     let started = jiff::Timestamp::now();
     let before = crate::observer::scheduling_delay();
-    let context = Context { wanted: &wanted, secrets, began: Instant::now(), timeout: probe.schedule.timeout.0 };
+    let timeout = probe.schedule.timeout.0;
+    let context = Context { wanted: &wanted, secrets, began: Instant::now(), run_began: started, timeout };
     let seen = runtime.block_on(kinds::look(&cell.act, &context));
     let elapsed = context.began.elapsed();
     let delay = before.zip(crate::observer::scheduling_delay()).map(|(before, after)| after.saturating_sub(before));

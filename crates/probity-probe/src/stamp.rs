@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_time_without_a_zone_is_local_and_one_without_a_year_lies_in_the_past() {
-        let local = |text: &str| super::local(text.parse().unwrap()).unwrap();
+        let local = |text: &str| local(text.parse().unwrap()).unwrap();
         for (line, now, expected) in [
             ("2026-11-21 10:20:30,5 started", "2026-11-21T22:00:00Z", "2026-11-21T10:20:30.5"),
             ("Nov 21 10:20:30 host app[1]: started", "2026-11-22T22:00:00Z", "2026-11-21T10:20:30"),
