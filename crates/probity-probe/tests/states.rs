@@ -55,12 +55,12 @@ const NOT_YET: &[Cell] = &[Empty("no test yet")];
 const ROWS: &[Row] = &[
     Row {
         kind: "command",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("command.rs", "a_program_that_ends_says_how_and_what"), Test("command.rs", "a_signal_leaves_no_exit_code"), Test("command.rs", "standard_input_and_environment_are_what_the_plan_says")],
+        absent: &[Test("command.rs", "a_program_that_is_not_there_is_a_fact")],
+        forbidden: &[Test("command.rs", "a_program_that_may_not_be_run_is_a_barrier")],
+        hanging: &[Test("command.rs", "a_program_that_hangs_is_ended_with_everything_it_started"), Test("command.rs", "a_child_that_holds_the_output_open_does_not_keep_the_look"), Test("command.rs", "a_look_that_is_dropped_ends_its_program_too"), Test("command.rs", "output_without_end_ends_at_the_time_out")],
+        nonsense: &[Test("command.rs", "what_is_not_utf_8_is_not_text_and_hostile_text_is"), Test("command.rs", "more_output_than_is_kept_is_counted_and_not_shown_in_part")],
+        hostile: &[Test("command.rs", "what_is_not_utf_8_is_not_text_and_hostile_text_is"), Test("command.rs", "what_is_recorded_of_an_output_names_the_secret_in_its_place")],
         plan: "
 probes:
   kernel: { command: [uname, -r], impact: observe }
@@ -70,12 +70,12 @@ claims:
     },
     Row {
         kind: "file",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("file.rs", "a_file_is_described_with_digest_and_content"), Test("file.rs", "every_kind_of_file_is_named_and_none_is_waited_for"), Test("file.rs", "a_link_is_looked_at_itself_unless_the_plan_follows_it"), Test("file.rs", "yaml_json_toml_and_ini_are_parsed"), Test("file.rs", "a_long_file_has_a_digest_and_its_content_is_not_shown_in_part")],
+        absent: &[Test("file.rs", "what_is_not_there_is_a_fact")],
+        forbidden: &[Test("file.rs", "what_may_not_be_looked_at_is_behind_a_barrier")],
+        hanging: &[Test("file.rs", "a_file_system_that_hangs_is_timed_out"), Test("file.rs", "every_kind_of_file_is_named_and_none_is_waited_for")],
+        nonsense: &[Test("file.rs", "what_does_not_parse_is_behind_a_barrier_and_the_rest_is_not"), Test("file.rs", "what_is_not_utf_8_is_not_text")],
+        hostile: &[Test("file.rs", "a_hostile_name_and_content_are_kept_as_text")],
         plan: "
 probes:
   shadow: { file: /etc/shadow }
@@ -295,6 +295,73 @@ probes:
     query: SELECT count(*) FROM orders WHERE paid IS NULL
 claims:
   all_paid: { of: orders, check: value == 0 }
+",
+    },
+    Row {
+        kind: "service",
+        present: &[Test("service.rs", "a_running_service_is_described"), Test("service.rs", "a_service_that_keeps_breaking_is_failed_and_counted"), Test("service.rs", "a_service_that_a_signal_ended_has_no_exit_code"), Test("service.rs", "a_timer_tells_when_it_last_went_off_and_has_no_process")],
+        absent: &[Test("service.rs", "an_absent_unit_is_a_fact_and_a_masked_one_another"), Test("service.rs", "without_systemd_nothing_is_known_of_units"), Test("service.rs", "without_systemctl_the_tool_is_missing")],
+        forbidden: &[Test("service.rs", "nobody_may_ask_as_long_as_there_is_a_bus")],
+        hanging: &[Test("service.rs", "a_systemd_that_does_not_answer_is_timed_out")],
+        nonsense: &[Test("service.rs", "nonsense_is_not_an_answer")],
+        hostile: &[Test("service.rs", "hostile_text_is_kept_as_text")],
+        plan: "
+probes:
+  unit: { service: camera-service, every: 5s, for: 8m }
+  units: { service: \"*\" }
+claims:
+  steady: { of: unit, stable: [main_pid, restarts] }
+  none_failed: { of: units, check: size(failed) == 0 }
+",
+    },
+    Row {
+        kind: "log",
+        present: &[Test("log.rs", "lines_of_the_window_that_match_are_counted"), Test("log.rs", "without_since_the_window_begins_with_the_run"), Test("log.rs", "nothing_is_counted_where_the_log_does_not_reach_back"), Test("log.rs", "a_long_log_is_read_from_its_end_and_no_further_than_64_mib"), Test("log.rs", "the_journal_tells_what_a_unit_said")],
+        absent: &[Test("log.rs", "a_missing_log_is_a_fact_and_nothing_is_known_of_its_lines"), Test("log.rs", "the_journal_never_heard_of_the_unit"), Test("log.rs", "without_a_journal_nothing_is_known_of_it")],
+        forbidden: &[Test("log.rs", "a_log_that_may_not_be_read_is_a_barrier"), Test("log.rs", "a_journal_that_may_not_be_read_is_a_barrier")],
+        hanging: &[Test("log.rs", "what_is_not_a_file_is_not_waited_for"), Test("log.rs", "a_journalctl_that_hangs_is_ended_and_one_that_babbles_not_believed")],
+        nonsense: &[Test("log.rs", "a_file_without_times_is_nonsense_and_hostile_text_is_text"), Test("log.rs", "a_journalctl_that_hangs_is_ended_and_one_that_babbles_not_believed")],
+        hostile: &[Test("log.rs", "a_file_without_times_is_nonsense_and_hostile_text_is_text"), Test("log.rs", "the_journal_keeps_hostile_bytes_and_long_lines_whole")],
+        plan: "
+probes:
+  errors: { log: /var/log/app.log, since: 10m, match: \"ERROR|PANIC\" }
+  syncs: { log: { journal: netbox-sync }, since: 1d, match: sync finished }
+claims:
+  no_errors: { of: errors, check: count == 0 }
+  hourly: { of: syncs, periodic: 1h, tolerance: 5m, starts: times }
+",
+    },
+    Row {
+        kind: "package",
+        present: &[Test("package.rs", "what_dpkg_installed_is_described_and_its_changed_files_are_named"), Test("package.rs", "what_rpm_installed_is_described_though_dpkg_has_no_such_package")],
+        absent: &[Test("package.rs", "an_absent_package_is_a_fact_and_a_pattern_is_no_name"), Test("package.rs", "not_installed_is_believed_only_if_every_manager_says_so")],
+        forbidden: &[Test("package.rs", "files_that_may_not_be_read_have_neither_changed_nor_not")],
+        hanging: &[Test("package.rs", "a_manager_that_hangs_or_babbles_is_not_believed")],
+        nonsense: &[Test("package.rs", "a_manager_that_hangs_or_babbles_is_not_believed")],
+        hostile: &[Test("package.rs", "hostile_text_is_kept_as_text")],
+        plan: "
+probes:
+  telnet: { package: telnetd }
+  openssh: { package: openssh-server }
+claims:
+  no_telnet: { of: telnet, check: \"!installed\" }
+  untouched: { of: openssh, check: size(changed) == 0 }
+",
+    },
+    Row {
+        kind: "container",
+        present: &[Test("container.rs", "a_running_container_is_described"), Test("container.rs", "a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began"), Test("container.rs", "restarts_are_counted"), Test("container.rs", "dockers_description_is_read")],
+        absent: &[Test("container.rs", "a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began"), Test("container.rs", "a_socket_that_is_not_there_or_may_not_be_used_is_a_barrier")],
+        forbidden: &[Test("container.rs", "a_socket_that_is_not_there_or_may_not_be_used_is_a_barrier")],
+        hanging: &[Test("container.rs", "a_silent_engine_is_timed_out")],
+        nonsense: &[Test("container.rs", "nonsense_is_not_an_answer")],
+        hostile: &[Test("container.rs", "hostile_text_is_kept_as_text")],
+        plan: "
+probes:
+  web: { container: web, every: 5s, for: 8m }
+claims:
+  healthy: { of: web, check: \"running && health == 'healthy'\" }
+  steady: { of: web, stable: [pid, restarts] }
 ",
     },
 ];
