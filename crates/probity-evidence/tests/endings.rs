@@ -113,6 +113,29 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
     );
 }
 
+#[test]
+fn what_was_appended_is_soon_signed() {
+    let scratch = Scratch::new();
+    let path = scratch.join("a.probity");
+    let writer = Writer::create(&path, opening(), scratch.key(), 1 << 30).unwrap();
+    let mut slowest = std::time::Duration::ZERO;
+    for slot in 0..3 {
+        let number = writer.append(&Body::Observation(observation(slot))).unwrap();
+        let begun = std::time::Instant::now();
+        let size = || {
+            probity_evidence::checkpoint::parse(&std::fs::read(path.join("checkpoint")).unwrap())
+                .unwrap()
+                .size
+        };
+        while size() <= number {
+            std::thread::yield_now();
+        }
+        slowest = slowest.max(begun.elapsed());
+    }
+    // Half a second and a sync; the rest is for a busy machine.
+    assert!(slowest < std::time::Duration::from_secs(3), "{slowest:?}");
+}
+
 /// On a small file system of its own: the run hits its end, is closed as interrupted, and is intact.
 #[test]
 fn a_full_disk_is_told_and_what_was_recorded_is_signed() {
