@@ -424,9 +424,10 @@ pub(crate) fn number(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// "0.55 to 0.8", or one number.
+/// "0.55 to 0.8", or one number: the lower end, where rounding outward to six decimals is all that parts the two.
 pub(crate) fn score(score: &ScoreResult) -> String {
-    interval(score.lower, score.upper)
+    let upper = if score.upper - score.lower < 1.5e-6 { score.lower } else { score.upper };
+    interval(score.lower, upper)
 }
 
 /// "of 7 of 10 weight".
@@ -661,6 +662,17 @@ mod tests {
         let many: Vec<(u64, u64)> = (0..30).map(|at| (at * 10, at * 10)).collect();
         assert!(ranges(&many).ends_with(", 230, and 6 more ranges from 240 to 290"), "{}", ranges(&many));
         assert_eq!(entry_count(&[(5, 20), (31, 31), (40, 41)]), 19);
+    }
+
+    #[test]
+    fn a_score_that_only_rounding_made_an_interval_is_one_number() {
+        let of = |lower, upper| {
+            let (name, open, parts) = (String::new(), Vec::new(), Vec::new());
+            score(&ScoreResult { name, lower, upper, weight: 1.0, of_weight: 1.0, open, parts })
+        };
+        assert_eq!(of(0.571_428, 0.571_429), "0.571428");
+        assert_eq!(of(0.571_428, 0.571_430), "0.571428 to 0.57143");
+        assert_eq!(of(1.0, 1.0), "1");
     }
 
     #[test]

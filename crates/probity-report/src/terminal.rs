@@ -136,8 +136,8 @@ impl Page {
         }
         self.heading("What could not be seen, and what would let us see it");
         for it in unseen {
-            let mut what =
-                format!("{}: {} behind {} ({} times)", it.probe, it.facts.join(", "), it.barrier, it.times);
+            let times = if it.times == 1 { "once".to_owned() } else { format!("{} times", it.times) };
+            let mut what = format!("{}: {} behind {} ({times})", it.probe, it.facts.join(", "), it.barrier);
             if !it.detail.is_empty() {
                 what = format!("{what}: {}", excerpt(&it.detail, 200));
             }

@@ -30,7 +30,12 @@ fn parse(xml: &str) -> Element {
         attributes: start
             .attributes()
             .map(Result::unwrap)
-            .map(|it| (it.key.as_ref().to_owned(), it.unescape_value().unwrap().into_owned()))
+            .map(|it| {
+                (
+                    it.key.as_ref().to_owned(),
+                    it.normalized_value(quick_xml::XmlVersion::Implicit1_0).unwrap().into_owned(),
+                )
+            })
             .collect(),
         ..Element::default()
     };

@@ -107,17 +107,18 @@ pub(super) fn sections(contents: &Contents) -> Markup {
             section {
                 h2 id={ "section-" (number) } { (Said(section)) }
                 p.muted.small { (said::tally(findings.iter().map(|(_, finding)| *finding))) }
+                @let columns = Columns::of(findings);
                 table {
                     thead { tr {
                         th scope="col" style="width:16%" { "Claim, finding" }
-                        th scope="col" style="width:18%" { "The author says" }
-                        th scope="col" style="width:24%" { "What was decided" }
+                        th scope="col" { "The author says" }
+                        th scope="col" { "What was decided" }
                         th scope="col" style="width:12%" { "Measured" }
-                        th scope="col" style="width:10%" { "Objective" }
-                        th scope="col" style="width:11%" { "Bounds" }
+                        @if columns.objective { th scope="col" style="width:10%" { "Objective" } }
+                        @if columns.bounds { th scope="col" style="width:11%" { "Bounds" } }
                         th scope="col" style="width:9%" { "Rests on" }
                     } }
-                    @for (number, finding) in findings { (row(contents, *number, finding)) }
+                    @for (number, finding) in findings { (row(contents, *number, finding, columns)) }
                 }
                 @for (_, finding) in findings { (plots::plot_of(contents, finding)) }
             }
@@ -129,7 +130,27 @@ pub(super) fn sections(contents: &Contents) -> Markup {
     }
 }
 
-fn row(contents: &Contents, number: usize, finding: &Finding) -> Markup {
+/// Which columns the table of a section has beside those that every one has.
+#[derive(Clone, Copy)]
+struct Columns {
+    objective: bool,
+    bounds: bool,
+}
+
+impl Columns {
+    fn of(findings: &[(usize, &Finding)]) -> Self {
+        Self {
+            objective: findings.iter().any(|(_, finding)| !finding.objective.is_empty()),
+            bounds: findings.iter().any(|(_, finding)| finding.bounds.is_some()),
+        }
+    }
+
+    fn count(self) -> usize {
+        5 + usize::from(self.objective) + usize::from(self.bounds)
+    }
+}
+
+fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) -> Markup {
     let objective = contents.plan.claim(&finding.claim).and_then(|claim| match &claim.form {
         Form::Rate { share, .. } => Some(share.0),
         _ => None,
@@ -149,17 +170,17 @@ fn row(contents: &Contents, number: usize, finding: &Finding) -> Markup {
                         @if finding.measured.is_empty() { "entries" } @else { (Said(&finding.measured)) }
                     }
                 }
-                td data-label="Objective" { (Said(&finding.objective)) }
-                td data-label="Bounds" {
+                @if columns.objective { td data-label="Objective" { (Said(&finding.objective)) } }
+                @if columns.bounds { td data-label="Bounds" {
                     @if let Some(bounds) = finding.bounds {
                         (said::number(bounds.lower)) " to " (said::number(bounds.upper))
                         (plots::interval_bar_between(bounds.lower, bounds.upper, objective, &finding.claim))
                         span.small.muted { "each at " (said::number(bounds.confidence * 100.0)) " %" }
                     }
-                }
+                } }
                 td data-label="Rests on" { strong { (said::rests_on(finding)) } }
             }
-            tr.why { td colspan="7" {
+            tr.why { td colspan=(columns.count()) {
                 p { (Worded(&finding.reason)) }
                 (cells(finding))
                 @for note in &finding.notes { p { (Worded(note)) } }
