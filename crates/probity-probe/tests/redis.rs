@@ -178,7 +178,7 @@ async fn a_silent_server_is_left_at_the_time_out() {
     let silent = support::silent();
     let seen = support::look_at_hanging(Act::Redis(act(&silent.address.to_string(), &["PING"]))).await;
     assert_eq!(known(&seen, "answered"), &Value::Bool(false));
-    silent.until_gone();
+    silent.until_gone().await;
     let hole = support::black_hole();
     let seen = support::look_at_hanging(Act::Redis(act(&hole.address.to_string(), &["PING"]))).await;
     assert_eq!(barrier(&seen, "reply"), Barrier::TimedOut);

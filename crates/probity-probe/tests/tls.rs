@@ -266,6 +266,23 @@ async fn nginx_serves_the_versions_that_it_is_told_to() {
     assert_eq!(known(&seen, "trusted"), &Value::Bool(true));
 }
 
+#[tokio::test]
+async fn a_server_that_wants_to_know_who_we_are_is_seen_all_the_same() {
+    let Some(pki) = Pki::new() else { return };
+    // Version, whether the handshake completes: in 1.3 the client is done before the server has looked.
+    for (option, completes) in [("-tls1_2", false), ("-tls1_3", true)] {
+        let ca = pki.path("ca.pem");
+        let (address, _running) =
+            pki.serve("good", &[option, "-Verify", "1", "-verify_return_error", "-CAfile", &ca]);
+        let seen = look(pki.act(&address)).await;
+        assert_eq!(known(&seen, "asks_client"), &Value::Bool(true), "{option}: {seen:?}");
+        assert_eq!(known(&seen, "completed"), &Value::Bool(completes), "{option}: {seen:?}");
+        assert_eq!(known(&seen, "trusted"), &Value::Bool(true), "{option}: {seen:?}");
+    }
+    let (address, _running) = pki.serve("good", &[]);
+    assert_eq!(known(&look(pki.act(&address)).await, "asks_client"), &Value::Bool(false));
+}
+
 fn nginx(pki: &Pki, protocols: &str) -> (Running, String) {
     let port = support::free_port();
     let folder = pki.folder.path();
@@ -316,7 +333,7 @@ async fn a_silent_server_is_left_at_the_time_out() {
     let silent = support::silent();
     let seen = support::look_at_hanging(plain(&silent.address.to_string())).await;
     assert_eq!(known(&seen, "answered"), &Value::Bool(false));
-    silent.until_gone();
+    silent.until_gone().await;
     let hole = support::black_hole();
     let seen = support::look_at_hanging(plain(&hole.address.to_string())).await;
     assert_eq!(barrier(&seen, "connect_ms"), Barrier::TimedOut);

@@ -60,6 +60,12 @@ impl Kind for Tls {
                 "the group of the key exchange, such as X25519 or secp256r1",
             ),
             FactSpec::new(
+                "asks_client",
+                FactType::Bool,
+                "whether the server asks for the client's certificate; this client has none, and a server of TLS 1.3 may \
+                 hang up on it after the handshake",
+            ),
+            FactSpec::new(
                 "tls_1_0",
                 FactType::Bool,
                 "whether it accepts TLS 1.0; false only if it answered a hello of 1.0 alone with an alert or another \

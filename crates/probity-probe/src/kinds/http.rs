@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use probity_plan::kinds::http::Http;
 use probity_plan::{Barrier, Blocked, Value};
 use sha2::Digest;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::connect::{self, Stream};
@@ -49,7 +50,8 @@ async fn see(http: &Http, context: &Context<'_>, seen: &mut Seen) -> Result<(), 
     let mut method = http.method.clone().unwrap_or_else(|| "GET".to_owned());
     let mut with_body = true;
     loop {
-        let response = request(http, context, &url, &method, with_body, &mut phases).await?;
+        // The connection is driven beside it, and ends with it: at the time-out too.
+        let (response, _connection) = request(http, context, &url, &method, with_body, &mut phases).await?;
         let status = response.status();
         let location = response.headers().get("location").and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
         let allowed = usize::from(http.redirects.unwrap_or(0));
@@ -86,7 +88,7 @@ async fn request(
     method: &str,
     with_body: bool,
     phases: &mut Phases,
-) -> Result<Response<hyper::body::Incoming>, Blocked> {
+) -> Result<(Response<hyper::body::Incoming>, JoinSet<()>), Blocked> {
     let wrong = |what: &str, error: &dyn std::fmt::Display| Blocked::new(Barrier::Unsupported, format!("{what}: {error}"));
     let host = url.host_str().ok_or_else(|| wrong("URL", &"no host"))?;
     let port = url.port_or_known_default().ok_or_else(|| wrong("URL", &"no port"))?;
@@ -125,11 +127,11 @@ async fn request(
     let began = Instant::now();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
-    // Ends when the response has been read or the sender is dropped.
-    tokio::spawn(async move { _ = connection.await });
+    let mut driving = JoinSet::new();
+    driving.spawn(async move { _ = connection.await });
     let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
     phases.first_byte += began.elapsed();
-    Ok(response)
+    Ok((response, driving))
 }
 
 async fn see_body(

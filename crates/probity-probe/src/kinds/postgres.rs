@@ -175,30 +175,45 @@ fn see_answer(answer: Answer, seen: &mut Seen) {
     let Answer { columns, rows } = answer;
     seen.know("columns", columns.iter().map(|(name, _)| Value::from(name.as_str())).collect::<Vec<_>>())
         .know("row_count", i64::try_from(rows.len()).unwrap_or(i64::MAX));
-    let bytes: usize =
-        rows.iter().flat_map(|row| (0..row.len()).map(|at| row.get(at).map_or(0, str::len))).sum();
-    if rows.len() > MOST_ROWS || bytes > LONGEST_KEPT {
-        let why = format!(
-            "{} rows with {bytes} bytes; at most {MOST_ROWS} rows and {LONGEST_KEPT} bytes are kept",
-            rows.len()
-        );
-        seen.block("rows", Blocked::new(Barrier::TooLarge, why.clone()));
-        seen.block("value", Blocked::new(Barrier::TooLarge, why));
-        return;
+    let kept = kept(&columns, &rows);
+    match &kept {
+        Ok(kept) => match (kept.as_slice(), columns.as_slice()) {
+            ([Value::Map(row)], [(name, _)]) => {
+                seen.know("value", row.get(name).cloned().unwrap_or(Value::Null));
+            }
+            _ => {
+                _ = seen.block(
+                    "value",
+                    Blocked::new(Barrier::Unsupported, "the result is not one row of one column"),
+                )
+            }
+        },
+        Err(blocked) => _ = seen.block("value", blocked.clone()),
     }
-    let cell =
-        |row: &SimpleQueryRow, at: usize, ty: &Type| row.get(at).map_or(Value::Null, |text| value(text, ty));
-    match (rows.as_slice(), columns.as_slice()) {
-        ([row], [(_, ty)]) => seen.know("value", cell(row, 0, ty)),
-        _ => {
-            seen.block("value", Blocked::new(Barrier::Unsupported, "the result is not one row of one column"))
+    seen.settle("rows", kept);
+}
+
+/// The rows as maps, if they are text and not too many.
+fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value>, Blocked> {
+    let mut bytes = 0;
+    let mut kept = Vec::new();
+    for row in rows {
+        let mut map = BTreeMap::new();
+        for (at, (name, ty)) in columns.iter().enumerate() {
+            let text = row
+                .try_get(at)
+                .map_err(|e| Blocked::new(Barrier::Protocol, format!("column {name}: {}", with_cause(&e))))?;
+            bytes += text.map_or(0, str::len);
+            map.insert(name.clone(), text.map_or(Value::Null, |text| value(text, ty)));
         }
-    };
-    let map = |row: &SimpleQueryRow| {
-        let cells = columns.iter().enumerate().map(|(at, (name, ty))| (name.clone(), cell(row, at, ty)));
-        Value::Map(cells.collect::<BTreeMap<_, _>>())
-    };
-    seen.know("rows", rows.iter().map(map).collect::<Vec<_>>());
+        if kept.len() == MOST_ROWS || bytes > LONGEST_KEPT {
+            let why =
+                format!("{} rows; at most {MOST_ROWS} rows and {LONGEST_KEPT} bytes are kept", rows.len());
+            return Err(Blocked::new(Barrier::TooLarge, why));
+        }
+        kept.push(Value::Map(map));
+    }
+    Ok(kept)
 }
 
 /// A value of PostgreSQL's, from its text.

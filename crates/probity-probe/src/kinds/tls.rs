@@ -5,6 +5,7 @@ mod certificate;
 mod hello;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -12,9 +13,11 @@ use probity_plan::kinds::tls::Tls;
 use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::client::ResolvesClientCert;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
     CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion,
     SignatureScheme, SupportedProtocolVersion, version,
@@ -63,6 +66,8 @@ struct Greeting {
     chain: Vec<Vec<u8>>,
     /// Why the server's signature does not show that it holds the certificate's key.
     unproven: Option<Error>,
+    /// Whether the server asked who we are.
+    asked: bool,
 }
 
 /// Shakes hands as a current client does.
@@ -106,6 +111,10 @@ async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) -> Res
             }
             if let Some(group) = &greeting.group {
                 seen.know("group", group.as_str());
+            }
+            // Asked in what follows the certificates.
+            if !greeting.chain.is_empty() {
+                seen.know("asks_client", greeting.asked);
             }
             &greeting.chain
         }
@@ -230,7 +239,7 @@ async fn shake_hands(
         .map_err(|e| setup(&e))?
         .dangerous()
         .with_custom_certificate_verifier(witness.clone())
-        .with_no_client_auth();
+        .with_client_cert_resolver(witness.clone());
     let mut client = ClientConnection::new(Arc::new(config), name.clone()).map_err(|e| setup(&e))?;
     let mut buffer = vec![0; 16 << 10];
     let end = 'handshake: loop {
@@ -268,6 +277,7 @@ async fn shake_hands(
         group: client.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
         chain: witness.chain(),
         unproven: witness.unproven(),
+        asked: witness.asked.load(Ordering::Relaxed),
         end,
     })
 }
@@ -277,11 +287,16 @@ async fn shake_hands(
 struct Witness {
     algorithms: WebPkiSupportedAlgorithms,
     seen: Mutex<(Vec<Vec<u8>>, Option<Error>)>,
+    asked: AtomicBool,
 }
 
 impl Witness {
     fn new(provider: &CryptoProvider) -> Self {
-        Self { algorithms: provider.signature_verification_algorithms, seen: Mutex::default() }
+        Self {
+            algorithms: provider.signature_verification_algorithms,
+            seen: Mutex::default(),
+            asked: AtomicBool::new(false),
+        }
     }
     fn chain(&self) -> Vec<Vec<u8>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
@@ -292,6 +307,17 @@ impl Witness {
     fn note(&self, valid: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).1 = valid.err();
         Ok(HandshakeSignatureValid::assertion())
+    }
+}
+
+impl ResolvesClientCert for Witness {
+    /// Called when the server asks for the client's certificate; there is none to give.
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

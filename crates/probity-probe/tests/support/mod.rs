@@ -146,13 +146,23 @@ pub struct Silent {
 
 impl Silent {
     /// Waits until a connection has been ended by the other side.
-    pub fn until_gone(&self) {
-        until("the look ends its connection", || self.gone.load(std::sync::atomic::Ordering::SeqCst) > 0);
+    pub async fn until_gone(&self) {
+        let began = Instant::now();
+        while self.gone.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "the look does not end its connection");
+            // Awaits, so that what the look left behind in the runtime can come to its end.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
 /// Starts one.
 pub fn silent() -> Silent {
+    stops_after(b"")
+}
+
+/// Somebody who answers the first message with these bytes, and then never says another word.
+pub fn stops_after(answer: &'static [u8]) -> Silent {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let gone = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -162,7 +172,9 @@ pub fn silent() -> Silent {
             let (mut stream, counter) = (stream.unwrap(), counter.clone());
             std::thread::spawn(move || {
                 let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+                if stream.read(&mut buffer).is_ok_and(|n| n > 0) && stream.write_all(answer).is_ok() {
+                    while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
+                }
                 counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             });
         }

@@ -1,0 +1,388 @@
+//! `postgres` against Debian's PostgreSQL in each state, and against servers that are none.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use probity_plan::kinds::postgres::Postgres;
+use probity_plan::text::Piece;
+use probity_plan::{Act, Barrier, Text, Value};
+use probity_probe::Seen;
+use rustix::process::Signal;
+use support::{HOSTILE, Running, barrier, known, look, look_with, text, tool};
+
+const PASSWORD: &str = "correct-horse";
+
+struct Server {
+    port: u16,
+    folder: tempfile::TempDir,
+    _running: Running,
+}
+
+/// `nobody`, as whom PostgreSQL runs where the tests run as root, which it refuses.
+const NOBODY: u32 = 65534;
+
+/// A program of PostgreSQL's, not as root.
+fn program(name: &str) -> Option<Command> {
+    let program = tool(name)?;
+    if !support::root() {
+        return Some(program);
+    }
+    let path = program.get_program();
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+    let reached = Command::new("setpriv").args(other.get_args()).args(["test", "-x"]).arg(path).status();
+    if !reached.is_ok_and(|status| status.success()) {
+        // Unpacked in a folder that is for root alone: root by another number.
+        other = Command::new("unshare");
+        other.args(["--user", "--map-user=65534", "--map-group=65534"]);
+    }
+    other.arg(path).stdin(Stdio::null());
+    other.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Some(other)
+}
+
+/// PostgreSQL with a role `auditor` that may read one table of two.
+fn server() -> Option<Server> {
+    let folder = support::folder();
+    let data = folder.path().join("data");
+    let password = folder.path().join("password");
+    std::fs::write(&password, PASSWORD).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    let mut initdb = program("initdb")?;
+    if support::root() && initdb.get_program() == "setpriv" {
+        std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    initdb
+        .current_dir("/")
+        .args(["-U", "postgres", "-A", "scram-sha-256", "-N", "-E", "UTF8", "--locale=C", "-D"])
+        .arg(&data);
+    support::run(initdb.arg("--pwfile").arg(&password));
+    let port = support::free_port();
+    let mut postgres = program("postgres").unwrap();
+    postgres.current_dir("/").arg("-D").arg(&data).arg("-k").arg(&data).args(["-p", &port.to_string()]);
+    postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "logging_collector=off"]);
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let running = support::start(postgres.stderr(log).stdout(Stdio::null())).farewell(Signal::QUIT);
+    let server = Server { port, folder, _running: running };
+    support::until("PostgreSQL answers", || server.psql("postgres", "SELECT 1").is_ok());
+    let set_up = format!(
+        "CREATE ROLE auditor LOGIN PASSWORD '{PASSWORD}'; CREATE TABLE orders (id int, paid bool); \
+         INSERT INTO orders VALUES (1, true), (2, NULL); CREATE TABLE wages (sum int); CREATE SEQUENCE numbers; \
+         GRANT SELECT, INSERT, DELETE ON orders TO auditor; GRANT USAGE ON SEQUENCE numbers TO auditor"
+    );
+    server.psql("postgres", &set_up).unwrap();
+    Some(server)
+}
+
+impl Server {
+    /// As PostgreSQL's own client sees it, as its superuser.
+    fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        let mut command = tool("psql").unwrap();
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-d",
+            database,
+            "-AtqX",
+            "-c",
+            sql,
+        ]);
+        let output = command.env("PGPASSWORD", PASSWORD).output().unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stderr)) }
+    }
+    fn data(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// The query as `auditor`, whose password is a secret.
+fn act(server: &Server, query: &str) -> Act {
+    let address = format!("@127.0.0.1:{}/postgres", server.port);
+    let pieces = vec![
+        Piece::Plain("postgresql://auditor:".to_owned()),
+        Piece::Secret("password".to_owned()),
+        Piece::Plain(address),
+    ];
+    Act::Postgres(Postgres { postgres: Text(pieces), query: query.to_owned() })
+}
+
+async fn see(server: &Server, query: &str) -> Seen {
+    look_with(act(server, query), &[("password", PASSWORD)], Duration::from_secs(20)).await
+}
+
+fn at(address: &str) -> Act {
+    Act::Postgres(Postgres {
+        postgres: Text::plain(format!("postgresql://auditor:guess@{address}/postgres")),
+        query: "SELECT 1".to_owned(),
+    })
+}
+
+#[tokio::test]
+async fn a_query_yields_typed_rows() {
+    let Some(server) = server() else { return };
+    let seen = see(&server, "SELECT count(*) FROM orders WHERE paid IS NULL").await;
+    assert_eq!(known(&seen, "value"), &Value::Int(1));
+    assert_eq!((text(&seen, "sqlstate"), text(&seen, "error")), ("00000", ""));
+    assert_eq!(known(&seen, "denied"), &Value::Bool(false));
+    assert!(text(&seen, "server_version").starts_with("15."), "{seen:?}");
+
+    let seen = see(&server, "SELECT id, paid FROM orders ORDER BY id").await;
+    assert_eq!(known(&seen, "columns"), &Value::from(vec!["id", "paid"]));
+    assert_eq!(known(&seen, "row_count"), &Value::Int(2));
+    let json = serde_json::json!([{"id": 1, "paid": true}, {"id": 2, "paid": null}]);
+    assert_eq!(known(&seen, "rows"), &Value::from_json(&json));
+    assert_eq!(barrier(&seen, "value"), Barrier::Unsupported);
+
+    let seen = see(&server, "SELECT 1 WHERE false").await;
+    assert_eq!(known(&seen, "rows"), &Value::List(Vec::new()));
+
+    let cases: [(&str, Value); 14] = [
+        ("false", Value::Bool(false)),
+        ("(-7)::int2", Value::Int(-7)),
+        ("9223372036854775807::int8", Value::Int(i64::MAX)),
+        ("1.5::float8", Value::Float(1.5)),
+        ("'NaN'::float8", "NaN".into()),
+        ("0.10::numeric", Value::Float(0.1)),
+        ("3::numeric", Value::Int(3)),
+        ("12345678901234567890.5::numeric", "12345678901234567890.5".into()),
+        ("NULL::text", Value::Null),
+        ("'42'::text", "42".into()),
+        ("'{\"a\": [1, null]}'::jsonb", Value::from_json(&serde_json::json!({"a": [1, null]}))),
+        ("timestamptz '2026-01-31 23:59:59.5+01'", "2026-01-31T22:59:59.500000Z".into()),
+        ("timestamp '2026-01-31 23:59:59'", "2026-01-31 23:59:59".into()),
+        ("ARRAY[1, 2]", "{1,2}".into()),
+    ];
+    for (expression, expected) in cases {
+        let seen = see(&server, &format!("SELECT {expression}")).await;
+        assert_eq!(known(&seen, "value"), &expected, "{expression}");
+    }
+}
+
+#[tokio::test]
+async fn over_the_socket_too() {
+    let Some(server) = server() else { return };
+    let data = server.data().join("data");
+    let how = format!(
+        "host={} port={} user=auditor dbname=postgres password={PASSWORD}",
+        data.display(),
+        server.port
+    );
+    let act = Postgres { postgres: Text::plain(how), query: "SHOW server_encoding".to_owned() };
+    let seen = look(Act::Postgres(act)).await;
+    assert_eq!(text(&seen, "value"), "UTF8");
+}
+
+#[tokio::test]
+async fn nothing_is_written_and_no_second_statement_runs() {
+    let Some(server) = server() else { return };
+    for (query, code) in [
+        ("INSERT INTO orders VALUES (3, true)", "25006"),
+        ("WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone", "25006"),
+        ("SELECT nextval('numbers')", "25006"),
+        ("CREATE TABLE other (id int)", "25006"),
+        ("SELECT 1; COMMIT; INSERT INTO orders VALUES (3, true)", "42601"),
+        ("COMMIT; INSERT INTO orders VALUES (3, true)", "42601"),
+    ] {
+        let seen = see(&server, query).await;
+        assert_eq!(text(&seen, "sqlstate"), code, "{query}: {seen:?}");
+        assert_eq!(known(&seen, "denied"), &Value::Bool(false), "{query}");
+        assert_eq!(barrier(&seen, "rows"), Barrier::Unsupported, "{query}");
+    }
+    assert_eq!(server.psql("postgres", "SELECT count(*), sum(id) FROM orders").unwrap(), "2|3");
+    // The control: without the transaction this role may write.
+    let writes = "SET ROLE auditor; INSERT INTO orders VALUES (3, true)";
+    assert_eq!(server.psql("postgres", writes), Ok(String::new()));
+}
+
+#[tokio::test]
+async fn who_may_not_is_denied_and_told_so() {
+    let Some(server) = server() else { return };
+    let seen = see(&server, "SELECT * FROM wages").await;
+    assert_eq!((text(&seen, "sqlstate"), known(&seen, "denied")), ("42501", &Value::Bool(true)));
+    assert_eq!(barrier(&seen, "rows"), Barrier::PermissionDenied);
+    assert!(text(&seen, "error").contains("permission denied"), "{seen:?}");
+    let wrong =
+        look_with(act(&server, "SELECT 1"), &[("password", "guessed-wrong")], Duration::from_secs(20)).await;
+    let none = Postgres {
+        postgres: Text::plain(format!("postgresql://auditor@127.0.0.1:{}/postgres", server.port)),
+        query: "SELECT 1".to_owned(),
+    };
+    for seen in [wrong, look(Act::Postgres(none)).await] {
+        assert_eq!(known(&seen, "answered"), &Value::Bool(true), "{seen:?}");
+        assert_eq!((text(&seen, "sqlstate"), known(&seen, "denied")), ("28P01", &Value::Bool(true)));
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_a_fact_and_no_denial() {
+    let Some(server) = server() else { return };
+    for (query, code) in [
+        ("SELECT * FROM nothing", "42P01"),
+        ("SELEC 1", "42601"),
+        ("SELECT 1/0", "22012"),
+        ("SELECT $1", "42P02"),
+    ] {
+        let seen = see(&server, query).await;
+        assert_eq!((text(&seen, "sqlstate"), known(&seen, "denied")), (code, &Value::Bool(false)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_takes_too_long_is_ended_on_the_server_too() {
+    let Some(server) = server() else { return };
+    let running = || {
+        server.psql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(6%' AND pid <> pg_backend_pid()").unwrap()
+    };
+    let seen = look_with(
+        act(&server, "SELECT pg_sleep(60)"),
+        &[("password", PASSWORD)],
+        Duration::from_millis(1500),
+    )
+    .await;
+    assert_eq!(seen.unknown["*"].barrier, Barrier::TimedOut, "{seen:?}");
+    assert_eq!(known(&seen, "answered"), &Value::Bool(true));
+    let (at_least, at_most) = known(&seen, "elapsed_ms").as_interval().unwrap();
+    assert!(at_least >= 1500.0 && at_most.is_infinite(), "{seen:?}");
+    support::until("the query is ended", || running() == "0");
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_not_answered() {
+    let seen = look(at(&format!("127.0.0.1:{}", support::free_port()))).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false));
+    assert_eq!(barrier(&seen, "rows"), Barrier::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_left_at_the_time_out() {
+    let silent = support::silent();
+    let seen = support::look_at_hanging(at(&silent.address.to_string())).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false));
+    silent.until_gone().await;
+    let hole = support::black_hole();
+    let seen = support::look_at_hanging(at(&hole.address.to_string())).await;
+    assert_eq!(barrier(&seen, "rows"), Barrier::TimedOut);
+}
+
+#[tokio::test]
+async fn nonsense_is_a_barrier_never_a_row() {
+    for nonsense in [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        Vec::new(),
+        b"R\x00\x00\x00\x00".to_vec(),
+        b"R\x7f\xff\xff\xff".to_vec(),
+        b"R\x00\x00\x00\x08\x00\x00\x00\x63".to_vec(),
+        b"E\x00\x00\x00\x05\x00".to_vec(),
+        b"\xff".repeat(100),
+        // Logged in at once, and then nothing that makes sense.
+        b"R\x00\x00\x00\x08\x00\x00\x00\x00Z\x00\x00\x00\x05Iwhat".to_vec(),
+    ] {
+        let seen = look(at(&support::says(nonsense.clone()).to_string())).await;
+        let shown = String::from_utf8_lossy(&nonsense).into_owned();
+        assert_eq!(barrier(&seen, "rows"), Barrier::Protocol, "{shown:?}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_stops_talking_is_cut_off() {
+    // A notice of 1 MiB, again and again.
+    let size = 1_u32 << 20;
+    let text = vec![b'x'; size as usize - 4 - 1 - 2];
+    let notice = [b"N", &size.to_be_bytes()[..], b"M", &text, b"\0\0"].concat();
+    let flood = [&b"R\x00\x00\x00\x08\x00\x00\x00\x00"[..], &notice.repeat(5)].concat();
+    let seen = look(at(&support::says(flood).to_string())).await;
+    assert_eq!(barrier(&seen, "rows"), Barrier::TooLarge, "{seen:?}");
+}
+
+#[tokio::test]
+async fn hostile_and_huge_results_are_kept_as_text_or_not_at_all() {
+    let Some(server) = server() else { return };
+    let quoted = HOSTILE.replace('\'', "''");
+    let seen = see(&server, &format!("SELECT '{quoted}' AS \"{}\"", HOSTILE.replace('"', ""))).await;
+    assert_eq!(text(&seen, "value"), HOSTILE);
+    let seen = see(&server, &format!("SELECT '{quoted}'::int")).await;
+    assert!(text(&seen, "error").contains(HOSTILE), "{seen:?}");
+    let seen = see(&server, "SELECT repeat('x', 10000000)").await;
+    assert_eq!(barrier(&seen, "rows"), Barrier::TooLarge);
+    let seen = see(&server, "SELECT n FROM generate_series(1, 1001) AS n").await;
+    assert_eq!(barrier(&seen, "rows"), Barrier::TooLarge);
+    assert_eq!(known(&seen, "row_count"), &Value::Int(1001));
+    let seen = see(&server, "SELECT n FROM generate_series(1, 1000) AS n").await;
+    assert!(matches!(known(&seen, "rows"), Value::List(rows) if rows.len() == 1000));
+    // A database without an encoding holds what is not text: PostgreSQL itself does not hand it out.
+    let create = "CREATE DATABASE bytes ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'";
+    server.psql("postgres", create).unwrap();
+    let how = format!("postgresql://auditor:{PASSWORD}@127.0.0.1:{}/bytes", server.port);
+    let act = Postgres { postgres: Text::plain(how), query: r"SELECT E'\xff\xfe'".to_owned() };
+    let seen = look(Act::Postgres(act)).await;
+    assert_eq!(text(&seen, "sqlstate"), "22021", "{seen:?}");
+}
+
+/// A message of the protocol: its kind, its length, its body.
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [&[kind][..], &length, body].concat()
+}
+
+#[tokio::test]
+async fn a_server_whose_texts_are_none_is_not_believed() {
+    let ready = || message(b'Z', b"T");
+    let done = || [message(b'C', b"OK\0"), ready()].concat();
+    // One column of text (object identifier 25).
+    let column = || message(b'T', b"\0\x01name\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0");
+    let row = message(b'D', b"\0\x01\0\0\0\x02\xff\xfe");
+    let address = support::says_in_turn(vec![
+        [message(b'R', b"\0\0\0\0"), ready()].concat(),
+        done(),
+        [message(b'1', b""), message(b't', b"\0\0"), column(), ready()].concat(),
+        [column(), row, done()].concat(),
+        done(),
+    ]);
+    let seen = look(at(&address.to_string())).await;
+    assert_eq!(known(&seen, "columns"), &Value::from(vec!["name"]), "{seen:?}");
+    assert_eq!(known(&seen, "row_count"), &Value::Int(1));
+    assert_eq!(barrier(&seen, "rows"), Barrier::Protocol);
+    assert_eq!(barrier(&seen, "value"), Barrier::Protocol);
+}
+
+#[tokio::test]
+async fn what_this_kind_cannot_do_it_says_without_the_password() {
+    for (how, word) in [
+        ("postgresql://a:correct-horse@127.0.0.1/x?sslmode=require", "TLS"),
+        ("postgresql://127.0.0.1/x", "user"),
+        ("host=a,b user=c password=correct-horse", "hosts"),
+        ("host=a user=c password=correct-horse colour=red", "colour"),
+        ("postgresql://a:correct-horse@127.0.0.1:correct/x", "how to connect"),
+    ] {
+        let act = Postgres { postgres: Text::plain(how), query: "SELECT 1".to_owned() };
+        let seen = look(Act::Postgres(act)).await;
+        let blocked = &seen.unknown["*"];
+        assert_eq!(blocked.barrier, Barrier::Unsupported);
+        assert!(blocked.detail.contains(word) && !blocked.detail.contains(PASSWORD), "{how}: {blocked:?}");
+    }
+}
+
+#[test]
+fn only_what_begins_like_a_query_is_harmless() {
+    let impact = |query: &str| {
+        let act = Act::Postgres(Postgres { postgres: Text::plain(""), query: query.to_owned() });
+        act.impact().name()
+    };
+    for query in ["SELECT 1", "  select 1", "WITH a AS (SELECT 1) TABLE a", "SHOW all", "explain SELECT 1"] {
+        assert_eq!(impact(query), "observe", "{query}");
+    }
+    for query in
+        ["COPY orders TO PROGRAM 'sh'", "INSERT INTO a VALUES (1)", "DO $$ $$", "SELECTED", "-- x\nSELECT 1"]
+    {
+        assert_eq!(impact(query), "disrupt", "{query}");
+    }
+}
