@@ -5,12 +5,12 @@ mod elsewhere;
 mod support;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use elsewhere::{act, here, machine, tools};
 use jiff::{Timestamp, ToSpan};
 use probity_plan::{Act, Barrier, Value};
-use probity_probe::Seen;
+use probity_probe::{Context, Secrets, Seen, Wanted};
 use serde_json::{Value as Json, json};
 use support::{HOSTILE, barrier, known, look, text};
 
@@ -63,18 +63,23 @@ async fn lines_of_the_window_that_match_are_counted() {
 }
 
 #[tokio::test]
-async fn without_since_the_window_begins_with_the_run() {
+async fn without_since_the_window_begins_with_the_second_in_which_the_run_did() {
     let folder = support::folder();
     let path = folder.path().join("app.log");
-    std::fs::write(
-        &path,
-        format!("{}{}", line(1, "before the run"), line(-1, "in it, by a clock that is ahead")),
-    )
-    .unwrap();
-    let seen = look(act("log", &json!({ "log": path }))).await;
-    assert_eq!(known(&seen, "count"), &Value::Int(1));
-    let start: Timestamp = text(&seen, "window_start").parse().unwrap();
-    assert!(start <= Timestamp::now() && start >= Timestamp::now() - 1.minute());
+    std::fs::write(&path, "2026-01-02T03:04:05Z a\n2026-01-02T03:04:06Z b\n2026-01-02T03:04:07Z c\n")
+        .unwrap();
+    let context = Context {
+        wanted: &Wanted::All,
+        secrets: &Secrets::default(),
+        began: Instant::now(),
+        run_began: "2026-01-02T03:04:06.7Z".parse().unwrap(),
+        timeout: Duration::from_secs(10),
+    };
+    let seen = probity_probe::kinds::look(&act("log", &json!({ "log": path })), &context).await;
+    assert_eq!(text(&seen, "window_start"), "2026-01-02T03:04:06.000000Z");
+    let lines = vec!["2026-01-02T03:04:06Z b", "2026-01-02T03:04:07Z c"];
+    assert_eq!(known(&seen, "lines"), &Value::from(lines));
+    assert_eq!(known(&seen, "count"), &Value::Int(2));
 }
 
 #[tokio::test]
@@ -234,6 +239,8 @@ fn the_journal_tells_what_a_unit_said() {
     assert!(*entries > 4, "systemd speaks of the unit too: {entries}");
 
     // Since the run began, which is this look: nothing, and that is known.
+    let last: Timestamp = text(&seen, "last").parse().unwrap();
+    support::until("another second has begun", || Timestamp::now().as_second() > last.as_second());
     let seen = machine.inside().look("log", &json!({ "log": { "journal": "speaks" } }));
     assert_eq!(known(&seen, "window_covered"), &Value::Bool(true));
     assert_eq!(known(&seen, "count"), &Value::Int(0));

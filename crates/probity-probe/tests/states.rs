@@ -316,7 +316,7 @@ claims:
     },
     Row {
         kind: "log",
-        present: &[Test("log.rs", "lines_of_the_window_that_match_are_counted"), Test("log.rs", "without_since_the_window_begins_with_the_run"), Test("log.rs", "nothing_is_counted_where_the_log_does_not_reach_back"), Test("log.rs", "a_long_log_is_read_from_its_end_and_no_further_than_64_mib"), Test("log.rs", "the_journal_tells_what_a_unit_said")],
+        present: &[Test("log.rs", "lines_of_the_window_that_match_are_counted"), Test("log.rs", "without_since_the_window_begins_with_the_second_in_which_the_run_did"), Test("log.rs", "nothing_is_counted_where_the_log_does_not_reach_back"), Test("log.rs", "a_long_log_is_read_from_its_end_and_no_further_than_64_mib"), Test("log.rs", "the_journal_tells_what_a_unit_said")],
         absent: &[Test("log.rs", "a_missing_log_is_a_fact_and_nothing_is_known_of_its_lines"), Test("log.rs", "the_journal_never_heard_of_the_unit"), Test("log.rs", "without_a_journal_nothing_is_known_of_it")],
         forbidden: &[Test("log.rs", "a_log_that_may_not_be_read_is_a_barrier"), Test("log.rs", "a_journal_that_may_not_be_read_is_a_barrier")],
         hanging: &[Test("log.rs", "what_is_not_a_file_is_not_waited_for"), Test("log.rs", "a_journalctl_that_hangs_is_ended_and_one_that_babbles_not_believed")],

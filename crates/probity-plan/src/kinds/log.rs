@@ -102,7 +102,7 @@ impl Kind for Log {
                 FactType::Bool,
                 "whether it holds nothing at all, not even before the window",
             ),
-            FactSpec::new("window_start", FactType::Time, "where the window begins"),
+            FactSpec::new("window_start", FactType::Time, "where the window begins, on a whole second"),
             FactSpec::new(
                 "window_covered",
                 FactType::Bool,

@@ -54,6 +54,8 @@ impl Look for Log {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let now = Timestamp::now();
         let start = self.since.and_then(|since| now.checked_sub(since.0).ok()).unwrap_or(context.run_began);
+        // On the whole second, because that is all that many logs tell: their lines of this second are in the window.
+        let start = Timestamp::from_second(start.as_second()).unwrap_or(start);
         let found = match &self.log {
             Source::Journal { journal } => self::journal(journal, start, context).await,
             Source::File(path) => {
@@ -238,8 +240,8 @@ fn rotated(path: &str) -> Vec<String> {
 
 async fn journal(unit: &str, start: Timestamp, context: &Context<'_>) -> Result<Found, Blocked> {
     let unit_option = format!("--unit={unit}");
-    // Seconds since 1970, with a fraction, as systemd.time(7) has them.
-    let at = format!("@{}.{:06}", start.as_second(), start.subsec_microsecond());
+    // Seconds since 1970 (systemd.time(7)).
+    let at = format!("@{}", start.as_second());
     let since = format!("--since={at}");
     let mut entries = journalctl(&[&unit_option, &since], context).await?;
     entries.retain(|entry| entry.at >= start);
