@@ -88,17 +88,15 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
             seen.know("server_version", version);
         }
         // Together, so that dropping the look drops the connection.
-        let talk = async {
-            match connection.await {
-                Err(error) => error,
-                // The server ended the connection; the query says how.
-                Ok(()) => std::future::pending().await,
-            }
-        };
+        let mut query = std::pin::pin!(query(postgres, context, &client));
         tokio::select! {
             biased;
-            asked = query(postgres, context, &client) => asked,
-            error = talk => Err(error),
+            asked = &mut query => asked,
+            ended = connection => match (query.await, ended) {
+                // Whatever arrived before the connection ended counts; else why it ended.
+                (Err(error), Err(why)) if error.is_closed() => Err(why),
+                (asked, _) => asked,
+            },
         }
     };
     match asked.await {
