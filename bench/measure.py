@@ -1,0 +1,77 @@
+"""Runs programs and says what they took: wall time, peak memory, exit status."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import time
+
+
+class Took:
+    """What one run of a program took."""
+
+    def __init__(self, seconds, peak_mb, status):
+        self.seconds, self.peak_mb, self.status = seconds, peak_mb, status
+
+
+def run(arguments, accepted, env=None, stdout=subprocess.DEVNULL):
+    """Runs a program to its end. An exit status that is not among those accepted ends the benchmark.
+
+    The peak is that of the largest process, in MB (1e6 bytes). The kernel counts this script's own size into it as
+    long as the program is smaller.
+    """
+    begun = time.monotonic()
+    process = subprocess.Popen(arguments, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in accepted:
+        raise SystemExit(f"{' '.join(arguments)} exited with {process.returncode}:\n{errors.decode(errors='replace')}")
+    return Took(seconds, usage.ru_maxrss * 1024 / 1e6, process.returncode)
+
+
+def alternate(times, *programs):
+    """Runs each of several programs (functions that return a `Took`) in turn, so that a change of the machine meets all
+    of them; after one turn that does not count."""
+    for program in programs:
+        program()
+    turns = [[program() for program in programs] for _ in range(times)]
+    return [list(one) for one in zip(*turns)]
+
+
+def middle(runs):
+    """The median of the wall times, in seconds."""
+    return statistics.median(took.seconds for took in runs)
+
+
+def peak(runs):
+    """The greatest peak memory, in MB."""
+    return max(took.peak_mb for took in runs)
+
+
+def spread(runs, scale=1000):
+    """Least and greatest wall time."""
+    seconds = [took.seconds * scale for took in runs]
+    return f"{min(seconds):.0f} to {max(seconds):.0f}"
+
+
+def in_child(work):
+    """Does something in a process of its own, so that its memory is not this script's."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        raise SystemExit("what is to be measured could not be made")
+
+
+def fresh(folder):
+    """An empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    return folder
