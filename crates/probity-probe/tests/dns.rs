@@ -157,8 +157,11 @@ async fn a_silent_server_is_left_at_the_time_out() {
     assert!(socket.recv(&mut [0; 512]).is_err());
 }
 
+/// What is made of a question.
+type Make = fn(&[u8]) -> Vec<u8>;
+
 /// A socket that answers a question with what this makes of it.
-fn answers(make: fn(&[u8]) -> Vec<u8>) -> String {
+fn answers(make: Make) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let address = socket.local_addr().unwrap().to_string();
@@ -182,7 +185,7 @@ fn answer(question: &[u8], code: u8, records: u8, rest: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn nonsense_and_answers_to_other_questions_are_a_barrier() {
-    let cases: [(&str, fn(&[u8]) -> Vec<u8>); 7] = [
+    let cases: [(&str, Make); 7] = [
         ("text", |_| b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
         ("nothing", |_| Vec::new()),
         ("the question itself", <[u8]>::to_vec),

@@ -233,7 +233,7 @@ async fn hostile_replies_are_kept_as_text_or_not_at_all() {
     let seen = see(logged_in(&server.address, &["GET", "hostile"])).await;
     assert_eq!(text(&seen, "reply"), HOSTILE);
     // Bytes that are not text.
-    let auth = format!("AUTH {}\r\n", PASSWORD);
+    let auth = format!("AUTH {PASSWORD}\r\n");
     server.raw(&[auth.as_bytes(), b"*3\r\n$3\r\nSET\r\n$6\r\nbinary\r\n$3\r\n\xff\x00\xc3\r\n"].concat());
     support::until("the key is set", || server.cli(&["EXISTS", "binary"]).trim() == "1");
     let seen = see(logged_in(&server.address, &["GET", "binary"])).await;

@@ -50,8 +50,6 @@ impl Row {
     }
 }
 
-const NOT_YET: &[Cell] = &[Empty("no test yet")];
-
 const ROWS: &[Row] = &[
     Row {
         kind: "command",
@@ -85,12 +83,12 @@ claims:
     },
     Row {
         kind: "http",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("http.rs", "a_server_that_answers_is_seen_with_headers_body_and_times"), Test("http.rs", "redirects_are_followed_only_as_far_as_the_plan_says"), Test("http.rs", "tls_counts_as_an_answer_only_where_the_certificate_is_trusted")],
+        absent: &[Test("http.rs", "a_port_where_nobody_listens_is_not_answered"), Test("http.rs", "a_failure_and_an_absent_page_are_answers")],
+        forbidden: &[Test("http.rs", "a_refusal_is_a_status_and_the_right_password_its_control")],
+        hanging: &[Test("http.rs", "a_silent_server_is_left_at_the_time_out"), Test("http.rs", "what_came_before_the_time_out_is_kept")],
+        nonsense: &[Test("http.rs", "nonsense_is_a_barrier_and_no_answer")],
+        hostile: &[Test("http.rs", "hostile_answers_are_kept_as_text_or_not_at_all")],
         plan: "
 probes:
   health: { http: \"http://127.0.0.1:8003/health/ready\", every: 5s, for: 10m }
@@ -232,12 +230,12 @@ claims:
     },
     Row {
         kind: "tls",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("tls.rs", "a_server_as_it_should_be"), Test("tls.rs", "each_version_is_found_truthfully"), Test("tls.rs", "nginx_serves_the_versions_that_it_is_told_to"), Test("tls.rs", "where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate")],
+        absent: &[Test("tls.rs", "a_port_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("tls.rs", "a_server_that_wants_to_know_who_we_are_is_seen_all_the_same"), Test("tls.rs", "alerts_to_everything_show_nothing_about_versions")],
+        hanging: &[Test("tls.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("tls.rs", "what_is_not_tls_is_nonsense_and_no_answer"), Test("tls.rs", "a_bad_certificate_is_seen_and_not_refused")],
+        hostile: &[Test("tls.rs", "a_subject_that_means_harm_is_kept_as_text"), Test("tls.rs", "who_does_not_hold_the_key_of_a_good_certificate_is_not_trusted")],
         plan: "
 probes:
   door: { tls: \"127.0.0.1:443\", server_name: www.example.org }
@@ -248,12 +246,12 @@ claims:
     },
     Row {
         kind: "dns",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("dns.rs", "an_authority_answers_each_type_of_record"), Test("dns.rs", "aliases_are_followed_and_listed"), Test("dns.rs", "what_is_too_long_for_udp_comes_over_tcp")],
+        absent: &[Test("dns.rs", "a_port_where_nobody_listens_is_not_answered"), Test("dns.rs", "a_name_that_is_not_there_is_a_fact")],
+        forbidden: &[Test("dns.rs", "a_refusal_is_a_fact_and_the_records_stay_unknown")],
+        hanging: &[Test("dns.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("dns.rs", "nonsense_and_answers_to_other_questions_are_a_barrier"), Test("dns.rs", "a_failing_server_and_records_of_another_name_are_told_apart_from_an_answer")],
+        hostile: &[Test("dns.rs", "hostile_texts_are_kept_as_text")],
         plan: "
 probes:
   name: { dns: www.example.org, server: \"127.0.0.1:53\" }
@@ -263,12 +261,12 @@ claims:
     },
     Row {
         kind: "redis",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("redis.rs", "a_server_answers_each_kind_of_reading_command"), Test("redis.rs", "info_is_a_map_of_numbers_and_texts"), Test("redis.rs", "a_reply_in_crumbs_is_read_whole")],
+        absent: &[Test("redis.rs", "a_port_or_socket_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("redis.rs", "who_may_not_is_denied_and_told_so")],
+        hanging: &[Test("redis.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("redis.rs", "nonsense_is_a_barrier_never_a_reply"), Test("redis.rs", "an_error_is_a_fact_and_no_denial")],
+        hostile: &[Test("redis.rs", "hostile_replies_are_kept_as_text_or_not_at_all")],
         plan: "
 inputs:
   password: { env: REDIS_PASSWORD, secret: true }
@@ -280,12 +278,12 @@ claims:
     },
     Row {
         kind: "postgres",
-        present: NOT_YET,
-        absent: NOT_YET,
-        forbidden: NOT_YET,
-        hanging: NOT_YET,
-        nonsense: NOT_YET,
-        hostile: NOT_YET,
+        present: &[Test("postgres.rs", "a_query_yields_typed_rows"), Test("postgres.rs", "over_the_socket_too"), Test("postgres.rs", "nothing_is_written_and_no_second_statement_runs")],
+        absent: &[Test("postgres.rs", "a_port_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("postgres.rs", "who_may_not_is_denied_and_told_so")],
+        hanging: &[Test("postgres.rs", "a_silent_server_is_left_at_the_time_out"), Test("postgres.rs", "a_query_that_takes_too_long_is_ended_on_the_server_too")],
+        nonsense: &[Test("postgres.rs", "nonsense_is_a_barrier_never_a_row"), Test("postgres.rs", "an_error_is_a_fact_and_no_denial")],
+        hostile: &[Test("postgres.rs", "hostile_and_huge_results_are_kept_as_text_or_not_at_all"), Test("postgres.rs", "a_server_whose_texts_are_none_is_not_believed"), Test("postgres.rs", "a_server_that_never_stops_talking_is_cut_off")],
         plan: "
 inputs:
   password: { env: PGPASSWORD, secret: true }

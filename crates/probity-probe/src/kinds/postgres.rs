@@ -174,20 +174,15 @@ fn see_answer(answer: Answer, seen: &mut Seen) {
     seen.know("columns", columns.iter().map(|(name, _)| Value::from(name.as_str())).collect::<Vec<_>>())
         .know("row_count", i64::try_from(rows.len()).unwrap_or(i64::MAX));
     let kept = kept(&columns, &rows);
-    match &kept {
-        Ok(kept) => match (kept.as_slice(), columns.as_slice()) {
-            ([Value::Map(row)], [(name, _)]) => {
-                seen.know("value", row.get(name).cloned().unwrap_or(Value::Null));
-            }
-            _ => {
-                _ = seen.block(
-                    "value",
-                    Blocked::new(Barrier::Unsupported, "the result is not one row of one column"),
-                )
-            }
+    let value = match (&kept, columns.as_slice()) {
+        (Err(blocked), _) => Err(blocked.clone()),
+        (Ok(rows), [(name, _)]) if rows.len() == 1 => match rows.first() {
+            Some(Value::Map(row)) => Ok(row.get(name).cloned().unwrap_or(Value::Null)),
+            _ => Ok(Value::Null),
         },
-        Err(blocked) => _ = seen.block("value", blocked.clone()),
-    }
+        (Ok(_), _) => Err(Blocked::new(Barrier::Unsupported, "the result is not one row of one column")),
+    };
+    seen.settle("value", value);
     seen.settle("rows", kept);
 }
 
