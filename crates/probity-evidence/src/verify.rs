@@ -166,12 +166,16 @@ pub fn verify_store(store: Store, signers: &Signers, each: &mut dyn FnMut(u64, B
     let tree_stands = tree.0 == Status::Passed;
     let close = log.close.as_ref().filter(|_| tree_stands).map(|(_, close)| close.clone());
     let signature = checkpoint_signature(store, head.as_ref().ok().map(|(_, bytes)| &bytes[..]), start);
-    let closing = log.closing(close.is_some());
-    let complete = close.is_some() && closing.0 == Status::Passed && signature.0 == Status::Passed;
+    let mut closing = log.closing(close.is_some());
+    let closed = close.is_some() && closing.0 == Status::Passed && signature.0 == Status::Passed;
+    let interrupted = close.as_ref().and_then(|close| close.interrupted.as_deref());
+    if let Some(reason) = interrupted.filter(|_| closed) {
+        closing = not_made(format!("the run was closed in order, but before its plan came to its end: {reason}"));
+    }
 
     let standing = signers.standing(&start.operator_key, start.started);
     let checks = vec![
-        check("bundle", files(store, start, complete)),
+        check("bundle", files(store, start, closed)),
         check("entries", log.entries()),
         check("operator's signature on the first entry", log.endorsement(&bundle)),
         check(
@@ -183,7 +187,7 @@ pub fn verify_store(store: Store, signers: &Signers, each: &mut dyn FnMut(u64, B
         ),
         check("tree", tree),
         check("plan", plan_files(store, start)),
-        check("artifacts", artifacts(store, &log, complete)),
+        check("artifacts", artifacts(store, &log, closed)),
         check("closing entry", closing),
         check(
             "findings.json",
@@ -199,6 +203,7 @@ pub fn verify_store(store: Store, signers: &Signers, each: &mut dyn FnMut(u64, B
     ];
     let altered = checks.iter().any(|check| check.status == Status::Failed && check.name != "signer");
     let accepted = matches!(standing, Standing::Own | Standing::Listed(_));
+    let complete = closed && interrupted.is_none();
     let outcome = match (altered, complete, accepted) {
         (true, ..) => Outcome::Altered,
         (_, false, _) => Outcome::Incomplete,

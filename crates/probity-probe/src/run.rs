@@ -14,6 +14,7 @@ use crate::look::{Context, Seen, Wanted};
 use crate::observation::{Kept, Taken, blocked_at};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
+use crate::tables;
 
 /// Looks under way at once in the parallel lane, on each of its threads.
 const AT_ONCE: usize = 8;
@@ -94,8 +95,8 @@ pub struct Runner<'a> {
     pub only: Option<&'a [String]>,
     /// The plan's secrets.
     pub secrets: &'a Secrets,
-    /// The facts that claims read, by probe.
-    pub read: &'a BTreeMap<String, BTreeSet<String>>,
+    /// The on-demand facts to look up, by probe; none for a probe that is not in it.
+    pub wanted: &'a BTreeMap<String, Wanted>,
     /// The probes of whose elapsed time a claim speaks.
     pub timed: &'a BTreeSet<String>,
     /// Decides on `until`.
@@ -111,10 +112,19 @@ impl Runner<'_> {
     /// The sink's. Undos run all the same.
     pub fn run<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
         for stage in stages(self.plan, self.timed) {
-            let mut ready = Vec::new();
+            let mut ready: Vec<&Probe> = Vec::new();
             for probe in &stage.probes {
-                match self.obstacle(probe, sink) {
-                    None => ready.push(*probe),
+                // What runs with another probe says nothing if that one does not run.
+                let alone =
+                    probe.with.as_ref().filter(|with| !ready.iter().any(|other| other.name == **with));
+                let alone = alone.map(|with| {
+                    Blocked::new(
+                        Barrier::Prerequisite,
+                        format!("the probe `{with}`, which it runs with, did not run"),
+                    )
+                });
+                match alone.or_else(|| self.obstacle(probe, sink)) {
+                    None => ready.push(probe),
                     Some(blocked) => {
                         let barred = probe
                             .cells
@@ -149,8 +159,9 @@ impl Runner<'_> {
     }
 
     fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
+        let began = Instant::now();
         let (send, receive) = sync_channel::<Taken>(1024);
-        std::thread::scope(|scope| {
+        let recorded = std::thread::scope(|scope| {
             match stage.lane {
                 Lane::Quiet => {
                     for probe in &stage.probes {
@@ -175,7 +186,7 @@ impl Runner<'_> {
                             self.on_thread(|| async {
                                 futures_util::stream::iter(std::iter::from_fn(take))
                                     .for_each_concurrent(AT_ONCE, |(probe, cell)| {
-                                        self.run_cell(probe, cell, &send)
+                                        self.run_cell(probe, cell, began, &send)
                                     })
                                     .await;
                             });
@@ -191,15 +202,18 @@ impl Runner<'_> {
                 while receive.recv().is_ok() {}
             }
             recorded
-        })?;
+        });
+        // Whatever happened meanwhile, and even if it can no longer be recorded.
+        let mut undone = Vec::new();
         for probe in &stage.probes {
             if let Some(undo) = &probe.undo {
                 let context = self.context(&Wanted::All, UNDO);
-                let seen = self.on_thread(|| kinds::look(undo, &context));
-                sink.event(undone(probe, undo.describe().as_str(), &seen.unwrap_or_default(), self.secrets))?;
+                let seen = self.on_thread(|| kinds::look(undo, &context)).unwrap_or_default();
+                undone.push(undo_event(probe, &undo.describe(), &seen, self.secrets));
             }
         }
-        Ok(())
+        recorded?;
+        undone.into_iter().try_for_each(|what| sink.event(what))
     }
 
     fn record<S: Sink>(&self, receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
@@ -234,8 +248,12 @@ impl Runner<'_> {
         Context { wanted, secrets: self.secrets, began: Instant::now(), run_began: self.began, timeout }
     }
 
-    /// All looks at one cell, one after the other.
-    async fn run_cell(&self, probe: &Probe, cell: &Cell, send: &SyncSender<Taken>) {
+    /// All looks at one cell, one after the other. A single look may share its reading of a table of the kernel's with
+    /// others of the stage that began at `since`; repeated looks are to be looks of their own.
+    async fn run_cell(&self, probe: &Probe, cell: &Cell, since: Instant, send: &SyncSender<Taken>) {
+        if probe.schedule.slots() == 1 {
+            return tables::sharing(since, self.run_slot(probe, cell, 0, Lane::Parallel, send)).await;
+        }
         for slot in 0..probe.schedule.slots() {
             if self.stop.reason().is_some() {
                 return;
@@ -295,23 +313,19 @@ impl Runner<'_> {
     }
 
     async fn attempt(&self, probe: &Probe, cell: &Cell, slot: u32, attempt: u32, lane: Lane) -> Taken {
-        let all = Wanted::All;
-        let read = self.read.get(&probe.name).cloned().unwrap_or_default();
-        let only = Wanted::Only(read);
-        let wanted = if probe.keep_all { &all } else { &only };
+        let nothing = Wanted::Only(BTreeSet::new());
+        let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
+        // Beside other looks on this thread the kernel's figure would say nothing about one of them.
+        let delay = || if lane == Lane::Quiet { crate::observer::scheduling_delay() } else { None };
         let started = jiff::Timestamp::now();
-        let delay = crate::observer::scheduling_delay();
+        let before = delay();
         let context = self.context(wanted, probe.schedule.timeout.0);
         let seen = tokio::select! {
             seen = kinds::look(&cell.act, &context) => seen,
             reason = self.stop.requested() => Seen::nothing(Blocked::new(Barrier::Aborted, reason)),
         };
         let elapsed = context.began.elapsed();
-        // Beside other looks on this thread the kernel's figure says nothing about one of them.
-        let delay = match (lane, delay, crate::observer::scheduling_delay()) {
-            (Lane::Quiet, Some(before), Some(after)) => Some(after.saturating_sub(before)),
-            _ => None,
-        };
+        let delay = before.zip(delay()).map(|(before, after)| after.saturating_sub(before));
         Kept { probe, cell, slot, attempt, lane, started, elapsed, delay, wanted }.take(seen, self.secrets)
     }
 }
@@ -329,13 +343,24 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
     let context = Context { wanted: &wanted, secrets, began: Instant::now(), run_began: started, timeout };
     let seen = runtime.block_on(kinds::look(&cell.act, &context));
     let elapsed = context.began.elapsed();
-    let delay = before.zip(crate::observer::scheduling_delay()).map(|(before, after)| after.saturating_sub(before));
+    let delay =
+        before.zip(crate::observer::scheduling_delay()).map(|(before, after)| after.saturating_sub(before));
     runtime.shutdown_background();
-    let kept = Kept { probe, cell, slot: 0, attempt: 1, lane: Lane::Quiet, started, elapsed, delay, wanted: &wanted };
+    let kept = Kept {
+        probe,
+        cell,
+        slot: 0,
+        attempt: 1,
+        lane: Lane::Quiet,
+        started,
+        elapsed,
+        delay,
+        wanted: &wanted,
+    };
     Ok(kept.take(seen, secrets).observation)
 }
 
-fn undone(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> String {
+fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> String {
     let ended = match seen.facts.get("exit_code") {
         Some(Value::Int(code)) => format!("exit code {code}"),
         _ => seen

@@ -108,6 +108,9 @@ impl Page {
                     let what = format!("{} {}: {}", cell.outcome.name(), cell.cell, said::cell_counts(cell));
                     self.labelled("cell", &what);
                 }
+                for note in &finding.notes {
+                    self.labelled("note", note);
+                }
                 if !finding.telling.is_empty() {
                     self.labelled("see entries", &said::numbers(&finding.telling));
                 }

@@ -9,7 +9,7 @@ use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
 use probity_plan::{Impact, Loaded, Observation, Plan, Value};
-use probity_probe::{Runner, Secrets, Sink, Stop, observer};
+use probity_probe::{Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
 use probity_verdict::judge::{Judge, RunFacts};
 use probity_verdict::{Finding, Judgement, Outcome};
@@ -134,10 +134,16 @@ impl Order<'_> {
         };
         let outcome = self.probe(&mut recorder, &secrets, &stop);
         recorder.progress.finish();
-        outcome.map_err(|error| {
-            Failure::failed(format!("{error}\nWhat was recorded until then is in {}", self.output.display()))
-        })?;
-        self.close(recorder, stop.reason(), environment)
+        match outcome {
+            Ok(()) => self.close(recorder, stop.reason(), environment),
+            // What was recorded is closed and signed all the same: the writer keeps room for that on the disk.
+            Err(error) => {
+                let error = error.to_string();
+                let kept = format!("{error}\nWhat was recorded until then is in {}", self.output.display());
+                terminal::complain(&kept);
+                self.close(recorder, Some(error), environment)
+            }
+        }
     }
 
     fn open(&self, started: jiff::Timestamp, environment: &Environment) -> Result<Writer, Failure> {
@@ -185,13 +191,19 @@ impl Order<'_> {
         let plan = &self.loaded.plan;
         let only = (!self.how.only.is_empty()).then_some(self.how.only.as_slice());
         let until = conditions::until(plan);
+        let mut read = probity_verdict::facts_read(plan);
+        let wanted = plan.probes.iter().map(|probe| {
+            let read = read.remove(&probe.name).unwrap_or_default();
+            (probe.name.clone(), if probe.keep_all { Wanted::All } else { Wanted::Only(read) })
+        });
+        let wanted = wanted.collect();
         let runner = Runner {
             plan,
             began: observer::now(),
             allow: Impact::from(self.how.allow),
             only,
             secrets,
-            read: &probity_verdict::facts_read(plan),
+            wanted: &wanted,
             timed: &probity_verdict::timed_probes(plan),
             until: &until,
             stop,

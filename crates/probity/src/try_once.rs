@@ -49,8 +49,10 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
         }
         for cell in &probe.cells {
             let observation = look_once(probe, cell, &secrets).map_err(Failure::failed)?;
-            // A fact that these parameters do not ask for is no obstacle.
-            seen_all &= observation.unknown.values().all(|blocked| blocked.barrier == Barrier::NotMade);
+            // A fact that these parameters do not ask for, or that such a thing does not have, is no obstacle.
+            let fine = [Barrier::NotMade, Barrier::Unsupported];
+            seen_all &= !observation.facts.is_empty();
+            seen_all &= observation.unknown.values().all(|blocked| fine.contains(&blocked.barrier));
             match args.format {
                 Output::Json => json.push(serde_json::to_value(&observation).map_err(Failure::failed)?),
                 Output::Text => terminal::print(&describe(probe, &observation)),

@@ -23,7 +23,7 @@ const PLAN: &str = "\
 plan: Killed at random
 probes:
   quick: { file: /etc/hostname, repeat: 400 }
-  slow: { file: /etc/hostname, every: 2ms, for: 200ms }
+  slow: { file: /etc/hostname, every: 10ms, for: 300ms }
 claims:
   there: { of: quick, check: exists }
   still_there: { of: slow, check: exists }
@@ -58,10 +58,11 @@ fn shown_until_killed(home: &Home, bundle: &Path, patience: Option<Duration>) ->
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        None => assert_eq!(child.wait().unwrap().code(), Some(0)),
+        // On a busy machine a slot may be missed: inconclusive then.
+        None => assert!(matches!(child.wait().unwrap().code(), Some(0 | 2))),
     }
     let text = reader.join().unwrap();
-    text.split(" of 500 looks")
+    text.split(" of 430 looks")
         .filter_map(|before| before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
         .max()
         .unwrap_or(0)
@@ -81,7 +82,7 @@ fn a_run_killed_at_any_moment_leaves_what_it_had_shown() {
     let bundle = home.path("whole.probity");
     let whole = shown_until_killed(&home, &bundle, None);
     let length = began.elapsed();
-    assert!(whole <= 500 && observations(&home, &bundle) == 500, "{whole} shown");
+    assert!(whole <= 430 && observations(&home, &bundle) == 430, "{whole} shown");
     let (mut none, mut incomplete, mut complete) = (0, 0, 0);
     for run in 0..RUNS {
         let bundle = home.path(&format!("{run}.probity"));

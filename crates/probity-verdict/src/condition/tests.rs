@@ -1,3 +1,5 @@
+//! Conditions held against tables of sentences, and mistakes at their columns.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The bounds held against published values, and their laws.
+
 use proptest::prelude::*;
 
 use super::*;

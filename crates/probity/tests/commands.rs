@@ -1,0 +1,313 @@
+//! Each command from end to end, as a person types it: whole outputs where they are stable, exit statuses always.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod support;
+
+use support::{Home, code, stderr, stdout};
+
+/// A plan about a file of the test's own.
+fn plan(home: &Home, condition: &str) -> String {
+    let path = home.write("target.txt", "hello\n");
+    format!(
+        "plan: A file\nprobes:\n  target: {{ file: {} }}\nclaims:\n  right: {{ of: target, check: \"{condition}\", says: the file is right }}\n\
+         verdict:\n  - {{ label: READY, when: holds(right), accepted: true }}\n  - {{ label: NOT READY, when: fails(right) }}\n  \
+         - {{ label: NOT SHOWN, when: undetermined(right) }}\n  - {{ label: NOTHING }}\n",
+        path.display()
+    )
+}
+
+fn ran(home: &Home, condition: &str) -> i32 {
+    home.write("plan.yaml", &plan(home, condition));
+    code(&home.run(&["run", "plan.yaml", "-o", "out.probity"]))
+}
+
+#[test]
+fn an_accepted_verdict_exits_0_and_its_bundle_verifies() {
+    let home = Home::new();
+    home.write("plan.yaml", &plan(&home, "exists && size_bytes == 6"));
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+    let text = stdout(&run);
+    assert!(text.starts_with("READY (accepted)\n"), "{text}");
+    assert!(text.contains("in the one observation (presence): exists && size_bytes == 6"), "{text}");
+    assert!(text.ends_with("Report  out.probity/report.html\nBundle  out.probity\n"), "{text}");
+    let verify = home.run(&["verify", "out.probity"]);
+    assert_eq!(code(&verify), 0, "{}", stdout(&verify));
+    assert!(stdout(&verify).ends_with("Verdict, recomputed: READY\n"), "{}", stdout(&verify));
+    assert_eq!(code(&home.run(&["verify", "out.probity", "--accepted"])), 0);
+}
+
+#[test]
+fn a_rejected_verdict_exits_1_and_accepted_says_so() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists && size_bytes == 7"), 1);
+    assert_eq!(code(&home.run(&["verify", "out.probity"])), 0);
+    assert_eq!(code(&home.run(&["verify", "out.probity", "--accepted"])), 1);
+}
+
+#[test]
+fn what_cannot_be_seen_is_inconclusive_and_exits_2() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Not allowed\nprobes:\n  change: { command: [touch, never.txt], impact: write }\nclaims:\n  \
+         done: { of: change, check: exit_code == 0 }\nverdict:\n  - { label: DONE, when: holds(done), accepted: true }\n  \
+         - { label: NOT DONE }\n",
+    );
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    assert_eq!(code(&run), 2, "{}", stdout(&run));
+    assert!(stdout(&run).contains("DONE or NOT DONE"), "{}", stdout(&run));
+    assert!(stdout(&run).contains("--allow write"), "{}", stdout(&run));
+    assert!(!home.path("never.txt").exists(), "a probe with impact write ran without the operator's word");
+    let allowed = home.run(&["run", "plan.yaml", "-o", "allowed.probity", "--allow", "write"]);
+    assert_eq!(code(&allowed), 0, "{}", stdout(&allowed));
+    assert!(home.path("never.txt").exists());
+}
+
+#[test]
+fn a_report_that_does_not_follow_from_its_log_is_altered_even_if_its_author_signed_it() {
+    // Whoever holds the key can sign a report that says something else than the log: the recomputation finds it.
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists"), 0);
+    let report = home.path("out.probity/report.html");
+    let text = std::fs::read_to_string(&report).unwrap();
+    std::fs::write(&report, text.replace("READY", "STEADY")).unwrap();
+    let verify = home.run(&["verify", "out.probity"]);
+    assert_eq!(code(&verify), 1, "{}", stdout(&verify));
+    assert!(stdout(&verify).contains("ALTERED"), "{}", stdout(&verify));
+}
+
+#[test]
+fn a_stranger_is_told_that_the_signer_is_unknown_until_he_is_named() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists"), 0);
+    let stranger = Home::new();
+    let bundle = home.path("out.probity");
+    let bundle = bundle.to_str().unwrap();
+    assert_eq!(code(&stranger.run(&["verify", bundle])), 2);
+    let public = std::fs::read_to_string(home.path(".config/probity/key.pub")).unwrap();
+    stranger.write("signers", &format!("ops@example.org {public}"));
+    let named = stranger.run(&["verify", bundle, "--signers", "signers"]);
+    assert_eq!(code(&named), 0, "{}", stdout(&named));
+    assert!(stdout(&named).contains("ops@example.org"), "{}", stdout(&named));
+    // Looking made no key.
+    assert!(!stranger.path(".config").exists());
+}
+
+#[test]
+fn the_ledger_counts_runs_and_a_challenge_stands_in_the_first_entry() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists"), 0);
+    let second =
+        home.run(&["run", "plan.yaml", "-o", "second.probity", "--challenge", "7f3a, from the auditor"]);
+    assert_eq!(code(&second), 0);
+    let first: serde_json::Value =
+        serde_json::from_str(&stdout(&home.run(&["show", "out.probity", "0", "--format", "json"]))).unwrap();
+    let second: serde_json::Value =
+        serde_json::from_str(&stdout(&home.run(&["show", "second.probity", "0", "--format", "json"])))
+            .unwrap();
+    assert_eq!(first["ledger"]["run"], 1);
+    assert_eq!(first["ledger"]["head"], serde_json::Value::Null);
+    assert_eq!(second["ledger"]["run"], 2);
+    assert!(second["ledger"]["head"].is_string());
+    assert_eq!(second["challenge"], "7f3a, from the auditor");
+}
+
+#[test]
+fn evaluate_judges_the_same_evidence_by_the_readers_claims() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists"), 0);
+    home.write(
+        "mine.yaml",
+        "plan: What I want\nclaims:\n  small: { of: target, check: size_bytes < 3 }\n  unseen: { of: target, check: sha256 == 'x' }\n\
+         verdict:\n  - { label: GOOD, when: holds(small) && holds(unseen), accepted: true }\n  - { label: BAD }\n",
+    );
+    let evaluated = home.run(&["evaluate", "out.probity", "--plan", "mine.yaml"]);
+    assert_eq!(code(&evaluated), 1, "{}{}", stdout(&evaluated), stderr(&evaluated));
+    let text = stdout(&evaluated);
+    assert!(text.contains("chosen after the fact"), "{text}");
+    assert!(text.contains("undetermined    unseen"), "{text}");
+    // A probe of one's own cannot be brought along.
+    home.write("probing.yaml", &plan(&home, "exists"));
+    assert_eq!(code(&home.run(&["evaluate", "out.probity", "--plan", "probing.yaml"])), 3);
+}
+
+#[test]
+fn reproduce_observes_anew_and_compares() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists && size_bytes == 6"), 0);
+    let same = home.run(&["reproduce", "out.probity", "-o", "again.probity"]);
+    assert_eq!(code(&same), 0, "{}{}", stdout(&same), stderr(&same));
+    assert!(stderr(&same).contains("stat "), "the commands are printed first: {}", stderr(&same));
+    let cites: serde_json::Value =
+        serde_json::from_str(&stdout(&home.run(&["show", "again.probity", "0", "--format", "json"])))
+            .unwrap();
+    let verified: serde_json::Value =
+        serde_json::from_str(&stdout(&home.run(&["verify", "out.probity", "--format", "json"]))).unwrap();
+    assert_eq!(cites["reproduces"], verified["root"]);
+    home.write("target.txt", "changed since\n");
+    let other = home.run(&["reproduce", "out.probity", "-o", "other.probity"]);
+    assert_eq!(code(&other), 1, "{}{}", stdout(&other), stderr(&other));
+    assert!(stderr(&other).contains("right: holds before, fails now"), "{}", stderr(&other));
+    let stranger = Home::new();
+    let refused = stranger.run(&["reproduce", home.path("out.probity").to_str().unwrap(), "-o", "x.probity"]);
+    assert_eq!(code(&refused), 3, "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("a signer unknown to you"), "{}", stderr(&refused));
+}
+
+#[test]
+fn every_format_of_a_report_tells_the_same_verdict() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists && size_bytes == 7"), 1);
+    for format in ["text", "markdown", "html", "json", "junit"] {
+        let report = home.run(&["report", "out.probity", "--format", format]);
+        assert_eq!(code(&report), 0, "{format}: {}", stderr(&report));
+        let text = stdout(&report);
+        assert!(text.contains("NOT READY"), "{format}: {text}");
+        assert!(text.contains("presence"), "{format}: {text}");
+    }
+}
+
+#[test]
+fn a_probe_waits_only_where_the_plan_says_and_each_attempt_is_an_entry() {
+    let home = Home::new();
+    let late = home.path("late.txt");
+    home.write(
+        "plan.yaml",
+        &format!(
+            "plan: Waiting\nprobes:\n  late: {{ file: {}, until: exists, within: 20s }}\nclaims:\n  there: {{ of: late, check: exists }}\n\
+             verdict:\n  - {{ label: READY, when: holds(there), accepted: true }}\n  - {{ label: NOT READY }}\n",
+            late.display()
+        ),
+    );
+    let child = home.probity().args(["run", "plan.yaml", "-o", "out.probity"]).spawn().unwrap();
+    // The file is made once the log shows that at least one attempt was made without it.
+    let log = home.path("out.probity/evidence.jsonl");
+    let begun = std::time::Instant::now();
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"superseded\":true")) {
+        assert!(begun.elapsed().as_secs() < 15, "no attempt was recorded");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::fs::write(&late, "").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0);
+    let shown = stdout(&home.run(&["show", "out.probity", "--probe", "late", "--format", "json"]));
+    let attempts: Vec<serde_json::Value> =
+        shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(attempts.len() >= 2);
+    let last = attempts.last().unwrap();
+    assert_eq!(last["attempt"].as_u64(), Some(attempts.len() as u64));
+    assert_eq!(last["facts"]["exists"], true);
+    let report = stdout(&home.run(&["report", "out.probity"]));
+    assert!(report.contains("attempt"), "the report says that it took more than one attempt: {report}");
+}
+
+#[test]
+fn needs_holds_a_probe_back_until_its_claim_holds() {
+    let home = Home::new();
+    let path = home.write("target.txt", "x");
+    let text = |condition: &str| {
+        format!(
+            "plan: Needs\nprobes:\n  first: {{ file: {0} }}\n  second: {{ file: {0}, needs: ready }}\nclaims:\n  \
+             ready: {{ of: first, check: {condition} }}\n  then: {{ of: second, check: exists }}\nverdict:\n  \
+             - {{ label: GOOD, when: holds(then), accepted: true }}\n  - {{ label: BAD }}\n",
+            path.display()
+        )
+    };
+    home.write("plan.yaml", &text("exists"));
+    assert_eq!(code(&home.run(&["run", "plan.yaml", "-o", "held.probity"])), 0);
+    home.write("plan.yaml", &text("size_bytes > 5"));
+    let run = home.run(&["run", "plan.yaml", "-o", "open.probity"]);
+    assert_eq!(code(&run), 2, "{}", stdout(&run));
+    assert!(stdout(&run).contains("prerequisite"), "{}", stdout(&run));
+}
+
+#[test]
+fn secrets_are_nowhere_in_a_bundle() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Secret\ninputs:\n  token: { env: TOKEN, secret: true }\nprobes:\n  said:\n    command: { shell: \"echo $token; echo $token | base64\" }\n    \
+         impact: observe\nclaims:\n  said: { of: said, check: \"stdout.contains('secret token')\" }\nverdict:\n  - { label: GOOD, when: holds(said), accepted: true }\n  - { label: BAD }\n",
+    );
+    let missing = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    assert_eq!(code(&missing), 3);
+    assert!(stderr(&missing).contains("set the environment variable TOKEN"), "{}", stderr(&missing));
+    let secret = "correct-horse-battery";
+    let run =
+        home.probity().args(["run", "plan.yaml", "-o", "out.probity"]).env("TOKEN", secret).output().unwrap();
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let encoded = "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5";
+    for file in ["evidence.jsonl", "report.html", "findings.json", "plan.yaml"] {
+        let text = std::fs::read_to_string(home.path("out.probity").join(file)).unwrap();
+        assert!(!text.contains(secret) && !text.contains(encoded), "{file} holds the secret");
+    }
+    assert!(!stdout(&run).contains(secret));
+}
+
+#[test]
+fn try_prints_facts_with_their_types() {
+    let home = Home::new();
+    let path = home.write("target.txt", "hello\n");
+    let seen = home.run(&["try", "file", path.to_str().unwrap()]);
+    assert_eq!(code(&seen), 0, "{}", stderr(&seen));
+    assert!(stdout(&seen).contains("size_bytes  int       6\n"), "{}", stdout(&seen));
+    assert!(stdout(&seen).contains("content     text      \"hello\\n\"\n"), "{}", stdout(&seen));
+    let refused = home.run(&["try", "http", "http://127.0.0.1:1/"]);
+    assert_eq!(code(&refused), 2);
+    assert!(stdout(&refused).contains("connection-refused"), "{}", stdout(&refused));
+    let command = home.run(&["try", "command", "echo", "$HOME", "-n"]);
+    assert!(stdout(&command).contains("\"$HOME -n\""), "{}", stdout(&command));
+    let unknown = home.run(&["try", "telepathy", "x"]);
+    assert_eq!(code(&unknown), 3);
+    assert!(stderr(&unknown).contains("neither a plan (*.yaml) nor a kind"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn init_drafts_a_plan_that_checks_and_runs() {
+    let home = Home::new();
+    let init = home.run(&["init", "-o", "draft.yaml"]);
+    assert_eq!(code(&init), 0, "{}", stderr(&init));
+    let draft = std::fs::read_to_string(home.path("draft.yaml")).unwrap();
+    assert!(draft.contains("discovered, not required"), "{draft}");
+    assert!(
+        !draft.contains("accepted: true\n") && !draft.contains("accepted: true }"),
+        "a draft accepts nothing: {draft}"
+    );
+    let check = home.run(&["plan", "check", "draft.yaml"]);
+    assert_eq!(code(&check), 0, "{}{}", stdout(&check), stderr(&check));
+    let run = home.run(&["run", "draft.yaml", "-o", "out.probity"]);
+    assert_eq!(code(&run), 1, "{}", stdout(&run));
+    assert!(stdout(&run).starts_with("AS DISCOVERED"), "{}", stdout(&run));
+    assert_eq!(code(&home.run(&["init", "-o", "draft.yaml"])), 3, "a plan is never overwritten");
+}
+
+#[test]
+fn the_plans_that_ship_check_and_run() {
+    let home = Home::new();
+    let root = support::root();
+    let mut plans = vec![root.join("plans/this-machine.yaml")];
+    plans.extend(std::fs::read_dir(root.join("plans/examples")).unwrap().map(|entry| entry.unwrap().path()));
+    plans.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    assert!(plans.len() > 8, "{plans:?}");
+    for path in plans {
+        let plan = path.to_str().unwrap();
+        let check = home.run(&["plan", "check", plan]);
+        assert_eq!(code(&check), 0, "{plan}: {}{}", stdout(&check), stderr(&check));
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let dry = home.run(&["run", plan, "--dry-run"]);
+        assert_eq!(code(&dry), 0, "{plan}: {}", stderr(&dry));
+        assert!(stdout(&dry).contains("Nothing was done."), "{}", stdout(&dry));
+        let bundle = format!("{name}.probity");
+        let run = home.run(&["run", plan, "-o", &bundle]);
+        assert!([0, 1, 2].contains(&code(&run)), "{plan}: {}{}", stdout(&run), stderr(&run));
+        let verify = home.run(&["verify", &bundle]);
+        assert_eq!(code(&verify), 0, "{plan}: {}", stdout(&verify));
+    }
+}

@@ -1,0 +1,144 @@
+//! Ctrl-C, a closed terminal, a closed pipe, a full disk, a limit: what was recorded stays, the status is right, an undo
+//! runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{Home, code, stderr, stdout};
+
+/// A run that would take a minute and has something to undo.
+fn long(home: &Home) -> String {
+    format!(
+        "plan: Long\nprobes:\n  steady:\n    command: [sleep, '0.05']\n    every: 200ms\n    for: 60s\n    impact: observe\n    \
+         undo: {{ command: [touch, {}] }}\nclaims:\n  works: {{ of: steady, check: exit_code == 0 }}\nverdict:\n  \
+         - {{ label: GOOD, when: holds(works), accepted: true }}\n  - {{ label: BAD }}\n",
+        home.path("undone").display()
+    )
+}
+
+fn start(home: &Home, more: &[&str]) -> Child {
+    home.write("plan.yaml", &long(home));
+    let mut child = home
+        .probity()
+        .args(["run", "plan.yaml", "-o", "out.probity"])
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = home.path("out.probity/evidence.jsonl");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"slot\":2")) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the run did not begin");
+        if let Some(status) = child.try_wait().unwrap() {
+            panic!("the run ended by itself: {status}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+fn ends_in_order(home: &Home, child: Child, why: &str) {
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 4, "{}{}", stdout(&output), stderr(&output));
+    assert!(home.path("undone").exists(), "the undo did not run");
+    let verify = home.run(&["verify", "out.probity"]);
+    assert_eq!(code(&verify), 2, "{}", stdout(&verify));
+    let shown = stdout(&home.run(&["show", "out.probity"]));
+    assert!(shown.contains(why), "{shown}");
+    assert!(shown.contains("undo of steady"), "{shown}");
+    let report = stdout(&home.run(&["report", "out.probity"]));
+    assert!(report.contains("undetermined"), "{report}");
+}
+
+#[test]
+fn ctrl_c_ends_the_run_in_order() {
+    let home = Home::new();
+    let child = start(&home, &[]);
+    signal(&child, rustix::process::Signal::INT);
+    ends_in_order(&home, child, "interrupted by the operator");
+}
+
+#[test]
+fn a_closed_terminal_ends_the_run_in_order() {
+    let home = Home::new();
+    let child = start(&home, &[]);
+    signal(&child, rustix::process::Signal::HUP);
+    ends_in_order(&home, child, "the terminal was closed");
+}
+
+#[test]
+fn a_limit_ends_the_run_in_order() {
+    let home = Home::new();
+    let child = start(&home, &["--limit", "2s"]);
+    ends_in_order(&home, child, "the limit of 2s was reached");
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let home = Home::new();
+    home.write("plan.yaml", "plan: P\nprobes:\n  here: { file: / }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n");
+    let mut child = home
+        .probity()
+        .args(["run", "plan.yaml", "-o", "out.probity"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(code(&home.run(&["verify", "out.probity"])), 0);
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_recorded() {
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI skips nothing, and this needs root");
+        println!("SKIPPED: a small file system that fills up can be mounted only by root");
+        return;
+    }
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Full\nprobes:\n  many: { file: /etc/passwd, repeat: 40000 }\nclaims:\n  c: { of: many, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n",
+    );
+    std::fs::create_dir(home.path("small")).unwrap();
+    // In a mount namespace of its own, so that nothing is left mounted.
+    let script = format!(
+        "mount -t tmpfs -o size=4m none {0}/small && cd {0} && {1} run plan.yaml -o small/out.probity; status=$?; \
+         {1} verify small/out.probity; echo verify=$?; {1} show small/out.probity | wc -l; exit $status",
+        home.path("").display(),
+        env!("CARGO_BIN_EXE_probity")
+    );
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", &script])
+        .env("HOME", home.path(""))
+        .output()
+        .unwrap();
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert_eq!(code(&output), 4, "{out}{err}");
+    assert!(err.contains("No space left"), "{err}");
+    assert!(!err.contains("panicked"), "{err}");
+    assert!(out.contains("verify=2"), "{out}{err}");
+    let entries: u64 = out.lines().last().unwrap().trim().parse().unwrap();
+    assert!(entries > 100, "{entries} entries are left");
+}
