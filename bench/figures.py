@@ -1,0 +1,87 @@
+"""Measures everything, prints it, and writes docs/benchmarks.md. `figures.py TARGET [checks|log|bundle|soundness ...]`
+measures only those named and writes nothing."""
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+
+import bundle
+import checks
+import log
+
+HEAD = """\
+# Figures
+
+Made by `make bench` on {date} (UTC). Figures are shown, never asserted: another machine gives others. Each stands
+beside a reference that was measured in the same run, turn by turn: compare the two, not the absolute times.
+
+Machine: {machine}.
+{load}
+How to read it: wall time is that of the whole process, from its start to its exit, evidence written, signed and
+durable. Given are the median of several runs after one that does not count, and the least and greatest. Peak memory is
+the largest resident size of any of the processes, in MB (1e6 bytes).
+"""
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        memory = int(next(line.split()[1] for line in lines if line.startswith("MemTotal"))) * 1024 / 1e9
+    system = f"Linux {platform.release()} ({platform.machine()})"
+    return ", ".join(filter(None, [f"{len(os.sched_getaffinity(0))} cores", model, f"{memory:.0f} GB of memory", system]))
+
+
+def load():
+    """Says so if the machine had something else to do."""
+    busy = os.getloadavg()[0]
+    if busy < 1:
+        return ""
+    return f"\n**Something else ran on this machine:** its load average was {busy:.1f} when the measurement began.\n"
+
+
+def soundness(target):
+    program = [f"{target}/release/examples/soundness"]
+    return subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+# Title, what it is about, the function that measures it.
+SECTIONS = {
+    "checks": (
+        "1,000 mixed checks beside goss",
+        "Files, ports, processes, commands and kernel parameters, a fifth each; one in fifty is wrong on purpose. Both "
+        "programs find just those. Probity writes and signs its evidence and derives report and verdict; goss v0.4.10 "
+        "keeps nothing.",
+        checks.figures,
+    ),
+    "log": ("Evidence log", "", log.figures),
+    "bundle": ("`probity verify` of a bundle of 1 GB", "", bundle.figures),
+    "soundness": (
+        "Soundness: how often a false rate claim is called `holds`",
+        "The goal is at most 5 %, the error that a plan's confidence of 95 % allows.",
+        soundness,
+    ),
+}
+
+
+def main(target, wanted):
+    today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    page = HEAD.format(date=today, machine=machine(), load=load())
+    print(page, flush=True)
+    for name, (title, about, figures) in SECTIONS.items():
+        if wanted and name not in wanted:
+            continue
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        lines = [f"## {title}", ""] + ([about, ""] if about else []) + figures(target)
+        section = "\n".join(lines).rstrip() + "\n"
+        print(section, flush=True)
+        page += "\n" + section
+    if not wanted:
+        with open("docs/benchmarks.md", "w", encoding="utf-8") as out:
+            out.write(page)
+        print("written: docs/benchmarks.md")
+
+
+main(sys.argv[1], sys.argv[2:])
