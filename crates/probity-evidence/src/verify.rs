@@ -170,7 +170,8 @@ pub fn verify_store(store: Store, signers: &Signers, each: &mut dyn FnMut(u64, B
     let closed = close.is_some() && closing.0 == Status::Passed && signature.0 == Status::Passed;
     let interrupted = close.as_ref().and_then(|close| close.interrupted.as_deref());
     if let Some(reason) = interrupted.filter(|_| closed) {
-        closing = not_made(format!("the run was closed in order, but before its plan came to its end: {reason}"));
+        closing =
+            not_made(format!("the run was closed in order, but before its plan came to its end: {reason}"));
     }
 
     let standing = signers.standing(&start.operator_key, start.started);

@@ -55,7 +55,10 @@ impl Value {
     }
 
     /// The number, if it is one.
-    #[expect(clippy::cast_precision_loss, reason = "facts above 2^53 lose digits only in arithmetic with floats")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "facts above 2^53 lose digits only in arithmetic with floats"
+    )]
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Int(int) => Some(*int as f64),

@@ -21,9 +21,8 @@ pub use fact::{Barrier, Blocked, Fact, Value};
 pub use kinds::{Act, FactSpec, FactType, Impact, KindSpec, Shows};
 pub use load::{Loaded, Sources, load, load_claims};
 pub use model::{
-    Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity,
-    Waiver,
+    Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity, Waiver,
 };
+pub use observation::{Lane, Observation};
 pub use schema::schema;
 pub use text::Text;
-pub use observation::{Lane, Observation};

@@ -16,7 +16,11 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration; write a number and ms, s, m, h or d, such as `500ms` or `8m`");
+        let wrong = || {
+            format!(
+                "`{text}` is not a duration; write a number and ms, s, m, h or d, such as `500ms` or `8m`"
+            )
+        };
         let text_trimmed = text.trim();
         let split = text_trimmed.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?;
         let (number, unit) = text_trimmed.split_at(split);
@@ -31,7 +35,9 @@ impl FromStr for Span {
         };
         let seconds = number * unit;
         if !(seconds > 0.0 && seconds <= 366.0 * 86400.0) {
-            return Err(format!("`{text}` is out of range; a duration is more than nothing and at most 366 days"));
+            return Err(format!(
+                "`{text}` is out of range; a duration is more than nothing and at most 366 days"
+            ));
         }
         Ok(Self(Duration::from_secs_f64(seconds)))
     }
@@ -62,9 +68,11 @@ impl FromStr for Share {
         let rest = text.trim().strip_prefix(">=").ok_or_else(wrong)?;
         let share = percent(rest).ok_or_else(wrong)?;
         if share >= 1.0 {
-            return Err("a share of 100% is refused: no sample can show it; leave `share` out to require every \
+            return Err(
+                "a share of 100% is refused: no sample can show it; leave `share` out to require every \
                         observation (a census of what was seen), or name a rate below 100%"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if share <= 0.0 {
             return Err("a share of 0% says nothing; name a rate above it".to_owned());
@@ -132,7 +140,8 @@ mod tests {
 
     #[test]
     fn spans_read_and_print() {
-        for (text, ms) in [("500ms", 500), ("5s", 5000), ("1.5 s", 1500), ("8m", 480_000), ("1d", 86_400_000)] {
+        for (text, ms) in [("500ms", 500), ("5s", 5000), ("1.5 s", 1500), ("8m", 480_000), ("1d", 86_400_000)]
+        {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.0.as_millis(), ms, "{text}");
             assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");

@@ -40,7 +40,10 @@ pub fn host_and_port(text: &str) -> Result<(&str, u16), Blocked> {
         !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')))
     });
     parts.and_then(|(host, port)| Some((host, port.parse().ok()?))).ok_or_else(|| {
-        Blocked::new(Barrier::Unsupported, format!("`{text}`; write host:port, such as 127.0.0.1:6379 or [::1]:6379"))
+        Blocked::new(
+            Barrier::Unsupported,
+            format!("`{text}`; write host:port, such as 127.0.0.1:6379 or [::1]:6379"),
+        )
     })
 }
 

@@ -133,7 +133,9 @@ pub async fn ask(
     let name = arguments.first().map_or("", String::as_str);
     let program = Program { arguments, stdin: None, env };
     let ended = run(&program, context.deadline()).await.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`")),
+        io::ErrorKind::NotFound => {
+            Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`"))
+        }
         _ => barrier_of(&format!("start {name}"), &error),
     })?;
     let status = ended.status.ok_or_else(|| context.timed_out())?;

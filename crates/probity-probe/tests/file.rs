@@ -15,15 +15,16 @@ use elsewhere::act;
 use probity_plan::{Barrier, Value};
 use probity_probe::Seen;
 use serde_json::json;
-use support::{HOSTILE, barrier, known, look, text};
+use support::{HOSTILE, barrier, known, look, look_with, text};
 
 #[tokio::test]
 async fn look_sent_elsewhere() {
     elsewhere::answer().await;
 }
 
+/// With time enough for a parser without optimisation on a busy machine.
 async fn look_at(path: impl AsRef<Path>) -> Seen {
-    look(act("file", &json!({ "file": path.as_ref() }))).await
+    look_with(act("file", &json!({ "file": path.as_ref() })), &[], Duration::from_secs(60)).await
 }
 
 async fn look_behind(path: impl AsRef<Path>) -> Seen {

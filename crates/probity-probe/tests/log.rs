@@ -280,8 +280,10 @@ fn the_journal_keeps_hostile_bytes_and_long_lines_whole() {
 fn a_journal_that_may_not_be_read_is_a_barrier() {
     let Some(machine) = machine() else { return };
     speak("secret", "hello\\n");
-    let seen =
-        machine.inside().as_nobody().look("log", &json!({ "log": { "journal": "secret" }, "since": "1h" }));
+    let seen = machine
+        .inside()
+        .unprivileged()
+        .look("log", &json!({ "log": { "journal": "secret" }, "since": "1h" }));
     assert_eq!(barrier(&seen, "exists"), Barrier::PermissionDenied, "{seen:?}");
 }
 

@@ -106,7 +106,7 @@ fn an_absent_package_is_a_fact_and_a_pattern_is_no_name() {
 fn files_that_may_not_be_read_have_neither_changed_nor_not() {
     let Some(machine) = machine() else { return };
     install_deb(machine, "closed");
-    let look = || machine.inside().as_nobody().look("package", &json!({ "package": "closed" }));
+    let look = || machine.inside().unprivileged().look("package", &json!({ "package": "closed" }));
     assert!(paths(&look()).is_empty());
     machine.run("chmod 600 /usr/share/closed/one");
     let seen = look();

@@ -143,10 +143,10 @@ fn an_absent_unit_is_a_fact_and_a_masked_one_another() {
 #[test]
 fn nobody_may_ask_as_long_as_there_is_a_bus() {
     let Some(machine) = Machine::boot() else { return };
-    let seen = machine.inside().as_nobody().look("service", &json!({ "service": "dbus" }));
+    let seen = machine.inside().unprivileged().look("service", &json!({ "service": "dbus" }));
     assert_eq!(text(&seen, "active_state"), "active");
     machine.run("systemctl stop dbus.socket dbus.service");
-    let seen = machine.inside().as_nobody().look("service", &json!({ "service": "dbus" }));
+    let seen = machine.inside().unprivileged().look("service", &json!({ "service": "dbus" }));
     assert_eq!(barrier(&seen, "exists"), Barrier::Unreachable, "{seen:?}");
 }
 

@@ -121,7 +121,7 @@ fn a_disk_behind_a_closed_folder_is_a_barrier() {
         let folder = support::folder();
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).unwrap();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o0)).unwrap();
         let seen = look_as_nobody("disk", &json!({ "disk": inner }));
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(barrier(&seen, "exists"), Barrier::PermissionDenied);

@@ -1,5 +1,5 @@
 //! From findings to scores and the verdict: ordered rules, three-valued, with waivers, and with the rates under an
-//! acceptance decided as strictly as [`crate::multiplicity`] asks.
+//! acceptance decided as strictly as `multiplicity` asks.
 //!
 //! Must not know: observations. The only time it knows is the start of the run, which is in the log.
 

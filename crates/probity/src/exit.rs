@@ -49,6 +49,7 @@ pub struct Failure {
     pub exit: Exit,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands over what it has")]
 impl Failure {
     /// The plan or the call is wrong.
     pub fn wrong(message: impl ToString) -> Self {

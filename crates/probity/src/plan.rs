@@ -27,7 +27,7 @@ pub fn load_checked(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, 
 
 /// Refuses a plan that cannot work; prints warnings to standard error.
 pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
-    let problems = probity_verdict::check(plan);
+    let problems = problems_of(plan);
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Failure::wrong(text(&problems)));
     }
@@ -43,7 +43,7 @@ pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
 /// `plan check`.
 pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
     let loaded = load(&args.plan, &args.inputs)?;
-    let problems = probity_verdict::check(&loaded.plan);
+    let problems = problems_of(&loaded.plan);
     let of = |level| problems.iter().filter(|problem| problem.level == level).count();
     let errors = of(Level::Error);
     match format {
@@ -66,6 +66,12 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
 pub fn schema() -> Result<Exit, Failure> {
     terminal::print(&serde_json::to_string_pretty(&probity_plan::schema()).map_err(Failure::failed)?);
     Ok(Exit::Fine)
+}
+
+/// What `plan check` finds, waivers that have run out by today (UTC) included.
+fn problems_of(plan: &Plan) -> Vec<Problem> {
+    let today = probity_probe::observer::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    probity_verdict::check::check_on(plan, Some(today))
 }
 
 fn text(problems: &[Problem]) -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use probity_evidence::bundle::ReadError;
 use probity_evidence::entry::{Body, Event, Identity, Observer};
@@ -22,7 +21,7 @@ use crate::progress::Progress;
 use crate::{conditions, dry_run, plan, terminal};
 
 /// How often the observer's own condition is recorded.
-const OBSERVE_SELF: Duration = Duration::from_secs(60);
+const OBSERVE_SELF: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// `run`.
 pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
@@ -130,7 +129,7 @@ impl Order<'_> {
             writer,
             fold: Fold::new(plan, started),
             progress: Progress::new(plan),
-            observed_self: Instant::now(),
+            observed_self: started,
         };
         let outcome = self.probe(&mut recorder, &secrets, &stop);
         recorder.progress.finish();
@@ -254,7 +253,7 @@ struct Recorder<'p> {
     writer: Writer,
     fold: Fold<'p>,
     progress: Progress,
-    observed_self: Instant,
+    observed_self: jiff::Timestamp,
 }
 
 impl Recorder<'_> {
@@ -266,7 +265,7 @@ impl Recorder<'_> {
 
     fn observe_self(&mut self) -> Result<(), WriteError> {
         let seen = observer::condition();
-        self.observed_self = Instant::now();
+        self.observed_self = observer::now();
         self.append(&Body::Observer(Observer {
             at: observer::now(),
             facts: seen.facts,
@@ -307,7 +306,7 @@ impl Sink for Recorder<'_> {
             Err(error) => return Err(error),
         }
         self.progress.recorded(&bodies);
-        if self.observed_self.elapsed() >= OBSERVE_SELF {
+        if observer::now().duration_since(self.observed_self) >= OBSERVE_SELF {
             self.observe_self()?;
         }
         Ok(())
@@ -351,7 +350,7 @@ pub fn telling(bundle: &Bundle, judgement: &Judgement) -> Result<Vec<(u64, Obser
         let entry = entry?;
         match entry.body {
             Body::Observation(observation) if wanted.contains(&entry.entry) => {
-                telling.push((entry.entry, observation))
+                telling.push((entry.entry, observation));
             }
             _ => {}
         }

@@ -106,7 +106,7 @@ impl Elsewhere {
         self
     }
     /// As the user nobody.
-    pub fn as_nobody(mut self) -> Self {
+    pub fn unprivileged(mut self) -> Self {
         self.before.extend(unprivileged());
         self
     }

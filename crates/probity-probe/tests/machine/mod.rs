@@ -20,6 +20,7 @@ pub fn act(kind: &str, parameters: Json) -> Act {
 }
 
 /// Why a plan with these parameters is refused.
+#[expect(clippy::needless_pass_by_value, reason = "so that tests can write `json!` in place")]
 pub fn refused(kind: &str, parameters: Json) -> String {
     match Act::deserialize(kind, parameters.clone()).unwrap_or_else(|| panic!("no kind `{kind}`")) {
         Ok(act) => panic!("{parameters} was read as {act:?}"),
