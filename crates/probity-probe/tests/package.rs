@@ -4,9 +4,10 @@
 mod elsewhere;
 mod support;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use elsewhere::{Machine, here, machine, tools};
+use elsewhere::{Machine, here, tools};
 use probity_plan::{Barrier, Value};
 use probity_probe::Seen;
 use serde_json::json;
@@ -15,6 +16,13 @@ use support::{HOSTILE, barrier, known, text};
 #[tokio::test]
 async fn look_sent_elsewhere() {
     elsewhere::answer().await;
+}
+
+/// The machine, for one test at a time: the managers lock each other and themselves out.
+fn machine() -> Option<(&'static Machine, MutexGuard<'static, ()>)> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let guard = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((elsewhere::machine()?, guard))
 }
 
 /// Builds and installs a package for dpkg, of which two files and a setting can be changed.
@@ -37,7 +45,7 @@ fn paths(seen: &Seen) -> Vec<&str> {
 
 #[test]
 fn what_dpkg_installed_is_described_and_its_changed_files_are_named() {
-    let Some(machine) = machine() else { return };
+    let Some((machine, _alone)) = machine() else { return };
     install_deb(machine, "demo");
     let look = || machine.inside().look("package", &json!({ "package": "demo" }));
     let seen = look();
@@ -68,7 +76,7 @@ fn what_dpkg_installed_is_described_and_its_changed_files_are_named() {
 
 #[test]
 fn what_rpm_installed_is_described_though_dpkg_has_no_such_package() {
-    let Some(machine) = machine() else { return };
+    let Some((machine, _alone)) = machine() else { return };
     machine.run(
         "mkdir -p /etc/rpm; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros
          printf 'Name: thing\\nEpoch: 2\\nVersion: 1.0\\nRelease: 4\\nSummary: s\\nLicense: l\\nBuildArch: noarch\\n%%description\\nd\\n%%install\\nmkdir -p %%{buildroot}/opt; echo one >%%{buildroot}/opt/thing\\n%%files\\n/opt/thing\\n' >/tmp/thing.spec
@@ -90,7 +98,7 @@ fn what_rpm_installed_is_described_though_dpkg_has_no_such_package() {
 
 #[test]
 fn an_absent_package_is_a_fact_and_a_pattern_is_no_name() {
-    let Some(machine) = machine() else { return };
+    let Some((machine, _alone)) = machine() else { return };
     let seen = machine.inside().look("package", &json!({ "package": "nosuch" }));
     assert_eq!(known(&seen, "installed"), &Value::Bool(false));
     for fact in ["manager", "version", "changed"] {
@@ -104,7 +112,7 @@ fn an_absent_package_is_a_fact_and_a_pattern_is_no_name() {
 
 #[test]
 fn files_that_may_not_be_read_have_neither_changed_nor_not() {
-    let Some(machine) = machine() else { return };
+    let Some((machine, _alone)) = machine() else { return };
     install_deb(machine, "closed");
     let look = || machine.inside().unprivileged().look("package", &json!({ "package": "closed" }));
     assert!(paths(&look()).is_empty());

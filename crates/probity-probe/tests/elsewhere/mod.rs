@@ -180,7 +180,7 @@ impl Machine {
         };
         let folder = std::env::current_exe().unwrap().parent().unwrap().display().to_string();
         let mut keeper = Command::new("sh")
-            .args(["-c", r#""$@" </dev/null >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $!"#, "keeper"])
+            .args(["-c", r#""$@" </dev/null >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $(cat /proc/$!/task/$!/children) $!"#, "keeper"])
             .args([&inside(loader), "--library-path", &libraries, &inside("usr/bin/systemd-nspawn")])
             .args([
                 "--directory",
@@ -226,7 +226,7 @@ impl Machine {
 
     /// Runs a script inside and insists that it succeeds; its standard output.
     pub fn run(&self, script: &str) -> String {
-        support::run(&mut self.command(&["sh", "-euc", script]))
+        support::run(&mut self.command(&["timeout", "60", "sh", "-euc", script]))
     }
 
     /// Writes a file inside.
