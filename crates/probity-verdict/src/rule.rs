@@ -338,14 +338,18 @@ impl Walker<'_> {
     }
 
     fn error(&self, id: u64, message: String, hint: String) -> RuleError {
-        let (start, _) = self.places.offset_for(id).unwrap_or_default();
-        RuleError { at: place(self.condition, start as usize), message, hint }
+        RuleError { at: place(self.condition, self.offset(id)), message, hint }
+    }
+
+    /// Where a node stands, in characters; the parser counts bytes.
+    fn offset(&self, id: u64) -> usize {
+        let bytes = self.places.offset_for(id).map_or(0, |(start, _)| start as usize);
+        self.condition.source.char_indices().take_while(|(at, _)| *at < bytes).count()
     }
 
     /// A call's own place is its bracket; the error belongs to the name before it.
     fn error_before(&self, id: u64, name: &str, message: String, hint: String) -> RuleError {
-        let (bracket, _) = self.places.offset_for(id).unwrap_or_default();
-        let start = (bracket as usize).saturating_sub(name.chars().count());
+        let start = self.offset(id).saturating_sub(name.chars().count());
         RuleError { at: place(self.condition, start), message, hint }
     }
 }
