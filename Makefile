@@ -21,7 +21,7 @@ tools:
 	scripts/debian-machine
 
 test: tools
-	cargo test --workspace --no-fail-fast
+	cargo test --workspace --no-fail-fast -- --show-output
 
 lint:
 	cargo fmt --all --check

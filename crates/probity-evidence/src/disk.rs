@@ -64,10 +64,15 @@ pub(crate) fn create_new_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Replaces or makes a file with mode 0600: whoever reads sees the old content or the new, whole.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    place(path, content)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// As [`replace`], but the name is durable only after [`sync_dir`] on its folder: for several files at once.
+pub(crate) fn place(path: &Path, content: &[u8]) -> io::Result<()> {
     let partial = partial(path);
     write_synced(&partial, content)?;
-    std::fs::rename(&partial, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    std::fs::rename(&partial, path)
 }
 
 /// Where a file is written before it gets its name. A killed run may leave one.

@@ -6,7 +6,7 @@
 //!
 //! Must not know: what a claim means, what a report says. The clock is the caller's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -268,12 +268,17 @@ impl Writer {
         disk::create_private_dir(dir).map_err(at(dir))?;
         let artifacts = dir.join("artifacts");
         disk::create_private_dir(&artifacts).map_err(at(&artifacts))?;
+        let mut folders = BTreeSet::new();
         for (name, content) in &opening.files {
             let path = dir.join(name);
             if let Some(parent) = path.parent() {
                 disk::create_private_dir_all(parent).map_err(at(parent))?;
             }
-            disk::replace(&path, content).map_err(at(&path))?;
+            disk::place(&path, content).map_err(at(&path))?;
+            folders.extend(Path::new(name).ancestors().skip(1).map(|folder| dir.join(folder)));
+        }
+        for folder in &folders {
+            disk::sync_dir(folder).map_err(at(folder))?;
         }
         let start = Start {
             format: crate::FORMAT,
@@ -386,10 +391,11 @@ impl Writer {
         self.shared.release_reserve();
         let file = |name: &str, content: &[u8]| {
             let path = self.shared.path.join(name);
-            disk::replace(&path, content).map_err(at(&path))
+            disk::place(&path, content).map_err(at(&path))
         };
         file("findings.json", findings_json)?;
         file("report.html", report_html)?;
+        disk::sync_dir(&self.shared.path).map_err(at(&self.shared.path))?;
         self.shared.append(&[Body::Close(Close {
             ended,
             interrupted,
@@ -400,6 +406,7 @@ impl Writer {
         let path = self.shared.path.join("checkpoint");
         let checkpoint = std::fs::read(&path).map_err(at(&path))?;
         file("checkpoint.sig", self.key.sign(&checkpoint)?.as_bytes())?;
+        disk::sync_dir(&self.shared.path).map_err(at(&self.shared.path))?;
         Ok(head)
     }
 

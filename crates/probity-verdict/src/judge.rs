@@ -2,6 +2,7 @@
 //!
 //! Must not know: how observations were made or stored, or what scores and rules make of findings.
 
+mod asked;
 mod compare;
 mod count;
 mod periodic;
@@ -17,6 +18,7 @@ use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows, model::Starts};
 
 use crate::condition::{self, Check, ConditionError, Scope};
 use crate::judgement::{Bounds, CellFinding, Counts, Finding, Judgement, Outcome, Settle};
+use asked::Asked;
 use compare::Compare;
 use count::{Count, Rate};
 use periodic::Periodic;
@@ -39,6 +41,7 @@ pub struct Judge<'p> {
     claims: Vec<State<'p>>,
     /// For each probe: the claims that want its observations, by their place, and whether as the other side.
     wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
+    asked: Asked<'p>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,18 @@ struct Decision {
     shows: Option<Shows>,
 }
 
+impl Decision {
+    /// Nothing holds on a log with an entry that no run of the plan yields; what fails without it fails.
+    fn doubt(&mut self, entry: u64) {
+        if matches!(self.outcome, Outcome::Holds | Outcome::NotApplicable) {
+            self.outcome = Outcome::Undetermined;
+            self.reason = format!("no run of the plan yields entry {entry}, so nothing is taken to hold on this log");
+            let how = "observe anew, with this plan and an unaltered Probity".to_owned();
+            self.settle = Some(Settle { how, least: None, likely: None });
+        }
+    }
+}
+
 impl<'p> Judge<'p> {
     /// A judge of a run of this plan. A claim that cannot be read is undetermined; `plan check` says so before.
     pub fn new(plan: &'p Plan, run: RunFacts) -> Self {
@@ -97,14 +112,19 @@ impl<'p> Judge<'p> {
                 .map_or_else(State::Broken, |(subject, fold)| State::Open(Box::new(subject), Box::new(fold)))
         });
         let claims = claims.collect();
-        Self { plan, run, claims, wanted }
+        Self { plan, run, claims, wanted, asked: Asked::of(plan) }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
+        let asked = self.asked.admits(entry, observation);
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
             let State::Open(subject, fold) = &mut self.claims[*claim] else { continue };
+            if !asked {
+                subject.note_unasked(entry);
+                continue;
+            }
             if *side == Side::Against {
                 if let Fold::Compare(compare) = fold.as_mut() {
                     compare.observe_against(entry, observation, subject);
@@ -119,6 +139,12 @@ impl<'p> Judge<'p> {
                 Fold::Periodic(periodic) => periodic.observe(&trial, subject),
             }
         }
+    }
+
+    /// How many observations so far no run of the plan yields, and the entry of the first: another probe, row or slot
+    /// than planned, or a slot's last attempt twice.
+    pub fn unasked(&self) -> Option<(u64, u64)> {
+        self.asked.unasked()
     }
 
     /// Says whether the run came to its end, once the log has said so.
@@ -176,7 +202,7 @@ impl<'p> Judge<'p> {
     fn finding(&self, at: usize, control: bool) -> Finding {
         let claim = &self.plan.claims[at];
         let facts = Facts { control };
-        let (decision, subject) = match &self.claims[at] {
+        let (mut decision, subject) = match &self.claims[at] {
             State::Broken(why) => (broken(why), None),
             State::Open(subject, fold) => {
                 let decision = match fold.as_ref() {
@@ -188,6 +214,9 @@ impl<'p> Judge<'p> {
                 (decision, Some(subject))
             }
         };
+        if let Some((_, first)) = subject.and_then(|subject| subject.unasked()) {
+            decision.doubt(first);
+        }
         let mut notes = decision.notes;
         notes.extend(subject.map(|subject| subject.notes()).unwrap_or_default());
         Finding {

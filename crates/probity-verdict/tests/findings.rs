@@ -203,7 +203,8 @@ fn where_and_empty() {
 
 #[test]
 fn attempts_are_noted_and_only_the_last_one_of_a_slot_is_a_trial() {
-    let plan = plan(&[THREE], &["a: { of: web, check: status == 200 }"]);
+    let patient = "web: { http: http://x, every: 5s, for: 15s, until: status == 200, within: 2s }";
+    let plan = plan(&[patient], &["a: { of: web, check: status == 200 }"]);
     let mut observations = status(&[200, 200, 200]);
     let mut first = look("web", 1, &json!({ "status": 503 }));
     first.superseded = true;
@@ -351,7 +352,61 @@ fn a_rate_is_decided_for_each_row_unless_it_is_pooled() {
     let stranger = in_cell(look("web", 0, &json!({ "status": 200 })), &json!({ "name": "c" }));
     let found = finding(&plan, &[stranger]);
     assert_eq!(found.counts, Counts { planned: 20 * 2, blocked: 40, ..Counts::default() });
-    assert!(found.notes.iter().any(|note| note.contains("not in the plan")));
+    assert!(found.notes.iter().any(|note| note.contains("no run of the plan")));
+}
+
+/// What is taken away, a row, a slot and an attempt more than the plan asks for.
+fn unasked() -> Vec<Observation> {
+    let fine = || look("web", 0, &json!({ "answered": true, "status": 200 }));
+    let mut beyond = fine();
+    beyond.slot = 40;
+    let mut another = fine();
+    another.attempt = 2;
+    let mut superseded = fine();
+    superseded.superseded = true;
+    vec![in_cell(fine(), &json!({ "name": "c" })), beyond, fine(), another, superseded]
+}
+
+#[test]
+fn who_invents_trials_beyond_the_plan_gains_nothing() {
+    let claims = [
+        "a: { of: web, check: status == 200 }",
+        "b: { of: web, check: status == 200, share: \">= 80%\" }",
+        "c: { of: web, check: status == 200, share: \">= 80%\", block: 10s }",
+        "d: { of: web, stable: [status] }",
+        "e: { of: web, check: status == against.status, against: web }",
+    ];
+    let plan = plan(&[FORTY], &claims);
+    let all = looks("web", 0..40, |_| json!({ "answered": true, "status": 200 }));
+    let before = findings(&plan, &all);
+    let outcomes: Vec<Outcome> = before.iter().map(|found| found.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Holds; 5]);
+    for stranger in unasked() {
+        let mut observations = all.clone();
+        observations.push(stranger.clone());
+        for (found, before) in findings(&plan, &observations).iter().zip(&before) {
+            assert_eq!(found.counts, before.counts, "{} {stranger:?}", found.claim);
+            assert_eq!(found.outcome, Outcome::Undetermined, "{} {stranger:?}", found.claim);
+            assert!(found.reason.contains("entry 42"), "{}", found.reason);
+        }
+    }
+    // What fails without it fails with it.
+    let mut observations = looks("web", 0..40, |_| json!({ "answered": true, "status": 500 }));
+    observations.extend(looks("web", 40..1040, |_| json!({ "answered": true, "status": 200 })));
+    let found = findings(&plan, &observations);
+    assert_eq!((found[0].outcome, found[1].outcome), (Outcome::Fails, Outcome::Fails));
+    assert_eq!(found[1].counts, Counts { planned: 40, failures: 40, ..Counts::default() });
+}
+
+#[test]
+fn rows_that_read_alike_are_rows_of_their_own() {
+    let matrix = "web: { http: http://x, matrix: [ { a: 1 }, { a: \"1\" } ] }";
+    let plan = plan(&[matrix], &["a: { of: web, check: status == 200 }"]);
+    let of = |row, status: i64| in_cell(look("web", 0, &json!({ "status": status })), &row);
+    let found = finding(&plan, &[of(json!({ "a": 1 }), 200), of(json!({ "a": "1" }), 200)]);
+    assert_eq!((found.outcome, found.counts.planned), (Outcome::Holds, 2));
+    let found = finding(&plan, &[of(json!({ "a": 1 }), 500), of(json!({ "a": "1" }), 200)]);
+    assert_eq!((found.outcome, found.cells[0].outcome), (Outcome::Fails, Outcome::Fails));
 }
 
 #[test]

@@ -9,7 +9,15 @@ pub(super) struct Ranges(BTreeMap<u64, u64>);
 impl Ranges {
     /// Adds a number.
     pub(super) fn insert(&mut self, number: u64) {
-        *self.0.entry(number / 64).or_default() |= 1 << (number % 64);
+        self.add(number);
+    }
+
+    /// Adds a number; false if it was in it already.
+    pub(super) fn add(&mut self, number: u64) -> bool {
+        let (bits, bit) = (self.0.entry(number / 64).or_default(), 1 << (number % 64));
+        let new = *bits & bit == 0;
+        *bits |= bit;
+        new
     }
 
     /// How many numbers below `limit` are in it.
@@ -51,8 +59,7 @@ mod tests {
             let mut ranges = Ranges::default();
             let mut set = BTreeSet::new();
             for number in numbers {
-                ranges.insert(number);
-                set.insert(number);
+                prop_assert_eq!(ranges.add(number), set.insert(number));
             }
             let held: Vec<u64> = ranges.to_vec(usize::MAX).into_iter().flat_map(|(start, end)| start..=end).collect();
             prop_assert_eq!(held, set.iter().copied().collect::<Vec<_>>());

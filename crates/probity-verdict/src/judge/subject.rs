@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Claim, Fact, FactType, Observation, Plan, Probe, Shows, Value};
 
+use super::asked::Cells;
 use super::ranges::Ranges;
 use super::words;
 use crate::condition::{self, Check, Evaluated, Scope};
@@ -25,7 +26,7 @@ pub(super) struct Subject<'p> {
     pub(super) claim: &'p Claim,
     pub(super) probe: &'p Probe,
     pub(super) filter: Option<Check>,
-    cells: BTreeMap<String, usize>,
+    cells: Cells,
     /// Cells whose row alone shows that they are not what the claim is about.
     excluded: Vec<bool>,
     slots: Vec<Ranges>,
@@ -37,7 +38,7 @@ pub(super) struct Subject<'p> {
     example: Option<String>,
     trials: u64,
     retried: u64,
-    strangers: u64,
+    unasked: Option<(u64, u64)>,
 }
 
 /// A trial, or an observation that the claim is not about.
@@ -82,12 +83,7 @@ impl<'p> Subject<'p> {
             claim,
             probe,
             filter,
-            cells: probe
-                .cells
-                .iter()
-                .enumerate()
-                .map(|(at, cell)| (words::row(probe, &cell.row), at))
-                .collect(),
+            cells: Cells::of(probe),
             excluded,
             slots: vec![Ranges::default(); probe.cells.len()],
             entries: Ranges::default(),
@@ -98,7 +94,7 @@ impl<'p> Subject<'p> {
             example: None,
             trials: 0,
             retried: 0,
-            strangers: 0,
+            unasked: None,
         })
     }
 
@@ -109,11 +105,7 @@ impl<'p> Subject<'p> {
 
     /// The cell of a row; `None` if the plan has no such row.
     pub(super) fn cell(&self, row: &BTreeMap<String, Value>) -> Option<usize> {
-        if self.slots.len() == 1 && row.is_empty() {
-            Some(0)
-        } else {
-            self.cells.get(&words::row(self.probe, row)).copied()
-        }
+        if self.slots.len() == 1 && row.is_empty() { Some(0) } else { self.cells.find(row) }
     }
 
     /// A cell's row, in words; empty without a matrix.
@@ -121,12 +113,20 @@ impl<'p> Subject<'p> {
         words::row(self.probe, &self.probe.cells[cell].row)
     }
 
+    /// Takes note of an observation of one of the claim's probes that no run of the plan yields.
+    pub(super) fn note_unasked(&mut self, entry: u64) {
+        let (count, first) = self.unasked.unwrap_or((0, entry));
+        self.unasked = Some((count + 1, first));
+    }
+
+    /// How many observations no run of the plan yields, and the entry of the first.
+    pub(super) fn unasked(&self) -> Option<(u64, u64)> {
+        self.unasked
+    }
+
     /// Takes note of an observation of the claim's probe; `None` if it is no trial.
     pub(super) fn admit<'o>(&mut self, entry: u64, observation: &'o Observation) -> Option<Trial<'o>> {
-        let Some(cell) = self.cell(&observation.cell) else {
-            self.strangers += 1;
-            return None;
-        };
+        let cell = self.cell(&observation.cell)?;
         self.entries.insert(entry);
         if observation.superseded {
             return None;
@@ -273,10 +273,10 @@ impl<'p> Subject<'p> {
                 self.probe.spec().floor
             ));
         }
-        if self.strangers > 0 {
+        if let Some((count, first)) = self.unasked {
             notes.push(format!(
-                "{} observations of rows that are not in the plan were left out",
-                self.strangers
+                "{} that no run of the plan yields, the first in entry {first}, left out",
+                words::number(count, "observation", "observations")
             ));
         }
         notes
