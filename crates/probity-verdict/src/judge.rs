@@ -90,7 +90,8 @@ impl Decision {
     fn doubt(&mut self, entry: u64) {
         if matches!(self.outcome, Outcome::Holds | Outcome::NotApplicable) {
             self.outcome = Outcome::Undetermined;
-            self.reason = format!("no run of the plan yields entry {entry}, so nothing is taken to hold on this log");
+            self.reason =
+                format!("no run of the plan yields entry {entry}, so nothing is taken to hold on this log");
             let how = "observe anew, with this plan and an unaltered Probity".to_owned();
             self.settle = Some(Settle { how, least: None, likely: None });
         }
