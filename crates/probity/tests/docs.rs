@@ -144,3 +144,31 @@ fn the_command_line_reference_is_what_help_prints() {
     }
     generated("docs/command-line.md", &page.replace("## probity \n", "## probity\n"));
 }
+
+#[test]
+fn the_plan_in_the_readme_checks() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let plan = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let home = support::Home::new();
+    home.write("web.yaml", plan);
+    let check = home.run(&["plan", "check", "web.yaml"]);
+    assert!(check.status.success(), "{}{}", support::stdout(&check), support::stderr(&check));
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut pages =
+        vec![root().join("README.md"), root().join("ARCHITECTURE.md"), root().join("CHANGELOG.md")];
+    pages.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    pages.retain(|path| path.extension().is_some_and(|ending| ending == "md"));
+    assert!(pages.len() > 8, "{pages:?}");
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap();
+            if !file.is_empty() && !file.contains("://") && !file.contains(' ') {
+                assert!(page.parent().unwrap().join(file).exists(), "{}: {link}", page.display());
+            }
+        }
+    }
+}
