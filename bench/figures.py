@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import textwrap
 
 import bundle
 import checks
@@ -43,7 +44,8 @@ def load():
 
 
 def soundness(target):
-    program = [f"{target}/release/examples/soundness"]
+    # So many simulated runs a row; the same figures each time.
+    program = [f"{target}/release/examples/soundness", "200"]
     return subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
@@ -66,6 +68,13 @@ SECTIONS = {
 }
 
 
+def wrapped(line):
+    """A line of the page; prose in lines that people can read, tables as they are."""
+    if line.startswith("|"):
+        return line
+    return textwrap.fill(line, 120, subsequent_indent="  " if line.startswith("* ") else "", break_long_words=False)
+
+
 def main(target, wanted):
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     page = HEAD.format(date=today, machine=machine(), load=load())
@@ -75,7 +84,7 @@ def main(target, wanted):
             continue
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         lines = [f"## {title}", ""] + ([about, ""] if about else []) + figures(target)
-        section = "\n".join(lines).rstrip() + "\n"
+        section = "\n".join(map(wrapped, lines)).rstrip() + "\n"
         print(section, flush=True)
         page += "\n" + section
     if not wanted:

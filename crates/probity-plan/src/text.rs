@@ -28,6 +28,11 @@ impl Text {
         Self(vec![Piece::Plain(text.into())])
     }
 
+    /// Whether it names a secret.
+    pub fn has_secret(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Secret(_)))
+    }
+
     /// The text with each secret replaced by what `secret` returns for its name; the first unknown name is the error.
     pub fn expand(&self, mut secret: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
         let mut out = String::new();

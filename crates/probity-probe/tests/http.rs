@@ -148,6 +148,54 @@ async fn redirects_are_followed_only_as_far_as_the_plan_says() {
     assert!(matches!(known(&seen, "redirects"), Value::List(way) if way.len() == 5));
 }
 
+/// Answers every connection with this, and hands on what was asked.
+fn answering(listener: std::net::TcpListener, answer: String) -> std::sync::mpsc::Receiver<String> {
+    use std::io::{Read, Write};
+    let (send, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut buffer = [0; 4096];
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut buffer).unwrap();
+                request.extend_from_slice(&buffer[..read]);
+                if read == 0 {
+                    break;
+                }
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            if send.send(String::from_utf8(request).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    asked
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_lead_a_secret_to_another_server() {
+    let listener = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (target, stranger) = (listener(), listener());
+    let url = format!("http://{}/", target.local_addr().unwrap());
+    let to = format!("http://{}/theirs", stranger.local_addr().unwrap());
+    let moved = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let asked = answering(target, moved);
+    let theirs =
+        answering(stranger, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
+    let token = Text(vec![Piece::Plain("Bearer ".to_owned()), Piece::Secret("token".to_owned())]);
+    let headers = BTreeMap::from([("authorization".to_owned(), token)]);
+    let act = Act::Http(Http { headers, redirects: Some(3), ..get(&*url) });
+    let seen = look_with(act, &[("token", "correct-horse")], Duration::from_secs(10)).await;
+    assert_eq!(known(&seen, "status"), &Value::Int(302));
+    assert!(asked.recv().unwrap().contains("Bearer correct-horse"));
+    assert!(theirs.try_recv().is_err(), "the other server was asked");
+    // Without a secret it is followed.
+    let seen = see(Http { redirects: Some(3), ..get(&*url) }).await;
+    assert_eq!(known(&seen, "status"), &Value::Int(200));
+    assert!(theirs.recv().unwrap().starts_with("GET /theirs"));
+}
+
 #[tokio::test]
 async fn a_refusal_is_a_status_and_the_right_password_its_control() {
     let Some(server) = server() else { return };

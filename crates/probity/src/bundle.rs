@@ -7,6 +7,7 @@ use probity_evidence::verify::{Check, Status};
 use probity_evidence::{Bundle, Key, Outcome, Signers, Start, Verification};
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::CheckOutcome;
+use probity_verdict::{Finding, Judgement, Level};
 
 use crate::derive::{Derived, Fold, Surroundings, findings_json};
 use crate::environment::Environment;
@@ -27,6 +28,8 @@ pub struct Read {
     pub derived: Derived,
     /// What another plan derives from it.
     pub other: Option<Derived>,
+    /// Whether plan, findings and report could all be made again and compared.
+    pub recomputed: bool,
     /// The observations that a report shows in full.
     telling: Vec<(u64, Observation)>,
 }
@@ -104,18 +107,25 @@ pub fn read(
         verification: verification.clone(),
         derived,
         other: other_derived,
+        recomputed: true,
         telling,
     };
     if verification.outcome != Outcome::Altered {
         let checks = [
             ("the plan resolves as recorded", read.check_plan()),
+            ("the plan is one that runs", read.check_rules()),
+            ("the log holds what the plan asks for", read.check_asked()),
             ("the findings follow from the log", read.check_findings()?),
             ("the report follows from the log", read.check_report()),
         ];
         for (name, (status, detail)) in checks {
-            if status == Status::Failed {
-                verification.outcome = Outcome::Altered;
+            match status {
+                Status::Failed => verification.outcome = Outcome::Altered,
+                Status::NotMade => read.recomputed = false,
+                Status::Passed => {}
             }
+            // The bundle's author chose some of the words.
+            let detail = probity_report::visible(&detail).into_owned();
             verification.checks.push(Check { name, status, detail });
         }
         read.verification = verification;
@@ -138,44 +148,73 @@ impl Read {
         }
     }
 
-    /// Other rules, or no closing entry: nothing to compare with.
-    fn not_comparable(&self) -> Option<Found> {
-        let rules = self.bundle.start().rules;
-        if self.verification.close.is_none() {
-            return Some((Status::NotMade, "the run did not come to its end".to_owned()));
+    /// A plan that `run` refuses was not run, or not by this version.
+    fn check_rules(&self) -> Found {
+        let problems = probity_verdict::check(&self.loaded.plan);
+        match problems.iter().find(|problem| problem.level == Level::Error) {
+            None => (Status::Passed, "`plan check` finds no error in it".to_owned()),
+            Some(problem) if self.other_version() => {
+                (Status::NotMade, format!("another version ({}) ran it; this one refuses: {problem}", self.version()))
+            }
+            Some(problem) => (Status::Failed, format!("Probity refuses it: {problem}")),
         }
-        (rules != probity_verdict::RULES).then(|| {
-            let ours = probity_verdict::RULES;
-            (
-                Status::NotMade,
-                format!("recomputed differently: made by rules {rules}, these are rules {ours}"),
-            )
-        })
+    }
+
+    /// Trials beyond those planned, or of something else: invented, whoever signed them.
+    fn check_asked(&self) -> Found {
+        match self.derived.unasked {
+            None => (Status::Passed, "each observation is one that a run of the plan yields".to_owned()),
+            Some((1, first)) => (Status::Failed, format!("no run of the plan yields entry {first}")),
+            Some((count, first)) => {
+                (Status::Failed, format!("no run of the plan yields {count} of the observations, the first in entry {first}"))
+            }
+        }
+    }
+
+    fn not_closed(&self) -> Option<Found> {
+        let closed = self.verification.close.is_some();
+        (!closed).then(|| (Status::NotMade, "the run did not come to its end".to_owned()))
     }
 
     fn check_findings(&self) -> Result<Found, Failure> {
-        if let Some(found) = self.not_comparable() {
+        if let Some(found) = self.not_closed() {
             return Ok(found);
         }
         let recomputed = findings_json(&self.derived.judgement).map_err(Failure::failed)?;
         let kept = self.bundle.small_file("findings.json").map_err(Failure::wrong)?;
-        Ok(if recomputed == kept {
-            (Status::Passed, "findings.json, recomputed, has the same bytes".to_owned())
-        } else if self.other_version() {
-            (
-                Status::NotMade,
-                format!("recomputed differently by another version than made it ({})", self.version()),
-            )
-        } else {
-            (Status::Failed, "findings.json is not what the log gives".to_owned())
+        if recomputed == kept {
+            return Ok((Status::Passed, "findings.json, recomputed, has the same bytes".to_owned()));
+        }
+        if !self.other_version() && self.same_rules() {
+            return Ok((Status::Failed, "findings.json is not what the log gives".to_owned()));
+        }
+        let (ours, rules) = (&self.derived.judgement, self.bundle.start().rules);
+        let Ok(kept) = serde_json::from_slice::<Judgement>(&kept) else {
+            return Ok((Status::Failed, "findings.json cannot be read".to_owned()));
+        };
+        let by = format!("made by rules {rules} in version {}, these are rules {}", self.version(), ours.rules);
+        Ok(match same_decisions(&kept, ours) {
+            true => (Status::NotMade, format!("{by}: the decisions are the same, the sentences are not compared")),
+            // Rules say what is decided: the same ones decide the same, in every version.
+            false if self.same_rules() => {
+                (Status::Failed, format!("findings.json decides otherwise than the log: {}", kept.verdict.label))
+            }
+            false => {
+                let (theirs, ours) = (&kept.verdict.label, &ours.verdict.label);
+                (Status::NotMade, format!("recomputed differently: {by}; it says {theirs}, recomputed it is {ours}"))
+            }
         })
     }
 
+    fn same_rules(&self) -> bool {
+        self.bundle.start().rules == probity_verdict::RULES
+    }
+
     fn check_report(&self) -> Found {
-        if let Some(found) = self.not_comparable() {
+        if let Some(found) = self.not_closed() {
             return found;
         }
-        if self.other_version() {
+        if self.other_version() || !self.same_rules() {
             return (
                 Status::NotMade,
                 format!("reports of another version look different ({})", self.version()),
@@ -250,6 +289,19 @@ impl Read {
             Outcome::Newer | Outcome::NotABundle => Exit::Wrong,
         }
     }
+}
+
+/// Whether two judgements decide the same, whatever their sentences.
+fn same_decisions(a: &Judgement, b: &Judgement) -> bool {
+    let findings = |of: &Judgement| -> Vec<_> {
+        let finding = |found: &Finding| (found.claim.clone(), found.outcome, found.counts, found.bounds, found.rests_on);
+        of.findings.iter().map(finding).collect()
+    };
+    let scores = |of: &Judgement| -> Vec<_> {
+        of.scores.iter().map(|score| (score.name.clone(), score.lower, score.upper)).collect()
+    };
+    let verdict = |of: &Judgement| (of.verdict.label.clone(), of.verdict.possible.clone(), of.verdict.accepted);
+    findings(a) == findings(b) && scores(a) == scores(b) && verdict(a) == verdict(b)
 }
 
 /// A check as reports show it.

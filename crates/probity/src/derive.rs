@@ -21,6 +21,8 @@ pub struct Fold<'p> {
 pub struct Derived {
     /// The judgement.
     pub judgement: Judgement,
+    /// How many observations no run of the plan yields, and the entry of the first.
+    pub unasked: Option<(u64, u64)>,
     series: Vec<Series>,
     observers: Vec<(u64, Observer)>,
     events: Vec<(u64, Event)>,
@@ -66,6 +68,7 @@ impl<'p> Fold<'p> {
     pub fn conclude(mut self, complete: bool) -> Derived {
         self.judge.ended(complete);
         Derived {
+            unasked: self.judge.unasked(),
             judgement: self.judge.conclude(),
             series: self.series.finish(),
             observers: self.observers,

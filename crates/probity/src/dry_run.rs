@@ -12,7 +12,7 @@ use probity_probe::schedule::stages;
 pub fn describe(plan: &Plan, allow: Impact, only: &[String], timed: &BTreeSet<String>) -> String {
     let mut out = format!(
         "{}\nNothing was done. A run with --allow {allow} would do this, in this order:\n",
-        plan.title
+        probity_report::visible(&plan.title)
     );
     let mut longest = Duration::ZERO;
     let mut held_back = Vec::new();
@@ -67,7 +67,7 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         _ => "once".to_owned(),
     };
     if let (Some(until), Some(within)) = (&schedule.until, schedule.within) {
-        _ = write!(when, ", each again until {} within {within}", until.source);
+        _ = write!(when, ", each again until {} within {within}", probity_report::visible(&until.source));
     }
     _ = writeln!(out, "      {when}, time-out {}", schedule.timeout);
     if let Some(needs) = &probe.needs {
@@ -77,7 +77,7 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         _ = writeln!(out, "      while {with} runs");
     }
     if let Some(undo) = &probe.undo {
-        _ = writeln!(out, "      afterwards, always: {}", undo.describe());
+        _ = writeln!(out, "      afterwards, always: {}", probity_report::visible(&undo.describe()));
     }
     if !spec.privilege.is_empty() {
         _ = writeln!(out, "      without root it does not see: {}", spec.privilege);

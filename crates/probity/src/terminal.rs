@@ -12,10 +12,12 @@ pub fn print(text: &str) {
     _ = out.flush();
 }
 
-/// Prints an error or a remark to standard error.
+/// Prints an error or a remark to standard error. It may quote a plan or a bundle of a stranger.
 pub fn complain(text: &str) {
     let mut err = std::io::stderr().lock();
-    _ = writeln!(err, "{}", text.trim_end());
+    for line in text.trim_end().split('\n') {
+        _ = writeln!(err, "{}", probity_report::visible(line));
+    }
 }
 
 /// Whether standard output is a terminal that wants colours (<https://no-color.org>).
@@ -23,8 +25,9 @@ pub fn colour(environment: &crate::environment::Environment) -> bool {
     std::io::stdout().is_terminal() && environment.get("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// The width to lay out for: the terminal's, at most 100, or 80.
+/// The width to lay out for: `COLUMNS`, or the terminal's, from 40 to 100; 80 where there is none.
 pub fn width(environment: &crate::environment::Environment) -> usize {
-    let columns = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-    columns.unwrap_or(80).clamp(40, 100)
+    let named = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
+    let seen = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    named.or_else(seen).filter(|columns| *columns > 0).unwrap_or(80).clamp(40, 100)
 }

@@ -13,9 +13,11 @@ use crate::{bundle, terminal};
 /// `verify`.
 pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure> {
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
+    let mut recomputed = true;
     let (verification, verdict, exit) = match bundle::read(&args.bundle, &signers, |_| Ok(None)) {
         Ok((read, _)) => {
             let verdict = read.derived.judgement.verdict.clone();
+            recomputed = read.recomputed;
             let exit = match (read.exit(), args.accepted) {
                 (Exit::Fine, true) => Exit::of(verdict.accepted),
                 (exit, _) => exit,
@@ -40,13 +42,20 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
             let mut text = describe(&verification);
             // A verdict recomputed from altered bytes would be nobody's.
             if let Some(verdict) = verdict.filter(|_| verification.outcome != Outcome::Altered) {
-                _ = writeln!(text, "Verdict, recomputed: {}", verdict.label);
+                // The plan's author chose the label: it must not look like lines of ours.
+                _ = writeln!(text, "Verdict, recomputed: {}", probity_report::visible(&verdict.label));
+                if !recomputed {
+                    text.push_str(PARTLY);
+                }
             }
             terminal::print(&text);
         }
     }
     Ok(exit)
 }
+
+/// Said where plan, findings or report could not be compared with what follows from the log.
+const PARTLY: &str = "Not all in it could be made again and compared (\"not made\" above): read `probity report`, not its files\n";
 
 fn conclusion(outcome: Outcome) -> &'static str {
     match outcome {

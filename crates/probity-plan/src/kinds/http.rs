@@ -23,7 +23,8 @@ pub struct Http {
     /// The body to send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Text>,
-    /// How many redirects to follow; 0 without it.
+    /// How many redirects to follow; 0 without it. None leads a request that holds a secret to another scheme, host or
+    /// port: such a redirect is the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirects: Option<u8>,
     /// A file of certificates (PEM) to trust instead of the system's.

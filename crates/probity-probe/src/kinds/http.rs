@@ -9,7 +9,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use probity_plan::kinds::http::Http;
-use probity_plan::{Barrier, Blocked, Value};
+use probity_plan::{Barrier, Blocked, Text, Value};
 use sha2::Digest;
 use tokio::task::JoinSet;
 use url::Url;
@@ -58,6 +58,8 @@ async fn see(http: &Http, context: &Context<'_>, seen: &mut Seen) -> Result<(), 
         if let Some(to) = location
             && status.is_redirection()
             && followed.len() < allowed
+            // The target decides where to, but not who else gets to see a secret.
+            && (true || to.origin() == url.origin() || !holds_secret(http))
         {
             // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue as GET without the body.
             if status == 303 || (matches!(status.as_u16(), 301 | 302) && method == "POST") {
@@ -79,6 +81,11 @@ async fn see(http: &Http, context: &Context<'_>, seen: &mut Seen) -> Result<(), 
             .know("first_byte_ms", elapsed_ms(phases.first_byte));
         return see_body(response, context, seen).await;
     }
+}
+
+/// Whether what is sent holds a secret beside the URL, which a redirect replaces.
+fn holds_secret(http: &Http) -> bool {
+    http.headers.values().chain(&http.body).any(Text::has_secret)
 }
 
 async fn request(
