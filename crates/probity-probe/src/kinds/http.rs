@@ -59,7 +59,7 @@ async fn see(http: &Http, context: &Context<'_>, seen: &mut Seen) -> Result<(), 
             && status.is_redirection()
             && followed.len() < allowed
             // The target decides where to, but not who else gets to see a secret.
-            && (true || to.origin() == url.origin() || !holds_secret(http))
+            && (to.origin() == url.origin() || !holds_secret(http))
         {
             // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue as GET without the body.
             if status == 303 || (matches!(status.as_u16(), 301 | 302) && method == "POST") {
