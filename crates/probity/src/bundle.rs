@@ -153,9 +153,10 @@ impl Read {
         let problems = probity_verdict::check(&self.loaded.plan);
         match problems.iter().find(|problem| problem.level == Level::Error) {
             None => (Status::Passed, "`plan check` finds no error in it".to_owned()),
-            Some(problem) if self.other_version() => {
-                (Status::NotMade, format!("another version ({}) ran it; this one refuses: {problem}", self.version()))
-            }
+            Some(problem) if self.other_version() => (
+                Status::NotMade,
+                format!("another version ({}) ran it; this one refuses: {problem}", self.version()),
+            ),
             Some(problem) => (Status::Failed, format!("Probity refuses it: {problem}")),
         }
     }
@@ -165,9 +166,10 @@ impl Read {
         match self.derived.unasked {
             None => (Status::Passed, "each observation is one that a run of the plan yields".to_owned()),
             Some((1, first)) => (Status::Failed, format!("no run of the plan yields entry {first}")),
-            Some((count, first)) => {
-                (Status::Failed, format!("no run of the plan yields {count} of the observations, the first in entry {first}"))
-            }
+            Some((count, first)) => (
+                Status::Failed,
+                format!("no run of the plan yields {count} of the observations, the first in entry {first}"),
+            ),
         }
     }
 
@@ -192,16 +194,23 @@ impl Read {
         let Ok(kept) = serde_json::from_slice::<Judgement>(&kept) else {
             return Ok((Status::Failed, "findings.json cannot be read".to_owned()));
         };
-        let by = format!("made by rules {rules} in version {}, these are rules {}", self.version(), ours.rules);
+        let by =
+            format!("made by rules {rules} in version {}, these are rules {}", self.version(), ours.rules);
         Ok(match same_decisions(&kept, ours) {
-            true => (Status::NotMade, format!("{by}: the decisions are the same, the sentences are not compared")),
-            // Rules say what is decided: the same ones decide the same, in every version.
-            false if self.same_rules() => {
-                (Status::Failed, format!("findings.json decides otherwise than the log: {}", kept.verdict.label))
+            true => {
+                (Status::NotMade, format!("{by}: the decisions are the same, the sentences are not compared"))
             }
+            // Rules say what is decided: the same ones decide the same, in every version.
+            false if self.same_rules() => (
+                Status::Failed,
+                format!("findings.json decides otherwise than the log: {}", kept.verdict.label),
+            ),
             false => {
                 let (theirs, ours) = (&kept.verdict.label, &ours.verdict.label);
-                (Status::NotMade, format!("recomputed differently: {by}; it says {theirs}, recomputed it is {ours}"))
+                (
+                    Status::NotMade,
+                    format!("recomputed differently: {by}; it says {theirs}, recomputed it is {ours}"),
+                )
             }
         })
     }
@@ -294,13 +303,16 @@ impl Read {
 /// Whether two judgements decide the same, whatever their sentences.
 fn same_decisions(a: &Judgement, b: &Judgement) -> bool {
     let findings = |of: &Judgement| -> Vec<_> {
-        let finding = |found: &Finding| (found.claim.clone(), found.outcome, found.counts, found.bounds, found.rests_on);
+        let finding = |found: &Finding| {
+            (found.claim.clone(), found.outcome, found.counts, found.bounds, found.rests_on)
+        };
         of.findings.iter().map(finding).collect()
     };
     let scores = |of: &Judgement| -> Vec<_> {
         of.scores.iter().map(|score| (score.name.clone(), score.lower, score.upper)).collect()
     };
-    let verdict = |of: &Judgement| (of.verdict.label.clone(), of.verdict.possible.clone(), of.verdict.accepted);
+    let verdict =
+        |of: &Judgement| (of.verdict.label.clone(), of.verdict.possible.clone(), of.verdict.accepted);
     findings(a) == findings(b) && scores(a) == scores(b) && verdict(a) == verdict(b)
 }
 

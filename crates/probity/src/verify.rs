@@ -44,7 +44,7 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
             if let Some(verdict) = verdict.filter(|_| verification.outcome != Outcome::Altered) {
                 // The plan's author chose the label: it must not look like lines of ours.
                 _ = writeln!(text, "Verdict, recomputed: {}", probity_report::visible(&verdict.label));
-                if !recomputed {
+                if !recomputed && verification.close.is_some() {
                     text.push_str(PARTLY);
                 }
             }
@@ -60,7 +60,7 @@ const PARTLY: &str = "Not all in it could be made again and compared (\"not made
 fn conclusion(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Intact => "intact, complete, and by a key you accept",
-        Outcome::Altered => "ALTERED: something is not as it was signed",
+        Outcome::Altered => "ALTERED: something is not as it was signed, or does not follow from the log",
         Outcome::Incomplete => "incomplete: what is signed is unaltered, but the run did not come to its end",
         Outcome::UnknownSigner => {
             "unaltered and complete, but by a key unknown to you: name it with --signers FILE"
