@@ -399,6 +399,29 @@ fn who_invents_trials_beyond_the_plan_gains_nothing() {
 }
 
 #[test]
+fn what_where_leaves_out_is_told() {
+    let claims = ["a: { of: web, where: status == 200, check: status == 200, share: \">= 50%\" }"];
+    let web = plan(&[FORTY], &claims);
+    // Thirty of forty looks failed, and the filter hides every one of them.
+    let found = finding(&web, &status(&[[200].repeat(10), [500].repeat(30)].concat()));
+    assert_eq!((found.outcome, found.counts.planned), (Outcome::Holds, 10));
+    let told =
+        "`where` left out 30 of 40 observations by what was seen: they count neither for nor against it";
+    assert!(found.notes.iter().any(|note| note == told), "{:?}", found.notes);
+    assert!(
+        found.decided.starts_with("in at least 50% of 10 looks (response) where status == 200"),
+        "{}",
+        found.decided
+    );
+    // A row that is not what it is about was never planned for it.
+    let matrix = "web: { http: http://x, matrix: [ { a: 1 }, { a: 2 } ] }";
+    let rows = plan(&[matrix], &["a: { of: web, where: a == 1, check: status == 200 }"]);
+    let of = |row| in_cell(look("web", 0, &json!({ "status": 200 })), &row);
+    let found = finding(&rows, &[of(json!({ "a": 1 })), of(json!({ "a": 2 }))]);
+    assert_eq!(found.notes, Vec::<String>::new());
+}
+
+#[test]
 fn rows_that_read_alike_are_rows_of_their_own() {
     let matrix = "web: { http: http://x, matrix: [ { a: 1 }, { a: \"1\" } ] }";
     let plan = plan(&[matrix], &["a: { of: web, check: status == 200 }"]);

@@ -225,6 +225,8 @@ impl Count {
         let objective = probity_plan::units::Percent(rate.share.0);
         let what = match rate.block {
             Some(block) => format!("stretches of {block}"),
+            // Who leaves out by what was seen counts fewer than were planned.
+            None if subject.left_out() > 0 => "looks".to_owned(),
             None => "planned looks".to_owned(),
         };
         let each = if cells > 1 { format!(" in each of {cells} cells") } else { String::new() };

@@ -37,6 +37,8 @@ pub(super) struct Subject<'p> {
     reasons: Vec<String>,
     example: Option<String>,
     trials: u64,
+    /// Observations of rows the claim is about that its `where` left out.
+    left_out: u64,
     retried: u64,
     unasked: Option<(u64, u64)>,
 }
@@ -93,6 +95,7 @@ impl<'p> Subject<'p> {
             reasons: Vec::new(),
             example: None,
             trials: 0,
+            left_out: 0,
             retried: 0,
             unasked: None,
         })
@@ -119,6 +122,11 @@ impl<'p> Subject<'p> {
         self.unasked = Some((count + 1, first));
     }
 
+    /// How many observations `where` left out by what was seen.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// How many observations no run of the plan yields, and the entry of the first.
     pub(super) fn unasked(&self) -> Option<(u64, u64)> {
         self.unasked
@@ -143,6 +151,8 @@ impl<'p> Subject<'p> {
         if !matches!(membership, Membership::Outside) {
             self.trials += 1;
             self.retried += u64::from(observation.attempt > 1);
+        } else if !self.excluded[cell] {
+            self.left_out += 1;
         }
         Some(Trial { cell, entry, observation, membership })
     }
@@ -262,6 +272,13 @@ impl<'p> Subject<'p> {
     /// Sentences that every form has.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.left_out > 0 {
+            notes.push(format!(
+                "`where` left out {} of {} by what was seen: they count neither for nor against it",
+                self.left_out,
+                words::number(self.left_out + self.trials, "observation", "observations")
+            ));
+        }
         if self.retried > 0 {
             notes.push(format!("{} of {} needed more than one attempt", self.retried, self.trials));
         }
