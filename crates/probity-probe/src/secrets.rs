@@ -69,16 +69,25 @@ impl Secrets {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Masks this value too, in all its forms, under this name: a token made from a secret.
+    /// Masks this value too, in all its forms, under this name: a token made from a secret. Each of several lines is masked
+    /// for itself as well: what reads lines never sees the whole.
     pub fn hide(&mut self, name: &str, value: &str) {
+        if value.contains('\n') {
+            value.lines().for_each(|line| self.hide(name, line.trim()));
+        }
         let mask = format!("[secret {name}]");
         let percent: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
         let json = serde_json::Value::from(value).to_string();
+        let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
         let mut forms = vec![
             value.to_owned(),
+            lower_percent(&percent),
+            lower_percent(&percent.replace('+', "%20")),
             percent.replace('+', "%20"),
             percent,
-            json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned(),
+            // As most write it, and as Go does.
+            json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e"),
+            json.to_owned(),
         ];
         forms.extend(base64_forms(value.as_bytes()));
         for form in forms {
@@ -141,6 +150,19 @@ fn read_descriptor(number: u32) -> Result<String, String> {
     Ok(text)
 }
 
+/// With the digits after each `%` in lower case, as some write them.
+fn lower_percent(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        out.push('%');
+        out.push_str(&digits.to_ascii_lowercase());
+        out.push_str(rest);
+    }
+    out
+}
+
 /// What base64 makes of the value at each of the three alignments it can have inside a longer text, without the
 /// characters at its ends that depend on what stands beside it; in the standard and the URL alphabet.
 fn base64_forms(value: &[u8]) -> Vec<String> {
@@ -180,12 +202,19 @@ mod tests {
             standard.encode(format!("user:{secret}")),
             standard.encode(format!("user1:{secret}!")),
             base64::engine::general_purpose::URL_SAFE.encode(secret),
+            "p%c3%a4ssw%22rd+%26+more%3f".to_owned(),
+            "p%c3%a4ssw%22rd%20%26%20more%3f".to_owned(),
+            "pässw\\\"rd \\u0026 more?".to_owned(),
         ] {
             let masked = secrets.mask(&format!("before {text} after"));
             assert!(masked.contains("[secret token]"), "{text} -> {masked}");
             assert!(!masked.contains(&text), "{text} -> {masked}");
         }
         assert_eq!(secrets.mask("nothing to hide"), "nothing to hide");
+        // A list of lines holds them one by one.
+        let key = Secrets::new(BTreeMap::from([("key".to_owned(), "MIIEpAIBAAKC\nq83vEjRWeJo=".to_owned())]));
+        assert_eq!(key.mask("MIIEpAIBAAKC"), "[secret key]");
+        assert_eq!(key.mask("> q83vEjRWeJo="), "> [secret key]");
         assert_eq!(format!("{secrets:?}"), r#"{"token"}"#);
     }
 }
