@@ -112,6 +112,7 @@ impl Order<'_> {
         let plan = &self.loaded.plan;
         let secrets = Secrets::read(plan, |name| environment.get(name))
             .map_err(|all| Failure::wrong(all.join("\n")))?;
+        self.refuse_shown(&secrets)?;
         let stop = Stop::default();
         crate::interrupt::watch(&stop).map_err(|e| Failure::failed(format!("signals: {e}")))?;
         if let Some(limit) = self.how.limit {
@@ -142,6 +143,22 @@ impl Order<'_> {
                 terminal::complain(&kept);
                 self.close(recorder, Some(error), environment)
             }
+        }
+    }
+
+    /// Plan, inputs and challenge are kept as they are: nothing in them can be masked.
+    fn refuse_shown(&self, secrets: &Secrets) -> Result<(), Failure> {
+        let files =
+            self.loaded.files.iter().map(|(name, bytes)| (name.clone(), String::from_utf8_lossy(bytes)));
+        let inputs = self.inputs.iter().map(|(name, value)| (format!("--input {name}"), value.into()));
+        let challenge = self.how.signing.challenge.iter().map(|text| ("--challenge".to_owned(), text.into()));
+        let mut shown = files.chain(inputs).chain(challenge).filter(|(_, text)| secrets.mask(text) != **text);
+        match shown.next() {
+            None => Ok(()),
+            Some((place, _)) => Err(Failure::wrong(format!(
+                "the value of a secret also stands in {place}, which the bundle keeps as it is; take it out there, or \
+                 choose a secret that is no common word"
+            ))),
         }
     }
 

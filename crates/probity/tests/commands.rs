@@ -249,6 +249,14 @@ fn secrets_are_nowhere_in_a_bundle() {
         assert!(!text.contains(secret) && !text.contains(encoded), "{file} holds the secret");
     }
     assert!(!stdout(&run).contains(secret));
+    // What stands in the plan itself, or is given beside it, would be kept as it is.
+    for (secret, challenge) in [("echo $token", "a word"), ("another-secret", "is it another-secret?")] {
+        let call = ["run", "plan.yaml", "-o", "shown.probity", "--challenge", challenge];
+        let run = home.probity().args(call).env("TOKEN", secret).output().unwrap();
+        assert_eq!(code(&run), 3, "{}", stdout(&run));
+        assert!(stderr(&run).contains("the value of a secret also stands in"), "{}", stderr(&run));
+        assert!(!home.path("shown.probity").exists());
+    }
 }
 
 #[test]
