@@ -179,7 +179,8 @@ async fn a_redirect_does_not_lead_a_secret_to_another_server() {
     let (target, stranger) = (listener(), listener());
     let url = format!("http://{}/", target.local_addr().unwrap());
     let to = format!("http://{}/theirs", stranger.local_addr().unwrap());
-    let moved = format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let moved =
+        format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let asked = answering(target, moved);
     let theirs =
         answering(stranger, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());

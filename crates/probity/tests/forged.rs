@@ -39,7 +39,7 @@ struct Forgery<'a> {
     rules: u32,
     observations: Vec<Observation>,
     /// What to make of the honest findings and report.
-    doctored: fn(String) -> String,
+    doctored: fn(&str) -> String,
 }
 
 /// Writes and signs `forged.probity` as the author's own Probity would.
@@ -79,14 +79,14 @@ fn forge(home: &Home, forgery: Forgery<'_>) {
     }
     let kept = |name: &str| {
         let text = std::fs::read_to_string(home.path("honest.probity").join(name)).unwrap();
-        (forgery.doctored)(text).into_bytes()
+        (forgery.doctored)(&text).into_bytes()
     };
     writer.finish(&kept("findings.json"), &kept("report.html"), now, None).unwrap();
 }
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
-fn praised(text: String) -> String {
+fn praised(text: &str) -> String {
     text.replace("NOT READY", "READY").replace("\"accepted\": false", "\"accepted\": true")
 }
 
@@ -133,7 +133,7 @@ fn trials_that_the_plan_does_not_ask_for_are_found() {
             version: OURS,
             rules: 1,
             observations: vec![observation, another],
-            doctored: |text| text,
+            doctored: str::to_owned,
         },
     );
     let verify = home.run(&["verify", "forged.probity"]);
@@ -156,7 +156,7 @@ fn a_plan_that_accepts_whatever_is_seen_is_not_one_that_ran() {
             version: OURS,
             rules: 1,
             observations: vec![observation],
-            doctored: |text| text,
+            doctored: str::to_owned,
         },
     );
     let verify = home.run(&["verify", "forged.probity", "--accepted"]);
