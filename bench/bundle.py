@@ -94,13 +94,14 @@ def figures(target, turns=5):
         f"of {sum(artifacts) / max(1, len(artifacts)) / 1e6:.1f} MB. Everything is in the page cache."
         + (f" The run that made it took {made.seconds:.0f} s and {made.peak_mb:.0f} MB." if made else ""),
         "",
-        "| | median s | least to greatest ms | MB a second | peak MB |",
-        "|---|---|---|---|---|",
+        "| | median s | least to greatest ms | processor s | MB a second | peak MB |",
+        "|---|---|---|---|---|---|",
     ]
     for name, runs in zip(names, results):
         took = measure.middle(runs)
         rate = total / took / 1e6
-        cells = [name, f"{took:.2f}", measure.spread(runs), f"{rate:.0f}", f"{measure.peak(runs):.0f}"]
+        cells = [name, f"{took:.2f}", measure.spread(runs), f"{measure.middle_cpu(runs):.2f}"]
+        cells += [f"{rate:.0f}", f"{measure.peak(runs):.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
     ratio = measure.middle(results[1]) / measure.middle(results[0])
     lines += [

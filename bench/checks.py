@@ -231,13 +231,13 @@ def figures(target, turns=7):
             measure.in_child(lambda: agree(tools, folder))
             programs = [lambda: tools.probity(folder)] + ([lambda: tools.goss(folder)] if tools.has_goss else [])
             sizes[size] = measure.alternate(turns if size < 10_000 else 3, *programs)
-    header = ["checks", "program", "median ms", "least to greatest", "us a check", "peak MB"]
+    header = ["checks", "program", "median ms", "least to greatest", "processor ms", "us a check", "peak MB"]
     lines += ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     for size, results in sizes.items():
         for name, runs in zip(("Probity", "goss"), results):
             took = measure.middle(runs)
             cells = [f"{size:,}", name, f"{took * 1e3:.0f}", measure.spread(runs)]
-            cells += [f"{took / size * 1e6:.0f}", f"{measure.peak(runs):.0f}"]
+            cells += [f"{measure.middle_cpu(runs) * 1e3:.0f}", f"{took / size * 1e6:.0f}", f"{measure.peak(runs):.0f}"]
             lines.append("| " + " | ".join(cells) + " |")
     lines.append("")
     if tools.has_goss:

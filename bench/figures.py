@@ -21,8 +21,9 @@ beside a reference that was measured in the same run, turn by turn: compare the 
 Machine: {machine}.
 {load}
 How to read it: wall time is that of the whole process, from its start to its exit, evidence written, signed and
-durable. Given are the median of several runs after one that does not count, and the least and greatest. Peak memory is
-the largest resident size of any of the processes, in MB (1e6 bytes).
+durable. Given are the median of several runs after one that does not count, and the least and greatest. Processor time
+counts every core and every process that was started; it tells more than wall time where something else runs. Peak
+memory is the largest resident size of any of the processes, in MB (1e6 bytes).
 """
 
 

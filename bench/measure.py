@@ -1,4 +1,4 @@
-"""Runs programs and says what they took: wall time, peak memory, exit status."""
+"""Runs programs and says what they took: wall time, processor time, peak memory, exit status."""
 
 import os
 import shutil
@@ -10,8 +10,8 @@ import time
 class Took:
     """What one run of a program took."""
 
-    def __init__(self, seconds, peak_mb, status):
-        self.seconds, self.peak_mb, self.status = seconds, peak_mb, status
+    def __init__(self, seconds, cpu_seconds, peak_mb, status):
+        self.seconds, self.cpu_seconds, self.peak_mb, self.status = seconds, cpu_seconds, peak_mb, status
 
 
 def run(arguments, accepted, env=None, stdout=subprocess.DEVNULL):
@@ -28,7 +28,7 @@ def run(arguments, accepted, env=None, stdout=subprocess.DEVNULL):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in accepted:
         raise SystemExit(f"{' '.join(arguments)} exited with {process.returncode}:\n{errors.decode(errors='replace')}")
-    return Took(seconds, usage.ru_maxrss * 1024 / 1e6, process.returncode)
+    return Took(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, process.returncode)
 
 
 def alternate(times, *programs):
@@ -43,6 +43,11 @@ def alternate(times, *programs):
 def middle(runs):
     """The median of the wall times, in seconds."""
     return statistics.median(took.seconds for took in runs)
+
+
+def middle_cpu(runs):
+    """The median of the processor times, children included, in seconds."""
+    return statistics.median(took.cpu_seconds for took in runs)
 
 
 def peak(runs):
