@@ -18,8 +18,12 @@ use crate::tables;
 
 /// Looks under way at once in the parallel lane, on each of its threads.
 const AT_ONCE: usize = 8;
+/// How long an observation may wait for others to be recorded with.
+const GATHER: Duration = Duration::from_millis(5);
 /// Between two attempts within a slot.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Planned looks of a probe that is not run, of which each is recorded.
+const BARRED: usize = 10_000;
 /// How long an `undo` may take.
 const UNDO: Duration = Duration::from_secs(60);
 
@@ -126,10 +130,12 @@ impl Runner<'_> {
                 match alone.or_else(|| self.obstacle(probe, sink)) {
                     None => ready.push(probe),
                     Some(blocked) => {
-                        let barred = probe
-                            .cells
-                            .iter()
-                            .map(|cell| blocked_at(probe, cell, 0, stage.lane, blocked.clone()));
+                        // Each planned look has its reason, unless there are very many of them.
+                        let slots = probe.schedule.slots();
+                        let slots = if slots as usize * probe.cells.len() <= BARRED { slots } else { 1 };
+                        let barred = probe.cells.iter().flat_map(|cell| {
+                            (0..slots).map(|slot| blocked_at(probe, cell, slot, stage.lane, blocked.clone()))
+                        });
                         sink.record(barred.collect())?;
                     }
                 }
@@ -218,8 +224,13 @@ impl Runner<'_> {
 
     fn record<S: Sink>(&self, receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
         while let Ok(first) = receive.recv() {
+            // One write for what ends at nearly the same time, rather than one each.
+            let gathered = Instant::now() + GATHER;
+            let rest = std::iter::from_fn(|| {
+                receive.recv_timeout(gathered.saturating_duration_since(Instant::now())).ok()
+            });
             let mut batch = Vec::new();
-            for taken in std::iter::once(first).chain(receive.try_iter().take(255)) {
+            for taken in std::iter::once(first).chain(rest.take(255)) {
                 batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?);
             }
             sink.record(batch)?;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use probity_plan::kinds::KINDS;
-use probity_plan::{Barrier, FactType, Impact, KindSpec, Observation, Plan, Probe, Sources, Value};
+use probity_plan::{Barrier, Blocked, FactType, Impact, KindSpec, Observation, Plan, Probe, Sources, Value};
 use probity_probe::{Secrets, run::look_once};
 
 use crate::cli::{Output, TryArgs};
@@ -31,6 +31,12 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
     let secrets =
         Secrets::read(&loaded, |name| environment.get(name)).map_err(|all| Failure::wrong(all.join("\n")))?;
     let chosen = if is_plan { args.parameters.as_slice() } else { &[] };
+    if let Some(option) = chosen.iter().find(|name| name.starts_with('-')) {
+        return Err(Failure::wrong(format!(
+            "write options before the plan: probity try {option} ... {}",
+            args.what
+        )));
+    }
     if let Some(unknown) = chosen.iter().find(|name| loaded.probe(name).is_none()) {
         return Err(Failure::wrong(format!("the plan has no probe `{unknown}`")));
     }
@@ -49,10 +55,7 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
         }
         for cell in &probe.cells {
             let observation = look_once(probe, cell, &secrets).map_err(Failure::failed)?;
-            // A fact that these parameters do not ask for, or that such a thing does not have, is no obstacle.
-            let fine = [Barrier::NotMade, Barrier::Unsupported];
-            seen_all &= !observation.facts.is_empty();
-            seen_all &= observation.unknown.values().all(|blocked| fine.contains(&blocked.barrier));
+            seen_all &= is_seen(&observation);
             match args.format {
                 Output::Json => json.push(serde_json::to_value(&observation).map_err(Failure::failed)?),
                 Output::Text => terminal::print(&describe(probe, &observation)),
@@ -63,6 +66,17 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
         terminal::print(&serde_json::Value::from(json).to_string());
     }
     Ok(if seen_all { Exit::Fine } else { Exit::Open })
+}
+
+/// Whether the look met no obstacle. That these parameters do not ask for a fact, that such a thing does not have it, or
+/// that a text is no JSON, is none.
+fn is_seen(observation: &Observation) -> bool {
+    let fine = |(fact, blocked): (&String, &Blocked)| match blocked.barrier {
+        Barrier::NotMade | Barrier::Unsupported => true,
+        Barrier::Protocol => fact != "*",
+        _ => false,
+    };
+    !observation.facts.is_empty() && observation.unknown.iter().all(fine)
 }
 
 /// A plan of one probe, from the words of a command line.

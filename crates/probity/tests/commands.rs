@@ -56,13 +56,14 @@ fn what_cannot_be_seen_is_inconclusive_and_exits_2() {
     let home = Home::new();
     home.write(
         "plan.yaml",
-        "plan: Not allowed\nprobes:\n  change: { command: [touch, never.txt], impact: write }\nclaims:\n  \
+        "plan: Not allowed\nprobes:\n  change: { command: [touch, never.txt], impact: write, repeat: 3 }\nclaims:\n  \
          done: { of: change, check: exit_code == 0 }\nverdict:\n  - { label: DONE, when: holds(done), accepted: true }\n  \
          - { label: NOT DONE }\n",
     );
     let run = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
     assert_eq!(code(&run), 2, "{}", stdout(&run));
     assert!(stdout(&run).contains("DONE or NOT DONE"), "{}", stdout(&run));
+    assert!(stdout(&run).contains("exit_code behind not-permitted (3 times)"), "{}", stdout(&run));
     assert!(stdout(&run).contains("--allow write"), "{}", stdout(&run));
     assert!(!home.path("never.txt").exists(), "a probe with impact write ran without the operator's word");
     let allowed = home.run(&["run", "plan.yaml", "-o", "allowed.probity", "--allow", "write"]);
@@ -267,6 +268,15 @@ fn try_prints_facts_with_their_types() {
     assert_eq!(code(&seen), 0, "{}", stderr(&seen));
     assert!(stdout(&seen).contains("size_bytes  int       6\n"), "{}", stdout(&seen));
     assert!(stdout(&seen).contains("content     text      \"hello\\n\"\n"), "{}", stdout(&seen));
+    assert!(
+        stdout(&seen).contains("parsed"),
+        "a text that is no known format is still seen: {}",
+        stdout(&seen)
+    );
+    home.write("plan.yaml", &plan(&home, "exists"));
+    let late = home.run(&["try", "plan.yaml", "target", "--input", "a=b"]);
+    assert_eq!(code(&late), 3);
+    assert!(stderr(&late).contains("write options before the plan"), "{}", stderr(&late));
     let refused = home.run(&["try", "http", "http://127.0.0.1:1/"]);
     assert_eq!(code(&refused), 2);
     assert!(stdout(&refused).contains("connection-refused"), "{}", stdout(&refused));
