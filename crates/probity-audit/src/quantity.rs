@@ -185,7 +185,8 @@ pub fn scan(text: &str) -> Vec<Quantity> {
         let Some(whole) = found.get(0) else { break };
         let first = found.get(1).map_or(whole.end(), |first| first.end());
         at = whole.end().max(first);
-        if code.iter().any(|(from, to)| (*from..*to).contains(&whole.start())) {
+        let span = code.partition_point(|(from, _)| *from <= whole.start());
+        if span.checked_sub(1).and_then(|span| code.get(span)).is_some_and(|(_, to)| whole.start() < *to) {
             continue;
         }
         let before = text[..whole.start()].chars().next_back();

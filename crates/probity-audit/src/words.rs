@@ -59,3 +59,12 @@ pub(crate) fn show(value: f64) -> String {
     let text = format!("{value:.4}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
+
+/// The last 40 bytes or so of what stands before something: enough for the words right before it, however long the line.
+pub(crate) fn tail(text: &str) -> &str {
+    let mut from = text.len().saturating_sub(40);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    text.get(from..).unwrap_or("")
+}

@@ -1,6 +1,6 @@
 //! Scores beyond their maximum, and maxima that are not the sum of their parts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::document::{Document, Place};
 use crate::finding::{Finding, Rule, Severity};
@@ -36,7 +36,7 @@ pattern!(
 pattern!(TOTAL, r"\btotal\b|\boverall\b|\bsum\b|\baltogether\b");
 
 fn check(document: &Document, found: &mut Vec<Finding>) {
-    let mut told = Vec::new();
+    let mut told = HashSet::new();
     let scored = scored(document);
     for statement in &document.statements {
         if let Some((table, row)) = document.cells(statement) {
@@ -83,7 +83,8 @@ fn check(document: &Document, found: &mut Vec<Finding>) {
             || document
                 .cells(statement)
                 .is_some_and(|(table, _)| table.header.iter().any(|head| SCORE.is_in(&head.lower)));
-        for q in &statement.quantities {
+        // A line of more numbers than that is data.
+        for q in statement.quantities.iter().take(200) {
             match q.kind {
                 Kind::Of(of)
                     if q.value > of && of > 0.0 && !(q.value == 24.0 && of == 7.0) && q.bound.is_none() =>
@@ -127,9 +128,8 @@ fn scored(document: &Document) -> bool {
     document.statements.iter().any(|s| matches!(s.place, Place::Heading(_)) && SCORE.is_in(&s.lower))
 }
 
-fn beyond(value: f64, most: f64, line: usize, told: &mut Vec<usize>, found: &mut Vec<Finding>) {
-    if !told.contains(&line) {
-        told.push(line);
+fn beyond(value: f64, most: f64, line: usize, told: &mut HashSet<usize>, found: &mut Vec<Finding>) {
+    if told.insert(line) {
         found.push(Finding::new(
             format!("{} is more than the maximum of {}", show(value), show(most)),
             [line],

@@ -134,7 +134,7 @@ fn calendar(statement: &Statement, dates: &[Dated], found: &mut Vec<Finding>) {
             found.push(Finding::new(format!("there is no {text}"), [statement.line]));
             continue;
         };
-        let before = WEEKDAY.captures(&statement.lower[..dated.start]);
+        let before = WEEKDAY.captures(crate::words::tail(&statement.lower[..dated.start]));
         let after = BRACKETED.captures(&statement.lower[dated.end..]);
         let named = before.or(after).and_then(|parts| parts.get(1)).map(|day| day.as_str());
         let real = match date.weekday() {

@@ -40,7 +40,7 @@ pattern!(
 
 fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut denied: Vec<usize> = Vec::new();
-    for statement in &document.statements {
+    for (at, statement) in document.statements.iter().enumerate() {
         match statement.place {
             Place::Row { .. } => {
                 let Some((table, row)) = document.cells(statement) else { continue };
@@ -61,7 +61,7 @@ fn check(document: &Document, found: &mut Vec<Finding>) {
                 }
             }
             Place::Prose if CONCLUDED.is_in(&statement.lower) => {
-                let before = document.statements.iter().find(|s| {
+                let before = document.statements[at.saturating_sub(20)..=at].iter().find(|s| {
                     s.block == statement.block
                         && s.line <= statement.line
                         && DENIED.is_in(&s.lower)

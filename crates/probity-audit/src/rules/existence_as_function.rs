@@ -1,6 +1,6 @@
 //! Existence given as function.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::document::{Document, Place};
 use crate::finding::{Finding, Rule, Severity};
@@ -36,13 +36,13 @@ pattern!(
 );
 
 fn check(document: &Document, found: &mut Vec<Finding>) {
-    let mut told = Vec::new();
+    let mut told = HashSet::new();
     let mut seen_items = items(document);
     let mut tell = |lines: &[usize], found: &mut Vec<Finding>| {
         if lines.iter().any(|line| told.contains(line)) {
             return;
         }
-        told.extend_from_slice(lines);
+        told.extend(lines.iter().copied());
         found.push(Finding::new(
             "the ground given for working is that something exists or runs",
             lines.iter().copied(),
@@ -99,7 +99,7 @@ fn items(document: &Document) -> HashMap<usize, Vec<usize>> {
         if !FUNCTION.is_in(&statement.lower) {
             continue;
         }
-        let below = document.statements[at + 1..].iter().take_while(|s| {
+        let below = document.statements[at + 1..].iter().take(100).take_while(|s| {
             s.block == statement.block
                 && matches!(s.place, Place::Item { depth: deeper, .. } if deeper > depth)
         });

@@ -159,7 +159,7 @@ fn lists(document: &Document, found: &mut Vec<Finding>) {
         }
         let Some(sum) = total.quantities.first() else { continue };
         let mut parts = Vec::new();
-        for part in document.statements[..number].iter().rev() {
+        for part in document.statements[..number].iter().rev().take(200) {
             if !matches!(part.place, Place::Item { .. }) || part.heading != total.heading {
                 break;
             }

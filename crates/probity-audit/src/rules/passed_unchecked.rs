@@ -1,5 +1,7 @@
 //! A pass for what was not checked, is disabled or is missing.
 
+use std::collections::HashMap;
+
 use crate::document::{Document, Place, Statement};
 use crate::finding::{Finding, Rule, Severity};
 use crate::rules::outcome_column;
@@ -100,7 +102,7 @@ pattern!(PASSED, r"^\W*([a-z][a-z -]+?)(?::| is| has| have) *\W*(?:passed|pass|o
 /// "The emergency power was not tested. Emergency power: passed."
 fn subjects(document: &Document, found: &mut Vec<Finding>) {
     let prose = |s: &&Statement| matches!(s.place, Place::Prose | Place::Item { .. });
-    let passed: Vec<(&str, usize)> = document
+    let passed: HashMap<&str, usize> = document
         .statements
         .iter()
         .filter(prose)
@@ -116,9 +118,11 @@ fn subjects(document: &Document, found: &mut Vec<Finding>) {
         let Some(subject) = SUBJECT.captures(&statement.lower).and_then(|parts| parts.get(1)) else {
             continue;
         };
-        if let Some((_, line)) =
-            passed.iter().find(|(name, _)| name.len() > 4 && subject.as_str().starts_with(name))
-        {
+        // "emergency power supply" is passed as "emergency power".
+        let subject = subject.as_str();
+        let ends = subject.match_indices(' ').map(|(at, _)| at).chain([subject.len()]).take(8);
+        let mut names = ends.filter(|end| *end > 4).filter_map(|end| passed.get(subject.get(..end)?));
+        if let Some(line) = names.next() {
             found.push(Finding::new("passed, and said not to have been tested", [*line, statement.line]));
         }
     }

@@ -3,7 +3,7 @@
 use crate::document::{Document, Statement};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{TARGET, pattern, show};
+use crate::words::{TARGET, pattern, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -99,7 +99,7 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         let between = between.trim_start().strip_prefix(fraction.unit.as_str()).unwrap_or(between);
         let close = LINK.is_in(between) && !between.contains('|');
         if close && percent.bound.is_none() && fraction.bound.is_none() {
-            let rough = ROUGH.is_in(&lower[..percent.start]);
+            let rough = ROUGH.is_in(tail(&lower[..percent.start]));
             compare(fraction.value, fraction.of().unwrap_or(0.0), percent, rough, statement, found);
         }
     }

@@ -1,5 +1,7 @@
 //! A sample that is too small for the target it is said to meet.
 
+use std::collections::HashSet;
+
 use probity_verdict::statistics;
 
 use crate::document::{Document, Place, Statement};
@@ -62,7 +64,7 @@ fn word_number(word: &str) -> Option<f64> {
 }
 
 fn check(document: &Document, found: &mut Vec<Finding>) {
-    let mut told: Vec<usize> = Vec::new();
+    let mut told: HashSet<usize> = HashSet::new();
     for table in &document.tables {
         let Some((wanted, measured)) = target_missed::columns(table) else { continue };
         let status = outcome_column(table).filter(|c| *c != wanted && *c != measured);
@@ -94,7 +96,7 @@ fn in_text(
     document: &Document,
     number: usize,
     statement: &Statement,
-    told: &mut Vec<usize>,
+    told: &mut HashSet<usize>,
     found: &mut Vec<Finding>,
 ) {
     if !MET.is_in(&statement.lower)
@@ -156,7 +158,7 @@ fn judge(
     of: f64,
     words: &str,
     lines: impl IntoIterator<Item = usize>,
-    told: &mut Vec<usize>,
+    told: &mut HashSet<usize>,
     found: &mut Vec<Finding>,
 ) {
     let objective = target.value / 100.0;
@@ -192,8 +194,7 @@ fn judge(
         Finding::new(message, lines)
     };
     let line = finding.lines.first().copied().unwrap_or(0);
-    if !told.contains(&line) {
-        told.push(line);
+    if told.insert(line) {
         found.push(finding);
     }
 }

@@ -81,16 +81,14 @@ fn check(document: &Document, found: &mut Vec<Finding>) {
         }
     }
     let [made, tested, approved] = &roles;
-    for (name, line) in approved {
-        let same =
-            |role: &[(String, usize)]| role.iter().find(|(other, _)| other == name).map(|(_, line)| *line);
-        // One more approver of another name is enough.
-        if approved.iter().any(|(other, _)| other != name) {
-            return;
-        }
-        if let (Some(author), Some(tester)) = (same(made), same(tested)) {
-            found.push(Finding::new("one person wrote, tested and approved this", [*line, author, tester]));
-            return;
-        }
+    // One more approver of another name is enough.
+    let Some((name, line)) =
+        approved.first().filter(|(name, _)| approved.iter().all(|(other, _)| other == name))
+    else {
+        return;
+    };
+    let same = |role: &[(String, usize)]| role.iter().find(|(other, _)| other == name).map(|(_, line)| *line);
+    if let (Some(author), Some(tester)) = (same(made), same(tested)) {
+        found.push(Finding::new("one person wrote, tested and approved this", [*line, author, tester]));
     }
 }

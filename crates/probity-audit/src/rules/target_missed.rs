@@ -181,7 +181,7 @@ fn in_text(document: &Document, number: usize, statement: &Statement, found: &mu
     let (mut first, second) = (targets.next(), targets.next());
     if second.is_some() {
         // The name of a criterion may hold a limit of its own; the target is the one called so.
-        let mut called = all.iter().filter(|(s, q)| CALLED.is_in(&s.lower[..q.start]));
+        let mut called = all.iter().filter(|(s, q)| CALLED.is_in(crate::words::tail(&s.lower[..q.start])));
         first = called.next();
         if called.next().is_some() {
             return;

@@ -29,6 +29,7 @@ fn check(document: &Document, found: &mut Vec<Finding>) {
                     .quantities
                     .iter()
                     .filter(|q| q.is_count() && q.value > 1.0)
+                    .take(20)
                     .map(|q| q.value)
                     .collect();
                 let matching = counts.iter().find(|whole| {

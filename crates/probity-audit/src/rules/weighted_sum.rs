@@ -271,7 +271,7 @@ fn items(document: &Document, found: &mut Vec<Finding>) {
         }
         let [q] = mean.quantities.as_slice() else { continue };
         let mut parts = Vec::new();
-        for part in document.statements[..number].iter().rev() {
+        for part in document.statements[..number].iter().rev().take(200) {
             let Place::Item { .. } = part.place else { break };
             if part.heading != mean.heading {
                 break;
