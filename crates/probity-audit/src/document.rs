@@ -177,7 +177,9 @@ pub(crate) fn simplify(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\u{a0}' | '\u{202f}' | '\u{2009}' | '\t' => out.push(' '),
+            '\t' => out.push(' '),
+            c if c.is_ascii() => out.push(c.to_ascii_lowercase()),
+            '\u{a0}' | '\u{202f}' | '\u{2009}' => out.push(' '),
             '–' | '—' | '‒' | '−' => out.push('-'),
             '’' | '‘' => out.push('\''),
             '“' | '”' => out.push('"'),

@@ -108,7 +108,7 @@ impl Quantity {
 const NUMBER: &str = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)";
 
 static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(
+    crate::words::ascii(&format!(
         r"{NUMBER}(?:( ?%| ?percent\b| per cent\b)|(?: ?/ ?| of (?:the |all )?| out of (?:the )?){NUMBER}|[ -]?([a-zµ]+))?"
     ))
     .ok()

@@ -76,6 +76,9 @@ fn check(document: &Document, found: &mut Vec<Finding>) {
                 beyond(part.value, most.value, statement.line, &mut told, found);
             }
         }
+        if statement.quantities.is_empty() {
+            continue;
+        }
         let heading = document.heading(statement.heading);
         let is_score = scored
             || SCORE.is_in(&statement.lower)

@@ -22,10 +22,10 @@ pub const RULE: Rule = Rule {
 };
 
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})\.? (january|february|march|april|may|june|july|august|september|october|november|december) (\d{4})\b").ok()
+    crate::words::ascii(r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})\.? (january|february|march|april|may|june|july|august|september|october|november|december) (\d{4})\b").ok()
 });
 static TIME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b").ok());
+    LazyLock::new(|| crate::words::ascii(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b").ok());
 pattern!(
     NOT_COMPARED,
     r"working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"

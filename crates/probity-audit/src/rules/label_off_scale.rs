@@ -109,7 +109,10 @@ fn check(document: &Document, found: &mut Vec<Finding>) {
 /// The ranges, and the statements they stand in, first and last.
 fn scale(document: &Document) -> (Vec<Range>, usize, usize) {
     for (at, statement) in document.statements.iter().enumerate() {
-        if !matches!(statement.place, Place::Prose | Place::Item { .. }) || !SCALE.is_in(&statement.lower) {
+        if !matches!(statement.place, Place::Prose | Place::Item { .. })
+            || statement.quantities.len() < 2
+            || !SCALE.is_in(&statement.lower)
+        {
             continue;
         }
         let ranges = ranges(statement);

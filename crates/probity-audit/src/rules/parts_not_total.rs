@@ -110,7 +110,8 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
 fn sentences(document: &Document, found: &mut Vec<Finding>) {
     let Some(pattern) = SPLIT.0.as_ref() else { return };
     for statement in &document.statements {
-        if matches!(statement.place, Place::Row { .. } | Place::Heading(_)) {
+        if statement.quantities.len() < 3 || matches!(statement.place, Place::Row { .. } | Place::Heading(_))
+        {
             continue;
         }
         let parts: Vec<(usize, f64)> = pattern
@@ -240,6 +241,9 @@ pattern!(
 fn shares(document: &Document, found: &mut Vec<Finding>) {
     const NUMBERS: [&str; 5] = ["two", "three", "four", "five", "six"];
     for (at, statement) in document.statements.iter().enumerate() {
+        if statement.quantities.is_empty() {
+            continue;
+        }
         let Some(parts) = IN_N.captures(&statement.lower) else { continue };
         let (Some(total), Some(thing), Some(count), Some(place)) =
             (parts.get(1), parts.get(2), parts.get(3), parts.get(4))
@@ -286,7 +290,8 @@ fn overall(document: &Document, found: &mut Vec<Finding>) {
         by_heading.entry(table.heading).or_default().push(table);
     }
     for statement in &document.statements {
-        if matches!(statement.place, Place::Row { .. } | Place::Heading(_))
+        if statement.quantities.is_empty()
+            || matches!(statement.place, Place::Row { .. } | Place::Heading(_))
             || !OVERALL.is_in(&statement.lower)
             || SCORE.is_in(&statement.lower.replace("success rate:", ""))
         {

@@ -50,11 +50,14 @@ pattern!(
 
 fn check(document: &Document, found: &mut Vec<Finding>) {
     for (number, statement) in document.statements.iter().enumerate() {
-        if matches!(statement.place, Place::Row { .. }) {
+        if statement.quantities.is_empty() || matches!(statement.place, Place::Row { .. }) {
             continue;
         }
         let each = count(&PER, statement).or_else(|| count(&TIMES, statement));
         let whole = count(&SIZE, statement);
+        if each.is_none() && whole.is_none() && !SYSTEMS.is_in(&statement.lower) {
+            continue;
+        }
         // What follows, up to the next heading.
         let heading =
             if matches!(statement.place, Place::Heading(_)) { Some(number) } else { statement.heading };
