@@ -46,3 +46,19 @@ fn what_cannot_be_read_is_status_3() {
         assert!(!stderr(&output).is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn our_own_reports_come_out_clean_without_the_line_that_names_the_generator() {
+    let home = Home::new();
+    for plan in ["rate", "score", "waiver", "denial"] {
+        let path = support::root().join(format!("plans/examples/{plan}.yaml"));
+        let bundle = format!("{plan}.probity");
+        home.run(&["run", path.to_str().unwrap(), "-o", &bundle]);
+        let report = stdout(&home.run(&["report", &bundle, "--format", "markdown"]));
+        let without: Vec<&str> = report.lines().filter(|line| !line.contains("robity 0.")).collect();
+        assert!(without.len() > 50 && without.len() < report.lines().count(), "{plan}: {report}");
+        home.write("report.md", &without.join("\n"));
+        let audit = home.run(&["audit", "report.md"]);
+        assert_eq!(code(&audit), 0, "{plan}: {}", stdout(&audit));
+    }
+}
