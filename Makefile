@@ -42,7 +42,7 @@ fuzz:
 
 # Everything generated that is committed.
 docs:
-	UPDATE_DOCS=1 cargo test --workspace --test states --test docs
+	UPDATE_DOCS=1 cargo test --workspace --test states --test docs --test rules
 
 dist:
 	scripts/dist

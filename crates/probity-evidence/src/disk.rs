@@ -4,8 +4,8 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// The content of a small text file; an error if it is longer than `cap` bytes.
-pub(crate) fn read_to_string_capped(path: &Path, cap: u64) -> io::Result<String> {
+/// The content of a small text file; an error if it is longer than `cap` bytes or not UTF-8.
+pub fn read_to_string_capped(path: &Path, cap: u64) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(cap + 1).read_to_string(&mut text)?;
     if text.len() as u64 > cap {

@@ -72,6 +72,18 @@ Examples:
     ///
     /// Prints every command first. Exit status: 0 the same findings, 1 not the same; else as `run`.
     Reproduce(ReproduceArgs),
+    /// Find what a written report (Markdown) contradicts in itself and what it claims beyond what it shows.
+    ///
+    /// Nothing in the report is executed, fetched or followed. Exit status: 0 nothing found, 1 something found, 3 the report
+    /// cannot be read.
+    #[command(after_help = "Examples:
+  probity audit REPORT.md
+  probity audit REPORT.md --rule percent-not-fraction --rule target-missed
+  probity audit REPORT.md --format sarif > audit.sarif
+
+A comment on the line before accepts a finding:
+  <!-- probity: accept too-precise: the tool prints it so -->")]
+    Audit(AuditArgs),
     /// For authors of plans.
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -183,6 +195,36 @@ pub struct VerifyArgs {
     /// How to print.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Output,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// The report, a Markdown file of at most 64 MiB.
+    pub report: PathBuf,
+    /// Look only for this; may be repeated. docs/audit-rules.md lists the rules.
+    #[arg(long = "rule", value_name = "ID", value_parser = rules())]
+    pub rules: Vec<String>,
+    /// How to print.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: AuditFormat,
+}
+
+fn rules() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(probity_audit::rules::ALL.iter().map(|rule| rule.id))
+}
+
+/// The forms of an audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuditFormat {
+    /// For a terminal.
+    Text,
+    /// For reading.
+    Markdown,
+    /// For programs.
+    Json,
+    /// SARIF 2.1.0, for code hosts.
+    Sarif,
 }
 
 /// `evaluate`.

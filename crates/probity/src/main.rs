@@ -1,6 +1,7 @@
 //! The command line: wiring, progress, exit statuses. Everything it knows about the machine it was handed or asks of
 //! `probity-probe` and `probity-evidence`.
 
+mod audit;
 mod bundle;
 mod cli;
 mod conditions;
@@ -56,6 +57,7 @@ fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure
         Command::Verify(args) => verify::run(&args, environment),
         Command::Evaluate(args) => report::evaluate(&args, environment),
         Command::Report(args) => report::report(&args, environment),
+        Command::Audit(args) => audit::run(&args, environment),
         Command::Show(args) => show::run(&args),
         Command::Reproduce(args) => reproduce::run(&args, environment),
         Command::Init(args) => init::run(&args),

@@ -126,6 +126,7 @@ fn the_command_line_reference_is_what_help_prints() {
         &["evaluate"],
         &["report"],
         &["show"],
+        &["audit"],
         &["reproduce"],
         &["plan", "check"],
         &["plan", "schema"],

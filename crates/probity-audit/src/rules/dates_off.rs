@@ -1,0 +1,238 @@
+//! Dates and durations that do not fit each other.
+
+use std::sync::LazyLock;
+
+use jiff::civil::{Date, Weekday};
+use regex::Regex;
+
+use crate::document::{Document, Place, Statement};
+use crate::finding::{Finding, Rule, Severity};
+use crate::quantity::{Kind, Quantity};
+use crate::words::pattern;
+
+/// See [`Rule::explanation`].
+pub const RULE: Rule = Rule {
+    id: "dates-off",
+    severity: Severity::Error,
+    title: "Dates, times or durations do not fit each other.",
+    explanation: "A start, an end and a duration in one row or sentence (times may cross midnight; days may be counted with or \
+        without the first), \"N days later\", the weekday beside a date, and dates that do not exist. Working days are not computed.",
+    example: "The outage lasted from 13:05 to 14:35 (2 h 10 min).",
+    check,
+};
+
+static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    crate::words::ascii(r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})\.? (january|february|march|april|may|june|july|august|september|october|november|december) (\d{4})\b").ok()
+});
+static TIME: LazyLock<Option<Regex>> =
+    LazyLock::new(|| crate::words::ascii(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b").ok());
+pattern!(
+    NOT_COMPARED,
+    r"working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
+);
+pattern!(SPAN, r"(from |between |\()?\d{1,2}:\d\d(:\d\d)?( ?(h|uhr))? ?(-|to|until|and|till) ?\d{1,2}:\d\d");
+pattern!(LATER, r"^\W*,? ?\(?(exactly )?(\d+) (days|hours|minutes) later\b");
+pattern!(WEEKDAY, r"\b(monday|tuesday|wednesday|thursday|friday|saturday|sunday),? (?:the )?$");
+pattern!(
+    BRACKETED,
+    r"^,? ?\((monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tue|wed|thu|fri|sat|sun)\)"
+);
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// A date in a text and where it stands; `None` for one that does not exist.
+struct Dated {
+    start: usize,
+    end: usize,
+    date: Option<Date>,
+}
+
+fn dates(text: &str) -> Vec<Dated> {
+    let Some(pattern) = DATE.as_ref() else { return Vec::new() };
+    let mut out = Vec::new();
+    for parts in pattern.captures_iter(text) {
+        let Some(whole) = parts.get(0) else { continue };
+        let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<i16>().ok());
+        let (year, month, day) = if parts.get(1).is_some() {
+            (number(1), number(2), number(3))
+        } else {
+            let month = parts.get(5).and_then(|name| MONTHS.iter().position(|month| *month == name.as_str()));
+            (number(6), month.and_then(|month| i16::try_from(month + 1).ok()), number(4))
+        };
+        let (Some(year), Some(month), Some(day)) = (year, month, day) else { continue };
+        let date = i8::try_from(month)
+            .ok()
+            .zip(i8::try_from(day).ok())
+            .and_then(|(month, day)| Date::new(year, month, day).ok());
+        out.push(Dated { start: whole.start(), end: whole.end(), date });
+    }
+    out
+}
+
+/// Seconds since midnight, where it stands, whether with seconds.
+fn times(text: &str) -> Vec<(f64, usize, usize, bool)> {
+    let Some(pattern) = TIME.as_ref() else { return Vec::new() };
+    pattern
+        .captures_iter(text)
+        .filter_map(|parts| {
+            let whole = parts.get(0)?;
+            let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<f64>().ok());
+            let seconds = number(1)? * 3600.0 + number(2)? * 60.0 + number(3).unwrap_or(0.0);
+            Some((seconds, whole.start(), whole.end(), number(3).is_some()))
+        })
+        .collect()
+}
+
+fn check(document: &Document, found: &mut Vec<Finding>) {
+    for statement in &document.statements {
+        if !statement.lower.bytes().any(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let dates = dates(&statement.lower);
+        calendar(statement, &dates, found);
+        if let Some((table, row)) = document.cells(statement) {
+            let column = |names: &[&str]| table.header.iter().position(|head| names.contains(&head.words()));
+            let start = column(&["start", "begin", "from", "started", "begun"]);
+            let end = column(&["end", "to", "until", "ended", "finished", "finish"]);
+            let length = column(&["duration", "length", "took", "elapsed", "time taken", "lasted"]);
+            if let (Some(start), Some(end), Some(length)) = (start, end, length)
+                && let [one] = row.cells[length].quantities.as_slice()
+            {
+                let text = format!("{} to {}", row.cells[start].lower, row.cells[end].lower);
+                let from = self::dates(&text);
+                clock(&text, &from, one, statement, found);
+            }
+        } else if !NOT_COMPARED.is_in(&statement.lower) && !matches!(statement.place, Place::Heading(_)) {
+            let durations: Vec<&Quantity> =
+                statement.quantities.iter().filter(|q| matches!(q.kind, Kind::Seconds(_))).collect();
+            if let ([one], true) = (durations.as_slice(), SPAN.is_in(&statement.lower)) {
+                clock(&statement.lower, &dates, one, statement, found);
+            }
+        }
+    }
+    later(document, found);
+}
+
+/// Dates that do not exist, weekdays of others.
+fn calendar(statement: &Statement, dates: &[Dated], found: &mut Vec<Finding>) {
+    for dated in dates {
+        let text = &statement.lower[dated.start..dated.end];
+        let Some(date) = dated.date else {
+            found.push(Finding::new(format!("there is no {text}"), [statement.line]));
+            continue;
+        };
+        let before = WEEKDAY.captures(crate::words::tail(&statement.lower[..dated.start]));
+        let after = BRACKETED.captures(&statement.lower[dated.end..]);
+        let named = before.or(after).and_then(|parts| parts.get(1)).map(|day| day.as_str());
+        let real = match date.weekday() {
+            Weekday::Monday => "monday",
+            Weekday::Tuesday => "tuesday",
+            Weekday::Wednesday => "wednesday",
+            Weekday::Thursday => "thursday",
+            Weekday::Friday => "friday",
+            Weekday::Saturday => "saturday",
+            Weekday::Sunday => "sunday",
+        };
+        if let Some(named) = named.filter(|named| !real.starts_with(named)) {
+            found.push(Finding::new(format!("{text} is a {real}, not a {named}"), [statement.line]));
+        }
+    }
+}
+
+/// Start and end of day against a duration.
+fn clock(text: &str, dates: &[Dated], length: &Quantity, statement: &Statement, found: &mut Vec<Finding>) {
+    let times = times(text);
+    let [(from, _, _, precise), (to, _, _, _)] = times.as_slice() else {
+        if let ([a, b], []) = (dates, times.as_slice())
+            && let (Some(a), Some(b)) = (a.date, b.date)
+        {
+            days(a, b, length, statement, found);
+        }
+        return;
+    };
+    let apart = match dates {
+        [Dated { date: Some(a), .. }, Dated { date: Some(b), .. }] => f64::from(span(*a, *b)) * 86400.0,
+        [] | [_] => {
+            if to < from {
+                86400.0
+            } else {
+                0.0
+            }
+        }
+        _ => return,
+    };
+    let real = to - from + apart;
+    // Minutes are rounded; the duration may be rounded to its own unit.
+    let unit = crate::quantity::seconds(&length.unit).unwrap_or(1.0);
+    let tolerance = (if *precise { 1.0 } else { 60.0_f64 }).max(unit * length.half_digit() * 1.01) + 1e-6;
+    if real < 0.0 {
+        found.push(Finding::new("the end is before the start", [statement.line]));
+    } else if (real - length.base()).abs() > tolerance {
+        found.push(Finding::new(
+            format!("from start to end are {}, not {}", human(real), human(length.base())),
+            [statement.line],
+        ));
+    }
+}
+
+fn span(a: Date, b: Date) -> i32 {
+    a.until(b).map_or(0, |span| span.get_days())
+}
+
+fn days(a: Date, b: Date, length: &Quantity, statement: &Statement, found: &mut Vec<Finding>) {
+    let real = f64::from(span(a, b));
+    let told = length.base() / 86400.0;
+    let fits = length.unit.starts_with("day") && (told - real).abs() > 1.01;
+    if fits && real > 0.0 {
+        found.push(Finding::new(format!("from start to end are {real} days, not {told}"), [statement.line]));
+    }
+}
+
+fn human(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).floor();
+    let rest = seconds - minutes * 60.0;
+    match (minutes >= 60.0, minutes >= 1.0) {
+        (true, _) => format!("{} h {} min", (minutes / 60.0).floor(), minutes % 60.0),
+        (_, true) if rest > 0.0 => format!("{minutes} min {} s", crate::words::show(rest)),
+        (_, true) => format!("{minutes} min"),
+        _ => format!("{} s", crate::words::show(seconds)),
+    }
+}
+
+/// "On 1 March 2026 ... On 19 March 2026, 30 days later".
+fn later(document: &Document, found: &mut Vec<Finding>) {
+    let mut last: Option<(Date, usize, usize)> = None;
+    for statement in &document.statements {
+        for dated in dates(&statement.lower) {
+            let Some(date) = dated.date else { continue };
+            if let (Some((before, line, block)), Some(parts)) =
+                (last, LATER.captures(&statement.lower[dated.end..]))
+                && block == statement.block
+                && parts.get(3).is_some_and(|unit| unit.as_str() == "days")
+                && let Some(told) = parts.get(2).and_then(|number| number.as_str().parse::<i32>().ok())
+            {
+                let real = span(before, date);
+                if (real - told).abs() > 1 {
+                    found.push(Finding::new(
+                        format!("that is {real} days later, not {told}"),
+                        [statement.line, line],
+                    ));
+                }
+            }
+            last = Some((date, statement.line, statement.block));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Words that reports use for outcomes, and what they weaken.
+
+use regex::Regex;
+
+/// A pattern that is compiled once.
+macro_rules! pattern {
+    ($name:ident, $pattern:expr) => {
+        pub(crate) static $name: std::sync::LazyLock<$crate::words::Words> =
+            std::sync::LazyLock::new(|| $crate::words::Words::new(stringify!($name), $pattern));
+    };
+}
+pub(crate) use pattern;
+
+/// A pattern whose digits and word boundaries are those of ASCII: with Unicode's, a tick in a line would make matching ten times
+/// slower.
+pub(crate) fn ascii(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&pattern.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]"))
+}
+
+/// A pattern over simplified text.
+pub(crate) struct Words(pub(crate) Option<Regex>);
+
+impl Words {
+    /// Every pattern is a constant; one that does not compile stops every test that comes near it.
+    pub(crate) fn new(name: &str, pattern: &str) -> Self {
+        let pattern = ascii(pattern);
+        debug_assert!(pattern.is_ok(), "{name}: {pattern:?}");
+        Self(pattern.ok())
+    }
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.0.as_ref().is_some_and(|pattern| pattern.is_match(text))
+    }
+    pub(crate) fn captures<'t>(&self, text: &'t str) -> Option<regex::Captures<'t>> {
+        self.0.as_ref().and_then(|pattern| pattern.captures(text))
+    }
+    pub(crate) fn find<'t>(&self, text: &'t str) -> Option<regex::Match<'t>> {
+        self.0.as_ref().and_then(|pattern| pattern.find(text))
+    }
+}
+
+pattern!(
+    PASS,
+    r"✅|✔|☑|✓|🟢|\b(pass(ed|es)?|achieved|met|ok|fulfilled|satisfied|success|successful|green|reached)\b"
+);
+pattern!(
+    FAIL,
+    r"❌|✗|✘|🔴|\b(fail(ed|s)?|missed|not met|not achieved|not reached|unmet|below target|short of|red|open|undecided|undetermined|inconclusive)\b"
+);
+pattern!(
+    NEGATED,
+    r"\b(not|no|never|none|cannot|can't|could not|neither|nor|without|isn't|wasn't|doesn't|didn't)\b"
+);
+pattern!(
+    TARGET,
+    r"\b(target|goal|objective|required|requirement|requires|threshold|minimum|limit|expected|at least|demanded|criterion|sla|slo|acceptance|promised|agreed)\b"
+);
+
+/// Whether a cell says that all is well and nothing else: `✅ PASS`, `met`.
+pub(crate) fn passes(lower: &str) -> bool {
+    PASS.is_in(lower) && !FAIL.is_in(lower) && !NEGATED.is_in(lower)
+}
+
+/// A number for people: without needless digits.
+pub(crate) fn show(value: f64) -> String {
+    let text = format!("{value:.4}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The last 40 bytes or so of what stands before something: enough for the words right before it, however long the line.
+pub(crate) fn tail(text: &str) -> &str {
+    let mut from = text.len().saturating_sub(40);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    text.get(from..).unwrap_or("")
+}

@@ -1,0 +1,77 @@
+//! What each rule declares: its example is found by it and by no other; the page of the rules is theirs; a comment
+//! accepts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+use probity_audit::{audit, docs, rules};
+
+#[test]
+fn each_example_is_found_by_its_rule_and_by_no_other() {
+    for rule in rules::ALL {
+        let found: Vec<_> = audit(rule.example, &[]).findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, [rule.id], "{}", rule.example);
+    }
+}
+
+#[test]
+fn the_page_of_the_rules_is_current() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/audit-rules.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, docs::page()).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == docs::page(),
+        "docs/audit-rules.md is not current; UPDATE_DOCS=1 cargo test -p probity-audit"
+    );
+}
+
+#[test]
+fn a_comment_accepts_one_finding_with_a_reason() {
+    let text = "# Report\n\n<!-- probity: accept too-precise: the tool prints it so -->\nIt was understood in 7 of 12 cases (58.3333 %).\n";
+    let result = audit(text, &[]);
+    assert_eq!(result.findings.len(), 1);
+    assert_eq!(result.findings[0].accepted.as_deref(), Some("the tool prints it so"));
+    assert_eq!(result.open().count(), 0);
+    for refused in ["accept too-precise:", "accept too-precise", "accept dates-off: other rule"] {
+        let text = text.replace("accept too-precise: the tool prints it so", refused);
+        assert_eq!(audit(&text, &[]).open().count(), 1, "{refused}");
+    }
+}
+
+#[test]
+fn only_the_rules_asked_for_speak() {
+    let text = "7 of 12 cases (58.3333 %).\n\nThe pages answered 171 of 180 times (92 %).\n";
+    assert_eq!(audit(text, &[]).findings.len(), 2);
+    assert_eq!(audit(text, &["too-precise".to_owned()]).findings.len(), 1);
+}
+
+#[test]
+fn wrongly_decoded_text_is_noted_and_read_on() {
+    let result = audit("- API: ‚úÖ CONFIRMED\n\n7 of 12 cases (58.3333 %).\n", &[]);
+    assert_eq!(result.document.notes, [(1, "wrongly decoded text (mojibake)".to_owned())]);
+    assert_eq!(result.findings.len(), 1);
+}
+
+#[test]
+fn code_blocks_state_nothing_and_odd_text_is_read() {
+    assert!(audit("```\n7 of 12 cases (58.3333 %).\n```\n", &[]).findings.is_empty());
+    for odd in [
+        "",
+        "\u{0}",
+        "|",
+        "| |\n|-|",
+        "99999999999999999999999999/0 points",
+        "1e999 % (0/0)",
+        "<!-- probity: accept",
+        "\u{feff}# x\r\n- [ ] y\r",
+    ] {
+        audit(odd, &[]);
+    }
+}
