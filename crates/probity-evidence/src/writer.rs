@@ -410,19 +410,25 @@ impl Writer {
         Ok(head)
     }
 
-    fn stop_signing(&mut self) {
+    /// Ends the signing thread; false if it had ended before. A checkpoint is then due from this one.
+    fn stop_signing(&mut self) -> bool {
+        let Some(thread) = self.signing.take() else { return false };
         self.shared.lock().stopping = true;
         self.shared.stop.notify_all();
-        if let Some(thread) = self.signing.take() {
-            // A panic there has been printed; the next checkpoint is made by this thread.
-            let _ = thread.join();
-        }
+        // A panic there has been printed.
+        let _ = thread.join();
+        // What kept it from signing may be over; the end of the run is tried in any case.
+        self.shared.lock().stalled = None;
+        true
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.stop_signing();
+        if self.stop_signing() {
+            // There is nobody left to tell; what an earlier checkpoint covers verifies.
+            let _ = self.shared.checkpoint();
+        }
     }
 }
 
@@ -546,14 +552,14 @@ impl Shared {
         loop {
             let waited = self.stop.wait_timeout_while(self.lock(), CHECKPOINT_EVERY, |log| !log.stopping);
             let (log, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            let stopping = log.stopping;
+            // Whoever stops it signs the last checkpoint.
+            if log.stopping {
+                return;
+            }
             drop(log);
             // The next checkpoint may succeed again: then recording goes on.
             let stalled = self.checkpoint().err().map(|error| error.to_string());
             self.lock().stalled = stalled;
-            if stopping {
-                return;
-            }
         }
     }
 }
