@@ -1,0 +1,185 @@
+//! A camera's name, source and picture size. A source may hold a password: printing it never shows that.
+
+use crate::text::text_type;
+use std::{fmt, str::FromStr};
+
+/// A camera's name: a lower-case letter or digit, then up to 62 of `a-z`, `0-9`, `_`, `-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CameraName(String);
+
+impl CameraName {
+    /// The name as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CameraName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if text.len() <= 63
+            && text.starts_with(plain)
+            && text.chars().all(|c| plain(c) || c == '_' || c == '-')
+        {
+            return Ok(Self(text.into()));
+        }
+        Err("a camera's name is 1 to 63 of a-z, 0-9, `_` and `-`, and starts with a letter or digit, such as front-door".into())
+    }
+}
+
+impl fmt::Display for CameraName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(CameraName, "a camera's name such as \"front-door\"");
+
+/// What kind of place a camera's picture comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// `rtsp://` or `rtsps://`.
+    Rtsp,
+    /// `http://` or `https://`.
+    Http,
+    /// `/dev/videoN`.
+    Device,
+    /// `test:PATTERN`, a moving picture made by ffmpeg.
+    Test,
+}
+
+/// Where a camera's picture comes from. `Display`, `Debug` and serialisation mask passwords and the values of a query.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    clear: String,
+    kind: SourceKind,
+}
+
+impl Source {
+    /// What stands before the first colon or slash decides.
+    pub fn kind(&self) -> SourceKind {
+        self.kind
+    }
+
+    /// The source with its password, for whoever opens it. Not for logs, replies or error messages.
+    pub fn clear(&self) -> &str {
+        &self.clear
+    }
+
+    /// The pattern of a `test:` source.
+    pub fn test_pattern(&self) -> Option<&str> {
+        self.clear.strip_prefix("test:")
+    }
+}
+
+impl FromStr for Source {
+    type Err = String;
+    /// No error repeats the text: it may hold a password.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let source = |kind| Ok(Self { clear: text.into(), kind });
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) || text.len() > 2048 {
+            return Err(
+                "a camera's source has at most 2048 bytes and no blanks (in a URL, a blank is %20)".into()
+            );
+        }
+        if let Some(pattern) = text.strip_prefix("test:") {
+            let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if pattern.is_empty() || pattern.len() > 32 || !pattern.chars().all(named) {
+                return Err("a test source is `test:` and the name of a pattern, such as test:pattern".into());
+            }
+            return source(SourceKind::Test);
+        }
+        if text.starts_with('/') {
+            return match text.strip_prefix("/dev/video").map(str::parse::<u8>) {
+                Some(Ok(_)) => source(SourceKind::Device),
+                _ => Err("a device is /dev/video and its number, such as /dev/video0".into()),
+            };
+        }
+        let kind = match text.split_once("://").map(|(scheme, _)| scheme) {
+            Some("rtsp" | "rtsps") => SourceKind::Rtsp,
+            Some("http" | "https") => SourceKind::Http,
+            _ => return Err(
+                "a camera's source is one of rtsp://HOST/PATH, http://HOST/PATH, /dev/videoN, test:pattern"
+                    .into(),
+            ),
+        };
+        match url::Url::parse(text) {
+            Ok(url) if url.has_host() => source(kind),
+            Ok(_) => Err("this source names no host: write rtsp://HOST/PATH".into()),
+            Err(error) => Err(format!(
+                "this source is not an address ({error}); in a user name or password `/` is written %2F, `?` %3F, `#` %23, `@` %40, `%` %25"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if matches!(self.kind, SourceKind::Device | SourceKind::Test) {
+            return f.write_str(&self.clear);
+        }
+        let Ok(mut url) = url::Url::parse(&self.clear) else { return f.write_str("***") };
+        // A user without a password may be a token.
+        let (user, password) =
+            if url.password().is_some() { (url.username().to_owned(), true) } else { (String::new(), false) };
+        let who = match (url.username().is_empty(), password) {
+            (true, false) => String::new(),
+            (false, false) => "***@".into(),
+            (_, true) => format!("{user}:***@"),
+        };
+        // Values of a query are often passwords, and no list of their names is complete.
+        let query = url.query().map(|query| {
+            let masked: Vec<String> = query
+                .split('&')
+                .map(|pair| {
+                    pair.split_once('=').map_or_else(|| "***".into(), |(name, _)| format!("{name}=***"))
+                })
+                .collect();
+            format!("?{}", masked.join("&"))
+        });
+        url.set_query(None);
+        url.set_fragment(None);
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        write!(f, "{}://{who}{host}{port}{}{}", url.scheme(), url.path(), query.unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+text_type!(Source, "a camera's source such as \"rtsp://192.168.1.20/stream1\"");
+
+/// Width and height of a picture in pixels, each even and from 16 to 8192, written `1280x720`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+}
+
+impl FromStr for Resolution {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |text: &str| text.parse::<u32>().ok().filter(|n| (16..=8192).contains(n) && n % 2 == 0);
+        match text.split_once('x').map(|(width, height)| (side(width), side(height))) {
+            Some((Some(width), Some(height))) => Ok(Self { width, height }),
+            _ => Err(format!(
+                "`{text}` is not a resolution: write width and height, even and from 16 to 8192, such as 1280x720"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+text_type!(Resolution, "a resolution such as \"1280x720\"");

@@ -1,0 +1,111 @@
+//! What may be changed while the service runs, as one list, and how a change is applied: all of it or nothing.
+
+use crate::{Config, ConfigError, load::unknown_key, validate};
+use serde_json::Value;
+
+/// When a change is felt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakesEffect {
+    /// At once.
+    Now,
+    /// After the next start.
+    AtRestart,
+}
+
+/// A key that may be changed while the service runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changeable {
+    /// Such as `storage.warn`.
+    pub key: &'static str,
+    /// When the change is felt.
+    pub takes_effect: TakesEffect,
+}
+
+const fn now(key: &'static str) -> Changeable {
+    Changeable { key, takes_effect: TakesEffect::Now }
+}
+
+const fn at_restart(key: &'static str) -> Changeable {
+    Changeable { key, takes_effect: TakesEffect::AtRestart }
+}
+
+/// Every key that may be changed while the service runs. Programs, files, addresses and whoever is let in are not among them: those
+/// who may change these have the file.
+pub const CHANGEABLE: &[Changeable] = &[
+    now("limits.authentication_burst"),
+    now("limits.authentications_per_minute"),
+    now("limits.burst"),
+    now("limits.connections_per_address"),
+    now("limits.requests_per_minute"),
+    now("log.level"),
+    at_restart("server.max_connections"),
+    at_restart("server.max_message"),
+    now("storage.block"),
+    now("storage.retention.age"),
+    now("storage.retention.every"),
+    now("storage.retention.policy"),
+    now("storage.retention.size"),
+    at_restart("storage.rotate.every"),
+    at_restart("storage.rotate.size"),
+    now("storage.warn"),
+];
+
+/// Applies a patch such as `{"storage": {"warn": "70 %"}}` (RFC 7396; `null` puts the default back) and gives the new configuration with
+/// the changed keys that need a restart. A key outside [`CHANGEABLE`] or a wrong value refuses the whole patch.
+pub fn apply_patch(config: &Config, patch: &Value) -> Result<(Config, Vec<String>), ConfigError> {
+    if !patch.is_object() {
+        return Err(ConfigError::Patch(
+            "a patch is an object such as {\"storage\": {\"warn\": \"70 %\"}}".into(),
+        ));
+    }
+    let mut leaves = Vec::new();
+    collect(patch, "", &mut leaves);
+    // Sources would come back with masked passwords; nothing here changes them.
+    let mut value = Config { cameras: Vec::new(), ..config.clone() }.effective();
+    let before = value.clone();
+    let defaults = Config::default().effective();
+    let mut changed = config.clone();
+    let mut needs_restart = Vec::new();
+    for (key, new) in &leaves {
+        let pointer = format!("/{}", key.replace('.', "/"));
+        let Some(changeable) = CHANGEABLE.iter().find(|changeable| changeable.key == key) else {
+            return Err(refusal(key, &before, &pointer));
+        };
+        let new = if new.is_null() { defaults.pointer(&pointer).unwrap_or(&Value::Null) } else { *new };
+        if let Some(old) = value.pointer_mut(&pointer) {
+            *old = new.clone();
+        }
+        changed = serde_json::from_value(value.clone())
+            .map_err(|error| ConfigError::Patch(format!("`{key}`: {error}")))?;
+        let differs = changed.effective().pointer(&pointer) != before.pointer(&pointer);
+        if differs && changeable.takes_effect == TakesEffect::AtRestart {
+            needs_restart.push(key.clone());
+        }
+    }
+    changed.cameras.clone_from(&config.cameras);
+    validate::validate(&changed).map_err(|(key, why)| ConfigError::Patch(format!("`{key}`: {why}")))?;
+    Ok((changed, needs_restart))
+}
+
+/// The keys of a patch in full, with their values.
+fn collect<'a>(patch: &'a Value, prefix: &str, leaves: &mut Vec<(String, &'a Value)>) {
+    match patch {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                collect(value, &key, leaves);
+            }
+        }
+        leaf => leaves.push((prefix.into(), leaf)),
+    }
+}
+
+fn refusal(key: &str, config: &Value, pointer: &str) -> ConfigError {
+    let exists =
+        config.pointer(pointer).is_some() || key.starts_with("cameras") || key.starts_with("server.tls");
+    if exists {
+        let changeable: Vec<&str> = CHANGEABLE.iter().map(|changeable| changeable.key).collect();
+        return ConfigError::NotChangeable { key: key.into(), changeable: changeable.join(", ") };
+    }
+    ConfigError::Patch(unknown_key(key, CHANGEABLE.iter().map(|changeable| changeable.key)))
+}

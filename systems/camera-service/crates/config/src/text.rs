@@ -1,0 +1,158 @@
+//! Values that are written as one text: how such a type is read, written and described, and the addresses among them.
+
+use std::{fmt, str::FromStr};
+
+/// Reads a value from its text; `expecting` is what the error shows when something else than a text stands there.
+pub(crate) struct TextVisitor<T>(pub(crate) &'static str, pub(crate) std::marker::PhantomData<T>);
+
+impl<T: FromStr<Err = String>> serde::de::Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// Serde and schema of a type with `Display` and `FromStr<Err = String>`.
+macro_rules! text_type {
+    ($type:ty, $expecting:expr) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str($crate::text::TextVisitor($expecting, std::marker::PhantomData))
+            }
+        }
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn inline_schema() -> bool {
+                true
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "description": $expecting })
+            }
+        }
+    };
+}
+pub(crate) use text_type;
+
+/// An `http`, `https` or `rtsp` address that paths are added to: no user, password, query or fragment, no slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    pub(crate) fn local(scheme: &str, port: u16) -> Self {
+        Self(format!("{scheme}://127.0.0.1:{port}"))
+    }
+
+    /// The address without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `http`, `https` or `rtsp`.
+    pub fn scheme(&self) -> &str {
+        self.0.split_once(':').map_or("", |(scheme, _)| scheme)
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The text itself is not repeated in these errors: it may hold a password.
+        let url = url::Url::parse(text)
+            .map_err(|error| format!("not an address ({error}): write one such as http://127.0.0.1:9997"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("a user or password does not belong into this address; for MediaMTX write `user:`, and its password into \
+                        the variable CAMERA_SERVICE_MEDIAMTX_PASSWORD"
+                .into());
+        }
+        if !matches!(url.scheme(), "http" | "https" | "rtsp") || !url.has_host() {
+            return Err("an address starts with http://, https:// or rtsp:// and a host, such as http://127.0.0.1:9997".into());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("nothing may follow `?` or `#` here: paths are added to this address".into());
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').into()))
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+text_type!(BaseUrl, "an address such as \"http://127.0.0.1:9997\"");
+
+/// A range of IP addresses, written `192.168.1.0/24` or `2001:db8::/64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(ipnet::IpNet);
+
+impl Network {
+    /// The range as addresses.
+    pub fn net(&self) -> ipnet::IpNet {
+        self.0
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<std::net::IpAddr>() {
+            return Err(format!(
+                "`{text}` is one address: write {} for this one alone, or a range such as 192.168.1.0/24",
+                ipnet::IpNet::from(address)
+            ));
+        }
+        let net: ipnet::IpNet = text
+            .parse()
+            .map_err(|_| format!("`{text}` is not a range of addresses: write one such as 192.168.1.0/24"))?;
+        if net != net.trunc() {
+            return Err(format!("`{text}` is not where a range begins: write {}", net.trunc()));
+        }
+        Ok(Self(net))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_type!(Network, "a range of addresses such as \"192.168.1.0/24\"");
+
+/// Socket addresses, with an error that shows one.
+pub(crate) mod listen {
+    use std::net::SocketAddr;
+
+    struct Listen(SocketAddr);
+
+    impl std::str::FromStr for Listen {
+        type Err = String;
+        fn from_str(text: &str) -> Result<Self, String> {
+            text.parse().map(Self).map_err(|_| {
+                format!(
+                    "`{text}` is not an address with a port: write 127.0.0.1:8002, [::1]:8002 or 0.0.0.0:8002"
+                )
+            })
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SocketAddr, D::Error> {
+        let expecting = "an address with a port, such as \"127.0.0.1:8002\"";
+        deserializer
+            .deserialize_str(super::TextVisitor::<Listen>(expecting, std::marker::PhantomData))
+            .map(|listen| listen.0)
+    }
+}
