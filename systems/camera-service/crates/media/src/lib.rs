@@ -1,1 +1,22 @@
-//! Being built.
+//! Media engines behind one trait: cameras become streams, pictures and recordings.
+//!
+//! Knows ffmpeg, fragmented MP4 and HLS; must not know JSON-RPC, roles, configuration files, nor how long files are kept.
+//! Begin with [`Engine`]; [`EmbeddedEngine`] is the one that needs nothing but ffmpeg.
+
+mod embedded;
+mod engine;
+mod error;
+mod files;
+mod fragment;
+mod live;
+mod process;
+mod source;
+
+pub use embedded::{EmbeddedEngine, EmbeddedOptions};
+pub use engine::{
+    CameraSpec, Engine, EngineEvent, NameFile, RecordedFile, RecordingDone, RecordingEnd, RecordingFormat,
+    RecordingNow, RecordingRequest, RecordingStarted, SnapshotTaken, StreamState, StreamStatus, StreamUrls,
+};
+pub use error::EngineError;
+pub use live::LiveView;
+pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

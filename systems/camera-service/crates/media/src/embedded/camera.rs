@@ -1,0 +1,264 @@
+//! One camera: what is wanted of it, and the supervisor that keeps its ffmpeg running while something is.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use super::recorder::Recorder;
+use super::{Shared, ingest};
+use crate::EngineError;
+use crate::engine::{
+    CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
+};
+use crate::live::{Live, Segment};
+use crate::source::Source;
+
+/// Segments that a recorder may be behind before it counts as too slow.
+const BEHIND: usize = 16;
+/// A source that failed so often in a row is called failed, and still tried.
+const FAILED_AFTER: u32 = 5;
+/// After so long without failure, waits begin small again.
+const HEALTHY: Duration = Duration::from_secs(60);
+
+/// What recorders are fed with.
+#[derive(Clone)]
+pub(super) enum Feed {
+    Segment(Segment),
+    /// The source was lost or stopped.
+    Down,
+}
+
+#[derive(Default)]
+struct Wanted {
+    /// Somebody started the stream.
+    stream: bool,
+    /// Recordings and snapshots under way.
+    holds: u32,
+    /// The camera is being removed.
+    ended: bool,
+}
+
+impl Wanted {
+    fn now(&self) -> bool {
+        !self.ended && (self.stream || self.holds > 0)
+    }
+}
+
+pub(super) struct Camera {
+    pub(super) name: String,
+    pub(super) source: Source,
+    pub(super) shared: Arc<Shared>,
+    pub(super) live: Arc<Live>,
+    pub(super) feed: broadcast::Sender<Feed>,
+    wanted: watch::Sender<Wanted>,
+    changes: watch::Sender<()>,
+    recorder: Mutex<Option<Arc<Recorder>>>,
+    supervisor: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Keeps the source open while it lives.
+pub(super) struct Hold(Arc<Camera>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.wanted.send_modify(|wanted| wanted.holds -= 1);
+    }
+}
+
+impl Camera {
+    /// A camera whose stream is being started.
+    pub(super) fn start(spec: CameraSpec, shared: Arc<Shared>) -> Arc<Self> {
+        let camera = Arc::new(Self {
+            name: spec.name,
+            source: spec.source,
+            shared,
+            live: Arc::new(Live::new(Timestamp::now())),
+            feed: broadcast::Sender::new(BEHIND),
+            wanted: watch::Sender::new(Wanted { stream: true, ..Wanted::default() }),
+            changes: watch::Sender::new(()),
+            recorder: Mutex::default(),
+            supervisor: tokio::sync::Mutex::default(),
+        });
+        let supervisor = tokio::spawn(supervise(Arc::clone(&camera)));
+        if let Ok(mut slot) = camera.supervisor.try_lock() {
+            *slot = Some(supervisor);
+        }
+        camera
+    }
+
+    /// Ends everything; no process is left when this returns.
+    pub(super) async fn end(&self) {
+        // Without a recording there is nothing to stop.
+        let _ = self.stop_recording().await;
+        self.wanted.send_modify(|wanted| wanted.ended = true);
+        if let Some(supervisor) = self.supervisor.lock().await.take()
+            && let Err(error) = supervisor.await
+        {
+            tracing::error!(camera = self.name, %error, "a supervisor did not end in order");
+        }
+    }
+
+    pub(super) fn hold(self: &Arc<Self>) -> Hold {
+        self.wanted.send_modify(|wanted| wanted.holds += 1);
+        Hold(Arc::clone(self))
+    }
+
+    /// Says that something in `live` is new.
+    pub(super) fn changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    pub(super) async fn until_unwanted(&self) {
+        // The sender lives in self.
+        let _ = self.wanted.subscribe().wait_for(|wanted| !wanted.now()).await;
+    }
+
+    pub(super) async fn start_stream(&self, within: Duration) -> Result<(), EngineError> {
+        self.wanted.send_modify(|wanted| wanted.stream = true);
+        self.present(within).await.map(|_| ())
+    }
+
+    pub(super) async fn stop_stream(&self) -> Result<(), EngineError> {
+        let mut changes = self.changes.subscribe();
+        self.wanted.send_modify(|wanted| wanted.stream = false);
+        // While it is recorded, the source stays open: what was asked has been done.
+        while !self.wanted.borrow().now() && self.live.lock().state() != StreamState::Stopped {
+            if changes.changed().await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The present picture, awaited for at most `within`.
+    pub(super) async fn present(&self, within: Duration) -> Result<Segment, EngineError> {
+        let mut changes = self.changes.subscribe();
+        let coming = async {
+            loop {
+                if let Some(segment) = self.live.lock().present() {
+                    return Some(segment);
+                }
+                if changes.changed().await.is_err() || !self.wanted.borrow().now() {
+                    return None;
+                }
+            }
+        };
+        match tokio::time::timeout(within, coming).await {
+            Ok(Some(segment)) => Ok(segment),
+            Ok(None) => {
+                Err(EngineError::InvalidState(format!("the stream of {} was stopped meanwhile", self.name)))
+            }
+            Err(_) => Err(self.no_picture(within)),
+        }
+    }
+
+    /// That no picture came, and why, as far as that is known.
+    pub(super) fn no_picture(&self, within: Duration) -> EngineError {
+        let live = self.live.lock();
+        let (name, state, within) = (&self.name, live.state(), within.as_secs_f32());
+        let why = live.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+        EngineError::Dependency(format!("no picture came from {name} within {within} s; it is {state}{why}"))
+    }
+
+    pub(super) async fn start_recording(
+        self: &Arc<Self>,
+        request: RecordingRequest,
+    ) -> Result<RecordingStarted, EngineError> {
+        let started = {
+            let mut slot = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            if slot.as_ref().is_some_and(|recorder| !recorder.has_ended()) {
+                let name = &self.name;
+                return Err(EngineError::InvalidState(format!(
+                    "{name} is being recorded already; stop that first"
+                )));
+            }
+            if self.wanted.borrow().ended {
+                return Err(EngineError::NotFound(self.name.clone()));
+            }
+            let (recorder, started) = Recorder::start(self, request);
+            *slot = Some(recorder);
+            started
+        };
+        started.await.unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())))
+    }
+
+    pub(super) async fn stop_recording(&self) -> Result<RecordingDone, EngineError> {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let not_recorded = || EngineError::InvalidState(format!("{} is not being recorded", self.name));
+        match recorder {
+            Some(recorder) if !recorder.has_ended() => recorder.stop().await.ok_or_else(not_recorded),
+            _ => Err(not_recorded()),
+        }
+    }
+
+    pub(super) fn recording(&self) -> Option<RecordingNow> {
+        self.recorder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .and_then(|recorder| recorder.now())
+    }
+
+    fn set(&self, state: StreamState, reason: Option<String>) -> bool {
+        let risen = self.live.lock().set(state, reason, Timestamp::now());
+        self.changed();
+        risen
+    }
+}
+
+/// Runs the source while it is wanted, again and again, until the camera is removed.
+async fn supervise(camera: Arc<Camera>) {
+    let mut wanted = camera.wanted.subscribe();
+    loop {
+        if wanted.wait_for(|wanted| wanted.now() || wanted.ended).await.map_or(true, |wanted| wanted.ended) {
+            return;
+        }
+        camera.set(StreamState::Starting, None);
+        while_wanted(&camera).await;
+        camera.set(StreamState::Stopped, None);
+        // Nobody may be recording.
+        let _ = camera.feed.send(Feed::Down);
+        camera.shared.tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: None });
+    }
+}
+
+async fn while_wanted(camera: &Camera) {
+    let options = &camera.shared.options;
+    let waits = || {
+        ExponentialBuilder::default()
+            .with_min_delay(options.first_wait)
+            .with_max_delay(options.longest_wait)
+            .with_jitter()
+            .without_max_times()
+            .build()
+    };
+    let mut waiting = waits();
+    let mut failures = 0;
+    loop {
+        let begun = Instant::now();
+        let Err(error) = ingest::run(camera).await else { return };
+        let was_ready = camera.live.lock().state() == StreamState::Ready;
+        if was_ready && begun.elapsed() >= HEALTHY {
+            waiting = waits();
+        }
+        failures = if was_ready { 1 } else { failures + 1 };
+        let state = if failures >= FAILED_AFTER { StreamState::Failed } else { StreamState::Reconnecting };
+        let reason = error.to_string();
+        tracing::warn!(camera = camera.name, reason, "source lost");
+        camera.live.lock().count_restart();
+        if camera.set(state, Some(reason.clone())) {
+            camera.shared.tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: Some(reason) });
+        }
+        // Nobody may be recording.
+        let _ = camera.feed.send(Feed::Down);
+        let wait = waiting.next().unwrap_or(options.longest_wait);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = camera.until_unwanted() => return,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The engine that needs no server: one supervised ffmpeg a camera writes a fragmented MP4 into a pipe, from which the
+//! live view, the recordings and the snapshots are cut.
+
+mod camera;
+mod ingest;
+mod recorder;
+mod snapshot;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, broadcast};
+use tokio::task::JoinSet;
+
+use self::camera::Camera;
+use crate::engine::{
+    CameraSpec, Engine, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted,
+    SnapshotTaken, StreamStatus, StreamUrls,
+};
+use crate::process::{Children, Start};
+use crate::{EngineError, LiveView};
+
+/// Events that a slow receiver may be behind.
+const EVENTS: usize = 1024;
+/// Snapshots decoded at once; others wait.
+const SNAPSHOTS_AT_ONCE: usize = 2;
+
+/// What the engine works with.
+#[derive(Debug, Clone)]
+pub struct EmbeddedOptions {
+    /// The ffmpeg to run; looked for in `PATH` if it is a mere name.
+    pub ffmpeg: PathBuf,
+    /// How long a source may take until its first second of video has come.
+    pub open_within: Duration,
+    /// A source from which nothing came for so long is opened again.
+    pub stall: Duration,
+    /// First wait before a source is opened again; doubles up to `longest_wait`.
+    pub first_wait: Duration,
+    /// Longest wait before a source is opened again.
+    pub longest_wait: Duration,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        Self {
+            ffmpeg: PathBuf::from("ffmpeg"),
+            open_within: Duration::from_secs(20),
+            stall: Duration::from_secs(15),
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What all cameras of an engine share.
+pub(crate) struct Shared {
+    pub(crate) options: EmbeddedOptions,
+    pub(crate) children: Children,
+    pub(crate) events: broadcast::Sender<EngineEvent>,
+    pub(crate) snapshots: Semaphore,
+}
+
+impl Shared {
+    pub(crate) fn tell(&self, event: EngineEvent) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+}
+
+/// The embedded engine.
+pub struct EmbeddedEngine {
+    shared: Arc<Shared>,
+    cameras: Mutex<BTreeMap<String, Arc<Camera>>>,
+}
+
+impl EmbeddedEngine {
+    /// Fails if there is no ffmpeg, or one that cannot encode H.264.
+    pub async fn new(options: EmbeddedOptions) -> Result<Self, EngineError> {
+        let shared = Arc::new(Shared {
+            options,
+            children: Children::new().await?,
+            events: broadcast::Sender::new(EVENTS),
+            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+        });
+        let engine = Self { shared, cameras: Mutex::default() };
+        engine.health().await?;
+        Ok(engine)
+    }
+
+    fn cameras(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Camera>>> {
+        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn camera(&self, name: &str) -> Result<Arc<Camera>, EngineError> {
+        self.cameras().get(name).cloned().ok_or_else(|| EngineError::NotFound(name.to_owned()))
+    }
+}
+
+#[async_trait]
+impl Engine for EmbeddedEngine {
+    fn kind(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn health(&self) -> Result<(), EngineError> {
+        let arguments = ["-hide_banner", "-loglevel", "error", "-encoders"].map(str::to_owned).to_vec();
+        let start = Start::of(&self.shared.options.ffmpeg, arguments);
+        let encoders = self.shared.children.output(start, &[], 1 << 20, Duration::from_secs(5)).await?;
+        if String::from_utf8_lossy(&encoders).contains(" libx264 ") {
+            return Ok(());
+        }
+        let ffmpeg = self.shared.options.ffmpeg.display();
+        Err(EngineError::Dependency(format!("{ffmpeg} cannot encode H.264; it is to be built with libx264")))
+    }
+
+    async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
+        let mut cameras = self.cameras();
+        if cameras.contains_key(&camera.name) {
+            let name = camera.name;
+            return Err(EngineError::InvalidState(format!(
+                "there is a camera named {name:?} already; remove it first"
+            )));
+        }
+        cameras.insert(camera.name.clone(), Camera::start(camera, Arc::clone(&self.shared)));
+        Ok(())
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), EngineError> {
+        let camera = self.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
+        camera.end().await;
+        Ok(())
+    }
+
+    async fn start_stream(&self, name: &str, within: Duration) -> Result<(), EngineError> {
+        self.camera(name)?.start_stream(within).await
+    }
+
+    async fn stop_stream(&self, name: &str) -> Result<(), EngineError> {
+        self.camera(name)?.stop_stream().await
+    }
+
+    async fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
+        Ok(self.camera(name)?.live.lock().status())
+    }
+
+    async fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
+        self.camera(name)?;
+        Ok(StreamUrls::default())
+    }
+
+    async fn snapshot(
+        &self,
+        name: &str,
+        path: &Path,
+        within: Duration,
+    ) -> Result<SnapshotTaken, EngineError> {
+        snapshot::take(&self.camera(name)?, path, within).await
+    }
+
+    async fn start_recording(
+        &self,
+        name: &str,
+        request: RecordingRequest,
+    ) -> Result<RecordingStarted, EngineError> {
+        self.camera(name)?.start_recording(request).await
+    }
+
+    async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
+        self.camera(name)?.stop_recording().await
+    }
+
+    async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
+        Ok(self.camera(name)?.recording())
+    }
+
+    fn live(&self, name: &str) -> Option<LiveView> {
+        self.camera(name).ok().map(|camera| LiveView(Arc::clone(&camera.live)))
+    }
+
+    fn events(&self) -> broadcast::Receiver<EngineEvent> {
+        self.shared.events.subscribe()
+    }
+
+    async fn shutdown(&self, within: Duration) {
+        let cameras = std::mem::take(&mut *self.cameras());
+        let mut ending = JoinSet::new();
+        for (_, camera) in cameras {
+            ending.spawn(async move { camera.end().await });
+        }
+        let all = async { while ending.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, all).await.is_err() {
+            tracing::warn!("not every recording was finished in time; what is in their files plays");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What can go wrong, in the four kinds that a caller answers differently.
+
+use std::path::Path;
+
+/// Why an engine could not do what it was asked. Messages say what would be right and never hold a source's password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// No such camera.
+    #[error("there is no camera named {0:?}; list the cameras to see their names")]
+    NotFound(String),
+    /// The camera exists, but not in a state in which this can be done.
+    #[error("{0}")]
+    InvalidState(String),
+    /// This engine cannot do that at all.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The request itself is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// What the engine relies on (ffmpeg, the camera) failed.
+    #[error("{0}")]
+    Dependency(String),
+    /// A file or folder could not be read or written.
+    #[error("{what}: {source}")]
+    Disk {
+        /// What was tried, with its path.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl EngineError {
+    /// `did` is what was tried, as "cannot write".
+    pub(crate) fn disk(did: &str, path: &Path, source: std::io::Error) -> Self {
+        Self::Disk { what: format!("{did} {}", path.display()), source }
+    }
+}

@@ -1,0 +1,264 @@
+//! Child processes: started with arguments and never through a shell, in a process group of their own, gone when the
+//! service is gone, with the last things they said. Knows nothing of video.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::EngineError;
+use crate::source::Redactor;
+
+/// Lines of a child's messages that are kept.
+const LINES: usize = 50;
+/// Bytes of one line that are kept.
+const LINE: usize = 4096;
+
+/// Starts children. They get SIGKILL from the kernel when the thread that started them ends, so one thread starts
+/// them all and lives as long as this.
+pub(crate) struct Children {
+    orders: mpsc::Sender<Order>,
+    guarded: bool,
+}
+
+struct Order {
+    command: Command,
+    answer: oneshot::Sender<std::io::Result<Child>>,
+}
+
+/// What a child's life is bound to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// It is killed when the service dies.
+    ToService,
+    /// It ends by itself when its input ends, and must finish its file first.
+    ToInput,
+}
+
+/// What is wanted of a child's input and output.
+pub(crate) struct Start<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) input: bool,
+    pub(crate) output: bool,
+    pub(crate) bound: Bound,
+    pub(crate) redactor: Redactor,
+}
+
+impl<'a> Start<'a> {
+    /// Without input, with output.
+    pub(crate) fn of(program: &'a Path, arguments: Vec<String>) -> Self {
+        Self {
+            program,
+            arguments,
+            input: false,
+            output: true,
+            bound: Bound::ToService,
+            redactor: Redactor::default(),
+        }
+    }
+}
+
+/// A running child and its messages. Dropped, it is killed, and reaped by the runtime.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    name: String,
+    words: Words,
+    listener: JoinHandle<()>,
+}
+
+impl Children {
+    pub(crate) async fn new() -> Result<Self, EngineError> {
+        let (orders, received) = mpsc::channel::<Order>();
+        let runtime = Handle::current();
+        std::thread::Builder::new()
+            .name("children".to_owned())
+            .spawn(move || {
+                let _entered = runtime.enter();
+                for Order { mut command, answer } in received {
+                    // Nobody waits any more: the child is dropped, which kills it.
+                    let _ = answer.send(command.spawn());
+                }
+            })
+            .map_err(|source| EngineError::Disk { what: "cannot start a thread".to_owned(), source })?;
+        let mut children = Self { orders, guarded: true };
+        let trial = Start::of(Path::new("true"), Vec::new());
+        if let Err(error) = children.output(trial, &[], 1, Duration::from_secs(5)).await {
+            tracing::warn!(%error, "without setpriv (util-linux), children notice a killed service only by closed pipes");
+            children.guarded = false;
+        }
+        Ok(children)
+    }
+
+    pub(crate) async fn start(&self, start: Start<'_>) -> Result<Running, EngineError> {
+        let Start { program, arguments, input, output, bound, redactor } = start;
+        let name =
+            program.file_name().map_or_else(|| program.display().to_string(), |n| n.to_string_lossy().into());
+        let mut command = if self.guarded && bound == Bound::ToService {
+            let mut command = Command::new("setpriv");
+            command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        let pipe = |wanted| if wanted { Stdio::piped() } else { Stdio::null() };
+        command
+            .args(arguments)
+            .stdin(pipe(input))
+            .stdout(pipe(output))
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(bound == Bound::ToService);
+        let failed =
+            |why: String| EngineError::Dependency(format!("cannot start {}: {why}", program.display()));
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order { command, answer }).map_err(|_| failed("the engine has ended".to_owned()))?;
+        let spawned = answered.await.map_err(|_| failed("the engine has ended".to_owned()))?;
+        let mut child =
+            spawned.map_err(|error| failed(format!("{error}; install it (apt install ffmpeg)")))?;
+        let words = Words::default();
+        let stderr = child.stderr.take();
+        let listener = tokio::spawn(listen(stderr, words.clone(), redactor));
+        Ok(Running { child, name, words, listener })
+    }
+
+    /// Runs a child to its end and returns its output; `most` bytes of it at most.
+    pub(crate) async fn output(
+        &self,
+        start: Start<'_>,
+        input: &[&[u8]],
+        most: u64,
+        within: Duration,
+    ) -> Result<Vec<u8>, EngineError> {
+        use tokio::io::AsyncWriteExt;
+        let mut running = self.start(start).await?;
+        let (stdin, stdout) = (running.child.stdin.take(), running.child.stdout.take());
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                for part in input {
+                    // A child may have read enough before everything is written; its exit code says whether it did.
+                    if stdin.write_all(part).await.is_err() {
+                        break;
+                    }
+                }
+            }
+        };
+        let read = async {
+            let mut bytes = Vec::new();
+            if let Some(stdout) = stdout {
+                stdout.take(most).read_to_end(&mut bytes).await?;
+            }
+            std::io::Result::Ok(bytes)
+        };
+        let work = async {
+            let ((), bytes) = tokio::join!(write, read);
+            Ok((bytes?, running.child.wait().await?))
+        };
+        match tokio::time::timeout(within, work).await {
+            Ok(Ok((bytes, status))) if status.success() => Ok(bytes),
+            Ok(Ok((_, status))) => Err(running.failed(&status.to_string()).await),
+            Ok(Err::<_, std::io::Error>(error)) => Err(running.failed(&error.to_string()).await),
+            Err(_) => {
+                running.kill().await;
+                Err(running.failed(&format!("not done after {} s", within.as_secs_f32())).await)
+            }
+        }
+    }
+}
+
+impl Running {
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Ends it: SIGTERM, and SIGKILL if it has not ended within `patience`. It has been reaped when this returns.
+    pub(crate) async fn end(&mut self, patience: Duration) {
+        let pid =
+            self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended in between.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+            self.kill().await;
+        }
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        if let Err(error) = self.child.kill().await {
+            tracing::warn!(child = self.name, %error, "a child could not be killed");
+        }
+    }
+
+    /// The child's end as an error, with the last things it said.
+    pub(crate) async fn failed(&mut self, how: &str) -> EngineError {
+        let words = self.last_words().await;
+        let name = &self.name;
+        EngineError::Dependency(match words {
+            Some(words) => format!("{name}: {how}: {words}"),
+            None => format!("{name}: {how}; it said nothing"),
+        })
+    }
+
+    /// The last things it said, in one line; the end of its messages is awaited, but not for long.
+    pub(crate) async fn last_words(&mut self) -> Option<String> {
+        // A grandchild could keep the pipe open.
+        if !self.listener.is_finished() {
+            let _ = tokio::time::timeout(Duration::from_millis(200), &mut self.listener).await;
+        }
+        self.words.last(3)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A child that finishes its file by itself may go on talking; nobody listens.
+        self.listener.abort();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Words(Arc<Mutex<VecDeque<String>>>);
+
+impl Words {
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    fn last(&self, count: usize) -> Option<String> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = lines.len().saturating_sub(count);
+        let last: Vec<&str> = lines.iter().skip(first).map(String::as_str).collect();
+        (!last.is_empty()).then(|| last.join("; "))
+    }
+}
+
+async fn listen(stderr: Option<ChildStderr>, words: Words, redactor: Redactor) {
+    let Some(stderr) = stderr else { return };
+    let mut reader = BufReader::with_capacity(1024, stderr);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // A line without end is cut, not kept whole.
+        match (&mut reader).take(LINE as u64).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let text = redactor.redact(String::from_utf8_lossy(&line).trim());
+                if !text.is_empty() {
+                    words.push(text);
+                }
+            }
+        }
+    }
+}

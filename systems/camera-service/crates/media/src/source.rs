@@ -1,0 +1,396 @@
+//! Where a camera's pictures come from, checked when it is read, and the arguments with which ffmpeg reads it.
+//! Knows nothing of processes. An address may hold a password: only `arguments` and `Redactor` ever see it.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::EngineError;
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Resolution {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// Whether the source's own coding is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encode {
+    /// Kept for RTSP, H.264 for everything else.
+    #[default]
+    Auto,
+    /// Kept; costs next to nothing. Seconds begin where the camera sends a key frame.
+    Copy,
+    /// H.264 with a key frame a second.
+    H264,
+}
+
+/// What is asked of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceOptions {
+    /// Even numbers from 16 to 7680. Test sources: 640x360 unless given; others: as they come.
+    pub resolution: Option<Resolution>,
+    /// Pictures a second, 1 to 120. Test sources: 15 unless given; others: as they come.
+    pub fps: Option<u32>,
+    /// Whether to encode.
+    pub encode: Encode,
+}
+
+/// A source that has been checked. `Display` and `Debug` show its address without password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    address: Address,
+    options: SourceOptions,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Address {
+    Test(Pattern),
+    Rtsp(Url),
+    Http(Url),
+    Device(String),
+}
+
+/// A kind of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// A moving picture made here.
+    Test,
+    /// A network camera.
+    Rtsp,
+    /// A network camera that sends MJPEG or another stream.
+    Http,
+    /// A device of this machine.
+    V4l2,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pattern {
+    Pattern,
+    Clock,
+    Bars,
+}
+
+const PATTERNS: [(&str, Pattern); 3] =
+    [("pattern", Pattern::Pattern), ("clock", Pattern::Clock), ("bars", Pattern::Bars)];
+const TEST_RESOLUTION: Resolution = Resolution { width: 640, height: 360 };
+const TEST_FPS: u32 = 15;
+/// Microseconds that a network source may be silent before ffmpeg gives up by itself.
+const NETWORK_TIMEOUT: &str = "10000000";
+
+impl Source {
+    /// Reads `test:pattern`, `test:clock`, `test:bars`, `rtsp://`, `rtsps://`, `http://`, `https://` or `/dev/videoN`.
+    pub fn parse(address: &str, options: SourceOptions) -> Result<Self, EngineError> {
+        let address = read_address(address)?;
+        check_options(&address, options)?;
+        Ok(Self { address, options })
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> SourceKind {
+        match self.address {
+            Address::Test(_) => SourceKind::Test,
+            Address::Rtsp(_) => SourceKind::Rtsp,
+            Address::Http(_) => SourceKind::Http,
+            Address::Device(_) => SourceKind::V4l2,
+        }
+    }
+
+    /// What was asked of it.
+    #[must_use]
+    pub fn options(&self) -> SourceOptions {
+        self.options
+    }
+
+    /// Whether the source's own coding is kept.
+    #[must_use]
+    pub fn copies(&self) -> bool {
+        match self.options.encode {
+            Encode::Copy => true,
+            Encode::H264 => false,
+            Encode::Auto => matches!(self.address, Address::Rtsp(_)),
+        }
+    }
+
+    /// ffmpeg's arguments up to and including the coding. Holds the password, if there is one.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut list = Arguments::default();
+        self.input(&mut list);
+        list.add(&["-map", "0:v:0", "-an", "-sn", "-dn"]);
+        if self.copies() {
+            list.add(&["-c:v", "copy"]);
+        } else {
+            self.encoding(&mut list);
+        }
+        list.0
+    }
+
+    fn input(&self, list: &mut Arguments) {
+        let SourceOptions { resolution, fps, .. } = self.options;
+        match &self.address {
+            Address::Test(pattern) => {
+                let graph = pattern.graph(resolution.unwrap_or(TEST_RESOLUTION), fps.unwrap_or(TEST_FPS));
+                list.add(&["-protocol_whitelist", "pipe", "-re", "-f", "lavfi", "-i", &graph]);
+            }
+            Address::Rtsp(url) => list.add(&[
+                "-protocol_whitelist",
+                "rtsp,rtsps,rtp,srtp,tcp,tls",
+                "-rtsp_transport",
+                "tcp",
+                "-timeout",
+                NETWORK_TIMEOUT,
+                "-i",
+                url.as_str(),
+            ]),
+            Address::Http(url) => {
+                list.add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
+                list.add(&["-rw_timeout", NETWORK_TIMEOUT]);
+                if !has_own_time(url) {
+                    // Motion JPEG carries no times; without this, ffmpeg takes it for 25 pictures a second.
+                    list.add(&["-use_wallclock_as_timestamps", "1"]);
+                }
+                list.add(&["-i", url.as_str()]);
+            }
+            Address::Device(path) => {
+                list.add(&["-protocol_whitelist", "file", "-f", "v4l2"]);
+                if let Some(fps) = fps {
+                    list.add(&["-framerate", &fps.to_string()]);
+                }
+                if let Some(resolution) = resolution {
+                    list.add(&["-video_size", &resolution.to_string()]);
+                }
+                list.add(&["-i", path]);
+            }
+        }
+    }
+
+    fn encoding(&self, list: &mut Arguments) {
+        let SourceOptions { resolution, fps, .. } = self.options;
+        match (&self.address, resolution) {
+            (Address::Rtsp(_) | Address::Http(_), Some(Resolution { width, height })) => {
+                list.add(&["-vf", &format!("scale={width}:{height}")]);
+            }
+            (Address::Test(_), _) => {}
+            // H.264 with 4:2:0 needs even numbers.
+            _ => list.add(&["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"]),
+        }
+        if let (Address::Rtsp(_) | Address::Http(_), Some(fps)) = (&self.address, fps) {
+            list.add(&["-r", &fps.to_string()]);
+        }
+        if matches!(self.address, Address::Test(_)) {
+            list.add(&["-threads", "1"]);
+        }
+        list.add(&["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]);
+        list.add(&["-pix_fmt", "yuv420p", "-force_key_frames", "expr:gte(t,n_forced*1)"]);
+    }
+
+    /// What takes this source's secrets out of texts.
+    pub(crate) fn redactor(&self) -> Redactor {
+        match &self.address {
+            Address::Rtsp(url) | Address::Http(url) => Redactor::of(url),
+            Address::Test(_) | Address::Device(_) => Redactor::default(),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.address {
+            Address::Test(pattern) => {
+                let name = PATTERNS.iter().find(|(_, p)| p == pattern).map_or("", |(name, _)| name);
+                write!(f, "test:{name}")
+            }
+            Address::Rtsp(url) | Address::Http(url) => f.write_str(&shown(url)),
+            Address::Device(path) => f.write_str(path),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({self}, {:?})", self.options)
+    }
+}
+
+/// Takes secrets out of what ffmpeg says. Its `Debug` shows none.
+#[derive(Clone, Default)]
+pub(crate) struct Redactor(Vec<(String, String)>);
+
+impl Redactor {
+    fn of(url: &Url) -> Self {
+        let mut pairs = vec![(url.as_str().to_owned(), shown(url))];
+        let query = url.query_pairs().filter(|(key, _)| is_secret(key)).map(|(_, value)| value.into_owned());
+        let raw_query = url.query().into_iter().flat_map(|query| query.split('&')).filter_map(|pair| {
+            pair.split_once('=').filter(|(key, _)| is_secret(key)).map(|(_, value)| value.to_owned())
+        });
+        let password = url.password().unwrap_or_default();
+        let user_info = format!("{}:{password}@", url.username());
+        if !password.is_empty() {
+            pairs.push((user_info, format!("{}:***@", url.username())));
+            pairs.push((password.to_owned(), "***".to_owned()));
+            // ffmpeg shows it as it sends it, decoded.
+            let decoded = percent_decoded(password);
+            pairs.push((decoded, "***".to_owned()));
+        }
+        pairs.extend(query.chain(raw_query).map(|value| (value, "***".to_owned())));
+        pairs.retain(|(secret, _)| !secret.is_empty());
+        Self(pairs)
+    }
+
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (secret, shown)| text.replace(secret, shown))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn add(&mut self, arguments: &[&str]) {
+        self.0.extend(arguments.iter().map(|&argument| argument.to_owned()));
+    }
+}
+
+impl Pattern {
+    /// A graph of ffmpeg's filters whose picture moves and counts the time.
+    fn graph(self, resolution: Resolution, fps: u32) -> String {
+        let Resolution { width, height } = resolution;
+        let size = format!("size={resolution}:rate={fps}");
+        match self {
+            Self::Pattern => format!("testsrc2={size}"),
+            Self::Clock => format!("testsrc={size}"),
+            Self::Bars => {
+                let (w, h) = ((width / 4).max(8), (height / 4).max(8));
+                format!(
+                    "smptebars={size}[bars];testsrc2=size={w}x{h}:rate={fps}[clock];\
+                     [bars][clock]overlay=x='mod(t*40,W-w)':y='(H-h)/3'[out0]"
+                )
+            }
+        }
+    }
+}
+
+fn read_address(text: &str) -> Result<Address, EngineError> {
+    let invalid = |why: String| Err(EngineError::Invalid(why));
+    if let Some(name) = text.strip_prefix("test:") {
+        return match PATTERNS.iter().find(|(known, _)| *known == name) {
+            Some((_, pattern)) => Ok(Address::Test(*pattern)),
+            None => invalid(format!(
+                "there is no test picture {name:?}; there are test:pattern, test:clock and test:bars"
+            )),
+        };
+    }
+    if let Some(number) = text.strip_prefix("/dev/video") {
+        return match number.parse::<u16>() {
+            Ok(_) => Ok(Address::Device(text.to_owned())),
+            Err(_) => invalid(format!("{text:?} is no V4L2 device; write it as /dev/video0")),
+        };
+    }
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+    if !matches!(scheme.as_str(), "rtsp" | "rtsps" | "http" | "https") {
+        // The text is not shown: it might be an address with a password, written wrongly.
+        return invalid(
+            "a source is written as rtsp://, rtsps://, http://, https://, /dev/video0, or test:pattern"
+                .to_owned(),
+        );
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => return invalid(format!("the {scheme} address of the source cannot be read: {error}")),
+    };
+    if url.host_str().is_none_or(str::is_empty) {
+        return invalid(format!("the {scheme} address of the source names no host"));
+    }
+    Ok(if scheme.starts_with("rtsp") { Address::Rtsp(url) } else { Address::Http(url) })
+}
+
+fn check_options(address: &Address, options: SourceOptions) -> Result<(), EngineError> {
+    let invalid = |why: &str| Err(EngineError::Invalid(why.to_owned()));
+    if let Some(Resolution { width, height }) = options.resolution {
+        let fits = |side: u32| (16..=7680).contains(&side) && side % 2 == 0;
+        if !fits(width) || !fits(height) {
+            return invalid("a resolution is two even numbers from 16 to 7680, as 1280x720");
+        }
+    }
+    if options.fps.is_some_and(|fps| !(1..=120).contains(&fps)) {
+        return invalid("fps is a number from 1 to 120");
+    }
+    let copies = match options.encode {
+        Encode::Copy => true,
+        Encode::Auto => matches!(address, Address::Rtsp(_)),
+        Encode::H264 => false,
+    };
+    match address {
+        Address::Test(_) if copies => {
+            invalid("a test source has no coding of its own to copy; leave `encode` out")
+        }
+        Address::Rtsp(_) | Address::Http(_)
+            if copies && (options.resolution.is_some() || options.fps.is_some()) =>
+        {
+            invalid(
+                "a network source that is copied comes as the camera sends it; for another resolution or fps write `encode: h264`",
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Streams in containers carry times; what a camera sends under any other address is taken for Motion JPEG.
+fn has_own_time(url: &Url) -> bool {
+    let path = url.path().to_ascii_lowercase();
+    [".m3u8", ".ts", ".mp4", ".m4s", ".mpd", ".flv", ".mkv", ".webm"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
+}
+
+/// The address without password and without the secrets of its query.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    if url.password().is_some() {
+        // Fails only for addresses that cannot have a password.
+        let _ = url.set_password(Some("***"));
+    }
+    if url.query_pairs().any(|(key, _)| is_secret(&key)) {
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(key, value)| {
+                let value = if is_secret(&key) { "***".to_owned() } else { value.into_owned() };
+                (key.into_owned(), value)
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    url.to_string()
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["pass", "pwd", "token", "secret", "key", "auth"].iter().any(|word| key.contains(word))
+}
+
+fn percent_decoded(text: &str) -> String {
+    // A query is decoded by the same rules, but for `+`.
+    let query = format!("x={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(query.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
