@@ -7,6 +7,7 @@
 pub mod connect;
 pub mod kinds;
 pub mod look;
+mod mask;
 pub mod mounts;
 pub mod names;
 pub mod observation;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use base64::Engine;
 use probity_plan::{InputValue, Observation, Plan, Value};
+
+use crate::mask::Masks;
 
 /// The least length of a secret; a shorter one would be found by accident all over the evidence.
 const SHORTEST: usize = 8;
@@ -13,8 +16,7 @@ const SHORTEST: usize = 8;
 #[derive(Clone, Default)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
-    /// What to look for and what to put in its place, longest first.
-    disguises: Vec<(String, String)>,
+    masks: Arc<Masks>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -56,7 +58,7 @@ impl Secrets {
 
     /// These secrets by name.
     pub fn new(values: BTreeMap<String, String>) -> Self {
-        let mut secrets = Self { values: BTreeMap::new(), disguises: Vec::new() };
+        let mut secrets = Self::default();
         for (name, value) in &values {
             secrets.hide(name, value);
         }
@@ -90,29 +92,31 @@ impl Secrets {
             json.to_owned(),
         ];
         forms.extend(base64_forms(value.as_bytes()));
-        for form in forms {
-            if form.len() >= SHORTEST {
-                self.disguises.push((form, mask.clone()));
-            }
-        }
-        self.disguises.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
-        self.disguises.dedup();
+        let masks = Arc::make_mut(&mut self.masks);
+        forms.iter().filter(|form| form.len() >= SHORTEST).for_each(|form| masks.add(form, &mask));
     }
 
     /// The text with every secret in every form replaced by its name.
     pub fn mask(&self, text: &str) -> String {
-        let mut out = text.to_owned();
-        for (form, mask) in &self.disguises {
-            if out.contains(form.as_str()) {
-                out = out.replace(form.as_str(), mask);
-            }
-        }
-        out
+        self.masks.mask(text)
+    }
+
+    /// The SHA-256 of these bytes as they would be recorded, in lower-case hexadecimal: a digest of what holds a secret
+    /// would let a guess at it be tried.
+    pub fn sha256(&self, bytes: &[u8]) -> String {
+        let mut digest = self.masks.digest();
+        digest.update(bytes);
+        digest.finish()
+    }
+
+    /// What masks them, for a digest of what is too long to be held.
+    pub(crate) fn masks(&self) -> Arc<Masks> {
+        Arc::clone(&self.masks)
     }
 
     /// Masks every text of an observation, keys included.
     pub fn mask_observation(&self, observation: &mut Observation) {
-        if self.disguises.is_empty() {
+        if self.masks.is_empty() {
             return;
         }
         for value in observation.facts.values_mut().chain(observation.cell.values_mut()) {

@@ -65,6 +65,32 @@ async fn a_file_is_described_with_digest_and_content() {
 }
 
 #[tokio::test]
+async fn a_digest_is_taken_after_masking() {
+    let folder = support::folder();
+    let digested = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        (path.clone(), support::run(Command::new("sha256sum").arg(&path)).split(' ').next().unwrap().to_owned())
+    };
+    // In base64 too; in what is no text; and across any two parts in which a long file is read.
+    let in_base64 = support::run(Command::new("sh").args(["-c", "printf 'u:correct horse!' | base64"]));
+    let long = |words: &str| vec![words; 40_000].join("......").into_bytes();
+    for (name, held, masked) in [
+        ("plain", b"password: correct horse\n".to_vec(), b"password: [secret words]\n".to_vec()),
+        ("base64", in_base64.into_bytes(), b"dTp[secret words]IQ==\n".to_vec()),
+        ("binary", b"\xff\0correct horse\0".to_vec(), b"\xff\0[secret words]\0".to_vec()),
+        ("long", long("correct horse"), long("[secret words]")),
+    ] {
+        let (path, raw) = digested(name, &held);
+        let (_, expected) = digested("masked", &masked);
+        let file = act("file", &json!({ "file": path }));
+        let seen = look_with(file, &[("words", "correct horse")], Duration::from_secs(60)).await;
+        assert_eq!(text(&seen, "sha256"), expected, "{name}");
+        assert_ne!(expected, raw, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_owner_without_a_name_is_a_number() {
     if !elsewhere::needs_root("a file of somebody without a name") {
         return;

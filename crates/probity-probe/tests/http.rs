@@ -110,6 +110,14 @@ async fn a_server_that_answers_is_seen_with_headers_body_and_times() {
         std::process::Command::new("sha256sum").arg(server.folder.path().join("www/state.json")),
     );
     assert_eq!(text(&seen, "sha256"), said.split(' ').next().unwrap());
+    // What holds a secret is digested as it is recorded.
+    let masked = server.folder.path().join("masked");
+    std::fs::write(&masked, "{[secret words], \"jobs\": [1, 2]}").unwrap();
+    let said_masked = support::run(std::process::Command::new("sha256sum").arg(masked));
+    let secrets = [("words", "\"ready\": true")];
+    let act = Act::Http(get(format!("{}/state.json", server.plain)));
+    let with_secret = look_with(act, &secrets, Duration::from_secs(10)).await;
+    assert_eq!(text(&with_secret, "sha256"), said_masked.split(' ').next().unwrap());
     let ms = |fact: &str| known(&seen, fact).as_interval().unwrap().1;
     assert_eq!(ms("tls_ms").floor(), 0.0);
     assert!(ms("connect_ms") + ms("first_byte_ms") <= ms("elapsed_ms"));

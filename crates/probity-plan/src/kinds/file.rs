@@ -68,7 +68,7 @@ impl Kind for File {
                 FactType::Text,
                 "where the symbolic link points; empty for anything else",
             ),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the content, in hexadecimal")
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal")
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("content", FactType::Text, "the content, if it is UTF-8 of at most 1 MiB")

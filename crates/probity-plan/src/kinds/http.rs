@@ -49,7 +49,7 @@ impl Kind for Http {
             FactSpec::new("size_bytes", FactType::Int, "the length of the body as received"),
             FactSpec::new("body", FactType::Text, "the body, if it is UTF-8").on_demand(),
             FactSpec::new("json", FactType::Any, "the body parsed as JSON").on_demand(),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body, in hexadecimal").on_demand(),
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body after masking of secrets, in hexadecimal").on_demand(),
             FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds"),
             FactSpec::new("connect_ms", FactType::Interval, "time to connect, in milliseconds"),
             FactSpec::new("tls_ms", FactType::Interval, "time for the TLS handshake, in milliseconds; 0 without TLS"),

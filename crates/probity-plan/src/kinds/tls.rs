@@ -109,7 +109,7 @@ impl Kind for Tls {
                 FactType::Text,
                 "such as sha256WithRSAEncryption or ecdsa-with-SHA256, or the object identifier",
             ),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the certificate, in hexadecimal")
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the certificate after masking of secrets, in hexadecimal")
                 .change_shows(Shows::Effect),
             FactSpec::new(
                 "chain",

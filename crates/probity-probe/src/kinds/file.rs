@@ -6,18 +6,18 @@ use std::path::Path;
 
 use probity_plan::kinds::file::{File, Format};
 use probity_plan::{Barrier, Blocked, Value};
-use sha2::Digest;
 
 use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
+use crate::mask::Masks;
 
 /// The longest content that is kept as a fact or parsed; a digest is taken of any length.
 const LONGEST: usize = 1 << 20;
 
 impl Look for File {
     async fn look(&self, context: &Context<'_>) -> Seen {
-        let (file, wanted) = (self.clone(), context.wanted.clone());
+        let (file, wanted, masks) = (self.clone(), context.wanted.clone(), context.secrets.masks());
         // On a thread of its own: a hanging network file system then ends as a time-out.
-        let look = tokio::task::spawn_blocking(move || see(&file, &wanted));
+        let look = tokio::task::spawn_blocking(move || see(&file, &wanted, &masks));
         match tokio::time::timeout_at(context.deadline(), look).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
@@ -26,7 +26,7 @@ impl Look for File {
     }
 }
 
-fn see(file: &File, wanted: &Wanted) -> Seen {
+fn see(file: &File, wanted: &Wanted, masks: &Masks) -> Seen {
     let path = Path::new(&file.file);
     let found = if file.follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
     let mut seen = Seen::default();
@@ -68,11 +68,11 @@ fn see(file: &File, wanted: &Wanted) -> Seen {
         Ok(String::new())
     };
     seen.settle("target", target);
-    see_content(file, kind, wanted, &mut seen);
+    see_content(file, kind, wanted, masks, &mut seen);
     seen
 }
 
-fn see_content(file: &File, kind: &str, wanted: &Wanted, seen: &mut Seen) {
+fn see_content(file: &File, kind: &str, wanted: &Wanted, masks: &Masks, seen: &mut Seen) {
     let wants = |fact: &str| match wanted {
         Wanted::All => true,
         Wanted::Only(facts) => facts.contains(fact),
@@ -82,7 +82,7 @@ fn see_content(file: &File, kind: &str, wanted: &Wanted, seen: &mut Seen) {
         return;
     }
     let read = if kind == "file" {
-        read(&file.file, file.follow)
+        read(&file.file, file.follow, masks)
     } else {
         Err(Blocked::new(Barrier::Unsupported, format!("a {kind} has no content to read")))
     };
@@ -105,8 +105,8 @@ fn see_content(file: &File, kind: &str, wanted: &Wanted, seen: &mut Seen) {
     }
 }
 
-/// The digest of the whole content, and the content itself if it is short and UTF-8.
-fn read(path: &str, follow: bool) -> Result<(String, Result<String, Blocked>), Blocked> {
+/// The digest of the whole content after masking, and the content itself if it is short and UTF-8.
+fn read(path: &str, follow: bool, masks: &Masks) -> Result<(String, Result<String, Blocked>), Blocked> {
     // Not blocking: the path may have become a pipe since it was looked at.
     let flags = rustix::fs::OFlags::NONBLOCK | if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
     let failed = |error: &std::io::Error| barrier_of(&format!("open {path}"), error);
@@ -115,7 +115,7 @@ fn read(path: &str, follow: bool) -> Result<(String, Result<String, Blocked>), B
         .custom_flags(flags.bits().cast_signed())
         .open(path)
         .map_err(|e| failed(&e))?;
-    let mut digest = sha2::Sha256::new();
+    let mut digest = masks.digest();
     let mut kept = Vec::new();
     let mut total = 0_u64;
     let mut buffer = vec![0; 64 << 10];
@@ -128,13 +128,12 @@ fn read(path: &str, follow: bool) -> Result<(String, Result<String, Blocked>), B
             kept.extend_from_slice(part);
         }
     }
-    let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let content = if kept.len() > LONGEST {
         Err(Blocked::new(Barrier::TooLarge, format!("{path} has {total} bytes; at most {LONGEST} are kept")))
     } else {
         String::from_utf8(kept).map_err(|_| Blocked::new(Barrier::Protocol, format!("{path} is not UTF-8")))
     };
-    Ok((sha256, content))
+    Ok((digest.finish(), content))
 }
 
 fn parse(file: &File, text: &str) -> Result<Value, Blocked> {

@@ -10,7 +10,6 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use probity_plan::kinds::http::Http;
 use probity_plan::{Barrier, Blocked, Text, Value};
-use sha2::Digest;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -160,8 +159,7 @@ async fn see_body(
     }
     seen.know("size_bytes", i64::try_from(total).unwrap_or(i64::MAX));
     if context.wants("sha256") {
-        let digest: String = sha2::Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
-        seen.know("sha256", digest);
+        seen.know("sha256", context.secrets.sha256(&body));
     }
     if context.wants("body") || context.wants("json") {
         let text = String::from_utf8(body).map_err(|_| Blocked::new(Barrier::Protocol, "the body is not UTF-8"));

@@ -128,7 +128,7 @@ async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) -> Res
         see_versions(server, &old, context, seen).await;
     }
     if !chain.is_empty() {
-        certificate::see(chain, seen);
+        certificate::see(chain, context.secrets, seen);
         see_trust(server, chain, seen);
     }
     let why = match &greeting.end {

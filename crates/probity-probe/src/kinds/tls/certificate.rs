@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Value};
-use sha2::Digest;
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -16,15 +15,16 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
 use crate::look::{Seen, time_text};
+use crate::secrets::Secrets;
 
 /// Read as it is: serial numbers that RFC 5280 forbids do happen.
 type Certificate = CertificateInner<Raw>;
 
 /// The facts of the chain, the server's certificate first.
-pub(super) fn see(chain: &[Vec<u8>], seen: &mut Seen) {
+pub(super) fn see(chain: &[Vec<u8>], secrets: &Secrets, seen: &mut Seen) {
     let parsed: Vec<Result<Certificate, Blocked>> = chain.iter().map(|der| parse(der)).collect();
     let summaries = chain.iter().zip(&parsed).map(|(der, certificate)| {
-        let mut map = BTreeMap::from([("sha256".to_owned(), Value::Text(sha256(der)))]);
+        let mut map = BTreeMap::from([("sha256".to_owned(), Value::Text(secrets.sha256(der)))]);
         if let Ok(certificate) = certificate {
             let tbs = &certificate.tbs_certificate;
             map.insert("subject".to_owned(), Value::Text(tbs.subject.to_string()));
@@ -37,7 +37,7 @@ pub(super) fn see(chain: &[Vec<u8>], seen: &mut Seen) {
     });
     seen.know("chain", Value::List(summaries.collect()));
     let Some(der) = chain.first() else { return };
-    seen.know("sha256", sha256(der));
+    seen.know("sha256", secrets.sha256(der));
     match parsed.first() {
         Some(Ok(certificate)) => see_one(certificate, seen),
         Some(Err(blocked)) => {
@@ -98,10 +98,6 @@ pub(super) fn judge(
 fn parse(der: &[u8]) -> Result<Certificate, Blocked> {
     Certificate::from_der(der)
         .map_err(|e| Blocked::new(Barrier::Protocol, format!("the certificate does not parse: {e}")))
-}
-
-fn sha256(der: &[u8]) -> String {
-    sha2::Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn time(time: Time) -> Result<jiff::Timestamp, Blocked> {
