@@ -37,6 +37,8 @@ pub struct Statement {
     pub place: Place,
     /// Its line, counted from 1.
     pub line: usize,
+    /// The line it ends on.
+    pub last: usize,
     /// Its text without markup; inline code between backticks.
     pub text: String,
     /// The text in lower case, typographic signs simplified.
@@ -125,6 +127,8 @@ pub struct Document {
     /// What was noticed while reading, such as wrongly decoded text, with the line.
     pub notes: Vec<(usize, String)>,
     accepts: HashMap<usize, Vec<(String, String)>>,
+    /// First and last line of each piece of running text (a paragraph, an item), in order.
+    pieces: Vec<(usize, usize)>,
 }
 
 impl Document {
@@ -157,8 +161,23 @@ impl Document {
 
     /// The reason with which a comment on the line before one of these lines accepts a finding.
     pub(crate) fn accepted(&self, rule: &str, lines: &[usize]) -> Option<String> {
-        let reasons = lines.iter().filter_map(|line| self.accepts.get(line)).flatten();
-        reasons.into_iter().find(|(id, _)| id == rule).map(|(_, reason)| reason.clone())
+        let first = |line: &usize| self.piece(*line).map_or(*line, |(first, _)| first);
+        let places = lines.iter().flat_map(|line| [*line, first(line)]);
+        let mut reasons = places.filter_map(|line| self.accepts.get(&line)).flatten();
+        reasons.find(|(id, _)| id == rule).map(|(_, reason)| reason.clone())
+    }
+
+    /// First and last line of the piece of running text that a line belongs to.
+    fn piece(&self, line: usize) -> Option<(usize, usize)> {
+        let before = self.pieces.partition_point(|(first, _)| *first <= line).checked_sub(1)?;
+        self.pieces.get(before).copied().filter(|(_, last)| line <= *last)
+    }
+
+    /// The last line of the sentence that begins on a line, for quoting it whole; at most three more.
+    pub fn until(&self, line: usize) -> usize {
+        let from = self.statements.partition_point(|s| s.line < line);
+        let begun = self.statements.get(from..).unwrap_or_default().iter().take_while(|s| s.line == line);
+        begun.map(|s| s.last).max().unwrap_or(line).min(line + 3)
     }
 
     /// UTF-8 that was read as Mac Roman or Windows-1252 leaves such pairs.
@@ -206,6 +225,8 @@ struct Reader<'t> {
     code: bool,
     buffer: String,
     line: usize,
+    /// Where in the buffer each further line of the source begins.
+    wraps: Vec<(usize, usize)>,
     cells: Vec<Cell>,
     in_table: bool,
     in_head: bool,
@@ -227,6 +248,7 @@ impl<'t> Reader<'t> {
             code: false,
             buffer: String::new(),
             line: 0,
+            wraps: Vec::new(),
             cells: Vec::new(),
             in_table: false,
             in_head: false,
@@ -264,6 +286,9 @@ impl<'t> Reader<'t> {
     fn push(&mut self, text: &str, line: usize) {
         if self.buffer.trim().is_empty() {
             self.line = line;
+            self.wraps.clear();
+        } else if line > self.wraps.last().map_or(self.line, |(_, last)| *last) {
+            self.wraps.push((self.buffer.len(), line));
         }
         self.buffer.push_str(text);
     }
@@ -372,7 +397,7 @@ impl<'t> Reader<'t> {
         let text = cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | ");
         let (row, line) = (table.rows.len(), self.line);
         table.rows.push(Row { line, cells });
-        self.say(Place::Row { table: number, row }, line, text);
+        self.say(Place::Row { table: number, row }, (line, line), text);
     }
 
     fn flush(&mut self) {
@@ -383,24 +408,32 @@ impl<'t> Reader<'t> {
         let line = self.line;
         if let Some(level) = self.level {
             let under = self.document.statements.len();
-            self.say(Place::Heading(level), line, text);
+            self.say(Place::Heading(level), (line, line), text);
             self.heading = Some(under);
             return;
         }
         let place =
             if self.depth > 0 { Place::Item { depth: self.depth, done: self.done } } else { Place::Prose };
-        for sentence in sentences(&text) {
-            self.say(place, line, sentence.to_owned());
+        let wraps = std::mem::take(&mut self.wraps);
+        let line_at = |at: usize| match wraps.partition_point(|(from, _)| *from <= at) {
+            0 => line,
+            later => wraps.get(later - 1).map_or(line, |(_, line)| *line),
+        };
+        self.document.pieces.push((line, line_at(text.len())));
+        for (at, sentence) in sentences(&text) {
+            let lines = (line_at(at), line_at(at + sentence.len() - 1));
+            self.say(place, lines, sentence.to_owned());
         }
     }
 
-    fn say(&mut self, place: Place, line: usize, text: String) {
+    fn say(&mut self, place: Place, (line, last): (usize, usize), text: String) {
         let lower = simplify(&text);
         let quantities = quantity::scan(&lower);
         let heading = self.heading;
         self.document.statements.push(Statement {
             place,
             line,
+            last,
             text,
             lower,
             heading,
@@ -423,9 +456,9 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Sentences: cut after `.`, `!`, `?`, `;` before a space and something that begins one.
-fn sentences(text: &str) -> Vec<&str> {
-    let mut out = Vec::new();
+/// Sentences with where they begin: cut after `.`, `!`, `?` before a space and something that begins one.
+fn sentences<'t>(text: &'t str) -> Vec<(usize, &'t str)> {
+    let mut out: Vec<(usize, &'t str)> = Vec::new();
     let (mut from, mut code) = (0, false);
     let bytes = text.as_bytes();
     for at in 0..bytes.len() {
@@ -445,11 +478,14 @@ fn sentences(text: &str) -> Vec<&str> {
                 || (word.len() == 1 && word.starts_with(char::is_uppercase)));
         let next = text[at + 1..].trim_start().chars().next();
         if !abbreviation && next.is_some_and(|c| !c.is_lowercase()) {
-            out.push(text[from..=at].trim());
+            out.push((from, &text[from..=at]));
             from = at + 1;
         }
     }
-    out.push(text[from..].trim());
-    out.retain(|sentence| !sentence.is_empty());
-    out
+    out.push((from, &text[from..]));
+    let trimmed = |(from, piece): (usize, &'t str)| {
+        let sentence = piece.trim();
+        (from + piece.len() - piece.trim_start().len(), sentence)
+    };
+    out.into_iter().map(trimmed).filter(|(_, sentence)| !sentence.is_empty()).collect()
 }

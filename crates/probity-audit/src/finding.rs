@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::against::{self, Compared, Shown};
 use crate::document::Document;
 use crate::rules;
 
@@ -9,6 +10,8 @@ use crate::rules;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Neither right nor wrong by the bundle: it shows nothing of the kind. Listed together, after everything else.
+    Unsupported,
     /// Looks wrong or careless; the conclusion may stand.
     Note,
     /// What is claimed is more than what is shown.
@@ -21,6 +24,7 @@ impl Severity {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Unsupported => "unsupported",
             Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
@@ -40,8 +44,6 @@ pub struct Rule {
     pub explanation: &'static str,
     /// Markdown in which it finds something, and no other rule does.
     pub example: &'static str,
-    /// Finds.
-    pub check: fn(&Document, &mut Vec<Finding>),
 }
 
 /// Something a report contradicts in itself or claims beyond what it shows.
@@ -79,6 +81,8 @@ pub struct Audit {
     pub document: Document,
     /// What was found, in the order of the report; accepted ones too.
     pub findings: Vec<Finding>,
+    /// What was held against a bundle, if one was given.
+    pub against: Option<Compared>,
 }
 
 impl Audit {
@@ -88,24 +92,33 @@ impl Audit {
     }
 }
 
-/// Audits a report by the rules named, or by all if none is.
-pub fn audit(text: &str, only: &[String]) -> Audit {
+/// Audits a report by the rules named, or by all if none is. With a bundle, what the report says of its claims is held
+/// against what they were found to be.
+pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
     let document = Document::read(text);
+    let wanted = |rule: &Rule| only.is_empty() || only.iter().any(|id| id == rule.id);
     let mut findings = Vec::new();
-    for rule in rules::ALL {
-        if !only.is_empty() && !only.iter().any(|id| id == rule.id) {
-            continue;
+    let mut take = |rule: &Rule, found: Vec<Finding>| {
+        for finding in found {
+            let accepted = document.accepted(rule.id, &finding.lines);
+            findings.push(Finding { rule: rule.id, severity: rule.severity, accepted, ..finding });
         }
+    };
+    for (rule, check) in rules::ALONE.iter().zip(rules::CHECKS).filter(|(rule, _)| wanted(rule)) {
         let mut found = Vec::new();
-        (rule.check)(&document, &mut found);
-        for mut finding in found {
-            finding.rule = rule.id;
-            finding.severity = rule.severity;
-            finding.accepted = document.accepted(rule.id, &finding.lines);
-            findings.push(finding);
-        }
+        check(&document, &mut found);
+        take(rule, found);
     }
+    let against = bundle.map(|bundle| {
+        let (compared, found) = against::compare(&document, bundle);
+        for (rule, found) in found {
+            if wanted(rule) {
+                take(rule, vec![found]);
+            }
+        }
+        compared
+    });
     findings.sort_by_key(|finding| finding.lines.first().copied());
     findings.dedup();
-    Audit { document, findings }
+    Audit { document, findings, against }
 }

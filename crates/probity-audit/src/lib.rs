@@ -1,8 +1,10 @@
 //! Reads a report that somebody wrote (Markdown) and shows what it contradicts in itself and what it claims beyond what
-//! it shows. Text in, findings out; nothing a report contains is executed, fetched or followed.
+//! it shows; and, where a bundle is given, what it says otherwise than the bundle. Text in, findings out; nothing a report
+//! contains is executed, fetched or followed.
 //!
 //! Must not know: files, clock, environment, terminal; bundles and how they are stored.
 
+pub mod against;
 pub mod docs;
 pub mod document;
 mod finding;
@@ -12,5 +14,7 @@ pub mod rules;
 mod visible;
 mod words;
 
+pub use against::{Compared, Shown};
 pub use document::Document;
 pub use finding::{Audit, Finding, Rule, Severity, audit};
+pub use visible::visible;

@@ -38,14 +38,14 @@ fn precision_and_recall() {
     let planted = reports("planted");
     assert!(sound.len() >= 60 && planted.len() >= 60, "{} sound, {} planted", sound.len(), planted.len());
     for (name, text) in &sound {
-        for finding in probity_audit::audit(text, &[]).open() {
+        for finding in probity_audit::audit(text, &[], None).open() {
             wrong += 1;
             println!("sound/{name}: WRONG {} {:?} {}", finding.rule, finding.lines, finding.message);
         }
     }
     for (name, text) in &planted {
         let expected = name.split('.').next().unwrap();
-        let audit = probity_audit::audit(text, &[]);
+        let audit = probity_audit::audit(text, &[], None);
         let mut hit = false;
         for finding in audit.open() {
             // A second finding of the same rule about the same defect is neither another hit nor a mistake.

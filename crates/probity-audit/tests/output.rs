@@ -10,7 +10,7 @@ const REPORT: &str = "# Report\n\nRuns:\n\nIt was understood in 7 of 12 cases (5
 
 #[test]
 fn on_a_terminal_like_a_compiler() {
-    let text = output::terminal(&audit(REPORT, &[]), "report.md", false);
+    let text = output::terminal(&audit(REPORT, &[], None), "report.md", false);
     assert_eq!(
         text,
         "note[too-precise]: A percentage has more digits than its sample can bear.
@@ -24,14 +24,14 @@ accepted[percent-not-fraction]: A percentage is not that of the fraction beside 
   = 171 / 180 is 95 %, not 92 %
   = accepted: known, ticket 4
 
-report.md: 0 errors, 0 warnings, 1 notes, 1 accepted
+report.md: 0 errors, 0 warnings, 1 note, 1 accepted
 "
     );
 }
 
 #[test]
 fn json_and_sarif_say_the_same() {
-    let audit = audit(REPORT, &[]);
+    let audit = audit(REPORT, &[], None);
     let json: Value = serde_json::from_str(&output::json(&audit, "report.md")).unwrap();
     assert_eq!(json["open"], 1);
     assert_eq!(json["findings"][0]["rule"], "too-precise");
@@ -58,7 +58,7 @@ fn json_and_sarif_say_the_same() {
 #[test]
 fn text_of_a_report_stays_text() {
     let hostile = "7 of 12 cases (58.3333 %) \u{1b}[2J\u{202e}evil ``` </pre><script> `\u{9b}31m\n";
-    let audit = audit(hostile, &[]);
+    let audit = audit(hostile, &[], None);
     assert_eq!(audit.findings.len(), 1);
     for text in [output::terminal(&audit, "\u{1b}]0;x", false), output::markdown(&audit, "`\u{1b}`")] {
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{text:?}");
@@ -70,7 +70,7 @@ fn text_of_a_report_stays_text() {
 
 #[test]
 fn nothing_found_is_no_praise() {
-    let audit = audit("# Fine\n", &[]);
+    let audit = audit("# Fine\n", &[], None);
     for text in [output::terminal(&audit, "x", false), output::markdown(&audit, "x")] {
         assert!(text.contains("Nothing found. That is not a word for the report"), "{text}");
     }

@@ -13,8 +13,9 @@ use probity_audit::{audit, docs, rules};
 
 #[test]
 fn each_example_is_found_by_its_rule_and_by_no_other() {
-    for rule in rules::ALL {
-        let found: Vec<_> = audit(rule.example, &[]).findings.iter().map(|finding| finding.rule).collect();
+    for rule in rules::ALONE {
+        let found: Vec<_> =
+            audit(rule.example, &[], None).findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(found, [rule.id], "{}", rule.example);
     }
 }
@@ -35,33 +36,33 @@ fn the_page_of_the_rules_is_current() {
 #[test]
 fn a_comment_accepts_one_finding_with_a_reason() {
     let text = "# Report\n\n<!-- probity: accept too-precise: the tool prints it so -->\nIt was understood in 7 of 12 cases (58.3333 %).\n";
-    let result = audit(text, &[]);
+    let result = audit(text, &[], None);
     assert_eq!(result.findings.len(), 1);
     assert_eq!(result.findings[0].accepted.as_deref(), Some("the tool prints it so"));
     assert_eq!(result.open().count(), 0);
     for refused in ["accept too-precise:", "accept too-precise", "accept dates-off: other rule"] {
         let text = text.replace("accept too-precise: the tool prints it so", refused);
-        assert_eq!(audit(&text, &[]).open().count(), 1, "{refused}");
+        assert_eq!(audit(&text, &[], None).open().count(), 1, "{refused}");
     }
 }
 
 #[test]
 fn only_the_rules_asked_for_speak() {
     let text = "7 of 12 cases (58.3333 %).\n\nThe pages answered 171 of 180 times (92 %).\n";
-    assert_eq!(audit(text, &[]).findings.len(), 2);
-    assert_eq!(audit(text, &["too-precise".to_owned()]).findings.len(), 1);
+    assert_eq!(audit(text, &[], None).findings.len(), 2);
+    assert_eq!(audit(text, &["too-precise".to_owned()], None).findings.len(), 1);
 }
 
 #[test]
 fn wrongly_decoded_text_is_noted_and_read_on() {
-    let result = audit("- API: ‚úÖ CONFIRMED\n\n7 of 12 cases (58.3333 %).\n", &[]);
+    let result = audit("- API: ‚úÖ CONFIRMED\n\n7 of 12 cases (58.3333 %).\n", &[], None);
     assert_eq!(result.document.notes, [(1, "wrongly decoded text (mojibake)".to_owned())]);
     assert_eq!(result.findings.len(), 1);
 }
 
 #[test]
 fn code_blocks_state_nothing_and_odd_text_is_read() {
-    assert!(audit("```\n7 of 12 cases (58.3333 %).\n```\n", &[]).findings.is_empty());
+    assert!(audit("```\n7 of 12 cases (58.3333 %).\n```\n", &[], None).findings.is_empty());
     for odd in [
         "",
         "\u{0}",
@@ -72,6 +73,6 @@ fn code_blocks_state_nothing_and_odd_text_is_read() {
         "<!-- probity: accept",
         "\u{feff}# x\r\n- [ ] y\r",
     ] {
-        audit(odd, &[]);
+        audit(odd, &[], None);
     }
 }

@@ -1,20 +1,47 @@
-//! `audit`: what a written report contradicts in itself.
+//! `audit`: what a written report contradicts in itself, and what it says otherwise than a bundle.
 
-use crate::cli::{AuditArgs, AuditFormat};
+use std::path::Path;
+
+use probity_audit::Shown;
+use probity_evidence::Outcome;
+
+use crate::cli::{AuditArgs, AuditFormat, ReportFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::terminal;
+use crate::{bundle, terminal};
 
 /// A report is text for people; nobody reads more.
 const LARGEST: u64 = 64 << 20;
 
 /// `audit`.
 pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure> {
+    let needs_bundle = |id: &&String| probity_audit::against::RULES.iter().any(|rule| rule.id == id.as_str());
+    if let (None, Some(rule)) = (&args.against, args.rules.iter().find(needs_bundle)) {
+        return Err(Failure::wrong(format!("the rule {rule} needs a bundle: name it with --against BUNDLE")));
+    }
     let name = args.report.to_string_lossy();
     let text = probity_evidence::read_to_string_capped(&args.report, LARGEST).map_err(|error| {
         Failure::wrong(format!("{name}: cannot be read: {error}; a report is Markdown in UTF-8"))
     })?;
-    let audit = probity_audit::audit(&text, &args.rules);
+    let audit = match &args.against {
+        None => probity_audit::audit(&text, &args.rules, None),
+        Some(path) => {
+            let signers = bundle::signers(args.signers.as_deref(), environment)?;
+            let (read, _) = bundle::read(path, &signers, |_| Ok(None))?;
+            let remarks = remarks(&read, path)?;
+            let labels: Vec<_> =
+                read.loaded.plan.rules.iter().map(|rule| (rule.label.clone(), rule.accepted)).collect();
+            let report = read.render(None, ReportFormat::Markdown, environment);
+            let shown = Shown {
+                bundle: &read.name,
+                judgement: &read.derived.judgement,
+                labels: &labels,
+                report: &report,
+                remarks: &remarks,
+            };
+            probity_audit::audit(&text, &args.rules, Some(&shown))
+        }
+    };
     terminal::print(&match args.format {
         AuditFormat::Text => probity_audit::output::terminal(&audit, &name, terminal::colour(environment)),
         AuditFormat::Markdown => probity_audit::output::markdown(&audit, &name),
@@ -22,4 +49,25 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         AuditFormat::Sarif => probity_audit::output::sarif(&audit, &name),
     });
     Ok(if audit.open().next().is_some() { Exit::Against } else { Exit::Fine })
+}
+
+/// Refuses a bundle that is not the one that was signed; says what else the reader must know of it.
+fn remarks(read: &bundle::Read, path: &Path) -> Result<Vec<String>, Failure> {
+    let path = path.display();
+    match read.verification.outcome {
+        Outcome::Intact => Ok(Vec::new()),
+        Outcome::UnknownSigner => Ok(vec![
+            "The bundle is unaltered, but signed by a key unknown to you: name it with --signers FILE."
+                .to_owned(),
+        ]),
+        Outcome::Incomplete => {
+            Ok(vec!["The bundle is incomplete: only what is signed was looked at.".to_owned()])
+        }
+        Outcome::Altered => Err(Failure::wrong(format!(
+            "the bundle does not verify, so nothing can be held against it: it is altered; see `probity verify {path}`"
+        ))),
+        Outcome::Newer | Outcome::NotABundle => {
+            Err(Failure::wrong(format!("{path} cannot be verified; see `probity verify {path}`")))
+        }
+    }
 }

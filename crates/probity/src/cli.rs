@@ -74,11 +74,14 @@ Examples:
     Reproduce(ReproduceArgs),
     /// Find what a written report (Markdown) contradicts in itself and what it claims beyond what it shows.
     ///
+    /// With `--against`, also what it says otherwise than a bundle, and which of its numbers the bundle does not show.
+    ///
     /// Nothing in the report is executed, fetched or followed. Exit status: 0 nothing found, 1 something found, 3 the report
-    /// cannot be read.
+    /// cannot be read, or the bundle does not verify.
     #[command(after_help = "Examples:
   probity audit REPORT.md
   probity audit REPORT.md --rule percent-not-fraction --rule target-missed
+  probity audit REPORT.md --against release.probity --signers allowed_signers
   probity audit REPORT.md --format sarif > audit.sarif
 
 A comment on the line before accepts a finding:
@@ -202,6 +205,13 @@ pub struct VerifyArgs {
 pub struct AuditArgs {
     /// The report, a Markdown file of at most 64 MiB.
     pub report: PathBuf,
+    /// Hold what the report says of the bundle's claims, in numbers and words, against what was found. The bundle is
+    /// verified first.
+    #[arg(long, value_name = "BUNDLE")]
+    pub against: Option<PathBuf>,
+    /// Whose signature on the bundle counts, as for `verify`.
+    #[arg(long, value_name = "FILE", requires = "against")]
+    pub signers: Option<PathBuf>,
     /// Look only for this; may be repeated. docs/audit-rules.md lists the rules.
     #[arg(long = "rule", value_name = "ID", value_parser = rules())]
     pub rules: Vec<String>,
@@ -211,7 +221,7 @@ pub struct AuditArgs {
 }
 
 fn rules() -> clap::builder::PossibleValuesParser {
-    clap::builder::PossibleValuesParser::new(probity_audit::rules::ALL.iter().map(|rule| rule.id))
+    clap::builder::PossibleValuesParser::new(probity_audit::rules::all().map(|rule| rule.id))
 }
 
 /// The forms of an audit.

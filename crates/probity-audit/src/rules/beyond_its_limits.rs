@@ -13,7 +13,6 @@ pub const RULE: Rule = Rule {
         could not be verified or looked at. Sentences that deny certainty, ask for it or put a condition are not meant. \
         What would have to be shown: the things listed as not verifiable.",
     example: "The logs cannot be verified.\n\nThis is definitive proof that the job runs.",
-    check,
 };
 
 pattern!(
@@ -33,7 +32,8 @@ pattern!(
     r"\b(could not|cannot|can not|limitations?|limits|not (verified|checked|seen|looked at|tested)|blocked)\b"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let limits =
         |s: &&Statement| LIMITED.is_in(&s.lower) && !s.lower.contains("unauthor") && !s.lower.contains("✅");
     let Some(limit) = document.statements.iter().find(limits) else { return };

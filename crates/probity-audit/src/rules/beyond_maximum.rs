@@ -17,7 +17,6 @@ pub const RULE: Rule = Rule {
         rates and coverages above 100 %, and at the maxima of scores that are added up to a total. Growth, load and \
         comparisons (150 % of last year) have no maximum.",
     example: "Quality: 170/120 points.",
-    check,
 };
 
 pattern!(SCORE, r"\b(score[sd]?|scoring|points?|rated|rating|grade[sd]?|mark)\b");
@@ -35,7 +34,8 @@ pattern!(
 );
 pattern!(TOTAL, r"\btotal\b|\boverall\b|\bsum\b|\baltogether\b");
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut told = HashSet::new();
     let scored = scored(document);
     for statement in &document.statements {

@@ -18,7 +18,6 @@ pub const RULE: Rule = Rule {
     explanation: "A start, an end and a duration in one row or sentence (times may cross midnight; days may be counted with or \
         without the first), \"N days later\", the weekday beside a date, and dates that do not exist. Working days are not computed.",
     example: "The outage lasted from 13:05 to 14:35 (2 h 10 min).",
-    check,
 };
 
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -96,7 +95,8 @@ fn times(text: &str) -> Vec<(f64, usize, usize, bool)> {
         .collect()
 }
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for statement in &document.statements {
         if !statement.lower.bytes().any(|byte| byte.is_ascii_digit()) {
             continue;

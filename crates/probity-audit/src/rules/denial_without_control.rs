@@ -14,7 +14,6 @@ pub const RULE: Rule = Rule {
         port that works from the same place; everything is refused by a dead service. Speaks only where every check of access in the \
         report is a denial and nothing in it is allowed, accepted or reached.",
     example: "| Role | Call | Reply | Result |\n|---|---|---|---|\n| guest | delete | 403 | ✅ PASS |\n| clerk | delete | 403 | ✅ PASS |",
-    check,
 };
 
 pattern!(
@@ -38,7 +37,8 @@ pattern!(
     r"\b(access control|authori[sz]ation|protection|firewall|isolation|segmentation|permissions?|rights)\b[^.]*\b(works?|effective|correct(ly)?|enforced|protected|sound|in order|proven|confirmed)\b"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut denied: Vec<usize> = Vec::new();
     for (at, statement) in document.statements.iter().enumerate() {
         match statement.place {

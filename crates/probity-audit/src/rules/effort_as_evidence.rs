@@ -12,7 +12,6 @@ pub const RULE: Rule = Rule {
     explanation: "Points, a rating or a claim of quality given for how much was done (commands executed, scripts written, days spent, screenshots \
         taken) or that it was done (\"monitoring completed: +30 points\") rather than for what was seen.",
     example: "- 57 commands executed: +20 points",
-    check,
 };
 
 pattern!(
@@ -29,7 +28,8 @@ pattern!(
     r"\b(not|no|nothing|say little|never|do not|does not|per|deducted|within|after|every|lasted|took|because nobody|awarded for what)\b"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for statement in &document.statements {
         if !EFFORT.is_in(&statement.lower) || DENIED.is_in(&statement.lower) {
             continue;

@@ -15,7 +15,6 @@ pub const RULE: Rule = Rule {
         process runs, a port is open or listens, a file lies there, or something is installed. What would have to be shown: an answer \
         to a request, or an effect.",
     example: "- Backup: process `bkpd` is running, therefore backups work ✅",
-    check,
 };
 
 pattern!(
@@ -35,7 +34,8 @@ pattern!(
     r"\b(answer(s|ed)?|arrived|replied|repl(y|ies)|request|restored|returned|opened|received|delivered|found|searched|read back|wrote|written|response|loaded|query|quer(y|ied)|log(ged)? in|measured|not|no|nothing|never|cannot|whether|unknown|only|does not|alone|if|until|says|tested|test|showed|sent|came|compared)\b"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut told = HashSet::new();
     let mut seen_items = items(document);
     let mut tell = |lines: &[usize], found: &mut Vec<Finding>| {

@@ -14,7 +14,6 @@ pub const RULE: Rule = Rule {
         the same, in a column, a list or a sentence. Counts, settings, limits, nominal values, checksums and coarse values vary little and are \
         not looked at.",
     example: "| Run | Time (ms) |\n|---|---|\n| 1 | 112.4 |\n| 2 | 112.4 |\n| 3 | 112.4 |\n| 4 | 112.4 |\n| 5 | 112.4 |",
-    check,
 };
 
 pattern!(
@@ -22,7 +21,8 @@ pattern!(
     r"target|limit|timeout|time-out|time out|expected|nominal|configured|setting|set ?point|required|threshold|maximum|minimum|interval|weight|version|size|budget|tariff|price|fee|rate of|vat|constant|simulat|fixed|spec|quant|resolution|version|rows|count|allowed|planned|default|schedule|charge|amount|salary|resistor|frequency|sampling|score|points|deterministic|clock ticks|steps of|rounded to"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
         for column in 1..table.header.len() {
             if !SET.is_in(&table.header[column].lower) {

@@ -14,7 +14,6 @@ pub const RULE: Rule = Rule {
         to 84, LOW below 60\") and compares the labels of scores in tables, items and the sentences after it. Without a \
         scale it keeps silent.",
     example: "Scale: HIGH from 85, LOW below 85.\n\n| Service | Score | Label |\n|---|---|---|\n| search | 72 | HIGH |",
-    check,
 };
 
 const LABELS: &str = "very high|very low|high|medium|moderate|low|good|fair|poor|excellent|acceptable|unacceptable|strong|adequate|weak|critical|green|yellow|amber|red|severe|minor|major|negligible|sufficient|insufficient|satisfactory|gold|silver|bronze|fast|slow|stable|unstable|ready|conditional|a|b|c|d";
@@ -34,7 +33,8 @@ struct Range {
     percent: bool,
 }
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let (scale, from, last) = scale(document);
     if scale.len() < 2 {
         return;

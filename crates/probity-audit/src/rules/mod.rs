@@ -1,14 +1,16 @@
 //! The rules, one file each. A rule says nothing rather than something wrong.
 
 use crate::document::{Cell, Document, Place, Statement, Table};
-use crate::finding::Rule;
+use crate::finding::{Finding, Rule};
 use crate::words::pattern;
 
 macro_rules! rules {
     ($($name:ident),* $(,)?) => {
         $(mod $name;)*
-        /// All rules, in the order of the documentation.
-        pub const ALL: &[&Rule] = &[$(&$name::RULE),*];
+        /// The rules that look at the report alone, in the order of the documentation.
+        pub const ALONE: &[&Rule] = &[$(&$name::RULE),*];
+        /// What each of them does.
+        pub(crate) const CHECKS: &[fn(&Document, &mut Vec<Finding>)] = &[$($name::check),*];
     };
 }
 
@@ -36,6 +38,11 @@ rules![
     dates_off,
     self_approval,
 ];
+
+/// All rules: those that look at the report alone, then those that hold it against a bundle.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    ALONE.iter().copied().chain(crate::against::RULES)
+}
 
 pattern!(TOTAL, r"^(grand |overall |sub)?(total|sum|overall|all|altogether|together|in total|result)s?\b");
 

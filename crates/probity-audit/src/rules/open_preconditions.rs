@@ -13,7 +13,6 @@ pub const RULE: Rule = Rule {
         release\", rows of preconditions whose state is open, actions required immediately, or a requirement of which the text says that it has \
         not been met. An approval that takes effect when the conditions are met is fine.",
     example: "Must be complete before the release:\n\n- [ ] rollback tested\n\nDecision: approved.",
-    check,
 };
 
 pattern!(
@@ -41,7 +40,8 @@ pattern!(
     r"\b(later|after the|afterwards|nice to have|optional|next release|follow-?up|not a condition|no condition|not required)\b"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let approval = document.statements.iter().filter(|s| {
         APPROVED.is_in(&s.lower)
             && !(CONDITION.is_in(&without_unconditional(&s.lower)))

@@ -14,7 +14,6 @@ pub const RULE: Rule = Rule {
         column for each. Rounding either way is accepted, and the percentage of the others (misses instead of hits). A \
         percentage that is a target is not compared.",
     example: "The pages answered 171 of 180 times (92 %).",
-    check,
 };
 
 pattern!(
@@ -24,7 +23,8 @@ pattern!(
 pattern!(RATE, r"rate|%|percent|share|ratio|quota|accuracy|success|reliab|availab");
 pattern!(ROUGH, r"(about|roughly|approx\.?|~|approximately|nearly|almost|around|some)\s*$");
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for statement in &document.statements {
         if let Some((table, row)) = document.cells(statement) {
             let mut told = false;

@@ -14,7 +14,6 @@ pub const RULE: Rule = Rule {
         after another introduction, in the same order and beside the same subjects. A summary, or a text that says that they are repeated, \
         is fine.",
     example: "# Before\n\n- a: 21.4 s\n- b: 22.9 s\n- c: 20.7 s\n\n# After\n\n- a: 21.4 s\n- b: 22.9 s\n- c: 20.7 s",
-    check,
 };
 
 pattern!(
@@ -32,7 +31,8 @@ struct Series {
     heading: Option<usize>,
 }
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut all: Vec<Series> = Vec::new();
     let mut at = 0;
     while at < document.statements.len() {

@@ -13,7 +13,6 @@ pub const RULE: Rule = Rule {
         restores\") is held against the denominators and counts that follow it under the same heading. If the text \
         says that something was left out, aborted or added, it keeps silent.",
     example: "Starts (10 attempts per service):\n\n| Service | Starts |\n|---|---|\n| web | 19/20 |\n| db | 18/20 |",
-    check,
 };
 
 const UNIT: &str = r"(attempt|run|trial|iteration|sample|request|installation|repetition|restart|start|boot|test|measurement|page|restore|shot|call|cycle|login|reading|ping|scan|transfer|upload|round|order|message|query|device|unit|system|host|site)";
@@ -48,7 +47,8 @@ pattern!(
     r"^(boots|attempts|runs|trials|starts|restarts|requests|tries|iterations|samples|repetitions|n|number|cycles|measurements|calls|sent|pages|executions|tests)$"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for (number, statement) in document.statements.iter().enumerate() {
         if statement.quantities.is_empty() || matches!(statement.place, Place::Row { .. }) {
             continue;

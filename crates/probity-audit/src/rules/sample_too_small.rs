@@ -20,7 +20,6 @@ pub const RULE: Rule = Rule {
         show it; the finding names the number of trials that would, if all succeed. A target of 100 %, and a percentage \
         missed already by the count itself, are left to other rules. What is a census (coverage, all rows) is left alone.",
     example: "| Criterion | Required | Observed | Result |\n|---|---|---|---|\n| Starts succeed | >= 95 % | 8 of 8 | ✅ met |",
-    check,
 };
 
 pattern!(
@@ -63,7 +62,8 @@ fn word_number(word: &str) -> Option<f64> {
     WORDS.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
 }
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut told: HashSet<usize> = HashSet::new();
     for table in &document.tables {
         let Some((wanted, measured)) = target_missed::columns(table) else { continue };

@@ -14,7 +14,6 @@ pub const RULE: Rule = Rule {
         people with the same family name, and an author who only tests, are fine. What would have to be shown: that somebody \
         else looked.",
     example: "- Written by: T. Wilk\n- Tested by: T. Wilk\n- Approved by: T. Wilk",
-    check,
 };
 
 pattern!(
@@ -28,7 +27,8 @@ pattern!(
 pattern!(APPROVED, r"\b(approver|approved|approval|released|signed off|sign-off|authori[sz]ed|accepted)\b");
 pattern!(BY, r"\bby ((?:(?:dr|prof|mr|ms|mrs|ing)\.? )?[A-Z]\S*(?: [A-Z][\w'.-]*){0,3})");
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut roles: [Vec<(String, usize)>; 3] = Default::default();
     let patterns: [&Words; 3] = [&MADE, &TESTED, &APPROVED];
     let mut note = |label: &str, name: &str, line: usize| {

@@ -12,7 +12,6 @@ pub const RULE: Rule = Rule {
     explanation: "In one row, one item with its sub-items, or one sentence: a low or minor severity beside an action that blocks the \
         release or must happen immediately, or a critical one beside no action at all.",
     example: "| Finding | Severity | Action |\n|---|---|---|\n| Anyone may read invoices | Low | Blocks the release |",
-    check,
 };
 
 pattern!(LOW, r"^(low|minor|informational|info|negligible|trivial|cosmetic|p4|p5|sev ?4|sev ?5|very low)$");
@@ -38,7 +37,8 @@ pattern!(
     r"\b(?:rated?|severity|classified|classed)(?: it| this| is| of| as|:)* \W?(low|minor|critical|blocker|severe|negligible|trivial|cosmetic)\b"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
         let Some(severity) = table.column(|head| {
             matches!(

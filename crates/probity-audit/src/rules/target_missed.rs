@@ -15,7 +15,6 @@ pub const RULE: Rule = Rule {
         neighbours, where the outcome is marked as achieved. The direction comes from the words (at least, within, \
         at most); a bare percentage of success, availability or coverage is a least one.",
     example: "| Criterion | Target | Achieved | Status |\n|---|---|---|---|\n| Starts | 100 % reliable | 95 % reliable | ✅ ACHIEVED |",
-    check,
 };
 
 pattern!(
@@ -40,7 +39,8 @@ pattern!(
     r"^(target|goal|objective|required|requirement|threshold|limit|expected|minimum|criterion|acceptance|slo|sla|target value|demanded|specification|spec|acceptance criterion|needed|maximum|allowed)$"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
         for row in &table.rows {
             in_row(table, row, found);

@@ -13,10 +13,10 @@ pub const RULE: Rule = Rule {
     explanation: "A percentage beside its fraction, in the same sentence or row, whose last digits are a thousandth of what one more \
         success would change, or less: 58.3333 % of 12, where one is 8.3 points. One digit too many is common and is let pass.",
     example: "It was understood in 7 of 12 cases (58.3333 %).",
-    check,
 };
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for statement in &document.statements {
         let mut percents = statement.quantities.iter().filter(|q| q.kind == Kind::Percent && q.decimals >= 2);
         let (Some(percent), None) = (percents.next(), percents.next()) else { continue };

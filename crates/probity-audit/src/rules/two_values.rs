@@ -17,7 +17,6 @@ pub const RULE: Rule = Rule {
         elsewhere. Numbers of different sections are not compared with each other, nor targets, nor numbers to which a time, \
         a phase or a place is given that the other does not have.",
     example: "## Summary\n\nDuration of the restore: 38 minutes\n\n## Details\n\nDuration of the restore: 47 minutes",
-    check,
 };
 
 pattern!(
@@ -41,7 +40,8 @@ struct Said<'d> {
     apart: Vec<&'d str>,
 }
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut index: HashMap<&str, Vec<Said<'_>>> = HashMap::new();
     for (number, statement) in document.statements.iter().enumerate() {
         let Some(said) = said(document, statement, number) else { continue };

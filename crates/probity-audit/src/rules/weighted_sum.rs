@@ -15,7 +15,6 @@ pub const RULE: Rule = Rule {
         again, and so is a row or sentence that gives the average of what stands above it. What rounding of the rows \
         explains is accepted: a sum may be that of the rounded or of the exact products.",
     example: "| Part | Weight | Score | Weighted |\n|---|---|---|---|\n| a | 0.4 | 80 | 32 |\n| b | 0.6 | 90 | 54 |\n| Overall | | | 88 |",
-    check,
 };
 
 pattern!(MEAN, r"^(overall )?(average|mean|avg)\b|^ø");
@@ -28,7 +27,8 @@ pattern!(
     r"\b(average|mean) (?:\S+ ){0,5}?(?:of|over|from) ([\d., and%/ms]+?)(?: \w+)? (?:is|was|=|comes to|gives|of|to|are|makes|equals) (?:about )?(\d[\d.]*)"
 );
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
         if !weighted(document, table, found) {
             means(table, found);

@@ -15,7 +15,6 @@ pub const RULE: Rule = Rule {
         percentages or all less than 1. What rounding explains is accepted (0.33 three times). Weights such as 5, 3 \
         and 2 are shares of their sum and are not looked at.",
     example: "| Part | Weight |\n|---|---|\n| a | 0.5 |\n| b | 0.4 |\n| c | 0.3 |",
-    check,
 };
 
 pattern!(ITEM, r"\b(weight(ed|ing|s)?\b[^\d]{0,12}\d|\d[\d.]* ?%? weight)");
@@ -25,7 +24,8 @@ pattern!(
 );
 pattern!(LIST, r"\bweight(s|ed|ing|ings)?\b");
 
-fn check(document: &Document, found: &mut Vec<Finding>) {
+/// Finds.
+pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
         let Some(column) = table.column(|head| head.starts_with("weight") && !head.starts_with("weighted"))
         else {

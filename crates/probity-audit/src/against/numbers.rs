@@ -1,0 +1,464 @@
+//! The numbers of a finding, and whether a number of a report is one of them: rounding told apart from error.
+
+use std::fmt::Write as _;
+
+use probity_verdict::judgement::{Bounds, Counts};
+use probity_verdict::{Finding, Judgement};
+
+use crate::document::{Document, Statement, simplify};
+use crate::quantity::{Kind, Quantity, scan};
+use crate::words::{pattern, show, tail};
+
+/// What a number is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Something seen.
+    Found,
+    /// A bound, of what was found or of what is demanded: "at least 0.95".
+    Bound,
+    /// What was demanded.
+    Demanded,
+    /// The confidence of a bound, the probability of an error.
+    Confidence,
+    /// The number of an entry of the log.
+    Reference,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Class {
+    /// A share in [0, 1].
+    Share,
+    /// A part of a whole.
+    Of(f64),
+    /// Seconds.
+    Seconds,
+    /// Any other number.
+    Plain,
+}
+
+#[derive(Clone, Debug)]
+struct Number {
+    class: Class,
+    value: f64,
+    /// How far it may be off itself: half of its last digit, 0 for what is exact.
+    half: f64,
+    unit: String,
+    role: Role,
+    /// A bound is rounded outward: a lower one may be cut off, an upper one rounded up.
+    outward: Option<bool>,
+    /// Which count of trials it is.
+    count: Option<Count>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    Planned,
+    Successes,
+    Failures,
+    Blocked,
+}
+
+/// The cell of a table in which a number stands: the words of its header, and whether the cell is nothing but the number.
+pub(super) struct InCell<'d> {
+    head: &'d str,
+    alone: bool,
+}
+
+/// The cell of a table that holds a number of a row.
+pub(super) fn place<'d>(document: &'d Document, statement: &Statement, q: &Quantity) -> Option<InCell<'d>> {
+    let (table, row) = document.cells(statement)?;
+    let mut start = 0;
+    for (column, cell) in row.cells.iter().enumerate() {
+        let end = start + cell.lower.len();
+        if (start..end).contains(&q.start) {
+            let head = table.header.get(column).map_or("", |head| head.words());
+            return Some(InCell { head, alone: cell.number().is_some() });
+        }
+        start = end + " | ".len();
+    }
+    None
+}
+
+pattern!(
+    DEMANDED,
+    r"\b(target|goal|objective|required?|requirement|requires|threshold|demand(s|ed)?|criterion|sla|slo|promised|agreed|asked|asks|wanted|expected|limit|planned|needs?)\b[^.;|,]{0,25}$"
+);
+pattern!(
+    DEMANDS,
+    r"^(target|goal|objective|required|requirement|threshold|demanded|criterion|slo|sla|expected|limit|minimum|maximum|wanted)\b"
+);
+pattern!(CONFIDENCE, r"\b(confidence|confident|each at|probability|error bound)\b");
+pattern!(ENTRIES, r"\b(entry|entries)\W{0,3}((\d+ to \d+|\d+)(, | and )?)*$");
+pattern!(
+    MEASURED,
+    r"\b(succeed\w*|success\w*|achiev\w*|measur\w*|reach\w*|pass\w*|observed|actual\w*|result\w*|share|rate|counted|found|held|met|got|availab\w*|reliab\w*|took|came)\b"
+);
+
+/// What a number of a statement is said to be.
+pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role {
+    // A cell of a row is read for itself.
+    let before = tail(&lower[..q.start]).rsplit('|').next().unwrap_or("");
+    let after = clip(&lower[q.end..]).split('|').next().unwrap_or("");
+    if cell.is_some_and(|cell| cell.head.starts_with("entr")) || ENTRIES.is_in(before) {
+        Role::Reference
+    } else if before.contains("each at")
+        || (q.kind != Kind::Plain && (CONFIDENCE.is_in(after) || CONFIDENCE.is_in(before)))
+    {
+        Role::Confidence
+    } else if DEMANDED.is_in(before)
+        || cell.is_some_and(|cell| DEMANDS.is_in(cell.head))
+        || after.starts_with(" target")
+    {
+        Role::Demanded
+    } else if q.bound.is_some() {
+        Role::Bound
+    } else {
+        Role::Found
+    }
+}
+
+/// Whether the words around a number say that it was measured.
+pub(super) fn measured(lower: &str, q: &Quantity) -> bool {
+    let before = tail(&lower[..q.start]).rsplit('|').next().unwrap_or("");
+    MEASURED.is_in(before) || MEASURED.is_in(clip(&lower[q.end..]).split('|').next().unwrap_or(""))
+}
+
+/// The words right after something.
+fn clip(text: &str) -> &str {
+    let mut to = text.len().min(30);
+    while !text.is_char_boundary(to) {
+        to += 1;
+    }
+    &text[..to]
+}
+
+/// The unit of a plain number; what is no unit but the next word of a sentence is none.
+fn unit(q: &Quantity) -> &str {
+    const WORDS: [&str; 24] = [
+        "to", "of", "and", "or", "in", "at", "is", "are", "was", "were", "for", "the", "on", "with", "by",
+        "from", "as", "each", "that", "did", "had", "has", "out", "per",
+    ];
+    if WORDS.contains(&q.unit.as_str()) { "" } else { q.unit.trim_end_matches('s') }
+}
+
+/// Numbers that a bundle shows.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    /// By value.
+    all: Vec<Number>,
+}
+
+impl Numbers {
+    /// Those of one claim's finding.
+    pub(super) fn of_claim(finding: &Finding, judgement: &Judgement) -> Self {
+        let mut numbers = Self::default();
+        numbers.counts(&finding.counts);
+        finding.bounds.iter().for_each(|bounds| numbers.bounds(bounds));
+        for cell in &finding.cells {
+            numbers.counts(&cell.counts);
+            cell.bounds.iter().for_each(|bounds| numbers.bounds(bounds));
+            numbers.text(&cell.cell, Role::Bound);
+        }
+        numbers.text(&finding.measured, Role::Bound);
+        numbers.text(&finding.objective, Role::Demanded);
+        numbers.text(&finding.decided, Role::Demanded);
+        numbers.text(&finding.reason, Role::Bound);
+        let settle = finding.settle.iter().map(|settle| &settle.how);
+        let details = finding.barriers.iter().map(|met| &met.detail);
+        finding.says.iter().for_each(|says| numbers.text(says, Role::Demanded));
+        finding.notes.iter().chain(settle).chain(details).for_each(|text| numbers.text(text, Role::Bound));
+        if let Some(settle) = &finding.settle {
+            settle.least.iter().chain(&settle.likely).for_each(|trials| numbers.count(*trials, None));
+        }
+        finding.barriers.iter().for_each(|met| numbers.count(met.times, None));
+        finding.entries.iter().for_each(|(from, to)| numbers.count(to - from + 1, None));
+        for score in &judgement.scores {
+            let parts = score.parts.iter().filter(|(claim, _, _)| *claim == finding.claim);
+            parts.for_each(|(_, weight, _)| numbers.exact(Class::Plain, *weight, Role::Found));
+        }
+        numbers.sorted()
+    }
+
+    /// Those of the bundle's own report, its scores, and what was found of all its claims.
+    pub(super) fn of_report(report: &str, judgement: &Judgement) -> Self {
+        let mut numbers = Self::default();
+        let document = Document::read(report);
+        for statement in &document.statements {
+            for q in &statement.quantities {
+                let role = role(&statement.lower, q, place(&document, statement, q).as_ref());
+                numbers.quantity(q, role);
+            }
+        }
+        for finding in &judgement.findings {
+            numbers.counts(&finding.counts);
+            finding.bounds.iter().for_each(|bounds| numbers.bounds(bounds));
+            // Code is not read in a report; here it is the condition that was decided.
+            numbers.text(&finding.decided, Role::Demanded);
+        }
+        for score in &judgement.scores {
+            numbers.exact(Class::Share, score.lower, Role::Found);
+            numbers.exact(Class::Share, score.upper, Role::Found);
+            score.parts.iter().for_each(|(_, weight, _)| numbers.exact(Class::Plain, *weight, Role::Found));
+        }
+        numbers.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        self.all.sort_by(|a, b| a.value.total_cmp(&b.value));
+        self
+    }
+
+    fn exact(&mut self, class: Class, value: f64, role: Role) {
+        self.all.push(Number {
+            class,
+            value,
+            half: 0.0,
+            unit: String::new(),
+            role,
+            outward: None,
+            count: None,
+        });
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^53")]
+    fn count(&mut self, value: u64, count: Option<Count>) {
+        self.exact(Class::Plain, value as f64, Role::Found);
+        if let Some(last) = self.all.last_mut() {
+            last.count = count;
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^53")]
+    fn counts(&mut self, counts: &Counts) {
+        if counts.planned == 0 {
+            return;
+        }
+        let whole = counts.planned as f64;
+        self.count(counts.planned, Some(Count::Planned));
+        for (part, count) in [
+            (counts.successes, Count::Successes),
+            (counts.failures, Count::Failures),
+            (counts.blocked, Count::Blocked),
+        ] {
+            self.count(part, Some(count));
+            self.exact(Class::Of(whole), part as f64, Role::Found);
+            self.exact(Class::Share, part as f64 / whole, Role::Found);
+        }
+    }
+
+    fn bounds(&mut self, bounds: &Bounds) {
+        for (value, up) in [(bounds.lower, false), (bounds.upper, true)] {
+            self.exact(Class::Share, value, Role::Bound);
+            if let Some(last) = self.all.last_mut() {
+                last.outward = Some(up);
+            }
+        }
+        self.exact(Class::Share, bounds.confidence, Role::Confidence);
+    }
+
+    /// The numbers of a sentence; bounds in it are `bounds_are`.
+    fn text(&mut self, text: &str, bounds_are: Role) {
+        let lower = simplify(text).replace('`', " ");
+        for q in scan(&lower) {
+            let role = match role(&lower, &q, None) {
+                Role::Bound => bounds_are,
+                other => other,
+            };
+            self.quantity(&q, role);
+            // `elapsed_ms < 100`: the unit is in the fact's name.
+            let before = lower[..q.start].trim_end_matches([' ', '<', '>', '=', '!']);
+            let seconds = if before.ends_with("_ms") { 0.001 } else { 1.0 };
+            if before.ends_with("_ms") || before.ends_with("_s") {
+                self.exact(Class::Seconds, q.value * seconds, Role::Bound);
+            }
+        }
+    }
+
+    fn quantity(&mut self, q: &Quantity, role: Role) {
+        let half = if q.decimals == 0 || role == Role::Demanded { 0.0 } else { q.half_digit() };
+        let mut add = |class, value, half| {
+            self.all.push(Number {
+                class,
+                value,
+                half,
+                unit: unit(q).to_owned(),
+                role,
+                outward: None,
+                count: None,
+            });
+        };
+        match q.kind {
+            Kind::Percent => add(Class::Share, q.value / 100.0, half / 100.0),
+            Kind::Seconds(seconds) => add(Class::Seconds, seconds, half * scale(q)),
+            Kind::Plain => add(Class::Plain, q.value, half),
+            Kind::Of(of) => {
+                add(Class::Of(of), q.value, 0.0);
+                add(Class::Plain, q.value, 0.0);
+                add(Class::Plain, of, 0.0);
+                if of > 0.0 {
+                    add(Class::Share, q.value / of, 0.0);
+                }
+            }
+        }
+    }
+
+    /// Those that a written number may be, as far as its value goes.
+    fn near<'n>(&'n self, q: &'n Quantity) -> impl Iterator<Item = &'n Number> + 'n {
+        let readings: Vec<(Class, f64, f64)> = match q.kind {
+            Kind::Percent => vec![(Class::Share, q.value / 100.0, q.half_digit() / 100.0)],
+            Kind::Of(of) => vec![(Class::Of(of), q.value, 0.0)],
+            Kind::Seconds(seconds) => vec![(Class::Seconds, seconds, q.half_digit() * scale(q))],
+            // A share may be written as a number up to 1.
+            Kind::Plain if q.value <= 1.0 => {
+                vec![(Class::Plain, q.value, q.half_digit()), (Class::Share, q.value, q.half_digit())]
+            }
+            Kind::Plain => vec![(Class::Plain, q.value, q.half_digit())],
+        };
+        readings.into_iter().flat_map(move |(class, value, half)| {
+            // Rounded by half of the last digit; a bound outward, by a whole one.
+            let reach = 2.0 * half + 1e-9 * value.abs().max(1.0);
+            let widest = if class == Class::Seconds { 0.5 } else { 0.05 };
+            let from = self.all.partition_point(|number| number.value < value - reach - widest);
+            let candidates =
+                self.all[from..].iter().take_while(move |number| number.value <= value + reach + widest);
+            candidates.filter(move |number| {
+                let off = value - number.value;
+                let slack = 1e-9 * value.abs().max(1.0) + half.max(number.half);
+                let whole = class == Class::Share && q.decimals == 0 && q.kind == Kind::Plain;
+                let rounded = off.abs() <= slack && !(whole && off.abs() > 1e-9);
+                let outward = match number.outward {
+                    Some(true) => !whole && off > 0.0 && off < 2.0 * half,
+                    Some(false) => !whole && off < 0.0 && -off < 2.0 * half,
+                    None => false,
+                };
+                number.class == class && (rounded || outward)
+            })
+        })
+    }
+
+    /// Whether a number of a statement about the claim is one of the claim's.
+    pub(super) fn has(&self, q: &Quantity, role: Role, cell: Option<&InCell<'_>>, lower: &str) -> bool {
+        let wanted = wanted_count(q, cell, lower);
+        self.near(q).any(|number| {
+            let role = match (role, number.role) {
+                (Role::Demanded, other) => other != Role::Found,
+                (Role::Found, Role::Demanded | Role::Confidence) => {
+                    !measured(lower, q) && !cell.is_some_and(|cell| MEASURED.is_in(cell.head))
+                }
+                (Role::Confidence, other) => other == Role::Confidence || other == Role::Bound,
+                (Role::Bound, other) => other != Role::Confidence,
+                _ => true,
+            };
+            let count = match (wanted, number.count) {
+                (Some(wanted), Some(count)) => wanted == count,
+                _ => true,
+            };
+            role && count
+        })
+    }
+
+    /// Whether a number of a statement about no claim is one that the bundle says.
+    pub(super) fn shows(&self, q: &Quantity, role: Role) -> bool {
+        self.near(q).any(|number| {
+            let same = role == number.role
+                || matches!(
+                    (role, number.role),
+                    (Role::Found | Role::Demanded, Role::Bound) | (Role::Bound, Role::Found | Role::Demanded)
+                );
+            let units = number.class != Class::Plain
+                || unit(q).is_empty()
+                || number.unit.is_empty()
+                || unit(q) == number.unit;
+            same && units
+        })
+    }
+
+    /// Whether the claim measures such a number at all: a differing one is then wrong, not merely unsupported.
+    pub(super) fn measures(&self, q: &Quantity, role: Role, cell: Option<&InCell<'_>>) -> bool {
+        let has = |wanted: fn(&Number) -> bool| self.all.iter().any(wanted);
+        let trials = || has(|number| number.count.is_some());
+        match q.kind {
+            Kind::Percent => has(|number| number.class == Class::Share),
+            Kind::Of(_) => trials(),
+            Kind::Seconds(_) => self.all.iter().any(|number| {
+                number.class == Class::Seconds
+                    && (number.role == role || (role != Role::Found) == (number.role != Role::Found))
+            }),
+            Kind::Plain if q.value <= 1.0 && q.decimals >= 2 => has(|number| number.outward.is_some()),
+            Kind::Plain => {
+                let unit = unit(q);
+                let same = !unit.is_empty()
+                    && self.all.iter().any(|number| number.class == Class::Plain && number.unit == unit);
+                same || (trials() && q.decimals == 0 && (TRIALS.is_in(unit) || counted(cell).is_some()))
+            }
+        }
+    }
+}
+
+pattern!(
+    TRIALS,
+    r"^(trial|attempt|sample|success|successe|succeeded|failure|failed|observation|look|passed|run|time|slot|start|request|call|blocked)$"
+);
+
+/// Which count a number is called, by the header of its column.
+fn counted(cell: Option<&InCell<'_>>) -> Option<Count> {
+    let cell = cell.filter(|cell| cell.alone)?;
+    Some(match cell.head {
+        "attempts" | "samples" | "n" | "trials" | "planned" | "total" | "runs" | "observations"
+        | "sample" | "count" => Count::Planned,
+        "successes" | "successful" | "succeeded" | "passed" | "ok" | "good" | "pass" => Count::Successes,
+        "failures" | "failed" | "fail" | "errors" | "bad" => Count::Failures,
+        "blocked" | "not seen" | "unknown" | "undecided" => Count::Blocked,
+        _ => return None,
+    })
+}
+
+/// Which count a number is called, by its column or the words beside it.
+fn wanted_count(q: &Quantity, cell: Option<&InCell<'_>>, lower: &str) -> Option<Count> {
+    if q.kind != Kind::Plain {
+        return None;
+    }
+    if let Some(count) = counted(cell) {
+        return Some(count);
+    }
+    let after = lower[q.end..].split(['.', ',', ';', '|', ':']).next().unwrap_or("");
+    let word = after.split_whitespace().take(2).find_map(|word| match word {
+        "succeeded" | "successes" | "passed" => Some(Count::Successes),
+        "failed" | "failures" => Some(Count::Failures),
+        "blocked" => Some(Count::Blocked),
+        "planned" => Some(Count::Planned),
+        _ => None,
+    });
+    word.or(match q.unit.as_str() {
+        "succeeded" | "successes" | "passed" => Some(Count::Successes),
+        "failed" | "failures" => Some(Count::Failures),
+        "blocked" => Some(Count::Blocked),
+        "planned" => Some(Count::Planned),
+        _ => None,
+    })
+}
+
+/// Seconds in the unit of a duration as written.
+fn scale(q: &Quantity) -> f64 {
+    if q.value == 0.0 { 1.0 } else { q.base() / q.value }
+}
+
+/// What was found of a claim, in its numbers.
+pub(super) fn summary(finding: &Finding) -> String {
+    let mut out = finding.outcome.name().to_owned();
+    if !finding.measured.is_empty() {
+        _ = write!(out, ", {}", finding.measured);
+    }
+    if finding.counts.planned > 1 {
+        #[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^53")]
+        let share = 100.0 * finding.counts.successes as f64 / finding.counts.planned as f64;
+        _ = write!(out, " ({} %)", show((share * 10.0).round() / 10.0));
+    }
+    if let Some(bounds) = &finding.bounds {
+        _ = write!(out, ", at least {}, at most {}", bounds.lower, bounds.upper);
+    }
+    if !finding.objective.is_empty() {
+        _ = write!(out, "; the objective is {}", finding.objective);
+    }
+    out
+}

@@ -1,0 +1,268 @@
+//! Words of outcome beside a citation, and the verdict, against what the bundle decided; claims that it does not have.
+
+use std::collections::HashMap;
+
+use probity_verdict::{Judgement, Outcome};
+
+use super::Shown;
+use super::cited::{Scope, words};
+use crate::document::{Document, Place, Statement};
+use crate::finding::{Finding, Rule};
+use crate::rules::TOTAL;
+use crate::words::pattern;
+
+type Found = Vec<(&'static Rule, Finding)>;
+
+pattern!(
+    HOLDS,
+    r"✅|✔|☑|✓|🟢|\b(holds?|held|pass(es)?|passed|achieved|met|ok|fulfilled|satisfied|success|successful|green|confirmed|verified|proven|proved|works|working|operational|guaranteed|yes|done|ready|good)\b"
+);
+pattern!(FAILS, r"^\W*(is |was |has |clearly |❌ ?)*(fails?|failed|not met|missed|broken)\W*$");
+pattern!(
+    NOT_SAID,
+    r"\b(not|no|never|none|nor|neither|without|cannot|can't|fail\w*|undetermined|undecided|inconclusive|unknown|unclear|open|if|unless|until|would|could|should|must|may|whether|once|when|before|see to it|to be|needs?|waive[rd]?\w*|planned|expected|partly|partially|isn't|wasn't|doesn't|didn't|hardly)\b|❌|\?$"
+);
+
+/// Words of outcome against the findings of the claims that a statement cites.
+pub(super) fn outcomes(
+    document: &Document,
+    statement: &Statement,
+    scope: &Scope,
+    judgement: &Judgement,
+    rule: &'static Rule,
+    found: &mut Found,
+) {
+    let citations = scope.citations();
+    let mut tell = |claim: usize, said: &str| {
+        let finding = &judgement.findings[claim];
+        let reason = super::numbers::summary(finding);
+        let message = format!("`{}` is said to {said}; the bundle's finding is: {reason}", finding.claim);
+        if !found
+            .iter()
+            .rev()
+            .take(8)
+            .any(|(_, other)| other.message == message && other.lines == [statement.line])
+        {
+            found.push((rule, Finding::new(message, [statement.line])));
+        }
+    };
+    if let Some((_, row)) = document.cells(statement) {
+        let [claim] = scope.claims() else { return };
+        if citations.is_empty() {
+            return;
+        }
+        let outcome = judgement.findings[*claim].outcome;
+        let waived = NOT_SAID.is_in(&statement.lower) && statement.lower.contains("waive");
+        let mut start = 0;
+        for cell in &row.cells {
+            let cites =
+                citations.iter().any(|cited| (start..=start + cell.lower.len()).contains(&cited.start));
+            start += cell.lower.len() + " | ".len();
+            // A cell that says more than an outcome may say something else.
+            if cites || cell.lower.len() > 40 || cell.lower.contains('`') || !cell.quantities.is_empty() {
+                continue;
+            }
+            if HOLDS.is_in(&cell.lower)
+                && !NOT_SAID.is_in(&cell.lower)
+                && outcome != Outcome::Holds
+                && !waived
+            {
+                tell(*claim, "hold");
+            } else if FAILS.is_in(&cell.lower) && outcome != Outcome::Fails {
+                tell(*claim, "fail");
+            }
+        }
+        return;
+    }
+    // What is said of a claim stands between its citation and the next; "a, b and c hold" says it of all three.
+    let lower = statement.lower.as_str();
+    let mut last = "";
+    for (at, citation) in citations.iter().enumerate().rev() {
+        let to = citations.get(at + 1).map_or(lower.len(), |next| next.start.max(citation.end));
+        let piece = &lower[citation.end..to];
+        let joins = piece.trim_matches(|c: char| !c.is_alphanumeric());
+        let said = if matches!(joins, "" | "and" | "or") && at + 1 < citations.len() { last } else { piece };
+        last = said;
+        let from = at.checked_sub(1).and_then(|at| citations.get(at)).map_or(0, |before| before.end);
+        let before = lower.get(from..citation.start).unwrap_or("").rsplit([';', ',']).next().unwrap_or("");
+        let outcome = judgement.findings[citation.claim].outcome;
+        if NOT_SAID.is_in(before) {
+            continue;
+        }
+        // The first clause says it: "holds: 19 of 20", "was met, although ...".
+        let clause = said.split([';', '(']).next().unwrap_or("");
+        let ticked = HOLDS.is_in(before.trim()) && !before.contains(char::is_alphabetic);
+        let holds = HOLDS.find(clause).is_some_and(|word| !after_number(&clause[..word.start()]));
+        if (holds || ticked) && !NOT_SAID.is_in(clause) && outcome != Outcome::Holds {
+            tell(citation.claim, "hold");
+        } else if FAILS.is_in(
+            clause.split([':', ',', '.']).find(|part| part.contains(char::is_alphabetic)).unwrap_or(""),
+        ) && outcome != Outcome::Fails
+        {
+            tell(citation.claim, "fail");
+        }
+    }
+}
+
+/// "19 of 20 passed" is said of trials, not of the claim.
+fn after_number(before: &str) -> bool {
+    let last = before.trim_end().rsplit([',', ':', '.']).next().unwrap_or("");
+    last.contains(|c: char| c.is_ascii_digit())
+}
+
+pattern!(
+    VERDICT,
+    r"\b(verdict|decision|conclusion|overall (status|result|assessment|verdict)|final (status|result|assessment|verdict)|overall|status|release status)\b[^a-z0-9]*(is|was|are)?[^a-z0-9]*"
+);
+pattern!(
+    ACCEPTED,
+    r"^(unconditionally |fully )?(accepted|approved|passed|pass|ready|go\b|released|production[- ]ready)"
+);
+
+/// The verdict that a statement gives, against the bundle's.
+pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static Rule, found: &mut Found) {
+    let verdict = &shown.judgement.verdict;
+    let lower = statement.lower.as_str();
+    if matches!(statement.place, Place::Row { .. })
+        && !lower.contains("verdict")
+        && !lower.contains("overall")
+    {
+        return;
+    }
+    let after = VERDICT.find(lower).map(|found| &lower[found.end()..]);
+    let text = statement.text.trim_matches(|c: char| !c.is_alphanumeric());
+    // Labels in the report's own letters, the longest where several fit.
+    let mut labels: Vec<&(String, bool)> = shown.labels.iter().collect();
+    labels.sort_by_key(|(label, _)| usize::MAX - label.len());
+    let mut rest = text.to_owned();
+    let mut named: Vec<&(String, bool)> = Vec::new();
+    let mut alone = true;
+    for label in labels {
+        if words(&rest, &label.0).next().is_some() {
+            rest = rest.replace(&label.0, " ");
+            named.push(label);
+        }
+    }
+    for word in rest.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        alone &= matches!(
+            word,
+            "or" | "and" | "with" | "waivers" | "accepted" | "rejected" | "inconclusive" | "not"
+        );
+    }
+    let begins =
+        |label: &str| after.is_some_and(|after| after.starts_with(&crate::document::simplify(label)));
+    let says = !named.is_empty() && (alone || named.iter().any(|(label, _)| begins(label)));
+    let actual = || match verdict.accepted {
+        Some(true) => format!("{} (accepted)", verdict.label),
+        Some(false) => format!("{} (rejected)", verdict.label),
+        None => format!("{} (inconclusive)", verdict.label),
+    };
+    if says {
+        let is_possible = |label: &str| {
+            verdict
+                .possible
+                .iter()
+                .any(|(other, _)| other == label || other.starts_with(&format!("{label} with waivers")))
+        };
+        let missing = verdict
+            .possible
+            .iter()
+            .filter(|(label, _)| !named.iter().any(|(other, _)| label.starts_with(other.as_str())))
+            .count();
+        let wrong = named.iter().any(|(label, _)| !is_possible(label)) || missing > 0;
+        let waivers = verdict.label.contains("with waivers") && !lower.contains("waive");
+        if (wrong && !lower.contains(" if ")) || waivers {
+            let names = named.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
+            let message = format!("the verdict is given as {names}; in the bundle it is {}", actual());
+            found.push((rule, Finding::new(message, [statement.line])));
+        }
+    } else if named.is_empty()
+        && verdict.accepted != Some(true)
+        && after.is_some_and(|after| ACCEPTED.is_in(after) && !NOT_SAID.is_in(after))
+        && !matches!(statement.place, Place::Row { .. })
+    {
+        let message = format!("the verdict is given as an acceptance; in the bundle it is {}", actual());
+        found.push((rule, Finding::new(message, [statement.line])));
+    }
+}
+
+pattern!(NAMED, r"\bclaims? `([a-z_][a-z0-9_.-]*)`|`([a-z_][a-z0-9_.-]*)` claim\b");
+pattern!(FIRST_CODE, r"^\W*`([a-z_][a-z0-9_.-]*)`[*_]* ?(:|-|=|\bis\b)");
+pattern!(
+    OUTCOME,
+    r"\b(holds?|held|pass(es|ed)?|fails?|failed|met|achieved|undetermined|verified|confirmed)\b|✅|❌"
+);
+
+/// Claims that the bundle does not have, among those it has.
+pub(super) fn invented(
+    document: &Document,
+    scopes: &[Scope],
+    judgement: &Judgement,
+    rule: &'static Rule,
+    found: &mut Found,
+) {
+    // What else of the bundle has a name.
+    let known = |name: &str| {
+        judgement
+            .findings
+            .iter()
+            .any(|finding| finding.claim.to_lowercase() == name || finding.of.to_lowercase() == name)
+            || judgement.scores.iter().any(|score| score.name.to_lowercase() == name)
+    };
+    let mut tell = |name: &str, line: usize| {
+        let message = format!("the bundle has no claim `{name}`");
+        found.push((rule, Finding::new(message, [line])));
+    };
+    // The column and the lists in which claims are cited.
+    let (mut columns, mut lists): (HashMap<usize, usize>, HashMap<usize, usize>) =
+        (HashMap::new(), HashMap::new());
+    for (statement, scope) in
+        document.statements.iter().zip(scopes).filter(|(_, scope)| !scope.citations().is_empty())
+    {
+        match statement.place {
+            Place::Row { table, .. } => {
+                if let (Some((_, row)), Some(first)) = (document.cells(statement), scope.citations().first())
+                {
+                    let first_cell = row.cells.first().map_or(0, |cell| cell.lower.len());
+                    if first.start <= first_cell {
+                        *columns.entry(table).or_default() += 1;
+                    }
+                }
+            }
+            Place::Item { .. } => *lists.entry(statement.block).or_default() += 1,
+            _ => {}
+        }
+    }
+    for (statement, scope) in document.statements.iter().zip(scopes) {
+        let lower = statement.lower.as_str();
+        if !scope.citations().is_empty() || !OUTCOME.is_in(lower) {
+            continue;
+        }
+        if let Some(parts) = NAMED.captures(lower) {
+            let name = parts.get(1).or_else(|| parts.get(2)).map_or("", |name| name.as_str());
+            if !known(name) {
+                tell(name, statement.line);
+            }
+            continue;
+        }
+        match statement.place {
+            Place::Row { table, .. } if columns.contains_key(&table) => {
+                let Some((_, row)) = document.cells(statement) else { continue };
+                let [first, others @ ..] = row.cells.as_slice() else { continue };
+                let decided = others.iter().any(|cell| cell.lower.len() <= 40 && OUTCOME.is_in(&cell.lower));
+                let name = first.words();
+                if decided && !name.is_empty() && !TOTAL.is_in(name) && !known(name) {
+                    tell(name, statement.line);
+                }
+            }
+            Place::Item { .. } if lists.contains_key(&statement.block) => {
+                if let Some(name) = FIRST_CODE.captures(lower).and_then(|parts| parts.get(1))
+                    && !known(name.as_str())
+                {
+                    tell(name.as_str(), statement.line);
+                }
+            }
+            _ => {}
+        }
+    }
+}

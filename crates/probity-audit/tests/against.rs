@@ -1,0 +1,249 @@
+//! A report held against a bundle: planted numbers, words and claims are found, what is right or only rounded is not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use probity_audit::against::RULES;
+use probity_audit::{Audit, Severity, Shown, audit, output};
+use probity_verdict::Judgement;
+use serde_json::{Value, json};
+
+fn finding(claim: &str, says: &str, outcome: &str, counts: [u64; 4], more: Value) -> Value {
+    let [planned, successes, failures, blocked] = counts;
+    let mut finding = json!({
+        "claim": claim, "of": "probe", "says": says, "decided": "in at least 95% of 20 planned looks (response): served",
+        "severity": "high", "outcome": outcome, "reason": "", "measured": format!("{successes} of {planned}"),
+        "objective": "", "entries": [[3, 22]],
+        "counts": { "planned": planned, "successes": successes, "failures": failures, "blocked": blocked },
+    });
+    finding.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    finding
+}
+
+/// `starts` is undetermined on 19 of 20, `prompt` holds on 785 of 960 (0.8177), `roles` fails.
+fn judgement(findings: Vec<Value>) -> Judgement {
+    serde_json::from_value(json!({
+        "rules": 1, "plan": "Camera service", "findings": findings,
+        "scores": [{ "name": "deployment", "lower": 0.4, "upper": 0.9, "weight": 10.0, "of_weight": 10.0, "open": ["starts"],
+            "parts": [["starts", 5.0, "undetermined"]] }],
+        "verdict": { "label": "READY or NOT READY", "possible": [["READY", true], ["NOT READY", false]], "accepted": null, "why": [] },
+    }))
+    .unwrap()
+}
+
+fn three() -> Vec<Value> {
+    let bounds = |lower: f64, upper: f64| json!({ "lower": lower, "upper": upper, "confidence": 0.95 });
+    vec![
+        finding(
+            "starts",
+            "a start serves within 10 s",
+            "undetermined",
+            [20, 19, 1, 0],
+            json!({ "bounds": bounds(0.783_894, 0.997_439), "objective": ">= 95%" }),
+        ),
+        finding(
+            "prompt",
+            "health answers within 100 ms",
+            "holds",
+            [960, 785, 175, 0],
+            json!({ "bounds": bounds(0.795_904, 0.837_906), "objective": ">= 75%", "decided": "elapsed_ms < 100" }),
+        ),
+        finding("roles", "each role may call what it should", "fails", [40, 37, 3, 0], json!({})),
+    ]
+}
+
+fn held(text: &str, findings: Vec<Value>) -> Audit {
+    let labels = [
+        ("READY".to_owned(), true),
+        ("NOT READY".to_owned(), false),
+        ("READY WITH CONDITIONS".to_owned(), true),
+    ];
+    let judgement = judgement(findings);
+    let report =
+        "Of 3 claims: 1 holds, 1 fails, 1 undetermined. It took 8 min. 101 entries, 98 of them observations.";
+    audit(
+        text,
+        &[],
+        Some(&Shown {
+            bundle: "camera.probity",
+            judgement: &judgement,
+            labels: &labels,
+            report,
+            remarks: &[],
+        }),
+    )
+}
+
+/// The rules that find something, with the lines.
+fn found(text: &str) -> Vec<(&'static str, usize)> {
+    held(text, three()).findings.iter().map(|finding| (finding.rule, finding.lines[0])).collect()
+}
+
+fn message(text: &str) -> String {
+    let audit = held(text, three());
+    let [finding] = audit.findings.as_slice() else { panic!("{text}: {:?}", audit.findings) };
+    finding.message.clone()
+}
+
+#[test]
+fn each_example_is_found_by_its_rule_and_by_no_other() {
+    for rule in RULES {
+        let rules: Vec<_> =
+            held(rule.example, three()[..1].to_vec()).findings.iter().map(|found| found.rule).collect();
+        assert_eq!(rules, [rule.id], "{}", rule.example);
+    }
+}
+
+#[test]
+fn what_is_right_or_rounded_is_not_found() {
+    for text in [
+        "`starts` is undetermined: 19 of 20 (95 %) started, at least 78.3 %, at most 99.8 %.",
+        "`starts` is undetermined: 19/20, lower bound 0.784, upper bound 0.997439; the objective is 95 %.",
+        "`prompt` holds: 785 of 960, 81.8 %, that is 0.8177 or 82 %.",
+        "`prompt` holds: 175 of 960 were slower than 100 ms, at 95 % confidence.",
+        "| claim | finding | attempts | passed | failed | rate |\n|---|---|---|---|---|---|\n| prompt | ✅ holds | 960 | 785 | 175 | 81.8 % |\n| roles | ❌ fails | 40 | 37 | 3 | 92.5 % |",
+        "- **roles**: failed\n- **starts**: open, 1 failure among 20",
+        "We say that health answers within 100 ms; it did 785 times.",
+        "## starts\n\nNineteen starts were measured as good: 19 of 20, a success rate of 95 %.",
+        "**READY or NOT READY** (inconclusive)\n\nOf 3 claims 1 holds. The run took 8 minutes and has 101 entries.",
+        "The claim `starts` would hold if 59 of 59 served.",
+        "`starts` does not hold, `prompt` holds and `roles` does not.",
+        "785 of 960 (81.8 %) passed; see section 3, step 4, on 22 November 2026.",
+    ] {
+        let found = held(text, three()).findings;
+        let only_unsupported = text.contains("59 of 59");
+        assert!(
+            found.iter().all(|one| only_unsupported && one.rule == "differs-from-bundle") || found.is_empty(),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_number_is_found_and_shown_beside_the_right_one() {
+    for (text, numbers) in [
+        ("`starts` reached 20 of 20.", ["20 of 20", "19 of 20 (95 %)"]),
+        ("`prompt` holds with 96.1 % of all requests.", ["96.1 %", "785 of 960 (81.8 %)"]),
+        ("`prompt` holds with 82.8 % of all requests.", ["82.8 %", "785 of 960 (81.8 %)"]),
+        ("`starts`: 19 of 20, at least 0.87.", ["0.87", "at least 0.783894"]),
+        ("A start serves within 10 s: 39 of 40 did.", ["39 of 40", "19 of 20"]),
+        ("| claim | attempts | rate |\n|---|---|---|\n| starts | 40 | 95 % |", ["40", "19 of 20"]),
+        ("`prompt`: 700 requests passed.", ["700", "785 of 960"]),
+        ("`starts`: 19 of 20; the objective was 80 %.", ["80 %", ">= 95%"]),
+        ("- `roles`\n  - result: 38 of 40", ["38 of 40", "37 of 40"]),
+        ("## `roles`\n\nThe success rate was 95.0 %.", ["95.0 %", "37 of 40 (92.5 %)"]),
+        ("`prompt` was looked at. Measured: 96 %.", ["96 %", "785 of 960"]),
+        // The objective is no result.
+        ("75 % of all requests succeeded: `prompt` holds.", ["75 %", "785 of 960"]),
+    ] {
+        let message = message(text);
+        assert!(numbers.iter().all(|number| message.contains(number)), "{text}: {message}");
+        let rule = held(text, three()).findings[0].rule;
+        assert_eq!(rule, "differs-from-bundle", "{text}");
+    }
+}
+
+#[test]
+fn a_word_stronger_than_the_finding_is_found() {
+    for text in [
+        "`starts` holds.",
+        "A start serves within 10 s ✅",
+        "✅ `starts`",
+        "- `starts`: passed",
+        "**roles**: achieved",
+        "`prompt`, `starts` and `roles` are open; `roles` passes.",
+        "| claim | result |\n|---|---|\n| starts | ✅ PASS |",
+        "| Criterion | Status |\n|---|---|\n| a start serves within 10 s | met |",
+        "`prompt` fails.",
+        "| claim | result |\n|---|---|\n| prompt | failed |",
+        "**Verdict: READY**",
+        "## NOT READY",
+        "READY WITH CONDITIONS",
+        "Decision: approved.",
+    ] {
+        let rules: Vec<_> = found(text).into_iter().map(|(rule, _)| rule).collect();
+        assert_eq!(rules, ["stronger-than-bundle"], "{text}");
+    }
+    assert_eq!(
+        message("| claim | result |\n|---|---|\n| starts | passed |"),
+        "`starts` is said to hold; the bundle's finding is: undetermined, 19 of 20 (95 %), at least 0.783894, at most 0.997439; the objective is >= 95%"
+    );
+    assert_eq!(
+        message("Verdict: READY"),
+        "the verdict is given as READY; in the bundle it is READY or NOT READY (inconclusive)"
+    );
+}
+
+#[test]
+fn an_invented_claim_is_found() {
+    for (text, line) in [
+        ("The claim `backup` holds.", 1),
+        ("| claim | finding |\n|---|---|\n| prompt | holds |\n| backup | holds |\n| Total | 1 holds |", 4),
+        ("- `prompt`: holds\n- `backup`: holds", 2),
+    ] {
+        assert_eq!(found(text), [("claim-not-in-bundle", line)], "{text}");
+    }
+    // Probes and scores have names too; code is often something else.
+    for text in [
+        "- `prompt`: holds\n- `probe`: passed its look",
+        "`deployment` passed",
+        "We ran `systemctl` and it passed.",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn other_numbers_are_listed_together_and_do_not_drown_the_rest() {
+    let text = "# Report\n\nWe sent 4,200 letters and 31 % came back.\n\n`starts` reached 20 of 20.\n\nIt took 14 minutes.\n\nOn 3 May 2026 in room 12.\n";
+    assert_eq!(
+        found(text),
+        [("unsupported-number", 3), ("differs-from-bundle", 5), ("unsupported-number", 7)]
+    );
+    let audit = held(text, three());
+    assert_eq!(audit.findings[0].severity, Severity::Unsupported);
+    let shown = output::terminal(&audit, "report.md", false);
+    assert_eq!(
+        shown,
+        "error[differs-from-bundle]: A number is not the one in the bundle.
+ --> report.md:5
+5 |> `starts` reached 20 of 20.
+  = 20 of 20 is not what was found of `starts`: undetermined, 19 of 20 (95 %), at least 0.783894, at most 0.997439; the objective is >= 95%
+
+unsupported[unsupported-number]: A number is neither a claim's nor anything else that the bundle says.
+ --> report.md:3
+3 |  4,200, 31 %
+7 |  14 minutes
+
+Held against camera.probity, whose verdict is READY or NOT READY.
+The report cites 1 of its 3 claims: starts (undetermined).
+Not cited: prompt (holds), roles (fails).
+Of its numbers the bundle shows 0, shows 1 otherwise, and does not show 3.
+report.md: 1 error, 0 warnings, 0 notes, 2 lines with unsupported numbers
+"
+    );
+    let markdown = output::markdown(&audit, "report.md");
+    assert!(
+        markdown.contains("## unsupported: unsupported-number\n")
+            && markdown.contains("- line 3: `4,200, 31 %`\n- line 7: `14 minutes`\n"),
+        "{markdown}"
+    );
+    let json: Value = serde_json::from_str(&output::json(&audit, "report.md")).unwrap();
+    assert_eq!(json["against"]["not_cited"], json!([["prompt", "holds"], ["roles", "fails"]]));
+    assert_eq!(json["findings"][0]["severity"], "unsupported");
+    let sarif: Value = serde_json::from_str(&output::sarif(&audit, "report.md")).unwrap();
+    let results = &sarif["runs"][0]["results"];
+    assert_eq!((&results[0]["kind"], &results[0]["level"]), (&json!("open"), &json!("none")));
+    assert_eq!((&results[1]["kind"], &results[1]["level"]), (&json!("fail"), &json!("error")));
+}
+
+#[test]
+fn a_comment_accepts_here_too_and_a_sentence_is_quoted_to_its_end() {
+    let text = "<!-- probity: accept unsupported-number: from the post office -->\nLetters went out. Of all\nthose letters 31 %\ncame back.\n";
+    let audit = held(text, three());
+    assert_eq!(audit.open().count(), 0, "{:?}", audit.findings);
+    let shown = output::terminal(&audit, "report.md", false);
+    assert!(
+        shown.contains("2 |> Letters went out. Of all\n3 |  those letters 31 %\n4 |  came back.\n"),
+        "{shown}"
+    );
+}
