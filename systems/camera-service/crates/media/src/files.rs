@@ -1,11 +1,210 @@
 //! Recordings as files: what they hold, and what a kill left of them.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use mp4_atom::{Atom as _, Ftyp, Header, Mdat, Moof, Moov, ReadFrom as _};
+use serde::Deserialize;
+
+use crate::EngineError;
+use crate::source::Resolution;
+
+/// What a file says of itself; `None` is "not known".
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileInfo {
+    /// Its size.
+    pub bytes: u64,
+    /// Its length.
+    pub duration: Option<Duration>,
+    /// Size of its pictures.
+    pub resolution: Option<Resolution>,
+    /// Pictures a second, on average.
+    pub fps: Option<f64>,
+    /// The coding of its pictures, in ffmpeg's words.
+    pub codec: Option<String>,
+}
+
+/// What was done to a file that was being written when the service was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Which.
+    pub path: PathBuf,
+    /// What.
+    pub action: RecoveryAction,
+}
+
+/// What recovery does to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveryAction {
+    /// It was whole.
+    Kept,
+    /// So many bytes of a last fragment without end were cut off.
+    Cut(u64),
+    /// There was no picture in it, or it was a temporary file.
+    Removed,
+}
+
+/// Asks ffprobe what the file at `path` holds.
+pub async fn probe_file(ffprobe: &Path, path: &Path, within: Duration) -> Result<FileInfo, EngineError> {
+    let bytes = tokio::fs::metadata(path).await.map_err(|e| EngineError::disk("cannot read", path, e))?.len();
+    let mut file = OsString::from("file:");
+    file.push(path);
+    let running = tokio::process::Command::new(ffprobe)
+        .args(["-v", "error", "-protocol_whitelist", "file", "-of", "json"])
+        .args(["-show_entries", "format=duration:stream=codec_name,width,height,avg_frame_rate"])
+        .args(["-select_streams", "v"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let failed = |why: String| EngineError::Dependency(format!("ffprobe of {}: {why}", path.display()));
+    let output = match tokio::time::timeout(within, running).await {
+        Ok(output) => output.map_err(|error| failed(error.to_string()))?,
+        Err(_) => return Err(failed(format!("not done after {} s", within.as_secs_f32()))),
+    };
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    let probed: Probed = serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    let stream = probed.streams.into_iter().next().unwrap_or_default();
+    let seconds = probed.format.duration.and_then(|text| text.parse::<f64>().ok());
+    Ok(FileInfo {
+        bytes,
+        duration: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        resolution: stream.width.zip(stream.height).map(|(width, height)| Resolution { width, height }),
+        fps: stream.avg_frame_rate.as_deref().and_then(rate),
+        codec: stream.codec_name,
+    })
+}
+
+#[derive(Deserialize)]
+struct Probed {
+    #[serde(default)]
+    streams: Vec<ProbedStream>,
+    format: ProbedFormat,
+}
+
+#[derive(Deserialize, Default)]
+struct ProbedStream {
+    codec_name: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    avg_frame_rate: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ProbedFormat {
+    duration: Option<String>,
+}
+
+/// `30000/1001`, and nothing for `0/0`.
+fn rate(text: &str) -> Option<f64> {
+    let (count, seconds) = text.split_once('/')?;
+    let (count, seconds): (f64, f64) = (count.parse().ok()?, seconds.parse().ok()?);
+    (count > 0.0 && seconds > 0.0).then(|| count / seconds)
+}
 
 /// The name under which a file is written before it is there.
 pub(crate) fn temporary_name(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(".tmp");
-    temporary
+    hidden(name, ".tmp")
+}
+
+/// The name of the empty file that stands beside a recording while it is written, so that after a kill nobody has to
+/// look into every recording there is.
+pub(crate) fn marker_name(name: &OsStr) -> OsString {
+    hidden(name, ".open")
+}
+
+fn hidden(name: &OsStr, ending: &str) -> OsString {
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(ending);
+    hidden
+}
+
+/// Puts in order what a kill left in `folder`: recordings that were being written then are cut to their last whole
+/// fragment, and temporary files are removed. Looks at nothing else; to be called before anything is recorded there.
+pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
+    let failed = |error| EngineError::disk("cannot read", folder, error);
+    let mut done = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let Some(inner) = name.to_str().and_then(|name| name.strip_prefix('.')) else { continue };
+        let recovered = if let Some(recording) = inner.strip_suffix(".open") {
+            recover_recording(&folder.join(recording), &folder.join(&name))
+        } else if inner.ends_with(".tmp") {
+            let path = folder.join(&name);
+            std::fs::remove_file(&path)
+                .map(|()| Some(Recovered { path: path.clone(), action: RecoveryAction::Removed }))
+                .map_err(|error| EngineError::disk("cannot remove", &path, error))
+        } else {
+            continue;
+        };
+        done.extend(recovered?);
+    }
+    Ok(done)
+}
+
+fn recover_recording(path: &Path, marker: &Path) -> Result<Option<Recovered>, EngineError> {
+    let failed = |error| EngineError::disk("cannot recover", path, error);
+    let action = match File::options().read(true).write(true).open(path) {
+        Ok(file) => {
+            let size = file.metadata().map_err(failed)?.len();
+            let whole =
+                if path.extension().is_some_and(|e| e == "mp4") { whole_until(&file, size) } else { size };
+            if whole == 0 {
+                std::fs::remove_file(path).map_err(failed)?;
+                Some(RecoveryAction::Removed)
+            } else if whole < size {
+                file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
+                Some(RecoveryAction::Cut(size - whole))
+            } else {
+                Some(RecoveryAction::Kept)
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    std::fs::remove_file(marker).map_err(failed)?;
+    Ok(action.map(|action| Recovered { path: path.to_owned(), action }))
+}
+
+/// Where the last whole fragment of a fragmented MP4 ends; 0 if there is none. A file of another kind is whole.
+fn whole_until(file: &File, size: u64) -> u64 {
+    let mut reader = io::BufReader::with_capacity(64, file);
+    let (mut at, mut whole, mut fragmented) = (0, 0, false);
+    while let Ok(header) = Header::read_from(&mut reader) {
+        let body_at = reader.stream_position().unwrap_or(size);
+        let Some(end) = header.size.and_then(|length| body_at.checked_add(length as u64)) else {
+            return size;
+        };
+        if at == 0 && header.kind != Ftyp::KIND {
+            return size;
+        }
+        if end > size {
+            break;
+        }
+        if header.kind == Moov::KIND {
+            let mut body = Vec::new();
+            let read = (&mut reader).take(end - body_at).read_to_end(&mut body);
+            let moov = Moov::decode_body(&mut body.as_slice());
+            fragmented = read.is_ok() && moov.is_ok_and(|moov| moov.mvex.is_some());
+        }
+        match header.kind {
+            kind if kind == Mdat::KIND && fragmented => whole = end,
+            kind if kind == Moof::KIND => {}
+            // What follows a whole fragment belongs to it.
+            _ if whole == at && whole > 0 => whole = end,
+            _ => {}
+        }
+        at = end;
+        if reader.seek(SeekFrom::Start(end)).is_err() {
+            break;
+        }
+    }
+    if fragmented || at == 0 || whole > 0 { whole } else { size }
 }

@@ -18,5 +18,6 @@ pub use engine::{
     RecordingNow, RecordingRequest, RecordingStarted, SnapshotTaken, StreamState, StreamStatus, StreamUrls,
 };
 pub use error::EngineError;
+pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
 pub use live::LiveView;
 pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

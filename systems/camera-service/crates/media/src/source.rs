@@ -77,13 +77,13 @@ pub enum SourceKind {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pattern {
-    Pattern,
+    Moving,
     Clock,
     Bars,
 }
 
 const PATTERNS: [(&str, Pattern); 3] =
-    [("pattern", Pattern::Pattern), ("clock", Pattern::Clock), ("bars", Pattern::Bars)];
+    [("pattern", Pattern::Moving), ("clock", Pattern::Clock), ("bars", Pattern::Bars)];
 const TEST_RESOLUTION: Resolution = Resolution { width: 640, height: 360 };
 const TEST_FPS: u32 = 15;
 /// Microseconds that a network source may be silent before ffmpeg gives up by itself.
@@ -275,7 +275,7 @@ impl Pattern {
         let Resolution { width, height } = resolution;
         let size = format!("size={resolution}:rate={fps}");
         match self {
-            Self::Pattern => format!("testsrc2={size}"),
+            Self::Moving => format!("testsrc2={size}"),
             Self::Clock => format!("testsrc={size}"),
             Self::Bars => {
                 let (w, h) = ((width / 4).max(8), (height / 4).max(8));
@@ -325,7 +325,7 @@ fn read_address(text: &str) -> Result<Address, EngineError> {
 fn check_options(address: &Address, options: SourceOptions) -> Result<(), EngineError> {
     let invalid = |why: &str| Err(EngineError::Invalid(why.to_owned()));
     if let Some(Resolution { width, height }) = options.resolution {
-        let fits = |side: u32| (16..=7680).contains(&side) && side % 2 == 0;
+        let fits = |side: u32| (16..=7680).contains(&side) && side.is_multiple_of(2);
         if !fits(width) || !fits(height) {
             return invalid("a resolution is two even numbers from 16 to 7680, as 1280x720");
         }

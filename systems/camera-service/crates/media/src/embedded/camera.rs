@@ -102,6 +102,13 @@ impl Camera {
         }
     }
 
+    pub(super) fn tell_end(&self) {
+        if let Some(recorder) = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            recorder.tell_stop();
+        }
+        self.wanted.send_modify(|wanted| wanted.ended = true);
+    }
+
     pub(super) fn hold(self: &Arc<Self>) -> Hold {
         self.wanted.send_modify(|wanted| wanted.holds += 1);
         Hold(Arc::clone(self))

@@ -100,6 +100,15 @@ impl EmbeddedEngine {
     }
 }
 
+impl Drop for EmbeddedEngine {
+    /// Without `shutdown`, everything is told to end, and nobody waits for it.
+    fn drop(&mut self) {
+        for camera in self.cameras().values() {
+            camera.tell_end();
+        }
+    }
+}
+
 #[async_trait]
 impl Engine for EmbeddedEngine {
     fn kind(&self) -> &'static str {

@@ -81,7 +81,17 @@ pub async fn event<T>(
 /// What ffprobe says of one entry of a file's video, as `stream=width` or `format=duration`.
 pub fn probed(path: &Path, entry: &str) -> String {
     let output = Command::new("ffprobe")
-        .args(["-v", "error", "-select_streams", "v", "-of", "csv=p=0", "-show_entries", entry])
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-count_packets",
+            "-of",
+            "default=noprint_wrappers=1:nokey=1",
+            "-show_entries",
+            entry,
+        ])
         .arg(path)
         .output()
         .unwrap();
@@ -91,7 +101,7 @@ pub fn probed(path: &Path, entry: &str) -> String {
         path.display(),
         String::from_utf8_lossy(&output.stderr)
     );
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    String::from_utf8_lossy(&output.stdout).trim().replace('\n', ",")
 }
 
 pub fn seconds(path: &Path) -> f64 {
@@ -108,4 +118,136 @@ pub fn decode(path: &Path) {
         .unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && words.is_empty(), "{} does not decode: {words}", path.display());
+}
+
+/// Waits until `condition` holds; polls, as what it looks at (files, processes) does not tell.
+pub async fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether the process exists and is more than a zombie.
+pub fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+/// Processes, other than this one, whose command line holds `text`.
+pub fn processes_with(text: &str) -> Vec<u32> {
+    let own = std::process::id();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .filter(|pid| *pid != own && is_running(*pid))
+        .filter(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(text)
+        })
+        .collect()
+}
+
+pub fn kill(pid: u32) {
+    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+}
+
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What a small HTTP camera does.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Behaviour {
+    /// Motion JPEG without end, ten pictures a second.
+    Plays,
+    /// As above, and after so many pictures the connection ends.
+    EndsAfter(u32),
+    /// As above, and after so many pictures nothing comes any more.
+    StallsAfter(u32),
+    /// 200, and then bytes without meaning.
+    Garbage,
+    /// 401.
+    Refuses,
+}
+
+/// A camera that speaks HTTP, on a free port; ends when it is dropped.
+pub struct HttpCamera {
+    pub port: u16,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl HttpCamera {
+    pub async fn start(behaviour: Behaviour) -> Self {
+        let picture = Command::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-frames:v", "1"])
+            .args(["-f", "image2pipe", "-c:v", "mjpeg", "pipe:1"])
+            .output()
+            .unwrap()
+            .stdout;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move {
+            let mut serving = tokio::task::JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                serving.spawn(serve(socket, behaviour, picture.clone()));
+            }
+        });
+        Self { port, task }
+    }
+
+    pub fn source(&self) -> Source {
+        self.source_at(&format!("http://127.0.0.1:{}/video", self.port))
+    }
+
+    pub fn source_at(&self, address: &str) -> Source {
+        Source::parse(address, SourceOptions::default()).unwrap()
+    }
+}
+
+impl Drop for HttpCamera {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(
+    mut socket: tokio::net::TcpStream,
+    behaviour: Behaviour,
+    picture: Vec<u8>,
+) -> std::io::Result<()> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        asked.push(socket.read_u8().await?);
+    }
+    if behaviour == Behaviour::Refuses {
+        return socket.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await;
+    }
+    socket
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=p\r\n\r\n")
+        .await?;
+    let mut number = 0;
+    loop {
+        match behaviour {
+            Behaviour::Garbage => socket.write_all(&[0x5a; 4096]).await?,
+            Behaviour::EndsAfter(count) if number == count => return Ok(()),
+            Behaviour::StallsAfter(count) if number == count => std::future::pending().await,
+            _ => {
+                let head =
+                    format!("--p\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", picture.len());
+                socket.write_all(head.as_bytes()).await?;
+                socket.write_all(&picture).await?;
+                socket.write_all(b"\r\n").await?;
+            }
+        }
+        number += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

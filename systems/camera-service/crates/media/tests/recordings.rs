@@ -1,0 +1,134 @@
+//! Recordings of the embedded engine with a real ffmpeg: every file plays, whatever happened meanwhile.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::time::Duration;
+
+use camera_media::{Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, StreamState};
+use common::{LIMIT, add, decode, engine, event, ffmpeg_is_here, probed, request, seconds, test_source};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    let mut events = engine.events();
+    let formats = [
+        (RecordingFormat::Fmp4, "mov,mp4,m4a,3gp,3g2,mj2"),
+        (RecordingFormat::Mp4, "mov,mp4,m4a,3gp,3g2,mj2"),
+        (RecordingFormat::Mkv, "matroska,webm"),
+    ];
+    for (format, container) in formats {
+        let name = format!("{format:?}").to_lowercase();
+        add(&engine, &name, test_source("pattern")).await;
+        let into = folder.path().join(&name);
+        std::fs::create_dir(&into).unwrap();
+        let mut wanted = request(&into, format);
+        wanted.duration = Some(Duration::from_secs(3));
+        let started = engine.start_recording(&name, wanted).await.unwrap();
+        assert!(std::fs::metadata(&started.path).unwrap().len() > 0, "{format:?}");
+        let done = event(&mut events, |event| match event {
+            EngineEvent::RecordingEnded { camera, recording } if *camera == name => Some(recording.clone()),
+            _ => None,
+        })
+        .await;
+        assert_eq!((&done.end, done.files.len()), (&RecordingEnd::Complete, 1), "{format:?}");
+        let file = &done.files[0];
+        assert_eq!((&file.path, file.format, file.started), (&started.path, format, started.started));
+        assert_eq!(file.bytes, std::fs::metadata(&file.path).unwrap().len());
+        assert!((3.0..=4.0).contains(&seconds(&file.path)), "{format:?}: {} s", seconds(&file.path));
+        assert!((seconds(&file.path) - done.duration.as_secs_f64()).abs() < 0.2, "{format:?}: {done:?}");
+        assert_eq!(probed(&file.path, "format=format_name"), container);
+        assert_eq!(
+            probed(&file.path, "format=start_time").parse::<f64>().unwrap(),
+            0.0,
+            "a file begins at 0"
+        );
+        decode(&file.path);
+        assert_eq!(std::fs::read_dir(&into).unwrap().count(), 1, "nothing temporary is left");
+        assert!(engine.recording(&name).await.unwrap().is_none());
+        assert!(matches!(engine.stop_recording(&name).await, Err(EngineError::InvalidState(_))));
+    }
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_holds_the_moments_of_starting_and_of_stopping() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    add(&engine, "front", test_source("clock")).await;
+    engine.start_stream("front", LIMIT).await.unwrap();
+    let before = jiff::Timestamp::now();
+    let wanted = request(folder.path(), RecordingFormat::Fmp4);
+    let started = engine.start_recording("front", wanted.clone()).await.unwrap();
+    assert!(started.started <= before);
+    assert!(matches!(engine.start_recording("front", wanted).await, Err(EngineError::InvalidState(_))));
+    let now = engine.recording("front").await.unwrap().unwrap();
+    assert_eq!(now.path.as_ref(), Some(&started.path));
+    let asked = jiff::Timestamp::now();
+    let done = engine.stop_recording("front").await.unwrap();
+    assert_eq!(done.end, RecordingEnd::Stopped);
+    let last = done.started + done.duration;
+    assert!(last >= asked, "recorded until {last}, stopped at {asked}");
+    assert!((seconds(&started.path) - done.duration.as_secs_f64()).abs() < 0.2);
+    decode(&started.path);
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_is_rotated_without_losing_a_picture() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "front", test_source("pattern")).await;
+    let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
+    wanted.duration = Some(Duration::from_secs(4));
+    wanted.rotate_every = Some(Duration::from_secs(2));
+    engine.start_recording("front", wanted).await.unwrap();
+    let done = event(&mut events, |event| match event {
+        EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
+        _ => None,
+    })
+    .await;
+    let names: Vec<_> =
+        done.files.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["recording.mp4", "recording_2.mp4"]);
+    for file in &done.files {
+        assert_eq!(probed(&file.path, "format=start_time").parse::<f64>().unwrap(), 0.0);
+        assert_eq!(probed(&file.path, "stream=nb_read_packets"), "20", "2 s of 10 pictures a second");
+        decode(&file.path);
+    }
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_keeps_its_source_when_the_stream_is_stopped() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "front", test_source("pattern")).await;
+    engine.start_recording("front", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
+    engine.stop_stream("front").await.unwrap();
+    let status = engine.status("front").await.unwrap();
+    assert_eq!(status.state, StreamState::Ready);
+    assert!(status.process.is_some());
+    let done = engine.stop_recording("front").await.unwrap();
+    decode(&done.files[0].path);
+    event(&mut events, |event| matches!(event, EngineEvent::SourceDown { reason: None, .. }).then_some(()))
+        .await;
+    let status = engine.status("front").await.unwrap();
+    assert_eq!((status.state, status.process), (StreamState::Stopped, None));
+    engine.shutdown(LIMIT).await;
+}

@@ -1,0 +1,342 @@
+//! What must not break a recording, another camera, or the service: killed children, bad sources, a full disk.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camera_media::{
+    EmbeddedEngine, Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, RecoveryAction,
+    Resolution, Source, SourceOptions, StreamState, recover,
+};
+use common::{
+    Behaviour, HttpCamera, LIMIT, add, decode, engine, event, ffmpeg_is_here, is_running, kill, names_in,
+    processes_with, request, seconds, test_source, wait_until,
+};
+
+fn is_down(event: &EngineEvent) -> Option<String> {
+    match event {
+        EngineEvent::SourceDown { reason, .. } => reason.clone(),
+        _ => None,
+    }
+}
+
+fn is_up(event: &EngineEvent) -> Option<()> {
+    matches!(event, EngineEvent::SourceUp { .. }).then_some(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_another_file() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "front", test_source("pattern")).await;
+    let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
+    wanted.name_file = Arc::new(|at| at.strftime("front_%Y-%m-%d_%H-%M-%S").to_string());
+    let first = engine.start_recording("front", wanted).await.unwrap().path;
+    let before = engine.live("front").unwrap().playlist("x", &str::to_owned).unwrap();
+    let killed = engine.status("front").await.unwrap().process.unwrap();
+    kill(killed);
+    let reason = event(&mut events, is_down).await;
+    assert!(reason.contains("signal: 9"), "{reason}");
+    let second = event(&mut events, |event| match event {
+        EngineEvent::RecordingFileStarted { path, .. } if *path != first => Some(path.clone()),
+        _ => None,
+    })
+    .await;
+    let status = engine.status("front").await.unwrap();
+    assert_eq!((status.state, status.restarts), (StreamState::Ready, 1));
+    assert_ne!(status.process, Some(killed));
+
+    let after = engine.live("front").unwrap().playlist("x", &str::to_owned).unwrap();
+    assert_eq!(after.matches("#EXT-X-MAP").count(), 2, "{after}");
+    assert_eq!(after.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{after}");
+    let sequence =
+        |list: &str| list.lines().find_map(|l| l.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")?.parse::<u64>().ok());
+    assert!(sequence(&after) >= sequence(&before));
+
+    let done = engine.stop_recording("front").await.unwrap();
+    let paths: Vec<&Path> = done.files.iter().map(|file| file.path.as_path()).collect();
+    assert_eq!((paths, done.end), (vec![first.as_path(), second.as_path()], RecordingEnd::Stopped));
+    decode(&first);
+    decode(&second);
+    engine.shutdown(LIMIT).await;
+}
+
+const FOLDER: &str = "CAMERA_MEDIA_TEST_FOLDER";
+
+/// Not a test: the service that the next test kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "is started by the test that kills it"]
+async fn a_service_to_be_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let engine = engine().await;
+    for format in [RecordingFormat::Fmp4, RecordingFormat::Mp4, RecordingFormat::Mkv] {
+        let name = format!("{format:?}").to_lowercase();
+        add(&engine, &name, test_source("pattern")).await;
+        let mut wanted = request(Path::new(&folder), format);
+        let stem = name.clone();
+        wanted.name_file = Arc::new(move |_| stem.clone());
+        engine.start_recording(&name, wanted).await.unwrap();
+        println!("source {}", engine.status(&name).await.unwrap().process.unwrap());
+    }
+    println!("recording");
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recordings_play_after_the_whole_service_was_killed_and_no_ffmpeg_is_left() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_service_to_be_killed", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines: Vec<String> = BufReader::new(service.stdout.take().unwrap())
+        .lines()
+        .map(|line| line.unwrap())
+        .take_while(|line| line != "recording")
+        .collect();
+    let sources: Vec<u32> =
+        lines.iter().filter_map(|line| line.strip_prefix("source ")?.parse().ok()).collect();
+    assert_eq!(sources.len(), 3);
+    assert!(sources.iter().all(|pid| is_running(*pid)));
+    let files = ["fmp4.mp4", "mp4.mp4", "mkv.mkv"].map(|name| folder.path().join(name));
+    let grown = |path: &Path| std::fs::metadata(path).unwrap().len() > 60_000;
+    wait_until("every file has grown", || files.iter().all(|path| grown(path))).await;
+    service.kill().unwrap();
+    service.wait().unwrap();
+    wait_until("no ffmpeg is left", || {
+        sources.iter().all(|pid| !is_running(*pid))
+            && processes_with(folder.path().to_str().unwrap()).is_empty()
+    })
+    .await;
+    // The kill may also come in the middle of a write.
+    std::fs::File::options()
+        .append(true)
+        .open(&files[0])
+        .unwrap()
+        .write_all(b"\0\0\x10\0moof and no more")
+        .unwrap();
+    let mut recovered = recover(folder.path()).unwrap();
+    recovered.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(recovered.len(), 3, "{recovered:?}");
+    assert!(matches!(recovered[0].action, RecoveryAction::Cut(20..)), "{recovered:?}");
+    for file in &files {
+        decode(file);
+        assert!(seconds(file) >= 1.0);
+    }
+    assert_eq!(names_in(folder.path()), ["fmp4.mp4", "mkv.mkv", "mp4.mp4"]);
+    assert_eq!(recover(folder.path()).unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_camera_is_shown_recorded_and_its_loss_is_reported() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let camera = HttpCamera::start(Behaviour::EndsAfter(40)).await;
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "yard", camera.source()).await;
+    let started =
+        engine.start_recording("yard", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
+    let reason = event(&mut events, is_down).await;
+    assert!(reason.contains("ended"), "{reason}");
+    event(&mut events, is_up).await;
+    engine.stop_recording("yard").await.unwrap();
+    decode(&started.path);
+    // 40 pictures in 4 s, whose last second may not have been whole.
+    assert!((2.0..=4.5).contains(&seconds(&started.path)), "{} s", seconds(&started.path));
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_stalls_is_opened_again() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let camera = HttpCamera::start(Behaviour::StallsAfter(30)).await;
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "yard", camera.source()).await;
+    event(&mut events, is_up).await;
+    let reason = event(&mut events, is_down).await;
+    assert!(reason.contains("nothing came") && reason.contains("4 s"), "{reason}");
+    event(&mut events, is_up).await;
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_camera_says_why_and_does_not_touch_another() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let garbage = HttpCamera::start(Behaviour::Garbage).await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "good", test_source("pattern")).await;
+    engine.start_stream("good", LIMIT).await.unwrap();
+    let process = engine.status("good").await.unwrap().process;
+    add(&engine, "garbage", garbage.source()).await;
+    let address = format!("rtsp://admin:s3cret-word@127.0.0.1:{closed}/stream");
+    add(&engine, "closed", Source::parse(&address, SourceOptions::default()).unwrap()).await;
+    for name in ["garbage", "closed"] {
+        event(&mut events, |event| is_down(event).filter(|_| event.camera() == name)).await;
+    }
+    let mut short = request(folder.path(), RecordingFormat::Fmp4);
+    short.within = Duration::from_secs(2);
+    for name in ["garbage", "closed"] {
+        let Err(EngineError::Dependency(why)) = engine.start_recording(name, short.clone()).await else {
+            panic!("{name}")
+        };
+        assert!(why.contains(&format!("no picture came from {name} within 2 s")), "{why}");
+        let path = folder.path().join("x.jpg");
+        let refused = engine.snapshot(name, &path, Duration::from_millis(100)).await;
+        assert!(matches!(refused, Err(EngineError::Dependency(_))), "{refused:?}");
+    }
+    assert_eq!(names_in(folder.path()), Vec::<String>::new());
+    let status = engine.status("closed").await.unwrap();
+    assert!(matches!(status.state, StreamState::Reconnecting | StreamState::Failed), "{status:?}");
+    let reason = status.reason.unwrap();
+    assert!(reason.contains("Connection refused") && !reason.contains("s3cret-word"), "{reason}");
+    let garbage = engine.status("garbage").await.unwrap();
+    assert!(garbage.reason.is_some() && garbage.resolution.is_none(), "{garbage:?}");
+    let good = engine.status("good").await.unwrap();
+    assert_eq!((good.state, good.restarts, good.process), (StreamState::Ready, 0, process));
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_refuses_is_reported_without_its_password() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let camera = HttpCamera::start(Behaviour::Refuses).await;
+    let engine = engine().await;
+    let mut events = engine.events();
+    let address = format!("http://admin:s3cret%2Fword@127.0.0.1:{}/video?token=t0psecret", camera.port);
+    add(&engine, "yard", camera.source_at(&address)).await;
+    let reason = event(&mut events, is_down).await;
+    assert!(reason.contains("401"), "{reason}");
+    for secret in ["s3cret%2Fword", "s3cret/word", "t0psecret"] {
+        assert!(!reason.contains(secret), "{reason}");
+    }
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stopped_while_it_starts_ends_at_once_and_leaves_nothing() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let silent = HttpCamera::start(Behaviour::StallsAfter(0)).await;
+    let engine: Arc<EmbeddedEngine> = Arc::new(engine().await);
+    add(&*engine, "yard", silent.source()).await;
+    let starting = tokio::spawn({
+        let (engine, wanted) = (Arc::clone(&engine), request(folder.path(), RecordingFormat::Mkv));
+        async move { engine.start_recording("yard", wanted).await }
+    });
+    let process = loop {
+        if let Some(process) = engine.status("yard").await.unwrap().process {
+            break process;
+        }
+        tokio::task::yield_now().await;
+    };
+    while !matches!(engine.stop_recording("yard").await, Err(EngineError::InvalidState(_)))
+        || !starting.is_finished()
+    {
+        tokio::task::yield_now().await;
+    }
+    let started = starting.await.unwrap();
+    assert!(matches!(started, Err(EngineError::InvalidState(_))), "{started:?}");
+    assert_eq!(names_in(folder.path()), Vec::<String>::new());
+    assert!(is_running(process));
+    engine.stop_stream("yard").await.unwrap();
+    let status = engine.status("yard").await.unwrap();
+    assert_eq!((status.state, status.process), (StreamState::Stopped, None));
+    assert!(!is_running(process));
+    engine.remove("yard").await.unwrap();
+    assert!(matches!(engine.status("yard").await, Err(EngineError::NotFound(_))));
+}
+
+/// A file system of 2 MiB, which goes away with this.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(folder.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a small file system cannot be mounted here (needs root)");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let engine = engine().await;
+    let options = SourceOptions {
+        resolution: Some(Resolution { width: 1280, height: 720 }),
+        fps: Some(30),
+        ..SourceOptions::default()
+    };
+    add(&engine, "front", Source::parse("test:pattern", options).unwrap()).await;
+    engine.start_stream("front", LIMIT).await.unwrap();
+    for format in [RecordingFormat::Fmp4, RecordingFormat::Mp4, RecordingFormat::Mkv] {
+        let Some(disk) = SmallDisk::mount() else { return };
+        let folder = disk.0.path();
+        let mut events = engine.events();
+        engine.start_recording("front", request(folder, format)).await.unwrap();
+        let done = event(&mut events, |event| match event {
+            EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
+            _ => None,
+        })
+        .await;
+        let RecordingEnd::Failed(reason) = &done.end else { panic!("{format:?}: {done:?}") };
+        assert!(reason.contains("No space left"), "{format:?}: {reason}");
+        assert!(engine.recording("front").await.unwrap().is_none());
+        assert_eq!(names_in(folder).len(), 1, "{:?}", names_in(folder));
+        let file = &done.files[0];
+        assert!(seconds(&file.path) >= 1.0);
+        if format != RecordingFormat::Mkv {
+            decode(&file.path);
+            assert!((seconds(&file.path) - file.duration.as_secs_f64()).abs() < 0.2, "{done:?}");
+        }
+
+        std::fs::write(folder.join("fill"), vec![0; 4 << 20]).expect_err("the disk is full");
+        let refused = engine.start_recording("front", request(folder, format)).await;
+        assert!(refused.is_err(), "{format:?}: {refused:?}");
+        let snapshot = engine.snapshot("front", &folder.join("x.jpg"), LIMIT).await;
+        assert!(matches!(snapshot, Err(EngineError::Disk { .. })), "{snapshot:?}");
+        assert_eq!(names_in(folder).len(), 2, "{:?}", names_in(folder));
+    }
+    engine.shutdown(LIMIT).await;
+}
