@@ -30,6 +30,7 @@ fuzz_target!(|source: &str| {
         superseded: false,
         lane: Lane::Parallel,
         started: jiff::Timestamp::UNIX_EPOCH,
+        offset_us: 0,
         duration_us: 1,
         scheduling_delay_us: None,
         facts: BTreeMap::from([

@@ -51,6 +51,7 @@ fn main() {
                 superseded: false,
                 lane: Lane::Quiet,
                 started: now,
+                offset_us: 1_500_000,
                 duration_us: 1234,
                 scheduling_delay_us: None,
                 facts: BTreeMap::from([

@@ -74,6 +74,7 @@ fn observation(now: jiff::Timestamp, slot: u32) -> Observation {
         superseded: false,
         lane: Lane::Parallel,
         started: now,
+        offset_us: 1_500_000,
         duration_us: 1234,
         scheduling_delay_us: None,
         facts: numbers.chain(texts).collect(),

@@ -38,6 +38,9 @@ pub struct Observation {
     pub lane: Lane,
     /// When the look began, by the observer's clock: UTC, microseconds.
     pub started: jiff::Timestamp,
+    /// When it began after the run did, in microseconds, by a clock that nobody sets: how far apart two looks were is the
+    /// difference, also where the observer's clock was set between them.
+    pub offset_us: u64,
     /// How long it took, by the monotonic clock.
     pub duration_us: u64,
     /// How long the observer itself was kept from running meanwhile; absent if the kernel does not tell.

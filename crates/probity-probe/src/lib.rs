@@ -4,6 +4,7 @@
 //! Must not know: what a claim decides, how evidence is stored or shown. With `probity-evidence` the only crate that
 //! touches the machine.
 
+pub mod clock;
 pub mod connect;
 pub mod kinds;
 pub mod look;
@@ -20,6 +21,7 @@ mod stamp;
 pub mod tables;
 mod unix_sockets;
 
+pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};
 pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

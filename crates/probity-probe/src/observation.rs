@@ -5,6 +5,7 @@ use std::time::Duration;
 use probity_plan::model::Cell;
 use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
 
+use crate::clock::Began;
 use crate::look::{Seen, Wanted};
 use crate::secrets::Secrets;
 
@@ -27,6 +28,8 @@ pub struct Kept<'a> {
     pub lane: Lane,
     /// When it began.
     pub started: jiff::Timestamp,
+    /// How long after the run it began.
+    pub offset: Duration,
     /// How long it took.
     pub elapsed: Duration,
     /// How long the observer was kept from running meanwhile.
@@ -75,6 +78,7 @@ impl Kept<'_> {
             superseded: false,
             lane: self.lane,
             started: to_microseconds(self.started),
+            offset_us: microseconds(self.offset),
             duration_us: microseconds(self.elapsed),
             scheduling_delay_us: self.delay.map(microseconds),
             facts: seen.facts,
@@ -138,7 +142,14 @@ impl Kept<'_> {
 }
 
 /// A trial that was not made: every fact is behind this barrier.
-pub fn blocked_at(probe: &Probe, cell: &Cell, slot: u32, lane: Lane, blocked: Blocked) -> Observation {
+pub fn blocked_at(
+    run: &Began,
+    probe: &Probe,
+    cell: &Cell,
+    slot: u32,
+    lane: Lane,
+    blocked: Blocked,
+) -> Observation {
     Observation {
         probe: probe.name.clone(),
         cell: cell.row.clone(),
@@ -147,6 +158,7 @@ pub fn blocked_at(probe: &Probe, cell: &Cell, slot: u32, lane: Lane, blocked: Bl
         superseded: false,
         lane,
         started: to_microseconds(jiff::Timestamp::now()),
+        offset_us: microseconds(run.elapsed()),
         duration_us: 0,
         scheduling_delay_us: None,
         facts: std::collections::BTreeMap::new(),

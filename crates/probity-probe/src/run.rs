@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use probity_plan::model::Cell;
 use probity_plan::{Barrier, Blocked, Impact, Lane, Observation, Plan, Probe, Value};
 
+use crate::clock::Began;
 use crate::kinds;
 use crate::look::{Context, Seen, Wanted};
 use crate::observation::{Kept, Taken, blocked_at};
@@ -20,6 +21,8 @@ use crate::tables;
 const AT_ONCE: usize = 8;
 /// How long an observation may wait for others to be recorded with.
 const GATHER: Duration = Duration::from_millis(5);
+/// How often it is looked whether there are others.
+const NOW_AND_THEN: Duration = Duration::from_millis(1);
 /// Between two attempts within a slot.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Planned looks of a probe that is not run, of which each is recorded.
@@ -92,7 +95,7 @@ pub struct Runner<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// When the run began.
-    pub began: jiff::Timestamp,
+    pub began: Began,
     /// The greatest impact the operator allows.
     pub allow: Impact,
     /// The probes to run; all without it.
@@ -134,7 +137,7 @@ impl Runner<'_> {
                         let slots = probe.schedule.slots();
                         let slots = if slots as usize * probe.cells.len() <= BARRED { slots } else { 1 };
                         let barred = probe.cells.iter().flat_map(|cell| {
-                            (0..slots).map(|slot| blocked_at(probe, cell, slot, stage.lane, blocked.clone()))
+                            (0..slots).map(|slot| blocked_at(&self.began, probe, cell, slot, stage.lane, blocked.clone()))
                         });
                         sink.record(barred.collect())?;
                     }
@@ -226,12 +229,16 @@ impl Runner<'_> {
         while let Ok(first) = receive.recv() {
             // One write for what ends at nearly the same time, rather than one each.
             let gathered = Instant::now() + GATHER;
-            let rest = std::iter::from_fn(|| {
-                receive.recv_timeout(gathered.saturating_duration_since(Instant::now())).ok()
-            });
             let mut batch = Vec::new();
-            for taken in std::iter::once(first).chain(rest.take(255)) {
-                batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?);
+            let mut next = Ok(first);
+            while batch.len() < 256 {
+                match next {
+                    Ok(taken) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
+                    // Now and then, rather than being woken by each: the looks need the processors.
+                    Err(TryRecvError::Empty) if Instant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
+                    Err(_) => break,
+                }
+                next = receive.try_recv();
             }
             sink.record(batch)?;
         }
@@ -256,7 +263,7 @@ impl Runner<'_> {
     }
 
     fn context<'c>(&'c self, wanted: &'c Wanted, timeout: Duration) -> Context<'c> {
-        Context { wanted, secrets: self.secrets, began: Instant::now(), run_began: self.began, timeout }
+        Context { wanted, secrets: self.secrets, began: Instant::now(), run_began: self.began.at, timeout }
     }
 
     /// All looks at one cell, one after the other. A single look may share its reading of a table of the kernel's with
@@ -286,7 +293,7 @@ impl Runner<'_> {
                     let why =
                         Blocked::new(Barrier::NotMade, "the look before it lasted past this slot's time");
                     for cell in &probe.cells {
-                        let missed = blocked_at(probe, cell, slot, lane, why.clone());
+                        let missed = blocked_at(&self.began, probe, cell, slot, lane, why.clone());
                         _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
                     }
                     continue;
@@ -328,7 +335,7 @@ impl Runner<'_> {
         let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
         // Beside other looks on this thread the kernel's figure would say nothing about one of them.
         let delay = || if lane == Lane::Quiet { crate::observer::scheduling_delay() } else { None };
-        let started = jiff::Timestamp::now();
+        let (started, offset) = (jiff::Timestamp::now(), self.began.elapsed());
         let before = delay();
         let context = self.context(wanted, probe.schedule.timeout.0);
         let seen = tokio::select! {
@@ -337,7 +344,7 @@ impl Runner<'_> {
         };
         let elapsed = context.began.elapsed();
         let delay = before.zip(delay()).map(|(before, after)| after.saturating_sub(before));
-        Kept { probe, cell, slot, attempt, lane, started, elapsed, delay, wanted }.take(seen, self.secrets)
+        Kept { probe, cell, slot, attempt, lane, started, offset, elapsed, delay, wanted }.take(seen, self.secrets)
     }
 }
 
@@ -364,6 +371,7 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
         attempt: 1,
         lane: Lane::Quiet,
         started,
+        offset: Duration::ZERO,
         elapsed,
         delay,
         wanted: &wanted,

@@ -5,7 +5,7 @@
 //!   "format": 1,
 //!   "generator": "probity 0.1.0",
 //!   "verdict": "READY", "accepted": true,          // null if inconclusive
-//!   "judgement": { ... },                           // findings.json, whole: rules, plan, findings, scores, verdict
+//!   "judgement": { ... },                           // findings.json, whole: rules, plan, limits, findings, scores, verdict
 //!   "after_the_fact": false,                        // true for `evaluate`
 //!   "run": { ... },                                 // entry 0 as recorded
 //!   "ended": "2026-01-31T23:59:59Z",                // null for an incomplete run

@@ -561,6 +561,7 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
     if !failed.is_empty() {
         warnings.push(format!("Verification failed: {}.", failed.join("; ")));
     }
+    warnings.extend(contents.judgement.limits.iter().cloned());
     if contents.after_the_fact {
         warnings.push(
             "These claims were chosen after the fact: the plan judged here is not the one that ran.".into(),

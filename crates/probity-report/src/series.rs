@@ -162,6 +162,11 @@ impl SeriesCollector {
         Self { plots: plots.collect(), strips: strips.collect() }
     }
 
+    /// The facts that are drawn. What looks satisfied is decided by facts that claims read.
+    pub fn facts(&self) -> impl Iterator<Item = &str> {
+        self.plots.iter().map(|(plot, _)| plot.fact.as_str())
+    }
+
     /// Takes in the observation of entry `entry`.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
         for (strip, singles, kept) in &mut self.strips {
@@ -442,6 +447,7 @@ mod tests {
             superseded: false,
             lane: probity_plan::Lane::Parallel,
             started: Timestamp::UNIX_EPOCH,
+            offset_us: 0,
             duration_us: 0,
             scheduling_delay_us: None,
             facts: facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),

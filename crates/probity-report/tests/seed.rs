@@ -32,19 +32,12 @@ impl probity_plan::Sources for Only {
     }
 }
 
-#[test]
-fn the_seed_report_prints_as_presence() {
+/// The looks of a run, and what terminal, Markdown and HTML say of it.
+fn reports(observations: &[(u64, Observation)]) -> [String; 3] {
     let plan = load("plan.yaml", &Only, &BTreeMap::new()).unwrap().plan;
-    let mut observations = Vec::new();
-    for slot in 0..16_u32 {
-        let facts = [("running", Value::Bool(true)), ("count", Value::Int(3))];
-        let observation = made::observation("worker", i64::from(slot) * 30, &facts);
-        observations.push((3 + u64::from(slot), Observation { slot, ..observation }));
-    }
-    observations.push((19, made::observation("web", 481, &[("listening", Value::Bool(true))])));
     let mut judge = Judge::new(&plan, RunFacts { started: made::at(0), complete: true });
     let mut collector = SeriesCollector::new(&plan);
-    for (entry, observation) in &observations {
+    for (entry, observation) in observations {
         judge.observe(*entry, observation);
         collector.observe(*entry, observation);
     }
@@ -69,23 +62,49 @@ fn the_seed_report_prints_as_presence() {
         telling: &[],
         verification: None,
     };
+    [terminal(&contents, false, 80), markdown(&contents), html(&contents)]
+}
 
+fn observations() -> Vec<(u64, Observation)> {
+    let mut observations = Vec::new();
+    for slot in 0..16_u32 {
+        let facts = [("running", Value::Bool(true)), ("count", Value::Int(3))];
+        let observation = made::observation("worker", i64::from(slot) * 30, &facts);
+        observations.push((3 + u64::from(slot), Observation { slot, ..observation }));
+    }
+    observations.push((19, made::observation("web", 481, &[("listening", Value::Bool(true))])));
+    observations
+}
+
+#[test]
+fn a_clock_that_was_set_is_told_in_every_report() {
+    let limit = "clock was set while the run went on: it moved by up to 3600 s";
+    let mut observations = observations();
+    assert!(reports(&observations).iter().all(|report| !report.contains("clock was set")));
+    for (_, observation) in &mut observations[10..] {
+        observation.started = made::at(observation.started.as_second() - made::at(0).as_second() - 3600);
+    }
+    for report in reports(&observations) {
+        assert!(report.split_whitespace().collect::<Vec<_>>().join(" ").contains(limit), "{report}");
+    }
+}
+
+#[test]
+fn the_seed_report_prints_as_presence() {
+    let [text, markdown, page] = reports(&observations());
     let decided = "in each of 16 observations (presence): count > 0";
-    let text = terminal(&contents, false, 80);
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let says =
         lines.iter().position(|line| *line == "says        periodic sync is operational").expect(&text);
     assert_eq!(lines[says + 1], format!("decided     {decided}"));
 
-    let text = markdown(&contents);
     assert!(
-        text.contains(
+        markdown.contains(
             "| periodic sync is operational | in each of 16 observations (presence): count &gt; 0 |"
         ),
-        "{text}"
+        "{markdown}"
     );
 
-    let page = html(&contents);
     let beside = format!(
         "data-label=\"The author says\">periodic sync is operational</td>\
          <td class=\"decided\" data-label=\"What was decided\">{}</td>",

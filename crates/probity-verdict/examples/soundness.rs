@@ -283,6 +283,7 @@ fn run(plan: &Plan, succeeds: &mut dyn FnMut(u32, u32) -> bool) -> Result<Judgem
                 started: started
                     .checked_add(std::time::Duration::from_secs(slot.into()))
                     .map_err(|error| error.to_string())?,
+                offset_us: u64::from(slot) * 1_000_000,
                 duration_us: 1000,
                 scheduling_delay_us: None,
                 facts: BTreeMap::from([("exit_code".to_owned(), Value::Int(exit))]),

@@ -3,6 +3,7 @@
 //! Must not know: how observations were made or stored, or what scores and rules make of findings.
 
 mod asked;
+mod clock;
 mod compare;
 mod count;
 mod periodic;
@@ -19,6 +20,7 @@ use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows, model::Starts};
 use crate::condition::{self, Check, ConditionError, Scope};
 use crate::judgement::{Bounds, CellFinding, Counts, Finding, Judgement, Outcome, Settle};
 use asked::Asked;
+use clock::Shift;
 use compare::Compare;
 use count::{Count, Rate};
 use periodic::Periodic;
@@ -42,6 +44,7 @@ pub struct Judge<'p> {
     /// For each probe: the claims that want its observations, by their place, and whether as the other side.
     wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
     asked: Asked<'p>,
+    shift: Shift,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,11 +116,14 @@ impl<'p> Judge<'p> {
                 .map_or_else(State::Broken, |(subject, fold)| State::Open(Box::new(subject), Box::new(fold)))
         });
         let claims = claims.collect();
-        Self { plan, run, claims, wanted, asked: Asked::of(plan) }
+        let mut shift = Shift::default();
+        shift.look(run.started, 0);
+        Self { plan, run, claims, wanted, asked: Asked::of(plan), shift }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
+        self.shift.look(observation.started, clock::began(observation));
         let asked = self.asked.admits(entry, observation);
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
@@ -155,8 +161,21 @@ impl<'p> Judge<'p> {
 
     /// Findings, scores and verdict.
     pub fn conclude(self) -> Judgement {
-        let (plan, started) = (self.plan, self.run.started);
-        crate::verdict::decide(plan, started, self.findings())
+        let (plan, started, limits) = (self.plan, self.run.started, self.limits());
+        Judgement { limits, ..crate::verdict::decide(plan, started, self.findings()) }
+    }
+
+    /// What limits all that is said of the run.
+    fn limits(&self) -> Vec<String> {
+        let moved = self.shift.micros();
+        let limit = || {
+            format!(
+                "The observer's clock was set while the run went on: it moved by up to {} against one that nobody sets. \
+                 Times of day in the evidence are off by as much; how far apart looks were is taken from the other.",
+                words::seconds(moved)
+            )
+        };
+        (moved > 0).then(limit).into_iter().collect()
     }
 
     /// The findings alone, in the plan's order.

@@ -12,6 +12,9 @@ pub struct Judgement {
     pub rules: u32,
     /// The plan's title.
     pub plan: String,
+    /// What limits all that follows: sentences, such as that the observer's clock was set meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// One finding a claim, in the plan's order.
     pub findings: Vec<Finding>,
     /// One result a score, in the plan's order.

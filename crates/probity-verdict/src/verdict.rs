@@ -36,7 +36,7 @@ pub fn decide(plan: &Plan, started: jiff::Timestamp, mut findings: Vec<Finding>)
         .map(|score| crate::score::score(score, |name| rules.claim(name).map(|claim| case.outcome(claim, 1))))
         .collect();
     let verdict = case.verdict();
-    Judgement { rules: crate::RULES, plan: plan.title.clone(), findings, scores, verdict }
+    Judgement { rules: crate::RULES, plan: plan.title.clone(), limits: Vec::new(), findings, scores, verdict }
 }
 
 /// A plan's rules, read, with what they ask for and the waivers in force.

@@ -44,6 +44,7 @@ fn look(probe: &str, slot: u32, facts: &Json) -> Observation {
         superseded: false,
         lane: Lane::Parallel,
         started: jiff::Timestamp::from_microsecond(BEGIN + i64::from(slot) * 5_000_000).unwrap(),
+        offset_us: u64::from(slot) * 5_000_000,
         duration_us: 10_000,
         scheduling_delay_us: None,
         facts: facts
@@ -54,6 +55,23 @@ fn look(probe: &str, slot: u32, facts: &Json) -> Observation {
             .collect(),
         unknown: BTreeMap::new(),
     }
+}
+
+/// The look, so many seconds into the run.
+fn at_second(mut observation: Observation, second: u32) -> Observation {
+    observation.started =
+        jiff::Timestamp::from_microsecond(BEGIN + i64::from(second) * 1_000_000).unwrap();
+    observation.offset_us = u64::from(second) * 1_000_000;
+    observation
+}
+
+/// The looks, with the observer's clock set by so many seconds before the one of this place.
+fn clock_set(mut observations: Vec<Observation>, at: usize, seconds: i64) -> Vec<Observation> {
+    for observation in observations.iter_mut().skip(at) {
+        let started = observation.started.as_microsecond() + seconds * 1_000_000;
+        observation.started = jiff::Timestamp::from_microsecond(started).unwrap();
+    }
+    observations
 }
 
 /// A look that met a barrier.
@@ -544,12 +562,73 @@ fn stable_facts_are_equal_in_every_sample() {
     }
     assert_eq!(outcomes(&[]), [Undetermined, Undetermined]);
     let mut late = still.clone();
-    late[9].started = jiff::Timestamp::from_microsecond(BEGIN + 60_000_000).unwrap();
+    late[9] = at_second(late[9].clone(), 60);
     assert_eq!(outcomes(&late), [Undetermined, Undetermined]);
     // A change counts whatever was not seen.
     let mut changed = without(&[4, 5]);
     changed[9] = look("file", 9, &json!({ "uid": 0, "size_bytes": 99 }));
     assert_eq!(outcomes(&changed), [Fails, Fails]);
+}
+
+#[test]
+fn a_clock_that_is_set_shifts_nothing_that_is_decided() {
+    let plan = plan(
+        &["file: { file: /x, every: 5s, for: 600s }"],
+        &[
+            "same: { of: file, stable: [exists] }",
+            "changes: { of: file, periodic: 60s, tolerance: 15s, changes: sha256, periods: 5 }",
+            "recorded: { of: file, periodic: 60s, tolerance: 15s, starts: modified, periods: 5 }",
+            "minutes: { of: file, check: exists, share: '>= 50%', block: 1m }",
+        ],
+    );
+    let judged = |observations: &[Observation]| {
+        let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
+        let mut judge = Judge::new(&plan, RunFacts { started, complete: true });
+        (2..).zip(observations).for_each(|(entry, observation)| judge.observe(entry, observation));
+        let judgement = judge.conclude();
+        let outcomes: Vec<Outcome> = judgement.findings.iter().map(|finding| finding.outcome).collect();
+        (outcomes, judgement.limits)
+    };
+    let exists = |mut observations: Vec<Observation>| {
+        observations.iter_mut().for_each(|seen| _ = seen.facts.insert("exists".to_owned(), true.into()));
+        observations
+    };
+    use Outcome::{Fails, Holds, Undetermined};
+    let regular = exists(syncs(&(0..10).map(|n| 7 + n * 60).collect::<Vec<_>>(), 120));
+    assert_eq!(judged(&regular), (vec![Holds, Holds, Holds, Holds], vec![]));
+    // Kept right bit by bit it is not set.
+    let mut slewed = regular.clone();
+    for (at, seen) in (0_i64..).zip(&mut slewed) {
+        seen.started = jiff::Timestamp::from_microsecond(seen.started.as_microsecond() + at * 800).unwrap();
+    }
+    assert_eq!(judged(&slewed), judged(&regular));
+    for seconds in [3600, 61, 20, -20, -61, -3600] {
+        // What the target records by the same clock moves with it.
+        let mut set = clock_set(regular.clone(), 50, seconds);
+        for seen in &mut set {
+            let modified: Option<jiff::Timestamp> = seen.facts["modified"].as_text().map(|at| at.parse().unwrap());
+            if let Some(at) = modified.filter(|at| at.as_microsecond() > BEGIN + 245_000_000) {
+                let moved = jiff::Timestamp::from_microsecond(at.as_microsecond() + seconds * 1_000_000).unwrap();
+                seen.facts.insert("modified".to_owned(), moved.to_string().into());
+            }
+        }
+        let (outcomes, limits) = judged(&set);
+        assert_eq!(outcomes, [Holds, Holds, Undetermined, Holds], "{seconds}");
+        let limit = &limits[0];
+        assert!(limit.contains(&format!("by up to {} s", seconds.abs())), "{limit}");
+        // Where the target's clock is another one, which nobody knows here.
+        assert_eq!(judged(&clock_set(regular.clone(), 50, seconds)).0[2], Undetermined, "{seconds}");
+        let noted = &findings(&plan, &set)[2].notes;
+        assert!(noted.iter().any(|note| note.contains("the observer's clock moved by up to")), "{noted:?}");
+        // It hides nothing either: what never began, or a time in which nobody looked.
+        let never = exists(syncs(&[], 120));
+        assert_eq!(judged(&clock_set(never, 10, seconds)).0, [Holds, Fails, Fails, Holds], "{seconds}");
+        let mut away = regular.clone();
+        for seen in &mut away[50..] {
+            seen.offset_us += 120_000_000;
+        }
+        assert_eq!(judged(&away).0[..3], [Undetermined, Undetermined, Undetermined], "{seconds}");
+    }
 }
 
 #[test]

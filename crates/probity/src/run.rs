@@ -8,7 +8,7 @@ use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
 use probity_plan::{Impact, Loaded, Observation, Plan, Value};
-use probity_probe::{Runner, Secrets, Sink, Stop, Wanted, observer};
+use probity_probe::{Began, Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
 use probity_verdict::judge::{Judge, RunFacts};
 use probity_verdict::{Finding, Judgement, Outcome};
@@ -122,7 +122,8 @@ impl Order<'_> {
                 stop.request(format!("the limit of {limit} was reached"));
             });
         }
-        let started = observer::now();
+        let began = Began::now();
+        let started = began.at;
         let writer = self.open(started, environment)?;
         let mut recorder = Recorder {
             plan,
@@ -132,7 +133,7 @@ impl Order<'_> {
             progress: Progress::new(plan),
             observed_self: started,
         };
-        let outcome = self.probe(&mut recorder, &secrets, &stop);
+        let outcome = self.probe(began, &mut recorder, &secrets, &stop);
         recorder.progress.finish();
         match outcome {
             Ok(()) => self.close(recorder, stop.reason(), environment),
@@ -203,7 +204,13 @@ impl Order<'_> {
         Ok(writer)
     }
 
-    fn probe(&self, recorder: &mut Recorder<'_>, secrets: &Secrets, stop: &Stop) -> Result<(), WriteError> {
+    fn probe(
+        &self,
+        began: Began,
+        recorder: &mut Recorder<'_>,
+        secrets: &Secrets,
+        stop: &Stop,
+    ) -> Result<(), WriteError> {
         let plan = &self.loaded.plan;
         let only = (!self.how.only.is_empty()).then_some(self.how.only.as_slice());
         let until = conditions::until(plan);
@@ -215,7 +222,7 @@ impl Order<'_> {
         let wanted = wanted.collect();
         let runner = Runner {
             plan,
-            began: observer::now(),
+            began,
             allow: Impact::from(self.how.allow),
             only,
             secrets,
@@ -361,21 +368,11 @@ impl Sink for Recorder<'_> {
 /// The observations that a report shows in full.
 pub fn telling(bundle: &Bundle, judgement: &Judgement) -> Result<Vec<(u64, Observation)>, ReadError> {
     let wanted = probity_report::wanted_entries(judgement);
-    let Some(last) = wanted.last().copied() else { return Ok(Vec::new()) };
-    let mut telling = Vec::new();
-    for entry in bundle.entries()? {
-        let entry = entry?;
-        match entry.body {
-            Body::Observation(observation) if wanted.contains(&entry.entry) => {
-                telling.push((entry.entry, observation));
-            }
-            _ => {}
-        }
-        if entry.entry >= last {
-            break;
-        }
-    }
-    Ok(telling)
+    let telling = bundle.entries_at(&wanted)?.into_iter().filter_map(|entry| match entry.body {
+        Body::Observation(observation) => Some((entry.entry, observation)),
+        _ => None,
+    });
+    Ok(telling.collect())
 }
 
 /// What the report that is kept in a bundle calls it: whoever keeps the bundle may rename it, and the report must still

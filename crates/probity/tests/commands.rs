@@ -44,6 +44,30 @@ fn an_accepted_verdict_exits_0_and_its_bundle_verifies() {
 }
 
 #[test]
+fn each_look_is_placed_in_the_run_by_a_clock_that_nobody_sets() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Again\nprobes:\n  again: { file: /, every: 300ms, for: 900ms }\n  later: { command: [true] }\nclaims:\n  \
+         there: { of: again, check: exists }\n  done: { of: later, check: exit_code == 0 }\nverdict: [ label: NOTHING ]\n",
+    );
+    home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    let log = std::fs::read_to_string(home.path("out.probity/evidence.jsonl")).unwrap();
+    let entries: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at = |entry: &serde_json::Value| entry["started"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let looks: Vec<_> = entries.iter().filter(|entry| entry["type"] == "observation").collect();
+    assert_eq!(looks.len(), 4, "the last one is not permitted: {log}");
+    for look in &looks {
+        let by_day = at(look).as_microsecond() - at(&entries[0]).as_microsecond();
+        let offset = look["offset_us"].as_i64().unwrap();
+        // Nobody set the clock of the machine that tests.
+        assert!((by_day - offset).abs() < 50_000, "{look}");
+    }
+    let gap = |a: usize, b: usize| looks[b]["offset_us"].as_i64().unwrap() - looks[a]["offset_us"].as_i64().unwrap();
+    assert!(gap(0, 1) > 200_000 && gap(1, 2) > 200_000, "{log}");
+}
+
+#[test]
 fn a_rejected_verdict_exits_1_and_accepted_says_so() {
     let home = Home::new();
     assert_eq!(ran(&home, "exists && size_bytes == 7"), 1);

@@ -84,6 +84,7 @@ pub fn observation(slot: u32) -> Observation {
         superseded: false,
         lane: Lane::Quiet,
         started: time("2026-01-31T12:00:01.5Z"),
+        offset_us: 1_500_000,
         duration_us: 1234,
         scheduling_delay_us: Some(5),
         facts: BTreeMap::from([

@@ -383,6 +383,7 @@ fn judgement(plan: &Plan) -> Judgement {
     Judgement {
         rules: 1,
         plan: plan.title.clone(),
+        limits: Vec::new(),
         findings: findings(plan),
         scores: vec![
             score(

@@ -214,6 +214,7 @@ pub fn observation(probe: &str, seconds: i64, facts: &[(&str, Value)]) -> Observ
         superseded: false,
         lane: Lane::Parallel,
         started: at(seconds),
+        offset_us: u64::try_from(seconds).unwrap_or_default() * 1_000_000,
         duration_us: 1_200,
         scheduling_delay_us: Some(40),
         facts: facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
@@ -379,6 +380,7 @@ pub fn small() -> Made {
     let judgement = Judgement {
         rules: 1,
         plan: plan.title.clone(),
+        limits: Vec::new(),
         findings,
         scores: vec![ScoreResult {
             name: "sync".to_owned(),

@@ -5,7 +5,7 @@ use probity_plan::{Shows, units::Span};
 
 use super::subject::{Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
-use super::{Decision, Facts, words};
+use super::{Decision, Facts, clock, words};
 use crate::condition::{Check, Evaluated};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 use crate::statistics;
@@ -56,7 +56,7 @@ impl Count {
         if let Some(every) = subject.probe.schedule.every {
             return i64::try_from(u128::from(trial.observation.slot) * micros(every) / block).ok();
         }
-        let began = trial.observation.started.as_microsecond();
+        let began = clock::began(trial.observation);
         let first = *rate.first.get_or_insert(began);
         Some((began - first).div_euclid(i64::try_from(block).unwrap_or(i64::MAX)))
     }

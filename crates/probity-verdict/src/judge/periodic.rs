@@ -10,6 +10,8 @@ use probity_plan::{Fact, Shows};
 
 use super::count::overall;
 use super::subject::{Membership, Subject, Trial};
+use super::clock;
+use super::words::seconds;
 use super::{Decision, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
@@ -52,6 +54,16 @@ enum Cell {
     Changes(Changes),
 }
 
+impl Cell {
+    /// How far the clock moved by which the starts may be recorded, in microseconds.
+    fn moved(&self) -> Option<i64> {
+        match self {
+            Self::Recorded(recorded) => Some(recorded.moved()),
+            Self::Changes(_) => None,
+        }
+    }
+}
+
 impl Periodic {
     pub(super) fn new(
         every: Span,
@@ -90,9 +102,9 @@ impl Periodic {
                 );
             }
         };
-        let began = trial.observation.started.as_microsecond();
+        let began = clock::began(trial.observation);
         let against = match &mut self.cells[trial.cell] {
-            Cell::Recorded(recorded) => recorded.look(began, &value),
+            Cell::Recorded(recorded) => recorded.look(began, trial.observation.started, &value),
             Cell::Changes(changes) => {
                 let took = i64::try_from(trial.observation.duration_us.min(1 << 60)).unwrap_or(0);
                 changes.look(began, began.saturating_add(took), value)
@@ -137,6 +149,15 @@ impl Periodic {
             Some(Cell::Changes(_)) => format!("between looks at which `{}` differs", self.fact),
             _ => format!("by the times in `{}`", self.fact),
         };
+        let mut notes = vec!["a start that left no trace between two looks is not seen".to_owned()];
+        let moved = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
+        if moved > 0 {
+            notes.push(format!(
+                "the observer's clock moved by up to {} meanwhile, and with it perhaps the target's: each gap between \
+                 recorded times is taken as that much shorter or longer",
+                seconds(moved)
+            ));
+        }
         Decision {
             outcome,
             reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), bad),
@@ -151,7 +172,7 @@ impl Periodic {
             bounds: None,
             counts: all.counts(),
             cells: if self.cells.len() > 1 { cells } else { Vec::new() },
-            notes: vec!["a start that left no trace between two looks is not seen".to_owned()],
+            notes,
             settle: (outcome == Outcome::Undetermined).then(|| self.settle(subject, &all)),
             shows,
         }
@@ -258,11 +279,4 @@ impl Gaps {
             format!("{all}, {} to {}", seconds(least), seconds(greatest))
         })
     }
-}
-
-/// Microseconds as seconds, to the millisecond.
-#[expect(clippy::cast_precision_loss, reason = "for people")]
-fn seconds(micros: i64) -> String {
-    let text = format!("{:.3}", micros as f64 / 1e6);
-    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -5,7 +5,7 @@ use probity_plan::{Fact, Shows, Value};
 
 use super::count::overall;
 use super::subject::{Membership, Subject, Trial, is_interval};
-use super::{Decision, words};
+use super::{Decision, clock, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 
@@ -243,7 +243,7 @@ impl Stable {
 impl Cell {
     /// Goes to an observation's slot; more than two from the last one leave a gap.
     fn step(&mut self, observation: &probity_plan::Observation, subject: &Subject) {
-        let began = observation.started.as_microsecond();
+        let began = clock::began(observation);
         let (slot, last_began) = self.last.map_or((-1, None), |(slot, began)| (i64::from(slot), Some(began)));
         self.gap |= i64::from(observation.slot) - slot > MOST_SLOTS;
         if let (Some(every), Some(last_began)) = (subject.probe.schedule.every, last_began) {

@@ -73,6 +73,13 @@ pub(super) fn number(count: u64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
+/// Microseconds as seconds, to the millisecond: "61.5 s".
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+pub(super) fn seconds(micros: i64) -> String {
+    let text = format!("{:.3}", micros as f64 / 1e6);
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// "(presence)", or that nothing was seen.
 pub(super) fn shows(shows: Option<Shows>) -> String {
     shows.map_or("(nothing seen)".to_owned(), |shows| format!("({shows})"))

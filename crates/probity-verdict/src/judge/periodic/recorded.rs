@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use probity_plan::Value;
 
 use super::{Gaps, Limits, seconds};
+use crate::judge::clock::Shift;
 
 /// The most starts that are kept.
 const MOST: usize = 100_000;
@@ -20,6 +21,8 @@ pub(super) struct Recorded {
     silent: bool,
     malformed: bool,
     too_many: bool,
+    /// Of the observer's clock; where the target is the same machine, of the one that its record is made by.
+    shift: Shift,
 }
 
 impl Recorded {
@@ -32,11 +35,14 @@ impl Recorded {
             silent: false,
             malformed: false,
             too_many: false,
+            shift: Shift::default(),
         }
     }
 
-    /// Takes a look into account that began at `began` (microseconds); the reason if it speaks against the claim.
-    pub(super) fn look(&mut self, began: i64, value: &Value) -> Option<String> {
+    /// Takes a look into account that began `began` microseconds into the run, at `started` by the observer's clock; the
+    /// reason if it speaks against the claim.
+    pub(super) fn look(&mut self, began: i64, started: jiff::Timestamp, value: &Value) -> Option<String> {
+        self.shift.look(started, began);
         let Some(mut seen) = times(value) else {
             self.malformed = true;
             return Some(format!("{} is not a time, nor a list of times", super::words::value(value)));
@@ -44,6 +50,7 @@ impl Recorded {
         seen.sort_unstable();
         seen.dedup();
         let before = self.starts.last_key_value().map(|(start, _)| *start);
+        let fresh = seen.iter().any(|start| !self.starts.contains_key(start));
         // A start that was overwritten between two looks is not seen. If the looks are closer together than two starts
         // may be, such a start would itself be out of tolerance; then the two known ones are taken as neighbours.
         let close = self.last_look.is_some_and(|last| began - last <= self.limits.least);
@@ -59,7 +66,9 @@ impl Recorded {
             self.keep(*last);
         }
         let newest = self.starts.last_key_value().map(|(start, _)| *start);
-        if self.last_look.is_none() || newest != before {
+        // Where the clock was set back, a new start may be less than the greatest.
+        let came = newest != before || (fresh && self.moved() > 0);
+        if self.last_look.is_none() || came {
             self.since = began;
         }
         self.last_look = Some(began);
@@ -88,14 +97,19 @@ impl Recorded {
     }
 
     pub(super) fn gaps(&self) -> Gaps {
+        let moved = self.moved();
         let mut gaps = Gaps { silent: self.silent, too_many: self.too_many, ..Gaps::default() };
         for ((start, next), (end, _)) in self.starts.iter().zip(self.starts.iter().skip(1)) {
             let gap = end - start;
             // Another start in between would only make it shorter.
             let sure = next.is_some_and(|next| next >= *end) || gap < self.limits.least;
-            gaps.add(if sure { gap } else { 0 }, gap, self.limits);
+            gaps.add(if sure { gap.saturating_sub(moved).max(0) } else { 0 }, gap.saturating_add(moved), self.limits);
         }
         gaps
+    }
+
+    pub(super) fn moved(&self) -> i64 {
+        self.shift.micros()
     }
 
     pub(super) fn malformed(&self) -> bool {
