@@ -1,2 +1,7 @@
-//! Being built.
-fn main() {}
+//! The program `camera-service`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    camera_service::cli::main()
+}

@@ -1,0 +1,176 @@
+//! The contract: which calls there are, who may make them, what they take and give. One table, `METHODS`; the server, its
+//! tests, the OpenRPC document and `docs/camera-service/api.md` all come from it. It knows no socket and no camera.
+
+pub mod document;
+mod error;
+mod topics;
+mod types;
+
+use std::borrow::Cow;
+
+use camera_access::Role;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+pub use error::{Code, RpcError};
+pub use topics::{Notification, Topic};
+pub use types::*;
+
+/// One call of the contract.
+pub struct Method {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// The least role that may make it; `None`: whoever is connected.
+    pub role: Option<Role>,
+    /// What it does, in a sentence or two.
+    pub about: &'static str,
+    /// The schema of its parameters, an object.
+    pub params: fn(&mut SchemaGenerator) -> Schema,
+    /// The schema of its result.
+    pub result: fn(&mut SchemaGenerator) -> Schema,
+    /// Errors of its own, beside those that every call may answer.
+    pub errors: &'static [Code],
+    /// Whether it changes something; such a call is written to the audit log.
+    pub changes: bool,
+}
+
+/// Declares the calls once: the table and the type that a request is read into.
+macro_rules! methods {
+    ($( $(#[doc = $about:literal])+ $variant:ident $name:literal $role:tt $effect:ident ($params:ty) -> $result:ty, [$($code:ident),*]; )+) => {
+        /// Every call, in the order of the documentation.
+        pub const METHODS: &[Method] = &[$( Method {
+            name: $name,
+            role: methods!(@role $role),
+            about: concat!($($about),+),
+            params: schema::<$params>,
+            result: schema::<$result>,
+            errors: &[$(Code::$code),*],
+            changes: methods!(@changes $effect),
+        } ),+];
+
+        /// A request whose parameters have been read.
+        #[derive(Debug)]
+        pub enum Call { $( $(#[doc = $about])+ $variant($params) ),+ }
+
+        impl Call {
+            /// Reads the parameters of the call named `name`; `None` where there is no such call.
+            ///
+            /// # Errors
+            /// Parameters that are not what the contract says (`INVALID_PARAMS`).
+            pub fn read(name: &str, params: Option<&RawValue>) -> Option<Result<Call, RpcError>> {
+                match name {
+                    $( $name => Some(read_params(params).map(Call::$variant)), )+
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@role none) => { None };
+    (@role viewer) => { Some(Role::Viewer) };
+    (@role operator) => { Some(Role::Operator) };
+    (@role admin) => { Some(Role::Admin) };
+    (@changes looks) => { false };
+    (@changes changes) => { true };
+}
+
+methods! {
+    /// Answers `"pong"`.
+    Ping "ping" none looks (Nothing) -> String, [];
+    /// Gives this connection an identity, by a token or an API key. A later call replaces the identity.
+    Authenticate "authenticate" none looks (Credential) -> Authenticated, [];
+
+    /// The cameras, by name.
+    GetCameraList "get_camera_list" viewer looks (Nothing) -> CameraList, [];
+    /// One camera, with what it has sent.
+    GetCameraStatus "get_camera_status" viewer looks (Device) -> CameraStatus, [NotFound];
+    /// What a camera can do, as far as it is known.
+    GetCameraCapabilities "get_camera_capabilities" viewer looks (Device) -> Capabilities, [NotFound];
+    /// The streams of all cameras.
+    GetStreams "get_streams" viewer looks (Nothing) -> Streams, [];
+    /// Where a camera's stream is to be had. Links of `hls` are signed and end after five minutes.
+    GetStreamUrl "get_stream_url" viewer looks (Device) -> StreamUrl, [NotFound];
+    /// Whether a stream is ready, who reads it and what feeds it.
+    GetStreamStatus "get_stream_status" viewer looks (Device) -> StreamStatus, [NotFound];
+    /// Starts a camera's stream; answers once it is ready. A stream that runs stays as it is.
+    StartStreaming "start_streaming" operator changes (Device) -> StreamStarted, [NotFound, DependencyFailed];
+    /// Stops a camera's stream. Refused while it is being recorded.
+    StopStreaming "stop_streaming" operator changes (Device) -> StreamStopped, [NotFound, InvalidState];
+
+    /// Takes a picture; answers once the file is there.
+    TakeSnapshot "take_snapshot" operator changes (SnapshotRequest) -> SnapshotTaken, [NotFound, InvalidState, DependencyFailed];
+    /// Starts a recording; answers once its file is there and grows.
+    StartRecording "start_recording" operator changes (RecordingRequest) -> RecordingStarted, [NotFound, InvalidState, Unsupported, DependencyFailed];
+    /// Ends a recording; answers with the file as it then is.
+    StopRecording "stop_recording" operator changes (Device) -> RecordingStopped, [NotFound, InvalidState, DependencyFailed];
+
+    /// Recordings, newest first.
+    ListRecordings "list_recordings" viewer looks (Page) -> FileList, [];
+    /// Snapshots, newest first.
+    ListSnapshots "list_snapshots" viewer looks (Page) -> FileList, [];
+    /// One recording.
+    GetRecordingInfo "get_recording_info" viewer looks (File) -> FileInfo, [NotFound];
+    /// One snapshot.
+    GetSnapshotInfo "get_snapshot_info" viewer looks (File) -> FileInfo, [NotFound];
+    /// Deletes a recording; answers once it is gone. A recording that is being written is refused.
+    DeleteRecording "delete_recording" operator changes (File) -> Deleted, [NotFound, InvalidState, DependencyFailed];
+    /// Deletes a snapshot; answers once it is gone.
+    DeleteSnapshot "delete_snapshot" operator changes (File) -> Deleted, [NotFound, DependencyFailed];
+
+    /// Adds a camera, which outlasts a restart.
+    AddCamera "add_camera" admin changes (NewCamera) -> Camera, [InvalidState, DependencyFailed];
+    /// Removes a camera. A camera of the configuration file comes back with the next start; it is to be removed there.
+    DeleteCamera "delete_camera" admin changes (Device) -> Camera, [NotFound, InvalidState];
+    /// The effective configuration, secrets masked.
+    GetConfig "get_config" admin looks (Nothing) -> ConfigView, [];
+    /// Changes the changeable keys at once, and for later starts.
+    ModifyConfig "modify_config" admin changes (ConfigPatch) -> ConfigView, [DependencyFailed];
+    /// Sizes and levels of the disk.
+    GetStorageInfo "get_storage_info" admin looks (Nothing) -> StorageInfo, [DependencyFailed];
+    /// Sets how long files are kept.
+    SetRetentionPolicy "set_retention_policy" admin changes (RetentionPolicy) -> RetentionPolicy, [DependencyFailed];
+    /// Removes at once what the retention policy no longer keeps; answers what is really gone.
+    CleanupOldFiles "cleanup_old_files" admin changes (Nothing) -> CleanedUp, [DependencyFailed];
+    /// Numbers about the service.
+    GetMetrics "get_metrics" admin looks (Nothing) -> MetricsView, [];
+    /// The components and their state.
+    GetStatus "get_status" admin looks (Nothing) -> ServiceStatus, [];
+    /// Whether the service is starting, partly there or ready.
+    GetSystemStatus "get_system_status" viewer looks (Nothing) -> SystemStatus, [];
+    /// Name, version, formats and limits.
+    GetServerInfo "get_server_info" viewer looks (Nothing) -> ServerInfo, [];
+
+    /// Subscribes this connection to topics, added to those it has.
+    SubscribeEvents "subscribe_events" viewer looks (Subscribe) -> Subscribed, [];
+    /// Ends subscriptions; without topics, all.
+    UnsubscribeEvents "unsubscribe_events" viewer looks (Unsubscribe) -> Subscribed, [];
+    /// What this connection is subscribed to, got and lost.
+    GetSubscriptionStats "get_subscription_stats" viewer looks (Nothing) -> SubscriptionStats, [];
+    /// Looks for RTSP cameras in the configured address ranges, and for devices of this machine.
+    DiscoverCameras "discover_cameras" operator looks (Nothing) -> Discovered, [Unsupported];
+}
+
+/// The method of that name.
+#[must_use]
+pub fn method(name: &str) -> Option<&'static Method> {
+    METHODS.iter().find(|method| method.name == name)
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// Parameters are an object; none at all is the same as an empty one.
+fn read_params<T: DeserializeOwned>(params: Option<&RawValue>) -> Result<T, RpcError> {
+    let text = params.map_or("{}", RawValue::get);
+    let text: Cow<'_, str> = if matches!(text, "[]" | "null") { "{}".into() } else { text.into() };
+    if !text.starts_with('{') {
+        return Err(RpcError::invalid_params("parameters are given by name: \"params\": {\"...\": ...}"));
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        // The place is within the parameters and says little to the one who sent them.
+        let said = error.to_string();
+        let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+        RpcError::invalid_params(said)
+    })
+}

@@ -1,0 +1,160 @@
+//! One client's WebSocket: messages in, answers and notifications out, in order. A client that reads nothing, says nothing or
+//! sends too much is closed; nobody else notices.
+
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::session::Session;
+use crate::service::Service;
+
+/// How long a client may take to read what it is sent.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a silent client is asked whether it is still there; one that does not answer until the next time is closed.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How long a connection may stay without an identity.
+const ANONYMOUS: Duration = Duration::from_secs(60);
+/// Bytes of answers that are gathered before they are sent, while further messages are there already.
+const GATHER: usize = 64 * 1024;
+
+/// Serves a connection until it ends.
+pub async fn serve(service: Arc<Service>, mut socket: WebSocket, peer: IpAddr) {
+    let (number, mailbox) = service.hub.join();
+    let session = Session::new(service.new_session_id(), peer, mailbox);
+    let why = converse(&service, &mut socket, session).await;
+    service.hub.leave(number);
+    if let Some((code, reason)) = why {
+        let frame = CloseFrame { code, reason: reason.into() };
+        // The client may be gone already.
+        let _ = timeout(PATIENCE, socket.send(Message::Close(Some(frame)))).await;
+    }
+}
+
+/// Why we close; `None`: the client did, or is gone.
+type Closing = Option<(u16, String)>;
+
+async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: Session) -> Closing {
+    let mut stopping = pin!(service.stop.cancelled());
+    let mut heartbeat = Instant::now() + HEARTBEAT;
+    let anonymous_until = Instant::now() + ANONYMOUS;
+    let mut heard = true;
+    loop {
+        let expiry = match (session.identity(), session.expires()) {
+            (None, _) => anonymous_until,
+            // Looked at again with each heartbeat, so that a clock that was set is noticed.
+            (Some(_), Some(at)) => Instant::now() + until(at),
+            (Some(_), None) => heartbeat,
+        };
+        tokio::select! {
+            () = &mut stopping => return Some((close_code::AWAY, "the service is stopping".into())),
+            message = socket.recv() => {
+                heard = true;
+                match message {
+                    None | Some(Ok(Message::Close(_))) => return None,
+                    Some(Err(error)) => return unreadable(error),
+                    Some(Ok(message)) => {
+                        if let Some(closing) = take(service, socket, &mut session, message).await {
+                            return closing;
+                        }
+                    }
+                }
+            }
+            text = session.mailbox.next(&service.hub) => {
+                if let Some(why) = session.ended(service, Timestamp::now()) {
+                    return Some((close_code::POLICY, why));
+                }
+                if !send(socket, Message::Text(text)).await {
+                    return None;
+                }
+            }
+            () = sleep_until(expiry.min(heartbeat)) => {
+                if session.identity().is_none() && Instant::now() >= anonymous_until {
+                    return Some((close_code::POLICY, "nobody authenticated within a minute".into()));
+                }
+                if let Some(why) = session.ended(service, Timestamp::now()) {
+                    return Some((close_code::POLICY, why));
+                }
+                if Instant::now() >= heartbeat {
+                    if !heard || !send(socket, Message::Ping(Vec::new().into())).await {
+                        return None;
+                    }
+                    heard = false;
+                    heartbeat = Instant::now() + HEARTBEAT;
+                }
+            }
+        }
+    }
+}
+
+/// Answers a message and those that are there already; `Some` ends the connection.
+async fn take(
+    service: &Arc<Service>,
+    socket: &mut WebSocket,
+    session: &mut Session,
+    mut message: Message,
+) -> Option<Closing> {
+    let mut gathered = 0;
+    loop {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => return Some(Some((close_code::UNSUPPORTED, "JSON-RPC comes as text messages".into()))),
+            Message::Close(_) => return Some(None),
+            Message::Ping(_) | Message::Pong(_) => Utf8Bytes::default(),
+        };
+        if !text.is_empty() {
+            let answer = session.answer(service, &text).await;
+            if let Some(text) = answer.text {
+                gathered += text.len();
+                let fed = timeout(PATIENCE, socket.feed(Message::Text(text.into()))).await;
+                if !matches!(fed, Ok(Ok(()))) {
+                    return Some(None);
+                }
+            }
+            if let Some(why) = answer.close {
+                return Some(Some((close_code::POLICY, why)));
+            }
+        }
+        match socket.next().now_or_never() {
+            Some(Some(Ok(next))) if gathered < GATHER => message = next,
+            Some(Some(Ok(next))) => {
+                gathered = 0;
+                if !flush(socket).await {
+                    return Some(None);
+                }
+                message = next;
+            }
+            Some(Some(Err(error))) => return Some(unreadable(error)),
+            Some(None) => return Some(None),
+            None => return if flush(socket).await { None } else { Some(None) },
+        }
+    }
+}
+
+async fn flush(socket: &mut WebSocket) -> bool {
+    matches!(timeout(PATIENCE, socket.flush()).await, Ok(Ok(())))
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> bool {
+    matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
+}
+
+/// The time until `at`; none if it has passed.
+fn until(at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
+}
+
+/// What a client is told that sent something which cannot be taken as a message.
+fn unreadable(error: axum::Error) -> Closing {
+    use tokio_tungstenite::tungstenite::Error;
+    match error.into_inner().downcast_ref::<Error>() {
+        Some(Error::Capacity(_)) => Some((close_code::SIZE, "the message is too long; get_server_info tells the limit".into())),
+        Some(Error::Utf8(_)) => Some((close_code::INVALID, "the message is not UTF-8".into())),
+        _ => None,
+    }
+}

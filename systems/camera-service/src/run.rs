@@ -1,0 +1,331 @@
+//! Starting and stopping: a configuration's parts put together, every listener bound, readiness told only then.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use camera_access::{
+    ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret, Tokens,
+};
+use camera_config::{Algorithm, Camera, Config, Encode, Environment};
+use camera_media::{EmbeddedEngine, EmbeddedOptions, Engine, Resolution, Source, SourceOptions};
+use camera_storage::Library;
+use parking_lot::{Mutex, RwLock};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::events::Hub;
+use crate::home::Home;
+use crate::metrics::Metrics;
+use crate::places::Places;
+use crate::service::{Components, Kept, Service};
+use crate::web;
+use crate::web::tls::{self, Peer, TlsFiles};
+
+/// How long open recordings have to be finished when the service stops.
+const FINISH: Duration = Duration::from_secs(10);
+/// How often the components are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration, or a secret.
+    #[error(transparent)]
+    Config(#[from] camera_config::ConfigError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// Something else, in a sentence that says what would be right.
+    #[error("{0}")]
+    Other(String),
+}
+
+fn because<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> StartError {
+    move |error| StartError::Other(format!("{what}: {error}"))
+}
+
+/// Where the service can be reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// WebSocket, files, console.
+    pub clients: SocketAddr,
+    /// Health and metrics.
+    pub health: SocketAddr,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+}
+
+/// Runs the service until it is told to stop; `ready` is called once everything is bound and answers.
+///
+/// # Errors
+/// Why it does not start. Once it has started it ends in order.
+pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), StartError> {
+    let (config, environment) = home.read()?;
+    crate::log::start(&config.log).map_err(StartError::Other)?;
+    let mut signals = Signals::new().map_err(because("signals"))?;
+    let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
+    let (config, _) = camera_config::apply_patch(&config, &changes.patch)
+        .map_err(because("a configuration change that was made by a call no longer fits (state/changes.json)"))?;
+    crate::log::set_level(config.log.level);
+
+    let tls_files = config.server.tls.as_ref().map(|tls| TlsFiles {
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        client_ca: tls.client_ca.clone(),
+    });
+    let tls = match &tls_files {
+        Some(files) => Some(Arc::new(ArcSwap::from_pointee(tls::read(files)?))),
+        None => None,
+    };
+    let service = Arc::new(build(home, config, &environment, kept).await?);
+    let cameras = configured(&service.config.read())?;
+    for (name, source) in cameras {
+        service.introduce(&name, source, false).await.map_err(|error| StartError::Other(error.message))?;
+    }
+    for camera in &changes.cameras {
+        // The configuration may have got a camera of that name since; it goes first.
+        let source = Source::parse(&camera.source, SourceOptions::default());
+        match source {
+            Ok(source) => {
+                if let Err(error) = service.introduce(&camera.name, source, true).await {
+                    tracing::warn!(camera = %camera.name, error = %error.message, "an added camera is left out");
+                }
+            }
+            Err(error) => tracing::warn!(camera = %camera.name, %error, "an added camera is left out"),
+        }
+    }
+
+    let listen = service.config.read().server.clone();
+    let bind = async |address: SocketAddr, key: &str| {
+        TcpListener::bind(address).await.map_err(|error| {
+            StartError::Other(format!("{address} cannot be listened on ({key} in the configuration): {error}"))
+        })
+    };
+    let clients = tls::listen(bind(listen.listen, "server.listen").await?, tls.clone()).map_err(because("listener"))?;
+    let health = tls::listen(bind(listen.health, "server.health").await?, tls.clone()).map_err(because("listener"))?;
+    let address = |listener: &tls::SecureListener| {
+        axum::serve::Listener::local_addr(listener).map_err(because("a listener's address"))
+    };
+    let addresses = Addresses { clients: address(&clients)?, health: address(&health)?, tls: tls.is_some() };
+
+    let mut tasks = tokio::task::JoinSet::new();
+    for (listener, routes) in [
+        (clients, web::client_routes(Arc::clone(&service))),
+        (health, web::health_routes(Arc::clone(&service))),
+    ] {
+        let stop = service.stop.clone();
+        tasks.spawn(async move {
+            let serve = axum::serve(listener, routes.into_make_service_with_connect_info::<Peer>());
+            if let Err(error) = serve.with_graceful_shutdown(stop.cancelled_owned()).await {
+                tracing::error!(%error, "a listener ended");
+            }
+        });
+    }
+    tasks.spawn(Arc::clone(&service).follow_engine());
+    tasks.spawn(Arc::clone(&service).keep_retention());
+
+    service.started.store(true, Ordering::Release);
+    service.look_at_components().await;
+    if !service.is_ready() {
+        let why: Vec<String> =
+            service.status().components.into_iter().filter_map(|component| component.reason).collect();
+        return Err(StartError::Other(format!("the media engine does not work: {}", why.join("; "))));
+    }
+    service.access.write(&Entry::new(Event::Service, Outcome::Success, "started"));
+    if let Some(reason) = service.access.audit_trouble() {
+        return Err(StartError::Other(reason));
+    }
+    tracing::info!(clients = %addresses.clients, health = %addresses.health, tls = addresses.tls, "ready");
+    ready(addresses);
+    notify(&[sd_notify::NotifyState::Ready]);
+
+    tasks.spawn(watch_over(Arc::clone(&service), tls_files.zip(tls)));
+    loop {
+        match signals.next().await {
+            Told::Stop => break,
+            Told::Reopen => {
+                crate::log::reopen();
+                service.access.reopen_audit();
+            }
+        }
+    }
+    notify(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("stopping: open recordings are finished");
+    service.stop.cancel();
+    service.engine.shutdown(FINISH).await;
+    service.access.write(&Entry::new(Event::Service, Outcome::Success, "stopped"));
+    // Connections are told and end; whoever does not read has had enough time by then.
+    let _ = tokio::time::timeout(Duration::from_secs(2), async { while tasks.join_next().await.is_some() {} }).await;
+    Ok(())
+}
+
+async fn build(home: &Home, config: Config, environment: &Environment, kept: Kept) -> Result<Service, StartError> {
+    let (tokens, links) = tokens(home, &config, environment)?;
+    let keys = ApiKeys::open(&config.security.api_keys).map_err(because("API keys"))?;
+    let revoked = Revoked::open(&config.security.api_keys.with_file_name("revoked.json")).map_err(because("revocations"))?;
+    let audit = AuditLog::open(&config.audit_log, 0o640).map_err(because("audit log"))?;
+    let access = Access::new(
+        Authenticator::new(tokens, keys, revoked),
+        links,
+        audit,
+        &config.limits,
+        config.security.admin_addresses.clone(),
+    )
+    .map_err(because("limits"))?;
+    let library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
+        let library = Library::open(path).map_err(|error| {
+            StartError::Other(format!("{error}; `camera-service install` makes it, or: mkdir -p {}", path.display()))
+        })?;
+        let swept = library.sweep().map_err(because("storage"))?;
+        if swept > 0 {
+            tracing::info!(files = swept, "unfinished pictures of an earlier run removed");
+        }
+        Ok(Arc::new(library))
+    };
+    let engine: Arc<dyn Engine> = match config.media.engine {
+        camera_config::Engine::Embedded => {
+            let options = EmbeddedOptions { ffmpeg: config.media.ffmpeg.clone(), ..EmbeddedOptions::default() };
+            Arc::new(EmbeddedEngine::new(options).await.map_err(because("media engine"))?)
+        }
+        camera_config::Engine::Mediamtx => {
+            return Err(StartError::Other("the engine mediamtx is not built yet; use media.engine: embedded".into()));
+        }
+    };
+    Ok(Service {
+        recordings: library(&config.storage.recordings)?,
+        snapshots: library(&config.storage.snapshots)?,
+        places: Places::new(config.server.max_connections.get(), config.limits.connections_per_address.get()),
+        cameras: RwLock::new(BTreeMap::new()),
+        engine,
+        access,
+        hub: Hub::default(),
+        metrics: Metrics::default(),
+        stop: CancellationToken::new(),
+        started: AtomicBool::new(false),
+        since: Instant::now(),
+        kept,
+        components: Mutex::new(Components::default()),
+        config: RwLock::new(Arc::new(config)),
+    })
+}
+
+/// What tokens are verified with, and links signed.
+pub fn tokens(home: &Home, config: &Config, environment: &Environment) -> Result<(Tokens, Links), StartError> {
+    let jwt = &config.security.jwt;
+    let public = match jwt.algorithm {
+        Algorithm::HS256 => {
+            let secrets = home.secrets(environment)?;
+            let secret = Secret::new(secrets.jwt.expose().as_bytes());
+            let tokens = Tokens::hs256(&secret).map_err(because("secret"))?;
+            return Ok((tokens, Links::derived_from(&secret).map_err(because("secret"))?));
+        }
+        Algorithm::RS256 => PublicKeyAlgorithm::Rs256,
+        Algorithm::ES256 => PublicKeyAlgorithm::Es256,
+    };
+    let path = jwt.public_key.as_deref().unwrap_or(std::path::Path::new(""));
+    let pem = std::fs::read(path)
+        .map_err(|error| StartError::Other(format!("the public key {} cannot be read: {error}", path.display())))?;
+    let tokens = Tokens::public_key(public, &pem).map_err(because("public key"))?;
+    Ok((tokens, Links::random().map_err(because("links"))?))
+}
+
+fn configured(config: &Config) -> Result<Vec<(String, Source)>, StartError> {
+    let source = |camera: &Camera| {
+        let options = SourceOptions {
+            resolution: camera.resolution.map(|size| Resolution { width: size.width, height: size.height }),
+            fps: camera.fps,
+            encode: match camera.encode {
+                None => camera_media::Encode::Auto,
+                Some(Encode::Copy) => camera_media::Encode::Copy,
+                Some(Encode::H264) => camera_media::Encode::H264,
+            },
+        };
+        let name = camera.name.as_str().to_owned();
+        let source = Source::parse(camera.source.clear(), options)
+            .map_err(|error| StartError::Other(format!("camera {name}: {error}")))?;
+        Ok((name, source))
+    };
+    config.cameras.iter().map(source).collect()
+}
+
+/// What is done again and again while the service runs: components, limits, certificates, systemd's watchdog.
+async fn watch_over(service: Arc<Service>, tls: Option<(TlsFiles, tls::Current)>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    let mut certificate = tls.as_ref().map(|(files, _)| changed(files));
+    let mut purged = Instant::now();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = service.stop.cancelled() => return,
+        }
+        service.look_at_components().await;
+        service.end_recordings_on_full_disk().await;
+        notify(&[sd_notify::NotifyState::Watchdog]);
+        if purged.elapsed() >= Duration::from_secs(60) {
+            service.access.purge();
+            purged = Instant::now();
+        }
+        if let Some((files, current)) = &tls
+            && certificate != Some(changed(files))
+        {
+            certificate = Some(changed(files));
+            match tls::read(files) {
+                Ok(config) => {
+                    current.store(Arc::new(config));
+                    tracing::info!("the certificate was read again");
+                    service.access.write(&Entry::new(Event::Service, Outcome::Success, "certificate read again"));
+                }
+                Err(error) => tracing::error!(%error, "the old certificate stays in use"),
+            }
+        }
+    }
+}
+
+/// When the files of TLS were last changed.
+fn changed(files: &TlsFiles) -> Vec<Option<SystemTime>> {
+    let paths = [Some(&files.certificate), Some(&files.key), files.client_ca.as_ref()];
+    paths.into_iter().flatten().map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok()).collect()
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+/// What a signal says.
+enum Told {
+    Stop,
+    Reopen,
+}
+
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+    hup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.term.recv() => Told::Stop,
+            _ = self.int.recv() => Told::Stop,
+            _ = self.hup.recv() => Told::Reopen,
+        }
+    }
+}

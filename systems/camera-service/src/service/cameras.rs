@@ -1,0 +1,267 @@
+//! Cameras and their streams: what the calls answer about them, and what is told when they change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use camera_media::{CameraSpec, EngineError, Source, SourceOptions, StreamState};
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use super::Service;
+use crate::contract::{
+    Camera, CameraList, CameraState, CameraStatus, Capabilities, Code, Device, NewCamera, Notification, RpcError,
+    StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped, StreamUrl, StreamUrls, Streams, Topic,
+    Validation,
+};
+
+/// How long a stream may take until its first picture.
+const FIRST_PICTURE: Duration = Duration::from_secs(10);
+
+/// A camera as the service knows it; what it delivers, the engine knows.
+pub struct Known {
+    /// Its name, by which calls name it.
+    pub name: Arc<str>,
+    /// Where its pictures come from, for people: passwords masked.
+    pub source: String,
+    /// Whether it was added by a call, and so is kept beside the configuration.
+    pub added: bool,
+    /// Held by the call that changes something about it: such calls are made one after the other, in the order they came.
+    pub turn: Mutex<()>,
+}
+
+impl Service {
+    /// The camera of that name.
+    pub(super) fn camera(&self, device: &str) -> Result<Arc<Known>, RpcError> {
+        self.cameras.read().get(device).cloned().ok_or_else(|| not_found(device))
+    }
+
+    fn known_cameras(&self) -> Vec<Arc<Known>> {
+        self.cameras.read().values().cloned().collect()
+    }
+
+    /// What clients see of a camera.
+    pub(super) async fn view(&self, known: &Known) -> Result<Camera, RpcError> {
+        let status = self.engine.status(&known.name).await?;
+        let recording = self.engine.recording(&known.name).await?.is_some();
+        Ok(Camera {
+            device: known.name.to_string(),
+            status: state(status.state),
+            name: known.name.to_string(),
+            resolution: status.resolution.map(|resolution| resolution.to_string()),
+            fps: status.fps,
+            streams: self.urls(known).await?,
+            recording,
+            reason: status.reason,
+        })
+    }
+
+    async fn urls(&self, known: &Known) -> Result<StreamUrls, RpcError> {
+        let urls = self.engine.urls(&known.name).await?;
+        let own = self.engine.live(&known.name).is_some().then(|| self.live_link(&known.name));
+        Ok(StreamUrls { rtsp: urls.rtsp, webrtc: urls.webrtc, hls: own.or(urls.hls) })
+    }
+
+    pub(super) async fn camera_list(&self) -> Result<CameraList, RpcError> {
+        let mut cameras = Vec::new();
+        for known in self.known_cameras() {
+            match self.view(&known).await {
+                Ok(camera) => cameras.push(camera),
+                // Removed in this very moment.
+                Err(error) if error.code == Code::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let connected = cameras.iter().filter(|camera| camera.status == CameraState::Connected).count();
+        Ok(CameraList { total: cameras.len(), connected, cameras })
+    }
+
+    pub(super) async fn camera_status(&self, device: &Device) -> Result<CameraStatus, RpcError> {
+        let known = self.camera(&device.device)?;
+        let status = self.engine.status(&known.name).await?;
+        let metrics = StreamMetrics {
+            bytes_sent: status.bytes_out,
+            readers: status.readers.into(),
+            uptime: status.uptime.map(|uptime| uptime.as_secs_f64()),
+        };
+        Ok(CameraStatus { camera: self.view(&known).await?, metrics })
+    }
+
+    pub(super) async fn capabilities(&self, device: &Device) -> Result<Capabilities, RpcError> {
+        let known = self.camera(&device.device)?;
+        let status = self.engine.status(&known.name).await?;
+        let observed = status.codec.is_some() || status.resolution.is_some();
+        Ok(Capabilities {
+            device: device.device.clone(),
+            formats: status.codec.map(|codec| vec![codec]),
+            resolutions: status.resolution.map(|resolution| vec![resolution.to_string()]),
+            fps_options: status.fps.map(|fps| vec![fps]),
+            validation_status: if observed { Validation::Observed } else { Validation::NotKnown },
+        })
+    }
+
+    pub(super) async fn streams(&self) -> Result<Streams, RpcError> {
+        let mut streams = Vec::new();
+        for known in self.known_cameras() {
+            streams.push(self.stream_status(&Device { device: known.name.to_string() }).await?);
+        }
+        Ok(Streams { total: streams.len(), streams })
+    }
+
+    pub(super) async fn stream_status(&self, device: &Device) -> Result<StreamStatus, RpcError> {
+        let known = self.camera(&device.device)?;
+        let status = self.engine.status(&known.name).await?;
+        Ok(StreamStatus {
+            device: device.device.clone(),
+            stream_name: device.device.clone(),
+            status: state(status.state),
+            ready: status.state == StreamState::Ready,
+            readers: status.readers.into(),
+            bytes_sent: status.bytes_out,
+            bytes_received: status.bytes_in,
+            streams: self.urls(&known).await?,
+            process: status.process.map(|pid| StreamProcess { pid }),
+            reason: status.reason,
+        })
+    }
+
+    pub(super) async fn stream_url(&self, device: &Device) -> Result<StreamUrl, RpcError> {
+        let known = self.camera(&device.device)?;
+        let streams = self.urls(&known).await?;
+        let status = self.engine.status(&known.name).await?;
+        Ok(StreamUrl {
+            device: device.device.clone(),
+            stream_url: streams.hls.clone().or_else(|| streams.webrtc.clone()).or_else(|| streams.rtsp.clone()),
+            ready: status.state == StreamState::Ready,
+            expires_at: self.engine.live(&known.name).is_some().then(|| Self::link_expiry()),
+            streams,
+        })
+    }
+
+    pub(super) async fn start_streaming(&self, device: &Device) -> Result<StreamStarted, RpcError> {
+        let known = self.camera(&device.device)?;
+        let _turn = known.turn.lock().await;
+        let ran = self.engine.status(&known.name).await?.state == StreamState::Ready;
+        self.engine.start_stream(&known.name, FIRST_PICTURE).await?;
+        let streams = self.urls(&known).await?;
+        Ok(StreamStarted {
+            device: device.device.clone(),
+            stream_name: device.device.clone(),
+            stream_url: streams.hls.or(streams.webrtc).or(streams.rtsp),
+            status: if ran { "already_running" } else { "started" },
+            start_time: Timestamp::now(),
+        })
+    }
+
+    pub(super) async fn stop_streaming(&self, device: &Device) -> Result<StreamStopped, RpcError> {
+        let known = self.camera(&device.device)?;
+        let _turn = known.turn.lock().await;
+        if self.engine.recording(&known.name).await?.is_some() {
+            let message = format!("{} is being recorded: stop_recording first", known.name);
+            return Err(RpcError::new(Code::InvalidState, message));
+        }
+        let ran = self.engine.status(&known.name).await?.state != StreamState::Stopped;
+        self.engine.stop_stream(&known.name).await?;
+        Ok(StreamStopped {
+            device: device.device.clone(),
+            stream_name: device.device.clone(),
+            status: if ran { "stopped" } else { "not_running" },
+        })
+    }
+
+    /// Adds a camera to the engine and to those that are known.
+    pub async fn introduce(&self, name: &str, source: Source, added: bool) -> Result<Arc<Known>, RpcError> {
+        let known = Arc::new(Known { name: name.into(), source: source.to_string(), added, turn: Mutex::new(()) });
+        {
+            let mut cameras = self.cameras.write();
+            if cameras.contains_key(name) {
+                return Err(RpcError::new(Code::InvalidState, format!("there is a camera named {name} already")));
+            }
+            cameras.insert(name.to_owned(), Arc::clone(&known));
+        }
+        if let Err(error) = self.engine.add(CameraSpec { name: name.to_owned(), source }).await {
+            self.cameras.write().remove(name);
+            return Err(error.into());
+        }
+        Ok(known)
+    }
+
+    pub(super) async fn add_camera(&self, new: &NewCamera) -> Result<Camera, RpcError> {
+        if let Err(error) = new.name.parse::<camera_config::CameraName>() {
+            return Err(RpcError::invalid_params(error.to_string()));
+        }
+        let source = Source::parse(&new.source, SourceOptions::default())?;
+        // Kept first: a camera that is answered for outlasts a restart.
+        let known = self.introduce(&new.name, source, true).await?;
+        let _turn = known.turn.lock().await;
+        if let Err(error) = self.keep_added(&new.name, Some(&new.source)).await {
+            self.cameras.write().remove(&new.name);
+            self.engine.remove(&new.name).await?;
+            return Err(error);
+        }
+        self.view(&known).await
+    }
+
+    pub(super) async fn delete_camera(&self, device: &Device) -> Result<Camera, RpcError> {
+        let known = self.camera(&device.device)?;
+        let _turn = known.turn.lock().await;
+        if self.engine.recording(&known.name).await?.is_some() {
+            let message = format!("{} is being recorded: stop_recording first", known.name);
+            return Err(RpcError::new(Code::InvalidState, message));
+        }
+        let camera = self.view(&known).await?;
+        if known.added {
+            self.keep_added(&known.name, None).await?;
+        }
+        self.engine.remove(&known.name).await?;
+        self.cameras.write().remove(&*known.name);
+        Ok(Camera { status: CameraState::Disconnected, ..camera })
+    }
+
+    /// Tells subscribers that a camera's state changed.
+    pub(super) async fn tell_camera(&self, device: &str, reason: Option<String>) {
+        let Ok(known) = self.camera(device) else { return };
+        let Ok(camera) = self.view(&known).await else { return };
+        let topic = match camera.status {
+            CameraState::Connected => Topic::CameraConnected,
+            _ => Topic::CameraDisconnected,
+        };
+        for topic in [topic, Topic::CameraStatusChange, Topic::CameraStatusUpdate] {
+            self.hub.publish(&Notification {
+                topic,
+                device: Some(Arc::clone(&known.name)),
+                timestamp: Timestamp::now(),
+                camera: (topic == Topic::CameraStatusUpdate).then(|| camera.clone()),
+                recording: None,
+                filename: None,
+                reason: reason.clone(),
+            });
+        }
+    }
+}
+
+fn state(state: StreamState) -> CameraState {
+    match state {
+        StreamState::Ready => CameraState::Connected,
+        StreamState::Starting => CameraState::Connecting,
+        StreamState::Reconnecting | StreamState::Failed => CameraState::Disconnected,
+        StreamState::Stopped => CameraState::Stopped,
+    }
+}
+
+fn not_found(device: &str) -> RpcError {
+    let message = format!("there is no camera named {device:?}; get_camera_list lists them");
+    RpcError::new(Code::NotFound, message)
+}
+
+impl From<EngineError> for RpcError {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::NotFound(_) => Code::NotFound,
+            EngineError::InvalidState(_) => Code::InvalidState,
+            EngineError::Unsupported(_) => Code::Unsupported,
+            EngineError::Invalid(_) => Code::InvalidParams,
+            _ => Code::DependencyFailed,
+        };
+        RpcError::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,194 @@
+//! What calls change for good: cameras that were added, configuration that was patched. Kept in one file beside the
+//! configuration, which stays the operator's.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use camera_config::{Config, apply_patch};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::{Service, blocking};
+use crate::contract::{
+    CleanedUp, Code, ConfigPatch, ConfigView, NotRemoved, RetentionKind, RetentionPolicy, RpcError,
+};
+
+/// The changes and where they are kept.
+pub struct Kept {
+    path: PathBuf,
+    changes: Mutex<Changes>,
+}
+
+/// The file's content.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Of this form; a newer one is refused.
+    version: u32,
+    /// Cameras that were added, with their sources in clear: the file's mode is 600.
+    pub cameras: Vec<AddedCamera>,
+    /// What `modify_config` changed (RFC 7396).
+    pub patch: Value,
+}
+
+/// A camera that was added by a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddedCamera {
+    /// Its name.
+    pub name: String,
+    /// Its source.
+    pub source: String,
+}
+
+const VERSION: u32 = 1;
+
+impl Kept {
+    /// Reads what was kept; a file that is not there holds nothing.
+    ///
+    /// # Errors
+    /// A file that cannot be read as what it should be, in a sentence.
+    pub fn open(path: &Path) -> Result<(Kept, Changes), String> {
+        let changes = match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice::<Changes>(&bytes)
+                .map_err(|error| format!("{} does not hold changes of this service: {error}", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Changes { version: VERSION, patch: json!({}), ..Changes::default() }
+            }
+            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
+        };
+        if changes.version > VERSION {
+            return Err(format!(
+                "{} was written by a newer version (form {}; this one reads up to {VERSION})",
+                path.display(),
+                changes.version
+            ));
+        }
+        Ok((Kept { path: path.to_owned(), changes: Mutex::new(changes.clone()) }, changes))
+    }
+
+    /// Changes what is kept; in force only once it is on the disk.
+    async fn change(&self, change: impl FnOnce(&mut Changes)) -> Result<(), RpcError> {
+        let mut held = self.changes.lock().await;
+        let mut new = held.clone();
+        change(&mut new);
+        let (path, text) = (self.path.clone(), serde_json::to_vec_pretty(&new).unwrap_or_default());
+        blocking(move || replace(&path, &text)).await?.map_err(|error| {
+            let message = format!("the change could not be kept in {}: {error}", self.path.display());
+            RpcError::new(Code::DependencyFailed, message)
+        })?;
+        *held = new;
+        Ok(())
+    }
+}
+
+/// Puts a file in the place of another; after a power failure there is the old one or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+impl Service {
+    /// Keeps an added camera, or forgets it (`source` is `None`).
+    pub(super) async fn keep_added(&self, name: &str, source: Option<&str>) -> Result<(), RpcError> {
+        self.kept
+            .change(|changes| {
+                changes.cameras.retain(|camera| camera.name != name);
+                if let Some(source) = source {
+                    changes.cameras.push(AddedCamera { name: name.to_owned(), source: source.to_owned() });
+                }
+            })
+            .await
+    }
+
+    pub(super) fn config_view(&self, needs_restart: Vec<String>) -> ConfigView {
+        ConfigView { config: self.config.read().effective(), needs_restart }
+    }
+
+    pub(super) async fn modify_config(&self, patch: &ConfigPatch) -> Result<ConfigView, RpcError> {
+        let needs_restart = self.patch(&patch.patch).await?;
+        Ok(self.config_view(needs_restart))
+    }
+
+    async fn patch(&self, patch: &Value) -> Result<Vec<String>, RpcError> {
+        let before = Arc::clone(&self.config.read());
+        let (config, needs_restart) =
+            apply_patch(&before, patch).map_err(|error| RpcError::invalid_params(error.to_string()))?;
+        self.kept.change(|changes| merge(&mut changes.patch, patch)).await?;
+        self.put_in_force(config);
+        Ok(needs_restart)
+    }
+
+    /// Everything that follows a changed configuration at once.
+    fn put_in_force(&self, config: Config) {
+        self.access.set_limits(&config.limits);
+        crate::log::set_level(config.log.level);
+        *self.config.write() = Arc::new(config);
+    }
+
+    pub(super) async fn set_retention(&self, policy: RetentionPolicy) -> Result<RetentionPolicy, RpcError> {
+        let mut retention = json!({ "policy": policy.policy });
+        for (key, value) in [("age", &policy.age), ("size", &policy.size)] {
+            if let Some(value) = value {
+                retention[key] = json!(value);
+            }
+        }
+        let needs = match policy.policy {
+            RetentionKind::Age if policy.age.is_none() => Some("policy age needs \"age\", such as \"30 d\""),
+            RetentionKind::Size if policy.size.is_none() => Some("policy size needs \"size\", such as \"50 GB\""),
+            _ => None,
+        };
+        if let Some(needs) = needs {
+            return Err(RpcError::invalid_params(needs));
+        }
+        self.patch(&json!({ "storage": { "retention": retention } })).await?;
+        Ok(self.retention_view())
+    }
+
+    pub(super) fn retention_view(&self) -> RetentionPolicy {
+        let config = self.config.read();
+        let retention = &config.storage.retention;
+        let (age, size) = (Some(retention.age.to_string()), Some(retention.size.to_string()));
+        match retention.policy {
+            camera_config::Policy::Age => RetentionPolicy { policy: RetentionKind::Age, age, size: None },
+            camera_config::Policy::Size => RetentionPolicy { policy: RetentionKind::Size, age: None, size },
+            camera_config::Policy::Manual => {
+                RetentionPolicy { policy: RetentionKind::Manual, age: None, size: None }
+            }
+        }
+    }
+
+    /// Removes what the retention policy no longer keeps, and says what is really gone.
+    pub(super) async fn clean_up(&self) -> Result<CleanedUp, RpcError> {
+        let cleaned = self.clean().await?;
+        Ok(CleanedUp {
+            removed: cleaned.removed.iter().map(|gone| gone.name.to_string()).collect(),
+            bytes_freed: cleaned.bytes_freed,
+            failed: cleaned
+                .failed
+                .iter()
+                .map(|left| NotRemoved { filename: left.name.to_string(), reason: left.why.clone() })
+                .collect(),
+        })
+    }
+}
+
+/// Merges a patch into another, so that both together are one (RFC 7396; `null` is kept, it puts a default back).
+fn merge(into: &mut Value, patch: &Value) {
+    match (into, patch) {
+        (Value::Object(into), Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, patch) => *into = patch.clone(),
+    }
+}

@@ -1,0 +1,307 @@
+//! Files: lists, information, deletion, retention, and how full the disk is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camera_storage::{Cleaned, FileName, Level, Library, Retention, StorageError, Thresholds, Usage};
+use jiff::Timestamp;
+
+use super::{Service, blocking};
+use crate::contract::{Code, Deleted, File, FileInfo, FileList, ListedFile, Page, RpcError, StorageInfo};
+
+/// Room for one more picture or the first seconds of a recording.
+const HEADROOM: u64 = 16 << 20;
+
+/// Which of the two folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Recordings.
+    Recordings,
+    /// Snapshots.
+    Snapshots,
+}
+
+impl Kind {
+    /// The folder's name in links.
+    #[must_use]
+    pub fn in_links(self) -> &'static str {
+        match self {
+            Kind::Recordings => "recordings",
+            Kind::Snapshots => "snapshots",
+        }
+    }
+
+    /// The folder that is so named in links.
+    #[must_use]
+    pub fn from_link(name: &str) -> Option<Kind> {
+        [Kind::Recordings, Kind::Snapshots].into_iter().find(|kind| kind.in_links() == name)
+    }
+}
+
+impl Service {
+    /// The folder of that kind.
+    pub fn library(&self, kind: Kind) -> Arc<Library> {
+        Arc::clone(match kind {
+            Kind::Recordings => &self.recordings,
+            Kind::Snapshots => &self.snapshots,
+        })
+    }
+
+    pub(super) async fn list(&self, kind: Kind, page: Page) -> Result<FileList, RpcError> {
+        if !(1..=1000).contains(&page.limit) {
+            return Err(RpcError::invalid_params("limit is 1 to 1000"));
+        }
+        let library = self.library(kind);
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        let listing = blocking(move || library.list(limit, offset)).await??;
+        let files = listing
+            .files
+            .into_iter()
+            .map(|file| ListedFile {
+                download_url: self.download_link(kind, &file.name),
+                filename: file.name.to_string(),
+                file_size: file.bytes,
+                modified_time: file.modified,
+            })
+            .collect();
+        Ok(FileList { files, total: listing.total, limit: page.limit, offset: page.offset })
+    }
+
+    pub(super) async fn file_info(&self, kind: Kind, file: &File) -> Result<FileInfo, RpcError> {
+        let name = file_name(&file.filename)?;
+        let library = self.library(kind);
+        let path = library.path_of(&name);
+        let asked = name.clone();
+        let info = blocking(move || library.info(&asked)).await??;
+        let duration: Option<Duration> = match kind {
+            Kind::Recordings => None,
+            Kind::Snapshots => None,
+        };
+        Ok(FileInfo {
+            download_url: self.download_link(kind, &name),
+            filename: file.filename.clone(),
+            file_size: info.bytes,
+            duration: duration.map(|duration| duration.as_secs_f64()),
+            created_time: info.created,
+        })
+    }
+
+    pub(super) async fn delete(&self, kind: Kind, file: File) -> Result<Deleted, RpcError> {
+        let name = file_name(&file.filename)?;
+        let in_use = self.files_in_use().await;
+        let library = self.library(kind);
+        let deleted = blocking(move || library.delete(&name, &|name| in_use.contains(name))).await??;
+        let message = format!("{} is gone; {} bytes are free again", file.filename, deleted.bytes);
+        Ok(Deleted { filename: file.filename, deleted: true, message })
+    }
+
+    /// Names of the files that are being written.
+    async fn files_in_use(&self) -> HashSet<FileName> {
+        let names: Vec<String> = self.cameras.read().keys().cloned().collect();
+        let mut in_use = HashSet::new();
+        for name in names {
+            if let Ok(Some(recording)) = self.engine.recording(&name).await
+                && let Some(path) = recording.path
+                && let Some(Ok(name)) = path.file_name().map(|name| name.to_string_lossy().parse())
+            {
+                in_use.insert(name);
+            }
+        }
+        in_use
+    }
+
+    /// Removes from both folders what the retention policy no longer keeps.
+    pub(super) async fn clean(&self) -> Result<Cleaned, RpcError> {
+        let in_use = self.files_in_use().await;
+        let retention = {
+            let config = self.config.read();
+            let retention = &config.storage.retention;
+            match retention.policy {
+                camera_config::Policy::Age => Retention::Age(retention.age.duration()),
+                camera_config::Policy::Size => Retention::Size(retention.size.bytes()),
+                camera_config::Policy::Manual => Retention::Manual,
+            }
+        };
+        let libraries = [self.library(Kind::Recordings), self.library(Kind::Snapshots)];
+        let now = Timestamp::now();
+        blocking(move || {
+            let mut all = Cleaned::default();
+            for library in libraries {
+                let cleaned = library.cleanup(retention, now, &|name| in_use.contains(name))?;
+                all.bytes_freed += cleaned.bytes_freed;
+                all.removed.extend(cleaned.removed);
+                all.failed.extend(cleaned.failed);
+            }
+            Ok::<_, StorageError>(all)
+        })
+        .await?
+        .map_err(RpcError::from)
+    }
+
+    /// Keeps the retention policy, until the service stops.
+    pub async fn keep_retention(self: Arc<Self>) {
+        loop {
+            let every = self.config.read().storage.retention.every.duration();
+            // Looked at again each minute, so that a shorter interval is soon kept.
+            let rest = every.min(Duration::from_secs(60));
+            let due = std::time::Instant::now() + every;
+            while std::time::Instant::now() < due {
+                tokio::select! {
+                    () = tokio::time::sleep(rest) => {}
+                    () = self.stop.cancelled() => return,
+                }
+                if self.config.read().storage.retention.every.duration() < every {
+                    break;
+                }
+            }
+            match self.clean().await {
+                Ok(cleaned) if cleaned.removed.is_empty() && cleaned.failed.is_empty() => {}
+                Ok(cleaned) => {
+                    tracing::info!(files = cleaned.removed.len(), bytes = cleaned.bytes_freed, "old files removed");
+                    for left in &cleaned.failed {
+                        tracing::error!(file = %left.name, why = %left.why, "an old file could not be removed");
+                    }
+                }
+                Err(error) => tracing::error!(error = %error.message, "old files could not be removed"),
+            }
+        }
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        let config = self.config.read();
+        let (warn, block) = (config.storage.warn.get(), config.storage.block.get());
+        Thresholds { warn, block, headroom: HEADROOM }
+    }
+
+    async fn usage(&self, kind: Kind) -> Result<Usage, RpcError> {
+        let (library, thresholds) = (self.library(kind), self.thresholds());
+        Ok(blocking(move || library.usage(&thresholds)).await??)
+    }
+
+    /// Refuses what would write to a disk that is at its blocking level.
+    pub(super) async fn refuse_full_disk(&self, kind: Kind) -> Result<(), RpcError> {
+        let usage = self.usage(kind).await?;
+        if usage.level == Level::Block {
+            let message = format!("nothing more is written: {}; delete files or give the disk more room", usage.why);
+            return Err(RpcError::new(Code::InvalidState, message));
+        }
+        Ok(())
+    }
+
+    /// The state of the disks as a component's trouble.
+    pub(super) async fn storage_trouble(&self) -> Option<(&'static str, String)> {
+        for kind in [Kind::Recordings, Kind::Snapshots] {
+            match self.usage(kind).await {
+                Ok(usage) if usage.level == Level::Block => return Some(("failed", usage.why)),
+                Ok(usage) if usage.level == Level::Warn => return Some(("degraded", usage.why)),
+                Ok(_) => {}
+                Err(error) => return Some(("failed", error.message)),
+            }
+        }
+        None
+    }
+
+    /// Free and total bytes of the disk of recordings.
+    pub(super) async fn disk(&self) -> Option<(u64, u64)> {
+        self.usage(Kind::Recordings).await.ok().map(|usage| (usage.free, usage.total))
+    }
+
+    pub(super) async fn storage_info(&self) -> Result<StorageInfo, RpcError> {
+        let usage = self.usage(Kind::Recordings).await?;
+        let other = self.usage(Kind::Snapshots).await?;
+        let (recordings, snapshots) = (self.library(Kind::Recordings), self.library(Kind::Snapshots));
+        let (recordings, snapshots) = blocking(move || {
+            let sum = |library: &Library| {
+                library.all().map(|all| (all.iter().map(|file| file.bytes).sum::<u64>(), all.len() as u64))
+            };
+            Ok::<_, StorageError>((sum(&recordings)?, sum(&snapshots)?))
+        })
+        .await??;
+        let thresholds = self.thresholds();
+        Ok(StorageInfo {
+            total_bytes: usage.total,
+            free_bytes: usage.free,
+            used_percent: usage.percent,
+            recordings_bytes: recordings.0,
+            recordings: recordings.1,
+            snapshots_bytes: snapshots.0,
+            snapshots: snapshots.1,
+            level: match usage.level.max(other.level) {
+                Level::Ok => "ok",
+                Level::Warn => "warning",
+                Level::Block => "blocking",
+            },
+            warn_percent: thresholds.warn.into(),
+            block_percent: thresholds.block.into(),
+            retention: self.retention_view(),
+        })
+    }
+
+    /// Ends recordings when the disk reaches its blocking level: what they have written stays playable.
+    pub async fn end_recordings_on_full_disk(&self) {
+        if self.refuse_full_disk(Kind::Recordings).await.is_ok() {
+            return;
+        }
+        let names: Vec<String> = self.cameras.read().keys().cloned().collect();
+        for name in names {
+            if let Ok(Some(_)) = self.engine.recording(&name).await {
+                tracing::error!(camera = %name, "the disk is at its blocking level: the recording is ended");
+                if let Err(error) = self.engine.stop_recording(&name).await {
+                    tracing::error!(camera = %name, %error, "the recording could not be ended");
+                }
+            }
+        }
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        let config = self.config.read();
+        match &config.server.public_url {
+            Some(base) => format!("{}{path}", base.as_str().trim_end_matches('/')),
+            None => path.to_owned(),
+        }
+    }
+
+    fn download_link(&self, kind: Kind, name: &FileName) -> String {
+        let path = format!("/files/{}/{}", kind.in_links(), encoded(name.as_str()));
+        let query = self.access.link(&path, Timestamp::now());
+        self.absolute(&format!("{path}?{query}"))
+    }
+
+    /// A link to a camera's live pictures.
+    pub(super) fn live_link(&self, device: &str) -> String {
+        let query = self.access.link(&format!("/live/{device}/"), Timestamp::now());
+        self.absolute(&format!("/live/{device}/index.m3u8?{query}"))
+    }
+
+    /// When a link made now ends.
+    pub(super) fn link_expiry() -> Timestamp {
+        Timestamp::now().checked_add(camera_access::LINK_LIFETIME).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// A name as a part of a path.
+fn encoded(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2E", ".")
+        .replace("%5F", "_")
+        .replace("%2D", "-")
+}
+
+/// A file's name as a client sends it.
+pub(super) fn file_name(name: &str) -> Result<FileName, RpcError> {
+    name.parse().map_err(|error: camera_storage::NameError| RpcError::invalid_params(error.to_string()))
+}
+
+impl From<StorageError> for RpcError {
+    fn from(error: StorageError) -> Self {
+        let code = match &error {
+            StorageError::NotFound(_) => Code::NotFound,
+            StorageError::InUse(_) | StorageError::AlreadyExists(_) | StorageError::Full(_) => Code::InvalidState,
+            StorageError::Empty(_) | StorageError::Failed { .. } => Code::DependencyFailed,
+        };
+        RpcError::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,124 @@
+//! What the calls do. The one place where cameras, files, access, events and configuration meet; it knows no socket.
+
+mod cameras;
+mod changes;
+mod files;
+mod recordings;
+mod system;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use camera_config::Config;
+use camera_media::Engine;
+use camera_storage::Library;
+use parking_lot::{Mutex, RwLock};
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::contract::{Call, Code, RpcError};
+use crate::events::Hub;
+use crate::metrics::Metrics;
+use crate::places::Places;
+use crate::rpc::session::{Session, to_raw};
+
+pub use cameras::Known;
+pub use files::Kind;
+pub use changes::Kept;
+pub use system::Components;
+
+/// The running service.
+pub struct Service {
+    /// The configuration in force.
+    pub config: RwLock<Arc<Config>>,
+    /// The cameras, by name.
+    pub cameras: RwLock<BTreeMap<String, Arc<Known>>>,
+    /// Pictures and recordings.
+    pub engine: Arc<dyn Engine>,
+    /// The folder of recordings.
+    pub recordings: Arc<Library>,
+    /// The folder of snapshots.
+    pub snapshots: Arc<Library>,
+    /// Who may do what.
+    pub access: Access,
+    /// Who is told what.
+    pub hub: Hub,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How many connections there may be.
+    pub places: Places,
+    /// Cancelled when the service is to stop.
+    pub stop: CancellationToken,
+    /// Whether every listener is bound and the engine has answered.
+    pub started: AtomicBool,
+    /// When the service started.
+    pub since: Instant,
+    /// What calls changed, kept for the next start.
+    pub kept: Kept,
+    /// The components as they were when last looked at.
+    pub components: Mutex<Components>,
+}
+
+impl Service {
+    /// A name for a new connection that nobody can guess.
+    pub fn new_session_id(&self) -> String {
+        let mut bytes = [0u8; 12];
+        // Without random bytes the session cannot be told from others when one is revoked; it still works.
+        let _ = getrandom::getrandom(&mut bytes);
+        bytes.iter().fold(String::from("s_"), |text, byte| text + &format!("{byte:02x}"))
+    }
+
+    /// Makes a call that is permitted, and gives its result as JSON.
+    ///
+    /// # Errors
+    /// As the contract says of the call.
+    pub async fn perform(self: &Arc<Self>, session: &Session, call: Call) -> Result<Box<RawValue>, RpcError> {
+        match call {
+            Call::Ping(_) => to_raw(&"pong"),
+            Call::Authenticate(_) => Err(RpcError::new(Code::Internal, "authenticate is the session's own")),
+            Call::GetCameraList(_) => to_raw(&self.camera_list().await?),
+            Call::GetCameraStatus(device) => to_raw(&self.camera_status(&device).await?),
+            Call::GetCameraCapabilities(device) => to_raw(&self.capabilities(&device).await?),
+            Call::GetStreams(_) => to_raw(&self.streams().await?),
+            Call::GetStreamUrl(device) => to_raw(&self.stream_url(&device).await?),
+            Call::GetStreamStatus(device) => to_raw(&self.stream_status(&device).await?),
+            Call::StartStreaming(device) => to_raw(&self.start_streaming(&device).await?),
+            Call::StopStreaming(device) => to_raw(&self.stop_streaming(&device).await?),
+            Call::TakeSnapshot(request) => to_raw(&self.take_snapshot(request).await?),
+            Call::StartRecording(request) => to_raw(&self.start_recording(&request).await?),
+            Call::StopRecording(device) => to_raw(&self.stop_recording(&device).await?),
+            Call::ListRecordings(page) => to_raw(&self.list(Kind::Recordings, page).await?),
+            Call::ListSnapshots(page) => to_raw(&self.list(Kind::Snapshots, page).await?),
+            Call::GetRecordingInfo(file) => to_raw(&self.file_info(Kind::Recordings, &file).await?),
+            Call::GetSnapshotInfo(file) => to_raw(&self.file_info(Kind::Snapshots, &file).await?),
+            Call::DeleteRecording(file) => to_raw(&self.delete(Kind::Recordings, file).await?),
+            Call::DeleteSnapshot(file) => to_raw(&self.delete(Kind::Snapshots, file).await?),
+            Call::AddCamera(new) => to_raw(&self.add_camera(&new).await?),
+            Call::DeleteCamera(device) => to_raw(&self.delete_camera(&device).await?),
+            Call::GetConfig(_) => to_raw(&self.config_view(Vec::new())),
+            Call::ModifyConfig(patch) => to_raw(&self.modify_config(&patch).await?),
+            Call::GetStorageInfo(_) => to_raw(&self.storage_info().await?),
+            Call::SetRetentionPolicy(policy) => to_raw(&self.set_retention(policy).await?),
+            Call::CleanupOldFiles(_) => to_raw(&self.clean_up().await?),
+            Call::GetMetrics(_) => to_raw(&self.metrics_view()),
+            Call::GetStatus(_) => to_raw(&self.status()),
+            Call::GetSystemStatus(_) => to_raw(&self.system_status()),
+            Call::GetServerInfo(_) => to_raw(&self.server_info()),
+            Call::SubscribeEvents(request) => to_raw(&Self::subscribe(session, &request)?),
+            Call::UnsubscribeEvents(request) => to_raw(&Self::unsubscribe(session, &request)),
+            Call::GetSubscriptionStats(_) => to_raw(&self.subscription_stats(session)),
+            Call::DiscoverCameras(_) => to_raw(&self.discover().await?),
+        }
+    }
+}
+
+/// Runs what touches the disk where waiting is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RpcError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a piece of work on the disk broke off");
+        RpcError::new(Code::Internal, "the service failed; its log says why")
+    })
+}

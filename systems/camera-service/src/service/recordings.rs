@@ -1,0 +1,212 @@
+//! Pictures and recordings: taken and begun here, written by the engine, told to subscribers as they come to an end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camera_media::{EngineEvent, RecordingDone, RecordingEnd, RecordingFormat as Format};
+use camera_storage::FileName;
+use jiff::Timestamp;
+
+use super::files::{Kind, file_name as named};
+use super::{Service, blocking};
+use crate::contract::{
+    Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState, RecordingStopped,
+    RpcError, SnapshotRequest, SnapshotTaken, Topic,
+};
+
+/// How long a picture may take.
+const PICTURE: Duration = Duration::from_secs(10);
+/// How long the first second of a recording may take.
+const FIRST_SECOND: Duration = Duration::from_secs(15);
+/// The longest recording that is asked for with a duration.
+const LONGEST: u64 = 86_400;
+
+impl Service {
+    pub(super) async fn take_snapshot(&self, request: SnapshotRequest) -> Result<SnapshotTaken, RpcError> {
+        let known = self.camera(&request.device)?;
+        let name: Option<FileName> = match &request.filename {
+            None => None,
+            Some(name) if name.ends_with(".jpg") => Some(named(name)?),
+            Some(_) => return Err(RpcError::invalid_params("a snapshot's filename ends in .jpg")),
+        };
+        self.refuse_full_disk(Kind::Snapshots).await?;
+        let timestamp = Timestamp::now();
+        let library = Arc::clone(&self.snapshots);
+        let mut draft = blocking(move || library.draft()).await??;
+        self.engine.snapshot(&known.name, &draft.path(), PICTURE).await?;
+        let camera = Arc::clone(&known.name);
+        let taken = blocking(move || match name {
+            Some(name) => draft.commit(&name),
+            None => draft.commit_as(&camera, timestamp, "jpg"),
+        })
+        .await??;
+        self.metrics.snapshots.inc();
+        self.hub.publish(&Notification {
+            topic: Topic::SnapshotTaken,
+            device: Some(Arc::clone(&known.name)),
+            timestamp,
+            camera: None,
+            recording: None,
+            filename: Some(taken.name.to_string()),
+            reason: None,
+        });
+        Ok(SnapshotTaken {
+            device: known.name.to_string(),
+            file_path: self.snapshots.path_of(&taken.name).display().to_string(),
+            filename: taken.name.to_string(),
+            status: "completed",
+            timestamp,
+            file_size: taken.bytes,
+        })
+    }
+
+    pub(super) async fn start_recording(&self, request: &RecordingRequest) -> Result<RecordingStarted, RpcError> {
+        let known = self.camera(&request.device)?;
+        if request.duration.is_some_and(|seconds| !(1..=LONGEST).contains(&seconds)) {
+            return Err(RpcError::invalid_params(format!("a duration is 1 to {LONGEST} seconds")));
+        }
+        self.refuse_full_disk(Kind::Recordings).await?;
+        let _turn = known.turn.lock().await;
+        if let Some(running) = self.engine.recording(&known.name).await? {
+            let message = format!("{} is being recorded since {}: stop_recording first", known.name, running.started);
+            return Err(RpcError::new(Code::InvalidState, message));
+        }
+        let rotate = self.config.read().storage.rotate.clone();
+        let name = Arc::clone(&known.name);
+        let started = self
+            .engine
+            .start_recording(
+                &known.name,
+                camera_media::RecordingRequest {
+                    folder: self.recordings.path().to_owned(),
+                    name_file: Arc::new(move |at| format!("{name}_{}", at.strftime("%Y-%m-%d_%H-%M-%S"))),
+                    format: engine_format(request.format),
+                    duration: request.duration.map(Duration::from_secs),
+                    rotate_every: Some(rotate.every.duration()),
+                    rotate_bytes: Some(rotate.size.bytes()),
+                    within: FIRST_SECOND,
+                },
+            )
+            .await?;
+        Ok(RecordingStarted {
+            device: known.name.to_string(),
+            filename: file_name(&started.path),
+            status: "recording",
+            start_time: started.started,
+            format: request.format,
+        })
+    }
+
+    pub(super) async fn stop_recording(&self, device: &Device) -> Result<RecordingStopped, RpcError> {
+        let known = self.camera(&device.device)?;
+        let _turn = known.turn.lock().await;
+        let done = self.engine.stop_recording(&known.name).await?;
+        let filenames: Vec<String> = done.files.iter().map(|file| file_name(&file.path)).collect();
+        if let RecordingEnd::Failed(reason) = &done.end {
+            return Err(RpcError::new(Code::DependencyFailed, format!("the recording could not be finished: {reason}")));
+        }
+        let Some(filename) = filenames.first().cloned() else {
+            return Err(RpcError::new(Code::DependencyFailed, "the recording left no file"));
+        };
+        Ok(RecordingStopped {
+            device: known.name.to_string(),
+            filename,
+            filenames,
+            status: "stopped",
+            start_time: done.started,
+            end_time: done.ended,
+            duration: done.duration.as_secs_f64(),
+            file_size: done.bytes,
+            format: contract_format(done.format),
+        })
+    }
+
+    /// Tells subscribers what happens in the engine, until the service stops.
+    pub async fn follow_engine(self: Arc<Self>) {
+        use tokio::sync::broadcast::error::RecvError;
+        let mut events = self.engine.events();
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = self.stop.cancelled() => return,
+            };
+            match event {
+                Ok(event) => self.tell(event).await,
+                Err(RecvError::Lagged(count)) => tracing::warn!(count, "events of the media engine were lost"),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn tell(&self, event: EngineEvent) {
+        match event {
+            EngineEvent::SourceUp { camera } => {
+                tracing::info!(%camera, "pictures come");
+                self.tell_camera(&camera, None).await;
+            }
+            EngineEvent::SourceDown { camera, reason } => {
+                tracing::warn!(%camera, reason = reason.as_deref().unwrap_or("stopped"), "no more pictures");
+                self.tell_camera(&camera, reason).await;
+            }
+            EngineEvent::RecordingStarted { camera, recording } => {
+                self.metrics.recordings.inc();
+                let filename = file_name(&recording.path);
+                let state = RecordingState { status: "recording", filename, duration: None, file_size: None };
+                self.tell_recording(Topic::RecordingStart, &camera, state, None);
+            }
+            EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording),
+            _ => {}
+        }
+    }
+
+    fn tell_end(&self, camera: &str, done: &RecordingDone) {
+        let filename = done.files.first().map(|file| file_name(&file.path)).unwrap_or_default();
+        let (topic, status, reason) = match &done.end {
+            RecordingEnd::Failed(reason) => {
+                self.metrics.recordings_failed.inc();
+                tracing::error!(%camera, %reason, "a recording failed");
+                (Topic::RecordingError, "error", Some(reason.clone()))
+            }
+            RecordingEnd::Stopped | RecordingEnd::Complete => (Topic::RecordingStop, "stopped", None),
+        };
+        let duration = Some(done.duration.as_secs_f64());
+        let state = RecordingState { status, filename, duration, file_size: Some(done.bytes) };
+        self.tell_recording(topic, camera, state, reason);
+    }
+
+    fn tell_recording(&self, topic: Topic, camera: &str, state: RecordingState, reason: Option<String>) {
+        let device = self.cameras.read().get(camera).map_or_else(|| camera.into(), |known| Arc::clone(&known.name));
+        for topic in [topic, Topic::RecordingStatusUpdate] {
+            self.hub.publish(&Notification {
+                topic,
+                device: Some(Arc::clone(&device)),
+                timestamp: Timestamp::now(),
+                camera: None,
+                recording: Some(state.clone()),
+                filename: Some(state.filename.clone()),
+                reason: reason.clone(),
+            });
+        }
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn engine_format(format: RecordingFormat) -> Format {
+    match format {
+        RecordingFormat::Fmp4 => Format::Fmp4,
+        RecordingFormat::Mp4 => Format::Mp4,
+        RecordingFormat::Mkv => Format::Mkv,
+    }
+}
+
+fn contract_format(format: Format) -> RecordingFormat {
+    match format {
+        Format::Fmp4 => RecordingFormat::Fmp4,
+        Format::Mp4 => RecordingFormat::Mp4,
+        Format::Mkv => RecordingFormat::Mkv,
+    }
+}

@@ -1,0 +1,105 @@
+// One camera's live picture in a video element. Its link ends after five minutes, so a new one is asked for in time; after an
+// error, too.
+
+import { ownLink } from "./page.js";
+
+const RENEW_EVERY = 4 * 60_000;
+const LONGEST_WAIT = 15_000;
+
+export class Live {
+  #video;
+  #ask;
+  #say;
+  #link = null;
+  #player = null;
+  /** Changes with every start and stop, so that what an older one still waited for is dropped. */
+  #run = null;
+  #timers = [];
+  #failures = 0;
+
+  /** `ask` gives an answer of get_stream_url; `say` is told what the picture does. */
+  constructor(video, ask, say) {
+    [this.#video, this.#ask, this.#say] = [video, ask, say];
+    video.addEventListener("playing", () => {
+      this.#failures = 0;
+      say("");
+    });
+    // Without a player it is the browser itself that plays.
+    video.addEventListener("error", () => this.#run && !this.#player && this.#again());
+  }
+
+  get running() {
+    return this.#run !== null;
+  }
+
+  start() {
+    if (!this.running) this.#open();
+  }
+
+  stop() {
+    this.#run = null;
+    this.#close();
+    this.#failures = 0;
+    this.#say("");
+  }
+
+  #close() {
+    this.#timers.splice(0).forEach((timer) => clearTimeout(timer));
+    this.#player?.destroy();
+    this.#player = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+  }
+
+  async #open() {
+    const run = (this.#run = {});
+    this.#say("Connecting …");
+    try {
+      await this.#renew(run);
+      const { default: Hls } = await import("./vendor/hls.light.min.mjs");
+      if (run !== this.#run) return;
+      if (Hls.isSupported()) this.#play(Hls);
+      else if (this.#video.canPlayType("application/vnd.apple.mpegurl")) this.#video.src = this.#link;
+      else return this.#say("This browser cannot show live pictures.");
+      // Where the browser may not start by itself, the picture's own button does.
+      this.#video.play().catch(() => {});
+    } catch (error) {
+      if (run === this.#run) this.#again(error.message);
+    }
+  }
+
+  #play(Hls) {
+    this.#player = new Hls({
+      enableWorker: false,
+      backBufferLength: 10,
+      xhrSetup: (request, url) => request.open("GET", this.#signed(url)),
+    });
+    this.#player.on(Hls.Events.ERROR, (_, error) => error.fatal && this.#again());
+    this.#player.loadSource(this.#link);
+    this.#player.attachMedia(this.#video);
+  }
+
+  /** The playlist is always asked for with the newest signature, and names its pieces with the same. */
+  #signed(url) {
+    const [asked, newest] = [new URL(url, location.href), new URL(this.#link, location.href)];
+    if (asked.pathname === newest.pathname) newest.searchParams.forEach((value, key) => asked.searchParams.set(key, value));
+    return asked.href;
+  }
+
+  async #renew(run) {
+    const { streams } = await this.#ask();
+    if (run !== this.#run) return;
+    this.#link = ownLink(streams.hls);
+    if (!this.#link) throw new Error("This camera has no live picture for browsers.");
+    if (this.#video.src && !this.#player) this.#video.src = this.#link;
+    this.#timers.push(setTimeout(() => this.#renew(run).catch(() => this.#again()), RENEW_EVERY));
+  }
+
+  /** Begins anew after a while, with a new link. */
+  #again(why = "The picture was lost.") {
+    this.#run = {};
+    this.#close();
+    this.#say(`${why} Trying again …`);
+    this.#timers.push(setTimeout(() => this.#open(), Math.min(LONGEST_WAIT, 1000 * 2 ** this.#failures++)));
+  }
+}

@@ -1,0 +1,45 @@
+//! Health and metrics, for load balancers, systemd and Prometheus. Needs no identity; tells nothing of cameras' sources.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use crate::service::Service;
+
+/// `/health/live`, `/health/ready`, `/health/system`, `/metrics`.
+pub fn routes(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/health/system", get(system))
+        .route("/metrics", get(metrics))
+        .with_state(service)
+}
+
+/// The process answers.
+async fn live() -> Response {
+    Json(json!({ "status": "alive" })).into_response()
+}
+
+/// Every listener is bound and the media engine works; otherwise 503.
+async fn ready(State(service): State<Arc<Service>>) -> Response {
+    let ready = service.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({ "status": if ready { "ready" } else { "not_ready" }, "system": service.system_state() });
+    (status, Json(body)).into_response()
+}
+
+/// The components.
+async fn system(State(service): State<Arc<Service>>) -> Response {
+    Json(service.status()).into_response()
+}
+
+async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    let text = service.metrics.render(&service.readings().await);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
