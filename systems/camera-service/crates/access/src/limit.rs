@@ -85,17 +85,21 @@ pub enum LimitError {
 }
 
 /// Counts the calls of everybody. Memory is bounded: who has rested long enough to have a full burst is forgotten, and
-/// beyond 65,536 callers at once in one class, new ones share a smaller number of counters.
+/// beyond 65,536 callers of one kind at once, new ones share a smaller number of counters.
 pub struct Limiter<C: Clock = DefaultClock> {
     clock: C,
     hasher: RandomState,
     classes: ArcSwap<Classes<C>>,
 }
 
+/// Each kind of caller has a table of its own: a flood of addresses, or of keys that somebody makes up, crowds no
+/// identity out.
 struct Classes<C: Clock> {
     limits: Limits,
-    request: Arc<Class<C>>,
-    authentication: Arc<Class<C>>,
+    identities: Arc<Class<C>>,
+    addresses: Arc<Class<C>>,
+    attempts: Arc<Class<C>>,
+    claimed_keys: Arc<Class<C>>,
 }
 
 struct Class<C: Clock> {
@@ -121,10 +125,13 @@ impl<C: Clock + Clone> Limiter<C> {
     /// # Errors
     /// A limit out of range.
     pub fn with_clock(limits: Limits, clock: C) -> Result<Self, LimitError> {
+        let class = |limit| Class::new(limit, &clock).map(Arc::new);
         let classes = Classes {
             limits,
-            request: Arc::new(Class::new(limits.request, &clock)?),
-            authentication: Arc::new(Class::new(limits.authentication, &clock)?),
+            identities: class(limits.request)?,
+            addresses: class(limits.request)?,
+            attempts: class(limits.authentication)?,
+            claimed_keys: class(limits.authentication)?,
         };
         Ok(Self { clock, hasher: RandomState::new(), classes: ArcSwap::from_pointee(classes) })
     }
@@ -136,11 +143,11 @@ impl<C: Clock + Clone> Limiter<C> {
     pub fn check(&self, charge: Charge<'_>) -> Result<(), RetryAfter> {
         let classes = self.classes.load();
         match charge {
-            Charge::Identity(user) => classes.request.check(self.key(0, user)),
-            Charge::Address(address) => classes.request.check(self.key(1, network(address))),
+            Charge::Identity(user) => classes.identities.check(self.key(user)),
+            Charge::Address(address) => classes.addresses.check(self.key(network(address))),
             Charge::Authentication { address, key } => {
-                classes.authentication.check(self.key(1, network(address)))?;
-                key.map_or(Ok(()), |id| classes.authentication.check(self.key(2, id)))
+                classes.attempts.check(self.key(network(address)))?;
+                key.map_or(Ok(()), |id| classes.claimed_keys.check(self.key(id)))
             }
         }
     }
@@ -154,9 +161,15 @@ impl<C: Clock + Clone> Limiter<C> {
         let class = |before: Limit, after: Limit, class: &Arc<Class<C>>| {
             if before == after { Ok(Arc::clone(class)) } else { Class::new(after, &self.clock).map(Arc::new) }
         };
-        let request = class(old.limits.request, limits.request, &old.request)?;
-        let authentication = class(old.limits.authentication, limits.authentication, &old.authentication)?;
-        self.classes.store(Arc::new(Classes { limits, request, authentication }));
+        let (request, authentication) = (old.limits.request, old.limits.authentication);
+        let classes = Classes {
+            limits,
+            identities: class(request, limits.request, &old.identities)?,
+            addresses: class(request, limits.request, &old.addresses)?,
+            attempts: class(authentication, limits.authentication, &old.attempts)?,
+            claimed_keys: class(authentication, limits.authentication, &old.claimed_keys)?,
+        };
+        self.classes.store(Arc::new(classes));
         Ok(())
     }
 
@@ -169,22 +182,25 @@ impl<C: Clock + Clone> Limiter<C> {
     /// Callers that are remembered at this moment.
     #[must_use]
     pub fn remembered(&self) -> usize {
-        let classes = self.classes.load();
-        classes.request.table.len() + classes.authentication.table.len()
+        self.classes.load().all().iter().map(|class| class.table.len()).sum()
     }
 
     /// Forgets who has rested, and gives their memory back. It happens by itself while callers are added; after a
     /// flood, a timer (each minute, say) makes it happen too.
     pub fn purge(&self) {
-        let classes = self.classes.load();
-        classes.request.purge();
-        classes.authentication.purge();
+        self.classes.load().all().iter().for_each(|class| class.purge());
     }
 
     /// A caller as 64 bits, by a hash that nobody outside can aim: two of 65,536 callers share one with a probability
     /// of one in ten thousand million.
-    fn key(&self, kind: u8, of: impl Hash) -> u64 {
-        self.hasher.hash_one((kind, of))
+    fn key(&self, of: impl Hash) -> u64 {
+        self.hasher.hash_one(of)
+    }
+}
+
+impl<C: Clock> Classes<C> {
+    fn all(&self) -> [&Class<C>; 4] {
+        [&self.identities, &self.addresses, &self.attempts, &self.claimed_keys]
     }
 }
 
