@@ -272,8 +272,11 @@ fn changes_by_several_at_once_are_all_kept() {
     };
     let names: Vec<String> = std::thread::scope(|scope| {
         let run = &run;
-        let threads: Vec<_> =
-            instances.iter().enumerate().map(|(number, keys)| scope.spawn(move || run(number, keys))).collect();
+        let threads: Vec<_> = instances
+            .iter()
+            .enumerate()
+            .map(|(number, keys)| scope.spawn(move || run(number, keys)))
+            .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     for keys in &instances {
