@@ -3,6 +3,7 @@
 //! Knows ffmpeg, fragmented MP4 and HLS; must not know JSON-RPC, roles, configuration files, nor how long files are kept.
 //! Begin with [`Engine`]; [`EmbeddedEngine`] is the one that needs nothing but ffmpeg.
 
+mod discovery;
 mod embedded;
 mod engine;
 mod error;
@@ -12,6 +13,9 @@ mod live;
 mod process;
 mod source;
 
+pub use discovery::{
+    Capabilities, Device, DeviceChange, Discovery, FrameSizes, PixelFormat, parse_description,
+};
 pub use embedded::{EmbeddedEngine, EmbeddedOptions};
 pub use engine::{
     CameraSpec, Engine, EngineEvent, NameFile, RecordedFile, RecordingDone, RecordingEnd, RecordingFormat,

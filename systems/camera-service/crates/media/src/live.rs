@@ -261,3 +261,80 @@ impl Segment {
 fn init_name(epoch: i64) -> String {
     format!("{epoch}-init.mp4")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(state: &mut State, epoch: i64, seconds: f64, bytes: usize) {
+        let (init, fragment) = crate::fragment::example(seconds, bytes);
+        state.push(epoch, &init, fragment, Timestamp::UNIX_EPOCH);
+    }
+
+    fn live() -> Live {
+        let live = Live::new(Timestamp::UNIX_EPOCH);
+        live.lock().set(StreamState::Ready, None, Timestamp::UNIX_EPOCH);
+        live
+    }
+
+    #[test]
+    fn the_playlist_of_two_runs_of_a_source_reads_as_the_standard_says() {
+        let live = live();
+        assert_eq!(live.lock().playlist(&str::to_owned), None);
+        push(&mut live.lock(), 5, 1.0, 10);
+        push(&mut live.lock(), 9, 1.7, 10);
+        let expected = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n\
+            #EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-MAP:URI=\"5-init.mp4\"\n\
+            #EXT-X-PROGRAM-DATE-TIME:1969-12-31T23:59:59.000Z\n#EXTINF:1.000,\n5-0.m4s\n#EXT-X-DISCONTINUITY\n\
+            #EXT-X-MAP:URI=\"9-init.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:1969-12-31T23:59:58.300Z\n#EXTINF:1.700,\n9-1.m4s\n";
+        assert_eq!(live.lock().playlist(&str::to_owned).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_number_and_in_bytes_and_counts_what_it_dropped() {
+        let live = live();
+        for number in 0..20 {
+            push(&mut live.lock(), if number < 10 { 1 } else { 2 }, 1.0, 1000);
+        }
+        let list = live.lock().playlist(&str::to_owned).unwrap();
+        assert!(list.contains("#EXT-X-MEDIA-SEQUENCE:12\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n"), "{list}");
+        assert_eq!(list.matches("#EXTINF").count(), 8);
+        assert!(live.lock().file("1-9.m4s").is_none() && live.lock().file("1-init.mp4").is_none());
+        assert!(live.lock().file("2-19.m4s").is_some() && live.lock().file("2-init.mp4").is_some());
+        for _ in 0..8 {
+            push(&mut live.lock(), 2, 1.0, 4 << 20);
+        }
+        assert_eq!(live.lock().playlist(&str::to_owned).unwrap().matches("#EXTINF").count(), 3);
+    }
+
+    #[test]
+    fn readers_are_counted_while_they_ask() {
+        let live = live();
+        let begun = Instant::now();
+        for (reader, after) in [("a", 0), ("b", 8), ("a", 9)] {
+            live.lock().count_reader(reader, begun + Duration::from_secs(after));
+        }
+        let count = |after| {
+            let mut state = live.lock();
+            state.forget_readers(begun + Duration::from_secs(after));
+            state.readers.len()
+        };
+        assert_eq!([count(10), count(18), count(19)], [2, 1, 0]);
+    }
+
+    #[test]
+    fn a_stopped_or_silent_stream_has_no_present_picture() {
+        let live = live();
+        push(&mut live.lock(), 1, 1.0, 10);
+        assert!(live.lock().present().is_some());
+        live.lock().set(StreamState::Reconnecting, None, Timestamp::UNIX_EPOCH);
+        assert!(live.lock().present().is_none(), "the last picture before a loss is not of now");
+        live.lock().set(StreamState::Ready, None, Timestamp::UNIX_EPOCH);
+        if let Some(past) = Instant::now().checked_sub(Duration::from_secs(5)) {
+            live.lock().segments[0].arrived = past;
+            assert!(live.lock().present().is_none());
+        }
+        live.lock().set(StreamState::Stopped, None, Timestamp::UNIX_EPOCH);
+        assert!(live.lock().playlist(&str::to_owned).is_none());
+    }
+}

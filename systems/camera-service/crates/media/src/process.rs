@@ -262,3 +262,71 @@ async fn listen(stderr: Option<ChildStderr>, words: Words, redactor: Redactor) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn shell(script: &str) -> Start<'static> {
+        Start::of(Path::new("/bin/sh"), vec!["-c".to_owned(), script.to_owned()])
+    }
+
+    #[tokio::test]
+    async fn a_child_that_fails_is_quoted_with_its_last_words() {
+        let children = Children::new().await.unwrap();
+        let error =
+            children.output(shell("echo one >&2; echo two >&2; exit 3"), &[], 10, LIMIT).await.unwrap_err();
+        assert_eq!(error.to_string(), "sh: exit status: 3: one; two");
+        let missing = Start::of(Path::new("/no/such/ffmpeg"), Vec::new());
+        let error = children.output(missing, &[], 10, LIMIT).await.unwrap_err().to_string();
+        assert!(error.contains("/no/such/ffmpeg") && error.contains("No such file"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_child_gets_its_input_and_gives_at_most_what_is_wanted_of_its_output() {
+        let children = Children::new().await.unwrap();
+        let start = Start { input: true, ..shell("cat") };
+        assert_eq!(children.output(start, &[b"on", b"e"], 10, LIMIT).await.unwrap(), b"one");
+        let endless = children.output(shell("yes"), &[], 10, LIMIT).await;
+        assert!(endless.is_err(), "it did not end in order, as its output was cut");
+        let error =
+            children.output(shell("exec sleep 60"), &[], 10, Duration::from_millis(100)).await.unwrap_err();
+        assert_eq!(error.to_string(), "sh: not done after 0.1 s; it said nothing");
+    }
+
+    #[tokio::test]
+    async fn a_child_that_does_not_listen_is_killed_and_its_endless_words_are_not_kept() {
+        let children = Children::new().await.unwrap();
+        let script = "trap '' TERM; i=0; while [ $i -lt 200 ]; do echo word $i >&2; i=$((i+1)); done; \
+            head -c 100000 /dev/zero | tr '\\0' x >&2; echo up; while :; do sleep 1; done";
+        let mut running = children.start(shell(script)).await.unwrap();
+        let mut line = String::new();
+        BufReader::new(running.child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+        running.end(Duration::from_millis(50)).await;
+        assert_eq!(running.id(), None, "it has been reaped");
+        let words = running.last_words().await.unwrap();
+        assert!(words.len() <= 3 * (LINE + 2), "{}", words.len());
+        assert!(running.words.0.lock().unwrap().len() <= LINES);
+    }
+
+    /// What holds where there is no setpriv.
+    #[tokio::test]
+    async fn ffmpeg_ends_by_itself_when_nobody_reads_its_output() {
+        let mut children = Children::new().await.unwrap();
+        children.guarded = false;
+        let arguments = "-nostdin -v error -re -f lavfi -i testsrc2=size=64x36:rate=10 -c:v libx264 -g 5 -f mp4 \
+            -movflags frag_keyframe+empty_moov -flush_packets 1 pipe:1";
+        let arguments = arguments.split_whitespace().map(str::to_owned).collect();
+        let Ok(mut running) = children.start(Start::of(Path::new("ffmpeg"), arguments)).await else {
+            assert!(std::env::var_os("CI").is_none(), "CI needs ffmpeg");
+            eprintln!("SKIPPED: there is no ffmpeg here (apt install ffmpeg)");
+            return;
+        };
+        let mut stdout = running.child.stdout.take().unwrap();
+        stdout.read_u8().await.unwrap();
+        drop(stdout);
+        tokio::time::timeout(LIMIT, running.child.wait()).await.expect("it went on").unwrap();
+    }
+}

@@ -38,9 +38,9 @@ pub enum Encode {
 /// What is asked of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SourceOptions {
-    /// Even numbers from 16 to 7680. Test sources: 640x360 unless given; others: as they come.
+    /// Even numbers from 16 to 8192. Test sources: 640x360 unless given; others: as they come.
     pub resolution: Option<Resolution>,
-    /// Pictures a second, 1 to 120. Test sources: 15 unless given; others: as they come.
+    /// Pictures a second, 1 to 240. Test sources: 15 unless given; others: as they come.
     pub fps: Option<u32>,
     /// Whether to encode.
     pub encode: Encode,
@@ -325,13 +325,13 @@ fn read_address(text: &str) -> Result<Address, EngineError> {
 fn check_options(address: &Address, options: SourceOptions) -> Result<(), EngineError> {
     let invalid = |why: &str| Err(EngineError::Invalid(why.to_owned()));
     if let Some(Resolution { width, height }) = options.resolution {
-        let fits = |side: u32| (16..=7680).contains(&side) && side.is_multiple_of(2);
+        let fits = |side: u32| (16..=8192).contains(&side) && side.is_multiple_of(2);
         if !fits(width) || !fits(height) {
-            return invalid("a resolution is two even numbers from 16 to 7680, as 1280x720");
+            return invalid("a resolution is two even numbers from 16 to 8192, as 1280x720");
         }
     }
-    if options.fps.is_some_and(|fps| !(1..=120).contains(&fps)) {
-        return invalid("fps is a number from 1 to 120");
+    if options.fps.is_some_and(|fps| !(1..=240).contains(&fps)) {
+        return invalid("fps is a number from 1 to 240");
     }
     let copies = match options.encode {
         Encode::Copy => true,
@@ -393,4 +393,108 @@ fn percent_decoded(text: &str) -> String {
         .next()
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: SourceOptions = SourceOptions { resolution: None, fps: None, encode: Encode::Auto };
+
+    fn refusal(address: &str, options: SourceOptions) -> String {
+        match Source::parse(address, options) {
+            Err(EngineError::Invalid(why)) => why,
+            other => panic!("{address}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn sources_are_told_apart() {
+        let kinds = [
+            ("test:pattern", SourceKind::Test, false),
+            ("rtsp://cam/1", SourceKind::Rtsp, true),
+            ("rtsps://cam/1", SourceKind::Rtsp, true),
+            ("https://cam/video", SourceKind::Http, false),
+            ("/dev/video12", SourceKind::V4l2, false),
+        ];
+        for (address, kind, copies) in kinds {
+            let source = Source::parse(address, NONE).unwrap();
+            assert_eq!(
+                (source.kind(), source.copies(), source.to_string()),
+                (kind, copies, address.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_source_is_refused_with_what_would_be_right_and_without_its_password() {
+        for address in [
+            "",
+            "test:",
+            "test:snow",
+            "file:///etc/passwd",
+            "/dev/sda",
+            "/dev/video",
+            "/dev/video0 -x",
+            "-i",
+            "concat:a|b",
+        ] {
+            let why = refusal(address, NONE);
+            assert!(why.contains("test:pattern") || why.contains("/dev/video0"), "{address}: {why}");
+        }
+        for address in ["rtsp://", "http://", "rtsp://u:s3cret@:x/", "htp://u:s3cret@cam/"] {
+            assert!(!refusal(address, NONE).contains("s3cret"), "{address}");
+        }
+    }
+
+    #[test]
+    fn options_that_cannot_be_are_refused() {
+        let size = |width, height| SourceOptions { resolution: Some(Resolution { width, height }), ..NONE };
+        for (width, height) in [(0, 0), (641, 480), (640, 481), (8194, 480), (14, 14)] {
+            assert!(refusal("test:pattern", size(width, height)).contains("1280x720"));
+        }
+        for fps in [0, 241] {
+            assert!(
+                refusal("test:pattern", SourceOptions { fps: Some(fps), ..NONE }).contains("from 1 to 240")
+            );
+        }
+        assert!(refusal("rtsp://cam/1", size(640, 480)).contains("encode: h264"));
+        assert!(
+            refusal("test:bars", SourceOptions { encode: Encode::Copy, ..NONE })
+                .contains("leave `encode` out")
+        );
+        let encoded = SourceOptions { encode: Encode::H264, ..size(640, 480) };
+        let arguments = Source::parse("rtsp://cam/1", encoded).unwrap().arguments();
+        assert!(arguments.contains(&"scale=640:480".to_owned()) && arguments.contains(&"libx264".to_owned()));
+    }
+
+    #[test]
+    fn a_password_is_in_the_arguments_and_nowhere_else() {
+        let address = "rtsp://admin:p%40ss-w0rd@cam:554/1?token=t0ps3cret&channel=2";
+        let source = Source::parse(address, NONE).unwrap();
+        assert!(source.arguments().contains(&address.to_owned()), "one argument, as it was written");
+        let redactor = source.redactor();
+        let said = redactor.redact(&format!(
+            "{address}: refused\nadmin:p@ss-w0rd t0ps3cret cam:554/1?token=t0ps3cret&channel=2 p%40ss-w0rd"
+        ));
+        for text in [source.to_string(), format!("{source:?}"), format!("{redactor:?}"), said] {
+            assert!(
+                !["p%40ss-w0rd", "p@ss-w0rd", "t0ps3cret"].iter().any(|secret| text.contains(secret)),
+                "{text}"
+            );
+        }
+        assert_eq!(source.to_string(), "rtsp://admin:***@cam:554/1?token=***&channel=2");
+    }
+
+    #[test]
+    fn what_an_address_says_never_becomes_an_argument_of_its_own() {
+        let source = Source::parse("http://cam/video -f lavfi; rm -rf / $(id)", NONE).unwrap();
+        let arguments = source.arguments();
+        let holding: Vec<&String> =
+            arguments.iter().filter(|a| a.contains("rm") || a.contains("lavfi")).collect();
+        assert_eq!(holding, ["http://cam/video%20-f%20lavfi;%20rm%20-rf%20/%20$(id)"]);
+        let whitelist = arguments.iter().position(|a| a == "-protocol_whitelist").unwrap();
+        let input = arguments.iter().position(|a| a == "-i").unwrap();
+        assert!(whitelist < input && !arguments[whitelist + 1].contains("file"));
+    }
 }
