@@ -79,14 +79,34 @@ fn describe(error: &Error) -> String {
             let key = key.as_ref().map(|key| format!(" `{key}`")).unwrap_or_default();
             format!("the key{key} is repeated: write it once")
         }
-        Error::InvalidScalar { ty, .. } => format!("expected {ty}"),
+        Error::InvalidScalar { ty, .. } if ty.starts_with(['u', 'i']) => {
+            "a whole number is expected here".into()
+        }
+        Error::SerdeInvalidValue { expected, .. } if expected.starts_with("a nonzero") => {
+            "a whole number from 1 on is expected here".into()
+        }
+        Error::InvalidBooleanStrict { .. } => "write true or false".into(),
+        Error::Unexpected { expected: "mapping start", .. } => {
+            "keys are expected here, each as `key: value`; leave the section out if it has none".into()
+        }
+        Error::Unexpected { expected: "sequence start", .. } => {
+            "a list is expected here: `[a, b]`, or lines that begin with `- `".into()
+        }
+        Error::Unexpected { expected: "string scalar", .. } | Error::NullIntoString { .. } => {
+            "a text is expected here".into()
+        }
         other => {
             let text = other.render_with_options(serde_saphyr::render_options! {
                 formatter: &UserMessageFormatter,
                 snippets: SnippetMode::Off,
             });
             // The place stands in front already.
-            text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned()
+            let text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
+            // The reader says no more where a variable is involved, so that no secret is repeated.
+            text.replace(
+                "invalid interpolated scalar value",
+                "what the variable puts here is not valid for this key",
+            )
         }
     }
 }

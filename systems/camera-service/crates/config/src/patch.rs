@@ -50,7 +50,7 @@ pub const CHANGEABLE: &[Changeable] = &[
     now("storage.warn"),
 ];
 
-/// Applies a patch such as `{"storage": {"warn": "70 %"}}` (RFC 7396; `null` puts the default back) and gives the new configuration with
+/// Applies a patch such as `{"storage": {"warn": "70 %"}}` or `{"storage.warn": "70 %"}` (RFC 7396; `null` puts the default back) and gives the new configuration with
 /// the changed keys that need a restart. A key outside [`CHANGEABLE`] or a wrong value refuses the whole patch.
 pub fn apply_patch(config: &Config, patch: &Value) -> Result<(Config, Vec<String>), ConfigError> {
     if !patch.is_object() {
@@ -101,8 +101,9 @@ fn collect<'a>(patch: &'a Value, prefix: &str, leaves: &mut Vec<(String, &'a Val
 }
 
 fn refusal(key: &str, config: &Value, pointer: &str) -> ConfigError {
-    let exists =
-        config.pointer(pointer).is_some() || key.starts_with("cameras") || key.starts_with("server.tls");
+    let exists = (!key.contains(['/', '~']) && config.pointer(pointer).is_some())
+        || key.starts_with("cameras")
+        || key.starts_with("server.tls");
     if exists {
         let changeable: Vec<&str> = CHANGEABLE.iter().map(|changeable| changeable.key).collect();
         return ConfigError::NotChangeable { key: key.into(), changeable: changeable.join(", ") };

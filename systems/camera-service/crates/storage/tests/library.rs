@@ -68,10 +68,10 @@ fn a_list_is_newest_first_by_when_files_were_begun_with_limit_offset_and_total()
 fn only_plain_files_with_names_that_can_be_asked_for_are_listed() {
     let (folder, library) = library();
     put(&library, "Küche früh.jpg", 1);
-    fs::create_dir(folder.path().join("folder.mp4")).unwrap();
+    fs::create_dir(folder.path().join("folder_2026-01-01_00-00-00.mp4")).unwrap();
     fs::write(folder.path().join(".hidden.mp4"), "x").unwrap();
     fs::write(folder.path().join("line\nbreak.mp4"), "x").unwrap();
-    symlink("/etc/passwd", folder.path().join("link.mp4")).unwrap();
+    symlink("/etc/passwd", folder.path().join("link_2026-01-01_00-00-00.mp4")).unwrap();
     symlink("nowhere", folder.path().join("dangling.mp4")).unwrap();
     fs::write(
         folder.path().join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"bad\xff.mp4")),
