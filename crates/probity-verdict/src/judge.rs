@@ -5,6 +5,7 @@
 mod asked;
 mod clock;
 mod compare;
+pub(crate) mod control;
 mod count;
 mod periodic;
 mod ranges;

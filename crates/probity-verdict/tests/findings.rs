@@ -512,6 +512,92 @@ fn a_denial_counts_only_beside_its_positive_control() {
     assert!(found[1].notes[0].contains("shown by `allowed`"));
 }
 
+const ROLES: &str = "call: { http: 'http://x/${path}', headers: { Authorization: '${who}' }, repeat: 2, matrix: [ \
+                     { who: admin, path: a, expect: 200 }, { who: viewer, path: a, expect: 403 }, \
+                     { who: admin, path: b, expect: 200 }, { who: viewer, path: b, expect: 403 } ] }";
+
+/// Two looks at each row of `ROLES`, or at fewer of them, with these codes; 0 is a barrier.
+fn calls(codes: &[[i64; 2]]) -> Vec<Observation> {
+    let rows = [("admin", "a", 200), ("viewer", "a", 403), ("admin", "b", 200), ("viewer", "b", 403)];
+    let look = |slot: u32, code: i64| match code {
+        0 => barred("call", slot, Barrier::TimedOut),
+        code => look("call", slot, &json!({ "status": code })),
+    };
+    rows.iter()
+        .zip(codes)
+        .flat_map(|((who, path, expect), codes)| {
+            let row = json!({ "who": who, "path": path, "expect": expect });
+            [in_cell(look(0, codes[0]), &row), in_cell(look(1, codes[1]), &row)]
+        })
+        .collect()
+}
+
+#[test]
+fn a_row_that_asks_the_same_as_somebody_else_is_the_control_of_one_that_is_denied() {
+    use Outcome::{Fails, Holds, Undetermined};
+    let plan = plan(
+        &[ROLES, "other: { http: http://y }"],
+        &[
+            "roles: { of: call, check: status == expect }",
+            "named: { of: call, check: status == expect, control: other }",
+            "pooled: { of: call, check: status == expect, share: \">= 10%\", pooled: true }",
+            "rate: { of: call, check: status == expect, share: \">= 10%\" }",
+            "other: { of: other, check: status == 200 }",
+        ],
+    );
+    let outcomes = |codes: [[i64; 2]; 4]| -> Vec<Outcome> {
+        findings(&plan, &calls(&codes)).iter().map(|finding| finding.outcome).take(4).collect()
+    };
+    let (yes, no) = ([200; 2], [403; 2]);
+    // What was counted together cannot tell for whom, and who names a control means that one.
+    assert_eq!(outcomes([yes, no, yes, no]), [Holds, Undetermined, Holds, Holds]);
+    let found = finding(&plan, &calls(&[yes, no, yes, no]));
+    assert_eq!(
+        found.notes,
+        ["4 of these are denials; that they could have been otherwise is shown by rows that ask the same as somebody \
+          else and were not denied"]
+    );
+    for failed in [[200, 503], [403, 403], [200, 403]] {
+        let found = finding(&plan, &calls(&[yes, no, failed, no]));
+        let cells: Vec<Outcome> = found.cells.iter().map(|cell| cell.outcome).collect();
+        assert_eq!(cells, [Holds, Holds, Fails, Undetermined], "{failed:?}");
+    }
+    let found = finding(&plan, &calls(&[yes, no, [200, 0], no]));
+    let cells: Vec<Outcome> = found.cells.iter().map(|cell| cell.outcome).collect();
+    assert_eq!(cells, [Holds, Holds, Undetermined, Undetermined]);
+    assert!(found.reason.contains("a denial counts only beside its positive control"), "{}", found.reason);
+    assert!(found.settle.unwrap().how.contains("another one asks the same as somebody who may"));
+    // Not the denial expected is a failure, whatever the control.
+    assert_eq!(outcomes([yes, [404; 2], yes, no])[0], Fails);
+}
+
+#[test]
+fn what_differs_in_more_than_who_asks_is_no_control() {
+    for rows in [
+        // Another path, another method of asking who it is, and the same person twice.
+        "{ who: admin, path: a, x: 1, expect: 200 }, { who: viewer, path: b, x: 1, expect: 403 }",
+        "{ who: admin, path: a, x: 1, expect: 200 }, { who: viewer, path: a, x: 2, expect: 403 }",
+        "{ who: admin, path: a, x: 1, expect: 200 }, { who: admin, path: a, x: 1, expect: 403 }",
+    ] {
+        let probe = format!(
+            "call: {{ http: 'http://x/${{path}}', headers: {{ cookie: '${{who}}', x-role: '${{x}}' }}, matrix: [ {rows} ] }}"
+        );
+        let plan = plan(&[&probe], &["roles: { of: call, check: status == expect }"]);
+        let looks: Vec<Observation> = (plan.probes[0].cells.iter())
+            .map(|cell| Observation {
+                cell: cell.row.clone(),
+                ..look("call", 0, &json!({ "status": cell.row["expect"].as_number().map(|code| code as i64) }))
+            })
+            .collect();
+        let found = finding(&plan, &looks);
+        assert_eq!(found.outcome, Outcome::Undetermined, "{rows}: {}", found.reason);
+        assert!(check(&plan).iter().any(|problem| problem.rule == "denial"), "{rows}");
+    }
+    let plan = plan(&[ROLES], &["roles: { of: call, check: answered && status == expect }"]);
+    let denial = check(&plan).into_iter().find(|problem| problem.rule == "denial");
+    assert_eq!(denial, None, "each row that is denied has its control beside it");
+}
+
 #[test]
 fn stable_facts_are_equal_in_every_sample() {
     let probe = "file: { file: /x, every: 5s, for: 50s }";
@@ -882,6 +968,7 @@ fn accepting() -> (Plan, Vec<Observation>) {
     let starts: Vec<i64> = (0..7).map(|n| 7 + n * 60).collect();
     let mut files = syncs(&starts, 80);
     for file in &mut files {
+            ROLES,
         file.facts.insert("uid".to_owned(), 0.into());
         file.facts.insert("size_bytes".to_owned(), (100 + i64::from(file.slot % 3)).into());
     }
@@ -890,6 +977,7 @@ fn accepting() -> (Plan, Vec<Observation>) {
         copy.probe = "copy".to_owned();
     }
     observations.extend(files);
+            "roles: { of: call, check: status == expect }",
     observations.extend(copies);
     (plan, observations)
 }
@@ -903,6 +991,7 @@ fn opposite(observation: &mut Observation) {
             Value::Map(_) => Value::interval(5000.0, None),
             _ => "something else".into(),
         };
+    observations.extend(calls(&[[200; 2], [403; 2], [200; 2], [403; 2]]));
     }
 }
 
@@ -918,7 +1007,8 @@ fn no_observation_turned_into_a_barrier_or_its_opposite_improves_a_finding() {
         for barrier in [true, false] {
             let mut altered = observations.clone();
             if barrier {
-                altered[at] = barred(&altered[at].probe, altered[at].slot, Barrier::TimedOut);
+                let cell = altered[at].cell.clone();
+                altered[at] = Observation { cell, ..barred(&altered[at].probe, altered[at].slot, Barrier::TimedOut) };
             } else {
                 opposite(&mut altered[at]);
             }
@@ -971,6 +1061,34 @@ proptest! {
                 Outcome::Holds => less.outcome != Outcome::Fails,
                 Outcome::Fails => less.outcome != Outcome::Holds,
                 // A rate whose misses came in clusters may lose what showed that.
+    /// A positive control that is behind a barrier, fails, or is itself denied makes nothing better.
+    #[test]
+    fn a_control_that_gets_worse_improves_nothing(
+        codes in proptest::collection::vec(prop_oneof![3 => Just(200), 3 => Just(403), 1 => Just(503), 1 => Just(0)], 8),
+        // A look at a row that may.
+        at in prop_oneof![Just(0_usize), Just(1), Just(4), Just(5)],
+        worse in prop_oneof![Just(0), Just(403), Just(503)],
+    ) {
+        prop_assume!(codes[at] == 200);
+        let plan = plan(&[ROLES], &[
+            "roles: { of: call, check: status == expect }",
+            "either: { of: call, check: \"status == 200 || status == 403\" }",
+            "rate: { of: call, check: status == expect, share: \">= 20%\" }",
+            "may: { of: call, where: expect == 200, check: \"status == 200 || status == 403\" }",
+        ]);
+        let seen = |codes: &[i64]| findings(&plan, &calls(&codes.chunks(2).map(|pair| [pair[0], pair[1]]).collect::<Vec<_>>()));
+        let before = seen(&codes);
+        let mut codes = codes;
+        codes[at] = worse;
+        for (before, after) in before.iter().zip(seen(&codes)) {
+            for (before, after) in before.cells.iter().zip(&after.cells) {
+                prop_assert!(rank(after.outcome) <= rank(before.outcome), "{codes:?} {}", after.cell);
+                prop_assert!(after.counts.successes <= before.counts.successes, "{codes:?} {}", after.cell);
+            }
+            prop_assert!(rank(after.outcome) <= rank(before.outcome), "{codes:?} {}", after.reason);
+        }
+    }
+
                 Outcome::Undetermined => less.outcome == Outcome::Undetermined || seen.reason.contains("clusters"),
                 Outcome::NotApplicable => true,
             };

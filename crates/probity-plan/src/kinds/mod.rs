@@ -197,6 +197,11 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     fn impact(&self) -> Impact {
         Self::SPEC.floor
     }
+    /// The same act without who asks (tokens, passwords): two acts of which this is equal differ in nothing else. `None`
+    /// where the kind does not tell who asks from what is asked.
+    fn anonymous(&self) -> Option<Self> {
+        None
+    }
     /// What it does, for `--dry-run` and `reproduce`: as near as possible to what a person would type. Secrets by name.
     fn describe(&self) -> String;
 }
@@ -223,6 +228,10 @@ macro_rules! kinds {
             /// The impact with these parameters, if the plan does not say.
             pub fn impact(&self) -> Impact {
                 match self { $(Self::$Kind(act) => act.impact()),* }
+            }
+            /// The same act without who asks; `None` where the kind does not tell that from what is asked.
+            pub fn anonymous(&self) -> Option<Self> {
+                match self { $(Self::$Kind(act) => act.anonymous().map(Self::$Kind)),* }
             }
             /// What it does, as near as possible to what a person would type. Secrets by name.
             pub fn describe(&self) -> String {

@@ -179,6 +179,10 @@ impl Kind for Redis {
         ],
     };
 
+    fn anonymous(&self) -> Option<Self> {
+        Some(Self { username: None, password: None, ..self.clone() })
+    }
+
     fn describe(&self) -> String {
         let user = self.username.as_ref().map_or_else(String::new, |user| format!(" --user {user}"));
         let at = match self.redis.rsplit_once(':') {

@@ -8,6 +8,7 @@ use probity_plan::{Barrier, Blocked, Fact, FactType, Form, Impact, Plan, Probe, 
 
 use super::{Compiled, Found, Level};
 use crate::condition::Check;
+use crate::judge::control::SameForOthers;
 use crate::truth::Truth;
 
 /// Rows of a matrix that are tried; the rest are like them.
@@ -100,6 +101,9 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
     let spec = compiled.probe.spec();
     let facts: Vec<(&str, Denial)> =
         check.reads().filter_map(|name| Some((name, spec.fact(name)?.denial?))).collect();
+    if facts.is_empty() {
+        return;
+    }
     let row_alone = |cell: &Cell, name: &str| match cell.row.get(name).filter(|_| spec.fact(name).is_none()) {
         Some(value) => Fact::Known(value.clone()),
         None => unseen(),
@@ -110,8 +114,12 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
             .as_ref()
             .is_none_or(|filter| filter.evaluate(&|name| row_alone(cell, name)).truth != Truth::False)
     };
-    let mut rows = compiled.probe.cells.iter().take(ROWS).filter(about);
-    if !facts.is_empty() && rows.any(|cell| only_denial(check, cell, &facts)) {
+    let rows = compiled.probe.cells.iter().take(ROWS).filter(about);
+    // Rows that are counted together cannot stand for each other.
+    let pooled = matches!(claim.form, Form::Rate { pooled: true, .. } | Form::Compare { .. });
+    let (denied, others): (Vec<&Cell>, Vec<&Cell>) = rows.partition(|cell| only_denial(check, cell, &facts));
+    let controls = SameForOthers::of(others.into_iter().filter(|_| !pooled));
+    if denied.iter().any(|cell| !controls.includes(cell)) {
         let names: Vec<String> = facts.iter().map(|(name, _)| format!("`{name}`")).collect();
         found.push(
             Level::Warning,
@@ -122,7 +130,12 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
                 claim.name,
                 names.join(" or ")
             ),
-            "name the claim that shows the same thing succeeding where it should: `control: CLAIM`",
+            if compiled.probe.cells.len() > 1 && !pooled {
+                "name the claim that shows the same thing succeeding where it should: `control: CLAIM`; or add rows that \
+                 ask the same as somebody who may"
+            } else {
+                "name the claim that shows the same thing succeeding where it should: `control: CLAIM`"
+            },
         );
     }
 }

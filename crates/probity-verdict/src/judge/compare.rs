@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Fact, Observation, Probe, Shows, Value};
 
+use super::control::Controls;
 use super::count::{answer, census, note};
 use super::subject::{self, Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
@@ -68,7 +69,7 @@ impl Compare {
                 "`{}` looks {} times and `{}` {}: which to compare with which is not known; plan as many looks of \
                  both, or one of `{}`",
                 own.name,
-                own.planned(),
+                words::number(own.planned().into(), "time", "times"),
                 other.name,
                 other.planned(),
                 other.name
@@ -280,7 +281,7 @@ impl Compare {
             };
             format!("{what} {}{}: {}", words::shows(shows), words::filter(subject), self.check.text())
         };
-        census(&self.tallies, subject, facts, &missing, shows, &text)
+        census(&self.tallies, subject, &Controls::named(facts, &self.tallies), &missing, shows, &text)
     }
 
     /// A fact that really differs between the two shows what its change shows.

@@ -5,6 +5,7 @@ use probity_plan::{Shows, units::Span};
 
 use super::subject::{Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
+use super::control::Controls;
 use super::{Decision, Facts, clock, words};
 use crate::condition::{Check, Evaluated};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
@@ -79,7 +80,10 @@ impl Count {
                         self.check.text()
                     )
                 };
-                census(&self.tallies, subject, facts, &missing, shows, &text)
+                let controls = Controls::of(subject, facts, &self.tallies, |cell, tally| {
+                    census_outcome(tally.counts(missing(cell), false)) == Outcome::Holds
+                });
+                census(&self.tallies, subject, &controls, &missing, shows, &text)
             }
             Some(rate) => self.decide_rate(rate, subject, facts, shows),
         }
@@ -94,16 +98,22 @@ impl Count {
 
     fn decide_rate(&self, rate: &Rate, subject: &Subject, facts: &Facts, shows: Option<Shows>) -> Decision {
         let alpha = statistics::alpha(subject.plan.confidence);
+        let controls = Controls::of(subject, facts, &self.tallies, |group, tally| {
+            let counts = self.group_counts(rate, group, tally, subject, false);
+            let clustered = rate.block.is_none() && tally.clustered(false);
+            !clustered && statistics::decide_rate(&counts, rate.share, alpha).0 == Outcome::Holds
+        });
         let mut cells = Vec::new();
         let mut clustered = false;
         let mut total = Counts::default();
         for (group, tally) in self.tallies.iter().enumerate() {
-            let counts = self.group_counts(rate, group, tally, subject, facts.control);
+            let controlled = controls.of_group(group);
+            let counts = self.group_counts(rate, group, tally, subject, controlled);
             if counts.planned == 0 && self.tallies.len() > 1 && subject.excluded(group) {
                 continue;
             }
             let (mut outcome, bounds) = statistics::decide_rate(&counts, rate.share, alpha);
-            if outcome == Outcome::Holds && rate.block.is_none() && tally.clustered(facts.control) {
+            if outcome == Outcome::Holds && rate.block.is_none() && tally.clustered(controlled) {
                 outcome = Outcome::Undetermined;
                 clustered = true;
             }
@@ -153,7 +163,7 @@ impl Count {
             }
         }
         let mut notes = self.rate_notes(rate, subject, &total);
-        denial_note(&self.tallies, subject, facts, &mut notes);
+        notes.extend(controls.note(subject, &self.tallies));
         Decision {
             outcome,
             reason,
@@ -169,7 +179,7 @@ impl Count {
             cells: if several { cells } else { Vec::new() },
             notes,
             settle: (outcome == Outcome::Undetermined)
-                .then(|| settle_rate(rate, &counts, alpha, clustered, subject, facts, &self.tallies)),
+                .then(|| settle_rate(rate, &counts, alpha, clustered, subject, &controls, &self.tallies)),
             shows,
         }
     }
@@ -266,7 +276,7 @@ fn settle_rate(
     alpha: f64,
     clustered: bool,
     subject: &Subject,
-    facts: &Facts,
+    controls: &Controls,
     tallies: &[Tally],
 ) -> Settle {
     let least = statistics::least_if_all_succeed(rate.share, alpha);
@@ -277,11 +287,11 @@ fn settle_rate(
         .flatten();
     let what = if rate.block.is_some() { "stretches" } else { "trials" };
     let mut parts = words::hints(subject);
-    parts.extend(control_hint(tallies, subject, facts));
+    parts.extend(controls.hint(subject, tallies));
     if clustered {
         parts.push("count stretches of time with `block`, as in `block: 1m`".to_owned());
     } else {
-        let mut size = format!("plan {least} {what}: enough if all succeed");
+        let mut size = format!("plan {}: enough if all succeed", words::number(least, one, many));
         match likely {
             Some(likely) if likely != least => {
                 size.push_str(&format!("; {likely} settle it in 8 of 10 runs at the rate seen"));
@@ -298,9 +308,18 @@ fn settle_rate(
 
 /// A census: every trial has to succeed.
 pub(super) fn census(
+fn census_outcome(counts: Counts) -> Outcome {
+    match counts {
+        Counts { failures: 1.., .. } => Outcome::Fails,
+        Counts { blocked: 1.., .. } | Counts { planned: 0, .. } => Outcome::Undetermined,
+        _ => Outcome::Holds,
+    }
+}
+
+/// What a census decides.
     tallies: &[Tally],
     subject: &Subject,
-    facts: &Facts,
+    controls: &Controls,
     missing: &dyn Fn(usize) -> u64,
     shows: Option<Shows>,
     text: &dyn Fn(Counts) -> String,
@@ -308,15 +327,11 @@ pub(super) fn census(
     let mut cells = Vec::new();
     let mut total = Counts::default();
     for (cell, tally) in tallies.iter().enumerate() {
-        let counts = tally.counts(missing(cell), facts.control);
+        let counts = tally.counts(missing(cell), controls.of_group(cell));
         if counts.planned == 0 && (tallies.len() > 1 || subject.excluded(cell)) {
             continue;
         }
-        let outcome = match counts {
-            Counts { failures: 1.., .. } => Outcome::Fails,
-            Counts { blocked: 1.., .. } | Counts { planned: 0, .. } => Outcome::Undetermined,
-            _ => Outcome::Holds,
-        };
+        let outcome = census_outcome(counts);
         total += &counts;
         cells.push(CellFinding { cell: subject.name(cell), outcome, counts, bounds: None });
     }
@@ -340,14 +355,13 @@ pub(super) fn census(
             if !in_the_way.is_empty() {
                 parts.push(in_the_way);
             }
-            if !facts.control && tallies.iter().any(|tally| tally.denials() > 0) {
+            if controls.lacking(tallies) {
                 parts.push("a denial counts only beside its positive control".to_owned());
             }
             parts.join(": ")
         }
     };
-    let mut notes = Vec::new();
-    denial_note(tallies, subject, facts, &mut notes);
+    let notes = controls.note(subject, tallies).into_iter().collect();
     Decision {
         outcome,
         reason,
@@ -364,7 +378,7 @@ pub(super) fn census(
         notes,
         settle: (outcome == Outcome::Undetermined).then(|| {
             let mut parts = words::hints(subject);
-            parts.extend(control_hint(tallies, subject, facts));
+            parts.extend(controls.hint(subject, tallies));
             if total.planned == 0 {
                 parts.push(
                     "look at something that the claim is about, or say `empty: ok` if nothing is fine"
@@ -417,27 +431,6 @@ pub(super) fn note(
         Answer::Failure => subject.note_false(entry, why),
         Answer::Undecided => subject.note_unknown(Some(entry), evaluated),
     }
-}
-
-fn denial_note(tallies: &[Tally], subject: &Subject, facts: &Facts, notes: &mut Vec<String>) {
-    let denials: u64 = tallies.iter().map(Tally::denials).sum();
-    if let (1.., true, Some(control)) = (denials, facts.control, &subject.claim.control) {
-        notes.push(format!(
-            "{denials} of these are denials; that they could have been otherwise is shown by `{control}`"
-        ));
-    }
-}
-
-fn control_hint(tallies: &[Tally], subject: &Subject, facts: &Facts) -> Option<String> {
-    if facts.control || tallies.iter().all(|tally| tally.denials() == 0) {
-        return None;
-    }
-    Some(match &subject.claim.control {
-        Some(control) => format!("see to it that its positive control `{control}` holds"),
-        None => "name its positive control with `control: CLAIM`: a claim that shows the same thing allowed or reached \
-                 where it should be"
-            .to_owned(),
-    })
 }
 
 fn micros(span: Span) -> u128 {

@@ -1,0 +1,110 @@
+//! Which denials count: a denial shows something only beside its positive control, what shows that it could have been
+//! otherwise (design.md, rule 4). Must not know how many denials are enough.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Act, model::Cell};
+
+use super::Facts;
+use super::subject::Subject;
+use super::tally::Tally;
+
+/// Whether denials count, for each group of trials that is decided for itself.
+pub(super) struct Controls {
+    groups: Vec<bool>,
+}
+
+impl Controls {
+    /// The claim's own control, if it names one, stands for all. Else each row has its own in the same matrix: a row whose
+    /// act differs only in who asks, and of which `holds` says that it satisfies the claim with no denial counted.
+    pub(super) fn of(
+        subject: &Subject,
+        facts: &Facts,
+        tallies: &[Tally],
+        holds: impl Fn(usize, &Tally) -> bool,
+    ) -> Self {
+        let named = subject.claim.control.is_some();
+        // Rows that are counted together cannot stand for each other.
+        if named || tallies.len() != subject.width() || tallies.iter().all(|tally| tally.denials() == 0) {
+            return Self { groups: vec![named && facts.control; tallies.len()] };
+        }
+        let rows = subject.probe.cells.iter().zip(tallies).enumerate();
+        let succeeded = rows.filter(|(at, (_, tally))| holds(*at, tally)).map(|(_, (cell, _))| cell);
+        let same = SameForOthers::of(succeeded);
+        Self { groups: subject.probe.cells.iter().map(|cell| same.includes(cell)).collect() }
+    }
+
+    /// The claim's own control, and nothing else.
+    pub(super) fn named(facts: &Facts, tallies: &[Tally]) -> Self {
+        Self { groups: vec![facts.control; tallies.len()] }
+    }
+
+    /// Whether denials count in this group.
+    pub(super) fn of_group(&self, group: usize) -> bool {
+        self.groups.get(group).copied().unwrap_or(false)
+    }
+
+    /// Whether a denial does not count.
+    pub(super) fn lacking(&self, tallies: &[Tally]) -> bool {
+        self.groups.iter().zip(tallies).any(|(counts, tally)| !counts && tally.denials() > 0)
+    }
+
+    /// What the denials that count rest on.
+    pub(super) fn note(&self, subject: &Subject, tallies: &[Tally]) -> Option<String> {
+        let counted = self.groups.iter().zip(tallies).filter(|(counts, _)| **counts);
+        let what = match counted.map(|(_, tally)| tally.denials()).sum::<u64>() {
+            0 => return None,
+            1 => "1 of these is a denial; that it".to_owned(),
+            denials => format!("{denials} of these are denials; that they"),
+        };
+        Some(match &subject.claim.control {
+            Some(control) => format!("{what} could have been otherwise is shown by `{control}`"),
+            None => format!(
+                "{what} could have been otherwise is shown by rows that ask the same as somebody else and were not denied"
+            ),
+        })
+    }
+
+    /// What would let a denial count.
+    pub(super) fn hint(&self, subject: &Subject, tallies: &[Tally]) -> Option<String> {
+        let in_matrix = tallies.len() > 1 && subject.probe.cells.iter().any(|cell| cell.act.anonymous().is_some());
+        self.lacking(tallies).then(|| match &subject.claim.control {
+            Some(control) => format!("see to it that its positive control `{control}` holds"),
+            None if in_matrix => "see to it that for each row that is denied another one asks the same as somebody who \
+                                  may, and is not; or name a positive control with `control: CLAIM`"
+                .to_owned(),
+            None => "name its positive control with `control: CLAIM`: a claim that shows the same thing allowed or reached \
+                     where it should be"
+                .to_owned(),
+        })
+    }
+}
+
+/// What was asked, by whom: at most two different acts for each that differs in more than who asks.
+pub(crate) struct SameForOthers<'c>(BTreeMap<String, Vec<&'c Act>>);
+
+impl<'c> SameForOthers<'c> {
+    pub(crate) fn of(cells: impl Iterator<Item = &'c Cell>) -> Self {
+        let mut acts: BTreeMap<String, Vec<&Act>> = BTreeMap::new();
+        for cell in cells {
+            let Some(asked) = asked(&cell.act) else { continue };
+            let same = acts.entry(asked).or_default();
+            if same.len() < 2 && !same.contains(&&cell.act) {
+                same.push(&cell.act);
+            }
+        }
+        Self(acts)
+    }
+
+    /// Whether somebody else among them asked the same.
+    pub(crate) fn includes(&self, cell: &Cell) -> bool {
+        asked(&cell.act)
+            .and_then(|asked| self.0.get(&asked))
+            .is_some_and(|same| same.iter().any(|act| **act != cell.act))
+    }
+}
+
+/// What is asked, whoever asks.
+fn asked(act: &Act) -> Option<String> {
+    serde_json::to_string(&act.anonymous()?).ok()
+}
