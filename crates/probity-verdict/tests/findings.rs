@@ -840,6 +840,15 @@ fn a_periodic_claim_needs_complete_gaps() {
     assert_eq!(outcomes(&syncs(&[], 120)), [Fails, Fails]);
     assert_eq!(
         findings(&plan, &syncs(&[], 120))[0].reason,
+    assert!(!found[0].notes.iter().any(|note| note.contains("saw nothing")));
+    // It says so where it was seen in a part of the watch only.
+    let mut half = syncs(&regular, 110);
+    for seen in &mut half[66..] {
+        *seen = barred("file", seen.slot, Barrier::PermissionDenied);
+    }
+    assert_eq!(outcomes(&half), [Holds, Holds]);
+    let note = "54 of 120 looks saw nothing: it holds for the rest of the watch";
+    assert!(findings(&plan, &half).iter().all(|finding| finding.notes.iter().any(|said| said == note)));
         "entry 18: no start was recorded in a watch of 80 s"
     );
     assert_eq!(
@@ -959,6 +968,7 @@ fn accepting() -> (Plan, Vec<Observation>) {
             "same: { of: file, against: copy, check: size_bytes == against.size_bytes }",
             "before: { of: file, against: file, check: uid == against.uid }",
         ],
+            ROLES,
     );
     let mut observations = looks("web", 0..60, |slot| {
         let slow = slot == 31;
@@ -967,8 +977,8 @@ fn accepting() -> (Plan, Vec<Observation>) {
     observations.extend(looks("viewer", 0..3, |_| json!({ "status": 403 })));
     let starts: Vec<i64> = (0..7).map(|n| 7 + n * 60).collect();
     let mut files = syncs(&starts, 80);
+            "roles: { of: call, check: status == expect }",
     for file in &mut files {
-            ROLES,
         file.facts.insert("uid".to_owned(), 0.into());
         file.facts.insert("size_bytes".to_owned(), (100 + i64::from(file.slot % 3)).into());
     }
@@ -977,9 +987,9 @@ fn accepting() -> (Plan, Vec<Observation>) {
         copy.probe = "copy".to_owned();
     }
     observations.extend(files);
-            "roles: { of: call, check: status == expect }",
     observations.extend(copies);
     (plan, observations)
+    observations.extend(calls(&[[200; 2], [403; 2], [200; 2], [403; 2]]));
 }
 
 /// The opposite of what was seen, in every fact.
@@ -991,7 +1001,6 @@ fn opposite(observation: &mut Observation) {
             Value::Map(_) => Value::interval(5000.0, None),
             _ => "something else".into(),
         };
-    observations.extend(calls(&[[200; 2], [403; 2], [200; 2], [403; 2]]));
     }
 }
 
@@ -1037,30 +1046,6 @@ fn no_observation_turned_into_a_barrier_or_its_opposite_improves_a_finding() {
 }
 
 proptest! {
-    /// Barriers only take away: with more of them no claim that was undetermined or failed holds, and none that was
-    /// undetermined or held fails; a census and a rate never lose a failure by one more barrier on another look.
-    #[test]
-    fn more_barriers_decide_nothing_new(
-        codes in proptest::collection::vec(prop_oneof![Just(200), Just(403), Just(503), Just(0)], 0..60),
-        more in proptest::collection::vec(any::<bool>(), 60),
-    ) {
-        let plan = plan(&["web: { http: http://x, every: 5s, for: 300s }"], &[
-            "each: { of: web, check: status != 503 }",
-            "some: { of: web, where: status != 403, check: status == 200 }",
-            "rate: { of: web, check: status == 200, share: \">= 70%\" }",
-            "blocks: { of: web, check: status == 200, share: \">= 30%\", block: 15s }",
-        ]);
-        let observation = |slot: usize, code: i64| match code {
-            0 => barred("web", slot as u32, Barrier::TimedOut),
-            code => look("web", slot as u32, &json!({ "status": code })),
-        };
-        let observations: Vec<_> = codes.iter().enumerate().map(|(slot, code)| observation(slot, *code)).collect();
-        let fewer: Vec<_> = codes.iter().enumerate().map(|(slot, code)| observation(slot, if more[slot] { *code } else { 0 })).collect();
-        for (seen, less) in findings(&plan, &observations).iter().zip(findings(&plan, &fewer)) {
-            let allowed = match seen.outcome {
-                Outcome::Holds => less.outcome != Outcome::Fails,
-                Outcome::Fails => less.outcome != Outcome::Holds,
-                // A rate whose misses came in clusters may lose what showed that.
     /// A positive control that is behind a barrier, fails, or is itself denied makes nothing better.
     #[test]
     fn a_control_that_gets_worse_improves_nothing(
@@ -1097,3 +1082,27 @@ proptest! {
         }
     }
 }
+    /// Barriers only take away: with more of them no claim that was undetermined or failed holds, and none that was
+    /// undetermined or held fails; a census and a rate never lose a failure by one more barrier on another look.
+    #[test]
+    fn more_barriers_decide_nothing_new(
+        codes in proptest::collection::vec(prop_oneof![Just(200), Just(403), Just(503), Just(0)], 0..60),
+        more in proptest::collection::vec(any::<bool>(), 60),
+    ) {
+        let plan = plan(&["web: { http: http://x, every: 5s, for: 300s }"], &[
+            "each: { of: web, check: status != 503 }",
+            "some: { of: web, where: status != 403, check: status == 200 }",
+            "rate: { of: web, check: status == 200, share: \">= 70%\" }",
+            "blocks: { of: web, check: status == 200, share: \">= 30%\", block: 15s }",
+        ]);
+        let observation = |slot: usize, code: i64| match code {
+            0 => barred("web", slot as u32, Barrier::TimedOut),
+            code => look("web", slot as u32, &json!({ "status": code })),
+        };
+        let observations: Vec<_> = codes.iter().enumerate().map(|(slot, code)| observation(slot, *code)).collect();
+        let fewer: Vec<_> = codes.iter().enumerate().map(|(slot, code)| observation(slot, if more[slot] { *code } else { 0 })).collect();
+        for (seen, less) in findings(&plan, &observations).iter().zip(findings(&plan, &fewer)) {
+            let allowed = match seen.outcome {
+                Outcome::Holds => less.outcome != Outcome::Fails,
+                Outcome::Fails => less.outcome != Outcome::Holds,
+                // A rate whose misses came in clusters may lose what showed that.

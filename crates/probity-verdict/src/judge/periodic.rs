@@ -47,6 +47,8 @@ pub(super) struct Periodic {
     fact: String,
     cells: Vec<Cell>,
     limits: Limits,
+    /// Looks that saw the fact, and looks that did not.
+    looks: [u64; 2],
 }
 
 enum Cell {
@@ -84,24 +86,29 @@ impl Periodic {
             Starts::Changes(_) => Cell::Changes(Changes::new(limits)),
         };
         let cells = (0..subject.width()).map(cell).collect();
-        Ok(Self { every, tolerance, periods: periods.max(1), fact: fact.clone(), cells, limits })
+        Ok(Self { every, tolerance, periods: periods.max(1), fact: fact.clone(), cells, limits, looks: [0; 2] })
     }
 
     pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         match &trial.membership {
             Membership::Outside => return,
-            Membership::Unknown(evaluated) => return subject.note_unknown(Some(trial.entry), evaluated),
+            Membership::Unknown(evaluated) => {
+                self.looks[1] += 1;
+                return subject.note_unknown(Some(trial.entry), evaluated);
+            }
             Membership::Inside => {}
         }
         let value = match fact_of(trial.observation, &self.fact) {
             Fact::Known(value) => value,
             Fact::Unknown(blocked) => {
+                self.looks[1] += 1;
                 return subject.note_unknown(
                     Some(trial.entry),
                     &Evaluated::blocked(vec![(self.fact.clone(), blocked)]),
                 );
             }
         };
+        self.looks[0] += 1;
         let began = clock::began(trial.observation);
         let against = match &mut self.cells[trial.cell] {
             Cell::Recorded(recorded) => recorded.look(began, trial.observation.started, &value),
@@ -150,6 +157,14 @@ impl Periodic {
             _ => format!("by the times in `{}`", self.fact),
         };
         let mut notes = vec!["a start that left no trace between two looks is not seen".to_owned()];
+        let missing: u64 = (0..self.cells.len()).map(|cell| subject.missing(cell)).sum();
+        let unseen = self.looks[1] + missing;
+        if outcome == Outcome::Holds && unseen > 0 {
+            notes.push(format!(
+                "{unseen} of {} saw nothing: it holds for the rest of the watch",
+                words::number(self.looks[0] + unseen, "look", "looks")
+            ));
+        }
         let moved = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
         if moved > 0 {
             notes.push(format!(
@@ -206,7 +221,7 @@ impl Periodic {
             Outcome::Fails => format!(
                 "{} of {} gaps surely outside of {} to {}",
                 gaps.outside,
-                gaps.within + gaps.outside + gaps.unsure,
+                words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
                 seconds(self.limits.least),
                 seconds(self.limits.greatest)
             ),
