@@ -23,6 +23,6 @@ pub use load::{Loaded, Sources, load, load_claims};
 pub use model::{
     Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity, Waiver,
 };
-pub use observation::{Lane, Observation};
+pub use observation::{Lane, Observation, not_recorded};
 pub use schema::schema;
 pub use text::Text;

@@ -62,9 +62,14 @@ impl Observation {
         }
         match self.unknown.get(name).or_else(|| self.unknown.get("*")) {
             Some(blocked) => Fact::Unknown(blocked.clone()),
-            None => Fact::Unknown(Blocked::new(Barrier::NotMade, format!("`{name}` was not recorded"))),
+            None => Fact::Unknown(Blocked::new(Barrier::NotMade, not_recorded(name))),
         }
     }
+}
+
+/// What is said of a fact that the log does not hold although its look was made: mostly one that is kept only on demand.
+pub fn not_recorded(fact: &str) -> String {
+    format!("`{fact}` was not recorded")
 }
 
 fn is_zero(n: &u32) -> bool {

@@ -134,6 +134,11 @@ macro_rules! as_text {
 }
 as_text!(Span, Share, Percent);
 
+/// "1 look", "16 looks".
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

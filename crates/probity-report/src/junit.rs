@@ -163,7 +163,7 @@ fn case(finding: &Finding) -> Case {
         text = format!("{text}\nwaived: {} ({}, until {})", waived.reason, waived.owner, waived.until);
     }
     if !finding.telling.is_empty() {
-        text = format!("{text}\nsee entries {}", said::numbers(&finding.telling));
+        text = format!("{text}\nsee {}", said::entries(&finding.telling));
     }
     let inside =
         |element| Inside { element, kind: finding.outcome.name(), message: finding.reason.clone(), text };

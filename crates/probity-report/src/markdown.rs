@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use probity_plan::units::counted;
+
 use crate::contents::Contents;
 use crate::said;
 use crate::visible::{excerpt, markdown as text, markdown_code as code};
@@ -50,9 +52,9 @@ fn verdict(out: &mut String, contents: &Contents) -> std::fmt::Result {
     let who = format!("Observed by {} on {}, {}.", observer.user, observer.host, said::when(contents));
     writeln!(
         out,
-        "\n{} Of {} claims: {}.",
+        "\n{} Of {}: {}.",
         text(&who),
-        judgement.findings.len(),
+        counted(judgement.findings.len() as u64, "claim", "claims"),
         said::tally(judgement.findings.iter())
     )
 }
@@ -90,10 +92,10 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
                 writeln!(out, "  - {}: {outcome}, {}", code(&cell.cell, false), said::cell_counts(cell))?;
             }
             if more > 0 {
-                writeln!(out, "  - and {more} more cells")?;
+                writeln!(out, "  - and {}", counted(more as u64, "more cell", "more cells"))?;
             }
             if !finding.telling.is_empty() {
-                writeln!(out, "  - See entries {}", said::numbers(&finding.telling))?;
+                writeln!(out, "  - See {}", said::entries(&finding.telling))?;
             }
             for note in &finding.notes {
                 writeln!(out, "  - {}", worded(note))?;

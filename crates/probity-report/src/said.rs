@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use probity_plan::units::counted;
 use probity_plan::{Barrier, Plan, Value};
 use probity_verdict::judgement::{CellFinding, WaivedBy};
 use probity_verdict::{Finding, Judgement, Outcome, ScoreResult};
@@ -331,6 +332,9 @@ pub(crate) fn declared_harmless(plan: &Plan) -> Vec<(&str, &'static str, &'stati
         .collect()
 }
 
+/// Why a probe was not run that `--only` does not name.
+const LEFT_OUT: &str = "left out by `--only`";
+
 /// Probes that the operator did not allow or left out: name, impact, what they would have done, why not.
 pub(crate) fn not_made(contents: &Contents) -> Vec<(String, &'static str, String, &'static str)> {
     if contents.after_the_fact {
@@ -344,7 +348,7 @@ pub(crate) fn not_made(contents: &Contents) -> Vec<(String, &'static str, String
             let left_out = contents.start.only.as_ref().is_some_and(|only| !only.contains(&probe.name));
             let why = match (probe.impact > contents.start.allow, left_out) {
                 (true, _) => "not permitted",
-                (false, true) => "left out by `--only`",
+                (false, true) => LEFT_OUT,
                 (false, false) => return None,
             };
             Some((probe.name.clone(), probe.impact.name(), what_it_does(probe), why))
@@ -357,7 +361,9 @@ pub(crate) fn what_it_does(probe: &probity_plan::Probe) -> String {
     match probe.cells.as_slice() {
         [] => String::new(),
         [cell] => cell.act.describe(),
-        [cell, more @ ..] => format!("{} (and {} more rows)", cell.act.describe(), more.len()),
+        [cell, more @ ..] => {
+            format!("{} (and {})", cell.act.describe(), counted(more.len() as u64, "more row", "more rows"))
+        }
     }
 }
 
@@ -468,7 +474,8 @@ const MOST_RANGES: usize = 24;
 pub(crate) fn ranges(entries: &[(u64, u64)]) -> String {
     if let (Some((rest, _)), Some((_, last))) = (entries.get(MOST_RANGES), entries.last()) {
         let more = entries.len() - MOST_RANGES;
-        return format!("{}, and {more} more ranges from {rest} to {last}", ranges(&entries[..MOST_RANGES]));
+        let more = counted(more as u64, "more range", "more ranges");
+        return format!("{}, and {more} from {rest} to {last}", ranges(&entries[..MOST_RANGES]));
     }
     let one = |(first, last): &(u64, u64)| match last - first {
         0 => first.to_string(),
@@ -490,9 +497,20 @@ pub(crate) fn numbers(entries: &[u64]) -> String {
     ranges(&joined)
 }
 
+/// "entry 5", "entries 5 to 7".
+pub(crate) fn entries(entries: &[u64]) -> String {
+    format!("{} {}", if entries.len() == 1 { "entry" } else { "entries" }, numbers(entries))
+}
+
 /// How many entries the ranges hold.
 pub(crate) fn entry_count(entries: &[(u64, u64)]) -> u64 {
     entries.iter().map(|(first, last)| last - first + 1).sum()
+}
+
+/// "120 entries, 113 of them observations".
+pub(crate) fn log(contents: &Contents) -> String {
+    let of_them = if contents.observations == 1 { "an observation" } else { "observations" };
+    format!("{}, {} of them {of_them}", counted(contents.entries, "entry", "entries"), contents.observations)
 }
 
 /// Which run this is, by whom and of what: names and values, for a table.
@@ -511,7 +529,7 @@ pub(crate) fn identity(contents: &Contents) -> Vec<(&'static str, String)> {
         ("observer's system", start.observer.system.clone()),
         ("observed with", format!("Probity {}", start.observer.version)),
         ("impact allowed", start.allow.to_string()),
-        ("entries", format!("{}, {} of them observations", contents.entries, contents.observations)),
+        ("log", log(contents)),
     ]);
     if let Some(only) = &start.only {
         rows.push(("restricted to", only.join(", ")));
@@ -571,10 +589,19 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
         warnings.push("The run is incomplete: its log has no closing entry.".into());
     }
     if contents.unsigned > 0 {
-        let (is, decides) = if contents.unsigned == 1 { ("y follows", "is") } else { ("ies follow", "are") };
+        let follow = counted(
+            contents.unsigned,
+            "entry follows the last checkpoint, is unsigned,",
+            "entries follow the last checkpoint, are unsigned,",
+        );
+        warnings.push(format!("{follow} and decided nothing."));
+    }
+    if let Some(only) = &contents.start.only {
+        let left_out = not_made(contents).iter().filter(|(.., why)| *why == LEFT_OUT).count() as u64;
         warnings.push(format!(
-            "{} entr{is} the last checkpoint, {decides} unsigned, and decided nothing.",
-            contents.unsigned
+            "The operator restricted the run to {} (`--only`); {} left out.",
+            only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            counted(left_out, "probe of the plan was", "probes of the plan were")
         ));
     }
     if let Some(why) = contents.interrupted {

@@ -178,7 +178,7 @@ impl Page {
 
     fn evidence(&mut self, contents: &Contents) {
         self.heading("Evidence");
-        let log = format!("{} entries, {} of them observations", contents.entries, contents.observations);
+        let log = said::log(contents);
         self.paragraph("", "  ", &log);
         for thing in said::five_things(contents) {
             let present = if thing.present { "present" } else { "absent " };

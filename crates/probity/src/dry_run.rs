@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use probity_plan::units::Span;
+use probity_plan::units::{Span, counted};
 use probity_plan::{Impact, Lane, Plan, Probe};
 use probity_probe::schedule::stages;
 
@@ -58,12 +58,14 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         _ = writeln!(out, "      {}", probity_report::visible(&cell.act.describe()));
     }
     if probe.cells.len() > 5 {
-        _ = writeln!(out, "      and {} more rows of its matrix", probe.cells.len() - 5);
+        _ = writeln!(out, "      and {} of its matrix", counted(probe.cells.len() as u64 - 5, "more row", "more rows"));
     }
     let schedule = &probe.schedule;
     let mut when = match (schedule.every, schedule.lasting, schedule.repeat) {
-        (Some(every), Some(lasting), _) => format!("every {every} for {lasting}: {} looks", schedule.slots()),
-        (_, _, Some(repeat)) => format!("{repeat} looks"),
+        (Some(every), Some(lasting), _) => {
+            format!("every {every} for {lasting}: {}", counted(schedule.slots().into(), "look", "looks"))
+        },
+        (_, _, Some(repeat)) => counted(repeat.into(), "look", "looks"),
         _ => "once".to_owned(),
     };
     if let (Some(until), Some(within)) = (&schedule.until, schedule.within) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use probity_evidence::PlanFolder;
+use probity_plan::units::counted;
 use probity_plan::{Loaded, Plan};
 use probity_verdict::check::{Level, Problem};
 
@@ -54,8 +55,11 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
         Output::Text => {
             let (warnings, notes) = (of(Level::Warning), of(Level::Note));
             terminal::print(&format!(
-                "{}{errors} errors, {warnings} warnings, {notes} notes",
-                text(&problems)
+                "{}{}, {}, {}",
+                text(&problems),
+                counted(errors as u64, "error", "errors"),
+                counted(warnings as u64, "warning", "warnings"),
+                counted(notes as u64, "note", "notes")
             ));
         }
     }

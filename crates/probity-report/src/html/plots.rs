@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
+use probity_plan::units::counted;
 use probity_verdict::Finding;
 
 use super::Said;
@@ -120,10 +121,10 @@ fn draw(plot: &Plot) -> Markup {
     let endless = plot.points.iter().filter(|point| point.upper.is_infinite()).count();
     let limit = plot.limit.map(|limit| format!("{} {}", limit.operator, said::number(limit.value)));
     let label = format!(
-        "{} of {} over time, {} points, {}",
+        "{} of {} over time, {}, {}",
         plot.fact,
         plot.probe,
-        plot.points.len(),
+        counted(plot.points.len() as u64, "point", "points"),
         limit.as_ref().map_or_else(|| "no single limit".to_owned(), |limit| format!("limit {limit}"))
     );
     html! {

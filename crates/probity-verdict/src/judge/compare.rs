@@ -66,8 +66,8 @@ impl Compare {
             Pairing::SlotBySlot
         } else {
             return Err(format!(
-                "`{}` looks {} times and `{}` {}: which to compare with which is not known; plan as many looks of \
-                 both, or one of `{}`",
+                "`{}` looks {} and `{}` {}: which to compare with which is not known; plan as many looks of both, or one \
+                 of `{}`",
                 own.name,
                 words::number(own.planned().into(), "time", "times"),
                 other.name,

@@ -255,9 +255,10 @@ impl Count {
         if let Some(block) = rate.block {
             let trials: u64 = self.tallies.iter().map(Tally::made).sum();
             notes[0] = format!(
-                "a stretch of {block} with one miss is one missed trial ({trials} trials in {} stretches); the bounds \
-                 assume stretches that do not influence each other",
-                total.planned
+                "a stretch of {block} with one miss is one missed trial ({} in {}); the bounds assume \
+                 stretches that do not influence each other",
+                words::number(trials, "trial", "trials"),
+                words::number(total.planned, "stretch", "stretches")
             );
         }
         if rate.pooled && subject.width() > 1 {
@@ -285,7 +286,7 @@ fn settle_rate(
     let likely = (seen > 0)
         .then(|| statistics::likely_to_settle(rate.share, alpha, counts.successes as f64 / seen as f64))
         .flatten();
-    let what = if rate.block.is_some() { "stretches" } else { "trials" };
+    let (one, many) = if rate.block.is_some() { ("stretch", "stretches") } else { ("trial", "trials") };
     let mut parts = words::hints(subject);
     parts.extend(controls.hint(subject, tallies));
     if clustered {
@@ -307,7 +308,6 @@ fn settle_rate(
 }
 
 /// A census: every trial has to succeed.
-pub(super) fn census(
 fn census_outcome(counts: Counts) -> Outcome {
     match counts {
         Counts { failures: 1.., .. } => Outcome::Fails,
@@ -317,6 +317,7 @@ fn census_outcome(counts: Counts) -> Outcome {
 }
 
 /// What a census decides.
+pub(super) fn census(
     tallies: &[Tally],
     subject: &Subject,
     controls: &Controls,

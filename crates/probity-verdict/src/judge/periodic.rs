@@ -211,7 +211,7 @@ impl Periodic {
         let in_the_way = words::in_the_way(subject);
         let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
         match outcome {
-            Outcome::Holds => format!("{} complete gaps, each within tolerance", gaps.within),
+            Outcome::Holds => format!("{}, each within tolerance", words::number(gaps.within, "complete gap", "complete gaps")),
             Outcome::NotApplicable => {
                 "there was nothing that it is about, which the claim accepts".to_owned()
             }
@@ -219,7 +219,7 @@ impl Periodic {
                 subject.example().unwrap_or("a look speaks against it").to_owned()
             }
             Outcome::Fails => format!(
-                "{} of {} gaps surely outside of {} to {}",
+                "{} of {} surely outside of {} to {}",
                 gaps.outside,
                 words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
                 seconds(self.limits.least),
@@ -227,10 +227,12 @@ impl Periodic {
             ),
             Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
             Outcome::Undetermined if gaps.unsure > 0 => {
-                format!("{fewest} complete gaps within tolerance, {} not sure{in_the_way}", gaps.unsure)
+                let gaps_seen = words::number(fewest, "complete gap", "complete gaps");
+                format!("{gaps_seen} within tolerance, {} not sure{in_the_way}", gaps.unsure)
             }
             Outcome::Undetermined => {
-                format!("{fewest} of at least {} complete gaps were seen{in_the_way}", self.periods)
+                let needed = words::number(self.periods.into(), "complete gap", "complete gaps");
+                format!("{fewest} of at least {needed} seen{in_the_way}")
             }
         }
     }

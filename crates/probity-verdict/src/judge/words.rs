@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Barrier, Observation, Probe, Shows, Value};
+use probity_plan::{Barrier, Observation, Probe, Shows, Value, not_recorded};
+
+pub(super) use probity_plan::units::counted as number;
 
 use super::subject::Subject;
 use crate::condition::{Check, Evaluated};
@@ -66,11 +68,6 @@ pub(super) fn why(evaluated: &Evaluated, check: &Check, observation: &Observatio
         (true, _) => reasons,
         (false, false) => format!("{reasons} ({})", seen.join(", ")),
     }
-}
-
-/// "16 observations", "1 observation".
-pub(super) fn number(count: u64, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
 /// Microseconds as seconds, to the millisecond: "61.5 s".
@@ -156,9 +153,17 @@ fn hint(subject: &Subject, met: &BarrierMet) -> String {
         Barrier::TimedOut => format!("run again when `{}` answers, or give it a longer `timeout`", probe.name),
         Barrier::Prerequisite => match &probe.needs {
             Some(claim) => format!("see to it that `{claim}` holds, which `{}` needs", probe.name),
-            None => "see to it that what the probe needs holds".to_owned(),
+            None => match &probe.with {
+                Some(with) => format!("see to it that `{with}`, which `{}` runs with, runs and lasts as long", probe.name),
+                None => "see to it that what the probe needs holds".to_owned(),
+            },
         },
         Barrier::Aborted => "let the run come to its end".to_owned(),
+        Barrier::NotMade if met.detail == not_recorded(&met.fact) => format!(
+            "observe anew and keep `{}`, which this run did not: with a claim of the plan that runs which reads it, or with \
+             `keep: all` in `{}`",
+            met.fact, probe.name
+        ),
         Barrier::NotMade => "make every planned look: let the run come to its end, on an observer that keeps up".to_owned(),
         Barrier::Overloaded => {
             "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
