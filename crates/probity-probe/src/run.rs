@@ -90,6 +90,9 @@ impl Stop {
 /// Decides whether an attempt satisfied its probe's `until`.
 pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 
+/// When a probe was over that others run with.
+type Over = std::sync::OnceLock<Instant>;
+
 /// A run about to begin.
 pub struct Runner<'a> {
     /// The plan.
@@ -169,13 +172,20 @@ impl Runner<'_> {
 
     fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
         let began = Instant::now();
+        let over = Over::new();
         let (send, receive) = sync_channel::<Taken>(1024);
         let recorded = std::thread::scope(|scope| {
             match stage.lane {
                 Lane::Quiet => {
                     for probe in &stage.probes {
-                        let send = send.clone();
-                        scope.spawn(move || self.on_thread(|| self.run_probe(probe, Lane::Quiet, &send)));
+                        let (send, over) = (send.clone(), &over);
+                        scope.spawn(move || {
+                            self.on_thread(|| self.run_probe(probe, began, over, &send));
+                            if probe.with.is_none() {
+                                let planned = probe.schedule.lasting.map_or(Duration::ZERO, |lasting| lasting.0);
+                                _ = over.set(Instant::now().max(began + planned));
+                            }
+                        });
                     }
                 }
                 Lane::Parallel => {
@@ -280,10 +290,13 @@ impl Runner<'_> {
         }
     }
 
-    /// All looks of one probe by its schedule.
-    async fn run_probe(&self, probe: &Probe, lane: Lane, send: &SyncSender<Taken>) {
-        let began = tokio::time::Instant::now();
-        for slot in 0..probe.schedule.slots() {
+    /// All looks of one probe of the quiet lane by its schedule, which begins at `began`. What runs with another one looks
+    /// until that is over.
+    async fn run_probe(&self, probe: &Probe, began: Instant, over: &Over, send: &SyncSender<Taken>) {
+        let lane = Lane::Quiet;
+        let began = tokio::time::Instant::from_std(began);
+        let slots = probe.schedule.slots();
+        for slot in 0..slots {
             if self.stop.reason().is_some() {
                 return;
             }
@@ -302,6 +315,19 @@ impl Runner<'_> {
                     () = tokio::time::sleep_until(due) => {}
                     _ = self.stop.requested() => return,
                 }
+            }
+            let due = probe.schedule.every.map_or_else(Instant::now, |every| (began + every.0 * slot).into_std());
+            if slot > 0
+                && let Some(with) = &probe.with
+                && over.get().is_some_and(|over| *over < due)
+            {
+                let why = format!("the probe `{with}`, which it runs with, was over");
+                let why = Blocked::new(Barrier::Prerequisite, why);
+                for (cell, slot) in probe.cells.iter().flat_map(|cell| (slot..slots).map(move |slot| (cell, slot))) {
+                    let missed = blocked_at(&self.began, probe, cell, slot, lane, why.clone());
+                    _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
+                }
+                return;
             }
             for cell in &probe.cells {
                 self.run_slot(probe, cell, slot, lane, send).await;

@@ -68,6 +68,50 @@ fn each_look_is_placed_in_the_run_by_a_clock_that_nobody_sets() {
 }
 
 #[test]
+fn what_runs_with_another_probe_looks_until_that_is_over() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Beside\nprobes:\n  main: { command: [sleep, \"0.5\"], impact: observe }\n  \
+         timed: { file: /, every: 200ms, for: 8s, with: main }\n  again: { command: [sleep, \"0.2\"], impact: observe, repeat: 20, with: main }\n\
+         claims:\n  slept: { of: main, check: exit_code == 0 }\n  there: { of: timed, check: exists }\n  \
+         well: { of: again, check: exit_code == 0 }\nverdict:\n  - { label: READY, when: holds(slept) && holds(there) && holds(well), accepted: true }\n  \
+         - { label: NO }\n",
+    );
+    let check = home.run(&["plan", "check", "plan.yaml"]);
+    assert!(stdout(&check).contains("`timed` looks for 8s while `main` does, which may be over before"), "{}", stdout(&check));
+    let began = std::time::Instant::now();
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "it waited for looks that are not made");
+    assert_eq!(code(&run), 2, "{}", stdout(&run));
+    let log = std::fs::read_to_string(home.path("out.probity/evidence.jsonl")).unwrap();
+    for (probe, planned) in [("timed", 40), ("again", 20)] {
+        let named = format!("\"probe\":\"{probe}\"");
+        let looks: Vec<&str> = log.lines().filter(|line| line.contains(&named)).collect();
+        assert_eq!(looks.len(), planned, "each planned look is recorded");
+        let over = |line: &&&str| line.contains("\"prerequisite\"") && line.contains("which it runs with, was over");
+        let made = planned - looks.iter().filter(over).count();
+        assert!((2..planned / 2).contains(&made), "{made} looks of {probe} while main ran");
+        assert!(looks[..made].iter().all(|line| !line.contains("prerequisite")), "{log}");
+    }
+}
+
+#[test]
+fn a_restriction_stands_beside_the_verdict() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Two\nprobes:\n  one: { file: / }\n  two: { file: /tmp }\nclaims:\n  one: { of: one, check: exists }\n  \
+         two: { of: two, check: exists }\nverdict:\n  - { label: READY, when: holds(one), accepted: true }\n  - { label: NO }\n",
+    );
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity", "--only", "one"]);
+    assert_eq!(code(&run), 0, "{}", stdout(&run));
+    let said = "! The operator restricted the run to `one` (`--only`); 1 probe of the plan was left out.";
+    let head: String = stdout(&run).lines().take(8).collect::<Vec<_>>().join("\n");
+    assert!(head.starts_with("READY (accepted)") && head.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{head}");
+}
+
+#[test]
 fn a_rejected_verdict_exits_1_and_accepted_says_so() {
     let home = Home::new();
     assert_eq!(ran(&home, "exists && size_bytes == 7"), 1);

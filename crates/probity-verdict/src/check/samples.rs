@@ -12,6 +12,7 @@ use crate::statistics;
 use crate::verdict::Rules;
 
 pub(super) fn check(plan: &Plan, rules: &Rules<'_>, claims: &[Compiled<'_>], found: &mut Found) {
+    companions(plan, found);
     for compiled in claims {
         let name = &compiled.claim.name;
         let of = &compiled.claim.of;
@@ -40,6 +41,38 @@ pub(super) fn check(plan: &Plan, rules: &Rules<'_>, claims: &[Compiled<'_>], fou
     }
 }
 
+/// What looks while another probe does has to end with it: later looks are not made.
+fn companions(plan: &Plan, found: &mut Found) {
+    for probe in &plan.probes {
+        let Some(with) = probe.with.as_ref().and_then(|with| plan.probe(with)) else { continue };
+        let (schedule, rows) = (&with.schedule, u32::try_from(with.cells.len()).unwrap_or(u32::MAX));
+        let (Some(every), Some(lasting)) = (probe.schedule.every, probe.schedule.lasting) else { continue };
+        let last = every.0.saturating_mul(probe.planned().saturating_sub(1));
+        // Without a schedule nobody knows how long it takes, but for its time-outs.
+        let (surely, longest) = match schedule.lasting {
+            Some(surely) => (surely.0, schedule.longest().saturating_mul(rows)),
+            None => (Duration::ZERO, schedule.longest().saturating_mul(rows)),
+        };
+        if last < surely {
+            continue;
+        }
+        let (level, may) = if last > longest { (Level::Error, "is") } else { (Level::Warning, "may be") };
+        found.push(
+            level,
+            "with",
+            &probe.at,
+            format!(
+                "`{}` looks for {lasting} while `{}` does, which {may} over before: what is then left is not looked at",
+                probe.name, with.name
+            ),
+            match schedule.lasting {
+                Some(lasting) => format!("let `{}` look for at most {lasting}, or `{}` for longer", probe.name, with.name),
+                None => format!("let `{}` look for less long than `{}` takes", probe.name, with.name),
+            },
+        );
+    }
+}
+
 /// Which look is compared with which has to be known.
 fn compare(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Found) {
     let (own, other) = (compiled.probe.planned(), plan.probe(against).map_or(1, Probe::planned));
@@ -49,8 +82,10 @@ fn compare(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Foun
             "compare",
             &compiled.claim.at,
             format!(
-                "`{}` compares {own} looks of `{}` with {other} of `{against}`, and which with which is not known",
-                compiled.claim.name, compiled.claim.of
+                "`{}` compares {} of `{}` with {other} of `{against}`, and which with which is not known",
+                compiled.claim.name,
+                counted(own.into(), "look"),
+                compiled.claim.of
             ),
             format!("plan as many looks of both, or one of `{against}`"),
         );
@@ -197,5 +232,5 @@ fn periodic(
 
 /// `1 sample`, `17 samples`.
 fn counted(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    probity_plan::units::counted(number, what, &format!("{what}s"))
 }

@@ -388,6 +388,37 @@ fn a_timed_probe_beside_one_that_loads_is_a_warning() {
 }
 
 #[test]
+fn what_outlives_the_probe_it_runs_with_is_told() {
+    let with = |main: &str, companion: &str| {
+        printed(&format!(
+            "plan: A plan\nprobes:\n  p: {{ file: /p{main} }}\n  q: {{ file: /q, with: p{companion} }}\nclaims:\n  \
+             good: {{ of: p, check: exists }}\n  beside: {{ of: q, check: exists }}\nverdict:\n  \
+             - {{ label: GO, when: holds(good) && holds(beside), accepted: true }}\n  - {{ label: NO }}\n"
+        ))
+        .into_iter()
+        .filter(|problem| problem.contains("[with]"))
+        .collect::<Vec<_>>()
+    };
+    let eight = ", every: 5s, for: 8m";
+    for (main, companion) in [(eight, eight), (eight, ", every: 1s, for: 8m"), (eight, ", repeat: 900"), ("", "")] {
+        assert_eq!(with(main, companion), Vec::<String>::new(), "{main} {companion}");
+    }
+    assert_eq!(
+        with(eight, ", every: 5s, for: 10m"),
+        ["plan.yaml:4:3: error: `q` looks for 10m while `p` does, which is over before: what is then left is not looked at \
+          [with]\n  let `q` look for at most 8m, or `p` for longer"]
+    );
+    // A last look of `p` may take its time-out.
+    assert!(with(eight, ", every: 5s, for: 485s")[0].contains("warning: `q` looks for 485s while `p` does, which may be over"));
+    assert_eq!(
+        with(", repeat: 3", ", every: 5s, for: 30s"),
+        ["plan.yaml:4:3: warning: `q` looks for 30s while `p` does, which may be over before: what is then left is not \
+          looked at [with]\n  let `q` look for less long than `p` takes"]
+    );
+    assert!(with(", repeat: 3", ", every: 5s, for: 60s")[0].contains("error"));
+}
+
+#[test]
 fn a_denial_without_control_is_a_warning() {
     let http = "{ http: \"http://127.0.0.1:1/\" }";
     let denied = |check: &str| printed(&plan(http, &format!("  good: {{ of: p, check: \"{check}\" }}\n")));
