@@ -129,6 +129,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     }
     tasks.spawn(Arc::clone(&service).follow_engine());
     tasks.spawn(Arc::clone(&service).keep_retention());
+    tasks.spawn(Arc::clone(&service).follow_devices());
 
     service.started.store(true, Ordering::Release);
     service.look_at_components().await;
@@ -188,6 +189,11 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
         }
         Ok(Arc::new(library))
     };
+    let ffprobe = config.media.ffmpeg.with_file_name("ffprobe");
+    let recordings = library(&config.storage.recordings)?;
+    for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
+        tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
+    }
     let engine: Arc<dyn Engine> = match config.media.engine {
         camera_config::Engine::Embedded => {
             let options = EmbeddedOptions { ffmpeg: config.media.ffmpeg.clone(), ..EmbeddedOptions::default() };
@@ -198,7 +204,8 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
         }
     };
     Ok(Service {
-        recordings: library(&config.storage.recordings)?,
+        recordings,
+        ffprobe,
         snapshots: library(&config.storage.snapshots)?,
         places: Places::new(config.server.max_connections.get(), config.limits.connections_per_address.get()),
         cameras: RwLock::new(BTreeMap::new()),

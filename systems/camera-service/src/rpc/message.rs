@@ -87,6 +87,9 @@ fn read_one(text: &str) -> Result<Request<'_>, Refused<'_>> {
             if let Err(error) = serde_json::from_str::<&RawValue>(text) {
                 return Err(Refused { id: None, error: not_json(&error) });
             }
+            if !text.trim_start().starts_with('{') {
+                return Err(Refused { id: None, error: invalid("a request is an object") });
+            }
             let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id).filter(|id| is_id(id));
             let said = error.to_string();
             let said = said.split(" at line ").next().unwrap_or_default();

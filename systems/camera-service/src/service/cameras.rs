@@ -88,6 +88,17 @@ impl Service {
 
     pub(super) async fn capabilities(&self, device: &Device) -> Result<Capabilities, RpcError> {
         let known = self.camera(&device.device)?;
+        if let Some(found) = self.device_capabilities(&known.source).await {
+            let sizes = found.resolutions().iter().map(ToString::to_string).collect::<Vec<_>>();
+            let rates = found.fps_options();
+            return Ok(Capabilities {
+                device: device.device.clone(),
+                formats: found.formats.map(|formats| formats.into_iter().map(|format| format.code).collect()),
+                resolutions: Some(sizes).filter(|sizes| !sizes.is_empty()),
+                fps_options: Some(rates).filter(|rates| !rates.is_empty()),
+                validation_status: Validation::Probed,
+            });
+        }
         let status = self.engine.status(&known.name).await?;
         let observed = status.codec.is_some() || status.resolution.is_some();
         Ok(Capabilities {

@@ -13,6 +13,9 @@ use crate::contract::{Code, Deleted, File, FileInfo, FileList, ListedFile, Page,
 /// Room for one more picture or the first seconds of a recording.
 const HEADROOM: u64 = 16 << 20;
 
+/// How long ffprobe may take.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// Which of the two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -75,8 +78,14 @@ impl Service {
         let path = library.path_of(&name);
         let asked = name.clone();
         let info = blocking(move || library.info(&asked)).await??;
-        let duration: Option<Duration> = match kind {
-            Kind::Recordings => None,
+        let duration = match kind {
+            Kind::Recordings => match camera_media::probe_file(&self.ffprobe, &path, PROBE).await {
+                Ok(file) => file.duration,
+                Err(error) => {
+                    tracing::info!(%error, "how long a recording is, is not known");
+                    None
+                }
+            },
             Kind::Snapshots => None,
         };
         Ok(FileInfo {

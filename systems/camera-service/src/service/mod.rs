@@ -2,11 +2,13 @@
 
 mod cameras;
 mod changes;
+mod devices;
 mod files;
 mod recordings;
 mod system;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -38,6 +40,8 @@ pub struct Service {
     pub cameras: RwLock<BTreeMap<String, Arc<Known>>>,
     /// Pictures and recordings.
     pub engine: Arc<dyn Engine>,
+    /// The program that says what a file holds.
+    pub ffprobe: PathBuf,
     /// The folder of recordings.
     pub recordings: Arc<Library>,
     /// The folder of snapshots.

@@ -45,7 +45,7 @@ impl Service {
         self.hub.publish(&Notification {
             topic: Topic::SnapshotTaken,
             device: Some(Arc::clone(&known.name)),
-            timestamp,
+            timestamp: Timestamp::now(),
             camera: None,
             recording: None,
             filename: Some(taken.name.to_string()),

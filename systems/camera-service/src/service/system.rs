@@ -196,8 +196,10 @@ impl Service {
 
     pub(super) async fn discover(&self) -> Result<Discovered, RpcError> {
         let networks = self.config.read().discovery.networks.clone();
-        if networks.is_empty() {
-            let message = "no network may be looked through: name address ranges in discovery.networks of the configuration";
+        let devices = self.own_devices();
+        if networks.is_empty() && devices.is_empty() {
+            let message = "there is no video device here, and no network may be looked through: name address ranges in \
+                           discovery.networks of the configuration";
             return Err(RpcError::new(Code::Unsupported, message));
         }
         let (addresses, scanned) = crate::discovery::rtsp_servers(&networks).await;
@@ -209,6 +211,7 @@ impl Service {
                 source: format!("rtsp://{}/", found.address),
                 description: found.server,
             })
+            .chain(devices)
             .collect();
         Ok(Discovered { found, scanned })
     }

@@ -1,0 +1,186 @@
+//! Loads a server as its clients would and prints what came of it as one JSON object: `load MODE ADDRESS TOKEN COUNT SECONDS`.
+//!
+//! * `calls`: COUNT clients, each with one call under way, a status call after another; calls a second, and how long they took.
+//! * `connections`: COUNT connections that each authenticate and are answered, and then stay until this ends.
+//! * `events`: COUNT subscribers, while another client stops and starts the stream of camera `one`; from the event to its arrival.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn connect(address: &str) -> Result<Socket, Error> {
+    // Small buffers: thousands of clients live in this one process.
+    let config = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
+    let url = format!("ws://{address}/ws");
+    Ok(tokio_tungstenite::connect_async_with_config(url, Some(config), true).await?.0)
+}
+
+async fn text(socket: &mut Socket) -> Result<String, Error> {
+    loop {
+        match socket.next().await.ok_or("the server closed the connection")?? {
+            Message::Text(text) => return Ok(text.to_string()),
+            Message::Close(frame) => return Err(format!("the server closed the connection: {frame:?}").into()),
+            _ => {}
+        }
+    }
+}
+
+async fn call(socket: &mut Socket, method: &str, params: Value) -> Result<Value, Error> {
+    let request = json!({ "jsonrpc": "2.0", "id": "call", "method": method, "params": params });
+    socket.send(Message::text(request.to_string())).await?;
+    loop {
+        let answer: Value = serde_json::from_str(&text(socket).await?)?;
+        if answer["id"] == "call" {
+            return if answer["error"].is_null() { Ok(answer) } else { Err(answer.to_string().into()) };
+        }
+    }
+}
+
+async fn client(address: &str, token: &str) -> Result<Socket, Error> {
+    let mut socket = connect(address).await?;
+    call(&mut socket, "authenticate", json!({ "auth_token": token })).await?;
+    Ok(socket)
+}
+
+/// The value below which that share of them lies, in milliseconds.
+fn quantile(sorted: &[Duration], share: f64) -> f64 {
+    let at = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+    sorted.get(at).map_or(0.0, |duration| duration.as_secs_f64() * 1000.0)
+}
+
+fn summary(mut took: Vec<Duration>, seconds: f64) -> Value {
+    took.sort_unstable();
+    json!({
+        "count": took.len(),
+        "per_second": took.len() as f64 / seconds,
+        "p50_ms": quantile(&took, 0.5),
+        "p99_ms": quantile(&took, 0.99),
+        "max_ms": quantile(&took, 1.0),
+    })
+}
+
+async fn calls(address: &str, token: &str, count: usize, seconds: f64) -> Result<Value, Error> {
+    const ASKED: [&str; 4] = ["ping", "get_system_status", "get_camera_list", "get_server_info"];
+    let method = std::env::var("METHOD").ok();
+    let mut sockets = Vec::new();
+    for _ in 0..count {
+        sockets.push(client(address, token).await?);
+    }
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs_f64(seconds);
+    let mut clients = JoinSet::new();
+    for (number, mut socket) in sockets.into_iter().enumerate() {
+        let method = method.clone();
+        clients.spawn(async move {
+            let mut took = Vec::new();
+            let mut turn = number;
+            while Instant::now() < until {
+                let method = method.as_deref().unwrap_or(ASKED[turn % ASKED.len()]);
+                turn += 1;
+                let request = format!(r#"{{"jsonrpc":"2.0","id":{turn},"method":"{method}","params":{{}}}}"#);
+                let sent = Instant::now();
+                socket.send(Message::text(request)).await?;
+                let answer = text(&mut socket).await?;
+                took.push(sent.elapsed());
+                if answer.contains("\"error\"") {
+                    return Err::<_, Error>(answer.into());
+                }
+            }
+            Ok(took)
+        });
+    }
+    let mut took = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        took.extend(client??);
+    }
+    Ok(summary(took, begun.elapsed().as_secs_f64()))
+}
+
+async fn connections(address: &str, token: &str, count: usize) -> Result<Value, Error> {
+    let begun = Instant::now();
+    let mut sockets = Vec::new();
+    for _ in 0..count {
+        sockets.push(client(address, token).await?);
+    }
+    let opened = begun.elapsed();
+    let mut served = 0;
+    for socket in &mut sockets {
+        served += usize::from(call(socket, "ping", json!({})).await.is_ok());
+    }
+    println!("{}", json!({ "opened": sockets.len(), "served": served, "seconds": opened.as_secs_f64() }));
+    // Whoever measures the server ends this by closing its input.
+    tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await??;
+    Ok(json!({ "still_served": count_served(&mut sockets).await }))
+}
+
+async fn count_served(sockets: &mut [Socket]) -> usize {
+    let mut served = 0;
+    for socket in sockets {
+        served += usize::from(call(socket, "ping", json!({})).await.is_ok());
+    }
+    served
+}
+
+async fn events(address: &str, token: &str, count: usize, seconds: f64) -> Result<Value, Error> {
+    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    let mut subscribers = JoinSet::new();
+    for _ in 0..count {
+        let mut socket = client(address, token).await?;
+        call(&mut socket, "subscribe_events", json!({ "topics": ["camera.status_change"] })).await?;
+        subscribers.spawn(async move {
+            let mut took = Vec::new();
+            while let Ok(Ok(message)) = tokio::time::timeout_at(until.into(), text(&mut socket)).await {
+                let arrived = Timestamp::now();
+                let message: Value = serde_json::from_str(&message).unwrap_or_default();
+                if message["method"] == "events_lost" {
+                    return Err(format!("a subscriber lost notifications: {message}"));
+                }
+                let told = message["params"]["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+                let told = told.ok_or_else(|| format!("no time in {message}"))?;
+                took.push(Duration::try_from(arrived.duration_since(told)).unwrap_or_default());
+            }
+            Ok(took)
+        });
+    }
+    let mut operator = client(address, token).await?;
+    let mut changes = 0;
+    while Instant::now() + Duration::from_secs(2) < until {
+        call(&mut operator, "stop_streaming", json!({ "device": "one" })).await?;
+        call(&mut operator, "start_streaming", json!({ "device": "one" })).await?;
+        changes += 2;
+    }
+    let mut took = Vec::new();
+    while let Some(subscriber) = subscribers.join_next().await {
+        took.extend(subscriber??);
+    }
+    let mut summary = summary(took, seconds);
+    summary["changes"] = json!(changes);
+    Ok(summary)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, mode, address, token, count, seconds] = arguments.as_slice() else {
+        return Err("load MODE ADDRESS TOKEN COUNT SECONDS".into());
+    };
+    let (count, seconds) = (count.parse()?, seconds.parse()?);
+    let outcome = match mode.as_str() {
+        "calls" => calls(address, token, count, seconds).await?,
+        "connections" => connections(address, token, count).await?,
+        "events" => events(address, token, count, seconds).await?,
+        other => return Err(format!("{other}: calls, connections or events").into()),
+    };
+    println!("{outcome}");
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Who is let in, for how long, how often: each of these is something that people suffered from.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use camera_access::Role;
+use serde_json::json;
+use support::{Installation, token, token_until};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+#[test]
+fn without_a_secret_it_does_not_start_and_says_how_to_make_one() {
+    let installation = Installation::new("cameras: []\n");
+    let refused = |installation: &Installation| {
+        let output = installation.command().arg("run").output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    installation.write_private(".env", "");
+    let said = refused(&installation);
+    assert!(said.contains("CAMERA_SERVICE_JWT_SECRET") && said.contains("/dev/urandom"), "{said}");
+    installation.write_private(".env", "CAMERA_SERVICE_JWT_SECRET=secret\n");
+    assert!(refused(&installation).contains("at least 32"));
+    installation.write_private(".env", &format!("CAMERA_SERVICE_JWT_SECRET='{}'\n", support::SECRET));
+    let file = installation.path().join(".env");
+    assert!(Command::new("chmod").arg("644").arg(&file).status().unwrap().success());
+    assert!(refused(&installation).contains("chmod 600"));
+}
+
+#[tokio::test]
+async fn an_expired_session_is_told_so_and_closed_and_gets_no_more_events() {
+    let installation = Installation::new("cameras: []\n");
+    let service = installation.start();
+    let mut client = service.connect().await;
+    let credential = json!({ "auth_token": token_until(Role::Admin, Duration::from_secs(2)) });
+    client.succeed("authenticate", credential.clone()).await;
+    client.succeed("subscribe_events", json!({ "topics": ["camera.connected"] })).await;
+    // It ends by itself, without a call.
+    match client.next_message().await {
+        Message::Close(Some(frame)) => {
+            assert_eq!(u16::from(frame.code), 1008);
+            assert!(frame.reason.contains("expired"), "{}", frame.reason);
+        }
+        message => panic!("{message:?} came"),
+    }
+    let mut client = service.connect().await;
+    assert_eq!(client.refused("authenticate", credential).await, -32001, "and cannot be had again");
+}
+
+#[tokio::test]
+async fn guessing_is_limited_and_reconnecting_changes_nothing() {
+    let limits = "cameras: []\nlimits: { authentications_per_minute: 1, authentication_burst: 3 }\n";
+    let installation = Installation::new(limits);
+    let service = installation.start();
+    for _ in 0..3 {
+        let mut client = service.connect().await;
+        assert_eq!(client.refused("authenticate", json!({ "auth_token": "a.b.c" })).await, -32001);
+    }
+    let mut client = service.connect().await;
+    // The limit comes before the look at the credential: a right one is not looked at either.
+    let answer = client.call("authenticate", json!({ "auth_token": token(Role::Admin) })).await;
+    assert_eq!(answer["error"]["code"], -32040, "{answer}");
+    assert!(answer["error"]["data"]["retry_after"].as_u64().is_some_and(|seconds| (1..=60).contains(&seconds)), "{answer}");
+    assert_eq!(client.succeed("ping", json!({})).await, "pong", "others of that address are served");
+}
+
+#[tokio::test]
+async fn a_call_is_charged_once_to_its_identity_wherever_it_comes_from() {
+    let installation = Installation::new("cameras: []\nlimits: { requests_per_minute: 1, burst: 4 }\n");
+    let service = installation.start();
+    let mut one = service.client(Role::Viewer).await;
+    let mut two = service.client(Role::Viewer).await;
+    for client in [&mut one, &mut two] {
+        client.succeed("ping", json!({})).await;
+        client.succeed("get_camera_list", json!({})).await;
+    }
+    assert_eq!(one.refused("ping", json!({})).await, -32040, "four calls are four charges");
+    let mut again = service.client(Role::Viewer).await;
+    assert_eq!(again.refused("ping", json!({})).await, -32040, "a new connection is the same identity");
+    let mut admin = service.client(Role::Admin).await;
+    admin.succeed("ping", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_page_of_somebody_else_may_not_connect() {
+    let installation = Installation::new("cameras: []\n");
+    let service = installation.start();
+    let connect = async |origin: &str| {
+        let mut request = format!("ws://{}/ws", service.clients).into_client_request().unwrap();
+        request.headers_mut().insert("Origin", origin.parse().unwrap());
+        tokio_tungstenite::connect_async(request).await.map(drop).map_err(|error| match error {
+            Error::Http(answer) => answer.status().as_u16(),
+            other => panic!("{other}"),
+        })
+    };
+    assert_eq!(connect("https://evil.example").await, Err(403));
+    assert_eq!(connect(&format!("http://{}.evil.example", service.clients)).await, Err(403));
+    assert_eq!(connect(&format!("http://{}", service.clients)).await, Ok(()));
+}
