@@ -153,7 +153,7 @@ impl State {
             number: self.next,
             epoch,
             init: Arc::clone(init),
-            begun: now.checked_sub(fragment.duration).unwrap_or(now),
+            begun: self.begun(epoch, &fragment, now),
             fragment: Arc::new(fragment),
             arrived: Instant::now(),
         };
@@ -196,6 +196,17 @@ impl State {
             codec: last.and_then(|segment| segment.init.codec.clone()),
             restarts: self.restarts,
         }
+    }
+
+    /// When the first picture of a fragment that arrived at `now` was taken: its length ago, or earlier, if the one
+    /// before it says so, as it may have been held up on its way. The source's clock may differ from ours by 1 %.
+    fn begun(&self, epoch: i64, fragment: &Fragment, now: Timestamp) -> Timestamp {
+        let arrived = now.checked_sub(fragment.duration).unwrap_or(now);
+        let follows = self.segments.back().filter(|before| before.epoch == epoch).and_then(|before| {
+            let length = before.fragment.duration;
+            before.begun.checked_add(length + length / 100).ok()
+        });
+        follows.map_or(arrived, |follows| follows.min(arrived))
     }
 
     fn bytes_kept(&self) -> usize {
@@ -305,6 +316,18 @@ mod tests {
             push(&mut live.lock(), 2, 1.0, 4 << 20);
         }
         assert_eq!(live.lock().playlist(&str::to_owned).unwrap().matches("#EXTINF").count(), 3);
+    }
+
+    #[test]
+    fn a_segment_that_was_held_up_keeps_its_time() {
+        let live = live();
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
+        let begun = |epoch, arrived| {
+            let (init, fragment) = crate::fragment::example(1.0, 10);
+            live.lock().push(epoch, &init, fragment, at(arrived)).begun
+        };
+        assert_eq!([begun(1, 1000), begun(1, 2500), begun(1, 2600)], [at(0), at(1010), at(1600)]);
+        assert_eq!(begun(2, 9000), at(8000), "another run of the source has another beginning");
     }
 
     #[test]

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camera_media::{
-    EmbeddedEngine, Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, RecoveryAction,
+    EmbeddedEngine, Encode, Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, RecoveryAction,
     Resolution, Source, SourceOptions, StreamState, recover,
 };
 use common::{
-    Behaviour, HttpCamera, LIMIT, add, decode, engine, event, ffmpeg_is_here, is_running, kill, names_in,
-    probed, processes_with, request, seconds, test_source, wait_until,
+    Behaviour, HttpCamera, LIMIT, RtspCamera, add, decode, engine, event, ffmpeg_is_here, is_running, kill,
+    names_in, probed, processes_with, request, seconds, test_source, wait_until,
 };
 
 fn is_down(event: &EngineEvent) -> Option<String> {
@@ -160,6 +160,32 @@ async fn an_http_camera_is_shown_recorded_and_its_loss_is_reported() {
     decode(&started.path);
     // 40 pictures in 4 s, whose last second may not have been whole.
     assert!((2.0..=4.5).contains(&seconds(&started.path)), "{} s", seconds(&started.path));
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_rtsp_camera_is_recorded_as_it_sends_and_encoded_where_asked() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let camera = RtspCamera::start().await;
+    let engine = engine().await;
+    let address = format!("rtsp://127.0.0.1:{}/stream", camera.port);
+    let half = Some(Resolution { width: 160, height: 90 });
+    let encoded = SourceOptions { encode: Encode::H264, resolution: half, ..SourceOptions::default() };
+    add(&engine, "copied", Source::parse(&address, SourceOptions::default()).unwrap()).await;
+    add(&engine, "encoded", Source::parse(&address, encoded).unwrap()).await;
+    for (name, size) in [("copied", "320,180"), ("encoded", "160,90")] {
+        let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
+        wanted.name_file = Arc::new(move |_| name.to_owned());
+        engine.start_recording(name, wanted).await.unwrap();
+        let done = engine.stop_recording(name).await.unwrap();
+        let path = &done.files[0].path;
+        decode(path);
+        assert_eq!(probed(path, "stream=codec_name,width,height"), format!("h264,{size}"));
+        assert!((seconds(path) - done.duration.as_secs_f64()).abs() < 0.2, "{} s, {done:?}", seconds(path));
+    }
     engine.shutdown(LIMIT).await;
 }
 

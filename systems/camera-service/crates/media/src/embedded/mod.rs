@@ -10,7 +10,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast};
@@ -26,6 +26,8 @@ use crate::{EngineError, LiveView};
 
 /// Events that a slow receiver may be behind.
 const EVENTS: usize = 1024;
+/// Those who ask for the engine's health more often get the last answer, if it was good.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Snapshots decoded at once; others wait.
 const SNAPSHOTS_AT_ONCE: usize = 2;
 
@@ -75,6 +77,8 @@ impl Shared {
 pub struct EmbeddedEngine {
     shared: Arc<Shared>,
     cameras: Mutex<BTreeMap<String, Arc<Camera>>>,
+    /// When ffmpeg was last seen to work.
+    seen_well: Mutex<Option<Instant>>,
 }
 
 impl EmbeddedEngine {
@@ -86,7 +90,7 @@ impl EmbeddedEngine {
             events: broadcast::Sender::new(EVENTS),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
         });
-        let engine = Self { shared, cameras: Mutex::default() };
+        let engine = Self { shared, cameras: Mutex::default(), seen_well: Mutex::default() };
         engine.health().await?;
         Ok(engine)
     }
@@ -116,10 +120,15 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn health(&self) -> Result<(), EngineError> {
+        let seen_well = *self.seen_well.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen_well.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            return Ok(());
+        }
         let arguments = ["-hide_banner", "-loglevel", "error", "-encoders"].map(str::to_owned).to_vec();
         let start = Start::of(&self.shared.options.ffmpeg, arguments);
         let encoders = self.shared.children.output(start, &[], 1 << 20, Duration::from_secs(5)).await?;
         if String::from_utf8_lossy(&encoders).contains(" libx264 ") {
+            *self.seen_well.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             return Ok(());
         }
         let ffmpeg = self.shared.options.ffmpeg.display();
@@ -197,11 +206,12 @@ impl Engine for EmbeddedEngine {
     async fn shutdown(&self, within: Duration) {
         let cameras = std::mem::take(&mut *self.cameras());
         let mut ending = JoinSet::new();
-        for (_, camera) in cameras {
+        for camera in cameras.values().cloned() {
             ending.spawn(async move { camera.end().await });
         }
         let all = async { while ending.join_next().await.is_some() {} };
         if tokio::time::timeout(within, all).await.is_err() {
+            cameras.values().for_each(|camera| camera.tell_end());
             tracing::warn!("not every recording was finished in time; what is in their files plays");
         }
     }
