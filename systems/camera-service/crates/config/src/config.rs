@@ -14,9 +14,9 @@ pub const PLAIN_TEXT_SENTENCE: &str = "I accept that tokens and pictures cross t
 pub struct Config {
     /// Where clients reach the service.
     pub server: Server,
-    /// Who is let in.
+    /// Who is let in. The secret that signs tokens is never here (see above).
     pub security: Security,
-    /// How much one client may ask.
+    /// How much one client may ask. Reconnecting changes nothing: what is counted is the identity, and the address.
     pub limits: Limits,
     /// How pictures are made and streamed.
     pub media: Media,
@@ -104,8 +104,7 @@ pub struct Tls {
     pub client_ca: Option<PathBuf>,
 }
 
-/// Who is let in. The secret that signs tokens is never here: it is the variable `CAMERA_SERVICE_JWT_SECRET` of the environment or the
-/// file `.env`, at least 32 bytes.
+/// Who is let in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
@@ -156,7 +155,7 @@ pub enum Algorithm {
     ES256,
 }
 
-/// How much one client may ask. Reconnecting changes nothing: what is counted is the identity, and the address.
+/// How much one client may ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -219,7 +218,7 @@ pub enum Engine {
     Mediamtx,
 }
 
-/// Where MediaMTX is. If its API asks for a password, that is the variable `CAMERA_SERVICE_MEDIAMTX_PASSWORD`.
+/// Where MediaMTX is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaMtx {
@@ -231,7 +230,7 @@ pub struct MediaMtx {
     pub hls: BaseUrl,
     /// Its WebRTC server.
     pub webrtc: BaseUrl,
-    /// The user that its API asks for.
+    /// The user that its API asks for; the password is the variable `CAMERA_SERVICE_MEDIAMTX_PASSWORD`.
     pub user: Option<String>,
 }
 
