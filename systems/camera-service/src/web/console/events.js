@@ -4,38 +4,35 @@ import { find, time } from "./page.js";
 
 const MOST = 100;
 
-/** Topics that say the same as others, only with the whole state: the cards take them. */
-const STATE_ONLY = ["camera_status_update", "recording_status_update"];
+/** Topics that say nothing to a reader that another one has not said; the cards take what is in them. */
+const SAID_OTHERWISE = ["camera_status_update", "camera.status_change", "recording_status_update"];
 
 const WORDS = {
   "camera.connected": "connected",
   "camera.disconnected": "disconnected",
-  "camera.status_change": "changed its status",
   "recording.start": "recording began",
   "recording.stop": "recording ended",
   "recording.error": "recording failed",
   "snapshot.taken": "snapshot taken",
-  "system.health": "System",
+  "system.health": "state changed",
 };
 
 export class Events {
-  add(topic, event) {
-    if (STATE_ONLY.includes(topic)) return;
-    const what = event.device ? `${event.device}: ${WORDS[topic] ?? topic}` : (WORDS[topic] ?? topic);
-    const more = [topic === "camera.status_change" && event.camera?.status, event.filename, event.reason].filter(Boolean);
-    this.#line(topic, event.timestamp, what, more.join(", "));
+  add(topic, { device, timestamp, filename, reason }) {
+    if (SAID_OTHERWISE.includes(topic)) return;
+    const more = [filename, reason].filter(Boolean).join(", ");
+    this.#line(topic, timestamp, `${device ?? "System"}: ${WORDS[topic] ?? topic}${more && ` (${more})`}`);
   }
 
   lost(count) {
-    this.#line("events_lost", new Date(), `${count} events were lost`, "they came faster than this page could read them");
+    this.#line("events_lost", new Date(), `${count} events were lost: they came faster than this page could read them`);
   }
 
-  #line(topic, when, what, more) {
-    const [line, stamp, words] = ["li", "time", "span"].map((name) => document.createElement(name));
+  #line(topic, when, words) {
+    const [line, stamp] = [document.createElement("li"), document.createElement("time")];
     line.dataset.topic = topic;
     stamp.textContent = time(when);
-    words.textContent = more ? `${what} (${more})` : what;
-    line.append(stamp, " ", words);
+    line.append(stamp, ` ${words}`);
     const list = find("#events");
     list.prepend(line);
     if (list.children.length > MOST) list.lastElementChild.remove();

@@ -56,6 +56,8 @@ export class Live {
     this.#say("Connecting …");
     try {
       await this.#renew(run);
+      if (run !== this.#run) return;
+      if (!this.#link) return this.#say("This camera has no live picture for browsers.");
       const { default: Hls } = await import("./vendor/hls.light.min.mjs");
       if (run !== this.#run) return;
       if (Hls.isSupported()) this.#play(Hls);
@@ -90,9 +92,9 @@ export class Live {
     const { streams } = await this.#ask();
     if (run !== this.#run) return;
     this.#link = ownLink(streams.hls);
-    if (!this.#link) throw new Error("This camera has no live picture for browsers.");
     if (this.#video.src && !this.#player) this.#video.src = this.#link;
-    this.#timers.push(setTimeout(() => this.#renew(run).catch(() => this.#again()), RENEW_EVERY));
+    // If it fails, the player does too when its link ends, and all begins anew.
+    this.#timers.push(setTimeout(() => this.#renew(run).catch(() => {}), RENEW_EVERY));
   }
 
   /** Begins anew after a while, with a new link. */

@@ -1,0 +1,218 @@
+//! Headless Chromium, driven by chromedriver as a hand would: what is hidden or covered cannot be clicked. Ended with the test.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+use url::{ParseError, Url};
+
+use crate::support::PATIENCE;
+
+/// A browser with one page. Scripts only look; what a person would do is done by clicks and keys.
+pub struct Browser {
+    page: Client,
+    folder: tempfile::TempDir,
+    _running: [Group; 2],
+}
+
+/// A program with its children, all killed when this is dropped.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = Pid::from_raw(self.0.id().cast_signed()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// Makes the page so wide. Chromium's own windows are at least 500 pixels wide, so this is a command of its driver, not of WebDriver.
+#[derive(Debug)]
+struct Resize {
+    width: u32,
+}
+
+impl WebDriverCompatibleCommand for Resize {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let size =
+            json!({ "width": self.width, "height": 800, "deviceScaleFactor": 1, "mobile": self.width < 600 });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": size });
+        (Method::POST, Some(command.to_string()))
+    }
+}
+
+/// Where `scripts/debian-tools` unpacks.
+fn debian() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debian")
+}
+
+/// A program of the machine, or else one that was unpacked below `target/debian`.
+fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(["usr/bin", "usr/lib/chromium"].map(|folder| debian().join(folder)));
+    // `usr/bin/chromium` of the unpacked package is a script that looks for the browser in `/usr/lib`.
+    let unusable = debian().join("usr/bin/chromium");
+    folders
+        .iter()
+        .flat_map(|folder| names.iter().map(|name| folder.join(name)))
+        .find(|file| file.is_file() && *file != unusable)
+}
+
+/// Starts a program that writes what it has to say into that file.
+fn start(program: &Path, arguments: &[String], log: &Path) -> Group {
+    let log = File::create(log).unwrap();
+    let mut command = Command::new(program);
+    let libraries = debian().join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+    if program.starts_with(debian()) {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    Group(command.process_group(0).spawn().unwrap())
+}
+
+/// Waits until `look` sees something.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < until, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+impl Browser {
+    /// A browser with an empty page so many pixels wide; nothing, having said why, where there is none on this machine.
+    pub async fn start(width: u32) -> Option<Browser> {
+        let (Some(chromium), Some(driver)) = (program(&["chromium", "chrome"]), program(&["chromedriver"]))
+        else {
+            let ci = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
+            assert!(!ci, "chromium or chromedriver is missing: run scripts/debian-tools");
+            eprintln!(
+                "SKIPPED: the console was not opened in a browser: run scripts/debian-tools, or install chromium-driver"
+            );
+            return None;
+        };
+        let folder = tempfile::Builder::new().prefix("browser").tempdir().unwrap();
+        let profile = folder.path().join("profile");
+        std::fs::create_dir_all(profile.join("Default")).unwrap();
+        std::fs::create_dir(folder.path().join("downloads")).unwrap();
+        let settings = json!({ "download": { "default_directory": folder.path().join("downloads"), "prompt_for_download": false } });
+        std::fs::write(profile.join("Default/Preferences"), settings.to_string()).unwrap();
+        let mut arguments: Vec<String> = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking \
+            --disable-component-update --disable-sync --disable-quic --disable-dev-shm-usage --enable-logging=stderr \
+            --remote-debugging-port=0 about:blank"
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        arguments.push(format!("--user-data-dir={}", profile.display()));
+        let running_browser = start(&chromium, &arguments, &folder.path().join("browser.log"));
+        let port = wait_for("the browser's port", || {
+            let text = std::fs::read_to_string(profile.join("DevToolsActivePort")).ok()?;
+            text.lines().next()?.parse::<u16>().ok()
+        });
+        let driver_log = folder.path().join("driver.log");
+        let running_driver = start(&driver, &["--port=0".to_owned()], &driver_log);
+        let driver_port = wait_for("chromedriver's port", || {
+            let text = std::fs::read_to_string(&driver_log).ok()?;
+            text.split("started successfully on port ").nth(1)?.split('.').next()?.parse::<u16>().ok()
+        });
+        let mut wanted = Capabilities::new();
+        wanted.insert(
+            "goog:chromeOptions".to_owned(),
+            json!({ "debuggerAddress": format!("127.0.0.1:{port}") }),
+        );
+        let page = ClientBuilder::new(HttpConnector::new())
+            .capabilities(wanted)
+            .connect(&format!("http://127.0.0.1:{driver_port}"))
+            .await
+            .unwrap();
+        page.issue_cmd(Resize { width }).await.unwrap();
+        Some(Browser { page, folder, _running: [running_browser, running_driver] })
+    }
+
+    pub async fn open(&self, address: &str) {
+        self.page.goto(address).await.unwrap();
+    }
+
+    /// Clicks on the first element that fits.
+    pub async fn click(&self, css: &str) {
+        let element = self.page.find(Locator::Css(css)).await.unwrap();
+        element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
+    }
+
+    /// Types into what has the focus.
+    pub async fn type_keys(&self, keys: &str) {
+        self.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// What a script returns.
+    pub async fn look(&self, script: &str) -> Value {
+        let script = format!("const all = css => [...document.querySelectorAll(css)]; return {script}");
+        self.page.execute(&script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Waits until a script returns something that JavaScript holds true, and gives that.
+    pub async fn until(&self, script: &str) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let seen = self.look(script).await;
+            if !matches!(seen, Value::Null | Value::Bool(false)) && seen != 0 && seen != "" {
+                return seen;
+            }
+            if Instant::now() > until {
+                let page = self.look("document.body.innerText").await;
+                panic!("{script} did not come true; the page says:\n{}", page.as_str().unwrap_or_default());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether a person sees such an element.
+    pub async fn shows(&self, css: &str) -> bool {
+        for element in self.page.find_all(Locator::Css(css)).await.unwrap() {
+            if element.is_displayed().await.unwrap() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The bytes of the file that a click downloaded under that name.
+    pub fn downloaded(&self, name: &str) -> Vec<u8> {
+        wait_for("the download", || std::fs::read(self.folder.path().join("downloads").join(name)).ok())
+    }
+
+    /// What the browser complained of: errors of scripts, and what the page's policy forbade.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = std::fs::read(self.folder.path().join("browser.log")).unwrap();
+        String::from_utf8_lossy(&log)
+            .lines()
+            .filter(|line| line.contains("CONSOLE"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Keeps what the page looks like, where `SCREENSHOTS` names a folder.
+    pub async fn photograph(&self, name: &str) {
+        if let Some(folder) = std::env::var_os("SCREENSHOTS") {
+            let picture = self.page.screenshot().await.unwrap();
+            std::fs::write(Path::new(&folder).join(name).with_extension("png"), picture).unwrap();
+        }
+    }
+}
