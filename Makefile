@@ -21,7 +21,7 @@ tools:
 	scripts/debian-machine
 
 test: tools
-	cargo test --workspace --no-fail-fast -- --show-output
+	PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --no-fail-fast -- --show-output
 
 lint:
 	cargo fmt --all --check
@@ -42,7 +42,7 @@ fuzz:
 
 # Everything generated that is committed.
 docs:
-	UPDATE_DOCS=1 cargo test --workspace --test states --test docs --test rules
+	UPDATE_DOCS=1 cargo test --workspace --test states --test docs --test rules --test documents
 
 dist:
 	scripts/dist
