@@ -129,7 +129,7 @@ pub struct StreamStatus {
     pub fps: Option<f64>,
     /// As seen in the stream, in the words of RFC 6381: `avc1.42c01f`.
     pub codec: Option<String>,
-    /// How often the source was lost since the camera was added.
+    /// How often the source ended or could not be opened since the camera was added.
     pub restarts: u64,
 }
 

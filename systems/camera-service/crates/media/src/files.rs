@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mp4_atom::{Atom as _, Ftyp, Header, Mdat, Moof, Moov, ReadFrom as _};
@@ -12,6 +13,9 @@ use serde::Deserialize;
 
 use crate::EngineError;
 use crate::source::Resolution;
+
+/// What names of temporary files begin with.
+const TEMPORARY: &str = ".media-";
 
 /// What a file says of itself; `None` is "not known".
 #[derive(Debug, Clone, PartialEq)]
@@ -108,22 +112,19 @@ fn rate(text: &str) -> Option<f64> {
     (count > 0.0 && seconds > 0.0).then(|| count / seconds)
 }
 
-/// The name under which a file is written before it is there.
-pub(crate) fn temporary_name(name: &OsStr) -> OsString {
-    hidden(name, ".tmp")
+/// A name under which a file is written before it is there; short, as the file's own may be as long as names can be.
+pub(crate) fn temporary_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{TEMPORARY}{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The name of the empty file that stands beside a recording while it is written, so that after a kill nobody has to
 /// look into every recording there is.
 pub(crate) fn marker_name(name: &OsStr) -> OsString {
-    hidden(name, ".open")
-}
-
-fn hidden(name: &OsStr, ending: &str) -> OsString {
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(ending);
-    hidden
+    let mut marker = OsString::from(".");
+    marker.push(name);
+    marker.push(".open");
+    marker
 }
 
 /// Puts in order what a kill left in `folder`: recordings that were being written then are cut to their last whole
@@ -133,10 +134,11 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
     let mut done = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        let Some(inner) = name.to_str().and_then(|name| name.strip_prefix('.')) else { continue };
-        let recovered = if let Some(recording) = inner.strip_suffix(".open") {
+        let Some(text) = name.to_str() else { continue };
+        let recovered = if let Some(recording) = text.strip_prefix('.').and_then(|n| n.strip_suffix(".open"))
+        {
             recover_recording(&folder.join(recording), &folder.join(&name))
-        } else if inner.ends_with(".tmp") {
+        } else if text.starts_with(TEMPORARY) && text.ends_with(".tmp") {
             let path = folder.join(&name);
             std::fs::remove_file(&path)
                 .map(|()| Some(Recovered { path: path.clone(), action: RecoveryAction::Removed }))

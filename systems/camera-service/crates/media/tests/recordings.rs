@@ -3,10 +3,15 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::Duration;
 
-use camera_media::{Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, StreamState};
-use common::{LIMIT, add, decode, engine, event, ffmpeg_is_here, probed, request, seconds, test_source};
+use camera_media::{
+    Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, StreamState, probe_file,
+};
+use common::{
+    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, probed, request, seconds, test_source,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
@@ -42,6 +47,10 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         assert!((3.0..=4.0).contains(&seconds(&file.path)), "{format:?}: {} s", seconds(&file.path));
         assert!((seconds(&file.path) - done.duration.as_secs_f64()).abs() < 0.2, "{format:?}: {done:?}");
         assert_eq!(probed(&file.path, "format=format_name"), container);
+        let info = probe_file(Path::new("ffprobe"), &file.path, LIMIT).await.unwrap();
+        assert_eq!((info.bytes, info.resolution, info.fps), (file.bytes, Some(SIZE), Some(10.0)));
+        assert_eq!(info.codec.as_deref(), Some("h264"));
+        assert!((info.duration.unwrap().as_secs_f64() - seconds(&file.path)).abs() < 0.001);
         assert_eq!(
             probed(&file.path, "format=start_time").parse::<f64>().unwrap(),
             0.0,
@@ -107,6 +116,39 @@ async fn a_recording_is_rotated_without_losing_a_picture() {
         assert_eq!(probed(&file.path, "stream=nb_read_packets"), "20", "2 s of 10 pictures a second");
         decode(&file.path);
     }
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_does_not_get_larger_than_it_may() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "front", test_source("pattern")).await;
+    let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
+    wanted.duration = Some(Duration::from_secs(5));
+    wanted.rotate_bytes = Some(100_000);
+    engine.start_recording("front", wanted).await.unwrap();
+    let done = event(&mut events, |event| match event {
+        EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
+        _ => None,
+    })
+    .await;
+    assert!(done.files.len() > 1 && done.bytes > 100_000, "{done:?}");
+    for file in &done.files {
+        // A single second may be larger.
+        assert!(file.bytes <= 100_000 || file.duration <= Duration::from_secs(1), "{file:?}");
+        decode(&file.path);
+    }
+    let text = folder.path().join("recording.txt");
+    std::fs::write(&text, "no video").unwrap();
+    let refused = probe_file(Path::new("ffprobe"), &text, LIMIT).await.unwrap_err().to_string();
+    assert!(refused.contains("recording.txt") && refused.contains("Invalid data"), "{refused}");
+    let gone = probe_file(Path::new("ffprobe"), &folder.path().join("none.mp4"), LIMIT).await;
+    assert!(matches!(gone, Err(EngineError::Disk { .. })), "{gone:?}");
     engine.shutdown(LIMIT).await;
 }
 

@@ -62,6 +62,8 @@ async fn a_snapshot_is_a_picture_of_the_right_size() {
         decode(&path);
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing temporary is left");
+    let long = folder.path().join(format!("{}.jpg", "x".repeat(251)));
+    engine.snapshot("bars", &long, LIMIT).await.unwrap();
     let missing = folder.path().join("no such folder/x.jpg");
     assert!(matches!(engine.snapshot("bars", &missing, LIMIT).await, Err(EngineError::Disk { .. })));
     engine.shutdown(LIMIT).await;

@@ -92,7 +92,7 @@ async fn a_service_to_be_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recordings_play_after_the_whole_service_was_killed_and_no_ffmpeg_is_left() {
-    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::io::{BufRead as _, BufReader};
     if !ffmpeg_is_here() {
         return;
     }
@@ -123,16 +123,12 @@ async fn recordings_play_after_the_whole_service_was_killed_and_no_ffmpeg_is_lef
     })
     .await;
     // The kill may also come in the middle of a write.
-    std::fs::File::options()
-        .append(true)
-        .open(&files[0])
-        .unwrap()
-        .write_all(b"\0\0\x10\0moof and no more")
-        .unwrap();
+    let written = std::fs::File::options().append(true).open(&files[0]).unwrap();
+    written.set_len(written.metadata().unwrap().len() - 100).unwrap();
     let mut recovered = recover(folder.path()).unwrap();
     recovered.sort_by(|a, b| a.path.cmp(&b.path));
     assert_eq!(recovered.len(), 3, "{recovered:?}");
-    assert!(matches!(recovered[0].action, RecoveryAction::Cut(20..)), "{recovered:?}");
+    assert!(matches!(recovered[0].action, RecoveryAction::Cut(100..)), "{recovered:?}");
     for file in &files {
         decode(file);
         assert!(seconds(file) >= 1.0);

@@ -95,6 +95,8 @@ impl Camera {
         // Without a recording there is nothing to stop.
         let _ = self.stop_recording().await;
         self.wanted.send_modify(|wanted| wanted.ended = true);
+        // One may have been started in between; from here on none is.
+        let _ = self.stop_recording().await;
         if let Some(supervisor) = self.supervisor.lock().await.take()
             && let Err(error) = supervisor.await
         {

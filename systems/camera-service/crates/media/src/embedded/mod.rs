@@ -206,7 +206,7 @@ impl Engine for EmbeddedEngine {
     async fn shutdown(&self, within: Duration) {
         let cameras = std::mem::take(&mut *self.cameras());
         let mut ending = JoinSet::new();
-        for camera in cameras.values().cloned() {
+        for camera in cameras.values().map(Arc::clone) {
             ending.spawn(async move { camera.end().await });
         }
         let all = async { while ending.join_next().await.is_some() {} };

@@ -62,8 +62,7 @@ pub(super) async fn take(
 /// Writes by a temporary name, and looks at what is then there.
 fn write(path: &Path, picture: &[u8]) -> Result<u64, EngineError> {
     let failed = |error| EngineError::disk("cannot write", path, error);
-    let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
-    let temporary = path.with_file_name(crate::files::temporary_name(name));
+    let temporary = path.with_file_name(crate::files::temporary_name());
     let result = std::fs::File::create(&temporary)
         .and_then(|mut file| file.write_all(picture).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, path))

@@ -93,10 +93,18 @@ impl Writer {
         let started = segment.begun;
         let (duration, bytes, fragments) = (Duration::ZERO, 0, 0);
         let mut writer = Self { path, started, duration, bytes, format, origin, fragments, sink };
-        writer.put(vec![segment.init.bytes.clone()]).await?;
-        writer.write(segment).await?;
-        writer.seen().await?;
-        Ok(writer)
+        let begun = writer.first(segment).await;
+        if let (Err(_), Sink::Child(running, _)) = (&begun, &mut writer.sink) {
+            // It must not make a file after that has been removed.
+            running.kill().await;
+        }
+        begun.map(|()| writer)
+    }
+
+    async fn first(&mut self, segment: &Segment) -> Result<(), EngineError> {
+        self.put(vec![segment.init.bytes.clone()]).await?;
+        self.write(segment).await?;
+        self.seen().await
     }
 
     /// Appends a fragment of the same run of the source.
@@ -284,7 +292,7 @@ fn matroska<'a>(ffmpeg: &'a Path, path: &Path) -> Start<'a> {
 
 /// Puts a fragmented file's index at its front, by a temporary name. If that fails, the file stays as it is.
 async fn rewritten(shared: &Shared, path: &Path) -> (Result<(), EngineError>, RecordingFormat) {
-    let temporary = path.with_file_name(temporary_name(path.file_name().unwrap_or_default()));
+    let temporary = path.with_file_name(temporary_name());
     let mut arguments: Vec<String> =
         "-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i"
             .split(' ')

@@ -1,0 +1,105 @@
+//! What is done to files that a kill left, and to which nothing is done.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use camera_media::{EngineError, Recovered, RecoveryAction, recover};
+use common::{decode, ffmpeg_is_here, names_in, seconds};
+
+/// Three seconds of video, in fragments of one or as a whole.
+fn video(path: &Path, flags: &str) {
+    let made = Command::new("ffmpeg")
+        .args(
+            "-nostdin -v error -f lavfi -i testsrc2=size=64x36:rate=10 -t 3 -c:v libx264 -preset ultrafast"
+                .split(' '),
+        )
+        .args("-g 10 -pix_fmt yuv420p -f mp4 -movflags".split(' '))
+        .arg(flags)
+        .arg(path)
+        .status()
+        .unwrap();
+    assert!(made.success());
+}
+
+const FRAGMENTED: &str = "frag_keyframe+empty_moov+default_base_moof+skip_trailer";
+
+#[test]
+fn only_what_was_being_written_is_put_in_order() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let whole = path("whole.mp4");
+    video(&whole, FRAGMENTED);
+    video(&path("other-kind.mp4"), "faststart");
+    let bytes = std::fs::read(&whole).unwrap();
+    let moof = bytes.windows(4).position(|four| four == b"moof").unwrap() - 4;
+    for (name, content) in [
+        ("cut.mp4", &bytes[..bytes.len() - 10]),
+        ("half-header.mp4", &[&bytes[..], b"\0\0\x01"].concat()),
+        ("no-picture.mp4", &bytes[..moof + 20]),
+        ("nothing.mp4", b""),
+        ("nothing.mkv", b""),
+        ("half.mkv", b"\x1a\x45\xdf\xa3 whatever a Matroska may be"),
+        ("not-open.mp4", &bytes[..bytes.len() - 10]),
+        (".media-1-2.tmp", b"half"),
+        (".somebody.tmp", b"else"),
+    ] {
+        std::fs::write(path(name), content).unwrap();
+    }
+    let open = [
+        "cut.mp4",
+        "half-header.mp4",
+        "half.mkv",
+        "never-made.mp4",
+        "no-picture.mp4",
+        "nothing.mkv",
+        "nothing.mp4",
+    ];
+    for name in open.iter().chain(&["other-kind.mp4", "whole.mp4"]) {
+        std::fs::write(path(&format!(".{name}.open")), "").unwrap();
+    }
+    let mut done: Vec<(String, RecoveryAction)> = recover(folder.path())
+        .unwrap()
+        .into_iter()
+        .map(|Recovered { path, action }| (path.file_name().unwrap().to_str().unwrap().to_owned(), action))
+        .collect();
+    done.sort_by(|a, b| a.0.cmp(&b.0));
+    // Ten bytes of the last fragment are missing: the rest of it goes.
+    let last = bytes.windows(4).rposition(|four| four == b"moof").unwrap() - 4;
+    let rest = (bytes.len() - 10 - last) as u64;
+    let expected = [
+        (".media-1-2.tmp", RecoveryAction::Removed),
+        ("cut.mp4", RecoveryAction::Cut(rest)),
+        ("half-header.mp4", RecoveryAction::Cut(3)),
+        ("half.mkv", RecoveryAction::Kept),
+        ("no-picture.mp4", RecoveryAction::Removed),
+        ("nothing.mkv", RecoveryAction::Removed),
+        ("nothing.mp4", RecoveryAction::Removed),
+        ("other-kind.mp4", RecoveryAction::Kept),
+        ("whole.mp4", RecoveryAction::Kept),
+    ];
+    assert_eq!(done, expected.map(|(name, action)| (name.to_owned(), action)));
+    let left = [
+        ".somebody.tmp",
+        "cut.mp4",
+        "half-header.mp4",
+        "half.mkv",
+        "not-open.mp4",
+        "other-kind.mp4",
+        "whole.mp4",
+    ];
+    assert_eq!(names_in(folder.path()), left);
+    for (name, length) in
+        [("cut.mp4", 2.0), ("half-header.mp4", 3.0), ("other-kind.mp4", 3.0), ("whole.mp4", 3.0)]
+    {
+        decode(&path(name));
+        assert!((seconds(&path(name)) - length).abs() < 0.05, "{name}");
+    }
+    assert_eq!(std::fs::read(path("not-open.mp4")).unwrap().len(), bytes.len() - 10);
+    assert!(matches!(recover(&path("nowhere")), Err(EngineError::Disk { .. })));
+}
