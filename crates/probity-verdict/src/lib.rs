@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod condition;
+mod cure;
 pub mod judge;
 pub mod judgement;
 mod multiplicity;
@@ -14,6 +15,7 @@ pub mod truth;
 pub mod verdict;
 
 pub use check::{Level, Problem, check, check_on};
+pub use cure::cure;
 pub use judge::{Judge, RunFacts, facts_read, timed_probes};
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 pub use truth::Truth;

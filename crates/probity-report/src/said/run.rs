@@ -1,0 +1,126 @@
+//! Which run this is, how the observer was doing, and what must be known before anything else is read.
+
+use std::collections::BTreeMap;
+
+use probity_plan::units::counted;
+
+use super::unseen::{LEFT_OUT, not_made};
+use super::value::{lasted, moment, number, shown};
+use crate::contents::Contents;
+
+/// "120 entries, 113 of them observations".
+pub(crate) fn log(contents: &Contents) -> String {
+    let of_them = if contents.observations == 1 { "an observation" } else { "observations" };
+    format!("{}, {} of them {of_them}", counted(contents.entries, "entry", "entries"), contents.observations)
+}
+
+/// Which run this is, by whom and of what: names and values, for a table.
+pub(crate) fn identity(contents: &Contents) -> Vec<(&'static str, String)> {
+    let start = contents.start;
+    let mut rows = vec![
+        ("run", start.run.clone()),
+        ("began", moment(start.started)),
+        ("ended", contents.ended.map_or_else(|| "unknown: no closing entry".to_owned(), moment)),
+        ("plan as resolved, SHA-256", start.resolved_sha256.clone()),
+    ];
+    rows.extend([
+        ("operator's key", start.operator_key.clone()),
+        ("run key", start.run_key.clone()),
+        ("observer", format!("{} on {}", start.observer.user, start.observer.host)),
+        ("observer's system", start.observer.system.clone()),
+        ("observed with", format!("Probity {}", start.observer.version)),
+        ("impact allowed", start.allow.to_string()),
+        ("log", log(contents)),
+    ]);
+    if let Some(only) = &start.only {
+        rows.push(("restricted to", only.join(", ")));
+    }
+    rows
+}
+
+/// When it ran: "2026-11-21 20:00:03 UTC, for 8 min 3 s", or that it did not end.
+pub(crate) fn when(contents: &Contents) -> String {
+    let started = moment(contents.start.started);
+    match contents.ended {
+        None => format!("{started}; the log has no closing entry"),
+        Some(ended) => format!("{started}, for {}", lasted(contents.start.started, ended)),
+    }
+}
+
+/// How the observer was doing: each fact with its range over the run.
+pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
+    let mut facts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut ranges: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    let mut add = |name, text: String| {
+        let texts: &mut Vec<String> = facts.entry(name).or_default();
+        if !texts.contains(&text) && texts.len() < 5 {
+            texts.push(text);
+        }
+    };
+    for (_, observer) in contents.observers {
+        for (name, value) in &observer.facts {
+            match value.as_number() {
+                Some(number) => {
+                    let range = ranges.entry(name).or_insert((number, number));
+                    *range = (range.0.min(number), range.1.max(number));
+                }
+                None => add(name, shown(value)),
+            }
+        }
+        for (name, blocked) in &observer.unknown {
+            add(name, format!("unknown: {} {}", blocked.barrier, blocked.detail).trim_end().to_owned());
+        }
+    }
+    for (name, (least, greatest)) in ranges {
+        let text = match least == greatest {
+            true => number(least),
+            false => format!("{} to {}", number(least), number(greatest)),
+        };
+        facts.entry(name).or_default().insert(0, text);
+    }
+    facts.into_iter().map(|(name, texts)| (name.to_owned(), texts.join("; "))).collect()
+}
+
+/// What must be known before anything else is read: sentences, worst first.
+pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let failed: Vec<&str> = contents
+        .verification
+        .unwrap_or_default()
+        .iter()
+        .filter(|check| check.outcome == crate::CheckOutcome::Failed)
+        .map(|check| check.what.as_str())
+        .collect();
+    if !failed.is_empty() {
+        warnings.push(format!("Verification failed: {}.", failed.join("; ")));
+    }
+    warnings.extend(contents.judgement.limits.iter().cloned());
+    if contents.after_the_fact {
+        warnings.push(
+            "These claims were chosen after the fact: the plan judged here is not the one that ran.".into(),
+        );
+    }
+    if contents.ended.is_none() {
+        warnings.push("The run is incomplete: its log has no closing entry.".into());
+    }
+    if contents.unsigned > 0 {
+        let follow = counted(
+            contents.unsigned,
+            "entry follows the last checkpoint, is unsigned,",
+            "entries follow the last checkpoint, are unsigned,",
+        );
+        warnings.push(format!("{follow} and decided nothing."));
+    }
+    if let Some(only) = &contents.start.only {
+        let left_out = not_made(contents).iter().filter(|(.., why)| *why == LEFT_OUT).count() as u64;
+        warnings.push(format!(
+            "The operator restricted the run to {} (`--only`); {} left out.",
+            only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            counted(left_out, "probe of the plan was", "probes of the plan were")
+        ));
+    }
+    if let Some(why) = contents.interrupted {
+        warnings.push(format!("The run ended before its plan did: {why}."));
+    }
+    warnings
+}
