@@ -173,6 +173,8 @@ pub struct Condition {
     pub source: String,
     /// Where its first character stands.
     pub at: Position,
+    /// Whether inputs were filled in: what follows the first character stands elsewhere in the plan, or not in it.
+    pub filled: bool,
 }
 
 impl Serialize for Condition {

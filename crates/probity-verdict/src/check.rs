@@ -158,7 +158,8 @@ fn compile(source: &Condition, scope: &Scope, empty_ok: bool, found: &mut Found)
     match condition::compile(&source.source, scope, empty_ok) {
         Ok(check) => Some(check),
         Err(error) => {
-            found.push(Level::Error, "condition", &error.place(source), error.message.clone(), error.hint);
+            let (at, message) = crate::rule::located(source, error.offset, error.message);
+            found.push(Level::Error, "condition", &at, message, error.hint);
             None
         }
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cel::common::ast::IdedExpr;
 use cel::{Context, ExecutionError};
-use probity_plan::{Barrier, Blocked, Fact, FactType, Position, Probe, Value};
+use probity_plan::{Barrier, Blocked, Fact, FactType, Probe, Value};
 
 use crate::truth::Truth;
 
@@ -29,13 +29,6 @@ pub struct ConditionError {
     pub message: String,
     /// What would be right; empty if the message says it.
     pub hint: String,
-}
-
-impl ConditionError {
-    /// The place in the plan.
-    pub fn place(&self, condition: &probity_plan::Condition) -> Position {
-        crate::rule::place(condition, self.offset)
-    }
 }
 
 /// The facts a condition may read, with their types. Those of a second observation are named `against.NAME`.

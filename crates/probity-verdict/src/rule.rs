@@ -192,7 +192,8 @@ fn misparsed(condition: &Condition, errors: &cel::parser::ParseErrors) -> RuleEr
         (_, Some('&' | '|')) => "conditions are joined with `&&` and `||`, each written twice".to_owned(),
         (_, Some(other)) => format!("this rule cannot be read from `{}` on", word_or(&word, other)),
     };
-    RuleError { at: place(condition, offset), message, hint: LANGUAGE.to_owned() }
+    let (at, message) = located(condition, offset, message);
+    RuleError { at, message, hint: LANGUAGE.to_owned() }
 }
 
 fn word_or(word: &str, character: char) -> String {
@@ -200,7 +201,7 @@ fn word_or(word: &str, character: char) -> String {
 }
 
 /// The place in the plan of the character at this offset of the condition.
-pub(crate) fn place(condition: &Condition, offset: usize) -> Position {
+fn place(condition: &Condition, offset: usize) -> Position {
     let before: String = condition.source.chars().take(offset).collect();
     let lines = before.matches('\n').count();
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
@@ -209,6 +210,18 @@ pub(crate) fn place(condition: &Condition, offset: usize) -> Position {
     at.column = if lines == 0 { at.column.saturating_add(number(column)) } else { number(column + 1) };
     at.line = at.line.saturating_add(number(lines));
     at
+}
+
+/// What is wrong at a character of a condition, with its place in the plan. Where inputs were filled in that is where the
+/// condition begins, and the message names the character of what is then read.
+pub(crate) fn located(condition: &Condition, offset: usize, message: String) -> (Position, String) {
+    if !condition.filled {
+        return (place(condition, offset), message);
+    }
+    let character = offset + 1;
+    let source = &condition.source;
+    let message = format!("{message} (character {character} of `{source}`, into which inputs were filled)");
+    (condition.at.clone(), message)
 }
 
 struct Walker<'a> {
@@ -338,7 +351,8 @@ impl Walker<'_> {
     }
 
     fn error(&self, id: u64, message: String, hint: String) -> RuleError {
-        RuleError { at: place(self.condition, self.offset(id)), message, hint }
+        let (at, message) = located(self.condition, self.offset(id), message);
+        RuleError { at, message, hint }
     }
 
     /// Where a node stands, in characters; the parser counts bytes.
@@ -350,7 +364,8 @@ impl Walker<'_> {
     /// A call's own place is its bracket; the error belongs to the name before it.
     fn error_before(&self, id: u64, name: &str, message: String, hint: String) -> RuleError {
         let start = self.offset(id).saturating_sub(name.chars().count());
-        RuleError { at: place(self.condition, start), message, hint }
+        let (at, message) = located(self.condition, start, message);
+        RuleError { at, message, hint }
     }
 }
 

@@ -221,7 +221,8 @@ impl<'s> Loader<'s> {
     /// The condition under this key of an entry.
     fn condition(&mut self, source: Option<String>, entry: &Node, key: &str, of: &str) -> Option<Condition> {
         let source = source?;
-        let at = entry.get(key).map_or(&entry.at, |node| &node.at).clone();
+        let node = entry.get(key).unwrap_or(entry);
+        let (at, filled) = (node.at.clone(), node.filled);
         if source.trim().is_empty() {
             self.errors.push(&at, format!("in {of}: `{key}` is empty; leave it out or write a condition"));
         } else if source.len() > 1024 {
@@ -230,6 +231,6 @@ impl<'s> Loader<'s> {
                 format!("in {of}: a condition has at most 1024 bytes; this one has {}", source.len()),
             );
         }
-        Some(Condition { source, at })
+        Some(Condition { source, at, filled })
     }
 }

@@ -183,7 +183,7 @@ impl Loader<'_> {
                 self.errors.push(&key.at, message);
             }
         }
-        let map = |entries| Node { at: node.at.clone(), kind: Kind::Map(Rc::new(entries)) };
+        let map = |entries| Node { at: node.at.clone(), kind: Kind::Map(Rc::new(entries)), filled: false };
         (self.errors.len() == before).then(|| (map(own), map(shared)))
     }
 

@@ -103,7 +103,13 @@ impl Scope {
             Kind::Broken => return None,
             other => other.clone(),
         };
-        Some(Node { at: node.at.clone(), kind })
+        let filled = match (&node.kind, &kind) {
+            (Kind::Plain(before) | Kind::Text(before), Kind::Plain(after) | Kind::Text(after)) => {
+                before != after
+            }
+            _ => false,
+        };
+        Some(Node { at: node.at.clone(), kind, filled: node.filled || filled })
     }
 
     /// What the text becomes; nothing if it uses an input whose declaration is wrong, which is said there.

@@ -36,7 +36,7 @@ pub(crate) fn parse(file: &Arc<str>, source: &str, errors: &mut Errors) -> Optio
 }
 
 fn broken(at: &Position) -> Node {
-    Node { at: at.clone(), kind: Kind::Broken }
+    Node { at: at.clone(), kind: Kind::Broken, filled: false }
 }
 
 /// The document cannot be read further; the reason is among the errors.
@@ -132,7 +132,7 @@ impl<'s> Composer<'s, '_> {
                     ScalarStyle::Plain => Kind::Plain(text.into_owned()),
                     _ => Kind::Text(text.into_owned()),
                 };
-                (Built { node: Node { at, kind }, size: 1, height: 1 }, anchor, tag.is_some())
+                (Built { node: Node { at, kind, filled: false }, size: 1, height: 1 }, anchor, tag.is_some())
             }
             Event::SequenceStart(_, anchor, tag) => (self.list(at.clone(), depth)?, anchor, tag.is_some()),
             Event::MappingStart(style, anchor, tag) => {
@@ -173,7 +173,7 @@ impl<'s> Composer<'s, '_> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
-                return Ok(Built { node: Node { at, kind: Kind::List(Rc::new(items)) }, size, height });
+                return Ok(Built { node: Node { at, kind: Kind::List(Rc::new(items)), filled: false }, size, height });
             }
             let item = self.node(event, &span, depth + 1)?;
             size += item.size;
@@ -188,7 +188,7 @@ impl<'s> Composer<'s, '_> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok(Built { node: Node { at, kind: Kind::Map(Rc::new(entries)) }, size, height });
+                return Ok(Built { node: Node { at, kind: Kind::Map(Rc::new(entries)), filled: false }, size, height });
             }
             let braces = flow && matches!(event, Event::MappingStart(StructureStyle::Flow, ..));
             let before = self.errors.len();

@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub at: Position,
     /// What it is.
     pub kind: Kind,
+    /// Whether inputs were filled in, so that its characters no longer stand where they are written.
+    pub filled: bool,
 }
 
 /// What a node is.

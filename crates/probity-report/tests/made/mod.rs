@@ -137,7 +137,7 @@ pub fn run(arguments: &[&str]) -> Act {
 }
 
 pub fn condition(source: &str) -> Condition {
-    Condition { source: source.to_owned(), at: Position::default() }
+    Condition { source: source.to_owned(), at: Position::default(), filled: false }
 }
 
 pub fn each(check: &str) -> Form {

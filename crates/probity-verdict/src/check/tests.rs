@@ -56,6 +56,16 @@ fn a_condition_that_does_not_compile_is_an_error_at_its_column() {
 }
 
 #[test]
+fn what_is_wrong_behind_an_input_that_was_filled_in_is_placed_in_what_was_read() {
+    let text = plan("{ file: /p }", "  good: { of: p, check: size_bytes < $most && mod > 0 }\n");
+    let text = text.replace("probes:", "inputs:\n  most: 1000000\nprobes:");
+    let column = text.lines().nth(6).unwrap().find("size_bytes").unwrap() + 1;
+    let said = &printed(&text)[0];
+    assert!(said.starts_with(&format!("plan.yaml:7:{column}: error: ")), "{said}");
+    assert!(said.contains("(character 25 of `size_bytes < 1000000 && mod > 0`, into which inputs were filled)"), "{said}");
+}
+
+#[test]
 fn conditions_of_where_until_and_rules_are_read_too() {
     let text = "plan: A plan\nprobes:\n  p: { command: [\"true\"], impact: observe, until: exitcode == 0, within: 1s }\n\
         claims:\n  good: { of: p, where: founded, check: exit_code == 0 }\nverdict:\n  \

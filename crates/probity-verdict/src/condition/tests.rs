@@ -259,10 +259,19 @@ fn mistakes_are_found_before_the_run_at_their_column() {
 
 #[test]
 fn a_place_in_a_condition_is_a_place_in_the_plan() {
-    let at = Position { file: "plan.yaml".into(), line: 7, column: 20 };
-    let condition = probity_plan::Condition { source: "answered && statsu == 2".to_owned(), at };
+    let at = probity_plan::Position { file: "plan.yaml".into(), line: 7, column: 20 };
+    let mut condition = probity_plan::Condition { source: "answered && statsu == 2".to_owned(), at, filled: false };
     let error = compile(&condition.source, &scope(), false).unwrap_err();
-    assert_eq!(error.place(&condition).to_string(), "plan.yaml:7:32");
+    let located = |condition: &probity_plan::Condition| {
+        let (at, message) = crate::rule::located(condition, error.offset, "wrong".to_owned());
+        format!("{at}: {message}")
+    };
+    assert_eq!(located(&condition), "plan.yaml:7:32: wrong");
+    condition.filled = true;
+    assert_eq!(
+        located(&condition),
+        "plan.yaml:7:20: wrong (character 13 of `answered && statsu == 2`, into which inputs were filled)"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ const SCORES: &[&str] = &["deployment"];
 
 fn read(source: &str) -> Result<Node, RuleError> {
     let at = Position { file: "plan.yaml".into(), line: 30, column: 30 };
-    parse(&Condition { source: source.to_owned(), at }, CLAIMS, SCORES)
+    parse(&Condition { source: source.to_owned(), at, filled: false }, CLAIMS, SCORES)
 }
 
 fn truth(source: &str, outcomes: [Outcome; 3], score: (f64, f64)) -> Truth {
