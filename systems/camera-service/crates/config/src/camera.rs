@@ -119,7 +119,7 @@ impl fmt::Display for Source {
         if matches!(self.kind, SourceKind::Device | SourceKind::Test) {
             return f.write_str(&self.clear);
         }
-        let Ok(mut url) = url::Url::parse(&self.clear) else { return f.write_str("***") };
+        let Ok(url) = url::Url::parse(&self.clear) else { return f.write_str("***") };
         // A user without a password may be a token.
         let (user, password) =
             if url.password().is_some() { (url.username().to_owned(), true) } else { (String::new(), false) };
@@ -138,8 +138,6 @@ impl fmt::Display for Source {
                 .collect();
             format!("?{}", masked.join("&"))
         });
-        url.set_query(None);
-        url.set_fragment(None);
         let host = url.host_str().unwrap_or_default();
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         write!(f, "{}://{who}{host}{port}{}{}", url.scheme(), url.path(), query.unwrap_or_default())

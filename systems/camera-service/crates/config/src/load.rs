@@ -46,14 +46,9 @@ pub fn parse(text: &str, name: &str, environment: &Environment) -> Result<Config
         Err((place, why)) => return Err(invalid(place, why)),
     };
     let Some(document) = document else { return Ok(Config::default()) };
-    let known: HashMap<_, _> = environment
-        .iter()
-        .filter(|(name, _)| !secret::NAMES.contains(&name.as_str()))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
     let options =
         serde_saphyr::options! { property_syntax: PropertySyntax::DockerCompose, strict_booleans: true }
-            .with_properties(known);
+            .with_properties(environment.clone());
     let config: Config = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let place =
