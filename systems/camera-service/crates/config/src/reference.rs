@@ -71,11 +71,12 @@ fn section(schema: &Value, prefix: &str, page: &mut String) {
     page.push_str(&sections);
 }
 
-/// The schema of the keys that a property holds: of itself, of each in its list, or of it if it is set.
+/// The schema of the keys that a property holds: of itself, or of each in its list.
 fn keys_within(property: &Value) -> Option<&Value> {
-    let candidates = [Some(property), property.get("items")].into_iter().flatten();
-    let optional = property["anyOf"].as_array().into_iter().flatten();
-    candidates.chain(optional).find(|schema| schema["properties"].is_object())
+    [Some(property), property.get("items")]
+        .into_iter()
+        .flatten()
+        .find(|schema| schema["properties"].is_object())
 }
 
 /// The words that a property may be, each with its meaning.
