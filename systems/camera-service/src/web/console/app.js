@@ -78,14 +78,15 @@ function leave() {
 function arrange() {
   const has = sessionStorage.getItem(TOKEN) !== null;
   const shown = has && permissions.size > 0;
+  const appears = shown && find("#console").hidden;
   find("#sign-in").hidden = shown;
   find("#console").hidden = !shown;
+  if (appears) find("#console").focus();
   find("#sign-out").hidden = !has;
 }
 
 function sayConnection(text) {
   find("#connection").textContent = text;
-  find("#connection").hidden = !text;
 }
 
 function notified(topic, params) {

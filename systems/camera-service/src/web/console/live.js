@@ -74,6 +74,9 @@ export class Live {
     this.#player = new Hls({
       enableWorker: false,
       backBufferLength: 10,
+      // Segments behind the newest; after a pause it goes on with what is live, not where it was.
+      liveSyncDurationCount: 3,
+      liveMaxLatencyDurationCount: 10,
       xhrSetup: (request, url) => request.open("GET", this.#signed(url)),
     });
     this.#player.on(Hls.Events.ERROR, (_, error) => error.fatal && this.#again());
