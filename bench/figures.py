@@ -9,8 +9,10 @@ import sys
 import textwrap
 
 import bundle
+import camera
 import checks
 import log
+import report
 
 HEAD = """\
 # Figures
@@ -61,6 +63,13 @@ SECTIONS = {
     ),
     "log": ("Evidence log", "", log.figures),
     "bundle": ("`probity verify` of a bundle of 1 GB", "", bundle.figures),
+    "audit": (
+        "`probity audit` of reports of growing length",
+        "Whole process, findings as JSON. Ordinary text is the sound reports of the labelled collection one after "
+        "another, dense text those with a planted defect each, one every 490 bytes.",
+        report.figures,
+    ),
+    "camera": ("Camera service", "", camera.figures),
     "soundness": (
         "Soundness: how often a false rate claim is called `holds`",
         "The goal is at most 5 %, the error that a plan's confidence of 95 % allows.",

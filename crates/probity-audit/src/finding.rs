@@ -1,5 +1,8 @@
 //! What a rule is, what it finds, and running the rules over a report.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use serde::Serialize;
 
 use crate::against::{self, Compared, Shown};
@@ -104,9 +107,9 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
             findings.push(Finding { rule: rule.id, severity: rule.severity, accepted, ..finding });
         }
     };
-    for (rule, check) in rules::ALONE.iter().zip(rules::CHECKS).filter(|(rule, _)| wanted(rule)) {
-        let mut found = Vec::new();
-        check(&document, &mut found);
+    let chosen: Vec<_> = rules::ALONE.iter().zip(rules::CHECKS).filter(|(rule, _)| wanted(rule)).collect();
+    let checks: Vec<_> = chosen.iter().map(|(_, check)| **check).collect();
+    for ((rule, _), found) in chosen.iter().zip(run(&document, &checks)) {
         take(rule, found);
     }
     let against = bundle.map(|bundle| {
@@ -121,4 +124,38 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
     findings.sort_by_key(|finding| finding.lines.first().copied());
     findings.dedup();
     Audit { document, findings, against }
+}
+
+type Check = fn(&Document, &mut Vec<Finding>);
+
+/// What each check finds, in their order. The checks know nothing of each other, so several run at once.
+fn run(document: &Document, checks: &[Check]) -> Vec<Vec<Finding>> {
+    /// Beside the caller's own; on a machine with fewer cores they share them.
+    const HELPERS: usize = 3;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(check) = checks.get(at) else { return done };
+            let mut found = Vec::new();
+            check(document, &mut found);
+            done.push((at, found));
+        }
+    };
+    let mut done = thread::scope(|scope| {
+        // A helper that cannot be had is not needed.
+        let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let helpers: Vec<_> = (0..HELPERS).filter_map(helper).collect();
+        let mut done = work();
+        for helper in helpers {
+            match helper.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, found)| found).collect()
 }

@@ -11,10 +11,11 @@ macro_rules! pattern {
 }
 pub(crate) use pattern;
 
-/// A pattern whose digits and word boundaries are those of ASCII: with Unicode's, a tick in a line would make matching ten times
-/// slower.
+/// A pattern whose digits, word characters and word boundaries are those of ASCII: with Unicode's, a tick in a line would make
+/// matching ten times slower, and compiling the patterns would take longer than reading a short report.
 pub(crate) fn ascii(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&pattern.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]"))
+    let pattern = pattern.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]");
+    Regex::new(&pattern.replace(r"\w", "[0-9A-Za-z_]").replace(r"\W", "[^0-9A-Za-z_]"))
 }
 
 /// A pattern over simplified text.

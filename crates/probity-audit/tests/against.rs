@@ -7,7 +7,7 @@ use probity_audit::{Audit, Severity, Shown, audit, output};
 use probity_verdict::Judgement;
 use serde_json::{Value, json};
 
-fn finding(claim: &str, says: &str, outcome: &str, counts: [u64; 4], more: Value) -> Value {
+fn finding(claim: &str, says: &str, outcome: &str, counts: [u64; 4], more: &Value) -> Value {
     let [planned, successes, failures, blocked] = counts;
     let mut finding = json!({
         "claim": claim, "of": "probe", "says": says, "decided": "in at least 95% of 20 planned looks (response): served",
@@ -20,7 +20,7 @@ fn finding(claim: &str, says: &str, outcome: &str, counts: [u64; 4], more: Value
 }
 
 /// `starts` is undetermined on 19 of 20, `prompt` holds on 785 of 960 (0.8177), `roles` fails.
-fn judgement(findings: Vec<Value>) -> Judgement {
+fn judgement(findings: &[Value]) -> Judgement {
     serde_json::from_value(json!({
         "rules": 1, "plan": "Camera service", "findings": findings,
         "scores": [{ "name": "deployment", "lower": 0.4, "upper": 0.9, "weight": 10.0, "of_weight": 10.0, "open": ["starts"],
@@ -38,20 +38,20 @@ fn three() -> Vec<Value> {
             "a start serves within 10 s",
             "undetermined",
             [20, 19, 1, 0],
-            json!({ "bounds": bounds(0.783_894, 0.997_439), "objective": ">= 95%" }),
+            &json!({ "bounds": bounds(0.783_894, 0.997_439), "objective": ">= 95%" }),
         ),
         finding(
             "prompt",
             "health answers within 100 ms",
             "holds",
             [960, 785, 175, 0],
-            json!({ "bounds": bounds(0.795_904, 0.837_906), "objective": ">= 75%", "decided": "elapsed_ms < 100" }),
+            &json!({ "bounds": bounds(0.795_904, 0.837_906), "objective": ">= 75%", "decided": "elapsed_ms < 100" }),
         ),
-        finding("roles", "each role may call what it should", "fails", [40, 37, 3, 0], json!({})),
+        finding("roles", "each role may call what it should", "fails", [40, 37, 3, 0], &json!({})),
     ]
 }
 
-fn held(text: &str, findings: Vec<Value>) -> Audit {
+fn held(text: &str, findings: &[Value]) -> Audit {
     let labels = [
         ("READY".to_owned(), true),
         ("NOT READY".to_owned(), false),
@@ -75,11 +75,11 @@ fn held(text: &str, findings: Vec<Value>) -> Audit {
 
 /// The rules that find something, with the lines.
 fn found(text: &str) -> Vec<(&'static str, usize)> {
-    held(text, three()).findings.iter().map(|finding| (finding.rule, finding.lines[0])).collect()
+    held(text, &three()).findings.iter().map(|finding| (finding.rule, finding.lines[0])).collect()
 }
 
 fn message(text: &str) -> String {
-    let audit = held(text, three());
+    let audit = held(text, &three());
     let [finding] = audit.findings.as_slice() else { panic!("{text}: {:?}", audit.findings) };
     finding.message.clone()
 }
@@ -88,7 +88,7 @@ fn message(text: &str) -> String {
 fn each_example_is_found_by_its_rule_and_by_no_other() {
     for rule in RULES {
         let rules: Vec<_> =
-            held(rule.example, three()[..1].to_vec()).findings.iter().map(|found| found.rule).collect();
+            held(rule.example, &three()[..1]).findings.iter().map(|found| found.rule).collect();
         assert_eq!(rules, [rule.id], "{}", rule.example);
     }
 }
@@ -109,7 +109,7 @@ fn what_is_right_or_rounded_is_not_found() {
         "`starts` does not hold, `prompt` holds and `roles` does not.",
         "785 of 960 (81.8 %) passed; see section 3, step 4, on 22 November 2026.",
     ] {
-        let found = held(text, three()).findings;
+        let found = held(text, &three()).findings;
         let only_unsupported = text.contains("59 of 59");
         assert!(
             found.iter().all(|one| only_unsupported && one.rule == "differs-from-bundle") || found.is_empty(),
@@ -137,7 +137,7 @@ fn a_wrong_number_is_found_and_shown_beside_the_right_one() {
     ] {
         let message = message(text);
         assert!(numbers.iter().all(|number| message.contains(number)), "{text}: {message}");
-        let rule = held(text, three()).findings[0].rule;
+        let rule = held(text, &three()).findings[0].rule;
         assert_eq!(rule, "differs-from-bundle", "{text}");
     }
 }
@@ -199,7 +199,7 @@ fn other_numbers_are_listed_together_and_do_not_drown_the_rest() {
         found(text),
         [("unsupported-number", 3), ("differs-from-bundle", 5), ("unsupported-number", 7)]
     );
-    let audit = held(text, three());
+    let audit = held(text, &three());
     assert_eq!(audit.findings[0].severity, Severity::Unsupported);
     let shown = output::terminal(&audit, "report.md", false);
     assert_eq!(
@@ -239,7 +239,7 @@ report.md: 1 error, 0 warnings, 0 notes, 2 lines with unsupported numbers
 #[test]
 fn a_comment_accepts_here_too_and_a_sentence_is_quoted_to_its_end() {
     let text = "<!-- probity: accept unsupported-number: from the post office -->\nLetters went out. Of all\nthose letters 31 %\ncame back.\n";
-    let audit = held(text, three());
+    let audit = held(text, &three());
     assert_eq!(audit.open().count(), 0, "{:?}", audit.findings);
     let shown = output::terminal(&audit, "report.md", false);
     assert!(

@@ -76,10 +76,10 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
     }
     let mut introduced = None;
     let mut demanded: Option<usize> = None;
-    for statement in &document.statements {
+    for (number, statement) in document.statements.iter().enumerate() {
         let calm = AFTERWARDS.is_in(&statement.lower);
         match statement.place {
-            Place::Item { done, .. } => {
+            Place::Item { depth, done } => {
                 let under = introduced == Some(statement.heading)
                     || BEFORE.is_in(document.heading(statement.heading));
                 let marked = statement.lower.ends_with(": open")
@@ -87,7 +87,22 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
                     || statement.lower.ends_with("still open")
                     || statement.lower.starts_with("open:");
                 let listed = (done == Some(false) || marked) && under && !calm;
-                if listed || statement.lower.contains("immediate actions required") {
+                let actions = statement.lower.contains("immediate actions required");
+                if actions {
+                    // The actions themselves, where they are listed below.
+                    let below = document.statements[number + 1..].iter().take_while(|s| {
+                        s.block == statement.block
+                            && matches!(s.place, Place::Item { depth: d, .. } if d > depth)
+                    });
+                    let named =
+                        below.filter(|s| matches!(s.place, Place::Item { depth: d, .. } if d == depth + 1));
+                    let from = open.len();
+                    open.extend(named.map(|s| s.line));
+                    if open.len() > from {
+                        continue;
+                    }
+                }
+                if listed || actions {
                     open.push(statement.line);
                 }
             }

@@ -25,7 +25,7 @@ pattern!(
 );
 pattern!(
     TIMES,
-    r"\beach\b[^.|]*\b(\d[\d,]*) times\b|\b(\d[\d,]*) times\b[^.|]*\beach\b|\b(\d[\d,]*) times each\b"
+    r"\beach\b[^.|]*\b(\d[\d,]*) times\b|\b(\d[\d,]*) times\b[^.|]*\beach\b|\b(\d[\d,]*) times each\b|\b(?:on|in|at|for|from) (?:every|each) \w+,? (\d[\d,]*) (?:\w+ ){1,3}(?:are|were|will be) (?:\w+ed|taken|made|sent|read|run)\b"
 );
 pattern!(
     SIZE,

@@ -18,14 +18,14 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     MADE,
-    r"\b(author|written|prepared|created|developer|implemented|requested and written|compiled|drafted)\b"
+    r"\b(author|written|wrote|prepared|created|developer|implemented|requested and written|compiled|drafted)\b"
 );
 pattern!(
     TESTED,
     r"\b(tester|tested|executed|test engineer|validated|verified|carried out|performed|checked)\b"
 );
 pattern!(APPROVED, r"\b(approver|approved|approval|released|signed off|sign-off|authori[sz]ed|accepted)\b");
-pattern!(BY, r"\bby ((?:(?:dr|prof|mr|ms|mrs|ing)\.? )?[A-Z]\S*(?: [A-Z][\w'.-]*){0,3})");
+pattern!(BY, r"\bby ((?:(?:dr|prof|mr|ms|mrs|ing)\.? )?[A-Z]\S*(?: [A-Z][\p{L}'.-]*){0,3})");
 
 /// Finds.
 pub fn check(document: &Document, found: &mut Vec<Finding>) {

@@ -196,7 +196,7 @@ fn in_text(document: &Document, number: usize, statement: &Statement, found: &mu
         .filter(|(_, q)| {
             !std::ptr::eq(*q, *target)
                 && q.bound.is_none()
-                && q.kind == target.kind
+                && std::mem::discriminant(&q.kind) == std::mem::discriminant(&target.kind)
                 && (q.kind != Kind::Plain || q.unit == target.unit)
         })
         .collect();

@@ -218,8 +218,15 @@ fn weighted_items(document: &Document, found: &mut Vec<Finding>) {
     let mut parts: Vec<(usize, f64, f64)> = Vec::new();
     let mut block = 0;
     for statement in &document.statements {
-        if let (Place::Item { .. }, [weight, score], true) =
-            (statement.place, statement.quantities.as_slice(), WEIGHT_ITEM.is_in(&statement.lower))
+        // The product may stand behind the two, if it is theirs.
+        let pair = match statement.quantities.as_slice() {
+            [a, b] => Some((a, b)),
+            [a, b, product] => Some((a, b))
+                .filter(|_| (a.value * b.value - product.value).abs() <= product.half_digit() + 1e-9),
+            _ => None,
+        };
+        if let (Place::Item { .. }, Some((weight, score)), true) =
+            (statement.place, pair, WEIGHT_ITEM.is_in(&statement.lower))
         {
             if statement.block != block {
                 parts.clear();
