@@ -1,6 +1,6 @@
 //! A bundle being read: its entries as a stream, its plan, its artifacts. Nothing here is verified; that is `verify`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -109,6 +109,21 @@ impl Bundle {
     /// [`ReadError::File`] if the log cannot be opened.
     pub fn entries(&self) -> Result<Entries<'_>, ReadError> {
         Ok(Entries { lines: Lines::open(&self.store)?, ended: false })
+    }
+
+    /// The entries of these numbers, in their order; the others are passed over unread.
+    ///
+    /// # Errors
+    /// [`ReadError`] if one of them is none, or the log cannot be read as far as the last.
+    pub fn entries_at(&self, numbers: &BTreeSet<u64>) -> Result<Vec<Entry>, ReadError> {
+        let mut lines = Lines::open(&self.store)?;
+        let mut entries = Vec::new();
+        for wanted in numbers {
+            while lines.number < *wanted && lines.next_line()?.is_some() {}
+            let Some(line) = lines.next_line()? else { break };
+            entries.push(line::decode(line).map_err(|source| ReadError::Line { number: *wanted, source })?);
+        }
+        Ok(entries)
     }
 
     /// The files of the plan: `plan.yaml`, `includes/...`.

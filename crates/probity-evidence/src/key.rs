@@ -133,6 +133,11 @@ impl Key {
         self.public.fingerprint(HashAlg::Sha256).to_string()
     }
 
+    /// Whether it signs at once: nobody and nothing else has to be asked.
+    pub(crate) fn at_hand(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -90,7 +90,8 @@ impl Ledger {
         self.head.clone()
     }
 
-    /// Appends this run and lets go of the ledger. The line is on the disk when this returns.
+    /// Appends this run, lets go of the ledger and returns its path. The line is with the kernel when this returns;
+    /// [`crate::Writer::also_sync`] sees to it that it gets to the disk.
     ///
     /// # Errors
     /// [`LedgerError::File`].
@@ -100,7 +101,7 @@ impl Ledger {
         id: &str,
         plan: &str,
         resolved_sha256: &str,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<PathBuf, LedgerError> {
         let line = Line {
             run: self.head.run,
             at,
@@ -111,10 +112,10 @@ impl Ledger {
         };
         let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
         bytes.push(b'\n');
-        self.file
-            .write_all(&bytes)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|source| LedgerError::File { path: self.path.clone(), source })
+        match self.file.write_all(&bytes) {
+            Ok(()) => Ok(self.path),
+            Err(source) => Err(LedgerError::File { path: self.path, source }),
+        }
     }
 }
 

@@ -161,12 +161,17 @@ pub struct Writer {
 struct Shared {
     path: PathBuf,
     run_key: RunKey,
-    /// A second handle on the log, for syncing without the lock.
-    sync: File,
     log: Mutex<Log>,
     /// One artifact is stored at a time.
     storing: Mutex<()>,
     stop: Condvar,
+}
+
+/// A checkpoint that is not yet placed.
+struct Due {
+    head: Head,
+    /// What has to be durable before it is placed, beside the log.
+    unsynced: Vec<PathBuf>,
 }
 
 /// The log as far as it is with the kernel.
@@ -182,7 +187,7 @@ struct Log {
     leaves: Vec<Hash>,
     /// Sizes of the artifacts stored, by digest.
     artifacts: HashMap<String, u64>,
-    /// Artifacts that are not yet durable.
+    /// Files and folders that are not yet durable: the next checkpoint waits for them.
     unsynced: Vec<PathBuf>,
     /// The disk is full: only what ends the run is still written.
     full: bool,
@@ -236,10 +241,8 @@ impl Writer {
         let building = path.with_file_name(name);
         let made = Self::build(&building, opening, &key, run.clone(), run_key, max_size).and_then(|shared| {
             std::fs::rename(&building, path).map_err(at(path))?;
-            if let Some(parent) = path.parent() {
-                disk::sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
-                    .map_err(at(parent))?;
-            }
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            shared.lock().unsynced.push(parent.unwrap_or(Path::new(".")).to_owned());
             Ok(Shared { path: path.to_owned(), ..shared })
         });
         let shared = match made {
@@ -268,17 +271,15 @@ impl Writer {
         disk::create_private_dir(dir).map_err(at(dir))?;
         let artifacts = dir.join("artifacts");
         disk::create_private_dir(&artifacts).map_err(at(&artifacts))?;
-        let mut folders = BTreeSet::new();
+        let mut unsynced = BTreeSet::new();
         for (name, content) in &opening.files {
             let path = dir.join(name);
             if let Some(parent) = path.parent() {
                 disk::create_private_dir_all(parent).map_err(at(parent))?;
             }
-            disk::place(&path, content).map_err(at(&path))?;
-            folders.extend(Path::new(name).ancestors().skip(1).map(|folder| dir.join(folder)));
-        }
-        for folder in &folders {
-            disk::sync_dir(folder).map_err(at(folder))?;
+            disk::write(&path, content).map_err(at(&path))?;
+            let parts = Path::new(name).ancestors().filter(|part| !part.as_os_str().is_empty());
+            unsynced.extend(parts.map(|part| dir.join(part)));
         }
         let start = Start {
             format: crate::FORMAT,
@@ -310,7 +311,6 @@ impl Writer {
         let shared = Shared {
             path: dir.to_owned(),
             run_key,
-            sync: file.try_clone().map_err(at(&path))?,
             log: Mutex::new(Log {
                 file,
                 frontier: Frontier::default(),
@@ -321,7 +321,7 @@ impl Writer {
                 buffer: Vec::new(),
                 leaves: Vec::new(),
                 artifacts: HashMap::new(),
-                unsynced: Vec::new(),
+                unsynced: unsynced.into_iter().collect(),
                 full: false,
                 signed: None,
                 stalled: None,
@@ -389,25 +389,29 @@ impl Writer {
     ) -> Result<Head, WriteError> {
         self.stop_signing();
         self.shared.release_reserve();
-        let file = |name: &str, content: &[u8]| {
-            let path = self.shared.path.join(name);
-            disk::place(&path, content).map_err(at(&path))
-        };
-        file("findings.json", findings_json)?;
-        file("report.html", report_html)?;
-        disk::sync_dir(&self.shared.path).map_err(at(&self.shared.path))?;
         self.shared.append(&[Body::Close(Close {
             ended,
             interrupted,
             findings_sha256: hex(&Sha256::digest(findings_json)),
             report_sha256: hex(&Sha256::digest(report_html)),
         })])?;
-        let head = self.shared.checkpoint()?;
-        let path = self.shared.path.join("checkpoint");
-        let checkpoint = std::fs::read(&path).map_err(at(&path))?;
-        file("checkpoint.sig", self.key.sign(&checkpoint)?.as_bytes())?;
-        disk::sync_dir(&self.shared.path).map_err(at(&self.shared.path))?;
-        Ok(head)
+        let (mut due, note) = self.shared.due()?;
+        // In this order: what a broken end leaves is no complete bundle, and no closing entry is signed without its files.
+        let mut files =
+            vec![("findings.json", findings_json), ("report.html", report_html), ("checkpoint", &note[..])];
+        if !self.key.at_hand() {
+            // Its holder may be asked, and may not answer: what is to be signed is safe by then.
+            self.shared.place(&mut due, &std::mem::take(&mut files))?;
+        }
+        let signature = self.key.sign(&note)?;
+        files.push(("checkpoint.sig", signature.as_bytes()));
+        self.shared.place(&mut due, &files)?;
+        Ok(due.head)
+    }
+
+    /// Makes another file durable with the next checkpoint: the ledger.
+    pub fn also_sync(&self, path: PathBuf) {
+        self.shared.lock().unsynced.push(path);
     }
 
     /// Ends the signing thread; false if it had ended before. A checkpoint is then due from this one.
@@ -519,32 +523,52 @@ impl Shared {
         let _ = std::fs::remove_file(self.path.join(RESERVE_NAME));
     }
 
-    /// Makes durable what was appended, then signs the head over it.
-    fn checkpoint(&self) -> Result<Head, WriteError> {
-        let (frontier, unsynced, signed) = {
+    /// Makes durable what was appended, and signs the head over it.
+    fn checkpoint(&self) -> Result<(), WriteError> {
+        {
             let log = self.lock();
-            (log.frontier.clone(), log.unsynced.clone(), log.signed)
+            if log.signed == Some(log.frontier.size()) && log.unsynced.is_empty() {
+                return Ok(());
+            }
+        }
+        let (mut due, note) = self.due()?;
+        self.place(&mut due, &[("checkpoint", &note)])
+    }
+
+    /// A checkpoint over what was appended so far, with its bytes.
+    fn due(&self) -> Result<(Due, Vec<u8>), WriteError> {
+        let (frontier, unsynced) = {
+            let log = self.lock();
+            (log.frontier.clone(), log.unsynced.clone())
         };
-        let size = frontier.size();
-        let root = frontier.root();
-        let head = Head { size, root: hex(&root) };
-        if signed == Some(size) {
-            return Ok(head);
+        let (size, root) = (frontier.size(), frontier.root());
+        let note = self.run_key.sign(size, &root)?;
+        Ok((Due { head: Head { size, root: hex(&root) }, unsynced }, note))
+    }
+
+    /// Makes durable what the checkpoint covers, and these files; then they get their names, in this order.
+    fn place(&self, due: &mut Due, files: &[(&str, &[u8])]) -> Result<(), WriteError> {
+        let paths: Vec<PathBuf> = files.iter().map(|(name, _)| self.path.join(name)).collect();
+        let mut unsynced = std::mem::take(&mut due.unsynced);
+        let settled = unsynced.len();
+        if unsynced.iter().any(|path| path.parent().is_some_and(|folder| folder.ends_with("artifacts"))) {
+            unsynced.push(self.path.join("artifacts"));
         }
-        for path in &unsynced {
-            File::open(path).and_then(|file| file.sync_data()).map_err(at(path))?;
+        unsynced.push(self.path.join("evidence.jsonl"));
+        for ((_, content), path) in files.iter().zip(&paths) {
+            let partial = disk::partial(path);
+            disk::write(&partial, content).map_err(at(&partial))?;
+            unsynced.push(partial);
         }
-        let artifacts = self.path.join("artifacts");
-        if !unsynced.is_empty() {
-            disk::sync_dir(&artifacts).map_err(at(&artifacts))?;
+        disk::sync_together(&unsynced).map_err(|(path, source)| WriteError::File { path, source })?;
+        for path in &paths {
+            std::fs::rename(disk::partial(path), path).map_err(at(path))?;
         }
-        self.sync.sync_data().map_err(at(&self.path.join("evidence.jsonl")))?;
-        let path = self.path.join("checkpoint");
-        disk::replace(&path, &self.run_key.sign(size, &root)?).map_err(at(&path))?;
+        disk::sync_dir(&self.path).map_err(at(&self.path))?;
         let log = &mut *self.lock();
-        log.unsynced.drain(..unsynced.len());
-        log.signed = Some(size);
-        Ok(head)
+        log.unsynced.drain(..settled);
+        log.signed = Some(due.head.size);
+        Ok(())
     }
 
     /// The signing thread.

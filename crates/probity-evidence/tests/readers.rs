@@ -146,7 +146,7 @@ fn two_runs_at_once_do_not_share_a_number() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                (0..25).for_each(|_| Ledger::open(&path).unwrap().append(at, "aa", "p", "00").unwrap());
+                (0..25).for_each(|_| drop(Ledger::open(&path).unwrap().append(at, "aa", "p", "00").unwrap()));
             });
         }
     });

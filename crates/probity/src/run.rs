@@ -198,9 +198,10 @@ impl Order<'_> {
         let max_size = self.how.max_size.saturating_mul(1 << 20);
         let writer = Writer::create(self.output, opening, key, max_size).map_err(Failure::wrong)?;
         // A run counts in the ledger from its first moment, so that one that was broken off leaves a gap that shows.
-        ledger
+        let ledger = ledger
             .append(started, writer.run(), &self.loaded.plan.title, &resolved_sha256)
             .map_err(Failure::failed)?;
+        writer.also_sync(ledger);
         Ok(writer)
     }
 
