@@ -13,6 +13,7 @@ pub mod key;
 pub mod ledger;
 pub mod line;
 mod pass;
+mod sift;
 pub mod signers;
 pub mod store;
 pub mod tree;
@@ -26,8 +27,9 @@ pub use folder::{PlanFolder, create_new};
 pub use hex::digest;
 pub use key::Key;
 pub use ledger::Ledger;
+pub use sift::Reading;
 pub use signers::Signers;
-pub use verify::{Outcome, Verification, verify};
+pub use verify::{Outcome, Verification, verify, verify_reading};
 pub use writer::{Opening, Writer};
 
 /// The version of the bundle format this crate writes. It reads this one and older ones and refuses newer ones.

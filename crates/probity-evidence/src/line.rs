@@ -7,6 +7,7 @@ use probity_plan::{Observation, Value};
 
 use crate::entry::{Body, Entry, as_artifact};
 use crate::hex::{is_hex, push_hex};
+use crate::sift::{self, Reading};
 
 /// The longest line that is written or read, in bytes, without its newline. What is longer belongs into an artifact.
 pub const MAX_LINE: usize = 4 << 20;
@@ -59,16 +60,27 @@ pub(crate) fn encode(
 /// # Errors
 /// [`LineError`] if it is not an entry of this format.
 pub fn decode(line: &mut [u8]) -> Result<Entry, LineError> {
+    decode_sifted(line, &Reading::All)
+}
+
+/// As [`decode`], with only some of an observation's facts.
+pub(crate) fn decode_sifted(line: &mut [u8], reading: &Reading) -> Result<Entry, LineError> {
     let (entry, salt, kind, rest) = envelope(line).ok_or(LineError::Envelope)?;
     if !is_hex(salt, 16) {
         return Err(LineError::Salt);
     }
     let salt = salt.to_owned();
+    let observation = kind == "observation";
     let kind =
         KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| LineError::Type(kind.to_owned()))?.1;
     // What follows the envelope is an object but for its opening brace; lend it one instead of copying it.
     let comma = std::mem::replace(&mut line[rest], b'{');
-    let body = if comma == b',' { kind(&line[rest..]) } else { kind(b"{}") };
+    let json = if comma == b',' { &line[rest..] } else { b"{}" };
+    let sifted = match (reading, std::str::from_utf8(json)) {
+        (Reading::Only(names), Ok(json)) if observation => sift::observation(json, names),
+        _ => None,
+    };
+    let body = sifted.map_or_else(|| kind(json), |observation| Ok(Body::Observation(observation)));
     line[rest] = comma;
     Ok(Entry { entry, salt, body: body? })
 }

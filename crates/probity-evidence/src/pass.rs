@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::entry::Entry;
 use crate::line::{self, LineError, MAX_LINE};
+use crate::sift::Reading;
 use crate::tree::{Hash, leaf};
 
 /// How many threads hash and parse.
@@ -39,7 +40,7 @@ pub(crate) enum End {
 }
 
 /// Reads a log and hands over its lines in order.
-pub(crate) fn read_log(mut log: impl Read, mut each: impl FnMut(Line)) -> io::Result<End> {
+pub(crate) fn read_log(mut log: impl Read, reading: &Reading, mut each: impl FnMut(Line)) -> io::Result<End> {
     thread::scope(|scope| {
         let lanes: Vec<Lane> = (0..WORKERS)
             .map(|_| {
@@ -47,7 +48,7 @@ pub(crate) fn read_log(mut log: impl Read, mut each: impl FnMut(Line)) -> io::Re
                 let (results, from_worker) = sync_channel(AHEAD);
                 scope.spawn(move || {
                     for chunk in chunks {
-                        if results.send(digest(chunk)).is_err() {
+                        if results.send(digest(chunk, reading)).is_err() {
                             return;
                         }
                     }
@@ -76,13 +77,28 @@ pub(crate) fn read_log(mut log: impl Read, mut each: impl FnMut(Line)) -> io::Re
 }
 
 /// A worker's work: the lines of a chunk, which ends with a newline.
-fn digest(mut chunk: Vec<u8>) -> Vec<Line> {
+fn digest(mut chunk: Vec<u8>, reading: &Reading) -> Vec<Line> {
     if chunk.is_empty() {
         return Vec::new();
     }
     let end = chunk.len() - usize::from(chunk.ends_with(b"\n"));
-    let lines = chunk[..end].split_mut(|byte| *byte == b'\n');
-    lines.map(|line| Line { leaf: leaf(line), entry: line::decode(line) }).collect()
+    let mut rest = &mut chunk[..end];
+    let lengths = lengths(rest);
+    let mut lines = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let (line, after) = rest.split_at_mut(length);
+        lines.push(Line { leaf: leaf(line), entry: line::decode_sifted(line, reading) });
+        rest = after.get_mut(1..).unwrap_or_default();
+    }
+    lines
+}
+
+/// How long each line is, without its newline. In text, newlines are looked for many bytes at a time.
+fn lengths(lines: &[u8]) -> Vec<usize> {
+    match std::str::from_utf8(lines) {
+        Ok(text) => text.split('\n').map(str::len).collect(),
+        Err(_) => lines.split(|byte| *byte == b'\n').map(<[u8]>::len).collect(),
+    }
 }
 
 struct Chunks<R> {

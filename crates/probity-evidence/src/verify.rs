@@ -21,6 +21,7 @@ use crate::hex::{hex, is_hex};
 use crate::key;
 use crate::line::artifacts_of;
 use crate::pass::{End, Line, WORKERS, read_log};
+use crate::sift::Reading;
 use crate::signers::{Signers, Standing};
 use crate::store::{Store, is_plan_file, quoted};
 use crate::tree::{Frontier, Hash};
@@ -128,8 +129,18 @@ fn check(name: &'static str, (status, detail): Found) -> Check {
 /// Verifies the bundle at `path`. `each` gets what every entry that the checkpoint covers says, with its number, in order,
 /// while the log is read: count on what was made of it only if the outcome is not [`Outcome::Altered`].
 pub fn verify(path: &Path, signers: &Signers, each: &mut dyn FnMut(u64, Body)) -> Verification {
+    verify_reading(path, signers, &Reading::All, each)
+}
+
+/// As [`verify`]; of observations, `each` gets only the facts that are read.
+pub fn verify_reading(
+    path: &Path,
+    signers: &Signers,
+    reading: &Reading,
+    each: &mut dyn FnMut(u64, Body),
+) -> Verification {
     match Store::open(path) {
-        Ok(store) => verify_store(store, signers, each),
+        Ok(store) => verify_files(store, signers, reading, each),
         Err(error) => {
             Verification::ended(Outcome::NotABundle, vec![check("bundle", failed(error.to_string()))])
         }
@@ -138,6 +149,15 @@ pub fn verify(path: &Path, signers: &Signers, each: &mut dyn FnMut(u64, Body)) -
 
 /// As [`verify`], over files that are already listed.
 pub fn verify_store(store: Store, signers: &Signers, each: &mut dyn FnMut(u64, Body)) -> Verification {
+    verify_files(store, signers, &Reading::All, each)
+}
+
+fn verify_files(
+    store: Store,
+    signers: &Signers,
+    reading: &Reading,
+    each: &mut dyn FnMut(u64, Body),
+) -> Verification {
     let opened = Bundle::over(store);
     let bundle = match opened {
         Ok(bundle) => bundle,
@@ -158,7 +178,7 @@ pub fn verify_store(store: Store, signers: &Signers, each: &mut dyn FnMut(u64, B
         })?;
         Ok((head, bytes))
     });
-    let log = Log::read(store, head.as_ref().ok().map(|(head, _)| head), each);
+    let log = Log::read(store, head.as_ref().ok().map(|(head, _)| head), reading, each);
     let tree = match &head {
         Ok((head, _)) => log.tree(head),
         Err(_) => not_made("without a checkpoint there is nothing to hold the log against"),
@@ -245,7 +265,12 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn read(store: &'a Store, head: Option<&Checkpoint>, each: &mut dyn FnMut(u64, Body)) -> Self {
+    fn read(
+        store: &'a Store,
+        head: Option<&Checkpoint>,
+        reading: &Reading,
+        each: &mut dyn FnMut(u64, Body),
+    ) -> Self {
         let mut log = Log {
             frontier: Frontier::default(),
             limit: head.map_or(0, |head| head.size),
@@ -261,7 +286,7 @@ impl<'a> Log<'a> {
         };
         let mut closed = false;
         log.end = store.read("evidence.jsonl").and_then(|file| {
-            read_log(file, |Line { leaf, entry }| {
+            read_log(file, reading, |Line { leaf, entry }| {
                 let number = log.frontier.size();
                 log.frontier.push(leaf);
                 if closed {

@@ -376,6 +376,26 @@ pub fn facts_read(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
     read
 }
 
+/// The names by which a judge of this plan looks up what was observed: facts, and columns, which a fact of the same name
+/// would hide.
+pub fn names_read(plan: &Plan) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (.., (_, compiled)) in conditions(plan) {
+        let Ok(check) = compiled else { continue };
+        names.extend(check.reads().chain(check.reads_against()).map(str::to_owned));
+    }
+    for claim in &plan.claims {
+        match &claim.form {
+            Form::Stable { facts, .. } => names.extend(facts.iter().cloned()),
+            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => {
+                names.insert(name.clone());
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
 /// Probes whose time matters: they look every so often, or a claim reads a measured time of theirs.
 pub fn timed_probes(plan: &Plan) -> BTreeSet<String> {
     let read = facts_read(plan);

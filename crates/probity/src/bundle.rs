@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use probity_evidence::verify::{Check, Status};
-use probity_evidence::{Bundle, Key, Outcome, Signers, Start, Verification};
+use probity_evidence::{Bundle, Key, Outcome, Reading, Signers, Start, Verification};
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::CheckOutcome;
 use probity_verdict::{Finding, Judgement, Level};
@@ -84,7 +84,10 @@ pub fn read(
     let started = bundle.start().started;
     let mut fold = Fold::new(&loaded.plan, started);
     let mut other_fold = other.as_ref().map(|plan| Fold::new(plan, started));
-    let mut verification = probity_evidence::verify(path, signers, &mut |entry, body| {
+    let mut names = fold.reads();
+    names.extend(other_fold.iter().flat_map(Fold::reads));
+    let reading = Reading::Only(names);
+    let mut verification = probity_evidence::verify_reading(path, signers, &reading, &mut |entry, body| {
         fold.take(entry, &body);
         if let Some(other) = &mut other_fold {
             other.take(entry, &body);

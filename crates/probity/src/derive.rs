@@ -1,6 +1,8 @@
 //! Everything that is derived from a log: folded over its entries in one pass, the same way while a run records them
 //! and when a bundle is read again.
 
+use std::collections::BTreeSet;
+
 use probity_evidence::entry::{Body, Event, Observer, Start};
 use probity_plan::{Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector};
@@ -9,6 +11,7 @@ use probity_verdict::judge::{Judge, RunFacts};
 
 /// A log on its way to a judgement.
 pub struct Fold<'p> {
+    plan: &'p Plan,
     judge: Judge<'p>,
     series: SeriesCollector,
     observers: Vec<(u64, Observer)>,
@@ -34,6 +37,7 @@ impl<'p> Fold<'p> {
     /// Judges by this plan a run that began at `started`.
     pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
         Self {
+            plan,
             judge: Judge::new(plan, RunFacts { started, complete: false }),
             series: SeriesCollector::new(plan),
             observers: Vec::new(),
@@ -41,6 +45,13 @@ impl<'p> Fold<'p> {
             entries: 0,
             observations: 0,
         }
+    }
+
+    /// The names of the facts that are looked at.
+    pub fn reads(&self) -> BTreeSet<String> {
+        let mut names = probity_verdict::judge::names_read(self.plan);
+        names.extend(self.series.facts().map(str::to_owned));
+        names
     }
 
     /// The next entry.
