@@ -10,6 +10,7 @@ mod parse;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use cel::common::ast::IdedExpr;
 use cel::{Context, ExecutionError};
@@ -108,6 +109,30 @@ struct Atom {
     /// Whether it looks through one list for each element of another.
     nested: bool,
     test: Test,
+    last: Last,
+}
+
+/// The values that were evaluated last, with what came of them: one look of a probe is mostly like the one before.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<(Vec<Value>, bool)>>);
+
+impl Last {
+    fn truth(&self, known: &[(&str, Value)]) -> Option<bool> {
+        let last = self.0.lock().ok()?;
+        let (values, truth) = last.as_ref()?;
+        values.iter().eq(known.iter().map(|(_, value)| value)).then_some(*truth)
+    }
+
+    /// Keeps values of which equal ones are the same in every way; 0.0 and -0.0 are not.
+    fn keep(&self, known: Vec<(&str, Value)>, truth: bool) {
+        let same =
+            |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::Int(_) | Value::Text(_));
+        if known.iter().all(|(_, value)| same(value))
+            && let Ok(mut last) = self.0.lock()
+        {
+            *last = Some((known.into_iter().map(|(_, value)| value).collect(), truth));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -241,7 +266,10 @@ impl Atom {
         }
         let result = match &self.test {
             Test::Interval(comparison) => comparison.evaluate(&known),
-            Test::Cel(expression) => evaluate_cel(expression, known),
+            Test::Cel(expression) => match self.last.truth(&known) {
+                Some(truth) => Ok(truth),
+                None => evaluate_cel(expression, &known).inspect(|truth| self.last.keep(known, *truth)),
+            },
         };
         match result {
             Ok(truth) => Evaluated::known(truth != self.negated),
@@ -287,10 +315,10 @@ enum Failure {
     Error(String),
 }
 
-fn evaluate_cel(expression: &IdedExpr, known: Vec<(&str, Value)>) -> Result<bool, Failure> {
+fn evaluate_cel(expression: &IdedExpr, known: &[(&str, Value)]) -> Result<bool, Failure> {
     let mut context = Context::with_env(cel_value::environment());
     for (name, value) in known {
-        context.add_variable_from_value(name, cel_value::to_cel(value));
+        context.add_variable_from_value(*name, cel_value::to_cel(value.clone()));
     }
     match context.resolve(expression) {
         Ok(cel::Value::Bool(truth)) => Ok(truth),

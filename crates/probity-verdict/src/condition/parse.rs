@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, SourceInfo, operators};
 use probity_plan::FactType;
 
-use super::{AGAINST, Atom, Check, ConditionError, Node, Scope, Test, cel_value, interval, types};
+use super::{AGAINST, Atom, Check, ConditionError, Last, Node, Scope, Test, cel_value, interval, types};
 use crate::rule::LONGEST;
 
 /// A comprehension inside another costs the product of the lists' lengths.
@@ -112,7 +112,13 @@ impl Reader<'_> {
             Test::Cel(Box::new(atom))
         };
         self.reads.extend(facts.iter().cloned());
-        Ok(Atom { negated, facts: facts.into_iter().collect(), nested: self.nested, test })
+        Ok(Atom {
+            negated,
+            facts: facts.into_iter().collect(),
+            nested: self.nested,
+            test,
+            last: Last::default(),
+        })
     }
 
     /// Checks every name, collects facts, and puts [`cel_value::NOT_EMPTY`] round each list that is looked through.
