@@ -35,6 +35,24 @@ impl Home {
         self.0.join(".env")
     }
 
+    /// What the service itself keeps.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+
+    /// The installed program.
+    #[must_use]
+    pub fn executable(&self) -> PathBuf {
+        self.0.join("bin/camera-service")
+    }
+
+    /// Held by the service that runs here.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("state/lock")
+    }
+
     /// What calls changed.
     #[must_use]
     pub fn changes(&self) -> PathBuf {

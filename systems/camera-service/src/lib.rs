@@ -1,16 +1,19 @@
 //! The camera service: cameras over JSON-RPC 2.0 on a WebSocket.
 //!
 //! `contract` says which calls there are; `rpc` speaks JSON-RPC; `service` does what the calls say; `web` serves HTTP;
-//! `run` puts a configuration's parts together, `install` puts the service on a machine. What media is, `camera-media` knows; what files
-//! are, `camera-storage`; who may do what, `camera-access`; what may be configured, `camera-config`.
+//! `run` puts a configuration's parts together, `commands` does the rest of the command line: installation, backup, keys. What media is,
+//! `camera-media` knows; what files are, `camera-storage`; who may do what, `camera-access`; what may be configured, `camera-config`.
 
 pub mod access;
 pub mod cli;
+pub mod commands;
 pub mod contract;
 pub mod demo;
 pub mod discovery;
 pub mod events;
+pub mod files;
 pub mod home;
+pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod places;

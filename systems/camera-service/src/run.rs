@@ -21,12 +21,15 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::events::Hub;
 use crate::home::Home;
+use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::service::{Components, Kept, Service};
 use crate::web;
 use crate::web::tls::{self, Peer, TlsFiles};
 
+/// The audit log's mode: it holds no secrets, and who may read it is its folder's matter.
+pub const AUDIT_LOG_MODE: u32 = 0o644;
 /// How long open recordings have to be finished when the service stops.
 const FINISH: Duration = Duration::from_secs(10);
 /// How often the components are looked at.
@@ -68,6 +71,7 @@ pub struct Addresses {
 pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), StartError> {
     let (config, environment) = home.read()?;
     crate::log::start(&config.log).map_err(StartError::Other)?;
+    let _lock = Lock::take(home).map_err(|error| StartError::Other(error.to_string()))?;
     let mut signals = Signals::new().map_err(because("signals"))?;
     let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
     let (config, _) = camera_config::apply_patch(&config, &changes.patch)
@@ -170,7 +174,7 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
     let (tokens, links) = tokens(home, &config, environment)?;
     let keys = ApiKeys::open(&config.security.api_keys).map_err(because("API keys"))?;
     let revoked = Revoked::open(&config.security.api_keys.with_file_name("revoked.json")).map_err(because("revocations"))?;
-    let audit = AuditLog::open(&config.audit_log, 0o640).map_err(because("audit log"))?;
+    let audit = AuditLog::open(&config.audit_log, AUDIT_LOG_MODE).map_err(because("audit log"))?;
     let access = Access::new(
         Authenticator::new(tokens, keys, revoked),
         links,
@@ -216,6 +220,7 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
         stop: CancellationToken::new(),
         started: AtomicBool::new(false),
         since: Instant::now(),
+        since_clock: jiff::Timestamp::now(),
         kept,
         components: Mutex::new(Components::default()),
         config: RwLock::new(Arc::new(config)),

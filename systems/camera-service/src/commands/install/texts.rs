@@ -1,0 +1,156 @@
+//! What `install` writes: the first configuration, the unit, the rotation of logs.
+
+use std::path::Path;
+
+use camera_config::Config;
+
+use super::{UNIT, USER, is_default};
+use crate::files::folder_of;
+use crate::home::Home;
+
+/// The first configuration; every path is written out, so that it is seen.
+pub(super) fn configuration(home: &Home) -> String {
+    let at = home.folder().display();
+    format!(
+        r#"# The camera service. Every key with its default: docs/camera-service/configuration.md
+# After a change: camera-service config check, and then: systemctl restart camera-service
+server:
+  listen: "127.0.0.1:8002" # WebSocket, files, console; beyond this machine only with TLS
+  health: "127.0.0.1:8003" # health and metrics
+security:
+  api_keys: {at}/security/api-keys.json
+storage:
+  recordings: {at}/recordings
+  snapshots: {at}/snapshots
+audit_log: /var/log/camera-service/audit.jsonl
+cameras: []
+# The password is a line of .env: DOOR_PASSWORD='...'
+#  - {{ name: door, source: "rtsp://viewer:${{DOOR_PASSWORD}}@192.168.1.20/stream1" }}
+"#
+    )
+}
+
+/// The unit: what the service needs, and nothing else of the machine.
+pub(super) fn unit(home: &Home, config: &Config) -> String {
+    let at = home.folder().display();
+    let program = home.executable();
+    let program = program.display();
+    let option = if is_default(home) { String::new() } else { format!(" --home {at}") };
+    let mut writable = vec![home.folder().join("security"), home.state()];
+    writable.extend([config.storage.recordings.clone(), config.storage.snapshots.clone()]);
+    writable.push(folder_of(&config.audit_log).to_owned());
+    writable.extend(config.log.file.as_deref().map(|file| folder_of(file).to_owned()));
+    writable.push(folder_of(&config.security.api_keys).to_owned());
+    writable.sort();
+    writable.dedup();
+    let in_homes =
+        writable.iter().any(|path| ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home)));
+    let protect_home = if in_homes { "read-only" } else { "yes" };
+    let writable: Vec<String> = writable.iter().map(|path| quoted(path)).collect();
+    let writable = writable.join(" ");
+    format!(
+        r"# Written by `camera-service install`, which writes it anew; what is yours goes into: systemctl edit {UNIT}
+[Unit]
+Description=Camera service
+Wants=network-online.target
+After=network-online.target
+# Five failed starts within a minute, and it stays failed instead of looking busy.
+StartLimitIntervalSec=60
+StartLimitBurst=5
+
+[Service]
+Type=notify
+ExecStart={program}{option} run
+ExecReload=/bin/kill -HUP $MAINPID
+User={USER}
+Group={USER}
+UMask=0022
+WatchdogSec=30
+Restart=on-failure
+RestartSec=2
+# The arguments or the configuration are wrong: starting again does not help.
+RestartPreventExitStatus=2
+TimeoutStartSec=30
+# Recordings are finished within 10 seconds.
+TimeoutStopSec=20
+# The service ends its own children; whoever is left over then is killed.
+KillMode=mixed
+LimitNOFILE=65536
+LimitCORE=0
+TasksMax=2048
+MemoryMax=75%
+# One ffmpeg that wants too much is ended and started again; the others go on.
+OOMPolicy=continue
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ReadWritePaths={writable}
+ProtectHome={protect_home}
+PrivateTmp=yes
+# Video devices, and no others.
+PrivateDevices=no
+DevicePolicy=closed
+DeviceAllow=char-video4linux rw
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"
+    )
+}
+
+/// A path as a unit file takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string().replace('%', "%%");
+    if text.contains([' ', '"', '\\', '\'']) {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        text
+    }
+}
+
+/// The rotation of the logs; the service opens them anew when it is told.
+pub(super) fn logrotate(config: &Config, user: &str) -> String {
+    let files = [Some(&config.audit_log), config.log.file.as_ref()].into_iter().flatten();
+    let files: Vec<String> = files.map(|path| format!("\"{}\"", path.display())).collect();
+    format!(
+        "# Written by `camera-service install`, which writes it anew.
+{} {{
+    weekly
+    rotate 52
+    maxsize 100M
+    missingok
+    notifempty
+    compress
+    delaycompress
+    su {user} {user}
+    create 644 {user} {user}
+    sharedscripts
+    postrotate
+        systemctl --quiet is-active {UNIT} && systemctl reload {UNIT} || true
+    endscript
+}}
+",
+        files.join(" ")
+    )
+}

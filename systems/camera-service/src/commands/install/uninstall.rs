@@ -1,0 +1,121 @@
+//! `uninstall`: stops the service and takes away what is the program's; what is the operator's only with `--purge`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use camera_config::Config;
+
+use super::super::{Failure, because};
+use super::steps::{Done, Step, command, look};
+use super::{LINK, LOGROTATE_FILE, UNIT, UNIT_FILE, USER, account, checked, firewall, has_systemd};
+use crate::files::folder_of;
+use crate::home::Home;
+use crate::lock::{Lock, LockError};
+
+/// Takes the service off this machine. Configuration, secrets and media stay, unless `purge`.
+///
+/// # Errors
+/// Not root, a service that does not stop, something that cannot be removed.
+pub fn uninstall(home: &Home, purge: bool) -> Result<(), Failure> {
+    let home = checked(home)?;
+    // Where it cannot be read, only what it names elsewhere is not known.
+    let config = home.read().map(|(config, _)| config).ok();
+    let has_unit = Path::new(UNIT_FILE).exists();
+    if has_unit && has_systemd() {
+        command("systemctl", &["disable", "--now", "--quiet", UNIT])?;
+        Step::named("the service is stopped, and does not start with the machine").is(Done::Removed);
+    }
+    if let Err(LockError::Held { folder, process }) = Lock::take(&home) {
+        return Err(Failure::Failed(format!(
+            "a camera service{process} still runs in {}, which systemd did not start: end it first",
+            folder.display()
+        )));
+    }
+    remove_file(Path::new(UNIT_FILE))?;
+    if has_unit && has_systemd() {
+        command("systemctl", &["daemon-reload"])?;
+        // A failure of the past would be listed for ever.
+        let _ = look(Path::new("systemctl"), &["reset-failed", UNIT]);
+    }
+    remove_file(Path::new(LOGROTATE_FILE))?;
+    if std::fs::read_link(LINK).is_ok_and(|target| target == home.executable()) {
+        remove_file(Path::new(LINK))?;
+    }
+    remove_file(&home.executable())?;
+    remove_empty(&home.folder().join("bin"))?;
+    if let Some(config) = &config {
+        firewall::close(config);
+    }
+    if purge {
+        return purge_all(&home, config.as_ref());
+    }
+    if home.folder().exists() {
+        let why = "configuration, secrets, recordings and snapshots; --purge deletes them";
+        Step::of(home.folder()).is(Done::Left(why.into()));
+    }
+    Ok(())
+}
+
+fn purge_all(home: &Home, config: Option<&Config>) -> Result<(), Failure> {
+    let at = home.folder();
+    let folders = ["config", "security", "state", "recordings", "snapshots"].map(|name| at.join(name));
+    if !home.config().exists() && folders.iter().any(|folder| folder.exists()) {
+        return Err(Failure::Wrong(format!(
+            "{} has no config/camera-service.yaml, so it may be somebody else's: nothing in it is deleted",
+            at.display()
+        )));
+    }
+    // The configuration last: while it is there, this can be tried again.
+    for folder in folders.iter().rev() {
+        remove_folder(folder)?;
+    }
+    remove_file(&home.env_file())?;
+    let usual = Path::new("/var/log/camera-service");
+    remove_folder(usual)?;
+    if let Some(config) = config {
+        // Somebody chose these, perhaps for other things too.
+        let storage = &config.storage;
+        let keys = folder_of(&config.security.api_keys).to_owned();
+        let elsewhere: Vec<PathBuf> =
+            vec![storage.recordings.clone(), storage.snapshots.clone(), config.audit_log.clone(), keys];
+        for path in
+            elsewhere.iter().filter(|path| !path.starts_with(at) && !path.starts_with(usual) && path.exists())
+        {
+            Step::of(path).is(Done::Left(format!(
+                "it is not below {}: delete it yourself if nobody needs it",
+                at.display()
+            )));
+        }
+    }
+    remove_empty(at)?;
+    if at.exists() {
+        Step::of(at).is(Done::Left("there are files in it that are not the service's".into()));
+    }
+    account::remove(USER)
+}
+
+fn remove_file(path: &Path) -> Result<(), Failure> {
+    removed(path, std::fs::remove_file(path))
+}
+
+fn remove_folder(path: &Path) -> Result<(), Failure> {
+    // A link to a folder elsewhere is removed, not what it leads to.
+    let link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    removed(path, if link { std::fs::remove_file(path) } else { std::fs::remove_dir_all(path) })
+}
+
+fn remove_empty(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        other => removed(path, other),
+    }
+}
+
+fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Ok(()) => Step::of(path).is(Done::Removed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(because(path.display())(error)),
+    }
+    Ok(())
+}

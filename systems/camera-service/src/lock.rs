@@ -1,0 +1,78 @@
+//! One service for each folder: a lock that the kernel lets go when its holder ends, however it ends.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::files::Owner;
+use crate::home::Home;
+
+/// Held as long as it lives.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the lock is the open file's")] File);
+
+/// Why a folder is not ours.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// A service runs there.
+    #[error("a camera service{process} runs in {} already: stop it (systemctl stop camera-service), or give another folder with --home", folder.display())]
+    Held {
+        /// The installation.
+        folder: PathBuf,
+        /// Which process, as far as it is known: ` (process 12)`.
+        process: String,
+    },
+    /// The lock's file cannot be used.
+    #[error("{}: {source}; `camera-service install` makes the folder, or: mkdir -m 700 -p {}", path.display(), path.parent().unwrap_or(path).display())]
+    File {
+        /// The lock.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+}
+
+impl Lock {
+    /// Takes the folder's lock; makes the folder `state` if there is none.
+    ///
+    /// # Errors
+    /// Somebody holds it, or it cannot be made.
+    pub fn take(home: &Home) -> Result<Lock, LockError> {
+        let path = home.lock();
+        let failed = |source: std::io::Error| LockError::File { path: path.clone(), source };
+        let folder = home.state();
+        if !folder.exists() && home.folder().is_dir() {
+            DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
+            Owner::of(home.folder()).give(&folder).map_err(failed)?;
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut number = String::new();
+                // Only for the message.
+                let _ = (&file).take(20).read_to_string(&mut number);
+                let process = number
+                    .trim()
+                    .parse::<u32>()
+                    .map_or(String::new(), |number| format!(" (process {number})"));
+                return Err(LockError::Held { folder: home.folder().to_owned(), process });
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
+        // What root leaves behind, the service must be able to open.
+        Owner::of(&folder).give(&path).map_err(failed)?;
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+        Ok(Lock(file))
+    }
+}
