@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo test lint bench fuzz docs dist advisories tools
+.PHONY: demo test lint bench soak fuzz docs dist advisories tools
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -36,6 +36,11 @@ advisories:
 
 bench:
 	bench/run
+
+# Ten minutes of clients, cameras that come and go and ffmpeg killed at random, against the camera service.
+soak:
+	cargo build --release --quiet -p camera-service --bins --examples
+	PYTHONDONTWRITEBYTECODE=1 python3 bench/camera.py target 600
 
 fuzz:
 	scripts/fuzz

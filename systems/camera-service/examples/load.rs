@@ -2,6 +2,8 @@
 //!
 //! * `calls`: COUNT clients, each with one call under way, a status call after another; calls a second, and how long they took.
 //! * `connections`: COUNT connections that each authenticate and are answered, and then stay until this ends.
+//! * `soak`: COUNT clients that call and subscribe for SECONDS, while cameras come and go and recordings begin and end; what was
+//!   promised and did not come.
 //! * `events`: COUNT subscribers, while another client stops and starts the stream of camera `one`; from the event to its arrival.
 
 use std::time::{Duration, Instant};
@@ -168,6 +170,126 @@ async fn events(address: &str, token: &str, count: usize, seconds: f64) -> Resul
     Ok(summary)
 }
 
+/// What a subscriber was told of recordings: the first file of each, and how it ended.
+type Told = std::collections::BTreeMap<String, Option<&'static str>>;
+
+/// Listens to recordings until the end, then until nothing has come for a while.
+async fn listen(address: String, token: String, until: Instant) -> Result<Told, Error> {
+    let mut socket = client(&address, &token).await?;
+    let topics = json!({ "topics": ["recording.start", "recording.stop", "recording.error", "camera.status_change"] });
+    call(&mut socket, "subscribe_events", topics).await?;
+    let mut told = Told::new();
+    loop {
+        let quiet = until.max(Instant::now()) + Duration::from_secs(15);
+        let Ok(message) = tokio::time::timeout_at(quiet.into(), text(&mut socket)).await else { return Ok(told) };
+        let message: Value = serde_json::from_str(&message?)?;
+        let file = message["params"]["filename"].as_str().unwrap_or_default().to_owned();
+        match message["method"].as_str() {
+            Some("events_lost") => return Err(format!("a reader that reads lost notifications: {message}").into()),
+            Some("recording.start") => drop(told.entry(file).or_insert(None)),
+            Some("recording.stop") => drop(told.insert(file, Some("stop"))),
+            Some("recording.error") => drop(told.insert(file, Some("error"))),
+            _ => {}
+        }
+    }
+}
+
+/// Calls one status call after another; an error that is not the answer for a camera that is gone ends the soak.
+async fn ask(address: String, token: String, until: Instant) -> Result<u64, Error> {
+    let mut socket = client(&address, &token).await?;
+    let mut answered = 0;
+    while Instant::now() < until {
+        for (method, params) in [
+            ("get_camera_list", json!({})),
+            ("get_system_status", json!({})),
+            ("list_recordings", json!({ "limit": 20 })),
+            ("get_camera_status", json!({ "device": "one" })),
+        ] {
+            call(&mut socket, method, params).await?;
+            answered += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(answered)
+}
+
+/// Records on one camera again and again; gives the first file of each recording that was answered with success.
+async fn record(address: String, token: String, device: String, until: Instant) -> Result<Vec<String>, Error> {
+    let mut socket = client(&address, &token).await?;
+    let mut files = Vec::new();
+    let formats = ["fmp4", "mp4", "mkv"];
+    while Instant::now() + Duration::from_secs(10) < until {
+        let format = formats[files.len() % formats.len()];
+        match call(&mut socket, "start_recording", json!({ "device": device, "format": format })).await {
+            Ok(answer) => files.push(answer["result"]["filename"].as_str().unwrap_or_default().to_owned()),
+            // Its ffmpeg was killed a moment ago: that is answered clearly.
+            Err(error) if error.to_string().contains("-32050") => continue,
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        if let Err(error) = call(&mut socket, "stop_recording", json!({ "device": device })).await
+            && !error.to_string().contains("-320")
+        {
+            return Err(error);
+        }
+    }
+    Ok(files)
+}
+
+/// Adds a camera and removes it, again and again.
+async fn come_and_go(address: String, token: String, until: Instant) -> Result<u64, Error> {
+    let mut socket = client(&address, &token).await?;
+    let mut times = 0;
+    while Instant::now() + Duration::from_secs(5) < until {
+        call(&mut socket, "add_camera", json!({ "name": "guest", "source": "test:pattern" })).await?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        call(&mut socket, "delete_camera", json!({ "device": "guest" })).await?;
+        times += 1;
+    }
+    Ok(times)
+}
+
+async fn soak(address: &str, token: &str, count: usize, seconds: f64) -> Result<Value, Error> {
+    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    let own = || (address.to_owned(), token.to_owned());
+    let (mut listeners, mut askers, mut recorders) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+    for _ in 0..count / 4 {
+        let (address, token) = own();
+        listeners.spawn(listen(address, token, until));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..count - count / 4 - 4 {
+        let (address, token) = own();
+        askers.spawn(ask(address, token, until));
+    }
+    for device in ["one", "two", "three"] {
+        let (address, token) = own();
+        recorders.spawn(record(address, token, device.to_owned(), until));
+    }
+    let (address, token) = own();
+    let guests = tokio::spawn(come_and_go(address, token, until));
+    let mut answered = 0;
+    while let Some(asker) = askers.join_next().await {
+        answered += asker??;
+    }
+    let mut files = Vec::new();
+    while let Some(recorder) = recorders.join_next().await {
+        files.extend(recorder??);
+    }
+    let guests = guests.await??;
+    let (mut not_told, mut failed) = (0, 0);
+    let subscribers = listeners.len();
+    while let Some(listener) = listeners.join_next().await {
+        let told = listener??;
+        not_told += files.iter().filter(|file| !matches!(told.get(*file), Some(Some(_)))).count();
+        failed = told.values().filter(|end| **end == Some("error")).count();
+    }
+    Ok(json!({
+        "answered": answered, "recordings": files, "failed": failed, "guests": guests, "subscribers": subscribers,
+        "beginnings_or_ends_not_told": not_told,
+    }))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -179,7 +301,8 @@ async fn main() -> Result<(), Error> {
         "calls" => calls(address, token, count, seconds).await?,
         "connections" => connections(address, token, count).await?,
         "events" => events(address, token, count, seconds).await?,
-        other => return Err(format!("{other}: calls, connections or events").into()),
+        "soak" => soak(address, token, count, seconds).await?,
+        other => return Err(format!("{other}: calls, connections, events or soak").into()),
     };
     println!("{outcome}");
     Ok(())

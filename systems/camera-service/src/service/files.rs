@@ -165,6 +165,10 @@ impl Service {
                     break;
                 }
             }
+            if let Some(ahead) = self.clock_set_ahead(Timestamp::now()) {
+                tracing::error!(?ahead, "the clock was set ahead: no file is removed for its age until the next start");
+                continue;
+            }
             match self.clean().await {
                 Ok(cleaned) if cleaned.removed.is_empty() && cleaned.failed.is_empty() => {}
                 Ok(cleaned) => {
@@ -176,6 +180,13 @@ impl Service {
                 Err(error) => tracing::error!(error = %error.message, "old files could not be removed"),
             }
         }
+    }
+
+    /// How far the clock has run ahead of the time that has passed since the start, if that is more than an hour: files would look older
+    /// than they are.
+    pub(super) fn clock_set_ahead(&self, now: Timestamp) -> Option<Duration> {
+        let passed = Duration::try_from(now.duration_since(self.since_clock)).ok()?;
+        passed.checked_sub(self.since.elapsed()).filter(|ahead| *ahead > Duration::from_secs(3600))
     }
 
     fn thresholds(&self) -> Thresholds {
@@ -201,6 +212,11 @@ impl Service {
 
     /// The state of the disks as a component's trouble.
     pub(super) async fn storage_trouble(&self) -> Option<(&'static str, String)> {
+        if let Some(ahead) = self.clock_set_ahead(Timestamp::now()) {
+            let hours = ahead.as_secs() / 3600;
+            let why = format!("the clock was set ahead by {hours} h: old files are removed only by cleanup_old_files until the next start");
+            return Some(("degraded", why));
+        }
         for kind in [Kind::Recordings, Kind::Snapshots] {
             match self.usage(kind).await {
                 Ok(usage) if usage.level == Level::Block => return Some(("failed", usage.why)),

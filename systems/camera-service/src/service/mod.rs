@@ -16,6 +16,7 @@ use std::time::Instant;
 use camera_config::Config;
 use camera_media::Engine;
 use camera_storage::Library;
+use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
@@ -58,8 +59,10 @@ pub struct Service {
     pub stop: CancellationToken,
     /// Whether every listener is bound and the engine has answered.
     pub started: AtomicBool,
-    /// When the service started.
+    /// When the service started, by a clock that nobody sets.
     pub since: Instant,
+    /// The same by the clock that people set.
+    pub since_clock: Timestamp,
     /// What calls changed, kept for the next start.
     pub kept: Kept,
     /// The components as they were when last looked at.

@@ -1,0 +1,113 @@
+//! Files: what is kept, what is removed and what that frees; a disk that really fills up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use camera_access::Role;
+use serde_json::json;
+use support::{Installation, PATIENCE, http};
+
+/// A file system in memory, unmounted with the test.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: &Path, size: &str) -> Option<Small> {
+        let root = rustix::process::geteuid().is_root();
+        if !root {
+            assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+            eprintln!("SKIPPED: a disk that fills up needs root, to mount a small one");
+            return None;
+        }
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).status().unwrap();
+        assert!(mounted.success(), "a small file system cannot be mounted");
+        Some(Small(at.to_owned()))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_clean_up_removes_what_is_too_old_and_says_what_it_freed() {
+    let installation = Installation::new("cameras: []\n");
+    let recordings = installation.path().join("recordings");
+    for (name, days) in [("yard_2026-01-01_00-00-00.mp4", 100), ("yard_2026-06-01_00-00-00.mp4", 2)] {
+        let path = recordings.join(name);
+        std::fs::write(&path, vec![7; 1000]).unwrap();
+        let age = SystemTime::now() - Duration::from_secs(days * 86_400);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(age).unwrap();
+    }
+    std::fs::write(recordings.join("somebody else's.txt"), "not ours").unwrap();
+    let service = installation.start();
+    let mut admin = service.client(Role::Admin).await;
+    let none = admin.call("set_retention_policy", json!({ "policy": "size", "size": "0" })).await;
+    assert_eq!(none["error"]["code"], -32602, "nothing is kept by mistake: {none}");
+    let set = admin.succeed("set_retention_policy", json!({ "policy": "size", "size": "0.5 GB" })).await;
+    assert_eq!(set, json!({ "policy": "size", "size": "500 MB" }));
+    assert_eq!(admin.succeed("cleanup_old_files", json!({})).await["removed"], json!([]), "0.5 GB is not 0");
+    admin.succeed("set_retention_policy", json!({ "policy": "age", "age": "30 d" })).await;
+    let cleaned = admin.succeed("cleanup_old_files", json!({})).await;
+    assert_eq!(cleaned, json!({ "removed": ["yard_2026-01-01_00-00-00.mp4"], "bytes_freed": 1000, "failed": [] }));
+    let left = |name: &str| recordings.join(name).exists();
+    assert!(!left("yard_2026-01-01_00-00-00.mp4") && left("yard_2026-06-01_00-00-00.mp4") && left("somebody else's.txt"));
+}
+
+#[tokio::test]
+async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() {
+    let small = "storage: { recordings: HERE/disk/recordings, snapshots: HERE/disk/snapshots }\ncameras:\n  \
+                 - { name: one, source: \"test:pattern\", resolution: 640x480, fps: 25 }\n";
+    let installation = Installation::new(small);
+    let disk = installation.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let Some(_mounted) = Small::mount(&disk, "size=64m") else { return };
+    let recordings = disk.join("recordings");
+    for folder in [&recordings, &disk.join("snapshots")] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let service = installation.start();
+    let mut operator = service.client(Role::Operator).await;
+    service.camera_delivers(&mut operator, "one").await;
+    operator.succeed("subscribe_events", json!({ "topics": ["recording.stop", "recording.error", "system.health"] })).await;
+    let started = operator.succeed("start_recording", json!({ "device": "one" })).await;
+
+    // Somebody else fills the disk up to where the service still has a little room.
+    std::fs::write(disk.join("ballast.bin"), vec![0; 60 << 20]).unwrap();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let message: serde_json::Value = serde_json::from_str(&operator.receive().await).unwrap();
+        if message["method"] == "recording.stop" || message["method"] == "recording.error" {
+            break;
+        }
+        assert!(Instant::now() < until, "the recording is never ended");
+    }
+    for call in ["take_snapshot", "start_recording"] {
+        let answer = operator.call(call, json!({ "device": "one" })).await;
+        assert_eq!(answer["error"]["code"], -32020, "{call}: {answer}");
+    }
+    let names: Vec<String> = std::fs::read_dir(&recordings)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let recording = started["filename"].as_str().unwrap();
+    assert_eq!(names.len(), 1, "nothing half-written is left: {names:?}");
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(recordings.join(recording))
+        .args(["-f", "null", "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (status, _, body) = http(service.health, "/health/system", &[]).await;
+    assert!(status == 200 && String::from_utf8_lossy(&body).contains("\"storage\",\"state\":\"failed\""));
+
+    // Room again: everything works again.
+    std::fs::remove_file(disk.join("ballast.bin")).unwrap();
+    operator.succeed("take_snapshot", json!({ "device": "one" })).await;
+}
