@@ -195,7 +195,9 @@ impl Browser {
 
     /// The bytes of the file that a click downloaded under that name.
     pub fn downloaded(&self, name: &str) -> Vec<u8> {
-        wait_for("the download", || std::fs::read(self.folder.path().join("downloads").join(name)).ok())
+        let path = self.folder.path().join("downloads").join(name);
+        // Chromium holds the name with an empty file, and puts the whole file in its place.
+        wait_for("the download", || std::fs::read(&path).ok().filter(|bytes| !bytes.is_empty()))
     }
 
     /// What the browser complained of: errors of scripts, and what the page's policy forbade.
