@@ -3,36 +3,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use camera_access::Role;
 use serde_json::json;
-use support::{Installation, PATIENCE, http};
-
-/// A file system in memory, unmounted with the test.
-struct Small(PathBuf);
-
-impl Small {
-    fn mount(at: &Path, size: &str) -> Option<Small> {
-        let root = rustix::process::geteuid().is_root();
-        if !root {
-            assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
-            eprintln!("SKIPPED: a disk that fills up needs root, to mount a small one");
-            return None;
-        }
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).status().unwrap();
-        assert!(mounted.success(), "a small file system cannot be mounted");
-        Some(Small(at.to_owned()))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use support::{Installation, PATIENCE, SmallDisk, http};
 
 #[tokio::test]
 async fn a_clean_up_removes_what_is_too_old_and_says_what_it_freed() {
@@ -66,7 +42,7 @@ async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() 
     let installation = Installation::new(small);
     let disk = installation.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    let Some(_mounted) = Small::mount(&disk, "size=64m") else { return };
+    let Some(_mounted) = SmallDisk::mount(&disk, "size=64m") else { return };
     let recordings = disk.join("recordings");
     for folder in [&recordings, &disk.join("snapshots")] {
         std::fs::create_dir(folder).unwrap();

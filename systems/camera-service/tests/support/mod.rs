@@ -39,10 +39,10 @@ impl Installation {
         let installation = Installation { folder };
         installation.write_private(".env", &format!("CAMERA_SERVICE_JWT_SECRET='{SECRET}'\n"));
         let here = installation.path().display();
-        let mut text = format!(
-            "audit_log: {here}/audit.jsonl\nsecurity: {{ api_keys: {here}/security/api-keys.json }}\n"
-        );
+        let mut text = String::new();
         let usual = [
+            ("audit_log:", format!("audit_log: {here}/audit.jsonl\n")),
+            ("security:", format!("security: {{ api_keys: {here}/security/api-keys.json }}\n")),
             ("server:", "server: { listen: \"127.0.0.1:0\", health: \"127.0.0.1:0\" }\n".to_owned()),
             ("storage:", format!("storage: {{ recordings: {here}/recordings, snapshots: {here}/snapshots }}\n")),
             (
@@ -134,9 +134,7 @@ impl Running {
 
     /// A connection that nobody has authenticated.
     pub async fn connect(&self) -> Client {
-        let (socket, _) =
-            tokio_tungstenite::connect_async(format!("ws://{}/ws", self.clients)).await.unwrap();
-        Client { socket, next: 1 }
+        Client::connect(&format!("ws://{}/ws", self.clients)).await
     }
 
     /// A connection of that role.
@@ -161,6 +159,29 @@ impl Running {
     }
 }
 
+/// A file system in memory, unmounted with the test.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts one of that size (`size=64m`); `None`, and says so, where that takes root.
+    pub fn mount(at: &Path, size: &str) -> Option<SmallDisk> {
+        if !rustix::process::geteuid().is_root() {
+            assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+            eprintln!("SKIPPED: a disk that fills up needs root, to mount a small one");
+            return None;
+        }
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).status().unwrap();
+        assert!(mounted.success(), "a small file system cannot be mounted");
+        Some(SmallDisk(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 /// A token of that role, good for an hour.
 pub fn token(role: Role) -> String {
     token_until(role, Duration::from_secs(3600))
@@ -181,6 +202,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// A connection that nobody has authenticated, to whatever service is there.
+    pub async fn connect(url: &str) -> Client {
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        Client { socket, next: 1 }
+    }
+
     /// Sends a text as it is.
     pub async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();

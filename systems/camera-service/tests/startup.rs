@@ -1,0 +1,123 @@
+//! Ready means ready: systemd, the health listener and the one who started it are told only once every listener is bound and the media
+//! engine has answered; and what stands in the way is said.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Stdio};
+
+use camera_access::Role;
+use serde_json::json;
+use support::{Installation, PATIENCE, http};
+
+/// Ends a service that a test started by itself.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn systemd_is_told_that_it_is_ready_only_when_both_listeners_answer() {
+    let (clients, health) = (free_port(), free_port());
+    let installation = Installation::new(&format!(
+        "cameras: []\nserver: {{ listen: \"127.0.0.1:{clients}\", health: \"127.0.0.1:{health}\" }}\n"
+    ));
+    let path = installation.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = installation.command();
+    let service = Ended(command.arg("run").env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).spawn().unwrap());
+    let mut told = [0; 256];
+    let length = socket.recv(&mut told).unwrap();
+    assert!(std::str::from_utf8(&told[..length]).unwrap().contains("READY=1"));
+    for port in [clients, health] {
+        TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    }
+    drop(service);
+}
+
+#[test]
+fn a_taken_port_or_a_missing_ffmpeg_is_a_failure_to_start_and_not_a_service_that_runs() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let server = |listen: u16, health: u16| {
+        format!("cameras: []\nserver: {{ listen: \"127.0.0.1:{listen}\", health: \"127.0.0.1:{health}\" }}\n")
+    };
+    let refused = |text: &str| {
+        let installation = Installation::new(text);
+        let path = installation.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let output = installation.command().arg("run").env("NOTIFY_SOCKET", &path).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty(), "nobody is told that it is ready");
+        assert!(socket.recv(&mut [0; 8]).is_err(), "nor is systemd");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(&server(port, 0)).contains("server.listen"));
+    assert!(refused(&server(0, port)).contains("server.health"));
+    let said = refused("cameras: []\nmedia: { ffmpeg: /nowhere/ffmpeg }\n");
+    assert!(said.contains("/nowhere/ffmpeg"), "{said}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_or_an_audit_log_that_cannot_be_written_is_said_at_the_start() {
+    let installation = Installation::new("cameras: []\n");
+    std::fs::remove_dir(installation.path().join("snapshots")).unwrap();
+    let said = String::from_utf8(installation.command().arg("run").output().unwrap().stderr).unwrap();
+    assert!(said.contains("mkdir -p") && said.contains("snapshots"), "{said}");
+    let installation = Installation::new("cameras: []\n");
+    std::fs::create_dir(installation.path().join("audit.jsonl")).unwrap();
+    let output = installation.command().arg("run").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("audit log"));
+}
+
+#[tokio::test]
+async fn health_and_metrics_tell_the_truth_about_components() {
+    let installation = Installation::new(
+        "cameras:\n  - { name: good, source: \"test:pattern\", resolution: 160x120, fps: 5 }\n  \
+         - { name: bad, source: \"rtsp://127.0.0.1:1/nothing\" }\n",
+    );
+    let service = installation.start();
+    let mut client = service.client(Role::Admin).await;
+    service.camera_delivers(&mut client, "good").await;
+    assert_eq!(http(service.health, "/health/live", &[]).await.0, 200);
+    assert_eq!(http(service.health, "/health/ready", &[]).await.0, 200, "the other cameras are served");
+    let until = std::time::Instant::now() + PATIENCE;
+    loop {
+        let status = client.succeed("get_system_status", json!({})).await;
+        if status["status"] == "partial" && !status["problems"][0]["reason"].to_string().contains("good") {
+            assert_eq!(status["problems"][0]["name"], "cameras");
+            assert!(status["problems"][0]["reason"].as_str().unwrap().contains("bad"), "{status}");
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{status}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let (status, head, body) = http(service.health, "/metrics", &[]).await;
+    let text = String::from_utf8(body).unwrap();
+    assert!(status == 200 && head.contains("openmetrics-text"), "{head}");
+    for line in [
+        "camera_service_camera_up{device=\"good\"} 1",
+        "camera_service_camera_up{device=\"bad\"} 0",
+        "camera_service_component_up{component=\"cameras\"} 0",
+        "camera_service_component_up{component=\"media_engine\"} 1",
+        "camera_service_calls_total{method=\"authenticate\"} 1",
+        "camera_service_connections 1",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
+    }
+    assert_eq!(text.matches("# EOF").count(), 1, "one text, with one end");
+    assert!(!text.contains("rtsp://"), "no sources in metrics");
+}
