@@ -107,7 +107,7 @@ pub fn markdown() -> String {
             text.push_str("\n| parameter | type | |\n|---|---|---|\n");
             for param in params {
                 let must = if param["required"] == true { "required. " } else { "" };
-                row(&mut text, &param["name"], &param["schema"], must, definitions);
+                row(&mut text, &param["name"], &param["schema"], must);
             }
         }
         let result = resolved(&entry["result"]["schema"], definitions);
@@ -115,11 +115,11 @@ pub fn markdown() -> String {
             Some(fields) => {
                 text.push_str("\n| result | type | |\n|---|---|---|\n");
                 for (name, schema) in fields {
-                    row(&mut text, &json!(name), schema, "", definitions);
+                    row(&mut text, &json!(name), schema, "");
                 }
             }
             None => {
-                let _ = writeln!(text, "\nResult: {}.", type_of(result, definitions));
+                let _ = writeln!(text, "\nResult: {}.", type_of(result));
             }
         }
         let own: Vec<String> = errors(method).map(|(code, _)| format!("`{}`", code.number())).collect();
@@ -127,7 +127,7 @@ pub fn markdown() -> String {
     }
     text.push_str("\n## Types\n");
     for (name, schema) in definitions {
-        types(&mut text, name, schema, definitions);
+        types(&mut text, name, schema);
     }
     text
 }
@@ -162,19 +162,19 @@ fn matrix(text: &mut String) {
     }
 }
 
-fn row(text: &mut String, name: &Value, schema: &Value, must: &str, definitions: &Map<String, Value>) {
+fn row(text: &mut String, name: &Value, schema: &Value, must: &str) {
     let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
     let name = name.as_str().unwrap_or_default();
-    let _ = writeln!(text, "| `{name}` | {} | {must}{about} |", type_of(schema, definitions));
+    let _ = writeln!(text, "| `{name}` | {} | {must}{about} |", type_of(schema));
 }
 
-fn types(text: &mut String, name: &str, schema: &Value, definitions: &Map<String, Value>) {
+fn types(text: &mut String, name: &str, schema: &Value) {
     let about = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
     let _ = write!(text, "\n### {name}\n\n{about}\n");
     if let Some(fields) = schema["properties"].as_object() {
         text.push_str("\n| field | type | |\n|---|---|---|\n");
         for (name, schema) in fields {
-            row(text, &json!(name), schema, "", definitions);
+            row(text, &json!(name), schema, "");
         }
     }
     let values = schema["oneOf"].as_array().into_iter().flatten();
@@ -189,16 +189,16 @@ fn types(text: &mut String, name: &str, schema: &Value, definitions: &Map<String
 }
 
 /// A type in a word or two.
-fn type_of(schema: &Value, definitions: &Map<String, Value>) -> String {
+fn type_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return format!("[{name}](#{})", name.to_lowercase());
     }
     if let Some(any) = schema["anyOf"].as_array().or_else(|| schema["allOf"].as_array()) {
-        let parts: Vec<String> = any.iter().map(|one| type_of(one, definitions)).collect();
+        let parts: Vec<String> = any.iter().map(type_of).collect();
         return parts.join(" or ");
     }
     match &schema["type"] {
-        Value::String(kind) if kind == "array" => format!("list of {}", type_of(&schema["items"], definitions)),
+        Value::String(kind) if kind == "array" => format!("list of {}", type_of(&schema["items"])),
         Value::String(kind) => kind.clone(),
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
         _ => "any".to_owned(),

@@ -143,7 +143,7 @@ impl Service {
             device: device.device.clone(),
             stream_url: streams.hls.clone().or_else(|| streams.webrtc.clone()).or_else(|| streams.rtsp.clone()),
             ready: status.state == StreamState::Ready,
-            expires_at: self.engine.live(&known.name).is_some().then(|| Self::link_expiry()),
+            expires_at: self.engine.live(&known.name).is_some().then(Self::link_expiry),
             streams,
         })
     }

@@ -153,7 +153,7 @@ impl Service {
                 self.metrics.recordings.inc();
                 let filename = file_name(&recording.path);
                 let state = RecordingState { status: "recording", filename, duration: None, file_size: None };
-                self.tell_recording(Topic::RecordingStart, &camera, state, None);
+                self.tell_recording(Topic::RecordingStart, &camera, &state, None);
             }
             EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording),
             _ => {}
@@ -172,10 +172,10 @@ impl Service {
         };
         let duration = Some(done.duration.as_secs_f64());
         let state = RecordingState { status, filename, duration, file_size: Some(done.bytes) };
-        self.tell_recording(topic, camera, state, reason);
+        self.tell_recording(topic, camera, &state, reason.as_deref());
     }
 
-    fn tell_recording(&self, topic: Topic, camera: &str, state: RecordingState, reason: Option<String>) {
+    fn tell_recording(&self, topic: Topic, camera: &str, state: &RecordingState, reason: Option<&str>) {
         let device = self.cameras.read().get(camera).map_or_else(|| camera.into(), |known| Arc::clone(&known.name));
         for topic in [topic, Topic::RecordingStatusUpdate] {
             self.hub.publish(&Notification {
@@ -185,7 +185,7 @@ impl Service {
                 camera: None,
                 recording: Some(state.clone()),
                 filename: Some(state.filename.clone()),
-                reason: reason.clone(),
+                reason: reason.map(str::to_owned),
             });
         }
     }
