@@ -130,8 +130,11 @@ type Check = fn(&Document, &mut Vec<Finding>);
 
 /// What each check finds, in their order. The checks know nothing of each other, so several run at once.
 fn run(document: &Document, checks: &[Check]) -> Vec<Vec<Finding>> {
-    /// Beside the caller's own; on a machine with fewer cores they share them.
+    /// Threads beside the caller's own; on a machine with fewer cores they share them.
     const HELPERS: usize = 3;
+    /// A shorter report is done before they are there.
+    const LONG: usize = 2000;
+    let helpers = if document.lines.len() < LONG { 0 } else { HELPERS };
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -146,9 +149,9 @@ fn run(document: &Document, checks: &[Check]) -> Vec<Vec<Finding>> {
     let mut done = thread::scope(|scope| {
         // A helper that cannot be had is not needed.
         let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        let helpers: Vec<_> = (0..HELPERS).filter_map(helper).collect();
+        let started: Vec<_> = (0..helpers).filter_map(helper).collect();
         let mut done = work();
-        for helper in helpers {
+        for helper in started {
             match helper.join() {
                 Ok(more) => done.extend(more),
                 Err(panic) => std::panic::resume_unwind(panic),

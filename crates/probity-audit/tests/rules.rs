@@ -76,3 +76,13 @@ fn code_blocks_state_nothing_and_odd_text_is_read() {
         audit(odd, &[], None);
     }
 }
+
+#[test]
+fn a_long_report_is_found_in_whole_and_in_order() {
+    let long = "The pages answered 171 of 180 times (92 %).\n\n7 of 12 cases (58.3333 %).\n\n".repeat(1500);
+    let result = audit(&long, &[], None);
+    let found: Vec<_> = result.findings.iter().map(|finding| (finding.rule, finding.lines[0])).collect();
+    let expected: Vec<_> =
+        (0..1500).flat_map(|n| [("percent-not-fraction", 4 * n + 1), ("too-precise", 4 * n + 3)]).collect();
+    assert_eq!(found, expected);
+}
