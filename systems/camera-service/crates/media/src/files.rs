@@ -106,7 +106,7 @@ struct ProbedFormat {
 }
 
 /// `30000/1001`, and nothing for `0/0`.
-fn rate(text: &str) -> Option<f64> {
+pub(crate) fn rate(text: &str) -> Option<f64> {
     let (count, seconds) = text.split_once('/')?;
     let (count, seconds): (f64, f64) = (count.parse().ok()?, seconds.parse().ok()?);
     (count > 0.0 && seconds > 0.0).then(|| count / seconds)
@@ -143,6 +143,9 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
             std::fs::remove_file(&path)
                 .map(|()| Some(Recovered { path: path.clone(), action: RecoveryAction::Removed }))
                 .map_err(|error| EngineError::disk("cannot remove", &path, error))
+        } else if crate::mediamtx::is_hidden(text) {
+            done.extend(crate::mediamtx::adopt(folder, &folder.join(&name))?);
+            continue;
         } else {
             continue;
         };
@@ -151,13 +154,13 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
     Ok(done)
 }
 
-fn recover_recording(path: &Path, marker: &Path) -> Result<Option<Recovered>, EngineError> {
+pub(crate) fn recover_recording(path: &Path, marker: &Path) -> Result<Option<Recovered>, EngineError> {
     let failed = |error| EngineError::disk("cannot recover", path, error);
     let action = match File::options().read(true).write(true).open(path) {
         Ok(file) => {
             let size = file.metadata().map_err(failed)?.len();
-            let whole =
-                if path.extension().is_some_and(|e| e == "mp4") { whole_until(&file, size) } else { size };
+            // By what is in it: a Matroska that MediaMTX records is fragmented MP4 until it ends.
+            let whole = whole_until(&file, size);
             if whole == 0 {
                 std::fs::remove_file(path).map_err(failed)?;
                 Some(RecoveryAction::Removed)

@@ -1,7 +1,8 @@
 //! Media engines behind one trait: cameras become streams, pictures and recordings.
 //!
 //! Knows ffmpeg, fragmented MP4 and HLS; must not know JSON-RPC, roles, configuration files, nor how long files are kept.
-//! Begin with [`Engine`]; [`EmbeddedEngine`] is the one that needs nothing but ffmpeg.
+//! Begin with [`Engine`]; [`EmbeddedEngine`] is the one that needs nothing but ffmpeg,
+//! [`MediaMtxEngine`] the one that works with a MediaMTX server.
 
 mod discovery;
 mod embedded;
@@ -10,6 +11,7 @@ mod error;
 mod files;
 mod fragment;
 mod live;
+mod mediamtx;
 mod process;
 mod source;
 
@@ -24,4 +26,5 @@ pub use engine::{
 pub use error::EngineError;
 pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
 pub use live::LiveView;
+pub use mediamtx::{BreakerOptions, MediaMtxEngine, MediaMtxOptions};
 pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

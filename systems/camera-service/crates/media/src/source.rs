@@ -124,6 +124,14 @@ impl Source {
         }
     }
 
+    /// The network camera's address, with its password, if there is one.
+    pub(crate) fn url(&self) -> Option<&Url> {
+        match &self.address {
+            Address::Rtsp(url) | Address::Http(url) => Some(url),
+            Address::Test(_) | Address::Device(_) => None,
+        }
+    }
+
     /// ffmpeg's arguments up to and including the coding. Holds the password, if there is one.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut list = Arguments::default();
@@ -229,7 +237,7 @@ impl fmt::Debug for Source {
 pub(crate) struct Redactor(Vec<(String, String)>);
 
 impl Redactor {
-    fn of(url: &Url) -> Self {
+    pub(crate) fn of(url: &Url) -> Self {
         let mut pairs = vec![(url.as_str().to_owned(), shown(url))];
         let query = url.query_pairs().filter(|(key, _)| is_secret(key)).map(|(_, value)| value.into_owned());
         let raw_query = url.query().into_iter().flat_map(|query| query.split('&')).filter_map(|pair| {

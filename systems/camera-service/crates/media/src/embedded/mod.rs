@@ -4,8 +4,8 @@
 mod camera;
 mod ingest;
 mod recorder;
-mod snapshot;
-mod writer;
+pub(crate) mod snapshot;
+pub(crate) mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

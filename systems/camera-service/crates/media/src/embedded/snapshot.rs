@@ -12,9 +12,9 @@ use crate::process::{Bound, Start};
 use crate::source::Redactor;
 
 /// No sane JPEG is larger.
-const LARGEST: u64 = 64 << 20;
+pub(crate) const LARGEST: u64 = 64 << 20;
 /// What every JPEG begins with.
-const BEGINNING: [u8; 3] = [0xff, 0xd8, 0xff];
+pub(crate) const BEGINNING: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// Decodes the last picture of the last second into `path`.
 pub(super) async fn take(
@@ -60,7 +60,7 @@ pub(super) async fn take(
 }
 
 /// Writes by a temporary name, and looks at what is then there.
-fn write(path: &Path, picture: &[u8]) -> Result<u64, EngineError> {
+pub(crate) fn write(path: &Path, picture: &[u8]) -> Result<u64, EngineError> {
     let failed = |error| EngineError::disk("cannot write", path, error);
     let temporary = path.with_file_name(crate::files::temporary_name());
     let result = std::fs::File::create(&temporary)

@@ -212,7 +212,11 @@ impl Writer {
 }
 
 /// A new file, with a number after its name if there is one of that name.
-fn create(folder: &Path, stem: &str, format: RecordingFormat) -> Result<(PathBuf, File), EngineError> {
+pub(crate) fn create(
+    folder: &Path,
+    stem: &str,
+    format: RecordingFormat,
+) -> Result<(PathBuf, File), EngineError> {
     let mut number = 1;
     loop {
         let suffix = if number == 1 { String::new() } else { format!("_{number}") };
@@ -237,7 +241,7 @@ fn create(folder: &Path, stem: &str, format: RecordingFormat) -> Result<(PathBuf
     }
 }
 
-fn marker_of(path: &Path) -> PathBuf {
+pub(crate) fn marker_of(path: &Path) -> PathBuf {
     path.with_file_name(marker_name(path.file_name().unwrap_or_default()))
 }
 
@@ -328,7 +332,7 @@ async fn rewritten(shared: &Shared, path: &Path) -> (Result<(), EngineError>, Re
 }
 
 /// Work on the disk, where it may wait.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
     match tokio::task::spawn_blocking(work).await {

@@ -1,0 +1,523 @@
+//! One camera: what is wanted of it, what MediaMTX says of its path, and the reader that keeps its source open while it
+//! is wanted (MediaMTX opens sources on demand, and recording alone is no demand to it).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::Shared;
+use super::api::Listed;
+use super::path::{CLOSE_AFTER, Recording, configuration, reading};
+use super::recorder::Recorder;
+use super::still;
+use crate::EngineError;
+use crate::engine::{
+    CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
+    StreamStatus,
+};
+use crate::process::{Bound, Start};
+use crate::source::{Redactor, Source};
+
+/// A source that failed so often in a row is called failed, and still tried.
+const FAILED_AFTER: u32 = 5;
+/// After so long without failure, waits begin small again.
+const HEALTHY: Duration = Duration::from_secs(60);
+/// How long a reader may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How long MediaMTX may take to close a source, beyond what it is told.
+const CLOSING: Duration = Duration::from_secs(8);
+
+#[derive(Default)]
+struct Wanted {
+    /// Somebody started the stream.
+    stream: bool,
+    /// Recordings and snapshots under way.
+    holds: u32,
+    /// The camera is being removed.
+    ended: bool,
+}
+
+impl Wanted {
+    fn now(&self) -> bool {
+        !self.ended && (self.stream || self.holds > 0)
+    }
+}
+
+/// What was seen of a camera's path.
+#[derive(Clone, Copy)]
+pub(super) enum Seen<'a> {
+    Path(&'a Listed),
+    /// MediaMTX does not know it.
+    NotThere,
+    /// MediaMTX does not answer, and why.
+    Nothing(&'a str),
+}
+
+pub(super) struct Camera {
+    pub(super) name: String,
+    pub(super) source: Source,
+    pub(super) shared: Arc<Shared>,
+    wanted: watch::Sender<Wanted>,
+    status: Mutex<Known>,
+    changes: watch::Sender<()>,
+    recording: Mutex<Recording>,
+    /// Whether MediaMTX has been told what `recording` says; held while it is told.
+    applied: tokio::sync::Mutex<Option<Recording>>,
+    recorder: Mutex<Option<Arc<Recorder>>>,
+    reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Known {
+    stream: StreamStatus,
+    /// Since when pictures come without a break.
+    ready: Option<Instant>,
+    /// MediaMTX has the path.
+    listed: bool,
+    /// Its own reader is there.
+    reading: bool,
+    /// Failures of its own reader in a row.
+    failures: u32,
+    /// What MediaMTX counted last; it begins again at 0 when it likes.
+    counted: (u64, u64),
+}
+
+/// Keeps the source open while it lives.
+pub(super) struct Hold(Arc<Camera>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.wanted.send_modify(|wanted| wanted.holds -= 1);
+    }
+}
+
+impl Camera {
+    /// A camera whose stream is being started.
+    pub(super) fn start(spec: CameraSpec, shared: Arc<Shared>) -> Result<Arc<Self>, EngineError> {
+        let stream = StreamStatus {
+            state: StreamState::Starting,
+            since: Timestamp::now(),
+            reason: None,
+            readers: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            uptime: None,
+            process: None,
+            resolution: None,
+            fps: None,
+            codec: None,
+            restarts: 0,
+        };
+        let status =
+            Known { stream, ready: None, listed: false, reading: false, failures: 0, counted: (0, 0) };
+        let camera = Arc::new(Self {
+            recording: Mutex::new(Recording::off(&spec.name, &shared.options)?),
+            name: spec.name,
+            source: spec.source,
+            shared,
+            wanted: watch::Sender::new(Wanted { stream: true, ..Wanted::default() }),
+            status: Mutex::new(status),
+            changes: watch::Sender::new(()),
+            applied: tokio::sync::Mutex::default(),
+            recorder: Mutex::default(),
+            reader: tokio::sync::Mutex::default(),
+        });
+        let reader = tokio::spawn(keep_open(Arc::clone(&camera)));
+        if let Ok(mut slot) = camera.reader.try_lock() {
+            *slot = Some(reader);
+        }
+        Ok(camera)
+    }
+
+    /// Ends everything that is done for it here.
+    pub(super) async fn end(&self) {
+        // Without a recording there is nothing to stop.
+        let _ = self.stop_recording().await;
+        self.wanted.send_modify(|wanted| wanted.ended = true);
+        // One may have been started in between; from here on none is.
+        let _ = self.stop_recording().await;
+        if let Some(reader) = self.reader.lock().await.take()
+            && let Err(error) = reader.await
+        {
+            tracing::error!(camera = self.name, %error, "a reader did not end in order");
+        }
+    }
+
+    pub(super) fn tell_end(&self) {
+        if let Some(recorder) = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            recorder.tell_stop();
+        }
+        self.wanted.send_modify(|wanted| wanted.ended = true);
+    }
+
+    pub(super) fn hold(self: &Arc<Self>) -> Hold {
+        self.wanted.send_modify(|wanted| wanted.holds += 1);
+        Hold(Arc::clone(self))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn status(&self) -> StreamStatus {
+        let known = self.known();
+        StreamStatus { uptime: known.ready.map(|since| since.elapsed()), ..known.stream.clone() }
+    }
+
+    /// For how long pictures have come without a break.
+    pub(super) fn ready_for(&self) -> Option<Duration> {
+        self.known().ready.map(|since| since.elapsed())
+    }
+
+    /// Takes secrets out of what others say: the camera's, and those with which MediaMTX is asked.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let text = self.source.redactor().redact(text);
+        match reading(&self.name, &self.shared.options) {
+            Ok(url) => Redactor::of(&url).redact(&text),
+            Err(_) => text,
+        }
+    }
+
+    pub(super) fn set_recording(&self, recording: Recording) {
+        *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = recording;
+    }
+
+    /// Recorded no more, from when MediaMTX is told next.
+    pub(super) fn set_recording_off(&self) {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).on = false;
+    }
+
+    /// Tells MediaMTX what is wanted of the path.
+    pub(super) async fn apply(&self) -> Result<(), EngineError> {
+        let mut applied = self.applied.lock().await;
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let shared = &self.shared;
+        let path = configuration(&self.name, &self.source, &shared.options, &recording);
+        *applied = None;
+        let listed = self.known().listed;
+        let told = match listed {
+            true => match shared.api.patch(&self.name, &path).await {
+                // It may have been lost since.
+                Err(EngineError::Invalid(_)) => shared.api.put(&self.name, &path).await,
+                told => told,
+            },
+            false => shared.api.put(&self.name, &path).await,
+        };
+        // What MediaMTX refuses it quotes, be it an address with a password.
+        told.map_err(|error| match error {
+            EngineError::Invalid(why) => EngineError::Invalid(self.redact(&why)),
+            error => error,
+        })?;
+        *applied = Some(recording);
+        Ok(())
+    }
+
+    /// As `apply`, where MediaMTX has lost it or has not been told yet.
+    pub(super) async fn apply_if_needed(&self) -> Result<(), EngineError> {
+        let told = {
+            let applied = self.applied.lock().await;
+            let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+            self.known().listed && applied.as_ref() == Some(&recording)
+        };
+        // One who is being removed is configured no more.
+        if told || self.wanted.borrow().ended { Ok(()) } else { self.apply().await }
+    }
+
+    /// What was seen of the path just now.
+    pub(super) fn observe(self: &Arc<Self>, seen: Seen<'_>) {
+        let wanted = self.wanted.borrow().now();
+        let (risen, fallen) = {
+            let known = &mut *self.known();
+            if let Seen::Path(path) = seen {
+                known.count(path);
+            }
+            known.listed = match seen {
+                Seen::Path(_) => true,
+                Seen::NotThere => false,
+                Seen::Nothing(_) => known.listed,
+            };
+            match seen {
+                Seen::Path(path) if path.ready => (known.rise(), None),
+                Seen::Nothing(why) => (false, known.fall(wanted, Some(why.to_owned()))),
+                _ => (false, known.fall(wanted, None)),
+            }
+        };
+        if risen {
+            self.shared.tell(EngineEvent::SourceUp { camera: self.name.clone() });
+            tokio::spawn(still::look(Arc::clone(self)));
+        }
+        if let Some(reason) = fallen {
+            self.tell_down(reason);
+        }
+        self.changes.send_replace(());
+    }
+
+    /// What the stream itself says.
+    pub(super) fn seen_in_stream(&self, seen: &still::Picture) {
+        let stream = &mut self.known().stream;
+        stream.resolution = seen.resolution;
+        stream.fps = seen.fps;
+    }
+
+    fn tell_down(&self, reason: Option<String>) {
+        if let Some(reason) = &reason {
+            tracing::warn!(camera = self.name, reason, "source lost");
+        }
+        self.shared.tell(EngineEvent::SourceDown { camera: self.name.clone(), reason });
+    }
+
+    fn reader_failed(&self, error: &EngineError) {
+        let reason = format!("MediaMTX gives no picture of {}, its log says why ({error})", self.source);
+        let fallen = {
+            let known = &mut *self.known();
+            known.failures += 1;
+            known.reading = false;
+            // Whether pictures come, MediaMTX says.
+            known.ready.is_none() && known.fall(true, Some(reason.clone())).is_some()
+        };
+        if fallen {
+            self.tell_down(Some(reason));
+        }
+        self.changes.send_replace(());
+    }
+
+    async fn until_unwanted(&self) {
+        // The sender lives in self.
+        let _ = self.wanted.subscribe().wait_for(|wanted| !wanted.now()).await;
+    }
+
+    pub(super) async fn start_stream(&self, within: Duration) -> Result<(), EngineError> {
+        self.wanted.send_modify(|wanted| wanted.stream = true);
+        self.present(within).await
+    }
+
+    pub(super) async fn stop_stream(&self) -> Result<(), EngineError> {
+        let mut changes = self.changes.subscribe();
+        self.wanted.send_modify(|wanted| wanted.stream = false);
+        let begun = Instant::now();
+        let stopping = async {
+            loop {
+                let stream = self.status();
+                // While it is recorded, or others read it, the source stays open: what was asked has been done.
+                let read = stream.readers > 0 && begun.elapsed() > CLOSE_AFTER + GOODBYE;
+                if self.wanted.borrow().now() || stream.state == StreamState::Stopped || read {
+                    return;
+                }
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(CLOSE_AFTER + CLOSING, stopping).await.map_err(|_| {
+            EngineError::Dependency(format!("MediaMTX has not closed the source of {}", self.name))
+        })
+    }
+
+    /// Waits until pictures come, for at most `within`.
+    pub(super) async fn present(&self, within: Duration) -> Result<(), EngineError> {
+        let mut changes = self.changes.subscribe();
+        self.shared.look_if_old().await?;
+        let coming = async {
+            while self.known().ready.is_none() {
+                if changes.changed().await.is_err() || !self.wanted.borrow().now() {
+                    return false;
+                }
+            }
+            true
+        };
+        match tokio::time::timeout(within, coming).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(EngineError::InvalidState(format!("the stream of {} was stopped meanwhile", self.name)))
+            }
+            Err(_) => Err(self.no_picture(within)),
+        }
+    }
+
+    /// That no picture came, and why, as far as that is known.
+    pub(super) fn no_picture(&self, within: Duration) -> EngineError {
+        let stream = self.status();
+        let (name, state, within) = (&self.name, stream.state, within.as_secs_f32());
+        let why = stream.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        EngineError::Dependency(format!("no picture came from {name} within {within} s; it is {state}{why}"))
+    }
+
+    pub(super) async fn start_recording(
+        self: &Arc<Self>,
+        request: RecordingRequest,
+    ) -> Result<RecordingStarted, EngineError> {
+        self.shared.look_if_old().await?;
+        let started = {
+            let mut slot = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            if slot.as_ref().is_some_and(|recorder| !recorder.has_ended()) {
+                let name = &self.name;
+                return Err(EngineError::InvalidState(format!(
+                    "{name} is being recorded already; stop that first"
+                )));
+            }
+            if self.wanted.borrow().ended {
+                return Err(EngineError::NotFound(self.name.clone()));
+            }
+            let (recorder, started) = Recorder::start(self, request);
+            *slot = Some(recorder);
+            started
+        };
+        started.await.unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())))
+    }
+
+    pub(super) async fn stop_recording(&self) -> Result<RecordingDone, EngineError> {
+        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let not_recorded = || EngineError::InvalidState(format!("{} is not being recorded", self.name));
+        match recorder {
+            Some(recorder) if !recorder.has_ended() => recorder.stop().await.ok_or_else(not_recorded),
+            _ => Err(not_recorded()),
+        }
+    }
+
+    pub(super) fn recording(&self) -> Option<RecordingNow> {
+        self.recorder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .and_then(|recorder| recorder.now())
+    }
+}
+
+impl Known {
+    fn count(&mut self, path: &Listed) {
+        let since = |now: u64, before: u64| if now >= before { now - before } else { now };
+        self.stream.bytes_in += since(path.bytes_received, self.counted.0);
+        self.stream.bytes_out += since(path.bytes_sent, self.counted.1);
+        self.counted = (path.bytes_received, path.bytes_sent);
+        let readers = u32::try_from(path.readers.len()).unwrap_or(u32::MAX);
+        self.stream.readers = readers.saturating_sub(u32::from(self.reading));
+        // Which profile, MediaMTX does not say.
+        let coding = path.tracks.iter().find_map(|track| match track.as_str() {
+            "H264" => Some("avc1"),
+            "H265" => Some("hvc1"),
+            "AV1" => Some("av01"),
+            "VP9" => Some("vp09"),
+            "VP8" => Some("vp08"),
+            _ => None,
+        });
+        if path.ready {
+            self.stream.codec = coding.map(str::to_owned);
+        }
+    }
+
+    fn set(&mut self, state: StreamState) {
+        if self.stream.state != state {
+            self.stream.state = state;
+            self.stream.since = Timestamp::now();
+        }
+    }
+
+    /// Pictures come; true if they did not before.
+    fn rise(&mut self) -> bool {
+        let risen = self.ready.is_none();
+        self.ready.get_or_insert_with(Instant::now);
+        self.failures = if risen { 0 } else { self.failures };
+        self.stream.reason = None;
+        self.set(StreamState::Ready);
+        risen
+    }
+
+    /// No pictures come; the reason to be told, if that is new.
+    fn fall(&mut self, wanted: bool, reason: Option<String>) -> Option<Option<String>> {
+        let fallen =
+            self.ready.take().is_some() || (reason.is_some() && self.stream.state == StreamState::Starting);
+        if !wanted {
+            self.stream.reason = None;
+            let stopped = self.stream.state != StreamState::Stopped;
+            self.set(StreamState::Stopped);
+            return stopped.then_some(None);
+        }
+        self.stream.readers = 0;
+        self.stream.reason = reason.or_else(|| self.stream.reason.take());
+        if fallen {
+            self.stream.restarts += 1;
+            self.stream.reason.get_or_insert_with(|| "MediaMTX lost the source; its log says why".to_owned());
+        }
+        self.set(match (self.failures, self.stream.restarts) {
+            (FAILED_AFTER.., _) => StreamState::Failed,
+            (_, 0) => StreamState::Starting,
+            (_, _) => StreamState::Reconnecting,
+        });
+        fallen.then(|| self.stream.reason.clone())
+    }
+}
+
+/// Reads the stream while it is wanted, again and again, until the camera is removed.
+async fn keep_open(camera: Arc<Camera>) {
+    let options = &camera.shared.options;
+    let mut wanted = camera.wanted.subscribe();
+    loop {
+        if wanted.wait_for(|wanted| wanted.now() || wanted.ended).await.map_or(true, |wanted| wanted.ended) {
+            return;
+        }
+        let mut waits = waits(options);
+        while camera.wanted.borrow().now() {
+            let begun = Instant::now();
+            let Err(error) = read(&camera).await else { continue };
+            if begun.elapsed() >= HEALTHY {
+                waits = self::waits(options);
+            }
+            camera.reader_failed(&error);
+            tokio::select! {
+                () = tokio::time::sleep(waits.next().unwrap_or(options.longest_wait)) => {}
+                () = camera.until_unwanted() => {}
+            }
+        }
+    }
+}
+
+fn waits(options: &super::MediaMtxOptions) -> backon::ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(options.first_wait)
+        .with_max_delay(options.longest_wait)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Reads until it is not wanted any more (`Ok`), or why it ended.
+async fn read(camera: &Camera) -> Result<(), EngineError> {
+    let shared = &camera.shared;
+    tokio::select! {
+        () = shared.server.up.wait() => {}
+        () = camera.until_unwanted() => return Ok(()),
+    }
+    let address = reading(&camera.name, &shared.options)?;
+    let mut arguments = still::input(&address);
+    arguments.extend("-map 0:v:0 -c copy -f null -".split(' ').map(str::to_owned));
+    let mut running = shared
+        .children
+        .start(Start {
+            program: &shared.options.ffmpeg,
+            arguments,
+            input: false,
+            output: false,
+            bound: Bound::ToService,
+            redactor: Redactor::of(&address),
+        })
+        .await?;
+    camera.known().reading = true;
+    let ended = tokio::select! {
+        status = running.child.wait() => Err(status),
+        () = camera.until_unwanted() => Ok(()),
+    };
+    camera.known().reading = false;
+    match ended {
+        Ok(()) => {
+            running.end(GOODBYE).await;
+            Ok(())
+        }
+        Err(status) => {
+            let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            Err(running.failed(&how).await)
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The files that MediaMTX writes for one recording. Each comes into a hidden folder under MediaMTX's name and gets its
+//! own at once (MediaMTX writes on into what it has opened); when MediaMTX has closed it, it is checked and, where
+//! wanted, rewritten.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use inotify::{Inotify, WatchDescriptor, WatchMask};
+use jiff::Timestamp;
+use mp4_atom::{Atom as _, Codec, Header, Moof, Moov, ReadFrom as _};
+
+use super::Shared;
+use super::path::FOLDER;
+use crate::EngineError;
+use crate::embedded::writer::{blocking, create, marker_of};
+use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
+use crate::files::{Recovered, RecoveryAction, probe_file, recover_recording, temporary_name};
+use crate::process::Start;
+
+/// A file that does not grow for so long while nothing is being recorded has been closed, even if that was not seen.
+const SURELY_CLOSED: Duration = Duration::from_secs(3);
+/// Rotation by size begins so long before the size would be reached.
+const AHEAD: f64 = 2.0;
+/// No sane beginning of a fragment is longer.
+const LARGEST_BOX: u64 = 32 << 20;
+const REWRITE_PATIENCE: Duration = Duration::from_secs(600);
+const PROBE_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the files of a recording come from and go to.
+pub(super) struct Folder {
+    hidden: PathBuf,
+    folder: PathBuf,
+    name_file: NameFile,
+    format: RecordingFormat,
+    inotify: Inotify,
+    pub(super) open: Option<Open>,
+}
+
+/// A file that MediaMTX is writing.
+pub(super) struct Open {
+    pub(super) path: PathBuf,
+    pub(super) started: Timestamp,
+    growth: Growth,
+    /// When it was last seen to grow.
+    pub(super) grown: Instant,
+    watch: Option<WatchDescriptor>,
+}
+
+/// What has happened to a recording's files.
+pub(super) enum Step {
+    Began(PathBuf),
+    Ended(Open),
+}
+
+/// A file that was ended, and what was wrong with that.
+pub(super) struct Finished {
+    pub(super) file: Option<RecordedFile>,
+    pub(super) problem: Option<String>,
+}
+
+impl Folder {
+    pub(super) fn new(camera: &str, request: &RecordingRequest) -> Result<Self, EngineError> {
+        let hidden = request.folder.join(format!("{FOLDER}{camera}"));
+        // The service's own, so that files can be taken out of it.
+        match std::fs::create_dir(&hidden) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(EngineError::disk("cannot create", &hidden, error));
+            }
+            _ => {}
+        }
+        let inotify = Inotify::init().map_err(|error| EngineError::disk("cannot watch", &hidden, error))?;
+        Ok(Self {
+            hidden,
+            folder: request.folder.clone(),
+            name_file: Arc::clone(&request.name_file),
+            format: request.format,
+            inotify,
+            open: None,
+        })
+    }
+
+    /// Sees what MediaMTX has done since. `idle`: nothing is being recorded now, so a file that does not grow is closed.
+    pub(super) fn look(&mut self, idle: bool) -> Result<Vec<Step>, EngineError> {
+        let mut steps = Vec::new();
+        let closed = self.closed();
+        if let Some(open) = &mut self.open {
+            let grown = open.growth.read_on();
+            let gone = grown.map_err(|error| EngineError::disk("cannot read", &open.path, error))?;
+            if gone == Gone::Yes {
+                return Err(EngineError::Dependency(format!(
+                    "{} was deleted while it was being recorded",
+                    open.path.display()
+                )));
+            }
+            if open.growth.has_grown() {
+                open.grown = Instant::now();
+            }
+            let by_word = closed.iter().any(|watch| Some(watch) == open.watch.as_ref());
+            if by_word || (idle && open.grown.elapsed() > SURELY_CLOSED) {
+                steps.extend(self.end());
+            }
+        }
+        for name in self.come()? {
+            let Some(open) = self.named(&name)? else { continue };
+            // It begins a file after it has closed the one before.
+            steps.extend(self.end());
+            steps.push(Step::Began(open.path.clone()));
+            self.open = Some(open);
+        }
+        Ok(steps)
+    }
+
+    pub(super) fn end(&mut self) -> Option<Step> {
+        let open = self.open.take()?;
+        if let Some(watch) = open.watch.clone() {
+            // It goes by itself where the file has gone.
+            let _ = self.inotify.watches().remove(watch);
+        }
+        Some(Step::Ended(open))
+    }
+
+    /// Removes what never became a file.
+    pub(super) fn clear(&self) {
+        for path in self.come().unwrap_or_default() {
+            // A second try is `recover`.
+            let _ = std::fs::remove_file(path);
+        }
+        // It stays if there is something in it.
+        let _ = std::fs::remove_dir(&self.hidden);
+    }
+
+    fn closed(&mut self) -> Vec<WatchDescriptor> {
+        let mut buffer = [0; 4096];
+        match self.inotify.read_events(&mut buffer) {
+            Ok(events) => events.map(|event| event.wd).collect(),
+            // Nothing has happened.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Files under MediaMTX's names, in the order in which they were begun.
+    fn come(&self) -> Result<Vec<PathBuf>, EngineError> {
+        let failed = |error| EngineError::disk("cannot read", &self.hidden, error);
+        let mut paths = Vec::new();
+        match std::fs::read_dir(&self.hidden) {
+            Ok(entries) => {
+                for entry in entries {
+                    paths.push(entry.map_err(failed)?.path());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "mp4"));
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Gives a file its own name, once there is a picture in it.
+    fn named(&mut self, written: &Path) -> Result<Option<Open>, EngineError> {
+        let failed = |error| EngineError::disk("cannot read", written, error);
+        let mut growth = Growth::open(written).map_err(failed)?;
+        growth.read_on().map_err(failed)?;
+        if growth.duration().is_zero() {
+            return Ok(None);
+        }
+        let written_at = std::fs::metadata(written).and_then(|seen| seen.modified()).map_err(failed)?;
+        let written_at = Timestamp::try_from(written_at).unwrap_or_else(|_| Timestamp::now());
+        let started = written_at - growth.duration();
+        let (path, _) = create(&self.folder, &(self.name_file)(started), self.format)?;
+        if let Err(error) = std::fs::rename(written, &path) {
+            for left in [&path, &marker_of(&path)] {
+                // Nothing is in them.
+                let _ = std::fs::remove_file(left);
+            }
+            return Err(EngineError::disk("cannot give its name to", &path, error));
+        }
+        let watch = self.inotify.watches().add(&path, WatchMask::CLOSE_WRITE).ok();
+        Ok(Some(Open { path, started, growth, grown: Instant::now(), watch }))
+    }
+}
+
+impl Open {
+    pub(super) fn duration(&self) -> Duration {
+        self.growth.duration()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.growth.size
+    }
+
+    /// Whether it will reach that size soon.
+    pub(super) fn fills(&self, most: u64) -> bool {
+        let seconds = self.duration().as_secs_f64();
+        seconds > 0.0 && self.bytes() as f64 * (1.0 + AHEAD / seconds) > most as f64
+    }
+
+    /// Puts a file in order that MediaMTX has closed. It plays whether or not that goes well.
+    pub(super) async fn finish(self, shared: Arc<Shared>, format: RecordingFormat) -> Finished {
+        let Self { path, started, growth, .. } = self;
+        let counted = growth.duration();
+        let whole = path.clone();
+        let checked = blocking(move || {
+            // MediaMTX may have been killed in the middle of a fragment.
+            let recovered = recover_recording(&whole, &marker_of(&whole))?;
+            if !recovered.is_some_and(|recovered| recovered.action != RecoveryAction::Removed) {
+                return Err(EngineError::Dependency(format!("{} has gone", whole.display())));
+            }
+            let synced = File::open(&whole).and_then(|file| file.sync_all());
+            synced.map_err(|error| EngineError::disk("cannot write", &whole, error))
+        });
+        let mut problem = checked.await.err().map(|error| error.to_string());
+        let (path, format) = match format {
+            RecordingFormat::Fmp4 => (path, format),
+            _ if problem.is_some() => (path, RecordingFormat::Fmp4),
+            RecordingFormat::Mp4 | RecordingFormat::Mkv => rewritten(&shared, path, format).await,
+        };
+        match probe_file(&shared.ffprobe(), &path, PROBE_PATIENCE).await {
+            Ok(seen) => Finished {
+                file: Some(RecordedFile {
+                    path,
+                    started,
+                    ended: Timestamp::now(),
+                    duration: seen.duration.unwrap_or(counted),
+                    bytes: seen.bytes,
+                    format,
+                }),
+                problem,
+            },
+            Err(error) => {
+                problem.get_or_insert_with(|| error.to_string());
+                Finished { file: None, problem }
+            }
+        }
+    }
+}
+
+/// Rewrites a fragmented MP4 in the container that was asked for, by a temporary name. If that fails, the file stays what
+/// it is, under a name that says so.
+async fn rewritten(shared: &Shared, path: PathBuf, format: RecordingFormat) -> (PathBuf, RecordingFormat) {
+    let temporary = path.with_file_name(temporary_name());
+    let container = match format {
+        RecordingFormat::Mkv => "-f matroska -y",
+        RecordingFormat::Fmp4 | RecordingFormat::Mp4 => "-movflags +faststart -f mp4 -y",
+    };
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut arguments = words("-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i");
+    arguments.push(format!("file:{}", path.display()));
+    arguments.extend(words("-map 0 -c copy"));
+    arguments.extend(words(container));
+    arguments.push(format!("file:{}", temporary.display()));
+    let start = Start::of(&shared.options.ffmpeg, arguments);
+    let result = match shared.children.output(start, &[], 1, REWRITE_PATIENCE).await {
+        Ok(_) => {
+            let (from, to) = (temporary.clone(), path.clone());
+            blocking(move || {
+                File::open(&from)
+                    .and_then(|file| file.sync_all())
+                    .and_then(|()| std::fs::rename(&from, &to))
+                    .map_err(|error| EngineError::disk("cannot replace", &to, error))
+            })
+            .await
+        }
+        Err(error) => Err(error),
+    };
+    let Err(error) = result else { return (path, format) };
+    tracing::warn!(path = %path.display(), %error, "kept as fragmented MP4");
+    // It may never have been made.
+    let _ = tokio::fs::remove_file(&temporary).await;
+    if format == RecordingFormat::Mp4 {
+        return (path, RecordingFormat::Fmp4);
+    }
+    let from = path.clone();
+    let renamed = blocking(move || {
+        let folder = from.parent().unwrap_or(Path::new("/"));
+        let stem = from.file_stem().unwrap_or_default().to_string_lossy();
+        let (to, _) = create(folder, &stem, RecordingFormat::Fmp4)?;
+        let moved = std::fs::rename(&from, &to).map_err(|e| EngineError::disk("cannot rename", &from, e));
+        std::fs::remove_file(marker_of(&to)).map_err(|e| EngineError::disk("cannot remove", &to, e))?;
+        moved.map(|()| to)
+    });
+    (renamed.await.unwrap_or(path), RecordingFormat::Fmp4)
+}
+
+/// Whether that is the name of a folder into which MediaMTX records.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.starts_with(FOLDER)
+}
+
+/// Gives names to the files that MediaMTX wrote while the service was dead, and puts them in order.
+pub(crate) fn adopt(folder: &Path, hidden: &Path) -> Result<Vec<Recovered>, EngineError> {
+    let failed = |error| EngineError::disk("cannot recover", hidden, error);
+    let mut adopted = Vec::new();
+    for entry in std::fs::read_dir(hidden).map_err(failed)? {
+        let left = entry.map_err(failed)?.path();
+        let stem = left.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // Without the part of the second: CAMERA_2026-01-31_23-59-59, in MediaMTX's time zone.
+        let stem = stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem);
+        let (path, _) = create(folder, stem, RecordingFormat::Fmp4)?;
+        std::fs::rename(&left, &path).map_err(failed)?;
+        adopted.extend(recover_recording(&path, &marker_of(&path))?);
+    }
+    std::fs::remove_dir(hidden).map_err(failed)?;
+    Ok(adopted)
+}
+
+#[derive(PartialEq)]
+enum Gone {
+    Yes,
+    No,
+}
+
+/// A fragmented MP4 that grows: how long and how large it is by now.
+struct Growth {
+    file: File,
+    /// Where the first box begins that has not been read.
+    at: u64,
+    size: u64,
+    size_before: u64,
+    track: Option<Track>,
+    units: u64,
+}
+
+/// The track by whose time the file's length is counted: the pictures'.
+struct Track {
+    id: u32,
+    timescale: u32,
+    default_duration: u32,
+}
+
+impl Growth {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: File::open(path)?, at: 0, size: 0, size_before: 0, track: None, units: 0 })
+    }
+
+    fn duration(&self) -> Duration {
+        let timescale = self.track.as_ref().map_or(1, |track| track.timescale);
+        Duration::from_secs_f64(self.units as f64 / f64::from(timescale.max(1)))
+    }
+
+    fn has_grown(&mut self) -> bool {
+        std::mem::replace(&mut self.size_before, self.size) < self.size
+    }
+
+    /// Reads what has come. Whatever the bytes are, sizes are capped and nothing panics.
+    fn read_on(&mut self) -> io::Result<Gone> {
+        let seen = self.file.metadata()?;
+        self.size = seen.len();
+        let mut reader = BufReader::with_capacity(64, &self.file);
+        while self.at < self.size {
+            reader.seek(SeekFrom::Start(self.at))?;
+            let Ok(header) = Header::read_from(&mut reader) else { break };
+            let body_at = reader.stream_position()?;
+            let Some(end) = header.size.and_then(|size| body_at.checked_add(size as u64)) else { break };
+            if end > self.size {
+                break;
+            }
+            if (header.kind == Moov::KIND || header.kind == Moof::KIND) && end - body_at <= LARGEST_BOX {
+                let mut body = Vec::new();
+                (&mut reader).take(end - body_at).read_to_end(&mut body)?;
+                if header.kind == Moov::KIND {
+                    self.track =
+                        Moov::decode_body(&mut body.as_slice()).ok().and_then(|moov| Track::of(&moov));
+                } else if let (Ok(moof), Some(track)) = (Moof::decode_body(&mut body.as_slice()), &self.track)
+                {
+                    self.units += track.units(&moof);
+                }
+            }
+            self.at = end;
+        }
+        Ok(if seen.nlink() == 0 { Gone::Yes } else { Gone::No })
+    }
+}
+
+impl Track {
+    fn of(moov: &Moov) -> Option<Self> {
+        let pictures = moov
+            .trak
+            .iter()
+            .find(|track| track.mdia.minf.stbl.stsd.codecs.first().and_then(Codec::visual).is_some());
+        let track = pictures.or(moov.trak.first())?;
+        let id = track.tkhd.track_id;
+        let default = moov.mvex.as_ref().and_then(|mvex| mvex.trex.iter().find(|trex| trex.track_id == id));
+        Some(Self {
+            id,
+            timescale: track.mdia.mdhd.timescale,
+            default_duration: default.map_or(0, |trex| trex.default_sample_duration),
+        })
+    }
+
+    fn units(&self, moof: &Moof) -> u64 {
+        moof.traf
+            .iter()
+            .filter(|part| part.tfhd.track_id == self.id)
+            .flat_map(|part| {
+                let default = part.tfhd.default_sample_duration.unwrap_or(self.default_duration);
+                part.trun
+                    .iter()
+                    .flat_map(|run| run.samples.iter())
+                    .map(move |sample| sample.duration.unwrap_or(default))
+            })
+            .map(u64::from)
+            .sum()
+    }
+}

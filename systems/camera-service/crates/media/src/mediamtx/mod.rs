@@ -1,0 +1,294 @@
+//! The engine that works with a MediaMTX server: it opens the cameras, streams and records; this configures it through
+//! its API, looks at what it does every second, and gives its files their names. It is to run on the same machine and as
+//! the same user, since it writes into the folder of recordings and starts ffmpeg for sources that it cannot read.
+
+mod api;
+mod breaker;
+mod camera;
+mod file;
+mod path;
+mod recorder;
+mod still;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, broadcast};
+use tokio::task::JoinSet;
+
+use self::api::Api;
+pub use self::breaker::BreakerOptions;
+use self::camera::Camera;
+pub(crate) use self::file::{adopt, is_hidden};
+use self::watch::Server;
+use crate::engine::{
+    CameraSpec, Engine, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted,
+    SnapshotTaken, StreamStatus, StreamUrls,
+};
+use crate::process::Children;
+use crate::{EngineError, LiveView};
+
+/// Events that a slow receiver may be behind.
+const EVENTS: usize = 1024;
+/// Snapshots decoded at once; others wait.
+const SNAPSHOTS_AT_ONCE: usize = 2;
+
+/// Where MediaMTX is and how it is worked with. `Debug` does not show the password.
+#[derive(Clone)]
+pub struct MediaMtxOptions {
+    /// Its API, as `http://127.0.0.1:9997`.
+    pub api: String,
+    /// Its RTSP server, as this service and its clients reach it: `rtsp://127.0.0.1:8554`.
+    pub rtsp: String,
+    /// Its HLS server, as clients reach it.
+    pub hls: String,
+    /// Its WebRTC server, as clients reach it.
+    pub webrtc: String,
+    /// The user with which its API, reading and publishing is asked for, if it wants one.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<String>,
+    /// The ffmpeg to run, here and by MediaMTX; `ffprobe` is taken from beside it.
+    pub ffmpeg: PathBuf,
+    /// Where recordings will go most likely: the first recording into another folder interrupts the stream for a moment.
+    pub recordings: Option<PathBuf>,
+    /// How often recordings will most likely go on in a new file.
+    pub rotate_every: Option<Duration>,
+    /// How often it is looked at.
+    pub poll: Duration,
+    /// How long it may take to answer.
+    pub answer_within: Duration,
+    /// When it is left alone.
+    pub breaker: BreakerOptions,
+    /// First wait before a stream is asked for again that could not be read; doubles up to `longest_wait`.
+    pub first_wait: Duration,
+    /// Longest wait before a stream is asked for again.
+    pub longest_wait: Duration,
+}
+
+impl Default for MediaMtxOptions {
+    fn default() -> Self {
+        Self {
+            api: "http://127.0.0.1:9997".to_owned(),
+            rtsp: "rtsp://127.0.0.1:8554".to_owned(),
+            hls: "http://127.0.0.1:8888".to_owned(),
+            webrtc: "http://127.0.0.1:8889".to_owned(),
+            user: None,
+            password: None,
+            ffmpeg: PathBuf::from("ffmpeg"),
+            recordings: None,
+            rotate_every: None,
+            poll: Duration::from_secs(1),
+            answer_within: Duration::from_secs(5),
+            breaker: BreakerOptions::default(),
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+impl fmt::Debug for MediaMtxOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaMtxOptions")
+            .field("api", &self.api)
+            .field("rtsp", &self.rtsp)
+            .field("user", &self.user)
+            .field("ffmpeg", &self.ffmpeg)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all cameras of an engine share.
+struct Shared {
+    options: MediaMtxOptions,
+    api: Api,
+    server: Server,
+    children: Children,
+    events: broadcast::Sender<EngineEvent>,
+    snapshots: Semaphore,
+    cameras: Mutex<BTreeMap<String, Arc<Camera>>>,
+}
+
+impl Shared {
+    fn tell(&self, event: EngineEvent) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    fn cameras(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Camera>>> {
+        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ffprobe(&self) -> PathBuf {
+        self.options.ffmpeg.with_file_name("ffprobe")
+    }
+}
+
+/// The engine `mediamtx`.
+pub struct MediaMtxEngine {
+    shared: Arc<Shared>,
+}
+
+impl MediaMtxEngine {
+    /// Fails if MediaMTX does not answer. Recordings that an earlier run of the service left running are ended, so that
+    /// [`recover`](crate::recover) can put them in order.
+    pub async fn new(options: MediaMtxOptions) -> Result<Self, EngineError> {
+        if options.ffmpeg.to_str().is_none_or(|path| path.contains('$')) {
+            return Err(EngineError::Invalid(
+                "the path of ffmpeg is to be in UTF-8 and without '$'".to_owned(),
+            ));
+        }
+        path::reading("name", &options)?;
+        let shared = Arc::new(Shared {
+            api: Api::new(&options)?,
+            server: Server::default(),
+            children: Children::new().await?,
+            events: broadcast::Sender::new(EVENTS),
+            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+            cameras: Mutex::default(),
+            options,
+        });
+        shared.look().await?;
+        shared.end_old_recordings().await?;
+        tokio::spawn(watch::watch(Arc::downgrade(&shared), shared.server.stop.clone()));
+        Ok(Self { shared })
+    }
+
+    fn camera(&self, name: &str) -> Result<Arc<Camera>, EngineError> {
+        self.shared.cameras().get(name).cloned().ok_or_else(|| EngineError::NotFound(name.to_owned()))
+    }
+}
+
+impl Drop for MediaMtxEngine {
+    /// Without `shutdown`, everything is told to end, and nobody waits for it.
+    fn drop(&mut self) {
+        self.shared.server.stop.cancel();
+        // Cameras know what they share, and it knows them.
+        for camera in std::mem::take(&mut *self.shared.cameras()).values() {
+            camera.tell_end();
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for MediaMtxEngine {
+    fn kind(&self) -> &'static str {
+        "mediamtx"
+    }
+
+    async fn health(&self) -> Result<(), EngineError> {
+        self.shared.look_if_old().await
+    }
+
+    async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
+        let name = camera.name.clone();
+        let added = {
+            let mut cameras = self.shared.cameras();
+            if cameras.contains_key(&name) {
+                return Err(EngineError::InvalidState(format!(
+                    "there is a camera named {name:?} already; remove it first"
+                )));
+            }
+            let camera = Camera::start(camera, Arc::clone(&self.shared))?;
+            cameras.insert(name.clone(), Arc::clone(&camera));
+            camera
+        };
+        match added.apply().await {
+            // MediaMTX understands it and will not have it.
+            Err(EngineError::Invalid(why)) => {
+                self.shared.cameras().remove(&name);
+                added.end().await;
+                Err(EngineError::Invalid(why))
+            }
+            // It is configured when MediaMTX can be reached; status says what is missing.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), EngineError> {
+        let camera =
+            self.shared.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
+        camera.end().await;
+        self.shared.forget(name).await;
+        Ok(())
+    }
+
+    async fn start_stream(&self, name: &str, within: Duration) -> Result<(), EngineError> {
+        self.camera(name)?.start_stream(within).await
+    }
+
+    async fn stop_stream(&self, name: &str) -> Result<(), EngineError> {
+        self.camera(name)?.stop_stream().await
+    }
+
+    async fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
+        Ok(self.camera(name)?.status())
+    }
+
+    async fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
+        self.camera(name)?;
+        let options = &self.shared.options;
+        let at = |server: &str, rest: &str| Some(format!("{}/{name}{rest}", server.trim_end_matches('/')));
+        Ok(StreamUrls {
+            rtsp: at(&options.rtsp, ""),
+            webrtc: at(&options.webrtc, "/"),
+            hls: at(&options.hls, "/index.m3u8"),
+        })
+    }
+
+    async fn snapshot(
+        &self,
+        name: &str,
+        path: &Path,
+        within: Duration,
+    ) -> Result<SnapshotTaken, EngineError> {
+        still::take(&self.camera(name)?, path, within).await
+    }
+
+    async fn start_recording(
+        &self,
+        name: &str,
+        request: RecordingRequest,
+    ) -> Result<RecordingStarted, EngineError> {
+        self.camera(name)?.start_recording(request).await
+    }
+
+    async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
+        self.camera(name)?.stop_recording().await
+    }
+
+    async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
+        Ok(self.camera(name)?.recording())
+    }
+
+    fn live(&self, _name: &str) -> Option<LiveView> {
+        None
+    }
+
+    fn events(&self) -> broadcast::Receiver<EngineEvent> {
+        self.shared.events.subscribe()
+    }
+
+    async fn shutdown(&self, within: Duration) {
+        let cameras = std::mem::take(&mut *self.shared.cameras());
+        let mut ending = JoinSet::new();
+        for (name, camera) in &cameras {
+            let (name, camera, shared) = (name.clone(), Arc::clone(camera), Arc::clone(&self.shared));
+            ending.spawn(async move {
+                camera.end().await;
+                shared.forget(&name).await;
+            });
+        }
+        let all = async { while ending.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, all).await.is_err() {
+            cameras.values().for_each(|camera| camera.tell_end());
+            tracing::warn!("not every recording was finished in time; what is in their files plays");
+        }
+        self.shared.server.stop.cancel();
+    }
+}

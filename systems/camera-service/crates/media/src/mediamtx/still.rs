@@ -1,0 +1,126 @@
+//! Looking at a stream for a moment: what it holds, and a still picture of it. Both read it from MediaMTX's RTSP server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::camera::Camera;
+use super::path::reading;
+use crate::EngineError;
+use crate::embedded::snapshot::{BEGINNING, LARGEST, write};
+use crate::engine::SnapshotTaken;
+use crate::files::probe_file;
+use crate::process::Start;
+use crate::source::{Redactor, Resolution};
+
+/// Microseconds that MediaMTX may be silent before ffmpeg gives up by itself.
+const SILENCE: &str = "15000000";
+/// How long looking at a stream may take.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// What a stream says of its pictures.
+pub(super) struct Picture {
+    pub(super) resolution: Option<Resolution>,
+    pub(super) fps: Option<f64>,
+}
+
+/// Arguments with which ffmpeg (not ffprobe) reads from MediaMTX.
+pub(super) fn input(address: &Url) -> Vec<String> {
+    let mut arguments = ["-nostdin", "-hide_banner"].map(str::to_owned).to_vec();
+    arguments.extend(from(address));
+    arguments
+}
+
+fn from(address: &Url) -> Vec<String> {
+    "-loglevel error -protocol_whitelist rtsp,rtsps,rtp,srtp,tcp,tls -rtsp_transport tcp -timeout"
+        .split(' ')
+        .chain([SILENCE, "-i", address.as_str()])
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Finds out what pictures a stream has that has just come up.
+pub(super) async fn look(camera: Arc<Camera>) {
+    match seen(&camera).await {
+        Ok(picture) => camera.seen_in_stream(&picture),
+        Err(error) => {
+            tracing::warn!(camera = camera.name, %error, "size and rate of its pictures stay unknown");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Probed {
+    streams: Vec<ProbedStream>,
+}
+
+#[derive(Deserialize)]
+struct ProbedStream {
+    width: Option<u32>,
+    height: Option<u32>,
+    avg_frame_rate: Option<String>,
+}
+
+async fn seen(camera: &Camera) -> Result<Picture, EngineError> {
+    let shared = &camera.shared;
+    let address = reading(&camera.name, &shared.options)?;
+    let mut arguments = from(&address);
+    let more = "-select_streams v:0 -show_entries stream=width,height,avg_frame_rate -of json";
+    arguments.extend(more.split(' ').map(str::to_owned));
+    let ffprobe = shared.ffprobe();
+    let start = Start { redactor: Redactor::of(&address), ..Start::of(&ffprobe, arguments) };
+    let said = shared.children.output(start, &[], 1 << 20, LOOK).await?;
+    let probed: Probed = serde_json::from_slice(&said)
+        .map_err(|error| EngineError::Dependency(format!("ffprobe of {}: {error}", camera.name)))?;
+    let stream = probed.streams.into_iter().next();
+    let stream =
+        stream.ok_or_else(|| EngineError::Dependency(format!("{} sends no pictures", camera.name)))?;
+    Ok(Picture {
+        resolution: stream.width.zip(stream.height).map(|(width, height)| Resolution { width, height }),
+        fps: stream.avg_frame_rate.as_deref().and_then(crate::files::rate),
+    })
+}
+
+/// Decodes the present picture into `path`.
+pub(super) async fn take(
+    camera: &Arc<Camera>,
+    path: &Path,
+    within: Duration,
+) -> Result<SnapshotTaken, EngineError> {
+    let begun = Instant::now();
+    let _hold = camera.hold();
+    camera.present(within).await?;
+    let shared = &camera.shared;
+    let _turn = shared.snapshots.acquire().await.ok();
+    let address = reading(&camera.name, &shared.options)?;
+    let mut arguments = input(&address);
+    let output = "-map 0:v:0 -frames:v 1 -q:v 3 -c:v mjpeg -f image2pipe pipe:1";
+    arguments.extend(output.split(' ').map(str::to_owned));
+    let start = Start { redactor: Redactor::of(&address), ..Start::of(&shared.options.ffmpeg, arguments) };
+    // A stream that has just come up leaves little of the time.
+    let rest = within.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
+    let picture = shared.children.output(start, &[], LARGEST, rest).await?;
+    if !picture.starts_with(&BEGINNING) {
+        let name = &camera.name;
+        return Err(EngineError::Dependency(format!("the present picture of {name} cannot be decoded")));
+    }
+    let target = path.to_owned();
+    let written = tokio::task::spawn_blocking(move || write(&target, &picture)).await;
+    let bytes = written.map_err(|error| EngineError::Dependency(error.to_string()))??;
+    // By what lies on the disk: that it is a whole picture is a part of the answer.
+    let seen = probe_file(&shared.ffprobe(), path, LOOK).await.and_then(|seen| {
+        let unreadable = || EngineError::Dependency(format!("{} is no picture", path.display()));
+        seen.resolution.ok_or_else(unreadable)
+    });
+    match seen {
+        Ok(resolution) => Ok(SnapshotTaken { bytes, resolution }),
+        Err(error) => {
+            // What is not a picture is not left as one.
+            let _ = tokio::fs::remove_file(path).await;
+            Err(error)
+        }
+    }
+}
