@@ -170,7 +170,8 @@ impl SmallDisk {
             eprintln!("SKIPPED: a disk that fills up needs root, to mount a small one");
             return None;
         }
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).status().unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(at).status().unwrap();
         assert!(mounted.success(), "a small file system cannot be mounted");
         Some(SmallDisk(at.to_owned()))
     }

@@ -225,7 +225,7 @@ fn show_ready(config: &Config) -> Result<(), Failure> {
     loop {
         match status::is_ready(config) {
             Ok(()) => {
-                Step::named("it answers that it is ready").is(Done::AlreadySo);
+                Step::named("it answers that it is ready").is(Done::Seen);
                 println!(
                     "Console: http{}://{}/",
                     if config.server.tls.is_some() { "s" } else { "" },

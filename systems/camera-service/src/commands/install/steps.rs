@@ -21,6 +21,8 @@ pub(super) enum Done {
     Changed(String),
     /// What was taken away.
     Removed,
+    /// It was looked at, and is as it should be.
+    Seen,
     /// It stays, and why.
     Left(String),
 }
@@ -45,6 +47,7 @@ impl Step {
             Done::AlreadySo => println!("already so  {what}"),
             Done::Changed(how) => println!("changed     {what}: {how}"),
             Done::Removed => println!("removed     {what}"),
+            Done::Seen => println!("seen        {what}"),
             Done::Left(why) => println!("left        {what}: {why}"),
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn unit(home: &Home, config: &Config) -> String {
     let writable: Vec<String> = writable.iter().map(|path| quoted(path)).collect();
     let writable = writable.join(" ");
     format!(
-        r"# Written by `camera-service install`, which writes it anew; what is yours goes into: systemctl edit {UNIT}
+        r#"# Written by `camera-service install`, which writes it anew; what is yours goes into: systemctl edit {UNIT}
 [Unit]
 Description=Camera service
 Wants=network-online.target
@@ -61,7 +61,8 @@ StartLimitBurst=5
 [Service]
 Type=notify
 ExecStart={program}{option} run
-ExecReload=/bin/kill -HUP $MAINPID
+# The shell's own kill: the program is not on every machine.
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 User={USER}
 Group={USER}
 UMask=0022
@@ -115,7 +116,7 @@ SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target
-"
+"#
     )
 }
 
@@ -147,7 +148,7 @@ pub(super) fn logrotate(config: &Config, user: &str) -> String {
     create 644 {user} {user}
     sharedscripts
     postrotate
-        systemctl --quiet is-active {UNIT} && systemctl reload {UNIT} || true
+        if systemctl --quiet is-active {UNIT}; then systemctl reload {UNIT}; fi
     endscript
 }}
 ",
