@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo test lint bench soak fuzz docs dist advisories tools
+.PHONY: demo test lint bench soak fuzz docs dist advisories tools test-mediamtx
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -22,6 +22,13 @@ tools:
 
 test: tools
 	PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --no-fail-fast -- --show-output
+
+# The camera service's engine `mediamtx` with the real server, which Go installs below target/. Without it, these tests
+# say that they were skipped; here that is a failure.
+test-mediamtx:
+	scripts/mediamtx
+	MEDIAMTX_REQUIRED=1 cargo test -p camera-media --test mediamtx -- --nocapture
+	MEDIAMTX_REQUIRED=1 cargo test -p camera-service --test mediamtx -- --nocapture
 
 lint:
 	cargo fmt --all --check

@@ -11,7 +11,9 @@ use camera_access::{
     ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret, Tokens,
 };
 use camera_config::{Algorithm, Camera, Config, Encode, Environment};
-use camera_media::{EmbeddedEngine, EmbeddedOptions, Engine, Resolution, Source, SourceOptions};
+use camera_media::{
+    EmbeddedEngine, EmbeddedOptions, Engine, MediaMtxEngine, MediaMtxOptions, Resolution, Source, SourceOptions,
+};
 use camera_storage::Library;
 use parking_lot::{Mutex, RwLock};
 use tokio::net::TcpListener;
@@ -195,18 +197,22 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
     };
     let ffprobe = config.media.ffmpeg.with_file_name("ffprobe");
     let recordings = library(&config.storage.recordings)?;
-    for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
-        tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
-    }
     let engine: Arc<dyn Engine> = match config.media.engine {
         camera_config::Engine::Embedded => {
             let options = EmbeddedOptions { ffmpeg: config.media.ffmpeg.clone(), ..EmbeddedOptions::default() };
             Arc::new(EmbeddedEngine::new(options).await.map_err(because("media engine"))?)
         }
         camera_config::Engine::Mediamtx => {
-            return Err(StartError::Other("the engine mediamtx is not built yet; use media.engine: embedded".into()));
+            // Not by `secrets`, which asks for the one that signs tokens: an identity provider may do that.
+            let password = environment.get(camera_config::MEDIAMTX_PASSWORD).filter(|password| !password.is_empty());
+            let options = mediamtx(&config, password.cloned());
+            Arc::new(MediaMtxEngine::new(options).await.map_err(because("media engine"))?)
         }
     };
+    // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
+    for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
+        tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
+    }
     Ok(Service {
         recordings,
         ffprobe,
@@ -225,6 +231,22 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
         components: Mutex::new(Components::default()),
         config: RwLock::new(Arc::new(config)),
     })
+}
+
+fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {
+    let server = &config.media.mediamtx;
+    MediaMtxOptions {
+        api: server.api.to_string(),
+        rtsp: server.rtsp.to_string(),
+        hls: server.hls.to_string(),
+        webrtc: server.webrtc.to_string(),
+        user: server.user.clone(),
+        password,
+        ffmpeg: config.media.ffmpeg.clone(),
+        recordings: Some(config.storage.recordings.clone()),
+        rotate_every: Some(config.storage.rotate.every.duration()),
+        ..MediaMtxOptions::default()
+    }
 }
 
 /// What tokens are verified with, and links signed.

@@ -1,6 +1,6 @@
 //! A real MediaMTX on free ports, with a configuration of the test's; ended with the test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,9 +22,11 @@ impl Drop for Ended {
     }
 }
 
+/// The one named by the environment, else the one that `scripts/mediamtx` installs.
 fn program() -> PathBuf {
-    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../target/mediamtx/mediamtx");
-    std::env::var_os("MEDIAMTX").map_or_else(|| PathBuf::from(usual), PathBuf::from)
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = own.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(own);
+    std::env::var_os("MEDIAMTX").map_or_else(|| root.join("target/mediamtx/mediamtx"), PathBuf::from)
 }
 
 /// Whether there is a MediaMTX; where not, says that the test was skipped, which `make test-mediamtx` does not allow.

@@ -1,0 +1,95 @@
+//! The service with the engine `mediamtx` and a real MediaMTX server: what people do with a camera.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[allow(dead_code, reason = "the engine's tests use the rest")]
+#[path = "../crates/media/tests/mediamtx/server.rs"]
+mod server;
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use camera_access::Role;
+use serde_json::{Value, json};
+use server::Server;
+use support::{Installation, http};
+
+/// What ffprobe says of a file, without complaint, as one JSON object.
+fn ffprobe(path: &std::path::Path) -> Value {
+    let arguments =
+        ["-v", "error", "-show_entries", "format=duration,format_name:stream=codec_name,width,height"];
+    let output = Command::new("ffprobe").args(arguments).args(["-of", "json"]).arg(path).output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn configuration(server: &Server) -> String {
+    let Server { api, rtsp, hls, .. } = server;
+    format!(
+        "media: {{ engine: mediamtx, mediamtx: {{ api: \"http://127.0.0.1:{api}\", rtsp: \"rtsp://127.0.0.1:{rtsp}\", \
+         hls: \"http://127.0.0.1:{hls}\" }} }}\n\
+         cameras:\n  - {{ name: front, source: \"test:pattern\", resolution: 320x240, fps: 10 }}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_lists_watches_takes_a_picture_and_records() {
+    if !server::is_here() {
+        return;
+    }
+    let mut server = Server::start().await;
+    let installation = Installation::new(&configuration(&server));
+    let service = installation.start();
+    let mut client = service.client(Role::Operator).await;
+    service.camera_delivers(&mut client, "front").await;
+
+    let list = client.succeed("get_camera_list", json!({})).await;
+    assert_eq!((list["total"].as_u64(), list["connected"].as_u64()), (Some(1), Some(1)));
+    let streams = &list["cameras"][0]["streams"];
+    assert_eq!(streams["rtsp"], format!("rtsp://127.0.0.1:{}/front", server.rtsp));
+    let hls = streams["hls"].as_str().unwrap();
+    assert_eq!(hls, format!("http://127.0.0.1:{}/front/index.m3u8", server.hls));
+    let address = format!("127.0.0.1:{}", server.hls).parse().unwrap();
+    let (status, _, playlist) = http(address, "/front/index.m3u8", &[]).await;
+    assert!(
+        status == 200 && playlist.starts_with(b"#EXTM3U"),
+        "{status} {}",
+        String::from_utf8_lossy(&playlist)
+    );
+
+    let taken = client.succeed("take_snapshot", json!({ "device": "front" })).await;
+    let path = installation.path().join("snapshots").join(taken["filename"].as_str().unwrap());
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), taken["file_size"].as_u64().unwrap());
+    assert_eq!(ffprobe(&path)["streams"][0]["width"], 320);
+
+    client.succeed("subscribe_events", json!({ "topics": ["recording.start", "recording.stop"] })).await;
+    let asked = json!({ "device": "front", "duration": 3, "format": "mp4" });
+    let started = client.succeed("start_recording", asked.clone()).await;
+    let path = installation.path().join("recordings").join(started["filename"].as_str().unwrap());
+    assert!(std::fs::metadata(&path).unwrap().len() > 0, "the file is there when success is answered");
+    assert_eq!(client.refused("start_recording", asked).await, -32020, "it is recorded already");
+    let ended = client.notification("recording.stop").await;
+    assert_eq!(ended["filename"], started["filename"]);
+    let seconds: f64 = ffprobe(&path)["format"]["duration"].as_str().unwrap().parse().unwrap();
+    assert!((3.0..=5.0).contains(&seconds), "{seconds} s");
+    let files = client.succeed("list_recordings", json!({})).await;
+    assert_eq!((&files["total"], &files["files"][0]["filename"]), (&json!(1), &started["filename"]));
+
+    // Without MediaMTX the service is there, and says what is missing.
+    server.kill();
+    let mut status = 200;
+    while status == 200 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        status = http(service.health, "/health/ready", &[]).await.0;
+    }
+    assert_eq!(client.refused("start_recording", json!({ "device": "front" })).await, -32050);
+    assert_eq!(client.succeed("get_camera_list", json!({})).await["connected"], 0);
+    server.restart().await;
+    service.camera_delivers(&mut client, "front").await;
+    assert!(tokio::task::spawn_blocking(move || service.stop("TERM")).await.unwrap().success());
+    assert_eq!(server.paths().await, Vec::<String>::new());
+}
