@@ -1,0 +1,148 @@
+//! Claims about every look: barriers, `where`, attempts.
+
+use crate::support::*;
+
+#[test]
+fn a_census_is_about_every_observation() {
+    let plan = plan(&[THREE], &["a: { of: web, check: status == 200 }"]);
+    let holds = finding(&plan, &status(&[200, 200, 200]));
+    assert_eq!(holds.outcome, Outcome::Holds);
+    assert_eq!(holds.decided, "in each of 3 observations (response): status == 200");
+    assert_eq!(holds.reason, "all 3 observations satisfy it");
+    assert_eq!(holds.measured, "3 of 3");
+    assert_eq!(holds.rests_on, Some(Shows::Response));
+    assert_eq!(holds.entries, [(2, 4)]);
+    assert_eq!(holds.settle, None);
+
+    let fails = finding(&plan, &status(&[200, 503, 200]));
+    assert_eq!(fails.outcome, Outcome::Fails);
+    assert_eq!(fails.reason, "1 of 3 observations does not satisfy it; first in entry 3: status = 503");
+    assert_eq!(fails.telling, [3]);
+
+    let missing = finding(&plan, &status(&[200, 200]));
+    assert_eq!(missing.outcome, Outcome::Undetermined);
+    assert_eq!(missing.counts, Counts { planned: 3, successes: 2, failures: 0, blocked: 1 });
+    assert_eq!(missing.reason, "1 of 3 observations could not be decided: not-made 1 time");
+    assert_eq!(missing.barriers[0].barrier, Barrier::NotMade);
+    assert!(missing.settle.unwrap().how.contains("make every planned look"));
+
+    assert_eq!(finding(&plan, &status(&[200, 503])).outcome, Outcome::Fails);
+    let nothing = finding(&plan, &[]);
+    assert_eq!(nothing.outcome, Outcome::Undetermined);
+    assert_eq!(nothing.decided, "in each of 3 observations (nothing seen): status == 200");
+    assert_eq!(nothing.rests_on, None);
+}
+
+#[test]
+fn a_barrier_says_what_would_let_us_see() {
+    let plan = plan(
+        &["page: { http: http://x }", "shadow: { file: /etc/shadow }", "tool: { command: [frob] }"],
+        &[
+            "page: { of: page, check: status == 200 }",
+            "shadow: { of: shadow, check: mode == \"640\" }",
+            "tool: { of: tool, check: exit_code == 0 }",
+        ],
+    );
+    let observations = [
+        barred("page", 0, Barrier::TimedOut),
+        barred("shadow", 0, Barrier::PermissionDenied),
+        barred("tool", 0, Barrier::NotPermitted),
+    ];
+    let settled: Vec<_> = findings(&plan, &observations)
+        .into_iter()
+        .map(|finding| {
+            assert_eq!(finding.outcome, Outcome::Undetermined);
+            finding.settle.unwrap().how
+        })
+        .collect();
+    assert_eq!(
+        settled,
+        [
+            "run again when `page` answers, or give it a longer `timeout`",
+            "run as root, or as a user who may look (files that only root may read or reach)",
+            "run with `--allow disrupt`: `tool` may disrupt",
+        ]
+    );
+}
+
+#[test]
+fn a_dead_service_fails_answers_while_its_status_is_unknown() {
+    let plan = plan(
+        &["web: { http: http://x }"],
+        &[
+            "answers: { of: web, check: answered && status == 200 }",
+            "status: { of: web, check: status == 200 }",
+        ],
+    );
+    let mut dead = barred("web", 0, Barrier::ConnectionRefused);
+    dead.facts.insert("answered".to_owned(), false.into());
+    let found = findings(&plan, &[dead]);
+    assert_eq!((found[0].outcome, found[1].outcome), (Outcome::Fails, Outcome::Undetermined));
+    assert_eq!(found[0].reason, "1 of 1 observation does not satisfy it; first in entry 2: answered = false");
+}
+
+#[test]
+fn where_and_empty() {
+    let plan = plan(
+        &[THREE],
+        &[
+            "a: { of: web, where: status == 503, check: size_bytes > 0 }",
+            "b: { of: web, where: status == 503, check: size_bytes > 0, empty: ok }",
+        ],
+    );
+    let outcomes = |observations: &[Observation]| -> Vec<Outcome> {
+        findings(&plan, observations).iter().map(|finding| finding.outcome).collect()
+    };
+    use Outcome::{Fails, Holds, NotApplicable, Undetermined};
+    let facts = |status: [i64; 3], size: i64| {
+        looks("web", 0..3, |slot| json!({ "status": status[slot as usize], "size_bytes": size }))
+    };
+    assert_eq!(outcomes(&facts([200, 200, 200], 5)), [Undetermined, NotApplicable]);
+    assert_eq!(outcomes(&facts([200, 503, 200], 5)), [Holds, Holds]);
+    assert_eq!(outcomes(&facts([200, 503, 200], 0)), [Fails, Fails]);
+    // A look that was not made may be one that the claim is about.
+    assert_eq!(outcomes(&facts([200, 200, 200], 5)[..2]), [Undetermined, Undetermined]);
+    let mut blocked = facts([200, 503, 200], 5);
+    blocked[0] = barred("web", 0, Barrier::TimedOut);
+    assert_eq!(outcomes(&blocked), [Undetermined, Undetermined]);
+    let one = finding(&plan, &facts([200, 503, 200], 5));
+    assert_eq!(one.decided, "in the one observation (response) where status == 503: size_bytes > 0");
+    assert_eq!(one.counts.planned, 1);
+}
+
+#[test]
+fn attempts_are_noted_and_only_the_last_one_of_a_slot_is_a_trial() {
+    let patient = "web: { http: http://x, every: 5s, for: 15s, until: status == 200, within: 2s }";
+    let plan = plan(&[patient], &["a: { of: web, check: status == 200 }"]);
+    let mut observations = status(&[200, 200, 200]);
+    let mut first = look("web", 1, &json!({ "status": 503 }));
+    first.superseded = true;
+    observations[1].attempt = 2;
+    observations.insert(1, first);
+    let found = finding(&plan, &observations);
+    assert_eq!(found.outcome, Outcome::Holds);
+    assert_eq!(found.notes, ["1 of 3 needed more than one attempt"]);
+    assert_eq!(found.entries, [(2, 5)]);
+}
+
+#[test]
+fn a_claim_about_attempts_is_not_shown_by_looks_that_were_never_made() {
+    let plan = plan(&[THREE], &["a: { of: web, check: attempt == 1 }"]);
+    assert_eq!(finding(&plan, &status(&[200, 200, 200])).outcome, Outcome::Holds);
+    let mut observations = status(&[200, 200, 200]);
+    observations[1] = barred("web", 1, Barrier::NotMade);
+    assert_eq!(finding(&plan, &observations).outcome, Outcome::Undetermined);
+}
+
+#[test]
+fn a_check_that_reads_only_the_row_says_nothing() {
+    let yaml = "plan: P\nprobes:\n  web: { http: http://x, matrix: [ { n: 1 } ] }\nclaims: { a: { of: web, check: n == 1 } }\nverdict: [ label: L ]\n";
+    let plan = probity_plan::load("plan.yaml", &Source(yaml.to_owned()), &BTreeMap::new()).unwrap().plan;
+    let problem = check(&plan).into_iter().find(|problem| problem.rule == "condition").unwrap();
+    assert_eq!(problem.message, "this condition reads nothing that `web` sees");
+    let found = finding(&plan, &[in_cell(look("web", 0, &json!({ "status": 200 })), &json!({ "n": 1 }))]);
+    assert_eq!(
+        (found.outcome, found.reason.as_str()),
+        (Outcome::Undetermined, "its `check` reads nothing that `web` sees")
+    );
+}

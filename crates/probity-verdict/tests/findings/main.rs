@@ -1,0 +1,9 @@
+//! Findings from plans and observations: tables that read as sentences, and what no observation may do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod census;
+mod control;
+mod improve;
+mod rates;
+mod support;
+mod watch;

@@ -1,0 +1,111 @@
+//! Plans, looks and what is found in them: what the tests of findings share.
+#![allow(dead_code, unused_imports, reason = "each part uses its own")]
+
+pub use std::collections::BTreeMap;
+
+pub use probity_plan::{Barrier, Blocked, Lane, Observation, Plan, Shows, Value};
+pub use probity_verdict::check::check;
+pub use probity_verdict::judgement::{Counts, Finding};
+pub use probity_verdict::{Judge, Outcome, RunFacts, facts_read, timed_probes};
+pub use proptest::prelude::*;
+pub use serde_json::{Value as Json, json};
+
+/// The plan's only source.
+pub struct Source(pub String);
+
+impl probity_plan::Sources for Source {
+    fn read(&self, _path: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+/// A plan with these probes and claims, each a line of YAML.
+pub fn plan(probes: &[&str], claims: &[&str]) -> Plan {
+    let yaml = format!(
+        "plan: P\nprobes:\n  {}\nclaims:\n  {}\nverdict: [ label: L ]\n",
+        probes.join("\n  "),
+        claims.join("\n  ")
+    );
+    let loaded = probity_plan::load("plan.yaml", &Source(yaml), &BTreeMap::new());
+    let plan = loaded.unwrap_or_else(|errors| panic!("{errors}")).plan;
+    assert_eq!(check(&plan).into_iter().find(|problem| problem.rule == "condition"), None);
+    plan
+}
+
+pub const BEGIN: i64 = 1_800_000_000_000_000;
+
+/// A look of a probe every 5 s, 10 ms long.
+pub fn look(probe: &str, slot: u32, facts: &Json) -> Observation {
+    Observation {
+        probe: probe.to_owned(),
+        cell: BTreeMap::new(),
+        slot,
+        attempt: 1,
+        superseded: false,
+        lane: Lane::Parallel,
+        started: jiff::Timestamp::from_microsecond(BEGIN + i64::from(slot) * 5_000_000).unwrap(),
+        offset_us: u64::from(slot) * 5_000_000,
+        duration_us: 10_000,
+        scheduling_delay_us: None,
+        facts: facts
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from_json(value)))
+            .collect(),
+        unknown: BTreeMap::new(),
+    }
+}
+
+/// The look, so many seconds into the run.
+pub fn at_second(mut observation: Observation, second: u32) -> Observation {
+    observation.started = jiff::Timestamp::from_microsecond(BEGIN + i64::from(second) * 1_000_000).unwrap();
+    observation.offset_us = u64::from(second) * 1_000_000;
+    observation
+}
+
+/// The looks, with the observer's clock set by so many seconds before the one of this place.
+pub fn clock_set(mut observations: Vec<Observation>, at: usize, seconds: i64) -> Vec<Observation> {
+    for observation in observations.iter_mut().skip(at) {
+        let started = observation.started.as_microsecond() + seconds * 1_000_000;
+        observation.started = jiff::Timestamp::from_microsecond(started).unwrap();
+    }
+    observations
+}
+
+/// A look that met a barrier.
+pub fn barred(probe: &str, slot: u32, barrier: Barrier) -> Observation {
+    let mut observation = look(probe, slot, &json!({}));
+    observation.unknown.insert("*".to_owned(), Blocked::new(barrier, "it said no"));
+    observation
+}
+
+pub fn in_cell(mut observation: Observation, cell: &Json) -> Observation {
+    observation.cell = look("", 0, cell).facts;
+    observation
+}
+
+/// So many looks, each with the facts that `facts` gives for its slot.
+pub fn looks(probe: &str, slots: std::ops::Range<u32>, facts: impl Fn(u32) -> Json) -> Vec<Observation> {
+    slots.map(|slot| look(probe, slot, &facts(slot))).collect()
+}
+
+pub fn findings(plan: &Plan, observations: &[Observation]) -> Vec<Finding> {
+    let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
+    let mut judge = Judge::new(plan, RunFacts { started, complete: true });
+    for (at, observation) in observations.iter().enumerate() {
+        judge.observe(at as u64 + 2, observation);
+    }
+    judge.findings()
+}
+
+pub fn finding(plan: &Plan, observations: &[Observation]) -> Finding {
+    findings(plan, observations).remove(0)
+}
+
+pub const THREE: &str = "web: { http: http://x, every: 5s, for: 15s }";
+pub const FORTY: &str = "web: { http: http://x, every: 5s, for: 200s }";
+
+pub fn status(codes: &[i64]) -> Vec<Observation> {
+    looks("web", 0..codes.len() as u32, |slot| json!({ "status": codes[slot as usize] }))
+}
