@@ -4,11 +4,15 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::files::Owner;
 use crate::home::Home;
+
+/// How long one who looks may hold it, at most.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -56,23 +60,39 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut number = String::new();
-                // Only for the message.
-                let _ = (&file).take(20).read_to_string(&mut number);
-                let process = number
-                    .trim()
-                    .parse::<u32>()
-                    .map_or(String::new(), |number| format!(" (process {number})"));
-                return Err(LockError::Held { folder: home.folder().to_owned(), process });
+        // Somebody who only looks whether it is held lets go at once.
+        for attempt in 0.. {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if attempt < 5 => std::thread::sleep(LOOK),
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(held(home, &file)),
+                Err(error) => return Err(failed(error.into())),
             }
-            Err(error) => return Err(failed(error.into())),
         }
         // What root leaves behind, the service must be able to open.
         Owner::of(&folder).give(&path).map_err(failed)?;
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
         Ok(Lock(file))
     }
+
+    /// Says that a service runs there, if one does; changes nothing.
+    ///
+    /// # Errors
+    /// [`LockError::Held`], and nothing else.
+    pub fn look(home: &Home) -> Result<(), LockError> {
+        // What cannot be opened is held by nobody that we could know of.
+        let Ok(file) = File::open(home.lock()) else { return Ok(()) };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(held(home, &file)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn held(home: &Home, file: &File) -> LockError {
+    let mut number = String::new();
+    // Only for the message.
+    let _ = file.take(20).read_to_string(&mut number);
+    let process = number.trim().parse::<u32>().map_or(String::new(), |number| format!(" (process {number})"));
+    LockError::Held { folder: home.folder().to_owned(), process }
 }

@@ -51,6 +51,9 @@ pub fn run(home: &Home, from: &Path, force: bool) -> Result<(), Failure> {
     let (placed, kept) = place(staged, changes.as_deref())?;
 
     println!("{placed} files restored to {}, of {:.0}.", home.folder().display(), head.made);
+    if placed < files.len() {
+        println!("{} were there already, with the same content.", files.len() - placed);
+    }
     if settings.moved > 0 {
         println!(
             "The configuration said {} {} times; it says {} now.",

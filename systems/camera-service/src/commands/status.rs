@@ -63,7 +63,7 @@ pub(super) fn is_ready(config: &camera_config::Config) -> Result<(), String> {
 }
 
 fn unreachable(home: &Home, error: &AskError) -> Failure {
-    let next = match (error, Lock::take(home)) {
+    let next = match (error, Lock::look(home)) {
         (AskError::Unable(_), _) => String::new(),
         (_, Err(LockError::Held { .. })) => {
             "; it runs, but not as this configuration says: after a change, systemctl restart camera-service. What happened: \

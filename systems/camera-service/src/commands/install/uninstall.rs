@@ -25,7 +25,7 @@ pub fn uninstall(home: &Home, purge: bool) -> Result<(), Failure> {
         command("systemctl", &["disable", "--now", "--quiet", UNIT])?;
         Step::named("the service is stopped, and does not start with the machine").is(Done::Removed);
     }
-    if let Err(LockError::Held { folder, process }) = Lock::take(&home) {
+    if let Err(LockError::Held { folder, process }) = Lock::look(&home) {
         return Err(Failure::Failed(format!(
             "a camera service{process} still runs in {}, which systemd did not start: end it first",
             folder.display()
