@@ -140,7 +140,9 @@ impl Runner<'_> {
                         let slots = probe.schedule.slots();
                         let slots = if slots as usize * probe.cells.len() <= BARRED { slots } else { 1 };
                         let barred = probe.cells.iter().flat_map(|cell| {
-                            (0..slots).map(|slot| blocked_at(&self.began, probe, cell, slot, stage.lane, blocked.clone()))
+                            (0..slots).map(|slot| {
+                                blocked_at(&self.began, probe, cell, slot, stage.lane, blocked.clone())
+                            })
                         });
                         sink.record(barred.collect())?;
                     }
@@ -182,7 +184,8 @@ impl Runner<'_> {
                         scope.spawn(move || {
                             self.on_thread(|| self.run_probe(probe, began, over, &send));
                             if probe.with.is_none() {
-                                let planned = probe.schedule.lasting.map_or(Duration::ZERO, |lasting| lasting.0);
+                                let planned =
+                                    probe.schedule.lasting.map_or(Duration::ZERO, |lasting| lasting.0);
                                 _ = over.set(Instant::now().max(began + planned));
                             }
                         });
@@ -316,14 +319,17 @@ impl Runner<'_> {
                     _ = self.stop.requested() => return,
                 }
             }
-            let due = probe.schedule.every.map_or_else(Instant::now, |every| (began + every.0 * slot).into_std());
+            let due =
+                probe.schedule.every.map_or_else(Instant::now, |every| (began + every.0 * slot).into_std());
             if slot > 0
                 && let Some(with) = &probe.with
                 && over.get().is_some_and(|over| *over < due)
             {
                 let why = format!("the probe `{with}`, which it runs with, was over");
                 let why = Blocked::new(Barrier::Prerequisite, why);
-                for (cell, slot) in probe.cells.iter().flat_map(|cell| (slot..slots).map(move |slot| (cell, slot))) {
+                for (cell, slot) in
+                    probe.cells.iter().flat_map(|cell| (slot..slots).map(move |slot| (cell, slot)))
+                {
                     let missed = blocked_at(&self.began, probe, cell, slot, lane, why.clone());
                     _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
                 }
@@ -370,7 +376,8 @@ impl Runner<'_> {
         };
         let elapsed = context.began.elapsed();
         let delay = before.zip(delay()).map(|(before, after)| after.saturating_sub(before));
-        Kept { probe, cell, slot, attempt, lane, started, offset, elapsed, delay, wanted }.take(seen, self.secrets)
+        Kept { probe, cell, slot, attempt, lane, started, offset, elapsed, delay, wanted }
+            .take(seen, self.secrets)
     }
 }
 

@@ -70,7 +70,10 @@ async fn a_digest_is_taken_after_masking() {
     let digested = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        (path.clone(), support::run(Command::new("sha256sum").arg(&path)).split(' ').next().unwrap().to_owned())
+        (
+            path.clone(),
+            support::run(Command::new("sha256sum").arg(&path)).split(' ').next().unwrap().to_owned(),
+        )
     };
     // In base64 too; in what is no text; and across any two parts in which a long file is read.
     let in_base64 = support::run(Command::new("sh").args(["-c", "printf 'u:correct horse!' | base64"]));

@@ -58,13 +58,17 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         _ = writeln!(out, "      {}", probity_report::visible(&cell.act.describe()));
     }
     if probe.cells.len() > 5 {
-        _ = writeln!(out, "      and {} of its matrix", counted(probe.cells.len() as u64 - 5, "more row", "more rows"));
+        _ = writeln!(
+            out,
+            "      and {} of its matrix",
+            counted(probe.cells.len() as u64 - 5, "more row", "more rows")
+        );
     }
     let schedule = &probe.schedule;
     let mut when = match (schedule.every, schedule.lasting, schedule.repeat) {
         (Some(every), Some(lasting), _) => {
             format!("every {every} for {lasting}: {}", counted(schedule.slots().into(), "look", "looks"))
-        },
+        }
         (_, _, Some(repeat)) => counted(repeat.into(), "look", "looks"),
         _ => "once".to_owned(),
     };

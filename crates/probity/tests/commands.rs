@@ -53,8 +53,10 @@ fn each_look_is_placed_in_the_run_by_a_clock_that_nobody_sets() {
     );
     home.run(&["run", "plan.yaml", "-o", "out.probity"]);
     let log = std::fs::read_to_string(home.path("out.probity/evidence.jsonl")).unwrap();
-    let entries: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let at = |entry: &serde_json::Value| entry["started"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let entries: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at =
+        |entry: &serde_json::Value| entry["started"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let looks: Vec<_> = entries.iter().filter(|entry| entry["type"] == "observation").collect();
     assert_eq!(looks.len(), 4, "the last one is not permitted: {log}");
     for look in &looks {
@@ -63,7 +65,9 @@ fn each_look_is_placed_in_the_run_by_a_clock_that_nobody_sets() {
         // Nobody set the clock of the machine that tests.
         assert!((by_day - offset).abs() < 50_000, "{look}");
     }
-    let gap = |a: usize, b: usize| looks[b]["offset_us"].as_i64().unwrap() - looks[a]["offset_us"].as_i64().unwrap();
+    let gap = |a: usize, b: usize| {
+        looks[b]["offset_us"].as_i64().unwrap() - looks[a]["offset_us"].as_i64().unwrap()
+    };
     assert!(gap(0, 1) > 200_000 && gap(1, 2) > 200_000, "{log}");
 }
 
@@ -79,7 +83,11 @@ fn what_runs_with_another_probe_looks_until_that_is_over() {
          - { label: NO }\n",
     );
     let check = home.run(&["plan", "check", "plan.yaml"]);
-    assert!(stdout(&check).contains("`timed` looks for 8s while `main` does, which may be over before"), "{}", stdout(&check));
+    assert!(
+        stdout(&check).contains("`timed` looks for 8s while `main` does, which may be over before"),
+        "{}",
+        stdout(&check)
+    );
     let began = std::time::Instant::now();
     let run = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
     assert!(began.elapsed() < std::time::Duration::from_secs(8), "it waited for looks that are not made");
@@ -89,7 +97,8 @@ fn what_runs_with_another_probe_looks_until_that_is_over() {
         let named = format!("\"probe\":\"{probe}\"");
         let looks: Vec<&str> = log.lines().filter(|line| line.contains(&named)).collect();
         assert_eq!(looks.len(), planned, "each planned look is recorded");
-        let over = |line: &&&str| line.contains("\"prerequisite\"") && line.contains("which it runs with, was over");
+        let over =
+            |line: &&&str| line.contains("\"prerequisite\"") && line.contains("which it runs with, was over");
         let made = planned - looks.iter().filter(over).count();
         assert!((2..planned / 2).contains(&made), "{made} looks of {probe} while main ran");
         assert!(looks[..made].iter().all(|line| !line.contains("prerequisite")), "{log}");
@@ -108,7 +117,11 @@ fn a_restriction_stands_beside_the_verdict() {
     assert_eq!(code(&run), 0, "{}", stdout(&run));
     let said = "! The operator restricted the run to `one` (`--only`); 1 probe of the plan was left out.";
     let head: String = stdout(&run).lines().take(8).collect::<Vec<_>>().join("\n");
-    assert!(head.starts_with("READY (accepted)") && head.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{head}");
+    assert!(
+        head.starts_with("READY (accepted)")
+            && head.split_whitespace().collect::<Vec<_>>().join(" ").contains(said),
+        "{head}"
+    );
 }
 
 #[test]

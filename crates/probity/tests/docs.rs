@@ -48,13 +48,16 @@ fn the_map_shows_every_crate_and_what_it_may_depend_on() {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let workspace = workspace();
     let mut mapped = BTreeMap::new();
-    for line in page.lines().filter(|line| line.starts_with("| `crates/") || line.starts_with("| `systems/")) {
+    for line in page.lines().filter(|line| line.starts_with("| `crates/") || line.starts_with("| `systems/"))
+    {
         let columns: Vec<&str> = line.split('|').map(str::trim).collect();
         let name = package(columns[1].trim_matches('`'));
         let depends = match columns[4] {
-            "all of them" => {
-                workspace.keys().filter(|other| **other != name && other.starts_with("probity")).cloned().collect()
-            }
+            "all of them" => workspace
+                .keys()
+                .filter(|other| **other != name && other.starts_with("probity"))
+                .cloned()
+                .collect(),
             list => list
                 .split(", ")
                 .map(|name| name.trim_matches('`').to_owned())
@@ -70,8 +73,7 @@ fn the_map_shows_every_crate_and_what_it_may_depend_on() {
 fn every_folder_of_the_map_exists() {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     for word in page.split('`').skip(1).step_by(2) {
-        let is_path =
-            word.contains('/') && !word.contains("NAME") && !word.ends_with("lab/");
+        let is_path = word.contains('/') && !word.contains("NAME") && !word.ends_with("lab/");
         if is_path && !word.starts_with("probity_") {
             let candidates = [root().join(word), root().join("crates/probity-verdict/src").join(word)];
             assert!(

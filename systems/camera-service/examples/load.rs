@@ -31,7 +31,9 @@ async fn text(socket: &mut Socket) -> Result<String, Error> {
     loop {
         match socket.next().await.ok_or("the server closed the connection")?? {
             Message::Text(text) => return Ok(text.to_string()),
-            Message::Close(frame) => return Err(format!("the server closed the connection: {frame:?}").into()),
+            Message::Close(frame) => {
+                return Err(format!("the server closed the connection: {frame:?}").into());
+            }
             _ => {}
         }
     }
@@ -147,7 +149,8 @@ async fn events(address: &str, token: &str, count: usize, seconds: f64) -> Resul
                 if message["method"] == "events_lost" {
                     return Err(format!("a subscriber lost notifications: {message}"));
                 }
-                let told = message["params"]["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+                let told =
+                    message["params"]["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
                 let told = told.ok_or_else(|| format!("no time in {message}"))?;
                 took.push(Duration::try_from(arrived.duration_since(told)).unwrap_or_default());
             }
@@ -176,16 +179,21 @@ type Told = std::collections::BTreeMap<String, Option<&'static str>>;
 /// Listens to recordings until the end, then until nothing has come for a while.
 async fn listen(address: String, token: String, until: Instant) -> Result<Told, Error> {
     let mut socket = client(&address, &token).await?;
-    let topics = json!({ "topics": ["recording.start", "recording.stop", "recording.error", "camera.status_change"] });
+    let topics =
+        json!({ "topics": ["recording.start", "recording.stop", "recording.error", "camera.status_change"] });
     call(&mut socket, "subscribe_events", topics).await?;
     let mut told = Told::new();
     loop {
         let quiet = until.max(Instant::now()) + Duration::from_secs(15);
-        let Ok(message) = tokio::time::timeout_at(quiet.into(), text(&mut socket)).await else { return Ok(told) };
+        let Ok(message) = tokio::time::timeout_at(quiet.into(), text(&mut socket)).await else {
+            return Ok(told);
+        };
         let message: Value = serde_json::from_str(&message?)?;
         let file = message["params"]["filename"].as_str().unwrap_or_default().to_owned();
         match message["method"].as_str() {
-            Some("events_lost") => return Err(format!("a reader that reads lost notifications: {message}").into()),
+            Some("events_lost") => {
+                return Err(format!("a reader that reads lost notifications: {message}").into());
+            }
             Some("recording.start") => drop(told.entry(file).or_insert(None)),
             Some("recording.stop") => drop(told.insert(file, Some("stop"))),
             Some("recording.error") => drop(told.insert(file, Some("error"))),
@@ -214,7 +222,12 @@ async fn ask(address: String, token: String, until: Instant) -> Result<u64, Erro
 }
 
 /// Records on one camera again and again; gives the first file of each recording that was answered with success.
-async fn record(address: String, token: String, device: String, until: Instant) -> Result<Vec<String>, Error> {
+async fn record(
+    address: String,
+    token: String,
+    device: String,
+    until: Instant,
+) -> Result<Vec<String>, Error> {
     let mut socket = client(&address, &token).await?;
     let mut files = Vec::new();
     let formats = ["fmp4", "mp4", "mkv"];

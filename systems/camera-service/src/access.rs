@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camera_access::{
-    ApiKeys, AuditLog, AuthError, Authenticator, Charge, Entry, Event, Identity, LINK_LIFETIME, Limit, LimitError,
-    Limiter, Limits, Links, RetryAfter,
+    ApiKeys, AuditLog, AuthError, Authenticator, Charge, Entry, Event, Identity, LINK_LIFETIME, Limit,
+    LimitError, Limiter, Limits, Links, RetryAfter,
 };
 use camera_config::Network;
 use jiff::Timestamp;
@@ -97,7 +97,8 @@ impl Access {
                 self.proven.lock().insert(hash, until);
             }
             Err(error) => {
-                let entry = Entry::new(Event::Authentication, Outcome::Denied, "file request").because(&error.message);
+                let entry = Entry::new(Event::Authentication, Outcome::Denied, "file request")
+                    .because(&error.message);
                 self.write(&entry.from(address));
             }
         }
@@ -162,7 +163,12 @@ impl Access {
     }
 
     /// The decoded path that a signed link opens; else why it opens nothing.
-    pub fn open_link(&self, path: &str, query: &str, now: Timestamp) -> Result<String, camera_access::LinkError> {
+    pub fn open_link(
+        &self,
+        path: &str,
+        query: &str,
+        now: Timestamp,
+    ) -> Result<String, camera_access::LinkError> {
         self.links.verify(path, query, now)
     }
 
@@ -181,7 +187,8 @@ impl Access {
         match self.audit_trouble() {
             None => Ok(()),
             Some(_) => {
-                let message = "nothing is changed while the audit log cannot be written; the service's log says why";
+                let message =
+                    "nothing is changed while the audit log cannot be written; the service's log says why";
                 Err(RpcError::new(Code::DependencyFailed, message))
             }
         }
@@ -190,8 +197,12 @@ impl Access {
     /// Records an attempt to authenticate.
     pub fn record_authentication(&self, session: &Session, outcome: &Result<Identity, RpcError>) {
         let entry = match outcome {
-            Ok(identity) => Entry::new(Event::Authentication, Outcome::Success, &session.id).by(Some(identity)),
-            Err(error) => Entry::new(Event::Authentication, Outcome::Denied, &session.id).because(&error.message),
+            Ok(identity) => {
+                Entry::new(Event::Authentication, Outcome::Success, &session.id).by(Some(identity))
+            }
+            Err(error) => {
+                Entry::new(Event::Authentication, Outcome::Denied, &session.id).because(&error.message)
+            }
         };
         self.write(&entry.from(session.peer));
     }

@@ -29,16 +29,22 @@ impl Demo {
         let folder = std::env::temp_dir().join(format!("camera-service-demo-{stamp}-{}", std::process::id()));
         let home = Home::new(&folder);
         prepare(&folder, &home).map_err(|error| {
-            StartError::Other(format!("the demonstration's folder {} cannot be made: {error}", folder.display()))
+            StartError::Other(format!(
+                "the demonstration's folder {} cannot be made: {error}",
+                folder.display()
+            ))
         })?;
         let (config, environment) = home.read()?;
         let (issuer, _) = tokens(&home, &config, &environment)?;
         let lifetime = config.security.jwt.lifetime.duration();
         let issue = |role: Role| {
             let issued = issuer.issue(&format!("demo-{role}"), role, lifetime, Timestamp::now());
-            issued.map(|issued| (role, issued.text.expose_text().unwrap_or_default().to_owned())).map_err(|error| StartError::Other(error.to_string()))
+            issued
+                .map(|issued| (role, issued.text.expose_text().unwrap_or_default().to_owned()))
+                .map_err(|error| StartError::Other(error.to_string()))
         };
-        let tokens = [Role::Viewer, Role::Operator, Role::Admin].into_iter().map(issue).collect::<Result<_, _>>()?;
+        let tokens =
+            [Role::Viewer, Role::Operator, Role::Admin].into_iter().map(issue).collect::<Result<_, _>>()?;
         Ok(Demo { home, tokens })
     }
 

@@ -56,7 +56,8 @@ async fn ask(address: IpAddr, port: u16) -> Option<Found> {
     lines.next()?.starts_with("RTSP/").then_some(())?;
     let server = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("server").then(|| value.trim().chars().filter(|c| !c.is_control()).take(100).collect())
+        name.eq_ignore_ascii_case("server")
+            .then(|| value.trim().chars().filter(|c| !c.is_control()).take(100).collect())
     });
     Some(Found { address, server })
 }

@@ -212,7 +212,10 @@ mod tests {
         hub.publish(&event(Topic::SnapshotTaken, "a"));
         hub.publish(&event(Topic::CameraConnected, "a"));
         let only = mailbox.next(&hub).now_or_never().unwrap();
-        assert!(only.contains(r#""method":"camera.connected""#) && only.contains(r#""device":"a""#), "{only}");
+        assert!(
+            only.contains(r#""method":"camera.connected""#) && only.contains(r#""device":"a""#),
+            "{only}"
+        );
         assert!(mailbox.next(&hub).now_or_never().is_none());
         mailbox.unsubscribe(None);
         assert_eq!(hub.subscribers(), 0);

@@ -128,7 +128,9 @@ impl Metrics {
 
     /// Calls by method, those that were made.
     pub fn calls(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        METHODS.iter().map(|method| (method.name, self.calls.get_or_create(&ByMethod { method: method.name }).get()))
+        METHODS
+            .iter()
+            .map(|method| (method.name, self.calls.get_or_create(&ByMethod { method: method.name }).get()))
     }
 
     /// Errors by code.
@@ -155,7 +157,11 @@ impl Metrics {
 
 fn readings_registry(readings: &Readings) -> Registry {
     let mut registry = Registry::with_prefix("camera_service");
-    registry.register("uptime_seconds", "Seconds since the service started", ConstGauge::new(readings.uptime));
+    registry.register(
+        "uptime_seconds",
+        "Seconds since the service started",
+        ConstGauge::new(readings.uptime),
+    );
     registry.register("notifications", "Notifications sent", ConstCounter::new(readings.notifications.0));
     registry.register(
         "notifications_lost",

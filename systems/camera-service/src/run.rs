@@ -8,11 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use camera_access::{
-    ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret, Tokens,
+    ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret,
+    Tokens,
 };
 use camera_config::{Algorithm, Camera, Config, Encode, Environment};
 use camera_media::{
-    EmbeddedEngine, EmbeddedOptions, Engine, MediaMtxEngine, MediaMtxOptions, Resolution, Source, SourceOptions,
+    EmbeddedEngine, EmbeddedOptions, Engine, MediaMtxEngine, MediaMtxOptions, Resolution, Source,
+    SourceOptions,
 };
 use camera_storage::Library;
 use parking_lot::{Mutex, RwLock};
@@ -76,8 +78,9 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     let _lock = Lock::take(home).map_err(|error| StartError::Other(error.to_string()))?;
     let mut signals = Signals::new().map_err(because("signals"))?;
     let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
-    let (config, _) = camera_config::apply_patch(&config, &changes.patch)
-        .map_err(because("a configuration change that was made by a call no longer fits (state/changes.json)"))?;
+    let (config, _) = camera_config::apply_patch(&config, &changes.patch).map_err(because(
+        "a configuration change that was made by a call no longer fits (state/changes.json)",
+    ))?;
     crate::log::set_level(config.log.level);
 
     let tls_files = config.server.tls.as_ref().map(|tls| TlsFiles {
@@ -110,11 +113,15 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     let listen = service.config.read().server.clone();
     let bind = async |address: SocketAddr, key: &str| {
         TcpListener::bind(address).await.map_err(|error| {
-            StartError::Other(format!("{address} cannot be listened on ({key} in the configuration): {error}"))
+            StartError::Other(format!(
+                "{address} cannot be listened on ({key} in the configuration): {error}"
+            ))
         })
     };
-    let clients = tls::listen(bind(listen.listen, "server.listen").await?, tls.clone()).map_err(because("listener"))?;
-    let health = tls::listen(bind(listen.health, "server.health").await?, tls.clone()).map_err(because("listener"))?;
+    let clients =
+        tls::listen(bind(listen.listen, "server.listen").await?, tls.clone()).map_err(because("listener"))?;
+    let health =
+        tls::listen(bind(listen.health, "server.health").await?, tls.clone()).map_err(because("listener"))?;
     let address = |listener: &tls::SecureListener| {
         axum::serve::Listener::local_addr(listener).map_err(because("a listener's address"))
     };
@@ -168,14 +175,22 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     service.engine.shutdown(FINISH).await;
     service.access.write(&Entry::new(Event::Service, Outcome::Success, "stopped"));
     // Connections are told and end; whoever does not read has had enough time by then.
-    let _ = tokio::time::timeout(Duration::from_secs(2), async { while tasks.join_next().await.is_some() {} }).await;
+    let _ =
+        tokio::time::timeout(Duration::from_secs(2), async { while tasks.join_next().await.is_some() {} })
+            .await;
     Ok(())
 }
 
-async fn build(home: &Home, config: Config, environment: &Environment, kept: Kept) -> Result<Service, StartError> {
+async fn build(
+    home: &Home,
+    config: Config,
+    environment: &Environment,
+    kept: Kept,
+) -> Result<Service, StartError> {
     let (tokens, links) = tokens(home, &config, environment)?;
     let keys = ApiKeys::open(&config.security.api_keys).map_err(because("API keys"))?;
-    let revoked = Revoked::open(&config.security.api_keys.with_file_name("revoked.json")).map_err(because("revocations"))?;
+    let revoked = Revoked::open(&config.security.api_keys.with_file_name("revoked.json"))
+        .map_err(because("revocations"))?;
     let audit = AuditLog::open(&config.audit_log, AUDIT_LOG_MODE).map_err(because("audit log"))?;
     let access = Access::new(
         Authenticator::new(tokens, keys, revoked),
@@ -187,7 +202,10 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
     .map_err(because("limits"))?;
     let library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
         let library = Library::open(path).map_err(|error| {
-            StartError::Other(format!("{error}; `camera-service install` makes it, or: mkdir -p {}", path.display()))
+            StartError::Other(format!(
+                "{error}; `camera-service install` makes it, or: mkdir -p {}",
+                path.display()
+            ))
         })?;
         let swept = library.sweep().map_err(because("storage"))?;
         if swept > 0 {
@@ -199,12 +217,14 @@ async fn build(home: &Home, config: Config, environment: &Environment, kept: Kep
     let recordings = library(&config.storage.recordings)?;
     let engine: Arc<dyn Engine> = match config.media.engine {
         camera_config::Engine::Embedded => {
-            let options = EmbeddedOptions { ffmpeg: config.media.ffmpeg.clone(), ..EmbeddedOptions::default() };
+            let options =
+                EmbeddedOptions { ffmpeg: config.media.ffmpeg.clone(), ..EmbeddedOptions::default() };
             Arc::new(EmbeddedEngine::new(options).await.map_err(because("media engine"))?)
         }
         camera_config::Engine::Mediamtx => {
             // Not by `secrets`, which asks for the one that signs tokens: an identity provider may do that.
-            let password = environment.get(camera_config::MEDIAMTX_PASSWORD).filter(|password| !password.is_empty());
+            let password =
+                environment.get(camera_config::MEDIAMTX_PASSWORD).filter(|password| !password.is_empty());
             let options = mediamtx(&config, password.cloned());
             Arc::new(MediaMtxEngine::new(options).await.map_err(because("media engine"))?)
         }
@@ -250,7 +270,11 @@ fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {
 }
 
 /// What tokens are verified with, and links signed.
-pub fn tokens(home: &Home, config: &Config, environment: &Environment) -> Result<(Tokens, Links), StartError> {
+pub fn tokens(
+    home: &Home,
+    config: &Config,
+    environment: &Environment,
+) -> Result<(Tokens, Links), StartError> {
     let jwt = &config.security.jwt;
     let public = match jwt.algorithm {
         Algorithm::HS256 => {
@@ -263,8 +287,9 @@ pub fn tokens(home: &Home, config: &Config, environment: &Environment) -> Result
         Algorithm::ES256 => PublicKeyAlgorithm::Es256,
     };
     let path = jwt.public_key.as_deref().unwrap_or(std::path::Path::new(""));
-    let pem = std::fs::read(path)
-        .map_err(|error| StartError::Other(format!("the public key {} cannot be read: {error}", path.display())))?;
+    let pem = std::fs::read(path).map_err(|error| {
+        StartError::Other(format!("the public key {} cannot be read: {error}", path.display()))
+    })?;
     let tokens = Tokens::public_key(public, &pem).map_err(because("public key"))?;
     Ok((tokens, Links::random().map_err(because("links"))?))
 }
@@ -313,7 +338,11 @@ async fn watch_over(service: Arc<Service>, tls: Option<(TlsFiles, tls::Current)>
                 Ok(config) => {
                     current.store(Arc::new(config));
                     tracing::info!("the certificate was read again");
-                    service.access.write(&Entry::new(Event::Service, Outcome::Success, "certificate read again"));
+                    service.access.write(&Entry::new(
+                        Event::Service,
+                        Outcome::Success,
+                        "certificate read again",
+                    ));
                 }
                 Err(error) => tracing::error!(%error, "the old certificate stays in use"),
             }
@@ -324,7 +353,11 @@ async fn watch_over(service: Arc<Service>, tls: Option<(TlsFiles, tls::Current)>
 /// When the files of TLS were last changed.
 fn changed(files: &TlsFiles) -> Vec<Option<SystemTime>> {
     let paths = [Some(&files.certificate), Some(&files.key), files.client_ca.as_ref()];
-    paths.into_iter().flatten().map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok()).collect()
+    paths
+        .into_iter()
+        .flatten()
+        .map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
+        .collect()
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

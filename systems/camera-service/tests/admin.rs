@@ -9,7 +9,8 @@ use support::Installation;
 
 #[tokio::test]
 async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
-    let installation = Installation::new("cameras:\n  - { name: door, source: \"rtsp://viewer:hunter2@127.0.0.1:1/x\" }\n");
+    let installation =
+        Installation::new("cameras:\n  - { name: door, source: \"rtsp://viewer:hunter2@127.0.0.1:1/x\" }\n");
     let service = installation.start();
     let mut admin = service.client(Role::Admin).await;
     let shown = admin.succeed("get_config", json!({})).await;
@@ -40,7 +41,10 @@ async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
     let service = installation.start();
     let mut admin = service.client(Role::Admin).await;
     let shown = admin.succeed("get_config", json!({})).await;
-    assert_eq!((&shown["config"]["storage"]["warn"], &shown["config"]["limits"]["burst"]), (&json!("70 %"), &json!(2)));
+    assert_eq!(
+        (&shown["config"]["storage"]["warn"], &shown["config"]["limits"]["burst"]),
+        (&json!("70 %"), &json!(2))
+    );
     let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
     let changes = audit.lines().filter(|line| line.contains("\"configuration_change\"")).count();
     assert_eq!(changes, 5, "three refused, two made:\n{audit}");

@@ -15,7 +15,8 @@ const TWO_CAMERAS: &str = "cameras:\n  - { name: front, source: \"test:pattern\"
 
 /// What ffprobe says of a file, as one JSON object.
 fn ffprobe(path: &std::path::Path) -> Value {
-    let arguments = ["-v", "error", "-show_entries", "format=duration,format_name:stream=codec_name,width,height"];
+    let arguments =
+        ["-v", "error", "-show_entries", "format=duration,format_name:stream=codec_name,width,height"];
     let output = Command::new("ffprobe").args(arguments).args(["-of", "json"]).arg(path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty(), "ffprobe complains: {}", String::from_utf8_lossy(&output.stderr));
@@ -44,12 +45,20 @@ async fn a_person_lists_watches_takes_a_picture_records_and_downloads() {
     let playlist = String::from_utf8(playlist).unwrap();
     let piece = playlist.lines().find(|line| line.contains(".m4s")).unwrap();
     let (status, head, bytes) = http(service.clients, &format!("/live/front/{piece}"), &[]).await;
-    assert!(status == 200 && head.contains("video/mp4") && bytes.windows(4).any(|kind| kind == b"moof"), "{head}");
+    assert!(
+        status == 200 && head.contains("video/mp4") && bytes.windows(4).any(|kind| kind == b"moof"),
+        "{head}"
+    );
     assert_eq!(http(service.clients, "/live/front/index.m3u8", &[]).await.0, 401);
     assert_eq!(http(service.clients, &link.replace("front", "yard"), &[]).await.0, 403);
 
     // A picture.
-    client.succeed("subscribe_events", json!({ "topics": ["snapshot.taken", "recording.start", "recording.stop"] })).await;
+    client
+        .succeed(
+            "subscribe_events",
+            json!({ "topics": ["snapshot.taken", "recording.start", "recording.stop"] }),
+        )
+        .await;
     let taken = client.succeed("take_snapshot", json!({ "device": "front" })).await;
     assert_eq!(taken["status"], "completed");
     let path = installation.path().join("snapshots").join(taken["filename"].as_str().unwrap());
@@ -79,7 +88,8 @@ async fn a_person_lists_watches_takes_a_picture_records_and_downloads() {
     let plain = link.split('?').next().unwrap();
     assert_eq!(http(service.clients, plain, &[]).await.0, 401);
     let bearer = format!("Bearer {}", token(Role::Viewer));
-    let (status, head, body) = http(service.clients, plain, &[("Authorization", &bearer), ("Range", "bytes=4-7")]).await;
+    let (status, head, body) =
+        http(service.clients, plain, &[("Authorization", &bearer), ("Range", "bytes=4-7")]).await;
     assert!(status == 206 && body == on_disk[4..8] && head.contains("content-range: bytes 4-7/"), "{head}");
     let info = client.succeed("get_recording_info", json!({ "filename": started["filename"] })).await;
     assert!((info["duration"].as_f64().unwrap() - seconds).abs() < 0.1, "{info}");
@@ -89,7 +99,10 @@ async fn a_person_lists_watches_takes_a_picture_records_and_downloads() {
     assert!(!path.exists());
     assert_eq!(client.refused("delete_recording", json!({ "filename": started["filename"] })).await, -32010);
     let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
-    assert!(audit.contains("\"deletion\"") && audit.contains(started["filename"].as_str().unwrap()), "{audit}");
+    assert!(
+        audit.contains("\"deletion\"") && audit.contains(started["filename"].as_str().unwrap()),
+        "{audit}"
+    );
 }
 
 #[tokio::test]
@@ -113,8 +126,14 @@ async fn an_added_camera_outlasts_a_restart_and_a_deleted_one_does_not() {
     let new = json!({ "name": "shed", "source": "test:pattern" });
     admin.succeed("add_camera", new.clone()).await;
     assert_eq!(admin.refused("add_camera", new).await, -32020);
-    assert_eq!(admin.refused("add_camera", json!({ "name": "../x", "source": "test:pattern" })).await, -32602);
-    assert_eq!(admin.refused("add_camera", json!({ "name": "x", "source": "file:///etc/passwd" })).await, -32602);
+    assert_eq!(
+        admin.refused("add_camera", json!({ "name": "../x", "source": "test:pattern" })).await,
+        -32602
+    );
+    assert_eq!(
+        admin.refused("add_camera", json!({ "name": "x", "source": "file:///etc/passwd" })).await,
+        -32602
+    );
     drop(service);
     let service = installation.start();
     let mut admin = service.client(Role::Admin).await;

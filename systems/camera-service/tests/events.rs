@@ -42,7 +42,8 @@ async fn events_go_to_who_subscribed_and_to_nobody_else() {
     assert_eq!(subscriber.refused("subscribe_events", json!({ "topics": ["everything"] })).await, -32602);
     let topics = subscriber.succeed("subscribe_events", json!({ "topics": ["snapshot.taken"] })).await;
     assert_eq!(topics, json!({ "topics": ["snapshot.taken"] }));
-    let asked = json!({ "topics": ["snapshot.taken", "camera.disconnected"], "filters": { "devices": ["two"] } });
+    let asked =
+        json!({ "topics": ["snapshot.taken", "camera.disconnected"], "filters": { "devices": ["two"] } });
     filtered.succeed("subscribe_events", asked).await;
 
     for device in ["one", "two"] {
@@ -72,7 +73,8 @@ async fn a_client_that_reads_nothing_harms_only_itself() {
     let service = installation.start();
     let mut greedy = service.client(Role::Viewer).await;
     let mut other = service.client(Role::Viewer).await;
-    let batch: Vec<Value> = (0..100).map(|id| json!({"jsonrpc":"2.0","id":id,"method":"get_server_info"})).collect();
+    let batch: Vec<Value> =
+        (0..100).map(|id| json!({"jsonrpc":"2.0","id":id,"method":"get_server_info"})).collect();
     let batch = serde_json::to_string(&batch).unwrap();
     let flood = tokio::spawn(async move {
         // Until the service no longer takes any: its own answers are not read.

@@ -18,9 +18,18 @@ async fn what_is_no_request_is_answered_as_the_standard_says() {
     let error = |code: i64, message: &str, id: Value| json!({"jsonrpc":"2.0","error":{"code":code,"message":message},"id":id});
     let cases = [
         (r#"{"jsonrpc":"2.0","method":"ping","id":1}"#, json!({"jsonrpc":"2.0","result":"pong","id":1})),
-        (r#"{"jsonrpc":"2.0","method":"ping","id":"a","params":{}}"#, json!({"jsonrpc":"2.0","result":"pong","id":"a"})),
-        (r#"{"jsonrpc":"2.0","method":"ping","id":-1.5}"#, json!({"jsonrpc":"2.0","result":"pong","id":-1.5})),
-        (r#"{"jsonrpc":"2.0","method":"ping","id":null}"#, json!({"jsonrpc":"2.0","result":"pong","id":null})),
+        (
+            r#"{"jsonrpc":"2.0","method":"ping","id":"a","params":{}}"#,
+            json!({"jsonrpc":"2.0","result":"pong","id":"a"}),
+        ),
+        (
+            r#"{"jsonrpc":"2.0","method":"ping","id":-1.5}"#,
+            json!({"jsonrpc":"2.0","result":"pong","id":-1.5}),
+        ),
+        (
+            r#"{"jsonrpc":"2.0","method":"ping","id":null}"#,
+            json!({"jsonrpc":"2.0","result":"pong","id":null}),
+        ),
         (
             r#"{"jsonrpc":"2.0","method":"ping","id":2,"params":["x"]}"#,
             error(-32602, "parameters are given by name: \"params\": {\"...\": ...}", json!(2)),
@@ -29,15 +38,27 @@ async fn what_is_no_request_is_answered_as_the_standard_says() {
             r#"{"jsonrpc":"2.0","method":"ping","id":3,"params":{"x":1}}"#,
             error(-32602, "unknown field `x`, there are no fields", json!(3)),
         ),
-        (r#"{"jsonrpc":"2.0","method":"nothing","id":4}"#, error(-32601, "there is no call \"nothing\"", json!(4))),
-        (r#"{"jsonrpc":"1.0","method":"ping","id":5}"#, error(-32600, "\"jsonrpc\": \"2.0\" is missing", json!(5))),
-        (r#"{"jsonrpc":"2.0","id":6}"#, error(-32600, "no JSON-RPC request: missing field `method`", json!(6))),
+        (
+            r#"{"jsonrpc":"2.0","method":"nothing","id":4}"#,
+            error(-32601, "there is no call \"nothing\"", json!(4)),
+        ),
+        (
+            r#"{"jsonrpc":"1.0","method":"ping","id":5}"#,
+            error(-32600, "\"jsonrpc\": \"2.0\" is missing", json!(5)),
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":6}"#,
+            error(-32600, "no JSON-RPC request: missing field `method`", json!(6)),
+        ),
         (
             r#"{"jsonrpc":"2.0","method":7,"id":7}"#,
             error(-32600, "no JSON-RPC request: invalid type: integer `7`, expected a string", json!(7)),
         ),
         (r#"[]"#, error(-32600, "an empty batch asks for nothing", Value::Null)),
-        (r#"{"jsonrpc":"2.0","#, error(-32700, "not JSON: EOF while parsing an object at line 1 column 17", Value::Null)),
+        (
+            r#"{"jsonrpc":"2.0","#,
+            error(-32700, "not JSON: EOF while parsing an object at line 1 column 17", Value::Null),
+        ),
         (
             r#"{"jsonrpc":"2.0","method":"get_camera_list","id":8}"#,
             error(-32001, "authenticate first: {\"auth_token\": ...}", json!(8)),
@@ -66,7 +87,8 @@ async fn calls_sent_at_once_are_answered_in_order_and_the_first_may_authenticate
     let installation = Installation::new(NO_CAMERA);
     let service = installation.start();
     let mut client = service.connect().await;
-    let authenticate = json!({"jsonrpc":"2.0","id":0,"method":"authenticate","params":{"auth_token":token(Role::Viewer)}});
+    let authenticate =
+        json!({"jsonrpc":"2.0","id":0,"method":"authenticate","params":{"auth_token":token(Role::Viewer)}});
     client.send(&authenticate.to_string()).await;
     for id in 1..=500 {
         client.send(&json!({"jsonrpc":"2.0","id":id,"method":"get_camera_list"}).to_string()).await;
@@ -91,7 +113,9 @@ async fn a_message_over_the_limit_ends_its_connection_and_no_other() {
     assert!(client.exchange(&long(1 << 20)).await.contains("pong"), "1 MiB is read");
     client.send(&long((1 << 20) + 1)).await;
     match client.next_message().await {
-        tokio_tungstenite::tungstenite::Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1009),
+        tokio_tungstenite::tungstenite::Message::Close(Some(frame)) => {
+            assert_eq!(u16::from(frame.code), 1009)
+        }
         message => panic!("{message:?} came instead of the end"),
     }
     assert!(other.exchange(r#"{"jsonrpc":"2.0","method":"ping","id":1}"#).await.contains("pong"));

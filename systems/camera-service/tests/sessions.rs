@@ -64,7 +64,10 @@ async fn guessing_is_limited_and_reconnecting_changes_nothing() {
     // The limit comes before the look at the credential: a right one is not looked at either.
     let answer = client.call("authenticate", json!({ "auth_token": token(Role::Admin) })).await;
     assert_eq!(answer["error"]["code"], -32040, "{answer}");
-    assert!(answer["error"]["data"]["retry_after"].as_u64().is_some_and(|seconds| (1..=60).contains(&seconds)), "{answer}");
+    assert!(
+        answer["error"]["data"]["retry_after"].as_u64().is_some_and(|seconds| (1..=60).contains(&seconds)),
+        "{answer}"
+    );
     assert_eq!(client.succeed("ping", json!({})).await, "pong", "others of that address are served");
 }
 

@@ -36,7 +36,8 @@ fn systemd_is_told_that_it_is_ready_only_when_both_listeners_answer() {
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut command = installation.command();
-    let service = Ended(command.arg("run").env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).spawn().unwrap());
+    let service =
+        Ended(command.arg("run").env("NOTIFY_SOCKET", &path).stdout(Stdio::null()).spawn().unwrap());
     let mut told = [0; 256];
     let length = socket.recv(&mut told).unwrap();
     assert!(std::str::from_utf8(&told[..length]).unwrap().contains("READY=1"));

@@ -30,9 +30,16 @@ async fn a_clean_up_removes_what_is_too_old_and_says_what_it_freed() {
     assert_eq!(admin.succeed("cleanup_old_files", json!({})).await["removed"], json!([]), "0.5 GB is not 0");
     admin.succeed("set_retention_policy", json!({ "policy": "age", "age": "30 d" })).await;
     let cleaned = admin.succeed("cleanup_old_files", json!({})).await;
-    assert_eq!(cleaned, json!({ "removed": ["yard_2026-01-01_00-00-00.mp4"], "bytes_freed": 1000, "failed": [] }));
+    assert_eq!(
+        cleaned,
+        json!({ "removed": ["yard_2026-01-01_00-00-00.mp4"], "bytes_freed": 1000, "failed": [] })
+    );
     let left = |name: &str| recordings.join(name).exists();
-    assert!(!left("yard_2026-01-01_00-00-00.mp4") && left("yard_2026-06-01_00-00-00.mp4") && left("somebody else's.txt"));
+    assert!(
+        !left("yard_2026-01-01_00-00-00.mp4")
+            && left("yard_2026-06-01_00-00-00.mp4")
+            && left("somebody else's.txt")
+    );
 }
 
 #[tokio::test]
@@ -50,7 +57,12 @@ async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() 
     let service = installation.start();
     let mut operator = service.client(Role::Operator).await;
     service.camera_delivers(&mut operator, "one").await;
-    operator.succeed("subscribe_events", json!({ "topics": ["recording.stop", "recording.error", "system.health"] })).await;
+    operator
+        .succeed(
+            "subscribe_events",
+            json!({ "topics": ["recording.stop", "recording.error", "system.health"] }),
+        )
+        .await;
     let started = operator.succeed("start_recording", json!({ "device": "one" })).await;
 
     // Somebody else fills the disk up to where the service still has a little room.
@@ -79,7 +91,11 @@ async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() 
         .args(["-f", "null", "-"])
         .output()
         .unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let (status, _, body) = http(service.health, "/health/system", &[]).await;
     assert!(status == 200 && String::from_utf8_lossy(&body).contains("\"storage\",\"state\":\"failed\""));
 

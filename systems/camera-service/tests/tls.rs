@@ -31,7 +31,8 @@ impl Authority {
     /// Certificate and key, PEM.
     fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let certificate =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
 
@@ -66,11 +67,18 @@ fn put(folder: &Path, (certificate, key): &(String, String)) {
 }
 
 /// The status that `/health/live` answers over TLS, or why there is none.
-async fn ask(connector: &TlsConnector, address: SocketAddr, name: &str, path: &str) -> std::io::Result<String> {
+async fn ask(
+    connector: &TlsConnector,
+    address: SocketAddr,
+    name: &str,
+    path: &str,
+) -> std::io::Result<String> {
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut stream = tokio::time::timeout(PATIENCE, connector.connect(name, stream)).await??;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+        .await?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await?;
     Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned())
@@ -83,7 +91,9 @@ async fn a_new_certificate_is_served_without_a_restart_and_a_broken_one_is_not()
     put(installation.path(), &first.issue("cameras.test"));
     let service: Running = installation.start();
     for (address, path) in [(service.health, "/health/live"), (service.clients, "/files/recordings/x")] {
-        assert!(ask(&first.client(None), address, "cameras.test", path).await.unwrap().starts_with("HTTP/1.1"));
+        assert!(
+            ask(&first.client(None), address, "cameras.test", path).await.unwrap().starts_with("HTTP/1.1")
+        );
     }
     // A client that speaks no TLS is not served, and one that never finishes its handshake keeps nobody waiting.
     let _hanging = TcpStream::connect(service.health).await.unwrap();
@@ -131,7 +141,11 @@ fn beyond_loopback_it_needs_tls_or_the_operator_s_word() {
     let output = installation.command().arg("run").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("server.tls") && said.contains("I accept that tokens and pictures cross the network in clear"), "{said}");
+    assert!(
+        said.contains("server.tls")
+            && said.contains("I accept that tokens and pictures cross the network in clear"),
+        "{said}"
+    );
     let word = "allow_plain_text: \"I accept that tokens and pictures cross the network in clear\" }";
     let installation = Installation::new(&open.replacen(" }", &format!(", {word}"), 1));
     installation.start();

@@ -173,7 +173,11 @@ impl<'s> Composer<'s, '_> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
-                return Ok(Built { node: Node { at, kind: Kind::List(Rc::new(items)), filled: false }, size, height });
+                return Ok(Built {
+                    node: Node { at, kind: Kind::List(Rc::new(items)), filled: false },
+                    size,
+                    height,
+                });
             }
             let item = self.node(event, &span, depth + 1)?;
             size += item.size;
@@ -188,7 +192,11 @@ impl<'s> Composer<'s, '_> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok(Built { node: Node { at, kind: Kind::Map(Rc::new(entries)), filled: false }, size, height });
+                return Ok(Built {
+                    node: Node { at, kind: Kind::Map(Rc::new(entries)), filled: false },
+                    size,
+                    height,
+                });
             }
             let braces = flow && matches!(event, Event::MappingStart(StructureStyle::Flow, ..));
             let before = self.errors.len();

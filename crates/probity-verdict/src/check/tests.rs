@@ -62,7 +62,10 @@ fn what_is_wrong_behind_an_input_that_was_filled_in_is_placed_in_what_was_read()
     let column = text.lines().nth(6).unwrap().find("size_bytes").unwrap() + 1;
     let said = &printed(&text)[0];
     assert!(said.starts_with(&format!("plan.yaml:7:{column}: error: ")), "{said}");
-    assert!(said.contains("(character 25 of `size_bytes < 1000000 && mod > 0`, into which inputs were filled)"), "{said}");
+    assert!(
+        said.contains("(character 25 of `size_bytes < 1000000 && mod > 0`, into which inputs were filled)"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -410,20 +413,29 @@ fn what_outlives_the_probe_it_runs_with_is_told() {
         .collect::<Vec<_>>()
     };
     let eight = ", every: 5s, for: 8m";
-    for (main, companion) in [(eight, eight), (eight, ", every: 1s, for: 8m"), (eight, ", repeat: 900"), ("", "")] {
+    for (main, companion) in
+        [(eight, eight), (eight, ", every: 1s, for: 8m"), (eight, ", repeat: 900"), ("", "")]
+    {
         assert_eq!(with(main, companion), Vec::<String>::new(), "{main} {companion}");
     }
     assert_eq!(
         with(eight, ", every: 5s, for: 10m"),
-        ["plan.yaml:4:3: error: `q` looks for 10m while `p` does, which is over before: what is then left is not looked at \
-          [with]\n  let `q` look for at most 8m, or `p` for longer"]
+        [
+            "plan.yaml:4:3: error: `q` looks for 10m while `p` does, which is over before: what is then left is not looked at \
+          [with]\n  let `q` look for at most 8m, or `p` for longer"
+        ]
     );
     // A last look of `p` may take its time-out.
-    assert!(with(eight, ", every: 5s, for: 485s")[0].contains("warning: `q` looks for 485s while `p` does, which may be over"));
+    assert!(
+        with(eight, ", every: 5s, for: 485s")[0]
+            .contains("warning: `q` looks for 485s while `p` does, which may be over")
+    );
     assert_eq!(
         with(", repeat: 3", ", every: 5s, for: 30s"),
-        ["plan.yaml:4:3: warning: `q` looks for 30s while `p` does, which may be over before: what is then left is not \
-          looked at [with]\n  let `q` look for less long than `p` takes"]
+        [
+            "plan.yaml:4:3: warning: `q` looks for 30s while `p` does, which may be over before: what is then left is not \
+          looked at [with]\n  let `q` look for less long than `p` takes"
+        ]
     );
     assert!(with(", repeat: 3", ", every: 5s, for: 60s")[0].contains("error"));
 }

@@ -260,7 +260,8 @@ fn mistakes_are_found_before_the_run_at_their_column() {
 #[test]
 fn a_place_in_a_condition_is_a_place_in_the_plan() {
     let at = probity_plan::Position { file: "plan.yaml".into(), line: 7, column: 20 };
-    let mut condition = probity_plan::Condition { source: "answered && statsu == 2".to_owned(), at, filled: false };
+    let mut condition =
+        probity_plan::Condition { source: "answered && statsu == 2".to_owned(), at, filled: false };
     let error = compile(&condition.source, &scope(), false).unwrap_err();
     let located = |condition: &probity_plan::Condition| {
         let (at, message) = crate::rule::located(condition, error.offset, "wrong".to_owned());

@@ -67,7 +67,8 @@ impl Controls {
 
     /// What would let a denial count.
     pub(super) fn hint(&self, subject: &Subject, tallies: &[Tally]) -> Option<String> {
-        let in_matrix = tallies.len() > 1 && subject.probe.cells.iter().any(|cell| cell.act.anonymous().is_some());
+        let in_matrix =
+            tallies.len() > 1 && subject.probe.cells.iter().any(|cell| cell.act.anonymous().is_some());
         self.lacking(tallies).then(|| match &subject.claim.control {
             Some(control) => format!("see to it that its positive control `{control}` holds"),
             None if in_matrix => "see to it that for each row that is denied another one asks the same as somebody who \

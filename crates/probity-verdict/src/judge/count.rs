@@ -3,9 +3,9 @@
 use probity_plan::units::Share;
 use probity_plan::{Shows, units::Span};
 
+use super::control::Controls;
 use super::subject::{Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
-use super::control::Controls;
 use super::{Decision, Facts, clock, words};
 use crate::condition::{Check, Evaluated};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};

@@ -8,9 +8,9 @@ use probity_plan::model::Starts;
 use probity_plan::units::Span;
 use probity_plan::{Fact, Shows};
 
+use super::clock;
 use super::count::overall;
 use super::subject::{Membership, Subject, Trial};
-use super::clock;
 use super::words::seconds;
 use super::{Decision, words};
 use crate::condition::{Evaluated, fact_of};
@@ -86,7 +86,15 @@ impl Periodic {
             Starts::Changes(_) => Cell::Changes(Changes::new(limits)),
         };
         let cells = (0..subject.width()).map(cell).collect();
-        Ok(Self { every, tolerance, periods: periods.max(1), fact: fact.clone(), cells, limits, looks: [0; 2] })
+        Ok(Self {
+            every,
+            tolerance,
+            periods: periods.max(1),
+            fact: fact.clone(),
+            cells,
+            limits,
+            looks: [0; 2],
+        })
     }
 
     pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
@@ -211,7 +219,10 @@ impl Periodic {
         let in_the_way = words::in_the_way(subject);
         let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
         match outcome {
-            Outcome::Holds => format!("{}, each within tolerance", words::number(gaps.within, "complete gap", "complete gaps")),
+            Outcome::Holds => format!(
+                "{}, each within tolerance",
+                words::number(gaps.within, "complete gap", "complete gaps")
+            ),
             Outcome::NotApplicable => {
                 "there was nothing that it is about, which the claim accepts".to_owned()
             }

@@ -9,7 +9,11 @@ use crate::judgement::{CellFinding, Counts};
 use Outcome::{Fails, Holds, NotApplicable, Undetermined};
 
 fn condition(source: &str) -> Condition {
-    Condition { source: source.to_owned(), at: Position { file: "plan.yaml".into(), line: 7, column: 20 }, filled: false }
+    Condition {
+        source: source.to_owned(),
+        at: Position { file: "plan.yaml".into(), line: 7, column: 20 },
+        filled: false,
+    }
 }
 
 fn claim(name: &str, form: Form) -> Claim {

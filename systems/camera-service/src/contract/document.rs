@@ -154,7 +154,9 @@ fn matrix(text: &mut String) {
     for (code, meaning) in Code::ALL {
         let _ = writeln!(text, "| `{}` | {meaning} |", code.number());
     }
-    text.push_str("\n## Who may call what\n\n| call | nobody | viewer | operator | admin |\n|---|---|---|---|---|\n");
+    text.push_str(
+        "\n## Who may call what\n\n| call | nobody | viewer | operator | admin |\n|---|---|---|---|---|\n",
+    );
     for method in METHODS {
         let allowed = |role: Option<Role>| if method.role <= role { "yes" } else { "no" };
         let roles = [None, Some(Role::Viewer), Some(Role::Operator), Some(Role::Admin)].map(allowed);

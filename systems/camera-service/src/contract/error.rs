@@ -91,7 +91,8 @@ struct Wire<'a> {
 
 impl Serialize for RpcError {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Wire { code: self.code.number(), message: &self.message, data: self.data.as_ref() }.serialize(serializer)
+        Wire { code: self.code.number(), message: &self.message, data: self.data.as_ref() }
+            .serialize(serializer)
     }
 }
 

@@ -90,7 +90,8 @@ fn read_one(text: &str) -> Result<Request<'_>, Refused<'_>> {
             if !text.trim_start().starts_with('{') {
                 return Err(Refused { id: None, error: invalid("a request is an object") });
             }
-            let id = serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id).filter(|id| is_id(id));
+            let id =
+                serde_json::from_str::<OnlyId<'_>>(text).ok().and_then(|only| only.id).filter(|id| is_id(id));
             let said = error.to_string();
             let said = said.split(" at line ").next().unwrap_or_default();
             return Err(Refused { id, error: invalid(format!("no JSON-RPC request: {said}")) });
@@ -178,13 +179,18 @@ mod tests {
         assert_eq!(refusal(r#"{"jsonrpc":"2.0","id":5}"#).0.as_deref(), Some("5"));
         assert_eq!(refusal(r#"{"method":"ping","id":"a"}"#).2, "\"jsonrpc\": \"2.0\" is missing");
         assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"ping","id":[1]}"#).0, None);
-        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"ping","params":"x","id":1}"#).2, "params are an object, not a string");
+        assert_eq!(
+            refusal(r#"{"jsonrpc":"2.0","method":"ping","params":"x","id":1}"#).2,
+            "params are an object, not a string"
+        );
         assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"ping","method":"ping","id":1}"#).1, -32600);
     }
 
     #[test]
     fn an_id_of_null_is_answered_and_no_id_is_not() {
-        let Incoming::One(Ok(with)) = read(r#"{"jsonrpc":"2.0","method":"ping","id":null}"#) else { panic!() };
+        let Incoming::One(Ok(with)) = read(r#"{"jsonrpc":"2.0","method":"ping","id":null}"#) else {
+            panic!()
+        };
         assert_eq!(with.id.unwrap().get(), "null");
         let Incoming::One(Ok(without)) = read(r#"{"jsonrpc":"2.0","method":"ping"}"#) else { panic!() };
         assert!(without.id.is_none());
@@ -192,7 +198,9 @@ mod tests {
 
     #[test]
     fn a_batch_keeps_its_order_and_its_bad_parts() {
-        let Incoming::Batch(parts) = read(r#" [{"jsonrpc":"2.0","method":"ping","id":1}, 7]"#) else { panic!() };
+        let Incoming::Batch(parts) = read(r#" [{"jsonrpc":"2.0","method":"ping","id":1}, 7]"#) else {
+            panic!()
+        };
         assert!(parts[0].is_ok() && parts[1].is_err());
         let many = format!("[{}]", vec!["1"; MAX_BATCH + 1].join(","));
         assert_eq!(refusal(&many).1, -32600);

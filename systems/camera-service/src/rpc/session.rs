@@ -200,7 +200,11 @@ impl Session {
 /// The calls that a role may make.
 #[must_use]
 pub fn permissions(role: Role) -> Vec<&'static str> {
-    METHODS.iter().filter(|method| method.role.is_none_or(|least| role >= least)).map(|method| method.name).collect()
+    METHODS
+        .iter()
+        .filter(|method| method.role.is_none_or(|least| role >= least))
+        .map(|method| method.name)
+        .collect()
 }
 
 /// A result as JSON.

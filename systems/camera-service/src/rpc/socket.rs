@@ -103,7 +103,9 @@ async fn take(
     loop {
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Some(Some((close_code::UNSUPPORTED, "JSON-RPC comes as text messages".into()))),
+            Message::Binary(_) => {
+                return Some(Some((close_code::UNSUPPORTED, "JSON-RPC comes as text messages".into())));
+            }
             Message::Close(_) => return Some(None),
             Message::Ping(_) | Message::Pong(_) => Utf8Bytes::default(),
         };
@@ -153,7 +155,9 @@ fn until(at: Timestamp) -> Duration {
 fn unreadable(error: axum::Error) -> Closing {
     use tokio_tungstenite::tungstenite::Error;
     match error.into_inner().downcast_ref::<Error>() {
-        Some(Error::Capacity(_)) => Some((close_code::SIZE, "the message is too long; get_server_info tells the limit".into())),
+        Some(Error::Capacity(_)) => {
+            Some((close_code::SIZE, "the message is too long; get_server_info tells the limit".into()))
+        }
         Some(Error::Utf8(_)) => Some((close_code::INVALID, "the message is not UTF-8".into())),
         _ => None,
     }

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 
 use super::Service;
 use crate::contract::{
-    Camera, CameraList, CameraState, CameraStatus, Capabilities, Code, Device, NewCamera, Notification, RpcError,
-    StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped, StreamUrl, StreamUrls, Streams, Topic,
-    Validation,
+    Camera, CameraList, CameraState, CameraStatus, Capabilities, Code, Device, NewCamera, Notification,
+    RpcError, StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped, StreamUrl,
+    StreamUrls, Streams, Topic, Validation,
 };
 
 /// How long a stream may take until its first picture.
@@ -141,7 +141,11 @@ impl Service {
         let status = self.engine.status(&known.name).await?;
         Ok(StreamUrl {
             device: device.device.clone(),
-            stream_url: streams.hls.clone().or_else(|| streams.webrtc.clone()).or_else(|| streams.rtsp.clone()),
+            stream_url: streams
+                .hls
+                .clone()
+                .or_else(|| streams.webrtc.clone())
+                .or_else(|| streams.rtsp.clone()),
             ready: status.state == StreamState::Ready,
             expires_at: self.engine.live(&known.name).is_some().then(Self::link_expiry),
             streams,
@@ -181,11 +185,15 @@ impl Service {
 
     /// Adds a camera to the engine and to those that are known.
     pub async fn introduce(&self, name: &str, source: Source, added: bool) -> Result<Arc<Known>, RpcError> {
-        let known = Arc::new(Known { name: name.into(), source: source.to_string(), added, turn: Mutex::new(()) });
+        let known =
+            Arc::new(Known { name: name.into(), source: source.to_string(), added, turn: Mutex::new(()) });
         {
             let mut cameras = self.cameras.write();
             if cameras.contains_key(name) {
-                return Err(RpcError::new(Code::InvalidState, format!("there is a camera named {name} already")));
+                return Err(RpcError::new(
+                    Code::InvalidState,
+                    format!("there is a camera named {name} already"),
+                ));
             }
             cameras.insert(name.to_owned(), Arc::clone(&known));
         }

@@ -53,8 +53,9 @@ impl Kept {
     /// A file that cannot be read as what it should be, in a sentence.
     pub fn open(path: &Path) -> Result<(Kept, Changes), String> {
         let changes = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice::<Changes>(&bytes)
-                .map_err(|error| format!("{} does not hold changes of this service: {error}", path.display()))?,
+            Ok(bytes) => serde_json::from_slice::<Changes>(&bytes).map_err(|error| {
+                format!("{} does not hold changes of this service: {error}", path.display())
+            })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Changes { version: VERSION, patch: json!({}), ..Changes::default() }
             }
@@ -88,7 +89,8 @@ impl Kept {
 /// Puts a file in the place of another; after a power failure there is the old one or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;
@@ -143,7 +145,9 @@ impl Service {
         }
         let needs = match policy.policy {
             RetentionKind::Age if policy.age.is_none() => Some("policy age needs \"age\", such as \"30 d\""),
-            RetentionKind::Size if policy.size.is_none() => Some("policy size needs \"size\", such as \"50 GB\""),
+            RetentionKind::Size if policy.size.is_none() => {
+                Some("policy size needs \"size\", such as \"50 GB\"")
+            }
             _ => None,
         };
         if let Some(needs) = needs {

@@ -34,7 +34,9 @@ impl Service {
             match change {
                 Some(DeviceChange::Appeared(device)) => self.welcome(&discovery, &device).await,
                 // Its camera says by itself that no pictures come.
-                Some(DeviceChange::Gone(device)) => tracing::info!(device = %device.path.display(), "unplugged"),
+                Some(DeviceChange::Gone(device)) => {
+                    tracing::info!(device = %device.path.display(), "unplugged")
+                }
                 None => return,
             }
         }
@@ -44,7 +46,9 @@ impl Service {
         let path = device.path.display().to_string();
         let Some(name) = device.path.file_name().and_then(|name| name.to_str()) else { return };
         let number = name.trim_start_matches("video").parse();
-        if !number.is_ok_and(|number| self.config.read().discovery.devices.contains(number)) || self.has_source(&path) {
+        if !number.is_ok_and(|number| self.config.read().discovery.devices.contains(number))
+            || self.has_source(&path)
+        {
             return;
         }
         match discovery.capabilities(&device.path, ANSWER).await {
@@ -59,7 +63,9 @@ impl Service {
         };
         match self.introduce(name, source, false).await {
             Ok(_) => tracing::info!(device = %path, name = device.name, "plugged in"),
-            Err(error) => tracing::warn!(device = %path, error = %error.message, "it does not become a camera"),
+            Err(error) => {
+                tracing::warn!(device = %path, error = %error.message, "it does not become a camera")
+            }
         }
     }
 

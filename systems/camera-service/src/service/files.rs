@@ -166,13 +166,20 @@ impl Service {
                 }
             }
             if let Some(ahead) = self.clock_set_ahead(Timestamp::now()) {
-                tracing::error!(?ahead, "the clock was set ahead: no file is removed for its age until the next start");
+                tracing::error!(
+                    ?ahead,
+                    "the clock was set ahead: no file is removed for its age until the next start"
+                );
                 continue;
             }
             match self.clean().await {
                 Ok(cleaned) if cleaned.removed.is_empty() && cleaned.failed.is_empty() => {}
                 Ok(cleaned) => {
-                    tracing::info!(files = cleaned.removed.len(), bytes = cleaned.bytes_freed, "old files removed");
+                    tracing::info!(
+                        files = cleaned.removed.len(),
+                        bytes = cleaned.bytes_freed,
+                        "old files removed"
+                    );
                     for left in &cleaned.failed {
                         tracing::error!(file = %left.name, why = %left.why, "an old file could not be removed");
                     }
@@ -204,7 +211,8 @@ impl Service {
     pub(super) async fn refuse_full_disk(&self, kind: Kind) -> Result<(), RpcError> {
         let usage = self.usage(kind).await?;
         if usage.level == Level::Block {
-            let message = format!("nothing more is written: {}; delete files or give the disk more room", usage.why);
+            let message =
+                format!("nothing more is written: {}; delete files or give the disk more room", usage.why);
             return Err(RpcError::new(Code::InvalidState, message));
         }
         Ok(())
@@ -214,7 +222,9 @@ impl Service {
     pub(super) async fn storage_trouble(&self) -> Option<(&'static str, String)> {
         if let Some(ahead) = self.clock_set_ahead(Timestamp::now()) {
             let hours = ahead.as_secs() / 3600;
-            let why = format!("the clock was set ahead by {hours} h: old files are removed only by cleanup_old_files until the next start");
+            let why = format!(
+                "the clock was set ahead by {hours} h: old files are removed only by cleanup_old_files until the next start"
+            );
             return Some(("degraded", why));
         }
         for kind in [Kind::Recordings, Kind::Snapshots] {
@@ -324,7 +334,9 @@ impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
         let code = match &error {
             StorageError::NotFound(_) => Code::NotFound,
-            StorageError::InUse(_) | StorageError::AlreadyExists(_) | StorageError::Full(_) => Code::InvalidState,
+            StorageError::InUse(_) | StorageError::AlreadyExists(_) | StorageError::Full(_) => {
+                Code::InvalidState
+            }
             StorageError::Empty(_) | StorageError::Failed { .. } => Code::DependencyFailed,
         };
         RpcError::new(code, error.to_string())

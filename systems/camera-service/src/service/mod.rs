@@ -29,8 +29,8 @@ use crate::places::Places;
 use crate::rpc::session::{Session, to_raw};
 
 pub use cameras::Known;
-pub use files::Kind;
 pub use changes::Kept;
+pub use files::Kind;
 pub use system::Components;
 
 /// The running service.

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::files::{Kind, file_name as named};
 use super::{Service, blocking};
 use crate::contract::{
-    Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState, RecordingStopped,
-    RpcError, SnapshotRequest, SnapshotTaken, Topic,
+    Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState,
+    RecordingStopped, RpcError, SnapshotRequest, SnapshotTaken, Topic,
 };
 
 /// How long a picture may take.
@@ -61,7 +61,10 @@ impl Service {
         })
     }
 
-    pub(super) async fn start_recording(&self, request: &RecordingRequest) -> Result<RecordingStarted, RpcError> {
+    pub(super) async fn start_recording(
+        &self,
+        request: &RecordingRequest,
+    ) -> Result<RecordingStarted, RpcError> {
         let known = self.camera(&request.device)?;
         if request.duration.is_some_and(|seconds| !(1..=LONGEST).contains(&seconds)) {
             return Err(RpcError::invalid_params(format!("a duration is 1 to {LONGEST} seconds")));
@@ -69,7 +72,8 @@ impl Service {
         self.refuse_full_disk(Kind::Recordings).await?;
         let _turn = known.turn.lock().await;
         if let Some(running) = self.engine.recording(&known.name).await? {
-            let message = format!("{} is being recorded since {}: stop_recording first", known.name, running.started);
+            let message =
+                format!("{} is being recorded since {}: stop_recording first", known.name, running.started);
             return Err(RpcError::new(Code::InvalidState, message));
         }
         let rotate = self.config.read().storage.rotate.clone();
@@ -104,7 +108,10 @@ impl Service {
         let done = self.engine.stop_recording(&known.name).await?;
         let filenames: Vec<String> = done.files.iter().map(|file| file_name(&file.path)).collect();
         if let RecordingEnd::Failed(reason) = &done.end {
-            return Err(RpcError::new(Code::DependencyFailed, format!("the recording could not be finished: {reason}")));
+            return Err(RpcError::new(
+                Code::DependencyFailed,
+                format!("the recording could not be finished: {reason}"),
+            ));
         }
         let Some(filename) = filenames.first().cloned() else {
             return Err(RpcError::new(Code::DependencyFailed, "the recording left no file"));
@@ -133,7 +140,9 @@ impl Service {
             };
             match event {
                 Ok(event) => self.tell(event).await,
-                Err(RecvError::Lagged(count)) => tracing::warn!(count, "events of the media engine were lost"),
+                Err(RecvError::Lagged(count)) => {
+                    tracing::warn!(count, "events of the media engine were lost")
+                }
                 Err(RecvError::Closed) => return,
             }
         }
@@ -176,7 +185,8 @@ impl Service {
     }
 
     fn tell_recording(&self, topic: Topic, camera: &str, state: &RecordingState, reason: Option<&str>) {
-        let device = self.cameras.read().get(camera).map_or_else(|| camera.into(), |known| Arc::clone(&known.name));
+        let device =
+            self.cameras.read().get(camera).map_or_else(|| camera.into(), |known| Arc::clone(&known.name));
         for topic in [topic, Topic::RecordingStatusUpdate] {
             self.hub.publish(&Notification {
                 topic,

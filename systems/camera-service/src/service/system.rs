@@ -9,8 +9,9 @@ use jiff::Timestamp;
 
 use super::Service;
 use crate::contract::{
-    Candidate, Code, Component, Discovered, Limits, MetricsView, Notification, RecordingFormat, RpcError, ServerInfo,
-    ServiceStatus, Subscribe, Subscribed, SubscriptionStats, SystemState, SystemStatus, Topic, Unsubscribe,
+    Candidate, Code, Component, Discovered, Limits, MetricsView, Notification, RecordingFormat, RpcError,
+    ServerInfo, ServiceStatus, Subscribe, Subscribed, SubscriptionStats, SystemState, SystemStatus, Topic,
+    Unsubscribe,
 };
 use crate::metrics::{CameraReading, Readings};
 use crate::rpc::message::MAX_BATCH;
@@ -43,7 +44,8 @@ impl Service {
                 down.push(format!("{name} ({})", status.state));
             }
         }
-        let cameras = (!down.is_empty()).then(|| ("degraded", format!("no pictures from {}", down.join(", "))));
+        let cameras =
+            (!down.is_empty()).then(|| ("degraded", format!("no pictures from {}", down.join(", "))));
         let now = vec![
             component("media_engine", engine),
             component("cameras", cameras),
@@ -55,7 +57,12 @@ impl Service {
             if component.state == was.state {
                 continue;
             }
-            tracing::warn!(component = component.name, state = component.state, reason = component.reason, "changed");
+            tracing::warn!(
+                component = component.name,
+                state = component.state,
+                reason = component.reason,
+                "changed"
+            );
             self.hub.publish(&Notification {
                 topic: Topic::SystemHealth,
                 device: None,
@@ -85,13 +92,18 @@ impl Service {
 
     /// Whether calls can be served: every listener is bound and the media engine works.
     pub fn is_ready(&self) -> bool {
-        let engine_works =
-            self.components.lock().0.iter().all(|component| component.name != "media_engine" || component.state == "ok");
+        let engine_works = self
+            .components
+            .lock()
+            .0
+            .iter()
+            .all(|component| component.name != "media_engine" || component.state == "ok");
         self.system_state() != SystemState::Starting && engine_works && !self.stop.is_cancelled()
     }
 
     pub(super) fn system_status(&self) -> SystemStatus {
-        let problems = self.components.lock().0.iter().filter(|component| component.state != "ok").cloned().collect();
+        let problems =
+            self.components.lock().0.iter().filter(|component| component.state != "ok").cloned().collect();
         SystemStatus { status: self.system_state(), problems }
     }
 
@@ -163,7 +175,10 @@ impl Service {
         }
         Readings {
             uptime: self.since.elapsed().as_secs_f64(),
-            notifications: (self.hub.delivered.load(Ordering::Relaxed), self.hub.lost.load(Ordering::Relaxed)),
+            notifications: (
+                self.hub.delivered.load(Ordering::Relaxed),
+                self.hub.lost.load(Ordering::Relaxed),
+            ),
             cameras,
             disk: self.disk().await,
             components: self

@@ -30,7 +30,8 @@ async fn live() -> Response {
 async fn ready(State(service): State<Arc<Service>>) -> Response {
     let ready = service.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "status": if ready { "ready" } else { "not_ready" }, "system": service.system_state() });
+    let body =
+        json!({ "status": if ready { "ready" } else { "not_ready" }, "system": service.system_state() });
     (status, Json(body)).into_response()
 }
 
@@ -41,5 +42,6 @@ async fn system(State(service): State<Arc<Service>>) -> Response {
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let text = service.metrics.render(&service.readings().await);
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+        .into_response()
 }

@@ -6,8 +6,8 @@ use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use super::tls::Peer;
 use super::may_read;
+use super::tls::Peer;
 use crate::service::Service;
 
 /// The name of the playlist.
@@ -34,18 +34,27 @@ pub async fn file(
         let reader = format!("{} {query}", peer.ip());
         return match view.playlist(&reader, &|name| format!("{name}?{query}")) {
             Some(text) => {
-                let headers = [(header::CONTENT_TYPE, "application/vnd.apple.mpegurl"), (header::CACHE_CONTROL, "no-store")];
+                let headers = [
+                    (header::CONTENT_TYPE, "application/vnd.apple.mpegurl"),
+                    (header::CACHE_CONTROL, "no-store"),
+                ];
                 (headers, text).into_response()
             }
             None => {
                 let headers = [(header::RETRY_AFTER, "1"), (header::CACHE_CONTROL, "no-store")];
-                (StatusCode::SERVICE_UNAVAILABLE, headers, "no pictures come from this camera at the moment\n").into_response()
+                (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    headers,
+                    "no pictures come from this camera at the moment\n",
+                )
+                    .into_response()
             }
         };
     }
     match view.file(&file) {
         Some(bytes) => {
-            let headers = [(header::CONTENT_TYPE, "video/mp4"), (header::CACHE_CONTROL, "private, max-age=60")];
+            let headers =
+                [(header::CONTENT_TYPE, "video/mp4"), (header::CACHE_CONTROL, "private, max-age=60")];
             (headers, bytes).into_response()
         }
         None => (StatusCode::NOT_FOUND, "this piece is no longer kept, or never was\n").into_response(),

@@ -75,7 +75,10 @@ async fn websocket(
 fn foreign_page(service: &Service, headers: &HeaderMap) -> Option<Response> {
     let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("unreadable");
     let own = headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(|host| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).is_some_and(|page| page == host)
+        origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"))
+            .is_some_and(|page| page == host)
     });
     let config = service.config.read();
     if own || config.server.allowed_origins.iter().any(|allowed| allowed == origin) {
@@ -86,7 +89,13 @@ fn foreign_page(service: &Service, headers: &HeaderMap) -> Option<Response> {
 }
 
 /// Who may read a file: by a signed link, or by a token or API key in the headers.
-async fn may_read(service: &Service, peer: IpAddr, path: &str, query: Option<&str>, headers: &HeaderMap) -> Result<(), Response> {
+async fn may_read(
+    service: &Service,
+    peer: IpAddr,
+    path: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<(), Response> {
     let now = jiff::Timestamp::now();
     let refused = |status: StatusCode, message: String| (status, message + "\n").into_response();
     let Some(credential) = credential(headers) else {

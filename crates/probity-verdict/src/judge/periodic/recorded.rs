@@ -103,7 +103,11 @@ impl Recorded {
             let gap = end - start;
             // Another start in between would only make it shorter.
             let sure = next.is_some_and(|next| next >= *end) || gap < self.limits.least;
-            gaps.add(if sure { gap.saturating_sub(moved).max(0) } else { 0 }, gap.saturating_add(moved), self.limits);
+            gaps.add(
+                if sure { gap.saturating_sub(moved).max(0) } else { 0 },
+                gap.saturating_add(moved),
+                self.limits,
+            );
         }
         gaps
     }
