@@ -19,6 +19,7 @@ demo:
 tools:
 	scripts/debian-tools
 	scripts/debian-machine
+	scripts/camera-machine
 
 test: tools
 	PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --no-fail-fast -- --show-output
