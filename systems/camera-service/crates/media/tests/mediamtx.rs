@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use camera_media::{
     BreakerOptions, Encode, Engine, EngineError, EngineEvent, MediaMtxEngine, MediaMtxOptions, RecordingDone,
-    RecordingEnd, RecordingFormat, Source, SourceOptions, StreamState, recover,
+    RecordingEnd, RecordingFormat, Resolution, Source, SourceOptions, StreamState, recover,
 };
 use common::{
     Behaviour, HttpCamera, LIMIT, RtspCamera, SIZE, add, decode, event, names_in, probed, processes_with,
@@ -366,6 +366,56 @@ async fn a_hostile_address_runs_nothing_and_is_asked_for_as_it_is() {
     engine.shutdown(LIMIT).await;
 }
 
+/// A file system of 2 MiB, which goes away with this.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=2m", "none"];
+        let mounted = std::process::Command::new("mount").args(mount).arg(folder.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a small file system cannot be mounted here (needs root)");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
+    if !is_here() {
+        return;
+    }
+    let Some(disk) = SmallDisk::mount() else { return };
+    let folder = disk.0.path();
+    let server = Server::start().await;
+    let engine = engine(&server).await;
+    let mut events = engine.events();
+    let large = Resolution { width: 1280, height: 720 };
+    let options = SourceOptions { resolution: Some(large), fps: Some(30), ..SourceOptions::default() };
+    add(&engine, "front", Source::parse("test:pattern", options).unwrap()).await;
+    engine.start_recording("front", request(folder, RecordingFormat::Fmp4)).await.unwrap();
+    let done = event(&mut events, is_end).await;
+    let RecordingEnd::Failed(reason) = &done.end else { panic!("{done:?}") };
+    assert!(reason.contains("the disk is not to be full"), "{reason}");
+    assert!(engine.recording("front").await.unwrap().is_none());
+    assert_eq!(names_in(folder), ["recording.mp4"]);
+    assert_eq!(done.files.len(), 1, "{done:?}");
+    decode(&done.files[0].path);
+    assert!(seconds(&done.files[0].path) >= 1.0);
+    assert_eq!(server.recorded().await, Vec::<String>::new());
+    // The stream is none the worse for it.
+    assert_eq!(engine.status("front").await.unwrap().state, StreamState::Ready);
+    engine.shutdown(LIMIT).await;
+}
+
 const FOLDER: &str = "CAMERA_MEDIA_TEST_FOLDER";
 const PORTS: &str = "CAMERA_MEDIA_TEST_PORTS";
 
@@ -428,7 +478,8 @@ async fn what_mediamtx_recorded_while_the_service_was_dead_is_kept() {
     engine.shutdown(LIMIT).await;
 }
 
-/// What listens where MediaMTX should, and answers every request with these bytes, or with none.
+/// What listens where MediaMTX should, and answers every request with these bytes, or with none. A wrong password, too, is
+/// shown with it: the API of version 1.5.1 knows none.
 async fn fake(answer: Option<&'static str>) -> (MediaMtxOptions, tokio::task::JoinHandle<()>) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -30,8 +30,8 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Off, and as it will be most likely. (Until version 1.8, other settings than `record` cannot be changed without a
-    /// break in the stream.)
+    /// Off, and as it will be most likely: MediaMTX changes `record` alone without a break in the stream, other settings
+    /// not in every version.
     pub(super) fn off(name: &str, options: &MediaMtxOptions) -> Result<Self, EngineError> {
         let folder = options.recordings.as_deref().unwrap_or(Path::new("/var/lib/mediamtx"));
         Ok(Self { on: false, ..Self::on(name, folder, options.rotate_every)? })

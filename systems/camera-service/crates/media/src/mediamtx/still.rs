@@ -16,8 +16,8 @@ use crate::files::probe_file;
 use crate::process::Start;
 use crate::source::{Redactor, Resolution};
 
-/// Microseconds that MediaMTX may be silent before ffmpeg gives up by itself.
-const SILENCE: &str = "15000000";
+/// Microseconds that MediaMTX may be silent before ffmpeg gives up by itself: longer than a source may take to open.
+const SILENCE: &str = "25000000";
 /// How long looking at a stream may take.
 const LOOK: Duration = Duration::from_secs(20);
 
