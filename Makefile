@@ -28,8 +28,9 @@ test: tools
 # say that they were skipped; here that is a failure.
 test-mediamtx:
 	scripts/mediamtx
-	MEDIAMTX_REQUIRED=1 cargo test -p camera-media --test mediamtx -- --nocapture
-	MEDIAMTX_REQUIRED=1 cargo test -p camera-service --test mediamtx -- --nocapture
+	export PATH="$(CURDIR)/target/debian/run:$$PATH" MEDIAMTX_REQUIRED=1; \
+	cargo test -p camera-media --test mediamtx -- --nocapture && \
+	cargo test -p camera-service --test mediamtx -- --nocapture
 
 lint:
 	cargo fmt --all --check
