@@ -35,7 +35,7 @@ impl Service {
                 Some(DeviceChange::Appeared(device)) => self.welcome(&discovery, &device).await,
                 // Its camera says by itself that no pictures come.
                 Some(DeviceChange::Gone(device)) => {
-                    tracing::info!(device = %device.path.display(), "unplugged")
+                    tracing::info!(device = %device.path.display(), "unplugged");
                 }
                 None => return,
             }
