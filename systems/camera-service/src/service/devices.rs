@@ -64,7 +64,7 @@ impl Service {
         match self.introduce(name, source, false).await {
             Ok(_) => tracing::info!(device = %path, name = device.name, "plugged in"),
             Err(error) => {
-                tracing::warn!(device = %path, error = %error.message, "it does not become a camera")
+                tracing::warn!(device = %path, error = %error.message, "it does not become a camera");
             }
         }
     }

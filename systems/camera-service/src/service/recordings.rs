@@ -141,7 +141,7 @@ impl Service {
             match event {
                 Ok(event) => self.tell(event).await,
                 Err(RecvError::Lagged(count)) => {
-                    tracing::warn!(count, "events of the media engine were lost")
+                    tracing::warn!(count, "events of the media engine were lost");
                 }
                 Err(RecvError::Closed) => return,
             }
