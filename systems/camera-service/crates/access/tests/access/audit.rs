@@ -1,3 +1,5 @@
+//! The audit log: lines that nobody can forge, and what happens where none can be written.
+
 use crate::noon;
 use camera_access::{AuditLog, Entry, Event, How, Identity, Outcome, Role};
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Tokens, keys and revocations together: who somebody is, and whether they still are.
+
 use crate::{after, noon, seconds, text};
 use camera_access::{ApiKeys, AuthError, Authenticator, How, Revoked, Role, Secret, StoreError, Tokens};
 use std::fs;

@@ -1,3 +1,5 @@
+//! API keys: shown once, verified, rotated, revoked, also by another process.
+
 use crate::{after, noon, seconds, text};
 use camera_access::{ApiKeys, AuthError, How, KeyError, Role, Secret, SecretError, StoreError};
 use std::fs;

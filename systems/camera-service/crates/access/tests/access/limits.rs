@@ -1,3 +1,5 @@
+//! Limits: counted by who calls, whatever they do with their connections.
+
 use crate::seconds;
 use camera_access::{Charge, Limit, LimitError, Limiter, Limits, RetryAfter};
 use governor::clock::FakeRelativeClock;

@@ -1,3 +1,5 @@
+//! Signed links: what they open, and what they do not.
+
 use crate::{after, noon, seconds};
 use camera_access::{LINK_LIFETIME, LinkError, Links, Secret};
 

@@ -1,3 +1,5 @@
+//! Tokens: only the configured algorithm, only claims of the right types, only within their time.
+
 use crate::{after, noon, seconds, text};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
