@@ -247,3 +247,53 @@ fn a_comment_accepts_here_too_and_a_sentence_is_quoted_to_its_end() {
         "{shown}"
     );
 }
+
+/// `starts` with the sizes that would settle it.
+fn with_sizes() -> Vec<Value> {
+    let mut findings = three();
+    findings[0]["reason"] = json!(
+        "19 of 20 succeeded: at least 0.783894, at most 0.997439 (each at 95%); the objective is >= 95%"
+    );
+    findings[0]["settle"] = json!({
+        "how": "plan 59 trials: enough if all succeed; 181 settle it in 8 of 10 runs at the rate seen",
+        "least": 59, "likely": 181,
+    });
+    findings
+}
+
+#[test]
+fn a_bound_or_a_size_that_would_settle_is_no_result() {
+    for text in [
+        "`starts` achieved 99.7 %.",
+        "`starts` achieved 0.997.",
+        "`starts` comes up in at least 99.7 %.",
+        "`starts` comes up in at most 78.4 %.",
+        "`starts`: lower bound 0.997.",
+        "`starts` rose from 95 % to 99.7 %.",
+        "`starts`: the objective is 99.7 %.",
+        "`starts` was tried 59 times.",
+        "`starts` was tried 181 times, with a plan.",
+        "`starts`: 8 of 10 served.",
+        "| claim | rate |\n|---|---|\n| starts | 99.7 % |",
+        "| claim | lower bound |\n|---|---|\n| starts | 99.7 % |",
+    ] {
+        let rules: Vec<_> = held(text, &with_sizes()).findings.iter().map(|found| found.rule).collect();
+        assert!(rules.contains(&"differs-from-bundle"), "{text}: {rules:?}");
+    }
+    let rules: Vec<_> =
+        held("It comes up in 99.7 %.", &with_sizes()).findings.iter().map(|found| found.rule).collect();
+    assert_eq!(rules, ["unsupported-number"]);
+    for text in [
+        "`starts` is undetermined: at least 0.784, at most 0.997.",
+        "`starts` is undetermined: above 78.3 %, upper bound 99.8 %.",
+        "`starts` lies between 78.4 % and 99.7 %, or 0.783894 to 0.997439.",
+        "| claim | bounds |\n|---|---|\n| starts | 0.783894 to 0.997439 (each at 95 %) |",
+        "| claim | lower bound | upper bound |\n|---|---|---|\n| starts | 78.4 % | 99.7 % |",
+        "`starts` would need 59 trials.",
+        "`starts`: plan 59 trials: enough if all succeed; 181 settle it in 8 of 10 runs at the rate seen.",
+        "`starts` is open: 181 further trials are asked for.",
+    ] {
+        let found = held(text, &with_sizes()).findings;
+        assert!(found.is_empty(), "{text}: {found:?}");
+    }
+}

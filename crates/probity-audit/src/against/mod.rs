@@ -155,7 +155,7 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
                 let summary = numbers::summary(finding);
                 let message = format!("{written} is not what was found of `{}`: {summary}", finding.claim);
                 found.push((&DIFFERS, Finding::new(message, [statement.line])));
-            } else if elsewhere.shows(q, role) {
+            } else if elsewhere.shows(q, role, place.as_ref(), &statement.lower) {
                 right += 1;
             } else {
                 unsupported += 1;

@@ -6,7 +6,7 @@ use probity_verdict::judgement::{Bounds, Counts};
 use probity_verdict::{Finding, Judgement};
 
 use crate::document::{Document, Statement, simplify};
-use crate::quantity::{Kind, Quantity, scan};
+use crate::quantity::{Bound, Kind, Quantity, scan};
 use crate::words::{pattern, show, tail};
 
 /// What a number is said to be.
@@ -44,8 +44,10 @@ struct Number {
     half: f64,
     unit: String,
     role: Role,
-    /// A bound is rounded outward: a lower one may be cut off, an upper one rounded up.
+    /// An upper (true) or a lower bound of a share. It is rounded outward: a lower one may be cut off, an upper one rounded up.
     outward: Option<bool>,
+    /// It belongs to a size that would settle the claim: nothing of it was seen.
+    settles: bool,
     /// Which count of trials it is.
     count: Option<Count>,
 }
@@ -86,6 +88,18 @@ pattern!(
 pattern!(
     DEMANDS,
     r"^(target|goal|objective|required|requirement|threshold|demanded|criterion|slo|sla|expected|limit|minimum|maximum|wanted)\b"
+);
+pattern!(LOWER, r"\blower\b[^.;|,0-9]{0,25}$");
+pattern!(UPPER, r"\bupper\b[^.;|,0-9]{0,25}$");
+pattern!(RANGE, r"^\W*(to|and)?\W*$");
+// The words of a size that would settle a claim, before and after it.
+pattern!(
+    WOULD,
+    r"\b(would|needs?|further|additional|settles?|(is|are) needed)\b|\bplan( to| for| on| about| at least| another)*\W*$"
+);
+pattern!(
+    SETTLES,
+    r"\b(would|needs?|further|additional|settles?|enough|suffices?|sufficient|(is|are) needed)\b|^ ?more\b"
 );
 pattern!(CONFIDENCE, r"\b(confidence|confident|each at|probability|error bound)\b");
 pattern!(ENTRIES, r"\b(entry|entries)\W{0,3}((\d+ to \d+|\d+)(, | and )?)*$");
@@ -163,12 +177,16 @@ impl Numbers {
         numbers.text(&finding.objective, Role::Demanded);
         numbers.text(&finding.decided, Role::Demanded);
         numbers.text(&finding.reason, Role::Bound);
-        let settle = finding.settle.iter().map(|settle| &settle.how);
         let details = finding.barriers.iter().map(|met| &met.detail);
         finding.says.iter().for_each(|says| numbers.text(says, Role::Demanded));
-        finding.notes.iter().chain(settle).chain(details).for_each(|text| numbers.text(text, Role::Bound));
+        finding.notes.iter().chain(details).for_each(|text| numbers.text(text, Role::Bound));
         if let Some(settle) = &finding.settle {
+            let sizes = settle.least.and(settle.how.rfind("plan ")).unwrap_or(settle.how.len());
+            numbers.text(&settle.how[..sizes], Role::Bound);
+            let from = numbers.all.len();
+            numbers.text(&settle.how[sizes..], Role::Bound);
             settle.least.iter().chain(&settle.likely).for_each(|trials| numbers.count(*trials, None));
+            numbers.all[from..].iter_mut().for_each(|number| number.settles = true);
         }
         finding.barriers.iter().for_each(|met| numbers.count(met.times, None));
         finding.entries.iter().for_each(|(from, to)| numbers.count(to - from + 1, None));
@@ -182,19 +200,30 @@ impl Numbers {
     /// Those of the bundle's own report, its scores, and what was found of all its claims.
     pub(super) fn of_report(report: &str, judgement: &Judgement) -> Self {
         let mut numbers = Self::default();
+        let of_cells = |finding: &Finding| finding.cells.iter().filter_map(|cell| cell.bounds).collect();
+        let bounds: Vec<Bounds> = judgement
+            .findings
+            .iter()
+            .flat_map(|finding| finding.bounds.into_iter().chain::<Vec<Bounds>>(of_cells(finding)))
+            .collect();
+        // As written in the report a bound may look like any number.
+        let is_bound = |q: &Quantity| {
+            let is = |value: f64| q.decimals >= 4 && (q.value - value).abs() <= q.half_digit();
+            bounds.iter().any(|bounds| is(bounds.lower) || is(bounds.upper))
+        };
         let document = Document::read(report);
         for statement in &document.statements {
-            for q in &statement.quantities {
+            for q in statement.quantities.iter().filter(|q| !is_bound(q)) {
                 let role = role(&statement.lower, q, place(&document, statement, q).as_ref());
                 numbers.quantity(q, role);
             }
         }
         for finding in &judgement.findings {
             numbers.counts(&finding.counts);
-            finding.bounds.iter().for_each(|bounds| numbers.bounds(bounds));
             // Code is not read in a report; here it is the condition that was decided.
             numbers.text(&finding.decided, Role::Demanded);
         }
+        bounds.iter().for_each(|bounds| numbers.bounds(bounds));
         for score in &judgement.scores {
             numbers.exact(Class::Share, score.lower, Role::Found);
             numbers.exact(Class::Share, score.upper, Role::Found);
@@ -216,6 +245,7 @@ impl Numbers {
             unit: String::new(),
             role,
             outward: None,
+            settles: false,
             count: None,
         });
     }
@@ -264,6 +294,17 @@ impl Numbers {
                 Role::Bound => bounds_are,
                 other => other,
             };
+            let percent = q.kind == Kind::Percent;
+            if let Some(bound) = q.bound.filter(|_| role == Role::Bound)
+                && (percent || (q.kind == Kind::Plain && q.value <= 1.0 && q.decimals >= 2))
+            {
+                self.exact(Class::Share, if percent { q.value / 100.0 } else { q.value }, role);
+                if let Some(last) = self.all.last_mut() {
+                    last.half = if percent { q.half_digit() / 100.0 } else { q.half_digit() };
+                    last.outward = Some(is_upper(bound));
+                }
+                continue;
+            }
             self.quantity(&q, role);
             // `elapsed_ms < 100`: the unit is in the fact's name.
             let before = lower[..q.start].trim_end_matches([' ', '<', '>', '=', '!']);
@@ -284,6 +325,7 @@ impl Numbers {
                 unit: unit(q).to_owned(),
                 role,
                 outward: None,
+                settles: false,
                 count: None,
             });
         };
@@ -340,6 +382,12 @@ impl Numbers {
     pub(super) fn has(&self, q: &Quantity, role: Role, cell: Option<&InCell<'_>>, lower: &str) -> bool {
         let wanted = wanted_count(q, cell, lower);
         self.near(q).any(|number| {
+            if number.settles {
+                return would_settle(lower, q);
+            }
+            if let Some(upper) = number.outward {
+                return role != Role::Demanded && self.is_called_bound(upper, q, cell, lower);
+            }
             let role = match (role, number.role) {
                 (Role::Demanded, other) => other != Role::Found,
                 (Role::Found, Role::Demanded | Role::Confidence) => {
@@ -357,9 +405,42 @@ impl Numbers {
         })
     }
 
+    /// Whether a number is called an upper (or a lower) bound: by a word before it, by its column, or as an end of a range.
+    fn is_called_bound(&self, upper: bool, q: &Quantity, cell: Option<&InCell<'_>>, lower: &str) -> bool {
+        if let Some(bound) = q.bound {
+            return is_upper(bound) == upper;
+        }
+        let before = lower[..q.start].rsplit('|').next().unwrap_or("");
+        let after = lower[q.end..].split('|').next().unwrap_or("");
+        let near = tail(before);
+        let (is_lower, is_upper) = (LOWER.is_in(near), UPPER.is_in(near));
+        if is_lower != is_upper {
+            return is_upper == upper;
+        }
+        let heads = |word: &str| cell.is_some_and(|cell| cell.head.contains(word));
+        if heads("lower") || heads("upper") {
+            return heads(if upper { "upper" } else { "lower" });
+        }
+        // The other end of the range has to be the other bound.
+        let (other, between) = if upper {
+            let Some(other) = scan(near).pop() else { return false };
+            let between = near[other.end..].to_owned();
+            (other, between)
+        } else {
+            let near = clip(after);
+            let Some(other) = scan(near).into_iter().next() else { return false };
+            let between = near[..other.start].to_owned();
+            (other, between)
+        };
+        RANGE.is_in(&between) && self.near(&other).any(|number| number.outward == Some(!upper))
+    }
+
     /// Whether a number of a statement about no claim is one that the bundle says.
-    pub(super) fn shows(&self, q: &Quantity, role: Role) -> bool {
+    pub(super) fn shows(&self, q: &Quantity, role: Role, cell: Option<&InCell<'_>>, lower: &str) -> bool {
         self.near(q).any(|number| {
+            if let Some(upper) = number.outward {
+                return role != Role::Demanded && self.is_called_bound(upper, q, cell, lower);
+            }
             let same = role == number.role
                 || matches!(
                     (role, number.role),
@@ -441,6 +522,19 @@ fn wanted_count(q: &Quantity, cell: Option<&InCell<'_>>, lower: &str) -> Option<
 /// Seconds in the unit of a duration as written.
 fn scale(q: &Quantity) -> f64 {
     if q.value == 0.0 { 1.0 } else { q.base() / q.value }
+}
+
+/// Whether something is at most a number, rather than at least.
+fn is_upper(bound: Bound) -> bool {
+    matches!(bound, Bound::Most | Bound::Below)
+}
+
+/// Whether the words of its clause call a number a size that would settle something.
+fn would_settle(lower: &str, q: &Quantity) -> bool {
+    let ends = ['.', ',', ';', '|', '('];
+    let before = lower[..q.start].rsplit(ends).next().unwrap_or("");
+    let after = lower[q.end..].split(ends).next().unwrap_or("");
+    WOULD.is_in(before) || SETTLES.is_in(after)
 }
 
 /// What was found of a claim, in its numbers.
