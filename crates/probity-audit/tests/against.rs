@@ -297,3 +297,33 @@ fn a_bound_or_a_size_that_would_settle_is_no_result() {
         assert!(found.is_empty(), "{text}: {found:?}");
     }
 }
+
+#[test]
+fn a_phrase_of_praise_does_not_cancel_an_outcome() {
+    for text in [
+        "- `starts`: passed, no failures",
+        "- `starts`: passed as expected",
+        "- `starts`: passed as planned",
+        "`starts` holds without exception.",
+        "Without exception `starts` holds.",
+        "`starts` passed with zero issues.",
+        "`starts` passed and must be kept so.",
+        "✅ `starts`, no errors",
+        "| claim | result |\n|---|---|\n| starts | ✅ no errors |",
+        "| claim | result |\n|---|---|\n| starts | passed as planned |",
+        "Decision: approved, no failures.",
+    ] {
+        assert_eq!(found(text), [("stronger-than-bundle", text.lines().count())], "{text}");
+    }
+    for text in [
+        "`starts` has not passed.",
+        "`starts` holds only if it is tried more often.",
+        "`starts` was verified, it is undetermined.",
+        "`starts`: passed? No.",
+        "✅ `starts` is undetermined",
+        "`starts` is expected to pass.",
+        "| claim | passed |\n|---|---|\n| starts | not yet ok |",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}

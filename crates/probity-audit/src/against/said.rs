@@ -23,6 +23,34 @@ pattern!(
     r"\b(not|no|never|none|nor|neither|without|cannot|can't|fail\w*|undetermined|undecided|inconclusive|unknown|unclear|open|if|unless|until|would|could|should|must|may|whether|once|when|before|see to it|to be|needs?|waive[rd]?\w*|planned|expected|partly|partially|isn't|wasn't|doesn't|didn't|hardly)\b|❌|\?$"
 );
 
+pattern!(
+    HARMLESS,
+    r"\b(no|without|zero|any) (a |an |any |single |further |other |known |open )*(failures?|errors?|exceptions?|issues?|problems?|faults?|defects?)\b|\bas (was |it was )?(expected|planned)\b"
+);
+// What takes an outcome back right after its word: "holds only if", "passed: no"; or later, as a finding of its own.
+pattern!(
+    TAKEN_BACK,
+    r"^[^a-z0-9❌]*((is|was|are|were|has|have|been|still|yet|remains?|stays?|only|but) )*((not|no|never|none|cannot|can't|isn't|wasn't|doesn't|didn't|fail\w*|undetermined|undecided|inconclusive|unknown|unclear|open|if|unless|until|once|when|could|would|should|must|partly|partially)\b|❌)|[,:-] *(but |so |still |thus )?(undetermined|undecided|inconclusive)\b|\b(is|are|was|were|remains?|stays?|still) (still )?(undetermined|undecided|inconclusive)\b|\?$"
+);
+
+/// Whether the words before an outcome, or right after it, say that it is not said: praise ("no failures", "as expected")
+/// does not.
+fn cancelled(before: &str, after: &str) -> bool {
+    let without = |text: &str| match &HARMLESS.0 {
+        Some(pattern) => pattern.replace_all(text, "+").into_owned(),
+        None => text.to_owned(),
+    };
+    NOT_SAID.is_in(&without(before)) || TAKEN_BACK.is_in(&without(after))
+}
+
+/// Whether a text gives the outcome that a claim holds: any word of it that is not cancelled.
+fn says_it_holds(text: &str, may: impl Fn(&str) -> bool) -> bool {
+    let words = HOLDS.0.iter().flat_map(|pattern| pattern.find_iter(text));
+    words
+        .map(|word| (&text[..word.start()], &text[word.end()..]))
+        .any(|(before, after)| may(before) && !cancelled(before, after))
+}
+
 /// Words of outcome against the findings of the claims that a statement cites.
 pub(super) fn outcomes(
     document: &Document,
@@ -52,7 +80,7 @@ pub(super) fn outcomes(
             return;
         }
         let outcome = judgement.findings[*claim].outcome;
-        let waived = NOT_SAID.is_in(&statement.lower) && statement.lower.contains("waive");
+        let waived = statement.lower.contains("waive");
         let mut start = 0;
         for cell in &row.cells {
             let cites =
@@ -62,11 +90,7 @@ pub(super) fn outcomes(
             if cites || cell.lower.len() > 40 || cell.lower.contains('`') || !cell.quantities.is_empty() {
                 continue;
             }
-            if HOLDS.is_in(&cell.lower)
-                && !NOT_SAID.is_in(&cell.lower)
-                && outcome != Outcome::Holds
-                && !waived
-            {
+            if says_it_holds(&cell.lower, |_| true) && outcome != Outcome::Holds && !waived {
                 tell(*claim, "hold");
             } else if FAILS.is_in(&cell.lower) && outcome != Outcome::Fails {
                 tell(*claim, "fail");
@@ -85,15 +109,18 @@ pub(super) fn outcomes(
         last = said;
         let from = at.checked_sub(1).and_then(|at| citations.get(at)).map_or(0, |before| before.end);
         let before = lower.get(from..citation.start).unwrap_or("").rsplit([';', ',']).next().unwrap_or("");
-        let outcome = judgement.findings[citation.claim].outcome;
-        if NOT_SAID.is_in(before) {
+        let finding = &judgement.findings[citation.claim];
+        let outcome = finding.outcome;
+        let waived = finding.waived.is_some() && lower.contains("waive");
+        if cancelled(before, "") {
             continue;
         }
         // The first clause says it: "holds: 19 of 20", "was met, although ...".
         let clause = said.split([';', '(']).next().unwrap_or("");
         let ticked = HOLDS.is_in(before.trim()) && !before.contains(char::is_alphabetic);
-        let holds = HOLDS.find(clause).is_some_and(|word| !after_number(&clause[..word.start()]));
-        if (holds || ticked) && !NOT_SAID.is_in(clause) && outcome != Outcome::Holds {
+        let holds =
+            says_it_holds(clause, |before| !after_number(before)) || (ticked && !cancelled("", clause));
+        if holds && outcome != Outcome::Holds && !waived {
             tell(citation.claim, "hold");
         } else if FAILS.is_in(
             clause.split([':', ',', '.']).find(|part| part.contains(char::is_alphabetic)).unwrap_or(""),
@@ -178,7 +205,9 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
         }
     } else if named.is_empty()
         && verdict.accepted != Some(true)
-        && after.is_some_and(|after| ACCEPTED.is_in(after) && !NOT_SAID.is_in(after))
+        && after.is_some_and(|after| {
+            ACCEPTED.find(after).is_some_and(|word| !cancelled("", &after[word.end()..]))
+        })
         && !matches!(statement.place, Place::Row { .. })
     {
         let message = format!("the verdict is given as an acceptance; in the bundle it is {}", actual());
