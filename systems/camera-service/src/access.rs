@@ -87,14 +87,20 @@ impl Access {
     pub async fn identify_request(&self, credential: String, address: IpAddr) -> Result<Identity, RpcError> {
         let now = Timestamp::now();
         let hash = self.hasher.hash_one(&credential);
-        if self.proven.lock().get(&hash).is_none_or(|until| *until <= now) {
+        // Taken out while it is looked at: one that is no longer good is a guess from then on.
+        let proven = self.proven.lock().remove(&hash).is_some_and(|until| until > now);
+        if !proven {
             self.charge_authentication(address, Some(&credential))?;
         }
         let outcome = self.identify(credential, now).await;
         match &outcome {
-            Ok(_) => {
+            Ok(identity) => {
                 let until = now.checked_add(PROVEN).unwrap_or(Timestamp::MAX);
                 self.proven.lock().insert(hash, until);
+                if !proven {
+                    let entry = Entry::new(Event::Authentication, Outcome::Success, "file request");
+                    self.write(&entry.by(Some(identity)).from(address));
+                }
             }
             Err(error) => {
                 let entry = Entry::new(Event::Authentication, Outcome::Denied, "file request")
@@ -230,7 +236,9 @@ impl Access {
 
     /// Records something else.
     pub fn write(&self, entry: &Entry<'_>) {
-        let trouble = self.audit.write(entry, Timestamp::now()).err().map(|error| error.to_string());
+        // Waits for the disk: other connections go on meanwhile.
+        let written = tokio::task::block_in_place(|| self.audit.write(entry, Timestamp::now()));
+        let trouble = written.err().map(|error| error.to_string());
         if let Some(error) = &trouble {
             tracing::error!(%error, "not on record");
         }

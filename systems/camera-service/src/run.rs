@@ -30,7 +30,8 @@ use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::service::{Components, Kept, Service};
 use crate::web;
-use crate::web::tls::{self, Peer, TlsFiles};
+use crate::web::serve::serve;
+use crate::web::tls::{self, TlsFiles};
 
 /// The audit log's mode: it holds no secrets, and who may read it is its folder's matter.
 pub const AUDIT_LOG_MODE: u32 = 0o644;
@@ -118,28 +119,18 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
             ))
         })
     };
+    // Health is asked by few; it has places of its own, so that clients never take them all.
+    let few = Arc::new(Places::new(256, 256));
     let clients =
-        tls::listen(bind(listen.listen, "server.listen").await?, tls.clone()).map_err(because("listener"))?;
-    let health =
-        tls::listen(bind(listen.health, "server.health").await?, tls.clone()).map_err(because("listener"))?;
-    let address = |listener: &tls::SecureListener| {
-        axum::serve::Listener::local_addr(listener).map_err(because("a listener's address"))
-    };
-    let addresses = Addresses { clients: address(&clients)?, health: address(&health)?, tls: tls.is_some() };
+        tls::listen(bind(listen.listen, "server.listen").await?, tls.clone(), Arc::clone(&service.places))
+            .map_err(because("listener"))?;
+    let health = tls::listen(bind(listen.health, "server.health").await?, tls.clone(), few)
+        .map_err(because("listener"))?;
+    let addresses = Addresses { clients: clients.address, health: health.address, tls: tls.is_some() };
 
     let mut tasks = tokio::task::JoinSet::new();
-    for (listener, routes) in [
-        (clients, web::client_routes(Arc::clone(&service))),
-        (health, web::health_routes(Arc::clone(&service))),
-    ] {
-        let stop = service.stop.clone();
-        tasks.spawn(async move {
-            let serve = axum::serve(listener, routes.into_make_service_with_connect_info::<Peer>());
-            if let Err(error) = serve.with_graceful_shutdown(stop.cancelled_owned()).await {
-                tracing::error!(%error, "a listener ended");
-            }
-        });
-    }
+    tasks.spawn(serve(clients, web::client_routes(Arc::clone(&service)), service.stop.clone()));
+    tasks.spawn(serve(health, web::health_routes(Arc::clone(&service)), service.stop.clone()));
     tasks.spawn(Arc::clone(&service).follow_engine());
     tasks.spawn(Arc::clone(&service).keep_retention());
     tasks.spawn(Arc::clone(&service).follow_devices());
@@ -159,6 +150,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     ready(addresses);
     notify(&[sd_notify::NotifyState::Ready]);
 
+    tasks.spawn(feed_the_watchdog(service.stop.clone()));
     tasks.spawn(watch_over(Arc::clone(&service), tls_files.zip(tls)));
     loop {
         match signals.next().await {
@@ -237,7 +229,10 @@ async fn build(
         recordings,
         ffprobe,
         snapshots: library(&config.storage.snapshots)?,
-        places: Places::new(config.server.max_connections.get(), config.limits.connections_per_address.get()),
+        places: Arc::new(Places::new(
+            config.server.max_connections.get(),
+            config.limits.connections_per_address.get(),
+        )),
         cameras: RwLock::new(BTreeMap::new()),
         engine,
         access,
@@ -313,19 +308,33 @@ fn configured(config: &Config) -> Result<Vec<(String, Source)>, StartError> {
     config.cameras.iter().map(source).collect()
 }
 
-/// What is done again and again while the service runs: components, limits, certificates, systemd's watchdog.
+/// Tells systemd's watchdog that the runtime still turns.
+async fn feed_the_watchdog(stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => notify(&[sd_notify::NotifyState::Watchdog]),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// What is done again and again while the service runs: components, limits, certificates.
 async fn watch_over(service: Arc<Service>, tls: Option<(TlsFiles, tls::Current)>) {
     let mut ticks = tokio::time::interval(LOOK);
     let mut certificate = tls.as_ref().map(|(files, _)| changed(files));
     let mut purged = Instant::now();
+    let mut ending = tokio::spawn(async {});
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = service.stop.cancelled() => return,
         }
+        // On its own: finishing a long recording takes its time, and systemd must not take that for a service that hangs.
+        if ending.is_finished() {
+            ending = tokio::spawn(Arc::clone(&service).end_recordings_on_full_disk());
+        }
         service.look_at_components().await;
-        service.end_recordings_on_full_disk().await;
-        notify(&[sd_notify::NotifyState::Watchdog]);
         if purged.elapsed() >= Duration::from_secs(60) {
             service.access.purge();
             purged = Instant::now();

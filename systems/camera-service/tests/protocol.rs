@@ -114,7 +114,7 @@ async fn a_message_over_the_limit_ends_its_connection_and_no_other() {
     client.send(&long((1 << 20) + 1)).await;
     match client.next_message().await {
         tokio_tungstenite::tungstenite::Message::Close(Some(frame)) => {
-            assert_eq!(u16::from(frame.code), 1009)
+            assert_eq!(u16::from(frame.code), 1009);
         }
         message => panic!("{message:?} came instead of the end"),
     }

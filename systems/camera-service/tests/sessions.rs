@@ -104,3 +104,35 @@ async fn a_page_of_somebody_else_may_not_connect() {
     assert_eq!(connect(&format!("http://{}.evil.example", service.clients)).await, Err(403));
     assert_eq!(connect(&format!("http://{}", service.clients)).await, Ok(()));
 }
+
+#[tokio::test]
+async fn connections_that_say_nothing_take_a_place_each_and_are_let_go() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    let installation = Installation::new("cameras: []\nlimits: { connections_per_address: 3 }\n");
+    let service = installation.start();
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(service.clients).await.unwrap());
+    }
+    // Half a request is none.
+    silent[0].write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    let mut text = String::new();
+    let mut fourth = TcpStream::connect(service.clients).await.unwrap();
+    tokio::time::timeout(support::PATIENCE, fourth.read_to_string(&mut text)).await.unwrap().unwrap();
+    assert!(text.starts_with("HTTP/1.1 503") && text.ends_with("try again in 5 s\n"), "{text}");
+    assert_eq!(
+        support::http(service.health, "/health/live", &[]).await.0,
+        200,
+        "health has places of its own"
+    );
+    for stream in &mut silent {
+        let ended = tokio::time::timeout(support::PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "a connection that says nothing is kept for ever");
+    }
+    assert_eq!(
+        support::http(service.clients, "/files/recordings/x", &[]).await.0,
+        401,
+        "and its place is free again"
+    );
+}

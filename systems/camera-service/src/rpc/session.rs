@@ -183,7 +183,9 @@ impl Session {
     fn permit(&self, service: &Service, method: &Method) -> Result<(), RpcError> {
         let Some(least) = method.role else { return Ok(()) };
         let Some(identity) = &self.identity else {
-            return Err(RpcError::new(Code::NotAuthenticated, "authenticate first: {\"auth_token\": ...}"));
+            let refusal = "authenticate first: {\"auth_token\": ...}";
+            service.access.record_denial(self, method.name, refusal);
+            return Err(RpcError::new(Code::NotAuthenticated, refusal));
         };
         let refusal = if identity.role < least {
             format!("{} needs the role {least}; yours is {}", method.name, identity.role)

@@ -113,7 +113,12 @@ impl Service {
     pub(super) async fn streams(&self) -> Result<Streams, RpcError> {
         let mut streams = Vec::new();
         for known in self.known_cameras() {
-            streams.push(self.stream_status(&Device { device: known.name.to_string() }).await?);
+            match self.stream_status(&Device { device: known.name.to_string() }).await {
+                Ok(stream) => streams.push(stream),
+                // Removed in this very moment.
+                Err(error) if error.code == Code::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(Streams { total: streams.len(), streams })
     }
@@ -208,6 +213,13 @@ impl Service {
         if let Err(error) = new.name.parse::<camera_config::CameraName>() {
             return Err(RpcError::invalid_params(error.to_string()));
         }
+        if self.config.read().cameras.iter().any(|camera| camera.name.as_str() == new.name) {
+            let message = format!(
+                "{} is a camera of the configuration file: change it there, or take another name",
+                new.name
+            );
+            return Err(RpcError::new(Code::InvalidState, message));
+        }
         let source = Source::parse(&new.source, SourceOptions::default())?;
         // Kept first: a camera that is answered for outlasts a restart.
         let known = self.introduce(&new.name, source, true).await?;
@@ -233,13 +245,19 @@ impl Service {
         }
         self.engine.remove(&known.name).await?;
         self.cameras.write().remove(&*known.name);
-        Ok(Camera { status: CameraState::Disconnected, ..camera })
+        let camera = Camera { status: CameraState::Disconnected, ..camera };
+        self.publish_camera(&known, &camera, Some("the camera was deleted"));
+        Ok(camera)
     }
 
     /// Tells subscribers that a camera's state changed.
     pub(super) async fn tell_camera(&self, device: &str, reason: Option<String>) {
         let Ok(known) = self.camera(device) else { return };
         let Ok(camera) = self.view(&known).await else { return };
+        self.publish_camera(&known, &camera, reason.as_deref());
+    }
+
+    fn publish_camera(&self, known: &Known, camera: &Camera, reason: Option<&str>) {
         let topic = match camera.status {
             CameraState::Connected => Topic::CameraConnected,
             _ => Topic::CameraDisconnected,
@@ -252,7 +270,7 @@ impl Service {
                 camera: (topic == Topic::CameraStatusUpdate).then(|| camera.clone()),
                 recording: None,
                 filename: None,
-                reason: reason.clone(),
+                reason: reason.map(str::to_owned),
             });
         }
     }

@@ -20,6 +20,8 @@ use crate::contract::{
 pub struct Kept {
     path: PathBuf,
     changes: Mutex<Changes>,
+    /// Held by the call that changes the configuration.
+    turn: Mutex<()>,
 }
 
 /// The file's content.
@@ -68,7 +70,10 @@ impl Kept {
                 changes.version
             ));
         }
-        Ok((Kept { path: path.to_owned(), changes: Mutex::new(changes.clone()) }, changes))
+        Ok((
+            Kept { path: path.to_owned(), changes: Mutex::new(changes.clone()), turn: Mutex::new(()) },
+            changes,
+        ))
     }
 
     /// Changes what is kept; in force only once it is on the disk.
@@ -121,10 +126,12 @@ impl Service {
     }
 
     async fn patch(&self, patch: &Value) -> Result<Vec<String>, RpcError> {
+        // One change after the other: each begins with what the one before it left.
+        let _turn = self.kept.turn.lock().await;
         let before = Arc::clone(&self.config.read());
         let (config, needs_restart) =
             apply_patch(&before, patch).map_err(|error| RpcError::invalid_params(error.to_string()))?;
-        self.kept.change(|changes| merge(&mut changes.patch, patch)).await?;
+        self.kept.change(|changes| merge(&mut changes.patch, &nested(patch))).await?;
         self.put_in_force(config);
         Ok(needs_restart)
     }
@@ -132,6 +139,7 @@ impl Service {
     /// Everything that follows a changed configuration at once.
     fn put_in_force(&self, config: Config) {
         self.access.set_limits(&config.limits);
+        self.places.set_most_of_one(config.limits.connections_per_address.get());
         crate::log::set_level(config.log.level);
         *self.config.write() = Arc::new(config);
     }
@@ -185,6 +193,17 @@ impl Service {
     }
 }
 
+/// A patch with keys such as `storage.warn` written out, so that the same key is never kept twice.
+fn nested(patch: &Value) -> Value {
+    let Value::Object(entries) = patch else { return patch.clone() };
+    let mut whole = json!({});
+    for (key, value) in entries {
+        let value = key.rsplit('.').fold(nested(value), |value, part| json!({ part: value }));
+        merge(&mut whole, &value);
+    }
+    whole
+}
+
 /// Merges a patch into another, so that both together are one (RFC 7396; `null` is kept, it puts a default back).
 fn merge(into: &mut Value, patch: &Value) {
     match (into, patch) {
@@ -194,5 +213,21 @@ fn merge(into: &mut Value, patch: &Value) {
             }
         }
         (into, patch) => *into = patch.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_key_written_in_two_ways_is_one_key() {
+        let mut kept = json!({});
+        merge(&mut kept, &nested(&json!({ "storage.retention.age": "1 d", "log": { "level": "warn" } })));
+        merge(&mut kept, &nested(&json!({ "storage": { "retention": { "age": "30 d" } } })));
+        assert_eq!(
+            kept,
+            json!({ "storage": { "retention": { "age": "30 d" } }, "log": { "level": "warn" } })
+        );
     }
 }

@@ -101,7 +101,10 @@ impl Service {
         let name = file_name(&file.filename)?;
         let in_use = self.files_in_use().await;
         let library = self.library(kind);
-        let deleted = blocking(move || library.delete(&name, &|name| in_use.contains(name))).await??;
+        let deleted = blocking(move || {
+            library.delete(&name, &|name| in_use.contains(name) || unfinished(&library, name))
+        });
+        let deleted = deleted.await??;
         let message = format!("{} is gone; {} bytes are free again", file.filename, deleted.bytes);
         Ok(Deleted { filename: file.filename, deleted: true, message })
     }
@@ -138,7 +141,8 @@ impl Service {
         blocking(move || {
             let mut all = Cleaned::default();
             for library in libraries {
-                let cleaned = library.cleanup(retention, now, &|name| in_use.contains(name))?;
+                let cleaned = library
+                    .cleanup(retention, now, &|name| in_use.contains(name) || unfinished(&library, name))?;
                 all.bytes_freed += cleaned.bytes_freed;
                 all.removed.extend(cleaned.removed);
                 all.failed.extend(cleaned.failed);
@@ -275,17 +279,22 @@ impl Service {
     }
 
     /// Ends recordings when the disk reaches its blocking level: what they have written stays playable.
-    pub async fn end_recordings_on_full_disk(&self) {
-        if self.refuse_full_disk(Kind::Recordings).await.is_ok() {
-            return;
+    pub async fn end_recordings_on_full_disk(self: Arc<Self>) {
+        match self.usage(Kind::Recordings).await {
+            Ok(usage) if usage.level == Level::Block => {}
+            Ok(_) => return,
+            // A disk that cannot be looked at for a moment is no reason to end what is being written.
+            Err(error) => return tracing::error!(error = %error.message, "the disk cannot be looked at"),
         }
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
-        for name in names {
-            if let Ok(Some(_)) = self.engine.recording(&name).await {
-                tracing::error!(camera = %name, "the disk is at its blocking level: the recording is ended");
-                if let Err(error) = self.engine.stop_recording(&name).await {
-                    tracing::error!(camera = %name, %error, "the recording could not be ended");
-                }
+        futures_util::future::join_all(names.iter().map(|name| self.end_recording(name))).await;
+    }
+
+    async fn end_recording(&self, camera: &str) {
+        if let Ok(Some(_)) = self.engine.recording(camera).await {
+            tracing::error!(%camera, "the disk is at its blocking level: the recording is ended");
+            if let Err(error) = self.engine.stop_recording(camera).await {
+                tracing::error!(%camera, %error, "the recording could not be ended");
             }
         }
     }
@@ -314,6 +323,11 @@ impl Service {
     pub(super) fn link_expiry() -> Timestamp {
         Timestamp::now().checked_add(camera_access::LINK_LIFETIME).unwrap_or(Timestamp::MAX)
     }
+}
+
+/// Whether the engine has not finished with a file: beside it lies its mark, until it is written, or rewritten, to its end.
+fn unfinished(library: &Library, name: &FileName) -> bool {
+    library.path().join(format!(".{name}.open")).exists()
 }
 
 /// A name as a part of a path.

@@ -54,7 +54,7 @@ pub struct Service {
     /// What is counted.
     pub metrics: Metrics,
     /// How many connections there may be.
-    pub places: Places,
+    pub places: Arc<Places>,
     /// Cancelled when the service is to stop.
     pub stop: CancellationToken,
     /// Whether every listener is bound and the engine has answered.

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use super::may_read;
-use super::tls::Peer;
+use super::serve::Peer;
 use crate::service::{Kind, Service};
 
 /// `GET /files/{kind}/{name}`.
 pub async fn download(
     State(service): State<Arc<Service>>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    Extension(Peer(peer)): Extension<Peer>,
     Path((kind, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

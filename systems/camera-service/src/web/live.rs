@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Path, RawQuery, State};
+use axum::Extension;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::may_read;
-use super::tls::Peer;
+use super::serve::Peer;
 use crate::service::Service;
 
 /// The name of the playlist.
@@ -16,7 +17,7 @@ pub const PLAYLIST: &str = "index.m3u8";
 /// `GET /live/{device}/{file}`.
 pub async fn file(
     State(service): State<Arc<Service>>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    Extension(Peer(peer)): Extension<Peer>,
     Path((device, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -31,7 +32,8 @@ pub async fn file(
     if file == PLAYLIST {
         // One reader is one link: a page asks for one and keeps it while it plays.
         let query = query.unwrap_or_default();
-        let reader = format!("{} {query}", peer.ip());
+        let signature = query.split('&').find(|part| part.starts_with("signature=")).unwrap_or_default();
+        let reader = format!("{} {signature}", peer.ip());
         return match view.playlist(&reader, &|name| format!("{name}?{query}")) {
             Some(text) => {
                 let headers = [

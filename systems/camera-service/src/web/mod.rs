@@ -4,22 +4,23 @@ pub mod console;
 mod files;
 mod health;
 mod live;
+pub mod serve;
 pub mod tls;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use crate::contract::Code;
 use crate::rpc::socket;
 use crate::service::Service;
-use tls::Peer;
+use serve::{Kept, Peer};
 
 pub use health::routes as health_routes;
 
@@ -44,17 +45,14 @@ async fn harden(mut response: Response) -> Response {
 
 async fn websocket(
     State(service): State<Arc<Service>>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    Extension(Peer(peer)): Extension<Peer>,
+    Extension(place): Extension<Kept>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if let Some(refused) = foreign_page(&service, &headers) {
         return refused;
     }
-    let Some(place) = service.places.take(peer.ip()) else {
-        let message = "too many connections; try again later\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], message).into_response();
-    };
     let max = usize::try_from(service.config.read().server.max_message.bytes()).unwrap_or(usize::MAX);
     upgrade
         // Small, because there are many connections; a longer message makes its buffer grow.

@@ -3,13 +3,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -19,6 +18,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
+
+use crate::places::{Place, Places};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -72,6 +73,13 @@ pub fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         }
         Ok(found)
     };
+    let mode = std::fs::metadata(&files.key).map(|file| file.permissions().mode()).unwrap_or(0);
+    if mode & 0o077 != 0 {
+        let path = files.key.display();
+        return Err(TlsError::Setup(format!(
+            "others than its owner may read the key {path}: chmod 600 {path}"
+        )));
+    }
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| bad(&files.key, "private key in PEM", error.to_string()))?;
     let provider = Arc::new(ring::default_provider());
@@ -102,44 +110,39 @@ pub fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
+/// A connection that is ready to be served, with the place it takes until it ends.
+pub struct Accepted {
+    /// Its bytes.
+    pub io: Box<dyn Io>,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// Free again when this is dropped.
+    pub place: Place,
+}
+
 /// A listener that hands over connections whose handshake is done.
 pub struct SecureListener {
-    ready: mpsc::Receiver<(Box<dyn Io>, SocketAddr)>,
-    address: SocketAddr,
+    ready: mpsc::Receiver<Accepted>,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
-/// The client's address, as handlers see it.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-impl Connected<IncomingStream<'_, SecureListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, SecureListener>) -> Self {
-        Peer(*stream.remote_addr())
+impl SecureListener {
+    /// The next connection; `None` when nothing comes any more.
+    pub async fn accept(&mut self) -> Option<Accepted> {
+        self.ready.recv().await
     }
 }
 
-impl Listener for SecureListener {
-    type Io = Box<dyn Io>;
-    type Addr = SocketAddr;
+/// What a client is told over plain HTTP for which there is no place.
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+                          Content-Type: text/plain\r\nContent-Length: 39\r\n\r\ntoo many connections; try again in 5 s\n";
 
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(connection) => connection,
-            // The accepting task is gone: nothing comes any more.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(self.address)
-    }
-}
-
-/// Serves connections of a bound socket; with `tls`, after a handshake.
+/// Serves connections of a bound socket; with `tls`, after a handshake. Each takes a place from its first byte on.
 ///
 /// # Errors
 /// The socket's address cannot be read.
-pub fn listen(socket: TcpListener, tls: Option<Current>) -> io::Result<SecureListener> {
+pub fn listen(socket: TcpListener, tls: Option<Current>, places: Arc<Places>) -> io::Result<SecureListener> {
     let address = socket.local_addr()?;
     let (sender, ready) = mpsc::channel(64);
     let slots = Arc::new(Semaphore::new(HANDSHAKES));
@@ -158,19 +161,27 @@ pub fn listen(socket: TcpListener, tls: Option<Current>) -> io::Result<SecureLis
                     }
                 },
             };
+            let Some(place) = places.take(peer.ip()) else {
+                if tls.is_none() {
+                    // As far as it goes without waiting.
+                    let _ = stream.try_write(NO_PLACE);
+                }
+                continue;
+            };
             // Answers are small and awaited.
             let _ = stream.set_nodelay(true);
             match &tls {
                 None => {
-                    let _ = sender.send((Box::new(stream) as Box<dyn Io>, peer)).await;
+                    let _ = sender.send(Accepted { io: Box::new(stream), peer, place }).await;
                 }
                 Some(current) => {
-                    let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+                    // Too many handshakes under way: the newcomer is let go, so that nobody waits for the slow ones.
+                    let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
                     let acceptor = TlsAcceptor::from(current.load_full());
                     let sender = sender.clone();
                     tokio::spawn(async move {
-                        if let Some(stream) = handshake(acceptor, stream, peer).await {
-                            let _ = sender.send((stream, peer)).await;
+                        if let Some(io) = handshake(acceptor, stream, peer).await {
+                            let _ = sender.send(Accepted { io, peer, place }).await;
                         }
                         drop(slot);
                     });

@@ -191,20 +191,13 @@ pub struct Media {
     pub engine: Engine,
     /// The ffmpeg program: a whole path, or a name that is looked up in `PATH`. `ffprobe` is taken from beside it.
     pub ffmpeg: PathBuf,
-    /// Length of one piece of a live stream, 200 ms to 10 s. Shorter means less delay.
-    pub segment: Span,
     /// Where MediaMTX is; used by the engine `mediamtx` only.
     pub mediamtx: MediaMtx,
 }
 
 impl Default for Media {
     fn default() -> Self {
-        Self {
-            engine: Engine::Embedded,
-            ffmpeg: "ffmpeg".into(),
-            segment: Span::seconds(1),
-            mediamtx: MediaMtx::default(),
-        }
+        Self { engine: Engine::Embedded, ffmpeg: "ffmpeg".into(), mediamtx: MediaMtx::default() }
     }
 }
 
@@ -349,7 +342,7 @@ pub struct Retention {
     pub policy: Policy,
     /// Policy `age`: files older than this are deleted.
     pub age: Span,
-    /// Policy `size`: the oldest files are deleted until all together are no more than this.
+    /// Policy `size`: the oldest recordings are deleted until all recordings are no more than this; snapshots likewise.
     pub size: Size,
     /// How often that is done.
     pub every: Span,

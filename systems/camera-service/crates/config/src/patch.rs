@@ -39,14 +39,14 @@ pub const CHANGEABLE: &[Changeable] = &[
     now("limits.requests_per_minute"),
     now("log.level"),
     at_restart("server.max_connections"),
-    at_restart("server.max_message"),
+    now("server.max_message"),
     now("storage.block"),
     now("storage.retention.age"),
     now("storage.retention.every"),
     now("storage.retention.policy"),
     now("storage.retention.size"),
-    at_restart("storage.rotate.every"),
-    at_restart("storage.rotate.size"),
+    now("storage.rotate.every"),
+    now("storage.rotate.size"),
     now("storage.warn"),
 ];
 

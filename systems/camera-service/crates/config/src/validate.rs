@@ -113,9 +113,6 @@ fn security(config: &Config) -> Result<(), Wrong> {
 
 fn media(config: &Config) -> Result<(), Wrong> {
     let media = &config.media;
-    if !(Duration::from_millis(200)..=Duration::from_secs(10)).contains(&media.segment.duration()) {
-        return wrong("media.segment", "write a span from 200 ms to 10 s");
-    }
     if media.ffmpeg.as_os_str().is_empty()
         || (media.ffmpeg.components().count() > 1 && !media.ffmpeg.is_absolute())
     {

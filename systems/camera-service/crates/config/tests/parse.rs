@@ -40,7 +40,7 @@ security:
   jwt: {{ algorithm: RS256, public_key: /etc/idp.pem, lifetime: 90 min }}
   admin_addresses: [10.0.0.0/8, '::1/128']
 limits: {{ requests_per_minute: 600 }}
-media: {{ engine: mediamtx, ffmpeg: /usr/bin/ffmpeg, segment: 500 ms, mediamtx: {{ api: 'http://10.0.0.2:9997', user: service }} }}
+media: {{ engine: mediamtx, ffmpeg: /usr/bin/ffmpeg, mediamtx: {{ api: 'http://10.0.0.2:9997', user: service }} }}
 cameras:
   - {{ name: front-door, source: 'rtsp://viewer:secret@10.0.0.9/live', encode: copy }}
   - name: yard
@@ -172,7 +172,6 @@ fn rules_between_values_are_held_with_the_place_of_the_value() {
             "server: {public_url: 'rtsp://a'}",
             "c.yaml:1:22: `server.public_url`: write an address with http:// or https://",
         ),
-        ("media: {segment: 100 ms}", "c.yaml:1:18: `media.segment`: write a span from 200 ms to 10 s"),
         (
             "media: {ffmpeg: bin/ffmpeg}",
             "c.yaml:1:17: `media.ffmpeg`: write a whole path such as /usr/bin/ffmpeg, or a name that is looked up in PATH",
