@@ -327,3 +327,35 @@ fn a_phrase_of_praise_does_not_cancel_an_outcome() {
         assert_eq!(found(text), [], "{text}");
     }
 }
+
+#[test]
+fn a_verdict_is_read_whatever_its_case_and_whatever_follows() {
+    let rules = |text: &str, label: &str| -> Vec<&str> {
+        let mut judgement = judgement(&three());
+        judgement.verdict.label = label.to_owned();
+        judgement.verdict.possible = vec![(label.to_owned(), label != "NOT READY")];
+        judgement.verdict.accepted = Some(label != "NOT READY");
+        let labels = ["READY", "NOT READY", "READY WITH CONDITIONS"]
+            .map(|label| (label.to_owned(), label != "NOT READY"));
+        let shown = Shown { bundle: "b", judgement: &judgement, labels: &labels, report: "", remarks: &[] };
+        audit(text, &[], Some(&shown)).findings.iter().map(|found| found.rule).collect()
+    };
+    for (text, label) in [
+        ("Verdict: Ready", "READY WITH CONDITIONS"),
+        ("Verdict: **ready with conditions**", "READY"),
+        ("The verdict is Not Ready.", "READY"),
+        ("Verdict: READY, even if two checks are open", "NOT READY"),
+        ("Verdict: READY, and if asked we say so", "NOT READY"),
+        ("Verdict: READY or NOT READY", "NOT READY"),
+    ] {
+        assert_eq!(rules(text, label), ["stronger-than-bundle"], "{text}");
+    }
+    for (text, label) in [
+        ("Verdict: Ready with conditions", "READY WITH CONDITIONS"),
+        ("Verdict: Not ready, even if one check holds", "NOT READY"),
+        ("Verdict: READY if the open checks hold", "NOT READY"),
+        ("Verdict: ready", "READY"),
+    ] {
+        assert_eq!(rules(text, label), Vec::<&str>::new(), "{text}");
+    }
+}

@@ -146,6 +146,29 @@ pattern!(
     r"^(unconditionally |fully )?(accepted|approved|passed|pass|ready|go\b|released|production[- ]ready)"
 );
 
+// "READY if ..." gives no verdict yet; "READY, even if ..." does.
+pattern!(IF, r"^[^a-z0-9,;.]*(only )?if\b");
+
+/// The labels right after the word "verdict", in whatever case, as one or a list of them; and what follows them.
+fn given<'l, 't>(labels: &[&'l (String, bool)], after: &'t str) -> (Vec<&'l (String, bool)>, &'t str) {
+    let (mut given, mut rest, mut next) = (Vec::new(), after, after);
+    loop {
+        let whole = |label: &str| {
+            let left = next.strip_prefix(crate::document::simplify(label).as_str())?;
+            (!left.starts_with(char::is_alphanumeric)).then_some(left)
+        };
+        let Some((label, left)) = labels.iter().find_map(|label| Some((*label, whole(&label.0)?))) else {
+            return (given, rest);
+        };
+        given.push(label);
+        rest = left;
+        let signs = [' ', ',', '/', '*', '_', '`', '"'];
+        let separated = left.trim_start_matches(signs);
+        next = ["or ", "and "].iter().find_map(|word| separated.strip_prefix(word)).unwrap_or(separated);
+        next = next.trim_start_matches(signs);
+    }
+}
+
 /// The verdict that a statement gives, against the bundle's.
 pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static Rule, found: &mut Found) {
     let verdict = &shown.judgement.verdict;
@@ -159,11 +182,13 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
     let after = VERDICT.find(lower).map(|found| &lower[found.end()..]);
     let text = statement.text.trim_matches(|c: char| !c.is_alphanumeric());
     // Labels in the report's own letters, the longest where several fit.
-    let mut labels: Vec<&(String, bool)> = shown.labels.iter().collect();
+    let mut labels: Vec<&(String, bool)> =
+        shown.labels.iter().filter(|(label, _)| !label.is_empty()).collect();
     labels.sort_by_key(|(label, _)| usize::MAX - label.len());
     let mut rest = text.to_owned();
     let mut named: Vec<&(String, bool)> = Vec::new();
     let mut alone = true;
+    let (given, follows) = after.map_or((Vec::new(), ""), |after| given(&labels, after));
     for label in labels {
         if words(&rest, &label.0).next().is_some() {
             rest = rest.replace(&label.0, " ");
@@ -176,9 +201,11 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
             "or" | "and" | "with" | "waivers" | "accepted" | "rejected" | "inconclusive" | "not"
         );
     }
-    let begins =
-        |label: &str| after.is_some_and(|after| after.starts_with(&crate::document::simplify(label)));
-    let says = !named.is_empty() && (alone || named.iter().any(|(label, _)| begins(label)));
+    if !given.is_empty() {
+        named = given;
+        alone = true;
+    }
+    let says = !named.is_empty() && alone;
     let actual = || match verdict.accepted {
         Some(true) => format!("{} (accepted)", verdict.label),
         Some(false) => format!("{} (rejected)", verdict.label),
@@ -198,7 +225,7 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
             .count();
         let wrong = named.iter().any(|(label, _)| !is_possible(label)) || missing > 0;
         let waivers = verdict.label.contains("with waivers") && !lower.contains("waive");
-        if (wrong && !lower.contains(" if ")) || waivers {
+        if (wrong && !IF.is_in(follows)) || waivers {
             let names = named.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
             let message = format!("the verdict is given as {names}; in the bundle it is {}", actual());
             found.push((rule, Finding::new(message, [statement.line])));
