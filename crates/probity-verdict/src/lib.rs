@@ -22,5 +22,5 @@ pub use truth::Truth;
 pub use verdict::decide;
 
 /// The version of the meaning of claims, conditions and statistics. Written into each log; a judgement made under
-/// other rules is "recomputed differently", not altered.
+/// other rules is "recomputed differently", not altered. 1 begins with the first release.
 pub const RULES: u32 = 1;

@@ -119,6 +119,30 @@ impl Denial {
     }
 }
 
+/// Which values of a fact say that what was asked was granted: a look is a positive control of others only if all such
+/// facts of its kind do (design.md, rule 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// `true` does: a server that answered.
+    True,
+    /// Empty text does: no error.
+    Empty,
+    /// Codes from the first to the last do: HTTP 200 to 299.
+    Codes(i64, i64),
+}
+
+impl Grant {
+    /// Whether this value says so.
+    pub fn is(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::True, Value::Bool(bool)) => *bool,
+            (Self::Empty, Value::Text(text)) => text.is_empty(),
+            (Self::Codes(first, last), Value::Int(code)) => (first..=last).contains(code),
+            _ => false,
+        }
+    }
+}
+
 /// The declaration of one fact.
 #[derive(Clone, Copy, Debug)]
 pub struct FactSpec {
@@ -136,12 +160,14 @@ pub struct FactSpec {
     pub on_demand: bool,
     /// Values that are a denial.
     pub denial: Option<Denial>,
+    /// Values without which nothing was granted.
+    pub grant: Option<Grant>,
 }
 
 impl FactSpec {
     /// A fact with the defaults of its kind.
     pub const fn new(name: &'static str, ty: FactType, doc: &'static str) -> Self {
-        Self { name, ty, doc, shows: None, change_shows: None, on_demand: false, denial: None }
+        Self { name, ty, doc, shows: None, change_shows: None, on_demand: false, denial: None, grant: None }
     }
     /// Shows this, rather than what its kind does.
     pub const fn shows(mut self, shows: Shows) -> Self {
@@ -161,6 +187,11 @@ impl FactSpec {
     /// These values are a denial.
     pub const fn denial(mut self, denial: Denial) -> Self {
         self.denial = Some(denial);
+        self
+    }
+    /// Without these values nothing was granted.
+    pub const fn grant(mut self, grant: Grant) -> Self {
+        self.grant = Some(grant);
         self
     }
 }
@@ -186,6 +217,11 @@ impl KindSpec {
     /// The fact of this name.
     pub fn fact(&self, name: &str) -> Option<&'static FactSpec> {
         self.facts.iter().find(|fact| fact.name == name)
+    }
+
+    /// The facts that say together whether what was asked was granted; none where the kind does not tell.
+    pub fn grants(&self) -> impl Iterator<Item = (&'static str, Grant)> {
+        self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)))
     }
 }
 

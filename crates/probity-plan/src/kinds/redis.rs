@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use super::{Denial, FactSpec, FactType, Grant, Impact, Kind, KindSpec, Shows};
 use crate::text::{Piece, Text};
 
 /// Sends a Redis server (or Valkey, KeyDB) one command of those that only read.
@@ -151,7 +151,8 @@ impl Kind for Redis {
                 "whether the server answered in its protocol, be it with an error; false is a fact where the connection \
                  was refused, silent, or answered otherwise",
             )
-            .denial(Denial::False),
+            .denial(Denial::False)
+            .grant(Grant::True),
             FactSpec::new(
                 "reply",
                 FactType::Any,
@@ -159,7 +160,8 @@ impl Kind for Redis {
                  not UTF-8, or over 1 MiB",
             )
             .change_shows(Shows::Effect),
-            FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none"),
+            FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
+                .grant(Grant::Empty),
             FactSpec::new(
                 "denied",
                 FactType::Bool,

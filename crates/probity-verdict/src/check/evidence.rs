@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::kinds::Denial;
+use probity_plan::kinds::{Denial, FactSpec, Grant};
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{Barrier, Blocked, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value};
 
@@ -99,9 +99,8 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
     let claim = compiled.claim;
     let Some(check) = compiled.check.as_ref().filter(|_| claim.control.is_none()) else { return };
     let spec = compiled.probe.spec();
-    let facts: Vec<(&str, Denial)> =
-        check.reads().filter_map(|name| Some((name, spec.fact(name)?.denial?))).collect();
-    if facts.is_empty() {
+    let facts: Vec<&FactSpec> = check.reads().filter_map(|name| spec.fact(name)).collect();
+    if facts.iter().all(|fact| fact.denial.is_none()) {
         return;
     }
     let row_alone = |cell: &Cell, name: &str| match cell.row.get(name).filter(|_| spec.fact(name).is_none()) {
@@ -117,10 +116,13 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
     let rows = compiled.probe.cells.iter().take(ROWS).filter(about);
     // Rows that are counted together cannot stand for each other.
     let pooled = matches!(claim.form, Form::Rate { pooled: true, .. } | Form::Compare { .. });
-    let (denied, others): (Vec<&Cell>, Vec<&Cell>) = rows.partition(|cell| only_denial(check, cell, &facts));
-    let controls = SameForOthers::of(others.into_iter().filter(|_| !pooled));
+    let (denied, others): (Vec<&Cell>, Vec<&Cell>) =
+        rows.partition(|cell| surely_false(check, cell, &facts, otherwise));
+    let granted = others.into_iter().filter(|cell| !surely_false(check, cell, &facts, granted));
+    let controls = SameForOthers::of(granted.filter(|_| !pooled));
     if denied.iter().any(|cell| !controls.includes(cell)) {
-        let names: Vec<String> = facts.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let denials = facts.iter().filter(|fact| fact.denial.is_some());
+        let names: Vec<String> = denials.map(|fact| format!("`{}`", fact.name)).collect();
         found.push(
             Level::Warning,
             "denial",
@@ -140,17 +142,25 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
     }
 }
 
-/// Whether the check is surely false for whatever is not a denial.
-fn only_denial(check: &Check, cell: &Cell, facts: &[(&str, Denial)]) -> bool {
+/// Whether the check is surely false, whichever of these values the facts have that have some.
+fn surely_false(
+    check: &Check,
+    cell: &Cell,
+    facts: &[&FactSpec],
+    values: fn(&Check, &Cell, &FactSpec) -> Vec<Value>,
+) -> bool {
     let mut worlds: Vec<BTreeMap<&str, Value>> = vec![BTreeMap::new()];
-    for (name, denial) in facts {
-        let others = otherwise(check, cell, *denial);
+    for fact in facts {
+        let values = values(check, cell, fact);
+        if values.is_empty() {
+            continue;
+        }
         worlds = worlds
             .into_iter()
             .flat_map(|world| {
-                others.iter().map(move |value| {
+                values.iter().map(move |value| {
                     let mut world = world.clone();
-                    world.insert(*name, value.clone());
+                    world.insert(fact.name, value.clone());
                     world
                 })
             })
@@ -170,12 +180,13 @@ fn unseen() -> Fact {
 }
 
 /// Values that are no denial: for codes, a few that are usual, and those that the check or the row mentions with their
-/// neighbours.
-fn otherwise(check: &Check, cell: &Cell, denial: Denial) -> Vec<Value> {
-    match denial {
-        Denial::False => vec![Value::Bool(true)],
-        Denial::True => vec![Value::Bool(false)],
-        Denial::Codes(_) => {
+/// neighbours. None for a fact that is never a denial.
+fn otherwise(check: &Check, cell: &Cell, fact: &FactSpec) -> Vec<Value> {
+    match fact.denial {
+        None => Vec::new(),
+        Some(Denial::False) => vec![Value::Bool(true)],
+        Some(Denial::True) => vec![Value::Bool(false)],
+        Some(denial @ Denial::Codes(_)) => {
             let digits = |text: &str| -> Vec<i64> {
                 text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
             };
@@ -189,6 +200,16 @@ fn otherwise(check: &Check, cell: &Cell, denial: Denial) -> Vec<Value> {
             }
             numbers.into_iter().map(Value::Int).filter(|value| !denial.is(value)).collect()
         }
+    }
+}
+
+/// Values with which what was asked was granted: those that are no denial, as far as they are.
+fn granted(check: &Check, cell: &Cell, fact: &FactSpec) -> Vec<Value> {
+    let values = otherwise(check, cell, fact);
+    match fact.grant {
+        None => values,
+        Some(Grant::Empty) => vec![Value::from("")],
+        Some(grant) => values.into_iter().filter(|value| grant.is(value)).collect(),
     }
 }
 

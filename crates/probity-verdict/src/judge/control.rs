@@ -16,7 +16,8 @@ pub(super) struct Controls {
 
 impl Controls {
     /// The claim's own control, if it names one, stands for all. Else each row has its own in the same matrix: a row whose
-    /// act differs only in who asks, and of which `holds` says that it satisfies the claim with no denial counted.
+    /// act differs only in who asks, in which each success was a grant, and of which `holds` says that it satisfies the
+    /// claim with no denial counted.
     pub(super) fn of(
         subject: &Subject,
         facts: &Facts,
@@ -29,7 +30,8 @@ impl Controls {
             return Self { groups: vec![named && facts.control; tallies.len()] };
         }
         let rows = subject.probe.cells.iter().zip(tallies).enumerate();
-        let succeeded = rows.filter(|(at, (_, tally))| holds(*at, tally)).map(|(_, (cell, _))| cell);
+        let succeeded =
+            rows.filter(|(at, (_, tally))| tally.granted() && holds(*at, tally)).map(|(_, (cell, _))| cell);
         let same = SameForOthers::of(succeeded);
         Self { groups: subject.probe.cells.iter().map(|cell| same.includes(cell)).collect() }
     }
@@ -60,7 +62,7 @@ impl Controls {
         Some(match &subject.claim.control {
             Some(control) => format!("{what} could have been otherwise is shown by `{control}`"),
             None => format!(
-                "{what} could have been otherwise is shown by rows that ask the same as somebody else and were not denied"
+                "{what} could have been otherwise is shown by rows that ask the same as somebody else and were granted it"
             ),
         })
     }
@@ -72,7 +74,7 @@ impl Controls {
         self.lacking(tallies).then(|| match &subject.claim.control {
             Some(control) => format!("see to it that its positive control `{control}` holds"),
             None if in_matrix => "see to it that for each row that is denied another one asks the same as somebody who \
-                                  may, and is not; or name a positive control with `control: CLAIM`"
+                                  may, and is granted it; or name a positive control with `control: CLAIM`"
                 .to_owned(),
             None => "name its positive control with `control: CLAIM`: a claim that shows the same thing allowed or reached \
                      where it should be"

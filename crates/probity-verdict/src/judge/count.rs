@@ -4,7 +4,7 @@ use probity_plan::units::Share;
 use probity_plan::{Shows, units::Span};
 
 use super::control::Controls;
-use super::subject::{Membership, Subject, Trial};
+use super::subject::{Membership, Subject, Trial, granted};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, clock, words};
 use crate::condition::{Check, Evaluated};
@@ -47,6 +47,9 @@ impl Count {
         note(subject, trial.entry, answer, &evaluated, || {
             words::why(&evaluated, &self.check, trial.observation)
         });
+        if answer == Answer::Success && !granted(subject.probe, trial.observation) {
+            self.tallies[group].ungranted();
+        }
         self.tallies[group].add(answer, block);
     }
 

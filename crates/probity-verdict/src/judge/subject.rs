@@ -326,6 +326,13 @@ pub(super) fn denied<'a>(
     })
 }
 
+/// Whether what was asked was granted, by all facts of the kind that say so.
+pub(super) fn granted(probe: &Probe, observation: &Observation) -> bool {
+    let mut grants = probe.spec().grants().peekable();
+    grants.peek().is_some()
+        && grants.all(|(name, grant)| observation.facts.get(name).is_some_and(|value| grant.is(value)))
+}
+
 /// Whether a fact is a measured interval.
 pub(super) fn is_interval(probe: &Probe, fact: &str) -> bool {
     probe.spec().fact(fact).is_some_and(|fact| fact.ty == FactType::Interval)

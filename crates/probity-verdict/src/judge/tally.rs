@@ -25,6 +25,8 @@ pub(super) struct Tally {
     /// Runs with denials as successes, and as misses.
     runs: [Runs; 2],
     blocks: BTreeMap<i64, Block>,
+    /// Whether a success was none of what was asked: an answer that grants nothing.
+    ungranted: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -72,6 +74,16 @@ impl Tally {
             block.undecided |= result == Answer::Undecided;
             block.denied |= result == Answer::Denial;
         }
+    }
+
+    /// A success in which nothing was granted.
+    pub(super) fn ungranted(&mut self) {
+        self.ungranted = true;
+    }
+
+    /// Whether what was asked was granted in each success, of which there is one.
+    pub(super) fn granted(&self) -> bool {
+        self.successes > 0 && !self.ungranted
     }
 
     /// An observation in this block that the claim is not about.

@@ -92,7 +92,7 @@ fn a_row_that_asks_the_same_as_somebody_else_is_the_control_of_one_that_is_denie
         found.notes,
         [
             "4 of these are denials; that they could have been otherwise is shown by rows that ask the same as somebody \
-          else and were not denied"
+          else and were granted it"
         ]
     );
     for failed in [[200, 503], [403, 403], [200, 403]] {
@@ -138,4 +138,67 @@ fn what_differs_in_more_than_who_asks_is_no_control() {
     let plan = plan(&[ROLES], &["roles: { of: call, check: answered && status == expect }"]);
     let denial = check(&plan).into_iter().find(|problem| problem.rule == "denial");
     assert_eq!(denial, None, "each row that is denied has its control beside it");
+}
+
+/// What comes of a matrix of two rows that differ only in who asks, beside the outcome of each row.
+fn two_rows(act: &str, check: &str, seen: &[Json; 2]) -> (Outcome, Vec<Outcome>, bool) {
+    let probe =
+        format!("call: {{ {act}, matrix: [ {{ who: admin, expect: 0 }}, {{ who: viewer, expect: 1 }} ] }}");
+    let plan = plan(&[&probe], &[&format!("roles: {{ of: call, check: '{check}' }}")]);
+    let looks: Vec<Observation> = (plan.probes[0].cells.iter().zip(seen))
+        .map(|(cell, seen)| Observation { cell: cell.row.clone(), ..look("call", 0, seen) })
+        .collect();
+    let found = finding(&plan, &looks);
+    let warned = probity_verdict::check(&plan).iter().any(|problem| problem.rule == "denial");
+    (found.outcome, found.cells.iter().map(|cell| cell.outcome).collect(), warned)
+}
+
+#[test]
+fn a_row_in_which_nothing_was_granted_is_no_control() {
+    use Outcome::{Holds, Undetermined};
+    let http = "http: http://x, headers: { Authorization: '${who}' }";
+    // Nobody was let in: sent to log in, told to wait, an error of the server's.
+    for code in [100, 199, 300, 302, 404, 429, 500, 503] {
+        let check = format!("(expect == 0 && status == {code}) || (expect == 1 && status == 403)");
+        let found = two_rows(http, &check, &[json!({ "status": code }), json!({ "status": 403 })]);
+        assert_eq!(found, (Undetermined, vec![Holds, Undetermined], true), "{code}");
+    }
+    for code in [200, 201, 204, 299] {
+        let check = format!("(expect == 0 && status == {code}) || (expect == 1 && status == 403)");
+        let found = two_rows(http, &check, &[json!({ "status": code }), json!({ "status": 403 })]);
+        assert_eq!(found, (Holds, vec![Holds, Holds], false), "{code}");
+    }
+    let found =
+        |code| two_rows(http, "status != 200", &[json!({ "status": code }), json!({ "status": 403 })]);
+    assert_eq!(found(500), (Undetermined, vec![Holds, Undetermined], false));
+    assert_eq!(found(204), (Holds, vec![Holds, Holds], false));
+    // A check that does not read the code is told by it all the same.
+    let check = "(expect == 0 && size_bytes > 0) || (expect == 1 && status == 403)";
+    let found =
+        |code| two_rows(http, check, &[json!({ "status": code, "size_bytes": 9 }), json!({ "status": 403 })]);
+    assert_eq!(found(500).0, Undetermined);
+    assert_eq!(found(200).0, Holds);
+    let redis = "redis: 'x:1', command: [GET, a], username: '${who}'";
+    let check = "answered && denied == (expect == 1)";
+    let denied = json!({ "answered": true, "denied": true, "error": "NOPERM" });
+    let found = |error| {
+        two_rows(
+            redis,
+            check,
+            &[json!({ "answered": true, "denied": false, "error": error }), denied.clone()],
+        )
+    };
+    assert_eq!(found("LOADING"), (Undetermined, vec![Holds, Undetermined], false));
+    assert_eq!(found(""), (Holds, vec![Holds, Holds], false));
+}
+
+#[test]
+fn what_tells_whether_something_was_granted_is_read_from_the_log() {
+    let read = |claim: &str| {
+        let plan =
+            plan(&[ROLES, "other: { http: http://y }"], &[claim, "b: { of: other, check: size_bytes > 0 }"]);
+        probity_verdict::judge::names_read(&plan).contains("status")
+    };
+    assert!(read("a: { of: call, check: size_bytes == expect }"));
+    assert!(!read("a: { of: call, check: size_bytes == expect, control: b }"));
 }
