@@ -3,6 +3,9 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Builder;
 
 /// The content of a small text file; an error if it is longer than `cap` bytes or not UTF-8.
 pub fn read_to_string_capped(path: &Path, cap: u64) -> io::Result<String> {
@@ -70,21 +73,99 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// How many threads wait for a disk at once.
 const WAITING: usize = 8;
 
-/// Makes the content of files and the names in folders durable: all at the same time, since a disk that is waited for
-/// eight times takes eight times as long. On an error, the path it is about.
-pub(crate) fn sync_together(paths: &[PathBuf]) -> Result<(), (PathBuf, io::Error)> {
-    let sync = |path: &PathBuf| sync(path).map_err(|error| (path.clone(), error));
-    std::thread::scope(|scope| {
-        let part = paths.len().div_ceil(WAITING).max(1);
-        let waiting: Vec<_> =
-            paths.chunks(part).map(|some| scope.spawn(move || some.iter().try_for_each(sync))).collect();
-        let stopped = |_| Err((PathBuf::new(), io::Error::other("a thread that waits for the disk stopped")));
-        waiting.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(stopped))
-    })
+/// A file or folder that stays open until the run ends, so that its place may be moved, and so that an error of writing
+/// back, which the system tells each open file once, is told to us.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    file: File,
+    /// Whether a sync failed: what was written may be lost then, and a later one that succeeds shows nothing of it.
+    lost: AtomicBool,
 }
 
-fn sync(path: &Path) -> io::Result<()> {
-    if path.is_dir() { sync_dir(path) } else { File::open(path)?.sync_data() }
+impl Held {
+    pub(crate) fn new(path: PathBuf, file: File) -> Self {
+        Self { path, file, lost: AtomicBool::new(false) }
+    }
+
+    /// A folder, to make the names in it durable; `None` where the system does not do that.
+    pub(crate) fn folder(path: &Path) -> io::Result<Option<Self>> {
+        #[cfg(unix)]
+        let held = Some(Self::new(path.to_owned(), File::open(path)?));
+        #[cfg(not(unix))]
+        let held = path.metadata().map(|_| None)?;
+        Ok(held)
+    }
+
+    /// The file itself.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether what was written may be lost, for good.
+    pub(crate) fn lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if self.lost() {
+            return Err(io::Error::other(
+                "an earlier sync of it failed, and what was written then may be lost",
+            ));
+        }
+        let folder = self.file.metadata()?.is_dir();
+        let synced = if folder { self.file.sync_all() } else { self.file.sync_data() };
+        synced.inspect_err(|_| self.lost.store(true, Ordering::SeqCst))
+    }
+}
+
+/// What is not yet durable.
+#[derive(Clone, Debug)]
+pub(crate) enum Unsynced {
+    /// What is opened to be synced: there may be too many to hold.
+    At(PathBuf),
+    Held(Arc<Held>),
+}
+
+impl Unsynced {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::At(path) => path,
+            Self::Held(held) => &held.path,
+        }
+    }
+
+    fn sync(&self) -> Result<(), (PathBuf, io::Error)> {
+        let synced = match self {
+            Self::At(path) if path.is_dir() => sync_dir(path),
+            Self::At(path) => File::open(path).and_then(|file| file.sync_data()),
+            Self::Held(held) => held.sync(),
+        };
+        synced.map_err(|error| (self.path().to_owned(), error))
+    }
+}
+
+/// Makes the content of files and the names in folders durable: all at the same time, since a disk that is waited for
+/// eight times takes eight times as long. On an error, the path it is about.
+pub(crate) fn sync_together(unsynced: &[Unsynced]) -> Result<(), (PathBuf, io::Error)> {
+    sync_on(unsynced, Builder::new)
+}
+
+/// On threads made so; what the system gives no thread for is waited for here.
+fn sync_on(unsynced: &[Unsynced], thread: fn() -> Builder) -> Result<(), (PathBuf, io::Error)> {
+    std::thread::scope(|scope| {
+        let part = unsynced.len().div_ceil(WAITING).max(1);
+        let sync = |some: &[Unsynced]| some.iter().try_for_each(Unsynced::sync);
+        let waiting: Vec<_> = unsynced
+            .chunks(part)
+            .map(|some| thread().spawn_scoped(scope, move || sync(some)).map_err(|_| sync(some)))
+            .collect();
+        let stopped = |_| Err((PathBuf::new(), io::Error::other("a thread that waits for the disk stopped")));
+        waiting.into_iter().try_for_each(|part| match part {
+            Ok(thread) => thread.join().unwrap_or_else(stopped),
+            Err(synced) => synced,
+        })
+    })
 }
 
 /// Where a file is written before it gets its name. A killed run may leave one.
@@ -115,4 +196,39 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
 /// `Ok` if the error is that the file exists.
 pub(crate) fn already_there(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Open, and refuses to be synced.
+    fn unsyncable() -> Held {
+        Held::new(PathBuf::from("/dev/null"), File::open("/dev/null").unwrap())
+    }
+
+    #[test]
+    fn a_failed_sync_of_what_is_held_stays_failed() {
+        let held = unsyncable();
+        assert!(!held.lost());
+        let first = held.sync().unwrap_err().to_string();
+        assert!(held.lost());
+        let second = held.sync().unwrap_err().to_string();
+        assert!(second.contains("an earlier sync of it failed"), "{first}, then {second}");
+    }
+
+    #[test]
+    fn what_the_system_gives_no_thread_for_is_synced_all_the_same() {
+        // No address space has room for this stack.
+        let none = || Builder::new().stack_size(1 << 60);
+        assert!(none().spawn(|| ()).is_err());
+        let good = Arc::new(Held::folder(Path::new("/")).unwrap().unwrap());
+        let mut unsynced = vec![Unsynced::Held(good); 20];
+        sync_on(&unsynced, none).unwrap();
+        unsynced.push(Unsynced::Held(Arc::new(unsyncable())));
+        for thread in [none, Builder::new as fn() -> Builder] {
+            let (path, _) = sync_on(&unsynced, thread).unwrap_err();
+            assert_eq!(path, Path::new("/dev/null"));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::disk;
+use crate::disk::{self, Held};
 use crate::entry::LedgerHead;
 use crate::hex::hex;
 
@@ -90,8 +90,8 @@ impl Ledger {
         self.head.clone()
     }
 
-    /// Appends this run, lets go of the ledger and returns its path. The line is with the kernel when this returns;
-    /// [`crate::Writer::also_sync`] sees to it that it gets to the disk.
+    /// Appends this run, lets go of the ledger and returns its file. The line is with the kernel when this returns, and
+    /// survives a power cut only after the next checkpoint of the writer whose [`crate::Writer::also_sync`] is given it.
     ///
     /// # Errors
     /// [`LedgerError::File`].
@@ -101,7 +101,7 @@ impl Ledger {
         id: &str,
         plan: &str,
         resolved_sha256: &str,
-    ) -> Result<PathBuf, LedgerError> {
+    ) -> Result<Held, LedgerError> {
         let line = Line {
             run: self.head.run,
             at,
@@ -112,8 +112,8 @@ impl Ledger {
         };
         let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
         bytes.push(b'\n');
-        match self.file.write_all(&bytes) {
-            Ok(()) => Ok(self.path),
+        match self.file.write_all(&bytes).and_then(|()| self.file.unlock()) {
+            Ok(()) => Ok(Held::new(self.path, self.file)),
             Err(source) => Err(LedgerError::File { path: self.path, source }),
         }
     }

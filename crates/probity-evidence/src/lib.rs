@@ -21,7 +21,7 @@ pub mod verify;
 pub mod writer;
 
 pub use bundle::Bundle;
-pub use disk::read_to_string_capped;
+pub use disk::{Held, read_to_string_capped};
 pub use entry::{Body, Close, Endorsement, Entry, Start};
 pub use folder::{PlanFolder, create_new};
 pub use hex::digest;

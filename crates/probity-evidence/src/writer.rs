@@ -7,7 +7,6 @@
 //! Must not know: what a claim means, what a report says. The clock is the caller's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,7 +17,7 @@ use probity_plan::{Barrier, Blocked, Impact, Observation, Value};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{CheckpointError, RunKey};
-use crate::disk;
+use crate::disk::{self, Held, Unsynced};
 use crate::entry::{Body, Close, Endorsement, Identity, LedgerHead, Start, as_artifact};
 use crate::hex::hex;
 use crate::key::{Key, KeyError};
@@ -171,12 +170,12 @@ struct Shared {
 struct Due {
     head: Head,
     /// What has to be durable before it is placed, beside the log.
-    unsynced: Vec<PathBuf>,
+    unsynced: Vec<Unsynced>,
 }
 
 /// The log as far as it is with the kernel.
 struct Log {
-    file: File,
+    file: Arc<Held>,
     frontier: Frontier,
     /// The log's length in bytes; beyond it is at most a torn write.
     bytes: u64,
@@ -188,7 +187,7 @@ struct Log {
     /// Sizes of the artifacts stored, by digest.
     artifacts: HashMap<String, u64>,
     /// Files and folders that are not yet durable: the next checkpoint waits for them.
-    unsynced: Vec<PathBuf>,
+    unsynced: Vec<Unsynced>,
     /// The disk is full: only what ends the run is still written.
     full: bool,
     signed: Option<u64>,
@@ -228,6 +227,9 @@ impl Writer {
         if let Some(name) = opening.files.keys().find(|name| !store::is_plan_file(name)) {
             return Err(WriteError::Name(name.clone()));
         }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Opened before anything is done: a folder whose names cannot be made durable holds no bundle.
+        let parent = Held::folder(parent).map_err(at(parent))?;
         let mut random = [0; 16];
         getrandom::getrandom(&mut random)?;
         let run = hex(&random);
@@ -241,8 +243,7 @@ impl Writer {
         let building = path.with_file_name(name);
         let made = Self::build(&building, opening, &key, run.clone(), run_key, max_size).and_then(|shared| {
             std::fs::rename(&building, path).map_err(at(path))?;
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            shared.lock().unsynced.push(parent.unwrap_or(Path::new(".")).to_owned());
+            shared.lock().unsynced.extend(parent.map(|parent| Unsynced::Held(Arc::new(parent))));
             Ok(Shared { path: path.to_owned(), ..shared })
         });
         let shared = match made {
@@ -312,7 +313,7 @@ impl Writer {
             path: dir.to_owned(),
             run_key,
             log: Mutex::new(Log {
-                file,
+                file: Arc::new(Held::new(path.clone(), file)),
                 frontier: Frontier::default(),
                 bytes: 0,
                 artifact_bytes: 0,
@@ -321,7 +322,7 @@ impl Writer {
                 buffer: Vec::new(),
                 leaves: Vec::new(),
                 artifacts: HashMap::new(),
-                unsynced: unsynced.into_iter().collect(),
+                unsynced: unsynced.into_iter().map(Unsynced::At).collect(),
                 full: false,
                 signed: None,
                 stalled: None,
@@ -410,8 +411,8 @@ impl Writer {
     }
 
     /// Makes another file durable with the next checkpoint: the ledger.
-    pub fn also_sync(&self, path: PathBuf) {
-        self.shared.lock().unsynced.push(path);
+    pub fn also_sync(&self, held: Held) {
+        self.shared.lock().unsynced.push(Unsynced::Held(Arc::new(held)));
     }
 
     /// Ends the signing thread; false if it had ended before. A checkpoint is then due from this one.
@@ -422,7 +423,7 @@ impl Writer {
         // A panic there has been printed.
         let _ = thread.join();
         // What kept it from signing may be over; the end of the run is tried in any case.
-        self.shared.lock().stalled = None;
+        self.shared.stall(None);
         true
     }
 }
@@ -470,9 +471,9 @@ impl Shared {
                 return Err(WriteError::TooLarge { limit: log.max_size });
             }
         }
-        if let Err(error) = log.file.write_all(&log.buffer) {
+        if let Err(error) = log.file.file().write_all(&log.buffer) {
             // Half a line may be there: take it away, so that the log goes on or ends with whole lines.
-            let _ = log.file.set_len(log.bytes);
+            let _ = log.file.file().set_len(log.bytes);
             if error.kind() == io::ErrorKind::StorageFull {
                 log.full = true;
                 self.release_reserve();
@@ -514,7 +515,7 @@ impl Shared {
             return Err(at(&path)(error));
         }
         log.artifacts.insert(digest.clone(), size);
-        log.unsynced.push(path);
+        log.unsynced.push(Unsynced::At(path));
         Ok(digest)
     }
 
@@ -551,14 +552,17 @@ impl Shared {
         let paths: Vec<PathBuf> = files.iter().map(|(name, _)| self.path.join(name)).collect();
         let mut unsynced = std::mem::take(&mut due.unsynced);
         let settled = unsynced.len();
-        if unsynced.iter().any(|path| path.parent().is_some_and(|folder| folder.ends_with("artifacts"))) {
-            unsynced.push(self.path.join("artifacts"));
+        if unsynced
+            .iter()
+            .any(|what| what.path().parent().is_some_and(|folder| folder.ends_with("artifacts")))
+        {
+            unsynced.push(Unsynced::At(self.path.join("artifacts")));
         }
-        unsynced.push(self.path.join("evidence.jsonl"));
+        unsynced.push(Unsynced::Held(Arc::clone(&self.lock().file)));
         for ((_, content), path) in files.iter().zip(&paths) {
             let partial = disk::partial(path);
             disk::write(&partial, content).map_err(at(&partial))?;
-            unsynced.push(partial);
+            unsynced.push(Unsynced::At(partial));
         }
         disk::sync_together(&unsynced).map_err(|(path, source)| WriteError::File { path, source })?;
         for path in &paths {
@@ -571,8 +575,17 @@ impl Shared {
         Ok(())
     }
 
+    /// Says why nothing can be recorded, or that it can be again; what may be lost of the log is lost for good.
+    fn stall(&self, reason: Option<String>) {
+        let log = &mut *self.lock();
+        if log.stalled.is_none() || !log.file.lost() {
+            log.stalled = reason;
+        }
+    }
+
     /// The signing thread.
     fn keep_signing(&self) {
+        let _guard = Signing(self);
         loop {
             let waited = self.stop.wait_timeout_while(self.lock(), CHECKPOINT_EVERY, |log| !log.stopping);
             let (log, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -583,7 +596,18 @@ impl Shared {
             drop(log);
             // The next checkpoint may succeed again: then recording goes on.
             let stalled = self.checkpoint().err().map(|error| error.to_string());
-            self.lock().stalled = stalled;
+            self.stall(stalled);
+        }
+    }
+}
+
+/// A signing thread that ends by a panic is not missed in silence.
+struct Signing<'s>(&'s Shared);
+
+impl Drop for Signing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stall(Some("the thread that signs checkpoints has stopped".to_owned()));
         }
     }
 }
@@ -602,5 +626,78 @@ impl Log {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that ends with the test, and a writer below it.
+    fn writer(name: &str) -> (PathBuf, Writer) {
+        let place = std::env::temp_dir().join(format!("probity-writer-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        let opening = Opening {
+            rules: 1,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            plan: "A plan".to_owned(),
+            files: BTreeMap::from([("plan.yaml".to_owned(), b"plan: A plan\n".to_vec())]),
+            resolved_sha256: "0".repeat(64),
+            inputs: BTreeMap::new(),
+            allow: Impact::Observe,
+            only: None,
+            challenge: None,
+            ledger: LedgerHead { run: 1, head: None },
+            reproduces: None,
+            observer: Identity {
+                version: String::new(),
+                host: String::new(),
+                user: String::new(),
+                system: String::new(),
+            },
+        };
+        let key = Key::default_at(&place.join("config")).unwrap();
+        let writer = Writer::create(&place.join("b.probity"), opening, key, DEFAULT_MAX_SIZE).unwrap();
+        (place, writer)
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_synced_once_is_never_signed_again() {
+        let (place, mut writer) = writer("lost");
+        writer.stop_signing();
+        let shared = &writer.shared;
+        let log = shared.lock().file.file().try_clone().unwrap();
+        let null = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
+        shared.lock().file = Arc::new(Held::new(PathBuf::from("evidence.jsonl"), null));
+        shared.append(&[]).unwrap();
+        shared.lock().signed = None;
+        let error = shared.checkpoint().unwrap_err().to_string();
+        assert!(error.starts_with("evidence.jsonl: "), "{error}");
+        shared.stall(Some(error));
+        shared.stall(None);
+        assert!(matches!(shared.append(&[]), Err(WriteError::Stalled(_))));
+        assert!(shared.checkpoint().is_err());
+        // Another reason may pass.
+        shared.lock().file = Arc::new(Held::new(PathBuf::from("evidence.jsonl"), log));
+        shared.stall(None);
+        shared.append(&[]).unwrap();
+        shared.checkpoint().unwrap();
+        std::fs::remove_dir_all(place).unwrap();
+    }
+
+    #[test]
+    fn a_signing_thread_that_panics_stops_recording() {
+        let (place, mut writer) = writer("panic");
+        writer.stop_signing();
+        let shared = Arc::clone(&writer.shared);
+        shared.append(&[]).unwrap();
+        let died = std::thread::spawn(move || {
+            let _guard = Signing(&shared);
+            panic!("as a test wants it");
+        });
+        assert!(died.join().is_err());
+        let error = writer.append_all(&[]).unwrap_err().to_string();
+        assert!(error.contains("the thread that signs checkpoints has stopped"), "{error}");
+        std::fs::remove_dir_all(place).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use common::{Scratch, observation, opening, time, told, verify};
 use probity_evidence::entry::artifact;
 use probity_evidence::verify::Status;
-use probity_evidence::{Body, Bundle, Key, Outcome, Writer};
+use probity_evidence::{Body, Bundle, Key, Ledger, Outcome, Writer};
 
 /// Set in the child that a test starts of itself: the folder to work in.
 const CHILD: &str = "PROBITY_TEST_CHILD";
@@ -186,4 +186,21 @@ fn a_full_disk_is_told_and_what_was_recorded_is_signed() {
         return;
     }
     assert!(output.status.success() && said.contains("closed on a full disk"), "{said}");
+}
+
+#[test]
+fn a_ledger_that_is_moved_while_a_run_goes_on_ends_nothing() {
+    let scratch = Scratch::new();
+    let (path, place) = (scratch.join("a.probity"), scratch.join("ledger"));
+    let writer =
+        Writer::create(&path, opening(), scratch.key(), probity_evidence::writer::DEFAULT_MAX_SIZE).unwrap();
+    let ledger = Ledger::open(&place).unwrap();
+    let held = ledger.append(time("2026-01-31T12:00:00Z"), writer.run(), "A plan", "00").unwrap();
+    std::fs::rename(&place, scratch.join("elsewhere")).unwrap();
+    writer.also_sync(held);
+    writer.append(&Body::Observation(observation(0))).unwrap();
+    // Nobody waits for the run to end before the next one begins.
+    let next = Ledger::open(&scratch.join("elsewhere")).unwrap();
+    assert_eq!(next.head_before().run, 2);
+    writer.finish(b"{}", b"<p>", time("2026-01-31T12:00:03Z"), None).unwrap();
 }
