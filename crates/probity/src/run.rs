@@ -197,7 +197,8 @@ impl Order<'_> {
         };
         let max_size = self.how.max_size.saturating_mul(1 << 20);
         let writer = Writer::create(self.output, opening, key, max_size).map_err(Failure::wrong)?;
-        // A run counts in the ledger from its first moment, so that one that was broken off leaves a gap that shows.
+        // A run counts in the ledger before any probe acts, so that one that was broken off leaves a gap that shows. The
+        // line is with the kernel then, and on the disk with the first checkpoint after: a power cut before leaves none.
         let ledger = ledger
             .append(started, writer.run(), &self.loaded.plan.title, &resolved_sha256)
             .map_err(Failure::failed)?;
