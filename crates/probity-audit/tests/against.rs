@@ -359,3 +359,22 @@ fn a_verdict_is_read_whatever_its_case_and_whatever_follows() {
         assert_eq!(rules(text, label), Vec::<&str>::new(), "{text}");
     }
 }
+
+#[test]
+fn a_number_belongs_to_the_claim_it_stands_beside() {
+    for text in [
+        "`starts` 785 of 960, `prompt` 19 of 20.",
+        "785 of 960: `starts`; then `prompt` was looked at, 19 of 20.",
+        "We saw 785 of 960 for `starts` and 19 of 20 for `prompt`.",
+    ] {
+        let rules: Vec<_> = found(text).into_iter().map(|(rule, _)| rule).collect();
+        assert_eq!(rules, ["differs-from-bundle"; 2], "{text}");
+    }
+    for text in [
+        "`starts` 19 of 20, `prompt` 785 of 960.",
+        "We saw 19 of 20 for `starts` and 785 of 960 for `prompt`.",
+        "`starts` and `prompt` reached 19 of 20 and 785 of 960.",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}

@@ -45,6 +45,25 @@ impl Scope {
         }
     }
 
+    /// The claims that a number of the statement is about: those of the citation before it, or of the one after it if none
+    /// stands before or it leads there ("19 of 20 for `starts`"). Citations joined by "and" count as one.
+    pub(super) fn beside(&self, q: &Quantity, lower: &str) -> Vec<usize> {
+        let citations = self.citations();
+        let Some(last) = citations.len().checked_sub(1) else { return self.claims().to_vec() };
+        let next = citations.partition_point(|citation| citation.start <= q.start);
+        let leads = citations.get(next).is_some_and(|citation| {
+            lower.get(q.end..citation.start).is_some_and(|between| LEADS.is_in(between))
+        });
+        let at = if leads { next } else { next.saturating_sub(1) };
+        let joined = |at: usize| {
+            let between = lower.get(citations[at].end..citations[at + 1].start).unwrap_or("");
+            matches!(between.trim_matches(|c: char| !c.is_alphanumeric()), "" | "and" | "or")
+        };
+        let from = (0..at).rev().take_while(|at| joined(*at)).last().unwrap_or(at);
+        let to = (at..last).take_while(|at| joined(*at)).last().map_or(at, |at| at + 1);
+        citations[from..=to].iter().map(|citation| citation.claim).collect()
+    }
+
     /// Whether a number is part of a claim's wording.
     pub(super) fn quotes(&self, q: &Quantity) -> bool {
         self.citations().iter().any(|citation| (citation.start..citation.end).contains(&q.start))
@@ -68,6 +87,7 @@ impl Name {
     }
 }
 
+pattern!(LEADS, r"^( [a-z]+)? (for|of|by|in|on)( the)?( claim)?[^a-z0-9]*$");
 pattern!(CLAIM_HEAD, r"^(claims?|checks?|criteri(on|a)|requirements?|names?|ids?|tests?|what)\b");
 
 /// What each statement of a report is about.

@@ -136,7 +136,7 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
             if scope.quotes(q) || role == Role::Reference {
                 continue;
             }
-            let claims = scope.claims();
+            let claims = scope.beside(q, &statement.lower);
             let is_claims = |claim: &usize| own[*claim].has(q, role, place.as_ref(), &statement.lower);
             if claims.iter().any(is_claims) {
                 right += 1;
