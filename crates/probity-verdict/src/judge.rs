@@ -393,7 +393,8 @@ pub fn names_read(plan: &Plan) -> BTreeSet<String> {
             // Which rows of a matrix are controls of others is told by these.
             Form::Each { .. } | Form::Rate { pooled: false, .. } if claim.control.is_none() => {
                 let probe = plan.probe(&claim.of).filter(|probe| probe.cells.len() > 1);
-                names.extend(probe.into_iter().flat_map(|probe| probe.spec().grants()).map(|(name, _)| name.to_owned()));
+                let grants = probe.into_iter().flat_map(|probe| probe.spec().grants());
+                names.extend(grants.map(|(name, _)| name.to_owned()));
             }
             _ => {}
         }
