@@ -7,7 +7,7 @@
 //! * [`load`], [`parse`]: a file, a text; [`Config::render`], [`Config::effective`]: back again, passwords masked.
 //! * [`read_env_file`], [`secrets`]: what must never stand in the YAML file.
 //! * [`apply_patch`], [`CHANGEABLE`]: what may be changed while the service runs.
-//! * [`reference`]: the page `docs/camera-service/configuration.md`, from the same declaration.
+//! * [`reference()`]: the page `docs/camera-service/configuration.md`, from the same declaration.
 
 mod camera;
 mod config;
