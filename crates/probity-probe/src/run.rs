@@ -244,12 +244,16 @@ impl Runner<'_> {
             let gathered = Instant::now() + GATHER;
             let mut batch = Vec::new();
             let mut next = Ok(first);
-            while batch.len() < 256 {
+            loop {
                 match next {
                     Ok(taken) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
                     // Now and then, rather than being woken by each: the looks need the processors.
                     Err(TryRecvError::Empty) if Instant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
                     Err(_) => break,
+                }
+                // Before another is taken: what is taken is in this batch.
+                if batch.len() == 256 {
+                    break;
                 }
                 next = receive.try_recv();
             }
