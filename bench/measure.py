@@ -4,6 +4,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 
 
@@ -69,6 +70,9 @@ def in_child(work):
         try:
             work()
             status = 0
+        except BaseException as error:
+            # A child that is left by `_exit` would not say it.
+            print(error, file=sys.stderr, flush=True)
         finally:
             os._exit(status)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:

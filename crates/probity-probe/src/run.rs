@@ -21,6 +21,8 @@ use crate::tables;
 const AT_ONCE: usize = 8;
 /// How long an observation may wait for others to be recorded with.
 const GATHER: Duration = Duration::from_millis(5);
+/// The most observations that are recorded with one write.
+const BATCH: usize = 256;
 /// How often it is looked whether there are others.
 const NOW_AND_THEN: Duration = Duration::from_millis(1);
 /// Between two attempts within a slot.
@@ -217,7 +219,7 @@ impl Runner<'_> {
                 }
             }
             drop(send);
-            let recorded = self.record(&receive, sink);
+            let recorded = record(&receive, sink);
             if recorded.is_err() {
                 self.stop.request("the evidence could not be recorded");
                 // Let the looks under way end; what they saw can no longer be kept.
@@ -236,30 +238,6 @@ impl Runner<'_> {
         }
         recorded?;
         undone.into_iter().try_for_each(|what| sink.event(what))
-    }
-
-    fn record<S: Sink>(&self, receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
-        while let Ok(first) = receive.recv() {
-            // One write for what ends at nearly the same time, rather than one each.
-            let gathered = Instant::now() + GATHER;
-            let mut batch = Vec::new();
-            let mut next = Ok(first);
-            loop {
-                match next {
-                    Ok(taken) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
-                    // Now and then, rather than being woken by each: the looks need the processors.
-                    Err(TryRecvError::Empty) if Instant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
-                    Err(_) => break,
-                }
-                // Before another is taken: what is taken is in this batch.
-                if batch.len() == 256 {
-                    break;
-                }
-                next = receive.try_recv();
-            }
-            sink.record(batch)?;
-        }
-        Ok(())
     }
 
     /// Runs a future on this thread, on a runtime of its own. `None` only if the system has no more resources for one.
@@ -416,6 +394,31 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
     Ok(kept.take(seen, secrets).observation)
 }
 
+/// Records what ends until nobody is left who looks.
+fn record<S: Sink>(receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
+    while let Ok(first) = receive.recv() {
+        // One write for what ends at nearly the same time, rather than one each.
+        let gathered = Instant::now() + GATHER;
+        let mut batch = Vec::new();
+        let mut next = Ok(first);
+        loop {
+            match next {
+                Ok(taken) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
+                // Now and then, rather than being woken by each: the looks need the processors.
+                Err(TryRecvError::Empty) if Instant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
+                Err(_) => break,
+            }
+            // Before another is taken: what is taken is in this batch.
+            if batch.len() == BATCH {
+                break;
+            }
+            next = receive.try_recv();
+        }
+        sink.record(batch)?;
+    }
+    Ok(())
+}
+
 fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> String {
     let ended = match seen.facts.get("exit_code") {
         Some(Value::Int(code)) => format!("exit code {code}"),
@@ -426,4 +429,59 @@ fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> Stri
             .map_or_else(|| "no result".to_owned(), |blocked| blocked.detail.clone()),
     };
     secrets.mask(&format!("undo of {}: {what}: {ended}", probe.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Slots(Vec<Vec<u32>>);
+
+    impl Sink for Slots {
+        type Error = std::convert::Infallible;
+        fn record(&mut self, observations: Vec<Observation>) -> Result<(), Self::Error> {
+            self.0.push(observations.iter().map(|observation| observation.slot).collect());
+            Ok(())
+        }
+        fn artifact(&mut self, _: &[u8]) -> Result<Option<String>, Self::Error> {
+            Ok(None)
+        }
+        fn event(&mut self, _: String) -> Result<(), Self::Error> {
+            Ok(())
+        }
+        fn holds(&mut self, _: &str) -> bool {
+            false
+        }
+    }
+
+    fn taken(slot: u32) -> Taken {
+        let observation = Observation {
+            probe: "p".to_owned(),
+            cell: BTreeMap::new(),
+            slot,
+            attempt: 1,
+            superseded: false,
+            lane: Lane::Parallel,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            offset_us: 0,
+            duration_us: 0,
+            scheduling_delay_us: None,
+            facts: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+        };
+        Taken { observation, artifacts: Vec::new() }
+    }
+
+    #[test]
+    fn each_look_is_recorded_once_and_in_order_when_more_wait_than_one_write_takes() {
+        let (send, receive) = sync_channel(1024);
+        for slot in 0..600 {
+            send.send(taken(slot)).unwrap();
+        }
+        drop(send);
+        let mut sink = Slots::default();
+        _ = record(&receive, &mut sink);
+        assert_eq!(sink.0, [(0..256).collect(), (256..512).collect(), (512..600).collect::<Vec<_>>()]);
+    }
 }
