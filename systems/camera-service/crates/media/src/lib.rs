@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod files;
 mod fragment;
+mod interest;
 mod live;
 mod mediamtx;
 mod process;

@@ -14,6 +14,7 @@ use crate::EngineError;
 use crate::engine::{
     CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
 };
+use crate::interest::Interest;
 use crate::live::{Live, Segment};
 use crate::source::Source;
 
@@ -32,41 +33,16 @@ pub(super) enum Feed {
     Down,
 }
 
-#[derive(Default)]
-struct Wanted {
-    /// Somebody started the stream.
-    stream: bool,
-    /// Recordings and snapshots under way.
-    holds: u32,
-    /// The camera is being removed.
-    ended: bool,
-}
-
-impl Wanted {
-    fn now(&self) -> bool {
-        !self.ended && (self.stream || self.holds > 0)
-    }
-}
-
 pub(super) struct Camera {
     pub(super) name: String,
     pub(super) source: Source,
     pub(super) shared: Arc<Shared>,
     pub(super) live: Arc<Live>,
     pub(super) feed: broadcast::Sender<Feed>,
-    wanted: watch::Sender<Wanted>,
+    pub(super) interest: Interest,
     changes: watch::Sender<()>,
     recorder: Mutex<Option<Arc<Recorder>>>,
     supervisor: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-}
-
-/// Keeps the source open while it lives.
-pub(super) struct Hold(Arc<Camera>);
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.0.wanted.send_modify(|wanted| wanted.holds -= 1);
-    }
 }
 
 impl Camera {
@@ -78,7 +54,7 @@ impl Camera {
             shared,
             live: Arc::new(Live::new(Timestamp::now())),
             feed: broadcast::Sender::new(BEHIND),
-            wanted: watch::Sender::new(Wanted { stream: true, ..Wanted::default() }),
+            interest: Interest::in_stream(),
             changes: watch::Sender::new(()),
             recorder: Mutex::default(),
             supervisor: tokio::sync::Mutex::default(),
@@ -94,7 +70,7 @@ impl Camera {
     pub(super) async fn end(&self) {
         // Without a recording there is nothing to stop.
         let _ = self.stop_recording().await;
-        self.wanted.send_modify(|wanted| wanted.ended = true);
+        self.interest.end();
         // One may have been started in between; from here on none is.
         let _ = self.stop_recording().await;
         if let Some(supervisor) = self.supervisor.lock().await.take()
@@ -108,12 +84,7 @@ impl Camera {
         if let Some(recorder) = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             recorder.tell_stop();
         }
-        self.wanted.send_modify(|wanted| wanted.ended = true);
-    }
-
-    pub(super) fn hold(self: &Arc<Self>) -> Hold {
-        self.wanted.send_modify(|wanted| wanted.holds += 1);
-        Hold(Arc::clone(self))
+        self.interest.end();
     }
 
     /// Says that something in `live` is new.
@@ -121,21 +92,16 @@ impl Camera {
         self.changes.send_replace(());
     }
 
-    pub(super) async fn until_unwanted(&self) {
-        // The sender lives in self.
-        let _ = self.wanted.subscribe().wait_for(|wanted| !wanted.now()).await;
-    }
-
     pub(super) async fn start_stream(&self, within: Duration) -> Result<(), EngineError> {
-        self.wanted.send_modify(|wanted| wanted.stream = true);
+        self.interest.set_stream(true);
         self.present(within).await.map(|_| ())
     }
 
     pub(super) async fn stop_stream(&self) -> Result<(), EngineError> {
         let mut changes = self.changes.subscribe();
-        self.wanted.send_modify(|wanted| wanted.stream = false);
+        self.interest.set_stream(false);
         // While it is recorded, the source stays open: what was asked has been done.
-        while !self.wanted.borrow().now() && self.live.lock().state() != StreamState::Stopped {
+        while !self.interest.is_there() && self.live.lock().state() != StreamState::Stopped {
             if changes.changed().await.is_err() {
                 break;
             }
@@ -145,24 +111,10 @@ impl Camera {
 
     /// The present picture, awaited for at most `within`.
     pub(super) async fn present(&self, within: Duration) -> Result<Segment, EngineError> {
-        let mut changes = self.changes.subscribe();
-        let coming = async {
-            loop {
-                if let Some(segment) = self.live.lock().present() {
-                    return Some(segment);
-                }
-                if changes.changed().await.is_err() || !self.wanted.borrow().now() {
-                    return None;
-                }
-            }
-        };
-        match tokio::time::timeout(within, coming).await {
-            Ok(Some(segment)) => Ok(segment),
-            Ok(None) => {
-                Err(EngineError::InvalidState(format!("the stream of {} was stopped meanwhile", self.name)))
-            }
-            Err(_) => Err(self.no_picture(within)),
-        }
+        let changes = self.changes.subscribe();
+        let look = || self.live.lock().present();
+        let seen = self.interest.until_seen(&self.name, changes, within, look).await?;
+        seen.ok_or_else(|| self.no_picture(within))
     }
 
     /// That no picture came, and why, as far as that is known.
@@ -185,7 +137,7 @@ impl Camera {
                     "{name} is being recorded already; stop that first"
                 )));
             }
-            if self.wanted.borrow().ended {
+            if self.interest.has_ended() {
                 return Err(EngineError::NotFound(self.name.clone()));
             }
             let (recorder, started) = Recorder::start(self, request);
@@ -221,11 +173,7 @@ impl Camera {
 
 /// Runs the source while it is wanted, again and again, until the camera is removed.
 async fn supervise(camera: Arc<Camera>) {
-    let mut wanted = camera.wanted.subscribe();
-    loop {
-        if wanted.wait_for(|wanted| wanted.now() || wanted.ended).await.map_or(true, |wanted| wanted.ended) {
-            return;
-        }
+    while camera.interest.until_there().await {
         camera.set(StreamState::Starting, None);
         while_wanted(&camera).await;
         camera.set(StreamState::Stopped, None);
@@ -267,7 +215,7 @@ async fn while_wanted(camera: &Camera) {
         let wait = waiting.next().unwrap_or(options.longest_wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = camera.until_unwanted() => return,
+            () = camera.interest.until_gone() => return,
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
     camera.live.lock().set_process(running.id());
     let ended = tokio::select! {
         why = read(camera, &mut running) => Err(why),
-        () = camera.until_unwanted() => Ok(()),
+        () = camera.interest.until_gone() => Ok(()),
     };
     running.end(GOODBYE).await;
     camera.live.lock().set_process(None);

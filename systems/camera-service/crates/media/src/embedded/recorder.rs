@@ -10,12 +10,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::camera::{Camera, Feed, Hold};
+use super::camera::{Camera, Feed};
 use super::writer::{Finished, Writer};
 use crate::EngineError;
 use crate::engine::{
     EngineEvent, RecordingDone, RecordingEnd, RecordingNow, RecordingRequest, RecordingStarted,
 };
+use crate::interest::Hold;
 use crate::live::Segment;
 
 /// A recording with a length ends so long after it by the clock, even if its source was away meanwhile.
@@ -66,7 +67,7 @@ impl Recorder {
             begun: None,
             before: (Duration::ZERO, 0),
         };
-        let (feed, hold) = (camera.feed.subscribe(), camera.hold());
+        let (feed, hold) = (camera.feed.subscribe(), camera.interest.hold());
         let (name, shared) = (camera.name.clone(), Arc::clone(&camera.shared));
         tokio::spawn(async move {
             let done = task.run(feed, hold).await;

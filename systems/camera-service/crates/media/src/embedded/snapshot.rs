@@ -22,7 +22,7 @@ pub(super) async fn take(
     path: &Path,
     within: Duration,
 ) -> Result<SnapshotTaken, EngineError> {
-    let _hold = camera.hold();
+    let _hold = camera.interest.hold();
     let segment = camera.present(within).await?;
     let shared = &camera.shared;
     let _turn = shared.snapshots.acquire().await.ok();

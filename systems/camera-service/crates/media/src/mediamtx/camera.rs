@@ -19,6 +19,7 @@ use crate::engine::{
     CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
     StreamStatus,
 };
+use crate::interest::Interest;
 use crate::process::{Bound, Start};
 use crate::source::{Redactor, Source};
 
@@ -30,22 +31,6 @@ const HEALTHY: Duration = Duration::from_secs(60);
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to close a source, beyond what it is told.
 const CLOSING: Duration = Duration::from_secs(8);
-
-#[derive(Default)]
-struct Wanted {
-    /// Somebody started the stream.
-    stream: bool,
-    /// Recordings and snapshots under way.
-    holds: u32,
-    /// The camera is being removed.
-    ended: bool,
-}
-
-impl Wanted {
-    fn now(&self) -> bool {
-        !self.ended && (self.stream || self.holds > 0)
-    }
-}
 
 /// What was seen of a camera's path.
 #[derive(Clone, Copy)]
@@ -61,7 +46,7 @@ pub(super) struct Camera {
     pub(super) name: String,
     pub(super) source: Source,
     pub(super) shared: Arc<Shared>,
-    wanted: watch::Sender<Wanted>,
+    pub(super) interest: Interest,
     status: Mutex<Known>,
     changes: watch::Sender<()>,
     recording: Mutex<Recording>,
@@ -83,15 +68,6 @@ struct Known {
     failures: u32,
     /// What MediaMTX counted last; it begins again at 0 when it likes.
     counted: (u64, u64),
-}
-
-/// Keeps the source open while it lives.
-pub(super) struct Hold(Arc<Camera>);
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.0.wanted.send_modify(|wanted| wanted.holds -= 1);
-    }
 }
 
 impl Camera {
@@ -118,7 +94,7 @@ impl Camera {
             name: spec.name,
             source: spec.source,
             shared,
-            wanted: watch::Sender::new(Wanted { stream: true, ..Wanted::default() }),
+            interest: Interest::in_stream(),
             status: Mutex::new(status),
             changes: watch::Sender::new(()),
             applied: tokio::sync::Mutex::default(),
@@ -136,7 +112,7 @@ impl Camera {
     pub(super) async fn end(&self) {
         // Without a recording there is nothing to stop.
         let _ = self.stop_recording().await;
-        self.wanted.send_modify(|wanted| wanted.ended = true);
+        self.interest.end();
         // One may have been started in between; from here on none is.
         let _ = self.stop_recording().await;
         if let Some(reader) = self.reader.lock().await.take()
@@ -150,12 +126,7 @@ impl Camera {
         if let Some(recorder) = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             recorder.tell_stop();
         }
-        self.wanted.send_modify(|wanted| wanted.ended = true);
-    }
-
-    pub(super) fn hold(self: &Arc<Self>) -> Hold {
-        self.wanted.send_modify(|wanted| wanted.holds += 1);
-        Hold(Arc::clone(self))
+        self.interest.end();
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -223,12 +194,12 @@ impl Camera {
             self.known().listed && applied.as_ref() == Some(&recording)
         };
         // One who is being removed is configured no more.
-        if told || self.wanted.borrow().ended { Ok(()) } else { self.apply().await }
+        if told || self.interest.has_ended() { Ok(()) } else { self.apply().await }
     }
 
     /// What was seen of the path just now.
     pub(super) fn observe(self: &Arc<Self>, seen: Seen<'_>) {
-        let wanted = self.wanted.borrow().now();
+        let wanted = self.interest.is_there();
         let (risen, fallen) = {
             let known = &mut *self.known();
             if let Seen::Path(path) = seen {
@@ -284,26 +255,21 @@ impl Camera {
         self.changes.send_replace(());
     }
 
-    async fn until_unwanted(&self) {
-        // The sender lives in self.
-        let _ = self.wanted.subscribe().wait_for(|wanted| !wanted.now()).await;
-    }
-
     pub(super) async fn start_stream(&self, within: Duration) -> Result<(), EngineError> {
-        self.wanted.send_modify(|wanted| wanted.stream = true);
+        self.interest.set_stream(true);
         self.present(within).await
     }
 
     pub(super) async fn stop_stream(&self) -> Result<(), EngineError> {
         let mut changes = self.changes.subscribe();
-        self.wanted.send_modify(|wanted| wanted.stream = false);
+        self.interest.set_stream(false);
         let begun = Instant::now();
         let stopping = async {
             loop {
                 let stream = self.status();
                 // While it is recorded, or others read it, the source stays open: what was asked has been done.
                 let read = stream.readers > 0 && begun.elapsed() > CLOSE_AFTER + GOODBYE;
-                if self.wanted.borrow().now() || stream.state == StreamState::Stopped || read {
+                if self.interest.is_there() || stream.state == StreamState::Stopped || read {
                     return;
                 }
                 if changes.changed().await.is_err() {
@@ -318,23 +284,11 @@ impl Camera {
 
     /// Waits until pictures come, for at most `within`.
     pub(super) async fn present(&self, within: Duration) -> Result<(), EngineError> {
-        let mut changes = self.changes.subscribe();
+        let changes = self.changes.subscribe();
         self.shared.look_if_old().await?;
-        let coming = async {
-            while self.known().ready.is_none() {
-                if changes.changed().await.is_err() || !self.wanted.borrow().now() {
-                    return false;
-                }
-            }
-            true
-        };
-        match tokio::time::timeout(within, coming).await {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                Err(EngineError::InvalidState(format!("the stream of {} was stopped meanwhile", self.name)))
-            }
-            Err(_) => Err(self.no_picture(within)),
-        }
+        let look = || self.known().ready.map(|_| ());
+        let seen = self.interest.until_seen(&self.name, changes, within, look).await?;
+        seen.ok_or_else(|| self.no_picture(within))
     }
 
     /// That no picture came, and why, as far as that is known.
@@ -358,7 +312,7 @@ impl Camera {
                     "{name} is being recorded already; stop that first"
                 )));
             }
-            if self.wanted.borrow().ended {
+            if self.interest.has_ended() {
                 return Err(EngineError::NotFound(self.name.clone()));
             }
             let (recorder, started) = Recorder::start(self, request);
@@ -453,13 +407,9 @@ impl Known {
 /// Reads the stream while it is wanted, again and again, until the camera is removed.
 async fn keep_open(camera: Arc<Camera>) {
     let options = &camera.shared.options;
-    let mut wanted = camera.wanted.subscribe();
-    loop {
-        if wanted.wait_for(|wanted| wanted.now() || wanted.ended).await.map_or(true, |wanted| wanted.ended) {
-            return;
-        }
+    while camera.interest.until_there().await {
         let mut waits = waits(options);
-        while camera.wanted.borrow().now() {
+        while camera.interest.is_there() {
             let begun = Instant::now();
             let Err(error) = read(&camera).await else { continue };
             if begun.elapsed() >= HEALTHY {
@@ -468,7 +418,7 @@ async fn keep_open(camera: Arc<Camera>) {
             camera.reader_failed(&error);
             tokio::select! {
                 () = tokio::time::sleep(waits.next().unwrap_or(options.longest_wait)) => {}
-                () = camera.until_unwanted() => {}
+                () = camera.interest.until_gone() => {}
             }
         }
     }
@@ -488,7 +438,7 @@ async fn read(camera: &Camera) -> Result<(), EngineError> {
     let shared = &camera.shared;
     tokio::select! {
         () = shared.server.up.wait() => {}
-        () = camera.until_unwanted() => return Ok(()),
+        () = camera.interest.until_gone() => return Ok(()),
     }
     let address = reading(&camera.name, &shared.options)?;
     let mut arguments = still::input(&address);
@@ -507,7 +457,7 @@ async fn read(camera: &Camera) -> Result<(), EngineError> {
     camera.known().reading = true;
     let ended = tokio::select! {
         status = running.child.wait() => Err(status),
-        () = camera.until_unwanted() => Ok(()),
+        () = camera.interest.until_gone() => Ok(()),
     };
     camera.known().reading = false;
     match ended {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::camera::{Camera, Hold};
+use super::camera::Camera;
 use super::file::{Finished, Folder, Open, Step};
 use super::path::Recording;
 use crate::EngineError;
@@ -19,6 +19,7 @@ use crate::embedded::writer::blocking;
 use crate::engine::{
     EngineEvent, RecordingDone, RecordingEnd, RecordingNow, RecordingRequest, RecordingStarted,
 };
+use crate::interest::Hold;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(150);
@@ -80,7 +81,7 @@ impl Recorder {
             before: (Duration::ZERO, 0),
             turning: false,
         };
-        let hold = camera.hold();
+        let hold = camera.interest.hold();
         let (name, shared) = (camera.name.clone(), Arc::clone(&camera.shared));
         tokio::spawn(async move {
             let done = task.run(hold).await;

@@ -91,7 +91,7 @@ pub(super) async fn take(
     within: Duration,
 ) -> Result<SnapshotTaken, EngineError> {
     let begun = Instant::now();
-    let _hold = camera.hold();
+    let _hold = camera.interest.hold();
     camera.present(within).await?;
     let shared = &camera.shared;
     let _turn = shared.snapshots.acquire().await.ok();
