@@ -8,12 +8,14 @@ mod discovery;
 mod embedded;
 mod engine;
 mod error;
+mod events;
 mod files;
 mod fragment;
 mod interest;
 mod live;
 mod mediamtx;
 mod process;
+mod retry;
 mod source;
 
 pub use discovery::{

@@ -3,27 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::recorder::Recorder;
 use super::{Shared, ingest};
-use crate::EngineError;
 use crate::engine::{
     CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
 };
 use crate::interest::Interest;
 use crate::live::{Live, Segment};
 use crate::source::Source;
+use crate::{EngineError, retry};
 
 /// Segments that a recorder may be behind before it counts as too slow.
 const BEHIND: usize = 16;
-/// A source that failed so often in a row is called failed, and still tried.
-const FAILED_AFTER: u32 = 5;
-/// After so long without failure, waits begin small again.
-const HEALTHY: Duration = Duration::from_secs(60);
 
 /// What recorders are fed with.
 #[derive(Clone)]
@@ -179,40 +174,36 @@ async fn supervise(camera: Arc<Camera>) {
         camera.set(StreamState::Stopped, None);
         // Nobody may be recording.
         let _ = camera.feed.send(Feed::Down);
-        camera.shared.tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: None });
+        camera.shared.events.tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: None });
     }
 }
 
 async fn while_wanted(camera: &Camera) {
     let options = &camera.shared.options;
-    let waits = || {
-        ExponentialBuilder::default()
-            .with_min_delay(options.first_wait)
-            .with_max_delay(options.longest_wait)
-            .with_jitter()
-            .without_max_times()
-            .build()
-    };
-    let mut waiting = waits();
+    let mut waits = retry::waits(options.first_wait, options.longest_wait);
     let mut failures = 0;
     loop {
         let begun = Instant::now();
         let Err(error) = ingest::run(camera).await else { return };
         let was_ready = camera.live.lock().state() == StreamState::Ready;
-        if was_ready && begun.elapsed() >= HEALTHY {
-            waiting = waits();
+        if was_ready && begun.elapsed() >= retry::HEALTHY {
+            waits = retry::waits(options.first_wait, options.longest_wait);
         }
         failures = if was_ready { 1 } else { failures + 1 };
-        let state = if failures >= FAILED_AFTER { StreamState::Failed } else { StreamState::Reconnecting };
+        let state =
+            if failures >= retry::FAILED_AFTER { StreamState::Failed } else { StreamState::Reconnecting };
         let reason = error.to_string();
         tracing::warn!(camera = camera.name, reason, "source lost");
         camera.live.lock().count_restart();
         if camera.set(state, Some(reason.clone())) {
-            camera.shared.tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: Some(reason) });
+            camera
+                .shared
+                .events
+                .tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: Some(reason) });
         }
         // Nobody may be recording.
         let _ = camera.feed.send(Feed::Down);
-        let wait = waiting.next().unwrap_or(options.longest_wait);
+        let wait = waits.next().unwrap_or(options.longest_wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = camera.interest.until_gone() => return,

@@ -76,7 +76,7 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
                     (segment, live.set(StreamState::Ready, None, now))
                 };
                 if risen {
-                    camera.shared.tell(EngineEvent::SourceUp { camera: camera.name.clone() });
+                    camera.shared.events.tell(EngineEvent::SourceUp { camera: camera.name.clone() });
                 }
                 // Nobody may be recording.
                 let _ = camera.feed.send(Feed::Segment(segment));

@@ -21,11 +21,10 @@ use crate::engine::{
     CameraSpec, Engine, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted,
     SnapshotTaken, StreamStatus, StreamUrls,
 };
+use crate::events::Events;
 use crate::process::{Children, Start};
 use crate::{EngineError, LiveView};
 
-/// Events that a slow receiver may be behind.
-const EVENTS: usize = 1024;
 /// Those who ask for the engine's health more often get the last answer, if it was good.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Snapshots decoded at once; others wait.
@@ -62,15 +61,8 @@ impl Default for EmbeddedOptions {
 pub(crate) struct Shared {
     pub(crate) options: EmbeddedOptions,
     pub(crate) children: Children,
-    pub(crate) events: broadcast::Sender<EngineEvent>,
+    pub(crate) events: Events,
     pub(crate) snapshots: Semaphore,
-}
-
-impl Shared {
-    pub(crate) fn tell(&self, event: EngineEvent) {
-        // Nobody may be listening.
-        let _ = self.events.send(event);
-    }
 }
 
 /// The embedded engine.
@@ -87,7 +79,7 @@ impl EmbeddedEngine {
         let shared = Arc::new(Shared {
             options,
             children: Children::new().await?,
-            events: broadcast::Sender::new(EVENTS),
+            events: Events::new(),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
         });
         let engine = Self { shared, cameras: Mutex::default(), seen_well: Mutex::default() };

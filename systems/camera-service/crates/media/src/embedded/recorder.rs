@@ -73,7 +73,7 @@ impl Recorder {
             let done = task.run(feed, hold).await;
             outcome.send_replace(Some(done.clone()));
             if let Some(recording) = done {
-                shared.tell(EngineEvent::RecordingEnded { camera: name, recording });
+                shared.events.tell(EngineEvent::RecordingEnded { camera: name, recording });
             }
         });
         (recorder, answered)
@@ -207,7 +207,7 @@ impl Task {
                 self.writer = Some(writer);
                 self.begin(segment);
                 let camera = self.camera.name.clone();
-                self.camera.shared.tell(EngineEvent::RecordingFileStarted { camera, path });
+                self.camera.shared.events.tell(EngineEvent::RecordingFileStarted { camera, path });
             }
         }
         self.publish();
@@ -225,7 +225,10 @@ impl Task {
         };
         self.publish();
         let camera = self.camera.name.clone();
-        self.camera.shared.tell(EngineEvent::RecordingStarted { camera, recording: recording.clone() });
+        self.camera
+            .shared
+            .events
+            .tell(EngineEvent::RecordingStarted { camera, recording: recording.clone() });
         self.answer(Ok(recording));
     }
 
@@ -252,7 +255,7 @@ impl Task {
         self.finishing.push(tokio::spawn(async move {
             let finished = writer.finish(Arc::clone(&shared)).await;
             if let Some(file) = finished.file.clone() {
-                shared.tell(EngineEvent::RecordingFileFinished { camera, file });
+                shared.events.tell(EngineEvent::RecordingFileFinished { camera, file });
             }
             finished
         }));

@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
+
+use crate::retry::waits;
 
 /// When MediaMTX is left alone.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +49,8 @@ enum State {
 
 impl Breaker {
     pub(super) fn new(options: BreakerOptions) -> Self {
-        Self { options, state: State::Closed { failures: 0 }, waits: waits(options) }
+        let waits = waits(options.open, options.longest_open);
+        Self { options, state: State::Closed { failures: 0 }, waits }
     }
 
     /// Whether a call may be made now; if not, in how long one may.
@@ -90,15 +93,6 @@ impl Breaker {
             self.state = State::Open { until: now + wait };
         }
     }
-}
-
-fn waits(options: BreakerOptions) -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(options.open)
-        .with_max_delay(options.longest_open)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 #[cfg(test)]

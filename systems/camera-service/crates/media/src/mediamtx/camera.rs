@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,7 +13,6 @@ use super::api::Listed;
 use super::path::{CLOSE_AFTER, Recording, configuration, reading};
 use super::recorder::Recorder;
 use super::still;
-use crate::EngineError;
 use crate::engine::{
     CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
     StreamStatus,
@@ -22,11 +20,8 @@ use crate::engine::{
 use crate::interest::Interest;
 use crate::process::{Bound, Start};
 use crate::source::{Redactor, Source};
+use crate::{EngineError, retry};
 
-/// A source that failed so often in a row is called failed, and still tried.
-const FAILED_AFTER: u32 = 5;
-/// After so long without failure, waits begin small again.
-const HEALTHY: Duration = Duration::from_secs(60);
 /// How long a reader may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to close a source, beyond what it is told.
@@ -217,7 +212,7 @@ impl Camera {
             }
         };
         if risen {
-            self.shared.tell(EngineEvent::SourceUp { camera: self.name.clone() });
+            self.shared.events.tell(EngineEvent::SourceUp { camera: self.name.clone() });
             tokio::spawn(still::look(Arc::clone(self)));
         }
         if let Some(reason) = fallen {
@@ -237,7 +232,7 @@ impl Camera {
         if let Some(reason) = &reason {
             tracing::warn!(camera = self.name, reason, "source lost");
         }
-        self.shared.tell(EngineEvent::SourceDown { camera: self.name.clone(), reason });
+        self.shared.events.tell(EngineEvent::SourceDown { camera: self.name.clone(), reason });
     }
 
     fn reader_failed(&self, error: &EngineError) {
@@ -396,7 +391,7 @@ impl Known {
             self.stream.reason.get_or_insert_with(|| "MediaMTX lost the source; its log says why".to_owned());
         }
         self.set(match (self.failures, self.stream.restarts) {
-            (FAILED_AFTER.., _) => StreamState::Failed,
+            (retry::FAILED_AFTER.., _) => StreamState::Failed,
             (_, 0) => StreamState::Starting,
             (_, _) => StreamState::Reconnecting,
         });
@@ -408,12 +403,12 @@ impl Known {
 async fn keep_open(camera: Arc<Camera>) {
     let options = &camera.shared.options;
     while camera.interest.until_there().await {
-        let mut waits = waits(options);
+        let mut waits = retry::waits(options.first_wait, options.longest_wait);
         while camera.interest.is_there() {
             let begun = Instant::now();
             let Err(error) = read(&camera).await else { continue };
-            if begun.elapsed() >= HEALTHY {
-                waits = self::waits(options);
+            if begun.elapsed() >= retry::HEALTHY {
+                waits = retry::waits(options.first_wait, options.longest_wait);
             }
             camera.reader_failed(&error);
             tokio::select! {
@@ -422,15 +417,6 @@ async fn keep_open(camera: Arc<Camera>) {
             }
         }
     }
-}
-
-fn waits(options: &super::MediaMtxOptions) -> backon::ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_min_delay(options.first_wait)
-        .with_max_delay(options.longest_wait)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }
 
 /// Reads until it is not wanted any more (`Ok`), or why it ended.

@@ -30,11 +30,10 @@ use crate::engine::{
     CameraSpec, Engine, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted,
     SnapshotTaken, StreamStatus, StreamUrls,
 };
+use crate::events::Events;
 use crate::process::Children;
 use crate::{EngineError, LiveView};
 
-/// Events that a slow receiver may be behind.
-const EVENTS: usize = 1024;
 /// Snapshots decoded at once; others wait.
 const SNAPSHOTS_AT_ONCE: usize = 2;
 
@@ -109,17 +108,12 @@ struct Shared {
     api: Api,
     server: Server,
     children: Children,
-    events: broadcast::Sender<EngineEvent>,
+    events: Events,
     snapshots: Semaphore,
     cameras: Mutex<BTreeMap<String, Arc<Camera>>>,
 }
 
 impl Shared {
-    fn tell(&self, event: EngineEvent) {
-        // Nobody may be listening.
-        let _ = self.events.send(event);
-    }
-
     fn cameras(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Camera>>> {
         self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,7 +142,7 @@ impl MediaMtxEngine {
             api: Api::new(&options)?,
             server: Server::default(),
             children: Children::new().await?,
-            events: broadcast::Sender::new(EVENTS),
+            events: Events::new(),
             snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
             cameras: Mutex::default(),
             options,

@@ -87,7 +87,7 @@ impl Recorder {
             let done = task.run(hold).await;
             outcome.send_replace(Some(done.clone()));
             if let Some(recording) = done {
-                shared.tell(EngineEvent::RecordingEnded { camera: name, recording });
+                shared.events.tell(EngineEvent::RecordingEnded { camera: name, recording });
             }
         });
         (recorder, answered)
@@ -301,7 +301,7 @@ impl Task {
             match step {
                 Step::Began(path) => {
                     let camera = self.camera.name.clone();
-                    self.camera.shared.tell(EngineEvent::RecordingFileStarted { camera, path });
+                    self.camera.shared.events.tell(EngineEvent::RecordingFileStarted { camera, path });
                 }
                 Step::Ended(open) => self.finish(open),
             }
@@ -319,7 +319,10 @@ impl Task {
         let recording = RecordingStarted { path, started, format: self.request.format };
         self.publish();
         let camera = self.camera.name.clone();
-        self.camera.shared.tell(EngineEvent::RecordingStarted { camera, recording: recording.clone() });
+        self.camera
+            .shared
+            .events
+            .tell(EngineEvent::RecordingStarted { camera, recording: recording.clone() });
         self.answer(Ok(recording));
     }
 
@@ -339,7 +342,7 @@ impl Task {
         self.finishing.push(tokio::spawn(async move {
             let finished = open.finish(Arc::clone(&shared), format).await;
             if let Some(file) = finished.file.clone() {
-                shared.tell(EngineEvent::RecordingFileFinished { camera, file });
+                shared.events.tell(EngineEvent::RecordingFileFinished { camera, file });
             }
             finished
         }));
