@@ -15,6 +15,7 @@ mod interest;
 mod live;
 mod mediamtx;
 mod process;
+mod recording;
 mod retry;
 mod source;
 

@@ -1,19 +1,17 @@
 //! One camera: what is wanted of it, and the supervisor that keeps its ffmpeg running while something is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use super::recorder::Recorder;
-use super::{Shared, ingest};
-use crate::engine::{
-    CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
-};
+use super::{Shared, ingest, recorder};
+use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState};
 use crate::interest::Interest;
 use crate::live::{Live, Segment};
+use crate::recording::Slot;
 use crate::source::Source;
 use crate::{EngineError, retry};
 
@@ -36,22 +34,23 @@ pub(super) struct Camera {
     pub(super) feed: broadcast::Sender<Feed>,
     pub(super) interest: Interest,
     changes: watch::Sender<()>,
-    recorder: Mutex<Option<Arc<Recorder>>>,
+    pub(super) recorder: Slot,
     supervisor: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Camera {
     /// A camera whose stream is being started.
     pub(super) fn start(spec: CameraSpec, shared: Arc<Shared>) -> Arc<Self> {
+        let interest = Interest::in_stream();
         let camera = Arc::new(Self {
+            recorder: Slot::new(&spec.name, &interest, &shared.events),
             name: spec.name,
             source: spec.source,
             shared,
             live: Arc::new(Live::new(Timestamp::now())),
             feed: broadcast::Sender::new(BEHIND),
-            interest: Interest::in_stream(),
+            interest,
             changes: watch::Sender::new(()),
-            recorder: Mutex::default(),
             supervisor: tokio::sync::Mutex::default(),
         });
         let supervisor = tokio::spawn(supervise(Arc::clone(&camera)));
@@ -63,11 +62,7 @@ impl Camera {
 
     /// Ends everything; no process is left when this returns.
     pub(super) async fn end(&self) {
-        // Without a recording there is nothing to stop.
-        let _ = self.stop_recording().await;
-        self.interest.end();
-        // One may have been started in between; from here on none is.
-        let _ = self.stop_recording().await;
+        self.recorder.end().await;
         if let Some(supervisor) = self.supervisor.lock().await.take()
             && let Err(error) = supervisor.await
         {
@@ -76,10 +71,7 @@ impl Camera {
     }
 
     pub(super) fn tell_end(&self) {
-        if let Some(recorder) = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            recorder.tell_stop();
-        }
-        self.interest.end();
+        self.recorder.tell_end();
     }
 
     /// Says that something in `live` is new.
@@ -124,39 +116,7 @@ impl Camera {
         self: &Arc<Self>,
         request: RecordingRequest,
     ) -> Result<RecordingStarted, EngineError> {
-        let started = {
-            let mut slot = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-            if slot.as_ref().is_some_and(|recorder| !recorder.has_ended()) {
-                let name = &self.name;
-                return Err(EngineError::InvalidState(format!(
-                    "{name} is being recorded already; stop that first"
-                )));
-            }
-            if self.interest.has_ended() {
-                return Err(EngineError::NotFound(self.name.clone()));
-            }
-            let (recorder, started) = Recorder::start(self, request);
-            *slot = Some(recorder);
-            started
-        };
-        started.await.unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())))
-    }
-
-    pub(super) async fn stop_recording(&self) -> Result<RecordingDone, EngineError> {
-        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let not_recorded = || EngineError::InvalidState(format!("{} is not being recorded", self.name));
-        match recorder {
-            Some(recorder) if !recorder.has_ended() => recorder.stop().await.ok_or_else(not_recorded),
-            _ => Err(not_recorded()),
-        }
-    }
-
-    pub(super) fn recording(&self) -> Option<RecordingNow> {
-        self.recorder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .and_then(|recorder| recorder.now())
+        self.recorder.start(request, |course| recorder::record(Arc::clone(self), course)).await
     }
 
     fn set(&self, state: StreamState, reason: Option<String>) -> bool {

@@ -180,11 +180,11 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.stop_recording().await
+        self.camera(name)?.recorder.stop().await
     }
 
     async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
-        Ok(self.camera(name)?.recording())
+        Ok(self.camera(name)?.recorder.now())
     }
 
     fn live(&self, name: &str) -> Option<LiveView> {

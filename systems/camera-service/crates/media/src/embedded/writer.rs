@@ -19,6 +19,7 @@ use crate::engine::{RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{marker_name, temporary_name};
 use crate::live::Segment;
 use crate::process::{Bound, Running, Start};
+use crate::recording::{Finished, Writing};
 use crate::source::Redactor;
 
 /// How long a child that writes Matroska may take to accept a second of video, or to finish its file.
@@ -44,12 +45,6 @@ pub(super) struct Writer {
 enum Sink {
     File(Arc<File>),
     Child(Box<Running>, ChildStdin),
-}
-
-/// A file that was ended, and what was wrong with that.
-pub(super) struct Finished {
-    pub(super) file: Option<RecordedFile>,
-    pub(super) problem: Option<String>,
 }
 
 impl Writer {
@@ -105,6 +100,11 @@ impl Writer {
         self.put(vec![segment.init.bytes.clone()]).await?;
         self.write(segment).await?;
         self.seen().await
+    }
+
+    pub(super) fn writing(&self) -> Writing {
+        let Self { path, started, duration, bytes, .. } = self;
+        Writing { path: path.clone(), started: *started, duration: *duration, bytes: *bytes }
     }
 
     /// Appends a fragment of the same run of the source.

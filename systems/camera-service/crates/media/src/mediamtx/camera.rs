@@ -8,17 +8,13 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Shared;
 use super::api::Listed;
 use super::path::{CLOSE_AFTER, Recording, configuration, reading};
-use super::recorder::Recorder;
-use super::still;
-use crate::engine::{
-    CameraSpec, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted, StreamState,
-    StreamStatus,
-};
+use super::{Shared, recorder, still};
+use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
 use crate::interest::Interest;
 use crate::process::{Bound, Start};
+use crate::recording::Slot;
 use crate::source::{Redactor, Source};
 use crate::{EngineError, retry};
 
@@ -47,7 +43,7 @@ pub(super) struct Camera {
     recording: Mutex<Recording>,
     /// Whether MediaMTX has been told what `recording` says; held while it is told.
     applied: tokio::sync::Mutex<Option<Recording>>,
-    recorder: Mutex<Option<Arc<Recorder>>>,
+    pub(super) recorder: Slot,
     reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -84,16 +80,17 @@ impl Camera {
         };
         let status =
             Known { stream, ready: None, listed: false, reading: false, failures: 0, counted: (0, 0) };
+        let interest = Interest::in_stream();
         let camera = Arc::new(Self {
             recording: Mutex::new(Recording::off(&spec.name, &shared.options)?),
+            recorder: Slot::new(&spec.name, &interest, &shared.events),
             name: spec.name,
             source: spec.source,
             shared,
-            interest: Interest::in_stream(),
+            interest,
             status: Mutex::new(status),
             changes: watch::Sender::new(()),
             applied: tokio::sync::Mutex::default(),
-            recorder: Mutex::default(),
             reader: tokio::sync::Mutex::default(),
         });
         let reader = tokio::spawn(keep_open(Arc::clone(&camera)));
@@ -105,11 +102,7 @@ impl Camera {
 
     /// Ends everything that is done for it here.
     pub(super) async fn end(&self) {
-        // Without a recording there is nothing to stop.
-        let _ = self.stop_recording().await;
-        self.interest.end();
-        // One may have been started in between; from here on none is.
-        let _ = self.stop_recording().await;
+        self.recorder.end().await;
         if let Some(reader) = self.reader.lock().await.take()
             && let Err(error) = reader.await
         {
@@ -118,10 +111,7 @@ impl Camera {
     }
 
     pub(super) fn tell_end(&self) {
-        if let Some(recorder) = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            recorder.tell_stop();
-        }
-        self.interest.end();
+        self.recorder.tell_end();
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -299,39 +289,7 @@ impl Camera {
         request: RecordingRequest,
     ) -> Result<RecordingStarted, EngineError> {
         self.shared.look_if_old().await?;
-        let started = {
-            let mut slot = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-            if slot.as_ref().is_some_and(|recorder| !recorder.has_ended()) {
-                let name = &self.name;
-                return Err(EngineError::InvalidState(format!(
-                    "{name} is being recorded already; stop that first"
-                )));
-            }
-            if self.interest.has_ended() {
-                return Err(EngineError::NotFound(self.name.clone()));
-            }
-            let (recorder, started) = Recorder::start(self, request);
-            *slot = Some(recorder);
-            started
-        };
-        started.await.unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())))
-    }
-
-    pub(super) async fn stop_recording(&self) -> Result<RecordingDone, EngineError> {
-        let recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let not_recorded = || EngineError::InvalidState(format!("{} is not being recorded", self.name));
-        match recorder {
-            Some(recorder) if !recorder.has_ended() => recorder.stop().await.ok_or_else(not_recorded),
-            _ => Err(not_recorded()),
-        }
-    }
-
-    pub(super) fn recording(&self) -> Option<RecordingNow> {
-        self.recorder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .and_then(|recorder| recorder.now())
+        self.recorder.start(request, |course| recorder::record(Arc::clone(self), course)).await
     }
 }
 

@@ -20,6 +20,7 @@ use crate::embedded::writer::{blocking, create, marker_of};
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{Recovered, RecoveryAction, probe_file, recover_recording, temporary_name};
 use crate::process::Start;
+use crate::recording::{Finished, Writing};
 
 /// A file that does not grow for so long while nothing is being recorded has been closed, even if that was not seen.
 const SURELY_CLOSED: Duration = Duration::from_secs(3);
@@ -54,12 +55,6 @@ pub(super) struct Open {
 pub(super) enum Step {
     Began(PathBuf),
     Ended(Open),
-}
-
-/// A file that was ended, and what was wrong with that.
-pub(super) struct Finished {
-    pub(super) file: Option<RecordedFile>,
-    pub(super) problem: Option<String>,
 }
 
 impl Folder {
@@ -191,6 +186,11 @@ impl Open {
 
     pub(super) fn bytes(&self) -> u64 {
         self.growth.size
+    }
+
+    pub(super) fn writing(&self) -> Writing {
+        let (path, started) = (self.path.clone(), self.started);
+        Writing { path, started, duration: self.duration(), bytes: self.bytes() }
     }
 
     /// Whether it will reach that size soon.

@@ -1,0 +1,310 @@
+//! A recording from its request to its end, whichever engine makes it: that a camera has one at a time, what is told of
+//! it, and what it comes to. Knows nothing of where the video comes from, nor how a file is written.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::EngineError;
+use crate::engine::{
+    EngineEvent, RecordedFile, RecordingDone, RecordingEnd, RecordingNow, RecordingRequest, RecordingStarted,
+};
+use crate::events::Events;
+use crate::interest::{Hold, Interest};
+
+/// A recording with a length ends so long after it by the clock, even if its source was away meanwhile.
+const OUTAGE: Duration = Duration::from_secs(10);
+
+/// How a recording ended; `None` if it never began.
+pub(crate) type Outcome = Option<RecordingDone>;
+
+type Started = oneshot::Sender<Result<RecordingStarted, EngineError>>;
+
+/// The place in a camera where a recording runs.
+pub(crate) struct Slot {
+    camera: String,
+    interest: Interest,
+    events: Events,
+    recording: Mutex<Option<Arc<Recording>>>,
+}
+
+/// A recording under way, as others see it.
+struct Recording {
+    stop: CancellationToken,
+    outcome: watch::Receiver<Option<Outcome>>,
+    now: Mutex<Option<RecordingNow>>,
+}
+
+impl Slot {
+    pub(crate) fn new(camera: &str, interest: &Interest, events: &Events) -> Self {
+        Self {
+            camera: camera.to_owned(),
+            interest: interest.clone(),
+            events: events.clone(),
+            recording: Mutex::default(),
+        }
+    }
+
+    /// Starts a recording, whose course is `run`, and waits until it has begun.
+    pub(crate) async fn start<R>(
+        &self,
+        request: RecordingRequest,
+        run: impl FnOnce(Course) -> R,
+    ) -> Result<RecordingStarted, EngineError>
+    where
+        R: Future<Output = Outcome> + Send + 'static,
+    {
+        let (started, answered) = oneshot::channel();
+        let (outcome, watched) = watch::channel(None);
+        {
+            let mut slot = self.lock();
+            let camera = self.camera.clone();
+            if slot.as_ref().is_some_and(|recording| !recording.has_ended()) {
+                let why = format!("{camera} is being recorded already; stop that first");
+                return Err(EngineError::InvalidState(why));
+            }
+            if self.interest.has_ended() {
+                return Err(EngineError::NotFound(camera));
+            }
+            let (stop, now) = (CancellationToken::new(), Mutex::default());
+            let recording = Arc::new(Recording { stop: stop.clone(), outcome: watched, now });
+            *slot = Some(Arc::clone(&recording));
+            let events = self.events.clone();
+            let running = run(Course {
+                request,
+                stop,
+                camera: camera.clone(),
+                events: events.clone(),
+                recording,
+                started: Some(started),
+                hold: self.interest.hold(),
+                writing: None,
+                finishing: Vec::new(),
+                begun: None,
+                before: (Duration::ZERO, 0),
+            });
+            tokio::spawn(async move {
+                let done = running.await;
+                outcome.send_replace(Some(done.clone()));
+                if let Some(recording) = done {
+                    events.tell(EngineEvent::RecordingEnded { camera, recording });
+                }
+            });
+        }
+        answered
+            .await
+            .unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())))
+    }
+
+    /// Ends the recording and waits until its files are finished.
+    pub(crate) async fn stop(&self) -> Result<RecordingDone, EngineError> {
+        let recording = self.lock().clone().filter(|recording| !recording.has_ended());
+        let done = match recording {
+            Some(recording) => recording.stop().await,
+            None => None,
+        };
+        done.ok_or_else(|| EngineError::InvalidState(format!("{} is not being recorded", self.camera)))
+    }
+
+    pub(crate) fn now(&self) -> Option<RecordingNow> {
+        self.lock().as_ref().and_then(|recording| recording.now().clone())
+    }
+
+    /// Ends the recording and every interest in the camera; from then on, none is started.
+    pub(crate) async fn end(&self) {
+        // Without a recording there is nothing to stop.
+        let _ = self.stop().await;
+        self.interest.end();
+        // One may have been started in between; from here on none is.
+        let _ = self.stop().await;
+    }
+
+    /// As `end`, and waits for nothing.
+    pub(crate) fn tell_end(&self) {
+        if let Some(recording) = self.lock().as_ref() {
+            recording.stop.cancel();
+        }
+        self.interest.end();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Recording>>> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recording {
+    fn has_ended(&self) -> bool {
+        self.outcome.borrow().is_some() || self.outcome.has_changed().is_err()
+    }
+
+    async fn stop(&self) -> Outcome {
+        self.stop.cancel();
+        let mut outcome = self.outcome.clone();
+        outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone()).flatten()
+    }
+
+    fn now(&self) -> MutexGuard<'_, Option<RecordingNow>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that is being written, as far as it has come.
+pub(crate) struct Writing {
+    pub(crate) path: PathBuf,
+    pub(crate) started: Timestamp,
+    pub(crate) duration: Duration,
+    pub(crate) bytes: u64,
+}
+
+/// A file that was ended, and what was wrong with that.
+pub(crate) struct Finished {
+    pub(crate) file: Option<RecordedFile>,
+    pub(crate) problem: Option<String>,
+}
+
+/// A recording under way, as those see it who make it. Keeps the source open until it is concluded.
+pub(crate) struct Course {
+    pub(crate) request: RecordingRequest,
+    /// Cancelled when it is to end.
+    pub(crate) stop: CancellationToken,
+    camera: String,
+    events: Events,
+    recording: Arc<Recording>,
+    started: Option<Started>,
+    hold: Hold,
+    writing: Option<Writing>,
+    finishing: Vec<JoinHandle<Finished>>,
+    begun: Option<Timestamp>,
+    /// Length and size of the files that are not written any more.
+    before: (Duration, u64),
+}
+
+impl Course {
+    /// When it is to have begun, and when it ends at the latest, if it is started now.
+    pub(crate) fn limits(&self) -> (Instant, Option<Instant>) {
+        let begin_by = Instant::now() + self.request.within;
+        (begin_by, self.request.duration.map(|duration| begin_by + duration + OUTAGE))
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Whether it has the length that was asked for.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.request.duration.is_some_and(|wanted| self.so_far().0 >= wanted)
+    }
+
+    pub(crate) fn file_begun(&self, path: &Path) {
+        let (camera, path) = (self.camera.clone(), path.to_owned());
+        self.events.tell(EngineEvent::RecordingFileStarted { camera, path });
+    }
+
+    /// Notes the present file as it is now.
+    pub(crate) fn note(&mut self, writing: Option<Writing>) {
+        self.writing = writing;
+        self.publish();
+    }
+
+    /// Says that the recording has begun with the present file, if it has not been said.
+    pub(crate) fn begin(&mut self) {
+        let Some(writing) = self.writing.as_ref().filter(|_| self.begun.is_none()) else { return };
+        let (path, started, format) = (writing.path.clone(), writing.started, self.request.format);
+        let (camera, recording) = (self.camera.clone(), RecordingStarted { path, started, format });
+        self.begun = Some(started);
+        self.publish();
+        self.events.tell(EngineEvent::RecordingStarted { camera, recording: recording.clone() });
+        answer(self.started.take(), Ok(recording));
+    }
+
+    /// Has a file finished that is not written any more, beside what goes on.
+    pub(crate) fn put_away(
+        &mut self,
+        duration: Duration,
+        bytes: u64,
+        finish: impl Future<Output = Finished> + Send + 'static,
+    ) {
+        self.writing = None;
+        self.before.0 += duration;
+        self.before.1 += bytes;
+        let (camera, events) = (self.camera.clone(), self.events.clone());
+        self.finishing.push(tokio::spawn(async move {
+            let finished = finish.await;
+            if let Some(file) = finished.file.clone() {
+                events.tell(EngineEvent::RecordingFileFinished { camera, file });
+            }
+            finished
+        }));
+    }
+
+    /// Lets the source go and waits until all files are finished. `problem` is what was wrong with ending it.
+    pub(crate) async fn conclude(
+        self,
+        end: Result<RecordingEnd, EngineError>,
+        mut problem: Option<String>,
+    ) -> Outcome {
+        drop(self.hold);
+        let mut files = Vec::new();
+        for finishing in self.finishing {
+            match finishing.await {
+                Ok(finished) => {
+                    files.extend(finished.file);
+                    problem = problem.or(finished.problem);
+                }
+                Err(error) => problem = Some(error.to_string()),
+            }
+        }
+        *self.recording.now() = None;
+        let Some(started) = self.begun else {
+            for file in files {
+                // Less than the second that was promised.
+                let _ = tokio::fs::remove_file(&file.path).await;
+            }
+            let unbegun = format!("the recording of {} was stopped before it began", self.camera);
+            let error = end.err().unwrap_or(EngineError::InvalidState(unbegun));
+            answer(self.started, Err(error));
+            return None;
+        };
+        let end = match (end, problem) {
+            (Err(error), _) => RecordingEnd::Failed(error.to_string()),
+            (Ok(_), Some(problem)) => RecordingEnd::Failed(problem),
+            (Ok(end), None) => end,
+        };
+        Some(RecordingDone {
+            started,
+            ended: Timestamp::now(),
+            duration: files.iter().map(|file| file.duration).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            files,
+            format: self.request.format,
+            end,
+        })
+    }
+
+    /// Length and size of all files.
+    fn so_far(&self) -> (Duration, u64) {
+        let (duration, bytes) = self.writing.as_ref().map_or((Duration::ZERO, 0), |w| (w.duration, w.bytes));
+        (self.before.0 + duration, self.before.1 + bytes)
+    }
+
+    fn publish(&self) {
+        let Some(started) = self.begun else { return };
+        let (duration, bytes) = self.so_far();
+        let path = self.writing.as_ref().map(|writing| writing.path.clone());
+        *self.recording.now() =
+            Some(RecordingNow { path, started, format: self.request.format, duration, bytes });
+    }
+}
+
+fn answer(started: Option<Started>, answer: Result<RecordingStarted, EngineError>) {
+    if let Some(started) = started {
+        // The caller may have gone; the recording goes on, and can be stopped.
+        let _ = started.send(answer);
+    }
+}
