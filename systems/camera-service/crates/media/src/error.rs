@@ -1,6 +1,9 @@
 //! What can go wrong, in the four kinds that a caller answers differently.
 
 use std::path::Path;
+use std::time::Duration;
+
+use crate::engine::StreamState;
 
 /// Why an engine could not do what it was asked. Messages say what would be right and never hold a source's password.
 #[derive(Debug, thiserror::Error)]
@@ -35,5 +38,17 @@ impl EngineError {
     /// `did` is what was tried, as "cannot write".
     pub(crate) fn disk(did: &str, path: &Path, source: std::io::Error) -> Self {
         Self::Disk { what: format!("{did} {}", path.display()), source }
+    }
+
+    /// `reason`, as far as that is known.
+    pub(crate) fn no_picture(
+        camera: &str,
+        state: StreamState,
+        reason: Option<&str>,
+        within: Duration,
+    ) -> Self {
+        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let within = within.as_secs_f32();
+        Self::Dependency(format!("no picture came from {camera} within {within} s; it is {state}{why}"))
     }
 }

@@ -107,9 +107,7 @@ impl Camera {
     /// That no picture came, and why, as far as that is known.
     pub(super) fn no_picture(&self, within: Duration) -> EngineError {
         let live = self.live.lock();
-        let (name, state, within) = (&self.name, live.state(), within.as_secs_f32());
-        let why = live.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
-        EngineError::Dependency(format!("no picture came from {name} within {within} s; it is {state}{why}"))
+        EngineError::no_picture(&self.name, live.state(), live.reason(), within)
     }
 
     pub(super) async fn start_recording(

@@ -4,12 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::api::Listed;
 use super::path::{CLOSE_AFTER, Recording, configuration, reading};
+use super::status::{Known, Seen};
 use super::{Shared, recorder, still};
 use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
 use crate::interest::Interest;
@@ -22,16 +21,6 @@ use crate::{EngineError, retry};
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to close a source, beyond what it is told.
 const CLOSING: Duration = Duration::from_secs(8);
-
-/// What was seen of a camera's path.
-#[derive(Clone, Copy)]
-pub(super) enum Seen<'a> {
-    Path(&'a Listed),
-    /// MediaMTX does not know it.
-    NotThere,
-    /// MediaMTX does not answer, and why.
-    Nothing(&'a str),
-}
 
 pub(super) struct Camera {
     pub(super) name: String,
@@ -47,39 +36,9 @@ pub(super) struct Camera {
     reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Known {
-    stream: StreamStatus,
-    /// Since when pictures come without a break.
-    ready: Option<Instant>,
-    /// MediaMTX has the path.
-    listed: bool,
-    /// Its own reader is there.
-    reading: bool,
-    /// Failures of its own reader in a row.
-    failures: u32,
-    /// What MediaMTX counted last; it begins again at 0 when it likes.
-    counted: (u64, u64),
-}
-
 impl Camera {
     /// A camera whose stream is being started.
     pub(super) fn start(spec: CameraSpec, shared: Arc<Shared>) -> Result<Arc<Self>, EngineError> {
-        let stream = StreamStatus {
-            state: StreamState::Starting,
-            since: Timestamp::now(),
-            reason: None,
-            readers: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            uptime: None,
-            process: None,
-            resolution: None,
-            fps: None,
-            codec: None,
-            restarts: 0,
-        };
-        let status =
-            Known { stream, ready: None, listed: false, reading: false, failures: 0, counted: (0, 0) };
         let interest = Interest::in_stream();
         let camera = Arc::new(Self {
             recording: Mutex::new(Recording::off(&spec.name, &shared.options)?),
@@ -88,7 +47,7 @@ impl Camera {
             source: spec.source,
             shared,
             interest,
-            status: Mutex::new(status),
+            status: Mutex::new(Known::new()),
             changes: watch::Sender::new(()),
             applied: tokio::sync::Mutex::default(),
             reader: tokio::sync::Mutex::default(),
@@ -185,22 +144,7 @@ impl Camera {
     /// What was seen of the path just now.
     pub(super) fn observe(self: &Arc<Self>, seen: Seen<'_>) {
         let wanted = self.interest.is_there();
-        let (risen, fallen) = {
-            let known = &mut *self.known();
-            if let Seen::Path(path) = seen {
-                known.count(path);
-            }
-            known.listed = match seen {
-                Seen::Path(_) => true,
-                Seen::NotThere => false,
-                Seen::Nothing(_) => known.listed,
-            };
-            match seen {
-                Seen::Path(path) if path.ready => (known.rise(), None),
-                Seen::Nothing(why) => (false, known.fall(wanted, Some(why.to_owned()))),
-                _ => (false, known.fall(wanted, None)),
-            }
-        };
+        let (risen, fallen) = self.known().observe(seen, wanted);
         if risen {
             self.shared.events.tell(EngineEvent::SourceUp { camera: self.name.clone() });
             tokio::spawn(still::look(Arc::clone(self)));
@@ -227,13 +171,7 @@ impl Camera {
 
     fn reader_failed(&self, error: &EngineError) {
         let reason = format!("MediaMTX gives no picture of {}, its log says why ({error})", self.source);
-        let fallen = {
-            let known = &mut *self.known();
-            known.failures += 1;
-            known.reading = false;
-            // Whether pictures come, MediaMTX says.
-            known.ready.is_none() && known.fall(true, Some(reason.clone())).is_some()
-        };
+        let fallen = self.known().reader_failed(&reason);
         if fallen {
             self.tell_down(Some(reason));
         }
@@ -279,9 +217,7 @@ impl Camera {
     /// That no picture came, and why, as far as that is known.
     pub(super) fn no_picture(&self, within: Duration) -> EngineError {
         let stream = self.status();
-        let (name, state, within) = (&self.name, stream.state, within.as_secs_f32());
-        let why = stream.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        EngineError::Dependency(format!("no picture came from {name} within {within} s; it is {state}{why}"))
+        EngineError::no_picture(&self.name, stream.state, stream.reason.as_deref(), within)
     }
 
     pub(super) async fn start_recording(
@@ -290,70 +226,6 @@ impl Camera {
     ) -> Result<RecordingStarted, EngineError> {
         self.shared.look_if_old().await?;
         self.recorder.start(request, |course| recorder::record(Arc::clone(self), course)).await
-    }
-}
-
-impl Known {
-    fn count(&mut self, path: &Listed) {
-        let since = |now: u64, before: u64| if now >= before { now - before } else { now };
-        self.stream.bytes_in += since(path.bytes_received, self.counted.0);
-        self.stream.bytes_out += since(path.bytes_sent, self.counted.1);
-        self.counted = (path.bytes_received, path.bytes_sent);
-        let readers = u32::try_from(path.readers.len()).unwrap_or(u32::MAX);
-        self.stream.readers = readers.saturating_sub(u32::from(self.reading));
-        // Which profile, MediaMTX does not say.
-        let coding = path.tracks.iter().find_map(|track| match track.as_str() {
-            "H264" => Some("avc1"),
-            "H265" => Some("hvc1"),
-            "AV1" => Some("av01"),
-            "VP9" => Some("vp09"),
-            "VP8" => Some("vp08"),
-            _ => None,
-        });
-        if path.ready {
-            self.stream.codec = coding.map(str::to_owned);
-        }
-    }
-
-    fn set(&mut self, state: StreamState) {
-        if self.stream.state != state {
-            self.stream.state = state;
-            self.stream.since = Timestamp::now();
-        }
-    }
-
-    /// Pictures come; true if they did not before.
-    fn rise(&mut self) -> bool {
-        let risen = self.ready.is_none();
-        self.ready.get_or_insert_with(Instant::now);
-        self.failures = if risen { 0 } else { self.failures };
-        self.stream.reason = None;
-        self.set(StreamState::Ready);
-        risen
-    }
-
-    /// No pictures come; the reason to be told, if that is new.
-    fn fall(&mut self, wanted: bool, reason: Option<String>) -> Option<Option<String>> {
-        let fallen =
-            self.ready.take().is_some() || (reason.is_some() && self.stream.state == StreamState::Starting);
-        if !wanted {
-            self.stream.reason = None;
-            let stopped = self.stream.state != StreamState::Stopped;
-            self.set(StreamState::Stopped);
-            return stopped.then_some(None);
-        }
-        self.stream.readers = 0;
-        self.stream.reason = reason.or_else(|| self.stream.reason.take());
-        if fallen {
-            self.stream.restarts += 1;
-            self.stream.reason.get_or_insert_with(|| "MediaMTX lost the source; its log says why".to_owned());
-        }
-        self.set(match (self.failures, self.stream.restarts) {
-            (retry::FAILED_AFTER.., _) => StreamState::Failed,
-            (_, 0) => StreamState::Starting,
-            (_, _) => StreamState::Reconnecting,
-        });
-        fallen.then(|| self.stream.reason.clone())
     }
 }
 

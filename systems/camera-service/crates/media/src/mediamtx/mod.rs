@@ -8,6 +8,7 @@ mod camera;
 mod file;
 mod path;
 mod recorder;
+mod status;
 mod still;
 mod watch;
 

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::camera::Seen;
 use super::path::{CLOSE_AFTER, FOLDER};
+use super::status::Seen;
 use crate::EngineError;
 
 /// One request that was not answered in time is no outage.
