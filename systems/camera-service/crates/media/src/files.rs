@@ -1,6 +1,6 @@
-//! Recordings as files: what they hold, and what a kill left of them.
+//! Recordings as files: how they come to be, what they hold, and what a kill left of them.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,16 @@ use mp4_atom::{Atom as _, Ftyp, Header, Mdat, Moof, Moov, ReadFrom as _};
 use serde::Deserialize;
 
 use crate::EngineError;
+use crate::engine::RecordingFormat;
+use crate::process::{Children, Start};
 use crate::source::Resolution;
 
 /// What names of temporary files begin with.
 const TEMPORARY: &str = ".media-";
+/// How long rewriting a file may take.
+const REWRITE_PATIENCE: Duration = Duration::from_secs(600);
+/// Files of one name.
+const MOST_OF_A_NAME: u32 = 1000;
 
 /// What a file says of itself; `None` is "not known".
 #[derive(Debug, Clone, PartialEq)]
@@ -118,13 +124,82 @@ pub(crate) fn temporary_name() -> String {
     format!("{TEMPORARY}{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The name of the empty file that stands beside a recording while it is written, so that after a kill nobody has to
-/// look into every recording there is.
-pub(crate) fn marker_name(name: &OsStr) -> OsString {
+/// The empty file that stands beside a recording while it is written, so that after a kill nobody has to look into every
+/// recording there is.
+pub(crate) fn marker_of(path: &Path) -> PathBuf {
     let mut marker = OsString::from(".");
-    marker.push(name);
+    marker.push(path.file_name().unwrap_or_default());
     marker.push(".open");
-    marker
+    path.with_file_name(marker)
+}
+
+/// A new file, with a number after its name if there is one of that name.
+pub(crate) fn create(
+    folder: &Path,
+    stem: &str,
+    format: RecordingFormat,
+) -> Result<(PathBuf, File), EngineError> {
+    let mut number = 1;
+    loop {
+        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
+        let path = folder.join(format!("{stem}{suffix}.{}", format.extension()));
+        match File::create_new(&path) {
+            Ok(file) => {
+                let marker = marker_of(&path);
+                return match File::create(&marker) {
+                    Ok(_) => Ok((path, file)),
+                    Err(error) => {
+                        // Nothing is in it.
+                        let _ = std::fs::remove_file(&path);
+                        Err(EngineError::disk("cannot create", &marker, error))
+                    }
+                };
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_OF_A_NAME => {
+                number += 1;
+            }
+            Err(error) => return Err(EngineError::disk("cannot create", &path, error)),
+        }
+    }
+}
+
+/// Rewrites a fragmented MP4 in the container that was asked for, by a temporary name, and answers what it is then. If
+/// that fails, the recording is whole, only in another form, which plays too.
+pub(crate) async fn rewrite(
+    children: &Children,
+    ffmpeg: &Path,
+    path: &Path,
+    format: RecordingFormat,
+) -> RecordingFormat {
+    let temporary = path.with_file_name(temporary_name());
+    let container = match format {
+        RecordingFormat::Mkv => "-f matroska -y",
+        RecordingFormat::Fmp4 | RecordingFormat::Mp4 => "-movflags +faststart -f mp4 -y",
+    };
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut arguments = words("-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i");
+    arguments.push(format!("file:{}", path.display()));
+    arguments.extend(words("-map 0 -c copy"));
+    arguments.extend(words(container));
+    arguments.push(format!("file:{}", temporary.display()));
+    let result = match children.output(Start::of(ffmpeg, arguments), &[], 1, REWRITE_PATIENCE).await {
+        Ok(_) => {
+            let (from, to) = (temporary.clone(), path.to_owned());
+            blocking(move || {
+                File::open(&from)
+                    .and_then(|file| file.sync_all())
+                    .and_then(|()| std::fs::rename(&from, &to))
+                    .map_err(|error| EngineError::disk("cannot replace", &to, error))
+            })
+            .await
+        }
+        Err(error) => Err(error),
+    };
+    let Err(error) = result else { return format };
+    tracing::warn!(path = %path.display(), %error, "kept as fragmented MP4");
+    // It may never have been made.
+    let _ = tokio::fs::remove_file(&temporary).await;
+    RecordingFormat::Fmp4
 }
 
 /// Puts in order what a kill left in `folder`: recordings that were being written then are cut to their last whole
@@ -212,4 +287,14 @@ fn whole_until(file: &File, size: u64) -> u64 {
         }
     }
     if fragmented || at == 0 || whole > 0 { whole } else { size }
+}
+
+/// Work on the disk, where it may wait.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(EngineError::Dependency(format!("work on the disk was ended: {error}"))),
+    }
 }

@@ -18,6 +18,7 @@ mod process;
 mod recording;
 mod retry;
 mod source;
+mod still;
 
 pub use discovery::{
     Capabilities, Device, DeviceChange, Discovery, FrameSizes, PixelFormat, parse_description,

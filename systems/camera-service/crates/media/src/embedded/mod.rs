@@ -4,8 +4,8 @@
 mod camera;
 mod ingest;
 mod recorder;
-pub(crate) mod snapshot;
-pub(crate) mod writer;
+mod snapshot;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,12 +23,10 @@ use crate::engine::{
 };
 use crate::events::Events;
 use crate::process::{Children, Start};
-use crate::{EngineError, LiveView};
+use crate::{EngineError, LiveView, still};
 
 /// Those who ask for the engine's health more often get the last answer, if it was good.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// Snapshots decoded at once; others wait.
-const SNAPSHOTS_AT_ONCE: usize = 2;
 
 /// What the engine works with.
 #[derive(Debug, Clone)]
@@ -58,11 +56,11 @@ impl Default for EmbeddedOptions {
 }
 
 /// What all cameras of an engine share.
-pub(crate) struct Shared {
-    pub(crate) options: EmbeddedOptions,
-    pub(crate) children: Children,
-    pub(crate) events: Events,
-    pub(crate) snapshots: Semaphore,
+struct Shared {
+    options: EmbeddedOptions,
+    children: Children,
+    events: Events,
+    snapshots: Semaphore,
 }
 
 /// The embedded engine.
@@ -80,7 +78,7 @@ impl EmbeddedEngine {
             options,
             children: Children::new().await?,
             events: Events::new(),
-            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+            snapshots: Semaphore::new(still::AT_ONCE),
         });
         let engine = Self { shared, cameras: Mutex::default(), seen_well: Mutex::default() };
         engine.health().await?;

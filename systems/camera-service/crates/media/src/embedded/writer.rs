@@ -16,7 +16,7 @@ use tokio::process::ChildStdin;
 use super::Shared;
 use crate::EngineError;
 use crate::engine::{RecordedFile, RecordingFormat, RecordingRequest};
-use crate::files::{marker_name, temporary_name};
+use crate::files::{blocking, create, marker_of, rewrite};
 use crate::live::Segment;
 use crate::process::{Bound, Running, Start};
 use crate::recording::{Finished, Writing};
@@ -24,10 +24,6 @@ use crate::source::Redactor;
 
 /// How long a child that writes Matroska may take to accept a second of video, or to finish its file.
 const CHILD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long rewriting a file with its index at the front may take.
-const REWRITE_PATIENCE: Duration = Duration::from_secs(600);
-/// Files of one name.
-const MOST_OF_A_NAME: u32 = 1000;
 
 pub(super) struct Writer {
     pub(super) path: PathBuf,
@@ -172,7 +168,9 @@ impl Writer {
                     file.sync_all().map_err(|e| EngineError::disk("cannot write", &name, e))
                 });
                 match (synced.await, format) {
-                    (Ok(()), RecordingFormat::Mp4) => rewritten(&shared, &path).await,
+                    (Ok(()), RecordingFormat::Mp4) => {
+                        (Ok(()), rewrite(&shared.children, &shared.options.ffmpeg, &path, format).await)
+                    }
                     (synced, _) => (synced, RecordingFormat::Fmp4),
                 }
             }
@@ -209,40 +207,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// A new file, with a number after its name if there is one of that name.
-pub(crate) fn create(
-    folder: &Path,
-    stem: &str,
-    format: RecordingFormat,
-) -> Result<(PathBuf, File), EngineError> {
-    let mut number = 1;
-    loop {
-        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
-        let path = folder.join(format!("{stem}{suffix}.{}", format.extension()));
-        match File::create_new(&path) {
-            Ok(file) => {
-                let marker = marker_of(&path);
-                return match File::create(&marker) {
-                    Ok(_) => Ok((path, file)),
-                    Err(error) => {
-                        // Nothing is in it.
-                        let _ = std::fs::remove_file(&path);
-                        Err(EngineError::disk("cannot create", &marker, error))
-                    }
-                };
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_OF_A_NAME => {
-                number += 1;
-            }
-            Err(error) => return Err(EngineError::disk("cannot create", &path, error)),
-        }
-    }
-}
-
-pub(crate) fn marker_of(path: &Path) -> PathBuf {
-    path.with_file_name(marker_name(path.file_name().unwrap_or_default()))
 }
 
 /// Says that the file is not being written any more.
@@ -291,52 +255,5 @@ fn matroska<'a>(ffmpeg: &'a Path, path: &Path) -> Start<'a> {
         output: false,
         bound: Bound::ToInput,
         redactor: Redactor::default(),
-    }
-}
-
-/// Puts a fragmented file's index at its front, by a temporary name. If that fails, the file stays as it is.
-async fn rewritten(shared: &Shared, path: &Path) -> (Result<(), EngineError>, RecordingFormat) {
-    let temporary = path.with_file_name(temporary_name());
-    let mut arguments: Vec<String> =
-        "-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i"
-            .split(' ')
-            .map(str::to_owned)
-            .collect();
-    arguments.push(format!("file:{}", path.display()));
-    arguments.extend("-map 0 -c copy -movflags +faststart -f mp4 -y".split(' ').map(str::to_owned));
-    arguments.push(format!("file:{}", temporary.display()));
-    let start = Start::of(&shared.options.ffmpeg, arguments);
-    let result = match shared.children.output(start, &[], 1, REWRITE_PATIENCE).await {
-        Ok(_) => {
-            let (from, to) = (temporary.clone(), path.to_owned());
-            blocking(move || {
-                File::open(&from)
-                    .and_then(|file| file.sync_all())
-                    .and_then(|()| std::fs::rename(&from, &to))
-                    .map_err(|error| EngineError::disk("cannot replace", &to, error))
-            })
-            .await
-        }
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(()) => (Ok(()), RecordingFormat::Mp4),
-        Err(error) => {
-            // It may never have been made.
-            let _ = tokio::fs::remove_file(&temporary).await;
-            tracing::warn!(path = %path.display(), %error, "kept as fragmented MP4");
-            // The recording is whole, only in the other of two forms that both play.
-            (Ok(()), RecordingFormat::Fmp4)
-        }
-    }
-}
-
-/// Work on the disk, where it may wait.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-) -> Result<T, EngineError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(EngineError::Dependency(format!("work on the disk was ended: {error}"))),
     }
 }

@@ -16,10 +16,10 @@ use mp4_atom::{Atom as _, Codec, Header, Moof, Moov, ReadFrom as _};
 use super::Shared;
 use super::path::FOLDER;
 use crate::EngineError;
-use crate::embedded::writer::{blocking, create, marker_of};
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
-use crate::files::{Recovered, RecoveryAction, probe_file, recover_recording, temporary_name};
-use crate::process::Start;
+use crate::files::{
+    Recovered, RecoveryAction, blocking, create, marker_of, probe_file, recover_recording, rewrite,
+};
 use crate::recording::{Finished, Writing};
 
 /// A file that does not grow for so long while nothing is being recorded has been closed, even if that was not seen.
@@ -28,7 +28,6 @@ const SURELY_CLOSED: Duration = Duration::from_secs(3);
 const AHEAD: f64 = 2.0;
 /// No sane beginning of a fragment is longer.
 const LARGEST_BOX: u64 = 32 << 20;
-const REWRITE_PATIENCE: Duration = Duration::from_secs(600);
 const PROBE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the files of a recording come from and go to.
@@ -217,7 +216,12 @@ impl Open {
         let (path, format) = match format {
             RecordingFormat::Fmp4 => (path, format),
             _ if problem.is_some() => (path, RecordingFormat::Fmp4),
-            RecordingFormat::Mp4 | RecordingFormat::Mkv => rewritten(&shared, path, format).await,
+            wanted => match rewrite(&shared.children, &shared.options.ffmpeg, &path, wanted).await {
+                RecordingFormat::Fmp4 if wanted == RecordingFormat::Mkv => {
+                    (renamed(path).await, RecordingFormat::Fmp4)
+                }
+                format => (path, format),
+            },
         };
         match probe_file(&shared.ffprobe(), &path, PROBE_PATIENCE).await {
             Ok(seen) => Finished {
@@ -239,41 +243,8 @@ impl Open {
     }
 }
 
-/// Rewrites a fragmented MP4 in the container that was asked for, by a temporary name. If that fails, the file stays what
-/// it is, under a name that says so.
-async fn rewritten(shared: &Shared, path: PathBuf, format: RecordingFormat) -> (PathBuf, RecordingFormat) {
-    let temporary = path.with_file_name(temporary_name());
-    let container = match format {
-        RecordingFormat::Mkv => "-f matroska -y",
-        RecordingFormat::Fmp4 | RecordingFormat::Mp4 => "-movflags +faststart -f mp4 -y",
-    };
-    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let mut arguments = words("-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i");
-    arguments.push(format!("file:{}", path.display()));
-    arguments.extend(words("-map 0 -c copy"));
-    arguments.extend(words(container));
-    arguments.push(format!("file:{}", temporary.display()));
-    let start = Start::of(&shared.options.ffmpeg, arguments);
-    let result = match shared.children.output(start, &[], 1, REWRITE_PATIENCE).await {
-        Ok(_) => {
-            let (from, to) = (temporary.clone(), path.clone());
-            blocking(move || {
-                File::open(&from)
-                    .and_then(|file| file.sync_all())
-                    .and_then(|()| std::fs::rename(&from, &to))
-                    .map_err(|error| EngineError::disk("cannot replace", &to, error))
-            })
-            .await
-        }
-        Err(error) => Err(error),
-    };
-    let Err(error) = result else { return (path, format) };
-    tracing::warn!(path = %path.display(), %error, "kept as fragmented MP4");
-    // It may never have been made.
-    let _ = tokio::fs::remove_file(&temporary).await;
-    if format == RecordingFormat::Mp4 {
-        return (path, RecordingFormat::Fmp4);
-    }
+/// Gives a file that could not become Matroska a name that says so.
+async fn renamed(path: PathBuf) -> PathBuf {
     let from = path.clone();
     let renamed = blocking(move || {
         let folder = from.parent().unwrap_or(Path::new("/"));
@@ -283,7 +254,7 @@ async fn rewritten(shared: &Shared, path: PathBuf, format: RecordingFormat) -> (
         std::fs::remove_file(marker_of(&to)).map_err(|e| EngineError::disk("cannot remove", &to, e))?;
         moved.map(|()| to)
     });
-    (renamed.await.unwrap_or(path), RecordingFormat::Fmp4)
+    renamed.await.unwrap_or(path)
 }
 
 /// Whether that is the name of a folder into which MediaMTX records.

@@ -35,9 +35,6 @@ use crate::events::Events;
 use crate::process::Children;
 use crate::{EngineError, LiveView};
 
-/// Snapshots decoded at once; others wait.
-const SNAPSHOTS_AT_ONCE: usize = 2;
-
 /// Where MediaMTX is and how it is worked with. `Debug` does not show the password.
 #[derive(Clone)]
 pub struct MediaMtxOptions {
@@ -144,7 +141,7 @@ impl MediaMtxEngine {
             server: Server::default(),
             children: Children::new().await?,
             events: Events::new(),
-            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+            snapshots: Semaphore::new(crate::still::AT_ONCE),
             cameras: Mutex::default(),
             options,
         });

@@ -11,8 +11,8 @@ use super::camera::Camera;
 use super::file::{Folder, Open, Step};
 use super::path::Recording;
 use crate::EngineError;
-use crate::embedded::writer::blocking;
 use crate::engine::RecordingEnd;
+use crate::files::blocking;
 use crate::recording::{Course, Outcome};
 
 /// How often the files are looked at.

@@ -9,12 +9,11 @@ use url::Url;
 
 use super::camera::Camera;
 use super::path::reading;
-use crate::EngineError;
-use crate::embedded::snapshot::{BEGINNING, LARGEST, write};
 use crate::engine::SnapshotTaken;
 use crate::files::probe_file;
 use crate::process::Start;
 use crate::source::{Redactor, Resolution};
+use crate::{EngineError, still};
 
 /// Microseconds that MediaMTX may be silent before ffmpeg gives up by itself: longer than a source may take to open.
 const SILENCE: &str = "25000000";
@@ -97,19 +96,12 @@ pub(super) async fn take(
     let _turn = shared.snapshots.acquire().await.ok();
     let address = reading(&camera.name, &shared.options)?;
     let mut arguments = input(&address);
-    let output = "-map 0:v:0 -frames:v 1 -q:v 3 -c:v mjpeg -f image2pipe pipe:1";
-    arguments.extend(output.split(' ').map(str::to_owned));
+    arguments.extend(["-map", "0:v:0"].into_iter().chain(still::OUTPUT.split(' ')).map(str::to_owned));
     let start = Start { redactor: Redactor::of(&address), ..Start::of(&shared.options.ffmpeg, arguments) };
     // A stream that has just come up leaves little of the time.
     let rest = within.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
-    let picture = shared.children.output(start, &[], LARGEST, rest).await?;
-    if !picture.starts_with(&BEGINNING) {
-        let name = &camera.name;
-        return Err(EngineError::Dependency(format!("the present picture of {name} cannot be decoded")));
-    }
-    let target = path.to_owned();
-    let written = tokio::task::spawn_blocking(move || write(&target, &picture)).await;
-    let bytes = written.map_err(|error| EngineError::Dependency(error.to_string()))??;
+    let picture = still::decode(&camera.name, &shared.children, start, &[], rest).await?;
+    let bytes = still::write(path, picture).await?;
     // By what lies on the disk: that it is a whole picture is a part of the answer.
     let seen = probe_file(&shared.ffprobe(), path, LOOK).await.and_then(|seen| {
         let unreadable = || EngineError::Dependency(format!("{} is no picture", path.display()));
