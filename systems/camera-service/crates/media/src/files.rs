@@ -85,8 +85,8 @@ pub async fn probe_file(ffprobe: &Path, path: &Path, within: Duration) -> Result
     Ok(FileInfo {
         bytes,
         duration: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-        resolution: stream.width.zip(stream.height).map(|(width, height)| Resolution { width, height }),
-        fps: stream.avg_frame_rate.as_deref().and_then(rate),
+        resolution: stream.resolution(),
+        fps: stream.fps(),
         codec: stream.codec_name,
     })
 }
@@ -98,24 +98,31 @@ struct Probed {
     format: ProbedFormat,
 }
 
+/// What ffprobe says of a stream of pictures.
 #[derive(Deserialize, Default)]
-struct ProbedStream {
+pub(crate) struct ProbedStream {
     codec_name: Option<String>,
     width: Option<u32>,
     height: Option<u32>,
     avg_frame_rate: Option<String>,
 }
 
+impl ProbedStream {
+    pub(crate) fn resolution(&self) -> Option<Resolution> {
+        self.width.zip(self.height).map(|(width, height)| Resolution { width, height })
+    }
+
+    /// `30000/1001`, and nothing for `0/0`.
+    pub(crate) fn fps(&self) -> Option<f64> {
+        let (count, seconds) = self.avg_frame_rate.as_deref()?.split_once('/')?;
+        let (count, seconds): (f64, f64) = (count.parse().ok()?, seconds.parse().ok()?);
+        (count > 0.0 && seconds > 0.0).then(|| count / seconds)
+    }
+}
+
 #[derive(Deserialize)]
 struct ProbedFormat {
     duration: Option<String>,
-}
-
-/// `30000/1001`, and nothing for `0/0`.
-pub(crate) fn rate(text: &str) -> Option<f64> {
-    let (count, seconds) = text.split_once('/')?;
-    let (count, seconds): (f64, f64) = (count.parse().ok()?, seconds.parse().ok()?);
-    (count > 0.0 && seconds > 0.0).then(|| count / seconds)
 }
 
 /// A name under which a file is written before it is there; short, as the file's own may be as long as names can be.

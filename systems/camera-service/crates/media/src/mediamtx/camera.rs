@@ -11,6 +11,7 @@ use super::path::{CLOSE_AFTER, Recording, configuration, reading};
 use super::status::{Known, Seen};
 use super::{Shared, recorder, still};
 use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
+use crate::files::ProbedStream;
 use crate::interest::Interest;
 use crate::process::{Bound, Start};
 use crate::recording::Slot;
@@ -156,10 +157,10 @@ impl Camera {
     }
 
     /// What the stream itself says.
-    pub(super) fn seen_in_stream(&self, seen: &still::Picture) {
+    pub(super) fn seen_in_stream(&self, seen: &ProbedStream) {
         let stream = &mut self.known().stream;
-        stream.resolution = seen.resolution;
-        stream.fps = seen.fps;
+        stream.resolution = seen.resolution();
+        stream.fps = seen.fps();
     }
 
     fn tell_down(&self, reason: Option<String>) {

@@ -10,21 +10,15 @@ use url::Url;
 use super::camera::Camera;
 use super::path::reading;
 use crate::engine::SnapshotTaken;
-use crate::files::probe_file;
+use crate::files::{ProbedStream, probe_file};
 use crate::process::Start;
-use crate::source::{Redactor, Resolution};
+use crate::source::Redactor;
 use crate::{EngineError, still};
 
 /// Microseconds that MediaMTX may be silent before ffmpeg gives up by itself: longer than a source may take to open.
 const SILENCE: &str = "25000000";
 /// How long looking at a stream may take.
 const LOOK: Duration = Duration::from_secs(20);
-
-/// What a stream says of its pictures.
-pub(super) struct Picture {
-    pub(super) resolution: Option<Resolution>,
-    pub(super) fps: Option<f64>,
-}
 
 /// Arguments with which ffmpeg (not ffprobe) reads from MediaMTX.
 pub(super) fn input(address: &Url) -> Vec<String> {
@@ -44,7 +38,7 @@ fn from(address: &Url) -> Vec<String> {
 /// Finds out what pictures a stream has that has just come up.
 pub(super) async fn look(camera: Arc<Camera>) {
     match seen(&camera).await {
-        Ok(picture) => camera.seen_in_stream(&picture),
+        Ok(stream) => camera.seen_in_stream(&stream),
         Err(error) => {
             tracing::warn!(camera = camera.name, %error, "size and rate of its pictures stay unknown");
         }
@@ -56,14 +50,7 @@ struct Probed {
     streams: Vec<ProbedStream>,
 }
 
-#[derive(Deserialize)]
-struct ProbedStream {
-    width: Option<u32>,
-    height: Option<u32>,
-    avg_frame_rate: Option<String>,
-}
-
-async fn seen(camera: &Camera) -> Result<Picture, EngineError> {
+async fn seen(camera: &Camera) -> Result<ProbedStream, EngineError> {
     let shared = &camera.shared;
     let address = reading(&camera.name, &shared.options)?;
     let mut arguments = from(&address);
@@ -75,12 +62,7 @@ async fn seen(camera: &Camera) -> Result<Picture, EngineError> {
     let probed: Probed = serde_json::from_slice(&said)
         .map_err(|error| EngineError::Dependency(format!("ffprobe of {}: {error}", camera.name)))?;
     let stream = probed.streams.into_iter().next();
-    let stream =
-        stream.ok_or_else(|| EngineError::Dependency(format!("{} sends no pictures", camera.name)))?;
-    Ok(Picture {
-        resolution: stream.width.zip(stream.height).map(|(width, height)| Resolution { width, height }),
-        fps: stream.avg_frame_rate.as_deref().and_then(crate::files::rate),
-    })
+    stream.ok_or_else(|| EngineError::Dependency(format!("{} sends no pictures", camera.name)))
 }
 
 /// Decodes the present picture into `path`.
