@@ -5,7 +5,11 @@ use std::collections::HashMap;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use crate::parallel;
 use crate::quantity::{self, Quantity};
+
+/// Statements that one thread takes at a time.
+const AT_A_TIME: usize = 1024;
 
 /// What a statement is in the layout of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +66,17 @@ pub struct Cell {
     pub quantities: Vec<Quantity>,
 }
 
+impl Statement {
+    fn understand(&mut self) {
+        self.lower = simplify(&self.text);
+        self.quantities = quantity::scan(&self.lower);
+    }
+}
+
 impl Cell {
-    fn new(text: &str) -> Self {
-        let text = text.trim().to_owned();
-        let lower = simplify(&text);
-        let quantities = quantity::scan(&lower);
-        Self { text, lower, quantities }
+    fn understand(&mut self) {
+        self.lower = simplify(&self.text);
+        self.quantities = quantity::scan(&self.lower);
     }
 
     /// The number, if the cell is one number with or without a unit.
@@ -142,6 +151,11 @@ impl Document {
         }
         reader.flush();
         let mut document = reader.document;
+        parallel::each(&mut document.statements, AT_A_TIME, Statement::understand);
+        parallel::each(&mut document.tables, AT_A_TIME / 16, |table| {
+            let body = table.rows.iter_mut().flat_map(|row| &mut row.cells);
+            table.header.iter_mut().chain(body).for_each(Cell::understand);
+        });
         document.lines = text.lines().map(str::to_owned).collect();
         document.note_mojibake();
         document
@@ -184,7 +198,7 @@ impl Document {
     fn note_mojibake(&mut self) {
         const MARKS: [&str; 8] = ["‚úÖ", "‚ùå", "üéØ", "üü", "â€", "âœ", "Ã¼", "Ã©"];
         for (number, line) in self.lines.iter().enumerate() {
-            if MARKS.iter().any(|mark| line.contains(mark)) {
+            if !line.is_ascii() && MARKS.iter().any(|mark| line.contains(mark)) {
                 self.notes.push((number + 1, "wrongly decoded text (mojibake)".to_owned()));
             }
         }
@@ -216,6 +230,7 @@ pub(crate) fn simplify(text: &str) -> String {
 struct Reader<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    last_line: usize,
     document: Document,
     heading: Option<usize>,
     block: usize,
@@ -239,6 +254,7 @@ impl<'t> Reader<'t> {
         Self {
             text,
             starts,
+            last_line: 0,
             document: Document::default(),
             heading: None,
             block: 0,
@@ -255,8 +271,13 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn line_of(&self, at: usize) -> usize {
-        self.starts.partition_point(|start| *start <= at)
+    /// The line of a place in the source, counted from 1; most are on the line of the one before.
+    fn line_of(&mut self, at: usize) -> usize {
+        let begins = |line: usize| self.starts.get(line).copied().unwrap_or(usize::MAX);
+        if !(begins(self.last_line.wrapping_sub(1))..begins(self.last_line)).contains(&at) {
+            self.last_line = self.starts.partition_point(|start| *start <= at);
+        }
+        self.last_line
     }
 
     fn take(&mut self, event: Event<'_>, line: usize) {
@@ -372,7 +393,7 @@ impl<'t> Reader<'t> {
             TagEnd::CodeBlock => self.code = false,
             TagEnd::TableCell => {
                 let text = std::mem::take(&mut self.buffer);
-                self.cells.push(Cell::new(&text));
+                self.cells.push(Cell { text: text.trim().to_owned(), ..Cell::default() });
             }
             TagEnd::TableHead => {
                 self.in_head = false;
@@ -427,18 +448,15 @@ impl<'t> Reader<'t> {
     }
 
     fn say(&mut self, place: Place, (line, last): (usize, usize), text: String) {
-        let lower = simplify(&text);
-        let quantities = quantity::scan(&lower);
-        let heading = self.heading;
         self.document.statements.push(Statement {
             place,
             line,
             last,
             text,
-            lower,
-            heading,
+            lower: String::new(),
+            heading: self.heading,
             block: self.block,
-            quantities,
+            quantities: Vec::new(),
         });
     }
 

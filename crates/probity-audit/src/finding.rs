@@ -1,13 +1,13 @@
 //! What a rule is, what it finds, and running the rules over a report.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use serde::Serialize;
 
 use crate::against::{self, Compared, Shown};
 use crate::document::Document;
-use crate::rules;
+use crate::{parallel, rules};
+
+/// Lines; a shorter report is done before another thread is there.
+const LONG: usize = 2000;
 
 /// How much a finding matters to somebody who has to rely on the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -107,9 +107,12 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
             findings.push(Finding { rule: rule.id, severity: rule.severity, accepted, ..finding });
         }
     };
-    let chosen: Vec<_> = rules::ALONE.iter().zip(rules::CHECKS).filter(|(rule, _)| wanted(rule)).collect();
-    let checks: Vec<_> = chosen.iter().map(|(_, check)| **check).collect();
-    for ((rule, _), found) in chosen.iter().zip(run(&document, &checks)) {
+    let chosen = rules::ALONE.iter().zip(rules::CHECKS).filter(|(rule, _)| wanted(rule));
+    let mut chosen: Vec<_> = chosen.map(|(rule, check)| (rule, check, Vec::new())).collect();
+    // The rules know nothing of each other.
+    let at_a_time = if document.lines.len() < LONG { chosen.len() } else { 1 };
+    parallel::each(&mut chosen, at_a_time, |(_, check, found)| check(&document, found));
+    for (rule, _, found) in chosen {
         take(rule, found);
     }
     let against = bundle.map(|bundle| {
@@ -124,41 +127,4 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
     findings.sort_by_key(|finding| finding.lines.first().copied());
     findings.dedup();
     Audit { document, findings, against }
-}
-
-type Check = fn(&Document, &mut Vec<Finding>);
-
-/// What each check finds, in their order. The checks know nothing of each other, so several run at once.
-fn run(document: &Document, checks: &[Check]) -> Vec<Vec<Finding>> {
-    /// Threads beside the caller's own; on a machine with fewer cores they share them.
-    const HELPERS: usize = 3;
-    /// A shorter report is done before they are there.
-    const LONG: usize = 2000;
-    let helpers = if document.lines.len() < LONG { 0 } else { HELPERS };
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(check) = checks.get(at) else { return done };
-            let mut found = Vec::new();
-            check(document, &mut found);
-            done.push((at, found));
-        }
-    };
-    let mut done = thread::scope(|scope| {
-        // A helper that cannot be had is not needed.
-        let helper = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        let started: Vec<_> = (0..helpers).filter_map(helper).collect();
-        let mut done = work();
-        for helper in started {
-            match helper.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    });
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, found)| found).collect()
 }

@@ -9,6 +9,7 @@ pub mod docs;
 pub mod document;
 mod finding;
 pub mod output;
+mod parallel;
 pub mod quantity;
 pub mod rules;
 mod visible;

@@ -1,9 +1,5 @@
 //! Numbers in a text: counts, percentages, fractions, durations, with their units and the targets they state.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 /// What a number is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -105,14 +101,58 @@ impl Quantity {
     }
 }
 
-const NUMBER: &str = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)";
+/// The length of the number that a text begins with: `12`, `1,234`, `0.5`.
+fn number_length(text: &str) -> usize {
+    let digits = |from: usize| {
+        let rest = text.as_bytes().get(from..).unwrap_or_default();
+        rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut length = digits(0);
+    if (1..=3).contains(&length) {
+        while text.get(length..).is_some_and(|rest| rest.starts_with(',')) && digits(length + 1) >= 3 {
+            length += 4;
+        }
+    }
+    let decimals =
+        if text.get(length..).is_some_and(|rest| rest.starts_with('.')) { digits(length + 1) } else { 0 };
+    if decimals > 0 { length + 1 + decimals } else { length }
+}
 
-static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    crate::words::ascii(&format!(
-        r"{NUMBER}(?:( ?%| ?percent\b| per cent\b)|(?: ?/ ?| of (?:the |all )?| out of (?:the )?){NUMBER}|[ -]?([a-zµ]+))?"
-    ))
-    .ok()
-});
+/// What stands behind a number and belongs to it.
+enum Suffix<'t> {
+    Nothing,
+    Percent,
+    /// `/20`, ` of the 20`: the number.
+    Of(&'t str),
+    /// A unit, or any other word.
+    Word(&'t str),
+}
+
+/// The suffix that a text begins with, and its length.
+fn suffix(text: &str) -> (Suffix<'_>, usize) {
+    let begins = |words: &[&'static str], with: fn(&str) -> bool| {
+        words
+            .iter()
+            .find_map(|word| text.strip_prefix(word).filter(|rest| with(rest)).map(|rest| (word.len(), rest)))
+    };
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let percent = begins(&["%", " %"], |_| true);
+    if let Some((length, _)) = percent.or_else(|| begins(&["percent", " percent", " per cent"], ends)) {
+        return (Suffix::Percent, length);
+    }
+    let of = ["/", " /", "/ ", " / ", " of ", " of the ", " of all ", " out of ", " out of the "];
+    if let Some((length, rest)) = begins(&of, |rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+        let number = number_length(rest);
+        return (Suffix::Of(&rest[..number]), length + number);
+    }
+    let word = text.strip_prefix([' ', '-']).unwrap_or(text);
+    let length = word.find(|c: char| !(c.is_ascii_lowercase() || c == 'µ')).unwrap_or(word.len());
+    if length == 0 {
+        (Suffix::Nothing, 0)
+    } else {
+        (Suffix::Word(&word[..length]), text.len() - word.len() + length)
+    }
+}
 
 fn number(text: &str) -> Option<(f64, usize)> {
     let decimals = text.split_once('.').map_or(0, |(_, after)| after.len());
@@ -135,8 +175,9 @@ pub fn seconds(unit: &str) -> Option<f64> {
 
 fn bound(before: &str) -> Option<Bound> {
     let before = before.trim_end().trim_end_matches(['(', '*']).trim_end();
+    let last = before.as_bytes().last();
     let ends = |words: &[&str]| {
-        words.iter().any(|word| {
+        words.iter().filter(|word| word.as_bytes().last() == last).any(|word| {
             before.strip_suffix(word).is_some_and(|rest| {
                 !rest.ends_with(char::is_alphanumeric) || !word.starts_with(char::is_alphabetic)
             })
@@ -174,31 +215,27 @@ fn bound(before: &str) -> Option<Bound> {
 
 /// The numbers of a simplified text. Those in inline code, in identifiers, versions, dates, times and addresses are none.
 pub fn scan(text: &str) -> Vec<Quantity> {
-    let Some(pattern) = PATTERN.as_ref() else { return Vec::new() };
     let mut out: Vec<Quantity> = Vec::new();
-    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
-        return out;
-    }
     let code = code_spans(text);
     let mut at = 0;
-    while let Some(found) = pattern.captures_at(text, at) {
-        let Some(whole) = found.get(0) else { break };
-        let first = found.get(1).map_or(whole.end(), |first| first.end());
-        at = whole.end().max(first);
-        let span = code.partition_point(|(from, _)| *from <= whole.start());
-        if span.checked_sub(1).and_then(|span| code.get(span)).is_some_and(|(_, to)| whole.start() < *to) {
+    while let Some(skipped) = text[at..].bytes().position(|byte| byte.is_ascii_digit()) {
+        let start = at + skipped;
+        let first = start + number_length(&text[start..]);
+        let (suffix, length) = suffix(&text[first..]);
+        at = first + length;
+        let span = code.partition_point(|(from, _)| *from <= start);
+        if span.checked_sub(1).and_then(|span| code.get(span)).is_some_and(|(_, to)| start < *to) {
             continue;
         }
-        let before = text[..whole.start()].chars().next_back();
-        let after = text[whole.end()..].chars().next();
-        let after_two = text[whole.end()..].chars().nth(1);
+        let before = text[..start].chars().next_back();
+        let mut rest = text[at..].chars();
+        let (after, after_two) = (rest.next(), rest.next());
         let glued = before
             .is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '#' | '-'))
-            && !(before == Some('-') && text[..whole.start()].ends_with(" -"));
+            && !(before == Some('-') && text[..start].ends_with(" -"));
         let part = after.is_some_and(|c| matches!(c, '-' | ':' | '.' | '/' | '_'))
             && after_two.is_some_and(char::is_alphanumeric)
-            && found.get(2).is_none()
-            && found.get(4).is_none()
+            && matches!(suffix, Suffix::Nothing | Suffix::Of(_))
             && !(after == Some('-') && after_two.is_some_and(char::is_alphabetic));
         if glued || part {
             // The rest of a version, date or time is none either.
@@ -210,34 +247,39 @@ pub fn scan(text: &str) -> Vec<Quantity> {
             }
             continue;
         }
-        let Some((value, decimals)) = found.get(1).and_then(|text| number(text.as_str())) else { continue };
-        let (mut kind, mut unit, mut end) = (Kind::Plain, String::new(), whole.end());
-        if found.get(2).is_some() {
-            kind = Kind::Percent;
-            unit.push('%');
-        } else if let Some((of, _)) = found.get(3).and_then(|text| number(text.as_str())) {
-            kind = Kind::Of(of);
-            let rest = text[end..].trim_start();
-            unit = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("").to_owned();
-        } else if let Some(word) = found.get(4) {
-            unit = word.as_str().to_owned();
-            match seconds(&unit) {
-                Some(seconds) => kind = Kind::Seconds(value * seconds),
-                None => end = first,
+        let Some((value, decimals)) = number(&text[start..first]) else { continue };
+        let (mut kind, mut unit, mut end) = (Kind::Plain, String::new(), at);
+        match suffix {
+            Suffix::Nothing => {}
+            Suffix::Percent => {
+                kind = Kind::Percent;
+                unit.push('%');
+            }
+            Suffix::Of(of) => {
+                kind = number(of).map_or(kind, |(of, _)| Kind::Of(of));
+                let rest = text[end..].trim_start();
+                unit = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("").to_owned();
+            }
+            Suffix::Word(word) => {
+                unit = word.to_owned();
+                match seconds(word) {
+                    Some(seconds) => kind = Kind::Seconds(value * seconds),
+                    None => end = first,
+                }
             }
         }
-        let bound = bound(&text[..whole.start()]);
+        let bound = bound(&text[..start]);
         // "3 min 40 s" is one duration.
         if let (Kind::Seconds(more), Some(last)) = (kind, out.last_mut())
             && let Kind::Seconds(first) = last.kind
-            && text[last.end..whole.start()].trim().is_empty()
+            && text[last.end..start].trim().is_empty()
             && more < first
         {
             last.kind = Kind::Seconds(first + more);
             last.end = end;
             continue;
         }
-        out.push(Quantity { start: whole.start(), end, value, decimals, kind, unit, bound });
+        out.push(Quantity { start, end, value, decimals, kind, unit, bound });
     }
     out
 }
@@ -264,6 +306,12 @@ mod tests {
         assert_eq!(one("19/20 starts").kind, Kind::Of(20.0));
         assert_eq!(one("4,890 of 5,000").kind, Kind::Of(5000.0));
         assert_eq!(one("170/120").value, 170.0);
+        assert_eq!(one("7 out of the 12 hosts").kind, Kind::Of(12.0));
+        assert_eq!(one("30 per cent").kind, Kind::Percent);
+        assert_eq!(one("30 percentiles").unit, "percentiles");
+        assert_eq!(one("1,234.50").value, 1234.5);
+        assert_eq!(one("12.").decimals, 0);
+        assert_eq!(scan("1234,567").iter().map(|q| q.value).collect::<Vec<_>>(), [1234.0, 567.0]);
         assert_eq!(one("45ms").kind, Kind::Seconds(0.045));
         assert_eq!(one("3 min 40 s").kind, Kind::Seconds(220.0));
         assert_eq!(one(">= 95 %").bound, Some(Bound::Least));
