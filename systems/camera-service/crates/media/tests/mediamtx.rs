@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camera_media::{
-    BreakerOptions, Encode, Engine, EngineError, EngineEvent, MediaMtxEngine, MediaMtxOptions, RecordingDone,
-    RecordingEnd, RecordingFormat, Resolution, Source, SourceOptions, StreamState, recover,
+    BreakerOptions, Encode, Engine, EngineError, EngineEvent, MediaMtxEngine, MediaMtxOptions, RecordingEnd,
+    RecordingFormat, Resolution, Source, SourceOptions, StreamState, recover,
 };
 use common::{
-    Behaviour, HttpCamera, LIMIT, RtspCamera, SIZE, add, decode, event, names_in, probed, processes_with,
-    request, seconds, test_source, wait_until,
+    Behaviour, Ended, FOLDER, HttpCamera, LIMIT, RtspCamera, SIZE, SmallDisk, add, decode, event,
+    is_begun_after, is_closed, is_down, is_end, is_up, named, names_in, probed, processes_with, request,
+    seconds, service_to_be_killed, test_source, wait_until,
 };
 use server::Server;
 
@@ -27,24 +28,6 @@ fn is_here() -> bool {
 
 async fn engine(server: &Server) -> MediaMtxEngine {
     MediaMtxEngine::new(server.options()).await.unwrap()
-}
-
-fn is_up(camera: &'static str) -> impl Fn(&EngineEvent) -> Option<()> {
-    move |event| matches!(event, EngineEvent::SourceUp { camera: name } if name == camera).then_some(())
-}
-
-fn is_down(event: &EngineEvent) -> Option<String> {
-    match event {
-        EngineEvent::SourceDown { reason: Some(reason), .. } => Some(reason.clone()),
-        _ => None,
-    }
-}
-
-fn is_end(event: &EngineEvent) -> Option<RecordingDone> {
-    match event {
-        EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
-        _ => None,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,10 +103,8 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         (RecordingFormat::Mkv, "mkv.mkv", "matroska,webm"),
     ];
     for (format, name, container) in formats {
-        let mut wanted = request(folder.path(), format);
+        let mut wanted = named(name.split('.').next().unwrap(), request(folder.path(), format));
         wanted.duration = Some(Duration::from_secs(3));
-        let stem = name.split('.').next().unwrap();
-        wanted.name_file = Arc::new(move |_| stem.to_owned());
         let started = engine.start_recording("front", wanted.clone()).await.unwrap();
         assert_eq!(started.path, folder.path().join(name));
         assert!(std::fs::metadata(&started.path).unwrap().len() > 0, "{format:?}");
@@ -160,11 +141,7 @@ async fn a_recording_keeps_its_source_is_rotated_and_ends_when_it_is_stopped() {
     wanted.rotate_every = Some(Duration::from_secs(2));
     let started = engine.start_recording("front", wanted).await.unwrap();
     engine.stop_stream("front").await.unwrap();
-    let second = event(&mut events, |event| match event {
-        EngineEvent::RecordingFileStarted { path, .. } if *path != started.path => Some(path.clone()),
-        _ => None,
-    })
-    .await;
+    let second = event(&mut events, is_begun_after(&started.path)).await;
     assert_eq!(engine.status("front").await.unwrap().state, StreamState::Ready);
     let done = engine.stop_recording("front").await.unwrap();
     assert_eq!(done.end, RecordingEnd::Stopped);
@@ -173,8 +150,7 @@ async fn a_recording_keeps_its_source_is_rotated_and_ends_when_it_is_stopped() {
     assert_eq!(done.bytes, paths.iter().map(|path| std::fs::metadata(path).unwrap().len()).sum::<u64>());
     paths.iter().for_each(|path| decode(path));
     assert!((1.9..=3.1).contains(&seconds(paths[0])), "{} s", seconds(paths[0]));
-    event(&mut events, |event| matches!(event, EngineEvent::SourceDown { reason: None, .. }).then_some(()))
-        .await;
+    event(&mut events, is_closed).await;
     assert_eq!(names_in(folder.path()).len(), paths.len());
 
     let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
@@ -249,11 +225,7 @@ async fn a_recording_outlives_mediamtx_and_goes_on_in_a_new_file() {
         assert_eq!((&file.path, file.format), (&first, format));
         decode(&first);
         server.restart().await;
-        let second = event(&mut events, |event| match event {
-            EngineEvent::RecordingFileStarted { path, .. } if *path != first => Some(path.clone()),
-            _ => None,
-        })
-        .await;
+        let second = event(&mut events, is_begun_after(&first)).await;
         let done = engine.stop_recording("front").await.unwrap();
         let paths: Vec<&Path> = done.files.iter().map(|file| file.path.as_path()).collect();
         assert_eq!((paths, done.end), (vec![first.as_path(), second.as_path()], RecordingEnd::Stopped));
@@ -291,11 +263,7 @@ async fn a_source_that_dies_comes_back_and_its_recording_goes_on() {
         engine.start_recording("yard", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap().path;
     event(&mut events, is_down).await;
     event(&mut events, is_up("yard")).await;
-    let second = event(&mut events, |event| match event {
-        EngineEvent::RecordingFileStarted { path, .. } if *path != first => Some(path.clone()),
-        _ => None,
-    })
-    .await;
+    let second = event(&mut events, is_begun_after(&first)).await;
     let done = engine.stop_recording("yard").await.unwrap();
     assert_eq!(done.files[..2].iter().map(|file| &file.path).collect::<Vec<_>>(), [&first, &second]);
     done.files.iter().for_each(|file| decode(&file.path));
@@ -368,35 +336,13 @@ async fn a_hostile_address_runs_nothing_and_is_asked_for_as_it_is() {
     engine.shutdown(LIMIT).await;
 }
 
-/// A file system of 2 MiB, which goes away with this.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = ["-t", "tmpfs", "-o", "size=2m", "none"];
-        let mounted = std::process::Command::new("mount").args(mount).arg(folder.path()).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("SKIPPED: a small file system cannot be mounted here (needs root)");
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     if !is_here() {
         return;
     }
     let Some(disk) = SmallDisk::mount() else { return };
-    let folder = disk.0.path();
+    let folder = disk.path();
     let server = Server::start().await;
     let engine = engine(&server).await;
     let mut events = engine.events();
@@ -418,7 +364,6 @@ async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     engine.shutdown(LIMIT).await;
 }
 
-const FOLDER: &str = "CAMERA_MEDIA_TEST_FOLDER";
 const PORTS: &str = "CAMERA_MEDIA_TEST_PORTS";
 
 /// Not a test: the service that the next test kills.
@@ -437,33 +382,24 @@ async fn a_service_to_be_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_mediamtx_recorded_while_the_service_was_dead_is_kept() {
-    use std::io::{BufRead as _, BufReader};
-    use std::process::{Command, Stdio};
     if !is_here() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start().await;
-    let service = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "a_service_to_be_killed", "--nocapture"])
-        .env(FOLDER, folder.path())
-        .env(PORTS, server.ports())
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut service = server::Ended(service.unwrap());
-    let mut lines = BufReader::new(service.0.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap() == "recording"));
+    let ports = server.ports();
+    let (mut service, _) =
+        service_to_be_killed(&[(FOLDER, folder.path().as_os_str()), (PORTS, ports.as_ref())]);
     // A reader that the service's end does not end, so that MediaMTX goes on.
-    let viewer = Command::new("ffmpeg")
+    let viewer = std::process::Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i"])
         .arg(format!("rtsp://127.0.0.1:{}/front", server.rtsp))
         .args(["-t", "60", "-c", "copy", "-f", "null", "-"])
         .spawn();
-    let _viewer = server::Ended(viewer.unwrap());
+    let _viewer = Ended(viewer.unwrap());
     // It reads when it is known to have been counted besides the engine's own.
     server.readers("front", 2).await;
-    service.0.kill().unwrap();
-    service.0.wait().unwrap();
+    service.kill();
     let hidden = folder.path().join(".mediamtx_front");
     wait_until("MediaMTX goes on in a file that nobody names", || {
         std::fs::read_dir(&hidden).is_ok_and(|entries| entries.count() > 0)

@@ -6,11 +6,10 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use camera_media::{
-    Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, StreamState, probe_file,
-};
+use camera_media::{Engine, EngineError, RecordingEnd, RecordingFormat, StreamState, probe_file};
 use common::{
-    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, probed, request, seconds, test_source,
+    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, is_closed, is_end, probed, request, seconds,
+    test_source,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,11 +34,7 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         wanted.duration = Some(Duration::from_secs(3));
         let started = engine.start_recording(&name, wanted).await.unwrap();
         assert!(std::fs::metadata(&started.path).unwrap().len() > 0, "{format:?}");
-        let done = event(&mut events, |event| match event {
-            EngineEvent::RecordingEnded { camera, recording } if *camera == name => Some(recording.clone()),
-            _ => None,
-        })
-        .await;
+        let done = event(&mut events, is_end).await;
         assert_eq!((&done.end, done.files.len()), (&RecordingEnd::Complete, 1), "{format:?}");
         let file = &done.files[0];
         assert_eq!((&file.path, file.format, file.started), (&started.path, format, started.started));
@@ -103,11 +98,7 @@ async fn a_recording_is_rotated_without_losing_a_picture() {
     wanted.duration = Some(Duration::from_secs(4));
     wanted.rotate_every = Some(Duration::from_secs(2));
     engine.start_recording("front", wanted).await.unwrap();
-    let done = event(&mut events, |event| match event {
-        EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
-        _ => None,
-    })
-    .await;
+    let done = event(&mut events, is_end).await;
     let names: Vec<_> =
         done.files.iter().map(|file| file.path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["recording.mp4", "recording_2.mp4"]);
@@ -132,11 +123,7 @@ async fn a_file_does_not_get_larger_than_it_may() {
     wanted.duration = Some(Duration::from_secs(5));
     wanted.rotate_bytes = Some(100_000);
     engine.start_recording("front", wanted).await.unwrap();
-    let done = event(&mut events, |event| match event {
-        EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
-        _ => None,
-    })
-    .await;
+    let done = event(&mut events, is_end).await;
     assert!(done.files.len() > 1 && done.bytes > 100_000, "{done:?}");
     for file in &done.files {
         // A single second may be larger.
@@ -168,8 +155,7 @@ async fn a_recording_keeps_its_source_when_the_stream_is_stopped() {
     assert!(status.process.is_some());
     let done = engine.stop_recording("front").await.unwrap();
     decode(&done.files[0].path);
-    event(&mut events, |event| matches!(event, EngineEvent::SourceDown { reason: None, .. }).then_some(()))
-        .await;
+    event(&mut events, is_closed).await;
     let status = engine.status("front").await.unwrap();
     assert_eq!((status.state, status.process), (StreamState::Stopped, None));
     engine.shutdown(LIMIT).await;

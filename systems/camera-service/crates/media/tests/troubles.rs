@@ -4,29 +4,18 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camera_media::{
-    EmbeddedEngine, Encode, Engine, EngineError, EngineEvent, RecordingEnd, RecordingFormat, RecoveryAction,
-    Resolution, Source, SourceOptions, StreamState, recover,
+    EmbeddedEngine, Encode, Engine, EngineError, RecordingEnd, RecordingFormat, RecoveryAction, Resolution,
+    Source, SourceOptions, StreamState, recover,
 };
 use common::{
-    Behaviour, HttpCamera, LIMIT, RtspCamera, add, decode, engine, event, ffmpeg_is_here, is_running, kill,
-    names_in, probed, processes_with, request, seconds, test_source, wait_until,
+    Behaviour, FOLDER, HttpCamera, LIMIT, RtspCamera, SmallDisk, add, decode, engine, event, ffmpeg_is_here,
+    is_begun_after, is_down, is_end, is_running, is_up, kill, named, names_in, probed, processes_with,
+    request, seconds, service_to_be_killed, test_source, wait_until,
 };
-
-fn is_down(event: &EngineEvent) -> Option<String> {
-    match event {
-        EngineEvent::SourceDown { reason, .. } => reason.clone(),
-        _ => None,
-    }
-}
-
-fn is_up(event: &EngineEvent) -> Option<()> {
-    matches!(event, EngineEvent::SourceUp { .. }).then_some(())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_another_file() {
@@ -45,11 +34,7 @@ async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_anothe
     kill(killed);
     let reason = event(&mut events, is_down).await;
     assert!(reason.contains("signal: 9"), "{reason}");
-    let second = event(&mut events, |event| match event {
-        EngineEvent::RecordingFileStarted { path, .. } if *path != first => Some(path.clone()),
-        _ => None,
-    })
-    .await;
+    let second = event(&mut events, is_begun_after(&first)).await;
     let status = engine.status("front").await.unwrap();
     assert_eq!((status.state, status.restarts), (StreamState::Ready, 1));
     assert_ne!(status.process, Some(killed));
@@ -69,8 +54,6 @@ async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_anothe
     engine.shutdown(LIMIT).await;
 }
 
-const FOLDER: &str = "CAMERA_MEDIA_TEST_FOLDER";
-
 /// Not a test: the service that the next test kills.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "is started by the test that kills it"]
@@ -80,9 +63,7 @@ async fn a_service_to_be_killed() {
     for format in [RecordingFormat::Fmp4, RecordingFormat::Mp4, RecordingFormat::Mkv] {
         let name = format!("{format:?}").to_lowercase();
         add(&engine, &name, test_source("pattern")).await;
-        let mut wanted = request(Path::new(&folder), format);
-        let stem = name.clone();
-        wanted.name_file = Arc::new(move |_| stem.clone());
+        let wanted = named(&name, request(Path::new(&folder), format));
         engine.start_recording(&name, wanted).await.unwrap();
         println!("source {}", engine.status(&name).await.unwrap().process.unwrap());
     }
@@ -92,31 +73,19 @@ async fn a_service_to_be_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recordings_play_after_the_whole_service_was_killed_and_no_ffmpeg_is_left() {
-    use std::io::{BufRead as _, BufReader};
     if !ffmpeg_is_here() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut service = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "a_service_to_be_killed", "--nocapture"])
-        .env(FOLDER, folder.path())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines: Vec<String> = BufReader::new(service.stdout.take().unwrap())
-        .lines()
-        .map(|line| line.unwrap())
-        .take_while(|line| line != "recording")
-        .collect();
+    let (mut service, said) = service_to_be_killed(&[(FOLDER, folder.path().as_os_str())]);
     let sources: Vec<u32> =
-        lines.iter().filter_map(|line| line.strip_prefix("source ")?.parse().ok()).collect();
+        said.iter().filter_map(|line| line.strip_prefix("source ")?.parse().ok()).collect();
     assert_eq!(sources.len(), 3);
     assert!(sources.iter().all(|pid| is_running(*pid)));
     let files = ["fmp4.mp4", "mp4.mp4", "mkv.mkv"].map(|name| folder.path().join(name));
     let grown = |path: &Path| std::fs::metadata(path).unwrap().len() > 60_000;
     wait_until("every file has grown", || files.iter().all(|path| grown(path))).await;
-    service.kill().unwrap();
-    service.wait().unwrap();
+    service.kill();
     wait_until("no ffmpeg is left", || {
         sources.iter().all(|pid| !is_running(*pid))
             && processes_with(folder.path().to_str().unwrap()).is_empty()
@@ -151,7 +120,7 @@ async fn an_http_camera_is_shown_recorded_and_its_loss_is_reported() {
         engine.start_recording("yard", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
     let reason = event(&mut events, is_down).await;
     assert!(reason.contains("ended"), "{reason}");
-    event(&mut events, is_up).await;
+    event(&mut events, is_up("yard")).await;
     engine.stop_recording("yard").await.unwrap();
     decode(&started.path);
     // 40 pictures in 4 s, whose last second may not have been whole.
@@ -173,8 +142,7 @@ async fn an_rtsp_camera_is_recorded_as_it_sends_and_encoded_where_asked() {
     add(&engine, "copied", Source::parse(&address, SourceOptions::default()).unwrap()).await;
     add(&engine, "encoded", Source::parse(&address, encoded).unwrap()).await;
     for (name, size) in [("copied", "320,180"), ("encoded", "160,90")] {
-        let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
-        wanted.name_file = Arc::new(move |_| name.to_owned());
+        let wanted = named(name, request(folder.path(), RecordingFormat::Fmp4));
         engine.start_recording(name, wanted).await.unwrap();
         let done = engine.stop_recording(name).await.unwrap();
         let path = &done.files[0].path;
@@ -194,10 +162,10 @@ async fn a_source_that_stalls_is_opened_again() {
     let engine = engine().await;
     let mut events = engine.events();
     add(&engine, "yard", camera.source()).await;
-    event(&mut events, is_up).await;
+    event(&mut events, is_up("yard")).await;
     let reason = event(&mut events, is_down).await;
     assert!(reason.contains("nothing came") && reason.contains("4 s"), "{reason}");
-    event(&mut events, is_up).await;
+    event(&mut events, is_up("yard")).await;
     engine.shutdown(LIMIT).await;
 }
 
@@ -299,29 +267,6 @@ async fn what_is_stopped_while_it_starts_ends_at_once_and_leaves_nothing() {
     assert!(matches!(engine.status("yard").await, Err(EngineError::NotFound(_))));
 }
 
-/// A file system of 2 MiB, which goes away with this.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(folder.path()).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
-        eprintln!("SKIPPED: a small file system cannot be mounted here (needs root)");
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     if !ffmpeg_is_here() {
@@ -337,14 +282,10 @@ async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     engine.start_stream("front", LIMIT).await.unwrap();
     for format in [RecordingFormat::Fmp4, RecordingFormat::Mp4, RecordingFormat::Mkv] {
         let Some(disk) = SmallDisk::mount() else { return };
-        let folder = disk.0.path();
+        let folder = disk.path();
         let mut events = engine.events();
         engine.start_recording("front", request(folder, format)).await.unwrap();
-        let done = event(&mut events, |event| match event {
-            EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
-            _ => None,
-        })
-        .await;
+        let done = event(&mut events, is_end).await;
         let RecordingEnd::Failed(reason) = &done.end else { panic!("{format:?}: {done:?}") };
         assert!(reason.contains("No space left"), "{format:?}: {reason}");
         assert!(engine.recording("front").await.unwrap().is_none());

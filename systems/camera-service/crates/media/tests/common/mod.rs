@@ -1,16 +1,23 @@
 //! What the tests with a real ffmpeg share.
 #![allow(dead_code, reason = "not every test file uses everything")]
 
-use std::path::Path;
-use std::process::Command;
+mod cameras;
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use camera_media::{
-    CameraSpec, EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, RecordingFormat, RecordingRequest,
-    Resolution, Source, SourceOptions,
+    CameraSpec, EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, RecordingDone, RecordingFormat,
+    RecordingRequest, Resolution, Source, SourceOptions,
 };
 use tokio::sync::broadcast;
+
+#[allow(unused_imports, reason = "not every test file uses everything")]
+pub use cameras::{Behaviour, HttpCamera, RtspCamera};
 
 /// Nothing here takes so long on a machine that is not stuck.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -63,6 +70,12 @@ pub fn request(folder: &Path, format: RecordingFormat) -> RecordingRequest {
     }
 }
 
+/// Into files of that name.
+pub fn named(name: &str, request: RecordingRequest) -> RecordingRequest {
+    let name = name.to_owned();
+    RecordingRequest { name_file: Arc::new(move |_| name.clone()), ..request }
+}
+
 /// The first event that is `wanted`.
 pub async fn event<T>(
     events: &mut broadcast::Receiver<EngineEvent>,
@@ -76,6 +89,38 @@ pub async fn event<T>(
         }
     };
     tokio::time::timeout(LIMIT, coming).await.expect("the event did not come")
+}
+
+pub fn is_up(camera: &str) -> impl Fn(&EngineEvent) -> Option<()> {
+    move |event| matches!(event, EngineEvent::SourceUp { camera: name } if name == camera).then_some(())
+}
+
+/// That a source was lost, and why.
+pub fn is_down(event: &EngineEvent) -> Option<String> {
+    match event {
+        EngineEvent::SourceDown { reason, .. } => reason.clone(),
+        _ => None,
+    }
+}
+
+/// That a source was closed as nobody wanted it.
+pub fn is_closed(event: &EngineEvent) -> Option<()> {
+    matches!(event, EngineEvent::SourceDown { reason: None, .. }).then_some(())
+}
+
+/// That a recording goes on in another file than this.
+pub fn is_begun_after(first: &Path) -> impl Fn(&EngineEvent) -> Option<PathBuf> {
+    move |event| match event {
+        EngineEvent::RecordingFileStarted { path, .. } if path != first => Some(path.clone()),
+        _ => None,
+    }
+}
+
+pub fn is_end(event: &EngineEvent) -> Option<RecordingDone> {
+    match event {
+        EngineEvent::RecordingEnded { recording, .. } => Some(recording.clone()),
+        _ => None,
+    }
 }
 
 /// What ffprobe says of one entry of a file's video, as `stream=width` or `format=duration`.
@@ -153,6 +198,72 @@ pub fn kill(pid: u32) {
     assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 
+/// A process that is ended with the test.
+pub struct Ended(pub Child);
+
+impl Ended {
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Where the test `a_service_to_be_killed` is told into which folder it is to record.
+pub const FOLDER: &str = "CAMERA_MEDIA_TEST_FOLDER";
+
+/// The test `a_service_to_be_killed` as a process of its own, and what it said before it said that it was recording.
+pub fn service_to_be_killed(environment: &[(&str, &OsStr)]) -> (Ended, Vec<String>) {
+    let service = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_service_to_be_killed", "--nocapture"])
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut service = Ended(service.unwrap());
+    let mut said = Vec::new();
+    for line in BufReader::new(service.0.stdout.take().unwrap()).lines() {
+        match line.unwrap() {
+            line if line == "recording" => return (service, said),
+            line => said.push(line),
+        }
+    }
+    panic!("it ended before it recorded: {said:?}")
+}
+
+/// A file system of 2 MiB, which goes away with this.
+pub struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    pub fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(folder.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("SKIPPED: a small file system cannot be mounted here (needs root)");
+        None
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
 pub fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -160,182 +271,4 @@ pub fn names_in(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// What a small HTTP camera does.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Behaviour {
-    /// Motion JPEG without end, ten pictures a second.
-    Plays,
-    /// As above, and after so many pictures the connection ends.
-    EndsAfter(u32),
-    /// As above, and after so many pictures nothing comes any more.
-    StallsAfter(u32),
-    /// 200, and then bytes without meaning.
-    Garbage,
-    /// 401.
-    Refuses,
-}
-
-/// A camera that speaks HTTP, on a free port; ends when it is dropped.
-pub struct HttpCamera {
-    pub port: u16,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl HttpCamera {
-    pub async fn start(behaviour: Behaviour) -> Self {
-        let picture = Command::new("ffmpeg")
-            .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-frames:v", "1"])
-            .args(["-f", "image2pipe", "-c:v", "mjpeg", "pipe:1"])
-            .output()
-            .unwrap()
-            .stdout;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let task = tokio::spawn(async move {
-            let mut serving = tokio::task::JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                serving.spawn(serve(socket, behaviour, picture.clone()));
-            }
-        });
-        Self { port, task }
-    }
-
-    pub fn source(&self) -> Source {
-        self.source_at(&format!("http://127.0.0.1:{}/video", self.port))
-    }
-
-    pub fn source_at(&self, address: &str) -> Source {
-        Source::parse(address, SourceOptions::default()).unwrap()
-    }
-}
-
-impl Drop for HttpCamera {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn serve(
-    mut socket: tokio::net::TcpStream,
-    behaviour: Behaviour,
-    picture: Vec<u8>,
-) -> std::io::Result<()> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut asked = Vec::new();
-    while !asked.ends_with(b"\r\n\r\n") {
-        asked.push(socket.read_u8().await?);
-    }
-    if behaviour == Behaviour::Refuses {
-        return socket.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await;
-    }
-    socket
-        .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=p\r\n\r\n")
-        .await?;
-    let mut number = 0;
-    loop {
-        match behaviour {
-            Behaviour::Garbage => socket.write_all(&[0x5a; 4096]).await?,
-            Behaviour::EndsAfter(count) if number == count => return Ok(()),
-            Behaviour::StallsAfter(count) if number == count => std::future::pending().await,
-            _ => {
-                let head =
-                    format!("--p\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", picture.len());
-                socket.write_all(head.as_bytes()).await?;
-                socket.write_all(&picture).await?;
-                socket.write_all(b"\r\n").await?;
-            }
-        }
-        number += 1;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// A camera that speaks RTSP (RFC 2326) over TCP, on a free port; ends when it is dropped. Its pictures, and their
-/// packets (RFC 6184), are made by ffmpeg when one plays.
-pub struct RtspCamera {
-    pub port: u16,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl RtspCamera {
-    pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let task = tokio::spawn(async move {
-            let mut serving = tokio::task::JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                serving.spawn(serve_rtsp(socket));
-            }
-        });
-        Self { port, task }
-    }
-}
-
-impl Drop for RtspCamera {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn serve_rtsp(socket: tokio::net::TcpStream) -> std::io::Result<()> {
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
-    let (reading, mut writing) = socket.into_split();
-    let mut lines = tokio::io::BufReader::new(reading).lines();
-    let packets = tokio::net::UdpSocket::bind("127.0.0.1:0").await?;
-    let mut encoder = tokio::process::Command::new("ffmpeg")
-        .args(
-            "-nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=10 -c:v libx264 -preset ultrafast"
-                .split(' '),
-        )
-        .args(
-            "-tune zerolatency -pix_fmt yuv420p -g 10 -flags +global_header -f rtp -sdp_file pipe:1"
-                .split(' '),
-        )
-        .arg(format!("rtp://127.0.0.1:{}?pkt_size=1200", packets.local_addr()?.port()))
-        .stdout(std::process::Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut description = String::new();
-    let mut said = tokio::io::BufReader::new(encoder.stdout.take().unwrap()).lines();
-    // The last line of a description of H.264.
-    while !description.contains("a=fmtp") {
-        let line = said.next_line().await?.unwrap();
-        let line = if line.starts_with("m=video") { "m=video 0 RTP/AVP 96".to_owned() } else { line };
-        description.push_str(&format!("{line}\r\n"));
-    }
-    description.push_str("a=control:track1\r\n");
-    let (mut method, mut number) = (String::new(), String::new());
-    while let Some(line) = lines.next_line().await? {
-        if method.is_empty() {
-            method = line.split(' ').next().unwrap_or_default().to_owned();
-        } else if let Some(value) = line.strip_prefix("CSeq: ") {
-            number = value.to_owned();
-        } else if line.is_empty() {
-            let (head, body) = match method.as_str() {
-                "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n".to_owned(), ""),
-                "DESCRIBE" => (
-                    format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n", description.len()),
-                    description.as_str(),
-                ),
-                "SETUP" => {
-                    ("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n".to_owned(), "")
-                }
-                _ => ("Session: 1\r\n".to_owned(), ""),
-            };
-            let answer = format!("RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{head}\r\n{body}");
-            writing.write_all(answer.as_bytes()).await?;
-            if method == "PLAY" {
-                break;
-            }
-            method.clear();
-        }
-    }
-    let mut packet = [0; 2048];
-    loop {
-        let count = packets.recv(&mut packet).await?;
-        let length = u16::try_from(count).unwrap().to_be_bytes();
-        writing.write_all(&[&[b'$', 0, length[0], length[1]], &packet[..count]].concat()).await?;
-    }
 }

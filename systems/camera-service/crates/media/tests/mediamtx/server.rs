@@ -1,7 +1,7 @@
 //! A real MediaMTX on free ports, with a configuration of the test's; ended with the test.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camera_media::{BreakerOptions, MediaMtxOptions};
@@ -9,18 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Nothing here takes so long on a machine that is not stuck.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// A process that is ended with the test.
-pub struct Ended(pub Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::common::{Ended, LIMIT};
 
 /// The one named by the environment, else the one that `scripts/mediamtx` installs.
 fn program() -> PathBuf {
@@ -109,8 +98,7 @@ impl Server {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
-        self.child.0.kill().unwrap();
-        self.child.0.wait().unwrap();
+        self.child.kill();
     }
 
     pub async fn restart(&mut self) {
