@@ -132,21 +132,14 @@ impl Access {
     /// Why an identity, or its session, is no longer good.
     #[must_use]
     pub fn ended(&self, session: &str, identity: &Identity, now: Timestamp) -> Option<String> {
-        match self.authenticator.check(identity, now) {
-            Err(error) if error.is_over() => {
-                return Some(format!("the session has ended ({error}): authenticate anew"));
-            }
-            Err(error) => return Some(error.to_string()),
-            Ok(()) => {}
+        let error = self.authenticator.check(identity, session, now).err()?;
+        if error.is_over() {
+            return Some(format!("the session has ended ({error}): authenticate anew"));
         }
-        match self.authenticator.revoked().contains(session) {
-            Ok(false) => None,
-            Ok(true) => Some("the session was revoked".to_owned()),
-            Err(error) => {
-                tracing::error!(%error, "the list of revocations cannot be read");
-                Some("the service cannot read its list of revocations; its log says why".to_owned())
-            }
+        if let AuthError::Unavailable(cause) = &error {
+            tracing::error!(%cause, "whether a session is still good cannot be read");
         }
+        Some(error.to_string())
     }
 
     /// Whether administrators' calls are taken from this address.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use camera_media::{CameraSpec, EngineError, Source, SourceOptions, StreamState};
+use camera_media::{CameraSpec, EngineError, Source, SourceOptions, StreamState, StreamStatus as Stream};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
@@ -42,6 +42,10 @@ impl Service {
     /// What clients see of a camera.
     pub(super) async fn view(&self, known: &Known) -> Result<Camera, RpcError> {
         let status = self.engine.status(&known.name).await?;
+        self.seen(known, status).await
+    }
+
+    async fn seen(&self, known: &Known, status: Stream) -> Result<Camera, RpcError> {
         let recording = self.engine.recording(&known.name).await?.is_some();
         Ok(Camera {
             device: known.name.to_string(),
@@ -83,7 +87,7 @@ impl Service {
             readers: status.readers.into(),
             uptime: status.uptime.map(|uptime| uptime.as_secs_f64()),
         };
-        Ok(CameraStatus { camera: self.view(&known).await?, metrics })
+        Ok(CameraStatus { camera: self.seen(&known, status).await?, metrics })
     }
 
     pub(super) async fn capabilities(&self, device: &Device) -> Result<Capabilities, RpcError> {

@@ -72,10 +72,8 @@ pub struct Service {
 impl Service {
     /// A name for a new connection that nobody can guess.
     pub fn new_session_id(&self) -> String {
-        let mut bytes = [0u8; 12];
         // Without random bytes the session cannot be told from others when one is revoked; it still works.
-        let _ = getrandom::getrandom(&mut bytes);
-        bytes.iter().fold(String::from("s_"), |text, byte| text + &format!("{byte:02x}"))
+        format!("s_{}", camera_access::random_hex::<12>().unwrap_or_default())
     }
 
     /// Makes a call that is permitted, and gives its result as JSON.

@@ -42,16 +42,19 @@ impl Authenticator {
         Ok(identity)
     }
 
-    /// Whether an authenticated caller still is one: to be asked with every call of an open session. What this process
-    /// revoked counts at once, what another one did within 0.1 s.
+    /// Whether an authenticated caller still is one: to be asked with every call of an open session, which may have been
+    /// revoked by its own identifier. What this process revoked counts at once, what another one did within 0.1 s.
     ///
     /// # Errors
     /// Expired, revoked, or the files that decide cannot be read.
-    pub fn check(&self, identity: &Identity, now: Timestamp) -> Result<(), AuthError> {
+    pub fn check(&self, identity: &Identity, session: &str, now: Timestamp) -> Result<(), AuthError> {
         if let Some(at) = identity.expires.filter(|_| identity.expired(now)) {
             return Err(AuthError::Expired { at });
         }
         self.look(now).map_err(AuthError::Unavailable)?;
+        if self.revoked.remembered(session) {
+            return Err(AuthError::Revoked);
+        }
         match identity.how {
             How::ApiKey => self.keys.check(&identity.id, now),
             How::Token if self.revoked.remembered(&identity.id) => Err(AuthError::Revoked),

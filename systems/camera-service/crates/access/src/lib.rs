@@ -30,7 +30,10 @@ pub use secret::{Secret, SecretError};
 pub use token::{Algorithm, Issued, PublicKeyAlgorithm, TokenError, Tokens};
 
 /// Random bytes of the operating system, as lower-case hexadecimal text.
-fn random_hex<const BYTES: usize>() -> Result<String, getrandom::Error> {
+///
+/// # Errors
+/// The operating system has none to give.
+pub fn random_hex<const BYTES: usize>() -> Result<String, getrandom::Error> {
     let mut bytes = zeroize::Zeroizing::new([0u8; BYTES]);
     getrandom::getrandom(&mut *bytes)?;
     Ok(hex(&*bytes))

@@ -33,8 +33,10 @@ fn an_open_session_ends_with_its_token() {
     let access = authenticator(folder.path());
     let token = access.tokens().issue("ada", Role::Viewer, seconds(60), noon()).unwrap();
     let who = access.authenticate(text(&token.text), noon()).unwrap();
-    assert!(access.check(&who, after(59)).is_ok());
-    assert!(matches!(access.check(&who, after(60)), Err(AuthError::Expired { at }) if at == after(60)));
+    assert!(access.check(&who, "s_1", after(59)).is_ok());
+    assert!(
+        matches!(access.check(&who, "s_1", after(60)), Err(AuthError::Expired { at }) if at == after(60))
+    );
 }
 
 #[test]
@@ -44,17 +46,22 @@ fn a_revoked_token_ends_here_at_once_and_elsewhere_within_a_tenth_of_a_second() 
     let token = here.tokens().issue("ada", Role::Viewer, seconds(3600), noon()).unwrap();
     let other = here.tokens().issue("ada", Role::Viewer, seconds(3600), noon()).unwrap();
     let who = here.authenticate(text(&token.text), noon()).unwrap();
-    assert!(elsewhere.check(&who, noon()).is_ok());
+    assert!(elsewhere.check(&who, "s_1", noon()).is_ok());
     here.revoked().revoke(&token.id, token.expires, noon()).unwrap();
-    assert!(matches!(here.check(&who, noon()), Err(AuthError::Revoked)));
+    assert!(matches!(here.check(&who, "s_1", noon()), Err(AuthError::Revoked)));
     assert!(matches!(here.authenticate(text(&token.text), noon()), Err(AuthError::Revoked)));
     assert!(
         matches!(elsewhere.authenticate(text(&token.text), noon()), Err(AuthError::Revoked)),
         "a new login"
     );
     let later = noon() + jiff::SignedDuration::from_millis(100);
-    assert!(matches!(elsewhere.check(&who, later), Err(AuthError::Revoked)), "an open session");
+    assert!(matches!(elsewhere.check(&who, "s_1", later), Err(AuthError::Revoked)), "an open session");
     assert!(here.authenticate(text(&other.text), noon()).is_ok(), "others of the same user are not");
+    // One session of a token that stays good.
+    let who = here.authenticate(text(&other.text), noon()).unwrap();
+    here.revoked().revoke("s_2", other.expires, noon()).unwrap();
+    assert!(matches!(here.check(&who, "s_2", noon()), Err(AuthError::Revoked)));
+    assert!(here.check(&who, "s_1", noon()).is_ok());
     // And after a restart.
     drop(here);
     assert!(matches!(
@@ -69,16 +76,16 @@ fn an_open_session_of_a_key_ends_with_it() {
     let (here, elsewhere) = (authenticator(folder.path()), authenticator(folder.path()));
     let key = here.keys().create("console", Role::Viewer, None, noon()).unwrap();
     let who = here.authenticate(text(&key.text), noon()).unwrap();
-    assert!(elsewhere.check(&who, noon()).is_ok());
+    assert!(elsewhere.check(&who, "s_1", noon()).is_ok());
     elsewhere.keys().revoke(&key.info.id, noon()).unwrap();
-    assert!(matches!(elsewhere.check(&who, noon()), Err(AuthError::Revoked)));
-    assert!(matches!(here.check(&who, after(1)), Err(AuthError::Revoked)));
+    assert!(matches!(elsewhere.check(&who, "s_1", noon()), Err(AuthError::Revoked)));
+    assert!(matches!(here.check(&who, "s_1", after(1)), Err(AuthError::Revoked)));
     // A clock that was set back does not stop the looking.
     let second = here.keys().create("second", Role::Viewer, None, noon()).unwrap();
     let who = here.authenticate(text(&second.text), noon()).unwrap();
-    assert!(here.check(&who, after(7200)).is_ok());
+    assert!(here.check(&who, "s_1", after(7200)).is_ok());
     elsewhere.keys().revoke(&second.info.id, noon()).unwrap();
-    assert!(matches!(here.check(&who, noon()), Err(AuthError::Revoked)));
+    assert!(matches!(here.check(&who, "s_1", noon()), Err(AuthError::Revoked)));
 }
 
 #[test]
@@ -89,8 +96,8 @@ fn a_rotated_keys_session_ends_when_its_grace_does() {
     let who = access.authenticate(text(&key.text), noon()).unwrap();
     assert_eq!(who.expires, None);
     access.keys().rotate(&key.info.id, seconds(60), noon()).unwrap();
-    assert!(access.check(&who, after(59)).is_ok());
-    assert!(matches!(access.check(&who, after(60)), Err(AuthError::Expired { .. })));
+    assert!(access.check(&who, "s_1", after(59)).is_ok());
+    assert!(matches!(access.check(&who, "s_1", after(60)), Err(AuthError::Expired { .. })));
 }
 
 #[test]
@@ -107,7 +114,7 @@ fn a_list_of_revocations_that_vanished_or_opened_lets_nobody_in() {
     fs::remove_file(&list).unwrap();
     for _ in 0..3 {
         assert!(
-            matches!(access.check(&who, after(1)), Err(AuthError::Unavailable(_))),
+            matches!(access.check(&who, "s_1", after(1)), Err(AuthError::Unavailable(_))),
             "at every call, not only at the look"
         );
     }
