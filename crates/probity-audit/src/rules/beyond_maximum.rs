@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::document::{Document, Place};
+use crate::document::{Document, Place, Table};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
 use crate::rules::{labelled, total_row};
@@ -49,24 +49,7 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
                     || head.starts_with("points")
                     || head.starts_with("score")
             });
-            let most = table.column(|head| {
-                matches!(
-                    head,
-                    "maximum"
-                        | "max"
-                        | "of"
-                        | "out of"
-                        | "possible"
-                        | "maximum points"
-                        | "max points"
-                        | "points possible"
-                        | "available"
-                        | "max score"
-                        | "maximum score"
-                        | "max. points"
-                        | "maximum possible"
-                )
-            });
+            let most = most(table);
             if let (Some(part), Some(most)) = (part, most)
                 && let (Some(part), Some(most)) = (row.cells[part].number(), row.cells[most].number())
                 && part.kind == Kind::Plain
@@ -175,29 +158,33 @@ fn announced(document: &Document, found: &mut Vec<Finding>) {
     }
 }
 
+/// The column of what each row could have at most.
+fn most(table: &Table) -> Option<usize> {
+    table.column(|head| {
+        matches!(
+            head,
+            "maximum"
+                | "max"
+                | "of"
+                | "out of"
+                | "possible"
+                | "maximum points"
+                | "max points"
+                | "points possible"
+                | "available"
+                | "max score"
+                | "maximum score"
+                | "max. points"
+                | "maximum possible"
+        )
+    })
+}
+
 /// A column of maxima above a total.
 fn tables(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
         let Some(last) = total_row(table) else { continue };
-        let Some(column) = table.column(|head| {
-            matches!(
-                head,
-                "maximum"
-                    | "max"
-                    | "of"
-                    | "out of"
-                    | "possible"
-                    | "maximum points"
-                    | "max points"
-                    | "points possible"
-                    | "available"
-                    | "max score"
-                    | "maximum score"
-                    | "max. points"
-            )
-        }) else {
-            continue;
-        };
+        let Some(column) = most(table) else { continue };
         let Some(parts) = crate::rules::numbers(table, column, last) else { continue };
         let Some(total) = table.rows[last].cells[column].number() else { continue };
         let sum: f64 = parts.iter().map(|(_, q)| q.value).sum();
