@@ -308,3 +308,92 @@ fn answer(started: Option<Started>, answer: Result<RecordingStarted, EngineError
         let _ = started.send(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::RecordingFormat;
+
+    fn slot() -> Slot {
+        let interest = Interest::in_stream();
+        interest.set_stream(false);
+        Slot::new("yard", &interest, &Events::new())
+    }
+
+    fn request() -> RecordingRequest {
+        RecordingRequest {
+            folder: PathBuf::from("/nowhere"),
+            name_file: Arc::new(|_| "recording".to_owned()),
+            format: RecordingFormat::Fmp4,
+            duration: None,
+            rotate_every: None,
+            rotate_bytes: None,
+            within: Duration::from_secs(5),
+        }
+    }
+
+    fn writing(path: &Path) -> Writing {
+        let (started, duration) = (Timestamp::UNIX_EPOCH, Duration::from_secs(2));
+        Writing { path: path.to_owned(), started, duration, bytes: 7 }
+    }
+
+    async fn finished(Writing { path, started, duration, bytes }: Writing) -> Finished {
+        let format = RecordingFormat::Fmp4;
+        let file = RecordedFile { path, started, ended: started, duration, bytes, format };
+        Finished { file: Some(file), problem: None }
+    }
+
+    #[tokio::test]
+    async fn a_recording_that_never_began_says_why_and_leaves_no_file() {
+        let (folder, slot) = (tempfile::tempdir().unwrap(), slot());
+        for (end, said) in [
+            (Ok(RecordingEnd::Stopped), "the recording of yard was stopped before it began"),
+            (Err(EngineError::Dependency("no picture".to_owned())), "no picture"),
+        ] {
+            let path = folder.path().join("half.mp4");
+            std::fs::write(&path, "a moment").unwrap();
+            let half = writing(&path);
+            let started = slot.start(request(), |mut course| async {
+                course.put_away(half.duration, half.bytes, finished(half));
+                course.conclude(end, None).await
+            });
+            assert_eq!(started.await.unwrap_err().to_string(), said);
+            assert!(!path.exists() && slot.now().is_none() && !slot.interest.is_there());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_camera_has_one_recording_at_a_time_and_none_after_its_end() {
+        let (slot, path) = (slot(), PathBuf::from("/nowhere/recording.mp4"));
+        let mut events = slot.events.subscribe();
+        let (first, second) = (writing(&path), writing(&path));
+        let started = slot.start(request(), |mut course| async {
+            course.put_away(first.duration, first.bytes, finished(first));
+            course.note(Some(writing(&second.path)));
+            course.begin();
+            course.stop.cancelled().await;
+            course.put_away(second.duration, second.bytes, finished(second));
+            course.conclude(Ok(RecordingEnd::Stopped), Some("the disk was full".to_owned())).await
+        });
+        assert_eq!(started.await.unwrap().path, path);
+        let again = slot.start(request(), |_| async { None }).await.unwrap_err();
+        assert_eq!(again.to_string(), "yard is being recorded already; stop that first");
+        let now = slot.now().unwrap();
+        assert_eq!((now.path, now.duration, now.bytes), (Some(path), Duration::from_secs(4), 14));
+        assert!(slot.interest.is_there(), "it keeps the source open");
+        let done = slot.stop().await.unwrap();
+        assert_eq!((done.files.len(), done.duration, done.bytes), (2, Duration::from_secs(4), 14));
+        assert_eq!(done.end, RecordingEnd::Failed("the disk was full".to_owned()));
+        assert!(slot.now().is_none() && !slot.interest.is_there());
+        assert_eq!(slot.stop().await.unwrap_err().to_string(), "yard is not being recorded");
+        slot.end().await;
+        let late = slot.start(request(), |_| async { None }).await;
+        assert!(matches!(late, Err(EngineError::NotFound(_))), "{late:?}");
+        drop(slot);
+        let mut last = None;
+        while let Ok(event) = events.recv().await {
+            last = Some(event);
+        }
+        assert!(matches!(last, Some(EngineEvent::RecordingEnded { .. })), "{last:?}");
+    }
+}
