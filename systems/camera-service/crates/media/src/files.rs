@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::EngineError;
 use crate::engine::RecordingFormat;
-use crate::process::{Children, Start};
+use crate::process::{Children, Start, words};
 use crate::source::Resolution;
 
 /// What names of temporary files begin with.
@@ -183,7 +183,6 @@ pub(crate) async fn rewrite(
         RecordingFormat::Mkv => "-f matroska -y",
         RecordingFormat::Fmp4 | RecordingFormat::Mp4 => "-movflags +faststart -f mp4 -y",
     };
-    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut arguments = words("-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i");
     arguments.push(format!("file:{}", path.display()));
     arguments.extend(words("-map 0 -c copy"));

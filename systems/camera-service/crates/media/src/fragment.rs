@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use mp4_atom::{Atom, Codec, Decode, DecodeMaybe, Encode, Header, Moof, Moov};
+use mp4_atom::{Atom, Codec, Decode, DecodeMaybe, Encode, Header, Moof, Moov, Traf};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::source::Resolution;
@@ -186,13 +186,7 @@ impl Fragment {
         if samples == 0 || samples > MOST_SAMPLES {
             return Err(StreamError::Order("a fragment with no pictures, or with absurdly many"));
         }
-        let default = track.tfhd.default_sample_duration.unwrap_or(init.default_sample_duration);
-        let units = track
-            .trun
-            .iter()
-            .flat_map(|run| run.samples.iter())
-            .map(|sample| u64::from(sample.duration.unwrap_or(default)))
-            .sum();
+        let units = units(track, init.default_sample_duration);
         let first = track.trun.iter().find_map(|run| run.samples.get(0));
         let flags = first
             .and_then(|sample| sample.flags)
@@ -239,6 +233,13 @@ impl Fragment {
         }
         Ok((bytes, self.bytes.slice(self.moof_len..)))
     }
+}
+
+/// Length of the part of a track that is in a fragment, in units of its media time.
+pub(crate) fn units(part: &Traf, default_sample_duration: u32) -> u64 {
+    let default = part.tfhd.default_sample_duration.unwrap_or(default_sample_duration);
+    let samples = part.trun.iter().flat_map(|run| run.samples.iter());
+    samples.map(|sample| u64::from(sample.duration.unwrap_or(default))).sum()
 }
 
 fn codec_name(codec: &Codec) -> Option<String> {

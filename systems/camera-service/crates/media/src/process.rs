@@ -66,6 +66,11 @@ impl<'a> Start<'a> {
     }
 }
 
+/// Arguments that hold no spaces.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 /// A running child and its messages. Dropped, it is killed, and reaped by the runtime.
 pub(crate) struct Running {
     pub(crate) child: Child,
@@ -318,8 +323,7 @@ mod tests {
         children.guarded = false;
         let arguments = "-nostdin -v error -re -f lavfi -i testsrc2=size=64x36:rate=10 -c:v libx264 -g 5 -f mp4 \
             -movflags frag_keyframe+empty_moov -flush_packets 1 pipe:1";
-        let arguments = arguments.split_whitespace().map(str::to_owned).collect();
-        let Ok(mut running) = children.start(Start::of(Path::new("ffmpeg"), arguments)).await else {
+        let Ok(mut running) = children.start(Start::of(Path::new("ffmpeg"), words(arguments))).await else {
             assert!(std::env::var_os("CI").is_none(), "CI needs ffmpeg");
             eprintln!("SKIPPED: there is no ffmpeg here (apt install ffmpeg)");
             return;

@@ -7,7 +7,7 @@ use super::camera::{Camera, Feed};
 use crate::EngineError;
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
-use crate::process::{Bound, Running, Start};
+use crate::process::{Running, Start, words};
 
 /// How long an ffmpeg that only writes into a pipe may take to say goodbye to its source.
 const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -15,23 +15,13 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
 /// Runs until the source ends or is not wanted any more; the process has been reaped when this returns.
 /// `Ok` if it was not wanted, else why it ended.
 pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
-    let mut arguments: Vec<String> =
-        ["-nostdin", "-hide_banner", "-loglevel", "warning"].map(str::to_owned).to_vec();
+    let mut arguments = words("-nostdin -hide_banner -loglevel warning");
     arguments.extend(camera.source.arguments());
     let output = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -flush_packets 1 pipe:1";
-    arguments.extend(output.split(' ').map(str::to_owned));
+    arguments.extend(words(output));
     let shared = &camera.shared;
-    let mut running = shared
-        .children
-        .start(Start {
-            program: &shared.options.ffmpeg,
-            arguments,
-            input: false,
-            output: true,
-            bound: Bound::ToService,
-            redactor: camera.source.redactor(),
-        })
-        .await?;
+    let start = Start { redactor: camera.source.redactor(), ..Start::of(&shared.options.ffmpeg, arguments) };
+    let mut running = shared.children.start(start).await?;
     camera.live.lock().set_process(running.id());
     let ended = tokio::select! {
         why = read(camera, &mut running) => Err(why),

@@ -22,7 +22,7 @@ use crate::engine::{
     SnapshotTaken, StreamStatus, StreamUrls,
 };
 use crate::events::Events;
-use crate::process::{Children, Start};
+use crate::process::{Children, Start, words};
 use crate::{EngineError, LiveView, still};
 
 /// Those who ask for the engine's health more often get the last answer, if it was good.
@@ -114,7 +114,7 @@ impl Engine for EmbeddedEngine {
         if seen_well.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
             return Ok(());
         }
-        let arguments = ["-hide_banner", "-loglevel", "error", "-encoders"].map(str::to_owned).to_vec();
+        let arguments = words("-hide_banner -loglevel error -encoders");
         let start = Start::of(&self.shared.options.ffmpeg, arguments);
         let encoders = self.shared.children.output(start, &[], 1 << 20, Duration::from_secs(5)).await?;
         if String::from_utf8_lossy(&encoders).contains(" libx264 ") {

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::camera::Camera;
 use crate::engine::SnapshotTaken;
-use crate::process::{Bound, Start};
-use crate::source::Redactor;
+use crate::process::{Start, words};
 use crate::{EngineError, still};
 
 /// Decodes the last picture of the last second into `path`.
@@ -26,14 +25,7 @@ pub(super) async fn take(
          -vf select=gte(n\\,{last}) {}",
         still::OUTPUT
     );
-    let start = Start {
-        program: &shared.options.ffmpeg,
-        arguments: arguments.split(' ').map(str::to_owned).collect(),
-        input: true,
-        output: true,
-        bound: Bound::ToService,
-        redactor: Redactor::default(),
-    };
+    let start = Start { input: true, ..Start::of(&shared.options.ffmpeg, words(&arguments)) };
     let input: [&[u8]; 2] = [&segment.init.bytes, &segment.fragment.bytes];
     let picture = still::decode(&camera.name, &shared.children, start, &input, within).await?;
     let resolution = segment.init.resolution.ok_or_else(|| {

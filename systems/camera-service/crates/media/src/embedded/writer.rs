@@ -18,9 +18,8 @@ use crate::EngineError;
 use crate::engine::{RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{blocking, create, marker_of, rewrite};
 use crate::live::Segment;
-use crate::process::{Bound, Running, Start};
+use crate::process::{Bound, Running, Start, words};
 use crate::recording::{Finished, Writing};
-use crate::source::Redactor;
 
 /// How long a child that writes Matroska may take to accept a second of video, or to finish its file.
 const CHILD_PATIENCE: Duration = Duration::from_secs(10);
@@ -241,19 +240,10 @@ fn append(mut file: &File, end: u64, parts: &[Bytes]) -> io::Result<()> {
 }
 
 fn matroska<'a>(ffmpeg: &'a Path, path: &Path) -> Start<'a> {
-    let mut arguments: Vec<String> = "-nostdin -hide_banner -loglevel warning -protocol_whitelist pipe \
-        -analyzeduration 0 -fpsprobesize 0 -f mp4 -i pipe:0 -map 0 -c copy \
-        -cluster_time_limit 1000 -flush_packets 1 -f matroska -y"
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let mut arguments = words(
+        "-nostdin -hide_banner -loglevel warning -protocol_whitelist pipe -analyzeduration 0 -fpsprobesize 0 \
+         -f mp4 -i pipe:0 -map 0 -c copy -cluster_time_limit 1000 -flush_packets 1 -f matroska -y",
+    );
     arguments.push(format!("file:{}", path.display()));
-    Start {
-        program: ffmpeg,
-        arguments,
-        input: true,
-        output: false,
-        bound: Bound::ToInput,
-        redactor: Redactor::default(),
-    }
+    Start { input: true, output: false, bound: Bound::ToInput, ..Start::of(ffmpeg, arguments) }
 }

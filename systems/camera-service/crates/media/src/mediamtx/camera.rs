@@ -13,7 +13,7 @@ use super::{Shared, recorder, still};
 use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
 use crate::files::ProbedStream;
 use crate::interest::Interest;
-use crate::process::{Bound, Start};
+use crate::process::{Start, words};
 use crate::recording::Slot;
 use crate::source::{Redactor, Source};
 use crate::{EngineError, retry};
@@ -259,18 +259,10 @@ async fn read(camera: &Camera) -> Result<(), EngineError> {
     }
     let address = reading(&camera.name, &shared.options)?;
     let mut arguments = still::input(&address);
-    arguments.extend("-map 0:v:0 -c copy -f null -".split(' ').map(str::to_owned));
-    let mut running = shared
-        .children
-        .start(Start {
-            program: &shared.options.ffmpeg,
-            arguments,
-            input: false,
-            output: false,
-            bound: Bound::ToService,
-            redactor: Redactor::of(&address),
-        })
-        .await?;
+    arguments.extend(words("-map 0:v:0 -c copy -f null -"));
+    let redactor = Redactor::of(&address);
+    let start = Start { output: false, redactor, ..Start::of(&shared.options.ffmpeg, arguments) };
+    let mut running = shared.children.start(start).await?;
     camera.known().reading = true;
     let ended = tokio::select! {
         status = running.child.wait() => Err(status),

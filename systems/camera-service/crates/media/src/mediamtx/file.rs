@@ -20,6 +20,7 @@ use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
     Recovered, RecoveryAction, blocking, create, marker_of, probe_file, recover_recording, rewrite,
 };
+use crate::fragment::units;
 use crate::recording::{Finished, Writing};
 
 /// A file that does not grow for so long while nothing is being recorded has been closed, even if that was not seen.
@@ -364,17 +365,7 @@ impl Track {
     }
 
     fn units(&self, moof: &Moof) -> u64 {
-        moof.traf
-            .iter()
-            .filter(|part| part.tfhd.track_id == self.id)
-            .flat_map(|part| {
-                let default = part.tfhd.default_sample_duration.unwrap_or(self.default_duration);
-                part.trun
-                    .iter()
-                    .flat_map(|run| run.samples.iter())
-                    .map(move |sample| sample.duration.unwrap_or(default))
-            })
-            .map(u64::from)
-            .sum()
+        let parts = moof.traf.iter().filter(|part| part.tfhd.track_id == self.id);
+        parts.map(|part| units(part, self.default_duration)).sum()
     }
 }

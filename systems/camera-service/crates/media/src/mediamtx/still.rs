@@ -11,7 +11,7 @@ use super::camera::Camera;
 use super::path::reading;
 use crate::engine::SnapshotTaken;
 use crate::files::{ProbedStream, probe_file};
-use crate::process::Start;
+use crate::process::{Start, words};
 use crate::source::Redactor;
 use crate::{EngineError, still};
 
@@ -22,17 +22,16 @@ const LOOK: Duration = Duration::from_secs(20);
 
 /// Arguments with which ffmpeg (not ffprobe) reads from MediaMTX.
 pub(super) fn input(address: &Url) -> Vec<String> {
-    let mut arguments = ["-nostdin", "-hide_banner"].map(str::to_owned).to_vec();
+    let mut arguments = words("-nostdin -hide_banner");
     arguments.extend(from(address));
     arguments
 }
 
 fn from(address: &Url) -> Vec<String> {
-    "-loglevel error -protocol_whitelist rtsp,rtsps,rtp,srtp,tcp,tls -rtsp_transport tcp -timeout"
-        .split(' ')
-        .chain([SILENCE, "-i", address.as_str()])
-        .map(str::to_owned)
-        .collect()
+    let mut arguments = words("-loglevel error -protocol_whitelist rtsp,rtsps,rtp,srtp,tcp,tls");
+    arguments
+        .extend(["-rtsp_transport", "tcp", "-timeout", SILENCE, "-i", address.as_str()].map(str::to_owned));
+    arguments
 }
 
 /// Finds out what pictures a stream has that has just come up.
@@ -54,8 +53,7 @@ async fn seen(camera: &Camera) -> Result<ProbedStream, EngineError> {
     let shared = &camera.shared;
     let address = reading(&camera.name, &shared.options)?;
     let mut arguments = from(&address);
-    let more = "-select_streams v:0 -show_entries stream=width,height,avg_frame_rate -of json";
-    arguments.extend(more.split(' ').map(str::to_owned));
+    arguments.extend(words("-select_streams v:0 -show_entries stream=width,height,avg_frame_rate -of json"));
     let ffprobe = shared.ffprobe();
     let start = Start { redactor: Redactor::of(&address), ..Start::of(&ffprobe, arguments) };
     let said = shared.children.output(start, &[], 1 << 20, LOOK).await?;
@@ -78,7 +76,8 @@ pub(super) async fn take(
     let _turn = shared.snapshots.acquire().await.ok();
     let address = reading(&camera.name, &shared.options)?;
     let mut arguments = input(&address);
-    arguments.extend(["-map", "0:v:0"].into_iter().chain(still::OUTPUT.split(' ')).map(str::to_owned));
+    arguments.extend(words("-map 0:v:0"));
+    arguments.extend(words(still::OUTPUT));
     let start = Start { redactor: Redactor::of(&address), ..Start::of(&shared.options.ffmpeg, arguments) };
     // A stream that has just come up leaves little of the time.
     let rest = within.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
