@@ -1,7 +1,7 @@
 //! A real MediaMTX on free ports, with a configuration of the test's; ended with the test.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camera_media::{BreakerOptions, MediaMtxOptions};
@@ -9,7 +9,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::common::{Ended, LIMIT};
+/// Nothing here takes so long on a machine that is not stuck.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The one named by the environment, else the one that `scripts/mediamtx` installs.
 fn program() -> PathBuf {
@@ -50,7 +51,7 @@ pub fn options(ports: &str) -> MediaMtxOptions {
 }
 
 pub struct Server {
-    child: Ended,
+    child: Child,
     folder: tempfile::TempDir,
     pub api: u16,
     pub rtsp: u16,
@@ -76,16 +77,16 @@ impl Server {
         server
     }
 
-    fn spawn(folder: &tempfile::TempDir) -> Ended {
+    fn spawn(folder: &tempfile::TempDir) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
-        let child = Command::new(program())
+        Command::new(program())
             .arg(folder.path().join("mediamtx.yml"))
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
-            .spawn();
-        Ended(child.unwrap())
+            .spawn()
+            .unwrap()
     }
 
     pub fn ports(&self) -> String {
@@ -98,7 +99,8 @@ impl Server {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub async fn restart(&mut self) {
@@ -164,6 +166,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // It may have been killed by the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             eprintln!("MediaMTX said:\n{log}");
