@@ -97,6 +97,9 @@ fn each_example_is_found_by_its_rule_and_by_no_other() {
 fn what_is_right_or_rounded_is_not_found() {
     for text in [
         "`starts` is undetermined: 19 of 20 (95 %) started, at least 78.3 %, at most 99.8 %.",
+        "`starts`: at least 95 % was asked for; 19 of 20 succeeded.",
+        "Whether `starts` succeeded in at least 95 % of all starts is undetermined.",
+        "`prompt` succeeded in at least 75 % of all requests.",
         "`starts` is undetermined: 19/20, lower bound 0.784, upper bound 0.997439; the objective is 95 %.",
         "`prompt` holds: 785 of 960, 81.8 %, that is 0.8177 or 82 %.",
         "`prompt` holds: 175 of 960 were slower than 100 ms, at 95 % confidence.",
@@ -132,6 +135,7 @@ fn a_wrong_number_is_found_and_shown_beside_the_right_one() {
         ("- `roles`\n  - result: 38 of 40", ["38 of 40", "37 of 40"]),
         ("## `roles`\n\nThe success rate was 95.0 %.", ["95.0 %", "37 of 40 (92.5 %)"]),
         ("`prompt` was looked at. Measured: 96 %.", ["96 %", "785 of 960"]),
+        ("`roles` succeeded in at least 95 % of all looks.", ["95 %", "37 of 40 (92.5 %)"]),
         // The objective is no result.
         ("75 % of all requests succeeded: `prompt` holds.", ["75 %", "785 of 960"]),
     ] {
@@ -152,6 +156,7 @@ fn a_word_stronger_than_the_finding_is_found() {
         "**roles**: achieved",
         "`prompt`, `starts` and `roles` are open; `roles` passes.",
         "| claim | result |\n|---|---|\n| starts | ✅ PASS |",
+        "| claim | result | note |\n|---|---|---|\n| starts | passed | no waiver |",
         "| Criterion | Status |\n|---|---|\n| a start serves within 10 s | met |",
         "`prompt` fails.",
         "| claim | result |\n|---|---|\n| prompt | failed |",

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use probity_verdict::judgement::{Bounds, Counts};
-use probity_verdict::{Finding, Judgement};
+use probity_verdict::{Finding, Judgement, Outcome};
 
+use super::said::NOT_SAID;
 use crate::document::{Document, Statement, simplify};
 use crate::quantity::{Bound, Kind, Quantity, scan};
 use crate::words::{pattern, show, tail};
@@ -101,6 +102,7 @@ pattern!(
     SETTLES,
     r"\b(would|needs?|further|additional|settles?|enough|suffices?|sufficient|(is|are) needed)\b|^ ?more\b"
 );
+pattern!(REACHED, r"\b(succeeded|achieved|measured|reached|passed|observed|met|available|reliable|worked)\b");
 pattern!(CONFIDENCE, r"\b(confidence|confident|each at|probability|error bound)\b");
 pattern!(ENTRIES, r"\b(entry|entries)\W{0,3}((\d+ to \d+|\d+)(, | and )?)*$");
 pattern!(
@@ -137,6 +139,14 @@ pub(super) fn measured(lower: &str, q: &Quantity) -> bool {
     MEASURED.is_in(before) || MEASURED.is_in(clip(&lower[q.end..]).split('|').next().unwrap_or(""))
 }
 
+/// Whether the words around a bound say that it was reached: "succeeded in at least 95 %".
+fn says_reached(lower: &str, q: &Quantity) -> bool {
+    let ends = ['.', ',', ';', ':', '|', '('];
+    let before = lower[..q.start].rsplit(ends).next().unwrap_or("");
+    let after = lower[q.end..].split(ends).next().unwrap_or("");
+    (REACHED.is_in(before) || REACHED.is_in(after)) && !NOT_SAID.is_in(lower)
+}
+
 /// The words right after something.
 fn clip(text: &str) -> &str {
     let mut to = text.len().min(30);
@@ -160,12 +170,14 @@ fn unit(q: &Quantity) -> &str {
 pub(super) struct Numbers {
     /// By value.
     all: Vec<Number>,
+    /// Of a claim that was not found to hold: what it demands was not reached.
+    not_reached: bool,
 }
 
 impl Numbers {
     /// Those of one claim's finding.
     pub(super) fn of_claim(finding: &Finding, judgement: &Judgement) -> Self {
-        let mut numbers = Self::default();
+        let mut numbers = Self { not_reached: finding.outcome != Outcome::Holds, ..Self::default() };
         numbers.counts(&finding.counts);
         finding.bounds.iter().for_each(|bounds| numbers.bounds(bounds));
         for cell in &finding.cells {
@@ -394,6 +406,7 @@ impl Numbers {
                     !measured(lower, q) && !cell.is_some_and(|cell| MEASURED.is_in(cell.head))
                 }
                 (Role::Confidence, other) => other == Role::Confidence || other == Role::Bound,
+                (Role::Bound, Role::Demanded) => !(self.not_reached && says_reached(lower, q)),
                 (Role::Bound, other) => other != Role::Confidence,
                 _ => true,
             };

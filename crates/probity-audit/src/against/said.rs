@@ -79,8 +79,9 @@ pub(super) fn outcomes(
         if citations.is_empty() {
             return;
         }
-        let outcome = judgement.findings[*claim].outcome;
-        let waived = statement.lower.contains("waive");
+        let finding = &judgement.findings[*claim];
+        let outcome = finding.outcome;
+        let waived = finding.waived.is_some() && statement.lower.contains("waive");
         let mut start = 0;
         for cell in &row.cells {
             let cites =
