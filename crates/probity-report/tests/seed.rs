@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Observation, Value, load};
 use probity_report::{Contents, SeriesCollector, html, markdown, terminal, wanted_entries};
-use probity_verdict::{Judge, Outcome, RunFacts};
+use probity_verdict::{Judge, Outcome};
 
 const PLAN: &str = "\
 plan: Periodic sync of the NetBox plugin
@@ -35,13 +35,13 @@ impl probity_plan::Sources for Only {
 /// The looks of a run, and what terminal, Markdown and HTML say of it.
 fn reports(observations: &[(u64, Observation)]) -> [String; 3] {
     let plan = load("plan.yaml", &Only, &BTreeMap::new()).unwrap().plan;
-    let mut judge = Judge::new(&plan, RunFacts { started: made::at(0), complete: true });
+    let mut judge = Judge::new(&plan, made::at(0));
     let mut collector = SeriesCollector::new(&plan);
     for (entry, observation) in observations {
         judge.observe(*entry, observation);
         collector.observe(*entry, observation);
     }
-    let judgement = judge.conclude();
+    let judgement = judge.conclude(true);
     assert_eq!(judgement.findings.iter().map(|it| it.outcome).collect::<Vec<_>>(), [Outcome::Holds; 2]);
     assert!(wanted_entries(&judgement).is_empty());
     let (start, series) = (made::start(&plan.title), collector.finish());

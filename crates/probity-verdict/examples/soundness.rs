@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use probity_plan::units::Share;
 use probity_plan::{Lane, Observation, Plan, Value};
 use probity_verdict::judgement::{Counts, Judgement, Outcome};
-use probity_verdict::{Judge, RunFacts, statistics};
+use probity_verdict::{Judge, statistics};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runs = std::env::args().nth(1).map_or(Ok(1000), |text| text.parse())?;
@@ -268,7 +268,7 @@ fn plan(claims: u32, schedule: &str, rate: &str, accept: &str) -> Result<Plan, S
 /// A run in which `succeeds` says what comes of each look, by claim and slot.
 fn run(plan: &Plan, succeeds: &mut dyn FnMut(u32, u32) -> bool) -> Result<Judgement, String> {
     let started = jiff::Timestamp::UNIX_EPOCH;
-    let mut judge = Judge::new(plan, RunFacts { started, complete: true });
+    let mut judge = Judge::new(plan, started);
     let mut entry = 0;
     for (claim, probe) in (0_u32..).zip(&plan.probes) {
         for slot in 0..probe.planned() {
@@ -293,7 +293,7 @@ fn run(plan: &Plan, succeeds: &mut dyn FnMut(u32, u32) -> bool) -> Result<Judgem
             entry += 1;
         }
     }
-    Ok(judge.conclude())
+    Ok(judge.conclude(true))
 }
 
 /// Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64).

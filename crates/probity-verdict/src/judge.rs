@@ -28,19 +28,10 @@ use periodic::Periodic;
 use stable::Stable;
 use subject::Subject;
 
-/// What the log says about the run as a whole.
-#[derive(Clone, Copy, Debug)]
-pub struct RunFacts {
-    /// When it began, by the observer's clock.
-    pub started: jiff::Timestamp,
-    /// Whether it came to its end.
-    pub complete: bool,
-}
-
 /// Derives findings from the observations of a run.
 pub struct Judge<'p> {
     plan: &'p Plan,
-    run: RunFacts,
+    started: jiff::Timestamp,
     claims: Vec<State<'p>>,
     /// For each probe: the claims that want its observations, by their place, and whether as the other side.
     wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
@@ -103,8 +94,8 @@ impl Decision {
 }
 
 impl<'p> Judge<'p> {
-    /// A judge of a run of this plan. A claim that cannot be read is undetermined; `plan check` says so before.
-    pub fn new(plan: &'p Plan, run: RunFacts) -> Self {
+    /// A judge of a run of this plan that began at `started`, by the observer's clock. A claim that cannot be read is undetermined; `plan check` says so before.
+    pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
         let mut wanted: BTreeMap<&str, Vec<(usize, Side)>> = BTreeMap::new();
         let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
             wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
@@ -118,8 +109,8 @@ impl<'p> Judge<'p> {
         });
         let claims = claims.collect();
         let mut shift = Shift::default();
-        shift.look(run.started, 0);
-        Self { plan, run, claims, wanted, asked: Asked::of(plan), shift }
+        shift.look(started, 0);
+        Self { plan, started, claims, wanted, asked: Asked::of(plan), shift }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
@@ -155,15 +146,10 @@ impl<'p> Judge<'p> {
         self.asked.unasked()
     }
 
-    /// Says whether the run came to its end, once the log has said so.
-    pub fn ended(&mut self, complete: bool) {
-        self.run.complete = complete;
-    }
-
-    /// Findings, scores and verdict.
-    pub fn conclude(self) -> Judgement {
-        let (plan, started, limits) = (self.plan, self.run.started, self.limits());
-        Judgement { limits, ..crate::verdict::decide(plan, started, self.findings()) }
+    /// Findings, scores and verdict. `complete` says whether the run came to its plan's end.
+    pub fn conclude(self, complete: bool) -> Judgement {
+        let (plan, started, limits) = (self.plan, self.started, self.limits());
+        Judgement { limits, ..crate::verdict::decide(plan, started, self.findings(complete)) }
     }
 
     /// What limits all that is said of the run.
@@ -179,11 +165,11 @@ impl<'p> Judge<'p> {
         (moved > 0).then(limit).into_iter().collect()
     }
 
-    /// The findings alone, in the plan's order.
-    pub fn findings(mut self) -> Vec<Finding> {
+    /// The findings alone, in the plan's order; `complete` as for [`Judge::conclude`].
+    pub fn findings(mut self, complete: bool) -> Vec<Finding> {
         for state in &mut self.claims {
             if let State::Open(subject, fold) = state {
-                subject.note_missing(self.run.complete);
+                subject.note_missing(complete);
                 if let Fold::Compare(compare) = fold.as_mut() {
                     compare.finish(subject);
                 }

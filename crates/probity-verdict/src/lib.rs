@@ -16,7 +16,7 @@ pub mod verdict;
 
 pub use check::{Level, Problem, check, check_on};
 pub use cure::cure;
-pub use judge::{Judge, RunFacts, facts_read, timed_probes};
+pub use judge::{Judge, facts_read, timed_probes};
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 pub use truth::Truth;
 pub use verdict::decide;

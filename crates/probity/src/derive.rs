@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use probity_evidence::entry::{Body, Event, Observer, Start};
 use probity_plan::{Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector};
-use probity_verdict::Judgement;
-use probity_verdict::judge::{Judge, RunFacts};
+use probity_verdict::{Judge, Judgement};
 
 /// A log on its way to a judgement.
 pub struct Fold<'p> {
@@ -38,7 +37,7 @@ impl<'p> Fold<'p> {
     pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
         Self {
             plan,
-            judge: Judge::new(plan, RunFacts { started, complete: false }),
+            judge: Judge::new(plan, started),
             series: SeriesCollector::new(plan),
             observers: Vec::new(),
             events: Vec::new(),
@@ -76,11 +75,10 @@ impl<'p> Fold<'p> {
     }
 
     /// The end of the log. `complete` says whether the run came to its plan's end.
-    pub fn conclude(mut self, complete: bool) -> Derived {
-        self.judge.ended(complete);
+    pub fn conclude(self, complete: bool) -> Derived {
         Derived {
             unasked: self.judge.unasked(),
-            judgement: self.judge.conclude(),
+            judgement: self.judge.conclude(complete),
             series: self.series.finish(),
             observers: self.observers,
             events: self.events,

@@ -10,8 +10,7 @@ use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
 use probity_plan::{Impact, Loaded, Observation, Plan, Value};
 use probity_probe::{Began, Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
-use probity_verdict::judge::{Judge, RunFacts};
-use probity_verdict::{Finding, Judgement, Outcome};
+use probity_verdict::{Finding, Judge, Judgement, Outcome};
 
 use crate::cli::{HowArgs, Output, RunArgs, SigningArgs};
 use crate::derive::{Derived, Fold, Surroundings, findings_json};
@@ -353,14 +352,14 @@ impl Sink for Recorder<'_> {
     fn holds(&mut self, claim: &str) -> bool {
         // Judged anew from the log: rare, and no second state to keep.
         let findings = || -> Result<_, ReadError> {
-            let mut judge = Judge::new(self.plan, RunFacts { started: self.started, complete: false });
+            let mut judge = Judge::new(self.plan, self.started);
             for entry in Bundle::open(self.writer.path())?.entries()? {
                 let entry = entry?;
                 if let Body::Observation(observation) = entry.body {
                     judge.observe(entry.entry, &observation);
                 }
             }
-            Ok(judge.findings())
+            Ok(judge.findings(false))
         };
         let holds = |finding: &Finding| finding.claim == claim && finding.outcome == Outcome::Holds;
         findings().is_ok_and(|findings| findings.iter().any(holds))

@@ -6,7 +6,7 @@ pub use std::collections::BTreeMap;
 pub use probity_plan::{Barrier, Blocked, Lane, Observation, Plan, Shows, Value};
 pub use probity_verdict::check::check;
 pub use probity_verdict::judgement::{Counts, Finding};
-pub use probity_verdict::{Judge, Outcome, RunFacts, facts_read, timed_probes};
+pub use probity_verdict::{Judge, Outcome, facts_read, timed_probes};
 pub use proptest::prelude::*;
 pub use serde_json::{Value as Json, json};
 
@@ -92,11 +92,11 @@ pub fn looks(probe: &str, slots: std::ops::Range<u32>, facts: impl Fn(u32) -> Js
 
 pub fn findings(plan: &Plan, observations: &[Observation]) -> Vec<Finding> {
     let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
-    let mut judge = Judge::new(plan, RunFacts { started, complete: true });
+    let mut judge = Judge::new(plan, started);
     for (at, observation) in observations.iter().enumerate() {
         judge.observe(at as u64 + 2, observation);
     }
-    judge.findings()
+    judge.findings(true)
 }
 
 pub fn finding(plan: &Plan, observations: &[Observation]) -> Finding {

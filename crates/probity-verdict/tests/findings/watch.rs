@@ -73,9 +73,9 @@ fn a_clock_that_is_set_shifts_nothing_that_is_decided() {
     );
     let judged = |observations: &[Observation]| {
         let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
-        let mut judge = Judge::new(&plan, RunFacts { started, complete: true });
+        let mut judge = Judge::new(&plan, started);
         (2..).zip(observations).for_each(|(entry, observation)| judge.observe(entry, observation));
-        let judgement = judge.conclude();
+        let judgement = judge.conclude(true);
         let outcomes: Vec<Outcome> = judgement.findings.iter().map(|finding| finding.outcome).collect();
         (outcomes, judgement.limits)
     };
@@ -346,13 +346,13 @@ fn a_million_observations_keep_little() {
         ],
     );
     let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
-    let mut judge = Judge::new(&plan, RunFacts { started, complete: true });
+    let mut judge = Judge::new(&plan, started);
     let mut observation = look("web", 0, &json!({ "status": 200 }));
     for slot in 0..100_000 {
         observation.slot = slot;
         judge.observe(u64::from(slot) + 2, &observation);
     }
-    let found = judge.findings();
+    let found = judge.findings(true);
     assert_eq!(found[0].counts.successes, 100_000);
     assert_eq!(found[0].entries, [(2, 100_001)]);
     assert_eq!(found[1].counts.planned, 50 * 24 * 60);
