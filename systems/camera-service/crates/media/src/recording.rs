@@ -62,6 +62,7 @@ impl Slot {
     {
         let (started, answered) = oneshot::channel();
         let (outcome, watched) = watch::channel(None);
+        let mut ended = watched.clone();
         {
             let mut slot = self.lock();
             let camera = self.camera.clone();
@@ -97,9 +98,14 @@ impl Slot {
                 }
             });
         }
-        answered
+        let answer = answered
             .await
-            .unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())))
+            .unwrap_or_else(|_| Err(EngineError::InvalidState("the recording was ended".to_owned())));
+        if answer.is_err() {
+            // Whoever starts another one at once is to find the place free. A course that broke off has left it, too.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+        answer
     }
 
     /// Ends the recording and waits until its files are finished.
@@ -359,6 +365,21 @@ mod tests {
             });
             assert_eq!(started.await.unwrap_err().to_string(), said);
             assert!(!path.exists() && slot.now().is_none() && !slot.interest.is_there());
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_start_that_failed_another_is_made_at_once() {
+        let slot = slot();
+        for _ in 0..100 {
+            let started = slot.start(request(), |course| async {
+                let ended =
+                    course.conclude(Err(EngineError::Dependency("no picture".to_owned())), None).await;
+                // What is left to be done between the answer and the end may take a while.
+                tokio::task::yield_now().await;
+                ended
+            });
+            assert_eq!(started.await.unwrap_err().to_string(), "no picture");
         }
     }
 
