@@ -208,6 +208,22 @@ pub(crate) async fn rewrite(
     RecordingFormat::Fmp4
 }
 
+/// Gives a fragmented MP4 that was to become Matroska a name that says what it is. If that fails, it is where it was, and
+/// nothing of the other name is left.
+pub(crate) fn rename_as_mp4(from: &Path) -> Result<PathBuf, EngineError> {
+    let folder = from.parent().unwrap_or(Path::new("/"));
+    let stem = from.file_stem().unwrap_or_default().to_string_lossy();
+    let (to, _) = create(folder, &stem, RecordingFormat::Fmp4)?;
+    let renamed = std::fs::rename(from, &to).map_err(|error| EngineError::disk("cannot rename", from, error));
+    if renamed.is_err() {
+        // Nothing is in it.
+        let _ = std::fs::remove_file(&to);
+    }
+    // One that stays marks a file that is whole; `recover` finds that out and removes it.
+    let _ = std::fs::remove_file(marker_of(&to));
+    renamed.map(|()| to)
+}
+
 /// Puts in order what a kill left in `folder`: recordings that were being written then are cut to their last whole
 /// fragment, and temporary files are removed. Looks at nothing else; to be called before anything is recorded there.
 pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
@@ -218,7 +234,7 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
         let Some(text) = name.to_str() else { continue };
         let recovered = if let Some(recording) = text.strip_prefix('.').and_then(|n| n.strip_suffix(".open"))
         {
-            recover_recording(&folder.join(recording), &folder.join(&name))
+            recover_recording(&folder.join(recording), &folder.join(&name)).and_then(named_as_it_is)
         } else if text.starts_with(TEMPORARY) && text.ends_with(".tmp") {
             let path = folder.join(&name);
             std::fs::remove_file(&path)
@@ -233,6 +249,22 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
         done.extend(recovered?);
     }
     Ok(done)
+}
+
+/// A Matroska that MediaMTX was recording is fragmented MP4, and nobody rewrites it any more.
+fn named_as_it_is(recovered: Option<Recovered>) -> Result<Option<Recovered>, EngineError> {
+    let Some(Recovered { path, action }) = recovered else { return Ok(None) };
+    let ending = path.extension().is_some_and(|ending| ending == RecordingFormat::Mkv.extension());
+    let path = match ending && action != RecoveryAction::Removed && is_mp4(&path) {
+        true => rename_as_mp4(&path)?,
+        false => path,
+    };
+    Ok(Some(Recovered { path, action }))
+}
+
+fn is_mp4(path: &Path) -> bool {
+    let header = File::open(path).ok().and_then(|mut file| Header::read_from(&mut file).ok());
+    header.is_some_and(|header| header.kind == Ftyp::KIND)
 }
 
 pub(crate) fn recover_recording(path: &Path, marker: &Path) -> Result<Option<Recovered>, EngineError> {
@@ -302,5 +334,23 @@ pub(crate) async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(EngineError::Dependency(format!("work on the disk was ended: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_renamed_leaves_nothing_of_its_new_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = folder.path().join("yard.mkv");
+        assert!(rename_as_mp4(&recording).is_err(), "there is none");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        for expected in ["yard.mp4", "yard_2.mp4"] {
+            std::fs::write(&recording, "fragments").unwrap();
+            assert_eq!(rename_as_mp4(&recording).unwrap(), folder.path().join(expected));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nor a marker");
     }
 }

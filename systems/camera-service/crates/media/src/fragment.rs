@@ -12,6 +12,8 @@ use crate::source::Resolution;
 
 /// No box of a sane stream is larger: a fragment is one group of pictures.
 const LARGEST_BOX: usize = 32 << 20;
+/// Seconds that one sample lasts at most: no camera's pictures are rarer.
+const LONGEST_SAMPLE: u64 = 60;
 /// Samples in one fragment.
 const MOST_SAMPLES: usize = 100_000;
 
@@ -186,7 +188,7 @@ impl Fragment {
         if samples == 0 || samples > MOST_SAMPLES {
             return Err(StreamError::Order("a fragment with no pictures, or with absurdly many"));
         }
-        let units = units(track, init.default_sample_duration);
+        let units = units(track, init.default_sample_duration, init.timescale);
         let first = track.trun.iter().find_map(|run| run.samples.get(0));
         let flags = first
             .and_then(|sample| sample.flags)
@@ -235,11 +237,14 @@ impl Fragment {
     }
 }
 
-/// Length of the part of a track that is in a fragment, in units of its media time.
-pub(crate) fn units(part: &Traf, default_sample_duration: u32) -> u64 {
+/// Length of the part of a track that is in a fragment, in units of its media time, of which a second has `timescale`. A
+/// longer sample than there can be counts as none: it is a jump of the camera's clock, and one back is written as 2^32 less
+/// a little.
+pub(crate) fn units(part: &Traf, default_sample_duration: u32, timescale: u32) -> u64 {
     let default = part.tfhd.default_sample_duration.unwrap_or(default_sample_duration);
     let samples = part.trun.iter().flat_map(|run| run.samples.iter());
-    samples.map(|sample| u64::from(sample.duration.unwrap_or(default))).sum()
+    let durations = samples.map(|sample| u64::from(sample.duration.unwrap_or(default)));
+    durations.filter(|duration| *duration <= LONGEST_SAMPLE * u64::from(timescale)).sum()
 }
 
 fn codec_name(codec: &Codec) -> Option<String> {

@@ -45,6 +45,8 @@ fn only_what_was_being_written_is_put_in_order() {
         ("nothing.mp4", b""),
         ("nothing.mkv", b""),
         ("half.mkv", b"\x1a\x45\xdf\xa3 whatever a Matroska may be"),
+        ("to-be-matroska.mkv", &bytes),
+        ("to-be-matroska.mp4", b"another"),
         ("not-open.mp4", &bytes[..bytes.len() - 10]),
         (".media-1-2.tmp", b"half"),
         (".somebody.tmp", b"else"),
@@ -59,6 +61,7 @@ fn only_what_was_being_written_is_put_in_order() {
         "no-picture.mp4",
         "nothing.mkv",
         "nothing.mp4",
+        "to-be-matroska.mkv",
     ];
     for name in open.iter().chain(&["other-kind.mp4", "whole.mp4"]) {
         std::fs::write(path(&format!(".{name}.open")), "").unwrap();
@@ -81,6 +84,7 @@ fn only_what_was_being_written_is_put_in_order() {
         ("nothing.mkv", RecoveryAction::Removed),
         ("nothing.mp4", RecoveryAction::Removed),
         ("other-kind.mp4", RecoveryAction::Kept),
+        ("to-be-matroska_2.mp4", RecoveryAction::Kept),
         ("whole.mp4", RecoveryAction::Kept),
     ];
     assert_eq!(done, expected.map(|(name, action)| (name.to_owned(), action)));
@@ -91,6 +95,8 @@ fn only_what_was_being_written_is_put_in_order() {
         "half.mkv",
         "not-open.mp4",
         "other-kind.mp4",
+        "to-be-matroska.mp4",
+        "to-be-matroska_2.mp4",
         "whole.mp4",
     ];
     assert_eq!(names_in(folder.path()), left);

@@ -18,7 +18,8 @@ use super::path::FOLDER;
 use crate::EngineError;
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
-    Recovered, RecoveryAction, blocking, create, marker_of, probe_file, recover_recording, rewrite,
+    Recovered, RecoveryAction, blocking, create, marker_of, probe_file, recover_recording, rename_as_mp4,
+    rewrite,
 };
 use crate::fragment::units;
 use crate::recording::{Finished, Writing};
@@ -165,7 +166,8 @@ impl Folder {
         }
         let written_at = std::fs::metadata(written).and_then(|seen| seen.modified()).map_err(failed)?;
         let written_at = Timestamp::try_from(written_at).unwrap_or_else(|_| Timestamp::now());
-        let started = written_at - growth.duration();
+        // Whatever the bytes say: a length that leads beyond the calendar is none.
+        let started = written_at.checked_sub(growth.duration()).unwrap_or(written_at);
         let (path, _) = create(&self.folder, &(self.name_file)(started), self.format)?;
         if let Err(error) = std::fs::rename(written, &path) {
             for left in [&path, &marker_of(&path)] {
@@ -214,15 +216,15 @@ impl Open {
             synced.map_err(|error| EngineError::disk("cannot write", &whole, error))
         });
         let mut problem = checked.await.err().map(|error| error.to_string());
-        let (path, format) = match format {
-            RecordingFormat::Fmp4 => (path, format),
-            _ if problem.is_some() => (path, RecordingFormat::Fmp4),
-            wanted => match rewrite(&shared.children, &shared.options.ffmpeg, &path, wanted).await {
-                RecordingFormat::Fmp4 if wanted == RecordingFormat::Mkv => {
-                    (renamed(path).await, RecordingFormat::Fmp4)
-                }
-                format => (path, format),
-            },
+        let written = match format {
+            RecordingFormat::Mp4 | RecordingFormat::Mkv if problem.is_none() => {
+                rewrite(&shared.children, &shared.options.ffmpeg, &path, format).await
+            }
+            _ => RecordingFormat::Fmp4,
+        };
+        let path = match written {
+            RecordingFormat::Fmp4 if format == RecordingFormat::Mkv => renamed(path).await,
+            _ => path,
         };
         match probe_file(&shared.ffprobe(), &path, PROBE_PATIENCE).await {
             Ok(seen) => Finished {
@@ -232,7 +234,7 @@ impl Open {
                     ended: Timestamp::now(),
                     duration: seen.duration.unwrap_or(counted),
                     bytes: seen.bytes,
-                    format,
+                    format: written,
                 }),
                 problem,
             },
@@ -244,18 +246,16 @@ impl Open {
     }
 }
 
-/// Gives a file that could not become Matroska a name that says so.
+/// Where a recording is that could not become Matroska: under a name that says so, or, if it cannot get one, under its own.
 async fn renamed(path: PathBuf) -> PathBuf {
     let from = path.clone();
-    let renamed = blocking(move || {
-        let folder = from.parent().unwrap_or(Path::new("/"));
-        let stem = from.file_stem().unwrap_or_default().to_string_lossy();
-        let (to, _) = create(folder, &stem, RecordingFormat::Fmp4)?;
-        let moved = std::fs::rename(&from, &to).map_err(|e| EngineError::disk("cannot rename", &from, e));
-        std::fs::remove_file(marker_of(&to)).map_err(|e| EngineError::disk("cannot remove", &to, e))?;
-        moved.map(|()| to)
-    });
-    renamed.await.unwrap_or(path)
+    match blocking(move || rename_as_mp4(&from)).await {
+        Ok(to) => to,
+        Err(error) => {
+            tracing::warn!(%error, "a recording keeps the ending of Matroska, though it is fragmented MP4");
+            path
+        }
+    }
 }
 
 /// Whether that is the name of a folder into which MediaMTX records.
@@ -311,7 +311,8 @@ impl Growth {
 
     fn duration(&self) -> Duration {
         let timescale = self.track.as_ref().map_or(1, |track| track.timescale);
-        Duration::from_secs_f64(self.units as f64 / f64::from(timescale.max(1)))
+        let seconds = self.units as f64 / f64::from(timescale.max(1));
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
     }
 
     fn has_grown(&mut self) -> bool {
@@ -339,7 +340,7 @@ impl Growth {
                         Moov::decode_body(&mut body.as_slice()).ok().and_then(|moov| Track::of(&moov));
                 } else if let (Ok(moof), Some(track)) = (Moof::decode_body(&mut body.as_slice()), &self.track)
                 {
-                    self.units += track.units(&moof);
+                    self.units = self.units.saturating_add(track.units(&moof));
                 }
             }
             self.at = end;
@@ -366,6 +367,42 @@ impl Track {
 
     fn units(&self, moof: &Moof) -> u64 {
         let parts = moof.traf.iter().filter(|part| part.tfhd.track_id == self.id);
-        parts.map(|part| units(part, self.default_duration)).sum()
+        parts.map(|part| units(part, self.default_duration, self.timescale)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two seconds at one picture a second, in each of which a sample is said to last so long; `None` without ffmpeg.
+    fn video_with_sample_of(duration: u32) -> Option<tempfile::NamedTempFile> {
+        let file = tempfile::Builder::new().suffix(".mp4").tempfile().unwrap();
+        let arguments = "-nostdin -v error -y -f lavfi -i testsrc2=size=64x36:rate=1 -t 2 -c:v libx264 -preset ultrafast \
+            -tune zerolatency -pix_fmt yuv420p -g 1 -f mp4 -movflags frag_keyframe+empty_moov+default_base_moof";
+        let ffmpeg =
+            std::process::Command::new("ffmpeg").args(arguments.split_whitespace()).arg(file.path()).status();
+        if ffmpeg.is_err() {
+            assert!(std::env::var_os("CI").is_none(), "CI needs ffmpeg");
+            eprintln!("SKIPPED: there is no ffmpeg here (apt install ffmpeg)");
+            return None;
+        }
+        let mut bytes = std::fs::read(file.path()).unwrap();
+        // The default duration in `tfhd`, which follows the track's number (ISO/IEC 14496-12, 8.8.7).
+        let tfhd = bytes.windows(4).position(|four| four == b"tfhd").unwrap();
+        bytes[tfhd + 12..tfhd + 16].copy_from_slice(&duration.to_be_bytes());
+        std::fs::write(file.path(), bytes).unwrap();
+        Some(file)
+    }
+
+    #[test]
+    fn a_jump_of_the_camera_s_clock_is_no_length() {
+        // One second back in units of 1/16384 s, as MediaMTX 1.5.1 writes it: wrapped.
+        for duration in [u32::MAX - 16_384, 16_384 * 61] {
+            let Some(file) = video_with_sample_of(duration) else { return };
+            let mut growth = Growth::open(file.path()).unwrap();
+            growth.read_on().unwrap();
+            assert_eq!(growth.duration(), Duration::from_secs(1), "the other picture's second");
+        }
     }
 }
