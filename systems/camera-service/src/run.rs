@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use camera_access::{
     ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret,
     Tokens,
@@ -23,13 +22,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::contract::Component;
 use crate::events::Hub;
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::service::{Components, Kept, Service};
+use crate::service::{Components, Kept, Service, component};
 use crate::web;
+use crate::web::certificate::Certificate;
 use crate::web::serve::serve;
 use crate::web::tls::{self, TlsFiles};
 
@@ -89,10 +90,11 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
         key: tls.key.clone(),
         client_ca: tls.client_ca.clone(),
     });
-    let tls = match &tls_files {
-        Some(files) => Some(Arc::new(ArcSwap::from_pointee(tls::read(files)?))),
+    let certificate = match tls_files {
+        Some(files) => Some(Certificate::read(files)?),
         None => None,
     };
+    let tls = certificate.as_ref().map(Certificate::current);
     let service = Arc::new(build(home, config, &environment, kept).await?);
     let cameras = configured(&service.config.read())?;
     for (name, source) in cameras {
@@ -136,7 +138,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     tasks.spawn(Arc::clone(&service).follow_devices());
 
     service.started.store(true, Ordering::Release);
-    service.look_at_components().await;
+    service.look_at_components(certificate.as_ref().map(state_of)).await;
     if !service.is_ready() {
         let why: Vec<String> =
             service.status().components.into_iter().filter_map(|component| component.reason).collect();
@@ -151,7 +153,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     notify(&[sd_notify::NotifyState::Ready]);
 
     tasks.spawn(feed_the_watchdog(service.stop.clone()));
-    tasks.spawn(watch_over(Arc::clone(&service), tls_files.zip(tls)));
+    tasks.spawn(watch_over(Arc::clone(&service), certificate));
     loop {
         match signals.next().await {
             Told::Stop => break,
@@ -320,9 +322,8 @@ async fn feed_the_watchdog(stop: CancellationToken) {
 }
 
 /// What is done again and again while the service runs: components, limits, certificates.
-async fn watch_over(service: Arc<Service>, tls: Option<(TlsFiles, tls::Current)>) {
+async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>) {
     let mut ticks = tokio::time::interval(LOOK);
-    let mut certificate = tls.as_ref().map(|(files, _)| changed(files));
     let mut purged = Instant::now();
     let mut ending = tokio::spawn(async {});
     loop {
@@ -334,39 +335,20 @@ async fn watch_over(service: Arc<Service>, tls: Option<(TlsFiles, tls::Current)>
         if ending.is_finished() {
             ending = tokio::spawn(Arc::clone(&service).end_recordings_on_full_disk());
         }
-        service.look_at_components().await;
+        if certificate.as_mut().is_some_and(Certificate::renew) {
+            tracing::info!("the certificate was read again");
+            service.access.write(&Entry::new(Event::Service, Outcome::Success, "certificate read again"));
+        }
+        service.look_at_components(certificate.as_ref().map(state_of)).await;
         if purged.elapsed() >= Duration::from_secs(60) {
             service.access.purge();
             purged = Instant::now();
         }
-        if let Some((files, current)) = &tls
-            && certificate != Some(changed(files))
-        {
-            certificate = Some(changed(files));
-            match tls::read(files) {
-                Ok(config) => {
-                    current.store(Arc::new(config));
-                    tracing::info!("the certificate was read again");
-                    service.access.write(&Entry::new(
-                        Event::Service,
-                        Outcome::Success,
-                        "certificate read again",
-                    ));
-                }
-                Err(error) => tracing::error!(%error, "the old certificate stays in use"),
-            }
-        }
     }
 }
 
-/// When the files of TLS were last changed.
-fn changed(files: &TlsFiles) -> Vec<Option<SystemTime>> {
-    let paths = [Some(&files.certificate), Some(&files.key), files.client_ca.as_ref()];
-    paths
-        .into_iter()
-        .flatten()
-        .map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok())
-        .collect()
+fn state_of(certificate: &Certificate) -> Component {
+    component("certificate", certificate.trouble(jiff::Timestamp::now()))
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

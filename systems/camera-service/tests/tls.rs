@@ -66,7 +66,7 @@ fn put(folder: &Path, (certificate, key): &(String, String)) {
     }
 }
 
-/// The status that `/health/live` answers over TLS, or why there is none.
+/// What is answered over TLS, or why nothing is.
 async fn ask(
     connector: &TlsConnector,
     address: SocketAddr,
@@ -81,7 +81,7 @@ async fn ask(
         .await?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await?;
-    Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned())
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 #[tokio::test]
@@ -111,9 +111,17 @@ async fn a_new_certificate_is_served_without_a_restart_and_a_broken_one_is_not()
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     std::fs::write(installation.path().join("cert.pem"), "not a certificate").unwrap();
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    let answer = ask(&second.client(None), service.health, "cameras.test", "/health/live").await.unwrap();
-    assert_eq!(answer, "HTTP/1.1 200 OK", "the old certificate stays in use");
+    // Asked with the old one, which stays in use: it says so.
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let health =
+            ask(&second.client(None), service.health, "cameras.test", "/health/system").await.unwrap();
+        if health.contains("the old certificate stays in use") {
+            break;
+        }
+        assert!(Instant::now() < until, "{health}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]
@@ -129,9 +137,9 @@ async fn a_client_without_a_certificate_is_refused_where_one_is_asked_for() {
     let status = async |own: Option<&(String, String)>| {
         ask(&servers.client(own), service.health, "cameras.test", "/health/live").await.unwrap_or_default()
     };
-    assert_eq!(status(Some(&known)).await, "HTTP/1.1 200 OK");
-    assert!(!status(None).await.contains("200"));
-    assert!(!status(Some(&unknown)).await.contains("200"));
+    assert!(status(Some(&known)).await.starts_with("HTTP/1.1 200 OK"));
+    assert!(!status(None).await.contains("200 OK"));
+    assert!(!status(Some(&unknown)).await.contains("200 OK"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ use crate::rpc::session::{Session, to_raw};
 pub use cameras::Known;
 pub use changes::Kept;
 pub use files::Kind;
-pub use system::Components;
+pub use system::{Components, component};
 
 /// The running service.
 pub struct Service {

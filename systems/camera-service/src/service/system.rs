@@ -24,7 +24,8 @@ pub struct Components(pub Vec<Component>);
 /// This service's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-fn component(name: &'static str, failing: Option<(&'static str, String)>) -> Component {
+/// A component that is well, or its state and why.
+pub fn component(name: &'static str, failing: Option<(&'static str, String)>) -> Component {
     match failing {
         None => Component { name, state: "ok", reason: None },
         Some((state, reason)) => Component { name, state, reason: Some(reason) },
@@ -32,8 +33,8 @@ fn component(name: &'static str, failing: Option<(&'static str, String)>) -> Com
 }
 
 impl Service {
-    /// Looks at every component; tells subscribers what changed.
-    pub async fn look_at_components(&self) {
+    /// Looks at every component; tells subscribers what changed. The certificate is the listeners', where they have one.
+    pub async fn look_at_components(&self, certificate: Option<Component>) {
         let engine = self.engine.health().await.err().map(|error| ("failed", error.to_string()));
         let mut down = Vec::new();
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
@@ -46,12 +47,13 @@ impl Service {
         }
         let cameras =
             (!down.is_empty()).then(|| ("degraded", format!("no pictures from {}", down.join(", "))));
-        let now = vec![
+        let mut now = vec![
             component("media_engine", engine),
             component("cameras", cameras),
             component("storage", self.storage_trouble().await),
             component("audit_log", self.access.audit_trouble().map(|reason| ("failed", reason))),
         ];
+        now.extend(certificate);
         let before = std::mem::replace(&mut *self.components.lock(), Components(now.clone()));
         for (component, was) in now.iter().zip(&before.0) {
             if component.state == was.state {

@@ -1,5 +1,6 @@
 //! What is served over HTTP: the WebSocket, files, live pictures, the console; and on a listener of its own, health and metrics.
 
+pub mod certificate;
 pub mod console;
 mod files;
 mod health;

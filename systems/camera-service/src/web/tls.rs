@@ -1,4 +1,4 @@
-//! Listeners: plain or TLS (rustls), whose certificate is read again when its file changes. A handshake that takes its time
+//! Listeners: plain or TLS (rustls), whose configuration may be swapped. A handshake that takes its time
 //! keeps nobody else waiting.
 
 use std::io;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -18,6 +19,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
+use x509_cert::der::Decode;
 
 use crate::places::{Place, Places};
 
@@ -55,14 +57,21 @@ pub enum TlsError {
     Setup(String),
 }
 
+/// What connections are served with.
+pub struct Served {
+    config: Arc<ServerConfig>,
+    /// When its certificate ends to be valid.
+    pub expires: Timestamp,
+}
+
 /// What connections are served with from now on; swapped when the files change.
-pub type Current = Arc<ArcSwap<ServerConfig>>;
+pub type Current = Arc<ArcSwap<Served>>;
 
 /// Reads the files.
 ///
 /// # Errors
 /// A file that is not there or holds something else, or a key that is not the certificate's.
-pub fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+pub fn read(files: &TlsFiles) -> Result<Served, TlsError> {
     let bad = |path: &Path, what, why: String| TlsError::File { path: path.to_owned(), what, why };
     let chain = |path: &Path| -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let found = CertificateDer::pem_file_iter(path)
@@ -99,11 +108,20 @@ pub fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
             builder.with_client_cert_verifier(verifier)
         }
     };
+    let certificates = chain(&files.certificate)?;
+    let expires = certificates
+        .first()
+        .and_then(|own| x509_cert::Certificate::from_der(own).ok())
+        .and_then(|own| {
+            i64::try_from(own.tbs_certificate.validity.not_after.to_unix_duration().as_secs()).ok()
+        })
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .ok_or_else(|| bad(&files.certificate, "certificate", "its end of validity cannot be read".into()))?;
     let mut config = builder
-        .with_single_cert(chain(&files.certificate)?, key)
+        .with_single_cert(certificates, key)
         .map_err(|error| TlsError::Setup(format!("certificate and key do not fit together: {error}")))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(Served { config: Arc::new(config), expires })
 }
 
 /// A connection, plain or not.
@@ -177,7 +195,7 @@ pub fn listen(socket: TcpListener, tls: Option<Current>, places: Arc<Places>) ->
                 Some(current) => {
                     // Too many handshakes under way: the newcomer is let go, so that nobody waits for the slow ones.
                     let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
-                    let acceptor = TlsAcceptor::from(current.load_full());
+                    let acceptor = TlsAcceptor::from(Arc::clone(&current.load().config));
                     let sender = sender.clone();
                     tokio::spawn(async move {
                         if let Some(io) = handshake(acceptor, stream, peer).await {
