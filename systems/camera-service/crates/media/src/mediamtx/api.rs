@@ -5,20 +5,15 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use url::Url;
 
 use super::MediaMtxOptions;
 use super::breaker::Breaker;
+use super::http::Server;
 use crate::EngineError;
 
 /// No sane answer is longer.
@@ -29,10 +24,7 @@ const PAGE: u32 = 1000;
 const PAGES: u32 = 100;
 
 pub(super) struct Api {
-    address: Url,
-    host: String,
-    port: u16,
-    authorization: Option<HeaderValue>,
+    server: Server,
     user: Option<String>,
     within: Duration,
     breaker: Mutex<Breaker>,
@@ -79,6 +71,17 @@ struct Refusal {
     error: String,
 }
 
+/// How the configuration of a path that exists can be changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Change {
+    /// At any time.
+    Safe,
+    /// While its pictures come; else it is made anew. It has a source that MediaMTX opens itself, and a change of `record`
+    /// alone before that was opened for the first time ends MediaMTX up to version 1.7.0 (SIGSEGV, #3246, mended by
+    /// #3249).
+    WhileReady,
+}
+
 /// Why a request was not answered with what was asked for.
 enum Failure {
     /// It cannot be relied upon now.
@@ -96,32 +99,8 @@ impl fmt::Display for Failure {
 
 impl Api {
     pub(super) fn new(options: &MediaMtxOptions) -> Result<Self, EngineError> {
-        let invalid = |why: &str| EngineError::Invalid(format!("the address of MediaMTX's API {why}"));
-        let address =
-            Url::parse(&options.api).map_err(|error| invalid(&format!("cannot be read: {error}")))?;
-        if address.scheme() != "http" {
-            return Err(invalid("is an http address; put a proxy before it where it is not on this machine"));
-        }
-        let host = address.host_str().ok_or_else(|| invalid("names no host"))?;
-        // Brackets are for addresses in URLs.
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = address.port_or_known_default().ok_or_else(|| invalid("names no port"))?;
-        let authorization = match &options.user {
-            Some(user) => {
-                let password = options.password.as_deref().unwrap_or_default();
-                let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-                let value = HeaderValue::from_str(&format!("Basic {pair}"));
-                let mut value = value.map_err(|error| invalid(&format!("has no such user: {error}")))?;
-                value.set_sensitive(true);
-                Some(value)
-            }
-            None => None,
-        };
         Ok(Self {
-            address,
-            host,
-            port,
-            authorization,
+            server: Server::new("API", &options.api, options)?,
             user: options.user.clone(),
             within: options.answer_within,
             breaker: Mutex::new(Breaker::new(options.breaker)),
@@ -141,26 +120,53 @@ impl Api {
         Ok(recorded.map(|path| (path.name, path.record_path)).collect())
     }
 
-    /// Configures a path, whether or not it is configured already. `Invalid` if MediaMTX refuses.
-    pub(super) async fn put(&self, name: &str, configuration: &Value) -> Result<(), EngineError> {
-        let path = format!("/v3/config/paths/add/{name}");
-        match self.guarded(Method::POST, &path, Some(configuration)).await {
-            Ok(_) => Ok(()),
-            // There is one of that name, or it is wrong; then that is refused, too.
-            Err(EngineError::Invalid(_)) => self.patch(name, configuration).await,
-            Err(error) => Err(error),
+    /// Gives a path this configuration, all of it. `Invalid` if MediaMTX refuses.
+    ///
+    /// What exists is replaced, what does not is added, and nothing is patched: in version 1.5.1 a path of `mediamtx.yml`
+    /// with nothing below its name ends the server when it is patched (its settings are nil), and `replace` of a path that
+    /// does not exist is refused (it creates one since #3362).
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        configuration: &Value,
+        change: Change,
+    ) -> Result<(), EngineError> {
+        let exists = match self.get(&format!("/v3/config/paths/get/{name}")).await {
+            Ok(_) => true,
+            Err(EngineError::Invalid(_)) => false,
+            Err(error) => return Err(error),
+        };
+        let replaced = exists && (change == Change::Safe || self.is_ready(name).await?);
+        if exists && !replaced {
+            self.delete(name).await?;
         }
+        let path = match replaced {
+            true => format!("/v3/config/paths/replace/{name}"),
+            false => format!("/v3/config/paths/add/{name}"),
+        };
+        self.guarded(Method::POST, &path, Some(configuration)).await.map(|_| ())
     }
 
-    /// Changes some of a path's configuration. `Invalid` if MediaMTX refuses.
-    pub(super) async fn patch(&self, name: &str, configuration: &Value) -> Result<(), EngineError> {
-        let path = format!("/v3/config/paths/patch/{name}");
-        self.guarded(Method::PATCH, &path, Some(configuration)).await.map(|_| ())
+    /// Whether the path's pictures come at this moment.
+    async fn is_ready(&self, name: &str) -> Result<bool, EngineError> {
+        match self.get(&format!("/v3/paths/get/{name}")).await {
+            Ok(bytes) => Ok(serde_json::from_slice::<Listed>(&bytes).is_ok_and(|path| path.ready)),
+            // It is not there yet.
+            Err(EngineError::Invalid(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<(), EngineError> {
         let path = format!("/v3/config/paths/delete/{name}");
         self.guarded(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
+    /// What there is of one thing; `Invalid` if there is no such thing.
+    async fn get(&self, path: &str) -> Result<Bytes, EngineError> {
+        let bytes = self.guarded(Method::GET, path, None).await?;
+        self.breaker().succeeded();
+        Ok(bytes)
     }
 
     async fn pages<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, EngineError> {
@@ -187,7 +193,7 @@ impl Api {
         self.breaker().may_call(Instant::now()).map_err(|wait| {
             EngineError::Dependency(format!(
                 "MediaMTX ({}) failed again and again; it is asked again in {} s",
-                self.address,
+                self.server.address,
                 wait.as_secs() + 1
             ))
         })?;
@@ -216,7 +222,7 @@ impl Api {
     }
 
     fn failed(&self, failure: &Failure) -> EngineError {
-        let text = format!("MediaMTX ({}): {failure}", self.address);
+        let text = format!("MediaMTX ({}): {failure}", self.server.address);
         match failure {
             Failure::Broken(_) => EngineError::Dependency(text),
             Failure::Refused(_) => EngineError::Invalid(text),
@@ -224,28 +230,10 @@ impl Api {
     }
 
     async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Bytes, Failure> {
-        let broken = |error: &dyn fmt::Display| Failure::Broken(error.to_string());
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| broken(&e))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
-        // Ends with this request, however that ends.
-        let mut connections = JoinSet::new();
-        connections.spawn(connection);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.address.path().trim_end_matches('/')))
-            .header(HOST, format!("{}:{}", self.address.host_str().unwrap_or_default(), self.port))
-            .header(CONTENT_TYPE, "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|e| broken(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+        let response = self.server.ask(method, path, body, self.within).await.map_err(Failure::Broken)?;
         let status = response.status();
-        let bytes =
-            Limited::new(response.into_body(), LARGEST).collect().await.map_err(|e| broken(&e))?.to_bytes();
-        self.judged(status, bytes)
+        let body = Limited::new(response.into_body(), LARGEST).collect().await;
+        self.judged(status, body.map_err(|error| Failure::Broken(error.to_string()))?.to_bytes())
     }
 
     fn judged(&self, status: StatusCode, bytes: Bytes) -> Result<Bytes, Failure> {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::path::{CLOSE_AFTER, Recording, configuration, reading};
-use super::status::{Known, Seen};
+use super::api::Change;
+use super::path::{CLOSE_AFTER, Recording, configuration, opened_by_mediamtx, reading, wait_before_reading};
+use super::status::{Known, Seen, VP8};
 use super::{Shared, recorder, still};
 use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
 use crate::files::ProbedStream;
@@ -83,6 +84,11 @@ impl Camera {
         StreamStatus { uptime: known.ready.map(|since| since.elapsed()), ..known.stream.clone() }
     }
 
+    /// Whether its pictures are of a coding that MediaMTX writes into no file (as of 1.5.1).
+    pub(super) fn is_unrecordable(&self) -> bool {
+        self.known().stream.codec.as_deref() == Some(VP8)
+    }
+
     /// For how long pictures have come without a break.
     pub(super) fn ready_for(&self) -> Option<Duration> {
         self.known().ready.map(|since| since.elapsed())
@@ -101,9 +107,9 @@ impl Camera {
         *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = recording;
     }
 
-    /// Recorded no more, from when MediaMTX is told next.
-    pub(super) fn set_recording_off(&self) {
-        self.recording.lock().unwrap_or_else(PoisonError::into_inner).on = false;
+    /// Recorded no more, from when MediaMTX is told next; whether it was to be before.
+    pub(super) fn set_recording_off(&self) -> bool {
+        std::mem::take(&mut self.recording.lock().unwrap_or_else(PoisonError::into_inner).on)
     }
 
     /// Tells MediaMTX what is wanted of the path.
@@ -113,15 +119,11 @@ impl Camera {
         let shared = &self.shared;
         let path = configuration(&self.name, &self.source, &shared.options, &recording);
         *applied = None;
-        let listed = self.known().listed;
-        let told = match listed {
-            true => match shared.api.patch(&self.name, &path).await {
-                // It may have been lost since.
-                Err(EngineError::Invalid(_)) => shared.api.put(&self.name, &path).await,
-                told => told,
-            },
-            false => shared.api.put(&self.name, &path).await,
+        let change = match opened_by_mediamtx(&self.source) {
+            Some(_) => Change::WhileReady,
+            None => Change::Safe,
         };
+        let told = shared.api.put(&self.name, &path, change).await;
         // What MediaMTX refuses it quotes, be it an address with a password.
         told.map_err(|error| match error {
             EngineError::Invalid(why) => EngineError::Invalid(self.redact(&why)),
@@ -242,8 +244,9 @@ async fn keep_open(camera: Arc<Camera>) {
                 waits = retry::waits(options.first_wait, options.longest_wait);
             }
             camera.reader_failed(&error);
+            let wait = waits.next().unwrap_or(options.longest_wait);
             tokio::select! {
-                () = tokio::time::sleep(waits.next().unwrap_or(options.longest_wait)) => {}
+                () = tokio::time::sleep(wait_before_reading(&camera.source, wait)) => {}
                 () = camera.interest.until_gone() => {}
             }
         }

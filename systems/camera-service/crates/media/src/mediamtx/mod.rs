@@ -6,6 +6,7 @@ mod api;
 mod breaker;
 mod camera;
 mod file;
+mod http;
 mod path;
 mod recorder;
 mod status;
@@ -34,6 +35,9 @@ use crate::engine::{
 use crate::events::Events;
 use crate::process::Children;
 use crate::{EngineError, LiveView};
+
+/// Names that mean every path to MediaMTX (1.5.1), whatever it is called.
+const EVERY_PATH: [&str; 2] = ["all", "all_others"];
 
 /// Where MediaMTX is and how it is worked with. `Debug` does not show the password.
 #[derive(Clone)]
@@ -179,6 +183,11 @@ impl Engine for MediaMtxEngine {
 
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
         let name = camera.name.clone();
+        if EVERY_PATH.contains(&name.as_str()) {
+            return Err(EngineError::Invalid(format!(
+                "a camera cannot be named {name:?} with MediaMTX, to which that is every path; take another name"
+            )));
+        }
         let added = {
             let mut cameras = self.shared.cameras();
             if cameras.contains_key(&name) {

@@ -17,6 +17,11 @@ pub(crate) const FOLDER: &str = ".mediamtx_";
 const OPEN_WITHIN: &str = "20s";
 /// How long MediaMTX keeps a source open that nobody reads.
 pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(2);
+/// How long a published source that was lost is to be left alone, so that asking for it starts its command at once. Up to
+/// `CLOSE_AFTER` after the loss, MediaMTX 1.5.1 holds whoever asks until it stops the command, and never answers them then
+/// (#3455): it would be gone until ffmpeg gives up asking. It restarts the command itself 5 s after it ended, and so only
+/// where nobody was reading yet.
+const REOPENED_AFTER: Duration = CLOSE_AFTER.saturating_add(Duration::from_millis(500));
 /// Without rotation by time. MediaMTX always rotates.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -30,8 +35,8 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Off, and as it will be most likely: MediaMTX changes `record` alone without a break in the stream, other settings
-    /// not in every version.
+    /// Off, and as it will be most likely: MediaMTX changes `record` alone without a break in the stream, and makes a path
+    /// anew for everything else (1.5.1).
     pub(super) fn off(name: &str, options: &MediaMtxOptions) -> Result<Self, EngineError> {
         let folder = options.recordings.as_deref().unwrap_or(Path::new("/var/lib/mediamtx"));
         Ok(Self { on: false, ..Self::on(name, folder, options.rotate_every)? })
@@ -55,6 +60,19 @@ impl Recording {
     }
 }
 
+/// The address of a source that MediaMTX opens itself; others are published to it by an ffmpeg that it runs.
+pub(super) fn opened_by_mediamtx(source: &Source) -> Option<&Url> {
+    source.url().filter(|_| source.kind() == SourceKind::Rtsp && source.copies())
+}
+
+/// How long to wait before a source is read again that could not be read on, where it would be `wait` for its failures.
+pub(super) fn wait_before_reading(source: &Source, wait: Duration) -> Duration {
+    match opened_by_mediamtx(source) {
+        Some(_) => wait,
+        None => wait.max(REOPENED_AFTER),
+    }
+}
+
 /// The whole configuration of a camera's path.
 pub(super) fn configuration(
     name: &str,
@@ -63,7 +81,7 @@ pub(super) fn configuration(
     recording: &Recording,
 ) -> Value {
     let close_after = format!("{}s", CLOSE_AFTER.as_secs());
-    let mut path = match source.url().filter(|_| source.kind() == SourceKind::Rtsp && source.copies()) {
+    let mut path = match opened_by_mediamtx(source) {
         Some(url) => json!({
             "source": url.as_str(),
             "sourceOnDemand": true,
@@ -76,6 +94,7 @@ pub(super) fn configuration(
             "source": "publisher",
             "sourceOnDemand": false,
             "runOnDemand": publish(name, source, options),
+            // Before its first picture; what happens after, see `REOPENED_AFTER`.
             "runOnDemandRestart": true,
             "runOnDemandStartTimeout": OPEN_WITHIN,
             "runOnDemandCloseAfter": close_after,
@@ -207,6 +226,21 @@ mod tests {
         let path = configured("rtsp://admin:p@cam/1?$x", Encode::Auto);
         assert_eq!(path["source"], "rtsp://admin:p@cam/1?$x");
         assert_eq!((&path["sourceOnDemand"], &path["runOnDemand"]), (&json!(true), &json!("")));
+    }
+
+    #[test]
+    fn a_published_source_is_asked_for_again_only_after_mediamtx_has_closed_it() {
+        let soon = Duration::from_millis(100);
+        for (address, encode, expected) in [
+            ("test:bars", Encode::Auto, Duration::from_millis(2500)),
+            ("rtsp://cam/1", Encode::H264, Duration::from_millis(2500)),
+            ("rtsp://cam/1", Encode::Auto, soon),
+        ] {
+            let source = Source::parse(address, SourceOptions { encode, ..NONE }).unwrap();
+            assert_eq!(wait_before_reading(&source, soon), expected, "{address} {encode:?}");
+            let long = Duration::from_secs(30);
+            assert_eq!(wait_before_reading(&source, long), long);
+        }
     }
 
     #[test]

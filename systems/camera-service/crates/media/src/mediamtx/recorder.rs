@@ -19,8 +19,9 @@ use crate::recording::{Course, Outcome};
 const LOOK: Duration = Duration::from_millis(150);
 /// Success is answered when so much is in the file.
 const FIRST: Duration = Duration::from_secs(1);
-/// Pictures come for so long, and nothing is written: it never will be.
-const STALL: Duration = Duration::from_secs(12);
+/// Pictures come for so long, and nothing is written: it never will be. A file begins at a key frame (1.5.1), and cameras
+/// with a "smart" coding send one in 10 to 30 s.
+const STALL: Duration = Duration::from_secs(40);
 /// How long MediaMTX may take to close a file.
 const CLOSE: Duration = Duration::from_secs(8);
 /// MediaMTX answers before it has done what it was told; a last file may come so long after.
@@ -47,11 +48,29 @@ impl Recorder {
     async fn record(&mut self) -> Result<RecordingEnd, EngineError> {
         let (name, request) = (self.camera.name.clone(), self.course.request.clone());
         let wanted = Recording::on(&name, &request.folder, request.rotate_every)?;
-        self.folder = Some(blocking(move || Folder::new(&name, &request)).await?);
-        self.camera.set_recording(wanted.clone());
-        self.camera.apply().await?;
+        self.folder = Some({
+            let name = name.clone();
+            blocking(move || Folder::new(&name, &request)).await?
+        });
         let stop = self.course.stop.clone();
         let (begin_by, end_by) = self.course.limits();
+        // Before pictures come, there is nothing to record, and changing some paths would make them anew.
+        while self.camera.ready_for().is_none() {
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                () = stop.cancelled() => return Ok(RecordingEnd::Stopped),
+            }
+            if Instant::now() > begin_by {
+                return Err(self.camera.no_picture(self.course.request.within));
+            }
+        }
+        if self.camera.is_unrecordable() {
+            return Err(EngineError::Unsupported(format!(
+                "{name} sends VP8, which MediaMTX does not record; have it sent as H.264, or write `encode: h264`"
+            )));
+        }
+        self.camera.set_recording(wanted.clone());
+        self.camera.apply().await?;
         let mut written = Instant::now();
         loop {
             tokio::select! {
@@ -91,7 +110,7 @@ impl Recorder {
         let folder = self.course.request.folder.display();
         EngineError::Dependency(format!(
             "pictures come, and MediaMTX writes nothing into {folder}: it is to run on this machine as the same user, \
-             and the disk is not to be full; its log says more"
+             the disk is not to be full, and a key frame is to come (a file begins with one); its log says more"
         ))
     }
 
@@ -125,9 +144,12 @@ impl Recorder {
 
     /// Ends MediaMTX's recording and follows its last file to its end.
     async fn end(&mut self) -> Result<(), EngineError> {
-        self.camera.set_recording_off();
         let by = Instant::now() + CLOSE;
-        let mut told = self.camera.apply().await;
+        let mut told = match self.camera.set_recording_off() {
+            true => self.camera.apply().await,
+            // It has been told, or is told when it answers.
+            false => Ok(()),
+        };
         let mut looked = Ok(());
         if self.folder.is_some() {
             let mut none_since = Instant::now();

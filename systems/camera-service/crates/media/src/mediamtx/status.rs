@@ -8,6 +8,9 @@ use super::api::Listed;
 use crate::engine::{StreamState, StreamStatus};
 use crate::retry;
 
+/// VP8, as a status says it.
+pub(super) const VP8: &str = "vp08";
+
 /// What was seen of a camera's path.
 #[derive(Clone, Copy)]
 pub(super) enum Seen<'a> {
@@ -85,14 +88,16 @@ impl Known {
         let readers = u32::try_from(path.readers.len()).unwrap_or(u32::MAX);
         self.stream.readers = readers.saturating_sub(u32::from(self.reading));
         // Which profile, MediaMTX does not say.
-        let coding = path.tracks.iter().find_map(|track| match track.as_str() {
+        let codings = path.tracks.iter().filter_map(|track| match track.as_str() {
             "H264" => Some("avc1"),
             "H265" => Some("hvc1"),
             "AV1" => Some("av01"),
             "VP9" => Some("vp09"),
-            "VP8" => Some("vp08"),
+            "VP8" => Some(VP8),
             _ => None,
         });
+        // Of several, one that can be recorded.
+        let coding = codings.min_by_key(|coding| *coding == VP8);
         if path.ready {
             self.stream.codec = coding.map(str::to_owned);
         }

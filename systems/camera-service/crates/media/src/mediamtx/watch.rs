@@ -160,7 +160,8 @@ impl Shared {
         for (name, pattern) in self.api.recorded().await? {
             if pattern.contains(&format!("/{FOLDER}")) {
                 tracing::info!(path = name, "a recording that an earlier run left is ended");
-                self.api.patch(&name, &serde_json::json!({ "record": false })).await?;
+                // Its camera configures it anew. Changing it could end MediaMTX, see `Change`.
+                self.api.delete(&name).await?;
                 ended = true;
             }
         }

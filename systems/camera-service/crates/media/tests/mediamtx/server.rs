@@ -60,6 +60,11 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// With these further lines in its configuration.
+    pub async fn with(more: &str) -> Self {
         // Held together until all are known, so that they differ.
         let free = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
         let [api, rtsp, hls] = free.each_ref().map(|port| port.local_addr().unwrap().port());
@@ -68,7 +73,7 @@ impl Server {
         let text = format!(
             "logLevel: info\nlogDestinations: [stdout]\napi: yes\napiAddress: 127.0.0.1:{api}\n\
              protocols: [tcp]\nrtspAddress: 127.0.0.1:{rtsp}\nhls: yes\nhlsAddress: 127.0.0.1:{hls}\n\
-             rtmp: no\nwebrtc: no\nsrt: no\n"
+             rtmp: no\nwebrtc: no\nsrt: no\n{more}"
         );
         std::fs::write(folder.path().join("mediamtx.yml"), text).unwrap();
         let child = Self::spawn(&folder);
@@ -95,6 +100,10 @@ impl Server {
 
     pub fn options(&self) -> MediaMtxOptions {
         options(&self.ports())
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// SIGKILL.
