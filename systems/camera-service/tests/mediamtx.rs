@@ -7,12 +7,12 @@ mod server;
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camera_access::Role;
 use serde_json::{Value, json};
 use server::Server;
-use support::{Installation, http};
+use support::{Installation, PATIENCE, Running, http};
 
 /// What ffprobe says of a file, without complaint, as one JSON object.
 fn ffprobe(path: &std::path::Path) -> Value {
@@ -36,6 +36,37 @@ fn configuration(server: &Server) -> String {
     )
 }
 
+/// Follows a link as players do: to the playlist, to the one that it names, to the beginning and a piece that that one names.
+async fn watched(service: &Running, link: &str) {
+    let (path, query) = link.split_once('?').unwrap();
+    assert_eq!(path, "/live/front/index.m3u8");
+    let get = async |file: &str| {
+        let (status, head, body) = http(service.clients, &format!("/live/front/{file}"), &[]).await;
+        assert_eq!(status, 200, "{file}: {head}");
+        (head, body)
+    };
+    let first = String::from_utf8(get(&format!("index.m3u8?{query}")).await.1).unwrap();
+    let media = first.lines().find(|line| !line.starts_with('#')).unwrap();
+    assert!(media.ends_with(&format!("?{query}")), "{first}");
+    // Until a segment is whole, there are parts only.
+    let begun = Instant::now();
+    let (playlist, piece) = loop {
+        let text = String::from_utf8(get(media).await.1).unwrap();
+        let piece =
+            text.lines().rfind(|line| line.contains(".mp4?") && !line.starts_with('#')).map(str::to_owned);
+        if let Some(piece) = piece {
+            break (text, piece);
+        }
+        assert!(begun.elapsed() < PATIENCE, "{text}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let beginning = playlist.split("#EXT-X-MAP:URI=\"").nth(1).unwrap().split('"').next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("watched.mp4");
+    std::fs::write(&path, [get(beginning).await.1, get(&piece).await.1].concat()).unwrap();
+    assert_eq!(ffprobe(&path)["streams"][0]["width"], 320);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_lists_watches_takes_a_picture_and_records() {
     if !server::is_here() {
@@ -51,15 +82,7 @@ async fn a_person_lists_watches_takes_a_picture_and_records() {
     assert_eq!((list["total"].as_u64(), list["connected"].as_u64()), (Some(1), Some(1)));
     let streams = &list["cameras"][0]["streams"];
     assert_eq!(streams["rtsp"], format!("rtsp://127.0.0.1:{}/front", server.rtsp));
-    let hls = streams["hls"].as_str().unwrap();
-    assert_eq!(hls, format!("http://127.0.0.1:{}/front/index.m3u8", server.hls));
-    let address = format!("127.0.0.1:{}", server.hls).parse().unwrap();
-    let (status, _, playlist) = http(address, "/front/index.m3u8", &[]).await;
-    assert!(
-        status == 200 && playlist.starts_with(b"#EXTM3U"),
-        "{status} {}",
-        String::from_utf8_lossy(&playlist)
-    );
+    watched(&service, streams["hls"].as_str().unwrap()).await;
 
     let taken = client.succeed("take_snapshot", json!({ "device": "front" })).await;
     let path = installation.path().join("snapshots").join(taken["filename"].as_str().unwrap());

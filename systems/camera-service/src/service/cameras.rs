@@ -61,8 +61,7 @@ impl Service {
 
     async fn urls(&self, known: &Known) -> Result<StreamUrls, RpcError> {
         let urls = self.engine.urls(&known.name).await?;
-        let own = self.engine.live(&known.name).is_some().then(|| self.live_link(&known.name));
-        Ok(StreamUrls { rtsp: urls.rtsp, webrtc: urls.webrtc, hls: own.or(urls.hls) })
+        Ok(StreamUrls { rtsp: urls.rtsp, webrtc: urls.webrtc, hls: Some(self.live_link(&known.name)) })
     }
 
     pub(super) async fn camera_list(&self) -> Result<CameraList, RpcError> {
@@ -150,13 +149,9 @@ impl Service {
         let status = self.engine.status(&known.name).await?;
         Ok(StreamUrl {
             device: device.device.clone(),
-            stream_url: streams
-                .hls
-                .clone()
-                .or_else(|| streams.webrtc.clone())
-                .or_else(|| streams.rtsp.clone()),
+            stream_url: streams.hls.clone(),
             ready: status.state == StreamState::Ready,
-            expires_at: self.engine.live(&known.name).is_some().then(Self::link_expiry),
+            expires_at: Some(Self::link_expiry()),
             streams,
         })
     }
@@ -170,7 +165,7 @@ impl Service {
         Ok(StreamStarted {
             device: device.device.clone(),
             stream_name: device.device.clone(),
-            stream_url: streams.hls.or(streams.webrtc).or(streams.rtsp),
+            stream_url: streams.hls,
             status: if ran { "already_running" } else { "started" },
             start_time: Timestamp::now(),
         })

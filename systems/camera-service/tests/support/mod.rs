@@ -290,5 +290,21 @@ pub async fn http(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> 
     let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").expect("no whole answer");
     let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head, bytes[end + 4..].to_vec())
+    let body = &bytes[end + 4..];
+    let chunked = head.contains("transfer-encoding: chunked");
+    (status, head, if chunked { unchunked(body) } else { body.to_vec() })
+}
+
+/// RFC 9112, 7.1, as far as services here use it.
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|end| end == b"\r\n").expect("no whole answer");
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&rest[end + 2..][..length]);
+        rest = &rest[end + 2 + length + 2..];
+    }
 }

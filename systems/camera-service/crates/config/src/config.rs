@@ -219,7 +219,7 @@ pub struct MediaMtx {
     pub api: BaseUrl,
     /// Its RTSP server.
     pub rtsp: BaseUrl,
-    /// Its HLS server.
+    /// Its HLS server, from which the service passes live views on.
     pub hls: BaseUrl,
     /// Its WebRTC server.
     pub webrtc: BaseUrl,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::source::{Resolution, Source};
-use crate::{EngineError, LiveView};
+use crate::{EngineError, LiveServer, LiveView};
 
 /// Cameras, their streams, pictures and recordings. Every success is answered only after its effect has been seen.
 /// Calls on one camera may run at once; calls on different cameras do not wait for each other.
@@ -57,8 +57,8 @@ pub trait Engine: Send + Sync {
     /// The recording that is running now, if any.
     async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError>;
 
-    /// The camera's stream as HLS, where the engine leaves serving it to the caller.
-    fn live(&self, name: &str) -> Option<LiveView>;
+    /// The camera's stream as HLS, which the caller serves to those who may see it; `None` if there is no such camera.
+    fn live(&self, name: &str) -> Option<LiveStream>;
 
     /// What happens from now on. A receiver that is slow loses the oldest events and is told how many.
     fn events(&self) -> broadcast::Receiver<EngineEvent>;
@@ -140,8 +140,14 @@ pub struct StreamUrls {
     pub rtsp: Option<String>,
     /// WebRTC (a page, or WHEP).
     pub webrtc: Option<String>,
-    /// HLS.
-    pub hls: Option<String>,
+}
+
+/// A camera's stream as HLS.
+pub enum LiveStream {
+    /// Kept by the engine.
+    Kept(LiveView),
+    /// On a server of the engine's, from which it is to be passed on.
+    Served(LiveServer),
 }
 
 /// A snapshot as it lies on the disk.

@@ -25,11 +25,12 @@ pub use discovery::{
 };
 pub use embedded::{EmbeddedEngine, EmbeddedOptions};
 pub use engine::{
-    CameraSpec, Engine, EngineEvent, NameFile, RecordedFile, RecordingDone, RecordingEnd, RecordingFormat,
-    RecordingNow, RecordingRequest, RecordingStarted, SnapshotTaken, StreamState, StreamStatus, StreamUrls,
+    CameraSpec, Engine, EngineEvent, LiveStream, NameFile, RecordedFile, RecordingDone, RecordingEnd,
+    RecordingFormat, RecordingNow, RecordingRequest, RecordingStarted, SnapshotTaken, StreamState,
+    StreamStatus, StreamUrls,
 };
 pub use error::EngineError;
 pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
 pub use live::LiveView;
-pub use mediamtx::{BreakerOptions, MediaMtxEngine, MediaMtxOptions};
+pub use mediamtx::{Answer, BreakerOptions, LiveServer, MediaMtxEngine, MediaMtxOptions};
 pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

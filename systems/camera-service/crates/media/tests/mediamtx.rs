@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camera_media::{
-    BreakerOptions, Encode, Engine, EngineError, EngineEvent, MediaMtxEngine, MediaMtxOptions, RecordingEnd,
-    RecordingFormat, Resolution, Source, SourceOptions, StreamState, recover,
+    BreakerOptions, Encode, Engine, EngineError, EngineEvent, LiveStream, MediaMtxEngine, MediaMtxOptions,
+    RecordingEnd, RecordingFormat, Resolution, Source, SourceOptions, StreamState, recover,
 };
 use common::{
     Behaviour, Ended, FOLDER, HttpCamera, LIMIT, RtspCamera, SIZE, SmallDisk, add, decode, event,
@@ -61,8 +61,9 @@ async fn sources_of_every_kind_are_streamed_counted_and_photographed() {
         assert!(status.bytes_in > 0 && status.uptime.is_some(), "{name}: {status:?}");
         let urls = engine.urls(name).await.unwrap();
         assert_eq!(urls.rtsp, Some(format!("rtsp://127.0.0.1:{}/{name}", server.rtsp)));
-        assert_eq!(urls.hls, Some(format!("http://127.0.0.1:{}/{name}/index.m3u8", server.hls)));
-        assert!(engine.live(name).is_none(), "MediaMTX serves it");
+        let Some(LiveStream::Served(live)) = engine.live(name) else { panic!("MediaMTX serves it") };
+        let playlist = live.get("index.m3u8", "signature=1").await.unwrap();
+        assert_eq!(playlist.status(), 200, "{name}");
     }
     let missing = folder.path().join("no such folder/x.jpg");
     assert!(matches!(engine.snapshot("made", &missing, LIMIT).await, Err(EngineError::Disk { .. })));

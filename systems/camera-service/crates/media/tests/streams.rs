@@ -4,7 +4,7 @@
 mod common;
 
 use camera_media::{Engine, EngineError, StreamState};
-use common::{LIMIT, SIZE, add, decode, engine, ffmpeg_is_here, probed, seconds, test_source};
+use common::{LIMIT, SIZE, add, decode, engine, ffmpeg_is_here, live_view, probed, seconds, test_source};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_view_is_a_playlist_whose_files_put_together_decode() {
@@ -16,7 +16,7 @@ async fn a_live_view_is_a_playlist_whose_files_put_together_decode() {
     add(&engine, "front", test_source("pattern")).await;
     engine.start_stream("front", LIMIT).await.unwrap();
 
-    let live = engine.live("front").unwrap();
+    let live = live_view(&engine, "front");
     let playlist = live.playlist("a reader", &|name| format!("live/{name}?signed")).unwrap();
     let files: Vec<&str> = playlist
         .lines()

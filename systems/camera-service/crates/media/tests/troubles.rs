@@ -13,8 +13,8 @@ use camera_media::{
 };
 use common::{
     Behaviour, FOLDER, HttpCamera, LIMIT, RtspCamera, SmallDisk, add, decode, engine, event, ffmpeg_is_here,
-    is_begun_after, is_down, is_end, is_running, is_up, kill, named, names_in, probed, processes_with,
-    request, seconds, service_to_be_killed, test_source, wait_until,
+    is_begun_after, is_down, is_end, is_running, is_up, kill, live_view, named, names_in, probed,
+    processes_with, request, seconds, service_to_be_killed, test_source, wait_until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +29,7 @@ async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_anothe
     let mut wanted = request(folder.path(), RecordingFormat::Fmp4);
     wanted.name_file = Arc::new(|at| at.strftime("front_%Y-%m-%d_%H-%M-%S").to_string());
     let first = engine.start_recording("front", wanted).await.unwrap().path;
-    let before = engine.live("front").unwrap().playlist("x", &str::to_owned).unwrap();
+    let before = live_view(&engine, "front").playlist("x", &str::to_owned).unwrap();
     let killed = engine.status("front").await.unwrap().process.unwrap();
     kill(killed);
     let reason = event(&mut events, is_down).await;
@@ -39,7 +39,7 @@ async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_anothe
     assert_eq!((status.state, status.restarts), (StreamState::Ready, 1));
     assert_ne!(status.process, Some(killed));
 
-    let after = engine.live("front").unwrap().playlist("x", &str::to_owned).unwrap();
+    let after = live_view(&engine, "front").playlist("x", &str::to_owned).unwrap();
     assert_eq!(after.matches("#EXT-X-MAP").count(), 2, "{after}");
     assert_eq!(after.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{after}");
     let sequence =

@@ -84,10 +84,11 @@ export class Live {
     this.#player.attachMedia(this.#video);
   }
 
-  /** The playlist is always asked for with the newest signature, and names its pieces with the same. */
+  /** Whatever lies beside the playlist is asked for with the newest signature. */
   #signed(url) {
     const [asked, newest] = [new URL(url, location.href), new URL(this.#link, location.href)];
-    if (asked.pathname === newest.pathname) newest.searchParams.forEach((value, key) => asked.searchParams.set(key, value));
+    const folder = (address) => address.origin + address.pathname.replace(/[^/]*$/, "");
+    if (folder(asked) === folder(newest)) newest.searchParams.forEach((value, key) => asked.searchParams.set(key, value));
     return asked.href;
   }
 

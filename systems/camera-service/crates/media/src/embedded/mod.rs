@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 
 use self::camera::Camera;
 use crate::engine::{
-    CameraSpec, Engine, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted,
-    SnapshotTaken, StreamStatus, StreamUrls,
+    CameraSpec, Engine, EngineEvent, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
+    RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
 };
 use crate::events::Events;
 use crate::process::{Children, Start, words};
@@ -185,8 +185,8 @@ impl Engine for EmbeddedEngine {
         Ok(self.camera(name)?.recorder.now())
     }
 
-    fn live(&self, name: &str) -> Option<LiveView> {
-        self.camera(name).ok().map(|camera| LiveView(Arc::clone(&camera.live)))
+    fn live(&self, name: &str) -> Option<LiveStream> {
+        self.camera(name).ok().map(|camera| LiveStream::Kept(LiveView(Arc::clone(&camera.live))))
     }
 
     fn events(&self) -> broadcast::Receiver<EngineEvent> {

@@ -87,8 +87,10 @@ impl Server {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.address.path().trim_end_matches('/')))
-            .header(HOST, format!("{}:{}", self.address.host_str().unwrap_or_default(), self.port))
-            .header(CONTENT_TYPE, "application/json");
+            .header(HOST, format!("{}:{}", self.address.host_str().unwrap_or_default(), self.port));
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }

@@ -6,6 +6,7 @@ mod api;
 mod breaker;
 mod camera;
 mod file;
+mod hls;
 mod http;
 mod path;
 mod recorder;
@@ -27,14 +28,16 @@ use self::api::Api;
 pub use self::breaker::BreakerOptions;
 use self::camera::Camera;
 pub(crate) use self::file::{adopt, is_hidden};
+pub use self::hls::LiveServer;
+pub use self::http::Answer;
 use self::watch::Server;
+use crate::EngineError;
 use crate::engine::{
-    CameraSpec, Engine, EngineEvent, RecordingDone, RecordingNow, RecordingRequest, RecordingStarted,
-    SnapshotTaken, StreamStatus, StreamUrls,
+    CameraSpec, Engine, EngineEvent, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
+    RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
 };
 use crate::events::Events;
 use crate::process::Children;
-use crate::{EngineError, LiveView};
 
 /// Names that mean every path to MediaMTX (1.5.1), whatever it is called.
 const EVERY_PATH: [&str; 2] = ["all", "all_others"];
@@ -46,11 +49,11 @@ pub struct MediaMtxOptions {
     pub api: String,
     /// Its RTSP server, as this service and its clients reach it: `rtsp://127.0.0.1:8554`.
     pub rtsp: String,
-    /// Its HLS server, as clients reach it.
+    /// Its HLS server, as this service reaches it: `http://127.0.0.1:8888`.
     pub hls: String,
     /// Its WebRTC server, as clients reach it.
     pub webrtc: String,
-    /// The user with which its API, reading and publishing is asked for, if it wants one.
+    /// The user with which its API, its HLS server, reading and publishing is asked for, if it wants one.
     pub user: Option<String>,
     /// That user's password.
     pub password: Option<String>,
@@ -108,6 +111,7 @@ impl fmt::Debug for MediaMtxOptions {
 struct Shared {
     options: MediaMtxOptions,
     api: Api,
+    hls: http::Server,
     server: Server,
     children: Children,
     events: Events,
@@ -142,6 +146,7 @@ impl MediaMtxEngine {
         path::reading("name", &options)?;
         let shared = Arc::new(Shared {
             api: Api::new(&options)?,
+            hls: http::Server::new("HLS server", &options.hls, &options)?,
             server: Server::default(),
             children: Children::new().await?,
             events: Events::new(),
@@ -235,11 +240,7 @@ impl Engine for MediaMtxEngine {
         self.camera(name)?;
         let options = &self.shared.options;
         let at = |server: &str, rest: &str| Some(format!("{}/{name}{rest}", server.trim_end_matches('/')));
-        Ok(StreamUrls {
-            rtsp: at(&options.rtsp, ""),
-            webrtc: at(&options.webrtc, "/"),
-            hls: at(&options.hls, "/index.m3u8"),
-        })
+        Ok(StreamUrls { rtsp: at(&options.rtsp, ""), webrtc: at(&options.webrtc, "/") })
     }
 
     async fn snapshot(
@@ -267,8 +268,8 @@ impl Engine for MediaMtxEngine {
         Ok(self.camera(name)?.recorder.now())
     }
 
-    fn live(&self, _name: &str) -> Option<LiveView> {
-        None
+    fn live(&self, name: &str) -> Option<LiveStream> {
+        self.camera(name).ok().map(|camera| LiveStream::Served(LiveServer(camera)))
     }
 
     fn events(&self) -> broadcast::Receiver<EngineEvent> {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camera_media::{
-    CameraSpec, EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, RecordingDone, RecordingFormat,
-    RecordingRequest, Resolution, Source, SourceOptions,
+    CameraSpec, EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, LiveStream, LiveView, RecordingDone,
+    RecordingFormat, RecordingRequest, Resolution, Source, SourceOptions,
 };
 use tokio::sync::broadcast;
 
@@ -47,6 +47,12 @@ pub fn options() -> EmbeddedOptions {
         longest_wait: Duration::from_millis(500),
         ..EmbeddedOptions::default()
     }
+}
+
+/// The live view that the engine keeps.
+pub fn live_view(engine: &EmbeddedEngine, name: &str) -> LiveView {
+    let Some(LiveStream::Kept(view)) = engine.live(name) else { panic!("no live view of {name}") };
+    view
 }
 
 pub fn test_source(pattern: &str) -> Source {
