@@ -1,14 +1,19 @@
 //! Live views with the engine `mediamtx`: what the service passes on from MediaMTX's HLS server, and what it keeps to itself.
 //! Against stand-ins for that server and for MediaMTX's API, which answer as version 1.5.1 does by its source, because these
-//! tests must be able to run without it; `mediamtx.rs` does the same with the real one.
+//! tests must be able to run without it; `mediamtx.rs` does the same with the real one. One test needs Chromium, as
+//! `console.rs` does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[allow(dead_code, reason = "the engine's tests use the rest")]
 #[path = "../crates/media/tests/mediamtx/api.rs"]
 mod api;
+#[allow(dead_code, reason = "the console's tests use the rest")]
+mod browser;
 mod support;
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,6 +23,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
+use browser::Browser;
 use camera_access::Role;
 use futures_util::StreamExt;
 use serde_json::json;
@@ -122,8 +128,8 @@ fn hls(request: &Request<Body>, readers: &watch::Sender<()>) -> Response {
     }
 }
 
-fn installation(api: &Api, hls: &Hls) -> Installation {
-    let (api, port) = (&api.address, hls.port);
+fn installation(api: &Api, port: u16) -> Installation {
+    let api = &api.address;
     let installation = Installation::new(&format!(
         "media: {{ engine: mediamtx, mediamtx: {{ api: \"{api}\", rtsp: \"rtsp://127.0.0.1:1\", \
          hls: \"http://127.0.0.1:{port}\", user: cameras }} }}\n\
@@ -155,7 +161,7 @@ async fn link(service: &Running) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_view_is_passed_on_with_its_signature_and_nothing_of_whom_it_is_for() {
     let (api, hls) = (Api::start(State::default()).await, Hls::start().await);
-    let installation = installation(&api, &hls);
+    let installation = installation(&api, hls.port);
     let service = installation.start();
     let link = link(&service).await;
     let client = [("Cookie", "session=mine"), ("X-Whoever", "me")];
@@ -215,7 +221,7 @@ async fn a_live_view_is_passed_on_with_its_signature_and_nothing_of_whom_it_is_f
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_signed_known_or_a_file_of_the_stream_is_not_asked_for() {
     let (api, hls) = (Api::start(State::default()).await, Hls::start().await);
-    let installation = installation(&api, &hls);
+    let installation = installation(&api, hls.port);
     let service = installation.start();
     let link = link(&service).await;
     let query = link.split_once('?').unwrap().1;
@@ -263,7 +269,7 @@ async fn what_is_not_signed_known_or_a_file_of_the_stream_is_not_asked_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_piece_comes_as_it_comes_and_is_given_up_with_its_reader() {
     let (api, hls) = (Api::start(State::default()).await, Hls::start().await);
-    let installation = installation(&api, &hls);
+    let installation = installation(&api, hls.port);
     let service = installation.start();
     let link = link(&service).await;
     let path = link.replace("index.m3u8", "slow_part1.mp4");
@@ -305,4 +311,68 @@ async fn begun(address: SocketAddr, path: &str) -> TcpStream {
     };
     tokio::time::timeout(PATIENCE, coming).await.expect("the beginning waits for the end");
     stream
+}
+
+/// A moving picture that ffmpeg writes as HLS; ended with the test.
+struct Moving(Child);
+
+impl Moving {
+    fn start(folder: &Path) -> Self {
+        let arguments = "-nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=10 -c:v libx264 -preset ultrafast \
+            -tune zerolatency -pix_fmt yuv420p -g 10 -f hls -hls_time 1 -hls_list_size 7 -hls_flags delete_segments+temp_file \
+            -hls_segment_type fmp4 -hls_fmp4_init_filename ab_init.mp4 -hls_segment_filename ab_seg%d.mp4 stream.m3u8";
+        let arguments = arguments.split_whitespace();
+        Self(Command::new("ffmpeg").args(arguments).current_dir(folder).spawn().unwrap())
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A file of that picture, as MediaMTX would answer with it: the query stands on every address in a playlist.
+fn moving_file(folder: &Path, request: &Request<Body>) -> Option<Response> {
+    let (name, query) = (request.uri().path().strip_prefix("/front/")?, request.uri().query()?);
+    if name == "index.m3u8" {
+        let text =
+            format!("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-STREAM-INF:BANDWIDTH=500000\nstream.m3u8?{query}\n");
+        return Some(text.into_response());
+    }
+    let bytes = std::fs::read(folder.join(name)).ok()?;
+    match name {
+        "stream.m3u8" => {
+            let text = String::from_utf8(bytes).unwrap();
+            Some(text.replace(".mp4", &format!(".mp4?{query}")).into_response())
+        }
+        _ => Some(bytes.into_response()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_shows_a_picture_that_is_passed_on() {
+    let Some(browser) = Browser::start(1280).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let _moving = Moving::start(folder.path());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let path = folder.path().to_owned();
+    let routes = Router::new().fallback(move |request: Request<Body>| {
+        let answer = moving_file(&path, &request).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response());
+        async { answer }
+    });
+    let _task = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let api = Api::start(State { tracks: vec!["H264"], ..State::default() }).await;
+    let installation = installation(&api, port);
+    let service = installation.start();
+    api.set_ready("front");
+    browser.open(&format!("http://{}/", service.clients)).await;
+    browser.click("#token").await;
+    browser.type_keys(&format!("{}\n", token(Role::Viewer))).await;
+    let video = "all('[data-device=front] video')";
+    browser.until(&format!("{video}.some(v => v.currentTime > 0.5 && v.videoWidth === 320)")).await;
+    let before = browser.look(&format!("{video}[0].currentTime")).await;
+    browser.until(&format!("{video}[0].currentTime > {before} + 1")).await;
 }
