@@ -177,6 +177,10 @@ fn rules_between_values_are_held_with_the_place_of_the_value() {
             "c.yaml:1:17: `media.ffmpeg`: write a whole path such as /usr/bin/ffmpeg, or a name that is looked up in PATH",
         ),
         (
+            "media: {mediamtx: {hls: 'https://h'}}",
+            "c.yaml:1:25: `media.mediamtx.hls`: write an address with http://",
+        ),
+        (
             "media: {mediamtx: {rtsp: 'http://h'}}",
             "c.yaml:1:26: `media.mediamtx.rtsp`: write an address with rtsp://",
         ),
