@@ -29,9 +29,6 @@ use cli::{Cli, Command, Generated, PlanCommand};
 use environment::Environment;
 use exit::{Exit, Failure};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

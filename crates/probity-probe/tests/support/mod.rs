@@ -15,7 +15,7 @@ use probity_probe::{Context, Secrets, Seen, Wanted};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Longer than any server here takes to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where `scripts/debian-tools` unpacks.
 pub fn debian() -> PathBuf {
