@@ -46,6 +46,22 @@ def load():
     return f"\n**Something else ran on this machine:** its load average was {busy:.1f} when the measurement began.\n"
 
 
+def processor_time():
+    """All processor time since the boot, and that of it which the host of a virtual machine kept, in ticks."""
+    with open("/proc/stat", encoding="ascii") as lines:
+        ticks = [int(field) for field in next(lines).split()[1:9]]
+    return sum(ticks), ticks[7]
+
+
+def kept(before):
+    """Says so if a host kept some of the processor time since then."""
+    whole, stolen = (now - then for now, then in zip(processor_time(), before))
+    if stolen < 0.01 * whole:
+        return ""
+    share = f"{100 * stolen / whole:.0f} %"
+    return f"\nThis machine is virtual: while all this ran, its host kept {share} of the processor time for others.\n"
+
+
 def soundness(target):
     # So many simulated runs a row; the same figures each time.
     program = [f"{target}/release/examples/soundness", "200"]
@@ -89,6 +105,7 @@ def main(target, wanted):
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     page = HEAD.format(date=today, machine=machine(), load=load())
     print(page, flush=True)
+    before = processor_time()
     for name, (title, about, figures) in SECTIONS.items():
         if wanted and name not in wanted:
             continue
@@ -97,6 +114,9 @@ def main(target, wanted):
         section = "\n".join(map(wrapped, lines)).rstrip() + "\n"
         print(section, flush=True)
         page += "\n" + section
+    host = kept(before)
+    print(host, flush=True)
+    page += host
     if not wanted:
         with open("docs/benchmarks.md", "w", encoding="utf-8") as out:
             out.write(page)

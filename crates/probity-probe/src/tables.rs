@@ -143,6 +143,8 @@ fn read_process(process: &Process) -> ProcResult<Running> {
         match process.exe() {
             Ok(path) => Ok(Some(path)),
             Err(error @ ProcError::PermissionDenied(_)) => {
+                // The kernel says so, too, of one that has just ended: its state then cannot be read any more.
+                process.stat()?;
                 Err(barrier_of_proc(&format!("readlink /proc/{}/exe", process.pid), &error))
             }
             Err(error) => return Err(error),

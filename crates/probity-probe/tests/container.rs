@@ -54,9 +54,8 @@ impl Podman {
             .join(" ");
         // Podman hands its own environment to neither of them.
         for name in ["crun", "conmon"] {
-            let script = format!("#!/bin/sh\nexec env {environment} {}/bin/{name} \"$@\"\n", usr.display());
-            std::fs::write(path.join(name), script).unwrap();
-            std::fs::set_permissions(path.join(name), PermissionsExt::from_mode(0o755)).unwrap();
+            let script = format!("exec env {environment} {}/bin/{name} \"$@\"", usr.display());
+            support::install_script(&script, &path.join(name));
         }
         let containers = format!(
             "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nruntime = \"crun\"\nconmon_path = [\"{}\"]\n\
@@ -96,7 +95,7 @@ impl Podman {
 
         let rootfs = path.join("rootfs");
         std::fs::create_dir_all(rootfs.join("bin")).unwrap();
-        std::fs::copy(usr.join("bin/busybox"), rootfs.join("bin/busybox")).unwrap();
+        support::install(&usr.join("bin/busybox"), &rootfs.join("bin/busybox"));
         std::os::unix::fs::symlink("busybox", rootfs.join("bin/sh")).unwrap();
         support::run(Command::new("tar").args(["-cf", &file("rootfs.tar"), "-C"]).arg(&rootfs).arg("."));
         let archive = file("rootfs.tar");

@@ -6,7 +6,7 @@ mod support;
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use machine::{Elsewhere, json_of, look, look_as_nobody, look_elsewhere, refused};
@@ -17,7 +17,7 @@ use support::{barrier, known, start, text, until};
 /// A copy of the program under a name that no other process has.
 fn copied(folder: &tempfile::TempDir, program: &str, name: &str) -> PathBuf {
     let copy = folder.path().join(name);
-    std::fs::copy(program, &copy).unwrap();
+    support::install(Path::new(program), &copy);
     copy
 }
 

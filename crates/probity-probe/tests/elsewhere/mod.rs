@@ -5,7 +5,6 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -69,7 +68,7 @@ pub fn as_nobody() -> Option<Elsewhere> {
     }
     let folder = support::folder();
     let executable = folder.path().join("look");
-    std::fs::copy(std::env::current_exe().unwrap(), &executable).unwrap();
+    support::install(&std::env::current_exe().unwrap(), &executable);
     Some(Elsewhere { before: unprivileged(), executable, _copy: Some(folder), ..here() })
 }
 
@@ -138,9 +137,7 @@ impl Elsewhere {
 pub fn tools(scripts: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = support::folder();
     for (name, script) in scripts {
-        let path = folder.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        support::install_script(script, &folder.path().join(name));
     }
     folder
 }

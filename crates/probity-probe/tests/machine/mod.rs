@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -61,8 +60,7 @@ pub fn look_elsewhere(elsewhere: &Elsewhere, kind: &str, parameters: &Json) -> O
     // Where another user can reach it.
     let folder = support::folder();
     let program = folder.path().join("look");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    support::install(&std::env::current_exe().unwrap(), &program);
     let mut line: Vec<&str> = Vec::new();
     let shell = format!("{}\nexec \"$@\"", elsewhere.first);
     if !elsewhere.unshare.is_empty() {

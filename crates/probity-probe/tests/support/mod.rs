@@ -114,6 +114,20 @@ pub fn folder() -> tempfile::TempDir {
     folder
 }
 
+/// Makes a program that can be executed at once. Not written by this process: what another thread starts just then would
+/// hold the open file for a moment, and the kernel executes nothing that is open for writing ("Text file busy").
+pub fn install(program: &Path, to: &Path) {
+    run(Command::new("install").args(["-m", "755"]).arg(program).arg(to));
+}
+
+/// A shell script, made like [`install`] does.
+pub fn install_script(script: &str, to: &Path) {
+    let source = to.with_extension("sh");
+    std::fs::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
+    install(&source, to);
+    std::fs::remove_file(source).unwrap();
+}
+
 /// Waits until the condition holds.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();

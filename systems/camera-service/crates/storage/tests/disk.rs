@@ -173,10 +173,12 @@ fn without_the_permission_a_deletion_is_no_success() {
         <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(mode),
     )
     .unwrap();
-    // A copy where nobody may reach it: the build's folder may be closed to others.
+    // A copy where nobody may reach it: the build's folder may be closed to others. Not written by this process: what
+    // another test starts just then would hold it open, and the kernel executes nothing that is open for writing.
     let copy = folder.path().join("test");
     let mut command = if root {
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        let made = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
+        assert!(made.unwrap().success());
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
         command
