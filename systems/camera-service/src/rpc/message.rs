@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::contract::{Code, RpcError};
@@ -134,25 +134,21 @@ fn invalid(message: impl Into<String>) -> RpcError {
     RpcError::new(Code::InvalidRequest, message)
 }
 
-#[derive(Serialize)]
-struct Reply<'a> {
-    jsonrpc: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a RpcError>,
-    id: Option<&'a RawValue>,
-}
-
-/// Appends the answer to one request.
-pub fn write(into: &mut String, id: Option<&RawValue>, outcome: &Result<Box<RawValue>, RpcError>) {
-    let (result, error) = match outcome {
-        Ok(result) => (Some(&**result), None),
-        Err(error) => (None, Some(error)),
+/// Appends the answer to one request; a result is JSON already, as is the `id` that was sent.
+pub fn write(into: &mut String, id: Option<&RawValue>, outcome: &Result<String, RpcError>) {
+    let id = id.map_or("null", RawValue::get);
+    let error;
+    let (name, value) = match outcome {
+        Ok(result) => ("result", result),
+        Err(refusal) => {
+            // Strings and numbers: this cannot fail.
+            error = serde_json::to_string(refusal).unwrap_or_default();
+            ("error", &error)
+        }
     };
-    // Strings and numbers: this cannot fail.
-    if let Ok(text) = serde_json::to_string(&Reply { jsonrpc: "2.0", result, error, id }) {
-        into.push_str(&text);
+    into.reserve(value.len() + id.len() + 48);
+    for part in ["{\"jsonrpc\":\"2.0\",\"", name, "\":", value, ",\"id\":", id, "}"] {
+        into.push_str(part);
     }
 }
 

@@ -114,7 +114,7 @@ impl Session {
         service: &Arc<Service>,
         request: &Request<'_>,
         close: &mut Option<String>,
-    ) -> Result<Box<RawValue>, RpcError> {
+    ) -> Result<String, RpcError> {
         let now = Timestamp::now();
         if request.method == "authenticate" {
             return self.authenticate(service, request.params, now).await;
@@ -149,7 +149,7 @@ impl Session {
         service: &Arc<Service>,
         params: Option<&RawValue>,
         now: Timestamp,
-    ) -> Result<Box<RawValue>, RpcError> {
+    ) -> Result<String, RpcError> {
         service.metrics.count_call("authenticate");
         let credential = match Call::read("authenticate", params) {
             Some(Ok(Call::Authenticate(credential))) => Ok(credential.auth_token),
@@ -172,7 +172,7 @@ impl Session {
             session_id: self.id.clone(),
         };
         self.identity = Some(identity);
-        to_raw(&answer)
+        to_json(&answer)
     }
 
     /// An identity pays for its calls wherever it connects from; without one, the address does.
@@ -213,8 +213,8 @@ pub fn permissions(role: Role) -> Vec<&'static str> {
 ///
 /// # Errors
 /// Never, for the contract's types.
-pub fn to_raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>, RpcError> {
-    serde_json::value::to_raw_value(value).map_err(|error| RpcError::new(Code::Internal, error.to_string()))
+pub fn to_json<T: serde::Serialize>(value: &T) -> Result<String, RpcError> {
+    serde_json::to_string(value).map_err(|error| RpcError::new(Code::Internal, error.to_string()))
 }
 
 /// The beginning of a name that a client sent.

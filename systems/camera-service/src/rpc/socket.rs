@@ -44,13 +44,20 @@ async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: S
     let mut heartbeat = Instant::now() + HEARTBEAT;
     let anonymous_until = Instant::now() + ANONYMOUS;
     let mut heard = true;
+    let mut timer = pin!(sleep_until(heartbeat));
+    // Whose end the timer stands at; set anew with each heartbeat, so that a clock that was set is noticed.
+    let mut timed = None;
     loop {
-        let expiry = match (session.identity(), session.expires()) {
-            (None, _) => anonymous_until,
-            // Looked at again with each heartbeat, so that a clock that was set is noticed.
-            (Some(_), Some(at)) => Instant::now() + until(at),
-            (Some(_), None) => heartbeat,
-        };
+        let ends = Some((session.identity().is_some(), session.expires()));
+        if timed != ends {
+            timed = ends;
+            let expiry = match ends {
+                Some((true, Some(at))) => Instant::now() + until(at),
+                Some((true, None)) => heartbeat,
+                _ => anonymous_until,
+            };
+            timer.as_mut().reset(expiry.min(heartbeat));
+        }
         tokio::select! {
             () = &mut stopping => return Some((close_code::AWAY, "the service is stopping".into())),
             message = socket.recv() => {
@@ -73,7 +80,8 @@ async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: S
                     return None;
                 }
             }
-            () = sleep_until(expiry.min(heartbeat)) => {
+            () = &mut timer => {
+                timed = None;
                 if session.identity().is_none() && Instant::now() >= anonymous_until {
                     return Some((close_code::POLICY, "nobody authenticated within a minute".into()));
                 }

@@ -27,6 +27,8 @@ pub struct Known {
     pub added: bool,
     /// Held by the call that changes something about it: such calls are made one after the other, in the order they came.
     pub turn: Mutex<()>,
+    /// The query that opens its live pictures, and the second in which it was signed.
+    signed: parking_lot::Mutex<(i64, String)>,
 }
 
 impl Service {
@@ -59,9 +61,19 @@ impl Service {
         })
     }
 
+    /// A link to a camera's live pictures. It ends at a whole second, so that those of one second are the same one.
+    fn live_link(&self, known: &Known) -> String {
+        let (device, now) = (&known.name, Timestamp::now());
+        let mut signed = known.signed.lock();
+        if signed.0 != now.as_second() {
+            *signed = (now.as_second(), self.access.link(&format!("/live/{device}/"), now));
+        }
+        self.absolute(&format!("/live/{device}/index.m3u8?{}", signed.1))
+    }
+
     async fn urls(&self, known: &Known) -> Result<StreamUrls, RpcError> {
         let urls = self.engine.urls(&known.name).await?;
-        Ok(StreamUrls { rtsp: urls.rtsp, webrtc: urls.webrtc, hls: Some(self.live_link(&known.name)) })
+        Ok(StreamUrls { rtsp: urls.rtsp, webrtc: urls.webrtc, hls: Some(self.live_link(known)) })
     }
 
     pub(super) async fn camera_list(&self) -> Result<CameraList, RpcError> {
@@ -189,8 +201,13 @@ impl Service {
 
     /// Adds a camera to the engine and to those that are known.
     pub async fn introduce(&self, name: &str, source: Source, added: bool) -> Result<Arc<Known>, RpcError> {
-        let known =
-            Arc::new(Known { name: name.into(), source: source.to_string(), added, turn: Mutex::new(()) });
+        let known = Arc::new(Known {
+            name: name.into(),
+            source: source.to_string(),
+            added,
+            turn: Mutex::new(()),
+            signed: Default::default(),
+        });
         {
             let mut cameras = self.cameras.write();
             if cameras.contains_key(name) {

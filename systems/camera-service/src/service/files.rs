@@ -299,7 +299,7 @@ impl Service {
         }
     }
 
-    fn absolute(&self, path: &str) -> String {
+    pub(super) fn absolute(&self, path: &str) -> String {
         let config = self.config.read();
         match &config.server.public_url {
             Some(base) => format!("{}{path}", base.as_str().trim_end_matches('/')),
@@ -311,12 +311,6 @@ impl Service {
         let path = format!("/files/{}/{}", kind.in_links(), encoded(name.as_str()));
         let query = self.access.link(&path, Timestamp::now());
         self.absolute(&format!("{path}?{query}"))
-    }
-
-    /// A link to a camera's live pictures.
-    pub(super) fn live_link(&self, device: &str) -> String {
-        let query = self.access.link(&format!("/live/{device}/"), Timestamp::now());
-        self.absolute(&format!("/live/{device}/index.m3u8?{query}"))
     }
 
     /// When a link made now ends.

@@ -18,7 +18,6 @@ use camera_media::Engine;
 use camera_storage::Library;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
@@ -26,7 +25,7 @@ use crate::contract::{Call, Code, RpcError};
 use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::rpc::session::{Session, to_raw};
+use crate::rpc::session::{Session, to_json};
 
 pub use cameras::Known;
 pub use changes::Kept;
@@ -80,42 +79,42 @@ impl Service {
     ///
     /// # Errors
     /// As the contract says of the call.
-    pub async fn perform(self: &Arc<Self>, session: &Session, call: Call) -> Result<Box<RawValue>, RpcError> {
+    pub async fn perform(self: &Arc<Self>, session: &Session, call: Call) -> Result<String, RpcError> {
         match call {
-            Call::Ping(_) => to_raw(&"pong"),
+            Call::Ping(_) => to_json(&"pong"),
             Call::Authenticate(_) => Err(RpcError::new(Code::Internal, "authenticate is the session's own")),
-            Call::GetCameraList(_) => to_raw(&self.camera_list().await?),
-            Call::GetCameraStatus(device) => to_raw(&self.camera_status(&device).await?),
-            Call::GetCameraCapabilities(device) => to_raw(&self.capabilities(&device).await?),
-            Call::GetStreams(_) => to_raw(&self.streams().await?),
-            Call::GetStreamUrl(device) => to_raw(&self.stream_url(&device).await?),
-            Call::GetStreamStatus(device) => to_raw(&self.stream_status(&device).await?),
-            Call::StartStreaming(device) => to_raw(&self.start_streaming(&device).await?),
-            Call::StopStreaming(device) => to_raw(&self.stop_streaming(&device).await?),
-            Call::TakeSnapshot(request) => to_raw(&self.take_snapshot(request).await?),
-            Call::StartRecording(request) => to_raw(&self.start_recording(&request).await?),
-            Call::StopRecording(device) => to_raw(&self.stop_recording(&device).await?),
-            Call::ListRecordings(page) => to_raw(&self.list(Kind::Recordings, page).await?),
-            Call::ListSnapshots(page) => to_raw(&self.list(Kind::Snapshots, page).await?),
-            Call::GetRecordingInfo(file) => to_raw(&self.file_info(Kind::Recordings, &file).await?),
-            Call::GetSnapshotInfo(file) => to_raw(&self.file_info(Kind::Snapshots, &file).await?),
-            Call::DeleteRecording(file) => to_raw(&self.delete(Kind::Recordings, file).await?),
-            Call::DeleteSnapshot(file) => to_raw(&self.delete(Kind::Snapshots, file).await?),
-            Call::AddCamera(new) => to_raw(&self.add_camera(&new).await?),
-            Call::DeleteCamera(device) => to_raw(&self.delete_camera(&device).await?),
-            Call::GetConfig(_) => to_raw(&self.config_view(Vec::new())),
-            Call::ModifyConfig(patch) => to_raw(&self.modify_config(&patch).await?),
-            Call::GetStorageInfo(_) => to_raw(&self.storage_info().await?),
-            Call::SetRetentionPolicy(policy) => to_raw(&self.set_retention(policy).await?),
-            Call::CleanupOldFiles(_) => to_raw(&self.clean_up().await?),
-            Call::GetMetrics(_) => to_raw(&self.metrics_view()),
-            Call::GetStatus(_) => to_raw(&self.status()),
-            Call::GetSystemStatus(_) => to_raw(&self.system_status()),
-            Call::GetServerInfo(_) => to_raw(&self.server_info()),
-            Call::SubscribeEvents(request) => to_raw(&Self::subscribe(session, &request)?),
-            Call::UnsubscribeEvents(request) => to_raw(&Self::unsubscribe(session, &request)),
-            Call::GetSubscriptionStats(_) => to_raw(&self.subscription_stats(session)),
-            Call::DiscoverCameras(_) => to_raw(&self.discover().await?),
+            Call::GetCameraList(_) => to_json(&self.camera_list().await?),
+            Call::GetCameraStatus(device) => to_json(&self.camera_status(&device).await?),
+            Call::GetCameraCapabilities(device) => to_json(&self.capabilities(&device).await?),
+            Call::GetStreams(_) => to_json(&self.streams().await?),
+            Call::GetStreamUrl(device) => to_json(&self.stream_url(&device).await?),
+            Call::GetStreamStatus(device) => to_json(&self.stream_status(&device).await?),
+            Call::StartStreaming(device) => to_json(&self.start_streaming(&device).await?),
+            Call::StopStreaming(device) => to_json(&self.stop_streaming(&device).await?),
+            Call::TakeSnapshot(request) => to_json(&self.take_snapshot(request).await?),
+            Call::StartRecording(request) => to_json(&self.start_recording(&request).await?),
+            Call::StopRecording(device) => to_json(&self.stop_recording(&device).await?),
+            Call::ListRecordings(page) => to_json(&self.list(Kind::Recordings, page).await?),
+            Call::ListSnapshots(page) => to_json(&self.list(Kind::Snapshots, page).await?),
+            Call::GetRecordingInfo(file) => to_json(&self.file_info(Kind::Recordings, &file).await?),
+            Call::GetSnapshotInfo(file) => to_json(&self.file_info(Kind::Snapshots, &file).await?),
+            Call::DeleteRecording(file) => to_json(&self.delete(Kind::Recordings, file).await?),
+            Call::DeleteSnapshot(file) => to_json(&self.delete(Kind::Snapshots, file).await?),
+            Call::AddCamera(new) => to_json(&self.add_camera(&new).await?),
+            Call::DeleteCamera(device) => to_json(&self.delete_camera(&device).await?),
+            Call::GetConfig(_) => to_json(&self.config_view(Vec::new())),
+            Call::ModifyConfig(patch) => to_json(&self.modify_config(&patch).await?),
+            Call::GetStorageInfo(_) => to_json(&self.storage_info().await?),
+            Call::SetRetentionPolicy(policy) => to_json(&self.set_retention(policy).await?),
+            Call::CleanupOldFiles(_) => to_json(&self.clean_up().await?),
+            Call::GetMetrics(_) => to_json(&self.metrics_view()),
+            Call::GetStatus(_) => to_json(&self.status()),
+            Call::GetSystemStatus(_) => to_json(&self.system_status()),
+            Call::GetServerInfo(_) => to_json(&self.server_info()),
+            Call::SubscribeEvents(request) => to_json(&Self::subscribe(session, &request)?),
+            Call::UnsubscribeEvents(request) => to_json(&Self::unsubscribe(session, &request)),
+            Call::GetSubscriptionStats(_) => to_json(&self.subscription_stats(session)),
+            Call::DiscoverCameras(_) => to_json(&self.discover().await?),
         }
     }
 }
