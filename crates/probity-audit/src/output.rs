@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::against::Compared;
@@ -170,30 +171,51 @@ pub fn terminal(audit: &Audit, name: &str, colour: bool) -> String {
 
 /// JSON, for programs: a contract (docs/command-line.md).
 pub fn json(audit: &Audit, name: &str) -> String {
-    let findings: Vec<Value> = audit
-        .findings
-        .iter()
-        .map(|finding| {
-            let lines: Vec<Value> = finding
-                .lines
-                .iter()
-                .map(|line| json!({ "line": line, "text": audit.document.lines.get(line.saturating_sub(1)) }))
-                .collect();
-            json!({
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "title": title(finding.rule),
-                "message": finding.message,
-                "lines": lines,
-                "accepted": finding.accepted,
-            })
-        })
-        .collect();
-    let notes: Vec<Value> =
-        audit.document.notes.iter().map(|(line, note)| json!({ "line": line, "note": note })).collect();
-    let open = audit.open().count();
-    json!({ "report": name, "open": open, "findings": findings, "notes": notes, "against": audit.against })
-        .to_string()
+    let text = |line: usize| audit.document.lines.get(line.saturating_sub(1)).map(String::as_str);
+    let findings = audit.findings.iter().map(|finding| JsonFinding {
+        accepted: finding.accepted.as_deref(),
+        lines: finding.lines.iter().map(|line| JsonLine { line: *line, text: text(*line) }).collect(),
+        message: &finding.message,
+        rule: finding.rule,
+        severity: finding.severity,
+        title: title(finding.rule),
+    });
+    let notes = audit.document.notes.iter().map(|(line, note)| json!({ "line": line, "note": note }));
+    let report = Json {
+        against: audit.against.as_ref(),
+        findings: findings.collect(),
+        notes: notes.collect(),
+        open: audit.open().count(),
+        report: name,
+    };
+    // Strings and numbers: this cannot fail.
+    serde_json::to_string(&report).unwrap_or_default()
+}
+
+/// What [`json`] writes, in the order of the alphabet.
+#[derive(Serialize)]
+struct Json<'a> {
+    against: Option<&'a Compared>,
+    findings: Vec<JsonFinding<'a>>,
+    notes: Vec<Value>,
+    open: usize,
+    report: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    accepted: Option<&'a str>,
+    lines: Vec<JsonLine<'a>>,
+    message: &'a str,
+    rule: &'a str,
+    severity: Severity,
+    title: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    line: usize,
+    text: Option<&'a str>,
 }
 
 /// SARIF 2.1.0 (OASIS), so that code hosts show the findings beside the lines.
