@@ -32,7 +32,7 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, peer: IpAddr) {
     if let Some((code, reason)) = why {
         let frame = CloseFrame { code, reason: reason.into() };
         // The client may be gone already.
-        let _ = timeout(PATIENCE, socket.send(Message::Close(Some(frame)))).await;
+        send(&mut socket, Message::Close(Some(frame))).await;
     }
 }
 
@@ -121,8 +121,7 @@ async fn take(
             let answer = session.answer(service, &text).await;
             if let Some(text) = answer.text {
                 gathered += text.len();
-                let fed = timeout(PATIENCE, socket.feed(Message::Text(text.into()))).await;
-                if !matches!(fed, Ok(Ok(()))) {
+                if !patiently(socket.feed(Message::Text(text.into()))).await {
                     return Some(None);
                 }
             }
@@ -147,11 +146,20 @@ async fn take(
 }
 
 async fn flush(socket: &mut WebSocket) -> bool {
-    matches!(timeout(PATIENCE, socket.flush()).await, Ok(Ok(())))
+    patiently(socket.flush()).await
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
+    patiently(socket.send(message)).await
+}
+
+/// Whether the client read it in time; what can be sent at once needs no timer.
+async fn patiently(sending: impl Future<Output = Result<(), axum::Error>>) -> bool {
+    let mut sending = pin!(sending);
+    match sending.as_mut().now_or_never() {
+        Some(sent) => sent.is_ok(),
+        None => matches!(timeout(PATIENCE, sending).await, Ok(Ok(()))),
+    }
 }
 
 /// The time until `at`; none if it has passed.
