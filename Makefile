@@ -24,13 +24,16 @@ tools:
 test: tools
 	PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --no-fail-fast -- --show-output
 
-# The camera service's engine `mediamtx` with the real server, which Go installs below target/. Without it, these tests
-# say that they were skipped; here that is a failure.
+# The camera service's engine `mediamtx` with real servers, which Go builds below target/. Without one, its tests say that
+# they were skipped.
 test-mediamtx:
 	scripts/mediamtx
-	export PATH="$(CURDIR)/target/debian/run:$$PATH" MEDIAMTX_REQUIRED=1; \
-	cargo test -p camera-media --test mediamtx -- --nocapture && \
-	cargo test -p camera-service --test mediamtx -- --nocapture
+	set -e; export PATH="$(CURDIR)/target/debian/run:$$PATH"; \
+	for program in $(CURDIR)/target/mediamtx/*/mediamtx; do \
+	  echo "With $$program:"; export MEDIAMTX=$$program; \
+	  cargo test -p camera-media --test mediamtx -- --nocapture; \
+	  cargo test -p camera-service --test mediamtx -- --nocapture; \
+	done
 
 lint:
 	cargo fmt --all --check

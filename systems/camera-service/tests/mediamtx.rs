@@ -46,7 +46,7 @@ async fn watched(service: &Running, link: &str) {
         (head, body)
     };
     let first = String::from_utf8(get(&format!("index.m3u8?{query}")).await.1).unwrap();
-    let media = first.lines().find(|line| !line.starts_with('#')).unwrap();
+    let media = first.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap();
     assert!(media.ends_with(&format!("?{query}")), "{first}");
     // Until a segment is whole, there are parts only.
     let begun = Instant::now();

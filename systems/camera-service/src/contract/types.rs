@@ -306,9 +306,10 @@ pub enum RecordingFormat {
     /// Fragmented MP4: can be played whenever the power goes.
     #[default]
     Fmp4,
-    /// MP4, put together at the end.
+    /// MP4, put together at the end; until then fragmented.
     Mp4,
-    /// Matroska.
+    /// Matroska, put together at the end; until then fragmented MP4, and it stays that, as `.mp4`, if the service is killed
+    /// or the disk is full.
     Mkv,
 }
 

@@ -167,7 +167,7 @@ pub enum RecordingFormat {
     Fmp4,
     /// Fragmented MP4 while it is recorded; rewritten with its index at the front when it ends.
     Mp4,
-    /// Matroska.
+    /// Matroska, rewritten as that when it ends; until then fragmented MP4.
     Mkv,
 }
 
@@ -257,7 +257,7 @@ pub struct RecordedFile {
     pub duration: Duration,
     /// Its size.
     pub bytes: u64,
-    /// What it is: `Fmp4` where rewriting as `Mp4` failed.
+    /// What it is: `Fmp4` where rewriting failed; its name ends accordingly.
     pub format: RecordingFormat,
 }
 

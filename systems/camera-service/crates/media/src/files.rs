@@ -170,9 +170,36 @@ pub(crate) fn create(
     }
 }
 
-/// Rewrites a fragmented MP4 in the container that was asked for, by a temporary name, and answers what it is then. If
-/// that fails, the recording is whole, only in another form, which plays too.
-pub(crate) async fn rewrite(
+/// Puts a finished fragmented MP4 into the container that was asked for, unless it is `damaged`, and answers where and what
+/// it is then. If that fails, the recording is whole, only in another form, which plays too, under a name that says so.
+pub(crate) async fn in_container(
+    children: &Children,
+    ffmpeg: &Path,
+    path: PathBuf,
+    format: RecordingFormat,
+    damaged: bool,
+) -> (PathBuf, RecordingFormat) {
+    let written = match format {
+        RecordingFormat::Mp4 | RecordingFormat::Mkv if !damaged => {
+            rewrite(children, ffmpeg, &path, format).await
+        }
+        _ => RecordingFormat::Fmp4,
+    };
+    if written == format || format != RecordingFormat::Mkv {
+        return (path, written);
+    }
+    let from = path.clone();
+    match blocking(move || rename_as_mp4(&from)).await {
+        Ok(to) => (to, written),
+        Err(error) => {
+            tracing::warn!(%error, "a recording keeps the ending of Matroska, though it is fragmented MP4");
+            (path, written)
+        }
+    }
+}
+
+/// Rewrites a fragmented MP4 by a temporary name, and answers what it is then.
+async fn rewrite(
     children: &Children,
     ffmpeg: &Path,
     path: &Path,
@@ -210,7 +237,7 @@ pub(crate) async fn rewrite(
 
 /// Gives a fragmented MP4 that was to become Matroska a name that says what it is. If that fails, it is where it was, and
 /// nothing of the other name is left.
-pub(crate) fn rename_as_mp4(from: &Path) -> Result<PathBuf, EngineError> {
+fn rename_as_mp4(from: &Path) -> Result<PathBuf, EngineError> {
     let folder = from.parent().unwrap_or(Path::new("/"));
     let stem = from.file_stem().unwrap_or_default().to_string_lossy();
     let (to, _) = create(folder, &stem, RecordingFormat::Fmp4)?;
@@ -251,7 +278,7 @@ pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
     Ok(done)
 }
 
-/// A Matroska that MediaMTX was recording is fragmented MP4, and nobody rewrites it any more.
+/// A Matroska that was being recorded is fragmented MP4, and nobody rewrites it any more.
 fn named_as_it_is(recovered: Option<Recovered>) -> Result<Option<Recovered>, EngineError> {
     let Some(Recovered { path, action }) = recovered else { return Ok(None) };
     let ending = path.extension().is_some_and(|ending| ending == RecordingFormat::Mkv.extension());
@@ -272,7 +299,7 @@ pub(crate) fn recover_recording(path: &Path, marker: &Path) -> Result<Option<Rec
     let action = match File::options().read(true).write(true).open(path) {
         Ok(file) => {
             let size = file.metadata().map_err(failed)?.len();
-            // By what is in it: a Matroska that MediaMTX records is fragmented MP4 until it ends.
+            // By what is in it: a Matroska is fragmented MP4 until it ends.
             let whole = whole_until(&file, size);
             if whole == 0 {
                 std::fs::remove_file(path).map_err(failed)?;

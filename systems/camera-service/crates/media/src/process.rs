@@ -33,36 +33,19 @@ struct Order {
     answer: oneshot::Sender<std::io::Result<Child>>,
 }
 
-/// What a child's life is bound to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bound {
-    /// It is killed when the service dies.
-    ToService,
-    /// It ends by itself when its input ends, and must finish its file first.
-    ToInput,
-}
-
 /// What is wanted of a child's input and output.
 pub(crate) struct Start<'a> {
     pub(crate) program: &'a Path,
     pub(crate) arguments: Vec<String>,
     pub(crate) input: bool,
     pub(crate) output: bool,
-    pub(crate) bound: Bound,
     pub(crate) redactor: Redactor,
 }
 
 impl<'a> Start<'a> {
     /// Without input, with output.
     pub(crate) fn of(program: &'a Path, arguments: Vec<String>) -> Self {
-        Self {
-            program,
-            arguments,
-            input: false,
-            output: true,
-            bound: Bound::ToService,
-            redactor: Redactor::default(),
-        }
+        Self { program, arguments, input: false, output: true, redactor: Redactor::default() }
     }
 }
 
@@ -103,10 +86,10 @@ impl Children {
     }
 
     pub(crate) async fn start(&self, start: Start<'_>) -> Result<Running, EngineError> {
-        let Start { program, arguments, input, output, bound, redactor } = start;
+        let Start { program, arguments, input, output, redactor } = start;
         let name =
             program.file_name().map_or_else(|| program.display().to_string(), |n| n.to_string_lossy().into());
-        let mut command = if self.guarded && bound == Bound::ToService {
+        let mut command = if self.guarded {
             let mut command = Command::new("setpriv");
             command.args(["--pdeathsig", "KILL", "--"]).arg(program);
             command
@@ -120,7 +103,7 @@ impl Children {
             .stdout(pipe(output))
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(bound == Bound::ToService);
+            .kill_on_drop(true);
         let failed =
             |why: String| EngineError::Dependency(format!("cannot start {}: {why}", program.display()));
         let (answer, answered) = oneshot::channel();

@@ -61,9 +61,6 @@ async fn sources_of_every_kind_are_streamed_counted_and_photographed() {
         assert!(status.bytes_in > 0 && status.uptime.is_some(), "{name}: {status:?}");
         let urls = engine.urls(name).await.unwrap();
         assert_eq!(urls.rtsp, Some(format!("rtsp://127.0.0.1:{}/{name}", server.rtsp)));
-        let Some(LiveStream::Served(live)) = engine.live(name) else { panic!("MediaMTX serves it") };
-        let playlist = live.get("index.m3u8", "signature=1").await.unwrap();
-        assert_eq!(playlist.status(), 200, "{name}");
     }
     let missing = folder.path().join("no such folder/x.jpg");
     assert!(matches!(engine.snapshot("made", &missing, LIMIT).await, Err(EngineError::Disk { .. })));
@@ -84,6 +81,12 @@ async fn sources_of_every_kind_are_streamed_counted_and_photographed() {
     assert!(matches!(engine.status("made").await, Err(EngineError::NotFound(_))));
     wait_until("its ffmpeg has ended", || processes_with(&publishing).is_empty()).await;
     assert_eq!(server.paths().await, ["copied", "encoded", "http"]);
+    // Watched last: MediaMTX keeps a source open for a minute after it.
+    for name in ["copied", "encoded", "http"] {
+        let Some(LiveStream::Served(live)) = engine.live(name) else { panic!("MediaMTX serves it") };
+        let playlist = live.get("index.m3u8", "signature=1").await.unwrap();
+        assert_eq!(playlist.status(), 200, "{name}");
+    }
     engine.shutdown(LIMIT).await;
     assert_eq!(server.paths().await, Vec::<String>::new());
 }
@@ -476,8 +479,49 @@ async fn what_mediamtx_recorded_while_the_service_was_dead_is_kept() {
     engine.shutdown(LIMIT).await;
 }
 
-/// What listens where MediaMTX should, and answers every request with these bytes, or with none. A wrong password, too, is
-/// shown with it: the API of version 1.5.1 knows none.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_user_is_given_to_each_of_its_servers_and_a_wrong_password_is_a_clear_error() {
+    if !is_here() || !server::asks_for_users() {
+        return;
+    }
+    // Of what it lets a password have, the worst.
+    let password = "p$HOME@w#<&>$(id);";
+    let may = ["api", "publish", "read"].map(|action| format!("{{ action: {action} }}")).join(", ");
+    let users = format!(
+        "authInternalUsers: [{{ user: cam@s, pass: {password:?}, ips: [], permissions: [{may}] }}]\n"
+    );
+    let server = Server::with(&users).await;
+    let options = |password: &str| MediaMtxOptions {
+        user: Some("cam@s".to_owned()),
+        password: Some(password.to_owned()),
+        // It lets who is refused wait for two seconds.
+        answer_within: Duration::from_secs(5),
+        ..server.options()
+    };
+    for wrong in [MediaMtxOptions { user: None, ..options(password) }, options("s3cret-word")] {
+        let Err(EngineError::Dependency(why)) = MediaMtxEngine::new(wrong).await.map(|_| ()) else {
+            panic!("it is refused")
+        };
+        assert!(why.contains("password") && !why.contains("s3cret-word"), "{why}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = MediaMtxEngine::new(options(password)).await.unwrap();
+    let rtsp = RtspCamera::start().await;
+    let address = format!("rtsp://127.0.0.1:{}/stream", rtsp.port);
+    add(&engine, "made", test_source("bars")).await;
+    add(&engine, "copied", Source::parse(&address, SourceOptions::default()).unwrap()).await;
+    for name in ["made", "copied"] {
+        engine.start_stream(name, LIMIT).await.unwrap();
+        let path = folder.path().join(format!("{name}.jpg"));
+        engine.snapshot(name, &path, LIMIT).await.unwrap();
+        decode(&path);
+        let Some(LiveStream::Served(live)) = engine.live(name) else { panic!("MediaMTX serves it") };
+        assert_eq!(live.get("index.m3u8", "").await.unwrap().status(), 200, "{name}");
+    }
+    engine.shutdown(LIMIT).await;
+}
+
+/// What listens where MediaMTX should, and answers every request with these bytes, or with none.
 struct Fake {
     options: MediaMtxOptions,
     /// From when this is true, it accepts and says nothing.

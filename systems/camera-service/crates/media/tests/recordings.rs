@@ -6,10 +6,13 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use camera_media::{Engine, EngineError, RecordingEnd, RecordingFormat, StreamState, probe_file};
+use camera_media::{
+    EmbeddedEngine, EmbeddedOptions, Engine, EngineError, RecordingEnd, RecordingFormat, StreamState,
+    probe_file,
+};
 use common::{
-    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, is_closed, is_end, probed, request, seconds,
-    test_source,
+    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, is_closed, is_end, names_in, options, probed,
+    request, seconds, test_source,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +58,38 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         assert_eq!(std::fs::read_dir(&into).unwrap().count(), 1, "nothing temporary is left");
         assert!(engine.recording(&name).await.unwrap().is_none());
         assert!(matches!(engine.stop_recording(&name).await, Err(EngineError::InvalidState(_))));
+    }
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_plays_though_the_ffmpeg_that_was_to_rewrite_it_is_killed() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // The real one, but for whoever writes by a temporary name.
+    let (text, ffmpeg) = (folder.path().join("text"), folder.path().join("ffmpeg"));
+    std::fs::write(&text, "#!/bin/sh\ncase \"$*\" in *.tmp) kill -9 $$;; esac\nexec ffmpeg \"$@\"\n")
+        .unwrap();
+    // By another process: what another test starts meanwhile would hold the file open, and nobody could execute it.
+    assert!(std::process::Command::new("install").arg(&text).arg(&ffmpeg).status().unwrap().success());
+    let engine = EmbeddedEngine::new(EmbeddedOptions { ffmpeg, ..options() }).await.unwrap();
+    for (format, began_as) in
+        [(RecordingFormat::Mp4, "recording.mp4"), (RecordingFormat::Mkv, "recording.mkv")]
+    {
+        let name = format!("{format:?}").to_lowercase();
+        add(&engine, &name, test_source("pattern")).await;
+        let into = folder.path().join(&name);
+        std::fs::create_dir(&into).unwrap();
+        let started = engine.start_recording(&name, request(&into, format)).await.unwrap();
+        assert_eq!(started.path, into.join(began_as));
+        let done = engine.stop_recording(&name).await.unwrap();
+        assert_eq!((&done.end, done.files.len()), (&RecordingEnd::Stopped, 1), "{done:?}");
+        let file = &done.files[0];
+        assert_eq!((file.format, &file.path), (RecordingFormat::Fmp4, &into.join("recording.mp4")));
+        decode(&file.path);
+        assert_eq!(names_in(&into), ["recording.mp4"]);
     }
     engine.shutdown(LIMIT).await;
 }

@@ -95,7 +95,7 @@ impl Recorder {
             // A file begins with a picture that can be decoded.
             None if !segment.fragment.keyframe => {}
             None => {
-                let writer = Writer::open(&self.camera.shared, &self.course.request, segment).await?;
+                let writer = Writer::open(&self.course.request, segment).await?;
                 self.course.note(Some(writer.writing()));
                 self.course.begin();
                 self.course.file_begun(&writer.path);

@@ -18,8 +18,7 @@ use super::path::FOLDER;
 use crate::EngineError;
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
-    Recovered, RecoveryAction, blocking, create, marker_of, probe_file, recover_recording, rename_as_mp4,
-    rewrite,
+    Recovered, RecoveryAction, blocking, create, in_container, marker_of, probe_file, recover_recording,
 };
 use crate::fragment::units;
 use crate::recording::{Finished, Writing};
@@ -216,16 +215,8 @@ impl Open {
             synced.map_err(|error| EngineError::disk("cannot write", &whole, error))
         });
         let mut problem = checked.await.err().map(|error| error.to_string());
-        let written = match format {
-            RecordingFormat::Mp4 | RecordingFormat::Mkv if problem.is_none() => {
-                rewrite(&shared.children, &shared.options.ffmpeg, &path, format).await
-            }
-            _ => RecordingFormat::Fmp4,
-        };
-        let path = match written {
-            RecordingFormat::Fmp4 if format == RecordingFormat::Mkv => renamed(path).await,
-            _ => path,
-        };
+        let (children, ffmpeg) = (&shared.children, &shared.options.ffmpeg);
+        let (path, format) = in_container(children, ffmpeg, path, format, problem.is_some()).await;
         match probe_file(&shared.ffprobe(), &path, PROBE_PATIENCE).await {
             Ok(seen) => Finished {
                 file: Some(RecordedFile {
@@ -234,7 +225,7 @@ impl Open {
                     ended: Timestamp::now(),
                     duration: seen.duration.unwrap_or(counted),
                     bytes: seen.bytes,
-                    format: written,
+                    format,
                 }),
                 problem,
             },
@@ -242,18 +233,6 @@ impl Open {
                 problem.get_or_insert_with(|| error.to_string());
                 Finished { file: None, problem }
             }
-        }
-    }
-}
-
-/// Where a recording is that could not become Matroska: under a name that says so, or, if it cannot get one, under its own.
-async fn renamed(path: PathBuf) -> PathBuf {
-    let from = path.clone();
-    match blocking(move || rename_as_mp4(&from)).await {
-        Ok(to) => to,
-        Err(error) => {
-            tracing::warn!(%error, "a recording keeps the ending of Matroska, though it is fragmented MP4");
-            path
         }
     }
 }

@@ -1,7 +1,6 @@
-//! MediaMTX's HLS server, asked on behalf of those whom the caller lets see a camera. Written after version 1.5.1: playlists
-//! name files beside them and repeat the query with which they were asked for; the first one waits until the source is open
-//! and a segment is complete, others and announced parts until there is what was asked for. Later versions first send a
-//! cookie and a redirection, which is not done here.
+//! MediaMTX's HLS server, asked on behalf of those whom the caller lets see a camera. As of versions 1.5.1 to 1.15.3,
+//! playlists name files beside them and repeat the query with which they were asked for; the first one waits until the source
+//! is open and a segment is complete, others and announced parts until there is what was asked for.
 
 use std::sync::Arc;
 use std::time::Duration;

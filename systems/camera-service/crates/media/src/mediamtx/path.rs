@@ -22,8 +22,8 @@ pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(2);
 /// (#3455): it would be gone until ffmpeg gives up asking. It restarts the command itself 5 s after it ended, and so only
 /// where nobody was reading yet.
 const REOPENED_AFTER: Duration = CLOSE_AFTER.saturating_add(Duration::from_millis(500));
-/// Without rotation by time. MediaMTX always rotates.
-const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Without rotation by time. MediaMTX always rotates, and refuses a longer time (1.15.3; 1.5.1 takes any).
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Whether and where to a path is recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,7 @@ impl Recording {
             on: true,
             // Each element has a use: MediaMTX may want them all for its own playback server.
             pattern: format!("{folder}/{FOLDER}{name}/%path_%Y-%m-%d_%H-%M-%S-%f"),
-            rotate_every: rotate_every.unwrap_or(FOREVER),
+            rotate_every: rotate_every.map_or(LONGEST, |every| every.min(LONGEST)),
         })
     }
 }
