@@ -1,6 +1,8 @@
 //! The service with the engine `mediamtx` and a real MediaMTX server: what people do with a camera.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[allow(dead_code, reason = "the console's tests use the rest")]
+mod browser;
 #[allow(dead_code, reason = "the engine's tests use the rest")]
 #[path = "../crates/media/tests/mediamtx/server.rs"]
 mod server;
@@ -9,10 +11,11 @@ mod support;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use browser::Browser;
 use camera_access::Role;
 use serde_json::{Value, json};
 use server::Server;
-use support::{Installation, PATIENCE, Running, http};
+use support::{Installation, PATIENCE, Running, http, token};
 
 /// What ffprobe says of a file, without complaint, as one JSON object.
 fn ffprobe(path: &std::path::Path) -> Value {
@@ -115,4 +118,23 @@ async fn a_person_lists_watches_takes_a_picture_and_records() {
     service.camera_delivers(&mut client, "front").await;
     assert!(tokio::task::spawn_blocking(move || service.stop("TERM")).await.unwrap().success());
     assert_eq!(server.paths().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_pictures_move_in_the_console() {
+    if !server::is_here() {
+        return;
+    }
+    let Some(browser) = Browser::start(1280).await else { return };
+    let server = Server::start().await;
+    let installation = Installation::new(&configuration(&server));
+    let service = installation.start();
+    browser.open(&format!("http://{}/", service.clients)).await;
+    browser.click("#token").await;
+    browser.type_keys(&format!("{}\n", token(Role::Viewer))).await;
+    let video = "all('#cameras video')[0]";
+    browser.until(&format!("{video}?.currentTime > 0.5 && {video}.videoWidth === 320")).await;
+    let before = browser.look(&format!("{video}.currentTime")).await;
+    browser.until(&format!("{video}.currentTime > {before} + 1")).await;
+    browser.photograph("mediamtx").await;
 }
