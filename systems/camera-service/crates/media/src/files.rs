@@ -215,24 +215,36 @@ async fn rewrite(
     arguments.extend(words("-map 0 -c copy"));
     arguments.extend(words(container));
     arguments.push(format!("file:{}", temporary.display()));
-    let result = match children.output(Start::of(ffmpeg, arguments), &[], 1, REWRITE_PATIENCE).await {
-        Ok(_) => {
-            let (from, to) = (temporary.clone(), path.to_owned());
-            blocking(move || {
-                File::open(&from)
-                    .and_then(|file| file.sync_all())
-                    .and_then(|()| std::fs::rename(&from, &to))
-                    .map_err(|error| EngineError::disk("cannot replace", &to, error))
-            })
-            .await
-        }
-        Err(error) => Err(error),
-    };
+    let result = async {
+        room_for_another(path)?;
+        let start = Start { output: false, ..Start::of(ffmpeg, arguments) };
+        children.without_complaint(start, REWRITE_PATIENCE).await?;
+        let (from, to) = (temporary.clone(), path.to_owned());
+        blocking(move || {
+            File::open(&from)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| std::fs::rename(&from, &to))
+                .map_err(|error| EngineError::disk("cannot replace", &to, error))
+        })
+        .await
+    }
+    .await;
     let Err(error) = result else { return format };
     tracing::warn!(path = %path.display(), %error, "kept as fragmented MP4");
     // It may never have been made.
     let _ = tokio::fs::remove_file(&temporary).await;
     RecordingFormat::Fmp4
+}
+
+/// Whether the disk takes the file once more, and as much again by those who are being recorded meanwhile.
+fn room_for_another(path: &Path) -> Result<(), EngineError> {
+    let failed = |error| EngineError::disk("cannot look at the disk of", path, error);
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    let disk = rustix::fs::statvfs(path).map_err(|error| failed(error.into()))?;
+    if disk.f_bavail.saturating_mul(disk.f_frsize) >= size.saturating_mul(2) {
+        return Ok(());
+    }
+    Err(failed(io::Error::new(io::ErrorKind::StorageFull, "there is no room to rewrite it")))
 }
 
 /// Gives a fragmented MP4 that was to become Matroska a name that says what it is. If that fails, it is where it was, and

@@ -307,3 +307,27 @@ async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     }
     engine.shutdown(LIMIT).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_ends_on_a_full_disk_is_kept_as_it_is() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let engine = engine().await;
+    add(&engine, "front", test_source("pattern")).await;
+    engine.start_stream("front", LIMIT).await.unwrap();
+    for format in [RecordingFormat::Mp4, RecordingFormat::Mkv] {
+        let Some(disk) = SmallDisk::mount() else { return };
+        let mut events = engine.events();
+        engine.start_recording("front", request(disk.path(), format)).await.unwrap();
+        std::fs::write(disk.path().join("fill"), vec![0; 4 << 20]).expect_err("the disk is full");
+        // Another second may have come and ended it already.
+        let _ = engine.stop_recording("front").await;
+        let done = event(&mut events, is_end).await;
+        assert_eq!((done.files.len(), done.files[0].format), (1, RecordingFormat::Fmp4), "{done:?}");
+        decode(&done.files[0].path);
+        assert!(seconds(&done.files[0].path) >= 1.0);
+        assert_eq!(names_in(disk.path()), ["fill", "recording.mp4"]);
+    }
+    engine.shutdown(LIMIT).await;
+}
