@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine;
 use probity_plan::{InputValue, Observation, Plan, Value};
 
-use crate::mask::Masks;
+use crate::mask::{Forms, Masks};
 
 /// The least length of a secret; a shorter one would be found by accident all over the evidence.
 const SHORTEST: usize = 8;
@@ -71,29 +71,20 @@ impl Secrets {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Masks this value too, in all its forms, under this name: a token made from a secret. Each of several lines is masked
+    /// Masks this value too, with each character in any of its forms, under this name: a token made from a secret. Each of several lines is masked
     /// for itself as well: what reads lines never sees the whole.
     pub fn hide(&mut self, name: &str, value: &str) {
         if value.contains('\n') {
             value.lines().for_each(|line| self.hide(name, line.trim()));
         }
         let mask = format!("[secret {name}]");
-        let percent: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        let json = serde_json::Value::from(value).to_string();
-        let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
-        let mut forms = vec![
-            value.to_owned(),
-            lower_percent(&percent),
-            lower_percent(&percent.replace('+', "%20")),
-            percent.replace('+', "%20"),
-            percent,
-            // As most write it, and as Go does.
-            json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e"),
-            json.to_owned(),
-        ];
-        forms.extend(base64_forms(value.as_bytes()));
         let masks = Arc::make_mut(&mut self.masks);
-        forms.iter().filter(|form| form.len() >= SHORTEST).for_each(|form| masks.add(form, &mask));
+        if value.len() >= SHORTEST {
+            masks.add(value.chars().map(forms).collect(), &[], &mask);
+        }
+        for form in base64_forms(value.as_bytes()).iter().filter(|form| form.len() >= SHORTEST) {
+            masks.add(form.chars().map(forms).collect(), BREAKS, &mask);
+        }
     }
 
     /// The text with every secret in every form replaced by its name.
@@ -154,18 +145,39 @@ fn read_descriptor(number: u32) -> Result<String, String> {
     Ok(text)
 }
 
-/// With the digits after each `%` in lower case, as some write them.
-fn lower_percent(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
-        out.push('%');
-        out.push_str(&digits.to_ascii_lowercase());
-        out.push_str(rest);
+/// A character as it can stand in what was recorded: each encoder escapes others, so any may be escaped or not.
+fn forms(c: char) -> Forms {
+    let bytes = c.to_string().into_bytes();
+    let each = |sign: &str| bytes.iter().map(|byte| format!("{sign}{byte:02x}")).collect::<String>();
+    // Percent encoding (RFC 3986), JSON (RFC 8259), the logs of web servers.
+    let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+    let mut escaped = vec![each("%"), units, each("\\x")];
+    // HTML, by number and by name.
+    escaped.extend([format!("&#{};", u32::from(c)), format!("&#x{:x};", u32::from(c))]);
+    let others: &[&str] = match c {
+        ' ' => &["+"],
+        '\n' => &["\\n"],
+        '\r' => &["\\r"],
+        '\t' => &["\\t"],
+        '\u{8}' => &["\\b"],
+        '\u{c}' => &["\\f"],
+        '&' => &["&amp;"],
+        '<' => &["&lt;"],
+        '>' => &["&gt;"],
+        '"' => &["&quot;"],
+        '\'' => &["&apos;", "&#039;"],
+        _ => &[],
+    };
+    escaped.extend(others.iter().map(|form| (*form).to_owned()));
+    // JSON's `\/`, `\"` and `\\`, and what shells write.
+    if c == ' ' || c.is_ascii_punctuation() {
+        escaped.push(format!("\\{c}"));
     }
-    out
+    Forms { plain: c.to_string(), escaped }
 }
+
+/// The line breaks of base64, in a text or in a JSON string.
+const BREAKS: &[&str] = &["\n", "\r\n", "\\n", "\\r\\n"];
 
 /// What base64 makes of the value at each of the three alignments it can have inside a longer text, without the
 /// characters at its ends that depend on what stands beside it; in the standard and the URL alphabet.
@@ -220,5 +232,62 @@ mod tests {
         assert_eq!(key.mask("MIIEpAIBAAKC"), "[secret key]");
         assert_eq!(key.mask("> q83vEjRWeJo="), "> [secret key]");
         assert_eq!(format!("{secrets:?}"), r#"{"token"}"#);
+    }
+
+    #[test]
+    fn a_secret_is_masked_whichever_of_its_characters_an_encoder_escapes() {
+        for (secret, texts) in [
+            (
+                "p@ss w0rd!!here",
+                &[
+                    "p@ss%20w0rd!!here",
+                    "p%40ss+w0rd!!here",
+                    "p%40ss%20w0rd%21%21here",
+                    "p&#64;ss w0rd\\!\\!here",
+                ][..],
+            ),
+            (
+                "pässwort/123!",
+                &[
+                    "p%C3%A4sswort/123!",
+                    "p%c3%A4sswort%2f123!",
+                    "p\\u00e4sswort/123!",
+                    "p\\u00E4sswort\\/123!",
+                    "pässwort\\/123!",
+                    "p\\xC3\\xA4sswort/123!",
+                ],
+            ),
+            (
+                "hunter2/secret+val\"x",
+                &[
+                    "hunter2/secret+val%22x",
+                    "hunter2\\/secret+val\\\"x",
+                    "hunter2/secret+val&quot;x",
+                    "hunter2/secret\\u002bval\\u0022x",
+                ],
+            ),
+            (
+                "key 🔑 of\tit\\all",
+                &["key%20%F0%9F%94%91 of\\tit\\\\all", "key \\ud83d\\uDD11 of%09it\\u005call"],
+            ),
+        ] {
+            let secrets = Secrets::new(BTreeMap::from([("it".to_owned(), secret.to_owned())]));
+            for text in texts {
+                assert_eq!(secrets.mask(&format!("/a?t={text}&b")), "/a?t=[secret it]&b", "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn base64_is_masked_across_its_line_breaks() {
+        let secret = "MIIEpAIBAAKCAQEAq83vEjRWeJo and what else stands in a key that is somewhat longer";
+        let secrets = Secrets::new(BTreeMap::from([("key".to_owned(), secret.to_owned())]));
+        let encoded = base64::engine::general_purpose::STANDARD.encode(secret);
+        for line_break in ["\n", "\r\n", "\\n"] {
+            let lines: Vec<&str> =
+                encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+            let masked = secrets.mask(&lines.join(line_break));
+            assert_eq!(masked.trim_end_matches('='), "[secret key]", "{line_break:?}");
+        }
     }
 }

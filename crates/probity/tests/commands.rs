@@ -341,6 +341,62 @@ fn secrets_are_nowhere_in_a_bundle() {
     }
 }
 
+/// Answers every request with what it asked for, in a header and in JSON.
+fn echo() -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            let request = String::from_utf8(request).unwrap();
+            let asked = request.split(' ').nth(1).unwrap();
+            let body = format!("{{\"asked\":{asked:?},\"again\":\"{}\"}}", asked.replace('/', "\\/"));
+            let size = body.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\nx-asked: {asked}\r\ncontent-length: {size}\r\nconnection: close");
+            stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        }
+    });
+    port
+}
+
+#[test]
+fn a_secret_that_a_server_echoes_is_nowhere_in_a_bundle() {
+    let home = Home::new();
+    let port = echo();
+    home.write(
+        "plan.yaml",
+        &format!(
+            "plan: Echo\ninputs:\n  t: {{ env: TOKEN, secret: true }}\nprobes:\n  \
+             echo: {{ http: \"http://127.0.0.1:{port}/a?t=$t\", keep: all }}\nclaims:\n  \
+             back: {{ of: echo, check: \"body.contains('[secret t]') && json.asked == '/a?t=[secret t]'\" }}\n\
+             verdict:\n  - {{ label: GOOD, when: holds(back), accepted: true }}\n  - {{ label: BAD }}\n"
+        ),
+    );
+    for (bundle, secret) in [
+        ("one.probity", "p@ss w0rd!!here"),
+        ("two.probity", "p\u{e4}sswort/123!"),
+        ("three.probity", "hunter2/secret+val\"x"),
+    ] {
+        let call = ["run", "plan.yaml", "-o", bundle];
+        let run = home.probity().args(call).env("TOKEN", secret).output().unwrap();
+        assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+        for file in ["evidence.jsonl", "report.html", "findings.json"] {
+            let text = std::fs::read_to_string(home.path(bundle).join(file)).unwrap();
+            for part in ["w0rd!!", "sswort", "hunter2"] {
+                assert!(!text.contains(part), "{file} of {secret} holds {part}");
+            }
+        }
+    }
+}
+
 #[test]
 fn try_prints_facts_with_their_types() {
     let home = Home::new();
