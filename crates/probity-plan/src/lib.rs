@@ -19,7 +19,7 @@ mod yaml;
 pub use error::{PlanError, PlanErrors};
 pub use fact::{Barrier, Blocked, Fact, Value};
 pub use kinds::{Act, FactSpec, FactType, Impact, KindSpec, Shows};
-pub use load::{Loaded, Sources, load, load_claims};
+pub use load::{Declared, Loaded, Refused, Sources, load, load_claims, load_or_refuse};
 pub use model::{
     Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity, Waiver,
 };

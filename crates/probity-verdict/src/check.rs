@@ -8,7 +8,7 @@ mod samples;
 
 use std::fmt;
 
-use probity_plan::{Claim, Condition, Form, Plan, Position, Probe};
+use probity_plan::{Claim, Condition, Declared, Form, Plan, Position, Probe, Refused};
 
 use crate::condition::{self, Check, Scope};
 use crate::verdict::Rules;
@@ -76,6 +76,31 @@ pub fn check_on(plan: &Plan, today: Option<jiff::civil::Date>) -> Vec<Problem> {
     found.problems
 }
 
+/// The errors in the conditions and rules of a plan that did not load, by place: as far as they do not follow from what
+/// is wrong with it already.
+pub fn check_refused(refused: &Refused) -> Vec<Problem> {
+    let mut found = Found { problems: Vec::new() };
+    for probe in &refused.part.probes {
+        if let Some(until) = &probe.schedule.until {
+            compile(until, &Scope::of(probe), false, &mut found);
+        }
+    }
+    claims(&refused.part, &mut found);
+    if let Some(Declared { claims, scores }) = &refused.declared {
+        let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
+        let scores: Vec<&str> = scores.iter().map(String::as_str).collect();
+        for when in refused.part.rules.iter().filter_map(|rule| rule.when.as_ref()) {
+            if let Err(error) = crate::rule::parse(when, &claims, &scores) {
+                found.push(Level::Error, "condition", &error.at, error.message, error.hint);
+            }
+        }
+    }
+    let known = |at: &Position| refused.errors.0.iter().any(|error| error.at == *at);
+    found.problems.retain(|problem| !known(&problem.at));
+    found.problems.sort_by(|a, b| a.at.cmp(&b.at));
+    found.problems
+}
+
 /// Problems found so far.
 struct Found {
     problems: Vec<Problem>,
@@ -129,6 +154,11 @@ fn compiled<'a>(plan: &'a Plan, rules: &Rules<'_>, found: &mut Found) -> Vec<Com
     for (_, error) in &rules.errors {
         found.push(Level::Error, "condition", &error.at, error.message.clone(), error.hint.clone());
     }
+    claims(plan, found)
+}
+
+/// The same for the conditions of claims.
+fn claims<'a>(plan: &'a Plan, found: &mut Found) -> Vec<Compiled<'a>> {
     let mut compiled = Vec::new();
     for claim in &plan.claims {
         let Some(probe) = plan.probe(&claim.of) else { continue };
@@ -136,10 +166,9 @@ fn compiled<'a>(plan: &'a Plan, rules: &Rules<'_>, found: &mut Found) -> Vec<Com
         let filter = claim.filter.as_ref().and_then(|filter| compile(filter, &scope, claim.empty_ok, found));
         let check = match &claim.form {
             Form::Each { check } | Form::Rate { check, .. } => compile(check, &scope, claim.empty_ok, found),
-            Form::Compare { check, against } => {
-                let other = plan.probe(against).unwrap_or(probe);
-                compile(check, &scope.against(other), claim.empty_ok, found)
-            }
+            Form::Compare { check, against } => plan
+                .probe(against)
+                .and_then(|other| compile(check, &scope.against(other), claim.empty_ok, found)),
             Form::Periodic { .. } | Form::Stable { .. } => None,
         };
         if let (Some(read), Form::Each { check } | Form::Rate { check, .. } | Form::Compare { check, .. }) =

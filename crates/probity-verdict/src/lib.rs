@@ -14,7 +14,7 @@ pub mod statistics;
 pub mod truth;
 pub mod verdict;
 
-pub use check::{Level, Problem, check, check_on};
+pub use check::{Level, Problem, check, check_on, check_refused};
 pub use cure::cure;
 pub use judge::{Judge, facts_read, timed_probes};
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};

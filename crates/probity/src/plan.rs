@@ -5,7 +5,7 @@ use std::path::Path;
 
 use probity_evidence::PlanFolder;
 use probity_plan::units::counted;
-use probity_plan::{Loaded, Plan};
+use probity_plan::{Loaded, Plan, PlanError, Refused};
 use probity_verdict::check::{Level, Problem};
 
 use crate::cli::{Output, PlanArgs};
@@ -14,9 +14,19 @@ use crate::terminal;
 
 /// Loads a plan from disk.
 pub fn load(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
+    read(path, inputs).map_err(|refused| Failure::wrong(all_errors(&refused)))
+}
+
+fn read(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Box<Refused>> {
     let folder = PlanFolder::of(path);
     let overrides: BTreeMap<String, String> = inputs.iter().cloned().collect();
-    probity_plan::load(folder.name(), &folder, &overrides).map_err(Failure::wrong)
+    probity_plan::load_or_refuse(folder.name(), &folder, &overrides)
+}
+
+/// What keeps a plan from loading, then the errors of its conditions and rules.
+fn all_errors(refused: &Refused) -> String {
+    let conditions = probity_verdict::check_refused(refused);
+    format!("{}\n{}", refused.errors, text(&conditions))
 }
 
 /// Loads a plan and refuses one that cannot work.
@@ -43,7 +53,17 @@ pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
 
 /// `plan check`.
 pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
-    let loaded = load(&args.plan, &args.inputs)?;
+    let loaded = match (read(&args.plan, &args.inputs), format) {
+        (Ok(loaded), _) => loaded,
+        (Err(refused), Output::Text) => return Err(Failure::wrong(all_errors(&refused))),
+        (Err(refused), Output::Json) => {
+            let conditions = probity_verdict::check_refused(&refused);
+            let errors = refused.errors.0.iter().map(json_of_error);
+            let list: Vec<_> = errors.chain(conditions.iter().map(json)).collect();
+            terminal::print(&serde_json::Value::from(list).to_string());
+            return Ok(Exit::Wrong);
+        }
+    };
     let problems = problems_of(&loaded.plan);
     let of = |level| problems.iter().filter(|problem| problem.level == level).count();
     let errors = of(Level::Error);
@@ -91,5 +111,16 @@ fn json(problem: &Problem) -> serde_json::Value {
         "rule": problem.rule,
         "message": problem.message,
         "hint": problem.hint,
+    })
+}
+
+/// What keeps a plan from loading, in the same shape.
+fn json_of_error(error: &PlanError) -> serde_json::Value {
+    json(&Problem {
+        at: error.at.clone(),
+        level: Level::Error,
+        rule: "load",
+        message: error.message.clone(),
+        hint: String::new(),
     })
 }

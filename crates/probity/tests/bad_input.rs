@@ -30,6 +30,47 @@ fn every_error_of_a_plan_is_listed_at_its_place() {
 }
 
 #[test]
+fn errors_of_conditions_and_rules_are_listed_with_those_that_keep_a_plan_from_loading() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: P\nprobes:\n  a: { file: / }\n  b: { file: /, evry: 5s }\nclaims:\n  one: { of: a, check: exits }\n  \
+         two: { of: b, check: nonsense }\n  three: { of: a, check: exists, against: b }\n  four: { of: a }\nscores:\n  \
+         s: { one: 1, five: 1 }\nverdict:\n  - { label: A, when: holds(onne) || holds(two) || holds(four) }\n  \
+         - { label: B, when: holds(four) && score.s > 0.5 }\n  - { label: C }\n",
+    );
+    let check = home.run(&["plan", "check", "plan.yaml"]);
+    assert_eq!(code(&check), 3);
+    let said = stderr(&check);
+    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("plan.yaml:")).collect();
+    // What rests on the probe `b` and the claim `four`, which could not be read, is left out.
+    assert_eq!(
+        errors,
+        [
+            "plan.yaml:4:17: in probe `b`: unknown key `evry`; did you mean `every`?",
+            "plan.yaml:9:9: in claim `four`: a claim has one of `check`, `stable` and `periodic`",
+            "plan.yaml:11:16: in score `s`: there is no claim `five`",
+            "plan.yaml:6:24: error: there is no fact `exits` here; did you mean `exists`? [condition]",
+            "plan.yaml:13:29: error: there is no claim `onne`; did you mean `one`? [condition]",
+        ],
+        "{said}"
+    );
+    let json = home.run(&["plan", "check", "plan.yaml", "--format", "json"]);
+    assert_eq!(code(&json), 3);
+    let list: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    let places: Vec<_> = list.as_array().unwrap().iter().map(|it| it["line"].as_u64().unwrap()).collect();
+    assert_eq!(places, [4, 9, 11, 6, 13]);
+    assert!(list.as_array().unwrap().iter().all(|it| it["level"] == "error"), "{list}");
+    // Where an include cannot be read, nobody knows which claims it brings.
+    home.write(
+        "plan.yaml",
+        "plan: P\ninclude:\n  web: { plan: missing.yaml }\nverdict:\n  - { label: A, when: holds(web_up) }\n  - { label: B }\n",
+    );
+    let said = stderr(&home.run(&["plan", "check", "plan.yaml"]));
+    assert!(said.contains("missing.yaml") && !said.contains("web_up"), "{said}");
+}
+
+#[test]
 fn a_condition_that_cannot_be_read_is_refused_at_its_column() {
     let home = Home::new();
     home.write("plan.yaml", &PLAN.replace("check: exists", "check: exits && true"));

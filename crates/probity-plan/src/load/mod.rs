@@ -12,7 +12,7 @@ mod resolved;
 mod scope;
 mod verdict;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::error::{Errors, PlanErrors};
@@ -42,6 +42,26 @@ pub struct Loaded {
     pub resolved: String,
 }
 
+/// A plan that did not load.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What is wrong with it.
+    pub errors: PlanErrors,
+    /// What of it could be read, for whoever looks for further errors: entries with an error may be missing or have defaults.
+    pub part: Plan,
+    /// The names that its rules may use; absent if some of them could not be read.
+    pub declared: Option<Declared>,
+}
+
+/// The names that a plan declares, also of entries that turned out to be wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Of claims.
+    pub claims: BTreeSet<String>,
+    /// Of scores.
+    pub scores: BTreeSet<String>,
+}
+
 /// The name of the plan itself among a bundle's files.
 const PLAN_FILE: &str = "plan.yaml";
 
@@ -63,6 +83,18 @@ pub fn load(
     sources: &dyn Sources,
     overrides: &BTreeMap<String, String>,
 ) -> Result<Loaded, PlanErrors> {
+    load_or_refuse(name, sources, overrides).map_err(|refused| refused.errors)
+}
+
+/// The same; of a plan that does not load, also what could be read of it.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_or_refuse(
+    name: &str,
+    sources: &dyn Sources,
+    overrides: &BTreeMap<String, String>,
+) -> Result<Loaded, Box<Refused>> {
     Loader::new(name, sources, None).load(overrides)
 }
 
@@ -74,7 +106,7 @@ pub fn load_claims(
     overrides: &BTreeMap<String, String>,
     probes_of: &Plan,
 ) -> Result<Loaded, PlanErrors> {
-    Loader::new(name, sources, Some(probes_of)).load(overrides)
+    Loader::new(name, sources, Some(probes_of)).load(overrides).map_err(|refused| refused.errors)
 }
 
 /// What is being loaded.
@@ -142,14 +174,16 @@ impl<'s> Loader<'s> {
         self.plan.claims.get(*self.claim_at.get(name)?)
     }
 
-    fn load(mut self, overrides: &BTreeMap<String, String>) -> Result<Loaded, PlanErrors> {
+    fn load(mut self, overrides: &BTreeMap<String, String>) -> Result<Loaded, Box<Refused>> {
         let name = Arc::clone(&self.name);
         let whole = Position { file: Arc::clone(&name), line: 0, column: 0 };
+        let mut declared = None;
         if let Some(root) = self.document(&name, PLAN_FILE, &whole) {
-            self.main(&root, overrides);
+            let is_yaml = self.errors.len() == 0;
+            declared = self.main(&root, overrides).filter(|_| is_yaml);
         }
         match self.errors.listed(&name, &self.texts) {
-            Some(errors) => Err(errors),
+            Some(errors) => Err(Box::new(Refused { errors, part: self.plan, declared })),
             None => {
                 let resolved = resolved::text(&self.plan);
                 Ok(Loaded { plan: self.plan, files: self.files, resolved })

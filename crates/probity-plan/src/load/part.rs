@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::scope::Scope;
-use super::{Loader, names};
+use super::{Declared, Loader, names};
 use crate::error::{did_you_mean, enumerate};
 use crate::model::Position;
 use crate::source::SECTIONS;
@@ -75,12 +75,12 @@ impl Part {
 }
 
 impl Loader<'_> {
-    /// Loads the plan itself.
-    pub(super) fn main(&mut self, root: &Node, overrides: &BTreeMap<String, String>) {
+    /// Loads the plan itself; returns the names it declares, if all of them could be read.
+    pub(super) fn main(&mut self, root: &Node, overrides: &BTreeMap<String, String>) -> Option<Declared> {
         let own = self.name.rsplit('/').next().unwrap_or_default().to_owned();
         let mut part = Part::new(String::new(), String::new(), vec![own]);
         if !self.sections(root) {
-            return;
+            return None;
         }
         if let Some(plan) = self.probes_of {
             part.probes = plan.probes.iter().map(|probe| probe.name.clone()).collect();
@@ -92,6 +92,9 @@ impl Loader<'_> {
         self.waivers(&mut part, root.get("waivers"));
         self.unused_inputs(&mut part, root);
         self.required(root);
+        let is_map = |section| root.get(section).is_none_or(|node: &Node| matches!(node.kind, Kind::Map(_)));
+        let all = ["include", "claims", "scores"].into_iter().all(is_map) && part.broken.is_empty();
+        all.then_some(Declared { claims: part.claims, scores: part.scores })
     }
 
     /// The sections that an included plan has in common with the plan itself, after its inputs.
