@@ -44,6 +44,7 @@ lint:
 
 # Known vulnerabilities; needs the network.
 advisories:
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
 	cargo deny check advisories
 
 bench:
