@@ -12,6 +12,7 @@ use camera_access::{
     LimitError, Limiter, Limits, Links, RetryAfter,
 };
 use camera_config::Network;
+use camera_storage::Cleaned;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -225,6 +226,14 @@ impl Access {
         let what = if subject.is_empty() { method.to_owned() } else { format!("{method} {subject}") };
         let entry = Entry::new(event, outcome, &what).because(error.map_or("", |error| &error.message));
         self.write(&entry.by(session.identity()).from(session.peer));
+    }
+
+    /// Records what the retention policy removed, file by file.
+    pub fn record_retention(&self, cleaned: &Cleaned) {
+        for removed in &cleaned.removed {
+            let what = format!("retention {}", removed.name.as_str());
+            self.write(&Entry::new(Event::Deletion, Outcome::Success, &what));
+        }
     }
 
     /// Records something else.

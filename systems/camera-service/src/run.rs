@@ -80,7 +80,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     let _lock = Lock::take(home).map_err(|error| StartError::Other(error.to_string()))?;
     let mut signals = Signals::new().map_err(because("signals"))?;
     let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
-    let (config, _) = camera_config::apply_patch(&config, &changes.patch).map_err(because(
+    let config = camera_config::apply_patch(&config, &changes.patch).map_err(because(
         "a configuration change that was made by a call no longer fits (state/changes.json)",
     ))?;
     crate::log::set_level(config.log.level);
@@ -246,6 +246,7 @@ async fn build(
         since_clock: jiff::Timestamp::now(),
         kept,
         components: Mutex::new(Components::default()),
+        at_start: Arc::new(config.clone()),
         config: RwLock::new(Arc::new(config)),
     })
 }

@@ -30,6 +30,9 @@ async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
     let changed = admin.succeed("modify_config", patch).await;
     assert_eq!(changed["config"]["storage"]["warn"], "70 %");
     assert_eq!(changed["needs_restart"], json!(["server.max_connections"]));
+    assert_eq!(admin.succeed("get_config", json!({})).await["needs_restart"], changed["needs_restart"]);
+    let in_force = &admin.succeed("get_server_info", json!({})).await["limits"]["max_connections"];
+    assert_ne!(*in_force, 100, "not before the next start");
     assert_eq!(admin.succeed("get_storage_info", json!({})).await["warn_percent"], 70.0);
     let limits = json!({ "patch": { "limits": { "requests_per_minute": 1, "burst": 2 } } });
     admin.succeed("modify_config", limits).await;
@@ -45,6 +48,8 @@ async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
         (&shown["config"]["storage"]["warn"], &shown["config"]["limits"]["burst"]),
         (&json!("70 %"), &json!(2))
     );
+    assert_eq!(shown["needs_restart"], json!([]));
+    assert_eq!(admin.succeed("get_server_info", json!({})).await["limits"]["max_connections"], 100);
     let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
     let changes = audit.lines().filter(|line| line.contains("\"configuration_change\"")).count();
     assert_eq!(changes, 5, "three refused, two made:\n{audit}");

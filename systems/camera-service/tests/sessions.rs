@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use camera_access::Role;
 use serde_json::json;
-use support::{Installation, token, token_until};
+use support::{Installation, http, token, token_until};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -90,7 +90,10 @@ async fn a_call_is_charged_once_to_its_identity_wherever_it_comes_from() {
 
 #[tokio::test]
 async fn a_page_of_somebody_else_may_not_connect() {
-    let installation = Installation::new("cameras: []\n");
+    let installation = Installation::new(
+        "server: { listen: \"127.0.0.1:0\", health: \"127.0.0.1:0\", public_url: \"https://cameras.example.org/here\" }\n\
+         cameras: []\n",
+    );
     let service = installation.start();
     let connect = async |origin: &str| {
         let mut request = format!("ws://{}/ws", service.clients).into_client_request().unwrap();
@@ -103,6 +106,31 @@ async fn a_page_of_somebody_else_may_not_connect() {
     assert_eq!(connect("https://evil.example").await, Err(403));
     assert_eq!(connect(&format!("http://{}.evil.example", service.clients)).await, Err(403));
     assert_eq!(connect(&format!("http://{}", service.clients)).await, Ok(()));
+    assert_eq!(connect("https://cameras.example.org").await, Ok(()), "the proxy's name is the service's");
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    assert_eq!(audit.lines().filter(|line| line.contains(r#""event":"denial""#)).count(), 2, "{audit}");
+    assert!(audit.contains("pages of https://evil.example may not connect"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_forged_link_is_on_record_and_guesses_beyond_the_limit_are_counted() {
+    let limits = "limits: { requests_per_minute: 1, burst: 3 }\ncameras: []\n";
+    let installation = Installation::new(limits);
+    let service = installation.start();
+    let forged = "/files/recordings/yard_2026-01-01_00-00-00.mp4?expires=1&signature=0";
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(http(service.clients, forged, &[]).await.0);
+    }
+    assert_eq!(statuses, [403, 403, 403, 429, 429]);
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    let denials = audit.lines().filter(|line| line.contains(r#""event":"denial""#));
+    assert_eq!(denials.filter(|line| line.contains("/files/recordings/yard_2026")).count(), 3, "{audit}");
+    let (_, _, metrics) = http(service.health, "/metrics", &[]).await;
+    let metrics = String::from_utf8(metrics).unwrap();
+    for line in [r#"errors_total{code="-32001"} 3"#, r#"errors_total{code="-32040"} 2"#] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
 }
 
 #[tokio::test]
@@ -121,18 +149,10 @@ async fn connections_that_say_nothing_take_a_place_each_and_are_let_go() {
     let mut fourth = TcpStream::connect(service.clients).await.unwrap();
     tokio::time::timeout(support::PATIENCE, fourth.read_to_string(&mut text)).await.unwrap().unwrap();
     assert!(text.starts_with("HTTP/1.1 503") && text.ends_with("try again in 5 s\n"), "{text}");
-    assert_eq!(
-        support::http(service.health, "/health/live", &[]).await.0,
-        200,
-        "health has places of its own"
-    );
+    assert_eq!(http(service.health, "/health/live", &[]).await.0, 200, "health has places of its own");
     for stream in &mut silent {
         let ended = tokio::time::timeout(support::PATIENCE, stream.read_to_end(&mut Vec::new())).await;
         assert!(ended.is_ok(), "a connection that says nothing is kept for ever");
     }
-    assert_eq!(
-        support::http(service.clients, "/files/recordings/x", &[]).await.0,
-        401,
-        "and its place is free again"
-    );
+    assert_eq!(http(service.clients, "/files/recordings/x", &[]).await.0, 401, "and its place is free again");
 }

@@ -34,6 +34,13 @@ async fn a_clean_up_removes_what_is_too_old_and_says_what_it_freed() {
         cleaned,
         json!({ "removed": ["yard_2026-01-01_00-00-00.mp4"], "bytes_freed": 1000, "failed": [] })
     );
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    let named = audit.lines().filter(|line| line.contains("retention yard_2026-01-01_00-00-00.mp4"));
+    assert_eq!(
+        named.filter(|line| line.contains(r#""event":"deletion","outcome":"success""#)).count(),
+        1,
+        "{audit}"
+    );
     let left = |name: &str| recordings.join(name).exists();
     assert!(
         !left("yard_2026-01-01_00-00-00.mp4")
@@ -44,7 +51,8 @@ async fn a_clean_up_removes_what_is_too_old_and_says_what_it_freed() {
 
 #[tokio::test]
 async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() {
-    let small = "storage: { recordings: HERE/disk/recordings, snapshots: HERE/disk/snapshots }\ncameras:\n  \
+    let small = "audit_log: HERE/disk/audit.jsonl\n\
+                 storage: { recordings: HERE/disk/recordings, snapshots: HERE/disk/snapshots }\ncameras:\n  \
                  - { name: one, source: \"test:pattern\", resolution: 640x480, fps: 25 }\n";
     let installation = Installation::new(small);
     let disk = installation.path().join("disk");
@@ -99,7 +107,18 @@ async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() 
     let (status, _, body) = http(service.health, "/health/system", &[]).await;
     assert!(status == 200 && String::from_utf8_lossy(&body).contains("\"storage\",\"state\":\"failed\""));
 
+    // With no room left at all, not for the audit log either, what gives some back is still done and on record.
+    std::fs::write(disk.join("more.bin"), vec![0; 64 << 20]).expect_err("the disk is full");
+    for _ in 0..100 {
+        let missing = json!({ "filename": "one_2026-01-01_00-00-00.mp4" });
+        assert_eq!(operator.refused("delete_recording", missing).await, -32010);
+    }
+    operator.succeed("delete_recording", json!({ "filename": recording })).await;
+    let audit = std::fs::read_to_string(disk.join("audit.jsonl")).unwrap();
+    assert!(audit.lines().last().unwrap().contains(&format!("delete_recording {recording}")), "{audit}");
+
     // Room again: everything works again.
     std::fs::remove_file(disk.join("ballast.bin")).unwrap();
+    std::fs::remove_file(disk.join("more.bin")).unwrap();
     operator.succeed("take_snapshot", json!({ "device": "one" })).await;
 }

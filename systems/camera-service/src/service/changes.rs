@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use camera_config::{Config, apply_patch};
+use camera_config::{Config, apply_patch, needs_restart};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -116,24 +116,25 @@ impl Service {
             .await
     }
 
-    pub(super) fn config_view(&self, needs_restart: Vec<String>) -> ConfigView {
-        ConfigView { config: self.config.read().effective(), needs_restart }
+    pub(super) fn config_view(&self) -> ConfigView {
+        let config = self.config.read();
+        ConfigView { config: config.effective(), needs_restart: needs_restart(&self.at_start, &config) }
     }
 
     pub(super) async fn modify_config(&self, patch: &ConfigPatch) -> Result<ConfigView, RpcError> {
-        let needs_restart = self.patch(&patch.patch).await?;
-        Ok(self.config_view(needs_restart))
+        self.patch(&patch.patch).await?;
+        Ok(self.config_view())
     }
 
-    async fn patch(&self, patch: &Value) -> Result<Vec<String>, RpcError> {
+    async fn patch(&self, patch: &Value) -> Result<(), RpcError> {
         // One change after the other: each begins with what the one before it left.
         let _turn = self.kept.turn.lock().await;
         let before = Arc::clone(&self.config.read());
-        let (config, needs_restart) =
+        let config =
             apply_patch(&before, patch).map_err(|error| RpcError::invalid_params(error.to_string()))?;
         self.kept.change(|changes| merge(&mut changes.patch, &nested(patch))).await?;
         self.put_in_force(config);
-        Ok(needs_restart)
+        Ok(())
     }
 
     /// Everything that follows a changed configuration at once.

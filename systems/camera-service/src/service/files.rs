@@ -138,7 +138,7 @@ impl Service {
         };
         let libraries = [self.library(Kind::Recordings), self.library(Kind::Snapshots)];
         let now = Timestamp::now();
-        blocking(move || {
+        let cleaned = blocking(move || {
             let mut all = Cleaned::default();
             for library in libraries {
                 let cleaned = library
@@ -149,8 +149,9 @@ impl Service {
             }
             Ok::<_, StorageError>(all)
         })
-        .await?
-        .map_err(RpcError::from)
+        .await??;
+        self.access.record_retention(&cleaned);
+        Ok(cleaned)
     }
 
     /// Keeps the retention policy, until the service stops.
@@ -169,7 +170,8 @@ impl Service {
                     break;
                 }
             }
-            if let Some(ahead) = self.clock_set_ahead(Timestamp::now()) {
+            let by_age = self.config.read().storage.retention.policy == camera_config::Policy::Age;
+            if let Some(ahead) = self.clock_set_ahead(Timestamp::now()).filter(|_| by_age) {
                 tracing::error!(
                     ?ahead,
                     "the clock was set ahead: no file is removed for its age until the next start"

@@ -34,8 +34,10 @@ pub use system::{Components, component};
 
 /// The running service.
 pub struct Service {
-    /// The configuration in force.
+    /// The configuration, with what was changed since the start.
     pub config: RwLock<Arc<Config>>,
+    /// The configuration as it was at the start: some of it stays in force until the next one.
+    pub at_start: Arc<Config>,
     /// The cameras, by name.
     pub cameras: RwLock<BTreeMap<String, Arc<Known>>>,
     /// Pictures and recordings.
@@ -102,7 +104,7 @@ impl Service {
             Call::DeleteSnapshot(file) => to_json(&self.delete(Kind::Snapshots, file).await?),
             Call::AddCamera(new) => to_json(&self.add_camera(&new).await?),
             Call::DeleteCamera(device) => to_json(&self.delete_camera(&device).await?),
-            Call::GetConfig(_) => to_json(&self.config_view(Vec::new())),
+            Call::GetConfig(_) => to_json(&self.config_view()),
             Call::ModifyConfig(patch) => to_json(&self.modify_config(&patch).await?),
             Call::GetStorageInfo(_) => to_json(&self.storage_info().await?),
             Call::SetRetentionPolicy(policy) => to_json(&self.set_retention(policy).await?),

@@ -134,7 +134,7 @@ impl Service {
             limits: Limits {
                 max_message_bytes: config.server.max_message.bytes(),
                 max_batch: MAX_BATCH,
-                max_connections: u64::from(config.server.max_connections.get()),
+                max_connections: u64::from(self.at_start.server.max_connections.get()),
                 requests_per_minute: u64::from(config.limits.requests_per_minute.get()),
                 burst: u64::from(config.limits.burst.get()),
             },

@@ -17,8 +17,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use camera_access::{Entry, Event, Outcome};
 
-use crate::contract::Code;
+use crate::contract::{Code, RpcError};
 use crate::rpc::socket;
 use crate::service::Service;
 use serve::{Kept, Peer};
@@ -51,7 +52,7 @@ async fn websocket(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if let Some(refused) = foreign_page(&service, &headers) {
+    if let Some(refused) = foreign_page(&service, peer.ip(), &headers) {
         return refused;
     }
     let max = usize::try_from(service.config.read().server.max_message.bytes()).unwrap_or(usize::MAX);
@@ -71,20 +72,20 @@ async fn websocket(
 }
 
 /// A script of another page may not connect in its reader's name, unless the configuration says so.
-fn foreign_page(service: &Service, headers: &HeaderMap) -> Option<Response> {
+fn foreign_page(service: &Service, peer: IpAddr, headers: &HeaderMap) -> Option<Response> {
     let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("unreadable");
-    let own = headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(|host| {
-        origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"))
-            .is_some_and(|page| page == host)
-    });
-    let config = service.config.read();
-    if own || config.server.allowed_origins.iter().any(|allowed| allowed == origin) {
+    let server = service.config.read().server.clone();
+    // What the client called the service, or what the proxy before it is called.
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let public = server.public_url.as_ref().and_then(|url| url.as_str().split_once("://"));
+    let public = public.map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let own = page.is_some() && (page == host || page == public);
+    if own || server.allowed_origins.iter().any(|allowed| allowed == origin) {
         return None;
     }
-    let message = format!("pages of {origin} may not connect: name it in server.allowed_origins\n");
-    Some((StatusCode::FORBIDDEN, message).into_response())
+    let why = format!("pages of {origin} may not connect: name it in server.allowed_origins");
+    Some(refuse(service, peer, "/ws", StatusCode::FORBIDDEN, &why))
 }
 
 /// Who may read a file: by a signed link, or by a token or API key in the headers.
@@ -96,27 +97,43 @@ async fn may_read(
     headers: &HeaderMap,
 ) -> Result<(), Response> {
     let now = jiff::Timestamp::now();
-    let refused = |status: StatusCode, message: String| (status, message + "\n").into_response();
     let Some(credential) = credential(headers) else {
         let opened = service.access.open_link(path, query.unwrap_or_default(), now);
         return opened.map(drop).map_err(|error| match error {
             camera_access::LinkError::Unsigned => {
-                let answer = refused(StatusCode::UNAUTHORIZED, error.to_string());
+                let answer = refuse(service, peer, path, StatusCode::UNAUTHORIZED, &error.to_string());
                 ([(header::WWW_AUTHENTICATE, "Bearer")], answer).into_response()
             }
-            _ => refused(StatusCode::FORBIDDEN, error.to_string()),
+            _ => refuse(service, peer, path, StatusCode::FORBIDDEN, &error.to_string()),
         });
     };
     let identity = service.access.identify_request(credential, peer).await;
-    identity.map(drop).map_err(|error| match error.code {
-        Code::RateLimited => {
-            let after = error.data.as_ref().and_then(|data| data["retry_after"].as_u64()).unwrap_or(1);
-            let answer = refused(StatusCode::TOO_MANY_REQUESTS, error.message);
-            ([(header::RETRY_AFTER, after.to_string())], answer).into_response()
-        }
-        Code::NotAuthenticated => refused(StatusCode::UNAUTHORIZED, error.message),
-        _ => refused(StatusCode::SERVICE_UNAVAILABLE, error.message),
-    })
+    identity.map(drop).map_err(|error| failed(service, error))
+}
+
+/// Refuses a request, on record unless its address asks too often: that is only counted.
+fn refuse(service: &Service, peer: IpAddr, what: &str, status: StatusCode, why: &str) -> Response {
+    if let Err(error) = service.access.charge_request(None, peer) {
+        return failed(service, error);
+    }
+    service.metrics.count_error(Code::NotAuthenticated);
+    service.access.write(&Entry::new(Event::Denial, Outcome::Denied, what).because(why).from(peer));
+    (status, format!("{why}\n")).into_response()
+}
+
+/// A call's error as the answer to a request.
+fn failed(service: &Service, error: RpcError) -> Response {
+    service.metrics.count_error(error.code);
+    let status = match error.code {
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::NotAuthenticated => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let answer = (status, error.message + "\n").into_response();
+    match error.data.as_ref().and_then(|data| data["retry_after"].as_u64()) {
+        Some(after) => ([(header::RETRY_AFTER, after.to_string())], answer).into_response(),
+        None => answer,
+    }
 }
 
 fn credential(headers: &HeaderMap) -> Option<String> {

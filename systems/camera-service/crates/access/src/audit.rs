@@ -12,7 +12,7 @@
 use crate::identity::Identity;
 use crate::role::Role;
 use jiff::Timestamp;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FallocateFlags, Mode, OFlags};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fs::File;
@@ -25,6 +25,9 @@ use std::sync::{Mutex, PoisonError};
 /// The longest text of a field, in characters.
 const LONGEST: usize = 256;
 
+/// What is kept free on the disk for the log, so that what gives a full disk room again can be put on record: some thousand lines.
+const ROOM: u64 = 1 << 20;
+
 /// An append-only log in one file.
 pub struct AuditLog {
     path: PathBuf,
@@ -36,6 +39,8 @@ struct Open {
     file: File,
     /// The last line may lack its end: the next one begins with it.
     torn: bool,
+    /// The length up to which there is room for the file on the disk.
+    room_until: u64,
 }
 
 /// What happened.
@@ -195,6 +200,7 @@ impl AuditLog {
         open.torn = true;
         open.file.write_all(bytes).map_err(|error| self.error("written", error))?;
         open.torn = false;
+        open.keep_room();
         if entry.event.is_synced() {
             open.file.sync_data().map_err(|error| self.error("synced", error))?;
         }
@@ -248,7 +254,22 @@ impl Open {
         if let Some(at) = metadata.len().checked_sub(1) {
             file.read_exact_at(&mut last, at)?;
         }
-        Ok(Self { file, torn: last != [b'\n'] })
+        let mut open = Self { file, torn: last != [b'\n'], room_until: 0 };
+        open.keep_room();
+        Ok(open)
+    }
+
+    /// Has the file system keep room behind the end of the file, where it can and has any.
+    fn keep_room(&mut self) {
+        let Ok(metadata) = self.file.metadata() else { return };
+        let end = metadata.len();
+        if end + ROOM / 2 < self.room_until {
+            return;
+        }
+        let kept = rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, ROOM);
+        if kept.is_ok() {
+            self.room_until = end + ROOM;
+        }
     }
 }
 

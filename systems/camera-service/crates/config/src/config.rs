@@ -297,7 +297,7 @@ pub struct Storage {
     pub snapshots: PathBuf,
     /// When a recording goes on in a new file: whichever comes first.
     pub rotate: Rotate,
-    /// When old files are deleted.
+    /// When old files are deleted. A snapshot to which a client gave a name stays until it is deleted by that.
     pub retention: Retention,
     /// From this much of the disk in use, a warning is given. Below `block`.
     pub warn: Percent,
@@ -334,7 +334,7 @@ impl Default for Rotate {
     }
 }
 
-/// When old files are deleted.
+/// When old files are deleted. A snapshot to which a client gave a name stays until it is deleted by that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {

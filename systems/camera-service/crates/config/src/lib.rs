@@ -6,7 +6,7 @@
 //!
 //! * [`load`], [`parse`]: a file, a text; [`Config::render`], [`Config::effective`]: back again, passwords masked.
 //! * [`read_env_file`], [`secrets`]: what must never stand in the YAML file.
-//! * [`apply_patch`], [`CHANGEABLE`]: what may be changed while the service runs.
+//! * [`apply_patch`], [`CHANGEABLE`], [`needs_restart`]: what may be changed while the service runs.
 //! * [`reference()`]: the page `docs/camera-service/configuration.md`, from the same declaration.
 
 mod camera;
@@ -30,7 +30,7 @@ pub use config::{
 pub use devices::Devices;
 pub use error::ConfigError;
 pub use load::{Environment, load, parse};
-pub use patch::{CHANGEABLE, Changeable, TakesEffect, apply_patch};
+pub use patch::{CHANGEABLE, Changeable, TakesEffect, apply_patch, needs_restart};
 pub use reference::reference;
 pub use secret::{JWT_SECRET, MEDIAMTX_PASSWORD, Secret, Secrets, read_env_file, secrets};
 pub use text::{BaseUrl, Network};

@@ -50,9 +50,9 @@ pub const CHANGEABLE: &[Changeable] = &[
     now("storage.warn"),
 ];
 
-/// Applies a patch such as `{"storage": {"warn": "70 %"}}` or `{"storage.warn": "70 %"}` (RFC 7396; `null` puts the default back) and gives the new configuration with
-/// the changed keys that need a restart. A key outside [`CHANGEABLE`] or a wrong value refuses the whole patch.
-pub fn apply_patch(config: &Config, patch: &Value) -> Result<(Config, Vec<String>), ConfigError> {
+/// Applies a patch such as `{"storage": {"warn": "70 %"}}` or `{"storage.warn": "70 %"}` (RFC 7396; `null` puts the default back) and gives the new configuration.
+/// A key outside [`CHANGEABLE`] or a wrong value refuses the whole patch.
+pub fn apply_patch(config: &Config, patch: &Value) -> Result<Config, ConfigError> {
     if !patch.is_object() {
         return Err(ConfigError::Patch(
             "a patch is an object such as {\"storage\": {\"warn\": \"70 %\"}}".into(),
@@ -65,26 +65,37 @@ pub fn apply_patch(config: &Config, patch: &Value) -> Result<(Config, Vec<String
     let before = value.clone();
     let defaults = Config::default().effective();
     let mut changed = config.clone();
-    let mut needs_restart = Vec::new();
     for (key, new) in &leaves {
         let pointer = format!("/{}", key.replace('.', "/"));
-        let Some(changeable) = CHANGEABLE.iter().find(|changeable| changeable.key == key) else {
+        if !CHANGEABLE.iter().any(|changeable| changeable.key == key) {
             return Err(refusal(key, &before, &pointer));
-        };
+        }
         let new = if new.is_null() { defaults.pointer(&pointer).unwrap_or(&Value::Null) } else { *new };
         if let Some(old) = value.pointer_mut(&pointer) {
             *old = new.clone();
         }
         changed = serde_json::from_value(value.clone())
             .map_err(|error| ConfigError::Patch(format!("`{key}`: {error}")))?;
-        let differs = changed.effective().pointer(&pointer) != before.pointer(&pointer);
-        if differs && changeable.takes_effect == TakesEffect::AtRestart {
-            needs_restart.push(key.clone());
-        }
     }
     changed.cameras.clone_from(&config.cameras);
     validate::validate(&changed).map_err(|(key, why)| ConfigError::Patch(format!("`{key}`: {why}")))?;
-    Ok((changed, needs_restart))
+    Ok(changed)
+}
+
+/// The keys whose value is not in force until the next start.
+#[must_use]
+pub fn needs_restart(at_start: &Config, now: &Config) -> Vec<String> {
+    let (at_start, now) = (at_start.effective(), now.effective());
+    CHANGEABLE
+        .iter()
+        .filter(|changeable| changeable.takes_effect == TakesEffect::AtRestart)
+        .map(|changeable| changeable.key)
+        .filter(|key| {
+            let pointer = format!("/{}", key.replace('.', "/"));
+            at_start.pointer(&pointer) != now.pointer(&pointer)
+        })
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The keys of a patch in full, with their values.

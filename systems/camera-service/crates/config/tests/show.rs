@@ -1,7 +1,9 @@
 //! The configuration shown again, changed while running, and documented: without passwords, and without drifting apart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use camera_config::{CHANGEABLE, Config, Environment, Source, SourceKind, apply_patch, parse, reference};
+use camera_config::{
+    CHANGEABLE, Config, Environment, Source, SourceKind, apply_patch, needs_restart, parse, reference,
+};
 use serde_json::{Value, json};
 
 fn read(text: &str) -> Config {
@@ -96,8 +98,8 @@ fn what_is_rendered_is_read_again_as_the_same() {
 fn a_patch_changes_what_it_names_and_nothing_else_and_passwords_survive() {
     let config = read(WITH_PASSWORD);
     let patch = json!({ "storage": { "warn": "70 %", "retention": { "policy": "size", "size": "0.5 GB" } }, "log": { "level": "debug" } });
-    let (changed, needs_restart) = apply_patch(&config, &patch).unwrap();
-    assert_eq!(needs_restart, [""; 0]);
+    let changed = apply_patch(&config, &patch).unwrap();
+    assert_eq!(needs_restart(&config, &changed), [""; 0]);
     let mut expected = config.clone();
     expected.storage.warn = "70 %".parse().unwrap();
     expected.storage.retention.policy = camera_config::Policy::Size;
@@ -105,9 +107,9 @@ fn a_patch_changes_what_it_names_and_nothing_else_and_passwords_survive() {
     expected.log.level = camera_config::LogLevel::Debug;
     assert_eq!(changed, expected);
     assert_eq!(changed.cameras[0].source.clear(), "rtsp://u:hunter2@h/s?token=hunter2");
-    assert_eq!(apply_patch(&config, &json!({ "storage.warn": "70 %" })).unwrap().0.storage.warn.get(), 70);
+    assert_eq!(apply_patch(&config, &json!({ "storage.warn": "70 %" })).unwrap().storage.warn.get(), 70);
     // `null` is the default again.
-    let (back, _) = apply_patch(&changed, &json!({ "storage": { "warn": null } })).unwrap();
+    let back = apply_patch(&changed, &json!({ "storage": { "warn": null } })).unwrap();
     assert_eq!(back.storage.warn.get(), 80);
 }
 
@@ -116,10 +118,18 @@ fn a_patch_says_what_is_felt_after_a_restart_only() {
     let config = Config::default();
     let patch =
         json!({ "server": { "max_connections": 10, "max_message": "1 MiB" }, "limits": { "burst": 30 } });
-    let (changed, needs_restart) = apply_patch(&config, &patch).unwrap();
-    assert_eq!(needs_restart, ["server.max_connections"], "what has the same value needs none");
+    let changed = apply_patch(&config, &patch).unwrap();
+    assert_eq!(
+        needs_restart(&config, &changed),
+        ["server.max_connections"],
+        "what has the same value needs none"
+    );
+    let later = apply_patch(&changed, &json!({ "limits": { "burst": 40 } })).unwrap();
+    assert_eq!(needs_restart(&config, &later), ["server.max_connections"], "it is not in force yet");
+    let back = apply_patch(&later, &json!({ "server": { "max_connections": null } })).unwrap();
+    assert_eq!(needs_restart(&config, &back), [""; 0]);
     assert_eq!((changed.server.max_connections.get(), changed.limits.burst.get()), (10, 30));
-    assert_eq!(apply_patch(&config, &json!({})).unwrap(), (config, vec![]));
+    assert_eq!(apply_patch(&config, &json!({})).unwrap(), config);
 }
 
 #[test]
