@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use probity_plan::{Sources, load};
+use probity_plan::{Sources, load_or_refuse};
+use probity_verdict::{check, check_refused};
 
 struct Same<'a>(&'a [u8]);
 
@@ -15,11 +16,15 @@ impl Sources for Same<'_> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    match load("plan.yaml", &Same(data), &BTreeMap::new()) {
+    match load_or_refuse("plan.yaml", &Same(data), &BTreeMap::new()) {
         Ok(loaded) => {
-            let again = load("plan.yaml", &Same(data), &BTreeMap::new()).expect("the same bytes");
+            let again = load_or_refuse("plan.yaml", &Same(data), &BTreeMap::new()).expect("the same bytes");
             assert_eq!(loaded.resolved, again.resolved);
+            assert_eq!(check(&loaded.plan), check(&again.plan));
         }
-        Err(errors) => assert!(!errors.to_string().is_empty()),
+        Err(refused) => {
+            assert!(!refused.errors.to_string().is_empty());
+            check_refused(&refused);
+        }
     }
 });
