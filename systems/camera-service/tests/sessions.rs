@@ -7,8 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use camera_access::Role;
+use futures_util::StreamExt;
 use serde_json::json;
-use support::{Installation, http, token, token_until};
+use support::{Client, Installation, http, token, token_until};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -86,6 +87,38 @@ async fn a_call_is_charged_once_to_its_identity_wherever_it_comes_from() {
     assert_eq!(again.refused("ping", json!({})).await, -32040, "a new connection is the same identity");
     let mut admin = service.client(Role::Admin).await;
     admin.succeed("ping", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_thousand_clients_that_guess_keep_nobody_else_out() {
+    let installation = Installation::new("limits: { authentication_burst: 5 }\ncameras: []\n");
+    let service = installation.start();
+    let guess = async |_| {
+        let mut client = service.connect().await;
+        client.refused("authenticate", json!({ "auth_token": "a guess" })).await
+    };
+    let flood = futures_util::stream::iter(0..1000).map(guess).buffer_unordered(50).collect::<Vec<i64>>();
+    let others = async {
+        let mut calls = 0;
+        for _ in 0..5 {
+            let mut client = Client::connect_from("127.0.0.2", service.clients).await;
+            client.succeed("authenticate", json!({ "auth_token": token(Role::Viewer) })).await;
+            for _ in 0..3 {
+                client.succeed("get_camera_list", json!({})).await;
+                calls += 1;
+            }
+        }
+        calls
+    };
+    let (codes, calls) = tokio::join!(flood, others);
+    assert_eq!((codes.len(), calls), (1000, 15));
+    let of = |code: i64| codes.iter().filter(|seen| **seen == code).count();
+    assert_eq!(of(-32001) + of(-32040), 1000, "{codes:?}");
+    // Ten more a minute are let through to be looked at.
+    assert!((5..=25).contains(&of(-32001)), "{} guesses were looked at", of(-32001));
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    let denied = audit.lines().filter(|line| line.contains(r#""outcome":"denied""#)).count();
+    assert_eq!(denied, of(-32001), "what is beyond the limit does not fill the disk");
 }
 
 #[tokio::test]

@@ -209,6 +209,16 @@ impl Client {
         Client { socket, next: 1 }
     }
 
+    /// The same from another address of this machine, such as `127.0.0.2`.
+    pub async fn connect_from(source: &str, service: SocketAddr) -> Client {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(service).await.unwrap());
+        let (socket, _) =
+            tokio_tungstenite::client_async(format!("ws://{service}/ws"), stream).await.unwrap();
+        Client { socket, next: 1 }
+    }
+
     /// Sends a text as it is.
     pub async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
