@@ -383,3 +383,93 @@ fn a_number_belongs_to_the_claim_it_stands_beside() {
         assert_eq!(found(text), [], "{text}");
     }
 }
+
+/// A claim about the times between starts; found as `outcome`, with these gaps.
+fn periodic(outcome: &str, measured: &str) -> Vec<Value> {
+    vec![finding(
+        "runs",
+        "the job runs every minute",
+        outcome,
+        [6, 6, 0, 0],
+        &json!({ "decided": "a start every 1m within 5s, at least 5 gaps in a row, by the times in `lines` (response)",
+            "objective": "every 1m within 5s", "measured": measured }),
+    )]
+}
+
+#[test]
+fn a_duration_of_the_objective_is_read_as_one() {
+    for (outcome, measured) in [("holds", "6 gaps, 60 s to 60 s"), ("undetermined", "0 gaps")] {
+        for text in [
+            "| claim | what was decided | objective |\n|---|---|---|\n| `runs` | a start every 1m within 5s, at least 5 gaps | every 1m within 5s |",
+            "`runs` asks for a start every 1m, that is every 60 s.",
+            "`runs`: looked at every 250 ms.",
+        ] {
+            let found = held(text, &periodic(outcome, measured)).findings;
+            assert!(!found.iter().any(|one| one.severity == Severity::Error), "{text}: {found:?}");
+        }
+        for (text, written) in [
+            ("`runs` asks for a start every 2m.", "2m is not"),
+            ("`runs` ran every 2m.", "2m is not"),
+            ("`runs` asks for a start every 90 s.", "90 s is not"),
+            ("| claim | objective |\n|---|---|\n| `runs` | every 2m within 5s |", "2m is not"),
+            ("| claim | objective |\n|---|---|\n| `runs` | every 1m within 7s |", "7s is not"),
+            ("| claim | objective |\n|---|---|\n| `runs` | every 1s within 5s |", "1s is not"),
+        ] {
+            let found = held(text, &periodic(outcome, measured)).findings;
+            let messages: Vec<_> = found.iter().map(|one| (one.rule, one.message.as_str())).collect();
+            assert!(
+                matches!(messages.as_slice(), [("differs-from-bundle", message)] if message.starts_with(written)),
+                "{text}: {messages:?}"
+            );
+        }
+    }
+    // What was demanded is not rounded.
+    let mut rounded = periodic("undetermined", "0 gaps");
+    rounded[0]["decided"] = json!("a start every 80s within 5s");
+    rounded[0]["objective"] = json!("every 80s within 5s");
+    assert_eq!(held("`runs`: the objective is every 1m.", &rounded).findings[0].rule, "differs-from-bundle");
+    // The period demanded is no result where it was not kept.
+    let failed = periodic("fails", "6 gaps, 100 s to 100 s");
+    let rules = |text: &str| -> Vec<_> { held(text, &failed).findings.iter().map(|one| one.rule).collect() };
+    assert_eq!(rules("`runs` ran every 1m."), ["differs-from-bundle"]);
+    assert_eq!(rules("`runs` ran every 100 s."), Vec::<&str>::new());
+    // A letter behind a number is a minute only where a plan would write it.
+    let metres = held("`runs` is 7 m long.", &failed).findings;
+    assert_eq!(metres[0].message, "7");
+}
+
+#[test]
+fn what_a_claim_would_lead_to_is_no_verdict_and_no_outcome() {
+    for text in [
+        "- The verdict: starts: READY if it holds, NOT READY if it fails; plan more",
+        "- The verdict: `starts`: READY or NOT READY if it holds, NOT READY if it fails",
+        "- The verdict: starts: READY, whether it holds or fails",
+        "- The verdict: `starts`: READY, whether it holds or fails; plan more",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+    for text in [
+        "The verdict is READY.",
+        "- The verdict: starts: READY",
+        "- The verdict: READY, whether anybody likes it or not",
+        "- The verdict: starts: READY, even if it fails",
+        "Verdict: `starts` passed",
+        "`starts` passed, whether it holds or fails",
+    ] {
+        assert_eq!(found(text), [("stronger-than-bundle", 1)], "{text}");
+    }
+}
+
+#[test]
+fn what_stands_after_a_confidence_is_no_confidence() {
+    assert_eq!(found("`starts`: 0.783894 to 0.997439 (each at 95 %) why 19 of 20 succeeded"), []);
+    assert_eq!(
+        found("`starts`: 0.783894 to 0.997439 (each at 95 %) why 20 of 20 succeeded"),
+        [("differs-from-bundle", 1)]
+    );
+    // The report that `held` gives says 8 min and no probability.
+    assert_eq!(
+        found("`starts` is open; the probability of an error is at most 5 %"),
+        [("differs-from-bundle", 1)]
+    );
+}

@@ -131,6 +131,8 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
     for (statement, scope) in document.statements.iter().zip(&scopes) {
         let mut without: Vec<&str> = Vec::new();
         for q in &statement.quantities {
+            let minutes = numbers::minutes(q, &statement.lower);
+            let q = minutes.as_ref().unwrap_or(q);
             let place = numbers::place(document, statement, q);
             let role = numbers::role(&statement.lower, q, place.as_ref());
             if scope.quotes(q) || role == Role::Reference {
@@ -146,8 +148,12 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
                 continue;
             }
             // What only follows a citation may be about something else, unless it speaks of a result.
-            let about = claims.iter().find(|claim| own[**claim].measures(q, role, place.as_ref()));
-            let meant = matches!(scope, Scope::Cites(..)) || numbers::measured(&statement.lower, q);
+            let about =
+                claims.iter().find(|claim| own[**claim].measures(q, role, place.as_ref(), &statement.lower));
+            let shown_elsewhere = || elsewhere.shows(q, role, place.as_ref(), &statement.lower);
+            let meant = (matches!(scope, Scope::Cites(..)) || numbers::measured(&statement.lower, q))
+                // The probability of an error is one of the verdict, beside whatever claim it stands.
+                && !(numbers::of_an_error(&statement.lower, q) && shown_elsewhere());
             let written = statement.lower[q.start..q.end].trim();
             if let Some(claim) = about.filter(|_| meant) {
                 otherwise += 1;
@@ -155,7 +161,7 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
                 let summary = numbers::summary(finding);
                 let message = format!("{written} is not what was found of `{}`: {summary}", finding.claim);
                 found.push((&DIFFERS, Finding::new(message, [statement.line])));
-            } else if elsewhere.shows(q, role, place.as_ref(), &statement.lower) {
+            } else if shown_elsewhere() {
                 right += 1;
             } else {
                 unsupported += 1;

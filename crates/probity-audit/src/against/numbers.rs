@@ -49,6 +49,8 @@ struct Number {
     outward: Option<bool>,
     /// It belongs to a size that would settle the claim: nothing of it was seen.
     settles: bool,
+    /// It is the time demanded from one start to the next.
+    period: bool,
     /// Which count of trials it is.
     count: Option<Count>,
 }
@@ -104,6 +106,19 @@ pattern!(
 );
 pattern!(REACHED, r"\b(succeeded|achieved|measured|reached|passed|observed|met|available|reliable|worked)\b");
 pattern!(CONFIDENCE, r"\b(confidence|confident|each at|probability|error bound)\b");
+// "(each at 95 %)"; "the probability of an acceptance although a claim is false is at most 5%".
+pattern!(EACH_AT, r"\beach at\W*$");
+pattern!(OF_AN_ERROR, r"\bprobability\b[^.,;:|0-9]*$");
+pattern!(EVERY, r"\bevery\W*$");
+// How often it was looked is no period of what was looked at.
+pattern!(
+    LOOKED,
+    r"\b(look\w*|watch\w*|sampl\w*|poll\w*|prob(e|es|ed|ing)|observ\w*|check\w*|measur\w*|read|queried)\b[^.;|]*\bevery\W*$"
+);
+pattern!(
+    HAPPENED,
+    r"\b(ran|started|happened|changed|fired|began|executed|took place|occurred|was (run|started))\b[^.;|]*$"
+);
 pattern!(ENTRIES, r"\b(entry|entries)\W{0,3}((\d+ to \d+|\d+)(, | and )?)*$");
 pattern!(
     MEASURED,
@@ -117,8 +132,9 @@ pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role
     let after = clip(&lower[q.end..]).split('|').next().unwrap_or("");
     if cell.is_some_and(|cell| cell.head.starts_with("entr")) || ENTRIES.is_in(before) {
         Role::Reference
-    } else if before.contains("each at")
-        || (q.kind != Kind::Plain && (CONFIDENCE.is_in(after) || CONFIDENCE.is_in(before)))
+    } else if EACH_AT.is_in(before)
+        || (matches!(q.kind, Kind::Percent | Kind::Seconds(_))
+            && (CONFIDENCE.is_in(after) || CONFIDENCE.is_in(before) || of_an_error(lower, q)))
     {
         Role::Confidence
     } else if DEMANDED.is_in(before)
@@ -131,6 +147,17 @@ pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role
     } else {
         Role::Found
     }
+}
+
+/// Whether a number is the probability of an error.
+pub(super) fn of_an_error(lower: &str, q: &Quantity) -> bool {
+    q.kind == Kind::Percent && OF_AN_ERROR.is_in(&lower[..q.start])
+}
+
+/// `1m` as a plan and its report write a minute; in other texts the letter may stand for metres or millions.
+pub(super) fn minutes(q: &Quantity, lower: &str) -> Option<Quantity> {
+    let glued = q.kind == Kind::Plain && q.unit == "m" && lower[q.end..].starts_with('m');
+    glued.then(|| Quantity { end: q.end + 1, kind: Kind::Seconds(60.0 * q.value), ..q.clone() })
 }
 
 /// Whether the words around a number say that it was measured.
@@ -226,6 +253,8 @@ impl Numbers {
         let document = Document::read(report);
         for statement in &document.statements {
             for q in statement.quantities.iter().filter(|q| !is_bound(q)) {
+                let minutes = minutes(q, &statement.lower);
+                let q = minutes.as_ref().unwrap_or(q);
                 let role = role(&statement.lower, q, place(&document, statement, q).as_ref());
                 numbers.quantity(q, role);
             }
@@ -258,6 +287,7 @@ impl Numbers {
             role,
             outward: None,
             settles: false,
+            period: false,
             count: None,
         });
     }
@@ -302,8 +332,13 @@ impl Numbers {
     fn text(&mut self, text: &str, bounds_are: Role) {
         let lower = simplify(text).replace('`', " ");
         for q in scan(&lower) {
+            let q = minutes(&q, &lower).unwrap_or(q);
+            let period = bounds_are == Role::Demanded
+                && matches!(q.kind, Kind::Seconds(_))
+                && EVERY.is_in(tail(&lower[..q.start]));
             let role = match role(&lower, &q, None) {
                 Role::Bound => bounds_are,
+                Role::Found if period => Role::Demanded,
                 other => other,
             };
             let percent = q.kind == Kind::Percent;
@@ -318,6 +353,9 @@ impl Numbers {
                 continue;
             }
             self.quantity(&q, role);
+            if let Some(last) = self.all.last_mut() {
+                last.period = period;
+            }
             // `elapsed_ms < 100`: the unit is in the fact's name.
             let before = lower[..q.start].trim_end_matches([' ', '<', '>', '=', '!']);
             let seconds = if before.ends_with("_ms") { 0.001 } else { 1.0 };
@@ -338,6 +376,7 @@ impl Numbers {
                 role,
                 outward: None,
                 settles: false,
+                period: false,
                 count: None,
             });
         };
@@ -377,6 +416,9 @@ impl Numbers {
                 self.all[from..].iter().take_while(move |number| number.value <= value + reach + widest);
             candidates.filter(move |number| {
                 let off = value - number.value;
+                // A duration that was demanded is a number of the plan: it is not rounded.
+                let exact = class == Class::Seconds && number.role == Role::Demanded;
+                let half = if exact { 0.0 } else { half };
                 let slack = 1e-9 * value.abs().max(1.0) + half.max(number.half);
                 let whole = class == Class::Share && q.decimals == 0 && q.kind == Kind::Plain;
                 let rounded = off.abs() <= slack && !(whole && off.abs() > 1e-9);
@@ -402,6 +444,9 @@ impl Numbers {
             }
             let role = match (role, number.role) {
                 (Role::Demanded, other) => other != Role::Found,
+                (Role::Found, Role::Demanded) if number.period && self.not_reached => {
+                    !measured(lower, q) && !HAPPENED.is_in(tail(&lower[..q.start]))
+                }
                 (Role::Found, Role::Demanded | Role::Confidence) => {
                     !measured(lower, q) && !cell.is_some_and(|cell| MEASURED.is_in(cell.head))
                 }
@@ -468,7 +513,12 @@ impl Numbers {
     }
 
     /// Whether the claim measures such a number at all: a differing one is then wrong, not merely unsupported.
-    pub(super) fn measures(&self, q: &Quantity, role: Role, cell: Option<&InCell<'_>>) -> bool {
+    pub(super) fn measures(&self, q: &Quantity, role: Role, cell: Option<&InCell<'_>>, lower: &str) -> bool {
+        let before = tail(&lower[..q.start]);
+        let every = EVERY.is_in(before) && matches!(q.kind, Kind::Seconds(_));
+        if every && LOOKED.is_in(before) {
+            return false;
+        }
         let has = |wanted: fn(&Number) -> bool| self.all.iter().any(wanted);
         let trials = || has(|number| number.count.is_some());
         match q.kind {
@@ -476,7 +526,9 @@ impl Numbers {
             Kind::Of(_) => trials(),
             Kind::Seconds(_) => self.all.iter().any(|number| {
                 number.class == Class::Seconds
-                    && (number.role == role || (role != Role::Found) == (number.role != Role::Found))
+                    && (number.role == role
+                        || (every && number.period)
+                        || (role != Role::Found) == (number.role != Role::Found))
             }),
             Kind::Plain if q.value <= 1.0 && q.decimals >= 2 => has(|number| number.outward.is_some()),
             Kind::Plain => {

@@ -6,7 +6,7 @@ use probity_verdict::{Judgement, Outcome};
 
 use super::Shown;
 use super::cited::{Scope, words};
-use crate::document::{Document, Place, Statement};
+use crate::document::{Document, Place, Statement, simplify};
 use crate::finding::{Finding, Rule};
 use crate::rules::TOTAL;
 use crate::words::pattern;
@@ -50,6 +50,10 @@ fn says_it_holds(text: &str, may: impl Fn(&str) -> bool) -> bool {
         .map(|word| (&text[..word.start()], &text[word.end()..]))
         .any(|(before, after)| may(before) && !cancelled(before, after))
 }
+
+// What a claim would lead to, as the bundle's own report says it after "The verdict:".
+pattern!(OF_VERDICT, r"\bverdict\W*$");
+pattern!(LEADS_TO, r"\b(if it holds, .* if it fails|whether it holds or fails)\b");
 
 /// Words of outcome against the findings of the claims that a statement cites.
 pub(super) fn outcomes(
@@ -118,6 +122,9 @@ pub(super) fn outcomes(
         }
         // The first clause says it: "holds: 19 of 20", "was met, although ...".
         let clause = said.split([';', '(']).next().unwrap_or("");
+        if OF_VERDICT.is_in(before) && LEADS_TO.is_in(clause) {
+            continue;
+        }
         let ticked = HOLDS.is_in(before.trim()) && !before.contains(char::is_alphabetic);
         let holds =
             says_it_holds(clause, |before| !after_number(before)) || (ticked && !cancelled("", clause));
@@ -147,15 +154,23 @@ pattern!(
     r"^(unconditionally |fully )?(accepted|approved|passed|pass|ready|go\b|released|production[- ]ready)"
 );
 
-// "READY if ..." gives no verdict yet; "READY, even if ..." does.
-pattern!(IF, r"^[^a-z0-9,;.]*(only )?if\b");
+// "READY if ..." and "READY, whether it holds or fails" give no verdict yet; "READY, even if ..." does.
+pattern!(IF, r"^[^a-z0-9,;.]*(only )?if\b|^, whether it holds or fails\b");
+
+/// What stands after a claim's name: "The verdict: starts: READY if it holds".
+fn after_claim<'t>(after: &'t str, shown: &Shown<'_>) -> &'t str {
+    let mut names = shown.judgement.findings.iter().map(|finding| simplify(&finding.claim));
+    let rest =
+        names.find_map(|name| after.strip_prefix(name.as_str())?.trim_start_matches('`').strip_prefix(": "));
+    rest.map_or(after, |rest| rest.trim_start_matches(['*', '_', '`']))
+}
 
 /// The labels right after the word "verdict", in whatever case, as one or a list of them; and what follows them.
 fn given<'l, 't>(labels: &[&'l (String, bool)], after: &'t str) -> (Vec<&'l (String, bool)>, &'t str) {
     let (mut given, mut rest, mut next) = (Vec::new(), after, after);
     loop {
         let whole = |label: &str| {
-            let left = next.strip_prefix(crate::document::simplify(label).as_str())?;
+            let left = next.strip_prefix(simplify(label).as_str())?;
             (!left.starts_with(char::is_alphanumeric)).then_some(left)
         };
         let Some((label, left)) = labels.iter().find_map(|label| Some((*label, whole(&label.0)?))) else {
@@ -189,7 +204,7 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
     let mut rest = text.to_owned();
     let mut named: Vec<&(String, bool)> = Vec::new();
     let mut alone = true;
-    let (given, follows) = after.map_or((Vec::new(), ""), |after| given(&labels, after));
+    let (given, follows) = after.map_or((Vec::new(), ""), |after| given(&labels, after_claim(after, shown)));
     for label in labels {
         if words(&rest, &label.0).next().is_some() {
             rest = rest.replace(&label.0, " ");
