@@ -47,7 +47,7 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         AuditFormat::Markdown => probity_audit::output::markdown(&audit, &name),
         AuditFormat::Json => probity_audit::output::json(&audit, &name),
         AuditFormat::Sarif => probity_audit::output::sarif(&audit, &name),
-    });
+    })?;
     Ok(if audit.open().next().is_some() { Exit::Against } else { Exit::Fine })
 }
 

@@ -13,7 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     subcommand_required = true,
     arg_required_else_help = true
 )]
-#[command(after_help = "Examples:
+#[command(after_help = "Exit status 4, of every command: its output could not be written.
+
+Examples:
   probity run plans/this-machine.yaml -o today.probity
   probity verify today.probity
   probity show today.probity 7

@@ -13,7 +13,7 @@ pub enum Exit {
     Open,
     /// The plan or the call is wrong; not a bundle, or a newer format.
     Wrong,
-    /// The run itself failed or was interrupted.
+    /// The run itself failed or was interrupted; any: its output cannot be written.
     Failed,
 }
 

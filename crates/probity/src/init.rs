@@ -35,7 +35,7 @@ impl Sources for Fixed {
 pub fn run(args: &InitArgs) -> Result<Exit, Failure> {
     let text = draft()?;
     match &args.output {
-        None => terminal::print(&text),
+        None => terminal::print(&text)?,
         Some(path) => {
             probity_evidence::create_new(path, text.as_bytes()).map_err(Failure::wrong)?;
             terminal::complain(&format!("wrote {0}; next: probity plan check {0}", path.display()));

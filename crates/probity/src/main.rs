@@ -34,8 +34,14 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no error; everything else is a wrong call.
-            _ = error.print();
-            return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Fine.into() };
+            return match (error.use_stderr(), error.print()) {
+                (true, _) => Exit::Wrong.into(),
+                (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    terminal::complain(&format!("standard output cannot be written: {error}"));
+                    Exit::Failed.into()
+                }
+                (false, _) => Exit::Fine.into(),
+            };
         }
     };
     let environment = Environment::of_process();
@@ -74,11 +80,11 @@ fn generate(what: Generated) -> Result<Exit, Failure> {
         Generated::Fish => clap_complete::Shell::Fish,
         Generated::Man => {
             clap_mangen::Man::new(command).render(&mut out).map_err(Failure::failed)?;
-            terminal::print(&String::from_utf8_lossy(&out));
+            terminal::print(&String::from_utf8_lossy(&out))?;
             return Ok(Exit::Fine);
         }
     };
     clap_complete::generate(shell, &mut command, "probity", &mut out);
-    terminal::print(&String::from_utf8_lossy(&out));
+    terminal::print(&String::from_utf8_lossy(&out))?;
     Ok(Exit::Fine)
 }

@@ -60,7 +60,7 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
             let conditions = probity_verdict::check_refused(&refused);
             let errors = refused.errors.0.iter().map(json_of_error);
             let list: Vec<_> = errors.chain(conditions.iter().map(json)).collect();
-            terminal::print(&serde_json::Value::from(list).to_string());
+            terminal::print(&serde_json::Value::from(list).to_string())?;
             return Ok(Exit::Wrong);
         }
     };
@@ -70,7 +70,7 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
     match format {
         Output::Json => {
             let list: Vec<_> = problems.iter().map(json).collect();
-            terminal::print(&serde_json::Value::from(list).to_string());
+            terminal::print(&serde_json::Value::from(list).to_string())?;
         }
         Output::Text => {
             let (warnings, notes) = (of(Level::Warning), of(Level::Note));
@@ -80,7 +80,7 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
                 counted(errors as u64, "error", "errors"),
                 counted(warnings as u64, "warning", "warnings"),
                 counted(notes as u64, "note", "notes")
-            ));
+            ))?;
         }
     }
     Ok(if errors == 0 { Exit::Fine } else { Exit::Wrong })
@@ -88,7 +88,7 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
 
 /// `plan schema`.
 pub fn schema() -> Result<Exit, Failure> {
-    terminal::print(&serde_json::to_string_pretty(&probity_plan::schema()).map_err(Failure::failed)?);
+    terminal::print(&serde_json::to_string_pretty(&probity_plan::schema()).map_err(Failure::failed)?)?;
     Ok(Exit::Fine)
 }
 

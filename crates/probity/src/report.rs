@@ -13,7 +13,7 @@ pub fn report(args: &ReportArgs, environment: &Environment) -> Result<Exit, Fail
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
     let (read, _) = bundle::read(&args.bundle, &signers, |_| Ok(None))?;
     refuse_altered(&read)?;
-    terminal::print(&read.render(None, args.format, environment));
+    terminal::print(&read.render(None, args.format, environment))?;
     Ok(Exit::Fine)
 }
 
@@ -29,7 +29,7 @@ pub fn evaluate(args: &EvaluateArgs, environment: &Environment) -> Result<Exit, 
         Ok(Some(loaded.plan))
     })?;
     refuse_altered(&read)?;
-    terminal::print(&read.render(mine.as_ref(), args.format, environment));
+    terminal::print(&read.render(mine.as_ref(), args.format, environment))?;
     Ok(Exit::of(read.other.as_ref().and_then(|derived| derived.judgement.verdict.accepted)))
 }
 

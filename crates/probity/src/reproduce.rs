@@ -39,7 +39,7 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
         reproduces: read.verification.root.clone(),
     };
     let done = order.carry_out(environment)?;
-    done.print(&args.how);
+    done.print(&args.how)?;
     if done.interrupted.is_some() {
         return Ok(Exit::Failed);
     }

@@ -28,13 +28,13 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     known_probes(&loaded.plan, &args.how.only)?;
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
         let timed = probity_verdict::timed_probes(&loaded.plan);
-        terminal::print(&dry_run::describe(&loaded.plan, args.how.allow.into(), &args.how.only, &timed));
+        terminal::print(&dry_run::describe(&loaded.plan, args.how.allow.into(), &args.how.only, &timed))?;
         return Ok(Exit::Fine);
     };
     let inputs = args.plan.inputs.iter().cloned().collect();
     let order = Order { loaded: &loaded, inputs, output, how: &args.how, reproduces: None };
     let done = order.carry_out(environment)?;
-    done.print(&args.how);
+    done.print(&args.how)?;
     Ok(done.exit())
 }
 
@@ -78,22 +78,21 @@ pub struct Done {
 
 impl Done {
     /// Prints the verdict and where everything is.
-    pub fn print(&self, how: &HowArgs) {
-        match how.format {
-            Output::Json => terminal::print(
-                &serde_json::json!({
-                    "bundle": self.bundle,
-                    "interrupted": self.interrupted,
-                    "judgement": self.derived.judgement,
-                })
-                .to_string(),
-            ),
-            Output::Text => {
-                terminal::print(&self.text);
-                let bundle = self.bundle.display();
-                terminal::print(&format!("\nReport  {bundle}/report.html\nBundle  {bundle}"));
-            }
-        }
+    pub fn print(&self, how: &HowArgs) -> Result<(), Failure> {
+        let bundle = self.bundle.display();
+        let text = match how.format {
+            Output::Json => serde_json::json!({
+                "bundle": self.bundle,
+                "interrupted": self.interrupted,
+                "judgement": self.derived.judgement,
+            })
+            .to_string(),
+            Output::Text => format!("{}\nReport  {bundle}/report.html\nBundle  {bundle}", self.text),
+        };
+        terminal::print(&text).map_err(|failure| Failure {
+            message: format!("{}\nThe bundle was made all the same: {bundle}", failure.message),
+            ..failure
+        })
     }
 
     /// The verdict's status, or that it was interrupted.

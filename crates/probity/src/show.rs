@@ -28,7 +28,7 @@ pub fn run(args: &ShowArgs) -> Result<Exit, Failure> {
                 (Output::Json, _) => serde_json::to_string(&entry).map_err(Failure::failed)?,
                 (Output::Text, Some(_)) => whole(&entry)?,
                 (Output::Text, None) => line(&entry),
-            });
+            })?;
         }
         if args.entry.is_some_and(|number| entry.entry >= number) {
             break;

@@ -1,15 +1,23 @@
 //! Writing for people: standard output, standard error, whether there is anybody to see colours.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use crate::exit::Failure;
 
 /// Prints to standard output. A closed pipe is no error: whoever closed it has seen enough.
-pub fn print(text: &str) {
+///
+/// # Errors
+/// If it cannot be written otherwise, as on a full disk.
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    _ = out.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        _ = out.write_all(b"\n");
+    let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
     }
-    _ = out.flush();
 }
 
 /// Prints an error or a remark to standard error. It may quote a plan or a bundle of a stranger.

@@ -58,12 +58,12 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
             seen_all &= is_seen(&observation);
             match args.format {
                 Output::Json => json.push(serde_json::to_value(&observation).map_err(Failure::failed)?),
-                Output::Text => terminal::print(&describe(probe, &observation)),
+                Output::Text => terminal::print(&describe(probe, &observation))?,
             }
         }
     }
     if args.format == Output::Json {
-        terminal::print(&serde_json::Value::from(json).to_string());
+        terminal::print(&serde_json::Value::from(json).to_string())?;
     }
     Ok(if seen_all { Exit::Fine } else { Exit::Open })
 }

@@ -37,7 +37,7 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
         }
     };
     match args.format {
-        Output::Json => terminal::print(&json(&verification, verdict.as_ref()).to_string()),
+        Output::Json => terminal::print(&json(&verification, verdict.as_ref()).to_string())?,
         Output::Text => {
             let mut text = describe(&verification);
             // A verdict recomputed from altered bytes would be nobody's.
@@ -48,7 +48,7 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
                     text.push_str(PARTLY);
                 }
             }
-            terminal::print(&text);
+            terminal::print(&text)?;
         }
     }
     Ok(exit)

@@ -110,6 +110,44 @@ fn a_closed_pipe_is_no_panic() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_told_and_exits_4() {
+    let home = Home::new();
+    let plan = "plan: P\nprobes:\n  here: { file: / }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n";
+    home.write("plan.yaml", plan);
+    home.write("claims.yaml", &plan.replace("probes:\n  here: { file: / }\n", ""));
+    home.write("report.md", "# A report\n");
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for call in [
+        &["run", "plan.yaml", "-o", "out.probity"][..],
+        &["run", "plan.yaml", "-o", "json.probity", "--format", "json"],
+        &["run", "plan.yaml", "--dry-run"],
+        &["verify", "out.probity"],
+        &["show", "out.probity"],
+        &["report", "out.probity"],
+        &["report", "out.probity", "--format", "html"],
+        &["evaluate", "out.probity", "--plan", "claims.yaml"],
+        &["reproduce", "out.probity", "-o", "again.probity"],
+        &["audit", "report.md"],
+        &["plan", "check", "plan.yaml"],
+        &["plan", "schema"],
+        &["try", "file", "/"],
+        &["init"],
+        &["--help"],
+    ] {
+        let output = home.probity().args(call).stdout(full()).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(code(&output), 4, "{call:?}: {said}");
+        assert!(said.contains("standard output cannot be written: No space left"), "{call:?}: {said}");
+        assert_eq!(
+            said.contains("The bundle was made"),
+            home.path("out.probity").exists() && call.contains(&"-o"),
+            "{call:?}: {said}"
+        );
+    }
+    assert_eq!(code(&home.run(&["verify", "out.probity"])), 0);
+}
+
+#[test]
 fn a_full_disk_keeps_what_was_recorded() {
     if !rustix::process::geteuid().is_root() {
         assert!(std::env::var_os("CI").is_none(), "CI skips nothing, and this needs root");
