@@ -53,6 +53,14 @@ pub enum WriteError {
         /// Why.
         source: io::Error,
     },
+    /// There is no room for the beginning of a bundle.
+    #[error("{}: {source}; nothing was recorded", path.display())]
+    NoRoom {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// `--max-size` is reached.
     #[error("the bundle has reached its limit of {limit} bytes (--max-size)")]
     TooLarge {
@@ -251,7 +259,12 @@ impl Writer {
             Err(error) => {
                 // The error that matters is the first one.
                 let _ = std::fs::remove_dir_all(&building);
-                return Err(error);
+                return Err(match error {
+                    WriteError::File { path, source } if source.kind() == io::ErrorKind::StorageFull => {
+                        WriteError::NoRoom { path, source }
+                    }
+                    other => other,
+                });
             }
         };
         let signing = std::thread::Builder::new().name("checkpoints".to_owned()).spawn({

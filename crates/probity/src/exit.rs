@@ -55,6 +55,14 @@ impl Failure {
     pub fn wrong(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Wrong }
     }
+    /// The call is wrong, unless it was a full disk that failed.
+    pub fn of(error: impl std::error::Error + 'static) -> Self {
+        let mut causes =
+            std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+        let is_full = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::StorageFull;
+        let full = causes.any(|cause| cause.downcast_ref().is_some_and(is_full));
+        if full { Self::failed(error) } else { Self::wrong(error) }
+    }
     /// The run itself failed.
     pub fn failed(message: impl ToString) -> Self {
         Self { message: message.to_string(), exit: Exit::Failed }

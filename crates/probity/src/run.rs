@@ -167,12 +167,12 @@ impl Order<'_> {
             Some(path) => Key::load(path),
             None => Key::default_at(&environment.configuration().map_err(Failure::wrong)?),
         };
-        let key = key.map_err(Failure::wrong)?;
+        let key = key.map_err(Failure::of)?;
         let ledger = match ledger {
             Some(path) => path.clone(),
             None => environment.state().map_err(Failure::wrong)?.join("ledger"),
         };
-        let ledger = Ledger::open(&ledger).map_err(Failure::wrong)?;
+        let ledger = Ledger::open(&ledger).map_err(Failure::of)?;
         let (host, user, system) = observer::identity();
         let resolved_sha256 = probity_evidence::digest(self.loaded.resolved.as_bytes());
         let opening = Opening {
@@ -194,7 +194,7 @@ impl Order<'_> {
             observer: Identity { version: env!("CARGO_PKG_VERSION").to_owned(), host, user, system },
         };
         let max_size = self.how.max_size.saturating_mul(1 << 20);
-        let writer = Writer::create(self.output, opening, key, max_size).map_err(Failure::wrong)?;
+        let writer = Writer::create(self.output, opening, key, max_size).map_err(Failure::of)?;
         // A run counts in the ledger before any probe acts, so that one that was broken off leaves a gap that shows. The
         // line is with the kernel then, and on the disk with the first checkpoint after: a power cut before leaves none.
         let ledger = ledger

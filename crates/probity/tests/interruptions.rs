@@ -180,3 +180,34 @@ fn a_full_disk_keeps_what_was_recorded() {
     let entries: u64 = out.lines().last().unwrap().trim().parse().unwrap();
     assert!(entries > 100, "{entries} entries are left");
 }
+
+#[test]
+fn a_disk_that_is_full_before_anything_is_recorded_fails_the_run() {
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI skips nothing, and this needs root");
+        println!("SKIPPED: a small file system that is full can be mounted only by root");
+        return;
+    }
+    let home = Home::new();
+    home.write("plan.yaml", "plan: P\nprobes:\n  here: { file: / }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n");
+    std::fs::create_dir(home.path("small")).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=64k none {0}/small && cd {0} && {1} run plan.yaml -o small/out.probity; status=$?; \
+         ls -A small; HOME={0}/small; head -c 100k /dev/zero > small/zeros 2>/dev/null; \
+         {1} run plan.yaml -o key.probity; echo $?; exit $status",
+        home.path("").display(),
+        env!("CARGO_BIN_EXE_probity")
+    );
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", &script])
+        .env("HOME", home.path(""))
+        .output()
+        .unwrap();
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert_eq!(code(&output), 4, "{out}{err}");
+    let first = err.lines().next().unwrap();
+    assert!(first.ends_with("No space left on device (os error 28); nothing was recorded"), "{err}");
+    // Nothing is left of the bundle; a key that finds no room is no wrong call either.
+    assert_eq!(out, "4\n", "{err}");
+    assert!(!err.contains("kept"), "{err}");
+}
