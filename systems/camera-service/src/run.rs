@@ -133,7 +133,8 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(serve(clients, web::client_routes(Arc::clone(&service)), service.stop.clone()));
     tasks.spawn(serve(health, web::health_routes(Arc::clone(&service)), service.stop.clone()));
-    tasks.spawn(Arc::clone(&service).follow_engine());
+    let engine_ended = CancellationToken::new();
+    let telling = tokio::spawn(Arc::clone(&service).follow_engine(engine_ended.clone()));
     tasks.spawn(Arc::clone(&service).keep_retention());
     tasks.spawn(Arc::clone(&service).follow_devices());
 
@@ -167,6 +168,11 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     tracing::info!("stopping: open recordings are finished");
     service.stop.cancel();
     service.engine.shutdown(FINISH).await;
+    engine_ended.cancel();
+    if let Err(error) = telling.await {
+        tracing::error!(%error, "what was ended could not be told");
+    }
+    service.all_told.cancel();
     service.access.write(&Entry::new(Event::Service, Outcome::Success, "stopped"));
     // Connections are told and end; whoever does not read has had enough time by then.
     let _ =
@@ -241,6 +247,7 @@ async fn build(
         hub: Hub::default(),
         metrics: Metrics::default(),
         stop: CancellationToken::new(),
+        all_told: CancellationToken::new(),
         started: AtomicBool::new(false),
         since: Instant::now(),
         since_clock: jiff::Timestamp::now(),

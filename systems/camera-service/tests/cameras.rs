@@ -4,11 +4,11 @@
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
 
 use camera_access::Role;
 use serde_json::{Value, json};
 use support::{Installation, http, token};
+use tokio_tungstenite::tungstenite::Message;
 
 const TWO_CAMERAS: &str = "cameras:\n  - { name: front, source: \"test:pattern\", resolution: 320x240, fps: 10 }\n  \
                            - { name: yard, source: \"test:bars\", resolution: 320x240, fps: 10 }\n";
@@ -106,13 +106,20 @@ async fn a_person_lists_watches_takes_a_picture_records_and_downloads() {
 }
 
 #[tokio::test]
-async fn stopping_the_service_finishes_a_recording() {
+async fn stopping_the_service_finishes_a_recording_and_tells_its_subscribers() {
     let installation = Installation::new(TWO_CAMERAS);
     let service = installation.start();
     let mut client = service.client(Role::Operator).await;
     let started = client.succeed("start_recording", json!({ "device": "yard", "format": "mkv" })).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(tokio::task::spawn_blocking(move || service.stop("TERM")).await.unwrap().success());
+    client.succeed("subscribe_events", json!({ "topics": ["recording.stop"] })).await;
+    let stopped = tokio::task::spawn_blocking(move || service.stop("TERM"));
+    let told = client.notification("recording.stop").await;
+    assert_eq!(told["filename"], started["filename"]);
+    match client.next_message().await {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+        message => panic!("{message:?} came"),
+    }
+    assert!(stopped.await.unwrap().success());
     let path = installation.path().join("recordings").join(started["filename"].as_str().unwrap());
     let seconds: f64 = ffprobe(&path)["format"]["duration"].as_str().unwrap().parse().unwrap();
     assert!(seconds >= 1.0, "{seconds} s");

@@ -134,6 +134,9 @@ impl Session {
             Some(call) => call?,
             None => return Err(RpcError::new(Code::Internal, "the table of calls contradicts itself")),
         };
+        if service.stop.is_cancelled() {
+            return Err(RpcError::new(Code::DependencyFailed, "the service is stopping"));
+        }
         if !method.changes {
             return service.perform(self, call).await;
         }

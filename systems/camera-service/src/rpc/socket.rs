@@ -40,7 +40,7 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, peer: IpAddr) {
 type Closing = Option<(u16, String)>;
 
 async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: Session) -> Closing {
-    let mut stopping = pin!(service.stop.cancelled());
+    let mut all_told = pin!(service.all_told.cancelled());
     let mut heartbeat = Instant::now() + HEARTBEAT;
     let anonymous_until = Instant::now() + ANONYMOUS;
     let mut heard = true;
@@ -59,7 +59,16 @@ async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: S
             timer.as_mut().reset(expiry.min(heartbeat));
         }
         tokio::select! {
-            () = &mut stopping => return Some((close_code::AWAY, "the service is stopping".into())),
+            () = &mut all_told => {
+                while session.ended(service, Timestamp::now()).is_none()
+                    && let Some(text) = session.mailbox.next(&service.hub).now_or_never()
+                {
+                    if !send(socket, Message::Text(text)).await {
+                        return None;
+                    }
+                }
+                return Some((close_code::AWAY, "the service is stopping".into()));
+            }
             message = socket.recv() => {
                 heard = true;
                 match message {

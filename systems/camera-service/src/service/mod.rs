@@ -58,6 +58,8 @@ pub struct Service {
     pub places: Arc<Places>,
     /// Cancelled when the service is to stop.
     pub stop: CancellationToken,
+    /// Cancelled when everything that stopping ended has been told: connections are closed then.
+    pub all_told: CancellationToken,
     /// Whether every listener is bound and the engine has answered.
     pub started: AtomicBool,
     /// When the service started, by a clock that nobody sets.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use camera_media::{EngineEvent, RecordingDone, RecordingEnd, RecordingFormat as Format};
 use camera_storage::FileName;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::files::{Kind, file_name as named};
 use super::{Service, blocking};
@@ -129,14 +130,15 @@ impl Service {
         })
     }
 
-    /// Tells subscribers what happens in the engine, until the service stops.
-    pub async fn follow_engine(self: Arc<Self>) {
+    /// Tells subscribers what happens in the engine, until it has ended and everything is told.
+    pub async fn follow_engine(self: Arc<Self>, ended: CancellationToken) {
         use tokio::sync::broadcast::error::RecvError;
         let mut events = self.engine.events();
         loop {
             let event = tokio::select! {
+                biased;
                 event = events.recv() => event,
-                () = self.stop.cancelled() => return,
+                () = ended.cancelled() => return,
             };
             match event {
                 Ok(event) => self.tell(event).await,
