@@ -4,6 +4,9 @@ use probity_plan::{Barrier, Probe, not_recorded};
 
 use crate::judgement::BarrierMet;
 
+/// What is said of looks that a run did not come to.
+pub(crate) const NOT_COMPLETED: &str = "the run was not completed";
+
 /// What would let us see past a barrier that was met, in a few words that begin in lower case and end without a full stop:
 /// "run with `--allow write`: `change` may write".
 pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
@@ -25,13 +28,24 @@ pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
                 None => "see to it that what the probe needs holds".to_owned(),
             },
         },
+        // The operator's own options are named at the end of what is recorded.
+        Barrier::NotMade if met.detail.ends_with("--only") => {
+            format!("run without `--only`, or name `{}` with it too", probe.name)
+        }
+        Barrier::Aborted if met.detail.ends_with("(--limit)") => {
+            "run with a greater `--limit`, or without one".to_owned()
+        }
+        Barrier::TooLarge if met.detail.ends_with("(--max-size)") => "run with a greater `--max-size`".to_owned(),
         Barrier::Aborted => "let the run come to its end".to_owned(),
         Barrier::NotMade if met.detail == not_recorded(&met.fact) => format!(
             "observe anew and keep `{}`, which this run did not: with a claim of the plan that runs which reads it, or with \
              `keep: all` in `{}`",
             met.fact, probe.name
         ),
-        Barrier::NotMade => "make every planned look: let the run come to its end, on an observer that keeps up".to_owned(),
+        Barrier::NotMade if met.detail == NOT_COMPLETED => {
+            "let the run come to its end, with a `--limit`, if any, that is long enough".to_owned()
+        }
+        Barrier::NotMade => "make every planned look, on an observer that keeps up".to_owned(),
         Barrier::Overloaded => {
             "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
                 .to_owned()
@@ -39,5 +53,50 @@ pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
         Barrier::TooLarge => format!("look at less: `{}` was more than may be read or kept", met.fact),
         Barrier::Unsupported => format!("nothing: the target, or this build, has no `{}`; claim something else", met.fact),
         Barrier::Protocol => format!("find out what `{}` was sent, which is not what its protocol says", probe.name),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    struct Text;
+    impl probity_plan::Sources for Text {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(b"plan: P\nprobes: { p: { file: / } }\nclaims: { c: { of: p, check: exists } }\nverdict: [ label: A ]\n".to_vec())
+        }
+    }
+
+    #[test]
+    fn what_the_operator_left_out_is_cured_by_the_option_that_did() {
+        let plan = probity_plan::load("plan.yaml", &Text, &std::collections::BTreeMap::new()).unwrap().plan;
+        for (barrier, detail, expected) in [
+            (Barrier::NotMade, "left out by --only", "run without `--only`, or name `p` with it too"),
+            (
+                Barrier::Aborted,
+                "the limit of 2s was reached (--limit)",
+                "run with a greater `--limit`, or without one",
+            ),
+            (
+                Barrier::NotMade,
+                NOT_COMPLETED,
+                "let the run come to its end, with a `--limit`, if any, that is long enough",
+            ),
+            (
+                Barrier::TooLarge,
+                "the bundle has reached its limit of 1048576 bytes (--max-size)",
+                "run with a greater `--max-size`",
+            ),
+            (
+                Barrier::NotMade,
+                "the look before it lasted past this slot's time",
+                "make every planned look, on an observer that keeps up",
+            ),
+            (Barrier::Aborted, "interrupted by the operator", "let the run come to its end"),
+        ] {
+            let met = BarrierMet { fact: "*".to_owned(), barrier, times: 1, detail: detail.to_owned() };
+            assert_eq!(cure(&plan.probes[0], &met), expected);
+        }
     }
 }

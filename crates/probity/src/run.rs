@@ -117,7 +117,7 @@ impl Order<'_> {
             let (stop, limit) = (stop.clone(), limit);
             std::thread::spawn(move || {
                 std::thread::sleep(limit.0);
-                stop.request(format!("the limit of {limit} was reached"));
+                stop.request(format!("the limit of {limit} was reached (--limit)"));
             });
         }
         let began = Began::now();

@@ -9,6 +9,7 @@ use super::asked::Cells;
 use super::ranges::Ranges;
 use super::words;
 use crate::condition::{self, Check, Evaluated, Scope};
+use crate::cure::NOT_COMPLETED;
 use crate::judgement::BarrierMet;
 use crate::truth::Truth;
 
@@ -229,7 +230,7 @@ impl<'p> Subject<'p> {
     pub(super) fn note_missing(&mut self, complete: bool) {
         let missing: u64 = (0..self.width()).map(|cell| self.missing(cell)).sum();
         if missing > 0 {
-            let detail = if complete { "the look was never made" } else { "the run was not completed" };
+            let detail = if complete { "the look was never made" } else { NOT_COMPLETED };
             self.note_barrier("*", &Blocked::new(Barrier::NotMade, detail), missing);
         }
     }
