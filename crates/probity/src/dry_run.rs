@@ -1,11 +1,11 @@
 //! `run --dry-run`: what would be done, in which order, and what it would take.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
 use probity_plan::units::{Span, counted};
-use probity_plan::{Impact, Lane, Plan, Probe};
+use probity_plan::{Claim, Form, Impact, Lane, Plan, Probe};
 use probity_probe::schedule::stages;
 
 /// The text of a dry run.
@@ -15,7 +15,6 @@ pub fn describe(plan: &Plan, allow: Impact, only: &[String], timed: &BTreeSet<St
         probity_report::visible(&plan.title)
     );
     let mut longest = Duration::ZERO;
-    let mut held_back = Vec::new();
     for (number, stage) in stages(plan, timed).iter().enumerate() {
         let lane = match stage.lane {
             Lane::Parallel => "beside each other",
@@ -26,24 +25,73 @@ pub fn describe(plan: &Plan, allow: Impact, only: &[String], timed: &BTreeSet<St
         _ = writeln!(out, "\n{}. {lane}, at most {}", number + 1, Span(stage_longest));
         for probe in &stage.probes {
             describe_probe(&mut out, probe);
-            let left_out = !only.is_empty() && !only.contains(&probe.name);
-            if probe.impact > allow || left_out {
-                held_back.push((
-                    probe.name.clone(),
-                    if left_out { "--only".to_owned() } else { format!("--allow {}", probe.impact) },
-                ));
-            }
         }
     }
     _ = writeln!(out, "\nAt most {} in all.", Span(longest));
-    for (name, needs) in &held_back {
-        let claims: Vec<&str> =
-            plan.claims.iter().filter(|claim| &claim.of == name).map(|claim| claim.name.as_str()).collect();
+    let held_back = held_back(plan, allow, only);
+    for (name, why) in plan.probes.iter().filter_map(|probe| held_back.get_key_value(probe.name.as_str())) {
+        let claims: Vec<&str> = plan
+            .claims
+            .iter()
+            .filter(|claim| reads(claim).any(|probe| probe == *name))
+            .map(|claim| claim.name.as_str())
+            .collect();
         let open = if claims.is_empty() { "no claim".to_owned() } else { claims.join(", ") };
-        let why = if needs == "--only" { "left out by --only".to_owned() } else { format!("needs {needs}") };
         _ = writeln!(out, "Not run: {name} ({why}); stays undetermined: {open}.");
     }
+    let open = open(plan, &held_back);
+    for claim in plan.claims.iter().filter(|claim| !open.contains(claim.name.as_str())) {
+        if let Some(control) = claim.control.as_deref().filter(|control| open.contains(control)) {
+            _ = writeln!(
+                out,
+                "No denial counts for {}: its control {control} stays undetermined.",
+                claim.name
+            );
+        }
+    }
     out
+}
+
+/// The probes that would not be run, each with the reason: for its own sake, or for that of another one.
+fn held_back<'a>(plan: &'a Plan, allow: Impact, only: &[String]) -> BTreeMap<&'a str, String> {
+    let mut held = BTreeMap::new();
+    loop {
+        let open = open(plan, &held);
+        let why = |probe: &Probe| {
+            if !only.is_empty() && !only.contains(&probe.name) {
+                return Some("left out by --only".to_owned());
+            }
+            if probe.impact > allow {
+                return Some(format!("needs --allow {}", probe.impact));
+            }
+            let needs = probe.needs.as_deref().filter(|claim| open.contains(claim));
+            let with = probe.with.as_deref().filter(|with| held.contains_key(with));
+            needs
+                .map(|claim| format!("needs the claim {claim}, which stays undetermined"))
+                .or_else(|| with.map(|with| format!("runs with {with}, which is not run")))
+        };
+        let more: BTreeMap<&str, String> =
+            plan.probes.iter().filter_map(|probe| Some((probe.name.as_str(), why(probe)?))).collect();
+        if more.len() == held.len() {
+            return held;
+        }
+        held = more;
+    }
+}
+
+/// The claims that stay undetermined without these probes.
+fn open<'a>(plan: &'a Plan, held: &BTreeMap<&str, String>) -> BTreeSet<&'a str> {
+    let open = plan.claims.iter().filter(|claim| reads(claim).any(|probe| held.contains_key(probe)));
+    open.map(|claim| claim.name.as_str()).collect()
+}
+
+/// The probes that a claim is about.
+fn reads(claim: &Claim) -> impl Iterator<Item = &str> {
+    let against = match &claim.form {
+        Form::Compare { against, .. } => Some(against.as_str()),
+        _ => None,
+    };
+    std::iter::once(claim.of.as_str()).chain(against)
 }
 
 fn longest_of(probe: &Probe) -> Duration {

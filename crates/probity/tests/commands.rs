@@ -122,6 +122,41 @@ fn a_restriction_stands_beside_the_verdict() {
             && head.split_whitespace().collect::<Vec<_>>().join(" ").contains(said),
         "{head}"
     );
+    let text = stdout(&run);
+    assert!(text.contains("two: exists behind not-made (once): left out by --only\n  Run without `--only`, or name `two` with it too."), "{text}");
+}
+
+#[test]
+fn a_dry_run_names_every_claim_that_stays_undetermined() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Held\nprobes:\n  here: { file: / }\n  change: { command: [\"true\"], impact: write }\n  \
+         after: { file: /tmp, needs: changed }\n  then: { file: /var, needs: moved }\n  free: { file: /etc }\nclaims:\n  \
+         changed: { of: change, check: exit_code == 0 }\n  \
+         moved: { of: after, check: exists }\n  last: { of: then, check: exists }\n  \
+         same: { of: here, check: exists == against.exists, against: after }\n  \
+         denied: { of: free, check: exists, control: changed }\n  seen: { of: free, check: exists }\nverdict:\n  \
+         - { label: A, when: holds(last) && holds(same) && holds(denied) && holds(seen), accepted: true }\n  - { label: B }\n",
+    );
+    let dry = home.run(&["run", "plan.yaml", "--dry-run"]);
+    assert_eq!(code(&dry), 0, "{}", stderr(&dry));
+    let (_, told) = stdout(&dry).split_once("in all.\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert_eq!(
+        told,
+        "Not run: change (needs --allow write); stays undetermined: changed.\n\
+         Not run: after (needs the claim changed, which stays undetermined); stays undetermined: moved, same.\n\
+         Not run: then (needs the claim moved, which stays undetermined); stays undetermined: last.\n\
+         No denial counts for denied: its control changed stays undetermined.\n"
+    );
+    let allowed = stdout(&home.run(&["run", "plan.yaml", "--dry-run", "--allow", "write"]));
+    assert!(allowed.ends_with("in all.\n"), "{allowed}");
+    // A run says the same.
+    home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    let report = stdout(&home.run(&["report", "out.probity"]));
+    for claim in ["changed", "moved", "same", "last"] {
+        assert!(report.contains(&format!("undetermined    {claim}")), "{claim}: {report}");
+    }
 }
 
 #[test]
