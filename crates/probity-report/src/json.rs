@@ -11,6 +11,7 @@
 //!   "ended": "2026-01-31T23:59:59Z",                // null for an incomplete run
 //!   "interrupted": null,                            // or why
 //!   "log": { "entries": 120, "observations": 113, "unsigned": 0 },   // the closing entry is not counted
+//!   "signature": { "shows": "...", "does_not_show": "..." },   // what a signature shows, and what not, in words
 //!   "narrowing": [ { "thing": "...", "present": false, "says": "..." } ],   // the five things, always five
 //!   "verification": [ { "what": "...", "outcome": "passed|failed|not-made", "detail": "..." } ]   // or null
 //! }
@@ -40,6 +41,7 @@ pub fn json(contents: &Contents) -> String {
             "observations": contents.observations,
             "unsigned": contents.unsigned,
         },
+        "signature": { "shows": said::SIGNATURE_SHOWS, "does_not_show": said::SIGNATURE_DOES_NOT_SHOW },
         "narrowing": narrowing,
         "verification": contents.verification,
     });

@@ -75,14 +75,18 @@ fn suite(
     let seconds =
         contents.ended.map_or(0, |ended| ended.as_microsecond() - start.started.as_microsecond()).max(0);
     let whole = format!("{}.{:06}", seconds / 1_000_000, seconds % 1_000_000);
-    let properties = [
-        ("run", start.run.as_str()),
-        ("plan", start.plan.as_str()),
-        ("resolved_sha256", start.resolved_sha256.as_str()),
-        ("verdict", contents.judgement.verdict.label.as_str()),
-        ("acceptance", said::acceptance(contents.judgement)),
-        ("generator", said::GENERATOR),
+    let mut properties = vec![
+        ("run", start.run.clone()),
+        ("plan", start.plan.clone()),
+        ("resolved_sha256", start.resolved_sha256.clone()),
+        ("verdict", contents.judgement.verdict.label.clone()),
+        ("acceptance", said::acceptance(contents.judgement).to_owned()),
+        ("after_the_fact", contents.after_the_fact.to_string()),
+        ("generator", said::GENERATOR.to_owned()),
     ];
+    if id == 0 {
+        properties.extend(about_the_run(contents));
+    }
     writer
         .create_element("testsuite")
         .with_attributes([
@@ -100,7 +104,7 @@ fn suite(
         .write_inner_content(|writer| {
             writer.create_element("properties").write_inner_content(|writer| {
                 for (name, value) in properties {
-                    let value = visible(value);
+                    let value = visible(&value);
                     let attributes = [("name", name), ("value", value.as_ref())];
                     writer.create_element("property").with_attributes(attributes).write_empty()?;
                 }
@@ -128,6 +132,18 @@ fn suite(
             Ok(())
         })?;
     Ok(())
+}
+
+/// What must be known of the whole run, once: the warnings, what a signature does not show, and what narrows that.
+fn about_the_run(contents: &Contents) -> Vec<(&'static str, String)> {
+    let mut properties: Vec<_> =
+        said::warnings(contents).into_iter().map(|warning| ("warning", warning)).collect();
+    properties.push(("signature_does_not_show", said::SIGNATURE_DOES_NOT_SHOW.to_owned()));
+    properties.extend(said::five_things(contents).map(|it| {
+        let present = if it.present { "present" } else { "absent" };
+        ("narrowing", format!("{}: {present}. {}", it.thing, it.says))
+    }));
+    properties
 }
 
 fn verdict_case(contents: &Contents) -> Case {

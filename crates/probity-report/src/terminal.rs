@@ -180,6 +180,7 @@ impl Page {
         self.heading("Evidence");
         let log = said::log(contents);
         self.paragraph("", "  ", &log);
+        self.paragraph("", "", said::SIGNATURE_BRIEFLY);
         for thing in said::five_things(contents) {
             let present = if thing.present { "present" } else { "absent " };
             self.paragraph(&format!("{present}  "), "         ", thing.thing);

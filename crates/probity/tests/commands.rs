@@ -256,6 +256,50 @@ fn evaluate_judges_the_same_evidence_by_the_readers_claims() {
 }
 
 #[test]
+fn every_format_says_that_the_signer_is_unknown_and_that_claims_were_chosen_after_the_fact() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists"), 0);
+    home.write(
+        "mine.yaml",
+        "plan: What I want\nclaims:\n  there: { of: target, check: exists }\nverdict:\n  \
+         - { label: GOOD, when: holds(there), accepted: true }\n  - { label: BAD }\n",
+    );
+    std::fs::rename(home.path(".config"), home.path("gone")).unwrap();
+    for format in ["text", "markdown", "html", "json", "junit"] {
+        let said = |call: &[&str]| {
+            let output = home.run(&[call, &["--format", format]].concat());
+            stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let report = said(&["report", "out.probity"]);
+        assert!(report.contains("you named no signers"), "{format}: {report}");
+        let evaluate = said(&["evaluate", "out.probity", "--plan", "mine.yaml"]);
+        let chosen = if format == "json" { "\"after_the_fact\": true" } else { "chosen after the fact" };
+        assert!(
+            evaluate.contains("you named no signers") && evaluate.contains(chosen),
+            "{format}: {evaluate}"
+        );
+        assert!(!report.contains(chosen), "{format}: {report}");
+        // What the signature does not show, and each thing that narrows it.
+        for part in [
+            "that the observations are true",
+            "Plan digest deposited before the run",
+            "Challenge from the reader",
+            "Countersignature or time stamp",
+            "Head of the operator's run ledger",
+            "The reader's own reproduction",
+        ] {
+            let plain = report.replace("&apos;", "'").replace("&#39;", "'");
+            assert!(plain.contains(part), "{format} does not say: {part}\n{plain}");
+        }
+    }
+    let entries = stdout(&home.run(&["show", "out.probity"])).lines().count();
+    let text = stdout(&home.run(&["report", "out.probity"]));
+    assert!(text.contains(&format!("{entries} entries, 1 of them an observation")), "{text}");
+    let verify = stdout(&home.run(&["verify", "out.probity"]));
+    assert!(verify.contains(&format!("over {entries} entries")), "{verify}");
+}
+
+#[test]
 fn reproduce_observes_anew_and_compares() {
     let home = Home::new();
     assert_eq!(ran(&home, "exists && size_bytes == 6"), 0);

@@ -155,6 +155,14 @@ fn the_command_line_reference_is_what_help_prints() {
             lines.join("\n").trim_end()
         ));
     }
+    // As the code that writes it documents it.
+    let json = std::fs::read_to_string(root().join("crates/probity-report/src/json.rs")).unwrap();
+    let shape = json.split("//! ```json\n").nth(1).and_then(|rest| rest.split("//! ```").next()).unwrap();
+    let shape: Vec<&str> = shape.lines().map(|line| line.strip_prefix("//! ").unwrap_or_default()).collect();
+    page.push_str(&format!(
+        "\n## JSON of `report` and `evaluate`\n\nA field may be added, none changes its meaning.\n\n```text\n{}\n```\n",
+        shape.join("\n")
+    ));
     generated("docs/command-line.md", &page.replace("## probity \n", "## probity\n"));
 }
 

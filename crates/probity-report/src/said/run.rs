@@ -6,12 +6,13 @@ use probity_plan::units::counted;
 
 use super::unseen::{LEFT_OUT, not_made};
 use super::value::{lasted, moment, number, shown};
-use crate::contents::Contents;
+use crate::contents::{Check, CheckOutcome, Contents};
 
-/// "120 entries, 113 of them observations".
+/// "120 entries, 113 of them observations". The closing entry counts, as `verify` counts it: a run that ended has one.
 pub(crate) fn log(contents: &Contents) -> String {
+    let entries = contents.entries + u64::from(contents.ended.is_some());
     let of_them = if contents.observations == 1 { "an observation" } else { "observations" };
-    format!("{}, {} of them {of_them}", counted(contents.entries, "entry", "entries"), contents.observations)
+    format!("{}, {} of them {of_them}", counted(entries, "entry", "entries"), contents.observations)
 }
 
 /// Which run this is, by whom and of what: names and values, for a table.
@@ -81,19 +82,24 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
     facts.into_iter().map(|(name, texts)| (name.to_owned(), texts.join("; "))).collect()
 }
 
+/// What verification calls the check whether the reader knows whose key signed.
+const SIGNER: &str = "signer";
+
 /// What must be known before anything else is read: sentences, worst first.
 pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
     let mut warnings = Vec::new();
-    let failed: Vec<&str> = contents
-        .verification
-        .unwrap_or_default()
+    let (signer, others): (Vec<&Check>, Vec<&Check>) =
+        contents.verification.unwrap_or_default().iter().partition(|check| check.what == SIGNER);
+    let failed: Vec<&str> = others
         .iter()
-        .filter(|check| check.outcome == crate::CheckOutcome::Failed)
+        .filter(|check| check.outcome == CheckOutcome::Failed)
         .map(|check| check.what.as_str())
         .collect();
     if !failed.is_empty() {
         warnings.push(format!("Verification failed: {}.", failed.join("; ")));
     }
+    let unknown = signer.into_iter().filter(|check| check.outcome != CheckOutcome::Passed);
+    warnings.extend(unknown.map(|check| format!("The signer is unknown to you: {}.", check.detail)));
     warnings.extend(contents.judgement.limits.iter().cloned());
     if contents.after_the_fact {
         warnings.push(

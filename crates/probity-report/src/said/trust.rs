@@ -12,6 +12,10 @@ pub(crate) const SIGNATURE_DOES_NOT_SHOW: &str = "It does not show that the obse
     Who holds key and machine can invent a log, probe a puppet, set the clock, patch the program, drop the ledger, \
     take a new key, rehearse elsewhere, or write a weak plan.";
 
+/// The same in a line, before the five things.
+pub(crate) const SIGNATURE_BRIEFLY: &str = "A signature does not show that the observations are true, when they were \
+    made, that the target is the one named, or that this was the only run. Five things narrow this:";
+
 /// One of the five things that narrow what a signature leaves open (design.md).
 pub(crate) struct Narrowing {
     /// What it is.
