@@ -15,8 +15,8 @@ pub const RULE: Rule = Rule {
     id: "dates-off",
     severity: Severity::Error,
     title: "Dates, times or durations do not fit each other.",
-    explanation: "A start, an end and a duration in one row or sentence (times may cross midnight; days may be counted with or \
-        without the first), \"N days later\", the weekday beside a date, and dates that do not exist. Working days are not computed.",
+    explanation: "A start, an end and a duration in one row or sentence, or on three lines of their own (times may cross midnight; \
+        days may be counted with or without the first), \"N days later\", the weekday beside a date, and dates that do not exist. Working days are not computed.",
     example: "The outage lasted from 13:05 to 14:35 (2 h 10 min).",
 };
 
@@ -30,6 +30,12 @@ pattern!(
     r"working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
 );
 pattern!(SPAN, r"(from |between |\()?\d{1,2}:\d\d(:\d\d)?( ?(h|uhr))? ?(-|to|until|and|till) ?\d{1,2}:\d\d");
+pattern!(BETWEEN, r"^ ?(-|to|until|till|through) ?$");
+pattern!(IN_DAYS, r"^ ?\(\d+ (calendar )?days?\)|^[,:] \d+ (calendar )?days?\W*$");
+pattern!(START, r"^\W*(start|begin|started|begun)( time| date)?\W*: ");
+pattern!(END, r"^\W*(end|finish|ended|finished)( time| date)?\W*: ");
+pattern!(LASTED, r"^\W*(duration|length|elapsed|lasted|total duration)\W*: ");
+pattern!(HALF_DAY, r"\d ?[ap]\.?m\b");
 pattern!(LATER, r"^\W*,? ?\(?(exactly )?(\d+) (days|hours|minutes) later\b");
 pattern!(WEEKDAY, r"\b(monday|tuesday|wednesday|thursday|friday|saturday|sunday),? (?:the )?$");
 pattern!(
@@ -118,12 +124,41 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
         } else if !NOT_COMPARED.is_in(&statement.lower) && !matches!(statement.place, Place::Heading(_)) {
             let durations: Vec<&Quantity> =
                 statement.quantities.iter().filter(|q| matches!(q.kind, Kind::Seconds(_))).collect();
-            if let ([one], true) = (durations.as_slice(), SPAN.is_in(&statement.lower)) {
+            let spans = SPAN.is_in(&statement.lower) || spans_days(&statement.lower, &dates);
+            if let ([one], true) = (durations.as_slice(), spans) {
                 clock(&statement.lower, &dates, one, statement, found);
             }
         }
     }
     later(document, found);
+    lines(document, found);
+}
+
+/// "2026-01-05 to 2026-01-08 (7 days)".
+fn spans_days(text: &str, dates: &[Dated]) -> bool {
+    let [from, to] = dates else { return false };
+    BETWEEN.is_in(&text[from.end..to.start]) && IN_DAYS.is_in(&text[to.end..])
+}
+
+/// Start, end and duration, each on a line or an item of its own.
+fn lines(document: &Document, found: &mut Vec<Finding>) {
+    for three in document.statements.windows(3) {
+        let [start, end, length] = three else { continue };
+        if !START.is_in(&start.lower) || !END.is_in(&end.lower) || !LASTED.is_in(&length.lower) {
+            continue;
+        }
+        let text = format!("{} to {}", start.lower, end.lower);
+        let apart = three.iter().any(|s| s.block != length.block || NOT_COMPARED.is_in(&s.lower));
+        if let ([one], false) = (length.quantities.as_slice(), apart || HALF_DAY.is_in(&text))
+            && matches!(one.kind, Kind::Seconds(_))
+            // "2 hours, preparation included" is of something else.
+            && length.lower[one.end..].trim_end().len() <= 1
+        {
+            let from = found.len();
+            clock(&text, &dates(&text), one, length, found);
+            found[from..].iter_mut().for_each(|finding| finding.lines.extend([start.line, end.line]));
+        }
+    }
 }
 
 /// Dates that do not exist, weekdays of others.

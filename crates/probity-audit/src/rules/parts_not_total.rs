@@ -14,7 +14,8 @@ pub const RULE: Rule = Rule {
     severity: Severity::Error,
     title: "Counts or fractions do not add up to their total.",
     explanation: "Adds up the columns of whole numbers and of fractions over a row called total, the outcomes of a row beside \
-        their total, and sentences such as \"120 cases: 110 passed, 8 failed\". Columns of averages, rates, times \
+        their total, and sentences such as \"120 cases: 110 passed, 8 failed\" or \"Passed: 40, failed: 5. Total: 50\" (what was skipped may \
+        stand outside the total). Columns of averages, rates, times \
         and scores are not added.",
     example: "| Table | Rows |\n|---|---|\n| a | 10 |\n| b | 20 |\n| Total | 31 |",
 };
@@ -39,6 +40,7 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
         rows(table, found);
     }
     sentences(document, found);
+    labels(document, found);
     lists(document, found);
     lists_below(document, found);
     shares(document, found);
@@ -131,6 +133,62 @@ fn sentences(document: &Document, found: &mut Vec<Finding>) {
     }
 }
 
+pattern!(
+    LABELLED,
+    r"\b(passed|succeeded|failed|skipped|ignored|not run|blocked|aborted)(?: tests| cases| checks| runs)? ?[:=] ?(\d[\d,]*)"
+);
+pattern!(
+    TOTAL_LABELLED,
+    r"\b(?:total|in total|sum|altogether)(?: tests| cases| checks| runs| executed)? ?[:=] ?(\d[\d,]*)"
+);
+
+/// "Passed: 40, failed: 5, skipped: 2. Total: 50."
+fn labels(document: &Document, found: &mut Vec<Finding>) {
+    let (Some(part), Some(whole)) = (LABELLED.0.as_ref(), TOTAL_LABELLED.0.as_ref()) else { return };
+    let number = |text: &str| text.replace(',', "").parse::<f64>().ok();
+    let mut counted: Vec<(usize, Vec<(&str, f64)>)> = Vec::new();
+    let mut under: HashMap<Option<usize>, usize> = HashMap::new();
+    for (at, statement) in document.statements.iter().enumerate() {
+        if statement.quantities.is_empty() || matches!(statement.place, Place::Row { .. } | Place::Heading(_)) {
+            continue;
+        }
+        let parts: Vec<(&str, f64)> = part
+            .captures_iter(&statement.lower)
+            .filter_map(|part| Some((part.get(1)?.as_str(), number(part.get(2)?.as_str())?)))
+            .collect();
+        if !parts.is_empty() {
+            *under.entry(statement.heading).or_default() += 1;
+            counted.push((at, parts));
+        }
+    }
+    for (at, parts) in counted {
+        let statement = &document.statements[at];
+        let has = |names: &[&str]| parts.iter().any(|(name, _)| names.contains(name));
+        if !has(&["passed", "succeeded"]) || !has(&["failed"]) {
+            continue;
+        }
+        // The total stands among them, or is the next sentence and nothing else; of several counts it may be that of all.
+        let next = document.statements.get(at + 1).filter(|next| {
+            under.get(&statement.heading) == Some(&1)
+                && next.block == statement.block && next.place == statement.place && next.quantities.len() == 1
+        });
+        let (among, all) = (parts.len() + 1, statement.quantities.len());
+        let source = if all == among { Some(statement) } else { next.filter(|_| all == parts.len()) };
+        let Some(total) = source.and_then(|source| {
+            let mut all = whole.captures_iter(&source.lower);
+            let first = all.next().filter(|_| all.next().is_none())?;
+            number(first.get(1)?.as_str())
+        }) else {
+            continue;
+        };
+        // Some count what was not run in the total, some do not.
+        let run = parts.iter().filter(|(name, _)| matches!(*name, "passed" | "succeeded" | "failed"));
+        if run.map(|(_, value)| value).sum::<f64>() != total {
+            tell(statement, &parts.iter().map(|(_, value)| *value).collect::<Vec<_>>(), total, found);
+        }
+    }
+}
+
 fn tell(statement: &Statement, parts: &[f64], total: f64, found: &mut Vec<Finding>) {
     let sum: f64 = parts.iter().sum();
     if sum != total {
@@ -175,9 +233,13 @@ fn lists(document: &Document, found: &mut Vec<Finding>) {
             }
             let counted =
                 part.lower.split_once(": ").is_some() || part.quantities.first().is_some_and(|q| q.start < 4);
+            // "API: passed: 10, failed: 1" has no one count.
+            let several =
+                LABELLED.0.as_ref().is_some_and(|labelled| labelled.find_iter(&part.lower).count() > 1);
             let same = part.quantities.first().filter(|q| {
                 q.decimals == 0
                     && counted
+                    && !several
                     && (q.of().is_some() == sum.of().is_some())
                     && matches!(q.kind, Kind::Plain | Kind::Of(_))
                     && (q.unit == sum.unit || q.unit.is_empty() || sum.unit.is_empty())

@@ -39,6 +39,17 @@ pattern!(
     r"\b(?:was|were|is|are|has|have) (?:therefore |again )?not (?:yet )?(?:been )?(?:tested|checked|run|verified|measured|executed|carried out)\b"
 );
 
+// A pass whose own brackets take it back: "PASS (not tested)".
+pattern!(
+    PASS_TAKEN_BACK,
+    r"^\W*(pass(ed)?|ok|met|achieved|success) *[(,;-] *(was |still )?(not (yet )?(tested|checked|run|executed|verified|measured|performed)|untested|unchecked|unverified|skipped)\W*$"
+);
+// Things that nobody wants off, ticked beside the word that they are.
+pattern!(
+    TICKED_OFF,
+    r"^\W*[✅✔☑]\W*((automatic|nightly|daily|regular|disk|transport|data) )?(backups?|monitoring|encryption|tls|https|authentication|firewall|replication|alerting|alerts|failover|health checks?|certificate (validation|verification)|two-factor authentication|mfa|audit log(ging)?)\W*[:-] *(is |are |currently |still )*(disabled|not (yet )?(enabled|configured|implemented|installed|set up|tested|checked)|missing|switched off|turned off)\W*$"
+);
+
 /// Finds.
 pub fn check(document: &Document, found: &mut Vec<Finding>) {
     for table in &document.tables {
@@ -46,7 +57,15 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
             continue;
         };
         for row in &table.rows {
-            let Some(result) = row.cells.get(outcome).filter(|cell| passes(&cell.lower)) else { continue };
+            let Some(result) = row.cells.get(outcome) else { continue };
+            if PASS_TAKEN_BACK.is_in(&result.lower) {
+                let message = "marked as passed, and said not to have been checked";
+                found.push(Finding::new(message, [row.line]));
+                continue;
+            }
+            if !passes(&result.lower) {
+                continue;
+            }
             let subject = row.cells.first().map_or("", |cell| cell.lower.as_str());
             let wanted = table.header.iter().any(|head| {
                 ["expected", "required", "target", "wanted", "should"]
@@ -79,9 +98,10 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
                 .rfind(['✅', '✔'])
                 .or_else(|| statement.lower.rfind("pass"))
                 .and_then(|at| statement.lower.get(at..));
+            let off = TICKED_OFF.is_in(&statement.lower);
             if ticked
                 && own.is_some_and(|rest| {
-                    UNCHECKED.is_in(rest) || (rest.len() < 60 && rest.contains("(disabled"))
+                    off || UNCHECKED.is_in(rest) || (rest.len() < 60 && rest.contains("(disabled"))
                 })
                 && !FAIL.is_in(&statement.lower)
                 && !RIGHTLY.is_in(&statement.lower)

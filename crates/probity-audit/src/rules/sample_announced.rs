@@ -1,6 +1,6 @@
 //! A sample announced that is not the one counted.
 
-use crate::document::{Document, Place, Statement};
+use crate::document::{Document, Place, Statement, Table};
 use crate::finding::{Finding, Rule, Severity};
 use crate::words::{pattern, show};
 
@@ -46,6 +46,20 @@ pattern!(
     COUNT_HEAD,
     r"^(boots|attempts|runs|trials|starts|restarts|requests|tries|iterations|samples|repetitions|n|number|cycles|measurements|calls|sent|pages|executions|tests)$"
 );
+
+pattern!(PER_WHAT, r"\b(?:per|each|every) ([a-z]+)\b");
+
+/// Whether a table has a row for each thing announced ("10 attempts per service" over `| Service | Starts |`), and this row
+/// is for one of them.
+fn is_of_one(table: &Table, line: usize, statement: &Statement) -> bool {
+    let what = PER_WHAT.captures(&statement.lower).and_then(|parts| parts.get(1));
+    let head = table.header.first().map_or("", |head| head.words());
+    let row = table.rows.iter().find(|row| row.line == line).and_then(|row| row.cells.first());
+    what.is_some_and(|what| what.as_str() == head)
+        && row.is_some_and(|cell| {
+            !cell.words().is_empty() && !cell.lower.contains([',', '+', '&', '/']) && !cell.lower.contains(" and ")
+        })
+}
 
 /// Finds.
 pub fn check(document: &Document, found: &mut Vec<Finding>) {
@@ -100,16 +114,19 @@ fn per_each(
     found: &mut Vec<Finding>,
 ) {
     // Denominators in the first block that has any.
-    let counted: Vec<(usize, f64)> = if let Some((table, column)) = after.iter().find_map(|s| {
+    let first = after.iter().find_map(|s| {
         let (table, _) = document.cells(s)?;
         Some((table, table.column(|head| COUNT_HEAD.is_in(head))))
-    }) {
+    });
+    let counted: Vec<(usize, f64)> = if let Some((table, column)) = first {
         let body = table
             .rows
             .iter()
             .filter(|row| !row.cells.first().is_some_and(|cell| super::TOTAL.is_in(cell.words())));
         body.filter_map(|row| {
-            let own = column.and_then(|column| row.cells.get(column)?.number()).map(|q| q.value);
+            let own = column.and_then(|column| row.cells.get(column)?.number());
+            // 9/10 starts are ten.
+            let own = own.map(|q| q.of().unwrap_or(q.value));
             let of =
                 || row.cells.iter().flat_map(|cell| &cell.quantities).find_map(crate::quantity::Quantity::of);
             Some((row.line, own.filter(|_| column.is_some()).or_else(of)?))
@@ -122,7 +139,9 @@ fn per_each(
     let sum: f64 = counted.iter().map(|(_, count)| count).sum();
     if let (Some((line, count)), true) = (wrong.first(), sum != each || counted.len() == 1) {
         // One count of everything together is not a count of each.
-        let multiple = counted.len() == 1 && (count % each).abs() < 1e-9;
+        let multiple = counted.len() == 1
+            && (count % each).abs() < 1e-9
+            && !first.is_some_and(|(table, _)| is_of_one(table, *line, statement));
         if !multiple {
             let message = format!("announced are {} each, counted are {}", show(each), show(*count));
             found.push(Finding::new(

@@ -15,7 +15,8 @@ pub const RULE: Rule = Rule {
     title: "The same quantity has two values.",
     explanation: "Compares a number in a summary or conclusion (or in the opening lines) with one under the same words \
         elsewhere. Numbers of different sections are not compared with each other, nor targets, nor numbers to which a time, \
-        a phase or a place is given that the other does not have.",
+        a phase or a place is given that the other does not have. A label of one word (\"Availability: 99.5 %\") is compared only \
+        between what stands under the title and the summary.",
     example: "## Summary\n\nDuration of the restore: 38 minutes\n\n## Details\n\nDuration of the restore: 47 minutes",
 };
 
@@ -34,10 +35,35 @@ pattern!(
 
 struct Said<'d> {
     line: usize,
+    /// Under a heading of a summary, or (a label) directly under the title.
+    under: Under,
     words: Vec<&'d str>,
     quantity: &'d Quantity,
     summary: bool,
     apart: Vec<&'d str>,
+}
+
+/// Where a label of one word stands: only a summary and what stands over all sections speak of the same thing by it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Under {
+    Summary,
+    Title,
+    Section,
+}
+
+fn under(document: &Document, statement: &Statement) -> Under {
+    let level = |number: usize| match document.statements.get(number)?.place {
+        Place::Heading(level) => Some(level),
+        _ => None,
+    };
+    let first = document.statements.iter().position(|s| matches!(s.place, Place::Heading(_)));
+    match statement.heading {
+        Some(own) if level(own) > first.and_then(level) && SUMMARY.is_in(document.heading(Some(own))) => {
+            Under::Summary
+        }
+        own if own.is_none() || own == first => Under::Title,
+        _ => Under::Section,
+    }
 }
 
 /// Finds.
@@ -102,7 +128,8 @@ fn said<'d>(document: &'d Document, statement: &'d Statement, number: usize) -> 
     let plain = matches!(quantity.kind, Kind::Percent | Kind::Seconds(_))
         || !quantity.unit.is_empty()
         || labelled(document, statement).is_some();
-    if !(2..=9).contains(&words.len()) || quantity.bound.is_some() || TARGET.is_in(text) || !plain {
+    let least = if labelled(document, statement).is_some_and(|(label, _)| label == text) { 1 } else { 2 };
+    if !(least..=9).contains(&words.len()) || quantity.bound.is_some() || TARGET.is_in(text) || !plain {
         return None;
     }
     let summary = SUMMARY.is_in(heading)
@@ -111,7 +138,7 @@ fn said<'d>(document: &'d Document, statement: &'d Statement, number: usize) -> 
     let apart = APART.0.as_ref().map_or_else(Vec::new, |pattern| {
         pattern.find_iter(&statement.lower).map(|found| found.as_str()).collect()
     });
-    Some(Said { line: statement.line, words, quantity, summary, apart })
+    Some(Said { line: statement.line, under: under(document, statement), words, quantity, summary, apart })
 }
 
 fn differs(one: &Said<'_>, other: &Said<'_>) -> bool {
@@ -127,6 +154,14 @@ fn differs(one: &Said<'_>, other: &Said<'_>) -> bool {
     theirs.sort_unstable();
     let covers = |a: &[&str], b: &[&str]| a.iter().all(|word| b.contains(word));
     let words = covers(&one.words, &other.words) || covers(&other.words, &one.words);
+    let single = one.words.len() == 1 || other.words.len() == 1;
+    let places = matches!(
+        (one.under, other.under),
+        (Under::Title, Under::Summary) | (Under::Summary, Under::Title)
+    );
+    if single && (!places || one.words != other.words || a.kind == Kind::Plain) {
+        return false;
+    }
     let step = 2.0 * f64::max(a.half_digit() * scale(a), b.half_digit() * scale(b));
     same_kind && words && mine == theirs && (a.base() - b.base()).abs() >= step
 }
