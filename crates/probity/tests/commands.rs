@@ -523,6 +523,38 @@ fn init_drafts_a_plan_that_checks_and_runs() {
 }
 
 #[test]
+fn without_root_the_report_on_this_machine_says_that_root_is_missing() {
+    let home = Home::new();
+    let plan = std::fs::read_to_string(support::root().join("plans/this-machine.yaml")).unwrap();
+    home.write("plan.yaml", &plan);
+    let mut command = std::process::Command::new("setpriv");
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(home.path(""), Some(65534), Some(65534)).unwrap();
+        // Where the binary was built may be closed to others.
+        std::fs::copy(env!("CARGO_BIN_EXE_probity"), home.path("probity")).unwrap();
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(home.path("probity"));
+    } else {
+        command.arg(env!("CARGO_BIN_EXE_probity"));
+    }
+    let run = command
+        .args(["run", "plan.yaml", "-o", "out.probity"])
+        .current_dir(home.path(""))
+        .env("HOME", home.path(""))
+        .output()
+        .unwrap();
+    let text = stdout(&run);
+    assert!(text.contains("undetermined    unwritable"), "{text}{}", stderr(&run));
+    let (_, unseen) = text.split_once("What could not be seen, and what would let us see it\n").unwrap();
+    let unseen = unseen.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "accounts: empty_passwords behind permission-denied (once): open /etc/shadow: Permission denied (os error 13) Run as root",
+        "writable: exit_code behind prerequisite (once): the claim `as_root` does not hold",
+    ] {
+        assert!(unseen.contains(said), "{said}: {unseen}");
+    }
+}
+
+#[test]
 fn the_plans_that_ship_check_and_run() {
     let home = Home::new();
     let root = support::root();
