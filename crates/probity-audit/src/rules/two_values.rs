@@ -51,12 +51,12 @@ enum Under {
     Section,
 }
 
-fn under(document: &Document, statement: &Statement) -> Under {
+/// `first` is the report's first heading.
+fn under(document: &Document, statement: &Statement, first: Option<usize>) -> Under {
     let level = |number: usize| match document.statements.get(number)?.place {
         Place::Heading(level) => Some(level),
         _ => None,
     };
-    let first = document.statements.iter().position(|s| matches!(s.place, Place::Heading(_)));
     match statement.heading {
         Some(own) if level(own) > first.and_then(level) && SUMMARY.is_in(document.heading(Some(own))) => {
             Under::Summary
@@ -69,8 +69,9 @@ fn under(document: &Document, statement: &Statement) -> Under {
 /// Finds.
 pub fn check(document: &Document, found: &mut Vec<Finding>) {
     let mut index: HashMap<&str, Vec<Said<'_>>> = HashMap::new();
+    let first = document.statements.iter().position(|s| matches!(s.place, Place::Heading(_)));
     for (number, statement) in document.statements.iter().enumerate() {
-        let Some(said) = said(document, statement, number) else { continue };
+        let Some(said) = said(document, statement, number, first) else { continue };
         // Filed under each of its words' rarest candidates: the longest one.
         let Some(key) = said.words.iter().max_by_key(|word| (word.len(), **word)).copied() else { continue };
         index.entry(key).or_default().push(said);
@@ -101,7 +102,12 @@ pub fn check(document: &Document, found: &mut Vec<Finding>) {
     }
 }
 
-fn said<'d>(document: &'d Document, statement: &'d Statement, number: usize) -> Option<Said<'d>> {
+fn said<'d>(
+    document: &'d Document,
+    statement: &'d Statement,
+    number: usize,
+    first: Option<usize>,
+) -> Option<Said<'d>> {
     let heading = document.heading(statement.heading);
     let (text, quantity) = match labelled(document, statement) {
         Some((label, _)) if !OPENING.is_in(label) => {
@@ -138,7 +144,7 @@ fn said<'d>(document: &'d Document, statement: &'d Statement, number: usize) -> 
     let apart = APART.0.as_ref().map_or_else(Vec::new, |pattern| {
         pattern.find_iter(&statement.lower).map(|found| found.as_str()).collect()
     });
-    Some(Said { line: statement.line, under: under(document, statement), words, quantity, summary, apart })
+    Some(Said { line: statement.line, under: under(document, statement, first), words, quantity, summary, apart })
 }
 
 fn differs(one: &Said<'_>, other: &Said<'_>) -> bool {
