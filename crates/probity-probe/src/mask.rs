@@ -2,6 +2,7 @@
 //! what is then left. Must not know where secrets come from, nor which forms they have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::Digest;
 
@@ -20,7 +21,7 @@ pub(crate) struct Masks {
 /// One thing to look for: each of its characters in any of that character's forms.
 #[derive(Clone)]
 struct Pattern {
-    characters: Vec<Forms>,
+    characters: Vec<Arc<Forms>>,
     /// What may stand before each character but the first: the line breaks of base64.
     between: &'static [&'static str],
     mask: String,
@@ -85,11 +86,11 @@ impl Pattern {
     /// The two bytes that such a text can begin with.
     fn beginnings(&self) -> BTreeSet<[u8; 2]> {
         let cases = |byte: u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
-        let second = self.characters.get(1).into_iter().flat_map(Forms::all).map(String::as_str);
+        let second = self.characters.get(1).into_iter().flat_map(|forms| forms.all()).map(String::as_str);
         let after: Vec<u8> =
             second.chain(self.between.iter().copied()).filter_map(|it| it.bytes().next()).collect();
         let mut pairs = BTreeSet::new();
-        for form in self.characters.iter().take(1).flat_map(Forms::all) {
+        for form in self.characters.iter().take(1).flat_map(|forms| forms.all()) {
             let (first, rest) = form.as_bytes().split_first().unwrap_or((&0, &[]));
             for second in rest.first().map_or(after.as_slice(), std::slice::from_ref) {
                 pairs.extend(
@@ -102,7 +103,7 @@ impl Pattern {
 
     fn longest(&self) -> usize {
         let between = self.between.iter().map(|text| text.len()).max().unwrap_or(0);
-        let longest = |forms: &Forms| forms.all().map(String::len).max().unwrap_or(0) + between;
+        let longest = |forms: &Arc<Forms>| forms.all().map(String::len).max().unwrap_or(0) + between;
         self.characters.iter().map(longest).sum()
     }
 }
@@ -116,7 +117,7 @@ struct Ways {
 
 impl Masks {
     /// Masks these characters too, at least two, with any of the texts `between` two of them.
-    pub(crate) fn add(&mut self, characters: Vec<Forms>, between: &'static [&'static str], mask: &str) {
+    pub(crate) fn add(&mut self, characters: Vec<Arc<Forms>>, between: &'static [&'static str], mask: &str) {
         let pattern = Pattern { characters, between, mask: mask.to_owned() };
         let known = |known: &Pattern| known.characters == pattern.characters && known.between == between;
         if self.patterns.iter().any(known) {
@@ -237,7 +238,11 @@ mod tests {
             escaped: if c == 'b' { vec!["a-".to_owned(), "--".to_owned()] } else { Vec::new() },
         };
         for (form, mask) in [("abcab", "[1]"), ("abcabcabb", "[2]"), ("cc", "[3]")] {
-            masks.add(form.chars().map(forms).collect(), if form == "cc" { &["-"] } else { &[] }, mask);
+            masks.add(
+                form.chars().map(forms).map(Arc::new).collect(),
+                if form == "cc" { &["-"] } else { &[] },
+                mask,
+            );
         }
         masks
     }
@@ -253,7 +258,7 @@ mod tests {
     fn a_character_that_begins_its_own_escape_is_read_both_ways() {
         let mut masks = Masks::default();
         let backslash = Forms { plain: "\\".to_owned(), escaped: vec!["\\\\".to_owned()] };
-        masks.add(vec![backslash; 40], &[], "[it]");
+        masks.add(vec![Arc::new(backslash); 40], &[], "[it]");
         assert_eq!(masks.mask(&"\\".repeat(39)), "\\".repeat(39));
         for count in [40, 60, 80] {
             assert_eq!(masks.mask(&format!("<{}>", "\\".repeat(count))), "<[it]>", "{count}");

@@ -79,11 +79,16 @@ impl Secrets {
         }
         let mask = format!("[secret {name}]");
         let masks = Arc::make_mut(&mut self.masks);
+        // A long secret has many characters and few different ones.
+        let mut known = BTreeMap::new();
+        let mut written = |text: &str| {
+            text.chars().map(|c| Arc::clone(known.entry(c).or_insert_with(|| Arc::new(forms(c))))).collect()
+        };
         if value.len() >= SHORTEST {
-            masks.add(value.chars().map(forms).collect(), &[], &mask);
+            masks.add(written(value), &[], &mask);
         }
         for form in base64_forms(value.as_bytes()).iter().filter(|form| form.len() >= SHORTEST) {
-            masks.add(form.chars().map(forms).collect(), BREAKS, &mask);
+            masks.add(written(form), BREAKS, &mask);
         }
     }
 
