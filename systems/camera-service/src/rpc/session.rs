@@ -217,7 +217,11 @@ pub fn permissions(role: Role) -> Vec<&'static str> {
 /// # Errors
 /// Never, for the contract's types.
 pub fn to_json<T: serde::Serialize>(value: &T) -> Result<String, RpcError> {
-    serde_json::to_string(value).map_err(|error| RpcError::new(Code::Internal, error.to_string()))
+    // Most results fit, so that it does not grow again and again.
+    let mut bytes = Vec::with_capacity(1024);
+    let written = serde_json::to_writer(&mut bytes, value).map_err(|error| error.to_string());
+    let text = written.and_then(|()| String::from_utf8(bytes).map_err(|error| error.to_string()));
+    text.map_err(|error| RpcError::new(Code::Internal, error))
 }
 
 /// The beginning of a name that a client sent.

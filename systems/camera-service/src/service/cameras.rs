@@ -27,7 +27,7 @@ pub struct Known {
     pub added: bool,
     /// Held by the call that changes something about it: such calls are made one after the other, in the order they came.
     pub turn: Mutex<()>,
-    /// The query that opens its live pictures, and the second in which it was signed.
+    /// The link to its live pictures, and the second in which it was signed.
     signed: parking_lot::Mutex<(i64, String)>,
 }
 
@@ -42,20 +42,20 @@ impl Service {
     }
 
     /// What clients see of a camera.
-    pub(super) async fn view(&self, known: &Known) -> Result<Camera, RpcError> {
-        let status = self.engine.status(&known.name).await?;
-        self.seen(known, status).await
+    pub(super) fn view(&self, known: &Known) -> Result<Camera, RpcError> {
+        let status = self.engine.status(&known.name)?;
+        self.seen(known, status)
     }
 
-    async fn seen(&self, known: &Known, status: Stream) -> Result<Camera, RpcError> {
-        let recording = self.engine.recording(&known.name).await?.is_some();
+    fn seen(&self, known: &Known, status: Stream) -> Result<Camera, RpcError> {
+        let recording = self.engine.recording(&known.name)?.is_some();
         Ok(Camera {
             device: known.name.to_string(),
             status: state(status.state),
             name: known.name.to_string(),
             resolution: status.resolution.map(|resolution| resolution.to_string()),
             fps: status.fps,
-            streams: self.urls(known).await?,
+            streams: self.urls(known)?,
             recording,
             reason: status.reason,
         })
@@ -66,20 +66,21 @@ impl Service {
         let (device, now) = (&known.name, Timestamp::now());
         let mut signed = known.signed.lock();
         if signed.0 != now.as_second() {
-            *signed = (now.as_second(), self.access.link(&format!("/live/{device}/"), now));
+            let query = self.access.link(&format!("/live/{device}/"), now);
+            *signed = (now.as_second(), self.absolute(&format!("/live/{device}/index.m3u8?{query}")));
         }
-        self.absolute(&format!("/live/{device}/index.m3u8?{}", signed.1))
+        signed.1.clone()
     }
 
-    async fn urls(&self, known: &Known) -> Result<StreamUrls, RpcError> {
-        let urls = self.engine.urls(&known.name).await?;
+    fn urls(&self, known: &Known) -> Result<StreamUrls, RpcError> {
+        let urls = self.engine.urls(&known.name)?;
         Ok(StreamUrls { rtsp: urls.rtsp, webrtc: urls.webrtc, hls: Some(self.live_link(known)) })
     }
 
     pub(super) async fn camera_list(&self) -> Result<CameraList, RpcError> {
         let mut cameras = Vec::new();
         for known in self.known_cameras() {
-            match self.view(&known).await {
+            match self.view(&known) {
                 Ok(camera) => cameras.push(camera),
                 // Removed in this very moment.
                 Err(error) if error.code == Code::NotFound => {}
@@ -92,13 +93,13 @@ impl Service {
 
     pub(super) async fn camera_status(&self, device: &Device) -> Result<CameraStatus, RpcError> {
         let known = self.camera(&device.device)?;
-        let status = self.engine.status(&known.name).await?;
+        let status = self.engine.status(&known.name)?;
         let metrics = StreamMetrics {
             bytes_sent: status.bytes_out,
             readers: status.readers.into(),
             uptime: status.uptime.map(|uptime| uptime.as_secs_f64()),
         };
-        Ok(CameraStatus { camera: self.seen(&known, status).await?, metrics })
+        Ok(CameraStatus { camera: self.seen(&known, status)?, metrics })
     }
 
     pub(super) async fn capabilities(&self, device: &Device) -> Result<Capabilities, RpcError> {
@@ -114,7 +115,7 @@ impl Service {
                 validation_status: Validation::Probed,
             });
         }
-        let status = self.engine.status(&known.name).await?;
+        let status = self.engine.status(&known.name)?;
         let observed = status.codec.is_some() || status.resolution.is_some();
         Ok(Capabilities {
             device: device.device.clone(),
@@ -140,7 +141,7 @@ impl Service {
 
     pub(super) async fn stream_status(&self, device: &Device) -> Result<StreamStatus, RpcError> {
         let known = self.camera(&device.device)?;
-        let status = self.engine.status(&known.name).await?;
+        let status = self.engine.status(&known.name)?;
         Ok(StreamStatus {
             device: device.device.clone(),
             stream_name: device.device.clone(),
@@ -149,7 +150,7 @@ impl Service {
             readers: status.readers.into(),
             bytes_sent: status.bytes_out,
             bytes_received: status.bytes_in,
-            streams: self.urls(&known).await?,
+            streams: self.urls(&known)?,
             process: status.process.map(|pid| StreamProcess { pid }),
             reason: status.reason,
         })
@@ -157,8 +158,8 @@ impl Service {
 
     pub(super) async fn stream_url(&self, device: &Device) -> Result<StreamUrl, RpcError> {
         let known = self.camera(&device.device)?;
-        let streams = self.urls(&known).await?;
-        let status = self.engine.status(&known.name).await?;
+        let streams = self.urls(&known)?;
+        let status = self.engine.status(&known.name)?;
         Ok(StreamUrl {
             device: device.device.clone(),
             stream_url: streams.hls.clone(),
@@ -171,9 +172,9 @@ impl Service {
     pub(super) async fn start_streaming(&self, device: &Device) -> Result<StreamStarted, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
-        let ran = self.engine.status(&known.name).await?.state == StreamState::Ready;
+        let ran = self.engine.status(&known.name)?.state == StreamState::Ready;
         self.engine.start_stream(&known.name, FIRST_PICTURE).await?;
-        let streams = self.urls(&known).await?;
+        let streams = self.urls(&known)?;
         Ok(StreamStarted {
             device: device.device.clone(),
             stream_name: device.device.clone(),
@@ -186,11 +187,11 @@ impl Service {
     pub(super) async fn stop_streaming(&self, device: &Device) -> Result<StreamStopped, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
-        if self.engine.recording(&known.name).await?.is_some() {
+        if self.engine.recording(&known.name)?.is_some() {
             let message = format!("{} is being recorded: stop_recording first", known.name);
             return Err(RpcError::new(Code::InvalidState, message));
         }
-        let ran = self.engine.status(&known.name).await?.state != StreamState::Stopped;
+        let ran = self.engine.status(&known.name)?.state != StreamState::Stopped;
         self.engine.stop_stream(&known.name).await?;
         Ok(StreamStopped {
             device: device.device.clone(),
@@ -245,17 +246,17 @@ impl Service {
             self.engine.remove(&new.name).await?;
             return Err(error);
         }
-        self.view(&known).await
+        self.view(&known)
     }
 
     pub(super) async fn delete_camera(&self, device: &Device) -> Result<Camera, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
-        if self.engine.recording(&known.name).await?.is_some() {
+        if self.engine.recording(&known.name)?.is_some() {
             let message = format!("{} is being recorded: stop_recording first", known.name);
             return Err(RpcError::new(Code::InvalidState, message));
         }
-        let camera = self.view(&known).await?;
+        let camera = self.view(&known)?;
         if known.added {
             self.keep_added(&known.name, None).await?;
         }
@@ -269,7 +270,7 @@ impl Service {
     /// Tells subscribers that a camera's state changed.
     pub(super) async fn tell_camera(&self, device: &str, reason: Option<String>) {
         let Ok(known) = self.camera(device) else { return };
-        let Ok(camera) = self.view(&known).await else { return };
+        let Ok(camera) = self.view(&known) else { return };
         self.publish_camera(&known, &camera, reason.as_deref());
     }
 

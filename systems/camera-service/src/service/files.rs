@@ -114,7 +114,7 @@ impl Service {
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         let mut in_use = HashSet::new();
         for name in names {
-            if let Ok(Some(recording)) = self.engine.recording(&name).await
+            if let Ok(Some(recording)) = self.engine.recording(&name)
                 && let Some(path) = recording.path
                 && let Some(Ok(name)) = path.file_name().map(|name| name.to_string_lossy().parse())
             {
@@ -293,7 +293,7 @@ impl Service {
     }
 
     async fn end_recording(&self, camera: &str) {
-        if let Ok(Some(_)) = self.engine.recording(camera).await {
+        if let Ok(Some(_)) = self.engine.recording(camera) {
             tracing::error!(%camera, "the disk is at its blocking level: the recording is ended");
             if let Err(error) = self.engine.stop_recording(camera).await {
                 tracing::error!(%camera, %error, "the recording could not be ended");

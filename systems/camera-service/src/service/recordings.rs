@@ -72,7 +72,7 @@ impl Service {
         }
         self.refuse_full_disk(Kind::Recordings).await?;
         let _turn = known.turn.lock().await;
-        if let Some(running) = self.engine.recording(&known.name).await? {
+        if let Some(running) = self.engine.recording(&known.name)? {
             let message =
                 format!("{} is being recorded since {}: stop_recording first", known.name, running.started);
             return Err(RpcError::new(Code::InvalidState, message));

@@ -39,7 +39,7 @@ impl Service {
         let mut down = Vec::new();
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         for name in &names {
-            if let Ok(status) = self.engine.status(name).await
+            if let Ok(status) = self.engine.status(name)
                 && !matches!(status.state, StreamState::Ready | StreamState::Stopped)
             {
                 down.push(format!("{name} ({})", status.state));
@@ -163,8 +163,8 @@ impl Service {
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         let mut cameras = Vec::with_capacity(names.len());
         for device in names {
-            let Ok(status) = self.engine.status(&device).await else { continue };
-            let recording = self.engine.recording(&device).await.is_ok_and(|recording| recording.is_some());
+            let Ok(status) = self.engine.status(&device) else { continue };
+            let recording = self.engine.recording(&device).is_ok_and(|recording| recording.is_some());
             cameras.push(CameraReading {
                 up: status.state == StreamState::Ready,
                 recording,

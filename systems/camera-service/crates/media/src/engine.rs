@@ -35,10 +35,10 @@ pub trait Engine: Send + Sync {
     async fn stop_stream(&self, name: &str) -> Result<(), EngineError>;
 
     /// What is known of the camera's stream.
-    async fn status(&self, name: &str) -> Result<StreamStatus, EngineError>;
+    fn status(&self, name: &str) -> Result<StreamStatus, EngineError>;
 
     /// Addresses of the stream on this engine's own servers; `None` where it serves no such protocol.
-    async fn urls(&self, name: &str) -> Result<StreamUrls, EngineError>;
+    fn urls(&self, name: &str) -> Result<StreamUrls, EngineError>;
 
     /// Writes the camera's present picture as JPEG to `path` (replacing what is there), by a temporary name beside it.
     async fn snapshot(&self, name: &str, path: &Path, within: Duration)
@@ -55,7 +55,7 @@ pub trait Engine: Send + Sync {
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError>;
 
     /// The recording that is running now, if any.
-    async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError>;
+    fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError>;
 
     /// The camera's stream as HLS, which the caller serves to those who may see it; `None` if there is no such camera.
     fn live(&self, name: &str) -> Option<LiveStream>;

@@ -36,7 +36,7 @@ async fn cameras_that_come_and_go_leave_no_process_and_no_descriptor() {
             add(&engine, "front", test_source("pattern")).await;
             engine.start_recording("front", request(folder.path(), format)).await.unwrap();
             engine.snapshot("front", &folder.path().join("x.jpg"), LIMIT).await.unwrap();
-            let process = engine.status("front").await.unwrap().process.unwrap();
+            let process = engine.status("front").unwrap().process.unwrap();
             if round % 2 == 0 {
                 kill(process);
             }

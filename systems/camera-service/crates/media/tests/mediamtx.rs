@@ -56,17 +56,17 @@ async fn sources_of_every_kind_are_streamed_counted_and_photographed() {
         );
         assert_eq!(probed(&path, "stream=codec_name,width,height"), "mjpeg,320,180", "{name}");
         decode(&path);
-        let status = engine.status(name).await.unwrap();
+        let status = engine.status(name).unwrap();
         assert_eq!((status.state, status.codec.as_deref()), (StreamState::Ready, Some("avc1")), "{name}");
         assert!(status.bytes_in > 0 && status.uptime.is_some(), "{name}: {status:?}");
-        let urls = engine.urls(name).await.unwrap();
+        let urls = engine.urls(name).unwrap();
         assert_eq!(urls.rtsp, Some(format!("rtsp://127.0.0.1:{}/{name}", server.rtsp)));
     }
     let missing = folder.path().join("no such folder/x.jpg");
     assert!(matches!(engine.snapshot("made", &missing, LIMIT).await, Err(EngineError::Disk { .. })));
     assert_eq!(names_in(folder.path()), ["copied.jpg", "encoded.jpg", "http.jpg", "made.jpg"]);
     let begun = Instant::now();
-    while engine.status("made").await.unwrap().resolution != Some(SIZE) {
+    while engine.status("made").unwrap().resolution != Some(SIZE) {
         assert!(begun.elapsed() < LIMIT, "its size stays unknown");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -74,11 +74,11 @@ async fn sources_of_every_kind_are_streamed_counted_and_photographed() {
     assert!(!processes_with(&publishing).is_empty(), "MediaMTX runs ffmpeg for it");
 
     engine.stop_stream("made").await.unwrap();
-    assert_eq!(engine.status("made").await.unwrap().state, StreamState::Stopped);
+    assert_eq!(engine.status("made").unwrap().state, StreamState::Stopped);
     wait_until("its ffmpeg has ended", || processes_with(&publishing).is_empty()).await;
     engine.start_stream("made", LIMIT).await.unwrap();
     engine.remove("made").await.unwrap();
-    assert!(matches!(engine.status("made").await, Err(EngineError::NotFound(_))));
+    assert!(matches!(engine.status("made"), Err(EngineError::NotFound(_))));
     wait_until("its ffmpeg has ended", || processes_with(&publishing).is_empty()).await;
     assert_eq!(server.paths().await, ["copied", "encoded", "http"]);
     // Watched last: MediaMTX keeps a source open for a minute after it.
@@ -113,7 +113,7 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         assert_eq!(started.path, folder.path().join(name));
         assert!(std::fs::metadata(&started.path).unwrap().len() > 0, "{format:?}");
         assert!(matches!(engine.start_recording("front", wanted).await, Err(EngineError::InvalidState(_))));
-        let now = engine.recording("front").await.unwrap().unwrap();
+        let now = engine.recording("front").unwrap().unwrap();
         assert_eq!(now.path.as_ref(), Some(&started.path));
         let done = event(&mut events, is_end).await;
         assert_eq!((&done.end, done.files.len()), (&RecordingEnd::Complete, 1), "{format:?}");
@@ -124,7 +124,7 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         assert!((seconds(&file.path) - done.duration.as_secs_f64()).abs() < 0.1, "{format:?}: {done:?}");
         assert_eq!(probed(&file.path, "format=format_name"), container);
         decode(&file.path);
-        assert!(engine.recording("front").await.unwrap().is_none());
+        assert!(engine.recording("front").unwrap().is_none());
         assert!(matches!(engine.stop_recording("front").await, Err(EngineError::InvalidState(_))));
     }
     assert_eq!(names_in(folder.path()), ["fmp4.mp4", "mkv.mkv", "mp4.mp4"], "nothing temporary is left");
@@ -146,7 +146,7 @@ async fn a_recording_keeps_its_source_is_rotated_and_ends_when_it_is_stopped() {
     let started = engine.start_recording("front", wanted).await.unwrap();
     engine.stop_stream("front").await.unwrap();
     let second = event(&mut events, is_begun_after(&started.path)).await;
-    assert_eq!(engine.status("front").await.unwrap().state, StreamState::Ready);
+    assert_eq!(engine.status("front").unwrap().state, StreamState::Ready);
     let done = engine.stop_recording("front").await.unwrap();
     assert_eq!(done.end, RecordingEnd::Stopped);
     let paths: Vec<&Path> = done.files.iter().map(|file| file.path.as_path()).collect();
@@ -204,7 +204,7 @@ async fn a_killed_mediamtx_is_missed_at_once_and_gets_its_streams_back() {
     engine.start_stream("yard", LIMIT).await.unwrap();
     engine.health().await.unwrap();
     engine.snapshot("front", &path, LIMIT).await.unwrap();
-    assert_eq!(engine.status("front").await.unwrap().restarts, 1);
+    assert_eq!(engine.status("front").unwrap().restarts, 1);
     engine.shutdown(LIMIT).await;
 }
 
@@ -274,7 +274,7 @@ async fn a_source_that_dies_comes_back_and_its_recording_goes_on() {
     let done = engine.stop_recording("yard").await.unwrap();
     assert_eq!(done.files[..2].iter().map(|file| &file.path).collect::<Vec<_>>(), [&first, &second]);
     done.files.iter().for_each(|file| decode(&file.path));
-    assert!(engine.status("yard").await.unwrap().restarts >= 1);
+    assert!(engine.status("yard").unwrap().restarts >= 1);
     engine.shutdown(LIMIT).await;
 }
 
@@ -352,7 +352,7 @@ async fn a_source_that_cannot_be_opened_says_so_without_its_password_and_leaves_
         let path = folder.path().join("x.jpg");
         let refused = engine.snapshot(name, &path, Duration::from_millis(100)).await;
         assert!(matches!(refused, Err(EngineError::Dependency(_))), "{refused:?}");
-        let status = engine.status(name).await.unwrap();
+        let status = engine.status(name).unwrap();
         assert!(!matches!(status.state, StreamState::Ready | StreamState::Stopped), "{status:?}");
     }
     // MediaMTX gives up after 20 s, and that is told.
@@ -416,14 +416,14 @@ async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     let done = tokio::time::timeout(LIMIT * 3, ending).await.expect("it did not end");
     let RecordingEnd::Failed(reason) = &done.end else { panic!("{done:?}") };
     assert!(reason.contains("the disk is not to be full"), "{reason}");
-    assert!(engine.recording("front").await.unwrap().is_none());
+    assert!(engine.recording("front").unwrap().is_none());
     assert_eq!(names_in(folder), ["recording.mp4"]);
     assert_eq!(done.files.len(), 1, "{done:?}");
     decode(&done.files[0].path);
     assert!(seconds(&done.files[0].path) >= 1.0);
     assert_eq!(server.recorded().await, Vec::<String>::new());
     // The stream is none the worse for it.
-    assert_eq!(engine.status("front").await.unwrap().state, StreamState::Ready);
+    assert_eq!(engine.status("front").unwrap().state, StreamState::Ready);
     engine.shutdown(LIMIT).await;
 }
 
@@ -626,7 +626,7 @@ async fn an_api_that_stops_answering_is_soon_not_waited_for_any_more_fake() {
         ));
     }
     assert!(asked.elapsed() < Duration::from_millis(300), "100 calls waited for {:?}", asked.elapsed());
-    assert!(engine.status("front").await.unwrap().reason.unwrap().contains("MediaMTX"));
+    assert!(engine.status("front").unwrap().reason.unwrap().contains("MediaMTX"));
     // It ends all the same, and soon.
     let asked = Instant::now();
     engine.shutdown(LIMIT).await;

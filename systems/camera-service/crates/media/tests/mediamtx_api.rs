@@ -39,7 +39,7 @@ fn short(folder: &Path) -> RecordingRequest {
 
 async fn until_ready(engine: &MediaMtxEngine, name: &str) {
     let begun = Instant::now();
-    while engine.status(name).await.unwrap().state != StreamState::Ready {
+    while engine.status(name).unwrap().state != StreamState::Ready {
         assert!(begun.elapsed() < LIMIT);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -67,7 +67,7 @@ async fn a_camera_by_whose_name_mediamtx_means_every_path_is_refused() {
         let refused = engine.add(CameraSpec { name: name.to_owned(), source: test_source("bars") }).await;
         let Err(EngineError::Invalid(why)) = refused else { panic!("{refused:?}") };
         assert!(why.contains("another name"), "{why}");
-        assert!(matches!(engine.status(name).await, Err(EngineError::NotFound(_))));
+        assert!(matches!(engine.status(name), Err(EngineError::NotFound(_))));
     }
     assert!(api.changes().is_empty());
 }
@@ -120,7 +120,7 @@ async fn pictures_that_mediamtx_cannot_record_are_refused_as_such() {
     assert!(api.changes().is_empty() && names_in(folder.path()).is_empty());
 
     api.state.lock().unwrap().tracks = vec!["VP8", "H264"];
-    while engine.status("front").await.unwrap().codec.as_deref() != Some("avc1") {
+    while engine.status("front").unwrap().codec.as_deref() != Some("avc1") {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let tried = engine.start_recording("front", short(folder.path())).await;

@@ -56,7 +56,7 @@ async fn every_format_is_recorded_to_the_length_asked_for_and_plays() {
         );
         decode(&file.path);
         assert_eq!(std::fs::read_dir(&into).unwrap().count(), 1, "nothing temporary is left");
-        assert!(engine.recording(&name).await.unwrap().is_none());
+        assert!(engine.recording(&name).unwrap().is_none());
         assert!(matches!(engine.stop_recording(&name).await, Err(EngineError::InvalidState(_))));
     }
     engine.shutdown(LIMIT).await;
@@ -108,7 +108,7 @@ async fn a_recording_holds_the_moments_of_starting_and_of_stopping() {
     let started = engine.start_recording("front", wanted.clone()).await.unwrap();
     assert!(started.started <= before + Duration::from_millis(100), "{} {before}", started.started);
     assert!(matches!(engine.start_recording("front", wanted).await, Err(EngineError::InvalidState(_))));
-    let now = engine.recording("front").await.unwrap().unwrap();
+    let now = engine.recording("front").unwrap().unwrap();
     assert_eq!(now.path.as_ref(), Some(&started.path));
     let asked = jiff::Timestamp::now();
     let done = engine.stop_recording("front").await.unwrap();
@@ -185,13 +185,13 @@ async fn a_recording_keeps_its_source_when_the_stream_is_stopped() {
     add(&engine, "front", test_source("pattern")).await;
     engine.start_recording("front", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
     engine.stop_stream("front").await.unwrap();
-    let status = engine.status("front").await.unwrap();
+    let status = engine.status("front").unwrap();
     assert_eq!(status.state, StreamState::Ready);
     assert!(status.process.is_some());
     let done = engine.stop_recording("front").await.unwrap();
     decode(&done.files[0].path);
     event(&mut events, is_closed).await;
-    let status = engine.status("front").await.unwrap();
+    let status = engine.status("front").unwrap();
     assert_eq!((status.state, status.process), (StreamState::Stopped, None));
     engine.shutdown(LIMIT).await;
 }

@@ -38,7 +38,7 @@ async fn a_live_view_is_a_playlist_whose_files_put_together_decode() {
     assert!((seconds(&path) - promised).abs() < 0.2, "{playlist}");
     assert!(live.file("../etc/passwd").is_none());
 
-    let status = engine.status("front").await.unwrap();
+    let status = engine.status("front").unwrap();
     assert_eq!((status.state, status.readers, status.resolution), (StreamState::Ready, 1, Some(SIZE)));
     assert!((status.fps.unwrap() - 10.0).abs() < 0.5, "{status:?}");
     assert!(status.codec.unwrap().starts_with("avc1."));

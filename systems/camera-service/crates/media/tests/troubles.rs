@@ -30,12 +30,12 @@ async fn a_killed_source_process_is_replaced_and_the_recording_goes_on_in_anothe
     wanted.name_file = Arc::new(|at| at.strftime("front_%Y-%m-%d_%H-%M-%S").to_string());
     let first = engine.start_recording("front", wanted).await.unwrap().path;
     let before = live_view(&engine, "front").playlist("x", &str::to_owned).unwrap();
-    let killed = engine.status("front").await.unwrap().process.unwrap();
+    let killed = engine.status("front").unwrap().process.unwrap();
     kill(killed);
     let reason = event(&mut events, is_down).await;
     assert!(reason.contains("signal: 9"), "{reason}");
     let second = event(&mut events, is_begun_after(&first)).await;
-    let status = engine.status("front").await.unwrap();
+    let status = engine.status("front").unwrap();
     assert_eq!((status.state, status.restarts), (StreamState::Ready, 1));
     assert_ne!(status.process, Some(killed));
 
@@ -65,7 +65,7 @@ async fn a_service_to_be_killed() {
         add(&engine, &name, test_source("pattern")).await;
         let wanted = named(&name, request(Path::new(&folder), format));
         engine.start_recording(&name, wanted).await.unwrap();
-        println!("source {}", engine.status(&name).await.unwrap().process.unwrap());
+        println!("source {}", engine.status(&name).unwrap().process.unwrap());
     }
     println!("recording");
     std::future::pending::<()>().await;
@@ -183,7 +183,7 @@ async fn a_broken_camera_says_why_and_does_not_touch_another() {
     let mut events = engine.events();
     add(&engine, "good", test_source("pattern")).await;
     engine.start_stream("good", LIMIT).await.unwrap();
-    let process = engine.status("good").await.unwrap().process;
+    let process = engine.status("good").unwrap().process;
     add(&engine, "garbage", garbage.source()).await;
     let address = format!("rtsp://admin:s3cret-word@127.0.0.1:{closed}/stream");
     add(&engine, "closed", Source::parse(&address, SourceOptions::default()).unwrap()).await;
@@ -204,13 +204,13 @@ async fn a_broken_camera_says_why_and_does_not_touch_another() {
         assert!(matches!(refused, Err(EngineError::Dependency(_))), "{refused:?}");
     }
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
-    let status = engine.status("closed").await.unwrap();
+    let status = engine.status("closed").unwrap();
     assert!(matches!(status.state, StreamState::Reconnecting | StreamState::Failed), "{status:?}");
     let reason = status.reason.unwrap();
     assert!(reason.contains("Connection refused") && !reason.contains("s3cret-word"), "{reason}");
-    let garbage = engine.status("garbage").await.unwrap();
+    let garbage = engine.status("garbage").unwrap();
     assert!(garbage.reason.is_some() && garbage.resolution.is_none(), "{garbage:?}");
-    let good = engine.status("good").await.unwrap();
+    let good = engine.status("good").unwrap();
     assert_eq!((good.state, good.restarts, good.process), (StreamState::Ready, 0, process));
     engine.shutdown(LIMIT).await;
 }
@@ -247,7 +247,7 @@ async fn what_is_stopped_while_it_starts_ends_at_once_and_leaves_nothing() {
         async move { engine.start_recording("yard", wanted).await }
     });
     let process = loop {
-        if let Some(process) = engine.status("yard").await.unwrap().process {
+        if let Some(process) = engine.status("yard").unwrap().process {
             break process;
         }
         tokio::task::yield_now().await;
@@ -262,11 +262,11 @@ async fn what_is_stopped_while_it_starts_ends_at_once_and_leaves_nothing() {
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
     assert!(is_running(process));
     engine.stop_stream("yard").await.unwrap();
-    let status = engine.status("yard").await.unwrap();
+    let status = engine.status("yard").unwrap();
     assert_eq!((status.state, status.process), (StreamState::Stopped, None));
     assert!(!is_running(process));
     engine.remove("yard").await.unwrap();
-    assert!(matches!(engine.status("yard").await, Err(EngineError::NotFound(_))));
+    assert!(matches!(engine.status("yard"), Err(EngineError::NotFound(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,7 +290,7 @@ async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
         let done = event(&mut events, is_end).await;
         let RecordingEnd::Failed(reason) = &done.end else { panic!("{format:?}: {done:?}") };
         assert!(reason.contains("No space left"), "{format:?}: {reason}");
-        assert!(engine.recording("front").await.unwrap().is_none());
+        assert!(engine.recording("front").unwrap().is_none());
         assert_eq!(names_in(folder).len(), 1, "{:?}", names_in(folder));
         let file = &done.files[0];
         let pictures: u32 = probed(&file.path, "stream=nb_read_packets").parse().unwrap();

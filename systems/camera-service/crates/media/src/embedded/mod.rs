@@ -151,11 +151,11 @@ impl Engine for EmbeddedEngine {
         self.camera(name)?.stop_stream().await
     }
 
-    async fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
+    fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
         Ok(self.camera(name)?.live.lock().status())
     }
 
-    async fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
+    fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
         self.camera(name)?;
         Ok(StreamUrls::default())
     }
@@ -181,7 +181,7 @@ impl Engine for EmbeddedEngine {
         self.camera(name)?.recorder.stop().await
     }
 
-    async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
+    fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
         Ok(self.camera(name)?.recorder.now())
     }
 

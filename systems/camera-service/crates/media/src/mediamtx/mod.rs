@@ -232,11 +232,11 @@ impl Engine for MediaMtxEngine {
         self.camera(name)?.stop_stream().await
     }
 
-    async fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
+    fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
         Ok(self.camera(name)?.status())
     }
 
-    async fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
+    fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
         self.camera(name)?;
         let options = &self.shared.options;
         let at = |server: &str, rest: &str| Some(format!("{}/{name}{rest}", server.trim_end_matches('/')));
@@ -264,7 +264,7 @@ impl Engine for MediaMtxEngine {
         self.camera(name)?.recorder.stop().await
     }
 
-    async fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
+    fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
         Ok(self.camera(name)?.recorder.now())
     }
 
