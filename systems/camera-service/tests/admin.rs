@@ -16,14 +16,14 @@ async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
     let shown = admin.succeed("get_config", json!({})).await;
     assert!(!shown.to_string().contains("hunter2"), "no password is shown: {shown}");
     assert!(!shown.to_string().contains(support::SECRET), "nor a secret");
-    assert_eq!(shown["config"]["storage"]["warn"], "80 %");
+    assert_eq!(shown["config"]["storage"]["warn"], "98 %");
 
     let unknown = admin.call("modify_config", json!({ "patch": { "storage": { "wran": "70 %" } } })).await;
     assert_eq!(unknown["error"]["code"], -32602);
     assert!(unknown["error"]["message"].as_str().unwrap().contains("storage.warn"), "{unknown}");
     let file_only = json!({ "patch": { "security": { "api_keys": "/tmp/x" } } });
     assert_eq!(admin.refused("modify_config", file_only).await, -32602);
-    let wrong = json!({ "patch": { "storage": { "warn": "95 %" } } });
+    let wrong = json!({ "patch": { "storage": { "warn": "99 %" } } });
     assert_eq!(admin.refused("modify_config", wrong).await, -32602, "it warns before it blocks");
 
     let patch = json!({ "patch": { "storage": { "warn": "70 %" }, "server": { "max_connections": 100 } } });

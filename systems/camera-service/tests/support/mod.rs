@@ -44,7 +44,13 @@ impl Installation {
             ("audit_log:", format!("audit_log: {here}/audit.jsonl\n")),
             ("security:", format!("security: {{ api_keys: {here}/security/api-keys.json }}\n")),
             ("server:", "server: { listen: \"127.0.0.1:0\", health: \"127.0.0.1:0\" }\n".to_owned()),
-            ("storage:", format!("storage: {{ recordings: {here}/recordings, snapshots: {here}/snapshots }}\n")),
+            // How full the disk of this machine is, is no concern of the tests.
+            (
+                "storage:",
+                format!(
+                    "storage: {{ recordings: {here}/recordings, snapshots: {here}/snapshots, warn: \"98 %\", block: \"99 %\" }}\n"
+                ),
+            ),
             (
                 "limits:",
                 "limits: { requests_per_minute: 1000000, burst: 100000, authentications_per_minute: 1000000, \
