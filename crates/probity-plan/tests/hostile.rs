@@ -21,7 +21,7 @@ fn quickly(yaml: &str) -> String {
     let message =
         load_with(yaml, &[], &[]).map(|_| String::new()).unwrap_or_else(|errors| errors.0[0].message.clone());
     let took = busy() - before;
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     message
 }
 
@@ -98,7 +98,7 @@ fn a_matrix_of_ten_thousand_rows_is_quick() {
     let before = busy();
     let loaded = load_with(plan, &[("t.csv", &format!("n,role\n{rows}"))], &[]).unwrap();
     assert_eq!(loaded.plan.probes[0].cells.len(), 10_000);
-    assert!(busy() - before < Duration::from_secs(5), "{:?}", busy() - before);
+    assert!(busy() - before < Duration::from_secs(20), "{:?}", busy() - before);
 }
 
 #[test]

@@ -30,22 +30,16 @@ use environment::Environment;
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no error; everything else is a wrong call.
-            return match (error.use_stderr(), error.print()) {
-                (true, _) => Exit::Wrong.into(),
-                (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                    terminal::complain(&format!("standard output cannot be written: {error}"));
-                    Exit::Failed.into()
-                }
-                (false, _) => Exit::Fine.into(),
-            };
+    let done = match Cli::try_parse() {
+        Ok(cli) => dispatch(cli.command, &Environment::of_process()),
+        // Help and version are no error; everything else is a wrong call.
+        Err(error) if error.use_stderr() => {
+            _ = error.print();
+            Ok(Exit::Wrong)
         }
+        Err(error) => terminal::written(error.print()).map(|()| Exit::Fine),
     };
-    let environment = Environment::of_process();
-    match dispatch(cli.command, &environment) {
+    match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal::complain(&failure.message);

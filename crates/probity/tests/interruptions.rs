@@ -11,7 +11,7 @@
 mod support;
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{Home, code, stderr, stdout};
@@ -112,9 +112,8 @@ fn a_closed_pipe_is_no_panic() {
 #[test]
 fn output_that_cannot_be_written_is_told_and_exits_4() {
     let home = Home::new();
-    let plan = "plan: P\nprobes:\n  here: { file: / }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n";
-    home.write("plan.yaml", plan);
-    home.write("claims.yaml", &plan.replace("probes:\n  here: { file: / }\n", ""));
+    home.write("plan.yaml", SMALL_PLAN);
+    home.write("claims.yaml", &SMALL_PLAN.replace("probes:\n  here: { file: / }\n", ""));
     home.write("report.md", "# A report\n");
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     for call in [
@@ -147,31 +146,35 @@ fn output_that_cannot_be_written_is_told_and_exits_4() {
     assert_eq!(code(&home.run(&["verify", "out.probity"])), 0);
 }
 
-#[test]
-fn a_full_disk_keeps_what_was_recorded() {
+/// A plan that is run at once.
+const SMALL_PLAN: &str = "plan: P\nprobes:\n  here: { file: / }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n";
+
+/// Runs a script in the home, with a file system of that size at `small` and this program as `$PROBITY`; nothing where that
+/// cannot be, which CI does not allow.
+fn on_a_small_disk(home: &Home, size: &str, script: &str) -> Option<Output> {
     if !rustix::process::geteuid().is_root() {
         assert!(std::env::var_os("CI").is_none(), "CI skips nothing, and this needs root");
         println!("SKIPPED: a small file system that fills up can be mounted only by root");
-        return;
+        return None;
     }
+    std::fs::create_dir(home.path("small")).unwrap();
+    // In a mount namespace of its own, so that nothing is left mounted.
+    let script = format!("mount -t tmpfs -o size={size} none small && {script}");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script]).current_dir(home.path("")).env("HOME", home.path(""));
+    Some(command.env("PROBITY", env!("CARGO_BIN_EXE_probity")).output().unwrap())
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_recorded() {
     let home = Home::new();
     home.write(
         "plan.yaml",
         "plan: Full\nprobes:\n  many: { file: /etc/passwd, repeat: 40000 }\nclaims:\n  c: { of: many, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n",
     );
-    std::fs::create_dir(home.path("small")).unwrap();
-    // In a mount namespace of its own, so that nothing is left mounted.
-    let script = format!(
-        "mount -t tmpfs -o size=4m none {0}/small && cd {0} && {1} run plan.yaml -o small/out.probity; status=$?; \
-         {1} verify small/out.probity; echo verify=$?; {1} show small/out.probity | wc -l; exit $status",
-        home.path("").display(),
-        env!("CARGO_BIN_EXE_probity")
-    );
-    let output = Command::new("unshare")
-        .args(["--mount", "sh", "-c", &script])
-        .env("HOME", home.path(""))
-        .output()
-        .unwrap();
+    let script = "$PROBITY run plan.yaml -o small/out.probity; status=$?; \
+                  $PROBITY verify small/out.probity; echo verify=$?; $PROBITY show small/out.probity | wc -l; exit $status";
+    let Some(output) = on_a_small_disk(&home, "4m", script) else { return };
     let (out, err) = (stdout(&output), stderr(&output));
     assert_eq!(code(&output), 4, "{out}{err}");
     assert!(err.contains("No space left"), "{err}");
@@ -183,26 +186,12 @@ fn a_full_disk_keeps_what_was_recorded() {
 
 #[test]
 fn a_disk_that_is_full_before_anything_is_recorded_fails_the_run() {
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI skips nothing, and this needs root");
-        println!("SKIPPED: a small file system that is full can be mounted only by root");
-        return;
-    }
     let home = Home::new();
-    home.write("plan.yaml", "plan: P\nprobes:\n  here: { file: / }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: A, when: holds(c), accepted: true }\n  - { label: B }\n");
-    std::fs::create_dir(home.path("small")).unwrap();
-    let script = format!(
-        "mount -t tmpfs -o size=64k none {0}/small && cd {0} && {1} run plan.yaml -o small/out.probity; status=$?; \
-         ls -A small; HOME={0}/small; head -c 100k /dev/zero > small/zeros 2>/dev/null; \
-         {1} run plan.yaml -o key.probity; echo $?; exit $status",
-        home.path("").display(),
-        env!("CARGO_BIN_EXE_probity")
-    );
-    let output = Command::new("unshare")
-        .args(["--mount", "sh", "-c", &script])
-        .env("HOME", home.path(""))
-        .output()
-        .unwrap();
+    home.write("plan.yaml", SMALL_PLAN);
+    let script = "$PROBITY run plan.yaml -o small/out.probity; status=$?; \
+                  ls -A small; head -c 100k /dev/zero > small/zeros 2>/dev/null; \
+                  HOME=$HOME/small $PROBITY run plan.yaml -o key.probity; echo $?; exit $status";
+    let Some(output) = on_a_small_disk(&home, "64k", script) else { return };
     let (out, err) = (stdout(&output), stderr(&output));
     assert_eq!(code(&output), 4, "{out}{err}");
     let first = err.lines().next().unwrap();

@@ -233,6 +233,7 @@ async fn build(
     for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
         tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
     }
+    let config = Arc::new(config);
     Ok(Service {
         recordings,
         ffprobe,
@@ -253,8 +254,8 @@ async fn build(
         since_clock: jiff::Timestamp::now(),
         kept,
         components: Mutex::new(Components::default()),
-        at_start: Arc::new(config.clone()),
-        config: RwLock::new(Arc::new(config)),
+        at_start: Arc::clone(&config),
+        config: RwLock::new(config),
     })
 }
 

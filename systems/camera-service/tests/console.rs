@@ -3,6 +3,7 @@
 //! integration (`CI`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[allow(dead_code, reason = "the tests with MediaMTX use the rest")]
 mod browser;
 mod support;
 
@@ -11,17 +12,10 @@ use std::time::Duration;
 use browser::Browser;
 use camera_access::Role;
 use serde_json::json;
-use support::{Installation, Running, token, token_until};
+use support::{Installation, token, token_until};
 
 const CAMERAS: &str = "cameras:\n  - { name: front, source: \"test:pattern\", resolution: 640x360, fps: 10 }\n  \
                        - { name: yard, source: \"test:bars\", resolution: 640x360, fps: 10 }\n";
-
-/// Opens the console and signs in with that token.
-async fn sign_in(browser: &Browser, service: &Running, token: &str) {
-    browser.open(&format!("http://{}/", service.clients)).await;
-    browser.click("#token").await;
-    browser.type_keys(&format!("{token}\n")).await;
-}
 
 /// Both cameras' pictures move.
 async fn live_pictures(browser: &Browser) {
@@ -36,7 +30,7 @@ async fn an_operator_watches_takes_a_snapshot_records_downloads_and_deletes() {
     let installation = Installation::new(CAMERAS);
     let service = installation.start();
 
-    sign_in(&browser, &service, "not a token").await;
+    browser.sign_in(service.clients, "not a token").await;
     let refusal = browser.until("all('#refusal')[0].textContent").await;
     assert!(refusal.as_str().unwrap().contains("neither a JSON Web Token"), "{refusal}");
     assert!(!browser.shows("#console").await);
@@ -117,7 +111,7 @@ async fn a_viewer_watches_and_is_offered_nothing_else() {
     let installation = Installation::new(CAMERAS);
     std::fs::write(installation.path().join("snapshots/front_2026-01-31_23-59-59.jpg"), "a picture").unwrap();
     let service = installation.start();
-    sign_in(&browser, &service, &token(Role::Viewer)).await;
+    browser.sign_in(service.clients, &token(Role::Viewer)).await;
     live_pictures(&browser).await;
     browser.click("[data-kind=snapshots]").await;
     browser.until("all('#file-list li').length === 1").await;
@@ -136,7 +130,7 @@ async fn on_a_phone_nothing_scrolls_sideways() {
         .unwrap();
     let service = installation.start();
     let fits = "innerWidth === 360 && document.scrollingElement.scrollWidth <= innerWidth";
-    sign_in(&browser, &service, "wrong").await;
+    browser.sign_in(service.clients, "wrong").await;
     browser.until("all('#refusal')[0].textContent").await;
     assert_eq!(browser.look(fits).await, true);
     browser.type_keys(&format!("{}\n", token(Role::Operator))).await;
@@ -161,7 +155,7 @@ async fn a_lost_service_is_said_and_found_again() {
     let Some(browser) = Browser::start(1280).await else { return };
     let installation = Installation::new(CAMERAS);
     let service = installation.start();
-    sign_in(&browser, &service, &token(Role::Viewer)).await;
+    browser.sign_in(service.clients, &token(Role::Viewer)).await;
     live_pictures(&browser).await;
 
     // The same port again, as a restart of the service would have it.
@@ -181,7 +175,7 @@ async fn a_token_that_expires_ends_the_session_with_a_word() {
     let Some(browser) = Browser::start(1280).await else { return };
     let installation = Installation::new("cameras: []\n");
     let service = installation.start();
-    sign_in(&browser, &service, &token_until(Role::Viewer, Duration::from_secs(8))).await;
+    browser.sign_in(service.clients, &token_until(Role::Viewer, Duration::from_secs(8))).await;
     browser.until("all('#no-cameras').some(e => e.offsetParent)").await;
     let refusal = browser.until("all('#refusal')[0].textContent").await;
     assert!(refusal.as_str().unwrap().contains("expired"), "{refusal}");
@@ -195,7 +189,7 @@ async fn who_guesses_tokens_is_told_when_to_try_again() {
     let limits = "limits: { authentications_per_minute: 1, authentication_burst: 2 }\n";
     let service = Installation::new(&format!("cameras: []\n{limits}"));
     let service = service.start();
-    sign_in(&browser, &service, "wrong").await;
+    browser.sign_in(service.clients, "wrong").await;
     for _ in 0..3 {
         browser.until("all('#refusal')[0].textContent").await;
         browser.type_keys("wrong\n").await;

@@ -89,7 +89,7 @@ async fn a_client_that_reads_nothing_harms_only_itself() {
     for _ in 0..20 {
         let asked = Instant::now();
         other.succeed("ping", json!({})).await;
-        assert!(asked.elapsed() < Duration::from_secs(5), "another client waited {:?}", asked.elapsed());
+        assert!(asked.elapsed() < PATIENCE, "another client waited {:?}", asked.elapsed());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let greedy = flood.await.unwrap();

@@ -190,7 +190,7 @@ fn a_stop_finishes_what_is_being_recorded(machine: &Machine) {
     std::thread::sleep(Duration::from_secs(2));
     let begun = Instant::now();
     machine.run("systemctl stop camera-service");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     assert_eq!(
         (unit(machine, "Result"), unit(machine, "ActiveState")),
         ("success".into(), "inactive".into())

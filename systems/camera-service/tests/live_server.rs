@@ -368,11 +368,6 @@ async fn the_console_shows_a_picture_that_is_passed_on() {
     let installation = installation(&api, port);
     let service = installation.start();
     api.set_ready("front");
-    browser.open(&format!("http://{}/", service.clients)).await;
-    browser.click("#token").await;
-    browser.type_keys(&format!("{}\n", token(Role::Viewer))).await;
-    let video = "all('[data-device=front] video')";
-    browser.until(&format!("{video}.some(v => v.currentTime > 0.5 && v.videoWidth === 320)")).await;
-    let before = browser.look(&format!("{video}[0].currentTime")).await;
-    browser.until(&format!("{video}[0].currentTime > {before} + 1")).await;
+    browser.sign_in(service.clients, &token(Role::Viewer)).await;
+    browser.picture_moves("front", 320).await;
 }

@@ -129,12 +129,7 @@ async fn its_pictures_move_in_the_console() {
     let server = Server::start().await;
     let installation = Installation::new(&configuration(&server));
     let service = installation.start();
-    browser.open(&format!("http://{}/", service.clients)).await;
-    browser.click("#token").await;
-    browser.type_keys(&format!("{}\n", token(Role::Viewer))).await;
-    let video = "all('#cameras video')[0]";
-    browser.until(&format!("{video}?.currentTime > 0.5 && {video}.videoWidth === 320")).await;
-    let before = browser.look(&format!("{video}.currentTime")).await;
-    browser.until(&format!("{video}.currentTime > {before} + 1")).await;
+    browser.sign_in(service.clients, &token(Role::Viewer)).await;
+    browser.picture_moves("front", 320).await;
     browser.photograph("mediamtx").await;
 }

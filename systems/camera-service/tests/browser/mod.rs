@@ -1,6 +1,7 @@
 //! Headless Chromium, driven by chromedriver as a hand would: what is hidden or covered cannot be clicked. Ended with the test.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -159,6 +160,21 @@ impl Browser {
     /// Types into what has the focus.
     pub async fn type_keys(&self, keys: &str) {
         self.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Opens the console and signs in with that token.
+    pub async fn sign_in(&self, clients: SocketAddr, token: &str) {
+        self.open(&format!("http://{clients}/")).await;
+        self.click("#token").await;
+        self.type_keys(&format!("{token}\n")).await;
+    }
+
+    /// Waits until a camera's pictures have that width, and move.
+    pub async fn picture_moves(&self, device: &str, width: u32) {
+        let video = format!("all('[data-device={device}] video')[0]");
+        self.until(&format!("{video}?.currentTime > 0.5 && {video}.videoWidth === {width}")).await;
+        let before = self.look(&format!("{video}.currentTime")).await;
+        self.until(&format!("{video}.currentTime > {before} + 1")).await;
     }
 
     /// What a script returns.

@@ -26,6 +26,7 @@ pub(crate) struct Hashing {
 struct State {
     running: usize,
     waiting: usize,
+    begun: u64,
 }
 
 /// A hash could not be computed.
@@ -61,7 +62,13 @@ impl Hashing {
             state.waiting -= 1;
         }
         state.running += 1;
+        state.begun += 1;
         Ok(Turn(self))
+    }
+
+    /// How many computations there were so far.
+    pub(crate) fn begun(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).begun
     }
 
     /// The PHC string to store for a secret.

@@ -251,6 +251,12 @@ impl ApiKeys {
         }
     }
 
+    /// How many Argon2 computations there were since it was opened: what attempts cost, told without a clock.
+    #[must_use]
+    pub fn hashes(&self) -> u64 {
+        self.hashing.begun()
+    }
+
     /// The identifier that a credential claims, if it has the form of a key: what authentication attempts are
     /// counted by beside their address.
     #[must_use]

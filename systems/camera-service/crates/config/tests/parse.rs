@@ -400,7 +400,7 @@ fn deep_nesting_and_exploding_aliases_are_refused_in_good_time() {
     }
     let clock = std::time::Instant::now();
     assert!(read(&bomb).is_err());
-    assert!(clock.elapsed().as_secs() < 20);
+    assert!(clock.elapsed().as_secs() < 60);
 }
 
 proptest::proptest! {

@@ -216,7 +216,8 @@ async fn rewrite(
     arguments.extend(words(container));
     arguments.push(format!("file:{}", temporary.display()));
     let result = async {
-        room_for_another(path)?;
+        let own = path.to_owned();
+        blocking(move || room_for_another(&own)).await?;
         let start = Start { output: false, ..Start::of(ffmpeg, arguments) };
         children.without_complaint(start, REWRITE_PATIENCE).await?;
         let (from, to) = (temporary.clone(), path.to_owned());
@@ -238,13 +239,13 @@ async fn rewrite(
 
 /// Whether the disk takes the file once more, and as much again by those who are being recorded meanwhile.
 fn room_for_another(path: &Path) -> Result<(), EngineError> {
-    let failed = |error| EngineError::disk("cannot look at the disk of", path, error);
+    let failed = |error| EngineError::disk("cannot rewrite", path, error);
     let size = std::fs::metadata(path).map_err(failed)?.len();
     let disk = rustix::fs::statvfs(path).map_err(|error| failed(error.into()))?;
     if disk.f_bavail.saturating_mul(disk.f_frsize) >= size.saturating_mul(2) {
         return Ok(());
     }
-    Err(failed(io::Error::new(io::ErrorKind::StorageFull, "there is no room to rewrite it")))
+    Err(failed(io::Error::new(io::ErrorKind::StorageFull, "there is no room for it once more")))
 }
 
 /// Gives a fragmented MP4 that was to become Matroska a name that says what it is. If that fails, it is where it was, and

@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 
 use crate::EngineError;
 use crate::source::Redactor;
@@ -147,17 +148,11 @@ impl Children {
         };
         let work = async {
             let ((), bytes) = tokio::join!(write, read);
-            Ok((bytes?, running.child.wait().await?))
+            std::io::Result::Ok((running.child.wait().await?, bytes?))
         };
-        match tokio::time::timeout(within, work).await {
-            Ok(Ok((bytes, status))) if status.success() => Ok(bytes),
-            Ok(Ok((_, status))) => Err(running.failed(&status.to_string()).await),
-            Ok(Err::<_, std::io::Error>(error)) => Err(running.failed(&error.to_string()).await),
-            Err(_) => {
-                running.kill().await;
-                Err(running.failed(&format!("not done after {} s", within.as_secs_f32())).await)
-            }
-        }
+        let ended = tokio::time::timeout(within, work).await;
+        let (status, bytes) = running.in_time(ended, within).await?;
+        if status.success() { Ok(bytes) } else { Err(running.failed(&status.to_string()).await) }
     }
 
     /// Runs a child to its end, which is a good one only if it had nothing to say: Debian 12's ffmpeg ends with 0 where the disk
@@ -169,15 +164,9 @@ impl Children {
     ) -> Result<(), EngineError> {
         let mut running = self.start(start).await?;
         let ended = tokio::time::timeout(within, running.child.wait()).await;
-        match ended {
-            Ok(Ok(status)) if status.success() && running.last_words().await.is_none() => Ok(()),
-            Ok(Ok(status)) => Err(running.failed(&status.to_string()).await),
-            Ok(Err(error)) => Err(running.failed(&error.to_string()).await),
-            Err(_) => {
-                running.kill().await;
-                Err(running.failed(&format!("not done after {} s", within.as_secs_f32())).await)
-            }
-        }
+        let status = running.in_time(ended, within).await?;
+        let well = status.success() && running.last_words().await.is_none();
+        if well { Ok(()) } else { Err(running.failed(&status.to_string()).await) }
     }
 }
 
@@ -202,6 +191,22 @@ impl Running {
     pub(crate) async fn kill(&mut self) {
         if let Err(error) = self.child.kill().await {
             tracing::warn!(child = self.name, %error, "a child could not be killed");
+        }
+    }
+
+    /// What its work came to, if it was done `within` that time; else it is killed.
+    async fn in_time<T>(
+        &mut self,
+        done: Result<std::io::Result<T>, Elapsed>,
+        within: Duration,
+    ) -> Result<T, EngineError> {
+        match done {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.failed(&error.to_string()).await),
+            Err(_) => {
+                self.kill().await;
+                Err(self.failed(&format!("not done after {} s", within.as_secs_f32())).await)
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Video devices: reading descriptions, listing, and seeing them come and go.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -135,14 +137,7 @@ async fn a_device_is_asked_by_the_tool_and_without_it_nothing_is_known() {
     };
     assert!(why.contains("not known") && why.contains("apt install v4l-utils"), "{why}");
 
-    // Not written by this process: what another test starts just then would hold it open, and the kernel executes nothing
-    // that is open for writing.
-    let tool = |script: &str| {
-        let source = root.path().join("script");
-        std::fs::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
-        let made = std::process::Command::new("install").arg(&source).arg(&discovery.v4l2_ctl).status();
-        assert!(made.unwrap().success());
-    };
+    let tool = |script: &str| common::install_script(script, &discovery.v4l2_ctl);
     let text = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/devices/uvc-capture.txt");
     tool(&format!("[ \"$*\" = \"-d {} --all --list-formats-ext\" ] && cat {text}", device.display()));
     let found = discovery.capabilities(&device, LIMIT).await.unwrap();

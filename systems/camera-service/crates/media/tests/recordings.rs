@@ -11,8 +11,8 @@ use camera_media::{
     probe_file,
 };
 use common::{
-    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, is_closed, is_end, names_in, options, probed,
-    request, seconds, test_source,
+    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, install_script, is_closed, is_end, names_in,
+    options, probed, request, seconds, test_source,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,11 +69,8 @@ async fn a_recording_plays_though_the_ffmpeg_that_was_to_rewrite_it_is_killed() 
     }
     let folder = tempfile::tempdir().unwrap();
     // The real one, but for whoever writes by a temporary name.
-    let (text, ffmpeg) = (folder.path().join("text"), folder.path().join("ffmpeg"));
-    std::fs::write(&text, "#!/bin/sh\ncase \"$*\" in *.tmp) kill -9 $$;; esac\nexec ffmpeg \"$@\"\n")
-        .unwrap();
-    // By another process: what another test starts meanwhile would hold the file open, and nobody could execute it.
-    assert!(std::process::Command::new("install").arg(&text).arg(&ffmpeg).status().unwrap().success());
+    let ffmpeg = folder.path().join("ffmpeg");
+    install_script("case \"$*\" in *.tmp) kill -9 $$;; esac\nexec ffmpeg \"$@\"", &ffmpeg);
     let engine = EmbeddedEngine::new(EmbeddedOptions { ffmpeg, ..options() }).await.unwrap();
     for (format, began_as) in
         [(RecordingFormat::Mp4, "recording.mp4"), (RecordingFormat::Mkv, "recording.mkv")]

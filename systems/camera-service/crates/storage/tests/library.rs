@@ -261,7 +261,6 @@ fn a_page_of_a_hundred_thousand_files_is_listed_quickly() {
     assert_eq!(listing.total, 100_000);
     assert_eq!(listing.files.len(), 50);
     assert_eq!(listing.files[0].name.as_str(), "c_2026-01-02_03-46-29.mp4");
-    println!("a page of 50 of 100,000 files: {took:?}");
-    // Generous, for a debug build on a busy machine; a quadratic list takes minutes.
-    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    // A quadratic list takes minutes.
+    assert!(took < std::time::Duration::from_secs(30), "{took:?}");
 }

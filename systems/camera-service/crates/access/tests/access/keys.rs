@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -120,15 +120,13 @@ fn a_verified_key_is_recognised_without_another_hash() {
     let keys = ApiKeys::open(&path).unwrap();
     let new = keys.create("console", Role::Viewer, None, noon()).unwrap();
     keys.verify(text(&new.text), noon()).unwrap();
-    let many = Instant::now();
+    let before = keys.hashes();
     for _ in 0..200 {
         keys.verify(text(&new.text), noon()).unwrap();
     }
-    let many = many.elapsed();
-    let one = Instant::now();
+    assert_eq!(keys.hashes(), before);
     assert!(keys.verify(&wrong(text(&new.text)), noon()).is_err());
-    let one = one.elapsed();
-    assert!(many < 20 * one, "200 known ones took {many:?}, a wrong one {one:?}");
+    assert_eq!(keys.hashes(), before + 1);
 }
 
 #[test]
@@ -137,26 +135,13 @@ fn an_unknown_identifier_costs_as_much_as_a_wrong_secret() {
     let keys = ApiKeys::open(&path).unwrap();
     let new = keys.create("console", Role::Viewer, None, noon()).unwrap();
     let unknown = format!("cs_0123456789abcdef_{}", "0".repeat(64));
-    let wrong = wrong(text(&new.text));
-    // Processor time of this thread, and the least of several: whatever else the machine does only adds.
-    let spent = || -> u64 {
-        let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-        text.split_whitespace().next().unwrap().parse().unwrap()
-    };
-    let least = |text: &str| {
-        let timed = |_| {
-            let before = spent();
-            assert!(matches!(keys.verify(text, noon()), Err(AuthError::UnknownKey)));
-            spent() - before
-        };
-        (0..12).map(timed).min().unwrap()
-    };
-    let (known, unknown) = (least(&wrong), least(&unknown));
-    assert!(
-        unknown > known * 2 / 3 && known > unknown * 2 / 3,
-        "unknown {unknown} ns, wrong secret {known} ns"
-    );
-    assert!(unknown > 2_000_000, "{unknown} ns is no 19 MiB of Argon2");
+    for attempt in [wrong(text(&new.text)), unknown] {
+        let before = keys.hashes();
+        assert!(matches!(keys.verify(&attempt, noon()), Err(AuthError::UnknownKey)));
+        assert_eq!(keys.hashes(), before + 1);
+    }
+    // One kind of hash is made, so one costs what another does: Argon2id, 19 MiB, 2 passes.
+    assert!(fs::read_to_string(&path).unwrap().contains("$argon2id$v=19$m=19456,t=2,p=1$"));
 }
 
 #[test]

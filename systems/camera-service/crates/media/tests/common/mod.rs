@@ -23,6 +23,14 @@ pub use cameras::{Behaviour, HttpCamera, RtspCamera};
 pub const LIMIT: Duration = Duration::from_secs(30);
 pub const SIZE: Resolution = Resolution { width: 320, height: 180 };
 
+/// Makes a shell script. By another process: what another test starts just then would hold the file open, and the kernel
+/// executes nothing that is open for writing.
+pub fn install_script(script: &str, to: &Path) {
+    let text = to.with_extension("text");
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+    assert!(Command::new("install").arg(&text).arg(to).status().unwrap().success());
+}
+
 /// Whether ffmpeg is there; where not, says that the test was skipped, which CI does not allow.
 pub fn ffmpeg_is_here() -> bool {
     let here = Command::new("ffmpeg").arg("-version").output().is_ok()
