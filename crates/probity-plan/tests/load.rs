@@ -37,7 +37,7 @@ const ROLES: &str = "path,method,expect\ncameras,GET,200\ncameras/1,DELETE,403\n
 #[test]
 fn a_plan_becomes_what_it_says() {
     let loaded = load_with(CAMERA, &[("roles.csv", ROLES)], &[]).unwrap_or_else(|errors| panic!("{errors}"));
-    let plan = loaded.plan;
+    let plan = &loaded.plan;
     assert_eq!(plan.title, "Camera service in production");
     let answers = plan.probe("answers").unwrap();
     assert_eq!(answers.planned(), 96);
@@ -49,7 +49,7 @@ fn a_plan_becomes_what_it_says() {
     assert_eq!((call.impact, call.declared_harmless), (Impact::Observe, true));
     let Form::Rate { check, .. } = &plan.claim("prompt").unwrap().form else { panic!() };
     assert_eq!((check.source.as_str(), check.at.line, check.at.column), ("elapsed_ms < 100", 15, 33));
-    assert!(loaded.resolved.contains(r#""authorization": "Bearer ${secret}""#), "{}", loaded.resolved);
+    assert!(loaded.resolved().contains(r#""authorization": "Bearer ${secret}""#), "{}", loaded.resolved());
     assert_eq!(loaded.files.keys().collect::<Vec<_>>(), ["plan.yaml", "roles.csv"]);
 }
 
@@ -170,8 +170,8 @@ fn an_included_plan_joins_under_its_name() {
     let inputs: Vec<_> = plan.inputs.keys().map(String::as_str).collect();
     assert_eq!(inputs, ["t", "web_key", "web_path", "web_url"]);
     assert!(
-        loaded.resolved.contains(r#""a": "Bearer ${t}""#)
-            && loaded.resolved.contains(r#""body": "${web_key}""#)
+        loaded.resolved().contains(r#""a": "Bearer ${t}""#)
+            && loaded.resolved().contains(r#""body": "${web_key}""#)
     );
     let files: Vec<_> = loaded.files.keys().map(String::as_str).collect();
     assert_eq!(files, ["parts/deep/d.yaml", "parts/deep/rows.csv", "parts/web.yaml", "plan.yaml"]);
@@ -182,19 +182,19 @@ fn the_copies_in_a_bundle_resolve_to_the_same_plan() {
     let first = outer();
     let again =
         probity_plan::load("plan.yaml", &common::Files(first.files.clone()), &Default::default()).unwrap();
-    assert_eq!(first.resolved, again.resolved);
+    assert_eq!(first.resolved(), again.resolved());
     // Whatever the plan is called and wherever it stands.
     let mut moved = first.files.clone();
     moved.insert("elsewhere/camera.yml".to_owned(), moved["plan.yaml"].clone());
     let again =
         probity_plan::load("elsewhere/camera.yml", &common::Files(moved), &Default::default()).unwrap();
-    assert_eq!(first.resolved, again.resolved);
+    assert_eq!(first.resolved(), again.resolved());
     assert_eq!(first.files, again.files);
     // And a different input is a different plan.
     let plan = "plan: P\ninputs: { n: 1 }\nprobes: { r: { http: \"$n\" } }\nclaims: { c: { of: r, check: x } }\nverdict: [ label: L ]\n";
-    let text = |n| load_with(plan, &[], &[("n", n)]).unwrap().resolved;
+    let text = |n| load_with(plan, &[], &[("n", n)]).unwrap().resolved().to_owned();
     assert_ne!(text("1"), text("2"));
-    assert_eq!(text("1"), load_with(plan, &[], &[]).unwrap().resolved);
+    assert_eq!(text("1"), load_with(plan, &[], &[]).unwrap().resolved());
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_secret_and_text_that_looks_like_one_resolve_differently() {
         let plan = format!(
             "plan: P\ninputs: {{ s: {{ env: S, secret: true }} }}\nprobes: {{ r: {{ http: $s, body: \"{body}\" }} }}\nclaims: {{ c: {{ of: r, check: x }} }}\nverdict: [ label: L ]\n"
         );
-        load_with(&plan, &[], &[]).unwrap_or_else(|errors| panic!("{errors}")).resolved
+        load_with(&plan, &[], &[]).unwrap_or_else(|errors| panic!("{errors}")).resolved().to_owned()
     };
     assert_ne!(text("${s}"), text("$${s}"));
 }

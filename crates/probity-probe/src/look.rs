@@ -3,11 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Text, Value};
+use tokio::sync::Semaphore;
 
 use crate::secrets::Secrets;
+
+/// Looks that may block, under way at once on each of the runner's threads: what does not wait needs a processor, and more
+/// threads would only take it from each other.
+const BLOCKING: usize = 2;
+/// How long a look waits for its turn among them; those before it may hang.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+thread_local! {
+    static TURNS: Arc<Semaphore> = Arc::new(Semaphore::new(BLOCKING));
+}
 
 /// Which facts to look up, of those that are looked up only on demand.
 #[derive(Clone, Debug)]
@@ -61,6 +73,8 @@ impl Context<'_> {
 
     /// Sees on a thread of its own what may block: a system call that hangs then ends as a time-out.
     pub async fn blocking(&self, see: impl FnOnce() -> Seen + Send + 'static) -> Seen {
+        let turns = TURNS.with(Arc::clone);
+        let _turn = tokio::time::timeout(PATIENCE.min(self.timeout / 2), turns.acquire()).await;
         match tokio::time::timeout_at(self.deadline(), tokio::task::spawn_blocking(see)).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
@@ -177,4 +191,34 @@ pub fn at_least_ms(elapsed: Duration) -> Value {
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a look are far below 2^53")]
 fn milliseconds(elapsed: Duration) -> f64 {
     elapsed.as_micros() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn looks_that_hang_keep_no_other_waiting() {
+        let secrets = Secrets::default();
+        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
+        let context =
+            Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
+        let (releases, hanging): (Vec<_>, Vec<_>) = (0..2 * BLOCKING)
+            .map(|_| {
+                let (release, wait) = std::sync::mpsc::channel::<()>();
+                let hangs = move || {
+                    _ = wait.recv();
+                    Seen::default()
+                };
+                (release, context.blocking(hangs))
+            })
+            .unzip();
+        let other = context.blocking(|| Seen::default().know("seen", true).clone());
+        tokio::select! {
+            biased;
+            _ = futures_util::future::select_all(hanging.into_iter().map(Box::pin)) => panic!("it does not hang"),
+            seen = tokio::time::timeout(timeout / 2, other) => assert_eq!(seen.unwrap().facts["seen"], Value::Bool(true)),
+        }
+        drop(releases);
+    }
 }

@@ -1,4 +1,4 @@
-//! The kernel's tables of processes and sockets, one reading of which many looks can share.
+//! The kernel's tables of processes and sockets, and the names of users and groups: one reading of which many looks can share.
 //!
 //! A look gets a reading that began no earlier than the look itself. Looks of one parallel stage, which have no order
 //! among them, may share one ([`sharing`]): it is then at most [`WINDOW`] older than the look, and never from before the
@@ -17,6 +17,7 @@ use procfs::{ProcError, ProcResult};
 use tokio::sync::Mutex;
 
 use crate::look::{Context, barrier_of};
+use crate::names::Names;
 
 /// How much older than a look a shared reading may be.
 pub const WINDOW: Duration = Duration::from_millis(100);
@@ -199,6 +200,15 @@ fn booted() -> Result<u64, Blocked> {
         .find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok())
         .map(|seconds| seconds * 100)
         .ok_or_else(|| Blocked::new(Barrier::Protocol, "/proc/stat has no line `btime`"))
+}
+
+/// The names of users and groups, now or as told by [`sharing`].
+///
+/// # Errors
+/// A barrier if the look is over before.
+pub async fn names(context: &Context<'_>) -> Result<Arc<Names>, Blocked> {
+    static TABLE: Table<Names> = Table::new();
+    TABLE.get(context, || Ok(Names::default())).await
 }
 
 /// Every listening TCP and UDP socket of this network namespace.

@@ -388,9 +388,8 @@ pub fn names_read(plan: &Plan) -> BTreeSet<String> {
     names
 }
 
-/// Probes whose time matters: they look every so often, or a claim reads a measured time of theirs.
-pub fn timed_probes(plan: &Plan) -> BTreeSet<String> {
-    let read = facts_read(plan);
+/// Probes whose time matters: they look every so often, or one of the [`facts_read`] is a measured time of theirs.
+pub fn timed_probes(plan: &Plan, read: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
     plan.probes
         .iter()
         .filter(|probe| {

@@ -140,7 +140,7 @@ type Found = (Status, String);
 
 impl Read {
     fn check_plan(&self) -> Found {
-        let recomputed = probity_evidence::digest(self.loaded.resolved.as_bytes());
+        let recomputed = probity_evidence::digest(self.loaded.resolved().as_bytes());
         let recorded = &self.bundle.start().resolved_sha256;
         if &recomputed == recorded {
             (Status::Passed, format!("SHA-256 {recorded}"))

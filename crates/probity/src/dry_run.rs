@@ -7,15 +7,17 @@ use std::time::Duration;
 use probity_plan::units::{Span, counted};
 use probity_plan::{Claim, Form, Impact, Lane, Plan, Probe};
 use probity_probe::schedule::stages;
+use probity_verdict::{facts_read, timed_probes};
 
 /// The text of a dry run.
-pub fn describe(plan: &Plan, allow: Impact, only: &[String], timed: &BTreeSet<String>) -> String {
+pub fn describe(plan: &Plan, allow: Impact, only: &[String]) -> String {
+    let timed = timed_probes(plan, &facts_read(plan));
     let mut out = format!(
         "{}\nNothing was done. A run with --allow {allow} would do this, in this order:\n",
         probity_report::visible(&plan.title)
     );
     let mut longest = Duration::ZERO;
-    for (number, stage) in stages(plan, timed).iter().enumerate() {
+    for (number, stage) in stages(plan, &timed).iter().enumerate() {
         let lane = match stage.lane {
             Lane::Parallel => "beside each other",
             Lane::Quiet => "alone",

@@ -29,13 +29,6 @@ fn all_errors(refused: &Refused) -> String {
     format!("{}\n{}", refused.errors, text(&conditions))
 }
 
-/// Loads a plan and refuses one that cannot work.
-pub fn load_checked(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
-    let loaded = load(path, inputs)?;
-    refuse_unworkable(&loaded.plan)?;
-    Ok(loaded)
-}
-
 /// Refuses a plan that cannot work; prints warnings to standard error.
 pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
     let problems = problems_of(plan);

@@ -29,8 +29,7 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
         }
     }
     let plan = &read.loaded.plan;
-    let timed = probity_verdict::timed_probes(plan);
-    terminal::complain(&dry_run::describe(plan, args.how.allow.into(), &args.how.only, &timed));
+    terminal::complain(&dry_run::describe(plan, args.how.allow.into(), &args.how.only));
     let order = Order {
         loaded: &read.loaded,
         inputs: bundle::inputs_of(read.bundle.start()),

@@ -1,6 +1,6 @@
 //! `run`: plan, probes, evidence, verdict, report, in this order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use probity_evidence::bundle::ReadError;
@@ -24,16 +24,24 @@ const OBSERVE_SELF: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// `run`.
 pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
-    let loaded = plan::load_checked(&args.plan.plan, &args.plan.inputs)?;
-    known_probes(&loaded.plan, &args.how.only)?;
+    let loaded = plan::load(&args.plan.plan, &args.plan.inputs)?;
+    let checked = || {
+        plan::refuse_unworkable(&loaded.plan)?;
+        known_probes(&loaded.plan, &args.how.only)
+    };
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
-        let timed = probity_verdict::timed_probes(&loaded.plan);
-        terminal::print(&dry_run::describe(&loaded.plan, args.how.allow.into(), &args.how.only, &timed))?;
+        checked()?;
+        terminal::print(&dry_run::describe(&loaded.plan, args.how.allow.into(), &args.how.only))?;
         return Ok(Exit::Fine);
     };
     let inputs = args.plan.inputs.iter().cloned().collect();
     let order = Order { loaded: &loaded, inputs, output, how: &args.how, reproduces: None };
-    let done = order.carry_out(environment)?;
+    let done = std::thread::scope(|scope| {
+        // The log begins with its digest: made while the plan is checked.
+        scope.spawn(|| loaded.resolved());
+        checked()?;
+        order.carry_out(environment)
+    })?;
     done.print(&args.how)?;
     Ok(done.exit())
 }
@@ -122,16 +130,16 @@ impl Order<'_> {
         }
         let began = Began::now();
         let started = began.at;
-        let writer = self.open(started, environment)?;
-        let mut recorder = Recorder {
-            plan,
-            started,
-            writer,
-            fold: Fold::new(plan, started),
-            progress: Progress::new(plan),
-            observed_self: started,
-        };
-        let outcome = self.probe(began, &mut recorder, &secrets, &stop);
+        // The log waits for the disk; its conditions are compiled meanwhile.
+        let (writer, fold, reads) = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| self.open(started, environment));
+            let (fold, reads) = (Fold::new(plan, started), Reads::of(plan));
+            let writer = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            writer.map(|writer| (writer, fold, reads))
+        })?;
+        let progress = Progress::new(plan);
+        let mut recorder = Recorder { plan, started, writer, fold, progress, observed_self: started };
+        let outcome = self.probe(began, &reads, &mut recorder, &secrets, &stop);
         recorder.progress.finish();
         match outcome {
             Ok(()) => self.close(recorder, stop.reason(), environment),
@@ -174,7 +182,7 @@ impl Order<'_> {
         };
         let ledger = Ledger::open(&ledger).map_err(Failure::of)?;
         let (host, user, system) = observer::identity();
-        let resolved_sha256 = probity_evidence::digest(self.loaded.resolved.as_bytes());
+        let resolved_sha256 = probity_evidence::digest(self.loaded.resolved().as_bytes());
         let opening = Opening {
             rules: probity_verdict::RULES,
             started,
@@ -207,6 +215,7 @@ impl Order<'_> {
     fn probe(
         &self,
         began: Began,
+        reads: &Reads,
         recorder: &mut Recorder<'_>,
         secrets: &Secrets,
         stop: &Stop,
@@ -214,20 +223,14 @@ impl Order<'_> {
         let plan = &self.loaded.plan;
         let only = (!self.how.only.is_empty()).then_some(self.how.only.as_slice());
         let until = conditions::until(plan);
-        let mut read = probity_verdict::facts_read(plan);
-        let wanted = plan.probes.iter().map(|probe| {
-            let read = read.remove(&probe.name).unwrap_or_default();
-            (probe.name.clone(), if probe.keep_all { Wanted::All } else { Wanted::Only(read) })
-        });
-        let wanted = wanted.collect();
         let runner = Runner {
             plan,
             began,
             allow: Impact::from(self.how.allow),
             only,
             secrets,
-            wanted: &wanted,
-            timed: &probity_verdict::timed_probes(plan),
+            wanted: &reads.wanted,
+            timed: &reads.timed,
             until: &until,
             stop,
         };
@@ -267,6 +270,24 @@ impl Order<'_> {
         let findings = findings_json(&derived.judgement).map_err(Failure::failed)?;
         writer.finish(&findings, report.as_bytes(), ended, interrupted.clone()).map_err(Failure::failed)?;
         Ok(Done { derived, interrupted, text, bundle: self.output.to_owned() })
+    }
+}
+
+/// What a plan's conditions read, which decides what its probes look up and when they run.
+struct Reads {
+    wanted: BTreeMap<String, Wanted>,
+    timed: BTreeSet<String>,
+}
+
+impl Reads {
+    fn of(plan: &Plan) -> Self {
+        let mut read = probity_verdict::facts_read(plan);
+        let timed = probity_verdict::timed_probes(plan, &read);
+        let wanted = plan.probes.iter().map(|probe| {
+            let read = read.remove(&probe.name).unwrap_or_default();
+            (probe.name.clone(), if probe.keep_all { Wanted::All } else { Wanted::Only(read) })
+        });
+        Self { wanted: wanted.collect(), timed }
     }
 }
 

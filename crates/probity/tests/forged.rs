@@ -58,7 +58,7 @@ fn forge(home: &Home, forgery: Forgery<'_>) {
         started: now,
         plan: "P".to_owned(),
         files,
-        resolved_sha256: probity_evidence::digest(loaded.unwrap().resolved.as_bytes()),
+        resolved_sha256: probity_evidence::digest(loaded.unwrap().resolved().as_bytes()),
         inputs: BTreeMap::new(),
         allow: Impact::Observe,
         only: None,

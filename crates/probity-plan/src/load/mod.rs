@@ -13,7 +13,7 @@ mod scope;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Errors, PlanErrors};
 use crate::model::{Claim, Condition, Plan, Position, Probe};
@@ -37,9 +37,16 @@ pub struct Loaded {
     pub plan: Plan,
     /// The exact bytes of each file: the plan itself under `plan.yaml`, others under the path they were read by.
     pub files: BTreeMap<String, Vec<u8>>,
+    resolved: OnceLock<String>,
+}
+
+impl Loaded {
     /// The whole resolved plan with inputs and matrices, secrets by name, as JSON with sorted keys. Its SHA-256 goes
-    /// into the evidence. The same files and overrides give the same text, whatever the plan is called.
-    pub resolved: String,
+    /// into the evidence. The same files and overrides give the same text, whatever the plan is called. Made when it is
+    /// first asked for.
+    pub fn resolved(&self) -> &str {
+        self.resolved.get_or_init(|| resolved::text(&self.plan))
+    }
 }
 
 /// A plan that did not load.
@@ -184,10 +191,7 @@ impl<'s> Loader<'s> {
         }
         match self.errors.listed(&name, &self.texts) {
             Some(errors) => Err(Box::new(Refused { errors, part: self.plan, declared })),
-            None => {
-                let resolved = resolved::text(&self.plan);
-                Ok(Loaded { plan: self.plan, files: self.files, resolved })
-            }
+            None => Ok(Loaded { plan: self.plan, files: self.files, resolved: OnceLock::new() }),
         }
     }
 

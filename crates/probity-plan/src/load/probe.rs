@@ -198,7 +198,10 @@ impl Loader<'_> {
     ) -> Option<Vec<Cell>> {
         let Some(matrix) = matrix else {
             let filled = part.scope.fill(own, &mut self.errors)?;
-            return Some(vec![Cell { row: Default::default(), act: self.act(spec, &filled, of)? }]);
+            return Some(vec![Cell {
+                row: Default::default(),
+                act: self.act(spec, &filled, || of.to_owned())?,
+            }]);
         };
         let mut cells = Vec::with_capacity(matrix.rows.len());
         for row in &matrix.rows {
@@ -206,8 +209,8 @@ impl Loader<'_> {
                 part.scope.bind(column, bound(cell));
             }
             let filled = part.scope.fill(own, &mut self.errors);
-            let act =
-                filled.and_then(|filled| self.act(spec, &filled, &format!("{of} ({})", matrix.told(row))));
+            let told = || format!("{of} ({})", matrix.told(row));
+            let act = filled.and_then(|filled| self.act(spec, &filled, told));
             match act {
                 Some(act) => cells.push(Cell { row: matrix.facts(row), act }),
                 None => {
@@ -222,11 +225,11 @@ impl Loader<'_> {
         (!cells.is_empty()).then_some(cells)
     }
 
-    fn act(&mut self, spec: &KindSpec, node: &Node, of: &str) -> Option<Act> {
+    fn act(&mut self, spec: &KindSpec, node: &Node, of: impl FnOnce() -> String) -> Option<Act> {
         match Act::deserialize(spec.name, De(node))? {
             Ok(act) => Some(act),
             Err(error) => {
-                self.refuse(&error, node, of);
+                self.refuse(&error, node, &of());
                 None
             }
         }

@@ -1,14 +1,18 @@
 //! The resolved plan as text: everything that decides what is looked at and how it is judged, and nothing else (no
 //! places, no file names). Its SHA-256 is in the evidence.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use crate::model::{Claim, Form, Plan, Probe, Starts};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::kinds::Impact;
+use crate::model::{Cell, Claim, Form, Plan, Probe, Starts};
 
 /// JSON, indented, keys sorted.
 pub(super) fn text(plan: &Plan) -> String {
-    let inputs: Map<String, Value> =
-        plan.inputs.iter().map(|(name, input)| (name.clone(), json!(input.value))).collect();
+    let inputs: BTreeMap<&str, _> =
+        plan.inputs.iter().map(|(name, input)| (name.as_str(), sorted(json!(input.value)))).collect();
     let waiver = |waiver: &crate::model::Waiver| {
         json!({
             "claim": waiver.claim, "reason": waiver.reason, "owner": waiver.owner, "until": waiver.until,
@@ -17,39 +21,72 @@ pub(super) fn text(plan: &Plan) -> String {
     };
     let rule = |rule: &crate::model::Rule| json!({ "label": rule.label, "when": rule.when, "accepted": rule.accepted });
     let score = |score: &crate::model::Score| json!({ "name": score.name, "weights": score.weights });
-    let mut whole = json!({
-        "title": plan.title,
-        "confidence": plan.confidence,
-        "inputs": inputs,
-        "claims": plan.claims.iter().map(claim).collect::<Vec<_>>(),
-        "scores": plan.scores.iter().map(score).collect::<Vec<_>>(),
-        "verdict": plan.rules.iter().map(rule).collect::<Vec<_>>(),
-        "waivers": plan.waivers.iter().map(waiver).collect::<Vec<_>>(),
-    });
-    // Not in `json!`, which copies every value it is given.
-    whole["probes"] = plan.probes.iter().map(probe).collect();
-    sort(&mut whole);
-    // Either way the same bytes; the first is faster, the second cannot fail.
-    let mut text = serde_json::to_string_pretty(&whole).unwrap_or_else(|_| format!("{whole:#}"));
+    let whole = Whole {
+        claims: plan.claims.iter().map(|one| sorted(claim(one))).collect(),
+        confidence: plan.confidence,
+        inputs,
+        probes: plan.probes.iter().map(ProbeText::of).collect(),
+        scores: plan.scores.iter().map(|one| sorted(score(one))).collect(),
+        title: &plan.title,
+        verdict: plan.rules.iter().map(|one| sorted(rule(one))).collect(),
+        waivers: plan.waivers.iter().map(|one| sorted(waiver(one))).collect(),
+    };
+    // It fails only for a map whose keys are no text, and there is none.
+    let mut text = serde_json::to_string_pretty(&whole).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn probe(probe: &Probe) -> Value {
-    let mut value = json!({
-        "name": probe.name,
-        "kind": probe.spec().name,
-        "columns": probe.columns,
-        "schedule": probe.schedule,
-        "with": probe.with,
-        "needs": probe.needs,
-        "impact": probe.impact,
-        "declared_harmless": probe.declared_harmless,
-        "keep_all": probe.keep_all,
-        "undo": probe.undo,
-    });
-    value["cells"] = probe.cells.iter().map(|cell| json!({ "row": cell.row, "act": cell.act })).collect();
-    value
+/// The fields are in alphabetical order, here and below, as they are written. Only one cell at a time is made a JSON value:
+/// a plan may have very many.
+#[derive(Serialize)]
+struct Whole<'a> {
+    claims: Vec<Value>,
+    confidence: f64,
+    inputs: BTreeMap<&'a str, Value>,
+    probes: Vec<ProbeText<'a>>,
+    scores: Vec<Value>,
+    title: &'a str,
+    verdict: Vec<Value>,
+    waivers: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct ProbeText<'a> {
+    #[serde(serialize_with = "cells")]
+    cells: &'a [Cell],
+    columns: &'a [String],
+    declared_harmless: bool,
+    impact: Impact,
+    keep_all: bool,
+    kind: &'a str,
+    name: &'a str,
+    needs: Option<&'a str>,
+    schedule: Value,
+    undo: Value,
+    with: Option<&'a str>,
+}
+
+impl<'a> ProbeText<'a> {
+    fn of(probe: &'a Probe) -> Self {
+        Self {
+            cells: &probe.cells,
+            columns: &probe.columns,
+            declared_harmless: probe.declared_harmless,
+            impact: probe.impact,
+            keep_all: probe.keep_all,
+            kind: probe.spec().name,
+            name: &probe.name,
+            needs: probe.needs.as_deref(),
+            schedule: sorted(json!(probe.schedule)),
+            undo: sorted(json!(probe.undo)),
+            with: probe.with.as_deref(),
+        }
+    }
+}
+
+fn cells<S: Serializer>(cells: &[Cell], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(cells.iter().map(|cell| sorted(json!({ "act": cell.act, "row": cell.row }))))
 }
 
 fn claim(claim: &Claim) -> Value {
@@ -74,7 +111,12 @@ fn claim(claim: &Claim) -> Value {
     })
 }
 
-/// Puts the keys of every map in order, whatever map serde_json was built with.
+/// With the keys of every map in order, whatever map serde_json was built with.
+fn sorted(mut value: Value) -> Value {
+    sort(&mut value);
+    value
+}
+
 fn sort(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(sort),

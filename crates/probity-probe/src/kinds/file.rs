@@ -9,24 +9,27 @@ use probity_plan::{Barrier, Blocked, Value};
 
 use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
 use crate::mask::Masks;
+use crate::names::Names;
+use crate::tables;
 
 /// The longest content that is kept as a fact or parsed; a digest is taken of any length.
 const LONGEST: usize = 1 << 20;
+/// Bytes that are read at once: many for a long file, and some for one that does not tell its length, as in `/proc`.
+const SMALLEST: usize = 4 << 10;
+const LARGEST: usize = 64 << 10;
 
 impl Look for File {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let (file, wanted, masks) = (self.clone(), context.wanted.clone(), context.secrets.masks());
-        // On a thread of its own: a hanging network file system then ends as a time-out.
-        let look = tokio::task::spawn_blocking(move || see(&file, &wanted, &masks));
-        match tokio::time::timeout_at(context.deadline(), look).await {
-            Ok(Ok(seen)) => seen,
-            Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
-            Err(_) => Seen::nothing(context.timed_out()),
+        match tables::names(context).await {
+            // A network file system may hang.
+            Ok(names) => context.blocking(move || see(&file, &wanted, &masks, &names)).await,
+            Err(blocked) => Seen::nothing(blocked),
         }
     }
 }
 
-fn see(file: &File, wanted: &Wanted, masks: &Masks) -> Seen {
+fn see(file: &File, wanted: &Wanted, masks: &Masks, names: &Names) -> Seen {
     let path = Path::new(&file.file);
     let found = if file.follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
     let mut seen = Seen::default();
@@ -46,8 +49,8 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks) -> Seen {
         .know("mode", format!("{:o}", metadata.mode() & 0o7777))
         .know("uid", i64::from(metadata.uid()))
         .know("gid", i64::from(metadata.gid()))
-        .know("owner", crate::names::user(metadata.uid()))
-        .know("group", crate::names::group(metadata.gid()))
+        .know("owner", names.user(metadata.uid()))
+        .know("group", names.group(metadata.gid()))
         .know("size_bytes", i64::try_from(metadata.len()).unwrap_or(i64::MAX));
     let modified = jiff::Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0));
     match modified {
@@ -68,11 +71,11 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks) -> Seen {
         Ok(String::new())
     };
     seen.settle("target", target);
-    see_content(file, kind, wanted, masks, &mut seen);
+    see_content(file, kind, metadata.len(), wanted, masks, &mut seen);
     seen
 }
 
-fn see_content(file: &File, kind: &str, wanted: &Wanted, masks: &Masks, seen: &mut Seen) {
+fn see_content(file: &File, kind: &str, bytes: u64, wanted: &Wanted, masks: &Masks, seen: &mut Seen) {
     let wants = |fact: &str| match wanted {
         Wanted::All => true,
         Wanted::Only(facts) => facts.contains(fact),
@@ -82,7 +85,7 @@ fn see_content(file: &File, kind: &str, wanted: &Wanted, masks: &Masks, seen: &m
         return;
     }
     let read = if kind == "file" {
-        read(&file.file, file.follow, masks)
+        read(&file.file, file.follow, bytes, masks)
     } else {
         Err(Blocked::new(Barrier::Unsupported, format!("a {kind} has no content to read")))
     };
@@ -105,8 +108,14 @@ fn see_content(file: &File, kind: &str, wanted: &Wanted, masks: &Masks, seen: &m
     }
 }
 
-/// The digest of the whole content after masking, and the content itself if it is short and UTF-8.
-fn read(path: &str, follow: bool, masks: &Masks) -> Result<(String, Result<String, Blocked>), Blocked> {
+/// The digest of the whole content after masking, and the content itself if it is short and UTF-8. `bytes` is how long it
+/// is said to be.
+fn read(
+    path: &str,
+    follow: bool,
+    bytes: u64,
+    masks: &Masks,
+) -> Result<(String, Result<String, Blocked>), Blocked> {
     // Not blocking: the path may have become a pipe since it was looked at.
     let flags = rustix::fs::OFlags::NONBLOCK | if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
     let failed = |error: &std::io::Error| barrier_of(&format!("open {path}"), error);
@@ -118,7 +127,7 @@ fn read(path: &str, follow: bool, masks: &Masks) -> Result<(String, Result<Strin
     let mut digest = masks.digest();
     let mut kept = Vec::new();
     let mut total = 0_u64;
-    let mut buffer = vec![0; 64 << 10];
+    let mut buffer = vec![0; usize::try_from(bytes).map_or(LARGEST, |bytes| bytes.clamp(SMALLEST, LARGEST))];
     loop {
         let n = file.read(&mut buffer).map_err(|e| failed(&e))?;
         let Some(part) = buffer.get(..n).filter(|part| !part.is_empty()) else { break };

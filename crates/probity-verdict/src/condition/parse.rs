@@ -26,7 +26,7 @@ pub fn compile(source: &str, scope: &Scope, empty_ok: bool) -> Result<Check, Con
             hint: "split it into several claims".to_owned(),
         });
     }
-    let parsed = cel::Env::stdlib().with_optional_support(false).parser().parse_with_source_info(source);
+    let parsed = cel_value::environment().parser().parse_with_source_info(source);
     let (root, places) = parsed.map_err(|errors| misparsed(source, &errors))?;
     let mut reader =
         Reader { scope, places, empty_ok, comprehensions: 0, nested: false, reads: BTreeSet::new() };
@@ -265,10 +265,8 @@ impl Reader<'_> {
     fn pattern(&self, id: u64, pattern: &str) -> Result<(), ConditionError> {
         let mut context = cel::Context::with_env(cel_value::environment());
         context.add_variable_from_value("pattern", pattern);
-        let tried = cel::Env::stdlib()
-            .parser()
-            .parse("''.matches(pattern)")
-            .map(|expression| context.resolve(&expression));
+        let parsed = cel_value::environment().parser().parse("''.matches(pattern)");
+        let tried = parsed.map(|expression| context.resolve(&expression));
         match tried {
             Ok(Ok(_)) => Ok(()),
             _ => Err(self.error(

@@ -333,7 +333,7 @@ fn what_is_kept_and_what_is_timed() {
     assert_eq!(names("web"), ["answered", "elapsed_ms", "status"]);
     assert_eq!(names("file"), ["content", "sha256"]);
     assert_eq!(names("other"), ["content"]);
-    assert_eq!(timed_probes(&plan).into_iter().collect::<Vec<_>>(), ["file", "web"]);
+    assert_eq!(timed_probes(&plan, &facts_read(&plan)).into_iter().collect::<Vec<_>>(), ["file", "web"]);
 }
 
 #[test]
