@@ -14,7 +14,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.write_all(end)).and_then(|()| out.flush()))
 }
 
-/// What came of writing to standard output, as [`print`] tells it.
+/// What came of writing to standard output, as [`print()`] tells it.
 pub fn written(result: std::io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

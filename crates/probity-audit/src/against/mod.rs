@@ -2,6 +2,7 @@
 //!
 //! The bundle comes as plain data, verified and recomputed by the caller; this knows nothing of files or signatures.
 
+mod called;
 mod cited;
 mod numbers;
 mod said;
@@ -15,8 +16,9 @@ use crate::document::{Document, Place, Statement};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
+use called::Role;
 use cited::Scope;
-use numbers::{Numbers, Role};
+use numbers::Numbers;
 
 /// What a bundle shows.
 #[derive(Clone, Copy, Debug)]
@@ -131,10 +133,10 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
     for (statement, scope) in document.statements.iter().zip(&scopes) {
         let mut without: Vec<&str> = Vec::new();
         for q in &statement.quantities {
-            let minutes = numbers::minutes(q, &statement.lower);
+            let minutes = called::minutes(q, &statement.lower);
             let q = minutes.as_ref().unwrap_or(q);
-            let place = numbers::place(document, statement, q);
-            let role = numbers::role(&statement.lower, q, place.as_ref());
+            let place = called::place(document, statement, q);
+            let role = called::role(&statement.lower, q, place.as_ref());
             if scope.quotes(q) || role == Role::Reference {
                 continue;
             }
@@ -151,9 +153,9 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
             let about =
                 claims.iter().find(|claim| own[**claim].measures(q, role, place.as_ref(), &statement.lower));
             let shown_elsewhere = || elsewhere.shows(q, role, place.as_ref(), &statement.lower);
-            let meant = (matches!(scope, Scope::Cites(..)) || numbers::measured(&statement.lower, q))
+            let meant = (matches!(scope, Scope::Cites(..)) || called::measured(&statement.lower, q))
                 // The probability of an error is one of the verdict, beside whatever claim it stands.
-                && !(numbers::of_an_error(&statement.lower, q) && shown_elsewhere());
+                && !(called::of_an_error(&statement.lower, q) && shown_elsewhere());
             let written = statement.lower[q.start..q.end].trim();
             if let Some(claim) = about.filter(|_| meant) {
                 otherwise += 1;

@@ -5,25 +5,13 @@ use std::fmt::Write as _;
 use probity_verdict::judgement::{Bounds, Counts};
 use probity_verdict::{Finding, Judgement, Outcome};
 
-use super::said::NOT_SAID;
-use crate::document::{Document, Statement, simplify};
+use super::called::{
+    Count, EVERY, HAPPENED, InCell, LOOKED, LOWER, MEASURED, RANGE, Role, TRIALS, UPPER, clip, counted,
+    measured, minutes, place, role, says_reached, wanted_count, would_settle,
+};
+use crate::document::{Document, simplify};
 use crate::quantity::{Bound, Kind, Quantity, scan};
-use crate::words::{pattern, show, tail};
-
-/// What a number is said to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Something seen.
-    Found,
-    /// A bound, of what was found or of what is demanded: "at least 0.95".
-    Bound,
-    /// What was demanded.
-    Demanded,
-    /// The confidence of a bound, the probability of an error.
-    Confidence,
-    /// The number of an entry of the log.
-    Reference,
-}
+use crate::words::{show, tail};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Class {
@@ -53,134 +41,6 @@ struct Number {
     period: bool,
     /// Which count of trials it is.
     count: Option<Count>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Count {
-    Planned,
-    Successes,
-    Failures,
-    Blocked,
-}
-
-/// The cell of a table in which a number stands: the words of its header, and whether the cell is nothing but the number.
-pub(super) struct InCell<'d> {
-    head: &'d str,
-    alone: bool,
-}
-
-/// The cell of a table that holds a number of a row.
-pub(super) fn place<'d>(document: &'d Document, statement: &Statement, q: &Quantity) -> Option<InCell<'d>> {
-    let (table, row) = document.cells(statement)?;
-    let mut start = 0;
-    for (column, cell) in row.cells.iter().enumerate() {
-        let end = start + cell.lower.len();
-        if (start..end).contains(&q.start) {
-            let head = table.header.get(column).map_or("", |head| head.words());
-            return Some(InCell { head, alone: cell.number().is_some() });
-        }
-        start = end + " | ".len();
-    }
-    None
-}
-
-pattern!(
-    DEMANDED,
-    r"\b(target|goal|objective|required?|requirement|requires|threshold|demand(s|ed)?|criterion|sla|slo|promised|agreed|asked|asks|wanted|expected|limit|planned|needs?)\b[^.;|,]{0,25}$"
-);
-pattern!(
-    DEMANDS,
-    r"^(target|goal|objective|required|requirement|threshold|demanded|criterion|slo|sla|expected|limit|minimum|maximum|wanted)\b"
-);
-pattern!(LOWER, r"\blower\b[^.;|,0-9]{0,25}$");
-pattern!(UPPER, r"\bupper\b[^.;|,0-9]{0,25}$");
-pattern!(RANGE, r"^\W*(to|and)?\W*$");
-// The words of a size that would settle a claim, before and after it.
-pattern!(
-    WOULD,
-    r"\b(would|needs?|further|additional|settles?|(is|are) needed)\b|\bplan( to| for| on| about| at least| another)*\W*$"
-);
-pattern!(
-    SETTLES,
-    r"\b(would|needs?|further|additional|settles?|enough|suffices?|sufficient|(is|are) needed)\b|^ ?more\b"
-);
-pattern!(REACHED, r"\b(succeeded|achieved|measured|reached|passed|observed|met|available|reliable|worked)\b");
-pattern!(CONFIDENCE, r"\b(confidence|confident|each at|probability|error bound)\b");
-// "(each at 95 %)"; "the probability of an acceptance although a claim is false is at most 5%".
-pattern!(EACH_AT, r"\beach at\W*$");
-pattern!(OF_AN_ERROR, r"\bprobability\b[^.,;:|0-9]*$");
-pattern!(EVERY, r"\bevery\W*$");
-// How often it was looked is no period of what was looked at.
-pattern!(
-    LOOKED,
-    r"\b(look\w*|watch\w*|sampl\w*|poll\w*|prob(e|es|ed|ing)|observ\w*|check\w*|measur\w*|read|queried)\b[^.;|]*\bevery\W*$"
-);
-pattern!(
-    HAPPENED,
-    r"\b(ran|started|happened|changed|fired|began|executed|took place|occurred|was (run|started))\b[^.;|]*$"
-);
-pattern!(ENTRIES, r"\b(entry|entries)\W{0,3}((\d+ to \d+|\d+)(, | and )?)*$");
-pattern!(
-    MEASURED,
-    r"\b(succeed\w*|success\w*|achiev\w*|measur\w*|reach\w*|pass\w*|observed|actual\w*|result\w*|share|rate|counted|found|held|met|got|availab\w*|reliab\w*|took|came)\b"
-);
-
-/// What a number of a statement is said to be.
-pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role {
-    // A cell of a row is read for itself.
-    let before = tail(&lower[..q.start]).rsplit('|').next().unwrap_or("");
-    let after = clip(&lower[q.end..]).split('|').next().unwrap_or("");
-    if cell.is_some_and(|cell| cell.head.starts_with("entr")) || ENTRIES.is_in(before) {
-        Role::Reference
-    } else if EACH_AT.is_in(before)
-        || (matches!(q.kind, Kind::Percent | Kind::Seconds(_))
-            && (CONFIDENCE.is_in(after) || CONFIDENCE.is_in(before) || of_an_error(lower, q)))
-    {
-        Role::Confidence
-    } else if DEMANDED.is_in(before)
-        || cell.is_some_and(|cell| DEMANDS.is_in(cell.head))
-        || after.starts_with(" target")
-    {
-        Role::Demanded
-    } else if q.bound.is_some() {
-        Role::Bound
-    } else {
-        Role::Found
-    }
-}
-
-/// Whether a number is the probability of an error.
-pub(super) fn of_an_error(lower: &str, q: &Quantity) -> bool {
-    q.kind == Kind::Percent && OF_AN_ERROR.is_in(&lower[..q.start])
-}
-
-/// `1m` as a plan and its report write a minute; in other texts the letter may stand for metres or millions.
-pub(super) fn minutes(q: &Quantity, lower: &str) -> Option<Quantity> {
-    let glued = q.kind == Kind::Plain && q.unit == "m" && lower[q.end..].starts_with('m');
-    glued.then(|| Quantity { end: q.end + 1, kind: Kind::Seconds(60.0 * q.value), ..q.clone() })
-}
-
-/// Whether the words around a number say that it was measured.
-pub(super) fn measured(lower: &str, q: &Quantity) -> bool {
-    let before = tail(&lower[..q.start]).rsplit('|').next().unwrap_or("");
-    MEASURED.is_in(before) || MEASURED.is_in(clip(&lower[q.end..]).split('|').next().unwrap_or(""))
-}
-
-/// Whether the words around a bound say that it was reached: "succeeded in at least 95 %".
-fn says_reached(lower: &str, q: &Quantity) -> bool {
-    let ends = ['.', ',', ';', ':', '|', '('];
-    let before = lower[..q.start].rsplit(ends).next().unwrap_or("");
-    let after = lower[q.end..].split(ends).next().unwrap_or("");
-    (REACHED.is_in(before) || REACHED.is_in(after)) && !NOT_SAID.is_in(lower)
-}
-
-/// The words right after something.
-fn clip(text: &str) -> &str {
-    let mut to = text.len().min(30);
-    while !text.is_char_boundary(to) {
-        to += 1;
-    }
-    &text[..to]
 }
 
 /// The unit of a plain number; what is no unit but the next word of a sentence is none.
@@ -541,49 +401,6 @@ impl Numbers {
     }
 }
 
-pattern!(
-    TRIALS,
-    r"^(trial|attempt|sample|success|successe|succeeded|failure|failed|observation|look|passed|run|time|slot|start|request|call|blocked)$"
-);
-
-/// Which count a number is called, by the header of its column.
-fn counted(cell: Option<&InCell<'_>>) -> Option<Count> {
-    let cell = cell.filter(|cell| cell.alone)?;
-    Some(match cell.head {
-        "attempts" | "samples" | "n" | "trials" | "planned" | "total" | "runs" | "observations"
-        | "sample" | "count" => Count::Planned,
-        "successes" | "successful" | "succeeded" | "passed" | "ok" | "good" | "pass" => Count::Successes,
-        "failures" | "failed" | "fail" | "errors" | "bad" => Count::Failures,
-        "blocked" | "not seen" | "unknown" | "undecided" => Count::Blocked,
-        _ => return None,
-    })
-}
-
-/// Which count a number is called, by its column or the words beside it.
-fn wanted_count(q: &Quantity, cell: Option<&InCell<'_>>, lower: &str) -> Option<Count> {
-    if q.kind != Kind::Plain {
-        return None;
-    }
-    if let Some(count) = counted(cell) {
-        return Some(count);
-    }
-    let after = lower[q.end..].split(['.', ',', ';', '|', ':']).next().unwrap_or("");
-    let word = after.split_whitespace().take(2).find_map(|word| match word {
-        "succeeded" | "successes" | "passed" => Some(Count::Successes),
-        "failed" | "failures" => Some(Count::Failures),
-        "blocked" => Some(Count::Blocked),
-        "planned" => Some(Count::Planned),
-        _ => None,
-    });
-    word.or(match q.unit.as_str() {
-        "succeeded" | "successes" | "passed" => Some(Count::Successes),
-        "failed" | "failures" => Some(Count::Failures),
-        "blocked" => Some(Count::Blocked),
-        "planned" => Some(Count::Planned),
-        _ => None,
-    })
-}
-
 /// Seconds in the unit of a duration as written.
 fn scale(q: &Quantity) -> f64 {
     if q.value == 0.0 { 1.0 } else { q.base() / q.value }
@@ -592,14 +409,6 @@ fn scale(q: &Quantity) -> f64 {
 /// Whether something is at most a number, rather than at least.
 fn is_upper(bound: Bound) -> bool {
     matches!(bound, Bound::Most | Bound::Below)
-}
-
-/// Whether the words of its clause call a number a size that would settle something.
-fn would_settle(lower: &str, q: &Quantity) -> bool {
-    let ends = ['.', ',', ';', '|', '('];
-    let before = lower[..q.start].rsplit(ends).next().unwrap_or("");
-    let after = lower[q.end..].split(ends).next().unwrap_or("");
-    WOULD.is_in(before) || SETTLES.is_in(after)
 }
 
 /// What was found of a claim, in its numbers.
