@@ -71,7 +71,8 @@ impl Context<'_> {
         Blocked::new(Barrier::TimedOut, format!("nothing within {} ms", self.timeout.as_millis()))
     }
 
-    /// Sees on a thread of its own what may block: a system call that hangs then ends as a time-out.
+    /// Sees on a thread of its own what may block, in turn with the looks beside it: a system call that hangs then ends as a
+    /// time-out, and keeps no other look from its own for long.
     pub async fn blocking(&self, see: impl FnOnce() -> Seen + Send + 'static) -> Seen {
         let turns = TURNS.with(Arc::clone);
         let _turn = tokio::time::timeout(PATIENCE.min(self.timeout / 2), turns.acquire()).await;

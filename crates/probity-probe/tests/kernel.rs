@@ -70,6 +70,20 @@ fn a_parameter_with_nonsense_or_hostile_text_is_kept_as_it_is_and_capped() {
 }
 
 #[test]
+fn a_long_parameter_is_seen_to_its_end() {
+    let name = "net/ipv4/ip_local_reserved_ports";
+    let file = format!("/proc/sys/{name}");
+    let first = format!("seq -s, 3001 2 15000 | dd bs=64k iflag=fullblock status=none of={file}");
+    let ports: Vec<String> = (3001..15000).step_by(2).map(|port| port.to_string()).collect();
+    let Some(seen) = look_after(&first, "kernel-parameter", &json!({ "kernel-parameter": name })) else {
+        return;
+    };
+    assert_eq!(text(&seen, "value"), ports.join(","));
+    let seen = look_after(&first, "file", &json!({ "file": file })).unwrap();
+    assert_eq!(text(&seen, "content").trim_end(), ports.join(","));
+}
+
+#[test]
 fn a_parameter_that_hangs_ends_in_a_time_out() {
     let elsewhere = Elsewhere {
         unshare: &["--mount", "--propagation", "private"],

@@ -14,9 +14,10 @@ use crate::tables;
 
 /// The longest content that is kept as a fact or parsed; a digest is taken of any length.
 const LONGEST: usize = 1 << 20;
-/// Bytes that are read at once: many for a long file, and some for one that does not tell its length, as in `/proc`.
-const SMALLEST: usize = 4 << 10;
-const LARGEST: usize = 64 << 10;
+/// Bytes that are read at once: no more than a file has, but many of one that does not tell its length: most below `/proc/sys`
+/// give what they hold to the first read only, however little that takes.
+const SMALLEST: u64 = 4 << 10;
+const LARGEST: u64 = 64 << 10;
 
 impl Look for File {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -127,7 +128,8 @@ fn read(
     let mut digest = masks.digest();
     let mut kept = Vec::new();
     let mut total = 0_u64;
-    let mut buffer = vec![0; usize::try_from(bytes).map_or(LARGEST, |bytes| bytes.clamp(SMALLEST, LARGEST))];
+    let at_once = if bytes == 0 { LARGEST } else { bytes.clamp(SMALLEST, LARGEST) };
+    let mut buffer = vec![0; at_once as usize];
     loop {
         let n = file.read(&mut buffer).map_err(|e| failed(&e))?;
         let Some(part) = buffer.get(..n).filter(|part| !part.is_empty()) else { break };

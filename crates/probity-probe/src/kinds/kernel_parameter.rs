@@ -8,7 +8,7 @@ use probity_plan::{Barrier, Blocked};
 use crate::look::{Context, Look, Seen, barrier_of};
 
 /// The longest value that is kept, in bytes.
-const LONGEST: u64 = 64 << 10;
+const LONGEST: usize = 64 << 10;
 
 impl Look for KernelParameter {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -38,13 +38,14 @@ fn see(parameter: &KernelParameter) -> Seen {
         ));
         return seen;
     }
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(&path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        seen.block_rest(barrier_of(&format!("read {path}"), &error));
-        return seen;
-    }
-    if bytes.len() as u64 > LONGEST {
+    let bytes = match read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            seen.block_rest(barrier_of(&format!("read {path}"), &error));
+            return seen;
+        }
+    };
+    if bytes.len() > LONGEST {
         seen.block_rest(Blocked::new(Barrier::TooLarge, format!("{path} has more than {LONGEST} bytes")));
         return seen;
     }
@@ -68,4 +69,19 @@ fn see(parameter: &KernelParameter) -> Seen {
     seen.settle("numbers", numbers.ok_or_else(|| not("a list of whole numbers")));
     seen.know("value", value);
     seen
+}
+
+/// The value, or one byte more than is kept. Most parameters give what they hold to the first read only, so that it has to
+/// have room for all; `read_to_end` begins with 32 bytes.
+fn read(path: &str) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut bytes, mut end) = (vec![0; LONGEST + 1], 0);
+    loop {
+        match file.read(&mut bytes[end..])? {
+            0 => break,
+            more => end += more,
+        }
+    }
+    bytes.truncate(end);
+    Ok(bytes)
 }
