@@ -95,9 +95,7 @@ pattern!(
 
 /// What a number of a statement is said to be.
 pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role {
-    // A cell of a row is read for itself.
-    let before = tail(&lower[..q.start]).rsplit('|').next().unwrap_or("");
-    let after = clip(&lower[q.end..]).split('|').next().unwrap_or("");
+    let (before, after) = beside(lower, q);
     if cell.is_some_and(|cell| cell.head.starts_with("entr")) || ENTRIES.is_in(before) {
         Role::Reference
     } else if EACH_AT.is_in(before)
@@ -130,8 +128,14 @@ pub(super) fn minutes(q: &Quantity, lower: &str) -> Option<Quantity> {
 
 /// Whether the words around a number say that it was measured.
 pub(super) fn measured(lower: &str, q: &Quantity) -> bool {
+    let (before, after) = beside(lower, q);
+    MEASURED.is_in(before) || MEASURED.is_in(after)
+}
+
+/// The words right before and right after a number. A cell of a row is read for itself.
+fn beside<'l>(lower: &'l str, q: &Quantity) -> (&'l str, &'l str) {
     let before = tail(&lower[..q.start]).rsplit('|').next().unwrap_or("");
-    MEASURED.is_in(before) || MEASURED.is_in(clip(&lower[q.end..]).split('|').next().unwrap_or(""))
+    (before, clip(&lower[q.end..]).split('|').next().unwrap_or(""))
 }
 
 /// Whether the words around a bound say that it was reached: "succeeded in at least 95 %".
