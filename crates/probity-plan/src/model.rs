@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::fact::Value;
 use crate::kinds::{Act, Impact, KindSpec};
 use crate::units::{Percent, Share, Span};
+use crate::value::Value;
 
 /// A place in a plan's source, for messages. Lines and columns count from 1; columns are characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

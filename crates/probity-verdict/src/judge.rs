@@ -379,8 +379,9 @@ pub fn names_read(plan: &Plan) -> BTreeSet<String> {
             // Which rows of a matrix are controls of others is told by these.
             Form::Each { .. } | Form::Rate { pooled: false, .. } if claim.control.is_none() => {
                 let probe = plan.probe(&claim.of).filter(|probe| probe.cells.len() > 1);
-                let grants = probe.into_iter().flat_map(|probe| probe.spec().grants());
-                names.extend(grants.map(|(name, _)| name.to_owned()));
+                let facts = probe.into_iter().flat_map(|probe| probe.spec().facts);
+                let telling = facts.filter(|fact| fact.grant.is_some() || fact.denial.is_some());
+                names.extend(telling.map(|fact| fact.name.to_owned()));
             }
             _ => {}
         }

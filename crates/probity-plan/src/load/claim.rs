@@ -195,7 +195,8 @@ impl Loader<'_> {
                 format!("in {of}: `periodic` needs `tolerance`: how much longer or shorter a gap may be"),
             );
         }
-        let moments = [FactType::Time, FactType::List, FactType::Any];
+        // `starts` is the plan's word that text is a time.
+        let moments = [FactType::Moment, FactType::Moments, FactType::List, FactType::Text, FactType::Any];
         let (fact, key, types): (_, _, &[FactType]) = match (&source.starts, &source.changes) {
             (Some(fact), None) => (fact, "starts", &moments),
             (None, Some(fact)) => (fact, "changes", &[]),

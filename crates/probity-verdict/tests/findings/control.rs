@@ -124,11 +124,7 @@ fn what_differs_in_more_than_who_asks_is_no_control() {
         let looks: Vec<Observation> = (plan.probes[0].cells.iter())
             .map(|cell| Observation {
                 cell: cell.row.clone(),
-                ..look(
-                    "call",
-                    0,
-                    &json!({ "status": cell.row["expect"].as_number().map(|code| code as i64) }),
-                )
+                ..look("call", 0, &json!({ "status": cell.row["expect"].as_f64().map(|code| code as i64) }))
             })
             .collect();
         let found = finding(&plan, &looks);

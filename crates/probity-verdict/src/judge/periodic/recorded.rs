@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::Value;
+use probity_plan::{Moment, Value};
 
 use super::{Gaps, Limits, seconds};
 use crate::judge::clock::Shift;
@@ -127,13 +127,15 @@ impl Recorded {
 
 /// The times in a fact, in microseconds; nothing recorded yet is `null` or an empty list.
 fn times(value: &Value) -> Option<Vec<i64>> {
+    let time = |value: &Value| match value {
+        Value::Moment(moment) => Some(moment.timestamp().as_microsecond()),
+        // The plan's word is that it is a time.
+        Value::Text(text) => Some(Moment::parse(text)?.timestamp().as_microsecond()),
+        _ => None,
+    };
     match value {
         Value::Null => Some(Vec::new()),
-        Value::Text(text) => Some(vec![text.parse::<jiff::Timestamp>().ok()?.as_microsecond()]),
-        Value::List(list) => list
-            .iter()
-            .map(|time| Some(time.as_text()?.parse::<jiff::Timestamp>().ok()?.as_microsecond()))
-            .collect(),
-        _ => None,
+        Value::List(list) => list.iter().map(time).collect(),
+        value => time(value).map(|time| vec![time]),
     }
 }
