@@ -11,6 +11,9 @@ use serde::{Serialize, Serializer};
 /// The longest number that is kept, in bytes of its text; what is longer is text.
 pub const MAX_NUMBER: usize = 4096;
 
+/// Every whole number up to this is a double.
+const MAX_EXACT: u64 = 1 << 53;
+
 /// A number. Equality and order are those of its decimal value.
 #[derive(Clone)]
 pub struct Number(Form);
@@ -42,6 +45,22 @@ impl Number {
     /// A finite number; `None` of infinities and of what is no number.
     pub fn from_f64(number: f64) -> Option<Self> {
         number.is_finite().then_some(Self(Form::Float(number)))
+    }
+
+    /// The whole number, if it is kept as one: at once, and `None` of some whole numbers too, such as `1.0`.
+    pub const fn as_whole(&self) -> Option<i64> {
+        match self.0 {
+            Form::Whole(whole) => Some(whole),
+            Form::Float(_) | Form::Text(_) => None,
+        }
+    }
+
+    /// How many bytes there are to look at when it is compared; 1 for most numbers, more for long ones.
+    pub const fn weight(&self) -> usize {
+        match &self.0 {
+            Form::Whole(_) | Form::Float(_) => 1,
+            Form::Text(text) => text.len(),
+        }
     }
 
     /// The whole number, if it is one that 64 bits hold.
@@ -163,10 +182,16 @@ impl PartialOrd for Number {
     }
 }
 impl Ord for Number {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to `MAX_EXACT`")]
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
             (Form::Whole(a), Form::Whole(b)) => a.cmp(b),
             (Form::Float(a), Form::Float(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            // A whole number that a double holds exactly is on the same side of the double and of its shortest decimal.
+            (Form::Whole(a), Form::Float(b)) if a.unsigned_abs() <= MAX_EXACT => {
+                (*a as f64).partial_cmp(b).unwrap_or(Ordering::Equal)
+            }
+            (Form::Float(_), Form::Whole(b)) if b.unsigned_abs() <= MAX_EXACT => other.cmp(self).reverse(),
             _ => self.decimal().order(&other.decimal()),
         }
     }

@@ -7,9 +7,9 @@ use probity_plan::model::{Cell, Starts};
 use probity_plan::{Barrier, Blocked, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value};
 
 use super::{Compiled, Found, Level};
-use crate::condition::Check;
+use crate::condition::{Budget, Check};
 use crate::judge::control::SameForOthers;
-use crate::truth::Truth;
+use crate::truth::Truth4;
 
 /// Rows of a matrix that are tried; the rest are like them.
 const ROWS: usize = 1000;
@@ -108,10 +108,9 @@ fn denial(compiled: &Compiled<'_>, found: &mut Found) {
         None => unseen(),
     };
     let about = |cell: &&Cell| {
-        compiled
-            .filter
-            .as_ref()
-            .is_none_or(|filter| filter.evaluate(&|name| row_alone(cell, name)).truth != Truth::False)
+        compiled.filter.as_ref().is_none_or(|filter| {
+            filter.evaluate(&|name| row_alone(cell, name), &mut Budget::default()).truth != Truth4::False
+        })
     };
     let rows = compiled.probe.cells.iter().take(ROWS).filter(about);
     // Rows that are counted together cannot stand for each other.
@@ -171,7 +170,7 @@ fn surely_false(
             Some(value) => Fact::Known(value.clone()),
             None => unseen(),
         };
-        check.evaluate(&fact).truth == Truth::False
+        matches!(check.evaluate(&fact, &mut Budget::default()).truth, Truth4::False | Truth4::Error)
     })
 }
 

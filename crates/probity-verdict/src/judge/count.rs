@@ -10,7 +10,7 @@ use super::{Decision, Facts, clock, words};
 use crate::condition::{Check, Evaluated};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 use crate::statistics;
-use crate::truth::Truth;
+use crate::truth::Truth4;
 
 /// The counts of a question asked of each trial, one tally a cell.
 pub(super) struct Count {
@@ -39,7 +39,7 @@ impl Count {
         let group = if self.tallies.len() == 1 { 0 } else { trial.cell };
         let evaluated = match &trial.membership {
             Membership::Outside => return self.tallies[group].outside(block),
-            Membership::Inside => self.check.of(trial.observation),
+            Membership::Inside => self.check.of(trial.observation, &mut subject.budget),
             Membership::Unknown(evaluated) => evaluated.clone(),
         };
         let denied = || subject.denied(trial.observation, self.check.reads());
@@ -415,10 +415,10 @@ pub(super) fn overall(cells: &[CellFinding], total: &Counts, subject: &Subject) 
 
 pub(super) fn answer(evaluated: &Evaluated, denied: impl FnOnce() -> bool) -> Answer {
     match evaluated.truth {
-        Truth::True if denied() => Answer::Denial,
-        Truth::True => Answer::Success,
-        Truth::False => Answer::Failure,
-        Truth::Unknown => Answer::Undecided,
+        Truth4::True if denied() => Answer::Denial,
+        Truth4::True => Answer::Success,
+        Truth4::False | Truth4::Error => Answer::Failure,
+        Truth4::Unknown => Answer::Undecided,
     }
 }
 

@@ -8,9 +8,9 @@ use probity_plan::{Barrier, Blocked, Cause, Claim, Fact, FactType, Observation, 
 use super::asked::Cells;
 use super::ranges::Ranges;
 use super::words;
-use crate::condition::{self, Check, Evaluated, Scope};
+use crate::condition::{self, Budget, Check, Evaluated, Scope};
 use crate::judgement::BarrierMet;
-use crate::truth::Truth;
+use crate::truth::Truth4;
 
 /// The most entries that a finding points at.
 const MOST_TELLING: usize = 20;
@@ -41,6 +41,8 @@ pub(super) struct Subject<'p> {
     left_out: u64,
     retried: u64,
     unasked: Option<(u64, u64)>,
+    /// What the claim's conditions may cost.
+    pub(super) budget: Budget,
 }
 
 /// A trial, or an observation that the claim is not about.
@@ -67,6 +69,7 @@ impl<'p> Subject<'p> {
             ),
             None => None,
         };
+        let mut budget = Budget::default();
         let unseen = || Fact::Unknown(Blocked::new(Barrier::NotMade, ""));
         let excluded = probe
             .cells
@@ -77,7 +80,9 @@ impl<'p> Subject<'p> {
                     let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
                     row.map_or_else(unseen, |value| Fact::Known(value.clone()))
                 };
-                filter.as_ref().is_some_and(|filter| filter.evaluate(&of_row).truth == Truth::False)
+                filter
+                    .as_ref()
+                    .is_some_and(|filter| filter.evaluate(&of_row, &mut budget).truth == Truth4::False)
             })
             .collect();
         Ok(Self {
@@ -98,6 +103,7 @@ impl<'p> Subject<'p> {
             left_out: 0,
             retried: 0,
             unasked: None,
+            budget: Budget::default(),
         })
     }
 
@@ -140,12 +146,12 @@ impl<'p> Subject<'p> {
             return None;
         }
         self.slots[cell].insert(observation.slot.into());
-        let membership = match self.filter.as_ref().map(|filter| filter.of(observation)) {
+        let membership = match self.filter.as_ref().map(|filter| filter.of(observation, &mut self.budget)) {
             None => Membership::Inside,
             Some(evaluated) => match evaluated.truth {
-                Truth::True => Membership::Inside,
-                Truth::False => Membership::Outside,
-                Truth::Unknown => Membership::Unknown(evaluated),
+                Truth4::True => Membership::Inside,
+                Truth4::False | Truth4::Error => Membership::Outside,
+                Truth4::Unknown => Membership::Unknown(evaluated),
             },
         };
         if !matches!(membership, Membership::Outside) {
@@ -200,7 +206,7 @@ impl<'p> Subject<'p> {
             }
         }
         for reason in &evaluated.reasons {
-            self.note_reason(reason.clone());
+            self.note_reason(reason.to_string());
         }
     }
 
