@@ -92,10 +92,16 @@ impl Number {
     fn decimal(&self) -> Decimal {
         match &self.0 {
             Form::Whole(whole) => Decimal::of(&whole.to_string()),
-            Form::Float(float) => Decimal::of(&float.to_string()),
+            Form::Float(float) => Decimal::of(&shortest(*float)),
             Form::Text(text) => Decimal::of(text),
         }
     }
+}
+
+/// The shortest decimal that reads back as this number, as it is written into logs. Where there are two of them, `Display`
+/// may choose the other.
+fn shortest(float: f64) -> String {
+    serde_json::to_string(&float).unwrap_or_else(|_| float.to_string())
 }
 
 /// `digits` times ten to the power of `-places`; no zeros at either end of the digits, and none at all for nothing.
@@ -202,10 +208,7 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Form::Whole(whole) => whole.fmt(f),
-            Form::Float(float) => match serde_json::to_string(float) {
-                Ok(text) => f.write_str(&text),
-                Err(_) => float.fmt(f),
-            },
+            Form::Float(float) => f.write_str(&shortest(*float)),
             Form::Text(text) => f.write_str(text),
         }
     }
@@ -281,6 +284,8 @@ mod tests {
             ("1e-400", "1"),
             ("0", "1e-400"),
             ("9.99", "10"),
+            // Both are the nearest decimals of one double.
+            ("2014214467110071.2", "2014214467110071.3"),
         ] {
             assert!(number(less) < number(more), "{less} {more}");
             assert!(number(more) > number(less), "{less} {more}");
@@ -300,7 +305,15 @@ mod tests {
 
     #[test]
     fn written_as_it_was_read() {
-        for text in ["1", "-7", "18446744073709551616", "0.12345678901234567890123", "1e400"] {
+        for text in [
+            "1",
+            "-7",
+            "18446744073709551616",
+            "0.12345678901234567890123",
+            "1e400",
+            "2014214467110071.2",
+            "2014214467110071.3",
+        ] {
             assert_eq!(serde_json::to_string(&number(text)).unwrap(), text);
         }
     }

@@ -350,7 +350,7 @@ impl Reader<'_> {
 
 fn number(expr: &Expr) -> Option<f64> {
     match &expr.node {
-        syntax::Node::Literal(value) => value.as_f64(),
+        syntax::Node::Literal(value) => value.as_f64().filter(|number| number.is_finite()),
         _ => None,
     }
 }

@@ -130,9 +130,12 @@ impl Compiler<'_> {
         self.adapt(&right.ty, left)?;
         self.compares(at, left, right)?;
         for side in [&*left, &*right] {
-            if let Node::Literal(Value::Text(text)) = &side.node
-                && let Some(hint) = misordered(text)
-            {
+            let written = match &side.node {
+                Node::Literal(Value::Text(text)) => std::slice::from_ref(text),
+                Node::Fact(_) => self.scope.texts(self.written(side.span)),
+                _ => &[],
+            };
+            if let Some(hint) = written.iter().find_map(|text| misordered(text)) {
                 return Err(self.error(side.span.0, "this is no text whose letters are in order", hint));
             }
         }

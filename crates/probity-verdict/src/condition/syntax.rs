@@ -359,3 +359,6 @@ impl Parser {
         Ok((elements, self.expect(close)?))
     }
 }
+
+#[cfg(test)]
+mod tests;
