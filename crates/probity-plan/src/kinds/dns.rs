@@ -112,7 +112,8 @@ impl Kind for Dns {
                 FactType::List,
                 "the names that the name is an alias of (CNAME), in order, when another type was asked for",
             ),
-            FactSpec::new("count", FactType::Int, "how many records of the type asked for"),
+            FactSpec::new("count", FactType::Int, "how many records of the type asked for")
+                .grants(Denied::Name, Values::Range(1, i64::MAX)),
             FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds"),
             FactSpec::new("authoritative", FactType::Bool, "whether the server answered as an authority for the name"),
             FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP"),
