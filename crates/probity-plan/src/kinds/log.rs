@@ -124,13 +124,15 @@ impl Kind for Log {
                 FactType::Int,
                 "how many matching lines were found, whether the log covers the window or not",
             ),
-            FactSpec::new("last", FactType::Moment, "the time of the last line that matches"),
+            FactSpec::new("last", FactType::Moment, "the time of the last line that matches")
+                .within("window_start", "window_covered"),
             FactSpec::new("last_age_s", FactType::Float, "seconds since then, at the time of the look"),
             FactSpec::new(
                 "times",
                 FactType::Moments,
                 "the times of the lines that match, oldest first; at most 1000",
             )
+            .within("window_start", "window_covered")
             .on_demand(),
             FactSpec::new("lines", FactType::List, "the lines that match; at most 1000 of together 64 KiB")
                 .on_demand(),

@@ -209,6 +209,9 @@ pub struct FactSpec {
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
+    /// Of times that are looked for within a window: the facts that say where the window begins, and whether the record
+    /// reaches back so far.
+    pub window: Option<(&'static str, &'static str)>,
 }
 
 impl FactSpec {
@@ -224,6 +227,7 @@ impl FactSpec {
             denial: None,
             grant: None,
             aside: false,
+            window: None,
         }
     }
     /// Shows this, rather than what its kind does.
@@ -249,6 +253,11 @@ impl FactSpec {
     /// Without these values this was not granted.
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
         self.grant = Some((what, values));
+        self
+    }
+    /// It is looked for within the window that begins where the first fact says, if the second one is true.
+    pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
+        self.window = Some((start, covered));
         self
     }
     /// It says nothing about outcome or content.

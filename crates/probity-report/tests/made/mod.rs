@@ -155,6 +155,8 @@ pub fn claim(name: &str, of: &str, form: Form, says: Option<&str>, section: Opti
         form,
         says: says.map(str::to_owned),
         severity: Severity::Medium,
+        remedy: None,
+        selected: false,
         section: section.map(str::to_owned),
         control: None,
         empty_ok: false,

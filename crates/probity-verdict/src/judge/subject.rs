@@ -171,6 +171,12 @@ impl<'p> Subject<'p> {
         planned - self.slots[cell].count_below(planned)
     }
 
+    /// Whether the last planned look of a cell was made.
+    pub(super) fn saw_last(&self, cell: usize) -> bool {
+        let planned = u64::from(self.probe.planned());
+        self.slots[cell].count_below(planned) > self.slots[cell].count_below(planned.saturating_sub(1))
+    }
+
     /// Whether a cell's row alone shows that the claim is not about it.
     pub(super) fn excluded(&self, cell: usize) -> bool {
         self.excluded[cell]
