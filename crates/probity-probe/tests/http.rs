@@ -17,6 +17,9 @@ struct Server {
     tls: String,
     /// In TLS, to those alone who show this server's own certificate.
     asking: String,
+    /// In HTTP/2, without TLS and in it.
+    http2: String,
+    http2_tls: String,
     folder: tempfile::TempDir,
     _running: Running,
 }
@@ -50,7 +53,7 @@ fn server() -> Option<Server> {
     std::fs::write(file("users"), format!("anna:{hash}")).unwrap();
     std::fs::create_dir(file("www")).unwrap();
     std::fs::write(file("www/state.json"), "{\"ready\": true, \"jobs\": [1, 2]}").unwrap();
-    let [port, tls, asking] = [(); 3].map(|()| support::free_port());
+    let [port, tls, asking, http2, http2_tls] = [(); 5].map(|()| support::free_port());
     let user = if support::root() { "user root;" } else { "" };
     std::fs::write(
         file("nginx.conf"),
@@ -65,7 +68,11 @@ fn server() -> Option<Server> {
              location /moved {{ return 301 /moved-again; }}\nlocation /moved-again {{ return 302 /state.json; }}\n\
              location /loop {{ return 302 /loop; }}\nlocation /failing {{ return 503 busy; }}\n}}\n\
              server {{ listen 127.0.0.1:{asking} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem; root {own}/www; \
-             ssl_client_certificate cert.pem; ssl_verify_client on; }} }}"
+             ssl_client_certificate cert.pem; ssl_verify_client on; }}\n\
+             server {{ listen 127.0.0.1:{http2} http2; listen 127.0.0.1:{http2_tls} ssl http2; ssl_certificate cert.pem; \
+             ssl_certificate_key key.pem; root {own}/www; \
+             location /state.json {{ add_header X-Twice one; add_header X-Twice two; }}\n\
+             location /moved {{ return 302 /state.json; }} }} }}"
         ),
     )
     .unwrap();
@@ -73,11 +80,15 @@ fn server() -> Option<Server> {
         support::start(tool("nginx").unwrap().args(["-c", &file("nginx.conf"), "-e", &file("first.log")]));
     support::until_listens(port);
     support::until_listens(tls);
-    support::until_listens(asking);
+    for port in [asking, http2, http2_tls] {
+        support::until_listens(port);
+    }
     Some(Server {
         plain: format!("http://127.0.0.1:{port}"),
         tls: format!("https://127.0.0.1:{tls}"),
         asking: format!("https://127.0.0.1:{asking}"),
+        http2: format!("http://127.0.0.1:{http2}"),
+        http2_tls: format!("https://127.0.0.1:{http2_tls}"),
         folder,
         _running: running,
     })
@@ -612,6 +623,116 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
     let (url, _asked) = server(b"ftp://127.0.0.1/", ok);
     let seen = see(Http { redirects: Some(1), ..get(url) }).await;
     assert_eq!(known(&seen, "status"), &Value::from(302));
+}
+
+#[tokio::test]
+async fn a_body_is_read_as_its_headers_say() {
+    // The reference: what Python's and Debian's own tools made of the same text.
+    let text_ = "{\"name\": \"caf\u{e9}\", \"big\": 123456789012345678901234567890}";
+    let run = |program: &str, arguments: &[&str], input: &[u8]| {
+        use std::io::Write;
+        let mut child = std::process::Command::new(program)
+            .args(arguments)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        child.wait_with_output().unwrap().stdout
+    };
+    let python = |expression: &str, input: &[u8]| {
+        let script =
+            format!("import sys, zlib; b = sys.stdin.buffer.read(); sys.stdout.buffer.write({expression})");
+        run("python3", &["-c", &script], input)
+    };
+    let gzip = run("gzip", &["-c"], text_.as_bytes());
+    let zlib = python("zlib.compress(b)", text_.as_bytes());
+    let deflate =
+        python("(lambda c: c.compress(b) + c.flush())(zlib.compressobj(wbits=-15))", text_.as_bytes());
+    let latin: Vec<u8> = text_.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    let utf_16: Vec<u8> =
+        std::iter::once(0xfeff).chain(text_.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let twice = run("gzip", &["-c"], &gzip);
+    let marked = [b"\xef\xbb\xbf", text_.as_bytes()].concat();
+    let answer = |headers: &str, body: &[u8]| {
+        [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).as_bytes(), body]
+            .concat()
+    };
+    for (headers, body) in [
+        ("", text_.as_bytes().to_vec()),
+        ("Content-Encoding: gzip\r\n", gzip.clone()),
+        ("Content-Encoding: X-GZip\r\n", gzip.clone()),
+        ("Content-Encoding: deflate\r\n", zlib),
+        ("Content-Encoding: deflate\r\n", deflate),
+        ("Content-Encoding: gzip, identity, gzip\r\n", twice),
+        ("Content-Type: application/json; charset=ISO-8859-1\r\n", latin.clone()),
+        ("Content-Type: application/json; charset=\"latin1\"\r\n", latin.clone()),
+        ("Content-Type: application/json\r\n", marked),
+        ("Content-Type: text/plain; charset=utf-8\r\n", utf_16),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, &body))))).await;
+        assert_eq!(text(&seen, "body"), text_, "{headers}");
+        assert_eq!(known(&seen, "json"), &Value::from_json(text_).unwrap(), "{headers}");
+        // Length and digest are those of what was received.
+        assert_eq!(known(&seen, "size_bytes"), &Value::from(i64::try_from(body.len()).unwrap()));
+        let digest = String::from_utf8(run("sha256sum", &[], &body)).unwrap();
+        assert_eq!(text(&seen, "sha256"), digest.split(' ').next().unwrap());
+    }
+    // What is not what the headers say, or grows without end, is no text; the answer is whole all the same.
+    let bomb = run("gzip", &["-c"], &vec![b'x'; 20 << 20]);
+    for (headers, body, expected) in [
+        ("", latin.clone(), Barrier::Protocol),
+        ("Content-Type: text/plain; charset=no-such\r\n", latin, Barrier::Unsupported),
+        ("Content-Encoding: gzip\r\n", text_.as_bytes().to_vec(), Barrier::Protocol),
+        ("Content-Encoding: gzip\r\n", gzip[..gzip.len() - 9].to_vec(), Barrier::Protocol),
+        ("Content-Encoding: br\r\n", b"\xff\xff\xff".to_vec(), Barrier::Protocol),
+        ("Content-Encoding: zstd\r\n", gzip.clone(), Barrier::Unsupported),
+        ("Content-Encoding: gzip, gzip, gzip, gzip\r\n", gzip.clone(), Barrier::Unsupported),
+        ("Content-Encoding: gzip\r\n", bomb, Barrier::TooLarge),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, &body))))).await;
+        assert_eq!((barrier(&seen, "body"), barrier(&seen, "json")), (expected, expected), "{headers}");
+        assert_eq!(far(&seen), [Some(true); 4], "{headers}");
+    }
+    // "hello" in Brotli, as RFC 7932's own reference program writes it.
+    let brotli = b"\x0b\x02\x80hello\x03";
+    let seen =
+        see(get(format!("http://{}/", support::says(answer("Content-Encoding: br\r\n", brotli))))).await;
+    assert_eq!(text(&seen, "body"), "hello");
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_the_plan_says_so() {
+    let Some(server) = server() else { return };
+    let ca = Some(server.folder.path().join("cert.pem").display().to_string());
+    let state = "{\"ready\": true, \"jobs\": [1, 2]}";
+    for url in [&server.http2, &server.http2_tls] {
+        let act = Http { http2: true, ca: ca.clone(), ..get(format!("{url}/state.json?x=1")) };
+        let seen = see(act.clone()).await;
+        assert_eq!((text(&seen, "version"), text(&seen, "body")), ("HTTP/2.0", state), "{url}");
+        assert_eq!((far(&seen), text(&seen, "framing")), ([Some(true); 4], "frames"));
+        let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
+        assert_eq!(headers["x-twice"], Value::from("one, two"));
+        let seen = see(Http { method: Some("HEAD".to_owned()), ..act }).await;
+        assert_eq!((far(&seen), text(&seen, "framing")), ([Some(true); 4], "none"));
+    }
+    let log = std::fs::read_to_string(server.folder.path().join("access.log")).unwrap();
+    assert!(log.contains("\"GET /state.json?x=1 HTTP/2.0\" 200"), "{log}");
+    // A redirect, and a header that is longer than is read of HTTP/1.1 by default.
+    let moved = Http { http2: true, redirects: Some(2), ..get(format!("{}/moved", server.http2)) };
+    assert_eq!(known(&see(moved).await, "status"), &Value::from(200));
+    // Servers that do not speak it, in TLS and without.
+    for url in [&server.tls, &server.plain] {
+        let seen = see(Http { http2: true, ca: ca.clone(), ..get(&**url) }).await;
+        assert_eq!(
+            (known(&seen, "connected"), known(&seen, "answered")),
+            (&Value::Bool(true), &Value::Bool(false))
+        );
+        assert_eq!(barrier(&seen, "status"), Barrier::Protocol, "{url}");
+    }
+    // And without the parameter it is not spoken.
+    let seen = see(Http { ca, ..get(format!("{}/state.json", server.http2_tls)) }).await;
+    assert_eq!(text(&seen, "version"), "HTTP/1.1");
 }
 
 #[tokio::test]

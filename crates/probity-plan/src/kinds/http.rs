@@ -36,6 +36,9 @@ pub struct Http {
     /// A file with its key (PEM, without a passphrase); without it, `client_certificate` holds both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_key: Option<String>,
+    /// Speaks HTTP/2 alone: agreed on in the TLS handshake, or known beforehand without TLS. Without it, HTTP/1.1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub http2: bool,
     /// The path of a Unix socket to connect to, instead of the URL's host and port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix_socket: Option<String>,
@@ -68,13 +71,13 @@ impl Kind for Http {
             FactSpec::new("status", FactType::Int, "the status code, 100 to 599")
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511]))
                 .grants(Denied::Request, Values::Range(200, 299)),
-            FactSpec::new("version", FactType::Text, "HTTP/1.0 or HTTP/1.1").aside(),
+            FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0").aside(),
             FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").aside(),
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order"),
             FactSpec::new("size_bytes", FactType::Int, "the length of the whole body as received"),
-            FactSpec::new("body", FactType::Text, "the body, if it is UTF-8").on_demand(),
-            FactSpec::new("json", FactType::Any, "the body parsed as JSON").on_demand(),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body after masking of secrets, in hexadecimal").on_demand(),
+            FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, or more than 16 MiB").on_demand(),
+            FactSpec::new("json", FactType::Any, "that text parsed as JSON, numbers of any size").on_demand(),
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body as received, after masking of secrets, in hexadecimal").on_demand(),
             FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds").aside(),
             FactSpec::new("connect_ms", FactType::Interval, "time to connect, in milliseconds").aside(),
             FactSpec::new("tls_ms", FactType::Interval, "time for the TLS handshake, in milliseconds; 0 without TLS").aside(),

@@ -1,6 +1,7 @@
 //! `http`: one request over a connection of its own, so that each phase is timed and nothing is reused.
 
 mod body;
+mod content;
 mod head;
 mod request;
 
@@ -87,7 +88,7 @@ async fn talk(
         }
         let body = body::receive(&mut answer.response, &method, seen).await?;
         seen.know("body_received", true).know("answered", true);
-        body::see(body, &answer.response, context, seen);
+        body::see(&body, answer.response.headers(), context, seen);
         return Ok(());
     }
 }

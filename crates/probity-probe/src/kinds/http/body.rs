@@ -2,10 +2,11 @@
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Response, StatusCode, Version};
 use probity_plan::{Barrier, Blocked};
 
+use super::content;
 use super::request::fault_of;
 use crate::connect::Fault;
 use crate::look::{Context, Seen};
@@ -106,14 +107,14 @@ fn count(bytes: usize) -> i64 {
 }
 
 /// What a whole body says.
-pub(super) fn see(body: Vec<u8>, _response: &Response<Incoming>, context: &Context<'_>, seen: &mut Seen) {
+pub(super) fn see(body: &[u8], headers: &HeaderMap, context: &Context<'_>, seen: &mut Seen) {
     seen.know("size_bytes", count(body.len()));
     if context.wants("sha256") {
-        seen.know("sha256", context.secrets.sha256(&body));
+        seen.know("sha256", context.secrets.sha256(body));
     }
     if context.wants("body") || context.wants("json") {
         let text =
-            String::from_utf8(body).map_err(|_| Blocked::new(Barrier::Protocol, "the body is not UTF-8"));
+            content::decoded(body, headers, MAX_BODY).and_then(|content| content::text(&content, headers));
         if context.wants("json") {
             let json = text.as_deref().map_err(Clone::clone).and_then(crate::kinds::command::parse_json);
             seen.settle("json", json);

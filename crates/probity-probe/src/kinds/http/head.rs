@@ -18,7 +18,7 @@ pub(super) const MAX_HEADERS: usize = 10_000;
 /// An answer whose head has arrived.
 pub(super) struct Answer {
     pub response: Response<Incoming>,
-    /// What came until then, at least.
+    /// What came until then, at least; nothing of HTTP/2, whose head is no text.
     pub head: Vec<u8>,
 }
 

@@ -6,9 +6,9 @@ use std::time::Instant;
 use base64::Engine;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::percent_decode_str;
 use probity_plan::kinds::http::Http;
 use probity_plan::{Barrier, Blocked};
@@ -119,7 +119,11 @@ impl Asked<'_> {
         let began = Instant::now();
         let mut driving = JoinSet::new();
         let arrived = || bytes.lock().map(|bytes| bytes.clone()).unwrap_or_default();
-        let response = send(request, stream, &mut driving).await.map_err(|e| {
+        let sent = match self.http.http2 {
+            true => send_in_http2(request, stream, &mut driving).await,
+            false => send(request, stream, &mut driving).await,
+        };
+        let response = sent.map_err(|e| {
             let fault = if e.is_parse() && is_beyond_limits(&arrived()) { too_large() } else { fault_of(&e) };
             if let Fault::Target(_) = fault {
                 seen.know("head_received", false);
@@ -127,7 +131,8 @@ impl Asked<'_> {
             fault
         })?;
         phases.first_byte += began.elapsed();
-        Ok((Answer { response, head: arrived() }, driving))
+        let head = if self.http.http2 { Vec::new() } else { arrived() };
+        Ok((Answer { response, head }, driving))
     }
 
     async fn connect(
@@ -145,7 +150,8 @@ impl Asked<'_> {
             certificate: self.http.client_certificate.as_deref(),
             key: self.http.client_key.as_deref(),
         };
-        let client = if secure { Some(tls::Client::load(host, &files, &[]).await?) } else { None };
+        let alpn: &[&str] = if self.http.http2 { &["h2"] } else { &[] };
+        let client = if secure { Some(tls::Client::load(host, &files, alpn).await?) } else { None };
         let stream: Stream = match &self.http.unix_socket {
             Some(path) => {
                 let began = Instant::now();
@@ -169,6 +175,10 @@ impl Asked<'_> {
         let began = Instant::now();
         let stream = client.shake_hands(stream, seen).await?;
         phases.tls += began.elapsed();
+        if self.http.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            seen.know("head_received", false);
+            return Err(Fault::nonsense("the server does not agree to speak HTTP/2"));
+        }
         Ok(Box::new(stream))
     }
 
@@ -183,12 +193,18 @@ impl Asked<'_> {
         let empty = body.is_empty();
         let mut request = Request::builder()
             .method(Method::from_bytes(self.method.as_bytes()).map_err(|e| unsupported("method", &e))?)
-            .uri(self.destination.target.as_str())
-            .header("host", authority)
+            .uri(match self.http.http2 {
+                true => format!("{}://{authority}{}", url.scheme(), self.destination.target),
+                false => self.destination.target.clone(),
+            })
             .header("user-agent", concat!("probity/", env!("CARGO_PKG_VERSION")))
             .header("accept", "*/*")
             .body(Full::new(Bytes::from(body)))
             .map_err(|e| unsupported("request", &e))?;
+        if !self.http.http2 {
+            let host = HeaderValue::from_str(&authority).map_err(|e| unsupported("host", &e))?;
+            request.headers_mut().insert(HOST, host);
+        }
         // RFC 9110, 8.6: where a method expects content, that there is none is said.
         if empty && matches!(self.method, "POST" | "PUT" | "PATCH") {
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -231,6 +247,19 @@ async fn send(
     sender.send_request(request).await
 }
 
+async fn send_in_http2(
+    request: Request<Full<Bytes>>,
+    stream: Tapped<Stream>,
+    driving: &mut JoinSet<()>,
+) -> hyper::Result<Response<Incoming>> {
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .handshake(TokioIo::new(stream))
+        .await?;
+    driving.spawn(async move { _ = connection.await });
+    sender.send_request(request).await
+}
+
 /// Whether a head is longer than this client reads.
 fn is_beyond_limits(head: &[u8]) -> bool {
     head.len() >= MAX_HEAD || head.iter().filter(|byte| **byte == b'\n').count() > MAX_HEADERS
@@ -248,7 +277,13 @@ pub(super) fn fault_of(error: &hyper::Error) -> Fault {
     if error.is_user() {
         return Fault::Observer(Blocked::new(Barrier::Unsupported, detail));
     }
+    let http2 = cause.and_then(|cause| cause.downcast_ref::<h2::Error>());
+    if http2.is_some_and(|error| error.is_library() && error.is_reset()) {
+        // Our own end gave up this answer: its head is malformed, or longer than is read.
+        return Fault::Observer(Blocked::new(Barrier::Protocol, detail));
+    }
     let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let io = io.or_else(|| http2?.get_io());
     // What has no number is not the system's: hyper or rustls did not like what came.
     match io.filter(|io| io.raw_os_error().is_some()) {
         Some(io) => Fault::of_io("talk to the server", io),
