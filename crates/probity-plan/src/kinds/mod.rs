@@ -190,6 +190,9 @@ impl Values {
 pub enum Denied {
     /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
     Connection,
+    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
+    /// No fact grants it: such a denial never counts, since whom it is about is there.
+    Answer,
     /// What was asked for: 401, 403, a log-in that is refused. Only a grant of the same kind contradicts it.
     Request,
     /// That there is a name: `NXDOMAIN`. Only a grant of the same kind contradicts it.
@@ -306,12 +309,22 @@ impl KindSpec {
         grants.filter(move |(_, (of, _))| *of >= what).map(|(name, (_, values))| (name, values))
     }
 
-    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts.
+    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
+    /// was reached denied no connection, whatever came of it.
     pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
-        self.facts.iter().find_map(|fact| {
+        let told =
+            |fact: &FactSpec, values: Values| seen.get(fact.name).is_some_and(|value| values.include(value));
+        let denied = self.facts.iter().find_map(|fact| {
             let (what, values) = fact.denial?;
-            seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
-        })
+            told(fact, values).then_some(what)
+        })?;
+        let reached = || {
+            let grants = |fact: &FactSpec| {
+                fact.grant.is_some_and(|(what, values)| what == Denied::Connection && told(fact, values))
+            };
+            self.facts.iter().any(grants)
+        };
+        Some(if denied == Denied::Connection && reached() { Denied::Answer } else { denied })
     }
 
     /// Whether a fact says that this was granted.
