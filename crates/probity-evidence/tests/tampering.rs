@@ -157,7 +157,7 @@ fn extra_files_are_named() {
 
 /// A file made long without taking room on the disk.
 fn sparse(file: &Path, size: u64) {
-    std::fs::OpenOptions::new().write(true).create(true).open(file).unwrap().set_len(size).unwrap();
+    std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(size).unwrap();
 }
 
 #[test]
