@@ -271,7 +271,7 @@ pub fn verify_bundle(
     let note = head.as_ref().ok().map(|(_, bytes)| &bytes[..]);
     let signature = files::checkpoint_signature(store, note, start, closed);
     let signed = closed && signature.0 == Status::Passed;
-    let interrupted = close.and_then(|close| close.interrupted.as_deref());
+    let interrupted = close.and_then(|close| close.interrupted.as_ref());
     if let Some(reason) = interrupted.filter(|_| signed) {
         closing =
             not_made(format!("the run was closed in order, but before its plan came to its end: {reason}"));

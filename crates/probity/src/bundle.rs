@@ -164,7 +164,7 @@ pub fn read(
         read.compare(compare);
         let shown = read.other.as_ref().unwrap_or(&read.derived);
         read.exhibits =
-            exhibits(&read.bundle, &shown.judgement).map_err(|error| Unread::Call(Failure::failed(error)))?;
+            exhibits(&read.bundle, &read.loaded.plan, &shown.judgement).map_err(|error| Unread::Call(Failure::failed(error)))?;
     }
     Ok((read, other))
 }
@@ -368,7 +368,7 @@ impl Recomputed {
         if let Some(found) = self.not_closed() {
             return found;
         }
-        let exhibits = match exhibits(&self.bundle, &self.derived.judgement) {
+        let exhibits = match exhibits(&self.bundle, &self.loaded.plan, &self.derived.judgement) {
             Ok(exhibits) => exhibits,
             Err(error) => return (Status::NotMade, format!("the log could not be read again: {error}")),
         };
@@ -403,7 +403,7 @@ impl Recomputed {
             plan,
             after_the_fact: false,
             start: self.bundle.start(),
-            ended: self.verification.close.as_ref().map(|close| (close.ended, close.interrupted.as_deref())),
+            ended: self.verification.close.as_ref().map(|close| (close.ended, close.interrupted.as_ref())),
             unsigned: self.verification.entries.saturating_sub(self.verification.signed),
             exhibits: &[],
             verification: None,

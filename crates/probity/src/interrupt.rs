@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use probity_plan::Cause;
 use probity_probe::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -31,11 +32,12 @@ pub fn watch(stop: &Stop) -> std::io::Result<Watch> {
             if at_once.0.load(Ordering::SeqCst) || count > 0 && signal == SIGINT {
                 std::process::exit(128 + signal);
             }
-            stop.request(match signal {
-                SIGINT => "interrupted by the operator",
-                SIGTERM => "ended by a signal to terminate",
-                _ => "the terminal was closed",
-            });
+            let name = match signal {
+                SIGINT => "SIGINT",
+                SIGTERM => "SIGTERM",
+                _ => "SIGHUP",
+            };
+            stop.request(Cause::Interrupted { signal: name.to_owned() });
         }
     });
     Ok(watch)
