@@ -306,7 +306,9 @@ impl KindSpec {
     /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
         let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
-        grants.filter(move |(_, (of, _))| *of >= what).map(|(name, (_, values))| (name, values))
+        grants
+            .filter(move |(_, (of, _))| *of >= what && what != Denied::Answer)
+            .map(|(name, (_, values))| (name, values))
     }
 
     /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
