@@ -176,7 +176,7 @@ fn hidden_processes() -> Option<Blocked> {
         Ok(mounts) => mounts,
         Err(blocked) => return Some(blocked),
     };
-    let proc = mounts.iter().rev().find(|mount| mount.mount_point == "/proc")?;
+    let proc = mounts.at("/proc").pop()?;
     let option =
         |name: &str| proc.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
     let hide = option("hidepid").filter(|hide| !matches!(*hide, "0" | "off"))?;
@@ -208,7 +208,7 @@ fn booted() -> Result<u64, Blocked> {
 /// A barrier if the look is over before.
 pub async fn names(context: &Context<'_>) -> Result<Arc<Names>, Blocked> {
     static TABLE: Table<Names> = Table::new();
-    TABLE.get(context, || Ok(Names::default())).await
+    TABLE.get(context, || Ok(Names::read())).await
 }
 
 /// Every listening TCP and UDP socket of this network namespace.

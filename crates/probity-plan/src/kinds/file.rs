@@ -10,6 +10,7 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// The absolute path. A symbolic link in the last place is looked at itself; `follow: true` looks behind it.
+    #[serde(deserialize_with = "super::disk::absolute")]
     pub file: String,
     /// Whether to look behind a symbolic link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -68,6 +69,23 @@ impl Kind for File {
                 FactType::Text,
                 "where the symbolic link points; empty for anything else",
             ),
+            FactSpec::new(
+                "acl",
+                FactType::List,
+                "the entries of its access control list that the mode does not show, by number and after its mask: `user:65534:r--`; of a folder those for what is made in it too, `default:group:50:rw-`",
+            )
+            .on_demand(),
+            FactSpec::new(
+                "capabilities",
+                FactType::List,
+                "what executing it allows, as getcap writes it: `cap_net_raw=ep`",
+            )
+            .on_demand(),
+            FactSpec::new("immutable", FactType::Bool, "whether nobody may change it, root included, before that flag is taken away")
+                .on_demand(),
+            FactSpec::new("append_only", FactType::Bool, "whether it may only be added to").on_demand(),
+            FactSpec::new("security_label", FactType::Text, "its label of SELinux or Smack; empty where it has none")
+                .on_demand(),
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal")
                 .on_demand()
                 .change_shows(Shows::Effect),

@@ -16,7 +16,7 @@ use crate::tables::barrier_of_proc;
 impl Look for Interface {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let name = self.interface.clone();
-        context.blocking(move || see(&name)).await
+        context.blocking(move |_| see(&name)).await
     }
 }
 

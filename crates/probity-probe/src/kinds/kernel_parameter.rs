@@ -13,7 +13,7 @@ const LONGEST: usize = 64 << 10;
 impl Look for KernelParameter {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let parameter = self.clone();
-        context.blocking(move || see(&parameter)).await
+        context.blocking(move |_| see(&parameter)).await
     }
 }
 

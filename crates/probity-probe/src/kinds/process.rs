@@ -9,6 +9,7 @@ use probity_plan::{Barrier, Blocked, Value};
 use procfs::ProcError;
 
 use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
+use crate::names::{Names, with_names};
 use crate::tables::{self, Processes, Running, barrier_of_proc};
 
 /// The longest arguments of one process that are read, in bytes; the kernel's limit is usually 2 MiB.
@@ -21,7 +22,7 @@ impl Look for Process {
             Err(blocked) => return Seen::nothing(blocked),
         };
         let (process, wanted) = (self.clone(), context.wanted.clone());
-        context.blocking(move || see(&process, &table, &wanted)).await
+        with_names(context, move |_, names| see(&process, &table, &wanted, names)).await
     }
 }
 
@@ -35,7 +36,7 @@ enum Is {
     Gone,
 }
 
-fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
+fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> Seen {
     let mut seen = Seen::default();
     let mut found: Vec<&Running> = Vec::new();
     let mut hidden: Vec<Blocked> = table.hidden.iter().cloned().collect();
@@ -72,7 +73,7 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
         seen.block_rest(Blocked::new(Barrier::Unreachable, format!("no such process: {}", process.process)));
         return seen;
     };
-    see_found(oldest, &found, table, &mut seen);
+    see_found(oldest, &found, table, names, &mut seen);
     let mut ask = |fact: &str, answer: &dyn Fn() -> Result<Value, Blocked>| {
         if wanted.includes(fact) {
             seen.settle(fact, answer());
@@ -81,8 +82,8 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
     ask("open_files", &|| {
         found.iter().map(|running| open_files(running)).sum::<Result<i64, _>>().map(Value::from)
     });
-    ask("processes", &|| Ok(still(&found, |running| described(running, table))?.into()));
-    ask("tree", &|| tree(&found, table).map(Value::from));
+    ask("processes", &|| Ok(still(&found, |running| described(running, table, names))?.into()));
+    ask("tree", &|| tree(&found, table, names).map(Value::from));
     seen
 }
 
@@ -93,7 +94,7 @@ fn still<T>(found: &[&Running], ask: impl Fn(&Running) -> Result<T, Blocked>) ->
 }
 
 /// The facts that need nothing beside the table, and the users.
-fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut Seen) {
+fn see_found(oldest: &Running, found: &[&Running], table: &Processes, names: &Names, seen: &mut Seen) {
     seen.know("pid", i64::from(oldest.stat.pid));
     seen.settle("executable", oldest.executable.as_ref().map(|_| path_of(oldest).0).map_err(Clone::clone));
     let hidden = found.iter().find_map(|running| running.executable.as_ref().err());
@@ -113,7 +114,7 @@ fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut
             seen.block("started", blocked.clone()).block("age_s", blocked);
         }
     }
-    let users = still(found, user).map(|users| users.into_iter().collect::<BTreeSet<_>>());
+    let users = still(found, |running| user_of(running.stat.pid, names)).map(|users| users.into_iter().collect::<BTreeSet<_>>());
     seen.settle("users", users.map(|users| users.into_iter().collect::<Vec<_>>()));
     seen.know("threads", found.iter().map(|running| running.stat.num_threads).sum::<i64>());
     seen.know("cpu_s", cpu_s(found.iter().map(|running| running.stat.utime + running.stat.stime).sum()));
@@ -202,16 +203,12 @@ fn same(running: &Running) -> bool {
     now.is_ok_and(|now| now.starttime == running.stat.starttime)
 }
 
-fn user(running: &Running) -> Result<String, Blocked> {
-    user_of(running.stat.pid)
-}
-
 /// The name of the user whose rights a process has (effective).
-pub(super) fn user_of(pid: i32) -> Result<String, Blocked> {
+pub(super) fn user_of(pid: i32, names: &Names) -> Result<String, Blocked> {
     // Not the owner of /proc/PID: that is root for a process that may not be dumped.
     let status = procfs::process::Process::new(pid).and_then(|process| process.status());
     match status {
-        Ok(status) => Ok(crate::names::user(status.euid)),
+        Ok(status) => names.user(status.euid),
         Err(ProcError::NotFound(_)) => Err(ended(pid)),
         Err(error) => Err(barrier_of_proc(&format!("read /proc/{pid}/status"), &error)),
     }
@@ -259,7 +256,7 @@ fn pids(found: &[&Running]) -> Vec<i64> {
 }
 
 /// One process as a map.
-fn described(running: &Running, table: &Processes) -> Result<Value, Blocked> {
+fn described(running: &Running, table: &Processes, names: &Names) -> Result<Value, Blocked> {
     if let Err(blocked) = &running.executable {
         return Err(blocked.clone());
     }
@@ -280,7 +277,7 @@ fn described(running: &Running, table: &Processes) -> Result<Value, Blocked> {
         ("parent_pid".to_owned(), i64::from(running.stat.ppid).into()),
         ("executable".to_owned(), executable.into()),
         ("arguments".to_owned(), arguments.into()),
-        ("user".to_owned(), user(running)?.into()),
+        ("user".to_owned(), user_of(running.stat.pid, names)?.into()),
         ("started".to_owned(), time_text(started(running, table)?).into()),
         ("state".to_owned(), state(running.stat.state).into()),
         ("threads".to_owned(), running.stat.num_threads.into()),
@@ -303,7 +300,7 @@ fn state(letter: char) -> &'static str {
 }
 
 /// The processes found, each with everything below it, depth first. One that is below another is not repeated.
-fn tree(found: &[&Running], table: &Processes) -> Result<Vec<Value>, Blocked> {
+fn tree(found: &[&Running], table: &Processes, names: &Names) -> Result<Vec<Value>, Blocked> {
     let mut children: BTreeMap<i32, Vec<&Running>> = BTreeMap::new();
     for running in table.list.values().filter(|running| !running.ended()) {
         children.entry(running.stat.ppid).or_default().push(running);
@@ -323,7 +320,7 @@ fn tree(found: &[&Running], table: &Processes) -> Result<Vec<Value>, Blocked> {
         found.iter().filter(root).rev().map(|running| (0, *running)).collect();
     let mut out = Vec::new();
     while let Some((depth, running)) = stack.pop() {
-        let mut map = match described(running, table) {
+        let mut map = match described(running, table, names) {
             Ok(Value::Map(map)) => map,
             Err(blocked) if same(running) => return Err(blocked),
             _ => continue,
