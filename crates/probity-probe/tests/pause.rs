@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use probity_plan::{Barrier, Observation, Sources};
+use probity_plan::{Barrier, FactType, Observation, Sources};
 use probity_probe::{Secrets, run::look_once};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -65,7 +65,8 @@ fn stopped(timeout: &str, pause: Duration, answers: bool) -> Observation {
 fn the_time_in_which_the_observer_stood_still_is_not_the_targets() {
     let seen = stopped("10s", Duration::from_millis(700), true);
     assert_eq!(seen.facts["answered"], true.into());
-    let (least, most) = seen.facts["elapsed_ms"].as_interval().unwrap();
+    let elapsed = FactType::Interval.adopt(seen.facts["elapsed_ms"].clone()).unwrap();
+    let (least, most) = elapsed.ends().unwrap();
     assert!(least < 600.0 && most >= 700.0, "{least} to {most}");
     assert!(seen.scheduling_delay_us.unwrap() >= 600_000, "{seen:?}");
 }

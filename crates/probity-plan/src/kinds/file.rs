@@ -18,19 +18,24 @@ pub struct File {
     /// How to parse the content for the fact `parsed`; without it, by the file name's ending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// The encoding of the content, such as `latin1` or `windows-1252`; without it, UTF-8, or UTF-16 where a byte order mark
+    /// says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
 }
 
 /// A format that `parsed` knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// YAML 1.2, one document.
+    /// YAML 1.2: one document is its value, several are a list of them; a tag that is not YAML's own is a map of one key.
     Yaml,
     /// JSON.
     Json,
     /// TOML 1.0.
     Toml,
-    /// Sections of `key = value` lines; keys before the first section stand under the empty name.
+    /// Sections of `key = value` lines; keys before the first section stand under the empty name. A key or a section that is
+    /// there several times is a list of all of them.
     Ini,
 }
 
@@ -50,7 +55,7 @@ impl Kind for File {
             ),
             FactSpec::new(
                 "mode",
-                FactType::Text,
+                FactType::Mode,
                 "permission bits in octal without leading zeros, such as 644 or 1777",
             ),
             FactSpec::new("owner", FactType::Text, "the owner's name, or the number where there is no name"),
@@ -60,7 +65,7 @@ impl Kind for File {
             FactSpec::new("size_bytes", FactType::Int, "its size in bytes").change_shows(Shows::Effect),
             FactSpec::new(
                 "modified",
-                FactType::Time,
+                FactType::Moment,
                 "when its content was last modified, by the target's clock",
             ),
             FactSpec::new("age_s", FactType::Float, "seconds since it was modified, at the time of the look"),
@@ -89,7 +94,7 @@ impl Kind for File {
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal")
                 .on_demand()
                 .change_shows(Shows::Effect),
-            FactSpec::new("content", FactType::Text, "the content, if it is UTF-8 of at most 1 MiB")
+            FactSpec::new("content", FactType::Text, "the content, if it is text of at most 1 MiB")
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),

@@ -8,7 +8,7 @@ use probity_plan::kinds::file::File;
 use probity_plan::{Barrier, Blocked, Value};
 use rustix::fs::{Mode, OFlags};
 
-use crate::look::{Context, Look, Seen, Underway, Wanted, barrier_of, not_ahead, time_text};
+use crate::look::{Context, Look, Seen, Underway, Wanted, barrier_of, not_ahead};
 use crate::mask::Masks;
 use crate::names::owner_and_group;
 use crate::{attributes, documents};
@@ -36,10 +36,7 @@ impl Look for File {
 }
 
 fn number(seen: &Seen, fact: &str) -> Option<u32> {
-    match seen.facts.get(fact) {
-        Some(Value::Int(number)) => u32::try_from(*number).ok(),
-        _ => None,
-    }
+    seen.facts.get(fact).and_then(Value::as_i64).and_then(|number| u32::try_from(number).ok())
 }
 
 /// What stands at a path, held by a descriptor: whatever takes its place there is another file.
@@ -173,7 +170,7 @@ fn see_status(held: &Held, seen: &mut Seen) {
     match modified {
         Ok(at) => {
             let age = now.duration_since(at).as_secs_f64();
-            seen.know("modified", time_text(at)).know("age_s", Value::Float((age * 1e6).round() / 1e6));
+            seen.know("modified", at).know("age_s", Value::decimal((age * 1e6).round() / 1e6));
         }
         Err(blocked) => {
             seen.block("modified", blocked.clone()).block("age_s", blocked);
@@ -202,7 +199,7 @@ fn see_content(
     }
     let kind = kind_of(held.metadata.file_type());
     let read = if kind == "file" {
-        read(held, masks, underway)
+        read(held, file.encoding.as_deref(), masks, underway)
     } else {
         Err(Blocked::new(Barrier::Unsupported, format!("a {kind} has no content to read")))
     };
@@ -225,9 +222,10 @@ fn see_content(
     }
 }
 
-/// The digest of the whole content after masking, and the content itself if it is short and UTF-8.
+/// The digest of the whole content after masking, and the content itself if it is short and text.
 fn read(
     held: &Held,
+    encoding: Option<&str>,
     masks: &Masks,
     underway: &Underway,
 ) -> Result<(String, Result<String, Blocked>), Blocked> {
@@ -253,7 +251,7 @@ fn read(
     let content = if kept.len() > LONGEST {
         Err(Blocked::new(Barrier::TooLarge, format!("{path} has {total} bytes; at most {LONGEST} are kept")))
     } else {
-        String::from_utf8(kept).map_err(|_| Blocked::new(Barrier::Protocol, format!("{path} is not UTF-8")))
+        documents::decode(path, kept, encoding)
     };
     Ok((digest.finish(), content))
 }

@@ -89,12 +89,12 @@ fn tell(found: Result<Found, Blocked>, span: Span) -> Seen {
         }
         Err(blocked) => return Seen::nothing(blocked),
     }
-    seen.know("window_start", time_text(span.start));
+    seen.know("window_start", span.start);
     seen
 }
 
 fn tell_window(window: Window, span: Span, seen: &mut Seen) {
-    let count = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let count = |n: u64| Value::from(n);
     let tally = window.tally;
     seen.know("exists", true)
         .know("empty", window.empty)
@@ -120,16 +120,16 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     let age = last.clone().map(|last| {
         // Not below nothing, where it was written within the same moment.
         let age = span.now.duration_since(last).as_secs_f64().max(0.0);
-        Value::Float((age * 1e6).round() / 1e6)
+        Value::decimal((age * 1e6).round() / 1e6)
     });
-    seen.settle("last", last.map(time_text)).settle("last_age_s", age);
+    seen.settle("last", last).settle("last_age_s", age);
     let too_many = || {
         let why = format!("{} lines of {} bytes match", tally.matching, tally.bytes);
         Blocked::new(Barrier::TooLarge, why)
     };
     let times = match ahead {
         Some(blocked) => Err(blocked),
-        None => tally.times().map(|times| times.map(time_text).collect::<Vec<_>>()).ok_or_else(too_many),
+        None => tally.times().map(Iterator::collect::<Vec<_>>).ok_or_else(too_many),
     };
     seen.settle("times", times);
     seen.settle("lines", tally.lines().ok_or_else(too_many));

@@ -10,7 +10,7 @@ use crate::connect;
 use crate::look::{Context, Look, Seen, Wanted, at_least_ms, elapsed_ms};
 use crate::names::{Names, with_names};
 use crate::tables::{self, Listening, Sockets, barrier_of_proc};
-use crate::unix_sockets;
+use crate::unix_sockets::{self, UnixSocket};
 
 impl Look for Port {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -58,9 +58,7 @@ fn see(port: &Port, table: &Sockets, wanted: &Wanted, names: &Names) -> Seen {
         }
     }
     if wanted.includes("unix_sockets") && port.port == Socket::All {
-        let paths =
-            unix_sockets::listening().map(|names| sorted(names.iter().map(|name| unix_sockets::text(name))));
-        seen.settle("unix_sockets", paths);
+        seen.settle("unix_sockets", unix_sockets::listening().map(|sockets| paths(&sockets)));
     }
     seen.block_rest(Blocked::new(Barrier::NotMade, "the probe does not connect; `connect: HOST` does"));
     seen
@@ -70,6 +68,10 @@ fn users(found: &[&Listening], names: &Names) -> Result<Vec<String>, Blocked> {
     let users: BTreeSet<String> =
         found.iter().map(|socket| names.user(socket.uid)).collect::<Result<_, _>>()?;
     Ok(users.into_iter().collect())
+}
+
+fn paths(sockets: &[UnixSocket]) -> Vec<String> {
+    sorted(sockets.iter().map(|socket| unix_sockets::text(&socket.name)))
 }
 
 fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
@@ -125,25 +127,34 @@ fn described(socket: &Listening, names: &Names) -> Result<BTreeMap<String, Value
 }
 
 fn see_unix(path: &str, wanted: &Wanted) -> Seen {
-    let names = match unix_sockets::listening() {
-        Ok(names) => names,
+    let sockets = match unix_sockets::listening() {
+        Ok(sockets) => sockets,
         Err(blocked) => return Seen::nothing(blocked),
     };
-    let sought: Vec<u8> = match path.strip_prefix('@') {
-        Some(name) => [b"\0", name.as_bytes()].concat(),
-        None => path.as_bytes().to_vec(),
-    };
-    let listening = names.contains(&sought);
     let mut seen = Seen::default();
+    if wanted.includes("unix_sockets") {
+        seen.know("unix_sockets", paths(&sockets));
+    }
+    let listening = match path.strip_prefix('@') {
+        Some(name) => {
+            let name = [b"\0", name.as_bytes()].concat();
+            Ok(sockets.iter().any(|socket| socket.name == name))
+        }
+        None => unix_sockets::listens(path, &sockets),
+    };
+    let listening = match listening {
+        Ok(listening) => listening,
+        Err(blocked) => {
+            seen.block_rest(blocked);
+            return seen;
+        }
+    };
     seen.know("listening", listening);
     seen.know("addresses", if listening { vec![path] } else { Vec::new() });
     if listening {
         seen.know("loopback_only", true);
     } else {
         seen.block("loopback_only", Blocked::new(Barrier::Unreachable, "nothing listens there"));
-    }
-    if wanted.includes("unix_sockets") {
-        seen.know("unix_sockets", sorted(names.iter().map(|name| unix_sockets::text(name))));
     }
     seen.block_rest(Blocked::new(Barrier::Unsupported, "not of a Unix socket"));
     seen
