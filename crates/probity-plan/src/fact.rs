@@ -36,6 +36,8 @@ pub enum Barrier {
     Unsupported,
     /// What came back is not what the protocol or format says.
     Protocol,
+    /// It became another one while it was looked at.
+    Changed,
 }
 
 impl Barrier {
@@ -55,6 +57,7 @@ impl Barrier {
             Self::TooLarge => "too-large",
             Self::Unsupported => "unsupported",
             Self::Protocol => "protocol",
+            Self::Changed => "changed",
         }
     }
 }
