@@ -30,19 +30,15 @@ impl Text {
 
     /// Whether it names a secret.
     pub fn has_secret(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Secret(_)))
+        self.secrets().next().is_some()
     }
 
-    /// The text with each secret replaced by what `secret` returns for its name; the first unknown name is the error.
-    pub fn expand(&self, mut secret: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
-        let mut out = String::new();
-        for piece in &self.0 {
-            match piece {
-                Piece::Plain(text) => out.push_str(text),
-                Piece::Secret(name) => out.push_str(&secret(name).ok_or_else(|| name.clone())?),
-            }
-        }
-        Ok(out)
+    /// The names of the secrets in it.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Secret(name) => Some(name.as_str()),
+            Piece::Plain(_) => None,
+        })
     }
 }
 

@@ -13,6 +13,7 @@ pub mod mounts;
 pub mod names;
 pub mod observation;
 pub mod observer;
+pub mod plaintext;
 pub mod program;
 pub mod run;
 pub mod schedule;
@@ -23,5 +24,6 @@ mod unix_sockets;
 
 pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};
+pub use plaintext::{Place, Plaintext};
 pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::connect::{self, Stream};
 use crate::look::{Context, Look, Seen, elapsed_ms, unanswered};
+use crate::plaintext::{Place, Plaintext};
 
 /// The longest body that is read.
 const LONGEST: usize = 16 << 20;
@@ -42,8 +43,7 @@ struct Phases {
 }
 
 async fn see(http: &Http, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
-    let text = context.expand(&http.http)?;
-    let mut url = parse(&text)?;
+    let mut url = parse(&http.http, &context.expand(&http.http, Place::Url)?)?;
     let mut phases = Phases::default();
     let mut followed = Vec::new();
     let mut method = http.method.clone().unwrap_or_else(|| "GET".to_owned());
@@ -112,8 +112,8 @@ async fn request(
     phases.tls += began.elapsed();
 
     let body = match &http.body {
-        Some(text) if with_body => context.expand(text)?,
-        _ => String::new(),
+        Some(text) if with_body => Bytes::copy_from_slice(context.expand(text, Place::Whole)?.reveal().as_bytes()),
+        _ => Bytes::new(),
     };
     let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
@@ -123,12 +123,14 @@ async fn request(
         .header("host", authority)
         .header("user-agent", concat!("probity/", env!("CARGO_PKG_VERSION")))
         .header("accept", "*/*")
-        .body(Full::new(Bytes::from(body)))
+        .body(Full::new(body))
         .map_err(|e| wrong("request", &e))?;
     for (name, value) in &http.headers {
-        let value = context.expand(value)?;
+        let value = context.expand(value, Place::Whole)?;
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| wrong("header", &e))?;
-        request.headers_mut().insert(name, HeaderValue::from_str(&value).map_err(|e| wrong("header", &e))?);
+        let mut value = HeaderValue::from_str(value.reveal()).map_err(|e| wrong("header", &e))?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(name, value);
     }
     let began = Instant::now();
     let (mut sender, connection) =
@@ -174,8 +176,9 @@ async fn see_body(
     Ok(())
 }
 
-fn parse(text: &str) -> Result<Url, Blocked> {
-    let url = Url::parse(text).map_err(|e| Blocked::new(Barrier::Unsupported, format!("URL `{text}`: {e}")))?;
+fn parse(text: &Text, filled: &Plaintext) -> Result<Url, Blocked> {
+    let url = Url::parse(filled.reveal())
+        .map_err(|e| Blocked::new(Barrier::Unsupported, format!("URL `{text}`: {e}")))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
         other => Err(Blocked::new(Barrier::Unsupported, format!("URL scheme `{other}`; write http or https"))),

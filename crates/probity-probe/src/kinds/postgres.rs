@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::connect;
 use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+use crate::plaintext::Place;
 
 /// The most rows that are kept.
 const MOST_ROWS: usize = 1000;
@@ -39,11 +40,17 @@ impl Look for Postgres {
 }
 
 async fn see(postgres: &Postgres, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
-    let text = context.expand(&postgres.postgres)?;
+    let text = context.expand(&postgres.postgres, Place::Connection)?;
     let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
-    // The error does not repeat the text, which holds the password.
-    let mut config =
-        Config::from_str(&text).map_err(|e| unsupported(format!("how to connect: {}", with_cause(&e))))?;
+    let mut config = Config::from_str(text.reveal()).map_err(|e| {
+        // The error may repeat a piece of the text, and a piece of a secret cannot be masked.
+        let why = if postgres.postgres.has_secret() {
+            "it is neither a URL nor key=value, once its secrets are in their places".to_owned()
+        } else {
+            with_cause(&e)
+        };
+        unsupported(format!("how to connect, `{}`: {why}", postgres.postgres))
+    })?;
     if matches!(config.get_ssl_mode(), SslMode::Require) {
         return Err(unsupported("sslmode=require: this kind does not speak TLS".to_owned()));
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use probity_plan::kinds::redis::Redis;
-use probity_plan::{Barrier, Blocked, Value};
+use probity_plan::{Barrier, Blocked, Text, Value};
 use redis::Value as Reply;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::connect;
 use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+use crate::plaintext::Place;
 
 /// The longest reply that is read.
 const LONGEST: usize = 1 << 20;
@@ -30,12 +31,13 @@ impl Look for Redis {
 }
 
 async fn see(redis: &Redis, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
+    let whole = |text: &Text| Ok(context.expand(text, Place::Whole)?.reveal().to_owned());
     let words =
-        redis.command.words().iter().map(|word| context.expand(word)).collect::<Result<Vec<_>, _>>()?;
+        redis.command.words().iter().map(whole).collect::<Result<Vec<_>, _>>()?;
     let login = match &redis.password {
         Some(password) => {
             let user = redis.username.clone().into_iter();
-            let words = ["AUTH".to_owned()].into_iter().chain(user).chain([context.expand(password)?]);
+            let words = ["AUTH".to_owned()].into_iter().chain(user).chain([whole(password)?]);
             Some(words.collect::<Vec<_>>())
         }
         None => None,
