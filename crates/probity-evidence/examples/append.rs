@@ -44,6 +44,10 @@ fn main() {
     let batch: Vec<Body> = (0..100)
         .map(|slot| {
             Body::Observation(Observation {
+                trial: None,
+                observer: 0,
+                artifacts: BTreeMap::new(),
+                excerpts: BTreeMap::new(),
                 probe: "answers".to_owned(),
                 cell: BTreeMap::new(),
                 slot,
@@ -55,9 +59,9 @@ fn main() {
                 duration_us: 1234,
                 scheduling_delay_us: None,
                 facts: BTreeMap::from([
-                    ("status".to_owned(), Value::Int(200)),
-                    ("elapsed_ms".to_owned(), Value::Float(1.234)),
-                    ("size_bytes".to_owned(), Value::Int(512)),
+                    ("status".to_owned(), Value::from(200)),
+                    ("elapsed_ms".to_owned(), Value::decimal(1.234)),
+                    ("size_bytes".to_owned(), Value::from(512)),
                     ("excerpt".to_owned(), Value::from("ok, ready to serve")),
                 ]),
                 unknown: BTreeMap::new(),

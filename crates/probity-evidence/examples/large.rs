@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use probity_evidence::entry::{Identity, LedgerHead, artifact};
+use probity_evidence::entry::{Identity, LedgerHead};
 use probity_evidence::{Body, Key, Opening, Signers, Writer, verify};
 use probity_plan::{Impact, Lane, Observation, Value};
 
@@ -54,7 +54,10 @@ fn write(folder: &Path, megabytes: usize) {
         let digest = writer.artifact(&content).unwrap();
         let mut bodies: Vec<Body> = (0..250).map(|slot| Body::Observation(observation(now, slot))).collect();
         if let Some(Body::Observation(first)) = bodies.first_mut() {
-            first.facts.insert("stdout_all".to_owned(), artifact(&digest, content.len() as u64));
+            first.artifacts.insert(
+                "stdout_all".to_owned(),
+                probity_plan::Artifact { sha256: digest, size_bytes: content.len() as u64 },
+            );
         }
         writer.append_all(&bodies).unwrap();
     }
@@ -63,10 +66,14 @@ fn write(folder: &Path, megabytes: usize) {
 
 /// About 1 kB as a line.
 fn observation(now: jiff::Timestamp, slot: u32) -> Observation {
-    let numbers = (0..12).map(|n| (format!("fact_{n}_bytes"), Value::Int(1_000_000 + n)));
+    let numbers = (0..12).map(|n| (format!("fact_{n}_bytes"), Value::from(1_000_000 + n)));
     let texts = (0..8)
         .map(|n| (format!("text_{n}"), Value::from("a line that a program said, with \"quotes\" in it")));
     Observation {
+        trial: None,
+        observer: 0,
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
         probe: "answers".to_owned(),
         cell: BTreeMap::new(),
         slot,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use probity_plan::{Blocked, Impact, Observation, Value};
+use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Value};
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,8 +126,8 @@ pub struct Observer {
 pub struct Event {
     /// When.
     pub at: jiff::Timestamp,
-    /// What, in words: `interrupted`, `undo of restart`, `limit of 10m reached`.
-    pub what: String,
+    /// What.
+    pub what: Happening,
 }
 
 /// The last entry.
@@ -137,29 +137,9 @@ pub struct Close {
     pub ended: jiff::Timestamp,
     /// Why it ended before its plan did; absent if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interrupted: Option<String>,
+    pub interrupted: Option<Cause>,
     /// SHA-256 of `findings.json`.
     pub findings_sha256: String,
     /// SHA-256 of `report.html`.
     pub report_sha256: String,
-}
-
-/// The fact that stands for an artifact: the map `artifact` (SHA-256 in lower-case hexadecimal), `size_bytes`. It is a
-/// reference only as the whole value of a fact.
-pub fn artifact(sha256: &str, size_bytes: u64) -> Value {
-    Value::Map(BTreeMap::from([
-        ("artifact".to_owned(), Value::Text(sha256.to_owned())),
-        ("size_bytes".to_owned(), Value::Int(i64::try_from(size_bytes).unwrap_or(i64::MAX))),
-    ]))
-}
-
-/// The digest and the size in bytes, if the value is exactly what [`artifact`] makes.
-pub fn as_artifact(value: &Value) -> Option<(&str, u64)> {
-    let Value::Map(map) = value else { return None };
-    match (map.len(), map.get("artifact")?, map.get("size_bytes")?) {
-        (2, Value::Text(sha256), Value::Int(size)) if crate::hex::is_hex(sha256, 32) => {
-            Some((sha256, u64::try_from(*size).ok()?))
-        }
-        _ => None,
-    }
 }

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use probity_plan::{Observation, Value};
 
-use crate::entry::{Body, Entry, as_artifact};
+use crate::entry::{Body, Entry};
 use crate::hex::{is_hex, push_hex};
 use crate::sift::{self, Reading};
 
@@ -126,10 +126,9 @@ pub(crate) fn format_of(line: &[u8]) -> Option<u32> {
     serde_json::from_slice(line).ok().map(|first: First| first.format)
 }
 
-/// The artifacts that an observation's facts refer to, with their sizes in bytes: facts that are exactly such a reference.
-/// Deeper inside a fact nothing is a reference, so that a target's own JSON cannot make one.
+/// The artifacts that an observation refers to, with their sizes in bytes.
 pub(crate) fn artifacts_of(observation: &Observation) -> impl Iterator<Item = (&str, u64)> {
-    observation.facts.values().filter_map(as_artifact)
+    observation.artifacts.values().map(|artifact| (artifact.sha256.as_str(), artifact.size_bytes))
 }
 
 /// Whether a fact can be written and read back.
@@ -138,7 +137,11 @@ pub(crate) fn recordable(value: &Value, depth: usize) -> Result<(), &'static str
         return Err("it is nested more than 100 levels deep");
     }
     match value {
-        Value::Float(float) if !float.is_finite() => Err("it holds a number that is not finite"),
+        Value::Interval(interval)
+            if !interval.at_least.is_finite() || interval.at_most.is_some_and(|most| !most.is_finite()) =>
+        {
+            Err("it holds a number that is not finite")
+        }
         Value::List(list) => list.iter().try_for_each(|item| recordable(item, depth + 1)),
         Value::Map(map) => map.values().try_for_each(|item| recordable(item, depth + 1)),
         _ => Ok(()),

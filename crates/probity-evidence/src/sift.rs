@@ -12,15 +12,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use probity_plan::{Observation, Value};
 
-use crate::entry::as_artifact;
-
 /// Which facts of an observation are handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// All of them.
     All,
-    /// Those of these names, references to artifacts, and one of any name where there would be none: where something was
-    /// seen, something is handed over.
+    /// Those of these names, and one of any name where there would be none: where something was seen, something is handed over.
     Only(BTreeSet<String>),
 }
 
@@ -103,7 +100,7 @@ impl<'de> Visitor<'de> for Facts<'_> {
             }
             let kept = match self.0.contains(name) || facts.is_empty() {
                 true => Some(map.next_value()?),
-                false => map.next_value::<Passed>()?.0,
+                false => map.next_value::<Passed>().map(|_| None)?,
             };
             facts.extend(kept.map(|value| (name.to_owned(), value)));
         }
@@ -111,8 +108,8 @@ impl<'de> Visitor<'de> for Facts<'_> {
     }
 }
 
-/// A value that nobody asked for: looked through, and kept only if it is a reference to an artifact.
-struct Passed(Option<Value>);
+/// A value that nobody asked for, looked through as if it were kept.
+struct Passed;
 
 impl<'de> Deserialize<'de> for Passed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -123,30 +120,29 @@ impl<'de> Deserialize<'de> for Passed {
                 f.write_str("a value")
             }
             fn visit_unit<E>(self) -> Result<Passed, E> {
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_bool<E>(self, _: bool) -> Result<Passed, E> {
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_i64<E>(self, _: i64) -> Result<Passed, E> {
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_u64<E>(self, _: u64) -> Result<Passed, E> {
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_f64<E>(self, _: f64) -> Result<Passed, E> {
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_str<E>(self, _: &str) -> Result<Passed, E> {
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Passed, A::Error> {
                 while list.next_element::<Passed>()?.is_some() {}
-                Ok(Passed(None))
+                Ok(Passed)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Passed, A::Error> {
-                let map = Value::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Passed(as_artifact(&map).is_some().then_some(map)))
+                Value::deserialize(MapAccessDeserializer::new(map)).map(|_| Passed)
             }
         }
         deserializer.deserialize_any(Pass)

@@ -188,7 +188,7 @@ fn verify_files(
     let signature = checkpoint_signature(store, head.as_ref().ok().map(|(_, bytes)| &bytes[..]), start);
     let mut closing = log.closing(close.is_some());
     let closed = close.is_some() && closing.0 == Status::Passed && signature.0 == Status::Passed;
-    let interrupted = close.as_ref().and_then(|close| close.interrupted.as_deref());
+    let interrupted = close.as_ref().and_then(|close| close.interrupted.as_ref());
     if let Some(reason) = interrupted.filter(|_| closed) {
         closing =
             not_made(format!("the run was closed in order, but before its plan came to its end: {reason}"));

@@ -13,12 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use probity_plan::{Barrier, Blocked, Impact, Observation, Value};
+use probity_plan::{Barrier, Blocked, Cause, Impact, Observation, Value};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{CheckpointError, RunKey};
 use crate::disk::{self, Held, Unsynced};
-use crate::entry::{Body, Close, Endorsement, Identity, LedgerHead, Start, as_artifact};
+use crate::entry::{Body, Close, Endorsement, Identity, LedgerHead, Start};
 use crate::hex::hex;
 use crate::key::{Key, KeyError};
 use crate::line::{self, MAX_LINE};
@@ -381,7 +381,7 @@ impl Writer {
         self.shared.append(bodies)
     }
 
-    /// Stores bytes as an artifact and returns their SHA-256; refer to it with [`crate::entry::artifact`].
+    /// Stores bytes as an artifact and returns their SHA-256; refer to it in an observation's `artifacts`.
     ///
     /// # Errors
     /// As [`Writer::append`].
@@ -399,7 +399,7 @@ impl Writer {
         findings_json: &[u8],
         report_html: &[u8],
         ended: jiff::Timestamp,
-        interrupted: Option<String>,
+        interrupted: Option<Cause>,
     ) -> Result<Head, WriteError> {
         self.stop_signing();
         self.shared.release_reserve();
@@ -631,11 +631,11 @@ impl Log {
         for (fact, value) in observation.cell.iter().chain(&observation.facts) {
             let refused = |reason| WriteError::Unrecordable { fact: fact.clone(), reason };
             line::recordable(value, 0).map_err(refused)?;
-            // A target that answers with what looks like a reference must not make the bundle unverifiable.
-            if let Some((digest, size)) = as_artifact(value)
-                && self.artifacts.get(digest) != Some(&size)
-            {
-                return Err(refused("it looks like a reference to an artifact that was not stored"));
+        }
+        for (fact, artifact) in &observation.artifacts {
+            if self.artifacts.get(&artifact.sha256) != Some(&artifact.size_bytes) {
+                let reason = "its artifact was not stored";
+                return Err(WriteError::Unrecordable { fact: fact.clone(), reason });
             }
         }
         Ok(())

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::{Scratch, observation, opening, time, told, verify};
-use probity_evidence::entry::artifact;
 use probity_evidence::verify::Status;
 use probity_evidence::{Body, Bundle, Key, Ledger, Outcome, Writer};
 
@@ -48,7 +47,10 @@ fn probe(folder: &Path) {
         if slot % 50 == 0 {
             let content = slot.to_le_bytes().repeat(10_000);
             let digest = writer.artifact(&content).unwrap();
-            body.facts.insert("stdout_all".to_owned(), artifact(&digest, content.len() as u64));
+            body.artifacts.insert(
+                "stdout_all".to_owned(),
+                probity_plan::Artifact { sha256: digest, size_bytes: content.len() as u64 },
+            );
         }
         let number = writer.append(&Body::Observation(body)).unwrap();
         writeln!(out, "entry {number}").unwrap();
@@ -157,7 +159,14 @@ fn a_full_disk_is_told_and_what_was_recorded_is_signed() {
         assert!(error.to_string().ends_with("what was recorded before is kept"), "{error}");
         assert!(recorded > 1_000, "{recorded}");
         writer.append(&Body::Observation(observation(recorded))).unwrap_err();
-        writer.finish(b"{}", b"", time("2026-01-31T12:01:00Z"), Some(error.to_string())).unwrap();
+        writer
+            .finish(
+                b"{}",
+                b"",
+                time("2026-01-31T12:01:00Z"),
+                Some(probity_plan::Cause::Failed { detail: error.to_string() }),
+            )
+            .unwrap();
         let verification = verify(&path, &signers);
         assert_ne!(verification.outcome, Outcome::Altered, "{}", told(&verification));
         assert_eq!(

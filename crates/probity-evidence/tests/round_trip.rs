@@ -173,10 +173,7 @@ fn what_a_reader_could_not_read_back_is_refused() {
     };
     let deep = (0..120).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     assert_eq!(refuse(deep), Barrier::Protocol);
-    assert_eq!(refuse(Value::Float(f64::NAN)), Barrier::Protocol);
     assert_eq!(refuse(Value::Text("x".repeat(5 << 20))), Barrier::TooLarge);
-    // A target that answers with what looks like a reference cannot make the bundle fail.
-    assert_eq!(refuse(probity_evidence::entry::artifact(&"ab".repeat(32), 3)), Barrier::Protocol);
     let deepest = (0..100).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     let mut good = observation(9);
     good.facts.insert("deep".to_owned(), deepest);

@@ -4,25 +4,31 @@
 //! Must not know: how anything is probed, stored, decided or shown. Touches no file, clock or network: sources are
 //! handed in as bytes.
 
+mod cause;
 mod error;
 pub mod fact;
 pub mod kinds;
 mod load;
 pub mod model;
+pub mod number;
 pub mod observation;
 mod schema;
 mod source;
 pub mod text;
 pub mod units;
+pub mod value;
 mod yaml;
 
+pub use cause::{Cause, Happening};
 pub use error::{PlanError, PlanErrors};
-pub use fact::{Barrier, Blocked, Fact, Value};
-pub use kinds::{Act, FactSpec, FactType, Impact, KindSpec, Shows};
+pub use fact::{Barrier, Blocked, Fact};
+pub use kinds::{Act, Denied, FactSpec, FactType, Impact, KindSpec, Shows, Values};
 pub use load::{Declared, Loaded, Refused, Sources, load, load_claims, load_or_refuse};
 pub use model::{
     Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity, Waiver,
 };
-pub use observation::{Lane, Observation, not_recorded};
+pub use number::Number;
+pub use observation::{Artifact, Lane, Observation, Trial};
 pub use schema::schema;
 pub use text::Text;
+pub use value::{Interval, Moment, Value};

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fact::{Barrier, Blocked, Fact, Value};
+use crate::cause::Cause;
+use crate::fact::{Blocked, Fact};
+use crate::kinds::FactType;
+use crate::value::Value;
 
 /// Where a look ran (design.md, "Running").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,11 +20,40 @@ pub enum Lane {
     Quiet,
 }
 
+/// Bytes that are kept beside the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// Their SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// How many they are.
+    pub size_bytes: u64,
+}
+
+/// One run of a group of probes on a machine of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// The group's name in the plan.
+    pub name: String,
+    /// Which one, from 0.
+    pub number: u32,
+    /// The machine's name, as Probity chose it.
+    pub machine: String,
+}
+
 /// What one look yielded: which probe, when, for how long, and each fact or its barrier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Observation {
     /// The probe's name in the plan.
     pub probe: String,
+    /// The trial it belongs to; absent outside of trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// Who looked: the number of an observer entry. 0 is the program that ran the plan.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub observer: u32,
     /// The row of the probe's matrix; empty without one. These are facts too, by their column's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cell: BTreeMap<String, Value>,
@@ -46,9 +78,16 @@ pub struct Observation {
     /// How long the observer itself was kept from running meanwhile; absent if the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling_delay_us: Option<u64>,
-    /// Facts that were seen.
+    /// Facts that were seen. Which of them are intervals and moments is declared by their kind
+    /// ([`Observation::adopt`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Value>,
+    /// Facts that are too long for the log and were kept whole beside it: behind `too-large` here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub artifacts: BTreeMap<String, Artifact>,
+    /// The beginning of facts that are too long to be kept: for people, never for a claim.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub excerpts: BTreeMap<String, String>,
     /// Facts that were not, and why. The name `*` stands for every fact that is in neither map.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown: BTreeMap<String, Blocked>,
@@ -62,14 +101,22 @@ impl Observation {
         }
         match self.unknown.get(name).or_else(|| self.unknown.get("*")) {
             Some(blocked) => Fact::Unknown(blocked.clone()),
-            None => Fact::Unknown(Blocked::new(Barrier::NotMade, not_recorded(name))),
+            None => Fact::Unknown(Blocked::by(Cause::NotRecorded { fact: name.to_owned() })),
         }
     }
-}
 
-/// What is said of a fact that the log does not hold although its look was made: mostly one that is kept only on demand.
-pub fn not_recorded(fact: &str) -> String {
-    format!("`{fact}` was not recorded")
+    /// Makes each fact what it is declared to be: read from a log, an interval is still the map and a moment the text that
+    /// was written. `declared` tells a fact's type.
+    ///
+    /// # Errors
+    /// The name of a fact that can be no such thing, or that nobody declared.
+    pub fn adopt(&mut self, declared: impl Fn(&str) -> Option<FactType>) -> Result<(), String> {
+        for (name, value) in &mut self.facts {
+            let ty = declared(name).ok_or_else(|| name.clone())?;
+            *value = ty.adopt(std::mem::replace(value, Value::Null)).ok_or_else(|| name.clone())?;
+        }
+        Ok(())
+    }
 }
 
 fn is_zero(n: &u32) -> bool {

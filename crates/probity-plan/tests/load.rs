@@ -45,7 +45,7 @@ fn a_plan_becomes_what_it_says() {
     let call = plan.probe("call").unwrap();
     assert_eq!(call.cells.len(), 2);
     assert_eq!(call.cells[1].act.describe(), "DELETE http://127.0.0.1:8003/cameras/1");
-    assert_eq!(call.cells[1].row["expect"], probity_plan::Value::Int(403));
+    assert_eq!(call.cells[1].row["expect"], probity_plan::Value::from(403));
     assert_eq!((call.impact, call.declared_harmless), (Impact::Observe, true));
     let Form::Rate { check, .. } = &plan.claim("prompt").unwrap().form else { panic!() };
     assert_eq!((check.source.as_str(), check.at.line, check.at.column), ("elapsed_ms < 100", 15, 33));

@@ -1,9 +1,10 @@
 //! From what a look saw to what is recorded: intervals, sizes, masks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use probity_plan::model::Cell;
-use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
+use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
 
 use crate::clock::Began;
 use crate::look::{Seen, Wanted};
@@ -47,7 +48,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// The observation, with each artifact kept by `keep` and named by its digest in the fact `NAME_artifact`.
+    /// The observation, with each artifact kept by `keep` and named by its digest.
     ///
     /// # Errors
     /// Those of `keep`.
@@ -57,11 +58,8 @@ impl Taken {
     ) -> Result<Observation, E> {
         for (fact, bytes) in self.artifacts {
             let Some(sha256) = keep(&bytes)? else { continue };
-            let named = std::collections::BTreeMap::from([
-                ("artifact".to_owned(), Value::Text(sha256)),
-                ("size_bytes".to_owned(), Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX))),
-            ]);
-            self.observation.facts.insert(format!("{fact}_artifact"), Value::Map(named));
+            let size_bytes = bytes.len() as u64;
+            self.observation.artifacts.insert(fact, Artifact { sha256, size_bytes });
         }
         Ok(self.observation)
     }
@@ -81,7 +79,11 @@ impl Kept<'_> {
             offset_us: microseconds(self.offset),
             duration_us: microseconds(self.elapsed),
             scheduling_delay_us: self.delay.map(microseconds),
+            trial: None,
+            observer: 0,
             facts: seen.facts,
+            artifacts: BTreeMap::new(),
+            excerpts: BTreeMap::new(),
             unknown: seen.unknown,
         };
         for spec in self.probe.spec().facts {
@@ -103,7 +105,7 @@ impl Kept<'_> {
     /// What was measured may be longer than it took by the time in which the observer did not run. Where that is not
     /// known, nothing is known of the lower end.
     fn widen(&self, value: &mut Value) {
-        let Some((least, most)) = value.as_interval() else { return };
+        let Some((least, most)) = value.ends() else { return };
         let least = match self.delay {
             Some(delay) => (least - delay.as_secs_f64() * 1000.0).max(0.0),
             None => 0.0,
@@ -134,7 +136,7 @@ impl Kept<'_> {
                 artifacts.push((name, bytes));
             } else {
                 let excerpt = String::from_utf8_lossy(bytes.get(..EXCERPT).unwrap_or(&bytes)).into_owned();
-                observation.facts.insert(format!("{name}_excerpt"), Value::Text(excerpt));
+                observation.excerpts.insert(name, excerpt);
             }
         }
         artifacts
@@ -161,8 +163,12 @@ pub fn blocked_at(
         offset_us: microseconds(run.elapsed()),
         duration_us: 0,
         scheduling_delay_us: None,
-        facts: std::collections::BTreeMap::new(),
-        unknown: std::collections::BTreeMap::from([("*".to_owned(), blocked)]),
+        trial: None,
+        observer: 0,
+        facts: BTreeMap::new(),
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
+        unknown: BTreeMap::from([("*".to_owned(), blocked)]),
     }
 }
 

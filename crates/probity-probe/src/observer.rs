@@ -32,7 +32,7 @@ pub fn now() -> jiff::Timestamp {
 pub fn condition() -> Seen {
     let mut seen = Seen::default();
     let load = read("/proc/loadavg").and_then(|text| number(&text, 0, "/proc/loadavg"));
-    seen.settle("load_1m", load.map(Value::Float));
+    seen.settle("load_1m", load.map(Value::decimal));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     seen.know("processors", i64::try_from(processors).unwrap_or(i64::MAX));
     let available = read("/proc/meminfo").and_then(|text| {
@@ -40,7 +40,7 @@ pub fn condition() -> Seen {
         number(&line, 1, "/proc/meminfo")
     });
     #[expect(clippy::cast_possible_truncation, reason = "kibibytes of memory are far below 2^53")]
-    seen.settle("memory_available_bytes", available.map(|kib| Value::Int(kib as i64 * 1024)));
+    seen.settle("memory_available_bytes", available.map(|kib| Value::from(kib as i64 * 1024)));
     seen.settle("clock_synchronised", clock_synchronised().map(Value::Bool));
     seen
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use probity_plan::model::Cell;
-use probity_plan::{Barrier, Blocked, Impact, Lane, Observation, Plan, Probe, Value};
+use probity_plan::{Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Value};
 
 use crate::clock::Began;
 use crate::kinds;
@@ -50,14 +50,14 @@ pub trait Sink {
     ///
     /// # Errors
     /// Ends the run.
-    fn event(&mut self, what: String) -> Result<(), Self::Error>;
+    fn event(&mut self, what: Happening) -> Result<(), Self::Error>;
     /// Whether this claim holds on what was recorded so far.
     fn holds(&mut self, claim: &str) -> bool;
 }
 
 /// A request to stop, with its reason, from the operator or a limit.
 #[derive(Clone, Debug)]
-pub struct Stop(std::sync::Arc<tokio::sync::watch::Sender<Option<String>>>);
+pub struct Stop(std::sync::Arc<tokio::sync::watch::Sender<Option<Cause>>>);
 
 impl Default for Stop {
     fn default() -> Self {
@@ -67,24 +67,24 @@ impl Default for Stop {
 
 impl Stop {
     /// Asks the run to stop. The first reason stays.
-    pub fn request(&self, reason: impl Into<String>) {
+    pub fn request(&self, reason: Cause) {
         self.0.send_if_modified(|current| {
             let first = current.is_none();
             if first {
-                *current = Some(reason.into());
+                *current = Some(reason);
             }
             first
         });
     }
     /// The reason, once there is one.
-    pub fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<Cause> {
         self.0.borrow().clone()
     }
-    async fn requested(&self) -> String {
+    async fn requested(&self) -> Cause {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+            Ok(reason) if reason.is_some() => reason.clone().unwrap_or(Cause::NotCompleted),
+            _ => std::future::pending().await,
         }
     }
 }
@@ -129,12 +129,7 @@ impl Runner<'_> {
                 // What runs with another probe says nothing if that one does not run.
                 let alone =
                     probe.with.as_ref().filter(|with| !ready.iter().any(|other| other.name == **with));
-                let alone = alone.map(|with| {
-                    Blocked::new(
-                        Barrier::Prerequisite,
-                        format!("the probe `{with}`, which it runs with, did not run"),
-                    )
-                });
+                let alone = alone.map(|with| Blocked::by(Cause::ProbeOver { probe: with.clone() }));
                 match alone.or_else(|| self.obstacle(probe, sink)) {
                     None => ready.push(probe),
                     Some(blocked) => {
@@ -160,18 +155,16 @@ impl Runner<'_> {
     /// Why a probe is not run at all.
     fn obstacle<S: Sink>(&self, probe: &Probe, sink: &mut S) -> Option<Blocked> {
         if let Some(reason) = self.stop.reason() {
-            return Some(Blocked::new(Barrier::Aborted, reason));
+            return Some(Blocked::by(reason));
         }
         if self.only.is_some_and(|only| !only.contains(&probe.name)) {
-            return Some(Blocked::new(Barrier::NotMade, "left out by --only"));
+            return Some(Blocked::by(Cause::LeftOut));
         }
         if probe.impact > self.allow {
-            let why = format!("its impact is `{0}`; allow it with --allow {0}", probe.impact);
-            return Some(Blocked::new(Barrier::NotPermitted, why));
+            return Some(Blocked::by(Cause::NotAllowed { impact: probe.impact, allowed: self.allow }));
         }
         let needs = probe.needs.as_deref()?;
-        (!sink.holds(needs))
-            .then(|| Blocked::new(Barrier::Prerequisite, format!("the claim `{needs}` does not hold")))
+        (!sink.holds(needs)).then(|| Blocked::by(Cause::ClaimNeeded { claim: needs.to_owned() }))
     }
 
     fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
@@ -221,7 +214,7 @@ impl Runner<'_> {
             drop(send);
             let recorded = record(&receive, sink);
             if recorded.is_err() {
-                self.stop.request("the evidence could not be recorded");
+                self.stop.request(Cause::Unrecordable);
                 // Let the looks under way end; what they saw can no longer be kept.
                 while receive.recv().is_ok() {}
             }
@@ -251,7 +244,7 @@ impl Runner<'_> {
                 Some(output)
             }
             Err(error) => {
-                self.stop.request(format!("no runtime: {error}"));
+                self.stop.request(Cause::Failed { detail: format!("no runtime: {error}") });
                 None
             }
         }
@@ -288,8 +281,7 @@ impl Runner<'_> {
             if let Some(every) = probe.schedule.every {
                 let due = began + every.0 * slot;
                 if slot > 0 && due < tokio::time::Instant::now() {
-                    let why =
-                        Blocked::new(Barrier::NotMade, "the look before it lasted past this slot's time");
+                    let why = Blocked::by(Cause::SlotMissed);
                     for cell in &probe.cells {
                         let missed = blocked_at(&self.began, probe, cell, slot, lane, why.clone());
                         _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
@@ -307,8 +299,7 @@ impl Runner<'_> {
                 && let Some(with) = &probe.with
                 && over.get().is_some_and(|over| *over < due)
             {
-                let why = format!("the probe `{with}`, which it runs with, was over");
-                let why = Blocked::new(Barrier::Prerequisite, why);
+                let why = Blocked::by(Cause::ProbeOver { probe: with.clone() });
                 for (cell, slot) in
                     probe.cells.iter().flat_map(|cell| (slot..slots).map(move |slot| (cell, slot)))
                 {
@@ -354,7 +345,7 @@ impl Runner<'_> {
         let context = self.context(wanted, probe.schedule.timeout.0);
         let seen = tokio::select! {
             seen = kinds::look(&cell.act, &context) => seen,
-            reason = self.stop.requested() => Seen::nothing(Blocked::new(Barrier::Aborted, reason)),
+            reason = self.stop.requested() => Seen::nothing(Blocked::by(reason)),
         };
         let elapsed = context.began.elapsed();
         let delay = before.zip(delay()).map(|(before, after)| after.saturating_sub(before));
@@ -419,16 +410,15 @@ fn record<S: Sink>(receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Err
     Ok(())
 }
 
-fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> String {
-    let ended = match seen.facts.get("exit_code") {
-        Some(Value::Int(code)) => format!("exit code {code}"),
-        _ => seen
-            .unknown
-            .values()
-            .next()
-            .map_or_else(|| "no result".to_owned(), |blocked| blocked.detail.clone()),
-    };
-    secrets.mask(&format!("undo of {}: {what}: {ended}", probe.name))
+fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> Happening {
+    let detail = seen.unknown.values().next().map_or("no result", |blocked| blocked.detail.as_str());
+    let exit_code = seen.facts.get("exit_code").and_then(Value::as_i64);
+    Happening::Undo {
+        probe: probe.name.clone(),
+        command: secrets.mask(what),
+        exit_code,
+        detail: if exit_code.is_some() { String::new() } else { secrets.mask(detail) },
+    }
 }
 
 #[cfg(test)]
@@ -447,7 +437,7 @@ mod tests {
         fn artifact(&mut self, _: &[u8]) -> Result<Option<String>, Self::Error> {
             Ok(None)
         }
-        fn event(&mut self, _: String) -> Result<(), Self::Error> {
+        fn event(&mut self, _: Happening) -> Result<(), Self::Error> {
             Ok(())
         }
         fn holds(&mut self, _: &str) -> bool {
@@ -457,6 +447,10 @@ mod tests {
 
     fn taken(slot: u32) -> Taken {
         let observation = Observation {
+            trial: None,
+            observer: 0,
+            artifacts: BTreeMap::new(),
+            excerpts: BTreeMap::new(),
             probe: "p".to_owned(),
             cell: BTreeMap::new(),
             slot,

@@ -148,7 +148,14 @@ impl Secrets {
                 }
                 *map = masked;
             }
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+            Value::Number(number) => {
+                let text = number.to_string();
+                let masked = self.mask(&text);
+                if masked != text {
+                    *value = Value::Text(masked);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Interval(_) | Value::Moment(_) => {}
         }
     }
 }

@@ -31,15 +31,15 @@ async fn run(command: Command) -> Seen {
 async fn a_program_that_ends_says_how_and_what() {
     let seen = run(shell("echo one; echo two; echo three >&2; exit 7")).await;
     assert_eq!(known(&seen, "found"), &Value::Bool(true));
-    assert_eq!(known(&seen, "exit_code"), &Value::Int(7));
-    assert_eq!(known(&seen, "signal"), &Value::Int(0));
+    assert_eq!(known(&seen, "exit_code"), &Value::from(7));
+    assert_eq!(known(&seen, "signal"), &Value::from(0));
     assert_eq!(text(&seen, "stdout"), "one\ntwo");
     assert_eq!(text(&seen, "stderr"), "three");
-    assert_eq!(known(&seen, "stdout_bytes"), &Value::Int(8));
-    assert_eq!(known(&seen, "stderr_bytes"), &Value::Int(6));
+    assert_eq!(known(&seen, "stdout_bytes"), &Value::from(8));
+    assert_eq!(known(&seen, "stderr_bytes"), &Value::from(6));
     assert_eq!(known(&seen, "lines"), &Value::from(vec!["one", "two"]));
     assert_eq!(barrier(&seen, "json"), Barrier::Protocol);
-    let (least, most) = known(&seen, "elapsed_ms").as_interval().unwrap();
+    let (least, most) = known(&seen, "elapsed_ms").ends().unwrap();
     assert!(least > 0.0 && most < 10_000.0, "{least} {most}");
 }
 
@@ -49,14 +49,14 @@ async fn arguments_are_given_as_they_are_and_no_shell_reads_them() {
     assert_eq!(text(&seen, "stdout"), "a b|$HOME|*|; exit 1|");
     let seen = run(arguments(&["printf", r#"{"a": [1, 2.5, "x"]}"#])).await;
     let expected =
-        Value::Map([("a".to_owned(), Value::List(vec![1.into(), Value::Float(2.5), "x".into()]))].into());
+        Value::Map([("a".to_owned(), Value::List(vec![1.into(), Value::decimal(2.5), "x".into()]))].into());
     assert_eq!(known(&seen, "json"), &expected);
 }
 
 #[tokio::test]
 async fn a_signal_leaves_no_exit_code() {
     let seen = run(shell("kill -TERM $$")).await;
-    assert_eq!(known(&seen, "signal"), &Value::Int(15));
+    assert_eq!(known(&seen, "signal"), &Value::from(15));
     assert_eq!(barrier(&seen, "exit_code"), Barrier::Aborted);
 }
 
@@ -104,7 +104,7 @@ async fn standard_input_and_environment_are_what_the_plan_says() {
     // More than a pipe holds, to a program that does not read.
     let mut command = arguments(&["true"]);
     command.stdin = Some(Text::plain("x".repeat(1 << 20)));
-    assert_eq!(known(&run(command).await, "exit_code"), &Value::Int(0));
+    assert_eq!(known(&run(command).await, "exit_code"), &Value::from(0));
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_program_that_hangs_is_ended_with_everything_it_started() {
         assert!(began.elapsed() < PATIENCE, "{script}");
         assert_eq!(barrier(&seen, "exit_code"), Barrier::TimedOut, "{script}: {seen:?}");
         assert_eq!(known(&seen, "found"), &Value::Bool(true));
-        let (least, most) = known(&seen, "elapsed_ms").as_interval().unwrap();
+        let (least, most) = known(&seen, "elapsed_ms").ends().unwrap();
         assert!(least >= 700.0 && most.is_infinite());
         assert!(!std::fs::read_to_string(&pids).unwrap().is_empty(), "{script} did not start");
         all_gone(&pids);
@@ -213,7 +213,7 @@ async fn a_child_that_holds_the_output_open_does_not_keep_the_look() {
     let began = Instant::now();
     let seen = run(shell("echo done; sleep 600 &")).await;
     assert!(began.elapsed() < PATIENCE);
-    assert_eq!(known(&seen, "exit_code"), &Value::Int(0));
+    assert_eq!(known(&seen, "exit_code"), &Value::from(0));
     assert_eq!(text(&seen, "stdout"), "done");
 }
 
@@ -239,8 +239,8 @@ async fn a_look_that_is_dropped_ends_its_program_too() {
 #[tokio::test]
 async fn more_output_than_is_kept_is_counted_and_not_shown_in_part() {
     let seen = run(shell("head -c 20000000 /dev/zero; head -c 5 /dev/zero >&2")).await;
-    assert_eq!(known(&seen, "exit_code"), &Value::Int(0));
-    assert_eq!(known(&seen, "stdout_bytes"), &Value::Int(20_000_000));
+    assert_eq!(known(&seen, "exit_code"), &Value::from(0));
+    assert_eq!(known(&seen, "stdout_bytes"), &Value::from(20_000_000));
     for fact in ["stdout", "lines", "json"] {
         assert_eq!(barrier(&seen, fact), Barrier::TooLarge);
     }
@@ -256,8 +256,8 @@ async fn output_without_end_ends_at_the_time_out() {
 #[tokio::test]
 async fn what_is_not_utf_8_is_not_text_and_hostile_text_is() {
     let seen = run(shell("printf '\\377\\376'")).await;
-    assert_eq!(known(&seen, "exit_code"), &Value::Int(0));
-    assert_eq!(known(&seen, "stdout_bytes"), &Value::Int(2));
+    assert_eq!(known(&seen, "exit_code"), &Value::from(0));
+    assert_eq!(known(&seen, "stdout_bytes"), &Value::from(2));
     for fact in ["stdout", "lines", "json"] {
         assert_eq!(barrier(&seen, fact), Barrier::Protocol);
     }

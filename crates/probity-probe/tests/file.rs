@@ -51,15 +51,15 @@ async fn a_file_is_described_with_digest_and_content() {
     }
     let sum = support::run(Command::new("sha256sum").arg(&path));
     assert_eq!(text(&seen, "sha256"), sum.split(' ').next().unwrap());
-    assert_eq!(known(&seen, "size_bytes"), &Value::Int(8));
+    assert_eq!(known(&seen, "size_bytes"), &Value::from(8));
     assert_eq!(known(&seen, "lines"), &Value::from(vec!["one", "two"]));
     let me = |flag| support::run(Command::new("id").arg(flag)).trim().to_owned();
-    assert_eq!(known(&seen, "uid").as_number().unwrap().to_string(), me("-u"));
+    assert_eq!(known(&seen, "uid").as_f64().unwrap().to_string(), me("-u"));
     assert_eq!(text(&seen, "owner"), support::run(Command::new("stat").args(["-c", "%U"]).arg(&path)).trim());
     assert_eq!(text(&seen, "group"), support::run(Command::new("stat").args(["-c", "%G"]).arg(&path)).trim());
     let at: jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
-    assert!((known(&seen, "age_s").as_number().unwrap() - age).abs() < 60.0);
+    assert!((known(&seen, "age_s").as_f64().unwrap() - age).abs() < 60.0);
     // Its name says nothing of its format.
     assert_eq!(barrier(&seen, "parsed"), Barrier::Unsupported);
 }
@@ -194,7 +194,7 @@ fn what_may_not_be_looked_at_is_behind_a_barrier() {
     // Its attributes are known to everybody, its content is not.
     let seen = nobody.look("file", &json!({ "file": path("private") }));
     assert_eq!(text(&seen, "mode"), "600");
-    assert_eq!(known(&seen, "size_bytes"), &Value::Int(6));
+    assert_eq!(known(&seen, "size_bytes"), &Value::from(6));
     for fact in ["content", "sha256", "lines", "parsed"] {
         assert_eq!(barrier(&seen, fact), Barrier::PermissionDenied, "{fact}");
     }
@@ -209,7 +209,7 @@ fn what_may_not_be_looked_at_is_behind_a_barrier() {
 #[tokio::test]
 async fn yaml_json_toml_and_ini_are_parsed() {
     let folder = support::folder();
-    let number = || Value::Map([("port".to_owned(), Value::Int(8003))].into());
+    let number = || Value::Map([("port".to_owned(), Value::from(8003))].into());
     let string = || Value::Map([("port".to_owned(), Value::from("8003"))].into());
     for (name, content, server) in [
         ("a.yaml", "server:\n  port: 8003\n", number()),
@@ -257,7 +257,7 @@ async fn what_does_not_parse_is_behind_a_barrier_and_the_rest_is_not() {
         std::fs::write(&path, content).unwrap();
         let seen = look_at(&path).await;
         assert_eq!(barrier(&seen, "parsed"), Barrier::Protocol, "{name}: {seen:?}");
-        assert_eq!(known(&seen, "size_bytes"), &Value::Int(content.len() as i64));
+        assert_eq!(known(&seen, "size_bytes"), &Value::from(content.len() as i64));
         assert_eq!(text(&seen, "content"), content);
     }
 }
@@ -268,7 +268,7 @@ async fn a_long_file_has_a_digest_and_its_content_is_not_shown_in_part() {
     let path = folder.path().join("long.json");
     std::fs::write(&path, vec![b'x'; 20 << 20]).unwrap();
     let seen = look_at(&path).await;
-    assert_eq!(known(&seen, "size_bytes"), &Value::Int(20 << 20));
+    assert_eq!(known(&seen, "size_bytes"), &Value::from(20 << 20));
     let sum = support::run(Command::new("sha256sum").arg(&path));
     assert_eq!(text(&seen, "sha256"), sum.split(' ').next().unwrap());
     for fact in ["content", "lines", "parsed"] {

@@ -175,7 +175,7 @@ async fn a_connection_that_is_taken_is_connected_whoever_answers() {
         let seen = look("port", json!({ "port": address.port(), "connect": "127.0.0.1" })).await;
         assert_eq!(json_of(&seen, "connected"), json!(true));
         assert_eq!(text(&seen, "outcome"), "connected");
-        assert!(known(&seen, "connect_ms").as_interval().unwrap().1 < 10_000.0);
+        assert!(known(&seen, "connect_ms").ends().unwrap().1 < 10_000.0);
         assert_eq!(barrier(&seen, "listening"), Barrier::NotMade);
     }
 }
@@ -194,7 +194,7 @@ async fn a_port_that_drops_is_not_connected_in_time() {
     let seen = support::look_with(act, &[], Duration::from_millis(300)).await;
     assert_eq!(json_of(&seen, "connected"), json!(false));
     assert_eq!(text(&seen, "outcome"), "timed-out");
-    let (least, most) = known(&seen, "connect_ms").as_interval().unwrap();
+    let (least, most) = known(&seen, "connect_ms").ends().unwrap();
     assert!(least >= 300.0 && most.is_infinite(), "{least} {most}");
 }
 

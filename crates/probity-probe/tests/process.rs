@@ -22,10 +22,7 @@ fn copied(folder: &tempfile::TempDir, program: &str, name: &str) -> PathBuf {
 }
 
 fn int(seen: &probity_probe::Seen, fact: &str) -> i64 {
-    match known(seen, fact) {
-        Value::Int(int) => *int,
-        other => panic!("{fact}: {other:?}"),
-    }
+    known(seen, fact).as_i64().unwrap()
 }
 
 #[tokio::test]

@@ -128,9 +128,9 @@ async fn a_server_as_it_should_be() {
     assert_eq!(text(&seen, "issuer"), "CN=Authority,O=Test");
     assert_eq!(known(&seen, "names"), &Value::from(vec!["www.example.test", "127.0.0.1"]));
     assert_eq!(known(&seen, "self_issued"), &Value::Bool(false));
-    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::Int(2048)));
+    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::from(2048)));
     assert_eq!(text(&seen, "signature_algorithm"), "sha256WithRSAEncryption");
-    let days = known(&seen, "expires_in_days").as_number().unwrap();
+    let days = known(&seen, "expires_in_days").as_f64().unwrap();
     assert!((89.9..=90.0).contains(&days), "{days}");
     assert!(text(&seen, "not_before") < text(&seen, "not_after"));
     // As OpenSSL itself reads the file.
@@ -217,7 +217,7 @@ async fn a_bad_certificate_is_seen_and_not_refused() {
         (&Value::Bool(false), &Value::Bool(true))
     );
     assert!(text(&seen, "trust_error").contains("xpired"), "{seen:?}");
-    assert!(known(&seen, "expires_in_days").as_number().unwrap() < 0.0);
+    assert!(known(&seen, "expires_in_days").as_f64().unwrap() < 0.0);
 
     // By the system's certificates nobody knows our authority.
     let (address, _running) = pki.serve("good", &[]);
@@ -234,7 +234,7 @@ async fn a_bad_certificate_is_seen_and_not_refused() {
 
     let (address, _running) = pki.serve("curve", &[]);
     let seen = look(pki.act(&address)).await;
-    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("ec", &Value::Int(384)));
+    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("ec", &Value::from(384)));
     assert_eq!(known(&seen, "trusted"), &Value::Bool(true));
     let (address, _running) = pki.serve("edwards", &[]);
     let seen = look(pki.act(&address)).await;
@@ -251,7 +251,7 @@ async fn a_self_signed_and_a_weak_certificate() {
     let seen = look(pki.act(&address)).await;
     assert_eq!(known(&seen, "completed"), &Value::Bool(true), "{seen:?}");
     assert_eq!(known(&seen, "self_issued"), &Value::Bool(true));
-    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::Int(1024)));
+    assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::from(1024)));
     assert_eq!(text(&seen, "signature_algorithm"), "sha1WithRSAEncryption");
     assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
 }

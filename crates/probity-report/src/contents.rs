@@ -32,7 +32,7 @@ pub struct Contents<'a> {
     /// When the run ended (the value of the closing entry); absent if the log has no closing entry: an incomplete run.
     pub ended: Option<Timestamp>,
     /// Why it ended before its plan did (the value of the closing entry).
-    pub interrupted: Option<&'a str>,
+    pub interrupted: Option<&'a probity_plan::Cause>,
     /// How many entries the log holds, the closing entry not counted.
     pub entries: u64,
     /// How many of them are observations.

@@ -179,7 +179,7 @@ impl SeriesCollector {
         }
         for (plot, kept) in self.plots.iter_mut().filter(|(plot, _)| plot.probe == observation.probe) {
             let interval = match observation.fact(&plot.fact) {
-                Fact::Known(value) => value.as_interval(),
+                Fact::Known(value) => value.ends(),
                 Fact::Unknown(_) => None,
             };
             let Some((lower, upper)) = interval.filter(|(lower, upper)| lower.is_finite() && !upper.is_nan())
@@ -440,8 +440,12 @@ mod tests {
     }
     fn look(facts: &[(&str, bool)]) -> Observation {
         Observation {
+            trial: None,
+            observer: 0,
+            artifacts: std::collections::BTreeMap::new(),
+            excerpts: std::collections::BTreeMap::new(),
             probe: "p".to_owned(),
-            cell: std::collections::BTreeMap::new(),
+            cell: std::collections::std::collections::BTreeMap::new(),
             slot: 0,
             attempt: 1,
             superseded: false,

@@ -68,7 +68,7 @@ fn reports(observations: &[(u64, Observation)]) -> [String; 3] {
 fn observations() -> Vec<(u64, Observation)> {
     let mut observations = Vec::new();
     for slot in 0..16_u32 {
-        let facts = [("running", Value::Bool(true)), ("count", Value::Int(3))];
+        let facts = [("running", Value::Bool(true)), ("count", Value::from(3))];
         let observation = made::observation("worker", i64::from(slot) * 30, &facts);
         observations.push((3 + u64::from(slot), Observation { slot, ..observation }));
     }

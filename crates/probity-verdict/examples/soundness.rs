@@ -274,6 +274,10 @@ fn run(plan: &Plan, succeeds: &mut dyn FnMut(u32, u32) -> bool) -> Result<Judgem
         for slot in 0..probe.planned() {
             let exit = i64::from(!succeeds(claim, slot));
             let observation = Observation {
+                trial: None,
+                observer: 0,
+                artifacts: BTreeMap::new(),
+                excerpts: BTreeMap::new(),
                 probe: probe.name.clone(),
                 cell: BTreeMap::new(),
                 slot,
@@ -286,7 +290,7 @@ fn run(plan: &Plan, succeeds: &mut dyn FnMut(u32, u32) -> bool) -> Result<Judgem
                 offset_us: u64::from(slot) * 1_000_000,
                 duration_us: 1000,
                 scheduling_delay_us: None,
-                facts: BTreeMap::from([("exit_code".to_owned(), Value::Int(exit))]),
+                facts: BTreeMap::from([("exit_code".to_owned(), Value::from(exit))]),
                 unknown: BTreeMap::new(),
             };
             judge.observe(entry, &observation);

@@ -76,8 +76,10 @@ pub const AGAINST: &str = "against.";
 fn type_of(value: &Value) -> FactType {
     match value {
         Value::Bool(_) => FactType::Bool,
-        Value::Int(_) => FactType::Int,
-        Value::Float(_) => FactType::Float,
+        Value::Number(number) if number.as_i64().is_some() => FactType::Int,
+        Value::Number(_) => FactType::Float,
+        Value::Interval(_) => FactType::Interval,
+        Value::Moment(_) => FactType::Moment,
         Value::Text(_) => FactType::Text,
         Value::List(_) => FactType::List,
         Value::Map(_) => FactType::Map,
@@ -125,8 +127,7 @@ impl Last {
 
     /// Keeps values of which equal ones are the same in every way; 0.0 and -0.0 are not.
     fn keep(&self, known: Vec<(&str, Value)>, truth: bool) {
-        let same =
-            |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::Int(_) | Value::Text(_));
+        let same = |value: &Value| matches!(value, Value::Null | Value::Bool(_) | Value::Text(_));
         if known.iter().all(|(_, value)| same(value))
             && let Ok(mut last) = self.0.lock()
         {
@@ -230,8 +231,8 @@ pub fn fact_of(observation: &probity_plan::Observation, name: &str) -> Fact {
             Some((_, blocked)) => Fact::Unknown(blocked.clone()),
             None => Fact::Unknown(Blocked::new(Barrier::NotMade, "nothing was recorded")),
         },
-        "attempt" => Fact::Known(Value::Int(observation.attempt.into())),
-        "slot" => Fact::Known(Value::Int(observation.slot.into())),
+        "attempt" => Fact::Known(observation.attempt.into()),
+        "slot" => Fact::Known(observation.slot.into()),
         name => observation.fact(name),
     }
 }

@@ -1,15 +1,28 @@
 //! What would let us see past a barrier: worded once, for findings and for every report.
 
-use probity_plan::{Barrier, Probe, not_recorded};
+use probity_plan::{Barrier, Cause, Probe};
 
 use crate::judgement::BarrierMet;
-
-/// What is said of looks that a run did not come to.
-pub(crate) const NOT_COMPLETED: &str = "the run was not completed";
 
 /// What would let us see past a barrier that was met, in a few words that begin in lower case and end without a full stop:
 /// "run with `--allow write`: `change` may write".
 pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
+    match &met.cause {
+        Some(Cause::LeftOut) => return format!("run without `--only`, or name `{}` with it too", probe.name),
+        Some(Cause::TimeLimit { .. }) => return "run with a greater `--limit`, or without one".to_owned(),
+        Some(Cause::SizeLimit { .. }) => return "run with a greater `--max-size`".to_owned(),
+        Some(Cause::NotRecorded { fact }) => {
+            return format!(
+                "observe anew and keep `{fact}`, which this run did not: with a claim of the plan that runs which reads it, \
+                 or with `keep: all` in `{}`",
+                probe.name
+            );
+        }
+        Some(Cause::NotCompleted) => {
+            return "let the run come to its end, with a `--limit`, if any, that is long enough".to_owned();
+        }
+        _ => {}
+    }
     match met.barrier {
         Barrier::PermissionDenied => match probe.spec().privilege {
             "" => "run as root, or as a user who may look".to_owned(),
@@ -28,23 +41,7 @@ pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
                 None => "see to it that what the probe needs holds".to_owned(),
             },
         },
-        // The operator's own options are named at the end of what is recorded.
-        Barrier::NotMade if met.detail.ends_with("--only") => {
-            format!("run without `--only`, or name `{}` with it too", probe.name)
-        }
-        Barrier::Aborted if met.detail.ends_with("(--limit)") => {
-            "run with a greater `--limit`, or without one".to_owned()
-        }
-        Barrier::TooLarge if met.detail.ends_with("(--max-size)") => "run with a greater `--max-size`".to_owned(),
         Barrier::Aborted => "let the run come to its end".to_owned(),
-        Barrier::NotMade if met.detail == not_recorded(&met.fact) => format!(
-            "observe anew and keep `{}`, which this run did not: with a claim of the plan that runs which reads it, or with \
-             `keep: all` in `{}`",
-            met.fact, probe.name
-        ),
-        Barrier::NotMade if met.detail == NOT_COMPLETED => {
-            "let the run come to its end, with a `--limit`, if any, that is long enough".to_owned()
-        }
         Barrier::NotMade => "make every planned look, on an observer that keeps up".to_owned(),
         Barrier::Overloaded => {
             "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
@@ -71,31 +68,28 @@ mod tests {
     #[test]
     fn what_the_operator_left_out_is_cured_by_the_option_that_did() {
         let plan = probity_plan::load("plan.yaml", &Text, &std::collections::BTreeMap::new()).unwrap().plan;
-        for (barrier, detail, expected) in [
-            (Barrier::NotMade, "left out by --only", "run without `--only`, or name `p` with it too"),
+        for (cause, expected) in [
+            (Cause::LeftOut, "run without `--only`, or name `p` with it too"),
             (
-                Barrier::Aborted,
-                "the limit of 2s was reached (--limit)",
+                Cause::TimeLimit { limit: "2s".parse().unwrap() },
                 "run with a greater `--limit`, or without one",
             ),
             (
-                Barrier::NotMade,
-                NOT_COMPLETED,
+                Cause::NotCompleted,
                 "let the run come to its end, with a `--limit`, if any, that is long enough",
             ),
-            (
-                Barrier::TooLarge,
-                "the bundle has reached its limit of 1048576 bytes (--max-size)",
-                "run with a greater `--max-size`",
-            ),
-            (
-                Barrier::NotMade,
-                "the look before it lasted past this slot's time",
-                "make every planned look, on an observer that keeps up",
-            ),
-            (Barrier::Aborted, "interrupted by the operator", "let the run come to its end"),
+            (Cause::SizeLimit { bytes: 1_048_576 }, "run with a greater `--max-size`"),
+            (Cause::SlotMissed, "make every planned look, on an observer that keeps up"),
+            (Cause::Interrupted { signal: "SIGTERM".to_owned() }, "let the run come to its end"),
         ] {
-            let met = BarrierMet { fact: "*".to_owned(), barrier, times: 1, detail: detail.to_owned() };
+            let blocked = probity_plan::Blocked::by(cause);
+            let met = BarrierMet {
+                fact: "*".to_owned(),
+                barrier: blocked.barrier,
+                cause: blocked.cause,
+                times: 1,
+                detail: String::new(),
+            };
             assert_eq!(cure(&plan.probes[0], &met), expected);
         }
     }

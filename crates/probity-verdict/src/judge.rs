@@ -216,7 +216,7 @@ impl<'p> Judge<'p> {
                     Fold::Count(count) => count.decide(subject, &facts),
                     Fold::Compare(compare) => compare.decide(subject, &facts),
                     Fold::Stable(stable) => stable.decide(subject),
-                    Fold::Periodic(periodic) => periodic.decide(subject),
+                    Fold::Periodic(periodic) => periodic.decide(subject, &facts),
                 };
                 (decision, Some(subject))
             }
@@ -355,7 +355,13 @@ pub fn facts_read(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
         let Some(probe) = plan.probe(&claim.of) else { continue };
         match &claim.form {
             Form::Stable { facts, .. } => facts.iter().for_each(|name| add(probe, name)),
-            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => add(probe, name),
+            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => {
+                add(probe, name);
+                if let Some((start, covered)) = probe.spec().fact(name).and_then(|fact| fact.window) {
+                    add(probe, start);
+                    add(probe, covered);
+                }
+            }
             _ => {}
         }
     }
@@ -365,26 +371,15 @@ pub fn facts_read(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
 /// The names by which a judge of this plan looks up what was observed: facts, and columns, which a fact of the same name
 /// would hide.
 pub fn names_read(plan: &Plan) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+    let mut names: BTreeSet<String> = facts_read(plan).into_values().flatten().collect();
     for (.., (_, compiled)) in conditions(plan) {
         let Ok(check) = compiled else { continue };
         names.extend(check.reads().chain(check.reads_against()).map(str::to_owned));
     }
-    for claim in &plan.claims {
-        match &claim.form {
-            Form::Stable { facts, .. } => names.extend(facts.iter().cloned()),
-            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => {
-                names.insert(name.clone());
-            }
-            // Which rows of a matrix are controls of others is told by these.
-            Form::Each { .. } | Form::Rate { pooled: false, .. } if claim.control.is_none() => {
-                let probe = plan.probe(&claim.of).filter(|probe| probe.cells.len() > 1);
-                let grants = probe.into_iter().flat_map(|probe| probe.spec().grants());
-                names.extend(grants.map(|(name, _)| name.to_owned()));
-            }
-            _ => {}
-        }
-    }
+    // What was denied or granted is told by these, whatever a claim reads.
+    let facts = plan.probes.iter().flat_map(|probe| probe.spec().facts);
+    let telling = facts.filter(|fact| fact.grant.is_some() || fact.denial.is_some());
+    names.extend(telling.map(|fact| fact.name.to_owned()));
     names
 }
 

@@ -152,6 +152,9 @@ pub struct BarrierMet {
     pub barrier: probity_plan::Barrier,
     /// How many observations met it.
     pub times: u64,
+    /// Why, where Probity itself or the operator put it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<probity_plan::Cause>,
     /// One detail, as recorded.
     pub detail: String,
 }

@@ -99,9 +99,8 @@ pub fn read(
     // Where bytes were altered nothing derived from them is compared or printed as evidence.
     let telling = match verification.outcome {
         Outcome::Altered => Vec::new(),
-        _ => {
-            telling(&bundle, &other_derived.as_ref().unwrap_or(&derived).judgement).map_err(Failure::wrong)?
-        }
+        _ => telling(&bundle, &loaded.plan, &other_derived.as_ref().unwrap_or(&derived).judgement)
+            .map_err(Failure::wrong)?,
     };
     let mut read = Read {
         bundle,
@@ -232,7 +231,7 @@ impl Read {
                 format!("reports of another version look different ({})", self.version()),
             );
         }
-        let Ok(telling) = telling(&self.bundle, &self.derived.judgement) else {
+        let Ok(telling) = telling(&self.bundle, &self.loaded.plan, &self.derived.judgement) else {
             return (Status::NotMade, "the log could not be read again".to_owned());
         };
         let contents = self.derived.contents(&Surroundings {
@@ -268,7 +267,7 @@ impl Read {
             plan,
             after_the_fact: false,
             start: self.bundle.start(),
-            ended: self.verification.close.as_ref().map(|close| (close.ended, close.interrupted.as_deref())),
+            ended: self.verification.close.as_ref().map(|close| (close.ended, close.interrupted.as_ref())),
             unsigned: self.verification.entries.saturating_sub(self.verification.signed),
             telling,
             verification,

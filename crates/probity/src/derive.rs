@@ -56,7 +56,12 @@ impl<'p> Fold<'p> {
     /// The next entry.
     pub fn take(&mut self, entry: u64, body: &Body) {
         match body {
-            Body::Observation(observation) => return self.observe(entry, observation),
+            Body::Observation(observation) => {
+                if let Some(observation) = adopt(self.plan, observation.clone()) {
+                    self.observe(entry, &observation);
+                }
+                return;
+            }
             Body::Observer(observer) => self.observers.push((entry, observer.clone())),
             Body::Event(event) => self.events.push((entry, event.clone())),
             // Not counted: the report was made before it, and has to come out the same after.
@@ -88,6 +93,13 @@ impl<'p> Fold<'p> {
     }
 }
 
+/// The observation with its facts as their kind declares them; `None` if one of them can be no such thing.
+pub fn adopt(plan: &Plan, mut observation: Observation) -> Option<Observation> {
+    let spec = plan.probe(&observation.probe)?.spec();
+    observation.adopt(|name| spec.fact(name).map(|fact| fact.ty)).ok()?;
+    Some(observation)
+}
+
 /// What a report needs beside what was derived.
 pub struct Surroundings<'a> {
     /// The bundle's name in commands.
@@ -99,7 +111,7 @@ pub struct Surroundings<'a> {
     /// Entry 0.
     pub start: &'a Start,
     /// When the run ended, and why before its plan did.
-    pub ended: Option<(jiff::Timestamp, Option<&'a str>)>,
+    pub ended: Option<(jiff::Timestamp, Option<&'a probity_plan::Cause>)>,
     /// Entries after the last checkpoint.
     pub unsigned: u64,
     /// The observations that a report shows in full.

@@ -95,11 +95,11 @@ fn listeners(sockets: Option<&Value>) -> Vec<Found> {
     let mut ports: BTreeMap<(String, i64), BTreeSet<String>> = BTreeMap::new();
     for socket in sockets {
         let Value::Map(socket) = socket else { continue };
-        if let (Some(Value::Text(protocol)), Some(Value::Int(port)), Some(Value::Text(address))) =
-            (socket.get("protocol"), socket.get("port"), socket.get("address"))
+        if let (Some(Value::Text(protocol)), Some(port), Some(Value::Text(address))) =
+            (socket.get("protocol"), socket.get("port").and_then(Value::as_i64), socket.get("address"))
         {
             let protocol = if protocol.starts_with("udp") { "udp" } else { "tcp" };
-            ports.entry((protocol.to_owned(), *port)).or_default().insert(address.clone());
+            ports.entry((protocol.to_owned(), port)).or_default().insert(address.clone());
         }
     }
     let found = |((protocol, port), addresses): ((String, i64), BTreeSet<String>)| {

@@ -1,5 +1,6 @@
 //! Ctrl-C, TERM and a closed terminal: the first ends the run in order, the second at once.
 
+use probity_plan::Cause;
 use probity_probe::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -16,11 +17,12 @@ pub fn watch(stop: &Stop) -> std::io::Result<()> {
                 // What was recorded verifies as incomplete.
                 std::process::exit(130);
             }
-            stop.request(match signal {
-                SIGINT => "interrupted by the operator",
-                SIGTERM => "ended by a signal to terminate",
-                _ => "the terminal was closed",
-            });
+            let name = match signal {
+                SIGINT => "SIGINT",
+                SIGTERM => "SIGTERM",
+                _ => "SIGHUP",
+            };
+            stop.request(Cause::Interrupted { signal: name.to_owned() });
         }
     });
     Ok(())

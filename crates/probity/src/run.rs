@@ -7,7 +7,7 @@ use probity_evidence::bundle::ReadError;
 use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
-use probity_plan::{Impact, Loaded, Observation, Plan, Value};
+use probity_plan::{Cause, Happening, Impact, Loaded, Observation, Plan, Value};
 use probity_probe::{Began, Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
 use probity_verdict::{Finding, Judge, Judgement, Outcome};
@@ -17,7 +17,7 @@ use crate::derive::{Derived, Fold, Surroundings, findings_json};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::{conditions, dry_run, plan, terminal};
+use crate::{conditions, derive, dry_run, plan, terminal};
 
 /// How often the observer's own condition is recorded.
 const OBSERVE_SELF: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
@@ -78,7 +78,7 @@ pub struct Done {
     /// What was derived from it.
     pub derived: Derived,
     /// Why it ended before its plan did.
-    pub interrupted: Option<String>,
+    pub interrupted: Option<Cause>,
     /// The verdict and why, for a terminal.
     text: String,
     bundle: PathBuf,
@@ -125,7 +125,7 @@ impl Order<'_> {
             let (stop, limit) = (stop.clone(), limit);
             std::thread::spawn(move || {
                 std::thread::sleep(limit.0);
-                stop.request(format!("the limit of {limit} was reached (--limit)"));
+                stop.request(Cause::TimeLimit { limit });
             });
         }
         let began = Began::now();
@@ -148,7 +148,7 @@ impl Order<'_> {
                 let error = error.to_string();
                 let kept = format!("{error}\nWhat was recorded until then is in {}", self.output.display());
                 terminal::complain(&kept);
-                self.close(recorder, Some(error), environment)
+                self.close(recorder, Some(Cause::Failed { detail: error }), environment)
             }
         }
     }
@@ -236,30 +236,27 @@ impl Order<'_> {
         };
         recorder.observe_self()?;
         runner.run(recorder)?;
-        if let Some(reason) = stop.reason() {
-            recorder.event(reason)?;
-        }
         recorder.observe_self()
     }
 
     fn close(
         &self,
         recorder: Recorder<'_>,
-        interrupted: Option<String>,
+        interrupted: Option<Cause>,
         environment: &Environment,
     ) -> Result<Done, Failure> {
         let Recorder { writer, fold, .. } = recorder;
         let ended = observer::now();
         let derived = fold.conclude(interrupted.is_none());
         let bundle = Bundle::open(self.output).map_err(Failure::failed)?;
-        let telling = telling(&bundle, &derived.judgement).map_err(Failure::failed)?;
+        let telling = telling(&bundle, &self.loaded.plan, &derived.judgement).map_err(Failure::failed)?;
         let name = bundle_name(self.output);
         let contents = derived.contents(&Surroundings {
             bundle: &name,
             plan: &self.loaded.plan,
             after_the_fact: false,
             start: bundle.start(),
-            ended: Some((ended, interrupted.as_deref())),
+            ended: Some((ended, interrupted.as_ref())),
             unsigned: 0,
             telling: &telling,
             verification: None,
@@ -365,7 +362,7 @@ impl Sink for Recorder<'_> {
         }
     }
 
-    fn event(&mut self, what: String) -> Result<(), WriteError> {
+    fn event(&mut self, what: Happening) -> Result<(), WriteError> {
         self.append(&Body::Event(Event { at: observer::now(), what }))
     }
 
@@ -387,10 +384,14 @@ impl Sink for Recorder<'_> {
 }
 
 /// The observations that a report shows in full.
-pub fn telling(bundle: &Bundle, judgement: &Judgement) -> Result<Vec<(u64, Observation)>, ReadError> {
+pub fn telling(
+    bundle: &Bundle,
+    plan: &Plan,
+    judgement: &Judgement,
+) -> Result<Vec<(u64, Observation)>, ReadError> {
     let wanted = probity_report::wanted_entries(judgement);
     let telling = bundle.entries_at(&wanted)?.into_iter().filter_map(|entry| match entry.body {
-        Body::Observation(observation) => Some((entry.entry, observation)),
+        Body::Observation(observation) => Some((entry.entry, derive::adopt(plan, observation)?)),
         _ => None,
     });
     Ok(telling.collect())

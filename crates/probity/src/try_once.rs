@@ -154,7 +154,7 @@ fn describe(probe: &Probe, observation: &Observation) -> String {
 
 /// A value as a condition would write it, cut to a few lines' length.
 fn shown(ty: FactType, value: &Value) -> String {
-    let text = match (ty, value.as_interval()) {
+    let text = match (ty, value.ends()) {
         (FactType::Interval, Some((least, most))) if most.is_finite() => format!("{least} to {most}"),
         (FactType::Interval, Some((least, _))) => format!("at least {least}"),
         _ => json(value),

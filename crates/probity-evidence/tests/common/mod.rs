@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use probity_evidence::entry::{Event, Identity, LedgerHead, Observer, artifact};
+use probity_evidence::entry::{Event, Identity, LedgerHead, Observer};
 use probity_evidence::{Body, Key, Opening, Signers, Verification, Writer};
 use probity_plan::{Barrier, Blocked, Impact, Lane, Observation, Value};
 
@@ -60,7 +60,7 @@ pub fn opening() -> Opening {
             ("includes/roles.csv".to_owned(), b"role,expect\nviewer,denied\n".to_vec()),
         ]),
         resolved_sha256: "0".repeat(64),
-        inputs: BTreeMap::from([("port".to_owned(), Value::Int(8003))]),
+        inputs: BTreeMap::from([("port".to_owned(), Value::from(8003))]),
         allow: Impact::Observe,
         only: None,
         challenge: Some("a word from the reader".to_owned()),
@@ -77,6 +77,10 @@ pub fn opening() -> Opening {
 
 pub fn observation(slot: u32) -> Observation {
     Observation {
+        trial: None,
+        observer: 0,
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
         probe: "answers".to_owned(),
         cell: BTreeMap::new(),
         slot,
@@ -88,7 +92,7 @@ pub fn observation(slot: u32) -> Observation {
         duration_us: 1234,
         scheduling_delay_us: Some(5),
         facts: BTreeMap::from([
-            ("status".to_owned(), Value::Int(200)),
+            ("status".to_owned(), Value::from(200)),
             ("elapsed_ms".to_owned(), Value::interval(0.1 + 0.2, Some(1.0))),
             ("body".to_owned(), Value::from("text with \u{202e} and \n lines")),
         ]),
@@ -106,16 +110,27 @@ pub fn running(path: &Path, key: Key) -> Writer {
     writer
         .append(&Body::Observer(Observer {
             at: time("2026-01-31T12:00:00.5Z"),
-            facts: BTreeMap::from([("load_1m".to_owned(), Value::Float(0.25))]),
+            facts: BTreeMap::from([("load_1m".to_owned(), Value::decimal(0.25))]),
             unknown: BTreeMap::new(),
         }))
         .unwrap();
     let mut with_artifact = observation(0);
     let digest = writer.artifact(&long_output()).unwrap();
-    with_artifact.facts.insert("stdout_all".to_owned(), artifact(&digest, long_output().len() as u64));
+    with_artifact.artifacts.insert(
+        "stdout_all".to_owned(),
+        probity_plan::Artifact { sha256: digest, size_bytes: long_output().len() as u64 },
+    );
     writer.append_all(&[Body::Observation(with_artifact), Body::Observation(observation(1))]).unwrap();
     writer
-        .append(&Body::Event(Event { at: time("2026-01-31T12:00:02Z"), what: "undo of restart".to_owned() }))
+        .append(&Body::Event(Event {
+            at: time("2026-01-31T12:00:02Z"),
+            what: probity_plan::Happening::Undo {
+                probe: "restart".to_owned(),
+                command: "true".to_owned(),
+                exit_code: Some(0),
+                detail: String::new(),
+            },
+        }))
         .unwrap();
     writer
 }

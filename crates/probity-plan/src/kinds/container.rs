@@ -42,8 +42,8 @@ impl Kind for Container {
                 "starting, healthy, unhealthy, or none if it has no health check",
             ),
             FactSpec::new("restarts", FactType::Int, "how often it was restarted by its restart policy"),
-            FactSpec::new("started", FactType::Time, "when it was last started"),
-            FactSpec::new("finished", FactType::Time, "when it last ended"),
+            FactSpec::new("started", FactType::Moment, "when it was last started"),
+            FactSpec::new("finished", FactType::Moment, "when it last ended"),
             FactSpec::new(
                 "pid",
                 FactType::Int,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 
 /// Asks a name server for the records of a name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,21 +83,24 @@ impl Kind for Dns {
                 "whether the name server answered the question; false is a fact where it refused the connection, was \
                  silent, or answered otherwise",
             )
-            .denial(Denial::False),
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
             FactSpec::new("server", FactType::Text, "the name server asked, as ip:port"),
             FactSpec::new(
                 "rcode",
                 FactType::Text,
                 "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
-            ),
+            )
+            .grants(Denied::Name, Values::Texts(&["NOERROR"]))
+            .grants(Denied::Request, Values::Texts(&["NOERROR"])),
             FactSpec::new("nxdomain", FactType::Bool, "whether it said that there is no such name")
-                .denial(Denial::True),
+                .denies(Denied::Name, Values::True),
             FactSpec::new(
                 "refused",
                 FactType::Bool,
                 "whether it refused to answer this question to this observer",
             )
-            .denial(Denial::True),
+            .denies(Denied::Request, Values::True),
             FactSpec::new(
                 "records",
                 FactType::List,

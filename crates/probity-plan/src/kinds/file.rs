@@ -49,7 +49,7 @@ impl Kind for File {
             ),
             FactSpec::new(
                 "mode",
-                FactType::Text,
+                FactType::Mode,
                 "permission bits in octal without leading zeros, such as 644 or 1777",
             ),
             FactSpec::new("owner", FactType::Text, "the owner's name, or the number where there is no name"),
@@ -59,7 +59,7 @@ impl Kind for File {
             FactSpec::new("size_bytes", FactType::Int, "its size in bytes").change_shows(Shows::Effect),
             FactSpec::new(
                 "modified",
-                FactType::Time,
+                FactType::Moment,
                 "when its content was last modified, by the target's clock",
             ),
             FactSpec::new("age_s", FactType::Float, "seconds since it was modified, at the time of the look"),

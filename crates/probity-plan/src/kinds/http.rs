@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, FactSpec, FactType, Grant, Impact, Kind, KindSpec, Shows};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 use crate::text::Text;
 
 /// Sends one HTTP request and looks at the answer.
@@ -44,10 +44,11 @@ impl Kind for Http {
         privilege: "",
         facts: &[
             FactSpec::new("answered", FactType::Bool, "whether an HTTP response arrived within the time-out; false is a fact where the connection was refused, reset or silent")
-                .denial(Denial::False),
+                .denies(Denied::Connection, Values::False)
+                .grants(Denied::Connection, Values::True),
             FactSpec::new("status", FactType::Int, "the status code, 100 to 599")
-                .denial(Denial::Codes(&[401, 403]))
-                .grant(Grant::Codes(200, 299)),
+                .denies(Denied::Request, Values::Codes(&[401, 403]))
+                .grants(Denied::Request, Values::Range(200, 299)),
             FactSpec::new("version", FactType::Text, "HTTP/1.0 or HTTP/1.1"),
             FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma"),
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order"),

@@ -102,7 +102,7 @@ impl Kind for Log {
                 FactType::Bool,
                 "whether it holds nothing at all, not even before the window",
             ),
-            FactSpec::new("window_start", FactType::Time, "where the window begins, on a whole second"),
+            FactSpec::new("window_start", FactType::Moment, "where the window begins, on a whole second"),
             FactSpec::new(
                 "window_covered",
                 FactType::Bool,
@@ -124,13 +124,15 @@ impl Kind for Log {
                 FactType::Int,
                 "how many matching lines were found, whether the log covers the window or not",
             ),
-            FactSpec::new("last", FactType::Time, "the time of the last line that matches"),
+            FactSpec::new("last", FactType::Moment, "the time of the last line that matches")
+                .within("window_start", "window_covered"),
             FactSpec::new("last_age_s", FactType::Float, "seconds since then, at the time of the look"),
             FactSpec::new(
                 "times",
-                FactType::List,
+                FactType::Moments,
                 "the times of the lines that match, oldest first; at most 1000",
             )
+            .within("window_start", "window_covered")
             .on_demand(),
             FactSpec::new("lines", FactType::List, "the lines that match; at most 1000 of together 64 KiB")
                 .on_demand(),

@@ -1,11 +1,13 @@
 //! The kinds of probe: one file each, with its parameters, its facts, its impact and what it can show. The act itself
 //! lives in `probity-probe`, in the file of the same name. How to add one: docs/adding-a-kind.md.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::fact::Value;
+use crate::value::{Moment, Value};
 
 /// What a probe may do to its target, least first. Allowing one allows those before it.
 #[derive(
@@ -56,8 +58,9 @@ lowercase_names! {
     Shows { Presence = "presence", Response = "response", Effect = "effect" }
 }
 
-/// How a fact's value is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a fact's value is to be read. Written into each log for the facts that were recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FactType {
     /// `true` or `false`.
     Bool,
@@ -67,10 +70,16 @@ pub enum FactType {
     Float,
     /// Text.
     Text,
-    /// A moment: RFC 3339 text in UTC with microseconds; compares as text.
-    Time,
+    /// A moment, written as RFC 3339 in UTC with microseconds.
+    Moment,
+    /// A list of moments.
+    Moments,
     /// A measured quantity known as an interval (design.md, rule 8); only `<`, `<=`, `>`, `>=` may be asked of it.
     Interval,
+    /// The version of a package, as text: its order is that of the package manager (`version(x, "dpkg")`), not of text.
+    Version,
+    /// A file's mode: octal digits without a zero before them, as text.
+    Mode,
     /// A list.
     List,
     /// A map from text to values.
@@ -87,60 +96,92 @@ impl FactType {
             Self::Int => "int",
             Self::Float => "float",
             Self::Text => "text",
-            Self::Time => "time",
+            Self::Moment => "moment",
+            Self::Moments => "moments",
             Self::Interval => "interval",
+            Self::Version => "version",
+            Self::Mode => "mode",
             Self::List => "list",
             Self::Map => "map",
             Self::Any => "any",
         }
     }
+
+    /// The value of a fact of this type, from what was written of it. `None` if it can be no such value.
+    pub fn adopt(self, written: Value) -> Option<Value> {
+        let moment = |text: &str| Moment::parse(text).map(Value::Moment);
+        match (self, written) {
+            (Self::Interval, Value::Map(map)) => {
+                let number = |name: &str| match map.get(name) {
+                    None => Some(None),
+                    Some(Value::Number(number)) => Some(Some(number.to_f64())),
+                    Some(_) => None,
+                };
+                let (at_least, at_most) = (number("at_least")??, number("at_most")?);
+                let known = 1 + usize::from(at_most.is_some());
+                let ordered = at_most.is_none_or(|most| at_least <= most) && at_least.is_finite();
+                (map.len() == known && ordered).then_some(Value::interval(at_least, at_most))
+            }
+            // Not every fact of these types is told each time: a certificate may lack what is usual.
+            (Self::Moment | Self::Moments, Value::Null) => Some(Value::Null),
+            (Self::Moment, Value::Text(text)) => moment(&text),
+            (Self::Moments, Value::List(list)) => {
+                list.iter().map(|item| moment(item.as_text()?)).collect::<Option<_>>().map(Value::List)
+            }
+            (Self::Interval | Self::Moment | Self::Moments, _) => None,
+            (_, written) => Some(written),
+        }
+    }
 }
 
-/// Which values of a fact are a denial: they count only beside a positive control (design.md, rule 4).
+/// Values of a fact that have a meaning of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// `false` is: a port that cannot be reached.
+pub enum Values {
+    /// `false`.
     False,
-    /// `true` is: a server that refused the user.
+    /// `true`.
     True,
-    /// These codes are: HTTP 401 and 403.
+    /// Empty text.
+    Empty,
+    /// These codes.
     Codes(&'static [i64]),
+    /// Codes from the first to the last.
+    Range(i64, i64),
+    /// These texts.
+    Texts(&'static [&'static str]),
+    /// Texts that begin with one of these.
+    Prefixes(&'static [&'static str]),
 }
 
-impl Denial {
-    /// Whether this value is a denial.
-    pub fn is(self, value: &Value) -> bool {
+impl Values {
+    /// Whether this value is one of them.
+    pub fn include(self, value: &Value) -> bool {
         match (self, value) {
             (Self::False, Value::Bool(bool)) => !bool,
             (Self::True, Value::Bool(bool)) => *bool,
-            (Self::Codes(codes), Value::Int(code)) => codes.contains(code),
-            _ => false,
-        }
-    }
-}
-
-/// Which values of a fact say that what was asked was granted: a look is a positive control of others only if all such
-/// facts of its kind do (design.md, rule 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// `true` does: a server that answered.
-    True,
-    /// Empty text does: no error.
-    Empty,
-    /// Codes from the first to the last do: HTTP 200 to 299.
-    Codes(i64, i64),
-}
-
-impl Grant {
-    /// Whether this value says so.
-    pub fn is(self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::True, Value::Bool(bool)) => *bool,
             (Self::Empty, Value::Text(text)) => text.is_empty(),
-            (Self::Codes(first, last), Value::Int(code)) => (first..=last).contains(code),
+            (Self::Codes(codes), value) => value.as_i64().is_some_and(|code| codes.contains(&code)),
+            (Self::Range(first, last), value) => {
+                value.as_i64().is_some_and(|code| (first..=last).contains(&code))
+            }
+            (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
+            (Self::Prefixes(prefixes), Value::Text(text)) => {
+                prefixes.iter().any(|prefix| text.starts_with(prefix))
+            }
             _ => false,
         }
     }
+}
+
+/// What is denied, or granted. A grant shows that a denial of the same could have been otherwise (design.md, rule 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Denied {
+    /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
+    Connection,
+    /// What was asked for: 401, 403, a log-in that is refused. Only a grant of the same kind contradicts it.
+    Request,
+    /// That there is a name: `NXDOMAIN`. Only a grant of the same kind contradicts it.
+    Name,
 }
 
 /// The declaration of one fact.
@@ -158,16 +199,33 @@ pub struct FactSpec {
     pub change_shows: Option<Shows>,
     /// Looked up and kept only when a claim reads it, the plan says `keep: all`, or in `try`: large or costly.
     pub on_demand: bool,
-    /// Values that are a denial.
-    pub denial: Option<Denial>,
-    /// Values without which nothing was granted.
-    pub grant: Option<Grant>,
+    /// Values that deny something. A look with one of them is a denial, whichever facts of it are read.
+    pub denial: Option<(Denied, Values)>,
+    /// Values without which that was not granted.
+    pub grant: Option<(Denied, Values)>,
+    /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
+    /// claim that reads nothing else needs no positive control.
+    pub aside: bool,
+    /// Of times that are looked for within a window: the facts that say where the window begins, and whether the record
+    /// reaches back so far.
+    pub window: Option<(&'static str, &'static str)>,
 }
 
 impl FactSpec {
     /// A fact with the defaults of its kind.
     pub const fn new(name: &'static str, ty: FactType, doc: &'static str) -> Self {
-        Self { name, ty, doc, shows: None, change_shows: None, on_demand: false, denial: None, grant: None }
+        Self {
+            name,
+            ty,
+            doc,
+            shows: None,
+            change_shows: None,
+            on_demand: false,
+            denial: None,
+            grant: None,
+            aside: false,
+            window: None,
+        }
     }
     /// Shows this, rather than what its kind does.
     pub const fn shows(mut self, shows: Shows) -> Self {
@@ -184,14 +242,24 @@ impl FactSpec {
         self.on_demand = true;
         self
     }
-    /// These values are a denial.
-    pub const fn denial(mut self, denial: Denial) -> Self {
-        self.denial = Some(denial);
+    /// These values deny this.
+    pub const fn denies(mut self, what: Denied, values: Values) -> Self {
+        self.denial = Some((what, values));
         self
     }
-    /// Without these values nothing was granted.
-    pub const fn grant(mut self, grant: Grant) -> Self {
-        self.grant = Some(grant);
+    /// Without these values this was not granted.
+    pub const fn grants(mut self, what: Denied, values: Values) -> Self {
+        self.grant = Some((what, values));
+        self
+    }
+    /// It is looked for within the window that begins where the first fact says, if the second one is true.
+    pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
+        self.window = Some((start, covered));
+        self
+    }
+    /// It says nothing about outcome or content.
+    pub const fn aside(mut self) -> Self {
+        self.aside = true;
         self
     }
 }
@@ -219,9 +287,30 @@ impl KindSpec {
         self.facts.iter().find(|fact| fact.name == name)
     }
 
-    /// The facts that say together whether what was asked was granted; none where the kind does not tell.
-    pub fn grants(&self) -> impl Iterator<Item = (&'static str, Grant)> {
-        self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)))
+    /// The facts that say together whether this was granted, with the values that do; none where the kind does not tell.
+    pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
+        let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
+        grants.filter(move |(_, (of, _))| *of == what).map(|(name, (_, values))| (name, values))
+    }
+
+    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts.
+    pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
+        self.facts.iter().find_map(|fact| {
+            let (what, values) = fact.denial?;
+            seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
+        })
+    }
+
+    /// Whether all facts that say so say that this was granted.
+    pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
+        let mut grants = self.grants(what).peekable();
+        grants.peek().is_some()
+            && grants.all(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
+    }
+
+    /// Whether a fact of this name says something about outcome or content.
+    pub fn states(&self, name: &str) -> bool {
+        self.fact(name).is_some_and(|fact| !fact.aside)
     }
 }
 

@@ -23,7 +23,7 @@ impl Kind for Package {
         facts: &[
             FactSpec::new("installed", FactType::Bool, "whether it is installed; one of which only the settings are left is not"),
             FactSpec::new("manager", FactType::Text, "which manager has it: dpkg or rpm"),
-            FactSpec::new("version", FactType::Text, "its version with its revision, as the manager writes it; several are joined with a comma"),
+            FactSpec::new("version", FactType::Version, "its version with its revision, as the manager writes it; several are joined with a comma"),
             FactSpec::new("status", FactType::Text, "dpkg's words, such as `install ok installed`; `installed` from rpm"),
             FactSpec::new("architecture", FactType::Text, "amd64, all, x86_64, noarch; several are joined with a comma"),
             FactSpec::new(

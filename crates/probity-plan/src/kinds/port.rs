@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 
 /// Looks at listening sockets in the kernel's tables; with `connect`, tries to connect instead.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -189,7 +189,8 @@ impl Kind for Port {
                 FactType::Bool,
                 "with `connect`: whether the connection was taken; false where it was refused, reset, unreachable or silent",
             )
-            .denial(Denial::False),
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
             FactSpec::new(
                 "outcome",
                 FactType::Text,

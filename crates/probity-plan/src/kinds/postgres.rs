@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 use crate::text::Text;
 
 /// Runs one query in a transaction that PostgreSQL itself holds read-only, with a statement time-out.
@@ -32,7 +32,8 @@ impl Kind for Postgres {
                 "whether the server answered in its protocol, be it with an error; false is a fact where the connection \
                  was refused, silent, or answered otherwise",
             )
-            .denial(Denial::False),
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
             FactSpec::new(
                 "sqlstate",
                 FactType::Text,
@@ -45,7 +46,8 @@ impl Kind for Postgres {
                 FactType::Bool,
                 "whether the server refused the role: it may not log in (SQLSTATE class 28) or lacks a privilege (42501)",
             )
-            .denial(Denial::True),
+            .denies(Denied::Request, Values::True)
+            .grants(Denied::Request, Values::False),
             FactSpec::new("columns", FactType::List, "the names of the columns"),
             FactSpec::new("row_count", FactType::Int, "how many rows came back"),
             FactSpec::new(

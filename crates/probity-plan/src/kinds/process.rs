@@ -61,7 +61,7 @@ impl Kind for Process {
                 FactType::Bool,
                 "whether any of them executes a file that was deleted or replaced since",
             ),
-            FactSpec::new("started", FactType::Time, "when the oldest started, to a hundredth of a second"),
+            FactSpec::new("started", FactType::Moment, "when the oldest started, to a hundredth of a second"),
             FactSpec::new("age_s", FactType::Float, "seconds since the oldest started"),
             FactSpec::new("users", FactType::List, "the names of the users they run as (effective), sorted"),
             FactSpec::new("threads", FactType::Int, "how many threads they have together"),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, FactSpec, FactType, Grant, Impact, Kind, KindSpec, Shows};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 use crate::text::{Piece, Text};
 
 /// Sends a Redis server (or Valkey, KeyDB) one command of those that only read.
@@ -151,8 +151,8 @@ impl Kind for Redis {
                 "whether the server answered in its protocol, be it with an error; false is a fact where the connection \
                  was refused, silent, or answered otherwise",
             )
-            .denial(Denial::False)
-            .grant(Grant::True),
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
             FactSpec::new(
                 "reply",
                 FactType::Any,
@@ -161,13 +161,13 @@ impl Kind for Redis {
             )
             .change_shows(Shows::Effect),
             FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
-                .grant(Grant::Empty),
+                .grants(Denied::Request, Values::Empty),
             FactSpec::new(
                 "denied",
                 FactType::Bool,
                 "whether the server refused the user: NOAUTH, WRONGPASS, NOPERM, or DENIED (protected mode)",
             )
-            .denial(Denial::True),
+            .denies(Denied::Request, Values::True),
             FactSpec::new(
                 "info",
                 FactType::Map,

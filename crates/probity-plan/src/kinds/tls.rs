@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denial, FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 
 /// Shakes hands with a TLS server and looks at what it offers, trustworthy or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,14 +34,16 @@ impl Kind for Tls {
                 "whether the server answered in TLS, be it with an alert; false is a fact where the connection was \
                  refused, closed, silent, or answered otherwise",
             )
-            .denial(Denial::False),
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
             FactSpec::new(
                 "completed",
                 FactType::Bool,
                 "whether a current client (TLS 1.2 and 1.3, forward secrecy, authenticated encryption) completes \
                  the handshake, whatever it thinks of the certificate",
             )
-            .denial(Denial::False),
+            .denies(Denied::Request, Values::False)
+            .grants(Denied::Request, Values::True),
             FactSpec::new("alert", FactType::Text, "why it does not, such as an alert; empty if it does"),
             FactSpec::new(
                 "version",
@@ -94,8 +96,8 @@ impl Kind for Tls {
                 FactType::List,
                 "its subject alternative names: DNS names, IP and mail addresses, URIs",
             ),
-            FactSpec::new("not_before", FactType::Time, "the start of its validity"),
-            FactSpec::new("not_after", FactType::Time, "the end of its validity"),
+            FactSpec::new("not_before", FactType::Moment, "the start of its validity"),
+            FactSpec::new("not_after", FactType::Moment, "the end of its validity"),
             FactSpec::new(
                 "expires_in_days",
                 FactType::Float,

@@ -6,10 +6,10 @@ use super::Loader;
 use super::part::Part;
 use super::scope::Bound;
 use crate::error::{Errors, did_you_mean};
-use crate::fact::Value;
 use crate::model::{Input, InputValue, Position};
 use crate::source::InputSource;
 use crate::text::Piece;
+use crate::value::Value;
 use crate::yaml::{Key, Kind, Node, typed};
 
 /// A value handed in for an input.

@@ -7,9 +7,9 @@ use super::part::Part;
 use super::scope::Bound;
 use super::{Loader, names};
 use crate::error::enumerate;
-use crate::fact::Value;
 use crate::kinds::KindSpec;
 use crate::model::Position;
+use crate::value::Value;
 use crate::yaml::{Kind, Node, typed};
 
 /// The most rows of a matrix.

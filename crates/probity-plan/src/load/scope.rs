@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use super::names::is_name;
 use crate::error::{Errors, did_you_mean};
-use crate::fact::Value;
 use crate::text::Piece;
+use crate::value::Value;
 use crate::yaml::{Kind, Node};
 
 /// What a name stands for.

@@ -1,7 +1,7 @@
 //! What a scalar without quotes is: the core schema of YAML 1.2 (section 10.3.2), narrowed so that nothing changes in
 //! silence: `0644`, `+5` and numbers beyond 64 bits stay text, and so do `.inf` and `.nan`.
 
-use crate::fact::Value;
+use crate::value::Value;
 
 /// Whether it is one of YAML's words for nothing.
 pub(super) fn is_null(text: &str) -> bool {
@@ -68,9 +68,9 @@ pub(crate) fn typed(text: &str) -> Value {
         return Value::Bool(boolean);
     }
     if let Some(integer) = integer(text).and_then(|integer| i64::try_from(integer).ok()) {
-        return Value::Int(integer);
+        return integer.into();
     }
-    float(text).map_or_else(|| Value::Text(text.to_owned()), Value::Float)
+    float(text).map_or_else(|| Value::Text(text.to_owned()), Value::decimal)
 }
 
 #[cfg(test)]
@@ -83,17 +83,17 @@ mod tests {
             ("true", Value::Bool(true)),
             ("False", Value::Bool(false)),
             ("yes", "yes".into()),
-            ("0", Value::Int(0)),
-            ("-32002", Value::Int(-32002)),
-            ("0x1F", Value::Int(31)),
-            ("0o17", Value::Int(15)),
+            ("0", Value::from(0)),
+            ("-32002", Value::from(-32002)),
+            ("0x1F", Value::from(31)),
+            ("0o17", Value::from(15)),
             ("0644", "0644".into()),
             ("+5", "+5".into()),
             ("-", "-".into()),
             ("9223372036854775808", "9223372036854775808".into()),
-            ("1.50", Value::Float(1.5)),
-            (".5", Value::Float(0.5)),
-            ("1e3", Value::Float(1000.0)),
+            ("1.50", Value::decimal(1.5)),
+            (".5", Value::decimal(0.5)),
+            ("1e3", Value::decimal(1000.0)),
             ("12e4567", "12e4567".into()),
             ("1.2.3", "1.2.3".into()),
             ("00.5", "00.5".into()),

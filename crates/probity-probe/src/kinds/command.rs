@@ -88,10 +88,7 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
 
 /// JSON as a fact.
 pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
-    match serde_json::from_str(text) {
-        Ok(json) => Ok(Value::from_json(&json)),
-        Err(error) => Err(Blocked::new(Barrier::Protocol, format!("not JSON: {error}"))),
-    }
+    Value::from_json(text).map_err(|error| Blocked::new(Barrier::Protocol, format!("not JSON: {error}")))
 }
 
 fn text_of(what: &str, output: &Output) -> Result<String, Blocked> {

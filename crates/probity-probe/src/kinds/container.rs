@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked, Value};
 use serde_json::Value as Json;
 use tokio::net::UnixStream;
 
-use crate::look::{Context, Look, Seen, barrier_of, time_text};
+use crate::look::{Context, Look, Seen, barrier_of};
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 4 << 20;
@@ -150,13 +150,13 @@ fn tell(json: &Json, seen: &mut Seen) -> Result<(), Blocked> {
 }
 
 /// The year 1 stands for never.
-fn time(text: &str, never: &str) -> Result<String, Blocked> {
+fn time(text: &str, never: &str) -> Result<jiff::Timestamp, Blocked> {
     let at: jiff::Timestamp =
         text.parse().map_err(|error| Blocked::new(Barrier::Protocol, format!("`{text}`: {error}")))?;
     if at < jiff::Timestamp::UNIX_EPOCH {
         Err(Blocked::new(Barrier::Unreachable, never))
     } else {
-        Ok(time_text(at))
+        Ok(at)
     }
 }
 

@@ -69,7 +69,7 @@ fn percent(part: u64, of: u64, none: &str) -> Result<Value, Blocked> {
     if of == 0 {
         return Err(Blocked::new(Barrier::Unsupported, none));
     }
-    Ok(Value::Float((part as f64 / of as f64 * 10_000.0).round() / 100.0))
+    Ok(Value::decimal((part as f64 / of as f64 * 10_000.0).round() / 100.0))
 }
 
 /// The mount that the path is in: the one on top of the longest beginning of its real path, on the same device.

@@ -7,7 +7,7 @@ use std::path::Path;
 use probity_plan::kinds::file::{File, Format};
 use probity_plan::{Barrier, Blocked, Value};
 
-use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
+use crate::look::{Context, Look, Seen, Wanted, barrier_of};
 use crate::mask::Masks;
 use crate::names::Names;
 use crate::tables;
@@ -57,7 +57,7 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks, names: &Names) -> Seen {
     match modified {
         Ok(at) => {
             let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
-            seen.know("modified", time_text(at)).know("age_s", Value::Float((age * 1e6).round() / 1e6));
+            seen.know("modified", at).know("age_s", Value::decimal((age * 1e6).round() / 1e6));
         }
         Err(error) => {
             let blocked = Blocked::new(Barrier::Protocol, format!("modification time: {error}"));
@@ -157,17 +157,16 @@ fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
         _ => None,
     });
     let wrong = |what: &str, error: String| Blocked::new(Barrier::Protocol, format!("{} is not {what}: {error}", file.file));
-    let json: serde_json::Value = match format {
-        Some(Format::Yaml) => serde_yaml_ng::from_str(text).map_err(|e| wrong("YAML", e.to_string()))?,
-        Some(Format::Json) => serde_json::from_str(text).map_err(|e| wrong("JSON", e.to_string()))?,
-        Some(Format::Toml) => toml::from_str(text).map_err(|e| wrong("TOML", e.to_string()))?,
-        Some(Format::Ini) => return ini(text).map_err(|e| wrong("INI", e)),
+    match format {
+        Some(Format::Yaml) => serde_yaml_ng::from_str(text).map_err(|e| wrong("YAML", e.to_string())),
+        Some(Format::Json) => Value::from_json(text).map_err(|e| wrong("JSON", e.to_string())),
+        Some(Format::Toml) => toml::from_str(text).map_err(|e| wrong("TOML", e.to_string())),
+        Some(Format::Ini) => ini(text).map_err(|e| wrong("INI", e)),
         None => {
             let why = format!("what {} holds is not known from its name; say `format: yaml, json, toml or ini`", file.file);
-            return Err(Blocked::new(Barrier::Unsupported, why));
+            Err(Blocked::new(Barrier::Unsupported, why))
         }
-    };
-    Ok(Value::from_json(&json))
+    }
 }
 
 fn ini(text: &str) -> Result<Value, String> {

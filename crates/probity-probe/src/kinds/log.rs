@@ -70,7 +70,7 @@ impl Look for Log {
             }
         };
         let mut seen = Seen::default();
-        seen.know("window_start", time_text(start));
+        seen.know("window_start", start);
         match found.and_then(|found| tell(self, found, now, &mut seen)) {
             Ok(()) => seen,
             Err(blocked) => Seen::nothing(blocked),
@@ -97,7 +97,7 @@ fn tell(log: &Log, found: Found, now: Timestamp, seen: &mut Seen) -> Result<(), 
         .iter()
         .filter(|entry| pattern.as_ref().is_none_or(|p| p.is_match(&entry.text)))
         .collect();
-    let count = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let count = |n: usize| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
     seen.know("exists", true)
         .know("empty", window.empty)
         .know("rotated", window.rotated)
@@ -117,7 +117,7 @@ fn tell(log: &Log, found: Found, now: Timestamp, seen: &mut Seen) -> Result<(), 
     match matching.last() {
         Some(last) => {
             let age = now.duration_since(last.at).as_secs_f64();
-            seen.know("last", time_text(last.at)).know("last_age_s", Value::Float((age * 1e6).round() / 1e6));
+            seen.know("last", last.at).know("last_age_s", Value::decimal((age * 1e6).round() / 1e6));
         }
         None => {
             let none = Blocked::new(Barrier::Unreachable, "no line of the window matches");
@@ -130,7 +130,7 @@ fn tell(log: &Log, found: Found, now: Timestamp, seen: &mut Seen) -> Result<(), 
     let few = matching.len() <= MOST;
     seen.settle(
         "times",
-        few.then(|| matching.iter().map(|e| time_text(e.at)).collect::<Vec<_>>()).ok_or(too_many.clone()),
+        few.then(|| matching.iter().map(|e| e.at).collect::<Vec<_>>()).ok_or(too_many.clone()),
     );
     let short = few && bytes <= MOST_BYTES;
     seen.settle(

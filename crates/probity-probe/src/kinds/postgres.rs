@@ -218,17 +218,12 @@ fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value
 
 /// A value of PostgreSQL's, from its text.
 fn value(text: &str, ty: &Type) -> Value {
-    /// A double holds every decimal of so many digits.
-    const EXACT_DIGITS: usize = 15;
-    let float = |text: &str| text.parse::<f64>().ok().filter(|float| float.is_finite()).map(Value::Float);
     let typed = match *ty {
         Type::BOOL => Some(Value::Bool(text == "t")),
-        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => text.parse().ok().map(Value::Int),
-        Type::FLOAT4 | Type::FLOAT8 => float(text),
-        Type::NUMERIC if text.chars().filter(char::is_ascii_digit).count() <= EXACT_DIGITS => {
-            text.parse().ok().map(Value::Int).or_else(|| float(text))
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC => {
+            probity_plan::Number::parse(text).map(Value::Number)
         }
-        Type::JSON | Type::JSONB => serde_json::from_str(text).ok().map(|json| Value::from_json(&json)),
+        Type::JSON | Type::JSONB => Value::from_json(text).ok(),
         Type::TIMESTAMPTZ => text.parse().ok().map(|at| Value::Text(crate::look::time_text(at))),
         _ => None,
     };

@@ -107,7 +107,7 @@ fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut
     match started(oldest, table) {
         Ok(at) => {
             let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
-            seen.know("started", time_text(at)).know("age_s", Value::Float((age * 100.0).round() / 100.0));
+            seen.know("started", at).know("age_s", Value::decimal((age * 100.0).round() / 100.0));
         }
         Err(blocked) => {
             seen.block("started", blocked.clone()).block("age_s", blocked);
@@ -234,7 +234,7 @@ fn started(running: &Running, table: &Processes) -> Result<jiff::Timestamp, Bloc
 
 #[expect(clippy::cast_precision_loss, reason = "ticks of processor time are far below 2^53")]
 fn cpu_s(ticks: u64) -> Value {
-    Value::Float(ticks as f64 / procfs::ticks_per_second().max(1) as f64)
+    Value::decimal(ticks as f64 / procfs::ticks_per_second().max(1) as f64)
 }
 
 fn memory_bytes(running: &Running) -> i64 {

@@ -140,7 +140,7 @@ impl std::io::Read for Arrived<'_> {
 fn value(reply: &Reply) -> Result<Value, Blocked> {
     Ok(match reply {
         Reply::Nil => Value::Null,
-        Reply::Int(int) => Value::Int(*int),
+        Reply::Int(int) => Value::from(*int),
         Reply::Okay => Value::from("OK"),
         Reply::SimpleString(text) => Value::from(text.as_str()),
         Reply::BulkString(bytes) => match std::str::from_utf8(bytes) {
@@ -155,9 +155,9 @@ fn value(reply: &Reply) -> Result<Value, Blocked> {
 /// The fields of INFO: `name:value` lines below `# Section` lines.
 fn info(text: &str) -> Value {
     let number = |text: &str| match (text.parse::<i64>(), text.parse::<f64>()) {
-        (Ok(int), _) => Value::Int(int),
+        (Ok(int), _) => Value::from(int),
         (_, Ok(float)) if float.is_finite() && text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
-            Value::Float(float)
+            Value::decimal(float)
         }
         _ => Value::from(text),
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 use probity_plan::kinds::service::Service;
 use probity_plan::{Barrier, Blocked};
 
-use crate::look::{Context, Look, Seen, time_text};
+use crate::look::{Context, Look, Seen};
 use crate::program;
 
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,ActiveEnterTimestamp,\
@@ -145,7 +145,7 @@ fn number(unit: &Properties, key: &str) -> Result<i64, Blocked> {
     }
 }
 
-fn time(unit: &Properties, key: &str, without: &str) -> Result<String, Blocked> {
+fn time(unit: &Properties, key: &str, without: &str) -> Result<jiff::Timestamp, Blocked> {
     let value = property(unit, key)?;
     if value.is_empty() || value == "n/a" {
         return Err(Blocked::new(Barrier::Unreachable, without));
@@ -153,7 +153,7 @@ fn time(unit: &Properties, key: &str, without: &str) -> Result<String, Blocked> 
     jiff::fmt::strtime::parse("%a %Y-%m-%d %H:%M:%S UTC", value)
         .and_then(|parsed| parsed.to_datetime())
         .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC))
-        .map(|zoned| time_text(zoned.timestamp()))
+        .map(|zoned| zoned.timestamp())
         .map_err(|error| Blocked::new(Barrier::Protocol, format!("{key}={value}: {error}")))
 }
 

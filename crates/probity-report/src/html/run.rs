@@ -132,7 +132,7 @@ pub(super) fn run(contents: &Contents) -> Markup {
                     @for (entry, event) in contents.events {
                         tr {
                             th scope="row" { "entry " (entry) }
-                            td { (Said(&event.what)) ", " (said::moment(event.at)) }
+                            td { (Said(&event.what.to_string())) ", " (said::moment(event.at)) }
                         }
                     }
                 }

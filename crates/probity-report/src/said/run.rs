@@ -60,12 +60,13 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
     };
     for (_, observer) in contents.observers {
         for (name, value) in &observer.facts {
-            match value.as_number() {
-                Some(number) => {
+            match value {
+                probity_plan::Value::Number(number) => {
+                    let number = number.to_f64();
                     let range = ranges.entry(name).or_insert((number, number));
                     *range = (range.0.min(number), range.1.max(number));
                 }
-                None => add(name, shown(value)),
+                value => add(name, shown(value)),
             }
         }
         for (name, blocked) in &observer.unknown {

@@ -9,10 +9,9 @@ use probity_verdict::ScoreResult;
 pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
-        other => match other.as_interval() {
-            Some((least, most)) if matches!(other, Value::Map(_)) => interval(least, most),
-            _ => serde_json::to_string(other).unwrap_or_default(),
-        },
+        Value::Interval(measured) => interval(measured.ends().0, measured.ends().1),
+        Value::Moment(moment) => moment.to_string(),
+        other => serde_json::to_string(other).unwrap_or_default(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use probity_evidence::entry::{Event, LedgerHead, Start};
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{
-    Barrier, Blocked, Form, Impact, Observation, Plan, Position, Probe, Rule, Score, Severity, Shows, Value,
-    Waiver,
+    Barrier, Blocked, Form, Happening, Impact, Observation, Plan, Position, Probe, Rule, Score, Severity,
+    Shows, Value, Waiver,
 };
 use probity_report::{Check, CheckOutcome};
 use probity_verdict::judgement::{BarrierMet, CellFinding, WaivedBy};
@@ -38,7 +38,18 @@ pub fn camera() -> Made {
         unsigned: 0,
         after_the_fact: false,
         observers: vec![(2, observer(0, 0.21)), (140, observer(300, 1.74)), (275, observer(611, 0.4))],
-        events: vec![(231, Event { at: at(560), what: "undo of marker".to_owned() })],
+        events: vec![(
+            231,
+            Event {
+                at: at(560),
+                what: Happening::Undo {
+                    probe: "marker".to_owned(),
+                    command: "rm marker".to_owned(),
+                    exit_code: Some(0),
+                    detail: String::new(),
+                },
+            },
+        )],
         series: Vec::new(),
         telling: Vec::new(),
         verification: Some(vec![
@@ -190,7 +201,7 @@ fn plan() -> Plan {
 
 /// A refusal as a finding tells it.
 fn met(fact: &str, barrier: Barrier, times: u64, detail: &str) -> BarrierMet {
-    BarrierMet { fact: fact.to_owned(), barrier, times, detail: detail.to_owned() }
+    BarrierMet { fact: fact.to_owned(), barrier, cause: None, times, detail: detail.to_owned() }
 }
 
 fn findings(plan: &Plan) -> Vec<Finding> {
@@ -437,7 +448,7 @@ fn observations() -> Vec<(u64, Observation)> {
             80 => (98.7, 112.3),
             _ => (wave, wave + 0.4),
         };
-        let facts = [("status", Value::Int(200)), ("elapsed_ms", Value::interval(lower, Some(upper)))];
+        let facts = [("status", Value::from(200)), ("elapsed_ms", Value::interval(lower, Some(upper)))];
         all.push((entry, Observation { slot, ..observation("answers", second, &facts) }));
     }
     for slot in 0..40_u32 {
@@ -451,13 +462,13 @@ fn observations() -> Vec<(u64, Observation)> {
             _ => observation(
                 "restart",
                 second,
-                &[("answered", Value::Bool(true)), ("status", Value::Int(200))],
+                &[("answered", Value::Bool(true)), ("status", Value::from(200))],
             ),
         };
         all.push((entry, Observation { slot, ..observation }));
     }
     let mut call =
-        observation("call", 561, &[("status", Value::Int(200)), ("outcome", Value::from("allowed"))]);
+        observation("call", 561, &[("status", Value::from(200)), ("outcome", Value::from("allowed"))]);
     call.cell = BTreeMap::from([
         ("role".to_owned(), Value::from("viewer")),
         ("method".to_owned(), Value::from("delete")),

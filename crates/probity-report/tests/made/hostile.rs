@@ -1,6 +1,6 @@
 //! A made-up run in which every text tries to be something else than text.
 
-use probity_plan::Observation;
+use probity_plan::{Cause, Happening, Observation};
 use probity_report::Series;
 
 use super::Made;
@@ -64,7 +64,7 @@ pub fn hostile() -> Made {
     let observer = &mut start.observer;
     (observer.host, observer.user, observer.system, observer.version) = (text(), text(), text(), text());
     for (_, event) in &mut it.events {
-        event.what = text();
+        event.what = Happening::Undo { probe: text(), command: text(), exit_code: None, detail: text() };
     }
     for (_, observer) in &mut it.observers {
         observer.facts.insert(text(), HOSTILE.into());
@@ -90,7 +90,7 @@ pub fn hostile() -> Made {
         }
         series
     };
-    it.interrupted = Some(text());
+    it.interrupted = Some(Cause::Failed { detail: text() });
     it
 }
 

@@ -27,7 +27,7 @@ pub struct Made {
     pub judgement: Judgement,
     pub start: Start,
     pub ended: Option<Timestamp>,
-    pub interrupted: Option<String>,
+    pub interrupted: Option<probity_plan::Cause>,
     pub entries: u64,
     pub observations: u64,
     pub unsigned: u64,
@@ -48,7 +48,7 @@ impl Made {
             after_the_fact: self.after_the_fact,
             start: &self.start,
             ended: self.ended,
-            interrupted: self.interrupted.as_deref(),
+            interrupted: self.interrupted.as_ref(),
             entries: self.entries,
             observations: self.observations,
             unsigned: self.unsigned,
@@ -162,6 +162,8 @@ pub fn claim(name: &str, of: &str, form: Form, says: Option<&str>, section: Opti
         form,
         says: says.map(str::to_owned),
         severity: Severity::Medium,
+        remedy: None,
+        selected: false,
         section: section.map(str::to_owned),
         control: None,
         empty_ok: false,
@@ -207,6 +209,10 @@ pub fn counts(planned: u64, successes: u64, failures: u64, blocked: u64) -> Coun
 
 pub fn observation(probe: &str, seconds: i64, facts: &[(&str, Value)]) -> Observation {
     Observation {
+        trial: None,
+        observer: 0,
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
         probe: probe.to_owned(),
         cell: BTreeMap::new(),
         slot: 0,
@@ -262,7 +268,7 @@ pub fn observer(seconds: i64, load: f64) -> Observer {
         at: at(seconds),
         facts: BTreeMap::from([
             ("clock_synchronised".to_owned(), Value::Bool(true)),
-            ("load_1m".to_owned(), Value::Float(load)),
+            ("load_1m".to_owned(), Value::decimal(load)),
         ]),
         unknown: BTreeMap::new(),
     }
@@ -337,6 +343,7 @@ pub fn small() -> Made {
             telling: (19..39).collect(),
             barriers: vec![BarrierMet {
                 fact: "status".to_owned(),
+                cause: None,
                 barrier: Barrier::ConnectionRefused,
                 times: 20,
                 detail: refused.to_owned(),
@@ -359,6 +366,7 @@ pub fn small() -> Made {
             notes: vec!["Assumes that the looks do not influence each other.".to_owned()],
             barriers: vec![BarrierMet {
                 fact: "elapsed_ms".to_owned(),
+                cause: None,
                 barrier: Barrier::ConnectionRefused,
                 times: 20,
                 detail: refused.to_owned(),

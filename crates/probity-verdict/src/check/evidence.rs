@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::kinds::{Denial, FactSpec, Grant};
+use probity_plan::kinds::{FactSpec, Values};
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{Barrier, Blocked, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value};
 
@@ -184,21 +184,18 @@ fn unseen() -> Fact {
 fn otherwise(check: &Check, cell: &Cell, fact: &FactSpec) -> Vec<Value> {
     match fact.denial {
         None => Vec::new(),
-        Some(Denial::False) => vec![Value::Bool(true)],
-        Some(Denial::True) => vec![Value::Bool(false)],
-        Some(denial @ Denial::Codes(_)) => {
+        Some((_, Values::False)) => vec![Value::Bool(true)],
+        Some((_, Values::True)) => vec![Value::Bool(false)],
+        Some((_, denial)) => {
             let digits = |text: &str| -> Vec<i64> {
                 text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
             };
             let mut numbers: BTreeSet<i64> = BTreeSet::from([0, 200, 302, 404, 500]);
-            let row = cell.row.values().filter_map(|value| match value {
-                Value::Int(int) => Some(*int),
-                _ => None,
-            });
+            let row = cell.row.values().filter_map(Value::as_i64);
             for number in digits(check.text()).into_iter().chain(row).take(30) {
                 numbers.extend([number.saturating_sub(1), number, number.saturating_add(1)]);
             }
-            numbers.into_iter().map(Value::Int).filter(|value| !denial.is(value)).collect()
+            numbers.into_iter().map(Value::from).filter(|value| !denial.include(value)).collect()
         }
     }
 }
@@ -208,8 +205,8 @@ fn granted(check: &Check, cell: &Cell, fact: &FactSpec) -> Vec<Value> {
     let values = otherwise(check, cell, fact);
     match fact.grant {
         None => values,
-        Some(Grant::Empty) => vec![Value::from("")],
-        Some(grant) => values.into_iter().filter(|value| grant.is(value)).collect(),
+        Some((_, Values::Empty)) => vec![Value::from("")],
+        Some((_, grant)) => values.into_iter().filter(|value| grant.include(value)).collect(),
     }
 }
 

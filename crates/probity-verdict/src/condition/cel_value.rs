@@ -36,9 +36,12 @@ pub(super) fn to_cel(value: Value) -> cel::Value {
     match value {
         Value::Null => cel::Value::Null,
         Value::Bool(bool) => cel::Value::Bool(bool),
-        Value::Int(int) => cel::Value::Int(int),
-        Value::Float(float) => cel::Value::Float(float),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| cel::Value::Float(number.to_f64()), cel::Value::Int)
+        }
         Value::Text(text) => cel::Value::String(Arc::new(text)),
+        Value::Moment(moment) => cel::Value::String(Arc::new(moment.to_string())),
+        Value::Interval(_) => cel::Value::Null,
         Value::List(list) => cel::Value::List(Arc::new(list.into_iter().map(to_cel).collect())),
         Value::Map(map) => {
             let map: HashMap<Key, cel::Value> =

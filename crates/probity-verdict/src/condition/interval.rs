@@ -138,7 +138,7 @@ impl Term {
             Self::Fact(name) => {
                 let value = known.iter().find(|(known, _)| known == name).map(|(_, value)| value);
                 value
-                    .and_then(Value::as_interval)
+                    .and_then(Value::ends)
                     .filter(|(low, high)| low <= high)
                     .ok_or_else(|| Failure::Error(format!("`{name}` is not a number")))?
             }

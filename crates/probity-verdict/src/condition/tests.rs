@@ -12,7 +12,7 @@ fn scope() -> Scope {
         ("status", FactType::Int),
         ("age_s", FactType::Float),
         ("body", FactType::Text),
-        ("modified", FactType::Time),
+        ("modified", FactType::Moment),
         ("elapsed_ms", FactType::Interval),
         ("connect_ms", FactType::Interval),
         ("lines", FactType::List),
@@ -26,7 +26,7 @@ fn scope() -> Scope {
 }
 
 fn json(text: &str) -> Value {
-    Value::from_json(&serde_json::from_str(text).unwrap())
+    Value::from_json(text).unwrap()
 }
 
 /// An answer with status 200; what is not named was not looked at.
@@ -310,7 +310,7 @@ fn hostile_sources_are_refused_and_nothing_panics() {
 #[test]
 fn a_long_list_from_the_target_does_not_stall_a_condition() {
     let mut facts = facts();
-    facts.insert("lines", Fact::Known(Value::List((0..50_000).map(Value::Int).collect())));
+    facts.insert("lines", Fact::Known(Value::List((0..50_000).map(Value::from).collect())));
     for source in [
         "lines.all(a, lines.exists(b, a == b))",
         "lines.all(a, a in lines)",
@@ -321,7 +321,7 @@ fn a_long_list_from_the_target_does_not_stall_a_condition() {
     }
     assert_eq!(evaluate_with("lines.all(a, a >= 0)", &facts, false).truth, Truth::True);
     assert_eq!(evaluate_with("lines.filter(a, a < 3).exists(b, b == 2)", &facts, false).truth, Truth::True);
-    facts.insert("lines", Fact::Known(Value::List((0..50).map(Value::Int).collect())));
+    facts.insert("lines", Fact::Known(Value::List((0..50).map(Value::from).collect())));
     assert_eq!(
         evaluate_with("lines.all(a, lines.exists(b, a == b) && a in lines)", &facts, false).truth,
         Truth::True

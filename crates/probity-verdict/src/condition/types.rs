@@ -86,7 +86,7 @@ fn call(
             Ok(Some(FactType::Bool))
         }
         (operators::IN, [_, container]) => match container {
-            Some(FactType::Text | FactType::Time) => error(
+            Some(FactType::Text | FactType::Moment) => error(
                 format!("{}; `in` looks into lists and maps", said(&call.args[1], FactType::Text)),
                 "write it as in `body.contains(\"ok\")`".to_owned(),
             ),
@@ -130,7 +130,8 @@ fn call(
 fn class(ty: FactType) -> FactType {
     match ty {
         FactType::Float | FactType::Interval => FactType::Int,
-        FactType::Time => FactType::Text,
+        FactType::Moment | FactType::Version | FactType::Mode => FactType::Text,
+        FactType::Moments => FactType::List,
         other => other,
     }
 }

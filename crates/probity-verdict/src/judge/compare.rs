@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Barrier, Blocked, Fact, Observation, Probe, Shows, Value};
+use probity_plan::{Barrier, Blocked, Cause, Fact, Observation, Probe, Shows, Value};
 
 use super::control::Controls;
 use super::count::{answer, census, note};
@@ -234,8 +234,7 @@ impl Compare {
             let own = std::mem::take(&mut self.cells[cell].own);
             if !matches!(self.pairing, Pairing::FirstAndLast) {
                 for kept in own.into_values() {
-                    let detail = format!("`{}` was not observed beside it", self.other.name);
-                    let blocked = Blocked::new(Barrier::NotMade, detail);
+                    let blocked = Blocked::by(Cause::NotBeside { probe: self.other.name.clone() });
                     self.undecided(
                         cell,
                         kept.entry,

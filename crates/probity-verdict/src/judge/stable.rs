@@ -99,7 +99,7 @@ impl Stable {
             if !extent.add(&value, self.at_most) {
                 let now = words::value(&value);
                 against.push(match (before, self.at_most) {
-                    (_, Some(_)) if value.as_interval().is_none() => {
+                    (_, Some(_)) if value.ends().is_none() => {
                         format!("{name} = {now}, which is not a number")
                     }
                     (Some(before), _) => format!("{name} = {now}, before {before}"),
@@ -262,7 +262,7 @@ impl Extent {
         self.changes += u64::from(changed);
         let stable = match at_most {
             None => self.first.as_ref().is_none_or(|first| first == value),
-            Some(most) => match value.as_interval() {
+            Some(most) => match value.ends() {
                 None => false,
                 Some((least, greatest)) => {
                     let ends = [least, least, greatest, greatest];

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Barrier, Blocked, Claim, Fact, FactType, Observation, Plan, Probe, Shows, Value};
+use probity_plan::{Barrier, Blocked, Cause, Claim, Fact, FactType, Observation, Plan, Probe, Shows, Value};
 
 use super::asked::Cells;
 use super::ranges::Ranges;
 use super::words;
 use crate::condition::{self, Check, Evaluated, Scope};
-use crate::cure::NOT_COMPLETED;
 use crate::judgement::BarrierMet;
 use crate::truth::Truth;
 
@@ -34,7 +33,7 @@ pub(super) struct Subject<'p> {
     entries: Ranges,
     failing: Vec<u64>,
     undecided: Vec<u64>,
-    barriers: BTreeMap<(String, Barrier), (u64, String)>,
+    barriers: BTreeMap<(String, Barrier, Option<Cause>), (u64, String)>,
     reasons: Vec<String>,
     example: Option<String>,
     trials: u64,
@@ -172,6 +171,12 @@ impl<'p> Subject<'p> {
         planned - self.slots[cell].count_below(planned)
     }
 
+    /// Whether the last planned look of a cell was made.
+    pub(super) fn saw_last(&self, cell: usize) -> bool {
+        let planned = u64::from(self.probe.planned());
+        self.slots[cell].count_below(planned) > self.slots[cell].count_below(planned.saturating_sub(1))
+    }
+
     /// Whether a cell's row alone shows that the claim is not about it.
     pub(super) fn excluded(&self, cell: usize) -> bool {
         self.excluded[cell]
@@ -221,7 +226,7 @@ impl<'p> Subject<'p> {
     pub(super) fn note_barrier(&mut self, fact: &str, blocked: &Blocked, times: u64) {
         let met = self
             .barriers
-            .entry((fact.to_owned(), blocked.barrier))
+            .entry((fact.to_owned(), blocked.barrier, blocked.cause.clone()))
             .or_insert_with(|| (0, blocked.detail.clone()));
         met.0 += times;
     }
@@ -230,8 +235,8 @@ impl<'p> Subject<'p> {
     pub(super) fn note_missing(&mut self, complete: bool) {
         let missing: u64 = (0..self.width()).map(|cell| self.missing(cell)).sum();
         if missing > 0 {
-            let detail = if complete { "the look was never made" } else { NOT_COMPLETED };
-            self.note_barrier("*", &Blocked::new(Barrier::NotMade, detail), missing);
+            let cause = if complete { Cause::NeverMade } else { Cause::NotCompleted };
+            self.note_barrier("*", &Blocked::by(cause), missing);
         }
     }
 
@@ -248,9 +253,10 @@ impl<'p> Subject<'p> {
     pub(super) fn barriers(&self) -> Vec<BarrierMet> {
         self.barriers
             .iter()
-            .map(|((fact, barrier), (times, detail))| BarrierMet {
+            .map(|((fact, barrier, cause), (times, detail))| BarrierMet {
                 fact: fact.clone(),
                 barrier: *barrier,
+                cause: cause.clone(),
                 times: *times,
                 detail: detail.clone(),
             })
@@ -321,17 +327,13 @@ pub(super) fn denied<'a>(
     observation: &Observation,
     mut facts: impl Iterator<Item = &'a str>,
 ) -> bool {
-    facts.any(|name| {
-        let denial = probe.spec().fact(name).and_then(|fact| fact.denial);
-        denial.is_some_and(|denial| observation.facts.get(name).is_some_and(|value| denial.is(value)))
-    })
+    let spec = probe.spec();
+    spec.denial(&observation.facts).is_some() && facts.any(|name| spec.states(name))
 }
 
 /// Whether what was asked was granted, by all facts of the kind that say so.
 pub(super) fn granted(probe: &Probe, observation: &Observation) -> bool {
-    let mut grants = probe.spec().grants().peekable();
-    grants.peek().is_some()
-        && grants.all(|(name, grant)| observation.facts.get(name).is_some_and(|value| grant.is(value)))
+    probe.spec().granted(probity_plan::Denied::Request, &observation.facts)
 }
 
 /// Whether a fact is a measured interval.

@@ -39,8 +39,8 @@ fn json(value: &Value) -> String {
 
 /// A value, shortened; text as JSON, so that nothing in it is taken for the sentence.
 pub(super) fn value(value: &Value) -> String {
-    let text = match (value, value.as_interval()) {
-        (Value::Map(map), Some((least, most))) if map.contains_key("at_least") => {
+    let text = match (value, value.ends()) {
+        (Value::Interval(_), Some((least, most))) => {
             if most.is_finite() {
                 format!("{least} to {most}")
             } else {

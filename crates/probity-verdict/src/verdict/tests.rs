@@ -24,6 +24,8 @@ fn claim(name: &str, form: Form) -> Claim {
         form,
         says: None,
         severity: Severity::default(),
+        remedy: None,
+        selected: false,
         section: None,
         control: None,
         empty_ok: false,

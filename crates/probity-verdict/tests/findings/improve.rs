@@ -63,8 +63,8 @@ fn opposite(observation: &mut Observation) {
     for value in observation.facts.values_mut() {
         *value = match &*value {
             Value::Bool(bool) => Value::Bool(!bool),
-            Value::Int(int) => Value::Int(int + 300),
-            Value::Map(_) => Value::interval(5000.0, None),
+            Value::Number(number) => (number.as_i64().unwrap_or(0) + 300).into(),
+            Value::Interval(_) => Value::interval(5000.0, None),
             _ => "something else".into(),
         };
     }

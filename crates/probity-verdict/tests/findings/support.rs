@@ -3,7 +3,7 @@
 
 pub use std::collections::BTreeMap;
 
-pub use probity_plan::{Barrier, Blocked, Lane, Observation, Plan, Shows, Value};
+pub use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Plan, Shows, Value};
 pub use probity_verdict::check::check;
 pub use probity_verdict::judgement::{Counts, Finding};
 pub use probity_verdict::{Judge, Outcome, facts_read, timed_probes};
@@ -37,6 +37,10 @@ pub const BEGIN: i64 = 1_800_000_000_000_000;
 /// A look of a probe every 5 s, 10 ms long.
 pub fn look(probe: &str, slot: u32, facts: &Json) -> Observation {
     Observation {
+        trial: None,
+        observer: 0,
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
         probe: probe.to_owned(),
         cell: BTreeMap::new(),
         slot,
@@ -51,9 +55,20 @@ pub fn look(probe: &str, slot: u32, facts: &Json) -> Observation {
             .as_object()
             .unwrap()
             .iter()
-            .map(|(name, value)| (name.clone(), Value::from_json(value)))
+            .map(|(name, value)| (name.clone(), seen(name, value)))
             .collect(),
         unknown: BTreeMap::new(),
+    }
+}
+
+/// What was seen of a fact: an interval or a moment where some kind declares it so.
+fn seen(name: &str, json: &Json) -> Value {
+    let value = Value::from_json(&json.to_string()).unwrap();
+    let special = |ty: &FactType| matches!(ty, FactType::Interval | FactType::Moment | FactType::Moments);
+    let facts = probity_plan::kinds::KINDS.iter().filter_map(|kind| kind.fact(name));
+    match facts.map(|fact| fact.ty).find(special) {
+        Some(ty) => ty.adopt(value.clone()).unwrap_or(value),
+        None => value,
     }
 }
 

@@ -59,14 +59,14 @@ fn see_one(certificate: &Certificate, seen: &mut Seen) {
     seen.know("subject", tbs.subject.to_string())
         .know("issuer", tbs.issuer.to_string())
         .know("self_issued", tbs.subject == tbs.issuer)
-        .settle("not_before", time(tbs.validity.not_before).map(time_text))
+        .settle("not_before", time(tbs.validity.not_before))
         .settle("names", names(certificate))
         .know("signature_algorithm", algorithm(&certificate.signature_algorithm.oid));
     let not_after = time(tbs.validity.not_after);
-    seen.settle("not_after", not_after.clone().map(time_text));
+    seen.settle("not_after", not_after.clone());
     let days = not_after.map(|at| {
         let days = at.duration_since(jiff::Timestamp::now()).as_secs_f64() / 86400.0;
-        Value::Float((days * 1e6).round() / 1e6)
+        Value::decimal((days * 1e6).round() / 1e6)
     });
     seen.settle("expires_in_days", days);
     let (ty, bits) = key(certificate);

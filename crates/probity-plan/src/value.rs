@@ -1,0 +1,394 @@
+//! Values. What a target sent is text, a number, a list, a map, `true`, `false` or `null`; what an observer measured is an
+//! interval or a moment. Nothing becomes one of the latter by how it looks: only the declared type of a fact makes it so
+//! ([`crate::FactType::adopt`]), or the plan's own word (`moment(x)`).
+//!
+//! Must not know: which fact a value belongs to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::number::Number;
+
+/// The deepest nesting of lists and maps that is read.
+pub const MAX_DEPTH: usize = 100;
+
+/// A value that was seen. Written as the JSON value it looks like; which fact is an interval or a moment is declared beside
+/// it ([`crate::FactType`]).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// JSON `null`, for instance an empty column of a query.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number of any size.
+    Number(Number),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A map, for instance HTTP headers.
+    Map(BTreeMap<String, Value>),
+    /// A measured quantity.
+    Interval(Interval),
+    /// A moment.
+    Moment(Moment),
+}
+
+/// A measured quantity known to lie between two ends. Written as `{"at_least": 1.5, "at_most": 2.0}`; without `at_most`
+/// there is no upper end (a time-out: at least this long).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// The lower end.
+    pub at_least: f64,
+    /// The upper end; `None` if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<f64>,
+}
+
+impl Interval {
+    /// Both ends; `f64::INFINITY` stands for a missing upper end.
+    pub fn ends(self) -> (f64, f64) {
+        (self.at_least, self.at_most.unwrap_or(f64::INFINITY))
+    }
+}
+
+/// A moment, to the microsecond. Written as RFC 3339 in UTC: `2026-01-31T23:59:59.000000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(jiff::Timestamp);
+
+impl Moment {
+    /// Cut to the microsecond.
+    pub fn new(at: jiff::Timestamp) -> Self {
+        Self(jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
+    }
+
+    /// The moment that this RFC 3339 text names, with its offset from UTC. `None` if it names none.
+    pub fn parse(text: &str) -> Option<Self> {
+        // RFC 3339, section 5.6: `T`, and seconds. The parser takes more than that.
+        let shaped = text.as_bytes().get(10).is_some_and(|byte| matches!(byte, b'T' | b't'))
+            && text.as_bytes().get(16) == Some(&b':')
+            && !text.contains('[');
+        text.parse().ok().filter(|_| shaped).map(Self::new)
+    }
+
+    /// As a time stamp.
+    pub const fn timestamp(self) -> jiff::Timestamp {
+        self.0
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.0)
+    }
+}
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Value {
+    /// A quantity known to lie in `[at_least, at_most]`; without `at_most` there is no upper end.
+    pub const fn interval(at_least: f64, at_most: Option<f64>) -> Self {
+        Self::Interval(Interval { at_least, at_most })
+    }
+
+    /// A decimal number; `null` if it is infinite or no number, which no target sends.
+    pub fn decimal(number: f64) -> Self {
+        Number::from_f64(number).map_or(Self::Null, Self::Number)
+    }
+
+    /// The ends of an interval, `f64::INFINITY` for a missing upper one. A number is its own interval, as near as doubles
+    /// tell. `None` if this is neither.
+    pub fn ends(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Interval(interval) => Some(interval.ends()),
+            Self::Number(number) => Some((number.to_f64(), number.to_f64())),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The nearest double, if it is a number.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number.to_f64()),
+            _ => None,
+        }
+    }
+
+    /// The whole number of 64 bits, if it is one.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// Reads JSON as a target sends it. Numbers are exact, whatever their size.
+    ///
+    /// # Errors
+    /// If it is not JSON, is nested more than [`MAX_DEPTH`] deep, or has a key twice in one object: then two readers see
+    /// different things.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        if has_long_number(text.as_bytes()) { exact(text, 0) } else { serde_json::from_str(text) }
+    }
+}
+
+/// Whether there may be a number that 64 bits or a double do not hold exactly: one of 16 digits or more, or with an exponent.
+fn has_long_number(text: &[u8]) -> bool {
+    let (mut digits, mut quoted, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'0'..=b'9' if digits == 15 => return true,
+            b'0'..=b'9' => digits += 1,
+            b'e' | b'E' if digits > 0 => return true,
+            b'.' => {}
+            _ => digits = 0,
+        }
+    }
+    false
+}
+
+/// Each number from its text. Looks at what is inside a list or a map once for each level around it.
+fn exact(text: &str, depth: usize) -> Result<Value, serde_json::Error> {
+    use serde::de::Error;
+    if depth > MAX_DEPTH {
+        return Err(serde_json::Error::custom(format!("it is nested more than {MAX_DEPTH} levels deep")));
+    }
+    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            let Entries::<&RawValue>(entries) = serde_json::from_str(text)?;
+            entries
+                .into_iter()
+                .map(|(key, value)| Ok((key, exact(value.get(), depth + 1)?)))
+                .collect::<Result<_, _>>()
+                .map(Value::Map)
+        }
+        Some(b'[') => {
+            let list: Vec<&RawValue> = serde_json::from_str(text)?;
+            list.into_iter()
+                .map(|value| exact(value.get(), depth + 1))
+                .collect::<Result<_, _>>()
+                .map(Value::List)
+        }
+        Some(b'-' | b'0'..=b'9') => {
+            let number = Number::parse(text).map(Value::Number);
+            number.map_or_else(|| serde_json::from_str(text), Ok)
+        }
+        _ => serde_json::from_str(text),
+    }
+}
+
+/// A JSON object's entries, each key once.
+pub(crate) struct Entries<T>(pub(crate) BTreeMap<String, T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Entries<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Entries<T>, A::Error> {
+                entries(map).map(Entries)
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
+}
+
+fn entries<'de, A: serde::de::MapAccess<'de>, T: Deserialize<'de>>(
+    mut map: A,
+) -> Result<BTreeMap<String, T>, A::Error> {
+    let mut entries = BTreeMap::new();
+    while let Some((key, value)) = map.next_entry::<String, T>()? {
+        match entries.entry(key) {
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            std::collections::btree_map::Entry::Occupied(place) => {
+                let key: String = place.key().escape_debug().take(80).collect();
+                return Err(serde::de::Error::custom(format!("the key `{key}` is there twice")));
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// By hand, since serde's `untagged` copies each value before it tries the variants, and a log holds millions. Reads what a
+/// target can send, never an interval or a moment. Whole numbers beyond 64 bits come as the nearest double: whoever has
+/// the text takes [`Value::from_json`].
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Value;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value: null, true, false, a number, text, a list or a map")
+            }
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Null)
+            }
+            fn visit_bool<E>(self, bool: bool) -> Result<Value, E> {
+                Ok(Value::Bool(bool))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+                Ok(number.into())
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Value, E> {
+                Number::from_f64(number)
+                    .map(Value::Number)
+                    .ok_or_else(|| E::custom("a number that is not finite"))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(text.to_owned()))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Value, E> {
+                Ok(Value::Text(text))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    list.push(item);
+                }
+                Ok(Value::List(list))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+                entries(map).map(Value::Map)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+impl From<Number> for Value {
+    fn from(value: Number) -> Self {
+        Self::Number(value)
+    }
+}
+impl From<Interval> for Value {
+    fn from(value: Interval) -> Self {
+        Self::Interval(value)
+    }
+}
+impl From<jiff::Timestamp> for Value {
+    fn from(at: jiff::Timestamp) -> Self {
+        Self::Moment(Moment::new(at))
+    }
+}
+macro_rules! from_whole {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Value {
+            fn from(number: $type) -> Self {
+                Self::Number(number.into())
+            }
+        }
+    )*};
+}
+from_whole!(i32, u16, u32, i64, u64, usize);
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(value: Vec<T>) -> Self {
+        Self::List(value.into_iter().map(Into::into).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Value {
+        Value::from_json(text).unwrap()
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_exact() {
+        let text = r#"{"u":18446744073709551615,"w":[18446744073709551617, 0.10000000000000000001],"t":"18446744073709551617","big":1e400}"#;
+        let Value::Map(map) = json(text) else { panic!() };
+        assert_eq!(map["u"], Value::from(u64::MAX));
+        assert_eq!(map["t"], Value::from("18446744073709551617"));
+        assert_ne!(map["w"], json("[18446744073709551616, 0.1]"));
+        assert_eq!(map["big"].to_owned(), json("1e400"));
+        assert_eq!(json(&serde_json::to_string(&map).unwrap()), Value::Map(map));
+    }
+
+    #[test]
+    fn what_a_target_sends_is_never_an_interval_or_a_moment() {
+        for text in [
+            r#"{"at_least":1,"at_most":1}"#,
+            r#""2026-01-31T23:59:59.000000Z""#,
+            r#"{"at_least":1000000000000000000000}"#,
+        ] {
+            assert!(matches!(json(text), Value::Map(_) | Value::Text(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_twice_and_nesting_without_end_are_refused() {
+        for text in [
+            r#"{"a":1,"a":2}"#.to_owned(),
+            r#"[{"a":1111111111111111111111,"a":2}]"#.to_owned(),
+            "[".repeat(200) + &"]".repeat(200),
+            format!("{}1111111111111111111111{}", "[".repeat(120), "]".repeat(120)),
+            "1111111111111111111111 2".to_owned(),
+            "01111111111111111111111".to_owned(),
+        ] {
+            assert!(Value::from_json(&text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_rfc_3339() {
+        let at = Moment::parse("2026-01-31T23:59:59.0000005Z").unwrap();
+        assert_eq!(at.to_string(), "2026-01-31T23:59:59.000000Z");
+        assert!(Moment::parse("2026-02-01T01:59:59+02:00") == Some(at));
+        for text in [
+            "",
+            "tomorrow",
+            "2026-01-31",
+            "2026-01-31 23:59:59Z",
+            "2026-01-31T23:59:59",
+            "2026-01-31T23Z",
+            "2026-02-30T00:00:00Z",
+        ] {
+            assert_eq!(Moment::parse(text), None, "{text}");
+        }
+    }
+}
