@@ -27,7 +27,7 @@ pub(crate) struct Masks {
     /// Which mask each of them has.
     of: Vec<usize>,
     masks: Vec<String>,
-    /// The length of the shortest text.
+    /// The length of the shortest text, in whatever takes the fewest bytes.
     shortest: usize,
 }
 
@@ -47,7 +47,9 @@ impl Masks {
     /// More texts than can be looked for at once: some gigabytes.
     pub(crate) fn new(texts: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
         let (texts, masks): (Vec<String>, Vec<String>) = texts.into_iter().unzip();
-        let shortest = texts.iter().map(String::len).min().unwrap_or(0);
+        let is_latin_1 = |text: &String| text.chars().all(|c| u8::try_from(c).is_ok());
+        let length = |text: &String| if is_latin_1(text) { text.chars().count() } else { text.len() };
+        let shortest = texts.iter().map(length).min().unwrap_or(0);
         let (mut forms, mut of) = (Vec::new(), Vec::new());
         for (number, text) in texts.iter().enumerate() {
             for form in forms_of(text) {

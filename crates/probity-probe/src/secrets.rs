@@ -282,7 +282,7 @@ mod tests {
     fn keys_that_are_masked_stay_apart() {
         let mut value = Value::Map(
             [("correct horse", 1), ("CORRECT HORSE", 2), ("other", 3)]
-                .map(|(key, value)| (key.to_owned(), Value::Int(value)))
+                .map(|(key, value)| (key.to_owned(), Value::from(value)))
                 .into(),
         );
         secrets("correct horse").mask_value(&mut value);

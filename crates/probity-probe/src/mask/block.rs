@@ -113,7 +113,7 @@ impl Block {
                     unit => unit.ascii().is_some_and(|byte| stands(byte, before)),
                 };
                 let fit = read.iter().filter(|read| fits(read.unit));
-                if let Some(read) = fit.min_by_key(|read| (read.mixed, read.depth)) {
+                if let Some(read) = fit.min_by_key(|read| (read.rare, read.depth)) {
                     next = (read.end, read.unit.ascii(), read.depth);
                 }
             }
@@ -220,7 +220,7 @@ fn unescaped(bytes: &[u8], at: usize, depth: u8, read: &mut Vec<Reading>) -> (us
         Unit::Character(c) => Some((read, u8::try_from(c).ok()?)),
         Unit::Nothing => None,
     });
-    let escape = escapes.min_by_key(|(read, _)| (Reverse(read.depth), read.mixed));
+    let escape = escapes.min_by_key(|(read, _)| (Reverse(read.depth), read.rare));
     escape.map(|(read, byte)| (read.end, byte, read.depth)).unwrap_or_else(|| (at + 1, bytes.get(at).copied().unwrap_or_default(), 0))
 }
 

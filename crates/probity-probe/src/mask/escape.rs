@@ -36,9 +36,9 @@ pub(super) struct Reading {
     pub end: usize,
     /// How many encoders had to be undone.
     pub depth: u8,
-    /// Whether one of them left the beginning of the escape as it was and wrote the rest otherwise. Those that leave
-    /// nothing that has a meaning do not.
-    pub mixed: bool,
+    /// Whether few encoders write so: characters that have a meaning are not all escaped alike, or a number is short or
+    /// decimal where most write three octal digits.
+    pub rare: bool,
 }
 
 /// The most digits of an escape that may have any number of leading zeros.
@@ -49,22 +49,22 @@ pub(super) const fn begins(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'=' | b'+' | b'_' | b'"' | b'\'' | b'$')
 }
 
-/// Every way to read an escape that stands at `at`, of at most so many encoders, those of fewer first, the mixed last. That it is no
+/// Every way to read an escape that stands at `at`, of at most so many encoders, those of fewer first, the rare last. That it is no
 /// escape, but the byte itself, is not among them.
 pub(super) fn readings(bytes: &[u8], at: usize, depth: u8, out: &mut Vec<Reading>) {
     out.clear();
     let Some(first) = bytes.get(at).copied().filter(|byte| depth > 0 && begins(*byte)) else { return };
-    let begun = Begun { bytes, at: at + 1, before: 0, first: 0, mixed: false, depth, eager: false };
+    let begun = Begun { bytes, at: at + 1, before: 0, first: 0, rare: false, depth, eager: false };
     begun.escapes(first, out);
     let mut next = 0;
     while let Some(read) = out.get(next).copied() {
         next += 1;
         if let Some(first) = read.unit.ascii().filter(|byte| read.depth < depth && begins(*byte)) {
-            let (before, mixed) = (read.depth, read.mixed);
-            Begun { at: read.end, before, first: before, mixed, ..begun }.escapes(first, out);
+            let (before, rare) = (read.depth, read.rare);
+            Begun { at: read.end, before, first: before, rare, ..begun }.escapes(first, out);
         }
     }
-    out.sort_by_key(|read| (read.depth, read.mixed));
+    out.sort_by_key(|read| (read.depth, read.rare));
 }
 
 /// An escape of which the first character was read.
@@ -77,8 +77,8 @@ struct Begun<'a> {
     before: u8,
     /// The encoders undone for the first character.
     first: u8,
-    /// Whether what was read so far is mixed.
-    mixed: bool,
+    /// Whether few encoders write what was read so far.
+    rare: bool,
     /// How many may be undone in all.
     depth: u8,
     /// Whether the rest is read in the escapes of the most encoders, or rather as it stands: what escapes everything that
@@ -128,7 +128,7 @@ impl Begun<'_> {
     fn backslash(self, out: &mut Vec<Reading>) {
         let mut next = Vec::new();
         self.all(&mut next);
-        for (kind, rest) in next {
+        for (kind, _, rest) in next {
             let control = match kind {
                 b'a' => 7,
                 b'b' => 8,
@@ -160,9 +160,10 @@ impl Begun<'_> {
                 }
                 b'0'..=b'9' => {
                     let numbers = [(8, 3), (10, 3), (8, 2), (8, 1)];
-                    for (value, rest) in numbers.into_iter().filter_map(|(radix, n)| self.digits(radix, n, n)) {
+                    for (radix, n) in numbers {
+                        let Some((value, rest)) = self.digits(radix, n, n) else { continue };
                         if let Ok(byte) = u8::try_from(value) {
-                            rest.is(Unit::Byte(byte), out);
+                            Self { rare: rest.rare || (radix, n) != (8, 3), ..rest }.is(Unit::Byte(byte), out);
                         }
                     }
                 }
@@ -243,7 +244,7 @@ impl Begun<'_> {
         let Some((expected, rest)) = rest.split_first() else { return self.is(Unit::Byte(character), out) };
         let mut next = Vec::new();
         self.all(&mut next);
-        for (_, at) in next.into_iter().filter(|(byte, _)| byte == expected) {
+        for (_, _, at) in next.into_iter().filter(|(byte, ..)| byte == expected) {
             at.sequence(rest, character, out);
         }
     }
@@ -255,10 +256,9 @@ impl Begun<'_> {
     }
 
     fn is(self, unit: Unit, out: &mut Vec<Reading>) {
-        let mixed = self.mixed || self.before > self.first;
-        let reading = Reading { unit, end: self.at, depth: self.before + 1, mixed };
+        let reading = Reading { unit, end: self.at, depth: self.before + 1, rare: self.rare };
         let known = |known: &Reading| {
-            (known.unit, known.end) == (unit, self.at) && known.depth <= reading.depth && known.mixed <= mixed
+            (known.unit, known.end) == (unit, self.at) && known.depth <= reading.depth && known.rare <= self.rare
         };
         if reading.depth <= self.depth && !out.iter().any(known) {
             out.push(reading);
@@ -283,26 +283,37 @@ impl Begun<'_> {
     fn one(self, wanted: impl Fn(u8) -> bool) -> Option<(u8, Self)> {
         let raw = self.bytes.get(self.at).copied()?;
         if !begins(raw) || (wanted(raw) && !self.eager) {
-            return Some((raw, Self { at: self.at + 1, ..self })).filter(|_| wanted(raw));
+            return Some((raw, self.raw(raw))).filter(|_| wanted(raw));
         }
         let mut next = Vec::new();
         self.all(&mut next);
-        let mut wanted = next.into_iter().filter(|(byte, _)| wanted(*byte));
-        if self.eager { wanted.min_by_key(|(_, rest)| (Reverse(rest.before), rest.mixed)) } else { wanted.next() }
+        let mut wanted = next.into_iter().filter(|(byte, ..)| wanted(*byte));
+        let best = if self.eager {
+            wanted.min_by_key(|(_, depth, rest)| (Reverse(*depth), rest.rare))
+        } else {
+            wanted.next()
+        };
+        best.map(|(byte, _, rest)| (byte, rest))
     }
 
-    /// The next ASCII character in every way to read it.
-    fn all(self, out: &mut Vec<(u8, Self)>) {
+    /// Behind the next byte, which stands for itself.
+    fn raw(self, byte: u8) -> Self {
+        Self { at: self.at + 1, rare: self.rare || (begins(byte) && self.first > 0), ..self }
+    }
+
+    /// The next ASCII character in every way to read it, with the number of encoders.
+    fn all(self, out: &mut Vec<(u8, u8, Self)>) {
         let Some(raw) = self.bytes.get(self.at).copied() else { return };
-        out.push((raw, Self { at: self.at + 1, ..self }));
+        out.push((raw, 0, self.raw(raw)));
         if !begins(raw) {
             return;
         }
         let mut escapes = Vec::new();
         readings(self.bytes, self.at, self.depth - 1, &mut escapes);
         out.extend(escapes.into_iter().filter_map(|read| {
-            let (before, mixed) = (self.before.max(read.depth), self.mixed || read.mixed);
-            Some((read.unit.ascii()?, Self { at: read.end, before, mixed, ..self }))
+            let before = self.before.max(read.depth);
+            let rare = self.rare || read.rare || read.depth != self.first;
+            Some((read.unit.ascii()?, read.depth, Self { at: read.end, before, rare, ..self }))
         }));
     }
 }
@@ -372,6 +383,8 @@ mod tests {
             ("&#38;quot;", 2, Unit::Character('"')),
             ("%26amp;%23x40;", 3, Unit::Character('@')),
             ("\\\\\\\"", 2, Unit::Byte(b'"')),
+            ("\\\\ud83d\\\\udd11", 2, Unit::Character('🔑')),
+            ("\\\\\\\\ud83d\\\\\\\\udd11", 3, Unit::Character('🔑')),
         ] {
             assert!(at(text, depth, unit), "{text}: {:?}", read(text, depth));
             assert!(!at(text, depth - 1, unit), "{text}");

@@ -63,12 +63,15 @@ const ENCODERS: &[Encoder] = &[
     ("utf-16 be", |text| latin_1(text.encode_utf16().flat_map(u16::to_be_bytes))),
 ];
 
-/// Whether these can be within one another: what reads another character set does it once, and text in UTF-8 is what a
-/// target has before all else.
+/// Whether these are within one another anywhere: what writes another character set does it once, and what is written
+/// round UTF-16 is what is made for bytes; what is read in another character set is text of a target.
 fn is_sensible(path: &[usize]) -> bool {
-    let is = |at: &usize, name: &str| ENCODERS[*at].0.starts_with(name);
-    path.iter().filter(|at| is(at, "utf-16") || is(at, "mojibake")).count() <= 1
-        && !path.iter().skip(1).any(|at| is(at, "mojibake"))
+    let is = |at: &usize, names: &[&str]| names.iter().any(|name| ENCODERS[*at].0.starts_with(name));
+    let wide = |at: &usize| is(at, &["utf-16", "mojibake"]);
+    let inside = |pair: &[usize]| !wide(&pair[0]) || is(&pair[1], &["plain", "base64", "hex", "dump", "bytea", "json", "c"]);
+    path.iter().filter(|at| wide(at)).count() <= 1
+        && !path.iter().skip(1).any(|at| is(at, &["mojibake"]))
+        && path.windows(2).all(inside)
 }
 
 /// Whether nothing is left between the brackets but the mask, and what encoders put round a whole.
@@ -97,7 +100,7 @@ fn a_secret_is_masked_in_every_form_within_every_form() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8000, max_global_rejects: 99999, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, max_global_rejects: 99999, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_secret_is_masked_in_any_form_within_a_form_within_a_form(
