@@ -151,6 +151,8 @@ pub enum Values {
     Texts(&'static [&'static str]),
     /// Texts that begin with one of these.
     Prefixes(&'static [&'static str]),
+    /// Whatever it is: that it is known at all says it.
+    Any,
 }
 
 impl Values {
@@ -165,6 +167,7 @@ impl Values {
                 value.as_i64().is_some_and(|code| (first..=last).contains(&code))
             }
             (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
+            (Self::Any, _) => true,
             (Self::Prefixes(prefixes), Value::Text(text)) => {
                 prefixes.iter().any(|prefix| text.starts_with(prefix))
             }
@@ -201,7 +204,7 @@ pub struct FactSpec {
     pub on_demand: bool,
     /// Values that deny something. A look with one of them is a denial, whichever facts of it are read.
     pub denial: Option<(Denied, Values)>,
-    /// Values without which that was not granted.
+    /// Values that show that something was granted.
     pub grant: Option<(Denied, Values)>,
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
@@ -247,7 +250,7 @@ impl FactSpec {
         self.denial = Some((what, values));
         self
     }
-    /// Without these values this was not granted.
+    /// These values show that this was granted.
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
         self.grant = Some((what, values));
         self
@@ -287,7 +290,7 @@ impl KindSpec {
         self.facts.iter().find(|fact| fact.name == name)
     }
 
-    /// The facts that say together whether this was granted, with the values that do; none where the kind does not tell.
+    /// The facts that can show that this was granted, with the values that do; none where the kind does not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
         let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
         grants.filter(move |(_, (of, _))| *of == what).map(|(name, (_, values))| (name, values))
@@ -301,11 +304,9 @@ impl KindSpec {
         })
     }
 
-    /// Whether all facts that say so say that this was granted.
+    /// Whether a fact says that this was granted.
     pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
-        let mut grants = self.grants(what).peekable();
-        grants.peek().is_some()
-            && grants.all(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
+        self.grants(what).any(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
     }
 
     /// Whether a fact of this name says something about outcome or content.
