@@ -36,6 +36,8 @@ pub enum Barrier {
     Unsupported,
     /// What came back is not what the protocol or format says.
     Protocol,
+    /// The value would show a secret, and is no text in which it could be masked.
+    Masked,
 }
 
 impl Barrier {
@@ -55,6 +57,7 @@ impl Barrier {
             Self::TooLarge => "too-large",
             Self::Unsupported => "unsupported",
             Self::Protocol => "protocol",
+            Self::Masked => "masked",
         }
     }
 }

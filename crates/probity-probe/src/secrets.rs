@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use probity_plan::units::counted;
-use probity_plan::{InputValue, Observation, Plan, Text, Value};
+use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, Plan, Text, Value};
 use url::Url;
 
 use crate::mask::Masks;
@@ -28,6 +28,8 @@ const MAX_SECRETS: usize = 16 << 20;
 pub struct Secrets {
     values: BTreeMap<String, String>,
     masks: Arc<Masks>,
+    /// The masks of those that are numbers, by the bits of the nearest double.
+    numbers: Arc<BTreeMap<u64, String>>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -81,12 +83,17 @@ impl Secrets {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let texts = values.iter().flat_map(|(name, value)| {
-            let mask = format!("[secret {name}]");
-            shown_parts(value).into_iter().map(move |part| (part, mask.clone()))
-        });
+        let texts: Vec<(String, String)> = values
+            .iter()
+            .flat_map(|(name, value)| {
+                let mask = format!("[secret {name}]");
+                shown_parts(value).into_iter().map(move |part| (part, mask.clone()))
+            })
+            .collect();
+        let numbers = texts.iter().filter_map(|(text, mask)| Some((number_bits(text)?, mask.clone())));
+        let numbers = Arc::new(numbers.collect());
         let masks = Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
-        Ok(Self { masks: Arc::new(masks), values })
+        Ok(Self { masks: Arc::new(masks), numbers, values })
     }
 
     /// The text with its secrets in their places; the name of one that was not given is the error.
@@ -115,16 +122,45 @@ impl Secrets {
         Arc::clone(&self.masks)
     }
 
-    /// Masks every text of an observation, keys included.
-    pub fn mask_observation(&self, observation: &mut Observation) {
+    /// Masks every text of an observation, keys included. A number inside a list or a map that would show a secret becomes
+    /// text that says so. A fact that is no text, but a number, a moment, a version, is then behind the barrier `masked`:
+    /// no claim holds on a value that is not what was seen. `declared` tells a fact's type.
+    pub fn mask_observation(
+        &self,
+        observation: &mut Observation,
+        declared: impl Fn(&str) -> Option<FactType>,
+    ) {
         if self.masks.is_empty() {
             return;
         }
-        for value in observation.facts.values_mut().chain(observation.cell.values_mut()) {
-            self.mask_value(value);
-        }
         for blocked in observation.unknown.values_mut() {
             blocked.detail = self.mask(&blocked.detail);
+        }
+        for (name, mut value) in std::mem::take(&mut observation.facts) {
+            match self.mask_fact(declared(&name), &mut value) {
+                None => _ = observation.facts.insert(name, value),
+                Some(mask) => {
+                    let blocked = Blocked::new(Barrier::Masked, format!("it shows {mask}"));
+                    observation.unknown.insert(name, blocked);
+                }
+            }
+        }
+        observation.cell.values_mut().for_each(|value| self.mask_value(value));
+    }
+
+    /// Masks a fact; what stands in its place if that cannot be, as it is of a type of which no part can be left out.
+    fn mask_fact(&self, ty: Option<FactType>, value: &mut Value) -> Option<String> {
+        let masked = |text: String| Some(self.mask(&text)).filter(|masked| *masked != text);
+        let whole = matches!(ty, Some(FactType::Version | FactType::Mode | FactType::Moments));
+        match value {
+            Value::Number(number) => self.mask_number(number),
+            Value::Moment(moment) => masked(moment.to_string()),
+            Value::Text(text) if whole => masked(text.clone()),
+            Value::List(list) if whole => list.iter_mut().find_map(|item| self.mask_fact(ty, item)),
+            _ => {
+                self.mask_value(value);
+                None
+            }
         }
     }
 
@@ -149,15 +185,48 @@ impl Secrets {
                 *map = masked;
             }
             Value::Number(number) => {
-                let text = number.to_string();
-                let masked = self.mask(&text);
-                if masked != text {
-                    *value = Value::Text(masked);
+                if let Some(masked) = self.mask_number(number) {
+                    *value = Value::Text(format!("{masked} (a number)"));
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Interval(_) | Value::Moment(_) => {}
+            Value::Moment(moment) => {
+                let text = moment.to_string();
+                let masked = self.mask(&text);
+                if masked != text {
+                    *value = Value::Text(format!("{masked} (a moment)"));
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Interval(_) => {}
         }
     }
+
+    /// The number with what is a secret of it masked; nothing if none of it is. A number is a secret in whatever way it is
+    /// written: with leading zeros, an exponent, in hexadecimal, or no more exactly than a double holds it.
+    fn mask_number(&self, number: &Number) -> Option<String> {
+        let whole = number.as_i64();
+        let forms = [
+            Some(number.to_string()),
+            whole.map(|whole| whole.to_string()),
+            whole.map(|whole| format!("{whole:x}")),
+            whole.map(|whole| format!("{whole:o}")),
+        ];
+        let masked = forms.into_iter().flatten().find_map(|form| {
+            let masked = self.mask(&form);
+            (masked != form).then_some(masked)
+        });
+        masked.or_else(|| self.numbers.get(&number.to_f64().to_bits()).cloned())
+    }
+}
+
+/// The bits of the double that is nearest to a text that is a number, if it is not one that stands everywhere.
+fn number_bits(text: &str) -> Option<u64> {
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => Number::from(u128::from_str_radix(digits, 16).ok()?).to_f64(),
+        None => digits.parse::<f64>().ok()?,
+    };
+    let telling = number.to_string().bytes().filter(u8::is_ascii_digit).count() >= MIN_SECRET;
+    (number.is_finite() && telling).then(|| number.to_bits())
 }
 
 /// The text of a file, a pipe or a device, if it is no longer than a secret may be.
@@ -275,6 +344,61 @@ mod tests {
             (" correct horse ", "correct horse", "[secret it]"),
         ] {
             assert_eq!(secrets(secret).mask(text), expected, "{secret}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_a_secret_is_masked_however_it_is_written() {
+        for (secret, number, shown) in [
+            ("73912846501837", "73912846501837", Some("[secret it]")),
+            ("73912846501837", "9973912846501837", Some("99[secret it]")),
+            ("73912846501837", "-73912846501837.5", Some("-[secret it].5")),
+            ("73912846501837", "7.3912846501837e13", Some("[secret it].0")),
+            ("0073912846501837", "73912846501837", Some("[secret it]")),
+            ("739_128_465_018", "739128465018", Some("[secret it]")),
+            ("12345678.90", "12345678.9", Some("[secret it]")),
+            ("deadbeefcafe", "244837814094590", Some("[secret it]")),
+            ("0xDEADBEEFCAFE", "244837814094590", Some("[secret it]")),
+            // A double is the most that some parsers keep of it.
+            ("739128465018371234567890", "7.391284650183712e23", Some("[secret it]")),
+            ("73912846501837", "73912846501838", None),
+            ("73912846501837", "7391284650183", None),
+            ("1.000000", "1", None),
+            ("00000000", "0", None),
+            ("infinity", "1e400", None),
+        ] {
+            let number = Number::parse(number).unwrap();
+            assert_eq!(secrets(secret).mask_number(&number).as_deref(), shown, "{secret} in {number}");
+        }
+    }
+
+    #[test]
+    fn no_claim_can_hold_on_what_was_masked_in_a_number() {
+        let secrets = secrets("73912846501837");
+        let at: jiff::Timestamp = "2026-01-31T23:59:59Z".parse().unwrap();
+        let mut observation: Observation = serde_json::from_str(
+            r#"{"probe":"p","lane":"parallel","started":"2026-01-31T00:00:00Z","offset_us":0,"duration_us":0}"#,
+        )
+        .unwrap();
+        let pin = || Number::parse("73912846501837").unwrap();
+        for (fact, value) in [
+            ("size", Value::from(pin())),
+            ("seen", Value::from(at)),
+            ("json", Value::from(vec![Value::from(pin()), Value::from(1), Value::from("73912846501837")])),
+            ("version", Value::from("1.73912846501837-2")),
+        ] {
+            observation.facts.insert(fact.to_owned(), value);
+        }
+        secrets.mask_observation(&mut observation, |fact| {
+            Some(if fact == "version" { FactType::Version } else { FactType::Any })
+        });
+        let list = ["[secret it] (a number)", "[secret it]"].map(Value::from);
+        let [number, text] = list;
+        assert_eq!(observation.facts["json"], Value::from(vec![number, Value::from(1), text]));
+        assert_eq!(observation.facts["seen"], Value::from(at));
+        for (fact, detail) in [("size", "it shows [secret it]"), ("version", "it shows 1.[secret it]-2")] {
+            assert_eq!(observation.unknown[fact], Blocked::new(Barrier::Masked, detail), "{fact}");
+            assert!(!observation.facts.contains_key(fact));
         }
     }
 
