@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
-use crate::text::Text;
+use crate::text::{Exposure, Text};
 
 /// Sends one HTTP request and looks at the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +75,10 @@ impl Kind for Http {
         let mut act = self.clone();
         act.headers.retain(|name, _| !WHO_ASKS.iter().any(|header| name.eq_ignore_ascii_case(header)));
         Some(act)
+    }
+
+    fn exposes(&self) -> Vec<Exposure> {
+        self.http.secrets_in_host()
     }
 
     fn describe(&self) -> String {
