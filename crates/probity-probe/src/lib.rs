@@ -24,6 +24,6 @@ mod unix_sockets;
 
 pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};
-pub use plaintext::{Place, Plaintext};
+pub use plaintext::{Plaintext, Syntax};
 pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

@@ -27,11 +27,11 @@ impl fmt::Debug for Plaintext {
     }
 }
 
-/// What kind of text a secret stands in, which says how it is encoded there.
+/// The syntax of a text in which a secret stands, which says how it is encoded there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Syntax {
     /// It is taken as it is: a header, a body, an argument, a password.
-    Whole,
+    Plain,
     /// A URL: behind its scheme every character that has a meaning in a URL is percent-encoded.
     Url,
     /// How to connect to PostgreSQL: a URL, or `key=value ...`, in which blanks, quotes and backslashes are escaped (libpq,
@@ -39,7 +39,7 @@ pub enum Place {
     Connection,
 }
 
-impl Place {
+impl Syntax {
     /// The text with each secret in its place; the first name that `secret` does not know is the error. A secret that a
     /// URL or a connection string begins with is taken as it is: it says what follows.
     ///
@@ -68,7 +68,7 @@ impl Place {
                                 out.push(c);
                             }
                         }
-                        Self::Whole | Self::Url | Self::Connection => out.push_str(value),
+                        Self::Plain | Self::Url | Self::Connection => out.push_str(value),
                     }
                 }
             }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     /// The text, in which `{}` is the secret.
-    fn fill(place: Place, text: &str, secret: &str) -> String {
+    fn fill(syntax: Syntax, text: &str, secret: &str) -> String {
         let mut pieces = Vec::new();
         for (at, part) in text.split("{}").enumerate() {
             if at > 0 {
@@ -96,22 +96,22 @@ mod tests {
                 pieces.push(Piece::Plain(part.to_owned()));
             }
         }
-        place.fill(&Text(pieces), |_| Some(secret)).unwrap().0
+        syntax.fill(&Text(pieces), |_| Some(secret)).unwrap().0
     }
 
     #[test]
     fn a_secret_is_encoded_for_its_place() {
         let secret = "x&y=/ #q";
-        for (place, text, expected) in [
-            (Place::Whole, "Bearer {}", "Bearer x&y=/ #q"),
-            (Place::Url, "http://h/a?t={}&u=1", "http://h/a?t=x%26y%3D%2F%20%23q&u=1"),
-            (Place::Url, "http://u:{}@h/", "http://u:x%26y%3D%2F%20%23q@h/"),
-            (Place::Url, "{}/path", "x&y=/ #q/path"),
-            (Place::Connection, "postgresql://u:{}@h/d", "postgresql://u:x%26y%3D%2F%20%23q@h/d"),
-            (Place::Connection, "host=h password={}", "host=h password=x&y=/\\ #q"),
-            (Place::Connection, "{}", "x&y=/ #q"),
+        for (syntax, text, expected) in [
+            (Syntax::Plain, "Bearer {}", "Bearer x&y=/ #q"),
+            (Syntax::Url, "http://h/a?t={}&u=1", "http://h/a?t=x%26y%3D%2F%20%23q&u=1"),
+            (Syntax::Url, "http://u:{}@h/", "http://u:x%26y%3D%2F%20%23q@h/"),
+            (Syntax::Url, "{}/path", "x&y=/ #q/path"),
+            (Syntax::Connection, "postgresql://u:{}@h/d", "postgresql://u:x%26y%3D%2F%20%23q@h/d"),
+            (Syntax::Connection, "host=h password={}", "host=h password=x&y=/\\ #q"),
+            (Syntax::Connection, "{}", "x&y=/ #q"),
         ] {
-            assert_eq!(fill(place, text, secret), expected, "{text}");
+            assert_eq!(fill(syntax, text, secret), expected, "{text}");
         }
         // A secret that is the beginning of a URL is followed by what a URL holds.
         let whole = Text(vec![
@@ -120,20 +120,20 @@ mod tests {
             Piece::Secret("token".to_owned()),
         ]);
         let value = |name: &str| Some(if name == "base" { "https://h" } else { "a&b" });
-        assert_eq!(Place::Url.fill(&whole, value).unwrap().0, "https://h/a?t=a%26b");
-        assert_eq!(Place::Url.fill(&whole, |name| value(name).filter(|_| name != "token")), Err("token".to_owned()));
+        assert_eq!(Syntax::Url.fill(&whole, value).unwrap().0, "https://h/a?t=a%26b");
+        assert_eq!(Syntax::Url.fill(&whole, |name| value(name).filter(|_| name != "token")), Err("token".to_owned()));
     }
 
     #[test]
     fn plaintext_is_not_shown() {
-        let text = Place::Whole.fill(&Text::plain("correct horse"), |_| None).unwrap();
+        let text = Syntax::Plain.fill(&Text::plain("correct horse"), |_| None).unwrap();
         assert_eq!(format!("{text:?} {:?}", Some(&text)), "Plaintext Some(Plaintext)");
     }
 
     proptest! {
         #[test]
         fn what_reads_the_text_finds_the_secret_in_it(secret in "[ -~äö€\\n\\t]{1,20}") {
-            let url = url::Url::parse(&fill(Place::Url, "http://u:{}@h/a/{}/b?t={}#{}", &secret)).unwrap();
+            let url = url::Url::parse(&fill(Syntax::Url, "http://u:{}@h/a/{}/b?t={}#{}", &secret)).unwrap();
             let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
             prop_assert_eq!(url.password().map(decoded), Some(secret.clone()));
             prop_assert_eq!(url.query_pairs().next().map(|(_, value)| value.into_owned()), Some(secret.clone()));
@@ -143,7 +143,7 @@ mod tests {
                 prop_assert_eq!(url.path_segments().unwrap().nth(1).map(decoded), Some(secret.clone()));
             }
             for text in ["postgresql://u:{}@h/d", "host=h password={} user=u", "host=h user=u password='{}'"] {
-                let config = tokio_postgres::Config::from_str(&fill(Place::Connection, text, &secret)).unwrap();
+                let config = tokio_postgres::Config::from_str(&fill(Syntax::Connection, text, &secret)).unwrap();
                 prop_assert_eq!(config.get_password(), Some(secret.as_bytes()), "{}", text);
                 prop_assert_eq!(config.get_user(), Some("u"), "{}", text);
             }

@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, 
 use url::Url;
 
 use crate::mask::Masks;
-use crate::plaintext::{Place, Plaintext};
+use crate::plaintext::{Plaintext, Syntax};
 
 /// The least length of a secret, and of each of its lines, in bytes; a shorter one would be found by accident all over the
 /// evidence.
@@ -100,8 +100,8 @@ impl Secrets {
     ///
     /// # Errors
     /// The name of a secret that was not given.
-    pub fn fill(&self, text: &Text, place: Place) -> Result<Plaintext, String> {
-        place.fill(text, |name| self.values.get(name).map(String::as_str))
+    pub fn fill(&self, text: &Text, syntax: Syntax) -> Result<Plaintext, String> {
+        syntax.fill(text, |name| self.values.get(name).map(String::as_str))
     }
 
     /// The text with every secret in every form replaced by its name.

@@ -7,7 +7,7 @@ use probity_plan::kinds::command::{Command, Program};
 use probity_plan::{Barrier, Blocked, Text, Value};
 
 use crate::look::{Context, Look, Seen, at_least_ms, barrier_of, elapsed_ms};
-use crate::plaintext::Place;
+use crate::plaintext::Syntax;
 use crate::program::{self, Output};
 
 impl Look for Command {
@@ -20,7 +20,7 @@ impl Look for Command {
 }
 
 async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> {
-    let whole = |text: &Text| Ok(context.expand(text, Place::Whole)?.reveal().to_owned());
+    let whole = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
     let arguments = match &command.command {
         Program::Arguments(list) => list.iter().map(whole).collect::<Result<Vec<_>, _>>()?,
         Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), whole(shell)?],

@@ -123,8 +123,9 @@ impl Question<'_> {
             };
             if what == Denied::Connection {
                 // Nothing is said over a connection that was not made.
+                let own = spec.grants(what).filter(|(name, _)| about(spec, name, what));
                 let world: Vec<(&str, Reading)> =
-                    spec.grants(what).filter_map(|grant| not_granted(grant).into_iter().next()).collect();
+                    own.filter_map(|grant| not_granted(grant).into_iter().next()).collect();
                 return self.can_hold(cell, what, &world);
             }
             spec.grants(what)
