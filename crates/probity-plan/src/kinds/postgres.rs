@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
-use crate::text::Text;
+use crate::text::{Exposure, Text};
 
 /// Runs one query in a transaction that PostgreSQL itself holds read-only, with a statement time-out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -113,6 +113,10 @@ impl Kind for Postgres {
         let verb: String = self.query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
         let reads = ["SELECT", "WITH", "TABLE", "VALUES", "SHOW", "EXPLAIN"];
         if reads.contains(&verb.to_ascii_uppercase().as_str()) { Impact::Observe } else { Impact::Disrupt }
+    }
+
+    fn exposes(&self) -> Vec<Exposure> {
+        self.postgres.secrets_in_host()
     }
 
     fn describe(&self) -> String {
