@@ -20,16 +20,16 @@ impl Look for Command {
 }
 
 async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> {
-    let whole = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
+    let filled = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
     let arguments = match &command.command {
-        Program::Arguments(list) => list.iter().map(whole).collect::<Result<Vec<_>, _>>()?,
-        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), whole(shell)?],
+        Program::Arguments(list) => list.iter().map(filled).collect::<Result<Vec<_>, _>>()?,
+        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), filled(shell)?],
     };
-    let stdin = command.stdin.as_ref().map(whole).transpose()?;
+    let stdin = command.stdin.as_ref().map(filled).transpose()?;
     let env = command
         .env
         .iter()
-        .map(|(name, text)| Ok((name.clone(), whole(text)?)))
+        .map(|(name, text)| Ok((name.clone(), filled(text)?)))
         .collect::<Result<BTreeMap<_, _>, Blocked>>()?;
     let program =
         program::Program { arguments: &arguments, stdin: stdin.as_ref().map(String::as_bytes), env: &env };
