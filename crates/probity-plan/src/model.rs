@@ -215,6 +215,10 @@ pub struct Claim {
     pub severity: Severity,
     /// The heading it stands under in a report.
     pub section: Option<String>,
+    /// What to do where it fails, by the author.
+    pub remedy: Option<String>,
+    /// Whether a rate whose trials are selected by what was observed may decide an acceptance.
+    pub selected: bool,
     /// The claim that shows that a denial could have been otherwise (design.md, rule 4).
     pub control: Option<String>,
     /// `empty: ok`: nothing to look at is no obstacle. An empty list satisfies `all`; a claim without any subject is

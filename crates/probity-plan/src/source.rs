@@ -179,6 +179,11 @@ pub(crate) struct ClaimSource {
     pub severity: Option<Severity>,
     /// The heading it stands under in the report.
     pub section: Option<String>,
+    /// What to do where it fails; the report prints it there.
+    pub remedy: Option<String>,
+    /// With `share` and a `where` that reads what was observed: the rate is about those observations alone, as the author
+    /// means it, and may decide an acceptance.
+    pub selected: Option<bool>,
     /// The claim that shows that a denial or an absence could have been otherwise.
     pub control: Option<String>,
     /// `ok`: an empty list is no obstacle, and no observation at all makes the claim not applicable.

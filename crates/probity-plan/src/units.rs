@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A span of time: a number and `ms`, `s`, `m`, `h` or `d`. More than nothing, at most 366 days.
+/// A span of time: a number and `ms`, `s`, `m`, `h` or `d`. At least 1 ms, at most 366 days; to the microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(with = "String", extend("pattern" = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)$", "examples" = ["500ms", "5s", "8m"]))]
 pub struct Span(pub Duration);
@@ -24,7 +24,7 @@ impl FromStr for Span {
         let text_trimmed = text.trim();
         let split = text_trimmed.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(wrong)?;
         let (number, unit) = text_trimmed.split_at(split);
-        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        let number = decimal(number.trim()).ok_or_else(wrong)?;
         let unit = match unit {
             "ms" => 0.001,
             "s" => 1.0,
@@ -34,12 +34,13 @@ impl FromStr for Span {
             _ => return Err(wrong()),
         };
         let seconds = number * unit;
-        if !(seconds > 0.0 && seconds <= 366.0 * 86400.0) {
+        if !(0.001..=366.0 * 86400.0).contains(&seconds) {
             return Err(format!(
-                "`{text}` is out of range; a duration is more than nothing and at most 366 days"
+                "`{text}` is out of range; a duration is at least 1 ms and at most 366 days"
             ));
         }
-        Ok(Self(Duration::from_secs_f64(seconds)))
+        let microseconds = Duration::from_secs_f64(seconds).as_nanos().div_ceil(1000);
+        Ok(Self(Duration::from_micros(u64::try_from(microseconds).map_err(|_| wrong())?)))
     }
 }
 
@@ -51,7 +52,10 @@ impl fmt::Display for Span {
                 return write!(f, "{}{name}", ms / unit);
             }
         }
-        write!(f, "{ms}ms")
+        match self.0.as_micros() % 1000 {
+            0 => write!(f, "{ms}ms"),
+            rest => write!(f, "{}ms", format!("{ms}.{rest:03}").trim_end_matches('0')),
+        }
     }
 }
 
@@ -67,6 +71,9 @@ impl FromStr for Share {
         let wrong = || format!("`{text}` is not an objective; write it as \">= 95%\"");
         let rest = text.trim().strip_prefix(">=").ok_or_else(wrong)?;
         let share = percent(rest).ok_or_else(wrong)?;
+        if share >= 1.0 - SMALLEST_MISS && share < 1.0 {
+            return Err(format!("`{text}` cannot be told from 100%; name a rate of at most 99.999999%"));
+        }
         if share >= 1.0 {
             return Err(
                 "a share of 100% is refused: no sample can show it; leave `share` out to require every \
@@ -74,8 +81,8 @@ impl FromStr for Share {
                     .to_owned(),
             );
         }
-        if share <= 0.0 {
-            return Err("a share of 0% says nothing; name a rate above it".to_owned());
+        if share <= SMALLEST_MISS {
+            return Err("a share of 0% says nothing; name a rate of at least 0.000001%".to_owned());
         }
         Ok(Self(share))
     }
@@ -97,7 +104,7 @@ impl FromStr for Percent {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match percent(text) {
-            Some(share) if share > 0.0 && share < 1.0 => Ok(Self(share)),
+            Some(share) if share > SMALLEST_MISS && share < 1.0 - SMALLEST_MISS => Ok(Self(share)),
             _ => Err(format!("`{text}` is not a percentage between 0% and 100%; write it as `99%`")),
         }
     }
@@ -111,8 +118,21 @@ impl fmt::Display for Percent {
     }
 }
 
+/// How near to everything or nothing a rate may come: half of what six decimals of a percentage show.
+const SMALLEST_MISS: f64 = 0.5e-8;
+
+/// A number as people write it, digits with or without a fraction: never `nan`, `inf` or `1e400`.
+fn decimal(text: &str) -> Option<f64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction))
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|number: &f64| number.is_finite())
+}
+
 fn percent(text: &str) -> Option<f64> {
-    let number: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+    let number = decimal(text.trim().strip_suffix('%')?.trim())?;
     // Written as a decimal and read back, so that 95% is the double nearest to 0.95.
     format!("{:.12}", number / 100.0).parse().ok()
 }
@@ -145,13 +165,28 @@ mod tests {
 
     #[test]
     fn spans_read_and_print() {
-        for (text, ms) in [("500ms", 500), ("5s", 5000), ("1.5 s", 1500), ("8m", 480_000), ("1d", 86_400_000)]
+        for (text, ms) in
+            [("500ms", 500), ("1ms", 1), ("5s", 5000), ("1.5 s", 1500), ("8m", 480_000), ("1d", 86_400_000)]
         {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.0.as_millis(), ms, "{text}");
             assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");
         }
-        for text in ["", "5", "s", "-5s", "0s", "5 fortnights", "1e400s", "NaNs", "367d"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "0s",
+            "5 fortnights",
+            "1e400s",
+            "NaNs",
+            "367d",
+            "infs",
+            "0.0001ms",
+            "+5s",
+            ".5s",
+        ] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }
@@ -161,7 +196,18 @@ mod tests {
         assert!(">= 100%".parse::<Share>().unwrap_err().contains("no sample can show it"));
         assert_eq!(">= 95%".parse::<Share>().unwrap().0, 0.95);
         assert_eq!(">=99.9 %".parse::<Share>().unwrap().to_string(), ">= 99.9%");
-        for text in ["95%", "> 95%", ">= 95", ">= 0%", ">= x%"] {
+        for text in [
+            "95%",
+            "> 95%",
+            ">= 95",
+            ">= 0%",
+            ">= x%",
+            ">= nan%",
+            ">= inf%",
+            ">= 99.9999999%",
+            ">= 0.0000001%",
+            ">= 1e1%",
+        ] {
             assert!(text.parse::<Share>().is_err(), "{text}");
         }
     }

@@ -270,8 +270,8 @@ fn single(claim: &Claim, probe: &Probe) -> Option<Single> {
 impl Single {
     fn truth(&self, observation: &Observation, budget: &mut Budget) -> Truth4 {
         match self.filter.as_ref().map(|filter| filter.of(observation, budget).truth) {
-            Some(Truth4::False | Truth4::Error) => Truth4::True, // Not its subject.
-            Some(Truth4::Unknown) => Truth4::Unknown,
+            Some(Truth4::False) => Truth4::True, // Not its subject.
+            Some(Truth4::Unknown | Truth4::Error) => Truth4::Unknown,
             Some(Truth4::True) | None => self.check.of(observation, budget).truth,
         }
     }

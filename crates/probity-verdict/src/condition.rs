@@ -50,6 +50,17 @@ pub struct ConditionError {
     pub hint: String,
 }
 
+/// What is known of a fact before any look.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reading {
+    /// It is this.
+    Is(Value),
+    /// It may be anything.
+    Any,
+    /// It is never known.
+    Never,
+}
+
 /// A condition ready to be evaluated.
 #[derive(Debug)]
 pub struct Check {
@@ -165,6 +176,18 @@ impl Check {
             }
         };
         self.run(&self.facts.iter().map(seen).collect::<Vec<_>>(), budget)
+    }
+
+    /// Whether it can be true of a look of which so much is known: what reads something that is never known cannot, what
+    /// reads something that may be anything can.
+    pub(crate) fn can_hold(&self, reading: &dyn Fn(&str) -> Reading) -> bool {
+        let seen = |name: &String| match reading(name) {
+            Reading::Is(value) => Seen::Known(Cow::Owned(value)),
+            Reading::Any => Seen::Unknown(Cow::Owned(Blocked::new(Barrier::NotMade, ""))),
+            Reading::Never => Seen::Never,
+        };
+        let seen: Vec<Seen<'_>> = self.facts.iter().map(seen).collect();
+        matches!(self.run(&seen, &mut Budget::default()).truth, Truth4::True | Truth4::Unknown)
     }
 
     fn run(&self, seen: &[Seen<'_>], budget: &mut Budget) -> Evaluated {

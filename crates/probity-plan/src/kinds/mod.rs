@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::text::Exposure;
 use crate::value::{Moment, Value};
 
 /// What a probe may do to its target, least first. Allowing one allows those before it.
@@ -126,7 +127,15 @@ impl FactType {
             (Self::Moment | Self::Moments, Value::Null) => Some(Value::Null),
             (Self::Moment, Value::Text(text)) => moment(&text),
             (Self::Moments, Value::List(list)) => {
-                list.iter().map(|item| moment(item.as_text()?)).collect::<Option<_>>().map(Value::List)
+                let item = |item: &Value| match item {
+                    Value::Moment(_) => Some(item.clone()),
+                    item => moment(item.as_text()?),
+                };
+                list.iter().map(item).collect::<Option<_>>().map(Value::List)
+            }
+            // What was measured in this run is what it is declared to be already.
+            (Self::Interval, measured @ Value::Interval(_)) | (Self::Moment, measured @ Value::Moment(_)) => {
+                Some(measured)
             }
             (Self::Interval | Self::Moment | Self::Moments, _) => None,
             (_, written) => Some(written),
@@ -151,6 +160,8 @@ pub enum Values {
     Texts(&'static [&'static str]),
     /// Texts that begin with one of these.
     Prefixes(&'static [&'static str]),
+    /// Whatever it is: that it is known at all says it.
+    Any,
 }
 
 impl Values {
@@ -165,6 +176,7 @@ impl Values {
                 value.as_i64().is_some_and(|code| (first..=last).contains(&code))
             }
             (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
+            (Self::Any, _) => true,
             (Self::Prefixes(prefixes), Value::Text(text)) => {
                 prefixes.iter().any(|prefix| text.starts_with(prefix))
             }
@@ -173,11 +185,15 @@ impl Values {
     }
 }
 
-/// What is denied, or granted. A grant shows that a denial of the same could have been otherwise (design.md, rule 4).
+/// What is denied, or granted, from the outside in: who is granted one of them was granted those before it. A grant shows
+/// that a denial of the same could have been otherwise (design.md, rule 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denied {
     /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
     Connection,
+    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
+    /// No fact grants it: such a denial never counts, since whom it is about is there.
+    Answer,
     /// What was asked for: 401, 403, a log-in that is refused. Only a grant of the same kind contradicts it.
     Request,
     /// That there is a name: `NXDOMAIN`. Only a grant of the same kind contradicts it.
@@ -201,11 +217,14 @@ pub struct FactSpec {
     pub on_demand: bool,
     /// Values that deny something. A look with one of them is a denial, whichever facts of it are read.
     pub denial: Option<(Denied, Values)>,
-    /// Values without which that was not granted.
+    /// Values that show that something was granted.
     pub grant: Option<(Denied, Values)>,
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
+    /// Of times that are looked for within a window: the facts that say where the window begins, and whether the record
+    /// reaches back so far.
+    pub window: Option<(&'static str, &'static str)>,
 }
 
 impl FactSpec {
@@ -221,6 +240,7 @@ impl FactSpec {
             denial: None,
             grant: None,
             aside: false,
+            window: None,
         }
     }
     /// Shows this, rather than what its kind does.
@@ -243,9 +263,14 @@ impl FactSpec {
         self.denial = Some((what, values));
         self
     }
-    /// Without these values this was not granted.
+    /// These values show that this was granted.
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
         self.grant = Some((what, values));
+        self
+    }
+    /// It is looked for within the window that begins where the first fact says, if the second one is true.
+    pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
+        self.window = Some((start, covered));
         self
     }
     /// It says nothing about outcome or content.
@@ -278,25 +303,36 @@ impl KindSpec {
         self.facts.iter().find(|fact| fact.name == name)
     }
 
-    /// The facts that say together whether this was granted, with the values that do; none where the kind does not tell.
+    /// The facts that can show that this was granted, or more than this, with the values that do; none where the kind does
+    /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
         let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
-        grants.filter(move |(_, (of, _))| *of == what).map(|(name, (_, values))| (name, values))
+        grants
+            .filter(move |(_, (of, _))| *of >= what && what != Denied::Answer)
+            .map(|(name, (_, values))| (name, values))
     }
 
-    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts.
+    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
+    /// was reached denied no connection, whatever came of it.
     pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
-        self.facts.iter().find_map(|fact| {
+        let told =
+            |fact: &FactSpec, values: Values| seen.get(fact.name).is_some_and(|value| values.include(value));
+        let denied = self.facts.iter().find_map(|fact| {
             let (what, values) = fact.denial?;
-            seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
-        })
+            told(fact, values).then_some(what)
+        })?;
+        let reached = || {
+            let grants = |fact: &FactSpec| {
+                fact.grant.is_some_and(|(what, values)| what == Denied::Connection && told(fact, values))
+            };
+            self.facts.iter().any(grants)
+        };
+        Some(if denied == Denied::Connection && reached() { Denied::Answer } else { denied })
     }
 
-    /// Whether all facts that say so say that this was granted.
+    /// Whether a fact says that this was granted.
     pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
-        let mut grants = self.grants(what).peekable();
-        grants.peek().is_some()
-            && grants.all(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
+        self.grants(what).any(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
     }
 
     /// Whether a fact of this name says something about outcome or content.
@@ -318,6 +354,11 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     fn anonymous(&self) -> Option<Self> {
         None
     }
+    /// The secrets that it hands over where others can read them.
+    fn exposes(&self) -> Vec<Exposure> {
+        Vec::new()
+    }
+
     /// What it does, for `--dry-run` and `reproduce`: as near as possible to what a person would type. Secrets by name.
     fn describe(&self) -> String;
 }
@@ -348,6 +389,10 @@ macro_rules! kinds {
             /// The same act without who asks; `None` where the kind does not tell that from what is asked.
             pub fn anonymous(&self) -> Option<Self> {
                 match self { $(Self::$Kind(act) => act.anonymous().map(Self::$Kind)),* }
+            }
+            /// The secrets that it hands over where others can read them.
+            pub fn exposes(&self) -> Vec<Exposure> {
+                match self { $(Self::$Kind(act) => act.exposes()),* }
             }
             /// What it does, as near as possible to what a person would type. Secrets by name.
             pub fn describe(&self) -> String {

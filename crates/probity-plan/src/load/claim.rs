@@ -40,7 +40,11 @@ impl Loader<'_> {
             }
         }
         let filter = self.condition(source.filter.take(), node, "where", of);
-        for (text, name) in [(&source.says, "says"), (&source.section, "section")] {
+        if source.selected.is_some() && (source.share.is_none() || filter.is_none()) {
+            self.errors.push(&at("selected"), format!("in {of}: `selected` goes with `share` and `where`"));
+        }
+        for (text, name) in [(&source.says, "says"), (&source.section, "section"), (&source.remedy, "remedy")]
+        {
             if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
                 self.errors.push(&at(name), format!("in {of}: `{name}` is empty; leave it out or write it"));
             }
@@ -55,6 +59,8 @@ impl Loader<'_> {
             says: source.says,
             severity: source.severity.unwrap_or_default(),
             section: source.section,
+            remedy: source.remedy,
+            selected: source.selected.unwrap_or(false),
             control: source.control.map(|claim| part.full(&claim)),
             empty_ok: source.empty.is_some(),
             at: key.at.clone(),

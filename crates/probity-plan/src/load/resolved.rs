@@ -108,6 +108,7 @@ fn claim(claim: &Claim) -> Value {
     json!({
         "name": claim.name, "of": claim.of, "where": claim.filter, "form": form, "says": claim.says,
         "severity": claim.severity, "section": claim.section, "control": claim.control, "empty_ok": claim.empty_ok,
+        "remedy": claim.remedy, "selected": claim.selected,
     })
 }
 

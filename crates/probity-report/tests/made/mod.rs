@@ -57,6 +57,7 @@ impl Made {
             series: &self.series,
             telling: &self.telling,
             verification: self.verification.as_deref(),
+            unacceptable: None,
         }
     }
 
@@ -113,14 +114,7 @@ pub fn probe(name: &str, act: Act, schedule: Schedule) -> Probe {
 }
 
 pub fn get(url: &str) -> Act {
-    Act::Http(http::Http {
-        http: Text::plain(url),
-        method: None,
-        headers: BTreeMap::new(),
-        body: None,
-        redirects: None,
-        ca: None,
-    })
+    Act::Http(http::Http { http: Text::plain(url), ..http::Http::default() })
 }
 
 pub fn stat(path: &str) -> Act {
@@ -162,6 +156,8 @@ pub fn claim(name: &str, of: &str, form: Form, says: Option<&str>, section: Opti
         form,
         says: says.map(str::to_owned),
         severity: Severity::Medium,
+        remedy: None,
+        selected: false,
         section: section.map(str::to_owned),
         control: None,
         empty_ok: false,
@@ -250,7 +246,7 @@ pub fn start(plan: &str) -> Start {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeUpOperatorMadeUpOperatorMadeUpOperat ops@cam-gw-1"
                 .to_owned(),
         challenge: None,
-        ledger: LedgerHead { run: 1, head: None },
+        ledger: LedgerHead { run: 1, head: None, began: None },
         reproduces: None,
         observer: Identity {
             version: "0.1.0".to_owned(),

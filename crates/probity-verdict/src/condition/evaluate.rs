@@ -18,6 +18,8 @@ use crate::truth::Truth4;
 pub(super) enum Seen<'f> {
     Known(Cow<'f, Value>),
     Unknown(Cow<'f, Blocked>),
+    /// Nobody ever sees it: what reads it cannot be true, nor its negation.
+    Never,
 }
 
 /// One evaluation.
@@ -340,6 +342,7 @@ impl<'f> Run<'f> {
             Node::Literal(value) => Ok(Cow::Borrowed(value)),
             Node::Fact(fact) => match &self.seen[*fact] {
                 Seen::Known(value) => Ok(Cow::Borrowed(value)),
+                Seen::Never => Err(Reason::NeverKnown.into()),
                 Seen::Unknown(blocked) => {
                     let met = (self.check.facts[*fact].clone(), blocked.clone().into_owned());
                     Err(Box::new(Evaluated::blocked(vec![met])))

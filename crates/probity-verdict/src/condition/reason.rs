@@ -65,6 +65,8 @@ pub enum Reason {
     TooManySteps,
     /// Unknown: the judgement as a whole has taken as many steps as it may.
     JudgementTooLong,
+    /// The fact is never known.
+    NeverKnown,
     /// The map has no such key.
     NoKey {
         /// The key, cut to 80 characters.
@@ -99,9 +101,9 @@ pub enum Reason {
     },
     /// The text is no number.
     NotANumber,
-    /// The text is no moment (RFC 3339).
+    /// Unknown: the text is no moment (RFC 3339).
     NotAMoment,
-    /// The text is no version of this scheme.
+    /// Unknown: the text is no version of this scheme.
     NotAVersion {
         /// The scheme.
         scheme: Scheme,
@@ -118,7 +120,14 @@ pub enum Reason {
 impl Reason {
     /// Whether it leaves the condition unknown, rather than making it an error.
     pub const fn leaves_unknown(&self) -> bool {
-        matches!(self, Self::EmptyList | Self::TooManySteps | Self::JudgementTooLong)
+        matches!(
+            self,
+            Self::EmptyList
+                | Self::TooManySteps
+                | Self::JudgementTooLong
+                | Self::NotAMoment
+                | Self::NotAVersion { .. }
+        )
     }
 
     pub(super) fn no_key(key: &str) -> Self {
@@ -140,6 +149,7 @@ impl fmt::Display for Reason {
                 f.write_str("it takes more steps than a condition may: there is too much to look through")
             }
             Self::JudgementTooLong => f.write_str("the judgement has taken as many steps as it may"),
+            Self::NeverKnown => f.write_str("it is never known"),
             Self::NoKey { key } => write!(f, "there is no `{}`", key.escape_debug()),
             Self::OutOfRange => f.write_str("the list is shorter than that"),
             Self::NotComparable { operator, left, right } => {

@@ -4,19 +4,21 @@
 mod changes;
 mod recorded;
 
+use std::collections::BTreeSet;
+
 use probity_plan::model::Starts;
 use probity_plan::units::Span;
-use probity_plan::{Fact, Shows};
+use probity_plan::{Denied, Fact, Observation, Shows, Value};
 
+use super::census::overall;
 use super::clock;
-use super::count::overall;
 use super::subject::{Membership, Subject, Trial};
 use super::words::seconds;
-use super::{Decision, words};
+use super::{Decision, Facts, Room, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 use changes::Changes;
-use recorded::Recorded;
+use recorded::{Heard, Recorded};
 
 /// The least and the greatest gap allowed, in microseconds.
 #[derive(Clone, Copy)]
@@ -36,10 +38,13 @@ struct Gaps {
     extent: Option<(i64, i64)>,
     /// Nothing began for longer than the greatest gap.
     silent: bool,
+    /// Some of what was recorded is no time, or one that is still to come.
+    unclear: bool,
     /// More starts than are kept.
     too_many: bool,
 }
 
+#[derive(Clone)]
 pub(super) struct Periodic {
     every: Span,
     tolerance: Span,
@@ -49,8 +54,22 @@ pub(super) struct Periodic {
     limits: Limits,
     /// Looks that saw the fact, and looks that did not.
     looks: [u64; 2],
+    /// Whether the last look at each cell saw the fact.
+    last_saw: Vec<bool>,
+    /// Denials, where the fact says something that they could have kept from it.
+    denials: BTreeSet<Denied>,
 }
 
+/// When a look was made: from the start of the run (microseconds), by the observer's clock, and for how long
+/// (microseconds).
+#[derive(Clone, Copy)]
+struct Look {
+    began: i64,
+    started: jiff::Timestamp,
+    took: i64,
+}
+
+#[derive(Clone)]
 enum Cell {
     Recorded(Recorded),
     Changes(Changes),
@@ -94,19 +113,109 @@ impl Periodic {
             cells,
             limits,
             looks: [0; 2],
+            last_saw: vec![false; subject.width()],
+            denials: BTreeSet::new(),
         })
     }
 
-    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+    fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
+        let mut parts = words::hints(subject);
+        if gaps.unsure > 0 {
+            parts.push(format!("look more often: at least every {}", self.tolerance));
+        }
+        // One period more: the first start is waited for.
+        let watch = u64::from(self.periods) + 1;
+        parts.push(format!(
+            "watch for at least {}",
+            Span(self.every.0.saturating_mul(u32::try_from(watch).unwrap_or(u32::MAX)))
+        ));
+        Settle { how: parts.join("; "), least: None, likely: None }
+    }
+
+    fn reason(
+        &self,
+        outcome: Outcome,
+        subject: &Subject,
+        gaps: &Gaps,
+        fewest: u64,
+        cut: bool,
+        denied: bool,
+    ) -> String {
+        let in_the_way = words::in_the_way(subject);
+        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
+        match outcome {
+            Outcome::Holds => format!(
+                "{}, each within tolerance",
+                words::number(gaps.within, "complete gap", "complete gaps")
+            ),
+            Outcome::NotApplicable => {
+                "there was nothing that it is about, which the claim accepts".to_owned()
+            }
+            Outcome::Fails if gaps.silent => {
+                subject.example().unwrap_or("a look speaks against it").to_owned()
+            }
+            Outcome::Fails => format!(
+                "{} of {} surely outside of {} to {}",
+                gaps.outside,
+                words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
+                seconds(self.limits.least),
+                seconds(self.limits.greatest)
+            ),
+            Outcome::Undetermined if gaps.unclear => {
+                format!("it cannot be told what was recorded{in_the_way}")
+            }
+            Outcome::Undetermined if denied => words::DENIED.to_owned(),
+            Outcome::Undetermined if cut && fewest >= self.periods.into() => {
+                format!(
+                    "the last look did not see it, so nothing is known of the time until then{in_the_way}"
+                )
+            }
+            Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
+            Outcome::Undetermined if gaps.unsure > 0 => {
+                let gaps_seen = words::number(fewest, "complete gap", "complete gaps");
+                format!("{gaps_seen} within tolerance, {} not sure{in_the_way}", gaps.unsure)
+            }
+            Outcome::Undetermined => {
+                let needed = words::number(self.periods.into(), "complete gap", "complete gaps");
+                format!("{fewest} of at least {needed} seen{in_the_way}")
+            }
+        }
+    }
+
+    /// Times that the target records show what the fact shows; changes that were seen, what its change shows.
+    fn shows(&self, subject: &Subject, gaps: &Gaps) -> Option<Shows> {
+        let spec = subject.probe.spec();
+        let fact = spec.fact(&self.fact)?;
+        let alone = fact.shows.unwrap_or(spec.shows);
+        let changed = gaps.within + gaps.outside + gaps.unsure > 0;
+        let seen = self.cells.iter().any(|cell| match cell {
+            Cell::Recorded(recorded) => recorded.seen(),
+            Cell::Changes(changes) => changes.seen(),
+        });
+        match self.cells.first() {
+            Some(Cell::Changes(_)) if changed => Some(fact.change_shows.unwrap_or(alone)),
+            _ => seen.then_some(alone),
+        }
+    }
+}
+
+impl Room for Periodic {
+    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         match &trial.membership {
-            Membership::Outside => return,
+            Membership::Outside => {
+                self.last_saw[trial.cell] &= !subject.selects_by_sight();
+                return;
+            }
             Membership::Unknown(evaluated) => {
                 self.looks[1] += 1;
                 return subject.note_unknown(Some(trial.entry), evaluated);
             }
             Membership::Inside => {}
         }
-        let value = match fact_of(trial.observation, &self.fact) {
+        let observation = trial.observation;
+        self.denials.extend(subject.denied(observation, std::iter::once(self.fact.as_str())));
+        self.last_saw[trial.cell] = false;
+        let value = match fact_of(observation, &self.fact) {
             Fact::Known(value) => value,
             Fact::Unknown(blocked) => {
                 self.looks[1] += 1;
@@ -117,40 +226,52 @@ impl Periodic {
             }
         };
         self.looks[0] += 1;
-        let began = clock::began(trial.observation);
-        let against = match &mut self.cells[trial.cell] {
-            Cell::Recorded(recorded) => recorded.look(began, trial.observation.started, &value),
+        self.last_saw[trial.cell] = true;
+        let began = clock::began(observation);
+        let took = i64::try_from(observation.duration_us.min(1 << 60)).unwrap_or(0);
+        let heard = match &mut self.cells[trial.cell] {
+            Cell::Recorded(recorded) => {
+                let look = Look { began, started: observation.started, took };
+                recorded.look(look, covered_from(subject, observation, &self.fact), &value)
+            }
             Cell::Changes(changes) => {
-                let took = i64::try_from(trial.observation.duration_us.min(1 << 60)).unwrap_or(0);
-                changes.look(began, began.saturating_add(took), value)
+                changes.look(began, began.saturating_add(took), value).map(Heard::Against)
             }
         };
-        if let Some(why) = against {
-            subject.note_false(trial.entry, || why);
+        match heard {
+            Some(Heard::Against(why)) => subject.note_false(trial.entry, || why),
+            Some(Heard::Unclear(why)) => {
+                subject.note_undecided(trial.entry);
+                subject.note_reason(why);
+            }
+            None => {}
         }
     }
 
-    pub(super) fn decide(&self, subject: &Subject) -> Decision {
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
         let mut cells = Vec::new();
         let mut all = Gaps::default();
         let mut fewest: Option<u64> = None;
-        let mut bad = false;
+        let mut cut = false;
+        let denied = self.denials.iter().any(|what| !facts.control.includes(*what));
         for (at, cell) in self.cells.iter().enumerate() {
             if subject.excluded(at) {
                 continue;
             }
-            let (gaps, malformed) = match cell {
-                Cell::Recorded(recorded) => (recorded.gaps(), recorded.malformed()),
-                Cell::Changes(changes) => (changes.gaps(), false),
+            let gaps = match cell {
+                Cell::Recorded(recorded) => recorded.gaps(),
+                Cell::Changes(changes) => changes.gaps(),
             };
-            let outcome = if gaps.outside > 0 || gaps.silent || malformed {
+            let ended = self.last_saw[at] && subject.saw_last(at);
+            let clear = gaps.unsure == 0 && !gaps.too_many && !gaps.unclear && ended;
+            let outcome = if gaps.outside > 0 || gaps.silent {
                 Outcome::Fails
-            } else if gaps.within >= u64::from(self.periods) && gaps.unsure == 0 && !gaps.too_many {
+            } else if clear && gaps.within >= u64::from(self.periods) && !denied {
                 Outcome::Holds
             } else {
                 Outcome::Undetermined
             };
-            bad |= malformed;
+            cut |= !ended;
             fewest = Some(fewest.unwrap_or(u64::MAX).min(gaps.within));
             cells.push(CellFinding { cell: subject.name(at), outcome, counts: gaps.counts(), bounds: None });
             all.join(&gaps);
@@ -183,7 +304,8 @@ impl Periodic {
         }
         Decision {
             outcome,
-            reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), bad),
+            by_error: false,
+            reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), cut, denied),
             measured: all.measured(),
             decided: format!(
                 "a start {objective}, at least {} in a row, {how} {}{}",
@@ -198,69 +320,6 @@ impl Periodic {
             notes,
             settle: (outcome == Outcome::Undetermined).then(|| self.settle(subject, &all)),
             shows,
-        }
-    }
-
-    fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
-        let mut parts = words::hints(subject);
-        if gaps.unsure > 0 {
-            parts.push(format!("look more often: at least every {}", self.tolerance));
-        }
-        // One period more: the first start is waited for.
-        let watch = u64::from(self.periods) + 1;
-        parts.push(format!(
-            "watch for at least {}",
-            Span(self.every.0.saturating_mul(u32::try_from(watch).unwrap_or(u32::MAX)))
-        ));
-        Settle { how: parts.join("; "), least: None, likely: None }
-    }
-
-    fn reason(&self, outcome: Outcome, subject: &Subject, gaps: &Gaps, fewest: u64, bad: bool) -> String {
-        let in_the_way = words::in_the_way(subject);
-        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
-        match outcome {
-            Outcome::Holds => format!(
-                "{}, each within tolerance",
-                words::number(gaps.within, "complete gap", "complete gaps")
-            ),
-            Outcome::NotApplicable => {
-                "there was nothing that it is about, which the claim accepts".to_owned()
-            }
-            Outcome::Fails if bad || gaps.silent => {
-                subject.example().unwrap_or("a look speaks against it").to_owned()
-            }
-            Outcome::Fails => format!(
-                "{} of {} surely outside of {} to {}",
-                gaps.outside,
-                words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
-                seconds(self.limits.least),
-                seconds(self.limits.greatest)
-            ),
-            Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
-            Outcome::Undetermined if gaps.unsure > 0 => {
-                let gaps_seen = words::number(fewest, "complete gap", "complete gaps");
-                format!("{gaps_seen} within tolerance, {} not sure{in_the_way}", gaps.unsure)
-            }
-            Outcome::Undetermined => {
-                let needed = words::number(self.periods.into(), "complete gap", "complete gaps");
-                format!("{fewest} of at least {needed} seen{in_the_way}")
-            }
-        }
-    }
-
-    /// Times that the target records show what the fact shows; changes that were seen, what its change shows.
-    fn shows(&self, subject: &Subject, gaps: &Gaps) -> Option<Shows> {
-        let spec = subject.probe.spec();
-        let fact = spec.fact(&self.fact)?;
-        let alone = fact.shows.unwrap_or(spec.shows);
-        let changed = gaps.within + gaps.outside + gaps.unsure > 0;
-        let seen = self.cells.iter().any(|cell| match cell {
-            Cell::Recorded(recorded) => recorded.seen(),
-            Cell::Changes(changes) => changes.seen(),
-        });
-        match self.cells.first() {
-            Some(Cell::Changes(_)) if changed => Some(fact.change_shows.unwrap_or(alone)),
-            _ => seen.then_some(alone),
         }
     }
 }
@@ -280,7 +339,17 @@ impl Gaps {
         self.extent = Some((extent.0.min(least), extent.1.max(greatest)));
     }
 
+    /// Adds a gap that had not ended after so long: it can only be too long.
+    fn add_open(&mut self, least: i64, limits: Limits) {
+        if least > limits.greatest {
+            self.outside += 1;
+            let extent = self.extent.unwrap_or((least, least));
+            self.extent = Some((extent.0.min(least), extent.1.max(least)));
+        }
+    }
+
     fn join(&mut self, other: &Self) {
+        self.unclear |= other.unclear;
         self.within += other.within;
         self.outside += other.outside;
         self.unsure += other.unsure;
@@ -306,5 +375,14 @@ impl Gaps {
         self.extent.map_or(all.clone(), |(least, greatest)| {
             format!("{all}, {} to {}", seconds(least), seconds(greatest))
         })
+    }
+}
+
+/// Where the window of a record begins, in microseconds, if the record reaches back so far.
+fn covered_from(subject: &Subject, observation: &Observation, fact: &str) -> Option<i64> {
+    let (start, covered) = subject.probe.spec().fact(fact)?.window?;
+    match (observation.facts.get(covered), observation.facts.get(start)) {
+        (Some(Value::Bool(true)), Some(Value::Moment(start))) => Some(start.timestamp().as_microsecond()),
+        _ => None,
     }
 }

@@ -247,17 +247,29 @@ fn a_periodic_claim_needs_complete_gaps() {
     assert_eq!(found[0].objective, "every 1m within 15s");
     assert_eq!(found[1].rests_on, Some(Shows::Effect));
     assert!(!found[0].notes.iter().any(|note| note.contains("saw nothing")));
-    // It says so where it was seen in a part of the watch only.
-    let mut half = syncs(&regular, 110);
+    // Nothing is known of the time after the last look that saw it.
+    let mut half = syncs(&regular, 120);
     for seen in &mut half[66..] {
         *seen = barred("file", seen.slot, Barrier::PermissionDenied);
     }
+    assert_eq!(outcomes(&half), [Undetermined, Undetermined]);
+    assert_eq!(outcomes(&syncs(&regular, 110)), [Undetermined, Undetermined]);
+    // It says so where it was seen in a part of the watch only.
+    let mut half = syncs(&regular, 120);
+    for seen in &mut half[..54] {
+        *seen = barred("file", seen.slot, Barrier::PermissionDenied);
+    }
+    assert_eq!(outcomes(&half), [Holds, Undetermined], "five gaps are left of one, four of the other");
+    let regular: Vec<i64> = (0..10).map(|n| 7 + n * 60).collect();
+    let mut half = syncs(&regular, 120);
+    for seen in &mut half[..40] {
+        *seen = barred("file", seen.slot, Barrier::PermissionDenied);
+    }
     assert_eq!(outcomes(&half), [Holds, Holds]);
-    let note = "54 of 120 looks saw nothing: it holds for the rest of the watch";
+    let note = "40 of 120 looks saw nothing: it holds for the rest of the watch";
     assert!(findings(&plan, &half).iter().all(|finding| finding.notes.iter().any(|said| said == note)));
     // Too few; five gaps need six starts.
     assert_eq!(outcomes(&syncs(&regular[..5], 60)), [Undetermined, Undetermined]);
-    assert_eq!(outcomes(&syncs(&regular[..6], 65)), [Holds, Holds]);
     assert_eq!(
         findings(&plan, &syncs(&regular[..4], 45))[0].reason,
         "3 of at least 5 complete gaps seen; not-made 75 times"
@@ -277,7 +289,8 @@ fn a_periodic_claim_needs_complete_gaps() {
         [Undetermined, Undetermined],
         "shorter than a period and its tolerance"
     );
-    assert_eq!(outcomes(&syncs(&[-86_400], 10)), [Undetermined, Undetermined]);
+    // The last start was a day ago: one look at its time is enough.
+    assert_eq!(outcomes(&syncs(&[-86_400], 10)), [Fails, Undetermined]);
     // What was behind barriers decides nothing.
     let barred: Vec<_> = (0..120).map(|slot| barred("file", slot, Barrier::PermissionDenied)).collect();
     assert_eq!(outcomes(&barred), [Undetermined, Undetermined]);
@@ -288,7 +301,14 @@ fn a_periodic_claim_needs_complete_gaps() {
     assert_eq!(outcomes(&gap), [Undetermined, Undetermined], "two starts may lie in a time nobody looked");
     let mut nonsense = syncs(&regular, 120);
     nonsense[3].facts.insert("modified".to_owned(), "yesterday".into());
-    assert_eq!(outcomes(&nonsense)[0], Fails);
+    assert_eq!(outcomes(&nonsense)[0], Undetermined, "what is no time says nothing");
+    // A time that is still to come is no start.
+    let mut ahead = syncs(&regular, 120);
+    let later = jiff::Timestamp::from_microsecond(BEGIN + 3_600_000_000).unwrap();
+    ahead[119].facts.insert("modified".to_owned(), later.into());
+    let found = &findings(&plan, &ahead)[0];
+    assert_eq!((found.outcome, found.telling.as_slice()), (Undetermined, &[121][..]));
+    assert_eq!(found.reason, "it cannot be told what was recorded; 1 time is later than its look");
 }
 
 #[test]
@@ -301,12 +321,17 @@ fn a_list_of_recorded_times_needs_one_look() {
     let with = |seconds: &[i64]| {
         finding(
             &plan,
-            &[look("tool", 0, &json!({ "lines": seconds.iter().map(|s| at(*s)).collect::<Vec<_>>() }))],
+            &[at_second(
+                look("tool", 0, &json!({ "lines": seconds.iter().map(|s| at(*s)).collect::<Vec<_>>() })),
+                370,
+            )],
         )
     };
     assert_eq!(with(&[0, 60, 125, 180, 240, 300]).outcome, Outcome::Holds);
     assert_eq!(with(&[300, 60, 125, 240, 180, 0]).outcome, Outcome::Holds);
-    assert_eq!(with(&[0, 60, 125, 180, 240]).outcome, Outcome::Undetermined);
+    assert_eq!(with(&[125, 180, 240, 300]).outcome, Outcome::Undetermined);
+    // It was silent for longer than it may be when the look was made.
+    assert_eq!(with(&[0, 60, 125, 180, 240]).outcome, Outcome::Fails);
     let fails = with(&[0, 60, 120, 240, 300, 360]);
     assert_eq!(
         (fails.outcome, fails.reason.as_str()),

@@ -4,6 +4,7 @@ use probity_plan::Value;
 
 use super::{Gaps, Limits, seconds};
 
+#[derive(Clone)]
 pub(super) struct Changes {
     limits: Limits,
     /// The last look: what was seen, and when it began and ended.

@@ -4,23 +4,31 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Moment, Value};
 
-use super::{Gaps, Limits, seconds};
+use super::{Gaps, Limits, Look, seconds};
 use crate::judge::clock::Shift;
 
 /// The most starts that are kept.
-const MOST: usize = 100_000;
+const MAX_STARTS: usize = 100_000;
+/// By so much, in microseconds, a time may be later than the look that saw it: records are to the whole second, rounded up
+/// by some.
+const MAX_AHEAD: i64 = 1_000_000;
 
+#[derive(Clone)]
 pub(super) struct Recorded {
     limits: Limits,
     /// Each start with the one that comes next, where no other can lie between them unseen. Microseconds.
     starts: BTreeMap<i64, Option<i64>>,
-    /// When the last look that saw the record began.
-    last_look: Option<i64>,
+    /// Where the record was covered from, by the first look that told.
+    covered_from: Option<i64>,
+    /// When the last look that saw the record began, by the run's clock and by the observer's, and when it ended.
+    last_look: Option<(i64, i64)>,
     /// When the greatest start was first seen; or, without any, when the record was first looked at.
     since: i64,
     silent: bool,
     malformed: bool,
     too_many: bool,
+    /// Times later than their look, which are no starts yet.
+    ahead: u64,
     /// Of the observer's clock; where the target is the same machine, of the one that its record is made by.
     shift: Shift,
 }
@@ -30,30 +38,43 @@ impl Recorded {
         Self {
             limits,
             starts: BTreeMap::new(),
+            covered_from: None,
             last_look: None,
             since: 0,
             silent: false,
             malformed: false,
             too_many: false,
+            ahead: 0,
             shift: Shift::default(),
         }
     }
 
-    /// Takes a look into account that began `began` microseconds into the run, at `started` by the observer's clock; the
-    /// reason if it speaks against the claim.
-    pub(super) fn look(&mut self, began: i64, started: jiff::Timestamp, value: &Value) -> Option<String> {
+    /// Takes a look into account; what it says against the claim, or why it cannot count. `covered_from` is where the
+    /// window of the record begins, if the record reaches back so far.
+    pub(super) fn look(&mut self, look: Look, covered_from: Option<i64>, value: &Value) -> Option<Heard> {
+        let Look { began, started, took } = look;
         self.shift.look(started, began);
         let Some(mut seen) = times(value) else {
             self.malformed = true;
-            return Some(format!("{} is not a time, nor a list of times", super::words::value(value)));
+            let said = super::words::value(value);
+            return Some(Heard::Unclear(format!("{said} is not a time, nor a list of times")));
         };
+        let ended = started.as_microsecond().saturating_add(took);
+        let latest = ended.saturating_add(MAX_AHEAD).saturating_add(self.moved());
+        let all = seen.len();
+        seen.retain(|start| *start <= latest);
+        let ahead = (all - seen.len()) as u64;
+        self.ahead += ahead;
         seen.sort_unstable();
         seen.dedup();
+        if self.last_look.is_none() {
+            self.covered_from = covered_from;
+        }
         let before = self.starts.last_key_value().map(|(start, _)| *start);
         let fresh = seen.iter().any(|start| !self.starts.contains_key(start));
         // A start that was overwritten between two looks is not seen. If the looks are closer together than two starts
         // may be, such a start would itself be out of tolerance; then the two known ones are taken as neighbours.
-        let close = self.last_look.is_some_and(|last| began - last <= self.limits.least);
+        let close = self.last_look.is_some_and(|(last, _)| began - last <= self.limits.least);
         if let (Some(before), Some(first), true) = (before, seen.first(), close)
             && before < *first
         {
@@ -71,17 +92,20 @@ impl Recorded {
         if self.last_look.is_none() || came {
             self.since = began;
         }
-        self.last_look = Some(began);
+        self.last_look = Some((began, ended));
         // By the observer's clock alone: the target's may be off.
         let waited = began - self.since;
-        (waited > self.limits.greatest).then(|| {
+        if waited > self.limits.greatest {
             self.silent = true;
-            format!("no start was recorded in a watch of {}", seconds(waited))
-        })
+            return Some(Heard::Against(format!("no start was recorded in a watch of {}", seconds(waited))));
+        }
+        let times =
+            super::words::number(ahead, "time is later than its look", "times are later than their look");
+        (ahead > 0).then(|| Heard::Unclear(times))
     }
 
     fn keep(&mut self, start: i64) {
-        if self.starts.len() >= MOST && !self.starts.contains_key(&start) {
+        if self.starts.len() >= MAX_STARTS && !self.starts.contains_key(&start) {
             self.too_many = true;
         } else {
             self.starts.entry(start).or_insert(None);
@@ -98,7 +122,12 @@ impl Recorded {
 
     pub(super) fn gaps(&self) -> Gaps {
         let moved = self.moved();
-        let mut gaps = Gaps { silent: self.silent, too_many: self.too_many, ..Gaps::default() };
+        let mut gaps = Gaps {
+            silent: self.silent,
+            too_many: self.too_many,
+            unclear: self.malformed || self.ahead > 0,
+            ..Gaps::default()
+        };
         for ((start, next), (end, _)) in self.starts.iter().zip(self.starts.iter().skip(1)) {
             let gap = end - start;
             // Another start in between would only make it shorter.
@@ -109,6 +138,14 @@ impl Recorded {
                 self.limits,
             );
         }
+        // The stretches at both ends are gaps that had not ended: they can only be too long.
+        let first = self.starts.first_key_value().map(|(start, _)| *start);
+        let last = self.starts.last_key_value().map(|(start, _)| *start);
+        let until = self.last_look.map(|(_, ended)| ended);
+        let begin = self.covered_from.zip(first.or(until));
+        for (from, to) in begin.into_iter().chain(last.zip(until)) {
+            gaps.add_open(to.saturating_sub(from).saturating_sub(moved), self.limits);
+        }
         gaps
     }
 
@@ -116,13 +153,17 @@ impl Recorded {
         self.shift.micros()
     }
 
-    pub(super) fn malformed(&self) -> bool {
-        self.malformed
-    }
-
     pub(super) fn seen(&self) -> bool {
         self.last_look.is_some()
     }
+}
+
+/// What a look said that does not speak for the claim.
+pub(super) enum Heard {
+    /// It speaks against it.
+    Against(String),
+    /// It cannot be told what it says.
+    Unclear(String),
 }
 
 /// The times in a fact, in microseconds; nothing recorded yet is `null` or an empty list.
