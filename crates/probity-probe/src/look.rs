@@ -141,20 +141,6 @@ pub trait Look {
     fn look(&self, context: &Context<'_>) -> impl Future<Output = Seen> + Send;
 }
 
-/// Ends a look that asked and got no whole answer. Refused, reset, silent, or nonsense: that no answer came within the
-/// time-out is the fact `answered` false. Where nothing could be reached (no name, no route) it says nothing about the
-/// target.
-pub fn unanswered(seen: &mut Seen, blocked: Blocked, context: &Context<'_>) {
-    let other_side = [Barrier::ConnectionRefused, Barrier::TimedOut, Barrier::Protocol];
-    if other_side.contains(&blocked.barrier) && !seen.facts.contains_key("answered") {
-        seen.know("answered", false);
-    }
-    if blocked.barrier == Barrier::TimedOut {
-        seen.know("elapsed_ms", at_least_ms(context.began.elapsed()));
-    }
-    seen.block_rest(blocked);
-}
-
 /// The barrier behind an I/O error. `what` says what was tried: `open /etc/shadow`.
 pub fn barrier_of(what: &str, error: &io::Error) -> Blocked {
     use io::ErrorKind as Kind;
@@ -162,14 +148,25 @@ pub fn barrier_of(what: &str, error: &io::Error) -> Blocked {
         Kind::ConnectionRefused => Barrier::ConnectionRefused,
         Kind::TimedOut => Barrier::TimedOut,
         Kind::PermissionDenied => Barrier::PermissionDenied,
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NotFound | Kind::AddrNotAvailable => {
-            Barrier::Unreachable
-        }
-        Kind::Unsupported => Barrier::Unsupported,
+        Kind::HostUnreachable
+        | Kind::NetworkUnreachable
+        | Kind::NetworkDown
+        | Kind::NotFound
+        | Kind::AddrNotAvailable => Barrier::Unreachable,
+        Kind::Unsupported | Kind::InvalidInput => Barrier::Unsupported,
+        Kind::OutOfMemory => Barrier::Overloaded,
+        _ if is_exhausted(error) => Barrier::Overloaded,
         Kind::FileTooLarge => Barrier::TooLarge,
         _ => Barrier::Protocol,
     };
     Blocked::new(barrier, format!("{what}: {error}"))
+}
+
+/// Whether it is ours that is used up: file descriptors, buffers.
+fn is_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS].contains(&errno))
 }
 
 /// A time as facts hold it: RFC 3339, UTC, microseconds.

@@ -1,6 +1,7 @@
 //! `dns` against Debian's NSD in each state, and against sockets that are no name server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod elsewhere;
 mod support;
 
 use std::net::UdpSocket;
@@ -27,6 +28,8 @@ fn server() -> Option<Server> {
          www 60 A 192.0.2.80\nwww 30 A 192.0.2.9\nwww AAAA 2001:db8::80\nalias CNAME second\nsecond CNAME www\n\
          @ MX 10 mail\n@ MX 20 backup.example.net.\nmail A 192.0.2.25\n@ CAA 0 issue \"ca.example\"\n\
          _sip._tcp SRV 1 2 5060 www\n80.www PTR www\nspf TXT \"v=spf1 \" \"-all\"\nloop CNAME loop\n\
+         child NS ns.child\nns.child A 127.0.0.2\nout CNAME www.example.net.\n\
+         key1_op16._domainkey TXT found\n81.64/26.2.0.192 TXT found\nxn--bcher-kva TXT found\n\
          hostile TXT \"\\027[2Jred\\007 \\255\\254 <script>\"\n{many}"
     );
     let own = folder.path().display();
@@ -218,16 +221,106 @@ async fn a_failing_server_and_records_of_another_name_are_told_apart_from_an_ans
     let seen = look(act(&failing, "www.example.test", Record::A)).await;
     assert_eq!(text(&seen, "rcode"), "SERVFAIL");
     assert_eq!(barrier(&seen, "records"), Barrier::Unsupported);
-    // An address, but of `x.`: not an answer for the name asked for.
-    let other = answers(|question| {
-        answer(question, 0, 1, b"\x01x\0\x00\x01\x00\x01\0\0\0\x01\0\x04\x06\x06\x06\x06")
+    // An address, but of `x.`: not an answer for the name asked for. From an authority it means that there is none.
+    let other: Make =
+        |question| answer(question, 0, 1, b"\x01x\0\x00\x01\x00\x01\0\0\0\x01\0\x04\x06\x06\x06\x06");
+    let seen = look(act(&answers(other), "www.example.test", Record::A)).await;
+    assert_eq!(
+        (barrier(&seen, "records"), barrier(&seen, "count")),
+        (Barrier::Unsupported, Barrier::Unsupported)
+    );
+    let authority = answers(|question| {
+        let mut answer = answer(question, 0, 1, b"\x01x\0\x00\x01\x00\x01\0\0\0\x01\0\x04\x06\x06\x06\x06");
+        answer[2] |= 4;
+        answer
     });
-    let seen = look(act(&other, "www.example.test", Record::A)).await;
+    let seen = look(act(&authority, "www.example.test", Record::A)).await;
     assert!(records(&seen).is_empty());
     // An alias of itself.
     let own = answers(|question| answer(question, 0, 1, b"\xc0\x0c\x00\x05\x00\x01\0\0\0\x01\0\x02\xc0\x0c"));
     let seen = look_with(act(&own, "www.example.test", Record::A), &[], Duration::from_secs(5)).await;
     assert_eq!(known(&seen, "aliases"), &Value::from(vec!["www.example.test."]));
+}
+
+#[tokio::test]
+async fn a_referral_says_nothing_of_the_records() {
+    // An authority for example.test knows only who is asked for what is below `child`: NSD refers to it.
+    let Some(server) = server() else { return };
+    let seen = look(act(&server.address, "www.child.example.test", Record::A)).await;
+    assert_eq!((text(&seen, "rcode"), known(&seen, "authoritative")), ("NOERROR", &Value::Bool(false)));
+    assert_eq!(
+        (barrier(&seen, "records"), barrier(&seen, "count")),
+        (Barrier::Unsupported, Barrier::Unsupported)
+    );
+    // An alias that leads out of what the authority knows: whether there is an address, only another can say.
+    let seen = look(act(&server.address, "out.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "aliases"), &Value::from(vec!["www.example.net."]));
+    assert_eq!(barrier(&seen, "count"), Barrier::Unsupported);
+    // A resolver, which has asked them all, says so with an empty answer.
+    let resolver = answers(|question| {
+        let mut answer = answer(question, 0, 0, b"");
+        answer[3] |= 0x80;
+        answer
+    });
+    let seen = look(act(&resolver, "www.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "count"), &Value::from(0));
+}
+
+#[tokio::test]
+async fn an_answer_cut_short_whose_rest_does_not_come_is_neither_an_answer_nor_none() {
+    let cut = answers(|question| {
+        let mut answer = answer(question, 0, 0, b"");
+        answer[2] |= 2;
+        answer
+    });
+    let seen = look(act(&cut, "www.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "connected"), &Value::Bool(true));
+    assert_eq!(barrier(&seen, "answered"), Barrier::ConnectionRefused, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_name_may_hold_what_no_host_is_called() {
+    let Some(server) = server() else { return };
+    for name in ["key1_op16._domainkey.example.test", "81.64/26.2.0.192.example.test"] {
+        let seen = look(act(&server.address, name, Record::Txt)).await;
+        assert_eq!(records(&seen), ["found"], "{name}");
+    }
+    let seen = look(act(&server.address, "b\u{fc}cher.example.test", Record::Txt)).await;
+    assert_eq!(records(&seen), ["found"]);
+}
+
+/// Asks the machine's own name server, as `/etc/resolv.conf` says.
+#[tokio::test]
+async fn the_systems_own_name_server_is_found_as_the_c_library_does_and_its_silence_is_ours() {
+    if !elsewhere::needs_root("looks with another resolv.conf") {
+        return;
+    }
+    let folder = support::folder();
+    let file = folder.path().join("resolv.conf");
+    let mount = format!("mount --bind {} /etc/resolv.conf && exec \"$@\"", file.display());
+    let there = elsewhere::here()
+        .under(&["unshare", "--mount", "sh", "-c", &mount, "sh"])
+        .within(Duration::from_millis(500));
+    // Somebody listens there who does not answer, and nobody at all.
+    let _silent = UdpSocket::bind("127.0.0.53:53");
+    for (text, server) in [
+        ("nameserver 127.0.0.53\noptions no-such-option\nnonsense\n", "127.0.0.53:53"),
+        ("nameserver nonsense\nnameserver 127.0.0.54\n", "127.0.0.54:53"),
+        ("nameserver fe80::1%lo\n", "[fe80::1%1]:53"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let seen = there.look("dns", &serde_json::json!({ "dns": "www.example.test" }));
+        assert_eq!(support::text(&seen, "server"), server, "{text:?}");
+        assert!(
+            !seen.facts.contains_key("answered") && !seen.facts.contains_key("connected"),
+            "{text:?}: {seen:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn look_sent_elsewhere() {
+    elsewhere::answer().await;
 }
 
 #[tokio::test]

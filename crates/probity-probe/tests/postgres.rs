@@ -112,7 +112,7 @@ fn act(server: &Server, query: &str) -> Act {
         Piece::Secret("password".to_owned()),
         Piece::Plain(address),
     ];
-    Act::Postgres(Postgres { postgres: Text(pieces), query: query.to_owned() })
+    Act::Postgres(Postgres { postgres: Text(pieces), query: query.to_owned(), ..Postgres::default() })
 }
 
 async fn see(server: &Server, query: &str) -> Seen {
@@ -123,6 +123,7 @@ fn at(address: &str) -> Act {
     Act::Postgres(Postgres {
         postgres: Text::plain(format!("postgresql://auditor:guess@{address}/postgres")),
         query: "SELECT 1".to_owned(),
+        ..Postgres::default()
     })
 }
 
@@ -145,7 +146,14 @@ async fn a_query_yields_typed_rows() {
     let seen = see(&server, "SELECT 1 WHERE false").await;
     assert_eq!(known(&seen, "rows"), &Value::List(Vec::new()));
 
-    let cases: [(&str, Value); 14] = [
+    let seen = see(&server, "SELECT 1 AS a, 2 AS a").await;
+    assert_eq!(known(&seen, "columns"), &Value::from(vec!["a", "a"]));
+    assert_eq!(
+        (known(&seen, "answered"), barrier(&seen, "rows")),
+        (&Value::Bool(true), Barrier::Unsupported)
+    );
+
+    let cases: [(&str, Value); 15] = [
         ("false", Value::Bool(false)),
         ("(-7)::int2", Value::from(-7)),
         ("9223372036854775807::int8", Value::from(i64::MAX)),
@@ -153,7 +161,8 @@ async fn a_query_yields_typed_rows() {
         ("'NaN'::float8", "NaN".into()),
         ("0.10::numeric", Value::decimal(0.1)),
         ("3::numeric", Value::from(3)),
-        ("12345678901234567890.5::numeric", "12345678901234567890.5".into()),
+        ("12345678901234567890.5::numeric", Value::from_json("12345678901234567890.5").unwrap()),
+        ("avg(x) FROM generate_series(1, 2) x", Value::decimal(1.5)),
         ("NULL::text", Value::Null),
         ("'42'::text", "42".into()),
         (
@@ -179,7 +188,11 @@ async fn over_the_socket_too() {
         data.display(),
         server.port
     );
-    let act = Postgres { postgres: Text::plain(how), query: "SHOW server_encoding".to_owned() };
+    let act = Postgres {
+        postgres: Text::plain(how),
+        query: "SHOW server_encoding".to_owned(),
+        ..Postgres::default()
+    };
     let seen = look(Act::Postgres(act)).await;
     assert_eq!(text(&seen, "value"), "UTF8");
 }
@@ -218,6 +231,7 @@ async fn who_may_not_is_denied_and_told_so() {
     let none = Postgres {
         postgres: Text::plain(format!("postgresql://auditor@127.0.0.1:{}/postgres", server.port)),
         query: "SELECT 1".to_owned(),
+        ..Postgres::default()
     };
     for seen in [wrong, look(Act::Postgres(none)).await] {
         assert_eq!(known(&seen, "answered"), &Value::Bool(true), "{seen:?}");
@@ -251,8 +265,10 @@ async fn a_query_that_takes_too_long_is_ended_on_the_server_too() {
         Duration::from_millis(1500),
     )
     .await;
-    assert_eq!(seen.unknown["*"].barrier, Barrier::TimedOut, "{seen:?}");
-    assert_eq!(known(&seen, "answered"), &Value::Bool(true));
+    assert_eq!(barrier(&seen, "answered"), Barrier::TimedOut, "{seen:?}");
+    for fact in ["connected", "logged_in"] {
+        assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}");
+    }
     let (at_least, at_most) = known(&seen, "elapsed_ms").ends().unwrap();
     assert!(at_least >= 1500.0 && at_most.is_infinite(), "{seen:?}");
     support::until("the query is ended", || running() == "0");
@@ -292,7 +308,83 @@ async fn nonsense_is_a_barrier_never_a_row() {
         let seen = look(at(&support::says(nonsense.clone()).to_string())).await;
         let shown = String::from_utf8_lossy(&nonsense).into_owned();
         assert_eq!(barrier(&seen, "rows"), Barrier::Protocol, "{shown:?}: {seen:?}");
+        assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{shown:?}");
+        assert_eq!(known(&seen, "connected"), &Value::Bool(!nonsense.is_empty()), "{shown:?}");
     }
+    // A way to log in that this client does not have (Kerberos V5) is nothing bad of the server.
+    let seen = look(at(&support::says(message(b'R', b"\0\0\0\x02")).to_string())).await;
+    assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported, "{seen:?}");
+    assert_eq!(known(&seen, "connected"), &Value::Bool(true));
+}
+
+/// PostgreSQL in TLS, with a certificate for 127.0.0.1 that it signed itself.
+fn in_tls(server: &Server) -> String {
+    let file = |name: &str| server.data().join("data").join(name).display().to_string();
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=database"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &file("server.key")]);
+    support::run(openssl.args(["-out", &file("server.crt")]));
+    if support::root() {
+        let owner = std::fs::metadata(server.data().join("data")).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        for name in ["server.key", "server.crt"] {
+            std::os::unix::fs::chown(file(name), Some(owner.uid()), Some(owner.gid())).unwrap();
+        }
+    }
+    server.psql("postgres", "ALTER SYSTEM SET ssl = on").unwrap();
+    server.psql("postgres", "SELECT pg_reload_conf()").unwrap();
+    support::until("PostgreSQL speaks TLS", || server.psql("postgres", "SHOW ssl").as_deref() == Ok("on"));
+    file("server.crt")
+}
+
+#[tokio::test]
+async fn tls_is_spoken_only_with_a_server_that_can_be_trusted() {
+    let Some(server) = server() else { return };
+    let how = |host: &str, mode: &str| {
+        Text::plain(format!("postgresql://auditor:{PASSWORD}@{host}:{}/postgres?sslmode={mode}", server.port))
+    };
+    let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()".to_owned();
+    // It does not speak TLS yet: that is no answer, and nothing is sent in plain text.
+    let act = Postgres { postgres: how("127.0.0.1", "require"), query, ..Postgres::default() };
+    let seen = look(Act::Postgres(act.clone())).await;
+    assert_eq!((known(&seen, "tls"), known(&seen, "answered")), (&Value::Bool(false), &Value::Bool(false)));
+    assert_eq!(known(&seen, "connected"), &Value::Bool(true));
+
+    let ca = in_tls(&server);
+    for mode in ["require", "verify-full", "verify-ca"] {
+        let act = Postgres { postgres: how("127.0.0.1", mode), ca: Some(ca.clone()), ..act.clone() };
+        let seen = look(Act::Postgres(act)).await;
+        assert_eq!(known(&seen, "value"), &Value::Bool(true), "{mode}: {seen:?}");
+        for fact in ["connected", "tls", "trusted", "logged_in", "answered"] {
+            assert_eq!(known(&seen, fact), &Value::Bool(true), "{mode}: {fact}");
+        }
+    }
+    // Without TLS there is none to tell of.
+    let plain = Postgres { postgres: how("127.0.0.1", "disable"), ..act.clone() };
+    let seen = look(Act::Postgres(plain)).await;
+    assert_eq!((known(&seen, "value"), barrier(&seen, "tls")), (&Value::Bool(false), Barrier::Unsupported));
+    // Nobody vouches for it; it is for another name; and our own file is missing, which is not the server's fault.
+    let own = |ca: &str, host: &str, mode: &str| Postgres {
+        postgres: how(host, mode),
+        ca: Some(ca.to_owned()),
+        ..act.clone()
+    };
+    let other = server.data().join("other.pem").display().to_string();
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=other"]);
+    support::run(openssl.args(["-keyout", "/dev/null", "-out", &other]));
+    for act in [own(&other, "127.0.0.1", "require"), own(&ca, "localhost", "require")] {
+        let seen = look(Act::Postgres(act)).await;
+        assert_eq!(known(&seen, "trusted"), &Value::Bool(false), "{seen:?}");
+        assert_eq!(
+            (known(&seen, "answered"), known(&seen, "tls")),
+            (&Value::Bool(false), &Value::Bool(true))
+        );
+    }
+    let seen = look(Act::Postgres(own(&ca, "localhost", "verify-ca"))).await;
+    assert_eq!(known(&seen, "value"), &Value::Bool(true), "{seen:?}");
+    let seen = look(Act::Postgres(own("/nowhere/ca.pem", "127.0.0.1", "require"))).await;
+    assert_eq!(barrier(&seen, "answered"), Barrier::Unreachable);
 }
 
 #[tokio::test]
@@ -304,6 +396,7 @@ async fn a_server_that_never_stops_talking_is_cut_off() {
     let flood = [&b"R\x00\x00\x00\x08\x00\x00\x00\x00"[..], &notice.repeat(5)].concat();
     let seen = look(at(&support::says(flood).to_string())).await;
     assert_eq!(barrier(&seen, "rows"), Barrier::TooLarge, "{seen:?}");
+    assert_eq!(barrier(&seen, "answered"), Barrier::TooLarge);
 }
 
 #[tokio::test]
@@ -325,7 +418,11 @@ async fn hostile_and_huge_results_are_kept_as_text_or_not_at_all() {
     let create = "CREATE DATABASE bytes ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'";
     server.psql("postgres", create).unwrap();
     let how = format!("postgresql://auditor:{PASSWORD}@127.0.0.1:{}/bytes", server.port);
-    let act = Postgres { postgres: Text::plain(how), query: r"SELECT E'\xff\xfe'".to_owned() };
+    let act = Postgres {
+        postgres: Text::plain(how),
+        query: r"SELECT E'\xff\xfe'".to_owned(),
+        ..Postgres::default()
+    };
     let seen = look(Act::Postgres(act)).await;
     assert_eq!(text(&seen, "sqlstate"), "22021", "{seen:?}");
 }
@@ -360,13 +457,14 @@ async fn a_server_whose_texts_are_none_is_not_believed() {
 #[tokio::test]
 async fn what_this_kind_cannot_do_it_says_without_the_password() {
     for (how, word) in [
-        ("postgresql://a:correct-horse@127.0.0.1/x?sslmode=require", "TLS"),
+        ("postgresql://a:correct-horse@127.0.0.1/x?sslmode=allow", "sslmode"),
         ("postgresql://127.0.0.1/x", "user"),
         ("host=a,b user=c password=correct-horse", "hosts"),
         ("host=a user=c password=correct-horse colour=red", "colour"),
         ("postgresql://a:correct-horse@127.0.0.1:correct/x", "how to connect"),
     ] {
-        let act = Postgres { postgres: Text::plain(how), query: "SELECT 1".to_owned() };
+        let act =
+            Postgres { postgres: Text::plain(how), query: "SELECT 1".to_owned(), ..Postgres::default() };
         let seen = look(Act::Postgres(act)).await;
         let blocked = &seen.unknown["*"];
         assert_eq!(blocked.barrier, Barrier::Unsupported);
@@ -377,7 +475,7 @@ async fn what_this_kind_cannot_do_it_says_without_the_password() {
 #[test]
 fn only_what_begins_like_a_query_is_harmless() {
     let impact = |query: &str| {
-        let act = Act::Postgres(Postgres { postgres: Text::plain(""), query: query.to_owned() });
+        let act = Act::Postgres(Postgres { query: query.to_owned(), ..Postgres::default() });
         act.impact().name()
     };
     for query in ["SELECT 1", "  select 1", "WITH a AS (SELECT 1) TABLE a", "SHOW all", "explain SELECT 1"] {

@@ -71,6 +71,9 @@ fn act(address: &str, words: &[&str]) -> Redis {
         command: Reading::new(words.iter().map(|word| Text::plain(*word)).collect()).unwrap(),
         username: None,
         password: None,
+        ca: None,
+        client_certificate: None,
+        client_key: None,
     }
 }
 
@@ -203,7 +206,82 @@ async fn nonsense_is_a_barrier_never_a_reply() {
         let seen = look(Act::Redis(act(&support::says(nonsense.clone()).to_string(), &["PING"]))).await;
         let shown = String::from_utf8_lossy(&nonsense).chars().take(40).collect::<String>();
         assert_eq!(barrier(&seen, "reply"), Barrier::Protocol, "{shown:?}: {seen:?}");
+        // What is in RESP but of a later version is an answer all the same.
+        assert_eq!(known(&seen, "answered"), &Value::Bool(nonsense.starts_with(b"~")), "{shown:?}");
+        assert_eq!(known(&seen, "connected"), &Value::Bool(!nonsense.is_empty()), "{shown:?}");
     }
+}
+
+/// Redis in TLS alone, which asks who we are.
+#[tokio::test]
+async fn tls_is_spoken_only_with_a_server_that_can_be_trusted() {
+    let folder = support::folder();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let Some(mut openssl) = tool("openssl") else { return };
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=queue"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &file("key.pem")]);
+    support::run(openssl.args(["-out", &file("cert.pem")]));
+    let port = support::free_port();
+    let options = format!(
+        "port 0\ntls-port {port}\nbind 127.0.0.1\ndir {}\nsave \"\"\ntls-cert-file {}\ntls-key-file {}\n\
+         tls-ca-cert-file {}\n",
+        folder.path().display(),
+        file("cert.pem"),
+        file("key.pem"),
+        file("cert.pem"),
+    );
+    std::fs::write(file("redis.conf"), options).unwrap();
+    let _running = support::start(tool("redis-server").unwrap().arg(file("redis.conf")));
+    support::until_listens(port);
+    let at = format!("rediss://127.0.0.1:{port}");
+    let trusting = Redis { ca: Some(file("cert.pem")), ..act(&at, &["PING"]) };
+    let known_to_it = Redis {
+        client_certificate: Some(file("cert.pem")),
+        client_key: Some(file("key.pem")),
+        ..trusting.clone()
+    };
+    let seen = look(Act::Redis(known_to_it)).await;
+    assert_eq!(text(&seen, "reply"), "PONG", "{seen:?}");
+    for fact in ["connected", "tls", "trusted", "answered"] {
+        assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}");
+    }
+    // It does not like who we are: no answer, although its certificate is good.
+    let seen = look(Act::Redis(trusting)).await;
+    assert_eq!(
+        (known(&seen, "answered"), known(&seen, "trusted")),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+    // We do not like who it is.
+    let seen = look(Act::Redis(act(&at, &["PING"]))).await;
+    if seen.facts.contains_key("trusted") {
+        assert_eq!(
+            (known(&seen, "answered"), known(&seen, "trusted")),
+            (&Value::Bool(false), &Value::Bool(false))
+        );
+    }
+    // Plain text to a server of TLS, and TLS to one of plain text.
+    let seen = look(Act::Redis(act(&format!("redis://127.0.0.1:{port}/"), &["PING"]))).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
+    let Some(server) = server() else { return };
+    let plain =
+        Redis { ca: Some(file("cert.pem")), ..act(&format!("rediss://{}", server.address), &["PING"]) };
+    let seen = look_with(Act::Redis(plain), &[], Duration::from_millis(500)).await;
+    // It waits for the end of a line.
+    assert_eq!((known(&seen, "answered"), barrier(&seen, "tls")), (&Value::Bool(false), Barrier::TimedOut));
+    let both = Redis { client_key: Some(file("key.pem")), ..act(&at, &["PING"]) };
+    let seen = look(Act::Redis(both)).await;
+    assert!(seen.unknown["*"].detail.contains("client_certificate"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_end_in_time_is_neither_an_answer_nor_none() {
+    let server = support::stops_after(b"$10\r\nhalf");
+    let seen = support::look_at_hanging(Act::Redis(act(&server.address.to_string(), &["PING"]))).await;
+    assert_eq!(
+        (known(&seen, "connected"), barrier(&seen, "answered")),
+        (&Value::Bool(true), Barrier::TimedOut)
+    );
+    server.until_gone().await;
 }
 
 #[tokio::test]
@@ -243,6 +321,7 @@ async fn hostile_replies_are_kept_as_text_or_not_at_all() {
     server.cli(&["SETRANGE", "huge", "5000000", "x"]);
     let seen = see(logged_in(&server.address, &["GET", "huge"])).await;
     assert_eq!(barrier(&seen, "reply"), Barrier::TooLarge);
+    assert_eq!(barrier(&seen, "answered"), Barrier::TooLarge);
     let error = [b"-ERR ", HOSTILE.as_bytes(), b"\r\n"].concat();
     let seen = look(Act::Redis(act(&support::says(error).to_string(), &["PING"]))).await;
     assert!(text(&seen, "error").contains(HOSTILE), "{seen:?}");

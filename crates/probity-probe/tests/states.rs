@@ -83,11 +83,11 @@ claims:
     },
     Row {
         kind: "http",
-        present: &[Test("http.rs", "a_server_that_answers_is_seen_with_headers_body_and_times"), Test("http.rs", "redirects_are_followed_only_as_far_as_the_plan_says"), Test("http.rs", "tls_counts_as_an_answer_only_where_the_certificate_is_trusted")],
+        present: &[Test("http.rs", "an_answer_is_whole_where_its_framing_says_so"), Test("http.rs", "a_body_is_read_as_its_headers_say"), Test("http.rs", "http_2_is_spoken_where_the_plan_says_so"), Test("http.rs", "odd_headers_do_not_make_an_answer_none"), Test("http.rs", "what_is_asked_for_is_what_the_plan_says"), Test("http.rs", "a_redirect_leads_where_a_browser_would_go_and_only_over_http"), Test("http.rs", "a_unix_socket_is_asked_like_a_port"), Test("http.rs", "a_certificate_that_signed_itself_can_be_pinned"), Test("http.rs", "a_server_that_answers_is_seen_with_headers_body_and_times"), Test("http.rs", "redirects_are_followed_only_as_far_as_the_plan_says"), Test("http.rs", "tls_counts_as_an_answer_only_where_the_certificate_is_trusted")],
         absent: &[Test("http.rs", "a_port_where_nobody_listens_is_not_answered"), Test("http.rs", "a_failure_and_an_absent_page_are_answers")],
-        forbidden: &[Test("http.rs", "a_refusal_is_a_status_and_the_right_password_its_control")],
-        hanging: &[Test("http.rs", "a_silent_server_is_left_at_the_time_out"), Test("http.rs", "what_came_before_the_time_out_is_kept")],
-        nonsense: &[Test("http.rs", "nonsense_is_a_barrier_and_no_answer")],
+        forbidden: &[Test("http.rs", "who_we_are_is_shown_to_a_server_that_asks"), Test("http.rs", "a_user_in_the_url_is_who_asks_and_no_other_server_learns_it"), Test("http.rs", "a_refusal_is_a_status_and_the_right_password_its_control")],
+        hanging: &[Test("../src/connect/mod.rs", "an_address_that_is_silent_does_not_keep_the_next_one_waiting"), Test("http.rs", "a_silent_server_is_left_at_the_time_out"), Test("http.rs", "what_came_before_the_time_out_is_kept")],
+        nonsense: &[Test("http.rs", "a_certificate_that_does_not_verify_is_the_targets"), Test("http.rs", "a_head_that_is_longer_than_is_read_is_neither_an_answer_nor_none"), Test("http.rs", "what_the_observer_itself_cannot_do_is_nothing_of_the_targets"), Test("http.rs", "nonsense_is_a_barrier_and_no_answer")],
         hostile: &[Test("http.rs", "hostile_answers_are_kept_as_text_or_not_at_all")],
         plan: "
 probes:
@@ -230,9 +230,9 @@ claims:
     },
     Row {
         kind: "tls",
-        present: &[Test("tls.rs", "a_server_as_it_should_be"), Test("tls.rs", "each_version_is_found_truthfully"), Test("tls.rs", "nginx_serves_the_versions_that_it_is_told_to"), Test("tls.rs", "where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate")],
+        present: &[Test("tls.rs", "a_curve_that_ring_lacks_is_verified_all_the_same"), Test("tls.rs", "the_chain_ends_with_the_first_of_its_certificates"), Test("tls.rs", "starttls_asks_for_tls_in_each_protocol"), Test("tls.rs", "a_server_as_it_should_be"), Test("tls.rs", "each_version_is_found_truthfully"), Test("tls.rs", "nginx_serves_the_versions_that_it_is_told_to"), Test("tls.rs", "where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate")],
         absent: &[Test("tls.rs", "a_port_where_nobody_listens_is_not_answered")],
-        forbidden: &[Test("tls.rs", "a_server_that_wants_to_know_who_we_are_is_seen_all_the_same"), Test("tls.rs", "alerts_to_everything_show_nothing_about_versions")],
+        forbidden: &[Test("tls.rs", "a_group_that_this_client_lacks_is_nothing_bad_of_the_server"), Test("tls.rs", "a_chain_signed_by_what_this_client_cannot_verify_is_neither_trusted_nor_not"), Test("tls.rs", "a_server_that_wants_to_know_who_we_are_is_seen_all_the_same"), Test("tls.rs", "alerts_to_everything_show_nothing_about_versions")],
         hanging: &[Test("tls.rs", "a_silent_server_is_left_at_the_time_out")],
         nonsense: &[Test("tls.rs", "what_is_not_tls_is_nonsense_and_no_answer"), Test("tls.rs", "a_bad_certificate_is_seen_and_not_refused")],
         hostile: &[Test("tls.rs", "a_subject_that_means_harm_is_kept_as_text"), Test("tls.rs", "who_does_not_hold_the_key_of_a_good_certificate_is_not_trusted")],
@@ -246,10 +246,10 @@ claims:
     },
     Row {
         kind: "dns",
-        present: &[Test("dns.rs", "an_authority_answers_each_type_of_record"), Test("dns.rs", "aliases_are_followed_and_listed"), Test("dns.rs", "what_is_too_long_for_udp_comes_over_tcp")],
-        absent: &[Test("dns.rs", "a_port_where_nobody_listens_is_not_answered"), Test("dns.rs", "a_name_that_is_not_there_is_a_fact")],
+        present: &[Test("dns.rs", "a_name_may_hold_what_no_host_is_called"), Test("dns.rs", "an_authority_answers_each_type_of_record"), Test("dns.rs", "aliases_are_followed_and_listed"), Test("dns.rs", "what_is_too_long_for_udp_comes_over_tcp")],
+        absent: &[Test("dns.rs", "a_referral_says_nothing_of_the_records"), Test("dns.rs", "a_port_where_nobody_listens_is_not_answered"), Test("dns.rs", "a_name_that_is_not_there_is_a_fact")],
         forbidden: &[Test("dns.rs", "a_refusal_is_a_fact_and_the_records_stay_unknown")],
-        hanging: &[Test("dns.rs", "a_silent_server_is_left_at_the_time_out")],
+        hanging: &[Test("dns.rs", "an_answer_cut_short_whose_rest_does_not_come_is_neither_an_answer_nor_none"), Test("dns.rs", "the_systems_own_name_server_is_found_as_the_c_library_does_and_its_silence_is_ours"), Test("dns.rs", "a_silent_server_is_left_at_the_time_out")],
         nonsense: &[Test("dns.rs", "nonsense_and_answers_to_other_questions_are_a_barrier"), Test("dns.rs", "a_failing_server_and_records_of_another_name_are_told_apart_from_an_answer")],
         hostile: &[Test("dns.rs", "hostile_texts_are_kept_as_text")],
         plan: "
@@ -261,10 +261,10 @@ claims:
     },
     Row {
         kind: "redis",
-        present: &[Test("redis.rs", "a_server_answers_each_kind_of_reading_command"), Test("redis.rs", "info_is_a_map_of_numbers_and_texts"), Test("redis.rs", "a_reply_in_crumbs_is_read_whole")],
+        present: &[Test("redis.rs", "tls_is_spoken_only_with_a_server_that_can_be_trusted"), Test("redis.rs", "a_server_answers_each_kind_of_reading_command"), Test("redis.rs", "info_is_a_map_of_numbers_and_texts"), Test("redis.rs", "a_reply_in_crumbs_is_read_whole")],
         absent: &[Test("redis.rs", "a_port_or_socket_where_nobody_listens_is_not_answered")],
         forbidden: &[Test("redis.rs", "who_may_not_is_denied_and_told_so")],
-        hanging: &[Test("redis.rs", "a_silent_server_is_left_at_the_time_out")],
+        hanging: &[Test("redis.rs", "a_reply_that_does_not_end_in_time_is_neither_an_answer_nor_none"), Test("redis.rs", "a_silent_server_is_left_at_the_time_out")],
         nonsense: &[Test("redis.rs", "nonsense_is_a_barrier_never_a_reply"), Test("redis.rs", "an_error_is_a_fact_and_no_denial")],
         hostile: &[Test("redis.rs", "hostile_replies_are_kept_as_text_or_not_at_all")],
         plan: "
@@ -278,7 +278,7 @@ claims:
     },
     Row {
         kind: "postgres",
-        present: &[Test("postgres.rs", "a_query_yields_typed_rows"), Test("postgres.rs", "over_the_socket_too"), Test("postgres.rs", "nothing_is_written_and_no_second_statement_runs")],
+        present: &[Test("postgres.rs", "tls_is_spoken_only_with_a_server_that_can_be_trusted"), Test("postgres.rs", "a_query_yields_typed_rows"), Test("postgres.rs", "over_the_socket_too"), Test("postgres.rs", "nothing_is_written_and_no_second_statement_runs")],
         absent: &[Test("postgres.rs", "a_port_where_nobody_listens_is_not_answered")],
         forbidden: &[Test("postgres.rs", "who_may_not_is_denied_and_told_so")],
         hanging: &[Test("postgres.rs", "a_silent_server_is_left_at_the_time_out"), Test("postgres.rs", "a_query_that_takes_too_long_is_ended_on_the_server_too")],

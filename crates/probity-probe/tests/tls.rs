@@ -100,6 +100,7 @@ impl Pki {
             tls: address.to_owned(),
             server_name: Some("www.example.test".to_owned()),
             ca: Some(self.path("ca.pem")),
+            ..Tls::default()
         })
     }
 }
@@ -132,7 +133,11 @@ async fn a_server_as_it_should_be() {
     assert_eq!(text(&seen, "signature_algorithm"), "sha256WithRSAEncryption");
     let days = known(&seen, "expires_in_days").as_f64().unwrap();
     assert!((89.9..=90.0).contains(&days), "{days}");
-    assert!(text(&seen, "not_before") < text(&seen, "not_after"));
+    let (Value::Moment(begin), Value::Moment(end)) = (known(&seen, "not_before"), known(&seen, "not_after"))
+    else {
+        panic!("{seen:?}")
+    };
+    assert!(begin < end);
     // As OpenSSL itself reads the file.
     let mut openssl = tool("openssl").unwrap();
     openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in", &pki.path("good.pem")]);
@@ -221,7 +226,7 @@ async fn a_bad_certificate_is_seen_and_not_refused() {
 
     // By the system's certificates nobody knows our authority.
     let (address, _running) = pki.serve("good", &[]);
-    let system = Tls { tls: address, server_name: None, ca: None };
+    let system = Tls { tls: address, ..Tls::default() };
     let seen = look(Act::Tls(system)).await;
     if seen.facts.contains_key("trusted") {
         assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
@@ -254,6 +259,191 @@ async fn a_self_signed_and_a_weak_certificate() {
     assert_eq!((text(&seen, "key_type"), known(&seen, "key_bits")), ("rsa", &Value::from(1024)));
     assert_eq!(text(&seen, "signature_algorithm"), "sha1WithRSAEncryption");
     assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
+}
+
+#[tokio::test]
+async fn a_curve_that_ring_lacks_is_verified_all_the_same() {
+    let Some(pki) = Pki::new() else { return };
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
+    let mut authority = tool("openssl").unwrap();
+    authority.args(["req", "-x509", "-nodes", "-days", "900", "-subj", "/CN=P-521"]).args(curve);
+    support::run(authority.args(["-keyout", &pki.path("ca.key"), "-out", &pki.path("ca.pem")]));
+    pki.issue("signed", &["-newkey", "rsa:2048"], "/CN=x", "DNS:www.example.test", 30);
+    pki.issue("own", &curve, "/CN=x", "DNS:www.example.test", 30);
+    for name in ["signed", "own"] {
+        for version in ["-tls1_2", "-tls1_3"] {
+            let (address, _running) = pki.serve(name, &[version]);
+            let seen = look(pki.act(&address)).await;
+            assert_eq!(known(&seen, "trusted"), &Value::Bool(true), "{name} {version}: {seen:?}");
+        }
+    }
+    // A signature of somebody else with the same key length is none.
+    let (address, _running) = pki.serve("own", &[]);
+    support::run(
+        tool("openssl").unwrap().args(["req", "-x509", "-nodes", "-subj", "/CN=P-521"]).args(curve).args([
+            "-keyout",
+            "/dev/null",
+            "-out",
+            &pki.path("ca.pem"),
+        ]),
+    );
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(false), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_group_that_this_client_lacks_is_nothing_bad_of_the_server() {
+    let Some(pki) = Pki::new() else { return };
+    let (address, _running) = pki.serve("good", &["-groups", "secp521r1"]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(
+        (known(&seen, "completed"), text(&seen, "group")),
+        (&Value::Bool(true), "secp521r1"),
+        "{seen:?}"
+    );
+    assert_eq!(versions(&seen), [false, false, true, true]);
+    for group in ["X448", "ffdhe3072"] {
+        let (address, _running) = pki.serve("good", &["-groups", group, "-tls1_3"]);
+        let seen = look(pki.act(&address)).await;
+        assert_eq!(
+            (known(&seen, "answered"), barrier(&seen, "completed")),
+            (&Value::Bool(true), Barrier::Unsupported)
+        );
+        assert_eq!(
+            (versions(&seen), text(&seen, "version")),
+            ([false, false, false, true], "TLSv1.3"),
+            "{group}"
+        );
+        assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported, "{group}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_signed_by_what_this_client_cannot_verify_is_neither_trusted_nor_not() {
+    let Some(pki) = Pki::new() else { return };
+    let mut authority = tool("openssl").unwrap();
+    authority.args(["req", "-x509", "-nodes", "-days", "900", "-subj", "/CN=Ed448", "-newkey", "ed448"]);
+    support::run(authority.args(["-keyout", &pki.path("ca.key"), "-out", &pki.path("ca.pem")]));
+    pki.issue("signed", &["-newkey", "rsa:2048"], "/CN=x", "DNS:www.example.test", 30);
+    let (address, _running) = pki.serve("signed", &[]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(
+        (known(&seen, "completed"), barrier(&seen, "trusted")),
+        (&Value::Bool(true), Barrier::Unsupported)
+    );
+}
+
+#[tokio::test]
+async fn the_chain_ends_with_the_first_of_its_certificates() {
+    let Some(pki) = Pki::new() else { return };
+    pki.issue("short", &["-newkey", "rsa:2048"], "/CN=x", "DNS:x", 3);
+    let (address, _running) = pki.serve("good", &["-cert_chain", &pki.path("short.pem")]);
+    let seen = look(pki.act(&address)).await;
+    let days = |fact: &str| known(&seen, fact).as_f64().unwrap();
+    assert!((89.9..=90.0).contains(&days("expires_in_days")), "{seen:?}");
+    assert!((2.9..=3.0).contains(&days("chain_expires_in_days")), "{seen:?}");
+    let (Value::Moment(first), Value::Moment(own)) =
+        (known(&seen, "chain_not_after"), known(&seen, "not_after"))
+    else {
+        panic!("{seen:?}")
+    };
+    assert!(first < own);
+}
+
+/// Somebody who says these lines in plain text, each after a message, and then serves TLS with the certificate `good`;
+/// connection by connection.
+async fn says_then_tls(pki: &Pki, greeting: &'static str, replies: &'static [&'static str]) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_file(pki.path("good.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(pki.path("good.key")).unwrap();
+    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                stream.write_all(greeting.as_bytes()).await.unwrap();
+                let mut message = [0; 512];
+                for reply in replies {
+                    if stream.read(&mut message).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    stream.write_all(reply.as_bytes()).await.unwrap();
+                }
+                _ = acceptor.accept(stream).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn starttls_asks_for_tls_in_each_protocol() {
+    use probity_plan::kinds::tls::StartTls::{Imap, Postgres, Smtp};
+    let Some(pki) = Pki::new() else { return };
+    let asking = |address: &str, protocol| match pki.act(address) {
+        Act::Tls(tls) => Act::Tls(Tls { starttls: Some(protocol), ..tls }),
+        other => other,
+    };
+    let smtp = "220 mail.example.test ESMTP\r\n";
+    let offers: [(_, &str, &[&str]); 3] = [
+        (Smtp, smtp, &["250-mail.example.test\r\n250-SIZE 1000\r\n250 STARTTLS\r\n", "220 Go ahead\r\n"]),
+        (Imap, "* OK IMAP4rev1 ready\r\n", &["* CAPABILITY IMAP4rev1\r\na1 OK Begin TLS\r\n"]),
+        (Postgres, "", &["S"]),
+    ];
+    for (protocol, greeting, replies) in offers {
+        let address = says_then_tls(&pki, greeting, replies).await;
+        let seen = look(asking(&address, protocol)).await;
+        for fact in ["connected", "starttls", "answered", "completed", "trusted", "name_matches"] {
+            assert_eq!(known(&seen, fact), &Value::Bool(true), "{protocol:?}: {fact}: {seen:?}");
+        }
+        // Each version is asked for on a connection of its own, in the same way.
+        assert_eq!(versions(&seen), [false, false, true, true], "{protocol:?}");
+    }
+    let refusals: [(_, &str, &[&str]); 6] = [
+        (Smtp, smtp, &["250 mail.example.test\r\n"]),
+        (Smtp, smtp, &["250 STARTTLS\r\n", "454 not now\r\n"]),
+        (Smtp, "554 go away\r\n", &[]),
+        (Imap, "* OK ready\r\n", &["a1 NO not here\r\n"]),
+        (Imap, "* OK ready\r\n", &["a1 BAD what?\r\n"]),
+        (Postgres, "", &["N"]),
+    ];
+    for (protocol, greeting, replies) in refusals {
+        let address = says_then_tls(&pki, greeting, replies).await;
+        let seen = look(asking(&address, protocol)).await;
+        assert_eq!(
+            (known(&seen, "starttls"), known(&seen, "answered")),
+            (&Value::Bool(false), &Value::Bool(false))
+        );
+        assert_eq!(known(&seen, "connected"), &Value::Bool(true), "{protocol:?}");
+    }
+    // What another protocol says, and a line without end, is nonsense.
+    for (protocol, greeting) in
+        [(Smtp, "* OK ready\r\n".to_owned()), (Imap, "x".repeat(10_000)), (Postgres, "E".to_owned())]
+    {
+        let address = says_then_tls(&pki, Box::leak(greeting.into_boxed_str()), &[]).await;
+        let seen = look(asking(&address, protocol)).await;
+        assert_eq!(
+            (barrier(&seen, "starttls"), known(&seen, "answered")),
+            (Barrier::Protocol, &Value::Bool(false))
+        );
+    }
+    // Without it, TLS begins with the first byte.
+    assert_eq!(
+        barrier(&look(plain(&says_then_tls(&pki, "", &[]).await)).await, "starttls"),
+        Barrier::NotMade
+    );
 }
 
 #[tokio::test]
@@ -318,7 +508,7 @@ async fn alerts_to_everything_show_nothing_about_versions() {
 }
 
 fn plain(address: &str) -> Act {
-    Act::Tls(Tls { tls: address.to_owned(), server_name: None, ca: None })
+    Act::Tls(Tls { tls: address.to_owned(), ..Tls::default() })
 }
 
 #[tokio::test]
@@ -376,7 +566,12 @@ async fn a_missing_ca_file_hides_trust_and_nothing_else() {
     let (address, _running) = pki.serve("good", &[]);
     let ca = Path::new("/nowhere/ca.pem").display().to_string();
     let seen = look_with(
-        Act::Tls(Tls { tls: address, server_name: Some("www.example.test".to_owned()), ca: Some(ca) }),
+        Act::Tls(Tls {
+            tls: address,
+            server_name: Some("www.example.test".to_owned()),
+            ca: Some(ca),
+            ..Tls::default()
+        }),
         &[],
         Duration::from_secs(10),
     )

@@ -16,7 +16,7 @@ use cel::common::ast::IdedExpr;
 use cel::{Context, ExecutionError};
 use probity_plan::{Barrier, Blocked, Fact, FactType, Probe, Value};
 
-use crate::truth::Truth;
+use crate::truth::Truth4 as Truth;
 
 pub use parse::compile;
 
@@ -158,7 +158,7 @@ pub struct Evaluated {
 impl Evaluated {
     /// Known, without more to say.
     fn known(truth: bool) -> Self {
-        Self { truth: truth.into(), met: Vec::new(), reasons: Vec::new() }
+        Self { truth: if truth { Truth::True } else { Truth::False }, met: Vec::new(), reasons: Vec::new() }
     }
 
     /// Unknown behind these barriers.
@@ -168,11 +168,17 @@ impl Evaluated {
 
     /// Joins parts: where one decides, it alone is the reason; else all that are unknown are.
     fn join(parts: impl Iterator<Item = Self>, decides: Truth) -> Self {
-        let mut known = Self { truth: decides.not(), met: Vec::new(), reasons: Vec::new() };
+        let other = if decides == Truth::True { Truth::False } else { Truth::True };
+        let mut known = Self { truth: other, met: Vec::new(), reasons: Vec::new() };
         let mut unknown: Option<Self> = None;
+        let mut failed: Option<Self> = None;
         for part in parts {
             if part.truth == decides {
                 return part;
+            }
+            if part.truth == Truth::Error {
+                failed.get_or_insert(part);
+                continue;
             }
             if part.truth == Truth::Unknown {
                 match &mut unknown {
@@ -186,7 +192,8 @@ impl Evaluated {
                 known.reasons.extend(part.reasons);
             }
         }
-        unknown.unwrap_or(known)
+        let first = if decides == Truth::True { unknown.or(failed) } else { failed.or(unknown) };
+        first.unwrap_or(known)
     }
 }
 
@@ -223,6 +230,17 @@ impl Check {
     }
 }
 
+/// What is known of a fact before any look.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// It is this.
+    Is(Value),
+    /// It may be anything.
+    Any,
+    /// It is never known.
+    Never,
+}
+
 /// A fact of an observation, or one of those that every observation has: `attempt` and `slot`.
 pub fn fact_of(observation: &probity_plan::Observation, name: &str) -> Fact {
     match name {
@@ -237,7 +255,33 @@ pub fn fact_of(observation: &probity_plan::Observation, name: &str) -> Fact {
     }
 }
 
+impl Check {
+    /// Whether it can be true of a look of which so much is known: an atom that reads what is never known cannot, one that
+    /// reads what may be anything can.
+    pub(crate) fn can_hold(&self, reading: &dyn Fn(&str) -> Reading) -> bool {
+        self.root.can_hold(reading)
+    }
+}
+
 impl Node {
+    fn can_hold(&self, reading: &dyn Fn(&str) -> Reading) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.can_hold(reading)),
+            Self::Any(parts) => parts.iter().any(|part| part.can_hold(reading)),
+            Self::Atom(atom) => {
+                let readings: Vec<Reading> = atom.facts.iter().map(|name| reading(name)).collect();
+                if readings.contains(&Reading::Never) {
+                    return false;
+                }
+                let fact = |name: &str| match reading(name) {
+                    Reading::Is(value) => Fact::Known(value),
+                    _ => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
+                };
+                matches!(atom.evaluate(&fact).truth, Truth::True | Truth::Unknown)
+            }
+        }
+    }
+
     fn evaluate(&self, fact: &dyn Fn(&str) -> Fact) -> Evaluated {
         match self {
             Self::All(parts) => Evaluated::join(parts.iter().map(|part| part.evaluate(fact)), Truth::False),
@@ -287,7 +331,7 @@ impl Atom {
             )]),
             // Observed, but not what the condition takes for granted: it is not satisfied, negated or not.
             Err(Failure::Error(reason)) => {
-                Evaluated { truth: Truth::False, met: Vec::new(), reasons: vec![reason] }
+                Evaluated { truth: Truth::Error, met: Vec::new(), reasons: vec![reason] }
             }
         }
     }

@@ -3,12 +3,15 @@
 //! Must not know: how observations were made or stored, or what scores and rules make of findings.
 
 mod asked;
+mod census;
 mod clock;
 mod compare;
 pub(crate) mod control;
-mod count;
+pub(crate) mod denial;
 mod periodic;
 mod ranges;
+pub(crate) mod rate;
+mod room;
 mod stable;
 mod subject;
 mod tally;
@@ -19,12 +22,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows, model::Starts};
 
 use crate::condition::{self, Check, ConditionError, Scope};
-use crate::judgement::{Bounds, CellFinding, Counts, Finding, Judgement, Outcome, Settle};
+use crate::judgement::{
+    Bounds, CellFinding, ControlFinding, Counts, Finding, Judgement, Outcome, Selected, Settle,
+};
 use asked::Asked;
+use census::Census;
 use clock::Shift;
 use compare::Compare;
-use count::{Count, Rate};
+use denial::Shown;
 use periodic::Periodic;
+use rate::Rate;
+use room::{BothWays, Room};
 use stable::Stable;
 use subject::Subject;
 
@@ -35,6 +43,8 @@ pub struct Judge<'p> {
     claims: Vec<State<'p>>,
     /// For each probe: the claims that want its observations, by their place, and whether as the other side.
     wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
+    /// For each claim: what its control shows if it holds.
+    shown: Vec<Shown>,
     asked: Asked<'p>,
     shift: Shift,
 }
@@ -47,27 +57,22 @@ enum Side {
 
 /// One claim's state.
 enum State<'p> {
-    Open(Box<Subject<'p>>, Box<Fold>),
+    Open(Box<Subject<'p>>, Box<dyn Room>),
     /// The claim cannot be decided: why.
     Broken(String),
 }
 
-enum Fold {
-    Count(Count),
-    Compare(Compare),
-    Stable(Stable),
-    Periodic(Periodic),
-}
-
 /// What is known when a claim is decided, besides its observations.
 struct Facts {
-    /// Whether its positive control holds.
-    control: bool,
+    /// Which denials its positive control shows to be able to be otherwise: none unless it holds.
+    control: Shown,
 }
 
 /// What was decided about a claim.
 struct Decision {
     outcome: Outcome,
+    /// Whether it fails only because the check could not be evaluated.
+    by_error: bool,
     reason: String,
     measured: String,
     objective: String,
@@ -105,12 +110,13 @@ impl<'p> Judge<'p> {
                 wanted.entry(against.as_str()).or_default().push((at, Side::Against));
             }
             open(plan, claim)
-                .map_or_else(State::Broken, |(subject, fold)| State::Open(Box::new(subject), Box::new(fold)))
+                .map_or_else(State::Broken, |(subject, room)| State::Open(Box::new(subject), room))
         });
         let claims = claims.collect();
         let mut shift = Shift::default();
         shift.look(started, 0);
-        Self { plan, started, claims, wanted, asked: Asked::of(plan), shift }
+        let shown = plan.claims.iter().map(|claim| shown_by_control(plan, claim)).collect();
+        Self { plan, started, claims, wanted, shown, asked: Asked::of(plan), shift }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
@@ -119,23 +125,13 @@ impl<'p> Judge<'p> {
         let asked = self.asked.admits(entry, observation);
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
-            let State::Open(subject, fold) = &mut self.claims[*claim] else { continue };
+            let State::Open(subject, room) = &mut self.claims[*claim] else { continue };
             if !asked {
                 subject.note_unasked(entry);
-                continue;
-            }
-            if *side == Side::Against {
-                if let Fold::Compare(compare) = fold.as_mut() {
-                    compare.observe_against(entry, observation, subject);
-                }
-                continue;
-            }
-            let Some(trial) = subject.admit(entry, observation) else { continue };
-            match fold.as_mut() {
-                Fold::Count(count) => count.observe(&trial, subject),
-                Fold::Compare(compare) => compare.observe(&trial, subject),
-                Fold::Stable(stable) => stable.observe(&trial, subject),
-                Fold::Periodic(periodic) => periodic.observe(&trial, subject),
+            } else if *side == Side::Against {
+                room.observe_against(entry, observation, subject);
+            } else if let Some(trial) = subject.admit(entry, observation) {
+                room.observe(&trial, subject);
             }
         }
     }
@@ -168,64 +164,49 @@ impl<'p> Judge<'p> {
     /// The findings alone, in the plan's order; `complete` as for [`Judge::conclude`].
     pub fn findings(mut self, complete: bool) -> Vec<Finding> {
         for state in &mut self.claims {
-            if let State::Open(subject, fold) = state {
+            if let State::Open(subject, room) = state {
                 subject.note_missing(complete);
-                if let Fold::Compare(compare) = fold.as_mut() {
-                    compare.finish(subject);
-                }
+                room.finish(subject);
             }
         }
-        let mut outcomes: BTreeMap<&str, Option<Outcome>> = BTreeMap::new();
-        self.plan
-            .claims
-            .iter()
-            .enumerate()
-            .map(|(at, claim)| {
-                let control = self.control_holds(claim, &mut outcomes);
-                self.finding(at, control)
-            })
-            .collect()
-    }
-
-    /// Whether the positive control of a claim holds; a control that leads back to itself does not.
-    fn control_holds<'a>(
-        &'a self,
-        claim: &'a Claim,
-        outcomes: &mut BTreeMap<&'a str, Option<Outcome>>,
-    ) -> bool {
-        let Some(name) = &claim.control else { return false };
-        let Some(at) = self.plan.claims.iter().position(|claim| claim.name == *name) else { return false };
-        if let Some(known) = outcomes.get(name.as_str()) {
-            return *known == Some(Outcome::Holds);
+        let mut found: Vec<Option<Finding>> = self.plan.claims.iter().map(|_| None).collect();
+        for at in 0..self.plan.claims.len() {
+            self.decide(at, &mut found, &mut BTreeSet::new());
         }
-        // Known to be asked, not yet answered.
-        outcomes.insert(name, None);
-        let control = self.control_holds(&self.plan.claims[at], outcomes);
-        let outcome = self.finding(at, control).outcome;
-        outcomes.insert(name, Some(outcome));
-        outcome == Outcome::Holds
+        found.into_iter().flatten().collect()
     }
 
-    fn finding(&self, at: usize, control: bool) -> Finding {
+    /// Decides a claim, and before it its control. A control that leads back to itself shows nothing.
+    fn decide(&self, at: usize, found: &mut Vec<Option<Finding>>, under_way: &mut BTreeSet<usize>) {
+        if found[at].is_some() || !under_way.insert(at) {
+            return;
+        }
         let claim = &self.plan.claims[at];
-        let facts = Facts { control };
+        let named = claim.control.as_ref();
+        let control = named.and_then(|name| self.plan.claims.iter().position(|claim| claim.name == *name));
+        if let Some(control) = control {
+            self.decide(control, found, under_way);
+        }
+        let control = control.and_then(|control| found[control].as_ref());
+        found[at] = Some(self.finding(at, control));
+        under_way.remove(&at);
+    }
+
+    fn finding(&self, at: usize, control: Option<&Finding>) -> Finding {
+        let claim = &self.plan.claims[at];
+        let holds = control.is_some_and(|control| control.outcome == Outcome::Holds);
+        let facts = Facts { control: if holds { self.shown[at] } else { Shown::default() } };
         let (mut decision, subject) = match &self.claims[at] {
             State::Broken(why) => (broken(why), None),
-            State::Open(subject, fold) => {
-                let decision = match fold.as_ref() {
-                    Fold::Count(count) => count.decide(subject, &facts),
-                    Fold::Compare(compare) => compare.decide(subject, &facts),
-                    Fold::Stable(stable) => stable.decide(subject),
-                    Fold::Periodic(periodic) => periodic.decide(subject, &facts),
-                };
-                (decision, Some(subject))
-            }
+            State::Open(subject, room) => (room.decide(subject, &facts), Some(subject)),
         };
         if let Some((_, first)) = subject.and_then(|subject| subject.unasked()) {
             decision.doubt(first);
         }
         let mut notes = decision.notes;
         notes.extend(subject.map(|subject| subject.notes()).unwrap_or_default());
+        let is_rate = matches!(claim.form, Form::Rate { .. });
+        let selected = subject.filter(|_| is_rate).and_then(|subject| subject.selected());
         Finding {
             claim: claim.name.clone(),
             of: claim.of.clone(),
@@ -233,13 +214,22 @@ impl<'p> Judge<'p> {
             decided: decision.decided,
             section: claim.section.clone(),
             severity: claim.severity,
+            remedy: claim.remedy.clone(),
             outcome: decision.outcome,
+            by_error: decision.by_error && decision.outcome == Outcome::Fails,
             reason: decision.reason,
             measured: decision.measured,
             objective: decision.objective,
             rests_on: decision.shows,
             bounds: decision.bounds,
             counts: decision.counts,
+            selected: selected.map(|(left_out, of)| Selected { left_out, of, meant: claim.selected }),
+            control: control.map(|control| ControlFinding {
+                claim: control.claim.clone(),
+                outcome: control.outcome,
+                decided: control.decided.clone(),
+                rests_on: control.rests_on,
+            }),
             cells: decision.cells,
             notes,
             barriers: subject.map(|subject| subject.barriers()).unwrap_or_default(),
@@ -251,37 +241,45 @@ impl<'p> Judge<'p> {
     }
 }
 
-fn open<'p>(plan: &'p Plan, claim: &'p Claim) -> Result<(Subject<'p>, Fold), String> {
+/// What the control that a claim names shows, if it holds; nothing without one.
+fn shown_by_control(plan: &Plan, claim: &Claim) -> Shown {
+    let control = claim.control.as_deref().and_then(|name| plan.claim(name));
+    let (Some(control), Some(probe)) = (control, plan.probe(&claim.of)) else { return Shown::default() };
+    let filter = control.filter.as_ref().zip(plan.probe(&control.of));
+    let filter = filter
+        .and_then(|(filter, of)| condition::compile(&filter.source, &Scope::of(of), control.empty_ok).ok());
+    let check = conditions_of(plan, control, &control.form).pop().and_then(|(_, check)| check.ok());
+    denial::shown_by(plan, control, check.as_ref(), filter.as_ref(), probe.spec())
+}
+
+fn open<'p>(plan: &'p Plan, claim: &'p Claim) -> Result<(Subject<'p>, Box<dyn Room>), String> {
     let probe = plan.probe(&claim.of).ok_or_else(|| format!("there is no probe `{}`", claim.of))?;
     let subject = Subject::new(plan, claim, probe)?;
-    let width = subject.width();
     let compiled = |form: &Form| match conditions_of(plan, claim, form).pop() {
         Some((_, Ok(check))) if check.sees(probe) => Ok(check),
         Some((_, Ok(_))) => Err(format!("its `check` reads nothing that `{}` sees", probe.name)),
         Some((_, Err(error))) => Err(format!("its `check` cannot be read: {error}")),
         None => Err("it has no `check`".to_owned()),
     };
-    let fold = match &claim.form {
-        form @ Form::Each { .. } => Fold::Count(Count::new(compiled(form)?, width, None)),
-        form @ Form::Rate { share, block, pooled, .. } => {
-            let rate = Rate { share: *share, block: *block, pooled: *pooled, first: None };
-            Fold::Count(Count::new(compiled(form)?, width, Some(rate)))
-        }
+    let room: Box<dyn Room> = match &claim.form {
+        form @ Form::Each { .. } => Box::new(Census::new(compiled(form)?, subject.width())),
+        form @ Form::Rate { .. } => Box::new(Rate::new(compiled(form)?, claim, &subject)?),
         form @ Form::Compare { against, .. } => {
             let other = plan.probe(against).ok_or_else(|| format!("there is no probe `{against}`"))?;
-            Fold::Compare(Compare::new(compiled(form)?, &subject, other)?)
+            Box::new(BothWays::new(Compare::new(compiled(form)?, &subject, other)?))
         }
-        Form::Stable { facts, at_most } => Fold::Stable(Stable::new(facts, *at_most, &subject)?),
+        Form::Stable { facts, at_most } => Box::new(BothWays::new(Stable::new(facts, *at_most, &subject)?)),
         Form::Periodic { every, tolerance, periods, starts } => {
-            Fold::Periodic(Periodic::new(*every, *tolerance, *periods, starts, &subject)?)
+            Box::new(BothWays::new(Periodic::new(*every, *tolerance, *periods, starts, &subject)?))
         }
     };
-    Ok((subject, fold))
+    Ok((subject, room))
 }
 
 fn broken(why: &str) -> Decision {
     Decision {
         outcome: Outcome::Undetermined,
+        by_error: false,
         reason: why.to_owned(),
         measured: String::new(),
         objective: String::new(),

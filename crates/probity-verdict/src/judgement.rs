@@ -24,7 +24,7 @@ pub struct Judgement {
 }
 
 /// A claim's outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Shown to be true of what was observed.
@@ -90,8 +90,15 @@ pub struct Finding {
     pub section: Option<String>,
     /// How much it matters if it fails.
     pub severity: Severity,
+    /// What to do if it fails, by the author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
     /// The outcome.
     pub outcome: Outcome,
+    /// Whether it fails only because its check could not be evaluated on what was seen (a missing key, classes that do not
+    /// compare): then nothing that would help an acceptance follows from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_error: bool,
     /// Why, in one sentence, with the numbers.
     pub reason: String,
     /// What was measured, for a table: "19 of 20", "5 to 9 ms", "3 distinct values"; empty if nothing was.
@@ -106,6 +113,12 @@ pub struct Finding {
     pub bounds: Option<Bounds>,
     /// Counts, for a rate or a census.
     pub counts: Counts,
+    /// For a rate whose trials were selected by what was observed: how many were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
+    /// The positive control that it names, with how strong that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlFinding>,
     /// For a matrix: each cell by its row ("role=viewer method=ping") with its outcome and counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<CellFinding>,
@@ -127,6 +140,31 @@ pub struct Finding {
     /// The waiver that covers it, if one was in force and is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<WaivedBy>,
+}
+
+/// How a rate's trials were selected by what was observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selected {
+    /// Observations that were left out.
+    pub left_out: u64,
+    /// Observations that there were.
+    pub of: u64,
+    /// Whether the plan says that this is meant (`selected: true`): otherwise no acceptance rests on the rate.
+    pub meant: bool,
+}
+
+/// A positive control as it was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlFinding {
+    /// The claim.
+    pub claim: String,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// What was decided about it.
+    pub decided: String,
+    /// The weakest thing it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_on: Option<Shows>,
 }
 
 /// One cell of a matrix.

@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_plan::units::Percent;
 use probity_plan::{Claim, Form, Plan};
 
+use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 
 /// What a rule asks of the rates under it.
@@ -39,6 +40,8 @@ pub(crate) struct Demand {
     /// Whether it rests on a score, for the wording.
     pub(crate) score: bool,
     parts: BTreeSet<Part>,
+    /// Rates that it is true of although they are not shown to hold: what is then accepted is not covered by any bound.
+    pub(crate) uncovered: BTreeSet<(usize, Outcome)>,
 }
 
 /// Something that is wrongly true with probability at most `alpha`.
@@ -60,6 +63,9 @@ impl Demand {
     pub(crate) fn new(plan: &Plan, rule: usize, node: &Node, wanted: bool) -> Self {
         let mut demand = Self::default();
         demand.add(plan, node, wanted);
+        if plan.rules[rule].accepted {
+            demand.uncover(plan, node, wanted);
+        }
         demand.alternatives |= demand.rates.values().any(|ways| *ways > 1);
         if demand.alternatives && !demand.rates.is_empty() {
             demand.parts = BTreeSet::from([Part::Rule(rule)]);
@@ -87,6 +93,27 @@ impl Demand {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes note of what leads to the acceptance although a rate is not shown to hold.
+    fn uncover(&mut self, plan: &Plan, node: &Node, wanted: bool) {
+        match node {
+            Node::Not(a) => self.uncover(plan, a, !wanted),
+            Node::Both(a, b) | Node::Either(a, b) => {
+                self.uncover(plan, a, wanted);
+                self.uncover(plan, b, wanted);
+            }
+            Node::Claim(asks, claim) if cells(plan, &plan.claims[*claim]).is_some() => {
+                let outcome = match (asks, wanted) {
+                    (Asks::Undetermined, true) => Outcome::Undetermined,
+                    (Asks::Fails, true) | (Asks::Holds, false) => Outcome::Fails,
+                    (Asks::NotApplicable, true) => Outcome::NotApplicable,
+                    _ => return,
+                };
+                self.uncovered.insert((*claim, outcome));
+            }
+            Node::Claim(..) | Node::Score(..) => {}
         }
     }
 
@@ -129,7 +156,37 @@ pub(crate) fn demands(plan: &Plan, conditions: &[Option<Node>]) -> Vec<Option<De
 }
 
 /// The bound on reaching an acceptance that is false of the truth, in one sentence; `None` if no rate is under any.
-pub(crate) fn error_bound(plan: &Plan, demands: &[Option<Demand>]) -> Option<String> {
+///
+/// Where an acceptance is also reached although a rate is not shown to hold, or is waived, no bound is given, and what
+/// is not covered is named. `waived` says whether a waiver is in force for a claim.
+pub(crate) fn error_bound(
+    plan: &Plan,
+    demands: &[Option<Demand>],
+    waived: &dyn Fn(usize) -> bool,
+) -> Option<String> {
+    let mut uncovered: Vec<String> = Vec::new();
+    for (rule, demand) in plan.rules.iter().zip(demands).filter(|(rule, _)| rule.accepted) {
+        let Some(demand) = demand else { continue };
+        let own = demand.uncovered.iter().map(|(claim, outcome)| {
+            let what = match outcome {
+                Outcome::Fails => "fails",
+                Outcome::NotApplicable => "is not applicable",
+                _ => "is undetermined",
+            };
+            format!("{} also where `{}` {what}", rule.label, plan.claims[*claim].name)
+        });
+        uncovered.extend(own);
+        let excused = demand.rates.keys().filter(|claim| waived(**claim));
+        uncovered.extend(
+            excused.map(|claim| format!("{} with `{}` waived", rule.label, plan.claims[*claim].name)),
+        );
+    }
+    if !uncovered.is_empty() {
+        return Some(format!(
+            "no bound is given on the probability of an acceptance although a rate claim is false: the rules accept {}",
+            uncovered.join(", and ")
+        ));
+    }
     let mut passed: BTreeSet<Part> = BTreeSet::new();
     let mut acceptances: Vec<BTreeSet<Part>> = Vec::new();
     let mut rates: BTreeMap<usize, u32> = BTreeMap::new();

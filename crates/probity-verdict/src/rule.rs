@@ -41,7 +41,7 @@ pub enum Asks {
 }
 
 impl Asks {
-    fn of(self, outcome: Outcome) -> Truth {
+    pub(crate) fn of(self, outcome: Outcome) -> Truth {
         match (self, outcome) {
             (Self::Holds | Self::Fails, Outcome::Undetermined) => Truth::Unknown,
             (Self::Holds, outcome) => (outcome == Outcome::Holds).into(),
@@ -64,7 +64,7 @@ pub enum Order {
 
 impl Order {
     /// An interval against a number: surely, surely not, or it depends.
-    fn of(self, (lower, upper): (f64, f64), number: f64) -> Truth {
+    pub(crate) fn of(self, (lower, upper): (f64, f64), number: f64) -> Truth {
         let (least, most) = match self {
             Self::AtLeast => (lower >= number, upper >= number),
             Self::MoreThan => (lower > number, upper > number),
@@ -109,14 +109,32 @@ pub enum Node {
 }
 
 impl Node {
-    /// Its truth, given each claim's outcome and each score's interval, in the plan's order.
-    pub fn truth(&self, outcomes: &[Outcome], scores: &[(f64, f64)]) -> Truth {
+    /// Its truth, given that of each leaf. `leaf` is also told whether the leaf stands as it is (true) or negated.
+    pub fn truth_of(&self, leaf: &impl Fn(&Self, bool) -> Truth, plain: bool) -> Truth {
         match self {
-            Self::Both(a, b) => a.truth(outcomes, scores).and(b.truth(outcomes, scores)),
-            Self::Either(a, b) => a.truth(outcomes, scores).or(b.truth(outcomes, scores)),
-            Self::Not(a) => a.truth(outcomes, scores).not(),
-            Self::Claim(asks, claim) => asks.of(outcomes[*claim]),
-            Self::Score(score, order, number) => order.of(scores[*score], *number),
+            Self::Both(a, b) => a.truth_of(leaf, plain).and(b.truth_of(leaf, plain)),
+            Self::Either(a, b) => a.truth_of(leaf, plain).or(b.truth_of(leaf, plain)),
+            Self::Not(a) => a.truth_of(leaf, !plain).not(),
+            Self::Claim(..) | Self::Score(..) => leaf(self, plain),
+        }
+    }
+
+    /// The leaves that make it what it is: where one decides, that one; else all that have a part in it.
+    pub fn deciding<'a>(
+        &'a self,
+        leaf: &impl Fn(&Self, bool) -> Truth,
+        plain: bool,
+        see: &mut impl FnMut(&'a Self),
+    ) {
+        let truth = self.truth_of(leaf, plain);
+        match self {
+            Self::Both(a, b) | Self::Either(a, b) => {
+                for part in [a, b].into_iter().filter(|part| part.truth_of(leaf, plain) == truth) {
+                    part.deciding(leaf, plain, see);
+                }
+            }
+            Self::Not(a) => a.deciding(leaf, !plain, see),
+            Self::Claim(..) | Self::Score(..) => see(self),
         }
     }
 

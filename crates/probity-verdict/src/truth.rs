@@ -39,3 +39,45 @@ impl From<bool> for Truth {
         if value { Self::True } else { Self::False }
     }
 }
+/// A truth value of a condition. Conditions are evaluated with `!` moved into their atoms, so that `and` and `or` are all
+/// that joins these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Truth4 {
+    /// Surely true.
+    True,
+    /// Surely false.
+    False,
+    /// Not known: behind a barrier, nothing to look at, too much of it.
+    Unknown,
+    /// It cannot be evaluated on what was seen: a missing key, classes that do not compare. Never true, nor its negation.
+    Error,
+}
+
+impl Truth4 {
+    /// False decides; what cannot be evaluated keeps it from ever being true.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::False, _) | (_, Self::False) => Self::False,
+            (Self::Error, _) | (_, Self::Error) => Self::Error,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::True, Self::True) => Self::True,
+        }
+    }
+    /// True decides; what is unknown may yet be true.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::True, _) | (_, Self::True) => Self::True,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Error, _) | (_, Self::Error) => Self::Error,
+            (Self::False, Self::False) => Self::False,
+        }
+    }
+}
+
+impl From<bool> for Truth4 {
+    fn from(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+}

@@ -9,7 +9,7 @@ use probity_plan::{Claim, Form, Plan, Waiver};
 
 use crate::judgement::{Finding, Judgement, Outcome, Verdict, WaivedBy};
 use crate::multiplicity::{self, Demand};
-use crate::rule::{self, Node, RuleError};
+use crate::rule::{self, Asks, Node, RuleError};
 use crate::statistics;
 use crate::truth::Truth;
 
@@ -17,6 +17,9 @@ pub(crate) use why::label;
 
 /// The label where no rule applies: a plan whose last rule has a condition. Never an acceptance.
 pub const NO_RULE: &str = "NO RULE APPLIES";
+
+/// What is added to a label for which a waiver was needed.
+pub(crate) const WITH_WAIVERS: &str = " with waivers";
 
 /// Scores and the verdict from the findings; marks findings that a waiver in force covers.
 ///
@@ -170,8 +173,13 @@ impl World<'_> {
         if self.waive { covers(1).or_else(|| covers(divisor)) } else { None }
     }
 
-    fn score(&self, score: usize, divisor: u32) -> (f64, f64) {
-        let outcome = |name: &str| self.rules.claim(name).map(|claim| self.outcome(claim, divisor));
+    /// A score; with `doubting`, what is doubtful in it taken for undetermined.
+    fn score(&self, score: usize, divisor: u32, doubting: bool) -> (f64, f64) {
+        let outcome = |name: &str| {
+            let claim = self.rules.claim(name)?;
+            let doubted = doubting && self.doubtful(claim, divisor);
+            Some(if doubted { Outcome::Undetermined } else { self.outcome(claim, divisor) })
+        };
         let result = crate::score::score(&self.rules.plan.scores[score], outcome);
         (result.lower, result.upper)
     }
@@ -181,11 +189,40 @@ impl World<'_> {
         let Some(node) = self.rules.condition(rule) else {
             return if self.rules.plan.rules[rule].when.is_none() { Truth::True } else { Truth::Unknown };
         };
-        let outcomes: Vec<Outcome> =
-            (0..self.rules.plan.claims.len()).map(|claim| self.read(claim, divisor)).collect();
-        let scores: Vec<(f64, f64)> =
-            (0..self.rules.plan.scores.len()).map(|score| self.score(score, divisor)).collect();
-        node.truth(&outcomes, &scores)
+        node.truth_of(&|leaf, plain| self.leaf(rule, leaf, plain, divisor), true)
+    }
+
+    /// A leaf's truth under this rule. What is doubtful of a claim helps no acceptance: a value that would lead towards one
+    /// (an accepting rule being true, another one being false) is then unknown.
+    pub(crate) fn leaf(&self, rule: usize, leaf: &Node, plain: bool, divisor: u32) -> Truth {
+        let towards = Truth::from(plain == self.rules.plan.rules[rule].accepted);
+        match leaf {
+            Node::Claim(asks, claim) => {
+                let truth = asks.of(self.read(*claim, divisor));
+                let doubtful = self.doubtful(*claim, divisor);
+                let failing = *asks == Asks::Fails && truth == Truth::True;
+                if doubtful && (truth == towards || failing) { Truth::Unknown } else { truth }
+            }
+            Node::Score(score, order, number) => {
+                let truth = order.of(self.score(*score, divisor, false), *number);
+                let doubted = || order.of(self.score(*score, divisor, true), *number);
+                if truth == towards { doubted() } else { truth }
+            }
+            Node::Both(..) | Node::Either(..) | Node::Not(_) => Truth::Unknown,
+        }
+    }
+
+    /// Whether a claim fails only because it could not be evaluated, or is a rate of trials that were selected by what was
+    /// seen, without the plan's word that this is meant.
+    fn doubtful(&self, claim: usize, divisor: u32) -> bool {
+        let Source::Found(findings) = self.source else { return false };
+        let Some(finding) = findings[claim].filter(|_| self.instead.is_none_or(|(other, _)| other != claim))
+        else {
+            return false;
+        };
+        let selected =
+            finding.selected.is_some_and(|selected| !selected.meant) && finding.outcome == Outcome::Holds;
+        (finding.by_error || selected) && self.waiver(claim, divisor).is_none()
     }
 
     /// A rule's truth. What leads towards an acceptance (an accepting rule being true, another one before it being
@@ -281,11 +318,13 @@ impl<'a> Case<'a> {
             () => Some(false),
         };
         Verdict {
-            label: label(&possible) + if waived { " with waivers" } else { "" },
+            label: label(&possible) + if waived { WITH_WAIVERS } else { "" },
             accepted,
             why: self.why(&considered),
             settle: if possible.len() > 1 { self.settle(&considered) } else { Vec::new() },
-            error_bound: multiplicity::error_bound(self.rules.plan, &self.rules.demands),
+            error_bound: multiplicity::error_bound(self.rules.plan, &self.rules.demands, &|claim| {
+                !self.rules.waivers[claim].is_empty()
+            }),
             waivers: if waived { self.waivers(&considered) } else { Vec::new() },
             possible,
         }

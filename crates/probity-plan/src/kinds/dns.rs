@@ -14,7 +14,8 @@ pub struct Dns {
     /// The type of record; `A` without it.
     #[serde(default, rename = "type", skip_serializing_if = "is_default")]
     pub record: Record,
-    /// The name server as `ip:port` or `ip`; without it, the first of `/etc/resolv.conf`.
+    /// The name server as `ip:port` or `ip`; without it, the first of `/etc/resolv.conf`, which is the observer's own: if
+    /// that one refuses or is silent, nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
 }
@@ -78,23 +79,35 @@ impl Kind for Dns {
         privilege: "",
         facts: &[
             FactSpec::new(
-                "answered",
+                "connected",
                 FactType::Bool,
-                "whether the name server answered the question; false is a fact where it refused the connection, was \
-                 silent, or answered otherwise",
+                "whether anything came back from it; false where it refused or was silent",
             )
             .denies(Denied::Connection, Values::False)
             .grants(Denied::Connection, Values::True),
-            FactSpec::new("server", FactType::Text, "the name server asked, as ip:port"),
+            FactSpec::new(
+                "answered",
+                FactType::Bool,
+                "whether the name server answered the question whole; false is a fact where it refused the connection, was \
+                 silent, or answered otherwise; unknown where the answer was cut short and the rest did not come over TCP",
+            )
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
+            FactSpec::new("server", FactType::Text, "the name server asked, as ip:port").aside(),
             FactSpec::new(
                 "rcode",
                 FactType::Text,
                 "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
             )
-            .grants(Denied::Name, Values::Texts(&["NOERROR"]))
-            .grants(Denied::Request, Values::Texts(&["NOERROR"])),
-            FactSpec::new("nxdomain", FactType::Bool, "whether it said that there is no such name")
-                .denies(Denied::Name, Values::True),
+            .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL"]))
+            .grants(Denied::Request, Values::Texts(&["NOERROR", "NXDOMAIN"])),
+            FactSpec::new(
+                "nxdomain",
+                FactType::Bool,
+                "whether it said that there is no such name; unknown where it reported another error",
+            )
+            .denies(Denied::Name, Values::True)
+            .grants(Denied::Name, Values::False),
             FactSpec::new(
                 "refused",
                 FactType::Bool,
@@ -105,22 +118,24 @@ impl Kind for Dns {
                 "records",
                 FactType::List,
                 "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
-                 their last dot, texts; an empty list if there are none. Unknown where the server reported an error",
+                 their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an error or only referred to other \
+                 servers",
             ),
             FactSpec::new(
                 "aliases",
                 FactType::List,
                 "the names that the name is an alias of (CNAME), in order, when another type was asked for",
             ),
-            FactSpec::new("count", FactType::Int, "how many records of the type asked for"),
+            FactSpec::new("count", FactType::Int, "how many records of the type asked for")
+                .grants(Denied::Name, Values::Range(1, i64::MAX)),
             FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds"),
             FactSpec::new("authoritative", FactType::Bool, "whether the server answered as an authority for the name"),
-            FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP"),
+            FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP").aside(),
             FactSpec::new(
                 "elapsed_ms",
                 FactType::Interval,
                 "from the question to the answer, in milliseconds; without an end where it timed out",
-            ),
+            ).aside(),
         ],
     };
 

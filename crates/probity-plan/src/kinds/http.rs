@@ -9,7 +9,7 @@ use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 use crate::text::Text;
 
 /// Sends one HTTP request and looks at the answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// The URL, `http` or `https`.
@@ -27,9 +27,21 @@ pub struct Http {
     /// port: such a redirect is the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirects: Option<u8>,
-    /// A file of certificates (PEM) to trust instead of the system's.
+    /// A file of certificates (PEM) to trust instead of the system's: authorities, or the server's own certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+    /// A file with our own certificate and its chain (PEM), for a server that asks who we are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
+    /// A file with its key (PEM, without a passphrase); without it, `client_certificate` holds both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<String>,
+    /// Speaks HTTP/2 alone: agreed on in the TLS handshake, or known beforehand without TLS. Without it, HTTP/1.1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub http2: bool,
+    /// The path of a Unix socket to connect to, instead of the URL's host and port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_socket: Option<String>,
 }
 
 /// Headers that say who asks.
@@ -43,24 +55,34 @@ impl Kind for Http {
         floor: Impact::Observe,
         privilege: "",
         facts: &[
-            FactSpec::new("answered", FactType::Bool, "whether an HTTP response arrived within the time-out; false is a fact where the connection was refused, reset or silent")
+            FactSpec::new("connected", FactType::Bool, "whether the target was reached: it took the connection and said something; false where it refused or reset the connection or was silent")
                 .denies(Denied::Connection, Values::False)
-                .grants(Denied::Connection, Values::True),
+            .grants(Denied::Connection, Values::True),
+            FactSpec::new("answered", FactType::Bool, "whether a whole HTTP response arrived: head and body; false where the target refused, was silent, is not to be trusted, or said what is no whole response; unknown where the observer did not wait for all of it or could not read it")
+                .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
+            FactSpec::new("tls", FactType::Bool, "with https: whether it answered in TLS with a certificate").aside(),
+            FactSpec::new("trusted", FactType::Bool, "with https: whether that certificate leads to the system's certificates, or to `ca`, and is for the URL's host").aside(),
+            FactSpec::new("trust_error", FactType::Text, "with https: why it does not; empty if it does").aside(),
+            FactSpec::new("head_received", FactType::Bool, "whether status line and headers arrived whole"),
+            FactSpec::new("body_received", FactType::Bool, "whether the whole body arrived too; unknown where the look ended before it, at the time-out or at 16 MiB"),
+            FactSpec::new("framing", FactType::Text, "what tells the end of the body: length, chunked, frames (HTTP/2), none (HEAD, 204, 304), or close: the end of the connection, so that nothing tells a whole body from one cut short").aside(),
+            FactSpec::new("received_bytes", FactType::Int, "how much of the body arrived, whole or not"),
             FactSpec::new("status", FactType::Int, "the status code, 100 to 599")
-                .denies(Denied::Request, Values::Codes(&[401, 403]))
+                .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511]))
                 .grants(Denied::Request, Values::Range(200, 299)),
-            FactSpec::new("version", FactType::Text, "HTTP/1.0 or HTTP/1.1"),
-            FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma"),
+            FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0").aside(),
+            FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").aside(),
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order"),
-            FactSpec::new("size_bytes", FactType::Int, "the length of the body as received"),
-            FactSpec::new("body", FactType::Text, "the body, if it is UTF-8").on_demand(),
-            FactSpec::new("json", FactType::Any, "the body parsed as JSON").on_demand(),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body after masking of secrets, in hexadecimal").on_demand(),
-            FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds"),
-            FactSpec::new("connect_ms", FactType::Interval, "time to connect, in milliseconds"),
-            FactSpec::new("tls_ms", FactType::Interval, "time for the TLS handshake, in milliseconds; 0 without TLS"),
-            FactSpec::new("first_byte_ms", FactType::Interval, "time from the request to the head of the response, in milliseconds"),
-            FactSpec::new("elapsed_ms", FactType::Interval, "from the start to the last byte of the body, in milliseconds; without an end where it timed out"),
+            FactSpec::new("size_bytes", FactType::Int, "the length of the whole body as received"),
+            FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, or more than 16 MiB").on_demand(),
+            FactSpec::new("json", FactType::Any, "that text parsed as JSON, numbers of any size").on_demand(),
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body as received, after masking of secrets, in hexadecimal").on_demand(),
+            FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds").aside(),
+            FactSpec::new("connect_ms", FactType::Interval, "time to connect, in milliseconds").aside(),
+            FactSpec::new("tls_ms", FactType::Interval, "time for the TLS handshake, in milliseconds; 0 without TLS").aside(),
+            FactSpec::new("first_byte_ms", FactType::Interval, "time from the request to the head of the response, in milliseconds").aside(),
+            FactSpec::new("elapsed_ms", FactType::Interval, "from the start to the last byte of the body, in milliseconds; without an end where it timed out").aside(),
         ],
     };
 
@@ -74,6 +96,8 @@ impl Kind for Http {
     fn anonymous(&self) -> Option<Self> {
         let mut act = self.clone();
         act.headers.retain(|name, _| !WHO_ASKS.iter().any(|header| name.eq_ignore_ascii_case(header)));
+        act.client_certificate = None;
+        act.client_key = None;
         Some(act)
     }
 

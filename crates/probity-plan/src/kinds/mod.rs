@@ -126,7 +126,15 @@ impl FactType {
             (Self::Moment | Self::Moments, Value::Null) => Some(Value::Null),
             (Self::Moment, Value::Text(text)) => moment(&text),
             (Self::Moments, Value::List(list)) => {
-                list.iter().map(|item| moment(item.as_text()?)).collect::<Option<_>>().map(Value::List)
+                let item = |item: &Value| match item {
+                    Value::Moment(_) => Some(item.clone()),
+                    item => moment(item.as_text()?),
+                };
+                list.iter().map(item).collect::<Option<_>>().map(Value::List)
+            }
+            // What was measured in this run is what it is declared to be already.
+            (Self::Interval, measured @ Value::Interval(_)) | (Self::Moment, measured @ Value::Moment(_)) => {
+                Some(measured)
             }
             (_, written) => self.fits(&written).then_some(written),
         }
@@ -179,6 +187,8 @@ pub enum Values {
     Texts(&'static [&'static str]),
     /// Texts that begin with one of these.
     Prefixes(&'static [&'static str]),
+    /// Whatever it is: that it is known at all says it.
+    Any,
 }
 
 impl Values {
@@ -193,6 +203,7 @@ impl Values {
                 value.as_i64().is_some_and(|code| (first..=last).contains(&code))
             }
             (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
+            (Self::Any, _) => true,
             (Self::Prefixes(prefixes), Value::Text(text)) => {
                 prefixes.iter().any(|prefix| text.starts_with(prefix))
             }
@@ -201,11 +212,15 @@ impl Values {
     }
 }
 
-/// What is denied, or granted. A grant shows that a denial of the same could have been otherwise (design.md, rule 4).
+/// What is denied, or granted, from the outside in: who is granted one of them was granted those before it. A grant shows
+/// that a denial of the same could have been otherwise (design.md, rule 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denied {
     /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
     Connection,
+    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
+    /// No fact grants it: such a denial never counts, since whom it is about is there.
+    Answer,
     /// What was asked for: 401, 403, a log-in that is refused. Only a grant of the same kind contradicts it.
     Request,
     /// That there is a name: `NXDOMAIN`. Only a grant of the same kind contradicts it.
@@ -229,7 +244,7 @@ pub struct FactSpec {
     pub on_demand: bool,
     /// Values that deny something. A look with one of them is a denial, whichever facts of it are read.
     pub denial: Option<(Denied, Values)>,
-    /// Values without which that was not granted.
+    /// Values that show that something was granted.
     pub grant: Option<(Denied, Values)>,
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
@@ -275,7 +290,7 @@ impl FactSpec {
         self.denial = Some((what, values));
         self
     }
-    /// Without these values this was not granted.
+    /// These values show that this was granted.
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
         self.grant = Some((what, values));
         self
@@ -315,25 +330,34 @@ impl KindSpec {
         self.facts.iter().find(|fact| fact.name == name)
     }
 
-    /// The facts that say together whether this was granted, with the values that do; none where the kind does not tell.
+    /// The facts that can show that this was granted, or more than this, with the values that do; none where the kind does
+    /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
         let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
-        grants.filter(move |(_, (of, _))| *of == what).map(|(name, (_, values))| (name, values))
+        grants.filter(move |(_, (of, _))| *of >= what).map(|(name, (_, values))| (name, values))
     }
 
-    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts.
+    /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
+    /// was reached denied no connection, whatever came of it.
     pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
-        self.facts.iter().find_map(|fact| {
+        let told =
+            |fact: &FactSpec, values: Values| seen.get(fact.name).is_some_and(|value| values.include(value));
+        let denied = self.facts.iter().find_map(|fact| {
             let (what, values) = fact.denial?;
-            seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
-        })
+            told(fact, values).then_some(what)
+        })?;
+        let reached = || {
+            let grants = |fact: &FactSpec| {
+                fact.grant.is_some_and(|(what, values)| what == Denied::Connection && told(fact, values))
+            };
+            self.facts.iter().any(grants)
+        };
+        Some(if denied == Denied::Connection && reached() { Denied::Answer } else { denied })
     }
 
-    /// Whether all facts that say so say that this was granted.
+    /// Whether a fact says that this was granted.
     pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
-        let mut grants = self.grants(what).peekable();
-        grants.peek().is_some()
-            && grants.all(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
+        self.grants(what).any(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
     }
 
     /// Whether a fact of this name says something about outcome or content.

@@ -195,12 +195,14 @@ impl Kind for Port {
                 "outcome",
                 FactType::Text,
                 "with `connect`: connected, refused, unreachable or timed-out",
-            ),
+            )
+            .denies(Denied::Connection, Values::Texts(&["refused", "unreachable", "timed-out"]))
+            .grants(Denied::Connection, Values::Texts(&["connected"])),
             FactSpec::new(
                 "connect_ms",
                 FactType::Interval,
                 "with `connect`: time to connect, name resolution included, in milliseconds; without an end where it timed out",
-            ),
+            ).aside(),
         ],
     };
 

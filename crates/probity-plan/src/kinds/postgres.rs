@@ -7,39 +7,72 @@ use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 use crate::text::Text;
 
 /// Runs one query in a transaction that PostgreSQL itself holds read-only, with a statement time-out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Postgres {
-    /// Where and as whom: `postgresql://user:$password@host:5432/database` or `host=... user=... password=$password`.
+    /// Where and as whom: `postgresql://user:$password@host:5432/database` or `host=... user=... password=$password`. In
+    /// TLS with `sslmode=require` or `verify-full`, whose certificate must then be for the host and to be trusted;
+    /// `verify-ca` leaves the name out.
     pub postgres: Text,
     /// One statement. Anything but SELECT, WITH, TABLE, VALUES, SHOW and EXPLAIN has impact `disrupt`, although the
     /// transaction is read-only: `COPY ... TO PROGRAM` is a way out of it. So are functions that act outside the
     /// transaction (`pg_terminate_backend`): give the role none of them.
     pub query: String,
+    /// A file of certificates (PEM) to trust instead of the system's: authorities, or the server's own certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// A file with our own certificate and its chain (PEM), for a server that asks who we are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
+    /// A file with its key (PEM, without a passphrase); without it, `client_certificate` holds both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<String>,
 }
 
 impl Kind for Postgres {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "postgres",
-        doc: "Runs one query in PostgreSQL, in a read-only transaction with a statement time-out. Without TLS.",
+        doc: "Runs one query in PostgreSQL, in a read-only transaction with a statement time-out.",
         shows: Shows::Response,
         floor: Impact::Observe,
         privilege: "",
         facts: &[
             FactSpec::new(
-                "answered",
+                "connected",
                 FactType::Bool,
-                "whether the server answered in its protocol, be it with an error; false is a fact where the connection \
-                 was refused, silent, or answered otherwise",
+                "whether the server was reached: it took the connection and said something; false where it refused or \
+                 reset the connection or was silent",
             )
             .denies(Denied::Connection, Values::False)
             .grants(Denied::Connection, Values::True),
+            FactSpec::new(
+                "answered",
+                FactType::Bool,
+                "whether the server answered the query whole, be it with an error; false where it refused, was silent, is \
+                 not to be trusted, or answered otherwise; unknown where the look ended before",
+            )
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
+            FactSpec::new("tls", FactType::Bool, "with TLS: whether the server answered in it with a certificate").aside(),
+            FactSpec::new(
+                "trusted",
+                FactType::Bool,
+                "with TLS: whether that certificate leads to the system's certificates, or to `ca`, and is for the host",
+            ).aside(),
+            FactSpec::new("trust_error", FactType::Text, "with TLS: why it does not; empty if it does").aside(),
+            FactSpec::new(
+                "logged_in",
+                FactType::Bool,
+                "whether the server let the role in; unknown where it did not come to that, or refused (`denied`)",
+            ),
             FactSpec::new(
                 "sqlstate",
                 FactType::Text,
                 "00000 if the query ran, else the server's error code, such as 42501 or 25006 (a write in a read-only \
                  transaction)",
-            ),
+            )
+            .denies(Denied::Request, Values::Prefixes(&["28", "42501"]))
+            .grants(Denied::Request, Values::Texts(&["00000"])),
             FactSpec::new("error", FactType::Text, "the server's message; empty if the query ran"),
             FactSpec::new(
                 "denied",
@@ -53,8 +86,9 @@ impl Kind for Postgres {
             FactSpec::new(
                 "rows",
                 FactType::List,
-                "the rows as maps by column: booleans, numbers, JSON as such; timestamps with a zone as times; all else, \
-                 and numerics of more than 15 digits, as PostgreSQL writes it. At most 1,000 rows and 1 MiB",
+                "the rows as maps by column: booleans, numbers of any size, JSON as such; timestamps with a zone in RFC 3339; \
+                 all else as PostgreSQL writes it. At most 1,000 rows and 1 MiB; unknown where \
+                 two columns have one name",
             )
             .change_shows(Shows::Effect),
             FactSpec::new(
@@ -63,13 +97,13 @@ impl Kind for Postgres {
                 "the only value, where the result is one row of one column",
             )
             .change_shows(Shows::Effect),
-            FactSpec::new("server_version", FactType::Text, "the version that the server reports"),
-            FactSpec::new("connect_ms", FactType::Interval, "time to connect and log in, in milliseconds"),
+            FactSpec::new("server_version", FactType::Text, "the version that the server reports").aside(),
+            FactSpec::new("connect_ms", FactType::Interval, "time to connect and log in, in milliseconds").aside(),
             FactSpec::new(
                 "elapsed_ms",
                 FactType::Interval,
                 "how long the look took, in milliseconds; without an end where it timed out",
-            ),
+            ).aside(),
         ],
     };
 

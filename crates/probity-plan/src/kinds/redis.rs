@@ -11,7 +11,7 @@ use crate::text::{Piece, Text};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redis {
-    /// The server as `host:port`, or the absolute path of its socket.
+    /// The server as `host:port` or `redis://host:port`, in TLS as `rediss://host:port`, or the absolute path of its socket.
     pub redis: String,
     /// The command and its arguments, such as `[LLEN, jobs]`.
     pub command: Reading,
@@ -21,6 +21,15 @@ pub struct Redis {
     /// The password; without it, nobody logs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Text>,
+    /// A file of certificates (PEM) to trust instead of the system's: authorities, or the server's own certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// A file with our own certificate and its chain (PEM), for a server that asks who we are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
+    /// A file with its key (PEM, without a passphrase); without it, `client_certificate` holds both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<String>,
 }
 
 /// The commands that only read, as a plan may give them: name, what follows, the range that `[first, last]` may span.
@@ -140,19 +149,34 @@ impl Kind for Redis {
         name: "redis",
         doc: "Sends a Redis server one command of a list of those that only read: PING, INFO, DBSIZE, LASTSAVE, TIME, \
               ROLE, EXISTS, TYPE, TTL, PTTL, GET, STRLEN, HGET, HEXISTS, HLEN, LLEN, LINDEX, LRANGE, SCARD, SISMEMBER, \
-              ZCARD, ZSCORE, ZRANGE, XLEN. Without TLS.",
+              ZCARD, ZSCORE, ZRANGE, XLEN.",
         shows: Shows::Response,
         floor: Impact::Observe,
         privilege: "",
         facts: &[
             FactSpec::new(
-                "answered",
+                "connected",
                 FactType::Bool,
-                "whether the server answered in its protocol, be it with an error; false is a fact where the connection \
-                 was refused, silent, or answered otherwise",
+                "whether the server was reached: it took the connection and said something; false where it refused or \
+                 reset the connection or was silent",
             )
             .denies(Denied::Connection, Values::False)
             .grants(Denied::Connection, Values::True),
+            FactSpec::new(
+                "answered",
+                FactType::Bool,
+                "whether a whole reply arrived, be it an error; false where the server refused, was silent, is not to be \
+                 trusted, or answered otherwise; unknown where the look ended before",
+            )
+            .denies(Denied::Connection, Values::False)
+            .grants(Denied::Connection, Values::True),
+            FactSpec::new("tls", FactType::Bool, "with TLS: whether the server answered in it with a certificate").aside(),
+            FactSpec::new(
+                "trusted",
+                FactType::Bool,
+                "with TLS: whether that certificate leads to the system's certificates, or to `ca`, and is for the host",
+            ).aside(),
+            FactSpec::new("trust_error", FactType::Text, "with TLS: why it does not; empty if it does").aside(),
             FactSpec::new(
                 "reply",
                 FactType::Any,
@@ -161,13 +185,15 @@ impl Kind for Redis {
             )
             .change_shows(Shows::Effect),
             FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
+                .denies(Denied::Request, Values::Prefixes(&["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"]))
                 .grants(Denied::Request, Values::Empty),
             FactSpec::new(
                 "denied",
                 FactType::Bool,
                 "whether the server refused the user: NOAUTH, WRONGPASS, NOPERM, or DENIED (protected mode)",
             )
-            .denies(Denied::Request, Values::True),
+            .denies(Denied::Request, Values::True)
+            .grants(Denied::Request, Values::False),
             FactSpec::new(
                 "info",
                 FactType::Map,
@@ -177,22 +203,32 @@ impl Kind for Redis {
                 "elapsed_ms",
                 FactType::Interval,
                 "how long the look took, in milliseconds; without an end where it timed out",
-            ),
+            ).aside(),
         ],
     };
 
     fn anonymous(&self) -> Option<Self> {
-        Some(Self { username: None, password: None, ..self.clone() })
+        Some(Self { username: None, password: None, client_certificate: None, client_key: None, ..self.clone() })
     }
 
     fn describe(&self) -> String {
         let user = self.username.as_ref().map_or_else(String::new, |user| format!(" --user {user}"));
         let at = match self.redis.rsplit_once(':') {
-            Some((host, port)) if !self.redis.starts_with('/') => format!("-h {host} -p {port}"),
-            _ => format!("-s {}", self.redis),
+            _ if self.redis.starts_with('/') => format!("-s {}", self.redis),
+            _ if self.redis.contains("://") => format!("-u {}", self.redis),
+            Some((host, port)) => format!("-h {host} -p {port}"),
+            None => format!("-h {}", self.redis),
         };
+        let option = |flag: &str, value: Option<&String>| {
+            value.map_or_else(String::new, |value| format!(" --{flag} {value}"))
+        };
+        let tls = [
+            option("cacert", self.ca.as_ref()),
+            option("cert", self.client_certificate.as_ref()),
+            option("key", self.client_key.as_ref()),
+        ];
         let words: Vec<String> = self.command.words().iter().map(ToString::to_string).collect();
-        format!("redis-cli {at}{user} {}", words.join(" "))
+        format!("redis-cli {at}{}{user} {}", tls.concat(), words.join(" "))
     }
 }
 

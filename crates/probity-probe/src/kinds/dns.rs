@@ -1,6 +1,6 @@
 //! `dns`: one question, asked once, over UDP and, where the answer was cut short, over TCP (RFC 1035, 7766).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
@@ -10,58 +10,100 @@ use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+use crate::connect::{Conversation, Fault};
+use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms};
 
 impl Look for Dns {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
-        let done = tokio::time::timeout_at(context.deadline(), see(self, &mut seen)).await;
-        if let Err(blocked) = done.unwrap_or_else(|_| Err(context.timed_out())) {
-            unanswered(&mut seen, blocked, context);
+        let conversation = Conversation::default();
+        let talk = talk(self, &conversation, &mut seen);
+        let done = tokio::time::timeout_at(context.deadline(), talk).await;
+        if let Err(fault) = done.unwrap_or_else(|_| Err(context.timed_out().into())) {
+            conversation.end(fault, context, &mut seen);
         }
         seen
     }
 }
 
-async fn see(dns: &Dns, seen: &mut Seen) -> Result<(), Blocked> {
+async fn talk(dns: &Dns, conversation: &Conversation, seen: &mut Seen) -> Result<(), Fault> {
     let server = server(dns)?;
-    let mut name = Name::from_utf8(&dns.dns)
-        .map_err(|e| Blocked::new(Barrier::Unsupported, format!("the name `{}`: {e}", dns.dns)))?;
-    name.set_fqdn(true);
+    let name = name(&dns.dns)?;
     let record = record_type(dns.record);
     seen.know("server", server.to_string());
     let began = Instant::now();
     let question = question(name.clone(), record)?;
-    let mut answer = over_udp(server, &question).await?;
+    if dns.server.is_some() {
+        // Otherwise it is our own name server that may refuse or be silent.
+        conversation.call();
+    }
+    let mut answer = over_udp(server, &question, conversation).await.map_err(|fault| match fault {
+        Fault::Target(blocked) if !conversation.called() && !conversation.heard() => Fault::Observer(blocked),
+        fault => fault,
+    })?;
     let over_tcp = answer.metadata.truncation;
     if over_tcp {
-        answer = over_tcp_too(server, &question).await?;
+        // It did answer: that the rest does not come is no silence.
+        answer = over_tcp_too(server, &question)
+            .await
+            .map_err(|fault| Fault::Observer(fault.blocked().clone()))?;
     }
     seen.know("elapsed_ms", elapsed_ms(began.elapsed()));
     let code = answer.metadata.response_code;
-    seen.know("answered", true)
+    seen.know("connected", true)
+        .know("answered", true)
         .know("over_tcp", over_tcp)
         .know("rcode", rcode(code))
-        .know("nxdomain", code == ResponseCode::NXDomain)
         .know("refused", code == ResponseCode::Refused)
         .know("authoritative", answer.metadata.authoritative);
     if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
         seen.block_rest(Blocked::new(Barrier::Unsupported, format!("{server} answered {}", rcode(code))));
         return Ok(());
     }
+    seen.know("nxdomain", code == ResponseCode::NXDomain);
     let (aliases, owner) = aliases(&answer, name, record);
+    seen.know("aliases", aliases.clone());
     let found: Vec<_> =
         answer.answers.iter().filter(|found| found.record_type() == record && found.name == owner).collect();
+    if found.is_empty() && !states_absence(&answer, &aliases) {
+        let why = format!("{server} does not say whether there are records: it refers to other name servers");
+        seen.block_rest(Blocked::new(Barrier::Unsupported, why));
+        return Ok(());
+    }
     let mut records: Vec<String> = found.iter().map(|found| shown(&found.data)).collect();
     records.sort();
     match found.iter().map(|found| found.ttl).min() {
         Some(ttl) => seen.know("ttl_s", i64::from(ttl)),
         None => seen.block("ttl_s", Blocked::new(Barrier::Unsupported, "there is no record to live")),
     };
-    seen.know("count", i64::try_from(records.len()).unwrap_or(i64::MAX))
-        .know("records", records)
-        .know("aliases", aliases);
+    seen.know("count", i64::try_from(records.len()).unwrap_or(i64::MAX)).know("records", records);
     Ok(())
+}
+
+/// Whether an answer without records says that there are none (RFC 2308, 2), or only that another server is to be asked.
+fn states_absence(answer: &Message, aliases: &[String]) -> bool {
+    let names = |record| answer.authorities.iter().any(|found| found.record_type() == record);
+    // What an authority says of a name need not hold of the name that it is an alias of.
+    let authority = answer.metadata.authoritative && aliases.is_empty();
+    answer.metadata.response_code == ResponseCode::NXDomain
+        || names(RecordType::SOA)
+        || authority
+        || (answer.metadata.recursion_available && !names(RecordType::NS))
+}
+
+/// The name as it is written, always complete. In labels any byte may stand (RFC 2181, 11): `_domainkey`, `64/26`.
+fn name(text: &str) -> Result<Name, Blocked> {
+    let wrong =
+        |e: &dyn std::fmt::Display| Blocked::new(Barrier::Unsupported, format!("the name `{text}`: {e}"));
+    let plain = text.is_ascii() && !text.contains('\\');
+    let mut name = match text.strip_suffix('.').unwrap_or(text) {
+        "" => Name::root(),
+        labels if plain => Name::from_labels(labels.split('.').map(str::as_bytes)).map_err(|e| wrong(&e))?,
+        // Letters beyond ASCII (RFC 5890), and escapes of the zone file.
+        _ => Name::from_utf8(text).map_err(|e| wrong(&e))?,
+    };
+    name.set_fqdn(true);
+    Ok(name)
 }
 
 /// Where to ask.
@@ -78,12 +120,25 @@ fn server(dns: &Dns) -> Result<SocketAddr, Blocked> {
     }
     let path = "/etc/resolv.conf";
     let text = std::fs::read(path).map_err(|e| barrier_of(&format!("open {path}"), &e))?;
-    let config = resolv_conf::Config::parse(text)
-        .map_err(|e| Blocked::new(Barrier::Protocol, format!("{path}: {e}")))?;
+    // As the C library does, which leaves out what it does not know.
+    let (config, _) = resolv_conf::Config::parse_with_errors(&text);
     match config.nameservers.first() {
-        Some(server) => Ok(SocketAddr::new(server.into(), PORT)),
+        Some(resolv_conf::ScopedIp::V4(ip)) => Ok(SocketAddr::new((*ip).into(), PORT)),
+        Some(resolv_conf::ScopedIp::V6(ip, zone)) => {
+            let zone = zone.as_deref().map_or(Ok(0), zone_number)?;
+            Ok(SocketAddrV6::new(*ip, PORT, 0, zone).into())
+        }
         None => Err(Blocked::new(Barrier::ToolMissing, format!("{path} names no name server"))),
     }
+}
+
+/// The number of an interface that is named, or numbered, after an address (RFC 4007, 11).
+fn zone_number(zone: &str) -> Result<u32, Blocked> {
+    let named = || {
+        nix::net::if_::if_nametoindex(zone)
+            .map_err(|e| Blocked::new(Barrier::Unsupported, format!("the interface `{zone}`: {e}")))
+    };
+    zone.parse().or_else(|_| named())
 }
 
 fn question(name: Name, record: RecordType) -> Result<Message, Blocked> {
@@ -96,20 +151,25 @@ fn question(name: Name, record: RecordType) -> Result<Message, Blocked> {
     Ok(message)
 }
 
-async fn over_udp(server: SocketAddr, question: &Message) -> Result<Message, Blocked> {
+async fn over_udp(
+    server: SocketAddr,
+    question: &Message,
+    conversation: &Conversation,
+) -> Result<Message, Fault> {
     let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-    let failed = |e: &std::io::Error| barrier_of(&format!("ask {server}"), e);
+    let failed = |e: &std::io::Error| Fault::of_io(&format!("ask {server}"), e);
     // A random port, by the kernel, and connected: only the server's own datagrams arrive, and a refusal shows.
     let socket = UdpSocket::bind(any).await.map_err(|e| failed(&e))?;
     socket.connect(server).await.map_err(|e| failed(&e))?;
     socket.send(&packed(question)?).await.map_err(|e| failed(&e))?;
     let mut buffer = vec![0; 65536];
     let n = socket.recv(&mut buffer).await.map_err(|e| failed(&e))?;
+    conversation.hear(n.max(1));
     unpacked(buffer.get(..n).unwrap_or_default(), question)
 }
 
-async fn over_tcp_too(server: SocketAddr, question: &Message) -> Result<Message, Blocked> {
-    let failed = |e: &std::io::Error| barrier_of(&format!("ask {server} over TCP"), e);
+async fn over_tcp_too(server: SocketAddr, question: &Message) -> Result<Message, Fault> {
+    let failed = |e: &std::io::Error| Fault::of_io(&format!("ask {server} over TCP"), e);
     let mut stream = TcpStream::connect(server).await.map_err(|e| failed(&e))?;
     let bytes = packed(question)?;
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
@@ -125,8 +185,8 @@ fn packed(question: &Message) -> Result<Vec<u8>, Blocked> {
 }
 
 /// The answer to this very question.
-fn unpacked(bytes: &[u8], question: &Message) -> Result<Message, Blocked> {
-    let wrong = |what: &dyn std::fmt::Display| Blocked::new(Barrier::Protocol, format!("the answer: {what}"));
+fn unpacked(bytes: &[u8], question: &Message) -> Result<Message, Fault> {
+    let wrong = |what: &dyn std::fmt::Display| Fault::nonsense(format!("the answer: {what}"));
     let answer = Message::from_vec(bytes).map_err(|e| wrong(&e))?;
     if answer.metadata.message_type != MessageType::Response || answer.metadata.id != question.metadata.id {
         return Err(wrong(&"is not one to this question (its id or kind is another)"));

@@ -6,7 +6,7 @@ use probity_plan::kinds::port::{Port, Socket};
 use probity_plan::{Barrier, Blocked, Value};
 
 use super::process::{ended, really, user_of};
-use crate::connect;
+use crate::connect::{self, Conversation, Fault};
 use crate::look::{Context, Look, Seen, Wanted, at_least_ms, elapsed_ms};
 use crate::tables::{self, Listening, Sockets, barrier_of_proc};
 use crate::unix_sockets;
@@ -149,21 +149,21 @@ async fn try_to_connect(host: &str, port: u16, context: &Context<'_>) -> Seen {
         Barrier::NotMade,
         "with `connect` the probe does not look at listening sockets",
     ));
+    let conversation = Conversation::default();
     let attempt = async {
         let addresses = connect::resolve(host, port).await?;
-        Ok(connect::tcp(&addresses).await)
+        conversation.call();
+        connect::tcp(&addresses).await.map(drop)
     };
     let tried = tokio::time::timeout_at(context.deadline(), attempt).await;
     let elapsed = context.began.elapsed();
     let outcome = match tried {
-        Ok(Ok(Ok(_))) => "connected",
-        Ok(Ok(Err(blocked))) => match blocked.barrier {
-            Barrier::ConnectionRefused => "refused",
-            Barrier::Unreachable => "unreachable",
-            Barrier::TimedOut => "timed-out",
-            _ => return Seen::nothing(blocked),
-        },
-        Ok(Err(blocked)) => return Seen::nothing(blocked),
+        Ok(Ok(())) => "connected",
+        Ok(Err(Fault::Target(blocked))) if blocked.barrier == Barrier::TimedOut => "timed-out",
+        Ok(Err(Fault::Target(blocked))) if blocked.barrier == Barrier::Unreachable => "unreachable",
+        Ok(Err(Fault::Target(_))) => "refused",
+        Ok(Err(Fault::Observer(blocked))) => return Seen::nothing(blocked),
+        Err(_) if !conversation.called() => return Seen::nothing(context.timed_out()),
         Err(_) => {
             seen.know("connected", false)
                 .know("outcome", "timed-out")

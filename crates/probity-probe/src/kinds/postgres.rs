@@ -1,5 +1,6 @@
 //! `postgres`: logs in, begins a read-only transaction with a statement time-out, and runs one query.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -9,81 +10,132 @@ use std::time::Instant;
 use probity_plan::kinds::postgres::Postgres;
 use probity_plan::{Barrier, Blocked, Value};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::connect;
-use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+use crate::connect::{self, Conversation, Fault, Stream, starttls, tls};
+use crate::look::{Context, Look, Seen, elapsed_ms};
 
 /// The most rows that are kept.
-const MOST_ROWS: usize = 1000;
+const MAX_ROWS: usize = 1000;
 
 /// The most bytes that are read from the server: what is kept, and the protocol round it.
-const LONGEST: usize = 2 << 20;
+const MAX_BYTES: usize = 2 << 20;
 
 /// The most bytes of values that are kept.
-const LONGEST_KEPT: usize = 1 << 20;
+const MAX_KEPT: usize = 1 << 20;
 
 impl Look for Postgres {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
-        let done = tokio::time::timeout_at(context.deadline(), see(self, context, &mut seen)).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out())) {
+        let conversation = Conversation::default();
+        let talk = talk(self, context, &conversation, &mut seen);
+        let done = tokio::time::timeout_at(context.deadline(), talk).await;
+        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
             Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(blocked) => unanswered(&mut seen, blocked, context),
+            Err(fault) => conversation.end(fault, context, &mut seen),
         }
         seen
     }
 }
 
-async fn see(postgres: &Postgres, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
+async fn talk(
+    postgres: &Postgres,
+    context: &Context<'_>,
+    conversation: &Conversation,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
     let text = context.expand(&postgres.postgres)?;
     let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
+    let (text, checks_name) = name_check(&text);
     // The error does not repeat the text, which holds the password.
     let mut config =
         Config::from_str(&text).map_err(|e| unsupported(format!("how to connect: {}", with_cause(&e))))?;
-    if matches!(config.get_ssl_mode(), SslMode::Require) {
-        return Err(unsupported("sslmode=require: this kind does not speak TLS".to_owned()));
-    }
     if config.get_user().is_none() {
-        return Err(unsupported("how to connect: no user; write postgresql://user@host/database".to_owned()));
+        return Err(
+            unsupported("how to connect: no user; write postgresql://user@host/database".to_owned()).into()
+        );
     }
     if config.get_password().is_none() {
         // Then the server says that this is wrong, where it asks for one.
         config.password("");
     }
+    let began = Instant::now();
+    let stream = connect(postgres, &config, checks_name, conversation, seen).await?;
     config.ssl_mode(SslMode::Disable).application_name("probity");
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    match config.get_hosts() {
-        [Host::Unix(folder)] => {
-            let path = folder.join(format!(".s.PGSQL.{port}"));
-            let stream = UnixStream::connect(&path)
-                .await
-                .map_err(|e| barrier_of(&format!("connect {}", path.display()), &e))?;
-            ask(postgres, context, &config, stream, seen).await
-        }
-        [Host::Tcp(host)] => {
-            let stream = connect::tcp(&connect::resolve(host, port).await?).await?;
-            ask(postgres, context, &config, stream, seen).await
-        }
-        hosts => Err(unsupported(format!("how to connect: {} hosts; name one", hosts.len()))),
-    }
+    ask(postgres, context, &config, stream, began, seen).await
 }
 
-async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+/// The text as tokio-postgres takes it, and whether a certificate must be for the host: this kind verifies every
+/// certificate, so `verify-full` is `require`, and `verify-ca` leaves the name out.
+fn name_check(text: &str) -> (Cow<'_, str>, bool) {
+    for (mode, checks_name) in [("sslmode=verify-full", true), ("sslmode=verify-ca", false)] {
+        if text.contains(mode) {
+            return (text.replace(mode, "sslmode=require").into(), checks_name);
+        }
+    }
+    (text.into(), true)
+}
+
+async fn connect(
+    postgres: &Postgres,
+    config: &Config,
+    checks_name: bool,
+    conversation: &Conversation,
+    seen: &mut Seen,
+) -> Result<Stream, Fault> {
+    let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let host = match config.get_hosts() {
+        [Host::Unix(folder)] => {
+            tls::not_spoken(seen);
+            conversation.call();
+            let path = folder.join(format!(".s.PGSQL.{port}"));
+            return Ok(Box::new(conversation.listen(connect::unix(&path.display().to_string()).await?)));
+        }
+        [Host::Tcp(host)] => host,
+        hosts => return Err(unsupported(format!("how to connect: {} hosts; name one", hosts.len())).into()),
+    };
+    let client = match config.get_ssl_mode() {
+        SslMode::Require => {
+            let files = tls::Files {
+                ca: postgres.ca.as_deref(),
+                certificate: postgres.client_certificate.as_deref(),
+                key: postgres.client_key.as_deref(),
+            };
+            let mut client = tls::Client::load(host, &files, &["postgresql"]).await?;
+            client.checks_name = checks_name;
+            Some(client)
+        }
+        _ => None,
+    };
+    let addresses = connect::resolve(host, port).await?;
+    conversation.call();
+    let mut stream = conversation.listen(connect::tcp(&addresses).await?);
+    let Some(client) = client else {
+        tls::not_spoken(seen);
+        return Ok(Box::new(stream));
+    };
+    if config.get_ssl_negotiation() == SslNegotiation::Postgres && !starttls::postgres(&mut stream).await? {
+        seen.know("tls", false);
+        return Err(Fault::nonsense("the server does not speak TLS"));
+    }
+    Ok(Box::new(client.shake_hands(stream, seen).await?))
+}
+
+async fn ask(
     postgres: &Postgres,
     context: &Context<'_>,
     config: &Config,
-    stream: S,
+    stream: Stream,
+    began: Instant,
     seen: &mut Seen,
-) -> Result<(), Blocked> {
-    let began = Instant::now();
-    let stream = Limited { stream, left: LONGEST };
+) -> Result<(), Fault> {
+    let stream = Limited { stream, left: MAX_BYTES };
     let asked = async {
         let (client, connection) = config.connect_raw(stream, NoTls).await?;
-        seen.know("answered", true).know("connect_ms", elapsed_ms(began.elapsed()));
+        seen.know("connected", true).know("logged_in", true).know("connect_ms", elapsed_ms(began.elapsed()));
         if let Some(version) = connection.parameter("server_version") {
             seen.know("server_version", version);
         }
@@ -101,7 +153,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     };
     match asked.await {
         Ok(answer) => {
-            seen.know("sqlstate", "00000").know("error", "").know("denied", false);
+            seen.know("answered", true).know("sqlstate", "00000").know("error", "").know("denied", false);
             see_answer(answer, seen);
             Ok(())
         }
@@ -110,27 +162,36 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// What the server said instead of rows.
-fn refused(error: &tokio_postgres::Error, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
-    let Some(said) = error.as_db_error() else {
-        let limit = std::error::Error::source(error)
-            .and_then(|cause| cause.downcast_ref::<std::io::Error>())
-            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::FileTooLarge);
-        let barrier = if limit { Barrier::TooLarge } else { Barrier::Protocol };
-        return Err(Blocked::new(barrier, with_cause(error)));
-    };
+fn refused(error: &tokio_postgres::Error, context: &Context<'_>, seen: &mut Seen) -> Result<(), Fault> {
+    let Some(said) = error.as_db_error() else { return Err(fault_of(error)) };
     let code = said.code().code();
     // The statement time-out that this look set: the server ended the query.
     if code == "57014" && context.began.elapsed() >= context.timeout {
-        return Err(context.timed_out());
+        return Err(context.timed_out().into());
     }
     let denied = code.starts_with("28") || code == "42501";
     let barrier = if denied { Barrier::PermissionDenied } else { Barrier::Unsupported };
-    seen.know("answered", true)
+    seen.know("connected", true)
+        .know("answered", true)
         .know("sqlstate", code)
         .know("error", said.message())
         .know("denied", denied)
         .block_rest(Blocked::new(barrier, format!("{code} {}", said.message())));
     Ok(())
+}
+
+/// At whose door it lies that there is no answer. What tokio-postgres cannot do (a way to log in) has a cause of its own.
+fn fault_of(error: &tokio_postgres::Error) -> Fault {
+    let detail = with_cause(error);
+    let Some(cause) = std::error::Error::source(error) else { return Fault::nonsense(detail) };
+    match cause.downcast_ref::<std::io::Error>() {
+        None => Fault::Observer(Blocked::new(Barrier::Unsupported, detail)),
+        Some(io) if io.kind() == std::io::ErrorKind::FileTooLarge => {
+            Fault::Observer(Blocked::new(Barrier::TooLarge, detail))
+        }
+        Some(io) if io.raw_os_error().is_some() => Fault::of_io("talk to the server", io),
+        Some(_) => Fault::nonsense(detail),
+    }
 }
 
 fn with_cause(error: &tokio_postgres::Error) -> String {
@@ -188,6 +249,12 @@ fn see_answer(answer: Answer, seen: &mut Seen) {
 
 /// The rows as maps, if they are text and not too many.
 fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value>, Blocked> {
+    let mut names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    if let Some([name, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+        let why = format!("two columns are called `{name}`; give each a name of its own with AS");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
     let mut bytes = 0;
     let mut kept = Vec::new();
     for row in rows {
@@ -199,9 +266,8 @@ fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value
             bytes += text.map_or(0, str::len);
             map.insert(name.clone(), text.map_or(Value::Null, |text| value(text, ty)));
         }
-        if kept.len() == MOST_ROWS || bytes > LONGEST_KEPT {
-            let why =
-                format!("{} rows; at most {MOST_ROWS} rows and {LONGEST_KEPT} bytes are kept", rows.len());
+        if kept.len() == MAX_ROWS || bytes > MAX_KEPT {
+            let why = format!("{} rows; at most {MAX_ROWS} rows and {MAX_KEPT} bytes are kept", rows.len());
             return Err(Blocked::new(Barrier::TooLarge, why));
         }
         kept.push(Value::Map(map));
@@ -236,7 +302,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         into: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         if self.left == 0 {
-            let why = format!("the server sent more than {LONGEST} bytes");
+            let why = format!("the server sent more than {MAX_BYTES} bytes");
             return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why)));
         }
         let before = into.filled().len();

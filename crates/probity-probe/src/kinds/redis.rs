@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use probity_plan::kinds::redis::Redis;
 use probity_plan::{Barrier, Blocked, Value};
 use redis::Value as Reply;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::connect;
-use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+use crate::connect::{self, Conversation, Fault, Stream, tls};
+use crate::look::{Context, Look, Seen, elapsed_ms};
 
 /// The longest reply that is read.
-const LONGEST: usize = 1 << 20;
+const MAX_REPLY: usize = 1 << 20;
 
 /// Error codes by which a server says that the user may not.
 const DENIALS: [&str; 4] = ["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"];
@@ -20,16 +19,23 @@ const DENIALS: [&str; 4] = ["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"];
 impl Look for Redis {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
-        let done = tokio::time::timeout_at(context.deadline(), see(self, context, &mut seen)).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out())) {
+        let conversation = Conversation::default();
+        let talk = talk(self, context, &conversation, &mut seen);
+        let done = tokio::time::timeout_at(context.deadline(), talk).await;
+        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
             Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(blocked) => unanswered(&mut seen, blocked, context),
+            Err(fault) => conversation.end(fault, context, &mut seen),
         }
         seen
     }
 }
 
-async fn see(redis: &Redis, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
+async fn talk(
+    redis: &Redis,
+    context: &Context<'_>,
+    conversation: &Conversation,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
     let words =
         redis.command.words().iter().map(|word| context.expand(word)).collect::<Result<Vec<_>, _>>()?;
     let login = match &redis.password {
@@ -40,24 +46,67 @@ async fn see(redis: &Redis, context: &Context<'_>, seen: &mut Seen) -> Result<()
         }
         None => None,
     };
-    if redis.redis.starts_with('/') {
-        let stream = UnixStream::connect(&redis.redis)
-            .await
-            .map_err(|e| barrier_of(&format!("connect {}", redis.redis), &e))?;
-        return ask(redis, stream, login, words, seen).await;
-    }
-    let (host, port) = connect::host_and_port(&redis.redis)?;
-    let stream = connect::tcp(&connect::resolve(host, port).await?).await?;
+    let stream = connect(redis, conversation, seen).await?;
     ask(redis, stream, login, words, seen).await
+}
+
+/// Where a server is, as a plan writes it.
+#[derive(Debug, PartialEq)]
+enum Place<'a> {
+    Socket(&'a str),
+    Tcp { host: &'a str, port: u16, secure: bool },
+}
+
+impl<'a> Place<'a> {
+    fn parse(text: &'a str) -> Result<Self, Blocked> {
+        if text.starts_with('/') {
+            return Ok(Self::Socket(text));
+        }
+        let (secure, place) = match text.split_once("://") {
+            Some((scheme @ ("redis" | "rediss"), place)) => {
+                (scheme == "rediss", place.strip_suffix('/').unwrap_or(place))
+            }
+            _ => (false, text),
+        };
+        let (host, port) = connect::host_and_port(place)?;
+        Ok(Self::Tcp { host, port, secure })
+    }
+}
+
+async fn connect(redis: &Redis, conversation: &Conversation, seen: &mut Seen) -> Result<Stream, Fault> {
+    let (host, port, secure) = match Place::parse(&redis.redis)? {
+        Place::Socket(path) => {
+            tls::not_spoken(seen);
+            conversation.call();
+            return Ok(Box::new(conversation.listen(connect::unix(path).await?)));
+        }
+        Place::Tcp { host, port, secure } => (host, port, secure),
+    };
+    let files = tls::Files {
+        ca: redis.ca.as_deref(),
+        certificate: redis.client_certificate.as_deref(),
+        key: redis.client_key.as_deref(),
+    };
+    let client = if secure { Some(tls::Client::load(host, &files, &[]).await?) } else { None };
+    let addresses = connect::resolve(host, port).await?;
+    conversation.call();
+    let stream = conversation.listen(connect::tcp(&addresses).await?);
+    match client {
+        Some(client) => Ok(Box::new(client.shake_hands(stream, seen).await?)),
+        None => {
+            tls::not_spoken(seen);
+            Ok(Box::new(stream))
+        }
+    }
 }
 
 async fn ask(
     redis: &Redis,
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: Stream,
     login: Option<Vec<String>>,
     words: Vec<String>,
     seen: &mut Seen,
-) -> Result<(), Blocked> {
+) -> Result<(), Fault> {
     let reply = match login {
         Some(login) => match send(&mut stream, login).await? {
             // Refused at the door: the command was not sent.
@@ -66,6 +115,7 @@ async fn ask(
         },
         None => send(&mut stream, words).await?,
     };
+    seen.know("connected", true);
     seen.know("answered", true);
     if let Reply::ServerError(error) = &reply {
         let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
@@ -91,11 +141,8 @@ async fn ask(
 }
 
 /// Sends a command and reads its reply.
-async fn send(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    words: Vec<String>,
-) -> Result<Reply, Blocked> {
-    let broken = |e: std::io::Error| barrier_of("talk to the server", &e);
+async fn send(stream: &mut Stream, words: Vec<String>) -> Result<Reply, Fault> {
+    let broken = |e: std::io::Error| Fault::of_io("talk to the server", &e);
     let words: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
     stream.write_all(&redis::pack_command(&words)).await.map_err(broken)?;
     let mut parser = redis::Parser::new();
@@ -105,18 +152,17 @@ async fn send(
         let n = stream.read(&mut buffer).await.map_err(broken)?;
         total += n;
         if n == 0 {
-            return Err(Blocked::new(Barrier::Protocol, format!("the server hung up after {total} bytes")));
+            return Err(Fault::nonsense(format!("the server hung up after {total} bytes")));
         }
-        if total > LONGEST {
-            return Err(Blocked::new(Barrier::TooLarge, format!("the reply has more than {LONGEST} bytes")));
+        if total > MAX_REPLY {
+            let why = format!("the reply has more than {MAX_REPLY} bytes");
+            return Err(Blocked::new(Barrier::TooLarge, why).into());
         }
         match parser.parse_value(Arrived(buffer.get(..n).unwrap_or_default())) {
             Ok(reply) => return Ok(reply),
             // It wants more.
             Err(error) if error.is_io_error() => {}
-            Err(error) => {
-                return Err(Blocked::new(Barrier::Protocol, format!("not a reply of Redis: {error}")));
-            }
+            Err(error) => return Err(Fault::nonsense(format!("not a reply of Redis: {error}"))),
         }
     }
 }

@@ -11,8 +11,7 @@ use std::time::Instant;
 
 use probity_plan::kinds::tls::Tls;
 use probity_plan::{Barrier, Blocked};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::rustls::client::ResolvesClientCert;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
@@ -20,12 +19,13 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
     CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion,
-    SignatureScheme, SupportedProtocolVersion, version,
+    SignatureScheme,
 };
 
 use self::hello::Answer;
-use crate::connect;
-use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, unanswered};
+use crate::connect::trust::{self, Roots};
+use crate::connect::{self, Conversation, Fault, starttls};
+use crate::look::{Context, Look, Seen, elapsed_ms};
 
 /// The facts about versions, with the version on the wire.
 const VERSIONS: [(&str, u16); 4] =
@@ -34,14 +34,15 @@ const VERSIONS: [(&str, u16); 4] =
 impl Look for Tls {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
-        let done = tokio::time::timeout_at(context.deadline(), greet(self, &mut seen)).await;
-        let finished = match done.unwrap_or_else(|_| Err(context.timed_out())) {
-            Ok(server) => see(&server, context, &mut seen).await,
-            Err(blocked) => Err(blocked),
-        };
-        match finished {
-            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(blocked) => unanswered(&mut seen, blocked, context),
+        let conversation = Conversation::default();
+        let greeted = greet(self, &conversation, &mut seen);
+        let done = tokio::time::timeout_at(context.deadline(), greeted).await;
+        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
+            Ok(server) => {
+                see(&server, context, &mut seen).await;
+                seen.know("elapsed_ms", elapsed_ms(context.began.elapsed()));
+            }
+            Err(fault) => conversation.end(fault, context, &mut seen),
         }
         seen
     }
@@ -71,34 +72,52 @@ struct Greeting {
 }
 
 /// Shakes hands as a current client does.
-async fn greet<'a>(tls: &'a Tls, seen: &mut Seen) -> Result<Server<'a>, Blocked> {
+async fn greet<'a>(tls: &'a Tls, conversation: &Conversation, seen: &mut Seen) -> Result<Server<'a>, Fault> {
     let (host, port) = connect::host_and_port(&tls.tls)?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let asked = tls.server_name.as_deref().unwrap_or(bare).to_owned();
-    let name = ServerName::try_from(asked.clone())
-        .map_err(|e| Blocked::new(Barrier::Unsupported, format!("server name `{asked}`: {e}")))?;
+    let name = connect::tls::server_name(tls.server_name.as_deref().unwrap_or(host))?;
+    let files = connect::tls::Files {
+        ca: tls.ca.as_deref(),
+        certificate: tls.client_certificate.as_deref(),
+        key: tls.client_key.as_deref(),
+    };
+    let identity = files.identity().await?;
     let addresses = connect::resolve(host, port).await?;
     let began = Instant::now();
+    conversation.call();
     let stream = connect::tcp(&addresses).await?;
-    let address = stream.peer_addr().map_err(|e| barrier_of("connect", &e))?;
+    let address = stream.peer_addr().map_err(|e| Fault::of_io("connect", &e))?;
     seen.know("connect_ms", elapsed_ms(began.elapsed()));
+    let mut stream = conversation.listen(stream);
+    match tls.starttls {
+        Some(protocol) => {
+            let offered = starttls::begin(protocol, &mut stream).await?;
+            seen.know("starttls", offered);
+            if !offered {
+                return Err(Fault::nonsense("the server does not offer to go on in TLS"));
+            }
+        }
+        None => {
+            let why = "TLS begins with the first byte; `starttls: smtp` asks for it";
+            seen.block("starttls", Blocked::new(Barrier::NotMade, why));
+        }
+    }
     let began = Instant::now();
-    let greeting = shake_hands(stream, &name, &[&version::TLS13, &version::TLS12]).await?;
-    seen.know("handshake_ms", elapsed_ms(began.elapsed())).know("answered", true);
+    let greeting = shake_hands(stream, &name, identity).await?;
+    seen.know("handshake_ms", elapsed_ms(began.elapsed())).know("connected", true).know("answered", true);
     Ok(Server { tls, address, name, greeting })
 }
 
-async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) -> Result<(), Blocked> {
+async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) {
     let greeting = &server.greeting;
-    seen.know("completed", greeting.end.is_ok())
-        .know("alert", greeting.end.as_ref().map_or_else(ToString::to_string, |()| String::new()));
+    seen.know("alert", greeting.end.as_ref().map_or_else(ToString::to_string, |()| String::new()));
     let wanted = VERSIONS.iter().any(|(fact, _)| context.wants(fact));
-    let old =
+    let offered =
         if wanted || greeting.version.is_none() { offer_each(server, context).await } else { Vec::new() };
+    seen.settle("completed", completed(greeting, &offered));
 
     // The newest version that an older client gets in with, where a current one does not.
-    let fallback = old.iter().rev().find_map(|(offered, answer)| match answer {
-        Ok(Answer::Hello { version, suite, certificates }) if version == offered => {
+    let fallback = offered.iter().rev().find_map(|(wire, answer)| match answer {
+        Ok(Answer::Hello { version, suite, certificates }) if version == wire => {
             Some((*version, *suite, certificates))
         }
         _ => None,
@@ -125,22 +144,41 @@ async fn see(server: &Server<'_>, context: &Context<'_>, seen: &mut Seen) -> Res
         (None, None) => &greeting.chain,
     };
     if wanted {
-        see_versions(server, &old, context, seen).await;
+        see_versions(greeting, &offered, seen);
     }
     if !chain.is_empty() {
         certificate::see(chain, context.secrets, seen);
-        see_trust(server, chain, seen);
+        see_trust(server, chain, seen).await;
     }
     let why = match &greeting.end {
         Err(error) => Blocked::new(Barrier::Unsupported, format!("the handshake ended: {error}")),
         Ok(()) => Blocked::new(Barrier::Unsupported, "the handshake did not say"),
     };
     seen.block_rest(why);
-    Ok(())
 }
 
-/// What the server says to a hello of each old version alone, oldest first.
-async fn offer_each(server: &Server<'_>, context: &Context<'_>) -> Vec<(u16, Result<Answer, Blocked>)> {
+/// What the server says to a hello of this version alone.
+type Offered = (u16, Result<Answer, Blocked>);
+
+/// Whether a current client gets in. Where this one does not, although the server takes a version and suite that it has,
+/// it lacks the group or signature that the server wants, and another might have it.
+fn completed(greeting: &Greeting, offered: &[Offered]) -> Result<bool, Blocked> {
+    let current = |(_, answer): &Offered| match answer {
+        Ok(Answer::Hello { version, suite, .. }) => hello::is_current(*version, *suite),
+        _ => false,
+    };
+    match &greeting.end {
+        Ok(()) => Ok(true),
+        Err(error) if greeting.version.is_none() && offered.iter().any(current) => Err(Blocked::new(
+            Barrier::Unsupported,
+            format!("{error}: the server wants a group or signature that this client does not have"),
+        )),
+        Err(_) => Ok(false),
+    }
+}
+
+/// What the server says to a hello of each version alone, oldest first.
+async fn offer_each(server: &Server<'_>, context: &Context<'_>) -> Vec<Offered> {
     let name = match &server.name {
         ServerName::DnsName(name) => Some(name.as_ref()),
         _ => None,
@@ -150,92 +188,84 @@ async fn offer_each(server: &Server<'_>, context: &Context<'_>) -> Vec<(u16, Res
             let mut random = [0; 32];
             getrandom::getrandom(&mut random)
                 .map_err(|e| Blocked::new(Barrier::ToolMissing, format!("random bytes: {e}")))?;
-            hello::offer(connect::tcp(&[server.address]).await?, version, name, random).await
+            let mut stream = connect::tcp(&[server.address]).await?;
+            if let Some(protocol) = server.tls.starttls {
+                starttls::begin(protocol, &mut stream).await?;
+            }
+            hello::offer(stream, version, name, random).await
         };
         let answer = tokio::time::timeout_at(context.deadline(), asked).await;
-        (version, answer.unwrap_or_else(|_| Err(context.timed_out())))
+        let answer = answer.unwrap_or_else(|_| Err(context.timed_out().into()));
+        (version, answer.map_err(|fault| fault.blocked().clone()))
     };
-    let (a, b, c) = tokio::join!(offer(0x0301), offer(0x0302), offer(0x0303));
-    vec![a, b, c]
+    let (a, b, c, d) = tokio::join!(offer(0x0301), offer(0x0302), offer(0x0303), offer(0x0304));
+    vec![a, b, c, d]
 }
 
 /// Which versions the server accepts. That it does not accept one counts only if it accepts another: otherwise nothing
 /// shows that it is the version which it does not like.
-async fn see_versions(
-    server: &Server<'_>,
-    old: &[(u16, Result<Answer, Blocked>)],
-    context: &Context<'_>,
-    seen: &mut Seen,
-) {
-    let newest = async {
-        let stream = connect::tcp(&[server.address]).await?;
-        Ok(shake_hands(stream, &server.name, &[&version::TLS13]).await?.version.is_some())
+fn see_versions(greeting: &Greeting, offered: &[Offered], seen: &mut Seen) {
+    let negotiated = greeting.version.map(u16::from);
+    let accepts = |wire: u16, answer: &Result<Answer, Blocked>| match answer {
+        _ if negotiated == Some(wire) => Ok(true),
+        // A server that was offered one version may answer with an older one.
+        Ok(Answer::Hello { version, .. }) => Ok(*version == wire),
+        Ok(Answer::Alert) => Ok(false),
+        Err(blocked) => Err(blocked.clone()),
     };
-    let newest = tokio::time::timeout_at(context.deadline(), newest).await;
-    let newest: Result<bool, Blocked> = newest.unwrap_or_else(|_| Err(context.timed_out()));
-    let accepts = |wire: u16| -> Result<bool, Blocked> {
-        match old.iter().find(|(offered, _)| *offered == wire) {
-            // A server that was offered one version may answer with an older one.
-            Some((_, Ok(Answer::Hello { version, .. }))) => Ok(*version == wire),
-            Some((_, Ok(Answer::Alert))) => Ok(false),
-            Some((_, Err(blocked))) => Err(blocked.clone()),
-            None => newest.clone(),
-        }
-    };
-    let control =
-        server.greeting.version.is_some() || VERSIONS.iter().any(|(_, wire)| accepts(*wire) == Ok(true));
+    let answers: Vec<_> = offered.iter().map(|(wire, answer)| (*wire, accepts(*wire, answer))).collect();
+    let control = negotiated.is_some() || answers.iter().any(|(_, accepted)| *accepted == Ok(true));
     for (fact, wire) in VERSIONS {
-        let accepted = match accepts(wire) {
-            Ok(false) if !control => {
+        let accepted = match answers.iter().find(|(asked, _)| *asked == wire) {
+            Some((_, Ok(false))) if !control => {
                 Err(Blocked::new(Barrier::Protocol, "the server accepts no version, so nothing shows why"))
             }
-            other => other,
+            Some((_, accepted)) => accepted.clone(),
+            None => continue,
         };
         seen.settle(fact, accepted);
     }
 }
 
-fn see_trust(server: &Server<'_>, chain: &[Vec<u8>], seen: &mut Seen) {
-    let roots = match &server.tls.ca {
-        Some(path) => connect::roots_from(path),
-        None => connect::system_roots(),
-    };
-    let (trusted, name) = match &roots {
-        Ok(roots) => certificate::judge(chain, roots, &server.name),
-        Err(_) => certificate::judge(chain, &tokio_rustls::rustls::RootCertStore::empty(), &server.name),
-    };
-    let unreadable = |error: &Error| Blocked::new(Barrier::Unsupported, format!("the certificate: {error}"));
-    seen.settle("name_matches", name.map_err(|error| unreadable(&error)));
+async fn see_trust(server: &Server<'_>, chain: &[Vec<u8>], seen: &mut Seen) {
+    let chain: Vec<CertificateDer<'_>> =
+        chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+    if let Some(first) = chain.first() {
+        seen.settle("name_matches", trust::is_for(first, &server.name));
+    }
     // Whoever does not hold the key may send the certificates of somebody else.
-    let trusted = match (roots, &server.greeting) {
+    let trusted = match (Roots::load(server.tls.ca.as_deref()).await, &server.greeting) {
         (Err(blocked), _) => Err(blocked),
+        (Ok(_), Greeting { unproven: Some(error), .. }) if trust::is_own_limit(error) => {
+            Err(trust::cannot_tell(error))
+        }
         (Ok(_), Greeting { unproven: Some(error), .. }) => {
-            Ok(Some(format!("the server does not show that it holds the certificate's key: {error}")))
+            Ok(format!("the server does not show that it holds the certificate's key: {error}"))
         }
         (Ok(_), Greeting { version: None, .. }) => Err(Blocked::new(
             Barrier::Unsupported,
             "only an older client gets in, so it was not seen that the server holds the certificate's key",
         )),
-        (Ok(_), _) => Ok(trusted.err().map(|error| error.to_string())),
+        (Ok(roots), _) => roots.judge(&chain),
     };
     match trusted {
-        Ok(error) => seen.know("trusted", error.is_none()).know("trust_error", error.unwrap_or_default()),
+        Ok(error) => seen.know("trusted", error.is_empty()).know("trust_error", error),
         Err(blocked) => seen.block("trusted", blocked.clone()).block("trust_error", blocked),
     };
 }
 
-/// Shakes hands with these versions. An answer in TLS is a greeting, however it ended.
-async fn shake_hands(
-    mut stream: TcpStream,
+/// Shakes hands as a current client. An answer in TLS is a greeting, however it ended.
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
     name: &ServerName<'static>,
-    versions: &[&'static SupportedProtocolVersion],
-) -> Result<Greeting, Blocked> {
+    identity: Option<Arc<dyn ResolvesClientCert>>,
+) -> Result<Greeting, Fault> {
     let setup = |error: &Error| Blocked::new(Barrier::Unsupported, format!("TLS: {error}"));
-    let broken = |error: std::io::Error| barrier_of("TLS handshake", &error);
-    let provider = Arc::new(crypto::ring::default_provider());
-    let witness = Arc::new(Witness::new(&provider));
+    let broken = |error: std::io::Error| Fault::of_io("TLS handshake", &error);
+    let provider = trust::provider();
+    let witness = Arc::new(Witness::new(&provider, identity));
     let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
+        .with_safe_default_protocol_versions()
         .map_err(|e| setup(&e))?
         .dangerous()
         .with_custom_certificate_verifier(witness.clone())
@@ -254,10 +284,7 @@ async fn shake_hands(
         let n = stream.read(&mut buffer).await.map_err(broken)?;
         let mut arrived = buffer.get(..n).unwrap_or_default();
         if arrived.is_empty() {
-            return Err(Blocked::new(
-                Barrier::Protocol,
-                "the server closed the connection during the TLS handshake",
-            ));
+            return Err(Fault::nonsense("the server closed the connection during the TLS handshake"));
         }
         while !arrived.is_empty() {
             client.read_tls(&mut arrived).map_err(broken)?;
@@ -269,7 +296,7 @@ async fn shake_hands(
     let spoke = matches!(&end, Ok(()) | Err(Error::AlertReceived(_) | Error::PeerIncompatible(_)))
         || client.protocol_version().is_some();
     if let (Err(error), false) = (&end, spoke) {
-        return Err(Blocked::new(Barrier::Protocol, format!("not TLS: {error}")));
+        return Err(Fault::nonsense(format!("not TLS: {error}")));
     }
     Ok(Greeting {
         version: client.protocol_version(),
@@ -288,14 +315,16 @@ struct Witness {
     algorithms: WebPkiSupportedAlgorithms,
     seen: Mutex<(Vec<Vec<u8>>, Option<Error>)>,
     asked: AtomicBool,
+    identity: Option<Arc<dyn ResolvesClientCert>>,
 }
 
 impl Witness {
-    fn new(provider: &CryptoProvider) -> Self {
+    fn new(provider: &CryptoProvider, identity: Option<Arc<dyn ResolvesClientCert>>) -> Self {
         Self {
             algorithms: provider.signature_verification_algorithms,
             seen: Mutex::default(),
             asked: AtomicBool::new(false),
+            identity,
         }
     }
     fn chain(&self) -> Vec<Vec<u8>> {
@@ -311,13 +340,13 @@ impl Witness {
 }
 
 impl ResolvesClientCert for Witness {
-    /// Called when the server asks for the client's certificate; there is none to give.
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    /// Called when the server asks for the client's certificate.
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
-        None
+        self.identity.as_ref()?.resolve(hints, schemes)
     }
     fn has_certs(&self) -> bool {
-        false
+        self.identity.as_ref().is_some_and(|identity| identity.has_certs())
     }
 }
 

@@ -115,14 +115,7 @@ pub fn probe(name: &str, act: Act, schedule: Schedule) -> Probe {
 }
 
 pub fn get(url: &str) -> Act {
-    Act::Http(http::Http {
-        http: Text::plain(url),
-        method: None,
-        headers: BTreeMap::new(),
-        body: None,
-        redirects: None,
-        ca: None,
-    })
+    Act::Http(http::Http { http: Text::plain(url), ..http::Http::default() })
 }
 
 pub fn stat(path: &str) -> Act {

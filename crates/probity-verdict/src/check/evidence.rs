@@ -1,24 +1,28 @@
 //! Whether what the claims read can show what they say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use probity_plan::kinds::{FactSpec, Values};
 use probity_plan::model::{Cell, Starts};
-use probity_plan::{Barrier, Blocked, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value};
+use probity_plan::{
+    Barrier, Blocked, Claim, Denied, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value,
+};
 
 use super::{Compiled, Found, Level};
 use crate::condition::Check;
 use crate::judge::control::SameForOthers;
-use crate::truth::Truth;
+use crate::judge::denial::{ALL, Question, shown_by};
+use crate::truth::Truth4;
 
 /// Rows of a matrix that are tried; the rest are like them.
-const ROWS: usize = 1000;
+const MAX_ROWS: usize = 1000;
 
 pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     presence(claims, found);
     timed_beside_load(plan, claims, found);
     for compiled in claims {
-        denial(compiled, found);
+        denial(plan, compiled, claims, found);
+        always(compiled, found);
+        selected(compiled, found);
         status_alone(compiled, found);
     }
 }
@@ -94,120 +98,164 @@ fn timed_beside_load(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     }
 }
 
-/// A check that only a denial satisfies, without the observation that shows that it could have been otherwise.
-fn denial(compiled: &Compiled<'_>, found: &mut Found) {
+/// A check that only a denial satisfies, without the observation that shows that it could have been otherwise; and a
+/// control that shows nothing of the kind.
+fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Found) {
     let claim = compiled.claim;
-    let Some(check) = compiled.check.as_ref().filter(|_| claim.control.is_none()) else { return };
-    let spec = compiled.probe.spec();
-    let facts: Vec<&FactSpec> = check.reads().filter_map(|name| spec.fact(name)).collect();
-    if facts.iter().all(|fact| fact.denial.is_none()) {
+    let Some(check) = &compiled.check else { return };
+    let question = Question { probe: compiled.probe, check, filter: compiled.filter.as_ref() };
+    if !question.states() {
         return;
     }
-    let row_alone = |cell: &Cell, name: &str| match cell.row.get(name).filter(|_| spec.fact(name).is_none()) {
-        Some(value) => Fact::Known(value.clone()),
-        None => unseen(),
-    };
-    let about = |cell: &&Cell| {
-        compiled
-            .filter
-            .as_ref()
-            .is_none_or(|filter| filter.evaluate(&|name| row_alone(cell, name)).truth != Truth::False)
-    };
-    let rows = compiled.probe.cells.iter().take(ROWS).filter(about);
+    let cells = || compiled.probe.cells.iter().take(MAX_ROWS);
+    if let Some(name) = &claim.control {
+        let Some(control) = claims.iter().find(|other| other.claim.name == *name) else { return };
+        let (check, filter) = (control.check.as_ref(), control.filter.as_ref());
+        let shown = shown_by(plan, control.claim, check, filter, compiled.probe.spec());
+        let possible =
+            |what| question.reads_of(what) && cells().any(|cell| question.possible(cell).includes(what));
+        let lacking = ALL.into_iter().find(|what| possible(*what) && !shown.includes(*what));
+        if let (Some(what), Some(_)) = (lacking, check) {
+            let (message, hint) = no_control(claim, control, what);
+            found.push(Level::Error, "control", &claim.at, message, hint);
+        }
+        return;
+    }
     // Rows that are counted together cannot stand for each other.
     let pooled = matches!(claim.form, Form::Rate { pooled: true, .. } | Form::Compare { .. });
-    let (denied, others): (Vec<&Cell>, Vec<&Cell>) =
-        rows.partition(|cell| surely_false(check, cell, &facts, otherwise));
-    let granted = others.into_iter().filter(|cell| !surely_false(check, cell, &facts, granted));
-    let controls = SameForOthers::of(granted.filter(|_| !pooled));
+    let (denied, others): (Vec<&Cell>, Vec<&Cell>) = cells().partition(|cell| question.only_denied(cell));
+    let granted = |cell: &&Cell| !pooled && question.holds_granted(cell, Denied::Request);
+    let controls = SameForOthers::of(others.into_iter().filter(granted));
     if denied.iter().any(|cell| !controls.includes(cell)) {
-        let denials = facts.iter().filter(|fact| fact.denial.is_some());
-        let names: Vec<String> = denials.map(|fact| format!("`{}`", fact.name)).collect();
+        let hint = "name the claim that shows the same thing succeeding where it should: `control: CLAIM`";
         found.push(
             Level::Warning,
             "denial",
             &claim.at,
-            format!(
-                "`{}` holds only if {} is a denial, and names no `control`",
-                claim.name,
-                names.join(" or ")
-            ),
+            format!("`{}` holds only of a denial, and names no `control`", claim.name),
             if compiled.probe.cells.len() > 1 && !pooled {
-                "name the claim that shows the same thing succeeding where it should: `control: CLAIM`; or add rows that \
-                 ask the same as somebody who may"
+                format!("{hint}; or add rows that ask the same as somebody who may")
             } else {
-                "name the claim that shows the same thing succeeding where it should: `control: CLAIM`"
+                hint.to_owned()
             },
         );
     }
 }
 
-/// Whether the check is surely false, whichever of these values the facts have that have some.
-fn surely_false(
-    check: &Check,
-    cell: &Cell,
-    facts: &[&FactSpec],
-    values: fn(&Check, &Cell, &FactSpec) -> Vec<Value>,
-) -> bool {
+/// Why a control is none, and what one would be.
+fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, String) {
+    let kind = control.probe.spec().name;
+    let granted = match what {
+        Denied::Connection => "a connection was made",
+        Denied::Request => "the request was granted",
+        Denied::Name => "the name is there",
+    };
+    let message = format!(
+        "`{}` is no positive control of `{}`: it can hold although nothing shows that {granted}",
+        control.claim.name, claim.name
+    );
+    let grants: Vec<&str> = control.probe.spec().grants(what).map(|(name, _)| name).collect();
+    let hint = if grants.is_empty() || (kind != claim_kind(claim, control) && what != Denied::Connection) {
+        "name a claim about a probe of the same kind that is granted what is denied here".to_owned()
+    } else {
+        format!("let its check ask for {} as it is where that is so", grants.join(" or "))
+    };
+    (message, hint)
+}
+
+/// The kind that a control has to be of; its own where that cannot be told.
+fn claim_kind(claim: &Claim, control: &Compiled<'_>) -> &'static str {
+    if claim.of == control.claim.of { control.probe.spec().name } else { "" }
+}
+
+/// A check that is true whatever is seen shows nothing.
+fn always(compiled: &Compiled<'_>, found: &mut Found) {
+    let Some(check) = compiled.check.as_ref().filter(|check| check.reads_against().next().is_none()) else {
+        return;
+    };
+    let spec = compiled.probe.spec();
+    let worlds = worlds(check, |name| spec.fact(name).map(|fact| fact.ty));
+    let cells = compiled.probe.cells.iter().take(MAX_ROWS.div_ceil(worlds.len().max(1)));
+    let true_in = |cell: &Cell, world: &BTreeMap<&str, Value>| {
+        let fact = |name: &str| match (world.get(name).or_else(|| cell.row.get(name)), name) {
+            (Some(value), _) => Fact::Known(value.clone()),
+            (None, "attempt") => Fact::Known(1.into()),
+            (None, "slot") => Fact::Known(0.into()),
+            (None, _) => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
+        };
+        check.evaluate(&fact).truth == Truth4::True
+    };
+    let all = |cell: &Cell| worlds.iter().all(|world| true_in(cell, world));
+    if !worlds.is_empty() && cells.clone().all(all) {
+        found.push(
+            Level::Warning,
+            "always",
+            &compiled.claim.at,
+            format!(
+                "`{}` holds whatever is seen, as far as was tried: its check says nothing",
+                compiled.claim.name
+            ),
+            "compare with what would be wrong",
+        );
+    }
+}
+
+/// What the facts might be that a check reads: every combination of a few values of their types, at most 4,096. None where
+/// the types do not tell.
+fn worlds<'c>(check: &'c Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BTreeMap<&'c str, Value>> {
     let mut worlds: Vec<BTreeMap<&str, Value>> = vec![BTreeMap::new()];
-    for fact in facts {
-        let values = values(check, cell, fact);
-        if values.is_empty() {
-            continue;
-        }
-        worlds = worlds
+    let mut any = false;
+    for name in check.reads() {
+        let Some(ty) = ty(name) else { continue };
+        any = true;
+        let numbers =
+            check.text().split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<i64>().ok());
+        let numbers = [0, 1, 7, 404, 1 << 40]
             .into_iter()
+            .chain(numbers.flat_map(|n| [n.saturating_sub(1), n, n.saturating_add(1)]));
+        let numbers = numbers.filter(|number| *number >= 0).take(20);
+        let texts = ["", "x"].into_iter().chain(check.text().split(['"', '\'']).skip(1).step_by(2).take(10));
+        let values: Vec<Value> = match ty {
+            FactType::Bool => vec![true.into(), false.into()],
+            FactType::Int | FactType::Float => numbers.map(Value::from).collect(),
+            #[expect(clippy::cast_precision_loss, reason = "small numbers that a condition mentions")]
+            FactType::Interval => numbers.map(|n| Value::interval(n as f64, Some(n as f64))).collect(),
+            FactType::Text | FactType::Mode | FactType::Version => texts.map(Value::from).collect(),
+            _ => return Vec::new(),
+        };
+        worlds = worlds
+            .iter()
             .flat_map(|world| {
-                values.iter().map(move |value| {
-                    let mut world = world.clone();
-                    world.insert(fact.name, value.clone());
-                    world
-                })
+                values.iter().map(|value| [(name, value.clone())].into_iter().chain(world.clone()).collect())
             })
+            .take(4096)
             .collect();
     }
-    worlds.iter().all(|world| {
-        let fact = |name: &str| match world.get(name).or_else(|| cell.row.get(name)) {
-            Some(value) => Fact::Known(value.clone()),
-            None => unseen(),
-        };
-        check.evaluate(&fact).truth == Truth::False
-    })
+    if any { worlds } else { Vec::new() }
 }
 
-fn unseen() -> Fact {
-    Fact::Unknown(Blocked::new(Barrier::NotMade, ""))
-}
-
-/// Values that are no denial: for codes, a few that are usual, and those that the check or the row mentions with their
-/// neighbours. None for a fact that is never a denial.
-fn otherwise(check: &Check, cell: &Cell, fact: &FactSpec) -> Vec<Value> {
-    match fact.denial {
-        None => Vec::new(),
-        Some((_, Values::False)) => vec![Value::Bool(true)],
-        Some((_, Values::True)) => vec![Value::Bool(false)],
-        Some((_, denial)) => {
-            let digits = |text: &str| -> Vec<i64> {
-                text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
-            };
-            let mut numbers: BTreeSet<i64> = BTreeSet::from([0, 200, 302, 404, 500]);
-            let row = cell.row.values().filter_map(Value::as_i64);
-            for number in digits(check.text()).into_iter().chain(row).take(30) {
-                numbers.extend([number.saturating_sub(1), number, number.saturating_add(1)]);
-            }
-            numbers.into_iter().map(Value::from).filter(|value| !denial.include(value)).collect()
-        }
+/// A rate of what was chosen by what was seen.
+fn selected(compiled: &Compiled<'_>, found: &mut Found) {
+    let claim = compiled.claim;
+    let Some(filter) = compiled.filter.as_ref().filter(|_| matches!(claim.form, Form::Rate { .. })) else {
+        return;
+    };
+    let seen: Vec<&str> = filter.reads().filter(|name| compiled.probe.spec().fact(name).is_some()).collect();
+    if claim.selected || seen.is_empty() {
+        return;
     }
-}
-
-/// Values with which what was asked was granted: those that are no denial, as far as they are.
-fn granted(check: &Check, cell: &Cell, fact: &FactSpec) -> Vec<Value> {
-    let values = otherwise(check, cell, fact);
-    match fact.grant {
-        None => values,
-        Some((_, Values::Empty)) => vec![Value::from("")],
-        Some((_, grant)) => values.into_iter().filter(|value| grant.include(value)).collect(),
-    }
+    found.push(
+        Level::Warning,
+        "selected",
+        &claim.at,
+        format!(
+            "`{}` is a rate of the observations that `where` chooses by what was seen ({}): where it leaves some out, no \
+             acceptance rests on it",
+            claim.name,
+            seen.join(", ")
+        ),
+        "let `check` say it, as in `!(A) || B`; or say `selected: true`, if the rate is meant to be about those alone",
+    );
 }
 
 /// A refused connection has no status: a check of `status` alone is then undetermined, and many mean it to fail.

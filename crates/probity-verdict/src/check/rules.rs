@@ -11,8 +11,12 @@ use crate::verdict::{Rules, Source, World, label, last_day};
 /// The most combinations of outcomes that are tried to find rules that never apply.
 const MOST_WORLDS: usize = 1 << 14;
 
+/// Claims that are imagined to fail alone.
+const MAX_SINGLE: usize = 200;
+
 pub(super) fn check(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
     waivers(plan, rules, today, found);
+    labels(plan, found);
     unused(plan, rules, found);
     // A rule that cannot be read makes every statement about all of them void.
     if plan.rules.is_empty() || !rules.errors.is_empty() {
@@ -27,12 +31,16 @@ pub(super) fn check(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::D
             "say `accepted: true` at the labels that are",
         );
     }
-    easy_acceptance(plan, rules, found);
+    // What accepts whatever happens also does so where a claim fails.
+    if !easy_acceptance(plan, rules, found) {
+        worse_is_better(plan, rules, found);
+    }
     unreachable(plan, rules, found);
 }
 
-/// Worlds in which nothing may be accepted.
-fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+/// Worlds in which nothing may be accepted; whether something is in one of them.
+fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) -> bool {
+    let mut easy = false;
     let all = |outcome| vec![outcome; plan.claims.len()];
     let nothing = |claim: &probity_plan::Claim| {
         if claim.empty_ok { Outcome::NotApplicable } else { Outcome::Undetermined }
@@ -52,6 +60,7 @@ fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
         let world = World { rules, source: Source::Imagined(&outcomes), waive: false, instead: None };
         let waived = World { waive: true, ..world };
         if let Some((at, label)) = accepted(&world, plan) {
+            easy = true;
             found.push(
                 Level::Error,
                 rule,
@@ -67,6 +76,58 @@ fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
                 format!("with {words}, the verdict is {label} with waivers, which is an acceptance"),
                 "the waivers excuse every claim that an acceptance asks for",
             );
+        }
+    }
+    easy
+}
+
+/// Claims whose failure, or whose not being known, leads nearer to an acceptance than their holding does.
+fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+    let rank = |outcomes: &[Outcome]| {
+        let possible =
+            World { rules, source: Source::Imagined(outcomes), waive: false, instead: None }.possible();
+        let accepted = possible.iter().filter(|(_, accepted)| *accepted).count();
+        u8::from(accepted > 0) + u8::from(accepted == possible.len())
+    };
+    for (number, claim) in plan.claims.iter().enumerate() {
+        let others =
+            [Outcome::Holds, Outcome::Fails, Outcome::Undetermined].map(|all| vec![all; plan.claims.len()]);
+        // Each other claim failing alone, with all the rest holding.
+        let single = (0..plan.claims.len().min(MAX_SINGLE)).map(|other| {
+            let mut world = vec![Outcome::Holds; plan.claims.len()];
+            world[other] = Outcome::Fails;
+            world
+        });
+        for mut world in others.into_iter().chain(single) {
+            world[number] = Outcome::Holds;
+            let holding = rank(&world);
+            let worse = [(Outcome::Fails, "fails"), (Outcome::Undetermined, "is undetermined")];
+            let better = worse.into_iter().find(|(outcome, _)| {
+                world[number] = *outcome;
+                rank(&world) > holding
+            });
+            if let Some((_, what)) = better {
+                found.push(
+                    Level::Warning,
+                    "worse-is-better",
+                    &claim.at,
+                    format!("the verdict is nearer to an acceptance where `{}` {what} than where it holds", claim.name),
+                    "claim the opposite, so that what is good holds, and let what accepts ask for holds(CLAIM)",
+                );
+                break;
+            }
+        }
+    }
+}
+
+/// Labels that say what only Probity may add.
+fn labels(plan: &Plan, found: &mut Found) {
+    for rule in &plan.rules {
+        let label = rule.label.trim_end().to_lowercase();
+        if label.ends_with(crate::verdict::WITH_WAIVERS.trim_start()) {
+            let message =
+                format!("the label `{}` says what is added to a label where a waiver was needed", rule.label);
+            found.push(Level::Error, "label", &rule.at, message, "choose another label");
         }
     }
 }

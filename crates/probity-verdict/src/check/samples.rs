@@ -7,6 +7,7 @@ use probity_plan::units::{Percent, Share, Span};
 use probity_plan::{Form, Plan, Probe};
 
 use super::{Compiled, Found, Level};
+use crate::judge::rate::short_block;
 use crate::multiplicity::confidence;
 use crate::statistics;
 use crate::verdict::Rules;
@@ -107,6 +108,15 @@ fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> u64 {
 }
 
 fn rate(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Found) {
+    if let (Form::Rate { block: Some(block), .. }, Some(every)) =
+        (&compiled.claim.form, compiled.probe.schedule.every)
+        && block.0 < every.0.saturating_mul(2)
+    {
+        let message = format!("`{}`: {}", compiled.claim.name, short_block(*block, every));
+        let hint = format!("say a `block` of at least {}, or leave it out", Span(every.0.saturating_mul(2)));
+        found.push(Level::Error, "block", &compiled.claim.at, message, hint);
+        return;
+    }
     let Form::Rate { share, block, pooled, expect, .. } = compiled.claim.form else { return };
     let (claim, at) = (&compiled.claim.name, &compiled.claim.at);
     let alpha = statistics::alpha(plan.confidence);

@@ -444,27 +444,58 @@ fn what_outlives_the_probe_it_runs_with_is_told() {
 fn a_denial_without_control_is_a_warning() {
     let http = "{ http: \"http://127.0.0.1:1/\" }";
     let denied = |check: &str| printed(&plan(http, &format!("  good: {{ of: p, check: \"{check}\" }}\n")));
-    let hint = "name the claim that shows the same thing succeeding where it should: `control: CLAIM`";
-    assert_eq!(
-        denied("answered && status == 403"),
-        [format!(
-            "plan.yaml:5:3: warning: `good` holds only if `answered` or `status` is a denial, and names no `control` \
-             [denial]\n  {hint}"
-        )]
-    );
-    assert_eq!(
-        denied("!answered"),
-        [format!(
-            "plan.yaml:5:3: warning: `good` holds only if `answered` is a denial, and names no `control` [denial]\n  {hint}"
-        )]
-    );
-    assert_eq!(denied("answered && status in [401, 403]").len(), 1);
+    let warning = "plan.yaml:5:3: warning: `good` holds only of a denial, and names no `control` [denial]\n  name the claim \
+                   that shows the same thing succeeding where it should: `control: CLAIM`";
+    for check in ["answered && status == 403", "!answered", "answered && status in [401, 403]"] {
+        assert_eq!(denied(check), [warning], "{check}");
+    }
     // Something else would do as well.
     for check in ["answered && status >= 400", "answered && (status == 403 || status == 404)", "answered"] {
         assert_eq!(denied(check), Vec::<String>::new(), "{check}");
     }
-    let claims = "  good: { of: p, check: answered && status == 403, control: sure }\n  sure: { of: p, check: answered }\n";
-    assert_eq!(printed(&plan(http, claims)), Vec::<String>::new());
+}
+
+#[test]
+fn a_control_that_can_hold_where_nothing_was_granted_is_an_error() {
+    let found = |claim: &str, control: &str| {
+        let probes =
+            "{ http: \"http://127.0.0.1:1/\" }\n  f: { file: / }\n  port: { port: 1, connect: localhost }";
+        let claims = format!("  good: {{ of: p, check: \"{claim}\", control: sure }}\n  sure: {control}\n");
+        printed(&plan(probes, &claims)).into_iter().filter(|problem| problem.contains("[control]")).count()
+    };
+    let (forbidden, unreached) = ("answered && status == 403", "!answered");
+    for control in
+        ["answered && status == 200", "status in [200, 204]", "answered && status < 300 && status > 199"]
+    {
+        assert_eq!(found(forbidden, &format!("{{ of: p, check: '{control}' }}")), 0, "{control}");
+        assert_eq!(found(unreached, &format!("{{ of: p, check: '{control}' }}")), 0, "{control}");
+    }
+    for control in
+        ["answered", "answered && status != 403", "size_bytes > 0", "status == 200 || size_bytes > 0"]
+    {
+        assert_eq!(found(forbidden, &format!("{{ of: p, check: '{control}' }}")), 1, "{control}");
+    }
+    assert_eq!(found(unreached, "{ of: p, check: answered }"), 0);
+    // A connection that was made contradicts one that was not, of whatever kind; a file contradicts nothing.
+    assert_eq!(found(unreached, "{ of: port, check: connected }"), 0);
+    assert_eq!(found(forbidden, "{ of: port, check: connected }"), 1);
+    assert_eq!(found(unreached, "{ of: f, check: exists }"), 1);
+    assert_eq!(found(forbidden, "{ of: f, check: exists }"), 1);
+}
+
+#[test]
+fn a_check_that_is_true_whatever_is_seen_is_a_warning() {
+    let found = |check: &str| {
+        let command = "{ command: [x], impact: observe, repeat: 3 }";
+        let problems = printed(&plan(command, &format!("  good: {{ of: p, check: '{check}' }}\n")));
+        problems.into_iter().filter(|problem| problem.contains("[always]")).count()
+    };
+    for check in ["exit_code >= 0", "exit_code != 1 || exit_code == 1", "attempt >= 1 && exit_code >= 0"] {
+        assert_eq!(found(check), 1, "{check}");
+    }
+    for check in ["exit_code == 0", "exit_code < 5", "stdout == \"\"", "elapsed_ms < 100"] {
+        assert_eq!(found(check), 0, "{check}");
+    }
 }
 
 #[test]

@@ -2,21 +2,23 @@
 //! slot by slot, or all with the only one of the other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use probity_plan::{Barrier, Blocked, Cause, Fact, Observation, Probe, Shows, Value};
+use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Probe, Shows, Value};
 
+use super::census::{answer, census, note, seen_any};
 use super::control::Controls;
-use super::count::{answer, census, note};
 use super::subject::{self, Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
-use super::{Decision, Facts, words};
+use super::{Decision, Facts, Room, words};
 use crate::condition::{AGAINST, Check, Evaluated, fact_of};
 
 /// What is held while its other side is waited for, in bytes, about: more is behind `too-large`.
 const MOST_HELD: usize = 16 << 20;
 
+#[derive(Clone)]
 pub(super) struct Compare {
-    check: Check,
+    check: Arc<Check>,
     pairing: Pairing,
     /// The other probe's rows apply to every cell: it has no matrix.
     spread: bool,
@@ -29,12 +31,14 @@ pub(super) struct Compare {
 }
 
 /// What the other probe's facts show, and which of its values are denials, as needed later.
+#[derive(Clone)]
 struct OtherShows {
     name: String,
     weakest: Option<Shows>,
     both: Vec<String>,
 }
 
+#[derive(Clone)]
 enum Pairing {
     FirstAndLast,
     OneForAll,
@@ -42,16 +46,17 @@ enum Pairing {
 }
 
 /// Observations of one cell whose other side has not come yet, by slot.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Held {
     own: BTreeMap<u32, Kept>,
     against: BTreeMap<u32, Kept>,
 }
 
+#[derive(Clone)]
 struct Kept {
     entry: u64,
     facts: BTreeMap<String, Fact>,
-    denied: bool,
+    denied: Option<Denied>,
 }
 
 impl Compare {
@@ -82,7 +87,7 @@ impl Compare {
             both: both.map(ToOwned::to_owned).collect(),
         };
         Ok(Self {
-            check,
+            check: Arc::new(check),
             pairing,
             spread: other.cells.len() == 1,
             other: other_shows,
@@ -93,14 +98,8 @@ impl Compare {
         })
     }
 
-    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        match &trial.membership {
-            Membership::Outside => return,
-            Membership::Unknown(evaluated) => {
-                return self.undecided(trial.cell, trial.entry, evaluated, subject);
-            }
-            Membership::Inside => {}
-        }
+    /// Takes an observation of the claim's own probe into account.
+    fn observe_own(&mut self, trial: &Trial, subject: &mut Subject) {
         let slot = trial.observation.slot;
         let names = self.check.reads();
         let denied = subject.denied(trial.observation, self.check.reads());
@@ -138,46 +137,6 @@ impl Compare {
         }
     }
 
-    /// Takes an observation of the other probe into account.
-    pub(super) fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
-        if observation.superseded {
-            return;
-        }
-        let cells: Vec<usize> = if self.spread {
-            (0..self.cells.len()).collect()
-        } else {
-            subject.cell(&observation.cell).into_iter().collect()
-        };
-        if !cells.is_empty() {
-            subject.also(entry);
-        }
-        let slot = observation.slot;
-        for cell in cells {
-            let denied = subject
-                .plan
-                .probe(&self.other.name)
-                .is_some_and(|other| subject::denied(other, observation, self.check.reads_against()));
-            let kept = keep(entry, observation, self.check.reads_against(), denied);
-            match self.pairing {
-                Pairing::FirstAndLast => {}
-                Pairing::OneForAll => {
-                    for own in std::mem::take(&mut self.cells[cell].own).into_values() {
-                        self.held = self.held.saturating_sub(own.size());
-                        self.pair(cell, &own, &kept, subject);
-                    }
-                    self.cells[cell].against.entry(0).or_insert(kept);
-                }
-                Pairing::SlotBySlot => match self.cells[cell].own.remove(&slot) {
-                    Some(own) => {
-                        self.held = self.held.saturating_sub(own.size());
-                        self.pair(cell, &own, &kept, subject);
-                    }
-                    None => self.hold(cell, slot, kept, false, subject),
-                },
-            }
-        }
-    }
-
     fn hold(&mut self, cell: usize, slot: u32, kept: Kept, own: bool, subject: &mut Subject) {
         let size = kept.size();
         if self.held + size > MOST_HELD {
@@ -205,8 +164,8 @@ impl Compare {
             None => own.fact(name),
         };
         let evaluated = self.check.evaluate(&fact);
-        let answer = answer(&evaluated, || own.denied || against.denied);
-        if matches!(answer, Answer::Success | Answer::Denial) {
+        let answer = answer(&evaluated, || own.denied.or(against.denied));
+        if matches!(answer, Answer::Success | Answer::Denial(_)) {
             let differs = self.other.both.iter().all(|name| own.fact(name) != against.fact(name));
             self.differed = Some(self.differed.unwrap_or(true) && differs);
         }
@@ -227,8 +186,74 @@ impl Compare {
         self.tallies[cell].add(Answer::Undecided, None);
     }
 
+    /// A fact that really differs between the two shows what its change shows.
+    fn shows(&self, subject: &Subject) -> Option<Shows> {
+        if self.differed != Some(true) {
+            return [subject.weakest(self.check.reads()), self.other.weakest].into_iter().flatten().min();
+        }
+        let of_change = |probe: &Probe, name: &str| {
+            let fact = probe.spec().fact(name)?;
+            let alone = fact.shows.unwrap_or(probe.spec().shows);
+            let both = self.other.both.iter().any(|both| both == name);
+            Some(if both { fact.change_shows.unwrap_or(alone) } else { alone })
+        };
+        let own = self.check.reads().filter_map(|name| of_change(subject.probe, name));
+        let other = subject.plan.probe(&self.other.name);
+        let against = self.check.reads_against().filter_map(|name| of_change(other?, name));
+        own.chain(against).min()
+    }
+}
+
+impl Room for Compare {
+    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+        match &trial.membership {
+            Membership::Outside => {}
+            Membership::Inside => self.observe_own(trial, subject),
+            Membership::Unknown(evaluated) => self.undecided(trial.cell, trial.entry, evaluated, subject),
+        }
+    }
+
+    /// Takes an observation of the other probe into account.
+    fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
+        if observation.superseded {
+            return;
+        }
+        let cells: Vec<usize> = if self.spread {
+            (0..self.cells.len()).collect()
+        } else {
+            subject.cell(&observation.cell).into_iter().collect()
+        };
+        if !cells.is_empty() {
+            subject.also(entry);
+        }
+        let slot = observation.slot;
+        for cell in cells {
+            let other = subject.plan.probe(&self.other.name);
+            let denied =
+                other.and_then(|other| subject::denied(other, observation, self.check.reads_against()));
+            let kept = keep(entry, observation, self.check.reads_against(), denied);
+            match self.pairing {
+                Pairing::FirstAndLast => {}
+                Pairing::OneForAll => {
+                    for own in std::mem::take(&mut self.cells[cell].own).into_values() {
+                        self.held = self.held.saturating_sub(own.size());
+                        self.pair(cell, &own, &kept, subject);
+                    }
+                    self.cells[cell].against.entry(0).or_insert(kept);
+                }
+                Pairing::SlotBySlot => match self.cells[cell].own.remove(&slot) {
+                    Some(own) => {
+                        self.held = self.held.saturating_sub(own.size());
+                        self.pair(cell, &own, &kept, subject);
+                    }
+                    None => self.hold(cell, slot, kept, false, subject),
+                },
+            }
+        }
+    }
+
     /// No more observations come: what waits for its other side waits in vain.
-    pub(super) fn finish(&mut self, subject: &mut Subject) {
+    fn finish(&mut self, subject: &mut Subject) {
         let last_slot = subject.probe.planned().saturating_sub(1);
         for cell in 0..self.cells.len() {
             let own = std::mem::take(&mut self.cells[cell].own);
@@ -262,14 +287,10 @@ impl Compare {
         }
     }
 
-    pub(super) fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
         let first_and_last = matches!(self.pairing, Pairing::FirstAndLast);
         let missing = |cell| if first_and_last { 0 } else { subject.missing(cell) };
-        let seen = self.tallies.iter().any(|tally| {
-            let counts = tally.counts(0, true);
-            counts.successes + counts.failures > 0
-        });
-        let shows = self.shows(subject).filter(|_| seen);
+        let shows = self.shows(subject).filter(|_| seen_any(&self.tallies));
         let text = |counts: crate::judgement::Counts| {
             let what = if first_and_last {
                 format!("between the first and the last look of `{}`", subject.probe.name)
@@ -281,23 +302,6 @@ impl Compare {
             format!("{what} {}{}: {}", words::shows(shows), words::filter(subject), self.check.text())
         };
         census(&self.tallies, subject, &Controls::named(facts, &self.tallies), &missing, shows, &text)
-    }
-
-    /// A fact that really differs between the two shows what its change shows.
-    fn shows(&self, subject: &Subject) -> Option<Shows> {
-        if self.differed != Some(true) {
-            return [subject.weakest(self.check.reads()), self.other.weakest].into_iter().flatten().min();
-        }
-        let of_change = |probe: &Probe, name: &str| {
-            let fact = probe.spec().fact(name)?;
-            let alone = fact.shows.unwrap_or(probe.spec().shows);
-            let both = self.other.both.iter().any(|both| both == name);
-            Some(if both { fact.change_shows.unwrap_or(alone) } else { alone })
-        };
-        let own = self.check.reads().filter_map(|name| of_change(subject.probe, name));
-        let other = subject.plan.probe(&self.other.name);
-        let against = self.check.reads_against().filter_map(|name| of_change(other?, name));
-        own.chain(against).min()
     }
 }
 
@@ -319,7 +323,7 @@ fn keep<'a>(
     entry: u64,
     observation: &Observation,
     names: impl Iterator<Item = &'a str>,
-    denied: bool,
+    denied: Option<Denied>,
 ) -> Kept {
     let facts = names.map(|name| (name.to_owned(), fact_of(observation, name))).collect();
     Kept { entry, facts, denied }

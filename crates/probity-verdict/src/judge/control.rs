@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use probity_plan::{Act, model::Cell};
 
 use super::Facts;
+use super::denial::{ALL, Shown};
 use super::subject::Subject;
 use super::tally::Tally;
 
-/// Whether denials count, for each group of trials that is decided for itself.
+/// Which denials count, for each group of trials that is decided for itself.
 pub(super) struct Controls {
-    groups: Vec<bool>,
+    groups: Vec<Shown>,
 }
 
 impl Controls {
@@ -27,13 +28,17 @@ impl Controls {
         let named = subject.claim.control.is_some();
         // Rows that are counted together cannot stand for each other.
         if named || tallies.len() != subject.width() || tallies.iter().all(|tally| tally.denials() == 0) {
-            return Self { groups: vec![named && facts.control; tallies.len()] };
+            return Self::named(facts, tallies);
         }
-        let rows = subject.probe.cells.iter().zip(tallies).enumerate();
-        let succeeded =
-            rows.filter(|(at, (_, tally))| tally.granted() && holds(*at, tally)).map(|(_, (cell, _))| cell);
-        let same = SameForOthers::of(succeeded);
-        Self { groups: subject.probe.cells.iter().map(|cell| same.includes(cell)).collect() }
+        let same = ALL.map(|what| {
+            let rows = subject.probe.cells.iter().zip(tallies).enumerate();
+            let granted = |(at, (_, tally)): &(usize, (&Cell, &Tally))| {
+                tally.granted().includes(what) && holds(*at, tally)
+            };
+            SameForOthers::of(rows.filter(granted).map(|(_, (cell, _))| cell))
+        });
+        let shown = |cell| Shown::of(|what| same[what as usize].includes(cell));
+        Self { groups: subject.probe.cells.iter().map(shown).collect() }
     }
 
     /// The claim's own control, and nothing else.
@@ -41,20 +46,24 @@ impl Controls {
         Self { groups: vec![facts.control; tallies.len()] }
     }
 
-    /// Whether denials count in this group.
-    pub(super) fn of_group(&self, group: usize) -> bool {
-        self.groups.get(group).copied().unwrap_or(false)
+    /// Which denials count in this group.
+    pub(super) fn of_group(&self, group: usize) -> Shown {
+        self.groups.get(group).copied().unwrap_or_default()
     }
 
     /// Whether a denial does not count.
     pub(super) fn lacking(&self, tallies: &[Tally]) -> bool {
-        self.groups.iter().zip(tallies).any(|(counts, tally)| !counts && tally.denials() > 0)
+        self.groups.iter().zip(tallies).any(|(counts, tally)| tally.uncontrolled(*counts) > 0)
     }
 
     /// What the denials that count rest on.
     pub(super) fn note(&self, subject: &Subject, tallies: &[Tally]) -> Option<String> {
-        let counted = self.groups.iter().zip(tallies).filter(|(counts, _)| **counts);
-        let what = match counted.map(|(_, tally)| tally.denials()).sum::<u64>() {
+        let counted = self
+            .groups
+            .iter()
+            .zip(tallies)
+            .map(|(counts, tally)| tally.denials() - tally.uncontrolled(*counts));
+        let what = match counted.sum::<u64>() {
             0 => return None,
             1 => "1 of these is a denial; that it".to_owned(),
             denials => format!("{denials} of these are denials; that they"),

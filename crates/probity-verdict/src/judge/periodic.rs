@@ -4,15 +4,17 @@
 mod changes;
 mod recorded;
 
+use std::collections::BTreeSet;
+
 use probity_plan::model::Starts;
 use probity_plan::units::Span;
-use probity_plan::{Fact, Observation, Shows, Value};
+use probity_plan::{Denied, Fact, Observation, Shows, Value};
 
+use super::census::overall;
 use super::clock;
-use super::count::overall;
 use super::subject::{Membership, Subject, Trial};
 use super::words::seconds;
-use super::{Decision, Facts, words};
+use super::{Decision, Facts, Room, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 use changes::Changes;
@@ -55,7 +57,7 @@ pub(super) struct Periodic {
     /// Whether the last look at each cell saw the fact.
     last_saw: Vec<bool>,
     /// Denials, where the fact says something that they could have kept from it.
-    denials: u64,
+    denials: BTreeSet<Denied>,
 }
 
 /// When a look was made: from the start of the run (microseconds), by the observer's clock, and for how long
@@ -112,13 +114,98 @@ impl Periodic {
             limits,
             looks: [0; 2],
             last_saw: vec![false; subject.width()],
-            denials: 0,
+            denials: BTreeSet::new(),
         })
     }
 
-    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+    fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
+        let mut parts = words::hints(subject);
+        if gaps.unsure > 0 {
+            parts.push(format!("look more often: at least every {}", self.tolerance));
+        }
+        // One period more: the first start is waited for.
+        let watch = u64::from(self.periods) + 1;
+        parts.push(format!(
+            "watch for at least {}",
+            Span(self.every.0.saturating_mul(u32::try_from(watch).unwrap_or(u32::MAX)))
+        ));
+        Settle { how: parts.join("; "), least: None, likely: None }
+    }
+
+    fn reason(
+        &self,
+        outcome: Outcome,
+        subject: &Subject,
+        gaps: &Gaps,
+        fewest: u64,
+        cut: bool,
+        denied: bool,
+    ) -> String {
+        let in_the_way = words::in_the_way(subject);
+        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
+        match outcome {
+            Outcome::Holds => format!(
+                "{}, each within tolerance",
+                words::number(gaps.within, "complete gap", "complete gaps")
+            ),
+            Outcome::NotApplicable => {
+                "there was nothing that it is about, which the claim accepts".to_owned()
+            }
+            Outcome::Fails if gaps.silent => {
+                subject.example().unwrap_or("a look speaks against it").to_owned()
+            }
+            Outcome::Fails => format!(
+                "{} of {} surely outside of {} to {}",
+                gaps.outside,
+                words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
+                seconds(self.limits.least),
+                seconds(self.limits.greatest)
+            ),
+            Outcome::Undetermined if gaps.unclear => {
+                format!("it cannot be told what was recorded{in_the_way}")
+            }
+            Outcome::Undetermined if denied => words::DENIED.to_owned(),
+            Outcome::Undetermined if cut && fewest >= self.periods.into() => {
+                format!(
+                    "the last look did not see it, so nothing is known of the time until then{in_the_way}"
+                )
+            }
+            Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
+            Outcome::Undetermined if gaps.unsure > 0 => {
+                let gaps_seen = words::number(fewest, "complete gap", "complete gaps");
+                format!("{gaps_seen} within tolerance, {} not sure{in_the_way}", gaps.unsure)
+            }
+            Outcome::Undetermined => {
+                let needed = words::number(self.periods.into(), "complete gap", "complete gaps");
+                format!("{fewest} of at least {needed} seen{in_the_way}")
+            }
+        }
+    }
+
+    /// Times that the target records show what the fact shows; changes that were seen, what its change shows.
+    fn shows(&self, subject: &Subject, gaps: &Gaps) -> Option<Shows> {
+        let spec = subject.probe.spec();
+        let fact = spec.fact(&self.fact)?;
+        let alone = fact.shows.unwrap_or(spec.shows);
+        let changed = gaps.within + gaps.outside + gaps.unsure > 0;
+        let seen = self.cells.iter().any(|cell| match cell {
+            Cell::Recorded(recorded) => recorded.seen(),
+            Cell::Changes(changes) => changes.seen(),
+        });
+        match self.cells.first() {
+            Some(Cell::Changes(_)) if changed => Some(fact.change_shows.unwrap_or(alone)),
+            _ => seen.then_some(alone),
+        }
+    }
+}
+
+impl Room for Periodic {
+    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         match &trial.membership {
-            Membership::Outside => return,
+            Membership::Outside => {
+                self.last_saw[trial.cell] &= !subject.selects_by_sight();
+                return;
+            }
             Membership::Unknown(evaluated) => {
                 self.looks[1] += 1;
                 return subject.note_unknown(Some(trial.entry), evaluated);
@@ -126,7 +213,7 @@ impl Periodic {
             Membership::Inside => {}
         }
         let observation = trial.observation;
-        self.denials += u64::from(subject.denied(observation, std::iter::once(self.fact.as_str())));
+        self.denials.extend(subject.denied(observation, std::iter::once(self.fact.as_str())));
         self.last_saw[trial.cell] = false;
         let value = match fact_of(observation, &self.fact) {
             Fact::Known(value) => value,
@@ -161,12 +248,12 @@ impl Periodic {
         }
     }
 
-    pub(super) fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
         let mut cells = Vec::new();
         let mut all = Gaps::default();
         let mut fewest: Option<u64> = None;
         let mut cut = false;
-        let denied = self.denials > 0 && !facts.control;
+        let denied = self.denials.iter().any(|what| !facts.control.includes(*what));
         for (at, cell) in self.cells.iter().enumerate() {
             if subject.excluded(at) {
                 continue;
@@ -217,6 +304,7 @@ impl Periodic {
         }
         Decision {
             outcome,
+            by_error: false,
             reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), cut, denied),
             measured: all.measured(),
             decided: format!(
@@ -232,86 +320,6 @@ impl Periodic {
             notes,
             settle: (outcome == Outcome::Undetermined).then(|| self.settle(subject, &all)),
             shows,
-        }
-    }
-
-    fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
-        let mut parts = words::hints(subject);
-        if gaps.unsure > 0 {
-            parts.push(format!("look more often: at least every {}", self.tolerance));
-        }
-        // One period more: the first start is waited for.
-        let watch = u64::from(self.periods) + 1;
-        parts.push(format!(
-            "watch for at least {}",
-            Span(self.every.0.saturating_mul(u32::try_from(watch).unwrap_or(u32::MAX)))
-        ));
-        Settle { how: parts.join("; "), least: None, likely: None }
-    }
-
-    fn reason(
-        &self,
-        outcome: Outcome,
-        subject: &Subject,
-        gaps: &Gaps,
-        fewest: u64,
-        cut: bool,
-        denied: bool,
-    ) -> String {
-        let in_the_way = words::in_the_way(subject);
-        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
-        match outcome {
-            Outcome::Holds => format!(
-                "{}, each within tolerance",
-                words::number(gaps.within, "complete gap", "complete gaps")
-            ),
-            Outcome::NotApplicable => {
-                "there was nothing that it is about, which the claim accepts".to_owned()
-            }
-            Outcome::Fails if gaps.silent => {
-                subject.example().unwrap_or("a look speaks against it").to_owned()
-            }
-            Outcome::Fails => format!(
-                "{} of {} surely outside of {} to {}",
-                gaps.outside,
-                words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
-                seconds(self.limits.least),
-                seconds(self.limits.greatest)
-            ),
-            Outcome::Undetermined if gaps.unclear => {
-                format!("it cannot be told what was recorded{in_the_way}")
-            }
-            Outcome::Undetermined if denied => "a denial counts only beside its positive control".to_owned(),
-            Outcome::Undetermined if cut && fewest >= self.periods.into() => {
-                format!(
-                    "the last look did not see it, so nothing is known of the time until then{in_the_way}"
-                )
-            }
-            Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
-            Outcome::Undetermined if gaps.unsure > 0 => {
-                let gaps_seen = words::number(fewest, "complete gap", "complete gaps");
-                format!("{gaps_seen} within tolerance, {} not sure{in_the_way}", gaps.unsure)
-            }
-            Outcome::Undetermined => {
-                let needed = words::number(self.periods.into(), "complete gap", "complete gaps");
-                format!("{fewest} of at least {needed} seen{in_the_way}")
-            }
-        }
-    }
-
-    /// Times that the target records show what the fact shows; changes that were seen, what its change shows.
-    fn shows(&self, subject: &Subject, gaps: &Gaps) -> Option<Shows> {
-        let spec = subject.probe.spec();
-        let fact = spec.fact(&self.fact)?;
-        let alone = fact.shows.unwrap_or(spec.shows);
-        let changed = gaps.within + gaps.outside + gaps.unsure > 0;
-        let seen = self.cells.iter().any(|cell| match cell {
-            Cell::Recorded(recorded) => recorded.seen(),
-            Cell::Changes(changes) => changes.seen(),
-        });
-        match self.cells.first() {
-            Some(Cell::Changes(_)) if changed => Some(fact.change_shows.unwrap_or(alone)),
-            _ => seen.then_some(alone),
         }
     }
 }

@@ -1,25 +1,31 @@
 //! `stable`: named facts are the same in every sample, or differ by at most so much. What happened between two samples
 //! is not seen; so samples may not be farther apart than two slots.
 
-use probity_plan::{Fact, Shows, Value};
+use std::collections::BTreeSet;
 
-use super::count::overall;
+use probity_plan::{Denied, Fact, Shows, Value};
+
+use super::census::overall;
 use super::subject::{Membership, Subject, Trial, is_interval};
-use super::{Decision, clock, words};
+use super::{Decision, Facts, Room, clock, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 
 /// So many slots from one sample to the next leave no gap.
 const MOST_SLOTS: i64 = 2;
 
+#[derive(Clone)]
 pub(super) struct Stable {
     facts: Vec<String>,
     /// Facts of which only an interval is known differ surely only if the intervals do not overlap.
     at_most: Option<f64>,
     intervals: bool,
     cells: Vec<Cell>,
+    /// Denials, where the facts say something that they could have kept from them.
+    denials: BTreeSet<Denied>,
 }
 
+#[derive(Clone)]
 struct Cell {
     samples: u64,
     changed: u64,
@@ -65,134 +71,19 @@ impl Stable {
             at_most,
             intervals,
             cells: (0..subject.width()).map(|_| cell()).collect(),
+            denials: BTreeSet::new(),
         })
     }
 
-    pub(super) fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        let cell = &mut self.cells[trial.cell];
-        let observation = trial.observation;
-        let mut met = match &trial.membership {
-            Membership::Outside => {
-                cell.step(observation, subject);
-                return;
-            }
-            Membership::Inside => Vec::new(),
-            Membership::Unknown(evaluated) => evaluated.met.clone(),
-        };
-        let mut values = Vec::new();
-        for name in &self.facts {
-            match fact_of(observation, name) {
-                Fact::Known(value) => values.push(value),
-                Fact::Unknown(blocked) => met.push((name.clone(), blocked)),
-            }
-        }
-        if !met.is_empty() || matches!(trial.membership, Membership::Unknown(_)) {
-            cell.undecided += 1;
-            subject.note_unknown(Some(trial.entry), &Evaluated::blocked(met));
-            return;
-        }
-        cell.step(observation, subject);
-        cell.samples += 1;
-        let mut against = Vec::new();
-        for ((name, value), extent) in self.facts.iter().zip(values).zip(&mut cell.extents) {
-            let before = extent.last.as_ref().map(words::value);
-            if !extent.add(&value, self.at_most) {
-                let now = words::value(&value);
-                against.push(match (before, self.at_most) {
-                    (_, Some(_)) if value.ends().is_none() => {
-                        format!("{name} = {now}, which is not a number")
-                    }
-                    (Some(before), _) => format!("{name} = {now}, before {before}"),
-                    (None, _) => format!("{name} = {now}"),
-                });
-            }
-        }
-        if !against.is_empty() {
-            cell.changed += 1;
-            subject.note_false(trial.entry, || against.join(", "));
-        }
-    }
-
-    pub(super) fn decide(&self, subject: &Subject) -> Decision {
-        let mut cells = Vec::new();
-        let mut total = Counts::default();
-        let mut gaps = false;
-        for (at, cell) in self.cells.iter().enumerate() {
-            let missing = subject.missing(at);
-            let counts = Counts {
-                planned: cell.samples + cell.undecided + missing,
-                successes: cell.samples - cell.changed,
-                failures: cell.changed,
-                blocked: cell.undecided + missing,
-            };
-            if counts.planned == 0 && (self.cells.len() > 1 || subject.excluded(at)) {
-                continue;
-            }
-            let gap = cell.gap
-                || cell.last.is_none_or(|(slot, _)| {
-                    i64::from(subject.probe.planned()) - i64::from(slot) > MOST_SLOTS
-                });
-            gaps |= gap;
-            let surely =
-                cell.extents.iter().all(|extent| self.at_most.is_none_or(|most| extent.surely_within(most)));
-            let outcome = if cell.changed > 0 {
-                Outcome::Fails
-            } else if cell.samples < 2 || gap || !surely {
-                Outcome::Undetermined
-            } else {
-                Outcome::Holds
-            };
-            total += &counts;
-            cells.push(CellFinding { cell: subject.name(at), outcome, counts, bounds: None });
-        }
-        let outcome = overall(&cells, &total, subject);
-        let samples: u64 = self.cells.iter().map(|cell| cell.samples).sum();
-        let shows = self.shows(subject).filter(|_| samples > 0);
-        let names = self.facts.join(", ");
-        let within = match self.at_most {
-            Some(_) if self.intervals && self.at_most == Some(0.0) => "not surely different".to_owned(),
-            Some(most) => format!("at most {most} between least and greatest"),
-            None => "equal".to_owned(),
-        };
-        let looks = words::number(total.planned, "observation", "observations");
-        let mut notes = Vec::new();
-        if outcome == Outcome::Holds && total.blocked > 0 {
-            notes.push(format!(
-                "{} of {looks} could not be made; none of these gaps is longer than two slots",
-                total.blocked
-            ));
-        }
-        notes.push("what happened between two samples is not seen".to_owned());
-        Decision {
-            outcome,
-            reason: self.reason(outcome, subject, samples, gaps, &looks),
-            measured: self.measured(samples),
-            objective: if self.at_most.is_some() { within.clone() } else { String::new() },
-            decided: format!(
-                "{within} in each of {looks} {}{}: {names}",
-                words::shows(shows),
-                words::filter(subject)
-            ),
-            bounds: None,
-            counts: total,
-            cells: if self.cells.len() > 1 { cells } else { Vec::new() },
-            notes,
-            settle: (outcome == Outcome::Undetermined).then(|| {
-                let mut parts = words::hints(subject);
-                if subject.probe.planned() < 2 {
-                    parts.push("plan at least two looks, as with `every: 5s, for: 1m`".to_owned());
-                } else if gaps && parts.is_empty() {
-                    parts.push("look without gaps longer than two slots".to_owned());
-                } else if parts.is_empty() {
-                    parts.push("measure more exactly, or allow more".to_owned());
-                }
-                Settle { how: parts.join("; "), least: None, likely: None }
-            }),
-            shows,
-        }
-    }
-
-    fn reason(&self, outcome: Outcome, subject: &Subject, samples: u64, gaps: bool, looks: &str) -> String {
+    fn reason(
+        &self,
+        outcome: Outcome,
+        subject: &Subject,
+        samples: u64,
+        gaps: bool,
+        denied: bool,
+        looks: &str,
+    ) -> String {
         let in_the_way = words::in_the_way(subject);
         let in_the_way = if in_the_way.is_empty() { String::new() } else { format!(": {in_the_way}") };
         match outcome {
@@ -206,6 +97,7 @@ impl Stable {
             Outcome::Undetermined if gaps => {
                 format!("{samples} of {looks} were seen, with a gap longer than two slots{in_the_way}")
             }
+            Outcome::Undetermined if denied => words::DENIED.to_owned(),
             Outcome::Undetermined => "the measured intervals leave it open".to_owned(),
         }
     }
@@ -237,6 +129,138 @@ impl Stable {
             Some(if changed { fact.change_shows.unwrap_or(alone) } else { alone })
         });
         each.min()
+    }
+}
+
+impl Room for Stable {
+    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+        let cell = &mut self.cells[trial.cell];
+        let observation = trial.observation;
+        let mut met = match &trial.membership {
+            // What is left out by what was seen is not seen: it leaves a gap.
+            Membership::Outside => {
+                if !subject.selects_by_sight() {
+                    cell.step(observation, subject);
+                }
+                return;
+            }
+            Membership::Inside => Vec::new(),
+            Membership::Unknown(evaluated) => evaluated.met.clone(),
+        };
+        let mut values = Vec::new();
+        for name in &self.facts {
+            match fact_of(observation, name) {
+                Fact::Known(value) => values.push(value),
+                Fact::Unknown(blocked) => met.push((name.clone(), blocked)),
+            }
+        }
+        if !met.is_empty() || matches!(trial.membership, Membership::Unknown(_)) {
+            cell.undecided += 1;
+            subject.note_unknown(Some(trial.entry), &Evaluated::blocked(met));
+            return;
+        }
+        self.denials.extend(subject.denied(observation, self.facts.iter().map(String::as_str)));
+        cell.step(observation, subject);
+        cell.samples += 1;
+        let mut against = Vec::new();
+        for ((name, value), extent) in self.facts.iter().zip(values).zip(&mut cell.extents) {
+            let before = extent.last.as_ref().map(words::value);
+            if !extent.add(&value, self.at_most) {
+                let now = words::value(&value);
+                against.push(match (before, self.at_most) {
+                    (_, Some(_)) if value.ends().is_none() => {
+                        format!("{name} = {now}, which is not a number")
+                    }
+                    (Some(before), _) => format!("{name} = {now}, before {before}"),
+                    (None, _) => format!("{name} = {now}"),
+                });
+            }
+        }
+        if !against.is_empty() {
+            cell.changed += 1;
+            subject.note_false(trial.entry, || against.join(", "));
+        }
+    }
+
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
+        let mut cells = Vec::new();
+        let mut total = Counts::default();
+        let mut gaps = false;
+        let denied = self.denials.iter().any(|what| !facts.control.includes(*what));
+        for (at, cell) in self.cells.iter().enumerate() {
+            let missing = subject.missing(at);
+            let counts = Counts {
+                planned: cell.samples + cell.undecided + missing,
+                successes: cell.samples - cell.changed,
+                failures: cell.changed,
+                blocked: cell.undecided + missing,
+            };
+            if counts.planned == 0 && (self.cells.len() > 1 || subject.excluded(at)) {
+                continue;
+            }
+            let gap = cell.gap
+                || cell.last.is_none_or(|(slot, _)| {
+                    i64::from(subject.probe.planned()) - i64::from(slot) > MOST_SLOTS
+                });
+            gaps |= gap;
+            let surely =
+                cell.extents.iter().all(|extent| self.at_most.is_none_or(|most| extent.surely_within(most)));
+            let outcome = if cell.changed > 0 {
+                Outcome::Fails
+            } else if cell.samples < 2 || gap || !surely || denied {
+                Outcome::Undetermined
+            } else {
+                Outcome::Holds
+            };
+            total += &counts;
+            cells.push(CellFinding { cell: subject.name(at), outcome, counts, bounds: None });
+        }
+        let outcome = overall(&cells, &total, subject);
+        let samples: u64 = self.cells.iter().map(|cell| cell.samples).sum();
+        let shows = self.shows(subject).filter(|_| samples > 0);
+        let names = self.facts.join(", ");
+        let within = match self.at_most {
+            Some(_) if self.intervals && self.at_most == Some(0.0) => "not surely different".to_owned(),
+            Some(most) => format!("at most {most} between least and greatest"),
+            None => "equal".to_owned(),
+        };
+        let looks = words::number(total.planned, "observation", "observations");
+        let mut notes = Vec::new();
+        if outcome == Outcome::Holds && total.blocked > 0 {
+            notes.push(format!(
+                "{} of {looks} could not be made; none of these gaps is longer than two slots",
+                total.blocked
+            ));
+        }
+        notes.push("what happened between two samples is not seen".to_owned());
+        Decision {
+            outcome,
+            reason: self.reason(outcome, subject, samples, gaps, denied, &looks),
+            measured: self.measured(samples),
+            objective: if self.at_most.is_some() { within.clone() } else { String::new() },
+            by_error: false,
+            decided: format!(
+                "{within} in each of {looks} {}{}: {names}",
+                words::shows(shows),
+                words::filter(subject)
+            ),
+            bounds: None,
+            counts: total,
+            cells: if self.cells.len() > 1 { cells } else { Vec::new() },
+            notes,
+            settle: (outcome == Outcome::Undetermined).then(|| {
+                let mut parts = words::hints(subject);
+                if subject.probe.planned() < 2 {
+                    parts.push("plan at least two looks, as with `every: 5s, for: 1m`".to_owned());
+                } else if gaps && parts.is_empty() {
+                    parts.push("look without gaps longer than two slots".to_owned());
+                } else if parts.is_empty() {
+                    parts.push("measure more exactly, or allow more".to_owned());
+                }
+                Settle { how: parts.join("; "), least: None, likely: None }
+            }),
+            shows,
+        }
     }
 }
 

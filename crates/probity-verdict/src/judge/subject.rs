@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Barrier, Blocked, Cause, Claim, Fact, FactType, Observation, Plan, Probe, Shows, Value};
+use probity_plan::{
+    Barrier, Blocked, Cause, Claim, Denied, Fact, FactType, Observation, Plan, Probe, Shows, Value,
+};
 
 use super::asked::Cells;
+use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
 use crate::condition::{self, Check, Evaluated, Scope};
 use crate::judgement::BarrierMet;
-use crate::truth::Truth;
+use crate::truth::Truth4;
 
 /// The most entries that a finding points at.
 const MOST_TELLING: usize = 20;
@@ -41,6 +44,8 @@ pub(super) struct Subject<'p> {
     left_out: u64,
     retried: u64,
     unasked: Option<(u64, u64)>,
+    /// Whether nothing is noted: what is then looked at has been noted already.
+    pub(super) quiet: bool,
 }
 
 /// A trial, or an observation that the claim is not about.
@@ -49,6 +54,13 @@ pub(super) struct Trial<'o> {
     pub(super) entry: u64,
     pub(super) observation: &'o Observation,
     pub(super) membership: Membership,
+}
+
+impl Trial<'_> {
+    /// The same look, taken for one that is meant or not.
+    pub(super) fn taken_for(&self, membership: Membership) -> Self {
+        Self { membership, ..*self }
+    }
 }
 
 /// Whether an observation is what the claim is about (`where`).
@@ -77,7 +89,7 @@ impl<'p> Subject<'p> {
                     let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
                     row.map_or_else(unseen, |value| Fact::Known(value.clone()))
                 };
-                filter.as_ref().is_some_and(|filter| filter.evaluate(&of_row).truth == Truth::False)
+                filter.as_ref().is_some_and(|filter| filter.evaluate(&of_row).truth == Truth4::False)
             })
             .collect();
         Ok(Self {
@@ -98,6 +110,7 @@ impl<'p> Subject<'p> {
             left_out: 0,
             retried: 0,
             unasked: None,
+            quiet: false,
         })
     }
 
@@ -143,9 +156,10 @@ impl<'p> Subject<'p> {
         let membership = match self.filter.as_ref().map(|filter| filter.of(observation)) {
             None => Membership::Inside,
             Some(evaluated) => match evaluated.truth {
-                Truth::True => Membership::Inside,
-                Truth::False => Membership::Outside,
-                Truth::Unknown => Membership::Unknown(evaluated),
+                Truth4::True => Membership::Inside,
+                Truth4::False => Membership::Outside,
+                // What cannot be evaluated does not tell whether it is meant.
+                Truth4::Unknown | Truth4::Error => Membership::Unknown(evaluated),
             },
         };
         if !matches!(membership, Membership::Outside) {
@@ -183,6 +197,9 @@ impl<'p> Subject<'p> {
     }
 
     pub(super) fn note_false(&mut self, entry: u64, why: impl FnOnce() -> String) {
+        if self.quiet {
+            return;
+        }
         if self.failing.len() < MOST_TELLING {
             self.failing.push(entry);
         }
@@ -192,6 +209,9 @@ impl<'p> Subject<'p> {
     }
 
     pub(super) fn note_unknown(&mut self, entry: Option<u64>, evaluated: &Evaluated) {
+        if self.quiet {
+            return;
+        }
         if let Some(entry) = entry
             && self.undecided.len() < MOST_TELLING
         {
@@ -212,6 +232,9 @@ impl<'p> Subject<'p> {
 
     /// An entry that is not counted: a denial without its control.
     pub(super) fn note_undecided(&mut self, entry: u64) {
+        if self.quiet {
+            return;
+        }
         if self.undecided.len() < MOST_TELLING {
             self.undecided.push(entry);
         }
@@ -276,14 +299,26 @@ impl<'p> Subject<'p> {
         telling
     }
 
+    /// Whether `where` reads what was seen, rather than only which row and slot it was.
+    pub(super) fn selects_by_sight(&self) -> bool {
+        let read = |filter: &Check| filter.reads().any(|name| self.probe.spec().fact(name).is_some());
+        self.filter.as_ref().is_some_and(read)
+    }
+
+    /// How many observations were left out by what was seen, of all that there were.
+    pub(super) fn selected(&self) -> Option<(u64, u64)> {
+        (self.left_out > 0 && self.selects_by_sight()).then_some((self.left_out, self.left_out + self.trials))
+    }
+
     /// Sentences that every form has.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.left_out > 0 {
             notes.push(format!(
-                "`where` left out {} of {} by what was seen: they count neither for nor against it",
+                "`where` left out {} of {}{}: they count neither for nor against it",
                 self.left_out,
-                words::number(self.left_out + self.trials, "observation", "observations")
+                words::number(self.left_out + self.trials, "observation", "observations"),
+                if self.selects_by_sight() { " by what was seen" } else { "" }
             ));
         }
         if self.retried > 0 {
@@ -311,9 +346,18 @@ impl<'p> Subject<'p> {
         weakest(self.probe, facts)
     }
 
-    /// Whether one of these facts was seen with a value that is a denial.
-    pub(super) fn denied<'a>(&self, observation: &Observation, facts: impl Iterator<Item = &'a str>) -> bool {
+    /// What the look denied, if one of these facts says anything about it.
+    pub(super) fn denied<'a>(
+        &self,
+        observation: &Observation,
+        facts: impl Iterator<Item = &'a str>,
+    ) -> Option<Denied> {
         denied(self.probe, observation, facts)
+    }
+
+    /// What the look was granted.
+    pub(super) fn granted(&self, observation: &Observation) -> Shown {
+        Shown::of(|what| self.probe.spec().granted(what, &observation.facts))
     }
 }
 
@@ -326,14 +370,9 @@ pub(super) fn denied<'a>(
     probe: &Probe,
     observation: &Observation,
     mut facts: impl Iterator<Item = &'a str>,
-) -> bool {
+) -> Option<Denied> {
     let spec = probe.spec();
-    spec.denial(&observation.facts).is_some() && facts.any(|name| spec.states(name))
-}
-
-/// Whether what was asked was granted, by all facts of the kind that say so.
-pub(super) fn granted(probe: &Probe, observation: &Observation) -> bool {
-    probe.spec().granted(probity_plan::Denied::Request, &observation.facts)
+    spec.denial(&observation.facts).filter(|_| facts.any(|name| spec.states(name)))
 }
 
 /// Whether a fact is a measured interval.

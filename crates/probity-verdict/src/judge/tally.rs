@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use probity_plan::Denied;
+
+use super::denial::{ALL, Shown};
 use crate::judgement::Counts;
 use crate::statistics;
 
@@ -11,22 +14,26 @@ use crate::statistics;
 pub(super) enum Answer {
     Success,
     /// A success that is a denial: it counts only beside its positive control.
-    Denial,
+    Denial(Denied),
+    /// It does not satisfy the check.
     Failure,
+    /// The check cannot be evaluated on what was seen.
+    Error,
     Undecided,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     successes: u64,
-    denials: u64,
+    denials: [u64; ALL.len()],
     failures: u64,
+    errors: u64,
     undecided: u64,
     /// Runs with denials as successes, and as misses.
     runs: [Runs; 2],
     blocks: BTreeMap<i64, Block>,
-    /// Whether a success was none of what was asked: an answer that grants nothing.
-    ungranted: bool,
+    /// Successes that granted each of what can be denied.
+    granted: [u64; ALL.len()],
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,8 +50,9 @@ struct Block {
     trials: u32,
     outside: u32,
     missed: bool,
+    error: bool,
     undecided: bool,
-    denied: bool,
+    denied: [bool; ALL.len()],
 }
 
 impl Runs {
@@ -60,30 +68,36 @@ impl Tally {
     pub(super) fn add(&mut self, result: Answer, block: Option<i64>) {
         match result {
             Answer::Success => self.successes += 1,
-            Answer::Denial => self.denials += 1,
+            Answer::Denial(what) => self.denials[what as usize] += 1,
             Answer::Failure => self.failures += 1,
+            Answer::Error => self.errors += 1,
             Answer::Undecided => self.undecided += 1,
         }
         // An undecided trial is a failure for the bound that lets a claim hold, and so for this test.
-        self.runs[0].add(matches!(result, Answer::Success | Answer::Denial));
+        self.runs[0].add(matches!(result, Answer::Success | Answer::Denial(_)));
         self.runs[1].add(result == Answer::Success);
         if let Some(block) = block {
             let block = self.blocks.entry(block).or_default();
             block.trials = block.trials.saturating_add(1);
             block.missed |= result == Answer::Failure;
             block.undecided |= result == Answer::Undecided;
-            block.denied |= result == Answer::Denial;
+            block.error |= result == Answer::Error;
+            if let Answer::Denial(what) = result {
+                block.denied[what as usize] = true;
+            }
         }
     }
 
-    /// A success in which nothing was granted.
-    pub(super) fn ungranted(&mut self) {
-        self.ungranted = true;
+    /// A success that granted what can be denied, as far as `granted` says so.
+    pub(super) fn grant(&mut self, granted: Shown) {
+        for (count, what) in self.granted.iter_mut().zip(ALL) {
+            *count += u64::from(granted.includes(what));
+        }
     }
 
-    /// Whether what was asked was granted in each success, of which there is one.
-    pub(super) fn granted(&self) -> bool {
-        self.successes > 0 && !self.ungranted
+    /// What was granted in each success, of which there is one.
+    pub(super) fn granted(&self) -> Shown {
+        Shown::of(|what| self.successes > 0 && self.granted[what as usize] == self.successes)
     }
 
     /// An observation in this block that the claim is not about.
@@ -96,40 +110,69 @@ impl Tally {
 
     /// Trials that were made, whatever came of them.
     pub(super) fn made(&self) -> u64 {
-        self.successes + self.denials + self.failures + self.undecided
+        self.successes + self.denials() + self.failures + self.errors + self.undecided
     }
 
     /// Denials among the successes.
     pub(super) fn denials(&self) -> u64 {
-        self.denials
+        self.denials.iter().sum()
     }
 
-    /// The counts with so many planned trials never made. `control`: whether denials count.
-    pub(super) fn counts(&self, missing: u64, control: bool) -> Counts {
-        let (successes, blocked) = if control { (self.denials, 0) } else { (0, self.denials) };
+    /// Denials among the successes of which it is not shown that they could have been otherwise.
+    pub(super) fn uncontrolled(&self, control: Shown) -> u64 {
+        self.denials
+            .iter()
+            .zip(ALL)
+            .filter(|(_, what)| !control.includes(*what))
+            .map(|(denials, _)| denials)
+            .sum()
+    }
+
+    /// Trials of which the check could not be evaluated.
+    pub(super) fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// The counts with so many planned trials never made. `control`: which denials count.
+    pub(super) fn counts(&self, missing: u64, control: Shown) -> Counts {
+        let blocked = self.uncontrolled(control);
         Counts {
             planned: self.made() + missing,
-            successes: self.successes + successes,
-            failures: self.failures,
+            successes: self.successes + self.denials() - blocked,
+            failures: self.failures + self.errors,
             blocked: self.undecided + blocked + missing,
         }
     }
 
-    /// Whether misses come in clusters.
-    pub(super) fn clustered(&self, control: bool) -> bool {
-        let runs = &self.runs[usize::from(!control)];
+    /// Whether misses come in clusters, of trials or, where these are counted, of blocks.
+    pub(super) fn clustered(&self, control: Shown) -> bool {
+        if self.blocks.is_empty() {
+            let runs = &self.runs[usize::from(self.uncontrolled(control) > 0)];
+            return statistics::clustered(runs.successes, runs.misses, runs.runs);
+        }
+        let mut runs = Runs::default();
+        for block in self.blocks.values().filter(|block| block.trials > 0) {
+            runs.add(!block.missed && !block.error && !block.undecided && !block.uncontrolled(control));
+        }
         statistics::clustered(runs.successes, runs.misses, runs.runs)
     }
 
     /// The counts with each block as one trial: missed if one in it was. `expected(block)` is how many looks are planned
-    /// in a block, and `absent` how many planned blocks are not among those seen.
-    pub(super) fn blocks(&self, expected: impl Fn(i64) -> u64, absent: u64, control: bool) -> Counts {
+    /// in a block, and `absent` how many planned blocks are not among those seen. `errors`: whether what could not be
+    /// evaluated is a miss.
+    pub(super) fn blocks(
+        &self,
+        expected: impl Fn(i64) -> u64,
+        absent: u64,
+        control: Shown,
+        errors: bool,
+    ) -> Counts {
         let mut counts = Counts { planned: absent, blocked: absent, ..Counts::default() };
         for (at, block) in &self.blocks {
             let incomplete = u64::from(block.trials) + u64::from(block.outside) < expected(*at);
-            if block.missed {
+            if block.missed || (block.error && errors) {
                 counts.failures += 1;
-            } else if block.undecided || incomplete || (block.denied && !control) {
+            } else if block.error || block.undecided || incomplete || block.uncontrolled(control) {
                 counts.blocked += 1;
             } else if block.trials > 0 {
                 counts.successes += 1;
@@ -145,6 +188,12 @@ impl Tally {
     /// How many blocks were seen at all.
     pub(super) fn seen_blocks(&self) -> u64 {
         self.blocks.len() as u64
+    }
+}
+
+impl Block {
+    fn uncontrolled(&self, control: Shown) -> bool {
+        ALL.iter().any(|what| self.denied[*what as usize] && !control.includes(*what))
     }
 }
 

@@ -138,3 +138,30 @@ pub(super) fn hints(subject: &Subject) -> Vec<String> {
     }
     hints
 }
+
+/// What is said where a claim is about nothing and accepts that.
+pub(super) const NOTHING_ACCEPTED: &str = "there was nothing that it is about, which the claim accepts";
+
+/// What is said where nothing was seen that a claim is about.
+pub(super) fn nothing_seen(subject: &Subject) -> String {
+    match subject.selected() {
+        Some((left_out, _)) => format!(
+            "`where` left out {} by what was seen, and nothing is left",
+            number(left_out, "observation", "observations")
+        ),
+        None => "nothing was observed that it is about".to_owned(),
+    }
+}
+
+/// What would let a claim be about something.
+pub(super) fn look_at_something(subject: &Subject) -> String {
+    if subject.selects_by_sight() {
+        "look at something that the claim is about: what `where` leaves out by what was seen is no reason to be content"
+            .to_owned()
+    } else {
+        "look at something that the claim is about, or say `empty: ok` if nothing is fine".to_owned()
+    }
+}
+
+/// Why denials decide nothing.
+pub(super) const DENIED: &str = "a denial counts only beside its positive control";

@@ -11,7 +11,12 @@ fn read(source: &str) -> Result<Node, RuleError> {
 }
 
 fn truth(source: &str, outcomes: [Outcome; 3], score: (f64, f64)) -> Truth {
-    read(source).unwrap().truth(&outcomes, &[score])
+    let truth = |leaf: &Node, _| match leaf {
+        Node::Claim(asks, claim) => asks.of(outcomes[*claim]),
+        Node::Score(_, order, number) => order.of(score, *number),
+        _ => Truth::Unknown,
+    };
+    read(source).unwrap().truth_of(&truth, true)
 }
 
 use Outcome::{Fails, Holds, NotApplicable, Undetermined};

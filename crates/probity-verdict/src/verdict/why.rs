@@ -74,10 +74,31 @@ impl Case<'_> {
         let plan = self.rules.plan;
         let world = self.world();
         let divisor = self.rules.divisor(number);
-        let claims = node.claims().into_iter().map(|claim| {
+        let (mut deciding, mut scores) = (Vec::new(), Vec::new());
+        let truth = |leaf: &Node, plain| world.leaf(number, leaf, plain, divisor);
+        node.deciding(&truth, true, &mut |leaf| match leaf {
+            Node::Claim(_, claim) if !deciding.contains(claim) => deciding.push(*claim),
+            Node::Score(score, ..) if !scores.contains(score) => scores.push(*score),
+            _ => {}
+        });
+        // The gravest first; the sort keeps the order of those of one severity.
+        deciding.sort_by_key(|claim| std::cmp::Reverse(plan.claims[*claim].severity));
+        let claims = deciding.into_iter().map(|claim| {
             let name = &plan.claims[claim].name;
             let (found, strict) = (world.outcome(claim, 1), world.outcome(claim, divisor));
             let mut text = format!("{name} {}", verb(found));
+            if let Some(finding) = self.findings[claim].filter(|finding| finding.by_error) {
+                text += &format!(", because its check cannot be evaluated on what was seen ({})", finding.reason);
+            }
+            if let Some(selected) = self.findings[claim].and_then(|finding| finding.selected).filter(|it| !it.meant) {
+                text += &format!(
+                    ", of observations of which `where` left out {} of {} by what was seen: no acceptance rests on it",
+                    selected.left_out, selected.of
+                );
+            }
+            if let Some(says) = &plan.claims[claim].says {
+                text += &format!(" (\"{says}\")");
+            }
             if found != strict {
                 text += &format!(" at {} but not at {}", confidence(plan, 1), confidence(plan, divisor));
             }
@@ -87,9 +108,9 @@ impl Case<'_> {
             }
             text
         });
-        let scores = node.scores().into_iter().map(|score| {
+        let scores = scores.into_iter().map(|score| {
             let name = &plan.scores[score].name;
-            let (plain, strict) = (world.score(score, 1), world.score(score, divisor));
+            let (plain, strict) = (world.score(score, 1, false), world.score(score, divisor, false));
             let mut text = format!("score.{name} is {}", interval(plain));
             if plain != strict {
                 text +=

@@ -24,7 +24,7 @@ fn accepting() -> (Plan, Vec<Observation>) {
             "copy: { file: /y, every: 5s, for: 400s }",
         ],
         &[
-            "each: { of: web, check: answered && status < 500 }",
+            "each: { of: web, check: answered && status == 200 }",
             "rate: { of: web, check: elapsed_ms < 100, share: \">= 90%\" }",
             "block: { of: web, check: elapsed_ms < 100, share: \">= 50%\", block: 20s }",
             "denied: { of: viewer, check: status == 403, control: each }",

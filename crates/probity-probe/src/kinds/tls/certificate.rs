@@ -1,12 +1,8 @@
-//! What a certificate says of itself (RFC 5280), and whether it is to be trusted, which is rustls' word.
+//! What a certificate says of itself (RFC 5280).
 
 use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Value};
-use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{Error, RootCertStore, crypto};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -36,6 +32,21 @@ pub(super) fn see(chain: &[Vec<u8>], secrets: &Secrets, seen: &mut Seen) {
         Value::Map(map)
     });
     seen.know("chain", Value::List(summaries.collect()));
+    // One that does not parse may be the first to end.
+    let ends: Result<Vec<_>, _> = parsed
+        .iter()
+        .map(|parsed| {
+            parsed
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|read| time(read.tbs_certificate.validity.not_after))
+        })
+        .collect();
+    let first_end = ends.and_then(|ends| {
+        ends.into_iter().min().ok_or_else(|| Blocked::new(Barrier::Protocol, "no certificate was sent"))
+    });
+    seen.settle("chain_not_after", first_end.clone());
+    seen.settle("chain_expires_in_days", first_end.map(days_until));
     let Some(der) = chain.first() else { return };
     seen.know("sha256", secrets.sha256(der));
     match parsed.first() {
@@ -64,35 +75,15 @@ fn see_one(certificate: &Certificate, seen: &mut Seen) {
         .know("signature_algorithm", algorithm(&certificate.signature_algorithm.oid));
     let not_after = time(tbs.validity.not_after);
     seen.settle("not_after", not_after.clone());
-    let days = not_after.map(|at| {
-        let days = at.duration_since(jiff::Timestamp::now()).as_secs_f64() / 86400.0;
-        Value::decimal((days * 1e6).round() / 1e6)
-    });
-    seen.settle("expires_in_days", days);
+    seen.settle("expires_in_days", not_after.map(days_until));
     let (ty, bits) = key(certificate);
     seen.know("key_type", ty).settle("key_bits", bits);
 }
 
-/// Whether the chain leads to these roots now, and whether its first certificate is for this name.
-pub(super) fn judge(
-    chain: &[Vec<u8>],
-    roots: &RootCertStore,
-    name: &ServerName<'_>,
-) -> (Result<(), Error>, Result<bool, Error>) {
-    let ders: Vec<CertificateDer<'_>> =
-        chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-    let Some((first, rest)) = ders.split_first() else {
-        let none = || Error::NoCertificatesPresented;
-        return (Err(none()), Err(none()));
-    };
-    let first = match ParsedCertificate::try_from(first) {
-        Ok(first) => first,
-        Err(error) => return (Err(error.clone()), Err(error)),
-    };
-    let algorithms = crypto::ring::default_provider().signature_verification_algorithms;
-    let trusted =
-        verify_server_cert_signed_by_trust_anchor(&first, roots, rest, UnixTime::now(), algorithms.all);
-    (trusted, Ok(verify_server_name(&first, name).is_ok()))
+/// Days from now, by the observer's clock; negative if past.
+fn days_until(at: jiff::Timestamp) -> Value {
+    let days = at.duration_since(jiff::Timestamp::now()).as_secs_f64() / 86400.0;
+    Value::decimal((days * 1e6).round() / 1e6)
 }
 
 fn parse(der: &[u8]) -> Result<Certificate, Blocked> {

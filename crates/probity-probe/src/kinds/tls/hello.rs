@@ -1,14 +1,14 @@
-//! A hand-written ClientHello of one old version (RFC 2246, 4346, 5246) and what the server says to it: no crate that
-//! is kept speaks TLS 1.0 or CBC suites any more. Only the first flight: nothing is encrypted, no key is agreed.
+//! A hand-written ClientHello of one version (RFC 2246, 4346, 5246, 8446) and what the server says to it: no crate that
+//! is kept speaks TLS 1.0 or CBC suites any more, or offers groups of 1.3 that it cannot compute. Only the first flight:
+//! nothing is encrypted, no key is agreed.
 
-use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::look::barrier_of;
+use crate::connect::Fault;
 
 /// The longest first flight that is read: certificates of any sane chain.
-const LONGEST: usize = 256 << 10;
+const MAX_FLIGHT: usize = 256 << 10;
 
 /// Suites of every version before 1.3 by their IANA numbers and names, preferred first: ECDHE, DHE and RSA key exchange;
 /// GCM, ChaCha20, CCM, CBC, 3DES, RC4.
@@ -65,11 +65,21 @@ const SUITES: [(u16, &str); 51] = [
     (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
     (0x0009, "TLS_RSA_WITH_DES_CBC_SHA"),
 ];
+/// The suites of 1.3.
+const SUITES_1_3: [(u16, &str); 5] = [
+    (0x1301, "TLS_AES_128_GCM_SHA256"),
+    (0x1302, "TLS_AES_256_GCM_SHA384"),
+    (0x1303, "TLS_CHACHA20_POLY1305_SHA256"),
+    (0x1304, "TLS_AES_128_CCM_SHA256"),
+    (0x1305, "TLS_AES_128_CCM_8_SHA256"),
+];
 /// Says that we know secure renegotiation (RFC 5746), without which some servers refuse.
 const SECURE_RENEGOTIATION: u16 = 0x00FF;
 /// x25519, secp256r1, secp384r1, secp521r1, x448 (RFC 8422).
 const GROUPS: [u16; 5] = [29, 23, 24, 25, 30];
-/// What a 1.2 server may sign with: ECDSA, EdDSA, RSA-PSS, RSA, DSA, down to SHA-1.
+/// Beside those, what only 1.3 has: ffdhe2048 to ffdhe8192 (RFC 7919) and hybrids with ML-KEM.
+const GROUPS_1_3: [u16; 8] = [256, 257, 258, 259, 260, 4587, 4588, 4589];
+/// What a server may sign with: ECDSA, EdDSA, RSA-PSS, RSA, DSA, down to SHA-1.
 const SIGNATURES: [u16; 17] = [
     0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B, 0x0401, 0x0501,
     0x0601, 0x0203, 0x0201, 0x0202,
@@ -92,18 +102,25 @@ pub(super) enum Answer {
 
 /// The IANA name of a suite that a hello offers, or its number.
 pub(super) fn suite_name(suite: u16) -> String {
-    let known = SUITES.iter().find(|(number, _)| *number == suite);
+    let known = SUITES.iter().chain(&SUITES_1_3).find(|(number, _)| *number == suite);
     known.map_or_else(|| format!("{suite:#06x}"), |(_, name)| (*name).to_owned())
 }
 
-/// Offers this version alone (0x0301, 0x0302, 0x0303) and reads the first flight.
+/// Whether a current client would take this: TLS 1.3, or 1.2 with forward secrecy and authenticated encryption.
+pub(super) fn is_current(version: u16, suite: u16) -> bool {
+    let name = suite_name(suite);
+    let forward = name.starts_with("TLS_ECDHE_") && (name.contains("_GCM_") || name.contains("_CHACHA20_"));
+    version == 0x0304 || (version == 0x0303 && forward)
+}
+
+/// Offers this version alone (0x0301 to 0x0304) and reads the first flight.
 pub(super) async fn offer(
     mut stream: TcpStream,
     version: u16,
     name: Option<&str>,
     random: [u8; 32],
-) -> Result<Answer, Blocked> {
-    let broken = |e: std::io::Error| barrier_of("TLS hello", &e);
+) -> Result<Answer, Fault> {
+    let broken = |e: std::io::Error| Fault::of_io("TLS hello", &e);
     stream.write_all(&client_hello(version, name, random)).await.map_err(broken)?;
     let mut handshake = Vec::new();
     loop {
@@ -113,7 +130,7 @@ pub(super) async fn offer(
             return read(&handshake, true).unwrap_or_else(|| Err(broken(error)));
         }
         let [kind, 3, _, high, low] = header else {
-            return Err(Blocked::new(Barrier::Protocol, "the answer to a TLS hello is not TLS"));
+            return Err(Fault::nonsense("the answer to a TLS hello is not TLS"));
         };
         let mut record = vec![0; usize::from(u16::from_be_bytes([high, low]))];
         stream.read_exact(&mut record).await.map_err(broken)?;
@@ -122,25 +139,29 @@ pub(super) async fn offer(
             (22, bytes) => handshake.extend_from_slice(bytes),
             _ => return read(&handshake, true).unwrap_or_else(|| Err(not_hello())),
         }
-        if let Some(answer) = read(&handshake, handshake.len() > LONGEST) {
+        if let Some(answer) = read(&handshake, handshake.len() > MAX_FLIGHT) {
             return answer;
         }
     }
 }
 
-fn not_hello() -> Blocked {
-    Blocked::new(Barrier::Protocol, "the answer to a TLS hello is neither a hello nor an alert")
+fn not_hello() -> Fault {
+    Fault::nonsense("the answer to a TLS hello is neither a hello nor an alert")
 }
 
 /// The answer in these handshake messages; `None` as long as more may come. `last`: no more will.
-fn read(mut messages: &[u8], last: bool) -> Option<Result<Answer, Blocked>> {
+fn read(mut messages: &[u8], last: bool) -> Option<Result<Answer, Fault>> {
     let mut hello = None;
     loop {
         let next = message(messages);
         match (next, &hello) {
             (Some((2, body, rest)), None) => {
-                let Some(chosen) = server_hello(body) else { return Some(Err(not_hello())) };
-                hello = Some(chosen);
+                let Some((version, suite)) = server_hello(body) else { return Some(Err(not_hello())) };
+                if version == 0x0304 {
+                    // Nothing more comes in plain text.
+                    return Some(Ok(Answer::Hello { version, suite, certificates: Vec::new() }));
+                }
+                hello = Some((version, suite));
                 messages = rest;
             }
             (Some((11, body, _)), Some((version, suite))) => {
@@ -177,12 +198,26 @@ fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u32::from_be_bytes([0, *a, *b, *c]) as usize)
 }
 
-/// Version and suite of a ServerHello: version, 32 random bytes, session id with its length, suite.
+/// Version and suite of a ServerHello: version, 32 random bytes, session id with its length, suite, compression,
+/// extensions, of which one holds the version if it is 1.3 (RFC 8446, 4.1.3 and 4.2.1).
 fn server_hello(body: &[u8]) -> Option<(u16, u16)> {
     let (version, rest) = body.split_first_chunk()?;
     let (session, rest) = rest.get(32..)?.split_first()?;
-    let (suite, _) = rest.get(usize::from(*session)..)?.split_first_chunk()?;
-    Some((u16::from_be_bytes(*version), u16::from_be_bytes(*suite)))
+    let (suite, rest) = rest.get(usize::from(*session)..)?.split_first_chunk()?;
+    let newer = rest.get(3..).and_then(supported_version);
+    Some((newer.unwrap_or(u16::from_be_bytes(*version)), u16::from_be_bytes(*suite)))
+}
+
+/// The version in the extension 43 of a server's hello.
+fn supported_version(mut extensions: &[u8]) -> Option<u16> {
+    loop {
+        let ([kind, number, high, low], rest) = extensions.split_first_chunk()?;
+        let (body, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))?;
+        if (*kind, *number) == (0, 43) {
+            return body.try_into().ok().map(u16::from_be_bytes);
+        }
+        extensions = rest;
+    }
 }
 
 /// The certificates of a Certificate message.
@@ -197,20 +232,28 @@ fn certificates(body: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn client_hello(version: u16, name: Option<&str>, random: [u8; 32]) -> Vec<u8> {
-    let suites: Vec<u16> = SUITES.iter().map(|(suite, _)| *suite).chain([SECURE_RENEGOTIATION]).collect();
+    let newest = version == 0x0304;
+    let suites: &[(u16, &str)] = if newest { &SUITES_1_3 } else { &SUITES };
+    let suites: Vec<u16> = suites.iter().map(|(suite, _)| *suite).chain([SECURE_RENEGOTIATION]).collect();
+    let groups = if newest { [&GROUPS[..], &GROUPS_1_3].concat() } else { GROUPS.to_vec() };
     let mut extensions = Vec::new();
     if let Some(name) = name {
         // A list of one host name (RFC 6066, 3).
         let entry = [&[0][..], &with_length(name.as_bytes())].concat();
         extension(&mut extensions, 0, &with_length(&entry));
     }
-    extension(&mut extensions, 10, &with_length(&words(&GROUPS)));
+    extension(&mut extensions, 10, &with_length(&words(&groups)));
     extension(&mut extensions, 11, &[1, 0]);
-    if version == 0x0303 {
+    if version >= 0x0303 {
         extension(&mut extensions, 13, &with_length(&words(&SIGNATURES)));
     }
+    if newest {
+        extension(&mut extensions, 43, &[2, 3, 4]);
+        // No key yet: the server says which group it wants one of (RFC 8446, 4.2.8).
+        extension(&mut extensions, 51, &with_length(&[]));
+    }
     let body = [
-        &version.to_be_bytes()[..],
+        &version.min(0x0303).to_be_bytes()[..],
         &random,
         &[0],
         &with_length(&words(&suites)),

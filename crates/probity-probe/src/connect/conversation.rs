@@ -1,0 +1,189 @@
+//! How far a conversation with a target came, and at whose door its end lies: what a target did not do is a fact, what
+//! the observer could not do or did not wait for says nothing of the target (design.md, "An answer").
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context as TaskContext, Poll};
+
+use probity_plan::{Barrier, Blocked};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::look::{Context, Seen, at_least_ms, barrier_of};
+
+/// Why there is no whole answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// The target refused, hung up, or said something else than its protocol does.
+    Target(Blocked),
+    /// The observer could not go on, or did not wait longer.
+    Observer(Blocked),
+}
+
+/// Whatever is not told apart is nothing that could be said of the target.
+impl From<Blocked> for Fault {
+    fn from(blocked: Blocked) -> Self {
+        Self::Observer(blocked)
+    }
+}
+
+impl Fault {
+    /// The target said something that is not its protocol.
+    pub fn nonsense(detail: impl Into<String>) -> Self {
+        Self::Target(Blocked::new(Barrier::Protocol, detail))
+    }
+
+    /// An I/O error of a connection or of an attempt to connect; `what` says what was tried.
+    pub fn of_io(what: &str, error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let blocked = barrier_of(what, error);
+        match error.kind() {
+            Kind::ConnectionRefused
+            | Kind::HostUnreachable
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::NotConnected
+            | Kind::TimedOut
+            | Kind::UnexpectedEof
+            | Kind::WriteZero
+            | Kind::InvalidData => Self::Target(blocked),
+            _ => Self::Observer(blocked),
+        }
+    }
+
+    /// The barrier, at whosever door it lies.
+    pub fn blocked(&self) -> &Blocked {
+        match self {
+            Self::Target(blocked) | Self::Observer(blocked) => blocked,
+        }
+    }
+}
+
+/// How far a conversation came. Cloned into the stream that is listened to, so that it is known also where the look was
+/// cut off in the middle.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// From here on silence is the target's, and not that of our own name server or file system.
+    called: AtomicBool,
+    /// Bytes that came from the target.
+    heard: AtomicU64,
+}
+
+impl Conversation {
+    /// The target is called now.
+    pub fn call(&self) {
+        self.0.called.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was called.
+    pub fn called(&self) -> bool {
+        self.0.called.load(Ordering::Relaxed)
+    }
+
+    /// Begins anew, with another target.
+    pub fn restart(&self) {
+        self.0.called.store(false, Ordering::Relaxed);
+        self.0.heard.store(0, Ordering::Relaxed);
+    }
+
+    /// Listens to what the target says on this stream.
+    pub fn listen<S>(&self, stream: S) -> Tapped<S> {
+        let conversation = self.clone();
+        Tapped::new(stream, move |bytes| conversation.hear(bytes.len()))
+    }
+
+    /// The target said so many bytes.
+    pub fn hear(&self, bytes: usize) {
+        self.0.heard.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Whether it said anything.
+    pub fn heard(&self) -> bool {
+        self.0.heard.load(Ordering::Relaxed) > 0
+    }
+
+    /// Ends a look that got no whole answer. `answered` is false only where that is the target's doing; `connected` says
+    /// whether it was reached at all.
+    pub fn end(&self, fault: Fault, context: &Context<'_>, seen: &mut Seen) {
+        let fault = match fault {
+            // Nobody said a word in all that time.
+            Fault::Observer(blocked)
+                if blocked.barrier == Barrier::TimedOut && self.called() && !self.heard() =>
+            {
+                Fault::Target(blocked)
+            }
+            other => other,
+        };
+        match &fault {
+            // Some router's word, or our own: of the target it says nothing.
+            Fault::Target(blocked) if blocked.barrier == Barrier::Unreachable => {}
+            Fault::Target(_) => {
+                seen.know("connected", self.heard());
+                if !seen.facts.contains_key("answered") {
+                    seen.know("answered", false);
+                }
+            }
+            Fault::Observer(_) if self.heard() => _ = seen.know("connected", true),
+            Fault::Observer(_) => {}
+        }
+        let mut blocked = fault.blocked().clone();
+        if blocked.barrier == Barrier::TimedOut {
+            if self.heard() {
+                let ms = context.timeout.as_millis();
+                blocked = Blocked::new(Barrier::TimedOut, format!("no whole answer within {ms} ms"));
+            }
+            seen.know("elapsed_ms", at_least_ms(context.began.elapsed()));
+        }
+        seen.block_rest(blocked);
+    }
+}
+
+/// Who is told what came in.
+type Hear = Box<dyn FnMut(&[u8]) + Send>;
+
+/// A stream on which somebody listens to what comes in.
+pub struct Tapped<S> {
+    stream: S,
+    hear: Hear,
+}
+
+impl<S> Tapped<S> {
+    /// Listens to this stream.
+    pub fn new(stream: S, hear: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        Self { stream, hear: Box::new(hear) }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut TaskContext<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(task, into);
+        (self.hear)(into.filled().get(before..).unwrap_or_default());
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        task: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(task, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(task)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}

@@ -1,0 +1,241 @@
+//! Whom to trust and who we are: authorities, pinned certificates and our own, from their files; and whether a
+//! server's chain is to be trusted, which is webpki's word.
+
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Arc, OnceLock};
+
+use probity_plan::{Barrier, Blocked};
+use tokio_rustls::rustls::client::{
+    ResolvesClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name,
+};
+use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm, UnixTime,
+};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{CertificateError, Error, OtherError, RootCertStore, SignatureScheme};
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode;
+
+use super::p521;
+use crate::look::barrier_of;
+
+/// The longest file of certificates or keys that is read.
+const MAX_PEM: u64 = 8 << 20;
+
+/// Whom to trust.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    store: Arc<RootCertStore>,
+    /// The same certificates as they are: a server's own certificate among them is trusted as it stands.
+    pinned: Arc<Vec<CertificateDer<'static>>>,
+}
+
+/// Why a chain is not to be trusted, empty if it is; or why that cannot be told.
+pub type Trust = Result<String, Blocked>;
+
+impl Roots {
+    /// Those of this file (PEM), or the system's.
+    ///
+    /// # Errors
+    /// What is wrong with the file or the system.
+    pub async fn load(ca: Option<&str>) -> Result<Self, Blocked> {
+        let ca = ca.map(str::to_owned);
+        on_a_thread(move || match ca {
+            Some(path) => Self::read(&path),
+            None => Self::system(),
+        })
+        .await
+    }
+
+    fn read(path: &str) -> Result<Self, Blocked> {
+        let pem = read_pem(path)?;
+        let wrong = |e: &dyn std::fmt::Display| Blocked::new(Barrier::Unsupported, format!("{path}: {e}"));
+        let pinned =
+            CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
+        if pinned.is_empty() {
+            return Err(wrong(&"holds no certificate; write PEM, `-----BEGIN CERTIFICATE-----` and so on"));
+        }
+        let mut store = RootCertStore::empty();
+        for certificate in &pinned {
+            store.add(certificate.clone()).map_err(|e| wrong(&e))?;
+        }
+        Ok(Self { store: Arc::new(store), pinned: Arc::new(pinned) })
+    }
+
+    /// Read once.
+    fn system() -> Result<Self, Blocked> {
+        static SYSTEM: OnceLock<Result<Roots, Blocked>> = OnceLock::new();
+        let load = || {
+            let found = rustls_native_certs::load_native_certs().certs;
+            let mut store = RootCertStore::empty();
+            let (added, _) = store.add_parsable_certificates(found.iter().cloned());
+            if added == 0 {
+                return Err(Blocked::new(
+                    Barrier::ToolMissing,
+                    "the system has no trusted certificates (install ca-certificates)",
+                ));
+            }
+            Ok(Self { store: Arc::new(store), pinned: Arc::new(found) })
+        };
+        SYSTEM.get_or_init(load).clone()
+    }
+
+    /// Whether this chain, the server's certificate first, is to be trusted now; the name aside.
+    pub fn judge(&self, chain: &[CertificateDer<'_>]) -> Trust {
+        let Some((first, rest)) = chain.split_first() else {
+            return Ok("no certificate was sent".to_owned());
+        };
+        if self.pinned.iter().any(|own| own.as_ref() == first.as_ref()) {
+            return valid_now(first);
+        }
+        let algorithms = provider().signature_verification_algorithms.all;
+        let judged = ParsedCertificate::try_from(first).and_then(|parsed| {
+            verify_server_cert_signed_by_trust_anchor(&parsed, &self.store, rest, UnixTime::now(), algorithms)
+        });
+        match judged {
+            Ok(()) => Ok(String::new()),
+            Err(error) if is_own_limit(&error) => Err(cannot_tell(&error)),
+            Err(error) => Ok(error.to_string()),
+        }
+    }
+}
+
+/// Whether this certificate is for this name (subject alternative names only).
+///
+/// # Errors
+/// `unsupported` if it cannot be read.
+pub fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<bool, Blocked> {
+    let parsed = ParsedCertificate::try_from(certificate).map_err(|e| cannot_tell(&e))?;
+    Ok(verify_server_name(&parsed, name).is_ok())
+}
+
+/// A pinned certificate needs nobody's word but its own validity.
+fn valid_now(certificate: &CertificateDer<'_>) -> Trust {
+    let read = CertificateInner::<Raw>::from_der(certificate)
+        .map_err(|e| Blocked::new(Barrier::Unsupported, format!("the certificate: {e}")))?;
+    let validity = read.tbs_certificate.validity;
+    let now = UnixTime::now().as_secs();
+    Ok(if now < validity.not_before.to_unix_duration().as_secs() {
+        format!("certificate not valid yet: it begins at {}", validity.not_before)
+    } else if now > validity.not_after.to_unix_duration().as_secs() {
+        format!("certificate expired at {}", validity.not_after)
+    } else {
+        String::new()
+    })
+}
+
+/// The barrier of a certificate that this client cannot verify.
+pub fn cannot_tell(error: &Error) -> Blocked {
+    Blocked::new(Barrier::Unsupported, format!("the certificate: {error}"))
+}
+
+/// Whether the verifier gave up, rather than found the chain wrong: what it cannot read or compute, others might.
+pub fn is_own_limit(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(error) => match error {
+            CertificateError::BadEncoding
+            | CertificateError::UnhandledCriticalExtension
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => true,
+            CertificateError::Other(OtherError(cause)) => !matches!(
+                cause.downcast_ref(),
+                Some(
+                    webpki::Error::CaUsedAsEndEntity
+                        | webpki::Error::EndEntityUsedAsCa
+                        | webpki::Error::NameConstraintViolation
+                        | webpki::Error::PathLenConstraintViolated
+                        | webpki::Error::SignatureAlgorithmMismatch
+                )
+            ),
+            _ => false,
+        },
+        _ => true,
+    }
+}
+
+/// ring's cryptography, and P-521.
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    type Algorithm = &'static dyn SignatureVerificationAlgorithm;
+    let make = || {
+        let mut provider = ring::default_provider();
+        let ring = provider.signature_verification_algorithms;
+        let own: [(SignatureScheme, Algorithm); 3] = [
+            (SignatureScheme::ECDSA_NISTP521_SHA512, &p521::Ecdsa::Sha512),
+            (SignatureScheme::ECDSA_NISTP384_SHA384, &p521::Ecdsa::Sha384),
+            (SignatureScheme::ECDSA_NISTP256_SHA256, &p521::Ecdsa::Sha256),
+        ];
+        // A scheme has the curve of its first algorithm in 1.3; in 1.2 it names the digest alone.
+        let mut mapping: Vec<(SignatureScheme, Vec<Algorithm>)> =
+            ring.mapping.iter().map(|(scheme, algorithms)| (*scheme, algorithms.to_vec())).collect();
+        for (scheme, algorithm) in own {
+            match mapping.iter_mut().find(|(known, _)| *known == scheme) {
+                Some((_, algorithms)) => algorithms.push(algorithm),
+                None => mapping.push((scheme, vec![algorithm])),
+            }
+        }
+        // Kept for as long as the program runs, as ring's are.
+        let kept = |(scheme, algorithms): (_, Vec<Algorithm>)| (scheme, &*algorithms.leak());
+        provider.signature_verification_algorithms = WebPkiSupportedAlgorithms {
+            all: Vec::leak(ring.all.iter().copied().chain(own.map(|(_, algorithm)| algorithm)).collect()),
+            mapping: Vec::leak(mapping.into_iter().map(kept).collect()),
+        };
+        provider.kx_groups.push(&p521::KeyExchange);
+        Arc::new(provider)
+    };
+    PROVIDER.get_or_init(make).clone()
+}
+
+/// Who we are, to a server that asks.
+///
+/// # Errors
+/// What is wrong with the files.
+pub async fn identity(certificate: &str, key: &str) -> Result<Arc<dyn ResolvesClientCert>, Blocked> {
+    let (certificate, key) = (certificate.to_owned(), key.to_owned());
+    on_a_thread(move || {
+        let wrong = |path: &str, e: &dyn std::fmt::Display| {
+            Blocked::new(Barrier::Unsupported, format!("{path}: {e}"))
+        };
+        let pem = read_pem(&certificate)?;
+        let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|e| wrong(&certificate, &e))?;
+        if chain.is_empty() {
+            return Err(wrong(&certificate, &"holds no certificate"));
+        }
+        let pem = read_pem(&key)?;
+        let own = PrivateKeyDer::from_pem_slice(&pem)
+            .map_err(|e| wrong(&key, &format_args!("no private key without a passphrase in PEM: {e}")))?;
+        let own = CertifiedKey::from_der(chain, own, &provider()).map_err(|e| wrong(&key, &e))?;
+        let own: Arc<dyn ResolvesClientCert> = Arc::new(SingleCertAndKey::from(own));
+        Ok(own)
+    })
+    .await
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Blocked> + Send + 'static,
+) -> Result<T, Blocked> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "the look was cut off")))
+}
+
+/// What a file holds; nothing that could keep us waiting or grow without end.
+fn read_pem(path: &str) -> Result<Vec<u8>, Blocked> {
+    let failed = |e: &std::io::Error| barrier_of(&format!("open {path}"), e);
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+    let file = file.map_err(|e| failed(&e))?;
+    if !file.metadata().map_err(|e| failed(&e))?.is_file() {
+        return Err(Blocked::new(Barrier::Unsupported, format!("{path} is not a file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_PEM + 1).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
+    if bytes.len() as u64 > MAX_PEM {
+        return Err(Blocked::new(Barrier::TooLarge, format!("{path} has more than {MAX_PEM} bytes")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,126 @@
+//! The body of an answer: whether it is whole, and what it says.
+
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::{Response, StatusCode, Version};
+use probity_plan::{Barrier, Blocked};
+
+use super::content;
+use super::request::fault_of;
+use crate::connect::Fault;
+use crate::look::{Context, Seen};
+
+/// The longest body that is read.
+const MAX_BODY: usize = 16 << 20;
+
+/// What tells the end of a body (RFC 9112, 6.3).
+#[derive(Clone, Copy, PartialEq)]
+enum Framing {
+    /// There is none: HEAD, 204, 304.
+    None,
+    /// Its length was announced.
+    Length,
+    /// Its last chunk is marked.
+    Chunked,
+    /// HTTP/2 marks its last frame.
+    Frames,
+    /// The end of the connection, so that nothing tells a whole body from one cut short.
+    Close,
+}
+
+impl Framing {
+    fn of(response: &Response<Incoming>, method: &str) -> Self {
+        let bodyless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if method == "HEAD" || bodyless {
+            Self::None
+        } else if response.version() == Version::HTTP_2 {
+            Self::Frames
+        } else if response.body().size_hint().exact().is_some() {
+            Self::Length
+        } else if response.headers().get_all(TRANSFER_ENCODING).iter().next_back().is_some_and(is_chunked) {
+            Self::Chunked
+        } else {
+            Self::Close
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Length => "length",
+            Self::Chunked => "chunked",
+            Self::Frames => "frames",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// Whether the last of these transfer codings is `chunked`.
+fn is_chunked(codings: &HeaderValue) -> bool {
+    codings.as_bytes().trim_ascii_end().to_ascii_lowercase().ends_with(b"chunked")
+}
+
+/// Reads the body to its end. Records how much came, also where that is not all.
+pub(super) async fn receive(
+    response: &mut Response<Incoming>,
+    method: &str,
+    seen: &mut Seen,
+) -> Result<Vec<u8>, Fault> {
+    let framing = Framing::of(response, method);
+    seen.know("framing", framing.name()).know("received_bytes", 0_i64);
+    let mut body = Vec::new();
+    while let Some(frame) = response.body_mut().frame().await {
+        let frame = frame.map_err(|error| {
+            let fault = broken_off(&error, framing);
+            if let Fault::Target(_) = fault {
+                seen.know("body_received", false);
+            }
+            fault
+        })?;
+        if let Some(data) = frame.data_ref() {
+            body.extend_from_slice(data);
+            seen.know("received_bytes", count(body.len()));
+            if body.len() > MAX_BODY {
+                let why = format!("the body has more than {MAX_BODY} bytes");
+                return Err(Blocked::new(Barrier::TooLarge, why).into());
+            }
+        }
+    }
+    Ok(body)
+}
+
+/// At whose door it lies that a body has no end.
+fn broken_off(error: &hyper::Error, framing: Framing) -> Fault {
+    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    match (framing, io) {
+        // Many servers leave TLS without a farewell; then nothing tells whether this was all (RFC 9112, 9.8).
+        (Framing::Close, Some(io)) if io.kind() == std::io::ErrorKind::UnexpectedEof => Fault::Observer(
+            Blocked::new(Barrier::Protocol, format!("nothing tells whether the body is whole: {io}")),
+        ),
+        _ => fault_of(error),
+    }
+}
+
+fn count(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// What a whole body says.
+pub(super) fn see(body: &[u8], headers: &HeaderMap, context: &Context<'_>, seen: &mut Seen) {
+    seen.know("size_bytes", count(body.len()));
+    if context.wants("sha256") {
+        seen.know("sha256", context.secrets.sha256(body));
+    }
+    if context.wants("body") || context.wants("json") {
+        let text =
+            content::decoded(body, headers, MAX_BODY).and_then(|content| content::text(&content, headers));
+        if context.wants("json") {
+            let json = text.as_deref().map_err(Clone::clone).and_then(crate::kinds::command::parse_json);
+            seen.settle("json", json);
+        }
+        if context.wants("body") {
+            seen.settle("body", text);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The head of an answer: its header lines, those that hyper leaves out, and where a redirect leads.
+
+use std::collections::BTreeMap;
+
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue, LOCATION};
+use probity_plan::{Barrier, Blocked, Value};
+use url::Url;
+
+use super::request::is_http;
+
+/// The most bytes of a head that are read.
+pub(super) const MAX_HEAD: usize = 1 << 20;
+/// The most header lines of a head that are read.
+pub(super) const MAX_HEADERS: usize = 10_000;
+
+/// An answer whose head has arrived.
+pub(super) struct Answer {
+    pub response: Response<Incoming>,
+    /// What came until then, at least; nothing of HTTP/2, whose head is no text.
+    pub head: Vec<u8>,
+}
+
+impl Answer {
+    /// Headers by lower-case name; what authenticates is never recorded.
+    ///
+    /// # Errors
+    /// `protocol` where a line is no header: the rest is then not all that there is.
+    pub fn headers(&self) -> Result<Value, Blocked> {
+        if let Some(line) = first_odd_line(&self.head) {
+            let shown: String = String::from_utf8_lossy(line).chars().take(200).collect();
+            return Err(Blocked::new(
+                Barrier::Protocol,
+                format!("a line that is no header (RFC 9110, 5): `{shown}`"),
+            ));
+        }
+        let mut map: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, value) in self.response.headers() {
+            let text = match name.as_str() {
+                "set-cookie" | "cookie" | "authorization" | "proxy-authorization" => "[masked]".to_owned(),
+                _ => text_of(value),
+            };
+            match map.get_mut(name.as_str()) {
+                Some(Value::Text(before)) => {
+                    before.push_str(", ");
+                    before.push_str(&text);
+                }
+                _ => _ = map.insert(name.as_str().to_owned(), Value::Text(text)),
+            }
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+fn text_of(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// Where a redirect leads, if to somewhere that speaks HTTP. Letters beyond ASCII are written as browsers do.
+pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url> {
+    from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
+}
+
+/// The first line of the final head (that of 100 to 199 aside) that is no header, and which hyper left out therefore.
+fn first_odd_line(bytes: &[u8]) -> Option<&[u8]> {
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    loop {
+        let status = lines.next()?;
+        let interim = status.get(8..10) == Some(b" 1") && !status.starts_with(b" 101");
+        let mut odd = None;
+        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+            // A line that begins with a blank continues the one before.
+            if odd.is_none() && !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line) {
+                odd = Some(line);
+            }
+        }
+        if !interim {
+            return odd;
+        }
+    }
+}
+
+fn is_header(line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return false };
+    let (name, value) = line.split_at(colon);
+    HeaderName::from_bytes(name.trim_ascii_end()).is_ok()
+        && HeaderValue::from_bytes(value.get(1..).unwrap_or_default().trim_ascii()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_header_is_found_only_in_the_final_head() {
+        for (head, odd) in [
+            ("HTTP/1.1 200 OK\r\nA: b\r\n\r\nno header\r\n", None),
+            ("HTTP/1.1 200 OK\r\nA : b\r\n folded\r\nC:\r\n\r\n", None),
+            ("HTTP/1.0 200 OK\nA: b\n\nx", None),
+            ("HTTP/1.1 200 OK\r\nA: b\u{b}c\r\n\r\n", Some("A: b\u{b}c")),
+            ("HTTP/1.1 200 OK\r\nno header\r\n\r\n", Some("no header")),
+            ("HTTP/1.1 103 Early Hints\r\nno header\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\n", None),
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA(b): c\r\n\r\n", Some("A(b): c")),
+            ("", None),
+        ] {
+            assert_eq!(first_odd_line(head.as_bytes()), odd.map(str::as_bytes), "{head:?}");
+        }
+    }
+}

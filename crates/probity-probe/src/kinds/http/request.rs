@@ -1,0 +1,292 @@
+//! What is sent, where, and over what.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use base64::Engine;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use percent_encoding::percent_decode_str;
+use probity_plan::kinds::http::Http;
+use probity_plan::{Barrier, Blocked};
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::Phases;
+use super::head::{Answer, MAX_HEAD, MAX_HEADERS};
+use crate::connect::{self, Conversation, Fault, Stream, Tapped, tls};
+use crate::look::{Context, Seen};
+
+/// Where a request goes.
+pub(super) struct Destination {
+    /// Without fragment.
+    pub url: Url,
+    /// Path and query as they are written: dot segments too, which `url` resolves.
+    target: String,
+    /// User and password of the URL that the plan gave, for that origin.
+    basic: Option<(url::Origin, String)>,
+}
+
+impl Destination {
+    pub fn parse(text: &str) -> Result<Self, Blocked> {
+        let wrong = |why: String| Blocked::new(Barrier::Unsupported, why);
+        let url =
+            Url::parse(text).map_err(|e| wrong(format!("URL `{text}`: {e}; write http://host/path")))?;
+        if !is_http(&url) {
+            return Err(wrong(format!("URL scheme `{}`; write http or https", url.scheme())));
+        }
+        // What `url` would write otherwise (letters beyond ASCII) is no target as it stands.
+        let written =
+            text.parse::<Uri>().ok().and_then(|uri| Some(uri.path_and_query()?.as_str().to_owned()));
+        let usable = |target: &String| target.is_ascii() && target.starts_with('/');
+        let target = written.filter(usable).unwrap_or_else(|| target_of(&url));
+        let basic = credentials(&url).map(|basic| (url.origin(), basic));
+        Ok(Self { target, basic, url })
+    }
+
+    /// Where a redirect leads.
+    pub fn redirected(self, to: Url) -> Self {
+        Self { target: target_of(&to), url: to, basic: self.basic }
+    }
+
+    fn authorization(&self) -> Option<&str> {
+        self.basic
+            .as_ref()
+            .filter(|(origin, _)| *origin == self.url.origin())
+            .map(|(_, basic)| basic.as_str())
+    }
+}
+
+pub(super) fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+fn target_of(url: &Url) -> String {
+    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}
+
+/// As it may be recorded.
+pub(super) fn without_user(url: &Url) -> Url {
+    let mut url = url.clone();
+    _ = url.set_username("");
+    _ = url.set_password(None);
+    url
+}
+
+/// The user and password of a URL as HTTP sends them (RFC 7617).
+fn credentials(url: &Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
+    pair.push(b':');
+    pair.extend(percent_decode_str(url.password().unwrap_or_default()));
+    Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+}
+
+/// One request.
+pub(super) struct Asked<'a> {
+    pub http: &'a Http,
+    pub context: &'a Context<'a>,
+    pub destination: &'a Destination,
+    pub method: &'a str,
+    pub with_body: bool,
+}
+
+impl Asked<'_> {
+    /// Connects, sends it and waits for the head of the answer. The connection lives as long as the set.
+    pub async fn send(
+        &self,
+        conversation: &Conversation,
+        phases: &mut Phases,
+        seen: &mut Seen,
+    ) -> Result<(Answer, JoinSet<()>), Fault> {
+        let request = self.request()?;
+        let stream = self.connect(conversation, phases, seen).await?;
+        // What hyper leaves out of a head is looked for in its bytes.
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let kept = bytes.clone();
+        let stream = Tapped::new(stream, move |arrived| {
+            if let Ok(mut kept) = kept.lock()
+                && kept.len() <= MAX_HEAD
+            {
+                kept.extend_from_slice(arrived);
+            }
+        });
+        let began = Instant::now();
+        let mut driving = JoinSet::new();
+        let arrived = || bytes.lock().map(|bytes| bytes.clone()).unwrap_or_default();
+        let sent = match self.http.http2 {
+            true => send_in_http2(request, stream, &mut driving).await,
+            false => send(request, stream, &mut driving).await,
+        };
+        let response = sent.map_err(|e| {
+            let fault = if e.is_parse() && is_beyond_limits(&arrived()) { too_large() } else { fault_of(&e) };
+            if let Fault::Target(_) = fault {
+                seen.know("head_received", false);
+            }
+            fault
+        })?;
+        phases.first_byte += began.elapsed();
+        let head = if self.http.http2 { Vec::new() } else { arrived() };
+        Ok((Answer { response, head }, driving))
+    }
+
+    async fn connect(
+        &self,
+        conversation: &Conversation,
+        phases: &mut Phases,
+        seen: &mut Seen,
+    ) -> Result<Stream, Fault> {
+        let url = &self.destination.url;
+        let host = url.host_str().ok_or_else(|| unsupported("URL", &"no host"))?;
+        let port = url.port_or_known_default().ok_or_else(|| unsupported("URL", &"no port"))?;
+        let secure = url.scheme() == "https";
+        let files = tls::Files {
+            ca: self.http.ca.as_deref(),
+            certificate: self.http.client_certificate.as_deref(),
+            key: self.http.client_key.as_deref(),
+        };
+        let alpn: &[&str] = if self.http.http2 { &["h2"] } else { &[] };
+        let client = if secure { Some(tls::Client::load(host, &files, alpn).await?) } else { None };
+        let stream: Stream = match &self.http.unix_socket {
+            Some(path) => {
+                let began = Instant::now();
+                conversation.call();
+                let stream = connect::unix(path).await?;
+                phases.connect += began.elapsed();
+                Box::new(conversation.listen(stream))
+            }
+            None => {
+                let began = Instant::now();
+                let addresses = connect::resolve(host, port).await?;
+                phases.resolve += began.elapsed();
+                let began = Instant::now();
+                conversation.call();
+                let stream = connect::tcp(&addresses).await?;
+                phases.connect += began.elapsed();
+                Box::new(conversation.listen(stream))
+            }
+        };
+        let Some(client) = client else { return Ok(stream) };
+        let began = Instant::now();
+        let stream = client.shake_hands(stream, seen).await?;
+        phases.tls += began.elapsed();
+        if self.http.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            seen.know("head_received", false);
+            return Err(Fault::nonsense("the server does not agree to speak HTTP/2"));
+        }
+        Ok(Box::new(stream))
+    }
+
+    fn request(&self) -> Result<Request<Full<Bytes>>, Blocked> {
+        let url = &self.destination.url;
+        let host = url.host_str().unwrap_or_default();
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let body = match &self.http.body {
+            Some(text) if self.with_body => self.context.expand(text)?,
+            _ => String::new(),
+        };
+        let empty = body.is_empty();
+        let mut request = Request::builder()
+            .method(Method::from_bytes(self.method.as_bytes()).map_err(|e| unsupported("method", &e))?)
+            .uri(match self.http.http2 {
+                true => format!("{}://{authority}{}", url.scheme(), self.destination.target),
+                false => self.destination.target.clone(),
+            })
+            .header("user-agent", concat!("probity/", env!("CARGO_PKG_VERSION")))
+            .header("accept", "*/*")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|e| unsupported("request", &e))?;
+        if !self.http.http2 {
+            let host = HeaderValue::from_str(&authority).map_err(|e| unsupported("host", &e))?;
+            request.headers_mut().insert(HOST, host);
+        }
+        // RFC 9110, 8.6: where a method expects content, that there is none is said.
+        if empty && matches!(self.method, "POST" | "PUT" | "PATCH") {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        if let Some(basic) = self.destination.authorization() {
+            let mut value = HeaderValue::from_str(basic).map_err(|e| unsupported("user in the URL", &e))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        for (name, value) in &self.http.headers {
+            let value = self.context.expand(value)?;
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| unsupported("header", &e))?;
+            request
+                .headers_mut()
+                .insert(name, HeaderValue::from_str(&value).map_err(|e| unsupported("header", &e))?);
+        }
+        Ok(request)
+    }
+}
+
+fn unsupported(what: &str, error: &dyn std::fmt::Display) -> Blocked {
+    Blocked::new(Barrier::Unsupported, format!("{what}: {error}"))
+}
+
+async fn send(
+    request: Request<Full<Bytes>>,
+    stream: Tapped<Stream>,
+    driving: &mut JoinSet<()>,
+) -> hyper::Result<Response<Incoming>> {
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        // What is odd and common does not make an answer none (RFC 9112, 5.1 and 5.2).
+        .ignore_invalid_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    driving.spawn(async move { _ = connection.await });
+    sender.send_request(request).await
+}
+
+async fn send_in_http2(
+    request: Request<Full<Bytes>>,
+    stream: Tapped<Stream>,
+    driving: &mut JoinSet<()>,
+) -> hyper::Result<Response<Incoming>> {
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .handshake(TokioIo::new(stream))
+        .await?;
+    driving.spawn(async move { _ = connection.await });
+    sender.send_request(request).await
+}
+
+/// Whether a head is longer than this client reads.
+fn is_beyond_limits(head: &[u8]) -> bool {
+    head.len() >= MAX_HEAD || head.iter().filter(|byte| **byte == b'\n').count() > MAX_HEADERS
+}
+
+fn too_large() -> Fault {
+    let detail = format!("a head of more than {MAX_HEADERS} lines or {MAX_HEAD} bytes is not read");
+    Fault::Observer(Blocked::new(Barrier::TooLarge, detail))
+}
+
+/// At whose door it lies that hyper got no whole head or body.
+pub(super) fn fault_of(error: &hyper::Error) -> Fault {
+    let cause = std::error::Error::source(error);
+    let detail = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+    if error.is_user() {
+        return Fault::Observer(Blocked::new(Barrier::Unsupported, detail));
+    }
+    let http2 = cause.and_then(|cause| cause.downcast_ref::<h2::Error>());
+    if http2.is_some_and(|error| error.is_library() && error.is_reset()) {
+        // Our own end gave up this answer: its head is malformed, or longer than is read.
+        return Fault::Observer(Blocked::new(Barrier::Protocol, detail));
+    }
+    let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let io = io.or_else(|| http2?.get_io());
+    // What has no number is not the system's: hyper or rustls did not like what came.
+    match io.filter(|io| io.raw_os_error().is_some()) {
+        Some(io) => Fault::of_io("talk to the server", io),
+        None => Fault::nonsense(detail),
+    }
+}

@@ -1,0 +1,228 @@
+//! What a condition can mean for denials, told before any look: whether a denial satisfies it, whether nothing else does,
+//! and whether it can hold where nothing was granted (design.md, rule 4).
+//!
+//! Must not know: what was observed.
+
+use probity_plan::kinds::{Denied, KindSpec, Values};
+use probity_plan::model::Cell;
+use probity_plan::{Claim, Form, Plan, Probe, Value};
+
+use crate::condition::{Check, Reading};
+
+/// Rows of a matrix that are tried; the rest are like them.
+const MAX_ROWS: usize = 1000;
+/// Literals of a condition that are tried as values.
+const MAX_LITERALS: usize = 30;
+
+/// Everything that can be denied.
+pub(crate) const ALL: [Denied; 3] = [Denied::Connection, Denied::Request, Denied::Name];
+
+/// Which denials are shown to be able to be otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shown([bool; 3]);
+
+impl Shown {
+    /// All of them for which `shown` says so.
+    pub(crate) fn of(shown: impl Fn(Denied) -> bool) -> Self {
+        Self(ALL.map(shown))
+    }
+    /// Whether this one is.
+    pub(crate) const fn includes(self, what: Denied) -> bool {
+        self.0[what as usize]
+    }
+}
+
+/// What a claim's condition reads, row by row, and what it needs to be true.
+pub(crate) struct Question<'a> {
+    pub(crate) probe: &'a Probe,
+    pub(crate) check: &'a Check,
+    pub(crate) filter: Option<&'a Check>,
+}
+
+impl Question<'_> {
+    /// Whether what it reads says anything about outcome or content: a claim about the speed of a page that denies needs no
+    /// control.
+    pub(crate) fn states(&self) -> bool {
+        self.check.reads().any(|name| self.probe.spec().states(name))
+    }
+
+    /// What a look may deny that satisfies it.
+    pub(crate) fn possible(&self, cell: &Cell) -> Shown {
+        Shown::of(|what| {
+            let denying = |values| among(values, self.literals(cell));
+            let facts = self.probe.spec().facts.iter();
+            let denials =
+                facts.filter_map(|fact| Some((fact.name, fact.denial.filter(|(of, _)| *of == what)?.1)));
+            denials.into_iter().any(|(name, values)| {
+                denying(values)
+                    .into_iter()
+                    .any(|value| self.can_hold(cell, what, &[(name, Reading::Is(value))]))
+            })
+        })
+    }
+
+    /// Whether a denial satisfies it, and nothing else does, as far as the facts tell that it reads.
+    pub(crate) fn only_denied(&self, cell: &Cell) -> bool {
+        let possible = self.possible(cell);
+        let read: Vec<&str> =
+            self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads())).collect();
+        ALL.into_iter().filter(|what| possible.includes(*what)).any(|what| {
+            let of = |declared: Option<(Denied, Values)>| {
+                declared.filter(|(of, _)| *of == what).map(|(_, values)| values)
+            };
+            let mut worlds: Vec<Vec<(&str, Reading)>> = vec![Vec::new()];
+            for fact in self.probe.spec().facts.iter().filter(|fact| read.contains(&fact.name)) {
+                let literals = || self.literals(cell);
+                let values = match (of(fact.denial), of(fact.grant)) {
+                    (Some(denial), _) => other_than(denial, literals()),
+                    (None, Some(Values::Any) | None) => continue,
+                    (None, Some(grant)) => among(grant, literals()).into_iter().map(Reading::Is).collect(),
+                };
+                worlds = (worlds.iter())
+                    .flat_map(|world| {
+                        values
+                            .iter()
+                            .map(move |value| [world.as_slice(), &[(fact.name, value.clone())]].concat())
+                    })
+                    .take(MAX_ROWS)
+                    .collect();
+            }
+            let told = worlds.first().is_some_and(|world| !world.is_empty());
+            told && worlds.iter().all(|world| !self.readable(cell, world, |_| Reading::Any))
+        })
+    }
+
+    /// Whether it reads a fact that itself tells whether this was denied or granted.
+    pub(crate) fn reads_of(&self, what: Denied) -> bool {
+        let reads = self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads()));
+        reads.into_iter().any(|name| about(self.probe.spec(), name, what))
+    }
+
+    /// Whether it can hold where this was granted.
+    pub(crate) fn holds_granted(&self, cell: &Cell, what: Denied) -> bool {
+        self.probe.spec().grants(what).any(|(name, values)| {
+            among(values, self.literals(cell))
+                .into_iter()
+                .any(|value| self.can_hold(cell, what, &[(name, Reading::Is(value))]))
+        })
+    }
+
+    /// Whether it can hold where this was not granted. Where it cannot, a claim of it that holds is a positive control.
+    pub(crate) fn holds_ungranted(&self, what: Denied) -> bool {
+        let spec = self.probe.spec();
+        if spec.grants(what).next().is_none() {
+            return true;
+        }
+        self.probe.cells.iter().take(MAX_ROWS).any(|cell| {
+            let not_granted = |(name, values): (&'static str, Values)| {
+                let readings = match values {
+                    Values::Any => vec![Reading::Never],
+                    values => other_than(values, self.literals(cell)),
+                };
+                readings.into_iter().map(|reading| (name, reading)).collect::<Vec<_>>()
+            };
+            if what == Denied::Connection {
+                // Nothing is said over a connection that was not made.
+                let own = spec.grants(what).filter(|(name, _)| about(spec, name, what));
+                let world: Vec<(&str, Reading)> =
+                    own.filter_map(|grant| not_granted(grant).into_iter().next()).collect();
+                return self.can_hold(cell, what, &world);
+            }
+            spec.grants(what)
+                .all(|grant| not_granted(grant).into_iter().any(|one| self.can_hold(cell, what, &[one])))
+        })
+    }
+
+    fn can_hold(&self, cell: &Cell, what: Denied, world: &[(&str, Reading)]) -> bool {
+        let spec = self.probe.spec();
+        self.readable(cell, world, |name| match spec.fact(name) {
+            // What is not said about the connection itself is not known without one.
+            Some(fact) if what == Denied::Connection && !fact.aside && !about(spec, name, what) => {
+                Reading::Never
+            }
+            _ => Reading::Any,
+        })
+    }
+
+    fn readable(&self, cell: &Cell, world: &[(&str, Reading)], rest: impl Fn(&str) -> Reading) -> bool {
+        let reading = |name: &str| {
+            let given = world.iter().find(|(given, _)| *given == name).map(|(_, reading)| reading.clone());
+            let of_row = || match self.probe.spec().fact(name) {
+                Some(_) => rest(name),
+                None => cell.row.get(name).cloned().map_or(Reading::Any, Reading::Is),
+            };
+            given.unwrap_or_else(of_row)
+        };
+        self.filter.is_none_or(|filter| filter.can_hold(&reading)) && self.check.can_hold(&reading)
+    }
+
+    /// Values that the condition or the row mentions.
+    fn literals(&self, cell: &Cell) -> Vec<Value> {
+        let texts = std::iter::once(self.check.text()).chain(self.filter.map(Check::text));
+        let mut literals: Vec<Value> = cell.row.values().cloned().collect();
+        for text in texts {
+            let numbers =
+                text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<i64>().ok());
+            literals.extend(numbers.flat_map(|number| [number - 1, number, number + 1]).map(Value::from));
+            literals.extend(text.split(['"', '\'']).skip(1).step_by(2).map(Value::from));
+        }
+        literals.truncate(3 * MAX_LITERALS);
+        literals
+    }
+}
+
+/// Whether a fact itself says that this was denied or granted.
+fn about(spec: &KindSpec, name: &str, what: Denied) -> bool {
+    spec.fact(name).is_some_and(|fact| {
+        let of = |declared: Option<(Denied, Values)>| declared.is_some_and(|(of, _)| of == what);
+        of(fact.denial) || of(fact.grant)
+    })
+}
+
+/// Values that are among these.
+fn among(values: Values, literals: Vec<Value>) -> Vec<Value> {
+    let given: Vec<Value> = match values {
+        Values::False => vec![false.into()],
+        Values::True => vec![true.into()],
+        Values::Empty => vec!["".into()],
+        Values::Codes(codes) => codes.iter().copied().map(Value::from).collect(),
+        Values::Range(first, last) => vec![first.into(), last.into()],
+        Values::Texts(texts) | Values::Prefixes(texts) => texts.iter().copied().map(Value::from).collect(),
+        Values::Any => Vec::new(),
+    };
+    given.into_iter().chain(literals.into_iter().filter(|value| values.include(value))).collect()
+}
+
+/// A few values that are not among these.
+fn other_than(values: Values, literals: Vec<Value>) -> Vec<Reading> {
+    let usual: Vec<Value> = match values {
+        Values::False | Values::True => vec![true.into(), false.into()],
+        Values::Codes(_) | Values::Range(..) => {
+            [-1, 0, 1, 100, 200, 204, 302, 404, 429, 500].map(Value::from).into()
+        }
+        Values::Empty | Values::Texts(_) | Values::Prefixes(_) => vec!["something else".into(), "".into()],
+        Values::Any => return vec![Reading::Never],
+    };
+    let same_class = |value: &Value| {
+        usual.first().is_some_and(|one| std::mem::discriminant(one) == std::mem::discriminant(value))
+    };
+    let literals: Vec<Value> = literals.into_iter().filter(same_class).collect();
+    usual.into_iter().chain(literals).filter(|value| !values.include(value)).map(Reading::Is).collect()
+}
+
+/// What a claim that holds shows to be granted, to a claim about a probe of this kind.
+pub(crate) fn shown_by(
+    plan: &Plan,
+    claim: &Claim,
+    check: Option<&Check>,
+    filter: Option<&Check>,
+    to: &KindSpec,
+) -> Shown {
+    let (Some(probe), Some(check)) = (plan.probe(&claim.of), check) else { return Shown::default() };
+    if !matches!(claim.form, Form::Each { .. } | Form::Rate { .. }) {
+        return Shown::default();
+    }
+    let question = Question { probe, check, filter };
+    let same_kind = probe.spec().name == to.name;
+    Shown::of(|what| (same_kind || what == Denied::Connection) && !question.holds_ungranted(what))
+}

@@ -1,0 +1,87 @@
+//! What every form of claim has: it takes trials in, and decides. One file each: `census`, `rate`, `compare`, `stable`,
+//! `periodic`. How to add one: docs/adding-a-claim.md.
+
+use probity_plan::Observation;
+
+use super::subject::{Membership, Subject, Trial};
+use super::{Decision, Facts};
+use crate::judgement::{Outcome, Settle};
+
+/// A form of claim at work on one claim.
+pub(super) trait Room {
+    /// Takes a trial into account, or an observation that the claim is not about.
+    fn observe(&mut self, trial: &Trial, subject: &mut Subject);
+    /// Takes an observation of the other probe into account, where there is one.
+    fn observe_against(&mut self, _entry: u64, _observation: &Observation, _subject: &mut Subject) {}
+    /// No more observations come.
+    fn finish(&mut self, _subject: &mut Subject) {}
+    /// What is decided.
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision;
+}
+
+/// A form that looks at more than one observation at a time. Where it cannot be told whether an observation is meant, it
+/// decides only what holds with it and without it.
+pub(super) struct BothWays<R> {
+    without: R,
+    /// The same with those observations, once there is one.
+    with: Option<R>,
+}
+
+impl<R> BothWays<R> {
+    pub(super) const fn new(room: R) -> Self {
+        Self { without: room, with: None }
+    }
+}
+
+impl<R: Room + Clone> Room for BothWays<R> {
+    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
+        let (without, with) = match &trial.membership {
+            Membership::Unknown(evaluated) => {
+                subject.note_unknown(Some(trial.entry), evaluated);
+                self.with.get_or_insert_with(|| self.without.clone());
+                (trial.taken_for(Membership::Outside), trial.taken_for(Membership::Inside))
+            }
+            Membership::Inside => (trial.taken_for(Membership::Inside), trial.taken_for(Membership::Inside)),
+            Membership::Outside => {
+                (trial.taken_for(Membership::Outside), trial.taken_for(Membership::Outside))
+            }
+        };
+        self.without.observe(&without, subject);
+        quietly(self.with.as_mut(), subject, |room, subject| room.observe(&with, subject));
+    }
+
+    fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
+        self.without.observe_against(entry, observation, subject);
+        quietly(self.with.as_mut(), subject, |room, subject| {
+            room.observe_against(entry, observation, subject)
+        });
+    }
+
+    fn finish(&mut self, subject: &mut Subject) {
+        self.without.finish(subject);
+        quietly(self.with.as_mut(), subject, |room, subject| room.finish(subject));
+    }
+
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
+        let mut decision = self.without.decide(subject, facts);
+        let Some(with) = self.with.as_ref().map(|room| room.decide(subject, facts)) else { return decision };
+        if with.outcome != decision.outcome {
+            decision.outcome = Outcome::Undetermined;
+            decision.by_error = false;
+            decision.reason =
+                "of some observations it cannot be told whether they are meant, and it depends on them"
+                    .to_owned();
+            let how = "let `where` read what every observation has".to_owned();
+            decision.settle = Some(Settle { how, least: None, likely: None });
+        }
+        decision
+    }
+}
+
+/// Does something without a note of it: it is noted for the other way.
+fn quietly<R>(room: Option<&mut R>, subject: &mut Subject, act: impl FnOnce(&mut R, &mut Subject)) {
+    let Some(room) = room else { return };
+    subject.quiet = true;
+    act(room, subject);
+    subject.quiet = false;
+}
