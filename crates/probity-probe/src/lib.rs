@@ -9,6 +9,7 @@ pub mod connect;
 pub mod kinds;
 pub mod look;
 mod mask;
+pub mod memory;
 pub mod mounts;
 pub mod names;
 pub mod observation;

@@ -100,11 +100,12 @@ impl Kind for Dns {
                 "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
             )
             .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL"]))
-            .grants(Denied::Request, Values::Texts(&["NOERROR", "NXDOMAIN"])),
+            .grants(Denied::Request, Values::Texts(&["NOERROR", "NXDOMAIN"]))
+            .grants(Denied::Name, Values::Texts(&["NOERROR"])),
             FactSpec::new(
                 "nxdomain",
                 FactType::Bool,
-                "whether it said that there is no such name; unknown where it reported another error",
+                "whether it said that there is no such name; unknown where it reported another error, or referred to other servers",
             )
             .denies(Denied::Name, Values::True)
             .grants(Denied::Name, Values::False),
@@ -118,16 +119,21 @@ impl Kind for Dns {
                 "records",
                 FactType::List,
                 "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
-                 their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an error or only referred to other \
-                 servers",
-            ),
+                 their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an \
+                 error or only referred to other servers",
+            )
+            .grants(Denied::Request, Values::Any),
             FactSpec::new(
                 "aliases",
                 FactType::List,
                 "the names that the name is an alias of (CNAME), in order, when another type was asked for",
             ),
-            FactSpec::new("count", FactType::Int, "how many records of the type asked for"),
-            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds"),
+            FactSpec::new("count", FactType::Int, "how many records of the type asked for")
+                .grants(Denied::Request, Values::Any)
+                .grants(Denied::Name, Values::Range(1, i64::MAX)),
+            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds")
+                .grants(Denied::Request, Values::Any)
+                .grants(Denied::Name, Values::Any),
             FactSpec::new("authoritative", FactType::Bool, "whether the server answered as an authority for the name"),
             FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP").aside(),
             FactSpec::new(

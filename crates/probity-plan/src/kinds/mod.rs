@@ -181,13 +181,13 @@ impl Values {
 pub enum Denied {
     /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
     Connection,
-    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
-    /// No fact grants it: such a denial never counts, since whom it is about is there.
-    Answer,
     /// What was asked for: 401, 403, a log-in that is refused. Only a grant of the same kind contradicts it.
     Request,
     /// That there is a name: `NXDOMAIN`. Only a grant of the same kind contradicts it.
     Name,
+    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
+    /// No fact grants it: such a denial never counts, since whom it is about is there.
+    Answer,
 }
 
 /// The declaration of one fact.
@@ -208,7 +208,7 @@ pub struct FactSpec {
     /// Values that deny something. A look with one of them is a denial, whichever facts of it are read.
     pub denial: Option<(Denied, Values)>,
     /// Values that show that something was granted.
-    pub grant: Option<(Denied, Values)>,
+    pub grants: [Option<(Denied, Values)>; 2],
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
@@ -228,7 +228,7 @@ impl FactSpec {
             change_shows: None,
             on_demand: false,
             denial: None,
-            grant: None,
+            grants: [None, None],
             aside: false,
             window: None,
         }
@@ -253,10 +253,16 @@ impl FactSpec {
         self.denial = Some((what, values));
         self
     }
-    /// These values show that this was granted.
+    /// These values show that this was granted; at most two things.
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
-        self.grant = Some((what, values));
+        let [first, second] = &mut self.grants;
+        let free = if first.is_none() { first } else { second };
+        *free = Some((what, values));
         self
+    }
+    /// The values that show that this was granted.
+    pub fn grant(&self, what: Denied) -> Option<Values> {
+        self.grants.iter().flatten().find(|(of, _)| *of == what).map(|(_, values)| *values)
     }
     /// It is looked for within the window that begins where the first fact says, if the second one is true.
     pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
@@ -295,26 +301,18 @@ impl KindSpec {
 
     /// The facts that can show that this was granted, with the values that do; none where the kind does not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
-        let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
-        grants.filter(move |(_, (of, _))| *of == what).map(|(name, (_, values))| (name, values))
+        self.facts.iter().filter_map(move |fact| Some((fact.name, fact.grant(what)?)))
     }
 
     /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
     /// was reached denied no connection, whatever came of it.
     pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
-        let told =
-            |fact: &FactSpec, values: Values| seen.get(fact.name).is_some_and(|value| values.include(value));
         let denied = self.facts.iter().find_map(|fact| {
             let (what, values) = fact.denial?;
-            told(fact, values).then_some(what)
+            seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
         })?;
-        let reached = || {
-            let grants = |fact: &FactSpec| {
-                fact.grant.is_some_and(|(what, values)| what == Denied::Connection && told(fact, values))
-            };
-            self.facts.iter().any(grants)
-        };
-        Some(if denied == Denied::Connection && reached() { Denied::Answer } else { denied })
+        let unlike = denied == Denied::Connection && self.granted(Denied::Connection, seen);
+        Some(if unlike { Denied::Answer } else { denied })
     }
 
     /// Whether a fact says that this was granted.

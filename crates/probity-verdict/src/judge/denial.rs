@@ -28,7 +28,8 @@ impl Shown {
     }
     /// Whether this one is.
     pub(crate) const fn includes(self, what: Denied) -> bool {
-        self.0[what as usize]
+        // What nothing grants, nothing shows.
+        !matches!(what, Denied::Answer) && self.0[what as usize]
     }
 }
 
@@ -67,14 +68,11 @@ impl Question<'_> {
         let read: Vec<&str> =
             self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads())).collect();
         ALL.into_iter().filter(|what| possible.includes(*what)).any(|what| {
-            let of = |declared: Option<(Denied, Values)>| {
-                declared.filter(|(of, _)| *of == what).map(|(_, values)| values)
-            };
             let mut worlds: Vec<Vec<(&str, Reading)>> = vec![Vec::new()];
             for fact in self.probe.spec().facts.iter().filter(|fact| read.contains(&fact.name)) {
                 let literals = || self.literals(cell);
-                let values = match (of(fact.denial), of(fact.grant)) {
-                    (Some(denial), _) => other_than(denial, literals()),
+                let values = match (fact.denial.filter(|(of, _)| *of == what), fact.grant(what)) {
+                    (Some((_, denial)), _) => other_than(denial, literals()),
                     (None, Some(Values::Any) | None) => continue,
                     (None, Some(grant)) => among(grant, literals()).into_iter().map(Reading::Is).collect(),
                 };
@@ -172,10 +170,8 @@ impl Question<'_> {
 
 /// Whether a fact itself says that this was denied or granted.
 fn about(spec: &KindSpec, name: &str, what: Denied) -> bool {
-    spec.fact(name).is_some_and(|fact| {
-        let of = |declared: Option<(Denied, Values)>| declared.is_some_and(|(of, _)| of == what);
-        of(fact.denial) || of(fact.grant)
-    })
+    spec.fact(name)
+        .is_some_and(|fact| fact.denial.is_some_and(|(of, _)| of == what) || fact.grant(what).is_some())
 }
 
 /// Values that are among these.
