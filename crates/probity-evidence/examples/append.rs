@@ -29,7 +29,7 @@ fn main() {
         allow: Impact::Observe,
         only: None,
         challenge: None,
-        ledger: LedgerHead { run: 1, head: None },
+        ledger: LedgerHead { run: 1, head: None, began: None },
         reproduces: None,
         observer: Identity {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -37,7 +37,7 @@ fn write(folder: &Path, megabytes: usize) {
         allow: Impact::Observe,
         only: None,
         challenge: None,
-        ledger: LedgerHead { run: 1, head: None },
+        ledger: LedgerHead { run: 1, head: None, began: None },
         reproduces: None,
         observer: Identity {
             version: env!("CARGO_PKG_VERSION").to_owned(),

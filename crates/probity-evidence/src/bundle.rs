@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::entry::{Body, Close, Entry, Start};
 use crate::line::{self, LineError, MAX_LINE};
-use crate::store::{Store, StoreError, is_plan_file};
+use crate::names::is_plan_file;
+use crate::store::{LOG, Section, Store, StoreError};
 
-/// The longest file of a plan, and the longest of the other small files, in bytes.
-pub(crate) const MAX_SMALL_FILE: u64 = 16 << 20;
+/// The longest file of a plan, and the longest of `findings.json` and `report.html`, in bytes.
+pub const MAX_SMALL_FILE: u64 = 64 << 20;
+/// Every so many entries, it is remembered where in the log they begin.
+pub(crate) const INDEXED: u64 = 256;
 
 /// Why a bundle cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,9 @@ pub enum ReadError {
     /// The log does not begin with a first entry.
     #[error("the log does not begin with the entry that starts a run")]
     NoStart,
+    /// There never was such a format.
+    #[error("the bundle says it has format 0; the first one is 1")]
+    NoFormat,
     /// The format is newer than this program.
     #[error("the bundle has format {found}; this program reads up to {}: use a newer one", crate::FORMAT)]
     Newer {
@@ -53,6 +60,8 @@ pub struct Bundle {
     store: Store,
     first_line: Vec<u8>,
     start: Start,
+    /// Where in the log the entries 0, [`INDEXED`], twice that, ... begin, once a verification read all of it.
+    index: OnceLock<Vec<u64>>,
 }
 
 impl Bundle {
@@ -71,14 +80,16 @@ impl Bundle {
     pub fn over(store: Store) -> Result<Self, ReadError> {
         let mut lines = Lines::open(&store)?;
         let first = lines.next_line()?.ok_or(ReadError::NoStart)?;
-        if let Some(found) = line::format_of(first).filter(|format| *format > crate::FORMAT) {
-            return Err(ReadError::Newer { found });
+        match line::format_of(first) {
+            Some(found) if found > crate::FORMAT => return Err(ReadError::Newer { found }),
+            Some(0) => return Err(ReadError::NoFormat),
+            _ => {}
         }
         let entry = line::decode(first).map_err(|source| ReadError::Line { number: 0, source })?;
         let Body::Start(start) = entry.body else { return Err(ReadError::NoStart) };
         let first_line = first.to_vec();
         drop(lines);
-        Ok(Self { store, first_line, start })
+        Ok(Self { store, first_line, start, index: OnceLock::new() })
     }
 
     /// The first entry.
@@ -107,7 +118,7 @@ impl Bundle {
     ///
     /// # Errors
     /// [`ReadError::File`] if the log cannot be opened.
-    pub fn entries(&self) -> Result<Entries<'_>, ReadError> {
+    pub fn entries(&self) -> Result<Entries, ReadError> {
         Ok(Entries { lines: Lines::open(&self.store)?, ended: false })
     }
 
@@ -119,6 +130,15 @@ impl Bundle {
         let mut lines = Lines::open(&self.store)?;
         let mut entries = Vec::new();
         for wanted in numbers {
+            let index = self.index.get().zip(usize::try_from(wanted / INDEXED).ok());
+            if let Some(begins) = index.and_then(|(index, at)| index.get(at))
+                && wanted - wanted % INDEXED > lines.number
+            {
+                lines = Lines::over(
+                    self.store.read(LOG).map_err(log_error)?.after(*begins),
+                    wanted - wanted % INDEXED,
+                );
+            }
             while lines.number < *wanted && lines.next_line()?.is_some() {}
             let Some(line) = lines.next_line()? else { break };
             entries.push(line::decode(line).map_err(|source| ReadError::Line { number: *wanted, source })?);
@@ -126,10 +146,22 @@ impl Bundle {
         Ok(entries)
     }
 
+    /// The whole log, of which the first line is the one that was read.
+    pub(crate) fn log(&self) -> io::Result<impl Read + '_> {
+        let rest = self.store.read(LOG)?.after(self.first_line.len() as u64 + 1);
+        Ok(self.first_line.chain(&b"\n"[..]).chain(rest))
+    }
+
+    /// Remembers where entries begin.
+    pub(crate) fn indexed(&self, index: Vec<u64>) {
+        // One is as good as another.
+        _ = self.index.set(index);
+    }
+
     /// The files of the plan: `plan.yaml`, `includes/...`.
     ///
     /// # Errors
-    /// [`ReadError::File`] if one cannot be read or is longer than 16 MiB.
+    /// [`ReadError::File`] if one cannot be read or is longer than 64 MiB.
     pub fn files(&self) -> Result<BTreeMap<String, Vec<u8>>, ReadError> {
         let names = self.start.files.keys().filter(|name| is_plan_file(name));
         names.map(|name| Ok((name.clone(), self.small_file(name)?))).collect()
@@ -139,7 +171,7 @@ impl Bundle {
     ///
     /// # Errors
     /// [`ReadError::File`] if it is not there.
-    pub fn artifact(&self, sha256: &str) -> Result<Box<dyn Read + Send + '_>, ReadError> {
+    pub fn artifact(&self, sha256: &str) -> Result<Section, ReadError> {
         let name = format!("artifacts/{sha256}");
         self.store.read(&name).map_err(|source| ReadError::File { name, source })
     }
@@ -147,7 +179,7 @@ impl Bundle {
     /// Another small file: `findings.json`, `report.html`, `checkpoint`.
     ///
     /// # Errors
-    /// [`ReadError::File`] if it is not there or longer than 16 MiB.
+    /// [`ReadError::File`] if it is not there or longer than 64 MiB.
     pub fn small_file(&self, name: &str) -> Result<Vec<u8>, ReadError> {
         self.store
             .read_all(name, MAX_SMALL_FILE)
@@ -161,16 +193,20 @@ impl Bundle {
 }
 
 /// The lines of a log.
-struct Lines<'a> {
-    log: BufReader<Box<dyn Read + Send + 'a>>,
+struct Lines {
+    log: BufReader<Section>,
     number: u64,
     line: Vec<u8>,
 }
 
-impl<'a> Lines<'a> {
-    fn open(store: &'a Store) -> Result<Self, ReadError> {
-        let log = store.read("evidence.jsonl").map_err(log_error)?;
-        Ok(Self { log: BufReader::with_capacity(1 << 16, log), number: 0, line: Vec::new() })
+impl Lines {
+    fn open(store: &Store) -> Result<Self, ReadError> {
+        Ok(Self::over(store.read(LOG).map_err(log_error)?, 0))
+    }
+
+    /// From the entry of this number on.
+    fn over(log: Section, number: u64) -> Self {
+        Self { log: BufReader::with_capacity(1 << 16, log), number, line: Vec::new() }
     }
 
     fn next_line(&mut self) -> Result<Option<&mut [u8]>, ReadError> {
@@ -189,16 +225,16 @@ impl<'a> Lines<'a> {
 }
 
 fn log_error(source: io::Error) -> ReadError {
-    ReadError::File { name: "evidence.jsonl".to_owned(), source }
+    ReadError::File { name: LOG.to_owned(), source }
 }
 
 /// The entries of a log; ends after an error.
-pub struct Entries<'a> {
-    lines: Lines<'a>,
+pub struct Entries {
+    lines: Lines,
     ended: bool,
 }
 
-impl Iterator for Entries<'_> {
+impl Iterator for Entries {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {

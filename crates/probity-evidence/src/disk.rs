@@ -17,6 +17,22 @@ pub fn read_to_string_capped(path: &Path, cap: u64) -> io::Result<String> {
     Ok(text)
 }
 
+/// The content of a plain file of at most `most` bytes; whatever else stands there is refused without waiting for it.
+pub(crate) fn read_plain_capped(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    // Before it is opened: opening a pipe waits.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    let too_long = |size: u64| io::Error::other(format!("{size} bytes; at most {most} are read"));
+    if metadata.len() > most {
+        return Err(too_long(metadata.len()));
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > most { Err(too_long(content.len() as u64)) } else { Ok(content) }
+}
+
 /// The permission bits; 0o600 where the system has none.
 pub(crate) fn mode(path: &Path) -> io::Result<u32> {
     let metadata = std::fs::metadata(path)?;
@@ -53,16 +69,58 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
-/// A new file with mode 0600 and this content, on the disk when this returns; an error if it exists. The name appears
-/// with the whole content or not at all.
+/// A file that is written whole beside its place before it gets its name, so that the name never stands for half of it. One
+/// that is dropped before leaves nothing; a killed process leaves its partial file.
+#[derive(Debug)]
+pub(crate) struct Unplaced {
+    partial: PathBuf,
+    path: PathBuf,
+}
+
+impl Unplaced {
+    /// Writes the content beside `path`, with mode 0600, without waiting for the disk.
+    pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<Self> {
+        Self::write_as(partial(path), path, content)
+    }
+
+    fn write_as(partial: PathBuf, path: &Path, content: &[u8]) -> io::Result<Self> {
+        let unplaced = Self { partial, path: path.to_owned() };
+        let mut file = private_file().write(true).create(true).truncate(true).open(&unplaced.partial)?;
+        file.write_all(content)?;
+        Ok(unplaced)
+    }
+
+    /// What makes its content durable.
+    pub(crate) fn unsynced(&self) -> Unsynced {
+        Unsynced::At(self.partial.clone())
+    }
+
+    /// Gives it its name, in place of what had it.
+    pub(crate) fn replace(self) -> io::Result<()> {
+        std::fs::rename(&self.partial, &self.path)
+    }
+
+    /// Gives it its name; an error if something has it.
+    fn create(self) -> io::Result<()> {
+        // A hard link, unlike a rename, never replaces.
+        std::fs::hard_link(&self.partial, &self.path)
+    }
+}
+
+impl Drop for Unplaced {
+    fn drop(&mut self) {
+        // It is gone where it got its name by a rename.
+        let _ = std::fs::remove_file(&self.partial);
+    }
+}
+
+/// A new file with mode 0600 and this content, on the disk when this returns; an error if it exists.
 pub(crate) fn create_new_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     // Two processes may do this at the same moment.
     let partial = partial(&path.with_extension(std::process::id().to_string()));
-    write_synced(&partial, content)?;
-    // A hard link, unlike a rename, never replaces.
-    let linked = std::fs::hard_link(&partial, path);
-    std::fs::remove_file(&partial)?;
-    linked
+    let unplaced = Unplaced::write_as(partial, path, content)?;
+    unplaced.unsynced().sync().map_err(|(_, error)| error)?;
+    unplaced.create()
 }
 
 /// Writes a file with mode 0600, without waiting for the disk.
@@ -168,8 +226,8 @@ fn sync_on(unsynced: &[Unsynced], thread: fn() -> Builder) -> Result<(), (PathBu
     })
 }
 
-/// Where a file is written before it gets its name. A killed run may leave one.
-pub(crate) fn partial(path: &Path) -> PathBuf {
+/// Where a file is written before it gets its name.
+fn partial(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(PARTIAL);
     path.with_file_name(name)
@@ -177,12 +235,6 @@ pub(crate) fn partial(path: &Path) -> PathBuf {
 
 /// What such names end in.
 pub(crate) const PARTIAL: &str = ".partial";
-
-fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = private_file().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(content)?;
-    file.sync_data()
-}
 
 /// Makes names in a folder durable.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {

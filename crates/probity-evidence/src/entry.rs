@@ -40,6 +40,7 @@ pub enum Body {
 
 /// Entry 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Start {
     /// [`crate::FORMAT`].
     pub format: u32,
@@ -81,16 +82,21 @@ pub struct Start {
 
 /// The head of a run ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LedgerHead {
     /// The number of this run in the ledger, from 1.
     pub run: u64,
     /// SHA-256 of the ledger's last line before this run, in hexadecimal; absent for run 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
+    /// When the run of that line began, by the observer's clock; absent for run 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<jiff::Timestamp>,
 }
 
 /// Who observed, from where: the observer's own word.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Identity {
     /// Probity's version.
     pub version: String,
@@ -104,6 +110,7 @@ pub struct Identity {
 
 /// The operator's signature over entry 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Endorsement {
     /// SSHSIG in PEM form, namespace `probity`, over the exact bytes of entry 0's line without its newline.
     pub signature: String,
@@ -111,6 +118,7 @@ pub struct Endorsement {
 
 /// How the observer itself was doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Observer {
     /// When.
     pub at: jiff::Timestamp,
@@ -123,6 +131,7 @@ pub struct Observer {
 
 /// Something that befell the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Event {
     /// When.
     pub at: jiff::Timestamp,
@@ -132,6 +141,7 @@ pub struct Event {
 
 /// The last entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Close {
     /// When the run ended, by the observer's clock.
     pub ended: jiff::Timestamp,

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use probity_plan::Sources;
 
-/// No file of a plan is larger than this, in bytes.
-const LONGEST: u64 = 64 << 20;
+use crate::bundle::MAX_SMALL_FILE;
 
 /// Reads the plan's own file by the name it was given, and everything else relative to the plan's folder.
 #[derive(Debug)]
@@ -33,15 +32,8 @@ impl Sources for PlanFolder {
         } else {
             self.plan.parent().unwrap_or(Path::new("")).join(path)
         };
-        let failed = |error: std::io::Error| format!("{}: {error}", file.display());
-        let metadata = std::fs::metadata(&file).map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(format!("{}: not a file", file.display()));
-        }
-        if metadata.len() > LONGEST {
-            return Err(format!("{}: {} bytes; at most {LONGEST} are read", file.display(), metadata.len()));
-        }
-        std::fs::read(&file).map_err(failed)
+        crate::disk::read_plain_capped(&file, MAX_SMALL_FILE)
+            .map_err(|error| format!("{}: {error}", file.display()))
     }
 }
 

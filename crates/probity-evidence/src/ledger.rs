@@ -76,6 +76,10 @@ impl Ledger {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             disk::create_private_dir_all(parent).map_err(failed)?;
         }
+        // A pipe that is opened to be read and written is one whose end never comes.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(failed(io::Error::other("it is not a plain file")));
+        }
         let file = disk::private_file().read(true).append(true).create(true).open(path).map_err(failed)?;
         file.lock().map_err(failed)?;
         let head = check(BufReader::new(&file)).map_err(|error| match error {
@@ -133,7 +137,7 @@ pub enum CheckError {
 /// # Errors
 /// [`CheckError`] at the first line that does not follow from the one before.
 pub fn check(mut content: impl BufRead) -> Result<LedgerHead, CheckError> {
-    let mut head = LedgerHead { run: 1, head: None };
+    let mut head = LedgerHead { run: 1, head: None, began: None };
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
@@ -154,6 +158,6 @@ pub fn check(mut content: impl BufRead) -> Result<LedgerHead, CheckError> {
             return Err(damaged("it does not follow from the line before".to_owned()));
         }
         let next = line.run.checked_add(1).ok_or_else(|| damaged("no number follows".to_owned()))?;
-        head = LedgerHead { run: next, head: Some(hex(&Sha256::digest(text))) };
+        head = LedgerHead { run: next, head: Some(hex(&Sha256::digest(text))), began: Some(line.at) };
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Must not know: what a claim means, how a probe works, what a report looks like.
 
+mod archive;
 pub mod bundle;
 pub mod checkpoint;
 mod disk;
@@ -12,6 +13,7 @@ mod hex;
 pub mod key;
 pub mod ledger;
 pub mod line;
+mod names;
 mod pass;
 mod sift;
 pub mod signers;
@@ -20,7 +22,7 @@ pub mod tree;
 pub mod verify;
 pub mod writer;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, ReadError};
 pub use disk::{Held, read_to_string_capped};
 pub use entry::{Body, Close, Endorsement, Entry, Start};
 pub use folder::{PlanFolder, create_new};
@@ -29,7 +31,7 @@ pub use key::Key;
 pub use ledger::Ledger;
 pub use sift::Reading;
 pub use signers::Signers;
-pub use verify::{Outcome, Verification, verify, verify_reading};
+pub use verify::{CheckId, Gap, Outcome, Verification, verify, verify_bundle};
 pub use writer::{Opening, Writer};
 
 /// The version of the bundle format this crate writes. It reads this one and older ones and refuses newer ones.

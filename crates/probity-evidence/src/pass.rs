@@ -21,6 +21,8 @@ const CHUNK: usize = 256 << 10;
 pub(crate) struct Line {
     /// Its leaf hash.
     pub leaf: Hash,
+    /// How many bytes it has, without its newline.
+    pub length: usize,
     /// What it says.
     pub entry: Result<Entry, LineError>,
 }
@@ -87,7 +89,7 @@ fn digest(mut chunk: Vec<u8>, reading: &Reading) -> Vec<Line> {
     let mut lines = Vec::with_capacity(lengths.len());
     for length in lengths {
         let (line, after) = rest.split_at_mut(length);
-        lines.push(Line { leaf: leaf(line), entry: line::decode_sifted(line, reading) });
+        lines.push(Line { leaf: leaf(line), length, entry: line::decode_sifted(line, reading) });
         rest = after.get_mut(1..).unwrap_or_default();
     }
     lines

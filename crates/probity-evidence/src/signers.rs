@@ -1,8 +1,10 @@
 //! Whose signature a reader accepts: an `allowed_signers` file of OpenSSH's (ssh-keygen(1), "ALLOWED SIGNERS"), and the
 //! reader's own key.
 //!
-//! Stricter than OpenSSH in two places: a time must end in `Z` (otherwise it would mean something else on another
+//! Stricter than OpenSSH in three places: no value holds an escaped quote, a time must end in `Z` (otherwise it would mean something else on another
 //! machine), and a line for a certificate authority is refused, since bundles carry no certificates.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -144,13 +146,26 @@ fn signer(line: &str) -> Result<Signer, String> {
         return Ok(signer);
     }
     let (options, key) = word(rest)?;
+    let mut given = BTreeSet::new();
     for option in split_outside_quotes(options, ',') {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-        match name.to_ascii_lowercase().as_str() {
-            "namespaces" => signer.namespaces = Some(value.to_owned()),
-            "valid-after" => signer.valid_after = Some(time(value)?),
-            "valid-before" => signer.valid_before = Some(time(value)?),
+        let name = name.to_ascii_lowercase();
+        if !given.insert(name.clone()) {
+            return Err(format!("the option {} is given twice", name.escape_debug()));
+        }
+        let value = || {
+            let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            quoted.filter(|value| !value.contains(['"', '\\'])).ok_or_else(|| {
+                format!(
+                    "the value of {} stands in quotes, without quotes or backslashes in it",
+                    name.escape_debug()
+                )
+            })
+        };
+        match name.as_str() {
+            "namespaces" => signer.namespaces = Some(value()?.to_owned()),
+            "valid-after" => signer.valid_after = Some(time(value()?)?),
+            "valid-before" => signer.valid_before = Some(time(value()?)?),
             "cert-authority" => return Err("certificates are not supported; list the key itself".to_owned()),
             _ => {
                 return Err(
@@ -159,6 +174,11 @@ fn signer(line: &str) -> Result<Signer, String> {
                 );
             }
         }
+    }
+    if let (Some(after), Some(before)) = (signer.valid_after, signer.valid_before)
+        && after >= before
+    {
+        return Err("valid-before is not after valid-after: the key would never count".to_owned());
     }
     let key =
         PublicKey::from_openssh(key).map_err(|error| format!("its public key cannot be read: {error}"))?;

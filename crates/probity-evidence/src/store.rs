@@ -1,20 +1,24 @@
 //! The files of a stranger's bundle: a folder, or a tar read in place. Follows no link, opens nothing but plain files,
-//! trusts no name and no size.
+//! trusts no name and no size, and opens the log once.
 //!
 //! Who can change a folder while it is read can swap its parent folders for links; what was read is then what is judged.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Take};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::archive::{self, ArchiveError, Content};
+use crate::names::{MAX_FOLDERS, Names, is_plain, quoted};
 
 /// The most files a bundle may hold.
 pub const MAX_FILES: usize = 200_000;
-/// The deepest nesting of folders in a bundle.
-const MAX_FOLDERS: usize = 16;
-/// The most bytes that one tar header, with its long names, may take.
-const MAX_HEADER: u64 = 1 << 20;
+/// The most things that are named as not belonging into a bundle.
+const MAX_STRANGE: usize = 100;
+
+/// The log's name in a bundle.
+pub(crate) const LOG: &str = "evidence.jsonl";
 
 /// Why something cannot be read as the files of a bundle.
 #[derive(Debug, thiserror::Error)]
@@ -27,20 +31,32 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
-    /// Neither a folder nor a tar.
-    #[error("{} is neither a folder nor a tar: {reason}", path.display())]
-    Neither {
+    /// Neither a folder nor a file.
+    #[error("{} is neither a folder nor a tar: it is a device, a socket or a pipe", .0.display())]
+    Neither(PathBuf),
+    /// No tar, or one that is not read in the same way by all.
+    #[error("{} is neither a folder nor a tar that all programs read alike: {source}", path.display())]
+    Archive {
         /// Where.
         path: PathBuf,
-        /// What it is instead.
-        reason: String,
+        /// What is wrong with it.
+        source: ArchiveError,
     },
     /// There is no log in it.
-    #[error("{} holds no evidence.jsonl: it is not a bundle (a run that was killed at its very start leaves none)", .0.display())]
-    NoLog(PathBuf),
+    #[error("{} holds no evidence.jsonl: it is not a bundle (a run that was killed at its very start leaves none){}", path.display(), also(strange))]
+    NoLog {
+        /// Where.
+        path: PathBuf,
+        /// What is there instead, if anything strange is.
+        strange: Option<String>,
+    },
     /// More files than a bundle may hold.
     #[error("{} holds more than {MAX_FILES} files", .0.display())]
     TooMany(PathBuf),
+}
+
+fn also(strange: &Option<String>) -> String {
+    strange.as_ref().map_or_else(String::new, |strange| format!("; {strange}"))
 }
 
 /// The files of a bundle, by their path inside it.
@@ -50,30 +66,69 @@ pub struct Store {
     form: Form,
     /// Plain files, with their sizes in bytes.
     files: BTreeMap<String, u64>,
+    names: Names,
     /// What must not be in a bundle: links, devices, odd names; each in words.
     strange: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Form {
-    Folder,
-    /// A tar on disk; where each file's bytes begin.
-    Tar(BTreeMap<String, u64>),
-    /// A tar in memory.
-    Bytes(Vec<u8>, BTreeMap<String, u64>),
+    /// A folder, with its log.
+    Folder(Option<Source>),
+    /// A tar; where each file's bytes begin.
+    Tar(Source, BTreeMap<String, u64>),
 }
 
-/// Whether a file of the plan may have this path in a bundle.
-pub(crate) fn is_plan_file(name: &str) -> bool {
-    name == "plan.yaml" || (name.starts_with("includes/") && is_plain(name))
+/// Bytes that several readers share.
+#[derive(Clone, Debug)]
+enum Source {
+    File(Arc<Mutex<File>>),
+    Bytes(Arc<[u8]>),
 }
 
-/// Relative, made of normal names only, printable.
-fn is_plain(name: &str) -> bool {
-    name.len() <= 1024
-        && name.split('/').count() <= MAX_FOLDERS
-        && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
-        && !name.contains(|c: char| c.is_control() || c == '\\')
+/// A part of a file, from its beginning to the end that it had when it was listed.
+#[derive(Debug)]
+pub struct Section {
+    source: Source,
+    at: u64,
+    end: u64,
+}
+
+impl Section {
+    fn of(source: Source, at: u64, size: u64) -> Self {
+        Self { source, at, end: at.saturating_add(size) }
+    }
+
+    /// How many bytes of it were not read.
+    pub fn left(&self) -> u64 {
+        self.end.saturating_sub(self.at)
+    }
+
+    /// Without its first bytes.
+    pub(crate) fn after(self, bytes: u64) -> Self {
+        Self { at: self.at.saturating_add(bytes).min(self.end), ..self }
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left()).unwrap_or(usize::MAX).min(buffer.len());
+        let buffer = &mut buffer[..most];
+        let read = match &self.source {
+            Source::File(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(self.at))?;
+                file.read(buffer)?
+            }
+            Source::Bytes(bytes) => {
+                let mut bytes = Cursor::new(&bytes[..]);
+                bytes.set_position(self.at);
+                bytes.read(buffer)?
+            }
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 impl Store {
@@ -82,19 +137,23 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if it is neither, holds no log, or too many files.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let metadata =
-            std::fs::metadata(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
-        let mut store =
-            Self { path: path.to_owned(), form: Form::Folder, files: BTreeMap::new(), strange: Vec::new() };
+        let failed = |source| StoreError::File { path: path.to_owned(), source };
+        let metadata = std::fs::metadata(path).map_err(failed)?;
+        let mut store = Self::empty(path);
         if metadata.is_dir() {
-            store.walk(path, "", 0)?;
+            store.walk(path, "", 0, &mut 0)?;
+            if store.files.contains_key(LOG) {
+                let log = open_plain(&path.join(LOG)).map_err(failed)?;
+                store.files.insert(LOG.to_owned(), log.metadata().map_err(failed)?.len());
+                store.form = Form::Folder(Some(Source::File(Arc::new(Mutex::new(log)))));
+            }
         } else if metadata.is_file() {
-            let mut file =
-                open_plain(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
-            let places = store.index(&mut file, metadata.len())?;
-            store.form = Form::Tar(places);
+            let mut file = open_plain(path).map_err(failed)?;
+            let length = file.metadata().map_err(failed)?.len();
+            let places = store.index(&mut file, length)?;
+            store.form = Form::Tar(Source::File(Arc::new(Mutex::new(file))), places);
         } else {
-            return Err(store.neither(&"it is a device, a socket or a pipe"));
+            return Err(StoreError::Neither(path.to_owned()));
         }
         store.with_log()
     }
@@ -104,23 +163,27 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn from_tar(bytes: &[u8]) -> Result<Self, StoreError> {
-        let mut store = Self {
-            path: PathBuf::from("the tar"),
-            form: Form::Folder,
-            files: BTreeMap::new(),
-            strange: Vec::new(),
-        };
+        let mut store = Self::empty(Path::new("the tar"));
         let places = store.index(&mut Cursor::new(bytes), bytes.len() as u64)?;
-        store.form = Form::Bytes(bytes.to_vec(), places);
+        store.form = Form::Tar(Source::Bytes(bytes.into()), places);
         store.with_log()
     }
 
-    fn with_log(self) -> Result<Self, StoreError> {
-        if self.files.contains_key("evidence.jsonl") { Ok(self) } else { Err(StoreError::NoLog(self.path)) }
+    fn empty(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            form: Form::Folder(None),
+            files: BTreeMap::new(),
+            names: Names::default(),
+            strange: Vec::new(),
+        }
     }
 
-    fn neither(&self, reason: &dyn ToString) -> StoreError {
-        StoreError::Neither { path: self.path.clone(), reason: reason.to_string() }
+    fn with_log(self) -> Result<Self, StoreError> {
+        match self.files.contains_key(LOG) {
+            true => Ok(self),
+            false => Err(StoreError::NoLog { strange: self.strange.into_iter().next(), path: self.path }),
+        }
     }
 
     /// Where it is.
@@ -139,25 +202,44 @@ impl Store {
     }
 
     fn note(&mut self, what: String) {
-        if self.strange.len() < 100 {
+        if self.strange.len() < MAX_STRANGE {
             self.strange.push(what);
         }
     }
 
-    fn add(&mut self, name: &str, size: u64) -> Result<(), StoreError> {
-        if self.files.len() >= MAX_FILES {
-            return Err(StoreError::TooMany(self.path.clone()));
+    /// Takes a name in; false if it is noted as strange instead.
+    fn name(&mut self, name: &str) -> bool {
+        if !is_plain(name) {
+            self.note(format!("the odd name {}", quoted(name)));
+            return false;
         }
+        if let Some(other) = self.names.add(name) {
+            self.note(format!("{} and {} are one name to some file systems", quoted(&other), quoted(name)));
+            return false;
+        }
+        true
+    }
+
+    fn add(&mut self, name: &str, size: u64) {
         if self.files.insert(name.to_owned(), size).is_some() {
             self.note(format!("{} is there twice", quoted(name)));
         }
-        Ok(())
     }
 
-    fn walk(&mut self, folder: &Path, prefix: &str, depth: usize) -> Result<(), StoreError> {
+    fn folder(&mut self, name: &str) {
+        if !is_expected_folder(name) {
+            self.note(format!("the folder {} does not belong there", quoted(name)));
+        }
+    }
+
+    fn walk(&mut self, folder: &Path, prefix: &str, depth: usize, met: &mut usize) -> Result<(), StoreError> {
         let failed = |source| StoreError::File { path: folder.to_owned(), source };
         for item in std::fs::read_dir(folder).map_err(failed)? {
             let item = item.map_err(failed)?;
+            *met += 1;
+            if *met > MAX_FILES {
+                return Err(StoreError::TooMany(self.path.clone()));
+            }
             let Ok(name) = item.file_name().into_string() else {
                 self.note(format!("a name in {} that is not UTF-8", quoted(prefix)));
                 continue;
@@ -165,130 +247,120 @@ impl Store {
             let name = format!("{prefix}{name}");
             // Of the entry itself: a link is a link here, whatever it points to.
             let metadata = item.metadata().map_err(failed)?;
-            if !is_plain(&name) {
-                self.note(format!("the odd name {}", quoted(&name)));
+            if !self.name(&name) {
             } else if metadata.is_symlink() {
                 self.note(format!("{} is a link", quoted(&name)));
             } else if metadata.is_file() {
-                self.add(&name, metadata.len())?;
+                self.add(&name, metadata.len());
             } else if !metadata.is_dir() {
                 self.note(format!("{} is neither a file nor a folder", quoted(&name)));
             } else if depth >= MAX_FOLDERS {
                 self.note(format!("{} is nested too deep", quoted(&name)));
-            } else if !is_expected_folder(&name) {
-                self.note(format!("the folder {} does not belong there", quoted(&name)));
             } else {
-                self.walk(&item.path(), &format!("{name}/"), depth + 1)?;
+                self.folder(&name);
+                if is_expected_folder(&name) {
+                    self.walk(&item.path(), &format!("{name}/"), depth + 1, met)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Lists the members of a tar, below the folder that holds `evidence.jsonl`; returns where their bytes begin.
+    /// Lists the members of a tar, below the folder that holds the log; returns where their bytes begin.
     fn index<R: Read + Seek>(
         &mut self,
         source: &mut R,
         length: u64,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let left = Rc::new(std::cell::Cell::new(MAX_HEADER));
-        let mut archive = tar::Archive::new(Metered { source, left: Rc::clone(&left) });
-        let mut members: Vec<(String, u64, u64)> = Vec::new();
-        let mut entries = archive.entries_with_seek().map_err(|error| self.neither(&error))?;
-        while let Some(entry) = {
-            left.set(MAX_HEADER);
-            entries.next()
-        } {
-            let entry = entry.map_err(|error| self.neither(&error))?;
-            let name = match std::str::from_utf8(&entry.path_bytes()) {
-                Ok(name) => name.trim_start_matches("./").trim_end_matches('/').to_owned(),
-                Err(_) => {
-                    self.note("a name in the tar that is not UTF-8".to_owned());
-                    continue;
-                }
-            };
-            let kind = entry.header().entry_type();
-            if kind.is_dir() {
-                continue;
-            }
-            if !is_plain(&name) {
-                self.note(format!("the odd name {}", quoted(&name)));
-            } else if !kind.is_file() {
-                self.note(format!("{} is a link or a special file", quoted(&name)));
-            } else if entry.raw_file_position().checked_add(entry.size()).is_none_or(|end| end > length) {
-                return Err(self.neither(&format!("the tar is cut: it ends within {}", quoted(&name))));
-            } else if members.len() >= MAX_FILES {
-                return Err(StoreError::TooMany(self.path.clone()));
-            } else {
-                members.push((name, entry.raw_file_position(), entry.size()));
-            }
-        }
-        let top = members
-            .iter()
-            .filter_map(|(name, ..)| name.strip_suffix("evidence.jsonl"))
+        let members = archive::members(source, length, MAX_FILES)
+            .map_err(|source| StoreError::Archive { path: self.path.clone(), source })?;
+        let logs = members.iter().filter_map(|member| member.name.strip_suffix(LOG));
+        let top = logs
             .filter(|top| top.is_empty() || top.ends_with('/'))
             .min_by_key(|top| top.len())
             .unwrap_or_default()
             .to_owned();
         let mut places = BTreeMap::new();
-        for (name, place, size) in members {
-            match name.strip_prefix(&top) {
-                Some(name) => {
-                    self.add(name, size)?;
-                    places.insert(name.to_owned(), place);
+        for member in members {
+            let below = member.name.strip_prefix(&top);
+            match (member.content, below) {
+                // The bundle's own folder, and those above it.
+                (Content::Folder, _) if member.name.is_empty() => {}
+                (Content::Folder, _) if top.starts_with(&format!("{}/", member.name)) => {}
+                (_, None) => self.note(format!("{} lies outside the bundle", quoted(&member.name))),
+                (Content::Folder, Some(name)) => {
+                    if self.name(name) {
+                        self.folder(name);
+                    }
                 }
-                None => self.note(format!("{} lies outside the bundle", quoted(&name))),
+                (Content::File { at, size }, Some(name)) => {
+                    if self.name(name) {
+                        self.add(name, size);
+                        places.insert(name.to_owned(), at);
+                    }
+                }
             }
         }
         Ok(places)
     }
 
-    /// Opens a file that was listed.
+    /// Opens a file that was listed, to the end that it has now.
     ///
     /// # Errors
     /// If it is not there, has become something else, or cannot be read.
-    pub fn read(&self, name: &str) -> io::Result<Box<dyn Read + Send + '_>> {
-        let size = *self.files.get(name).ok_or(io::ErrorKind::NotFound)?;
+    pub fn read(&self, name: &str) -> io::Result<Section> {
+        let listed = *self.files.get(name).ok_or(io::ErrorKind::NotFound)?;
         match &self.form {
-            Form::Folder => Ok(Box::new(open_plain(&self.path.join(name))?)),
-            Form::Tar(places) => {
-                let place = *places.get(name).ok_or(io::ErrorKind::NotFound)?;
-                let mut file = open_plain(&self.path)?;
-                file.seek(SeekFrom::Start(place))?;
-                Ok(Box::new(file.take(size)))
+            // A run that goes on appends to it.
+            Form::Folder(Some(log)) if name == LOG => {
+                let size = match log {
+                    Source::File(file) => {
+                        file.lock().unwrap_or_else(PoisonError::into_inner).metadata()?.len()
+                    }
+                    Source::Bytes(_) => listed,
+                };
+                Ok(Section::of(log.clone(), 0, size))
             }
-            Form::Bytes(bytes, places) => {
-                let place = *places.get(name).ok_or(io::ErrorKind::NotFound)?;
-                let mut cursor = Cursor::new(&bytes[..]);
-                cursor.set_position(place);
-                let section: Take<Cursor<&[u8]>> = cursor.take(size);
-                Ok(Box::new(section))
+            Form::Folder(_) => {
+                let file = open_plain(&self.path.join(name))?;
+                let size = file.metadata()?.len();
+                Ok(Section::of(Source::File(Arc::new(Mutex::new(file))), 0, size))
             }
+            Form::Tar(tar, places) => {
+                let place = *places.get(name).ok_or(io::ErrorKind::NotFound)?;
+                Ok(Section::of(tar.clone(), place, listed))
+            }
+        }
+    }
+
+    /// As [`Store::read`], of a file of at most `most` bytes.
+    ///
+    /// # Errors
+    /// As [`Store::read`], and if it is longer, before any of it is read.
+    pub fn read_within(&self, name: &str, most: u64) -> io::Result<Section> {
+        let section = self.read(name)?;
+        match section.left() {
+            size if size > most => {
+                Err(io::Error::other(format!("it has {size} bytes; at most {most} are read")))
+            }
+            _ => Ok(section),
         }
     }
 
     /// The whole of a small file.
     ///
     /// # Errors
-    /// As [`Store::read`], and if it is longer than `cap` bytes.
-    pub fn read_all(&self, name: &str, cap: u64) -> io::Result<Vec<u8>> {
+    /// As [`Store::read_within`].
+    pub fn read_all(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.read(name)?.take(cap + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > cap {
-            return Err(io::Error::other(format!("it is longer than {cap} bytes")));
-        }
+        self.read_within(name, most)?.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
 
 /// The folders a bundle has.
 fn is_expected_folder(name: &str) -> bool {
-    matches!(name, "artifacts" | "includes" | "countersignatures") || name.starts_with("includes/")
-}
-
-/// A name from a stranger, for a message.
-pub(crate) fn quoted(name: &str) -> String {
-    let short: String = name.chars().take(120).collect();
-    format!("`{}`", short.escape_debug())
+    matches!(name, "artifacts" | "includes") || name.starts_with("includes/")
 }
 
 /// Opens a plain file for reading; never a link, and without waiting for the other end of a pipe.
@@ -308,25 +380,4 @@ fn open_plain(path: &Path) -> io::Result<File> {
     }
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a plain file")) }
-}
-
-/// A reader that stops a tar whose headers want too much memory.
-struct Metered<'a, R> {
-    source: &'a mut R,
-    left: Rc<std::cell::Cell<u64>>,
-}
-
-impl<R: Read> Read for Metered<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        let left = self.left.get().checked_sub(read as u64);
-        self.left.set(left.ok_or_else(|| io::Error::other("a header takes more than 1 MiB"))?);
-        Ok(read)
-    }
-}
-
-impl<R: Seek> Seek for Metered<'_, R> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.source.seek(to)
-    }
 }

@@ -16,13 +16,15 @@ use std::time::Duration;
 use probity_plan::{Barrier, Blocked, Cause, Impact, Observation, Value};
 use sha2::{Digest, Sha256};
 
+use crate::bundle::MAX_SMALL_FILE;
 use crate::checkpoint::{CheckpointError, RunKey};
-use crate::disk::{self, Held, Unsynced};
+use crate::disk::{self, Held, Unplaced, Unsynced};
 use crate::entry::{Body, Close, Endorsement, Identity, LedgerHead, Start};
 use crate::hex::hex;
 use crate::key::{Key, KeyError};
 use crate::line::{self, MAX_LINE};
-use crate::store::{self, MAX_FILES};
+use crate::names::{self, Names};
+use crate::store::{LOG, MAX_FILES};
 use crate::tree::{Frontier, Hash, leaf};
 
 /// The default of `--max-size`, in bytes: log and artifacts together.
@@ -45,6 +47,17 @@ pub enum WriteError {
     /// A file of the plan has a name that a bundle cannot hold.
     #[error("`{0}` cannot be a file of a bundle: use plan.yaml, or plain names below includes/")]
     Name(String),
+    /// Two files of the plan would be one on another machine.
+    #[error("`{0}` and `{1}` are one name to some file systems: a bundle cannot hold both")]
+    Alike(String, String),
+    /// The findings or the report are longer than a reader would read.
+    #[error("{name} of {bytes} bytes is longer than the {MAX_SMALL_FILE} that readers accept")]
+    FileTooLong {
+        /// Which.
+        name: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
     /// The disk or the file system refused. What was recorded before stays.
     #[error("{}: {source}{}", path.display(), if source.kind() == io::ErrorKind::StorageFull { "; what was recorded before is kept" } else { "" })]
     File {
@@ -232,8 +245,12 @@ impl Writer {
         if path.symlink_metadata().is_ok() {
             return Err(WriteError::Exists(path.to_owned()));
         }
-        if let Some(name) = opening.files.keys().find(|name| !store::is_plan_file(name)) {
+        if let Some(name) = opening.files.keys().find(|name| !names::is_plan_file(name)) {
             return Err(WriteError::Name(name.clone()));
+        }
+        let mut names = Names::default();
+        if let Some((name, other)) = opening.files.keys().find_map(|name| Some((name, names.add(name)?))) {
+            return Err(WriteError::Alike(name.clone(), other));
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Opened before anything is done: a folder whose names cannot be made durable holds no bundle.
@@ -320,7 +337,7 @@ impl Writer {
         let path = dir.join(RESERVE_NAME);
         let reserve = disk::private_file().write(true).create_new(true).open(&path);
         reserve.and_then(|mut file| file.write_all(&vec![0; RESERVE])).map_err(at(&path))?;
-        let path = dir.join("evidence.jsonl");
+        let path = dir.join(LOG);
         let file = disk::private_file().append(true).create_new(true).open(&path).map_err(at(&path))?;
         let shared = Shared {
             path: dir.to_owned(),
@@ -403,6 +420,11 @@ impl Writer {
     ) -> Result<Head, WriteError> {
         self.stop_signing();
         self.shared.release_reserve();
+        for (name, content) in [("findings.json", findings_json), ("report.html", report_html)] {
+            if content.len() as u64 > MAX_SMALL_FILE {
+                return Err(WriteError::FileTooLong { name, bytes: content.len() });
+            }
+        }
         self.shared.append(&[Body::Close(Close {
             ended,
             interrupted,
@@ -491,7 +513,7 @@ impl Shared {
                 log.full = true;
                 self.release_reserve();
             }
-            return Err(at(&self.path.join("evidence.jsonl"))(error));
+            return Err(at(&self.path.join(LOG))(error));
         }
         log.bytes += log.buffer.len() as u64;
         log.leaves.iter().for_each(|leaf| log.frontier.push(*leaf));
@@ -513,18 +535,10 @@ impl Shared {
             log.artifact_bytes += size;
         }
         let path = self.path.join("artifacts").join(&digest);
-        let partial = disk::partial(&path);
-        let written = disk::private_file()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&partial)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| std::fs::rename(&partial, &path));
+        let written = Unplaced::write(&path, bytes).and_then(Unplaced::replace);
         let log = &mut *self.lock();
         if let Err(error) = written {
             log.artifact_bytes -= size;
-            let _ = std::fs::remove_file(&partial);
             return Err(at(&path)(error));
         }
         log.artifacts.insert(digest.clone(), size);
@@ -562,7 +576,6 @@ impl Shared {
 
     /// Makes durable what the checkpoint covers, and these files; then they get their names, in this order.
     fn place(&self, due: &mut Due, files: &[(&str, &[u8])]) -> Result<(), WriteError> {
-        let paths: Vec<PathBuf> = files.iter().map(|(name, _)| self.path.join(name)).collect();
         let mut unsynced = std::mem::take(&mut due.unsynced);
         let settled = unsynced.len();
         if unsynced
@@ -572,14 +585,16 @@ impl Shared {
             unsynced.push(Unsynced::At(self.path.join("artifacts")));
         }
         unsynced.push(Unsynced::Held(Arc::clone(&self.lock().file)));
-        for ((_, content), path) in files.iter().zip(&paths) {
-            let partial = disk::partial(path);
-            disk::write(&partial, content).map_err(at(&partial))?;
-            unsynced.push(Unsynced::At(partial));
+        let mut unplaced = Vec::new();
+        for (name, content) in files {
+            let path = self.path.join(name);
+            let file = Unplaced::write(&path, content).map_err(at(&path))?;
+            unsynced.push(file.unsynced());
+            unplaced.push((path, file));
         }
         disk::sync_together(&unsynced).map_err(|(path, source)| WriteError::File { path, source })?;
-        for path in &paths {
-            std::fs::rename(disk::partial(path), path).map_err(at(path))?;
+        for (path, file) in unplaced {
+            file.replace().map_err(at(&path))?;
         }
         disk::sync_dir(&self.path).map_err(at(&self.path))?;
         let log = &mut *self.lock();
@@ -660,7 +675,7 @@ mod tests {
             allow: Impact::Observe,
             only: None,
             challenge: None,
-            ledger: LedgerHead { run: 1, head: None },
+            ledger: LedgerHead { run: 1, head: None, began: None },
             reproduces: None,
             observer: Identity {
                 version: String::new(),

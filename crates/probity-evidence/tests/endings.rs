@@ -98,7 +98,7 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
         }
         let verification = verify(&path, &scratch.signers());
         match verification.outcome {
-            Outcome::Incomplete => incomplete += 1,
+            Outcome::Incomplete(_) => incomplete += 1,
             Outcome::Intact => intact += 1,
             other => panic!("round {round}: {other:?}\n{}", told(&verification)),
         }

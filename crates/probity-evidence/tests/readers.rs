@@ -49,7 +49,7 @@ fn a_file_of_signers_is_read_as_ssh_keygen_reads_it() {
         (format!("\"a b\" {key}"), listed("a b")),
         (format!("a@b namespaces=\"file,probity\" {key}"), listed("a@b")),
         (format!("a@b namespaces=\"pro*\",valid-after=\"20260131Z\",valid-before=\"202602010000Z\" {key}"), listed("a@b")),
-        (format!("a@b NAMESPACES=probity {key}"), listed("a@b")),
+        (format!("a@b NAMESPACES=\"probity\" {key}"), listed("a@b")),
         (
             format!("a@b namespaces=\"*,!probity\" {key}"),
             Standing::NotFor("a@b may sign for `*,!probity`, not for `probity`".to_owned()),
@@ -91,6 +91,22 @@ fn a_bad_line_among_signers_is_told_with_its_number() {
             format!("a@b valid-after=\"20261301Z\" {key}"),
             "line 1: `20261301Z` is not a time in UTC such as 20261231Z or 20261231235959Z",
         ),
+        (
+            format!("a@b namespaces=\"git\",namespaces=\"probity\" {key}"),
+            "line 1: the option namespaces is given twice",
+        ),
+        (
+            format!("a@b valid-before=\"20200101Z\",Valid-Before=\"20990101Z\" {key}"),
+            "line 1: the option valid-before is given twice",
+        ),
+        (
+            format!("a@b namespaces=probity {key}"),
+            "line 1: the value of namespaces stands in quotes, without quotes or backslashes in it",
+        ),
+        (
+            format!("a@b valid-after=\"20300101Z\",valid-before=\"20290101Z\" {key}"),
+            "line 1: valid-before is not after valid-after: the key would never count",
+        ),
         (format!("a@b cert-authority {key}"), "line 1: certificates are not supported; list the key itself"),
         (
             format!("a@b nonsense {key}"),
@@ -114,6 +130,7 @@ fn a_ledger_counts_runs_and_chains_them() {
         ledger.append(at, id, "A plan", "00").unwrap();
     }
     assert_eq!(heads.iter().map(|head| head.run).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(heads.iter().map(|head| head.began).collect::<Vec<_>>(), [None, Some(at), Some(at)]);
     let text = std::fs::read_to_string(&path).unwrap();
     let digests: Vec<String> = text.lines().map(|line| sha2_hex(line.as_bytes())).collect();
     assert_eq!(heads[0].head, None);
@@ -136,6 +153,18 @@ fn a_ledger_counts_runs_and_chains_them() {
     assert_eq!(told(without), damaged(2, "it is for run 3, not 2"));
     assert_eq!(told(text.trim_end().to_owned()), damaged(3, "it is cut or too long"));
     assert!(told("nonsense\n".to_owned()).contains("is damaged in line 1: expected ident"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_that_is_no_plain_file_is_refused_at_once() {
+    let scratch = Scratch::new();
+    let pipe = scratch.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for place in [pipe, "/dev/zero".into()] {
+        let error = Ledger::open(&place).unwrap_err().to_string();
+        assert_eq!(error, format!("the ledger {}: it is not a plain file", place.display()));
+    }
 }
 
 #[test]

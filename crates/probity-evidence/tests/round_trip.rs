@@ -6,7 +6,7 @@ mod common;
 use common::{Scratch, complete, long_output, observation, opening, running, told, verify};
 use probity_evidence::verify::Status;
 use probity_evidence::writer::WriteError;
-use probity_evidence::{Body, Bundle, Outcome, Signers, Writer};
+use probity_evidence::{Body, Bundle, Gap, Outcome, Signers, Writer};
 use probity_plan::{Barrier, Value};
 
 #[test]
@@ -20,7 +20,7 @@ fn a_finished_run_is_intact() {
     assert_eq!(verification.outcome, Outcome::Intact, "{}", told(&verification));
     assert_eq!((verification.entries, verification.signed), (7, 7));
     let not_made: Vec<_> =
-        verification.checks.iter().filter(|c| c.status == Status::NotMade).map(|c| c.name).collect();
+        verification.checks.iter().filter(|c| c.status == Status::NotMade).map(|c| c.id.name()).collect();
     assert_eq!(not_made, ["countersignatures"], "{}", told(&verification));
     assert_eq!(bodies.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(bodies[4].1, Body::Observation(observation(1)));
@@ -88,7 +88,7 @@ fn an_unfinished_run_is_incomplete_and_keeps_what_it_saw() {
     drop(running(&path, scratch.key()));
     let mut seen = 0;
     let verification = probity_evidence::verify(&path, &scratch.signers(), &mut |_, _| seen += 1);
-    assert_eq!(verification.outcome, Outcome::Incomplete, "{}", told(&verification));
+    assert_eq!(verification.outcome, Outcome::Incomplete(Gap::NotClosed), "{}", told(&verification));
     assert_eq!(seen, 6);
 }
 

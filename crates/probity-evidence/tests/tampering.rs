@@ -5,10 +5,10 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Scratch, complete, running, told, verify};
-use probity_evidence::store::Store;
-use probity_evidence::verify::{Status, verify_store};
-use probity_evidence::{Bundle, Outcome, Signers, Verification};
+use common::{Scratch, complete, opening, running, time, told, verify};
+use probity_evidence::entry::LedgerHead;
+use probity_evidence::verify::Status;
+use probity_evidence::{CheckId, Gap, Outcome, Signers, Verification, Writer};
 
 fn bundle() -> (Scratch, PathBuf, Signers) {
     let scratch = Scratch::new();
@@ -35,7 +35,7 @@ fn files_below(path: &Path) -> Vec<PathBuf> {
 fn failed(verification: &Verification) -> (&'static str, String) {
     let failed: Vec<_> = verification.checks.iter().filter(|check| check.status == Status::Failed).collect();
     let [one] = failed[..] else { panic!("one failed check expected:\n{}", told(verification)) };
-    (one.name, one.detail.clone())
+    (one.id.name(), one.detail.clone())
 }
 
 #[test]
@@ -82,106 +82,13 @@ fn no_file_can_be_cut_unnoticed() {
         std::fs::remove_file(&file).unwrap();
         let outcome = verify(&path, &signers).outcome;
         let expected = match file.file_name().unwrap().to_str().unwrap() {
-            "checkpoint.sig" => Outcome::Incomplete,
+            "checkpoint.sig" => Outcome::Incomplete(Gap::NotSigned),
             "evidence.jsonl" => Outcome::NotABundle,
             _ => Outcome::Altered,
         };
         assert_eq!(outcome, expected, "{} removed", file.display());
         std::fs::write(&file, &original).unwrap();
     }
-}
-
-#[test]
-fn a_cut_tar_is_never_intact() {
-    let (_scratch, path, signers) = bundle();
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.append_dir_all("a.probity", &path).unwrap();
-    let whole = builder.into_inner().unwrap();
-    let content_ends = whole.len() - 1024;
-    for length in (0..content_ends - 512).step_by(97) {
-        if let Ok(store) = Store::from_tar(&whole[..length]) {
-            let verification = verify_store(store, &signers, &mut |_, _| {});
-            assert_ne!(verification.outcome, Outcome::Intact, "cut to {length}");
-        }
-    }
-    let store = Store::from_tar(&whole).unwrap();
-    assert_eq!(verify_store(store, &signers, &mut |_, _| {}).outcome, Outcome::Intact);
-}
-
-#[test]
-fn a_tar_is_read_in_place() {
-    let (scratch, path, signers) = bundle();
-    let tar = scratch.join("a.tar");
-    let made = std::process::Command::new("tar")
-        .arg("-C")
-        .arg(&scratch.0)
-        .arg("-cf")
-        .arg(&tar)
-        .arg("a.probity")
-        .status();
-    assert!(made.unwrap().success());
-    let verification = verify(&tar, &signers);
-    assert_eq!(verification.outcome, Outcome::Intact, "{}", told(&verification));
-    let (folder, packed) = (Bundle::open(&path).unwrap(), Bundle::open(&tar).unwrap());
-    assert_eq!(packed.files().unwrap(), folder.files().unwrap());
-    assert_eq!(packed.store().files(), folder.store().files());
-}
-
-/// A tar of the bundle with one more member.
-fn tar_with(path: &Path, add: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Store {
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.append_dir_all("a.probity", path).unwrap();
-    add(&mut builder);
-    Store::from_tar(&builder.into_inner().unwrap()).unwrap()
-}
-
-fn member(name: &str, kind: tar::EntryType) -> tar::Header {
-    let mut header = tar::Header::new_ustar();
-    // Past the library's own refusal of `..`.
-    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-    header.set_entry_type(kind);
-    header.set_size(0);
-    header.set_mode(0o600);
-    header.set_cksum();
-    header
-}
-
-#[test]
-fn a_tar_cannot_hide_members() {
-    let (_scratch, path, signers) = bundle();
-    let cases = [
-        ("a.probity/../../escaped", tar::EntryType::Regular, "the odd name `a.probity/../../escaped`"),
-        ("/etc/passwd", tar::EntryType::Regular, "the odd name `/etc/passwd`"),
-        ("a.probity/plan.yaml", tar::EntryType::Regular, "`plan.yaml` is there twice"),
-        (
-            "a.probity/includes/x",
-            tar::EntryType::Symlink,
-            "`a.probity/includes/x` is a link or a special file",
-        ),
-        ("a.probity/includes/x", tar::EntryType::Link, "`a.probity/includes/x` is a link or a special file"),
-        ("elsewhere", tar::EntryType::Regular, "`elsewhere` lies outside the bundle"),
-        ("a.probity/includes/x", tar::EntryType::Regular, "`includes/x` does not belong there"),
-    ];
-    for (name, kind, told_as) in cases {
-        let store = tar_with(&path, |builder| builder.append(&member(name, kind), std::io::empty()).unwrap());
-        let verification = verify_store(store, &signers, &mut |_, _| {});
-        assert_eq!(verification.outcome, Outcome::Altered, "{name}");
-        let bundle = verification.checks.iter().find(|check| check.name == "bundle").unwrap();
-        assert_eq!((bundle.status, &*bundle.detail), (Status::Failed, told_as));
-    }
-}
-
-#[test]
-fn a_tar_header_cannot_ask_for_memory() {
-    let mut builder = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_path("././@LongLink").unwrap();
-    header.set_entry_type(tar::EntryType::GNULongName);
-    header.set_size(3 << 20);
-    header.set_cksum();
-    builder.append(&header, &vec![b'x'; 3 << 20][..]).unwrap();
-    let error = Store::from_tar(&builder.into_inner().unwrap()).unwrap_err();
-    assert!(error.to_string().contains("a header takes more than 1 MiB"), "{error}");
 }
 
 #[cfg(unix)]
@@ -241,9 +148,128 @@ fn extra_files_are_named() {
     std::fs::write(&unused, "").unwrap();
     assert_eq!(failed(&verify(&path, &signers)).0, "artifacts");
     std::fs::remove_file(unused).unwrap();
+    // No place is left where nothing is looked at.
     std::fs::create_dir(path.join("countersignatures")).unwrap();
-    std::fs::write(path.join("countersignatures/later"), "").unwrap();
-    assert_eq!(verify(&path, &signers).outcome, Outcome::Intact);
+    std::fs::write(path.join("countersignatures/later"), "<h1>").unwrap();
+    let (check, detail) = failed(&verify(&path, &signers));
+    assert_eq!((check, &*detail), ("bundle", "the folder `countersignatures` does not belong there"));
+}
+
+/// A file made long without taking room on the disk.
+fn sparse(file: &Path, size: u64) {
+    std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(size).unwrap();
+}
+
+#[test]
+fn no_file_is_hashed_that_is_longer_than_it_may_be() {
+    let (_scratch, path, signers) = bundle();
+    let told_of = |name: &str| {
+        let verification = verify(&path, &signers);
+        assert_eq!(verification.outcome, Outcome::Altered, "{name}: {}", told(&verification));
+        let check = verification.checks.iter().find(|check| check.status == Status::Failed);
+        check.map(|check| check.detail.clone()).unwrap_or_default()
+    };
+    for name in ["plan.yaml", "includes/roles.csv", "findings.json", "report.html"] {
+        let original = std::fs::read(path.join(name)).unwrap();
+        sparse(&path.join(name), 20 << 30);
+        let said = told_of(name);
+        assert_eq!(said, format!("`{name}`: it has 21474836480 bytes; at most 67108864 are read"));
+        std::fs::write(path.join(name), original).unwrap();
+    }
+    for (name, said) in
+        [("checkpoint", "at most 65536 are read"), ("checkpoint.sig", "at most 65536 are read")]
+    {
+        let original = std::fs::read(path.join(name)).unwrap();
+        sparse(&path.join(name), 20 << 30);
+        assert!(told_of(name).ends_with(said), "{}", told_of(name));
+        std::fs::write(path.join(name), original).unwrap();
+    }
+    let [artifact] = &files_below(&path.join("artifacts"))[..] else { panic!("one artifact") };
+    let original = std::fs::read(artifact).unwrap();
+    sparse(artifact, 20 << 30);
+    assert!(told_of("artifact").contains("has 21474836480 bytes, entry 3 says 140"));
+    std::fs::write(artifact, original).unwrap();
+    // A line without an end is not waited for.
+    sparse(&path.join("evidence.jsonl"), 20 << 30);
+    let said = told_of("evidence.jsonl");
+    assert_eq!(said, "bytes follow the closing entry: they were added");
+}
+
+#[test]
+fn findings_and_report_of_a_run_that_did_not_end_are_nobodys() {
+    let scratch = Scratch::new();
+    let path = scratch.join("a.probity");
+    drop(running(&path, scratch.key()));
+    for name in ["report.html", "findings.json"] {
+        std::fs::write(path.join(name), "<h1>READY</h1>").unwrap();
+        let (check, detail) = failed(&verify(&path, &scratch.signers()));
+        assert_eq!(
+            (check, &*detail),
+            (name, "no closing entry names it, and only a run that ends writes it: it was added")
+        );
+        std::fs::remove_file(path.join(name)).unwrap();
+    }
+    std::fs::write(path.join("notes.partial"), "").unwrap();
+    assert_eq!(failed(&verify(&path, &scratch.signers())).1, "`notes.partial` does not belong there");
+}
+
+#[test]
+fn a_bundle_without_its_last_signature_or_checkpoint_says_so_and_nothing_else() {
+    let (scratch, path, signers) = bundle();
+    std::fs::remove_file(path.join("checkpoint.sig")).unwrap();
+    let verification = verify(&path, &signers);
+    assert_eq!(verification.outcome, Outcome::Incomplete(Gap::NotSigned));
+    let said = |id| verification.check(id).map(|check| (check.status, check.detail.clone())).unwrap();
+    assert_eq!(said(CheckId::Closing), (Status::Passed, "the run came to its end".to_owned()));
+    assert_eq!(
+        said(CheckId::CheckpointSignature),
+        (
+            Status::NotMade,
+            "it is missing: the run was closed, but the operator's key did not sign its last checkpoint"
+                .to_owned()
+        )
+    );
+    let other = scratch.join("b.probity");
+    complete(&other, scratch.key());
+    for checkpoint in [None, Some(std::fs::read(other.join("checkpoint")).unwrap())] {
+        std::fs::remove_file(path.join("checkpoint")).unwrap();
+        if let Some(checkpoint) = &checkpoint {
+            std::fs::write(path.join("checkpoint"), checkpoint).unwrap();
+        }
+        let verification = verify(&path, &signers);
+        // The first entry was signed by itself, and still is.
+        assert_eq!(verification.check(CheckId::Endorsement).unwrap().status, Status::Passed);
+        assert_eq!(verification.check(CheckId::Checkpoint).unwrap().status, Status::Failed);
+        std::fs::write(path.join("checkpoint"), "").unwrap();
+    }
+}
+
+#[test]
+fn what_the_holder_of_the_key_writes_wrongly_of_times_is_told() {
+    let scratch = Scratch::new();
+    let key = scratch.key();
+    let path = scratch.join("ended.probity");
+    running(&path, key.clone()).finish(b"{}", b"<p>", time("2026-01-31T11:59:59Z"), None).unwrap();
+    let (check, detail) = failed(&verify(&path, &scratch.signers()));
+    assert_eq!(check, "times");
+    assert_eq!(
+        detail,
+        "it says that it began at 2026-01-31T12:00:00.000001Z and ended before, at 2026-01-31T11:59:59Z"
+    );
+    let path = scratch.join("ledger.probity");
+    let mut opening = opening();
+    opening.ledger =
+        LedgerHead { run: 2, head: Some("0".repeat(64)), began: Some(time("2026-02-02T12:00:00Z")) };
+    let writer = Writer::create(&path, opening, key, 1 << 30).unwrap();
+    writer.finish(b"{}", b"<p>", time("2026-01-31T12:00:03Z"), None).unwrap();
+    let verification = verify(&path, &scratch.signers());
+    let times = verification.check(CheckId::Times).unwrap();
+    assert_eq!(times.status, Status::NotMade);
+    assert!(
+        times.detail.contains("the run before it in its ledger at 2026-02-02T12:00:00Z"),
+        "{}",
+        times.detail
+    );
 }
 
 #[test]
@@ -344,11 +370,11 @@ fn what_follows_the_checkpoint_of_a_killed_run_decides_nothing() {
     std::fs::write(path.join("findings.json.partial"), "{").unwrap();
     let mut seen = 0;
     let verification = probity_evidence::verify(&path, &scratch.signers(), &mut |_, _| seen += 1);
-    assert_eq!(verification.outcome, Outcome::Incomplete, "{}", told(&verification));
+    assert_eq!(verification.outcome, Outcome::Incomplete(Gap::NotClosed), "{}", told(&verification));
     assert_eq!((seen, verification.signed, verification.entries), (6, 6, 7));
-    let closing = verification.checks.iter().find(|check| check.name == "closing entry").unwrap();
+    let closing = verification.checks.iter().find(|check| check.id == CheckId::Closing).unwrap();
     assert_eq!(
         closing.detail,
-        "the run did not come to its end; 1 entries and a cut line after the last checkpoint are unsigned and decide nothing"
+        "there is no closing entry: the run did not come to its end; 1 entry and a cut line after the last checkpoint, unsigned, decide nothing"
     );
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use probity_evidence::Start;
 use probity_evidence::entry::{Event, Observer};
+use probity_evidence::{CheckId, Gap, Start};
 use probity_plan::{Observation, Plan};
 use probity_verdict::Judgement;
 
@@ -49,6 +49,33 @@ pub struct Contents<'a> {
     pub telling: &'a [(u64, Observation)],
     /// The checks that verification made and did not make; absent while the run is still being closed.
     pub verification: Option<&'a [Check]>,
+    /// Why this is not evidence that the reader accepts; absent if it is, and while the run is still being closed.
+    pub unacceptable: Option<Unacceptable>,
+}
+
+/// Why what a bundle holds is not evidence that its reader accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unacceptable {
+    /// It is not as it was signed, or does not follow from the log.
+    Altered,
+    /// The run did not come to its end, or its end is not signed.
+    Incomplete(Gap),
+    /// The reader did not name the key.
+    UnknownSigner,
+    /// What the plan says could not be made again and compared.
+    NotCompared(CheckId),
+}
+
+impl Unacceptable {
+    /// The name in JSON and JUnit.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Altered => "altered",
+            Self::Incomplete(_) => "incomplete",
+            Self::UnknownSigner => "unknown-signer",
+            Self::NotCompared(_) => "not-compared",
+        }
+    }
 }
 
 /// One check of a bundle's verification.

@@ -4,7 +4,8 @@
 //! {
 //!   "format": 1,
 //!   "generator": "probity 0.1.0",
-//!   "verdict": "READY", "accepted": true,          // null if inconclusive
+//!   "verdict": "READY", "accepted": true,          // null if inconclusive, or if it is not acceptable evidence
+//!   "unacceptable": null,                           // or { "name": "altered|incomplete|unknown-signer|not-compared", "says": "..." }
 //!   "judgement": { ... },                           // findings.json, whole: rules, plan, limits, findings, scores, verdict
 //!   "after_the_fact": false,                        // true for `evaluate`
 //!   "run": { ... },                                 // entry 0 as recorded
@@ -30,7 +31,8 @@ pub fn json(contents: &Contents) -> String {
         "format": 1,
         "generator": said::GENERATOR,
         "verdict": contents.judgement.verdict.label,
-        "accepted": contents.judgement.verdict.accepted,
+        "accepted": contents.judgement.verdict.accepted.filter(|_| contents.unacceptable.is_none()),
+        "unacceptable": contents.unacceptable.map(|why| json!({ "name": why.name(), "says": said::unacceptable(why) })),
         "judgement": contents.judgement,
         "after_the_fact": contents.after_the_fact,
         "run": contents.start,

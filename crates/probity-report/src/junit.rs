@@ -3,14 +3,15 @@
 //!
 //! A claim that holds is a plain `testcase`, one that fails has a `failure`, an undetermined one an `error`, one that
 //! does not apply is `skipped`. A waiver turns none of them into another. The verdict is a test case of its own, so
-//! that a plan without claims is not a success either.
+//! that a plan without claims is not a success either; where the bundle is not acceptable evidence it is an `error`, whatever
+//! was decided.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use probity_verdict::{Finding, Outcome};
 
-use crate::contents::Contents;
+use crate::contents::{Contents, Unacceptable};
 use crate::said;
 use crate::visible::visible;
 
@@ -22,6 +23,52 @@ pub fn junit(contents: &Contents) -> String {
     let mut text = String::from_utf8(writer.into_inner()).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// As [`junit`], of a bundle of which nothing is rendered: one test case, which is an `error`.
+pub fn junit_unacceptable(bundle: &str, why: Unacceptable) -> String {
+    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+    // Writing to memory cannot fail.
+    let _ = write_unacceptable(&mut writer, bundle, &said::unacceptable(why), why.name());
+    let mut text = String::from_utf8(writer.into_inner()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn write_unacceptable(
+    writer: &mut Writer<Vec<u8>>,
+    bundle: &str,
+    message: &str,
+    kind: &str,
+) -> std::io::Result<()> {
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let name = token(bundle);
+    let counts = [("tests", "1"), ("failures", "0"), ("errors", "1"), ("skipped", "0"), ("time", "0")];
+    let suite = [
+        ("id", "0"),
+        ("package", name.as_str()),
+        ("name", "Verdict"),
+        ("timestamp", "1970-01-01T00:00:00"),
+        ("hostname", "unknown"),
+    ];
+    writer.create_element("testsuites").write_inner_content(|writer| {
+        let element = writer.create_element("testsuite").with_attributes(suite.into_iter().chain(counts));
+        element.write_inner_content(|writer| {
+            writer.create_element("properties").write_empty()?;
+            let case = [("classname", name.as_str()), ("name", "verdict"), ("time", "0")];
+            writer.create_element("testcase").with_attributes(case).write_inner_content(|writer| {
+                let error =
+                    writer.create_element("error").with_attributes([("type", kind), ("message", message)]);
+                error.write_text_content(BytesText::new(message))?;
+                Ok(())
+            })?;
+            writer.create_element("system-out").write_text_content(BytesText::new(""))?;
+            writer.create_element("system-err").write_text_content(BytesText::new(""))?;
+            Ok(())
+        })?;
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// One test case.
@@ -80,7 +127,7 @@ fn suite(
         ("plan", start.plan.clone()),
         ("resolved_sha256", start.resolved_sha256.clone()),
         ("verdict", contents.judgement.verdict.label.clone()),
-        ("acceptance", said::acceptance(contents.judgement).to_owned()),
+        ("acceptance", said::acceptance(contents).to_owned()),
         ("after_the_fact", contents.after_the_fact.to_string()),
         ("generator", said::GENERATOR.to_owned()),
     ];
@@ -148,17 +195,18 @@ fn about_the_run(contents: &Contents) -> Vec<(&'static str, String)> {
 
 fn verdict_case(contents: &Contents) -> Case {
     let judgement = contents.judgement;
-    let element = match judgement.verdict.accepted {
-        Some(true) => None,
-        Some(false) => Some("failure"),
-        None => Some("error"),
+    let element = match (contents.unacceptable, judgement.verdict.accepted) {
+        (None, Some(true)) => None,
+        (None, Some(false)) => Some("failure"),
+        (Some(_), _) | (None, None) => Some("error"),
     };
-    let text = judgement.verdict.why.iter().chain(&judgement.verdict.settle);
+    let unacceptable = contents.unacceptable.map(said::unacceptable);
+    let text = unacceptable.iter().chain(&judgement.verdict.why).chain(&judgement.verdict.settle);
     let text = text.map(String::as_str).collect::<Vec<_>>().join("\n");
     let inside = |element| Inside {
         element,
-        kind: said::acceptance(judgement),
-        message: judgement.verdict.label.clone(),
+        kind: said::acceptance(contents),
+        message: unacceptable.clone().unwrap_or_else(|| judgement.verdict.label.clone()),
         text,
     };
     Case { name: "verdict".to_owned(), result: element.map(inside) }

@@ -14,11 +14,12 @@ pub mod series;
 mod terminal;
 mod visible;
 
-pub use contents::{Check, CheckOutcome, Contents, wanted_entries};
+pub use contents::{Check, CheckOutcome, Contents, Unacceptable, wanted_entries};
 pub use html::html;
 pub use json::json;
-pub use junit::junit;
+pub use junit::{junit, junit_unacceptable};
 pub use markdown::markdown;
+pub use said::unacceptable;
 pub use series::{Series, SeriesCollector};
 pub use terminal::terminal;
 pub use visible::visible;

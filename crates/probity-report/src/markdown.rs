@@ -38,7 +38,7 @@ fn write_all(out: &mut String, contents: &Contents) -> std::fmt::Result {
 fn verdict(out: &mut String, contents: &Contents) -> std::fmt::Result {
     let judgement = contents.judgement;
     writeln!(out, "# {}\n", text(&contents.start.plan))?;
-    writeln!(out, "**{}** ({})\n", text(&judgement.verdict.label), said::acceptance(judgement))?;
+    writeln!(out, "**{}** ({})\n", text(&judgement.verdict.label), said::acceptance(contents))?;
     for warning in said::warnings(contents) {
         writeln!(out, "> **Note:** {}\n", worded(&warning))?;
     }

@@ -39,12 +39,12 @@ struct Page {
 impl Page {
     fn verdict(&mut self, contents: &Contents) {
         let judgement = contents.judgement;
-        let style = match judgement.verdict.accepted {
+        let style = match judgement.verdict.accepted.filter(|_| contents.unacceptable.is_none()) {
             Some(true) => Style::Good,
             Some(false) => Style::Bad,
             None => Style::Open,
         };
-        let label = format!("{} ({})", visible(&judgement.verdict.label), said::acceptance(judgement));
+        let label = format!("{} ({})", visible(&judgement.verdict.label), said::acceptance(contents));
         for line in wrap(&label, self.width) {
             self.line(&self.styled(style, &line));
         }

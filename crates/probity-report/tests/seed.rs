@@ -61,6 +61,7 @@ fn reports(observations: &[(u64, Observation)]) -> [String; 3] {
         series: &series,
         telling: &[],
         verification: None,
+        unacceptable: None,
     };
     [terminal(&contents, false, 80), markdown(&contents), html(&contents)]
 }

@@ -18,7 +18,7 @@ pub use check::{Level, Problem, check, check_on, check_refused};
 pub use cure::cure;
 pub use judge::{Judge, facts_read, timed_probes};
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
-pub use truth::Truth;
+pub use truth::{Truth, Truth4};
 pub use verdict::decide;
 
 /// The version of the meaning of claims, conditions and statistics. Written into each log; a judgement made under

@@ -1,14 +1,12 @@
 //! `audit`: what a written report contradicts in itself, and what it says otherwise than a bundle.
 
-use std::path::Path;
-
 use probity_audit::Shown;
-use probity_evidence::Outcome;
 
+use crate::bundle::{self, Compare};
 use crate::cli::{AuditArgs, AuditFormat, ReportFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::{bundle, terminal};
+use crate::terminal;
 
 /// A report is text for people; nobody reads more.
 const LARGEST: u64 = 64 << 20;
@@ -23,12 +21,17 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
     let text = probity_evidence::read_to_string_capped(&args.report, LARGEST).map_err(|error| {
         Failure::wrong(format!("{name}: cannot be read: {error}; a report is Markdown in UTF-8"))
     })?;
+    let mut bundle_exit = Exit::Fine;
     let audit = match &args.against {
         None => probity_audit::audit(&text, &args.rules, None),
         Some(path) => {
             let signers = bundle::signers(args.signers.as_deref(), environment)?;
-            let (read, _) = bundle::read(path, &signers, |_| Ok(None))?;
-            let remarks = remarks(&read, path)?;
+            let (read, _) = bundle::read(path, &signers, Compare::All, |_| Ok(None))
+                .map_err(|unread| unread.failure(path))?;
+            read.refuse_altered(path)?;
+            let remarks: Vec<String> =
+                read.unacceptable().into_iter().map(probity_report::unacceptable).collect();
+            bundle_exit = read.exit(Exit::Fine);
             let labels: Vec<_> =
                 read.loaded.plan.rules.iter().map(|rule| (rule.label.clone(), rule.accepted)).collect();
             let report = read.render(None, ReportFormat::Markdown, environment);
@@ -48,26 +51,9 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         AuditFormat::Json => probity_audit::output::json(&audit, &name),
         AuditFormat::Sarif => probity_audit::output::sarif(&audit, &name),
     })?;
-    Ok(if audit.open().next().is_some() { Exit::Against } else { Exit::Fine })
-}
-
-/// Refuses a bundle that is not the one that was signed; says what else the reader must know of it.
-fn remarks(read: &bundle::Read, path: &Path) -> Result<Vec<String>, Failure> {
-    let path = path.display();
-    match read.verification.outcome {
-        Outcome::Intact => Ok(Vec::new()),
-        Outcome::UnknownSigner => Ok(vec![
-            "The bundle is unaltered, but signed by a key unknown to you: name it with --signers FILE."
-                .to_owned(),
-        ]),
-        Outcome::Incomplete => {
-            Ok(vec!["The bundle is incomplete: only what is signed was looked at.".to_owned()])
-        }
-        Outcome::Altered => Err(Failure::wrong(format!(
-            "the bundle does not verify, so nothing can be held against it: it is altered; see `probity verify {path}`"
-        ))),
-        Outcome::Newer | Outcome::NotABundle => {
-            Err(Failure::wrong(format!("{path} cannot be verified; see `probity verify {path}`")))
-        }
-    }
+    Ok(match (bundle_exit, audit.open().next()) {
+        // What it was held against comes before what was found.
+        (Exit::Fine, Some(_)) => Exit::Against,
+        (exit, _) => exit,
+    })
 }

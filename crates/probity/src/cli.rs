@@ -56,30 +56,39 @@ Examples:
     Try(TryArgs),
     /// Check a bundle without trusting its author: bytes, tree, signatures, then the verdict recomputed.
     ///
-    /// Exit status: 0 intact, complete, and signed by a key you named or your own; 1 altered; 2 incomplete or the signer
-    /// is unknown to you; 3 not a bundle, or a newer format.
+    /// Exit status: 0 intact, complete, signed by a key you named or your own, and findings and report are those that follow
+    /// from the log; 1 altered, or what follows is something else; 2 incomplete, the signer is unknown to you, or not all
+    /// could be compared; 3 not a bundle, or a newer format.
     #[command(after_help = "Examples:
   probity verify release.probity --signers allowed_signers
   probity verify release.probity --signers allowed_signers --accepted && deploy")]
     Verify(VerifyArgs),
     /// Judge the evidence of a bundle by claims of your own, "chosen after the fact".
     ///
-    /// Exit status: as `run`.
+    /// Exit status: as `run`, unless the bundle is no acceptable evidence: 1 it is altered, and nothing is printed but that (with
+    /// `--format junit` as an `<error>`); 2 it is incomplete or its signer is unknown to you, and what is printed says so;
+    /// 3 not a bundle.
     Evaluate(EvaluateArgs),
     /// Render the report of a bundle.
+    ///
+    /// Exit status: 0 done; 1, 2 and 3 as for `evaluate`, where the bundle is no acceptable evidence.
     Report(ReportArgs),
     /// Walk through the evidence of a bundle: its entries, or one of them.
     Show(ShowArgs),
     /// Make the observations of a bundle again, into a new bundle that cites it.
     ///
-    /// Prints every command first. Exit status: 0 the same findings, 1 not the same; else as `run`.
+    /// Prints every command first. A bundle that is altered (1), incomplete or by an unknown signer (2) or none (3) is not run.
+    ///
+    /// Exit status: 0 each finding that was decided is decided so again, with bounds that meet; 1 one is contradicted; 2 nothing
+    /// was shown, or not all of it again; 3 and 4 as `run`.
     Reproduce(ReproduceArgs),
     /// Find what a written report (Markdown) contradicts in itself and what it claims beyond what it shows.
     ///
     /// With `--against`, also what it says otherwise than a bundle, and which of its numbers the bundle does not show.
     ///
-    /// Nothing in the report is executed, fetched or followed. Exit status: 0 nothing found, 1 something found, 3 the report
-    /// cannot be read, or the bundle does not verify.
+    /// Nothing in the report is executed, fetched or followed. Exit status: 0 nothing found, 1 something found or
+    /// the bundle is altered, 2 the bundle is incomplete or its signer unknown to you, 3 the report cannot be read or the
+    /// bundle is none.
     #[command(after_help = "Examples:
   probity audit REPORT.md
   probity audit REPORT.md --rule percent-not-fraction --rule target-missed
@@ -197,6 +206,10 @@ pub struct VerifyArgs {
     /// Also demand that the verdict is accepted: a bundle that is in order then exits as `run` did.
     #[arg(long)]
     pub accepted: bool,
+    /// Compare the decisions alone, and not report.html nor the sentences of findings.json: a bundle that another version made
+    /// may then be in order too.
+    #[arg(long)]
+    pub without_report: bool,
     /// How to print.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Output,

@@ -4,13 +4,80 @@
 use std::collections::BTreeSet;
 
 use probity_evidence::entry::{Body, Event, Observer, Start};
-use probity_plan::{Observation, Plan};
-use probity_report::{Check, Contents, Series, SeriesCollector};
+use probity_plan::{Impact, Observation, Plan};
+use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
 use probity_verdict::{Judge, Judgement};
+
+/// What the operator permitted a run.
+#[derive(Clone, Debug)]
+pub struct Permitted {
+    /// The greatest impact.
+    pub allow: Impact,
+    /// The probes it was restricted to.
+    pub only: Option<Vec<String>>,
+}
+
+impl Permitted {
+    /// As the first entry of a log has it.
+    pub fn of(start: &Start) -> Self {
+        Self { allow: start.allow, only: start.only.clone() }
+    }
+
+    /// What an observation saw that nobody permitted to look at.
+    fn objection(&self, plan: &Plan, observation: &Observation) -> Option<Unpermitted> {
+        let probe = plan.probe(&observation.probe)?;
+        let looked = !observation.facts.is_empty() || observation.unknown.keys().any(|fact| fact != "*");
+        if !looked {
+            return None;
+        }
+        if self.only.as_ref().is_some_and(|only| !only.contains(&probe.name)) {
+            return Some(Unpermitted::LeftOut(probe.name.clone()));
+        }
+        (probe.impact > self.allow).then(|| Unpermitted::Impact {
+            probe: probe.name.clone(),
+            impact: probe.impact,
+            allow: self.allow,
+        })
+    }
+}
+
+/// An observation of what was not permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unpermitted {
+    /// Of a probe that the run was not restricted to.
+    LeftOut(String),
+    /// Of a probe that may do more than was allowed.
+    Impact {
+        /// The probe.
+        probe: String,
+        /// What it may do.
+        impact: Impact,
+        /// What was allowed.
+        allow: Impact,
+    },
+}
+
+impl std::fmt::Display for Unpermitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LeftOut(probe) => {
+                write!(f, "`{probe}` was looked at, and the run was restricted to other probes (--only)")
+            }
+            Self::Impact { probe, impact, allow } => {
+                write!(
+                    f,
+                    "`{probe}` was looked at, whose impact is `{impact}`, and only `{allow}` was allowed"
+                )
+            }
+        }
+    }
+}
 
 /// A log on its way to a judgement.
 pub struct Fold<'p> {
     plan: &'p Plan,
+    permitted: Permitted,
+    unpermitted: Option<(u64, Unpermitted)>,
     judge: Judge<'p>,
     series: SeriesCollector,
     observers: Vec<(u64, Observer)>,
@@ -25,6 +92,8 @@ pub struct Derived {
     pub judgement: Judgement,
     /// How many observations no run of the plan yields, and the entry of the first.
     pub unasked: Option<(u64, u64)>,
+    /// The first observation of what was not permitted, with its entry.
+    pub unpermitted: Option<(u64, Unpermitted)>,
     series: Vec<Series>,
     observers: Vec<(u64, Observer)>,
     events: Vec<(u64, Event)>,
@@ -34,9 +103,11 @@ pub struct Derived {
 
 impl<'p> Fold<'p> {
     /// Judges by this plan a run that began at `started`.
-    pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
+    pub fn new(plan: &'p Plan, started: jiff::Timestamp, permitted: Permitted) -> Self {
         Self {
             plan,
+            permitted,
+            unpermitted: None,
             judge: Judge::new(plan, started),
             series: SeriesCollector::new(plan),
             observers: Vec::new(),
@@ -73,6 +144,10 @@ impl<'p> Fold<'p> {
 
     /// The next entry, an observation.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
+        if self.unpermitted.is_none() {
+            let objection = self.permitted.objection(self.plan, observation);
+            self.unpermitted = objection.map(|objection| (entry, objection));
+        }
         self.judge.observe(entry, observation);
         self.series.observe(entry, observation);
         self.observations += 1;
@@ -83,6 +158,7 @@ impl<'p> Fold<'p> {
     pub fn conclude(self, complete: bool) -> Derived {
         Derived {
             unasked: self.judge.unasked(),
+            unpermitted: self.unpermitted,
             judgement: self.judge.conclude(complete),
             series: self.series.finish(),
             observers: self.observers,
@@ -115,9 +191,11 @@ pub struct Surroundings<'a> {
     /// Entries after the last checkpoint.
     pub unsigned: u64,
     /// The observations that a report shows in full.
-    pub telling: &'a [(u64, Observation)],
+    pub exhibits: &'a [(u64, Observation)],
     /// The checks of its verification.
     pub verification: Option<&'a [Check]>,
+    /// Why it is not evidence that the reader accepts.
+    pub unacceptable: Option<Unacceptable>,
 }
 
 impl Derived {
@@ -137,8 +215,9 @@ impl Derived {
             observers: &self.observers,
             events: &self.events,
             series: &self.series,
-            telling: around.telling,
+            telling: around.exhibits,
             verification: around.verification,
+            unacceptable: around.unacceptable,
         }
     }
 }

@@ -11,11 +11,18 @@ use probity_verdict::{facts_read, timed_probes};
 
 /// The text of a dry run.
 pub fn describe(plan: &Plan, allow: Impact, only: &[String]) -> String {
+    let heading = format!("Nothing was done. A run with --allow {allow} would do this, in this order:");
+    stages_of(plan, allow, only, &heading)
+}
+
+/// What is about to be done.
+pub fn announce(plan: &Plan, allow: Impact, only: &[String]) -> String {
+    stages_of(plan, allow, only, &format!("This is done now, with --allow {allow}, in this order:"))
+}
+
+fn stages_of(plan: &Plan, allow: Impact, only: &[String], heading: &str) -> String {
     let timed = timed_probes(plan, &facts_read(plan));
-    let mut out = format!(
-        "{}\nNothing was done. A run with --allow {allow} would do this, in this order:\n",
-        probity_report::visible(&plan.title)
-    );
+    let mut out = format!("{}\n{heading}\n", probity_report::visible(&plan.title));
     let mut longest = Duration::ZERO;
     for (number, stage) in stages(plan, &timed).iter().enumerate() {
         let lane = match stage.lane {
@@ -135,7 +142,8 @@ fn describe_probe(out: &mut String, probe: &Probe) {
     if let Some(undo) = &probe.undo {
         _ = writeln!(out, "      afterwards, always: {}", probity_report::visible(&undo.describe()));
     }
-    if !spec.privilege.is_empty() {
+    // Who is root sees it.
+    if !spec.privilege.is_empty() && !rustix::process::geteuid().is_root() {
         _ = writeln!(out, "      without root it does not see: {}", spec.privilege);
     }
 }

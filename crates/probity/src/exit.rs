@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
+use probity_evidence::Outcome;
+
 /// How `probity` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// `run`, `evaluate`: accepted. `verify`: in order. Others: done.
     Fine,
-    /// `run`, `evaluate`: rejected. `verify`: altered. `reproduce`: not the same findings.
+    /// `run`, `evaluate`: rejected. `reproduce`: contradicted. All that read a bundle: it is altered.
     Against,
-    /// `run`, `evaluate`: inconclusive. `verify`: incomplete or signer unknown. `try`: behind a barrier.
+    /// `run`, `evaluate`: inconclusive. `reproduce`: not shown again. All that read a bundle: it is incomplete, its signer
+    /// unknown, or it could not be compared. `try`: behind a barrier.
     Open,
     /// The plan or the call is wrong; not a bundle, or a newer format.
     Wrong,
@@ -24,6 +27,18 @@ impl Exit {
             Some(true) => Self::Fine,
             Some(false) => Self::Against,
             None => Self::Open,
+        }
+    }
+}
+
+impl Exit {
+    /// The status of `verify`. `compared`: everything that was asked for was made again and is the same.
+    pub fn of_verification(outcome: Outcome, compared: bool) -> Self {
+        match outcome {
+            Outcome::Intact if compared => Self::Fine,
+            Outcome::Altered => Self::Against,
+            Outcome::Intact | Outcome::Incomplete(_) | Outcome::UnknownSigner => Self::Open,
+            Outcome::Newer | Outcome::NotABundle => Self::Wrong,
         }
     }
 }

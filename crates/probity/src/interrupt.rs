@@ -1,21 +1,36 @@
-//! Ctrl-C, TERM and a closed terminal: the first ends the run in order, the second at once.
+//! Ctrl-C, TERM and a closed terminal: while the run records, the first ends it in order, a second Ctrl-C at once; while it is
+//! closed and signed, which may wait for whoever holds the key, any of them ends it at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use probity_plan::Cause;
 use probity_probe::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+/// Watches for signals until the process ends.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<AtomicBool>);
+
+impl Watch {
+    /// From now on each signal ends the process: what was recorded verifies as incomplete.
+    pub fn end_at_once(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Turns signals into a request to stop.
 ///
 /// # Errors
 /// If the system takes no handler.
-pub fn watch(stop: &Stop) -> std::io::Result<()> {
+pub fn watch(stop: &Stop) -> std::io::Result<Watch> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let stop = stop.clone();
+    let (stop, watch) = (stop.clone(), Watch::default());
+    let at_once = watch.clone();
     std::thread::spawn(move || {
         for (count, signal) in signals.forever().enumerate() {
-            if count > 0 && signal == SIGINT {
-                // What was recorded verifies as incomplete.
-                std::process::exit(130);
+            if at_once.0.load(Ordering::SeqCst) || count > 0 && signal == SIGINT {
+                std::process::exit(128 + signal);
             }
             let name = match signal {
                 SIGINT => "SIGINT",
@@ -25,5 +40,5 @@ pub fn watch(stop: &Stop) -> std::io::Result<()> {
             stop.request(Cause::Interrupted { signal: name.to_owned() });
         }
     });
-    Ok(())
+    Ok(watch)
 }

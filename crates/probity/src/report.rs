@@ -1,20 +1,25 @@
 //! `report` and `evaluate`: a bundle's evidence rendered, by its own plan or by the reader's.
 
-use probity_evidence::Outcome;
-use probity_report::Contents;
+use std::path::Path;
+
+use probity_plan::Plan;
+use probity_report::{Contents, Unacceptable};
+
+use crate::bundle::{self, Compare, Recomputed, Unread};
 
 use crate::cli::{EvaluateArgs, ReportArgs, ReportFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::{bundle, terminal};
+use crate::run::bundle_name;
+use crate::terminal;
 
 /// `report`.
 pub fn report(args: &ReportArgs, environment: &Environment) -> Result<Exit, Failure> {
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
-    let (read, _) = bundle::read(&args.bundle, &signers, |_| Ok(None))?;
-    refuse_altered(&read)?;
+    let read = bundle::read(&args.bundle, &signers, Compare::All, |_| Ok(None));
+    let (read, _) = told(read, &args.bundle, args.format)?;
     terminal::print(&read.render(None, args.format, environment))?;
-    Ok(Exit::Fine)
+    Ok(read.exit(Exit::Fine))
 }
 
 /// `evaluate`.
@@ -22,26 +27,33 @@ pub fn evaluate(args: &EvaluateArgs, environment: &Environment) -> Result<Exit, 
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
     let folder = probity_evidence::PlanFolder::of(&args.plan);
     let overrides = args.inputs.iter().cloned().collect();
-    let (read, mine) = bundle::read(&args.bundle, &signers, |theirs| {
+    let read = bundle::read(&args.bundle, &signers, Compare::All, |theirs| {
         let loaded =
             probity_plan::load_claims(folder.name(), &folder, &overrides, theirs).map_err(Failure::wrong)?;
         crate::plan::refuse_unworkable(&loaded.plan)?;
         Ok(Some(loaded.plan))
-    })?;
-    refuse_altered(&read)?;
+    });
+    let (read, mine) = told(read, &args.bundle, args.format)?;
     terminal::print(&read.render(mine.as_ref(), args.format, environment))?;
-    Ok(Exit::of(read.other.as_ref().and_then(|derived| derived.judgement.verdict.accepted)))
+    let accepted = read.other.as_ref().and_then(|derived| derived.judgement.verdict.accepted);
+    Ok(read.exit(Exit::of(accepted)))
 }
 
-/// Nothing is rendered from bytes that are not those that were signed.
-fn refuse_altered(read: &bundle::Read) -> Result<(), Failure> {
-    match read.verification.outcome {
-        Outcome::Altered => {
-            let message = format!("the bundle is altered; see `probity verify {}`", read.name);
-            Err(Failure { message, exit: Exit::Wrong })
-        }
-        _ => Ok(()),
+/// What was read, unless nothing may be rendered from it; a build server that waits for JUnit is told in JUnit.
+fn told(
+    read: Result<(Recomputed, Option<Plan>), Unread>,
+    path: &Path,
+    format: ReportFormat,
+) -> Result<(Recomputed, Option<Plan>), Failure> {
+    let read = read.map_err(|unread| unread.failure(path));
+    let read = read.and_then(|read| read.0.refuse_altered(path).map(|()| read));
+    if let Err(failure) = &read
+        && failure.exit == Exit::Against
+        && format == ReportFormat::Junit
+    {
+        terminal::print(&probity_report::junit_unacceptable(&bundle_name(path), Unacceptable::Altered))?;
     }
+    read
 }
 
 /// The contents in a format.

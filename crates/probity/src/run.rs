@@ -13,7 +13,7 @@ use probity_report::Contents;
 use probity_verdict::{Finding, Judge, Judgement, Outcome};
 
 use crate::cli::{HowArgs, Output, RunArgs, SigningArgs};
-use crate::derive::{Derived, Fold, Surroundings, findings_json};
+use crate::derive::{Derived, Fold, Permitted, Surroundings, findings_json};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
@@ -46,7 +46,8 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     Ok(done.exit())
 }
 
-fn known_probes(plan: &Plan, only: &[String]) -> Result<(), Failure> {
+/// Refuses names in `--only` that the plan does not have.
+pub fn known_probes(plan: &Plan, only: &[String]) -> Result<(), Failure> {
     match only.iter().find(|name| plan.probe(name).is_none()) {
         None => Ok(()),
         Some(unknown) => {
@@ -119,8 +120,10 @@ impl Order<'_> {
         let secrets = Secrets::read(plan, |name| environment.get(name))
             .map_err(|all| Failure::wrong(all.join("\n")))?;
         self.refuse_shown(&secrets)?;
+        // A key in a pipe and a ledger that another run holds are waited for; nothing has begun, so that any signal ends it.
+        let (key, ledger) = self.signing(environment)?;
         let stop = Stop::default();
-        crate::interrupt::watch(&stop).map_err(|e| Failure::failed(format!("signals: {e}")))?;
+        let signals = crate::interrupt::watch(&stop).map_err(|e| Failure::failed(format!("signals: {e}")))?;
         if let Some(limit) = self.how.limit {
             let (stop, limit) = (stop.clone(), limit);
             std::thread::spawn(move || {
@@ -132,15 +135,16 @@ impl Order<'_> {
         let started = began.at;
         // The log waits for the disk; its conditions are compiled meanwhile.
         let (writer, fold, reads) = std::thread::scope(|scope| {
-            let writer = scope.spawn(|| self.open(started, environment));
-            let (fold, reads) = (Fold::new(plan, started), Reads::of(plan));
+            let writer = scope.spawn(|| self.open(started, key, ledger));
+            let (fold, reads) = (Fold::new(plan, started, self.permitted()), Reads::of(plan));
             let writer = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             writer.map(|writer| (writer, fold, reads))
         })?;
         let progress = Progress::new(plan);
-        let mut recorder = Recorder { plan, started, writer, fold, progress, observed_self: started };
-        let outcome = self.probe(began, &reads, &mut recorder, &secrets, &stop);
+        let mut recorder = Recorder { plan, began, writer, fold, progress, observed_self: started };
+        let outcome = self.probe(&reads, &mut recorder, &secrets, &stop);
         recorder.progress.finish();
+        signals.end_at_once();
         match outcome {
             Ok(()) => self.close(recorder, stop.reason(), environment),
             // What was recorded is closed and signed all the same: the writer keeps room for that on the disk.
@@ -169,8 +173,14 @@ impl Order<'_> {
         }
     }
 
-    fn open(&self, started: jiff::Timestamp, environment: &Environment) -> Result<Writer, Failure> {
-        let SigningArgs { key, ledger, challenge } = &self.how.signing;
+    fn permitted(&self) -> Permitted {
+        let HowArgs { allow, only, .. } = self.how;
+        Permitted { allow: (*allow).into(), only: (!only.is_empty()).then(|| only.clone()) }
+    }
+
+    /// The operator's key and ledger.
+    fn signing(&self, environment: &Environment) -> Result<(Key, Ledger), Failure> {
+        let SigningArgs { key, ledger, .. } = &self.how.signing;
         let key = match key {
             Some(path) => Key::load(path),
             None => Key::default_at(&environment.configuration().map_err(Failure::wrong)?),
@@ -180,7 +190,11 @@ impl Order<'_> {
             Some(path) => path.clone(),
             None => environment.state().map_err(Failure::wrong)?.join("ledger"),
         };
-        let ledger = Ledger::open(&ledger).map_err(Failure::of)?;
+        Ok((key, Ledger::open(&ledger).map_err(Failure::of)?))
+    }
+
+    fn open(&self, started: jiff::Timestamp, key: Key, ledger: Ledger) -> Result<Writer, Failure> {
+        let Permitted { allow, only } = self.permitted();
         let (host, user, system) = observer::identity();
         let resolved_sha256 = probity_evidence::digest(self.loaded.resolved().as_bytes());
         let opening = Opening {
@@ -194,9 +208,9 @@ impl Order<'_> {
                 .iter()
                 .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
                 .collect(),
-            allow: self.how.allow.into(),
-            only: (!self.how.only.is_empty()).then(|| self.how.only.clone()),
-            challenge: challenge.clone(),
+            allow,
+            only,
+            challenge: self.how.signing.challenge.clone(),
             ledger: ledger.head_before(),
             reproduces: self.reproduces.clone(),
             observer: Identity { version: env!("CARGO_PKG_VERSION").to_owned(), host, user, system },
@@ -214,7 +228,6 @@ impl Order<'_> {
 
     fn probe(
         &self,
-        began: Began,
         reads: &Reads,
         recorder: &mut Recorder<'_>,
         secrets: &Secrets,
@@ -225,7 +238,7 @@ impl Order<'_> {
         let until = conditions::until(plan);
         let runner = Runner {
             plan,
-            began,
+            began: recorder.began,
             allow: Impact::from(self.how.allow),
             only,
             secrets,
@@ -246,11 +259,13 @@ impl Order<'_> {
         interrupted: Option<Cause>,
         environment: &Environment,
     ) -> Result<Done, Failure> {
-        let Recorder { writer, fold, .. } = recorder;
-        let ended = observer::now();
+        let Recorder { writer, fold, began, .. } = recorder;
+        // By the clock that nobody sets, as all looks are placed: no look is after the end, and no end before the start.
+        let lasted = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
+        let ended = began.at.checked_add(jiff::SignedDuration::from_micros(lasted)).unwrap_or(began.at);
         let derived = fold.conclude(interrupted.is_none());
         let bundle = Bundle::open(self.output).map_err(Failure::failed)?;
-        let telling = telling(&bundle, &self.loaded.plan, &derived.judgement).map_err(Failure::failed)?;
+        let exhibits = exhibits(&bundle, &self.loaded.plan, &derived.judgement).map_err(Failure::failed)?;
         let name = bundle_name(self.output);
         let contents = derived.contents(&Surroundings {
             bundle: &name,
@@ -259,8 +274,9 @@ impl Order<'_> {
             start: bundle.start(),
             ended: Some((ended, interrupted.as_ref())),
             unsigned: 0,
-            telling: &telling,
+            exhibits: &exhibits,
             verification: None,
+            unacceptable: None,
         });
         let text =
             probity_report::terminal(&contents, terminal::colour(environment), terminal::width(environment));
@@ -292,7 +308,7 @@ impl Reads {
 /// Where a run's observations go: into the log, then into what is derived, then onto the screen.
 struct Recorder<'p> {
     plan: &'p Plan,
-    started: jiff::Timestamp,
+    began: Began,
     writer: Writer,
     fold: Fold<'p>,
     progress: Progress,
@@ -370,7 +386,7 @@ impl Sink for Recorder<'_> {
     fn holds(&mut self, claim: &str) -> bool {
         // Judged anew from the log: rare, and no second state to keep.
         let findings = || -> Result<_, ReadError> {
-            let mut judge = Judge::new(self.plan, self.started);
+            let mut judge = Judge::new(self.plan, self.began.at);
             for entry in Bundle::open(self.writer.path())?.entries()? {
                 let entry = entry?;
                 if let Body::Observation(observation) = entry.body {
@@ -385,17 +401,17 @@ impl Sink for Recorder<'_> {
 }
 
 /// The observations that a report shows in full.
-pub fn telling(
+pub fn exhibits(
     bundle: &Bundle,
     plan: &Plan,
     judgement: &Judgement,
 ) -> Result<Vec<(u64, Observation)>, ReadError> {
     let wanted = probity_report::wanted_entries(judgement);
-    let telling = bundle.entries_at(&wanted)?.into_iter().filter_map(|entry| match entry.body {
+    let exhibits = bundle.entries_at(&wanted)?.into_iter().filter_map(|entry| match entry.body {
         Body::Observation(observation) => Some((entry.entry, derive::adopt(plan, observation)?)),
         _ => None,
     });
-    Ok(telling.collect())
+    Ok(exhibits.collect())
 }
 
 /// What the report that is kept in a bundle calls it: whoever keeps the bundle may rename it, and the report must still

@@ -3,65 +3,85 @@
 use std::fmt::Write;
 
 use probity_evidence::verify::Status;
-use probity_evidence::{Outcome, Verification};
+use probity_evidence::{Gap, Outcome, Verification};
 
+use crate::bundle::{self, Compare, Unread};
 use crate::cli::{Output, VerifyArgs};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::{bundle, terminal};
+use crate::terminal;
 
 /// `verify`.
 pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure> {
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
-    let mut recomputed = true;
-    let (verification, verdict, exit) = match bundle::read(&args.bundle, &signers, |_| Ok(None)) {
+    let compare = if args.without_report { Compare::Decisions } else { Compare::All };
+    let (verification, verdict, compared) = match bundle::read(&args.bundle, &signers, compare, |_| Ok(None))
+    {
         Ok((read, _)) => {
-            let verdict = read.derived.judgement.verdict.clone();
-            recomputed = read.recomputed;
-            let exit = match (read.exit(), args.accepted) {
-                (Exit::Fine, true) => Exit::of(verdict.accepted),
-                (exit, _) => exit,
-            };
-            (read.verification, Some(verdict), exit)
+            let compared = read.is_compared(compare);
+            (read.verification, Some(read.derived.judgement.verdict), compared)
         }
         // Not even its plan can be read: the bytes alone then say what is wrong with it.
-        Err(failure) => {
-            let verification = probity_evidence::verify(&args.bundle, &signers, &mut |_, _| {});
-            let exit = match verification.outcome {
-                Outcome::Altered => Exit::Against,
-                Outcome::Incomplete | Outcome::UnknownSigner | Outcome::Intact => Exit::Open,
-                Outcome::Newer | Outcome::NotABundle => Exit::Wrong,
-            };
-            terminal::complain(&failure.message);
-            (verification, None, exit)
+        Err(Unread::Bundle { verification, plan }) => {
+            plan.into_iter().for_each(|why| terminal::complain(&why));
+            (*verification, None, false)
         }
+        Err(Unread::Call(failure)) => return Err(failure),
+    };
+    // A verdict recomputed from altered bytes would be nobody's.
+    let verdict = verdict.filter(|_| verification.outcome != Outcome::Altered);
+    let exit = match (Exit::of_verification(verification.outcome, compared), &verdict) {
+        (Exit::Fine, Some(verdict)) if args.accepted => Exit::of(verdict.accepted),
+        (exit, _) => exit,
     };
     match args.format {
-        Output::Json => terminal::print(&json(&verification, verdict.as_ref()).to_string())?,
+        Output::Json => terminal::print(&json(&verification, compared, verdict.as_ref()).to_string())?,
         Output::Text => {
-            let mut text = describe(&verification);
-            // A verdict recomputed from altered bytes would be nobody's.
-            if let Some(verdict) = verdict.filter(|_| verification.outcome != Outcome::Altered) {
+            let mut text = describe(&verification, compared);
+            if let Some(verdict) = verdict {
                 // The plan's author chose the label: it must not look like lines of ours.
                 _ = writeln!(text, "Verdict, recomputed: {}", probity_report::visible(&verdict.label));
-                if !recomputed && verification.close.is_some() {
-                    text.push_str(PARTLY);
-                }
             }
+            text.push_str(remark(&verification, args.without_report, compared));
             terminal::print(&text)?;
         }
     }
     Ok(exit)
 }
 
-/// Said where plan, findings or report could not be compared with what follows from the log.
-const PARTLY: &str = "Not all in it could be made again and compared (\"not made\" above): read `probity report`, not its files\n";
+/// What to do about what was not compared.
+fn remark(verification: &Verification, without_report: bool, compared: bool) -> &'static str {
+    match (verification.outcome, compared, without_report) {
+        (Outcome::Intact, true, true) => {
+            "report.html was not checked: read the one that `probity report` makes, not the one in it\n"
+        }
+        (Outcome::Intact, false, false) => {
+            "Not all in it could be made again and compared (\"not made\" above): read `probity report`, not its files. \
+             `--without-report` compares the decisions alone, as for a bundle of another version\n"
+        }
+        (Outcome::Intact, false, true) => {
+            "Not all in it could be made again and compared (\"not made\" above): read `probity report`, not its files\n"
+        }
+        _ => "",
+    }
+}
 
-fn conclusion(outcome: Outcome) -> &'static str {
+fn conclusion(outcome: Outcome, compared: bool) -> &'static str {
     match outcome {
-        Outcome::Intact => "intact, complete, and by a key you accept",
+        Outcome::Intact if compared => "intact, complete, and by a key you accept",
+        Outcome::Intact => {
+            "unaltered, complete, and by a key you accept, but NOT ALL OF IT COULD BE COMPARED"
+        }
         Outcome::Altered => "ALTERED: something is not as it was signed, or does not follow from the log",
-        Outcome::Incomplete => "incomplete: what is signed is unaltered, but the run did not come to its end",
+        Outcome::Incomplete(Gap::NotClosed) => {
+            "incomplete: what is signed is unaltered, but the run did not come to its end"
+        }
+        Outcome::Incomplete(Gap::Interrupted) => {
+            "incomplete: what is signed is unaltered, but the run ended before its plan did"
+        }
+        Outcome::Incomplete(Gap::NotSigned) => {
+            "incomplete: nothing is altered, but the operator's key did not sign the end of the run"
+        }
         Outcome::UnknownSigner => {
             "unaltered and complete, but by a key unknown to you: name it with --signers FILE"
         }
@@ -70,7 +90,7 @@ fn conclusion(outcome: Outcome) -> &'static str {
     }
 }
 
-fn describe(verification: &Verification) -> String {
+fn describe(verification: &Verification, compared: bool) -> String {
     let mut out = String::new();
     for check in &verification.checks {
         let word = match check.status {
@@ -79,25 +99,30 @@ fn describe(verification: &Verification) -> String {
             Status::NotMade => "not made",
         };
         let colon = if check.detail.is_empty() { "" } else { ": " };
-        _ = writeln!(out, "{word}  {}{colon}{}", check.name, check.detail);
+        _ = writeln!(out, "{word}  {}{colon}{}", check.id.name(), check.detail);
     }
     if let Some(key) = &verification.fingerprint {
         _ = writeln!(out, "\nSigned by {key}");
     }
-    _ = writeln!(out, "{}", conclusion(verification.outcome));
+    _ = writeln!(out, "{}", conclusion(verification.outcome, compared));
     out
 }
 
-fn json(verification: &Verification, verdict: Option<&probity_verdict::Verdict>) -> serde_json::Value {
+fn json(
+    verification: &Verification,
+    compared: bool,
+    verdict: Option<&probity_verdict::Verdict>,
+) -> serde_json::Value {
     let status = |status| match status {
         Status::Passed => "passed",
         Status::Failed => "failed",
         Status::NotMade => "not-made",
     };
     let outcome = match verification.outcome {
-        Outcome::Intact => "intact",
+        Outcome::Intact if compared => "intact",
+        Outcome::Intact => "not-compared",
         Outcome::Altered => "altered",
-        Outcome::Incomplete => "incomplete",
+        Outcome::Incomplete(_) => "incomplete",
         Outcome::UnknownSigner => "unknown-signer",
         Outcome::Newer => "newer-format",
         Outcome::NotABundle => "not-a-bundle",
@@ -105,7 +130,7 @@ fn json(verification: &Verification, verdict: Option<&probity_verdict::Verdict>)
     let checks: Vec<_> = verification
         .checks
         .iter()
-        .map(|check| serde_json::json!({ "check": check.name, "status": status(check.status), "detail": check.detail }))
+        .map(|check| serde_json::json!({ "check": check.id.name(), "status": status(check.status), "detail": check.detail }))
         .collect();
     serde_json::json!({
         "outcome": outcome,
@@ -115,6 +140,6 @@ fn json(verification: &Verification, verdict: Option<&probity_verdict::Verdict>)
         "signed": verification.signed,
         "root": verification.root,
         "signer": verification.fingerprint,
-        "verdict": verdict.filter(|_| verification.outcome != Outcome::Altered),
+        "verdict": verdict,
     })
 }

@@ -38,6 +38,8 @@ struct Forgery<'a> {
     version: &'a str,
     rules: u32,
     observations: Vec<Observation>,
+    /// What to change in the first entry.
+    edit: fn(&mut Opening),
     /// What to make of the honest findings and report.
     doctored: fn(&str) -> String,
 }
@@ -53,7 +55,7 @@ fn forge(home: &Home, forgery: Forgery<'_>) {
         }
     }
     let loaded = probity_plan::load("plan.yaml", &Source(forgery.plan), &BTreeMap::new());
-    let opening = Opening {
+    let mut opening = Opening {
         rules: forgery.rules,
         started: now,
         plan: "P".to_owned(),
@@ -72,6 +74,7 @@ fn forge(home: &Home, forgery: Forgery<'_>) {
             system: "s".to_owned(),
         },
     };
+    (forgery.edit)(&mut opening);
     let key = Key::load(&home.path(".config/probity/key")).unwrap();
     let writer = Writer::create(&home.path("forged.probity"), opening, key, 1 << 30).unwrap();
     for observation in forgery.observations {
@@ -81,7 +84,8 @@ fn forge(home: &Home, forgery: Forgery<'_>) {
         let text = std::fs::read_to_string(home.path("honest.probity").join(name)).unwrap();
         (forgery.doctored)(&text).into_bytes()
     };
-    writer.finish(&kept("findings.json"), &kept("report.html"), now, None).unwrap();
+    let ended = now + jiff::SignedDuration::from_secs(60);
+    writer.finish(&kept("findings.json"), &kept("report.html"), ended, None).unwrap();
 }
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
@@ -95,7 +99,10 @@ fn findings_that_their_author_doctored_and_signed_are_found_whatever_version_he_
     let (home, observation) = honest(PLAN);
     for version in [OURS, "9.9.9"] {
         let observations = vec![observation.clone()];
-        forge(&home, Forgery { plan: PLAN, version, rules: 1, observations, doctored: praised });
+        forge(
+            &home,
+            Forgery { plan: PLAN, version, rules: 1, observations, edit: |_| (), doctored: praised },
+        );
         let verify = home.run(&["verify", "forged.probity"]);
         assert_eq!(code(&verify), 1, "{version}: {}", stdout(&verify));
         assert!(
@@ -112,13 +119,22 @@ fn findings_by_other_rules_are_recomputed_differently_and_the_reader_is_told_wha
     let (home, observation) = honest(PLAN);
     forge(
         &home,
-        Forgery { plan: PLAN, version: OURS, rules: 7, observations: vec![observation], doctored: praised },
+        Forgery {
+            plan: PLAN,
+            version: "9.9.9",
+            rules: 7,
+            observations: vec![observation],
+            edit: |_| (),
+            doctored: praised,
+        },
     );
-    let verify = home.run(&["verify", "forged.probity", "--accepted"]);
-    assert_eq!(code(&verify), 1, "{}", stdout(&verify));
-    let said = stdout(&verify);
-    assert!(said.contains("it says READY, recomputed it is NOT READY"), "{said}");
-    assert!(said.contains("Verdict, recomputed: NOT READY\nNot all in it could be made again"), "{said}");
+    for more in [&[][..], &["--accepted"], &["--without-report"]] {
+        let verify = home.run(&[&["verify", "forged.probity"], more].concat());
+        assert_eq!(code(&verify), 2, "{}", stdout(&verify));
+        let said = stdout(&verify);
+        assert!(said.contains("it says READY, recomputed it is NOT READY"), "{said}");
+        assert!(said.contains("Verdict, recomputed: NOT READY\nNot all in it could be made again"), "{said}");
+    }
 }
 
 #[test]
@@ -133,6 +149,7 @@ fn trials_that_the_plan_does_not_ask_for_are_found() {
             version: OURS,
             rules: 1,
             observations: vec![observation, another],
+            edit: |_| (),
             doctored: str::to_owned,
         },
     );
@@ -156,12 +173,92 @@ fn a_plan_that_accepts_whatever_is_seen_is_not_one_that_ran() {
             version: OURS,
             rules: 1,
             observations: vec![observation],
+            edit: |_| (),
             doctored: str::to_owned,
         },
     );
     let verify = home.run(&["verify", "forged.probity", "--accepted"]);
     assert_eq!(code(&verify), 1);
     assert!(stdout(&verify).contains("FAILED    the plan is one that runs"), "{}", stdout(&verify));
+}
+
+/// Two probes, of which one changes something.
+const TWO: &str = "plan: P\nprobes:\n  here: { file: /nowhere }\n  act: { command: [\"true\"], impact: write }\nclaims:\n  c: { of: here, check: exists }\nverdict:\n  - { label: READY, when: holds(c), accepted: true }\n  - { label: NOT READY }\n";
+
+#[test]
+fn what_the_first_entry_says_wrongly_of_the_run_is_found() {
+    let home = Home::new();
+    home.write("plan.yaml", TWO);
+    let run = home.run(&["run", "plan.yaml", "-o", "honest.probity", "--allow", "write"]);
+    assert!(code(&run) < 3, "{}", stderr(&run));
+    let observations = |probes: &[&str]| -> Vec<Observation> {
+        let bundle = probity_evidence::Bundle::open(&home.path("honest.probity")).unwrap();
+        let entries = bundle.entries().unwrap().map(Result::unwrap);
+        let all = entries.filter_map(|entry| match entry.body {
+            Body::Observation(observation) => Some(observation),
+            _ => None,
+        });
+        all.filter(|it| probes.contains(&it.probe.as_str())).collect()
+    };
+    type Edit = fn(&mut Opening);
+    let cases: [(&[&str], Edit, &str, &str); 7] = [
+        (
+            &["here"],
+            |opening| opening.only = Some(vec!["act".to_owned()]),
+            "the log holds what the plan asks for",
+            "entry 2: `here` was looked at, and the run was restricted to other probes (--only)",
+        ),
+        (
+            &["here"],
+            |opening| opening.only = Some(vec!["here".to_owned(), "there".to_owned()]),
+            "the log holds what the plan asks for",
+            "it was restricted to there, which is no probe of the plan",
+        ),
+        (
+            &["act"],
+            |_| (),
+            "the log holds what the plan asks for",
+            "entry 2: `act` was looked at, whose impact is `write`, and only `observe` was allowed",
+        ),
+        (
+            &["here"],
+            |opening| opening.plan = "Something better".to_owned(),
+            "the plan resolves as recorded",
+            "the first entry calls it `Something better`, it calls itself `P`",
+        ),
+        (
+            &["here"],
+            |opening| {
+                opening.files.insert("includes/report.html".to_owned(), b"<h1>READY</h1>".to_vec());
+            },
+            "the plan resolves as recorded",
+            "it does not use includes/report.html, which the first entry names as its file",
+        ),
+        (
+            &["here"],
+            |opening| opening.rules = 0,
+            "the findings follow from the log",
+            "the first entry says that rules 0 decided",
+        ),
+        (
+            &["here"],
+            |opening| opening.rules += 1,
+            "the findings follow from the log",
+            "the first entry says that rules 2 decided",
+        ),
+    ];
+    for (probes, edit, check, detail) in cases {
+        let observations = observations(probes);
+        forge(
+            &home,
+            Forgery { plan: TWO, version: OURS, rules: 1, observations, edit, doctored: str::to_owned },
+        );
+        let verify = home.run(&["verify", "forged.probity"]);
+        assert_eq!(code(&verify), 1, "{detail}: {}", stdout(&verify));
+        let line = format!("FAILED    {check}: {detail}");
+        assert!(stdout(&verify).contains(&line), "{line}\n{}", stdout(&verify));
+        std::fs::remove_dir_all(home.path("forged.probity")).unwrap();
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub fn opening() -> Opening {
         allow: Impact::Observe,
         only: None,
         challenge: Some("a word from the reader".to_owned()),
-        ledger: LedgerHead { run: 1, head: None },
+        ledger: LedgerHead { run: 1, head: None, began: None },
         reproduces: None,
         observer: Identity {
             version: "0.1.0".to_owned(),
@@ -148,6 +148,6 @@ pub fn verify(path: &Path, signers: &Signers) -> Verification {
 
 /// The checks as lines, for a message.
 pub fn told(verification: &Verification) -> String {
-    let lines = verification.checks.iter().map(|c| format!("{:?} {}: {}", c.status, c.name, c.detail));
+    let lines = verification.checks.iter().map(|c| format!("{:?} {}: {}", c.status, c.id.name(), c.detail));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -100,7 +100,6 @@ impl Kind for Dns {
                 "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
             )
             .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL"]))
-            .grants(Denied::Request, Values::Texts(&["NOERROR", "NXDOMAIN"]))
             .grants(Denied::Name, Values::Texts(&["NOERROR"])),
             FactSpec::new(
                 "nxdomain",
@@ -129,11 +128,8 @@ impl Kind for Dns {
                 "the names that the name is an alias of (CNAME), in order, when another type was asked for",
             ),
             FactSpec::new("count", FactType::Int, "how many records of the type asked for")
-                .grants(Denied::Request, Values::Any)
                 .grants(Denied::Name, Values::Range(1, i64::MAX)),
-            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds")
-                .grants(Denied::Request, Values::Any)
-                .grants(Denied::Name, Values::Any),
+            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds"),
             FactSpec::new("authoritative", FactType::Bool, "whether the server answered as an authority for the name"),
             FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP").aside(),
             FactSpec::new(

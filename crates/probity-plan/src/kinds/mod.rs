@@ -126,7 +126,15 @@ impl FactType {
             (Self::Moment | Self::Moments, Value::Null) => Some(Value::Null),
             (Self::Moment, Value::Text(text)) => moment(&text),
             (Self::Moments, Value::List(list)) => {
-                list.iter().map(|item| moment(item.as_text()?)).collect::<Option<_>>().map(Value::List)
+                let item = |item: &Value| match item {
+                    Value::Moment(_) => Some(item.clone()),
+                    item => moment(item.as_text()?),
+                };
+                list.iter().map(item).collect::<Option<_>>().map(Value::List)
+            }
+            // What was measured in this run is what it is declared to be already.
+            (Self::Interval, measured @ Value::Interval(_)) | (Self::Moment, measured @ Value::Moment(_)) => {
+                Some(measured)
             }
             (Self::Interval | Self::Moment | Self::Moments, _) => None,
             (_, written) => Some(written),
@@ -176,7 +184,8 @@ impl Values {
     }
 }
 
-/// What is denied, or granted. A grant shows that a denial of the same could have been otherwise (design.md, rule 4).
+/// What is denied, or granted, from the outside in: who is granted one of them was granted those before it. A grant shows
+/// that a denial of the same could have been otherwise (design.md, rule 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denied {
     /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
@@ -208,7 +217,7 @@ pub struct FactSpec {
     /// Values that deny something. A look with one of them is a denial, whichever facts of it are read.
     pub denial: Option<(Denied, Values)>,
     /// Values that show that something was granted.
-    pub grants: [Option<(Denied, Values)>; 2],
+    pub grant: Option<(Denied, Values)>,
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
@@ -228,7 +237,7 @@ impl FactSpec {
             change_shows: None,
             on_demand: false,
             denial: None,
-            grants: [None, None],
+            grant: None,
             aside: false,
             window: None,
         }
@@ -253,16 +262,10 @@ impl FactSpec {
         self.denial = Some((what, values));
         self
     }
-    /// These values show that this was granted; at most two things.
+    /// These values show that this was granted.
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
-        let [first, second] = &mut self.grants;
-        let free = if first.is_none() { first } else { second };
-        *free = Some((what, values));
+        self.grant = Some((what, values));
         self
-    }
-    /// The values that show that this was granted.
-    pub fn grant(&self, what: Denied) -> Option<Values> {
-        self.grants.iter().flatten().find(|(of, _)| *of == what).map(|(_, values)| *values)
     }
     /// It is looked for within the window that begins where the first fact says, if the second one is true.
     pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
@@ -299,9 +302,11 @@ impl KindSpec {
         self.facts.iter().find(|fact| fact.name == name)
     }
 
-    /// The facts that can show that this was granted, with the values that do; none where the kind does not tell.
+    /// The facts that can show that this was granted, or more than this, with the values that do; none where the kind does
+    /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
-        self.facts.iter().filter_map(move |fact| Some((fact.name, fact.grant(what)?)))
+        let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
+        grants.filter(move |(_, (of, _))| *of >= what).map(|(name, (_, values))| (name, values))
     }
 
     /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever

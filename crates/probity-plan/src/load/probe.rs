@@ -33,7 +33,8 @@ impl Loader<'_> {
         let named = self.named(section, "a probe");
         let mut earlier = part.probes.clone();
         for (key, _) in &named {
-            if !part.probes.insert(key.text.clone()) {
+            // A plan to evaluate by has none, which `sections` told.
+            if !part.probes.insert(key.text.clone()) && self.probes_of.is_none() {
                 let message = format!("an include already brings a probe called `{}`", key.text);
                 self.errors.push(&key.at, message);
             }

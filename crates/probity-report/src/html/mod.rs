@@ -91,9 +91,10 @@ impl Render for Worded<'_> {
 
 fn verdict(contents: &Contents) -> Markup {
     let judgement = contents.judgement;
-    let word = said::acceptance(judgement);
+    let word = said::acceptance(contents);
+    let class = if contents.unacceptable.is_some() { "inconclusive" } else { word };
     html! {
-        section.verdict.(word) id="verdict" {
+        section.verdict.(class) id="verdict" {
             h2 {
                 "Verdict"
                 span.label { (Said(&judgement.verdict.label)) }

@@ -11,7 +11,9 @@ mod trust;
 mod unseen;
 mod value;
 
-use probity_verdict::Judgement;
+use probity_evidence::Gap;
+
+use crate::contents::{Contents, Unacceptable};
 
 pub(crate) use entries::{entries, entry_count, numbers, ranges};
 pub(crate) use finding::{bounds, cell_counts, cells, decided, rests_on, sections, tally, to_settle};
@@ -37,11 +39,27 @@ pub(crate) const BOUNDS: &str = "Bounds are exact (Clopper-Pearson), each one-si
     otherwise. The denominator is the planned number; what could not be looked at counts as failure for the lower \
     bound and as success for the upper.";
 
-/// The word for a verdict: `accepted`, `rejected` or `inconclusive`.
-pub(crate) fn acceptance(judgement: &Judgement) -> &'static str {
-    match judgement.verdict.accepted {
-        Some(true) => "accepted",
-        Some(false) => "rejected",
-        None => "inconclusive",
+/// The word for a verdict: `accepted`, `rejected` or `inconclusive`; or that it rests on nothing that counts.
+pub(crate) fn acceptance(contents: &Contents) -> &'static str {
+    match (contents.unacceptable, contents.judgement.verdict.accepted) {
+        (Some(_), _) => "not acceptable evidence",
+        (None, Some(true)) => "accepted",
+        (None, Some(false)) => "rejected",
+        (None, None) => "inconclusive",
     }
+}
+
+/// Why what a bundle holds is not acceptable evidence.
+pub fn unacceptable(why: Unacceptable) -> String {
+    let why = match why {
+        Unacceptable::Altered => "the bundle is altered",
+        Unacceptable::Incomplete(Gap::NotClosed) => "the run did not come to its end",
+        Unacceptable::Incomplete(Gap::Interrupted) => "the run ended before its plan did",
+        Unacceptable::Incomplete(Gap::NotSigned) => "the operator did not sign the end of the run",
+        Unacceptable::UnknownSigner => "its signer is unknown to you: name the key with `--signers FILE`",
+        Unacceptable::NotCompared(check) => {
+            return format!("Not acceptable evidence: it could not be shown that {}.", check.name());
+        }
+    };
+    format!("Not acceptable evidence: {why}.")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use probity_evidence::CheckId;
 use probity_plan::units::counted;
 
 use super::unseen::{LEFT_OUT, not_made};
@@ -83,14 +84,14 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
     facts.into_iter().map(|(name, texts)| (name.to_owned(), texts.join("; "))).collect()
 }
 
-/// What verification calls the check whether the reader knows whose key signed.
-const SIGNER: &str = "signer";
-
 /// What must be known before anything else is read: sentences, worst first.
 pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (signer, others): (Vec<&Check>, Vec<&Check>) =
-        contents.verification.unwrap_or_default().iter().partition(|check| check.what == SIGNER);
+    let mut warnings: Vec<String> = contents.unacceptable.map(super::unacceptable).into_iter().collect();
+    let (signer, others): (Vec<&Check>, Vec<&Check>) = contents
+        .verification
+        .unwrap_or_default()
+        .iter()
+        .partition(|check| check.what == CheckId::Signer.name());
     let failed: Vec<&str> = others
         .iter()
         .filter(|check| check.outcome == CheckOutcome::Failed)
@@ -101,6 +102,9 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
     }
     let unknown = signer.into_iter().filter(|check| check.outcome != CheckOutcome::Passed);
     warnings.extend(unknown.map(|check| format!("The signer is unknown to you: {}.", check.detail)));
+    let times =
+        others.iter().filter(|it| it.what == CheckId::Times.name() && it.outcome == CheckOutcome::NotMade);
+    warnings.extend(times.map(|check| format!("The times of this run: {}.", check.detail)));
     warnings.extend(contents.judgement.limits.iter().cloned());
     if contents.after_the_fact {
         warnings.push(

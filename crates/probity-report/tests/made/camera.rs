@@ -26,7 +26,7 @@ pub fn camera() -> Made {
     let mut made = Made {
         start: Start {
             challenge: Some("acceptance board, 20 November, 4711".to_owned()),
-            ledger: LedgerHead { run: 12, head: Some("9be2".repeat(16)) },
+            ledger: LedgerHead { run: 12, head: Some("9be2".repeat(16)), began: Some(at(-86_400)) },
             ..start(&plan.title)
         },
         plan,

@@ -57,6 +57,7 @@ impl Made {
             series: &self.series,
             telling: &self.telling,
             verification: self.verification.as_deref(),
+            unacceptable: None,
         }
     }
 
@@ -245,7 +246,7 @@ pub fn start(plan: &str) -> Start {
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeUpOperatorMadeUpOperatorMadeUpOperat ops@cam-gw-1"
                 .to_owned(),
         challenge: None,
-        ledger: LedgerHead { run: 1, head: None },
+        ledger: LedgerHead { run: 1, head: None, began: None },
         reproduces: None,
         observer: Identity {
             version: "0.1.0".to_owned(),

@@ -68,11 +68,14 @@ impl Question<'_> {
         let read: Vec<&str> =
             self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads())).collect();
         ALL.into_iter().filter(|what| possible.includes(*what)).any(|what| {
+            let of = |declared: Option<(Denied, Values)>| {
+                declared.filter(|(of, _)| *of == what).map(|(_, values)| values)
+            };
             let mut worlds: Vec<Vec<(&str, Reading)>> = vec![Vec::new()];
             for fact in self.probe.spec().facts.iter().filter(|fact| read.contains(&fact.name)) {
                 let literals = || self.literals(cell);
-                let values = match (fact.denial.filter(|(of, _)| *of == what), fact.grant(what)) {
-                    (Some((_, denial)), _) => other_than(denial, literals()),
+                let values = match (of(fact.denial), of(fact.grant)) {
+                    (Some(denial), _) => other_than(denial, literals()),
                     (None, Some(Values::Any) | None) => continue,
                     (None, Some(grant)) => among(grant, literals()).into_iter().map(Reading::Is).collect(),
                 };
@@ -121,8 +124,9 @@ impl Question<'_> {
             };
             if what == Denied::Connection {
                 // Nothing is said over a connection that was not made.
+                let own = spec.grants(what).filter(|(name, _)| about(spec, name, what));
                 let world: Vec<(&str, Reading)> =
-                    spec.grants(what).filter_map(|grant| not_granted(grant).into_iter().next()).collect();
+                    own.filter_map(|grant| not_granted(grant).into_iter().next()).collect();
                 return self.can_hold(cell, what, &world);
             }
             spec.grants(what)
@@ -170,8 +174,10 @@ impl Question<'_> {
 
 /// Whether a fact itself says that this was denied or granted.
 fn about(spec: &KindSpec, name: &str, what: Denied) -> bool {
-    spec.fact(name)
-        .is_some_and(|fact| fact.denial.is_some_and(|(of, _)| of == what) || fact.grant(what).is_some())
+    spec.fact(name).is_some_and(|fact| {
+        let of = |declared: Option<(Denied, Values)>| declared.is_some_and(|(of, _)| of == what);
+        of(fact.denial) || of(fact.grant)
+    })
 }
 
 /// Values that are among these.

@@ -202,7 +202,10 @@ impl Periodic {
 impl Room for Periodic {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         match &trial.membership {
-            Membership::Outside => return,
+            Membership::Outside => {
+                self.last_saw[trial.cell] &= !subject.selects_by_sight();
+                return;
+            }
             Membership::Unknown(evaluated) => {
                 self.looks[1] += 1;
                 return subject.note_unknown(Some(trial.entry), evaluated);

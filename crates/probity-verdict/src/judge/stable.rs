@@ -137,8 +137,11 @@ impl Room for Stable {
         let cell = &mut self.cells[trial.cell];
         let observation = trial.observation;
         let mut met = match &trial.membership {
+            // What is left out by what was seen is not seen: it leaves a gap.
             Membership::Outside => {
-                cell.step(observation, subject);
+                if !subject.selects_by_sight() {
+                    cell.step(observation, subject);
+                }
                 return;
             }
             Membership::Inside => Vec::new(),
