@@ -232,7 +232,7 @@ claims:
         kind: "tls",
         present: &[Test("tls.rs", "a_curve_that_ring_lacks_is_verified_all_the_same"), Test("tls.rs", "the_chain_ends_with_the_first_of_its_certificates"), Test("tls.rs", "starttls_asks_for_tls_in_each_protocol"), Test("tls.rs", "a_server_as_it_should_be"), Test("tls.rs", "each_version_is_found_truthfully"), Test("tls.rs", "nginx_serves_the_versions_that_it_is_told_to"), Test("tls.rs", "where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate")],
         absent: &[Test("tls.rs", "a_port_where_nobody_listens_is_not_answered")],
-        forbidden: &[Test("tls.rs", "a_group_that_this_client_lacks_is_nothing_bad_of_the_server"), Test("tls.rs", "a_chain_signed_by_what_this_client_cannot_verify_is_neither_trusted_nor_not"), Test("tls.rs", "a_server_that_wants_to_know_who_we_are_is_seen_all_the_same"), Test("tls.rs", "alerts_to_everything_show_nothing_about_versions")],
+        forbidden: &[Test("tls.rs", "a_group_that_this_client_lacks_is_nothing_bad_of_the_server"), Test("tls.rs", "a_chain_signed_by_what_this_client_cannot_verify_is_neither_trusted_nor_not"), Test("tls.rs", "a_key_of_a_length_that_is_not_verified_with_is_neither_trusted_nor_not"), Test("tls.rs", "a_server_that_wants_to_know_who_we_are_is_seen_all_the_same"), Test("tls.rs", "alerts_to_everything_show_nothing_about_versions")],
         hanging: &[Test("tls.rs", "a_silent_server_is_left_at_the_time_out")],
         nonsense: &[Test("tls.rs", "what_is_not_tls_is_nonsense_and_no_answer"), Test("tls.rs", "a_bad_certificate_is_seen_and_not_refused")],
         hostile: &[Test("tls.rs", "a_subject_that_means_harm_is_kept_as_text"), Test("tls.rs", "who_does_not_hold_the_key_of_a_good_certificate_is_not_trusted")],

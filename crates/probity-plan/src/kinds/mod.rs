@@ -421,3 +421,34 @@ kinds! {
 pub fn kind(name: &str) -> Option<&'static KindSpec> {
     KINDS.iter().copied().find(|spec| spec.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_not_reached_denies_a_connection() {
+        let seen = |facts: &[(&str, Value)]| {
+            facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        };
+        let (no, yes) = (Value::Bool(false), Value::Bool(true));
+        for kind in ["http", "tls", "dns", "redis", "postgres"] {
+            let spec = kind_of(kind);
+            let refused = seen(&[("connected", no.clone()), ("answered", no.clone())]);
+            assert_eq!(spec.denial(&refused), Some(Denied::Connection), "{kind}");
+            // Nonsense, or a certificate that is not to be trusted.
+            let reached = seen(&[("connected", yes.clone()), ("answered", no.clone())]);
+            assert_eq!(spec.denial(&reached), Some(Denied::Answer), "{kind}");
+            assert!(spec.grants(Denied::Answer).next().is_none(), "{kind}");
+            // An answer whose rest did not come in time is no denial.
+            assert_eq!(spec.denial(&seen(&[("connected", yes.clone())])), None, "{kind}");
+            assert!(spec.granted(Denied::Connection, &reached), "{kind}");
+        }
+        let forbidden = seen(&[("connected", yes.clone()), ("answered", yes), ("status", Value::from(403))]);
+        assert_eq!(kind_of("http").denial(&forbidden), Some(Denied::Request));
+    }
+
+    fn kind_of(name: &str) -> &'static KindSpec {
+        kind(name).unwrap()
+    }
+}
