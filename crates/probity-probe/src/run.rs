@@ -12,6 +12,7 @@ use probity_plan::{Blocked, Cause, Happening, Impact, Lane, Observation, Plan, P
 use crate::clock::Began;
 use crate::kinds;
 use crate::look::{Context, Seen, Wanted};
+use crate::memory::Memories;
 use crate::metronome;
 use crate::observation::{Kept, Taken, Times, blocked_at};
 use crate::schedule::{Stage, stages};
@@ -116,6 +117,8 @@ pub struct Runner<'a> {
     pub until: &'a Until<'a>,
     /// Ends the run early.
     pub stop: &'a Stop,
+    /// What probes keep from look to look.
+    pub memories: Memories,
 }
 
 impl Runner<'_> {
@@ -344,7 +347,7 @@ impl Runner<'_> {
         let measured = Measured::begin();
         let context = self.context(wanted, probe.schedule.timeout.0);
         let seen = tokio::select! {
-            seen = kinds::look(&cell.act, &context) => seen,
+            seen = self.memories.recall(probe, cell, kinds::look(&cell.act, &context)) => seen,
             reason = self.stop.requested() => Seen::nothing(Blocked::by(reason)),
         };
         kept.take(seen, &measured.end(context.began, lane), self.secrets)

@@ -244,6 +244,7 @@ impl Order<'_> {
             timed: &reads.timed,
             until: &until,
             stop,
+            memories: Default::default(),
         };
         recorder.observe_self()?;
         runner.run(recorder)?;

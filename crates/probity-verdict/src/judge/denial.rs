@@ -28,7 +28,8 @@ impl Shown {
     }
     /// Whether this one is.
     pub(crate) const fn includes(self, what: Denied) -> bool {
-        self.0[what as usize]
+        // What nothing grants, nothing shows.
+        !matches!(what, Denied::Answer) && self.0[what as usize]
     }
 }
 
