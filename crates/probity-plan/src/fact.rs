@@ -38,6 +38,8 @@ pub enum Barrier {
     Protocol,
     /// It became another one while it was looked at.
     Changed,
+    /// The value would show a secret, and is no text in which it could be masked.
+    Masked,
 }
 
 impl Barrier {
@@ -58,6 +60,7 @@ impl Barrier {
             Self::Unsupported => "unsupported",
             Self::Protocol => "protocol",
             Self::Changed => "changed",
+            Self::Masked => "masked",
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod mounts;
 pub mod names;
 pub mod observation;
 pub mod observer;
+pub mod plaintext;
 pub mod program;
 pub mod run;
 pub mod schedule;
@@ -27,5 +28,6 @@ mod whole;
 
 pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};
+pub use plaintext::{Plaintext, Syntax};
 pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use probity_plan::{Barrier, Blocked, Text, Value};
 use tokio::sync::Semaphore;
 
+use crate::plaintext::{Plaintext, Syntax};
 use crate::secrets::Secrets;
 
 /// Looks that may block, under way at once on each of the runner's threads: what does not wait needs a processor, and more
@@ -105,12 +106,13 @@ impl Context<'_> {
         }
     }
 
-    /// The text with its secrets in place.
+    /// The text with its secrets in their places, encoded for what it is.
     ///
     /// # Errors
     /// A secret that was not given is a barrier.
-    pub fn expand(&self, text: &Text) -> Result<String, Blocked> {
-        text.expand(|name| self.secrets.get(name).map(str::to_owned))
+    pub fn expand(&self, text: &Text, syntax: Syntax) -> Result<Plaintext, Blocked> {
+        self.secrets
+            .fill(text, syntax)
             .map_err(|name| Blocked::new(Barrier::NotMade, format!("the secret `{name}` was not given")))
     }
 }

@@ -106,7 +106,8 @@ impl Kept<'_> {
             }
         }
         self.doubt_denials(&mut observation, times);
-        secrets.mask_observation(&mut observation);
+        let spec = self.probe.spec();
+        secrets.mask_observation(&mut observation, |fact| spec.fact(fact).map(|fact| fact.ty));
         let artifacts = self.shorten(&mut observation);
         Taken { observation, artifacts }
     }

@@ -24,8 +24,7 @@ const MARK: &str = "PROBITY_LOOK";
 
 static LOOKS: AtomicU64 = AtomicU64::new(0);
 
-/// What a program is started with.
-#[derive(Debug)]
+/// What a program is started with. Without `Debug`: it may hold secrets.
 pub struct Program<'a> {
     /// The program and its arguments; not empty.
     pub arguments: &'a [String],

@@ -183,6 +183,7 @@ impl Kind for Redis {
                 "the reply: text, a number, a list, or null where there is no such key; unknown where it is an error, \
                  not UTF-8, or over 1 MiB",
             )
+            .grants(Denied::Request, Values::Any)
             .change_shows(Shows::Effect),
             FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
                 .denies(Denied::Request, Values::Prefixes(&["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"]))
@@ -192,8 +193,7 @@ impl Kind for Redis {
                 FactType::Bool,
                 "whether the server refused the user: NOAUTH, WRONGPASS, NOPERM, or DENIED (protected mode)",
             )
-            .denies(Denied::Request, Values::True)
-            .grants(Denied::Request, Values::False),
+            .denies(Denied::Request, Values::True),
             FactSpec::new(
                 "info",
                 FactType::Map,

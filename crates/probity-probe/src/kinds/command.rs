@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
 use probity_plan::kinds::command::{Command, Program};
-use probity_plan::{Barrier, Blocked, Value};
+use probity_plan::{Barrier, Blocked, Text, Value};
 
 use crate::look::{Context, Look, Seen, at_least_ms, barrier_of, elapsed_ms};
+use crate::plaintext::Syntax;
 use crate::program::{self, Output};
 
 impl Look for Command {
@@ -19,15 +20,16 @@ impl Look for Command {
 }
 
 async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> {
+    let whole = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
     let arguments = match &command.command {
-        Program::Arguments(list) => list.iter().map(|text| context.expand(text)).collect::<Result<Vec<_>, _>>()?,
-        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), context.expand(shell)?],
+        Program::Arguments(list) => list.iter().map(whole).collect::<Result<Vec<_>, _>>()?,
+        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), whole(shell)?],
     };
-    let stdin = command.stdin.as_ref().map(|text| context.expand(text)).transpose()?;
+    let stdin = command.stdin.as_ref().map(whole).transpose()?;
     let env = command
         .env
         .iter()
-        .map(|(name, text)| Ok((name.clone(), context.expand(text)?)))
+        .map(|(name, text)| Ok((name.clone(), whole(text)?)))
         .collect::<Result<BTreeMap<_, _>, Blocked>>()?;
     let program =
         program::Program { arguments: &arguments, stdin: stdin.as_ref().map(String::as_bytes), env: &env };

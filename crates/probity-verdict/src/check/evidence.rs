@@ -147,6 +147,7 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, S
     let kind = control.probe.spec().name;
     let granted = match what {
         Denied::Connection => "a connection was made",
+        Denied::Answer => "a whole answer came",
         Denied::Request => "the request was granted",
         Denied::Name => "the name is there",
     };
