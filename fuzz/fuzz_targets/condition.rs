@@ -24,6 +24,10 @@ fuzz_target!(|source: &str| {
     let Ok(check) = compile(source, &Scope::of(probe), false) else { return };
     let observation = Observation {
         probe: "answers".to_owned(),
+        trial: None,
+        observer: 0,
+        artifacts: BTreeMap::new(),
+        excerpts: BTreeMap::new(),
         cell: BTreeMap::new(),
         slot: 0,
         attempt: 1,
@@ -34,9 +38,9 @@ fuzz_target!(|source: &str| {
         duration_us: 1,
         scheduling_delay_us: None,
         facts: BTreeMap::from([
-            ("status".to_owned(), Value::Int(200)),
+            ("status".to_owned(), Value::from(200)),
             ("elapsed_ms".to_owned(), Value::interval(1.0, Some(2.0))),
-            ("body".to_owned(), Value::List(vec![Value::Null, Value::Text("text".to_owned()), Value::Float(0.5)])),
+            ("body".to_owned(), Value::List(vec![Value::Null, Value::Text("text".to_owned()), Value::decimal(0.5)])),
         ]),
         unknown: BTreeMap::from([("*".to_owned(), Blocked::new(Barrier::TimedOut, "no answer"))]),
     };
