@@ -30,19 +30,81 @@ impl Text {
 
     /// Whether it names a secret.
     pub fn has_secret(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Secret(_)))
+        self.secrets().next().is_some()
     }
 
-    /// The text with each secret replaced by what `secret` returns for its name; the first unknown name is the error.
-    pub fn expand(&self, mut secret: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
-        let mut out = String::new();
+    /// The secrets in the host of this URL: between `://`, the last `@`, and what ends the authority (RFC 3986, 3.2).
+    pub(crate) fn secrets_in_host(&self) -> Vec<Exposure> {
+        let (mut before, mut host) = (String::new(), Vec::new());
         for piece in &self.0 {
+            let in_authority =
+                before.split_once("://").is_some_and(|(_, rest)| !rest.contains(['/', '?', '#']));
             match piece {
-                Piece::Plain(text) => out.push_str(text),
-                Piece::Secret(name) => out.push_str(&secret(name).ok_or_else(|| name.clone())?),
+                Piece::Plain(text) => {
+                    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+                    if in_authority && authority.contains('@') {
+                        host.clear();
+                    }
+                    before.push_str(text);
+                }
+                Piece::Secret(name) if in_authority => {
+                    host.push(Exposure { secret: name.clone(), to: Readers::NameServers });
+                }
+                Piece::Secret(_) => {}
             }
         }
-        Ok(out)
+        host
+    }
+
+    /// The names of the secrets in it.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Secret(name) => Some(name.as_str()),
+            Piece::Plain(_) => None,
+        })
+    }
+}
+
+/// A secret that others get to see by the way in which it is handed over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exposure {
+    /// The secret's name.
+    pub secret: String,
+    /// Who sees it.
+    pub to: Readers,
+}
+
+/// Who can read a secret beside those for whom it is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Readers {
+    /// Whoever lists the processes of the machine: arguments are no secret.
+    Users,
+    /// The name servers that are asked for a host.
+    NameServers,
+}
+
+impl Readers {
+    /// What would be better.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Users => "hand it over in `env` or `stdin`",
+            Self::NameServers => "keep secrets out of the names of hosts",
+        }
+    }
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = &self.secret;
+        match self.to {
+            Readers::Users => write!(
+                f,
+                "the secret `{secret}` is an argument of a program: whoever lists the processes of the machine reads it"
+            ),
+            Readers::NameServers => {
+                write!(f, "the secret `{secret}` is part of a host's name, for which name servers are asked")
+            }
+        }
     }
 }
 

@@ -4,25 +4,31 @@
 //! Must not know: what a claim decides, how evidence is stored or shown. With `probity-evidence` the only crate that
 //! touches the machine.
 
+mod attributes;
 pub mod clock;
 pub mod connect;
+mod documents;
 pub mod kinds;
+mod log_time;
 pub mod look;
 mod mask;
 pub mod memory;
+mod metronome;
 pub mod mounts;
 pub mod names;
 pub mod observation;
 pub mod observer;
+pub mod plaintext;
 pub mod program;
 pub mod run;
 pub mod schedule;
 pub mod secrets;
-mod stamp;
 pub mod tables;
 mod unix_sockets;
+mod whole;
 
 pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};
+pub use plaintext::{Plaintext, Syntax};
 pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

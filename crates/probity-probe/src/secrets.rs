@@ -1,22 +1,35 @@
 //! Secrets: where they come from, and that nothing of them is recorded or shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use base64::Engine;
-use probity_plan::{InputValue, Observation, Plan, Value};
+use percent_encoding::percent_decode_str;
+use probity_plan::units::counted;
+use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, Plan, Text, Value};
+use url::Url;
 
-use crate::mask::{Forms, Masks};
+use crate::mask::Masks;
+use crate::plaintext::{Plaintext, Syntax};
 
-/// The least length of a secret; a shorter one would be found by accident all over the evidence.
-const SHORTEST: usize = 8;
+/// The least length of a secret, and of each of its lines, in bytes; a shorter one would be found by accident all over the
+/// evidence.
+const MIN_SECRET: usize = 8;
+
+/// The most bytes of a secret.
+const MAX_SECRET: usize = 64 << 10;
+
+/// The most bytes of all secrets of a plan.
+const MAX_SECRETS: usize = 16 << 20;
 
 /// The secrets of a run. `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
     masks: Arc<Masks>,
+    /// The masks of those that are numbers, by the bits of the nearest double.
+    numbers: Arc<BTreeMap<u64, String>>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -29,7 +42,7 @@ impl Secrets {
     /// Reads every secret input of a plan from where the plan says. `environment` is asked for variables.
     ///
     /// # Errors
-    /// Lists every secret that is missing, too short, or unreadable, and how to give it.
+    /// Lists every secret that is missing, unreadable, too long, or not one that can be masked, and how to give it.
     pub fn read(plan: &Plan, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut values = BTreeMap::new();
         let mut problems = Vec::new();
@@ -39,57 +52,57 @@ impl Secrets {
                 InputValue::SecretEnv(variable) => {
                     environment(variable).ok_or_else(|| format!("set the environment variable {variable}"))
                 }
-                InputValue::SecretFile(path) => {
-                    std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))
+                InputValue::SecretFile(path) => read_file(path, path),
+                InputValue::SecretDescriptor(number) => {
+                    read_file(&format!("/proc/self/fd/{number}"), &format!("descriptor {number}"))
+                        .map_err(|e| format!("{e}; open it in the shell, such as `{number}< FILE`"))
                 }
-                InputValue::SecretDescriptor(number) => read_descriptor(*number),
             };
-            match read.map(|text| text.trim_end_matches(['\n', '\r']).to_owned()) {
-                Ok(value) if value.len() < SHORTEST => problems.push(format!(
-                    "the secret `{name}` has {} bytes; at least {SHORTEST} are needed to mask it reliably",
-                    value.len()
-                )),
-                Ok(value) => _ = values.insert(name.clone(), value),
+            match read {
+                Ok(text) => _ = values.insert(name.clone(), text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(how) => problems.push(format!("the secret `{name}` is missing: {how}")),
             }
         }
-        if problems.is_empty() { Ok(Self::new(values)) } else { Err(problems) }
+        match Self::new(values) {
+            Ok(secrets) if problems.is_empty() => Ok(secrets),
+            Ok(_) => Err(problems),
+            Err(more) => Err(problems.into_iter().chain(more).collect()),
+        }
     }
 
     /// These secrets by name.
-    pub fn new(values: BTreeMap<String, String>) -> Self {
-        let mut secrets = Self::default();
-        for (name, value) in &values {
-            secrets.hide(name, value);
+    ///
+    /// # Errors
+    /// Lists every secret that cannot be masked: it, or one of its lines, is too short; or it is too long.
+    pub fn new(values: BTreeMap<String, String>) -> Result<Self, Vec<String>> {
+        let mut problems: Vec<String> =
+            values.iter().filter_map(|(name, value)| refuse(name, value).err()).collect();
+        if values.values().map(String::len).sum::<usize>() > MAX_SECRETS {
+            problems.push(format!("the secrets of a plan may have {MAX_SECRETS} bytes in all"));
         }
-        secrets.values = values;
-        secrets
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let texts: Vec<(String, String)> = values
+            .iter()
+            .flat_map(|(name, value)| {
+                let mask = format!("[secret {name}]");
+                shown_parts(value).into_iter().map(move |part| (part, mask.clone()))
+            })
+            .collect();
+        let numbers = texts.iter().filter_map(|(text, mask)| Some((number_bits(text)?, mask.clone())));
+        let numbers = Arc::new(numbers.collect());
+        let masks =
+            Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
+        Ok(Self { masks: Arc::new(masks), numbers, values })
     }
 
-    /// The secret of this name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
-    /// Masks this value too, with each character in any of its forms, under this name: a token made from a secret. Each of several lines is masked
-    /// for itself as well: what reads lines never sees the whole.
-    pub fn hide(&mut self, name: &str, value: &str) {
-        if value.contains('\n') {
-            value.lines().for_each(|line| self.hide(name, line.trim()));
-        }
-        let mask = format!("[secret {name}]");
-        let masks = Arc::make_mut(&mut self.masks);
-        // A long secret has many characters and few different ones.
-        let mut known = BTreeMap::new();
-        let mut written = |text: &str| {
-            text.chars().map(|c| Arc::clone(known.entry(c).or_insert_with(|| Arc::new(forms(c))))).collect()
-        };
-        if value.len() >= SHORTEST {
-            masks.add(written(value), &[], &mask);
-        }
-        for form in base64_forms(value.as_bytes()).iter().filter(|form| form.len() >= SHORTEST) {
-            masks.add(written(form), BREAKS, &mask);
-        }
+    /// The text with its secrets in their places; the name of one that was not given is the error.
+    ///
+    /// # Errors
+    /// The name of a secret that was not given.
+    pub fn fill(&self, text: &Text, syntax: Syntax) -> Result<Plaintext, String> {
+        syntax.fill(text, |name| self.values.get(name).map(String::as_str))
     }
 
     /// The text with every secret in every form replaced by its name.
@@ -110,16 +123,45 @@ impl Secrets {
         Arc::clone(&self.masks)
     }
 
-    /// Masks every text of an observation, keys included.
-    pub fn mask_observation(&self, observation: &mut Observation) {
+    /// Masks every text of an observation, keys included. A number inside a list or a map that would show a secret becomes
+    /// text that says so. A fact that is no text, but a number, a moment, a version, is then behind the barrier `masked`:
+    /// no claim holds on a value that is not what was seen. `declared` tells a fact's type.
+    pub fn mask_observation(
+        &self,
+        observation: &mut Observation,
+        declared: impl Fn(&str) -> Option<FactType>,
+    ) {
         if self.masks.is_empty() {
             return;
         }
-        for value in observation.facts.values_mut().chain(observation.cell.values_mut()) {
-            self.mask_value(value);
-        }
         for blocked in observation.unknown.values_mut() {
             blocked.detail = self.mask(&blocked.detail);
+        }
+        for (name, mut value) in std::mem::take(&mut observation.facts) {
+            match self.mask_fact(declared(&name), &mut value) {
+                None => _ = observation.facts.insert(name, value),
+                Some(mask) => {
+                    let blocked = Blocked::new(Barrier::Masked, format!("it shows {mask}"));
+                    observation.unknown.insert(name, blocked);
+                }
+            }
+        }
+        observation.cell.values_mut().for_each(|value| self.mask_value(value));
+    }
+
+    /// Masks a fact; what stands in its place if that cannot be, as it is of a type of which no part can be left out.
+    fn mask_fact(&self, ty: Option<FactType>, value: &mut Value) -> Option<String> {
+        let masked = |text: String| Some(self.mask(&text)).filter(|masked| *masked != text);
+        let whole = matches!(ty, Some(FactType::Version | FactType::Mode | FactType::Moments));
+        match value {
+            Value::Number(number) => self.mask_number(number),
+            Value::Moment(moment) => masked(moment.to_string()),
+            Value::Text(text) if whole => masked(text.clone()),
+            Value::List(list) if whole => list.iter_mut().find_map(|item| self.mask_fact(ty, item)),
+            _ => {
+                self.mask_value(value);
+                None
+            }
         }
     }
 
@@ -128,178 +170,283 @@ impl Secrets {
             Value::Text(text) => *text = self.mask(text),
             Value::List(list) => list.iter_mut().for_each(|value| self.mask_value(value)),
             Value::Map(map) => {
-                *map = std::mem::take(map)
-                    .into_iter()
-                    .map(|(key, mut value)| {
-                        self.mask_value(&mut value);
-                        (self.mask(&key), value)
-                    })
-                    .collect();
+                let mut masked = BTreeMap::new();
+                for (key, mut value) in std::mem::take(map) {
+                    self.mask_value(&mut value);
+                    // Two keys may become one; neither is lost.
+                    let key = self.mask(&key);
+                    let mut free = key.clone();
+                    let mut number = 1;
+                    while masked.contains_key(&free) {
+                        number += 1;
+                        free = format!("{key} {number}");
+                    }
+                    masked.insert(free, value);
+                }
+                *map = masked;
             }
             Value::Number(number) => {
-                let text = number.to_string();
-                let masked = self.mask(&text);
-                if masked != text {
-                    *value = Value::Text(masked);
+                if let Some(masked) = self.mask_number(number) {
+                    *value = Value::Text(format!("{masked} (a number)"));
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Interval(_) | Value::Moment(_) => {}
-        }
-    }
-}
-
-fn read_descriptor(number: u32) -> Result<String, String> {
-    let path = format!("/proc/self/fd/{number}");
-    let mut text = String::new();
-    std::fs::File::open(&path)
-        .and_then(|mut file| file.read_to_string(&mut text))
-        .map_err(|e| format!("descriptor {number}: {e}; open it in the shell, such as `{number}< FILE`"))?;
-    Ok(text)
-}
-
-/// A character as it can stand in what was recorded: each encoder escapes others, so any may be escaped or not.
-fn forms(c: char) -> Forms {
-    let bytes = c.to_string().into_bytes();
-    let each = |sign: &str| bytes.iter().map(|byte| format!("{sign}{byte:02x}")).collect::<String>();
-    // Percent encoding (RFC 3986), JSON (RFC 8259), the logs of web servers.
-    let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
-    let mut escaped = vec![each("%"), units, each("\\x")];
-    // HTML, by number and by name.
-    escaped.extend([format!("&#{};", u32::from(c)), format!("&#x{:x};", u32::from(c))]);
-    let others: &[&str] = match c {
-        ' ' => &["+"],
-        '\n' => &["\\n"],
-        '\r' => &["\\r"],
-        '\t' => &["\\t"],
-        '\u{8}' => &["\\b"],
-        '\u{c}' => &["\\f"],
-        '&' => &["&amp;"],
-        '<' => &["&lt;"],
-        '>' => &["&gt;"],
-        '"' => &["&quot;"],
-        '\'' => &["&apos;", "&#039;"],
-        _ => &[],
-    };
-    escaped.extend(others.iter().map(|form| (*form).to_owned()));
-    // JSON's `\/`, `\"` and `\\`, and what shells write.
-    if c == ' ' || c.is_ascii_punctuation() {
-        escaped.push(format!("\\{c}"));
-    }
-    Forms { plain: c.to_string(), escaped }
-}
-
-/// The line breaks of base64, in a text or in a JSON string.
-const BREAKS: &[&str] = &["\n", "\r\n", "\\n", "\\r\\n"];
-
-/// What base64 makes of the value at each of the three alignments it can have inside a longer text, without the
-/// characters at its ends that depend on what stands beside it; in the standard and the URL alphabet.
-fn base64_forms(value: &[u8]) -> Vec<String> {
-    let mut forms = Vec::new();
-    for before in 0..3_usize {
-        let mut bytes = vec![0; before];
-        bytes.extend_from_slice(value);
-        let start = (before * 8).div_ceil(6);
-        let end = bytes.len() * 8 / 6;
-        for engine in [
-            base64::engine::general_purpose::STANDARD_NO_PAD,
-            base64::engine::general_purpose::URL_SAFE_NO_PAD,
-        ] {
-            if let Some(form) = engine.encode(&bytes).get(start..end) {
-                forms.push(form.to_owned());
+            Value::Moment(moment) => {
+                let text = moment.to_string();
+                let masked = self.mask(&text);
+                if masked != text {
+                    *value = Value::Text(format!("{masked} (a moment)"));
+                }
             }
+            Value::Null | Value::Bool(_) | Value::Interval(_) => {}
         }
     }
-    forms
+
+    /// The number with what is a secret of it masked; nothing if none of it is. A number is a secret in whatever way it is
+    /// written: with leading zeros, an exponent, in hexadecimal, or no more exactly than a double holds it.
+    fn mask_number(&self, number: &Number) -> Option<String> {
+        let whole = number.as_i64();
+        let forms = [
+            Some(number.to_string()),
+            whole.map(|whole| whole.to_string()),
+            whole.map(|whole| format!("{whole:x}")),
+            whole.map(|whole| format!("{whole:o}")),
+        ];
+        let masked = forms.into_iter().flatten().find_map(|form| {
+            let masked = self.mask(&form);
+            (masked != form).then_some(masked)
+        });
+        masked.or_else(|| self.numbers.get(&number.to_f64().to_bits()).cloned())
+    }
+}
+
+/// The bits of the double that is nearest to a text that is a number, if it is not one that stands everywhere.
+fn number_bits(text: &str) -> Option<u64> {
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => Number::from(u128::from_str_radix(digits, 16).ok()?).to_f64(),
+        None => digits.parse::<f64>().ok()?,
+    };
+    let telling = number.to_string().bytes().filter(u8::is_ascii_digit).count() >= MIN_SECRET;
+    (number.is_finite() && telling).then(|| number.to_bits())
+}
+
+/// The text of a file, a pipe or a device, if it is no longer than a secret may be.
+fn read_file(path: &str, shown: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_SECRET as u64 + 3).read_to_end(&mut bytes))
+        .map_err(|error| format!("{shown}: {error}"))?;
+    if bytes.len() > MAX_SECRET + 2 {
+        return Err(format!("{shown} has more than {MAX_SECRET} bytes, which is the most for a secret"));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| format!("{shown} is not UTF-8; give a secret as text, such as in base64"))
+}
+
+/// Whether it can be masked.
+fn refuse(name: &str, value: &str) -> Result<(), String> {
+    let least = format!("at least {MIN_SECRET} are needed to mask it reliably");
+    if value.trim().len() < MIN_SECRET {
+        let length = counted(value.trim().len() as u64, "byte", "bytes");
+        return Err(format!("the secret `{name}` has {length}; {least}"));
+    }
+    if value.len() > MAX_SECRET {
+        return Err(format!("the secret `{name}` has {} bytes; it may have {MAX_SECRET}", value.len()));
+    }
+    let says_something = |line: &str| line.chars().any(char::is_alphanumeric);
+    let short = lines(value).position(|line| line.len() < MIN_SECRET && says_something(line));
+    match short {
+        None => Ok(()),
+        Some(line) => Err(format!(
+            "line {} of the secret `{name}` is shorter than {MIN_SECRET} bytes; {least}, as a target may show a line alone. \
+             Give it in one line, such as in base64",
+            line + 1
+        )),
+    }
+}
+
+fn lines(value: &str) -> impl Iterator<Item = &str> {
+    value.split('\n').map(str::trim)
+}
+
+/// What a target may show of a secret: the whole, each of its lines, and what of a URL or a connection string is sent on
+/// its own.
+fn shown_parts(value: &str) -> BTreeSet<String> {
+    let mut parts = BTreeSet::from([value.to_owned(), value.trim().to_owned()]);
+    parts.extend(lines(value).map(str::to_owned));
+    if let Ok(url) = Url::parse(value)
+        && url.has_host()
+    {
+        let password = url.password().unwrap_or_default();
+        parts.extend([password.to_owned(), percent_decode_str(password).decode_utf8_lossy().into_owned()]);
+        if matches!(url.scheme(), "http" | "https") {
+            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+            parts.extend([url.path().to_owned(), format!("{}{query}", url.path())]);
+            parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+        }
+    }
+    if let Ok(config) = tokio_postgres::Config::from_str(value) {
+        let password = config.get_password().unwrap_or_default();
+        parts.insert(String::from_utf8_lossy(password).into_owned());
+    }
+    // The name of a host is sent as IDNA writes it.
+    if let Ok(url::Host::Domain(domain)) = url::Host::parse(value) {
+        parts.insert(domain);
+    }
+    parts.retain(|part| part.len() >= MIN_SECRET);
+    parts
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
-    #[test]
-    fn a_secret_is_masked_in_all_its_forms() {
-        let secret = "pässw\"rd & more?";
-        let secrets = Secrets::new(BTreeMap::from([("token".to_owned(), secret.to_owned())]));
-        let standard = base64::engine::general_purpose::STANDARD;
-        for text in [
-            secret.to_owned(),
-            serde_json::Value::from(secret).to_string(),
-            url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-            standard.encode(secret),
-            standard.encode(format!("u:{secret}")),
-            standard.encode(format!("user:{secret}")),
-            standard.encode(format!("user1:{secret}!")),
-            base64::engine::general_purpose::URL_SAFE.encode(secret),
-            "p%c3%a4ssw%22rd+%26+more%3f".to_owned(),
-            "p%c3%a4ssw%22rd%20%26%20more%3f".to_owned(),
-            "pässw\\\"rd \\u0026 more?".to_owned(),
-        ] {
-            let masked = secrets.mask(&format!("before {text} after"));
-            assert!(masked.contains("[secret token]"), "{text} -> {masked}");
-            assert!(!masked.contains(&text), "{text} -> {masked}");
-        }
-        assert_eq!(secrets.mask("nothing to hide"), "nothing to hide");
-        // A list of lines holds them one by one.
-        let key = Secrets::new(BTreeMap::from([("key".to_owned(), "MIIEpAIBAAKC\nq83vEjRWeJo=".to_owned())]));
-        assert_eq!(key.mask("MIIEpAIBAAKC"), "[secret key]");
-        assert_eq!(key.mask("> q83vEjRWeJo="), "> [secret key]");
-        assert_eq!(format!("{secrets:?}"), r#"{"token"}"#);
+    fn secrets(value: &str) -> Secrets {
+        Secrets::new(BTreeMap::from([("it".to_owned(), value.to_owned())])).unwrap()
+    }
+
+    fn refusal(value: &str) -> String {
+        Secrets::new(BTreeMap::from([("it".to_owned(), value.to_owned())])).unwrap_err().join("\n")
     }
 
     #[test]
-    fn a_secret_is_masked_whichever_of_its_characters_an_encoder_escapes() {
-        for (secret, texts) in [
+    fn each_line_of_a_secret_is_masked_for_itself() {
+        let key = secrets("-----BEGIN KEY-----\nMIIEpAIBAAKC\n  q83vEjRWeJo=\n}\n-----END KEY-----");
+        assert_eq!(key.mask("MIIEpAIBAAKC"), "[secret it]");
+        assert_eq!(key.mask("> q83vEjRWeJo= { }"), "> [secret it] { }");
+        assert_eq!(key.mask("MIIEpAIBAAKC, and q83vEjRWeJo"), "[secret it], and q83vEjRWeJo");
+        assert_eq!(format!("{key:?}"), r#"{"it"}"#);
+    }
+
+    #[test]
+    fn a_secret_that_could_not_be_masked_is_refused() {
+        let least = "at least 8 are needed to mask it reliably";
+        assert_eq!(refusal("hunter2"), format!("the secret `it` has 7 bytes; {least}"));
+        assert_eq!(refusal("  hunter2  "), format!("the secret `it` has 7 bytes; {least}"));
+        let said = refusal("correct horse\nqz7xk1\nbattery staple");
+        assert!(said.starts_with("line 2 of the secret `it` is shorter than 8 bytes"), "{said}");
+        let said = refusal(&"x".repeat(MAX_SECRET + 1));
+        assert_eq!(said, "the secret `it` has 65537 bytes; it may have 65536");
+        let many = (0..MAX_SECRETS / MAX_SECRET + 1).map(|at| (format!("s{at}"), "x".repeat(MAX_SECRET)));
+        assert_eq!(
+            Secrets::new(many.collect()).unwrap_err(),
+            ["the secrets of a plan may have 16777216 bytes in all"]
+        );
+    }
+
+    #[test]
+    fn what_is_sent_of_a_url_or_a_connection_string_is_masked_too() {
+        for (secret, text, expected) in [
             (
-                "p@ss w0rd!!here",
-                &[
-                    "p@ss%20w0rd!!here",
-                    "p%40ss+w0rd!!here",
-                    "p%40ss%20w0rd%21%21here",
-                    "p&#64;ss w0rd\\!\\!here",
-                ][..],
+                "postgresql://me:p%40ssw0rd1@db/app",
+                "no entry for p@ssw0rd1 of me",
+                "no entry for [secret it] of me",
             ),
+            ("host=db password='p@ss w0rd1'", "p%40ss+w0rd1", "[secret it]"),
             (
-                "pässwort/123!",
-                &[
-                    "p%C3%A4sswort/123!",
-                    "p%c3%A4sswort%2f123!",
-                    "p\\u00e4sswort/123!",
-                    "p\\u00E4sswort\\/123!",
-                    "pässwort\\/123!",
-                    "p\\xC3\\xA4sswort/123!",
-                ],
+                "https://hooks.example/T0001/B0002?key=a%26b-c-d-e",
+                "GET /T0001/B0002?key=a%26b-c-d-e",
+                "GET [secret it]",
             ),
-            (
-                "hunter2/secret+val\"x",
-                &[
-                    "hunter2/secret+val%22x",
-                    "hunter2\\/secret+val\\\"x",
-                    "hunter2/secret+val&quot;x",
-                    "hunter2/secret\\u002bval\\u0022x",
-                ],
-            ),
-            (
-                "key 🔑 of\tit\\all",
-                &["key%20%F0%9F%94%91 of\\tit\\\\all", "key \\ud83d\\uDD11 of%09it\\u005call"],
-            ),
+            ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "key: a&b-c-d-e", "key: [secret it]"),
+            ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "/T0001/B0002", "[secret it]"),
+            ("Bücher-Lager", "xn--bcher-lager-thb.", "[secret it]."),
+            (" correct horse ", "correct horse", "[secret it]"),
         ] {
-            let secrets = Secrets::new(BTreeMap::from([("it".to_owned(), secret.to_owned())]));
-            for text in texts {
-                assert_eq!(secrets.mask(&format!("/a?t={text}&b")), "/a?t=[secret it]&b", "{text}");
-            }
+            assert_eq!(secrets(secret).mask(text), expected, "{secret}");
         }
     }
 
     #[test]
-    fn base64_is_masked_across_its_line_breaks() {
-        let secret = "MIIEpAIBAAKCAQEAq83vEjRWeJo and what else stands in a key that is somewhat longer";
-        let secrets = Secrets::new(BTreeMap::from([("key".to_owned(), secret.to_owned())]));
-        let encoded = base64::engine::general_purpose::STANDARD.encode(secret);
-        for line_break in ["\n", "\r\n", "\\n"] {
-            let lines: Vec<&str> =
-                encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-            let masked = secrets.mask(&lines.join(line_break));
-            assert_eq!(masked.trim_end_matches('='), "[secret key]", "{line_break:?}");
+    fn a_number_that_is_a_secret_is_masked_however_it_is_written() {
+        for (secret, number, shown) in [
+            ("73912846501837", "73912846501837", Some("[secret it]")),
+            ("73912846501837", "9973912846501837", Some("99[secret it]")),
+            ("73912846501837", "-73912846501837.5", Some("-[secret it].5")),
+            ("73912846501837", "7.3912846501837e13", Some("[secret it].0")),
+            ("0073912846501837", "73912846501837", Some("[secret it]")),
+            ("739_128_465_018", "739128465018", Some("[secret it]")),
+            ("12345678.90", "12345678.9", Some("[secret it]")),
+            ("deadbeefcafe", "244837814094590", Some("[secret it]")),
+            ("0xDEADBEEFCAFE", "244837814094590", Some("[secret it]")),
+            // A double is the most that some parsers keep of it.
+            ("739128465018371234567890", "7.391284650183712e23", Some("[secret it]")),
+            ("73912846501837", "73912846501838", None),
+            ("73912846501837", "7391284650183", None),
+            ("1.000000", "1", None),
+            ("00000000", "0", None),
+            ("infinity", "1e400", None),
+        ] {
+            let number = Number::parse(number).unwrap();
+            assert_eq!(secrets(secret).mask_number(&number).as_deref(), shown, "{secret} in {number}");
         }
+    }
+
+    #[test]
+    fn no_claim_can_hold_on_what_was_masked_in_a_number() {
+        let secrets = secrets("73912846501837");
+        let at: jiff::Timestamp = "2026-01-31T23:59:59Z".parse().unwrap();
+        let mut observation: Observation = serde_json::from_str(
+            r#"{"probe":"p","lane":"parallel","started":"2026-01-31T00:00:00Z","offset_us":0,"duration_us":0}"#,
+        )
+        .unwrap();
+        let pin = || Number::parse("73912846501837").unwrap();
+        for (fact, value) in [
+            ("size", Value::from(pin())),
+            ("seen", Value::from(at)),
+            ("json", Value::from(vec![Value::from(pin()), Value::from(1), Value::from("73912846501837")])),
+            ("version", Value::from("1.73912846501837-2")),
+        ] {
+            observation.facts.insert(fact.to_owned(), value);
+        }
+        secrets.mask_observation(&mut observation, |fact| {
+            Some(if fact == "version" { FactType::Version } else { FactType::Any })
+        });
+        let list = ["[secret it] (a number)", "[secret it]"].map(Value::from);
+        let [number, text] = list;
+        assert_eq!(observation.facts["json"], Value::from(vec![number, Value::from(1), text]));
+        assert_eq!(observation.facts["seen"], Value::from(at));
+        for (fact, detail) in [("size", "it shows [secret it]"), ("version", "it shows 1.[secret it]-2")] {
+            assert_eq!(observation.unknown[fact], Blocked::new(Barrier::Masked, detail), "{fact}");
+            assert!(!observation.facts.contains_key(fact));
+        }
+    }
+
+    #[test]
+    fn keys_that_are_masked_stay_apart() {
+        let mut value = Value::Map(
+            [("correct horse", 1), ("CORRECT HORSE", 2), ("other", 3)]
+                .map(|(key, value)| (key.to_owned(), Value::from(value)))
+                .into(),
+        );
+        secrets("correct horse").mask_value(&mut value);
+        let Value::Map(map) = value else { panic!("{value:?}") };
+        assert_eq!(map.keys().collect::<Vec<_>>(), ["[secret it]", "[secret it] 2", "other"]);
+    }
+
+    #[test]
+    fn a_secret_is_read_to_its_end_and_no_further_than_a_secret_goes() {
+        assert_eq!(
+            read_file("/dev/zero", "/dev/zero"),
+            Err("/dev/zero has more than 65536 bytes, which is the most for a secret".to_owned())
+        );
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all("x".repeat(MAX_SECRET).as_bytes()).unwrap();
+        file.write_all(b"\r\n").unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        assert_eq!(read_file(&path, "it").map(|text| text.len()), Ok(MAX_SECRET + 2));
+        file.write_all(b"x").unwrap();
+        assert!(read_file(&path, "it").unwrap_err().starts_with("it has more than 65536 bytes"));
+        std::fs::write(&path, b"\xff\xfe").unwrap();
+        assert_eq!(
+            read_file(&path, "it").unwrap_err(),
+            "it is not UTF-8; give a secret as text, such as in base64"
+        );
+        assert!(read_file("/", "/").unwrap_err().starts_with("/: "));
+        assert!(
+            read_file("/proc/self/fd/999", "descriptor 999").unwrap_err().starts_with("descriptor 999: ")
+        );
     }
 }

@@ -5,6 +5,7 @@
 mod evidence;
 mod rules;
 mod samples;
+mod secrets;
 
 use std::fmt;
 
@@ -72,6 +73,7 @@ pub fn check_on(plan: &Plan, today: Option<jiff::civil::Date>) -> Vec<Problem> {
     samples::check(plan, &rules, &claims, &mut found);
     rules::check(plan, &rules, today, &mut found);
     evidence::check(plan, &claims, &mut found);
+    secrets::check(plan, &mut found);
     found.problems.sort_by(|a, b| (&a.at, a.level, a.rule).cmp(&(&b.at, b.level, b.rule)));
     found.problems
 }

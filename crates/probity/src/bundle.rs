@@ -163,8 +163,8 @@ pub fn read(
     if read.verification.outcome != Outcome::Altered {
         read.compare(compare);
         let shown = read.other.as_ref().unwrap_or(&read.derived);
-        read.exhibits =
-            exhibits(&read.bundle, &read.loaded.plan, &shown.judgement).map_err(|error| Unread::Call(Failure::failed(error)))?;
+        read.exhibits = exhibits(&read.bundle, &read.loaded.plan, &shown.judgement)
+            .map_err(|error| Unread::Call(Failure::failed(error)))?;
     }
     Ok((read, other))
 }

@@ -121,6 +121,10 @@ fn describe_probe(out: &mut String, probe: &Probe) {
             counted(probe.cells.len() as u64 - 5, "more row", "more rows")
         );
     }
+    let acts = probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo);
+    for exposure in acts.flat_map(|act| act.exposes()).collect::<BTreeSet<_>>() {
+        _ = writeln!(out, "      warning: {exposure}; {}", exposure.to.remedy());
+    }
     let schedule = &probe.schedule;
     let mut when = match (schedule.every, schedule.lasting, schedule.repeat) {
         (Some(every), Some(lasting), _) => {

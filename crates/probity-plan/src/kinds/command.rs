@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
-use crate::text::Text;
+use crate::text::{Exposure, Readers, Text};
 
 /// Runs a program without a shell, unless the plan asks for one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,7 +73,7 @@ impl Kind for Command {
         floor: Impact::Disrupt,
         privilege: "",
         facts: &[
-            FactSpec::new("found", FactType::Bool, "whether the program exists and can be executed"),
+            FactSpec::new("found", FactType::Bool, "whether there is such a program, be it that what it names to run it is missing"),
             FactSpec::new(
                 "exit_code",
                 FactType::Int,
@@ -91,6 +91,15 @@ impl Kind for Command {
             FactSpec::new("elapsed_ms", FactType::Interval, "how long it ran, in milliseconds"),
         ],
     };
+
+    fn exposes(&self) -> Vec<Exposure> {
+        let arguments = match &self.command {
+            Program::Arguments(arguments) => arguments.as_slice(),
+            Program::Shell { shell } => std::slice::from_ref(shell),
+        };
+        let exposed = |name: &str| Exposure { secret: name.to_owned(), to: Readers::Users };
+        arguments.iter().flat_map(Text::secrets).map(exposed).collect()
+    }
 
     fn describe(&self) -> String {
         match &self.command {

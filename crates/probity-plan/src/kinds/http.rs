@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
-use crate::text::Text;
+use crate::text::{Exposure, Text};
 
 /// Sends one HTTP request and looks at the answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -113,6 +113,10 @@ impl Kind for Http {
         act.client_certificate = None;
         act.client_key = None;
         Some(act)
+    }
+
+    fn exposes(&self) -> Vec<Exposure> {
+        self.http.secrets_in_host()
     }
 
     fn describe(&self) -> String {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::text::Exposure;
 use crate::value::{Moment, Value};
 
 /// What a probe may do to its target, least first. Allowing one allows those before it.
@@ -306,7 +307,9 @@ impl KindSpec {
     /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
         let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
-        grants.filter(move |(_, (of, _))| *of >= what).map(|(name, (_, values))| (name, values))
+        grants
+            .filter(move |(_, (of, _))| *of >= what && what != Denied::Answer)
+            .map(|(name, (_, values))| (name, values))
     }
 
     /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
@@ -344,6 +347,11 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     fn anonymous(&self) -> Option<Self> {
         None
     }
+    /// The secrets that it hands over where others can read them.
+    fn exposes(&self) -> Vec<Exposure> {
+        Vec::new()
+    }
+
     /// What it does, for `--dry-run` and `reproduce`: as near as possible to what a person would type. Secrets by name.
     fn describe(&self) -> String;
 }
@@ -374,6 +382,10 @@ macro_rules! kinds {
             /// The same act without who asks; `None` where the kind does not tell that from what is asked.
             pub fn anonymous(&self) -> Option<Self> {
                 match self { $(Self::$Kind(act) => act.anonymous().map(Self::$Kind)),* }
+            }
+            /// The secrets that it hands over where others can read them.
+            pub fn exposes(&self) -> Vec<Exposure> {
+                match self { $(Self::$Kind(act) => act.exposes()),* }
             }
             /// What it does, as near as possible to what a person would type. Secrets by name.
             pub fn describe(&self) -> String {

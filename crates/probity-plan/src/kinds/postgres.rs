@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
-use crate::text::Text;
+use crate::text::{Exposure, Text};
 
 /// Runs one query in a transaction that PostgreSQL itself holds read-only, with a statement time-out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,15 +90,15 @@ impl Kind for Postgres {
                  all else as PostgreSQL writes it. At most 1,000 rows and 1 MiB; unknown where \
                  two columns have one name",
             )
-            .change_shows(Shows::Effect)
-            .grants(Denied::Request, Values::Any),
+            .grants(Denied::Request, Values::Any)
+            .change_shows(Shows::Effect),
             FactSpec::new(
                 "value",
                 FactType::Any,
                 "the only value, where the result is one row of one column",
             )
-            .change_shows(Shows::Effect)
-            .grants(Denied::Request, Values::Any),
+            .grants(Denied::Request, Values::Any)
+            .change_shows(Shows::Effect),
             FactSpec::new("server_version", FactType::Text, "the version that the server reports").aside(),
             FactSpec::new("connect_ms", FactType::Interval, "time to connect and log in, in milliseconds").aside(),
             FactSpec::new(
@@ -113,6 +113,10 @@ impl Kind for Postgres {
         let verb: String = self.query.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
         let reads = ["SELECT", "WITH", "TABLE", "VALUES", "SHOW", "EXPLAIN"];
         if reads.contains(&verb.to_ascii_uppercase().as_str()) { Impact::Observe } else { Impact::Disrupt }
+    }
+
+    fn exposes(&self) -> Vec<Exposure> {
+        self.postgres.secrets_in_host()
     }
 
     fn describe(&self) -> String {

@@ -16,6 +16,7 @@ use self::request::Destination;
 use crate::connect::{Conversation, Fault, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
 use crate::memory;
+use crate::plaintext::Syntax;
 
 impl Look for Http {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -46,7 +47,7 @@ async fn talk(
     conversation: &Conversation,
     seen: &mut Seen,
 ) -> Result<(), Fault> {
-    let mut destination = Destination::parse(&context.expand(&http.http)?)?;
+    let mut destination = Destination::parse(&http.http, &context.expand(&http.http, Syntax::Url)?)?;
     let mut phases = Phases::default();
     let mut followed = Vec::new();
     let mut method = http.method.clone().unwrap_or_else(|| "GET".to_owned());

@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::connect::{self, Conversation, Fault, Stream, starttls, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::plaintext::Syntax;
 
 /// The most rows that are kept.
 const MAX_ROWS: usize = 1000;
@@ -46,12 +47,18 @@ async fn talk(
     conversation: &Conversation,
     seen: &mut Seen,
 ) -> Result<(), Fault> {
-    let text = context.expand(&postgres.postgres)?;
+    let text = context.expand(&postgres.postgres, Syntax::Connection)?;
     let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
-    let (text, checks_name) = name_check(&text);
-    // The error does not repeat the text, which holds the password.
-    let mut config =
-        Config::from_str(&text).map_err(|e| unsupported(format!("how to connect: {}", with_cause(&e))))?;
+    let (text, checks_name) = name_check(text.reveal());
+    let mut config = Config::from_str(&text).map_err(|e| {
+        // The error may repeat a piece of the text, and a piece of a secret cannot be masked.
+        let why = if postgres.postgres.has_secret() {
+            "it is neither a URL nor key=value, once its secrets are in their places".to_owned()
+        } else {
+            with_cause(&e)
+        };
+        unsupported(format!("how to connect: {why}"))
+    })?;
     if config.get_user().is_none() {
         return Err(
             unsupported("how to connect: no user; write postgresql://user@host/database".to_owned()).into()

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use probity_plan::kinds::redis::Redis;
-use probity_plan::{Barrier, Blocked, Value};
+use probity_plan::{Barrier, Blocked, Text, Value};
 use redis::Value as Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::plaintext::Syntax;
 
 /// The longest reply that is read.
 const MAX_REPLY: usize = 1 << 20;
@@ -36,12 +37,13 @@ async fn talk(
     conversation: &Conversation,
     seen: &mut Seen,
 ) -> Result<(), Fault> {
+    let whole = |text: &Text| Ok::<_, Blocked>(context.expand(text, Syntax::Plain)?.reveal().to_owned());
     let words =
-        redis.command.words().iter().map(|word| context.expand(word)).collect::<Result<Vec<_>, _>>()?;
+        redis.command.words().iter().map(whole).collect::<Result<Vec<_>, _>>()?;
     let login = match &redis.password {
         Some(password) => {
             let user = redis.username.clone().into_iter();
-            let words = ["AUTH".to_owned()].into_iter().chain(user).chain([context.expand(password)?]);
+            let words = ["AUTH".to_owned()].into_iter().chain(user).chain([whole(password)?]);
             Some(words.collect::<Vec<_>>())
         }
         None => None,

@@ -249,7 +249,7 @@ pub fn black_hole() -> BlackHole {
 /// One look with every fact, these secrets, and this long.
 pub async fn look_with(act: Act, secrets: &[(&str, &str)], timeout: Duration) -> Seen {
     let secrets: BTreeMap<_, _> = secrets.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let secrets = Secrets::new(secrets);
+    let secrets = Secrets::new(secrets).unwrap();
     let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
     let context = Context { wanted, secrets: &secrets, began, run_began, timeout };
     let seen = probity_probe::kinds::look(&act, &context).await;

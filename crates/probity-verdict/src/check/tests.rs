@@ -42,6 +42,39 @@ fn a_sound_plan_has_no_problems() {
 }
 
 #[test]
+fn a_secret_that_others_can_read_is_told() {
+    let warnings = |probe: &str| {
+        let text = plan(probe, "  good: { of: p, check: elapsed_ms < 9 }\n");
+        let text = text.replace("probes:", "inputs: { s: { env: S, secret: true } }\nprobes:");
+        let problems = problems_of(&text).into_iter().filter(|problem| problem.rule == "exposed-secret");
+        problems
+            .map(|problem| format!("{}: {}; {}", problem.level.name(), problem.message, problem.hint))
+            .collect::<Vec<_>>()
+    };
+    let argument = "warning: in probe `p`: the secret `s` is an argument of a program: whoever lists the processes of the \
+                    machine reads it; hand it over in `env` or `stdin`";
+    let host = "warning: in probe `p`: the secret `s` is part of a host's name, for which name servers are asked; keep \
+                secrets out of the names of hosts";
+    for (probe, expected) in [
+        ("{ command: [a, b, x$s, $s], impact: observe }", &[argument][..]),
+        ("{ command: { shell: 'a ${s}' }, impact: observe }", &[argument]),
+        (
+            "{ command: [a, $c], matrix: [ { c: 1 }, { c: 2 } ], undo: { command: [b, $s] }, impact: observe }",
+            &[argument],
+        ),
+        ("{ command: [a], stdin: $s, env: { S: $s }, impact: observe }", &[]),
+        ("{ http: 'http://u:$s@h/$s?q=$s#$s', headers: { a: $s } }", &[]),
+        ("{ http: 'http://${s}.example/' }", &[host]),
+        ("{ http: 'http://u:p@$s' }", &[host]),
+        ("{ http: $s/path }", &[]),
+        ("{ postgres: 'postgresql://u@$s/d', query: SELECT 1 }", &[host]),
+        ("{ postgres: 'host=h password=$s', query: SELECT 1 }", &[]),
+    ] {
+        assert_eq!(warnings(probe), expected, "{probe}");
+    }
+}
+
+#[test]
 fn a_condition_that_does_not_compile_is_an_error_at_its_column() {
     let text = plan(COMMAND, "  good: { of: p, check: exit_cod == 0 }\n");
     let problems = problems_of(&text);

@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::percent_decode_str;
 use probity_plan::kinds::http::Http;
-use probity_plan::{Barrier, Blocked};
+use probity_plan::{Barrier, Blocked, Text};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -19,6 +19,7 @@ use super::Phases;
 use super::head::{Answer, MAX_HEAD, MAX_HEADERS};
 use crate::connect::{self, Conversation, Fault, Stream, Tapped, tls};
 use crate::look::{Context, Seen};
+use crate::plaintext::{Plaintext, Syntax};
 
 /// Where a request goes.
 pub(super) struct Destination {
@@ -31,12 +32,14 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    pub fn parse(text: &str) -> Result<Self, Blocked> {
+    /// From the plan's text, which errors show, and the same with its secrets in their places.
+    pub fn parse(shown: &Text, filled: &Plaintext) -> Result<Self, Blocked> {
+        let text = filled.reveal();
         let wrong = |why: String| Blocked::new(Barrier::Unsupported, why);
         let url =
-            Url::parse(text).map_err(|e| wrong(format!("URL `{text}`: {e}; write http://host/path")))?;
+            Url::parse(text).map_err(|e| wrong(format!("URL `{shown}`: {e}; write http://host/path")))?;
         if !is_http(&url) {
-            return Err(wrong(format!("URL scheme `{}`; write http or https", url.scheme())));
+            return Err(wrong(format!("URL `{shown}`: write http or https")));
         }
         // What `url` would write otherwise (letters beyond ASCII) is no target as it stands.
         let written =
@@ -189,8 +192,10 @@ impl Asked<'_> {
         let host = url.host_str().unwrap_or_default();
         let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let body = match &self.http.body {
-            Some(text) if self.with_body => self.context.expand(text)?,
-            _ => String::new(),
+            Some(text) if self.with_body => {
+                Bytes::copy_from_slice(self.context.expand(text, Syntax::Plain)?.reveal().as_bytes())
+            }
+            _ => Bytes::new(),
         };
         let empty = body.is_empty();
         let mut request = Request::builder()
@@ -201,7 +206,7 @@ impl Asked<'_> {
             })
             .header("user-agent", concat!("probity/", env!("CARGO_PKG_VERSION")))
             .header("accept", "*/*")
-            .body(Full::new(Bytes::from(body)))
+            .body(Full::new(body))
             .map_err(|e| unsupported("request", &e))?;
         if !self.http.http2 {
             let host = HeaderValue::from_str(&authority).map_err(|e| unsupported("host", &e))?;
@@ -217,11 +222,11 @@ impl Asked<'_> {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
         for (name, value) in &self.http.headers {
-            let value = self.context.expand(value)?;
+            let value = self.context.expand(value, Syntax::Plain)?;
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| unsupported("header", &e))?;
-            request
-                .headers_mut()
-                .insert(name, HeaderValue::from_str(&value).map_err(|e| unsupported("header", &e))?);
+            let mut value = HeaderValue::from_str(value.reveal()).map_err(|e| unsupported("header", &e))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
         }
         if !self.cookies.is_empty() {
             // Those that the plan itself gives come first.

@@ -1,0 +1,199 @@
+//! Every form of a secret is masked; what holds none is left alone.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use proptest::prelude::*;
+
+use super::*;
+
+fn masks(texts: &[&str]) -> Masks {
+    Masks::new(texts.iter().enumerate().map(|(at, text)| ((*text).to_owned(), format!("[{at}]")))).unwrap()
+}
+
+/// An encoder, from text to text.
+type Encoder = (&'static str, fn(&str) -> String);
+
+fn each(text: &str, form: impl Fn(char) -> String) -> String {
+    text.chars().map(form).collect()
+}
+
+fn bytes(text: &str, form: impl Fn(u8) -> String) -> String {
+    text.bytes().map(form).collect()
+}
+
+/// Bytes of UTF-16 as characters, as what reads Latin-1 shows them.
+fn latin_1(bytes: impl IntoIterator<Item = u8>) -> String {
+    bytes.into_iter().map(char::from).collect()
+}
+
+const ENCODERS: &[Encoder] = &[
+    ("plain", str::to_owned),
+    ("percent", |text| url::form_urlencoded::byte_serialize(text.as_bytes()).collect()),
+    ("percent everything", |text| bytes(text, |byte| format!("%{byte:02x}"))),
+    ("escape", |text| text.encode_utf16().map(|unit| format!("%u{unit:04X}")).collect()),
+    ("json", |text| serde_json::Value::from(text).to_string()),
+    ("json ascii", |text| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+    ("braces", |text| each(text, |c| format!("\\u{{{:x}}}", u32::from(c)))),
+    ("c", |text| bytes(text, |byte| format!("\\x{byte:02X}"))),
+    ("octal", |text| bytes(text, |byte| format!("\\{byte:03o}"))),
+    ("html", |text| each(text, |c| format!("&#{};", u32::from(c)))),
+    ("html zeros", |text| each(text, |c| format!("&#x{:06X}", u32::from(c)))),
+    ("html names", |text| {
+        text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;").replace('ö', "&ouml;")
+    }),
+    ("csv", |text| format!("\"{}\"", text.replace('"', "\"\""))),
+    ("sql", |text| format!("'{}'", text.replace('\'', "''"))),
+    ("shell", |text| format!("'{}'", text.replace('\'', "'\\''"))),
+    ("quoted-printable", |text| {
+        each(text, |c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_string()
+            } else {
+                bytes(&c.to_string(), |byte| format!("={byte:02X}"))
+            }
+        })
+    }),
+    ("base64", |text| STANDARD.encode(text)),
+    ("base64 url", |text| URL_SAFE.encode(format!("u:{text}"))),
+    ("base64 lines", |text| {
+        let encoded = STANDARD_NO_PAD.encode(format!("user:{text}!"));
+        encoded
+            .as_bytes()
+            .chunks(8)
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect::<Vec<_>>()
+            .join("\r\n")
+    }),
+    ("hex", |text| bytes(text, |byte| format!("{byte:02x}"))),
+    ("dump", |text| bytes(text, |byte| format!("{byte:02X}:"))),
+    ("bytea", |text| format!("\\x{}", bytes(text, |byte| format!("{byte:02x}")))),
+    ("utf-16 le", |text| latin_1(text.encode_utf16().flat_map(u16::to_le_bytes))),
+    ("mojibake", |text| latin_1(text.bytes())),
+    ("utf-16 be", |text| latin_1(text.encode_utf16().flat_map(u16::to_be_bytes))),
+];
+
+/// Whether these are within one another anywhere: what writes another character set does it once, and what is written
+/// round UTF-16 is what is made for bytes; what is read in another character set is text of a target.
+fn is_sensible(path: &[usize]) -> bool {
+    let is = |at: &usize, names: &[&str]| names.iter().any(|name| ENCODERS[*at].0.starts_with(name));
+    let wide = |at: &usize| is(at, &["utf-16", "mojibake"]);
+    let inside = |pair: &[usize]| {
+        !wide(&pair[0]) || is(&pair[1], &["plain", "base64", "hex", "dump", "bytea", "json", "c"])
+    };
+    path.iter().filter(|at| wide(at)).count() <= 1
+        && !path.iter().skip(1).any(|at| is(at, &["mojibake"]))
+        && path.windows(2).all(inside)
+}
+
+/// Whether nothing is left between the brackets but the mask, and what encoders put round a whole.
+fn is_gone(masked: &str, form: &str) -> bool {
+    masked.contains("[0]")
+        && !form.trim_matches(|c: char| !c.is_alphanumeric()).is_empty()
+        && !masked.contains(form)
+}
+
+fn encoded(path: &[usize], secret: &str) -> (String, String) {
+    let names: Vec<&str> = path.iter().map(|at| ENCODERS[*at].0).collect();
+    (names.join(", then "), path.iter().fold(secret.to_owned(), |text, at| ENCODERS[*at].1(&text)))
+}
+
+#[test]
+fn a_secret_is_masked_in_every_form_within_every_form() {
+    let secret = "p@ss/w\u{f6}rd\"&+S1 x'9\\%41=3D";
+    let masks = masks(&[secret]);
+    for outer in 0..ENCODERS.len() {
+        for path in (0..ENCODERS.len()).map(|inner| [inner, outer]).filter(|path| is_sensible(path)) {
+            let (name, form) = encoded(&path, secret);
+            let masked = masks.mask(&format!("<{form}>"));
+            // What a form says of something else may be left: a name before it, padding, quotes.
+            assert!(is_gone(&masked, &form), "{name}: {form} -> {masked}");
+            assert!(masked.len() < 32 + form.len() / 2, "{name}: {form} -> {masked}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, max_global_rejects: 99999, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_secret_is_masked_in_any_form_within_a_form_within_a_form(
+        secret in "[!-~ äöß€🔑]{8,24}",
+        path in proptest::collection::vec(0..ENCODERS.len(), 3),
+        upper in any::<bool>(),
+        before in "[ -~]{0,6}",
+        after in "[ -~]{0,6}",
+    ) {
+        prop_assume!(is_sensible(&path));
+        let wide = path.iter().any(|at| ENCODERS[*at].0.starts_with("utf-16"));
+        prop_assume!(!wide || secret.chars().all(|c| u8::try_from(c).is_ok()));
+        let shown = if upper { secret.to_uppercase() } else { secret.clone() };
+        let (name, form) = encoded(&path, &shown);
+        let masked = masks(&[&secret]).mask(&format!("{before}<{form}>{after}"));
+        prop_assert!(masked.contains("[0]"), "{}: {} -> {}", name, form, masked);
+    }
+
+    #[test]
+    fn what_holds_no_secret_is_left_alone(text in "([ -~äö\\n]|%[0-9a-f]{2}|\\\\u00[0-9a-f]{2}|&#[0-9]{2};|[A-Za-z0-9+/]{12}){0,80}") {
+        let masks = masks(&["Xq7-hunter2-zz9", "7391284650183712", "correct horse battery"]);
+        prop_assert_eq!(masks.mask(&text), text);
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_masked_text_however_it_is_cut(
+        parts in proptest::collection::vec("[a-c]{0,9}|correct horse|Y29ycmVjdCBob3JzZQ==", 0..40),
+        cuts in proptest::collection::vec(0_usize..400, 0..6),
+    ) {
+        let (masks, text) = (masks(&["correct horse"]), parts.concat());
+        let mut digest = masks.digest();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+        cuts.sort_unstable();
+        let ends = cuts.iter().copied().chain([text.len()]);
+        for (start, end) in std::iter::once(0).chain(cuts.iter().copied()).zip(ends) {
+            digest.update(&text.as_bytes()[start..end]);
+        }
+        let plain = Masks::default();
+        let mut expected = plain.digest();
+        expected.update(masks.mask(&text).as_bytes());
+        prop_assert_eq!(digest.finish(), expected.finish());
+    }
+}
+
+#[test]
+fn forms_that_overlap_are_masked_as_one() {
+    let masks = masks(&["abcdefgh", "abcdefghijkl", "ghijklmnop"]);
+    assert_eq!(
+        masks.mask("<abcdefgh> <abcdefghijkl> <abcdefghijklmnop> <ghijklmnop>"),
+        "<[0]> <[1]> <[1]> <[2]>"
+    );
+}
+
+#[test]
+fn a_text_is_masked_in_any_letter_case() {
+    let masks = masks(&["Straße-Ärger", "AbcdEfgh12345"]);
+    for text in ["straße-ärger", "STRASSE-ÄRGER", "Strasse-ärGER", "stra\\xdfe-\\xe4rger", "stra%dfe-%C4rger"]
+    {
+        assert_eq!(masks.mask(&format!("<{text}>")), "<[0]>", "{text}");
+    }
+    assert_eq!(masks.mask("x-abcdefgh12345: 1"), "x-[1]: 1");
+}
+
+#[test]
+fn a_character_that_begins_its_own_escape_is_read_both_ways() {
+    let masks = masks(&[&"\\".repeat(40)]);
+    assert_eq!(masks.mask(&"\\".repeat(39)), "\\".repeat(39));
+    for count in [40, 60, 80, 320] {
+        assert_eq!(masks.mask(&format!("<{}>", "\\".repeat(count))), "<[0]>", "{count}");
+    }
+}
+
+#[test]
+fn a_long_text_is_masked_in_windows() {
+    let masks = masks(&["correct horse"]);
+    // At the end of a window, across it, and where the next one has begun.
+    for at in [WINDOW - OVERLAP - 5, WINDOW - 20, WINDOW - 5, WINDOW, WINDOW + 7] {
+        let text = |middle: &str| format!("{}{middle}{}", "x ".repeat(at / 2), "y ".repeat(WINDOW / 2));
+        for form in ["correct horse", "Y29ycmVjdCBob3JzZQ", "correct%2520horse"] {
+            assert!(masks.mask(&text(form)) == text("[0]"), "{form} at {at}");
+        }
+    }
+}
