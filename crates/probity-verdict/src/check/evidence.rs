@@ -150,7 +150,6 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, S
         Denied::Answer => "a whole answer came",
         Denied::Request => "the request was granted",
         Denied::Name => "the name is there",
-        Denied::Answer => "a whole answer arrived",
     };
     let message = format!(
         "`{}` is no positive control of `{}`: it can hold although nothing shows that {granted}",

@@ -15,7 +15,7 @@ const MAX_ROWS: usize = 1000;
 const MAX_LITERALS: usize = 30;
 
 /// Everything that can be denied.
-pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Answer, Denied::Request, Denied::Name];
+pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Request, Denied::Name, Denied::Answer];
 
 /// Which denials are shown to be able to be otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,7 @@ impl Shown {
     }
     /// Whether this one is.
     pub(crate) const fn includes(self, what: Denied) -> bool {
-        // What nothing grants, nothing shows.
-        !matches!(what, Denied::Answer) && self.0[what as usize]
+        self.0[what as usize]
     }
 }
 
