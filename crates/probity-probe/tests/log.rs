@@ -375,6 +375,40 @@ fn the_journal_tells_what_a_unit_said() {
 }
 
 #[test]
+fn a_journal_that_speaks_within_the_window_reaches_back_before_it() {
+    let Some(machine) = machine() else { return };
+    let booted = Timestamp::now();
+    speak("recent", "one\\n");
+    support::until("a window fits between the boot and now", || {
+        (Timestamp::now() - booted).get_seconds() >= 3
+    });
+    speak("recent", "two\\n");
+    let parameters = json!({ "log": { "journal": "recent" }, "since": "2s", "match": "^two$" });
+    let seen = machine.inside().look("log", &parameters);
+    assert_eq!(known(&seen, "window_covered"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(known(&seen, "count"), &Value::from(1));
+}
+
+#[test]
+fn what_the_journal_left_out_is_not_none() {
+    let Some(machine) = machine() else { return };
+    machine.write("/usr/local/bin/chatters", "#!/bin/sh\nseq 300\necho ERROR: the last word\n");
+    machine.write(
+        "/etc/systemd/system/chatters.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/sh /usr/local/bin/chatters\nLogRateLimitIntervalSec=30s\nLogRateLimitBurst=10\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start chatters; journalctl --sync");
+    let look = |unit: &str| {
+        let parameters = json!({ "log": { "journal": unit }, "since": "1h", "match": "ERROR" });
+        machine.inside().look("log", &parameters)
+    };
+    let seen = look("chatters");
+    assert_eq!(barrier(&seen, "count"), Barrier::TooLarge, "{seen:?}");
+    let seen = look("dbus");
+    assert!(seen.unknown.get("count").is_none_or(|it| it.barrier == Barrier::Unreachable), "{seen:?}");
+}
+
+#[test]
 fn the_journal_never_heard_of_the_unit() {
     let Some(machine) = machine() else { return };
     for absent in ["nosuch", "--help", "no such thing"] {

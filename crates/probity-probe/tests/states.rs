@@ -53,10 +53,10 @@ impl Row {
 const ROWS: &[Row] = &[
     Row {
         kind: "command",
-        present: &[Test("command.rs", "a_program_that_ends_says_how_and_what"), Test("command.rs", "a_signal_leaves_no_exit_code"), Test("command.rs", "standard_input_and_environment_are_what_the_plan_says")],
-        absent: &[Test("command.rs", "a_program_that_is_not_there_is_a_fact")],
+        present: &[Test("command.rs", "a_program_that_ends_says_how_and_what"), Test("command.rs", "a_signal_leaves_no_exit_code"), Test("command.rs", "standard_input_and_environment_are_what_the_plan_says"), Test("command.rs", "lines_end_as_on_any_system")],
+        absent: &[Test("command.rs", "a_program_that_is_not_there_is_a_fact"), Test("command.rs", "a_program_whose_interpreter_is_missing_is_there_and_says_so")],
         forbidden: &[Test("command.rs", "a_program_that_may_not_be_run_is_a_barrier")],
-        hanging: &[Test("command.rs", "a_program_that_hangs_is_ended_with_everything_it_started"), Test("command.rs", "a_child_that_holds_the_output_open_does_not_keep_the_look"), Test("command.rs", "a_look_that_is_dropped_ends_its_program_too"), Test("command.rs", "output_without_end_ends_at_the_time_out")],
+        hanging: &[Test("command.rs", "a_program_that_hangs_is_ended_with_everything_it_started"), Test("command.rs", "a_child_that_holds_the_output_open_does_not_keep_the_look"), Test("command.rs", "a_look_that_is_dropped_ends_its_program_too"), Test("command.rs", "output_without_end_ends_at_the_time_out"), Test("command.rs", "what_left_group_session_and_environment_is_ended_too")],
         nonsense: &[Test("command.rs", "what_is_not_utf_8_is_not_text_and_hostile_text_is"), Test("command.rs", "more_output_than_is_kept_is_counted_and_not_shown_in_part")],
         hostile: &[Test("command.rs", "what_is_not_utf_8_is_not_text_and_hostile_text_is"), Test("command.rs", "what_is_recorded_of_an_output_names_the_secret_in_its_place")],
         plan: "
@@ -99,10 +99,10 @@ claims:
     Row {
         kind: "process",
         present: &[Test("process.rs", "a_running_process_is_found_by_path_name_and_arguments"), Test("process.rs", "the_tree_holds_what_a_process_started"), Test("process.rs", "without_a_name_every_process_is_listed"), Test("process.rs", "a_process_whose_executable_was_deleted_is_found_and_says_so")],
-        absent: &[Test("process.rs", "no_such_process_is_a_count_of_zero"), Test("process.rs", "a_part_of_a_name_or_of_an_argument_is_not_enough"), Test("process.rs", "a_zombie_does_not_run")],
+        absent: &[Test("process.rs", "no_such_process_is_a_count_of_zero"), Test("process.rs", "a_part_of_a_name_or_of_an_argument_is_not_enough"), Test("process.rs", "a_zombie_does_not_run"), Test("process.rs", "the_same_path_on_other_mounts_is_another_file")],
         forbidden: &[Test("process.rs", "a_hidden_executable_is_a_barrier_and_not_a_zero"), Test("process.rs", "a_proc_that_hides_processes_is_a_barrier"), Test("process.rs", "without_proc_nothing_is_known")],
         hanging: &[Test("../src/tables.rs", "a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again")],
-        nonsense: &[Test("process.rs", "what_a_process_calls_itself_does_not_count")],
+        nonsense: &[Test("process.rs", "what_a_process_calls_itself_does_not_count"), Test("process.rs", "when_it_started_does_not_move_with_the_clock")],
         hostile: &[Test("process.rs", "hostile_names_and_arguments_are_recorded_as_they_are")],
         plan: "
 probes:
@@ -117,7 +117,7 @@ claims:
     Row {
         kind: "port",
         present: &[Test("port.rs", "a_listening_port_shows_its_addresses_and_owner"), Test("port.rs", "every_address_of_both_families_is_shown"), Test("port.rs", "udp_and_tcp_are_told_apart"), Test("port.rs", "a_unix_socket_is_found_by_its_path_or_abstract_name"), Test("port.rs", "without_a_number_every_listening_socket_is_listed")],
-        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
+        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_unix_socket_is_the_file_that_stands_at_its_path"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
         forbidden: &[Test("port.rs", "another_users_process_is_a_barrier_and_its_port_is_not"), Test("port.rs", "without_proc_nobody_is_said_to_listen_or_not")],
         hanging: &[Test("port.rs", "a_port_that_drops_is_not_connected_in_time"), Test("../src/tables.rs", "a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again")],
         nonsense: &[Test("port.rs", "a_table_that_makes_no_sense_is_a_barrier"), Test("port.rs", "a_connection_that_is_taken_is_connected_whoever_answers")],
@@ -200,7 +200,7 @@ claims:
     },
     Row {
         kind: "kernel-parameter",
-        present: &[Test("kernel.rs", "a_parameter_shows_its_value_as_text_and_number")],
+        present: &[Test("kernel.rs", "a_parameter_shows_its_value_as_text_and_number"), Test("kernel.rs", "a_parameter_of_any_size_is_a_number")],
         absent: &[Test("kernel.rs", "a_parameter_that_is_not_there_does_not_exist")],
         forbidden: &[Test("kernel.rs", "a_parameter_that_may_not_be_read_exists_and_its_value_is_a_barrier"), Test("kernel.rs", "without_its_tree_no_parameter_is_missing")],
         hanging: &[Test("kernel.rs", "a_parameter_that_hangs_ends_in_a_time_out")],
@@ -215,7 +215,7 @@ claims:
     },
     Row {
         kind: "interface",
-        present: &[Test("kernel.rs", "the_loopback_interface_shows_state_addresses_and_counters"), Test("kernel.rs", "an_interface_that_is_down_is_not_up")],
+        present: &[Test("kernel.rs", "the_loopback_interface_shows_state_addresses_and_counters"), Test("kernel.rs", "an_interface_that_is_down_is_not_up"), Test("kernel.rs", "an_address_with_a_label_is_the_interfaces")],
         absent: &[Test("kernel.rs", "an_interface_that_is_not_there_does_not_exist")],
         forbidden: &[Test("kernel.rs", "without_sys_state_and_mtu_are_a_barrier_and_the_rest_is_not")],
         hanging: &[Empty("the kernel answers for its interfaces itself; nothing is waited for")],
@@ -297,8 +297,8 @@ claims:
     },
     Row {
         kind: "service",
-        present: &[Test("service.rs", "a_running_service_is_described"), Test("service.rs", "a_service_that_keeps_breaking_is_failed_and_counted"), Test("service.rs", "a_service_that_a_signal_ended_has_no_exit_code"), Test("service.rs", "a_timer_tells_when_it_last_went_off_and_has_no_process")],
-        absent: &[Test("service.rs", "an_absent_unit_is_a_fact_and_a_masked_one_another"), Test("service.rs", "without_systemd_nothing_is_known_of_units"), Test("service.rs", "without_systemctl_the_tool_is_missing")],
+        present: &[Test("service.rs", "a_running_service_is_described"), Test("service.rs", "a_service_that_keeps_breaking_is_failed_and_counted"), Test("service.rs", "a_crash_loop_is_none_that_failed_and_is_told"), Test("service.rs", "what_runs_from_files_that_changed_since_says_so"), Test("service.rs", "a_service_that_a_signal_ended_has_no_exit_code"), Test("service.rs", "a_timer_tells_when_it_last_went_off_and_has_no_process")],
+        absent: &[Test("service.rs", "an_absent_unit_is_a_fact_and_a_masked_one_another"), Test("service.rs", "a_unit_whose_file_is_gone_exists_as_long_as_it_runs"), Test("service.rs", "without_systemd_nothing_is_known_of_units"), Test("service.rs", "without_systemctl_the_tool_is_missing")],
         forbidden: &[Test("service.rs", "nobody_may_ask_as_long_as_there_is_a_bus")],
         hanging: &[Test("service.rs", "a_systemd_that_does_not_answer_is_timed_out")],
         nonsense: &[Test("service.rs", "nonsense_is_not_an_answer")],
@@ -314,7 +314,7 @@ claims:
     },
     Row {
         kind: "log",
-        present: &[Test("log.rs", "lines_of_the_window_that_match_are_counted"), Test("log.rs", "without_since_the_window_begins_with_the_second_in_which_the_run_did"), Test("log.rs", "nothing_is_counted_where_the_log_does_not_reach_back"), Test("log.rs", "a_long_log_is_read_as_far_back_as_its_window_reaches"), Test("log.rs", "times_are_in_the_zone_that_they_name_or_the_plan_says_or_unknown"), Test("log.rs", "the_journal_tells_what_a_unit_said")],
+        present: &[Test("log.rs", "lines_of_the_window_that_match_are_counted"), Test("log.rs", "without_since_the_window_begins_with_the_second_in_which_the_run_did"), Test("log.rs", "nothing_is_counted_where_the_log_does_not_reach_back"), Test("log.rs", "a_long_log_is_read_as_far_back_as_its_window_reaches"), Test("log.rs", "times_are_in_the_zone_that_they_name_or_the_plan_says_or_unknown"), Test("log.rs", "the_journal_tells_what_a_unit_said"), Test("log.rs", "a_journal_that_speaks_within_the_window_reaches_back_before_it"), Test("log.rs", "what_the_journal_left_out_is_not_none")],
         absent: &[Test("log.rs", "a_missing_log_is_a_fact_and_nothing_is_known_of_its_lines"), Test("log.rs", "the_journal_never_heard_of_the_unit"), Test("log.rs", "without_a_journal_nothing_is_known_of_it")],
         forbidden: &[Test("log.rs", "a_log_that_may_not_be_read_is_a_barrier"), Test("log.rs", "a_journal_that_may_not_be_read_is_a_barrier")],
         hanging: &[Test("log.rs", "what_is_not_a_file_is_not_waited_for"), Test("log.rs", "a_log_without_end_is_left_in_time"), Test("log.rs", "a_journalctl_that_hangs_is_ended_and_one_that_babbles_not_believed")],
@@ -331,11 +331,11 @@ claims:
     },
     Row {
         kind: "package",
-        present: &[Test("package.rs", "what_dpkg_installed_is_described_and_its_changed_files_are_named"), Test("package.rs", "what_rpm_installed_is_described_though_dpkg_has_no_such_package")],
+        present: &[Test("package.rs", "what_dpkg_installed_is_described_and_its_changed_files_are_named"), Test("package.rs", "what_rpm_installed_is_described_though_dpkg_has_no_such_package"), Test("package.rs", "what_is_unpacked_and_not_set_up_is_neither_installed_nor_not"), Test("package.rs", "every_state_of_dpkg_is_one_of_three")],
         absent: &[Test("package.rs", "an_absent_package_is_a_fact_and_a_pattern_is_no_name"), Test("package.rs", "not_installed_is_believed_only_if_every_manager_says_so")],
         forbidden: &[Test("package.rs", "files_that_may_not_be_read_have_neither_changed_nor_not")],
         hanging: &[Test("package.rs", "a_manager_that_hangs_or_babbles_is_not_believed")],
-        nonsense: &[Test("package.rs", "a_manager_that_hangs_or_babbles_is_not_believed")],
+        nonsense: &[Test("package.rs", "a_manager_that_hangs_or_babbles_is_not_believed"), Test("package.rs", "a_package_that_becomes_another_one_under_the_look_is_not_seen")],
         hostile: &[Test("package.rs", "hostile_text_is_kept_as_text")],
         plan: "
 probes:

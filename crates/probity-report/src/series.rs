@@ -446,7 +446,7 @@ mod tests {
             artifacts: std::collections::BTreeMap::new(),
             excerpts: std::collections::BTreeMap::new(),
             probe: "p".to_owned(),
-            cell: std::collections::std::collections::BTreeMap::new(),
+            cell: std::collections::BTreeMap::new(),
             slot: 0,
             attempt: 1,
             superseded: false,

@@ -137,9 +137,37 @@ impl FactType {
             (Self::Interval, measured @ Value::Interval(_)) | (Self::Moment, measured @ Value::Moment(_)) => {
                 Some(measured)
             }
-            (Self::Interval | Self::Moment | Self::Moments, _) => None,
-            (_, written) => Some(written),
+            (_, written) => self.fits(&written).then_some(written),
         }
+    }
+
+    /// Whether a fact of this type can have this value. Nothing that was not told (`null`) is of every type.
+    pub fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (_, Value::Null)
+            | (Self::Bool, Value::Bool(_))
+            | (Self::Int | Self::Float, Value::Number(_))
+            | (Self::Text | Self::Version | Self::Mode, Value::Text(_))
+            | (Self::Moment, Value::Moment(_)) => true,
+            (Self::Interval, Value::Interval(interval)) => {
+                interval.at_least.is_finite() && interval.at_most.is_none_or(|most| interval.at_least <= most)
+            }
+            (Self::Moments, Value::List(list)) => list.iter().all(|item| matches!(item, Value::Moment(_))),
+            (Self::List | Self::Any, Value::List(list)) => list.iter().all(is_sent),
+            (Self::Map | Self::Any, Value::Map(map)) => map.values().all(is_sent),
+            (Self::Any, value) => is_sent(value),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a target can have sent this: inside of lists and maps nothing is measured.
+fn is_sent(value: &Value) -> bool {
+    match value {
+        Value::Interval(_) | Value::Moment(_) => false,
+        Value::List(list) => list.iter().all(is_sent),
+        Value::Map(map) => map.values().all(is_sent),
+        _ => true,
     }
 }
 

@@ -183,8 +183,8 @@ impl Kind for Redis {
                 "the reply: text, a number, a list, or null where there is no such key; unknown where it is an error, \
                  not UTF-8, or over 1 MiB",
             )
-            .grants(Denied::Request, Values::Any)
-            .change_shows(Shows::Effect),
+            .change_shows(Shows::Effect)
+            .grants(Denied::Request, Values::Any),
             FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
                 .denies(Denied::Request, Values::Prefixes(&["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"]))
                 .grants(Denied::Request, Values::Empty),

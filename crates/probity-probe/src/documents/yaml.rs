@@ -256,8 +256,8 @@ mod tests {
             ),
             // What YAML 1.1 and 1.2 read differently is text, and so is what is no number.
             (
-                "[0644, yes, off, .inf, -.inf, .nan, 1_000, 12:30:45, 2026-01-02, ., -, +, 1., e3, 0x, '5', \"true\"]",
-                r#"["0644","yes","off",".inf","-.inf",".nan","1_000","12:30:45","2026-01-02",".","-","+",1,"e3","0x","5","true"]"#,
+                "[0644, yes, off, .inf, -.inf, .nan, 1_000, 12:30:45, 2026-01-02, ., +, 1., e3, 0x, '5', \"true\"]",
+                r#"["0644","yes","off",".inf","-.inf",".nan","1_000","12:30:45","2026-01-02",".","+",1,"e3","0x","5","true"]"#,
             ),
             ("{1: a, true: b, null: c, 1.5: d}", r#"{"":"c","1":"a","1.5":"d","true":"b"}"#),
             ("a: |\n  one\n  two\n", r#"{"a":"one\ntwo\n"}"#),

@@ -163,8 +163,9 @@ impl<'p> Subject<'p> {
             None => Membership::Inside,
             Some(evaluated) => match evaluated.truth {
                 Truth4::True => Membership::Inside,
-                Truth4::False | Truth4::Error => Membership::Outside,
-                Truth4::Unknown => Membership::Unknown(evaluated),
+                Truth4::False => Membership::Outside,
+                // What cannot be evaluated does not tell whether it is meant.
+                Truth4::Unknown | Truth4::Error => Membership::Unknown(evaluated),
             },
         };
         if !matches!(membership, Membership::Outside) {
