@@ -36,6 +36,8 @@ pub enum Barrier {
     Unsupported,
     /// What came back is not what the protocol or format says.
     Protocol,
+    /// It became another one while it was looked at.
+    Changed,
     /// The value would show a secret, and is no text in which it could be masked.
     Masked,
 }
@@ -57,6 +59,7 @@ impl Barrier {
             Self::TooLarge => "too-large",
             Self::Unsupported => "unsupported",
             Self::Protocol => "protocol",
+            Self::Changed => "changed",
             Self::Masked => "masked",
         }
     }

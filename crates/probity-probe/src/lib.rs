@@ -4,11 +4,16 @@
 //! Must not know: what a claim decides, how evidence is stored or shown. With `probity-evidence` the only crate that
 //! touches the machine.
 
+mod attributes;
 pub mod clock;
 pub mod connect;
+mod documents;
 pub mod kinds;
+mod log_time;
 pub mod look;
 mod mask;
+pub mod memory;
+mod metronome;
 pub mod mounts;
 pub mod names;
 pub mod observation;
@@ -18,9 +23,9 @@ pub mod program;
 pub mod run;
 pub mod schedule;
 pub mod secrets;
-mod stamp;
 pub mod tables;
 mod unix_sockets;
+mod whole;
 
 pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Text, Value};
@@ -17,6 +18,9 @@ use crate::secrets::Secrets;
 const BLOCKING: usize = 2;
 /// How long a look waits for its turn among them; those before it may hang.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How far ahead of the look a time may lie that was written before it: what two clocks of one machine may differ by, and
+/// the second to which many programs round.
+pub const CLOCK_UNCERTAINTY: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 thread_local! {
     static TURNS: Arc<Semaphore> = Arc::new(Semaphore::new(BLOCKING));
@@ -69,18 +73,36 @@ impl Context<'_> {
 
     /// The barrier of a look that took too long.
     pub fn timed_out(&self) -> Blocked {
-        Blocked::new(Barrier::TimedOut, format!("nothing within {} ms", self.timeout.as_millis()))
+        timed_out(self.timeout)
     }
 
     /// Sees on a thread of its own what may block, in turn with the looks beside it: a system call that hangs then ends as a
-    /// time-out, and keeps no other look from its own for long.
-    pub async fn blocking(&self, see: impl FnOnce() -> Seen + Send + 'static) -> Seen {
+    /// time-out, and keeps no other look from its own for long. At the time-out what `see` kept so far is seen, and it is
+    /// told to stop.
+    pub async fn blocking(&self, see: impl FnOnce(&Underway) -> Seen + Send + 'static) -> Seen {
         let turns = TURNS.with(Arc::clone);
         let _turn = tokio::time::timeout(PATIENCE.min(self.timeout / 2), turns.acquire()).await;
-        match tokio::time::timeout_at(self.deadline(), tokio::task::spawn_blocking(see)).await {
+        let underway = Arc::new(Underway {
+            kept: Mutex::new(Seen::default()),
+            over: AtomicBool::new(false),
+            deadline: self.began + self.timeout,
+            timeout: self.timeout,
+        });
+        // Also where the run is aborted and nobody waits any more.
+        let _stop = StopReading(Arc::clone(&underway));
+        let other = Arc::clone(&underway);
+        let look = move || match other.go_on() {
+            Ok(()) => see(&other),
+            Err(blocked) => Seen::nothing(blocked),
+        };
+        match tokio::time::timeout_at(self.deadline(), tokio::task::spawn_blocking(look)).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
-            Err(_) => Seen::nothing(self.timed_out()),
+            Err(_) => {
+                let mut seen = underway.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                seen.block_rest(self.timed_out());
+                seen
+            }
         }
     }
 
@@ -92,6 +114,46 @@ impl Context<'_> {
         self.secrets
             .fill(text, syntax)
             .map_err(|name| Blocked::new(Barrier::NotMade, format!("the secret `{name}` was not given")))
+    }
+}
+
+fn timed_out(timeout: Duration) -> Blocked {
+    Blocked::new(Barrier::TimedOut, format!("nothing within {} ms", timeout.as_millis()))
+}
+
+/// A look under way on a thread of its own ([`Context::blocking`]).
+#[derive(Debug)]
+pub struct Underway {
+    kept: Mutex<Seen>,
+    over: AtomicBool,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl Underway {
+    /// What was seen so far is seen, whatever becomes of the rest.
+    pub fn keep(&self, seen: &Seen) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = seen.clone();
+    }
+
+    /// Whether to go on reading; asked for between two parts of what may be without end.
+    ///
+    /// # Errors
+    /// `timed-out` if nobody waits any more.
+    pub fn go_on(&self) -> Result<(), Blocked> {
+        if self.over.load(Ordering::Relaxed) || Instant::now() >= self.deadline {
+            return Err(timed_out(self.timeout));
+        }
+        Ok(())
+    }
+}
+
+/// Tells a look to stop when dropped.
+struct StopReading(Arc<Underway>);
+
+impl Drop for StopReading {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -176,6 +238,18 @@ pub fn time_text(at: jiff::Timestamp) -> String {
     format!("{at:.6}")
 }
 
+/// The time that something bears which was there when it was looked at.
+///
+/// # Errors
+/// `protocol` if it lies ahead of `now` by more than the clocks may differ: it is not when that happened.
+pub fn not_ahead(what: &str, at: jiff::Timestamp, now: jiff::Timestamp) -> Result<jiff::Timestamp, Blocked> {
+    if at.duration_since(now) > CLOCK_UNCERTAINTY {
+        let why = format!("{what} is {}, which lies ahead of the look at {}", time_text(at), time_text(now));
+        return Err(Blocked::new(Barrier::Protocol, why));
+    }
+    Ok(at)
+}
+
 /// An elapsed time in milliseconds, to the microsecond, before the observer's own delay is taken off
 /// ([`crate::run`] does that for every interval fact of the look).
 pub fn elapsed_ms(elapsed: Duration) -> Value {
@@ -206,19 +280,45 @@ mod tests {
         let (releases, hanging): (Vec<_>, Vec<_>) = (0..2 * BLOCKING)
             .map(|_| {
                 let (release, wait) = std::sync::mpsc::channel::<()>();
-                let hangs = move || {
+                let hangs = move |_: &Underway| {
                     _ = wait.recv();
                     Seen::default()
                 };
                 (release, context.blocking(hangs))
             })
             .unzip();
-        let other = context.blocking(|| Seen::default().know("seen", true).clone());
+        let other = context.blocking(|_| Seen::default().know("seen", true).clone());
         tokio::select! {
             biased;
             _ = futures_util::future::select_all(hanging.into_iter().map(Box::pin)) => panic!("it does not hang"),
             seen = tokio::time::timeout(timeout / 2, other) => assert_eq!(seen.unwrap().facts["seen"], Value::Bool(true)),
         }
         drop(releases);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_times_out_keeps_what_it_saw_and_stops_reading() {
+        let secrets = Secrets::default();
+        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_millis(30));
+        let context =
+            Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
+        let (stopped, stops) = std::sync::mpsc::channel();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let look = context.blocking(move |underway| {
+            underway.keep(Seen::default().know("size_bytes", 5_i64));
+            // As a read that hangs in the kernel.
+            _ = wait.recv();
+            _ = stopped.send(underway.go_on());
+            Seen::default().know("sha256", "").clone()
+        });
+        let seen = look.await;
+        assert_eq!(seen.facts, BTreeMap::from([("size_bytes".to_owned(), Value::from(5_i64))]));
+        assert_eq!(seen.unknown["*"].barrier, Barrier::TimedOut);
+        release.send(()).unwrap();
+        assert_eq!(stops.recv().unwrap().unwrap_err().barrier, Barrier::TimedOut);
+        // Nor does one begin that nobody waits for any more.
+        let late = Context { began: Instant::now() - timeout, ..context };
+        let seen = late.blocking(|_| panic!("it is over")).await;
+        assert_eq!(seen.unknown["*"].barrier, Barrier::TimedOut);
     }
 }

@@ -1,15 +1,22 @@
 //! What is mounted, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::os::fd::AsFd;
 
 use probity_plan::{Barrier, Blocked, Value};
 use procfs::process::MountInfo;
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::look::barrier_of;
 
 /// One mount.
 #[derive(Debug)]
 pub struct Mount {
+    /// Its number, which a file's status names too (statx(2), `stx_mnt_id`).
+    pub id: u64,
+    /// The number of the mount that it lies in, or on.
+    parent: u64,
     /// Where.
     pub mount_point: String,
     /// The type of file system.
@@ -25,13 +32,17 @@ pub struct Mount {
 impl Mount {
     /// As a fact.
     pub fn value(&self) -> Value {
-        Value::Map(BTreeMap::from([
+        Value::Map(self.map())
+    }
+
+    fn map(&self) -> BTreeMap<String, Value> {
+        BTreeMap::from([
             ("mount_point".to_owned(), self.mount_point.as_str().into()),
             ("file_system".to_owned(), self.file_system.as_str().into()),
             ("source".to_owned(), self.source.as_str().into()),
             ("read_only".to_owned(), self.read_only.into()),
             ("options".to_owned(), self.options_value()),
-        ]))
+        ])
     }
 
     /// Its options as a fact.
@@ -40,17 +51,78 @@ impl Mount {
     }
 }
 
-/// Every mount of this mount namespace, those on top last.
+/// Every mount of a mount namespace, in the kernel's order.
+#[derive(Debug)]
+pub struct Mounts(pub Vec<Mount>);
+
+impl Mounts {
+    /// The mounts at the end of a path, the one on top last: those that the kernel comes by when it walks there, one name
+    /// after the other, and steps over onto whatever is mounted on what it has reached. One that lies below another mount
+    /// further up is on no path. Asks no file system.
+    pub fn at(&self, path: &str) -> Vec<&Mount> {
+        let mut reached: Option<&Mount> = None;
+        let mut here = Vec::new();
+        let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+        let names =
+            std::iter::once("/").chain(ends.filter_map(|end| path.get(..end)).filter(|name| name.len() > 1));
+        for name in names {
+            here.clear();
+            // What is mounted here lies in what was reached; the root's parent is not in the table, or itself.
+            while let Some(next) = self.0.iter().rev().find(|mount| {
+                mount.mount_point == name
+                    && reached.map_or_else(
+                        || mount.parent == mount.id || !self.0.iter().any(|other| other.id == mount.parent),
+                        |reached| mount.parent == reached.id && mount.id != reached.id,
+                    )
+            }) {
+                reached = Some(next);
+                here.push(next);
+            }
+        }
+        here
+    }
+
+    /// Each mount as a fact, with whether a path leads to it.
+    pub fn values(&self) -> Value {
+        let value = |mount: &Mount| {
+            let mut map = mount.map();
+            let visible = self.at(&mount.mount_point).last().is_some_and(|top| top.id == mount.id);
+            map.insert("visible".to_owned(), visible.into());
+            Value::Map(map)
+        };
+        self.0.iter().map(value).collect::<Vec<_>>().into()
+    }
+}
+
+/// Reads the table of mounts. Blocks.
 ///
 /// # Errors
-/// A barrier if the kernel does not show them.
-pub fn read() -> Result<Vec<Mount>, Blocked> {
+/// `changed` if something was mounted or taken away while it was read, part by part; `protocol` for a line that is none.
+pub fn read() -> Result<Mounts, Blocked> {
     const PATH: &str = "/proc/self/mountinfo";
-    let bytes = std::fs::read(PATH).map_err(|error| barrier_of(&format!("open {PATH}"), &error))?;
-    String::from_utf8_lossy(&bytes)
+    let failed = |error: &std::io::Error| barrier_of(&format!("open {PATH}"), error);
+    let mut file = std::fs::File::open(PATH).map_err(|error| failed(&error))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    if changed_since_opened(&file).map_err(|error| failed(&error))? {
+        return Err(Blocked::new(Barrier::Changed, format!("{PATH} changed while it was read")));
+    }
+    let lines = String::from_utf8_lossy(&bytes);
+    let mounts = lines
         .split_terminator('\n')
         .map(|line| parse(line).map_err(|error| Blocked::new(Barrier::Protocol, format!("{PATH}: {error}"))))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok(Mounts(mounts))
+}
+
+/// Whether something was mounted or taken away since this table of mounts was opened (proc_pid_mounts(5): the kernel tells
+/// it by `POLLPRI`).
+///
+/// # Errors
+/// Those of poll(2).
+pub fn changed_since_opened(table: impl AsFd) -> std::io::Result<bool> {
+    let mut poll = [PollFd::new(&table, PollFlags::PRI)];
+    Ok(rustix::event::poll(&mut poll, Some(&Timespec::default()))? > 0)
 }
 
 fn parse(line: &str) -> Result<Mount, procfs::ProcError> {
@@ -65,7 +137,10 @@ fn parse(line: &str) -> Result<Mount, procfs::ProcError> {
     if read_only {
         options.remove("rw");
     }
+    let number = |number: i32| u64::try_from(number).unwrap_or_default();
     Ok(Mount {
+        id: number(info.mnt_id),
+        parent: number(info.pid),
         mount_point: unescaped(&info.mount_point.to_string_lossy()),
         file_system: info.fs_type,
         source: info.mount_source.as_deref().map_or_else(|| "none".to_owned(), unescaped),
@@ -98,5 +173,27 @@ mod tests {
             ["errors=continue", "noatime", "ro"]
         );
         assert!(parse("36 35 98:0 /").is_err());
+    }
+
+    #[test]
+    fn the_kernels_walk_ends_at_the_mount_on_top_and_passes_by_what_lies_below_another() {
+        let lines = [
+            "20 1 0:1 / / rw - ext4 root rw",
+            "21 20 0:2 / /m/a rw - tmpfs hidden rw",
+            "22 20 0:3 / /m rw - tmpfs upper rw",
+            "23 22 0:4 / /m/b rw - tmpfs lower rw",
+            "24 23 0:5 / /m/b rw - tmpfs above rw",
+        ];
+        let mounts = Mounts(lines.iter().map(|line| parse(line).unwrap()).collect());
+        let at = |path: &str| mounts.at(path).iter().map(|mount| mount.source.as_str()).collect::<Vec<_>>();
+        assert_eq!(at("/"), ["root"]);
+        assert_eq!(at("/m"), ["upper"]);
+        assert_eq!(at("/m/a"), Vec::<&str>::new());
+        assert_eq!(at("/m/b"), ["lower", "above"]);
+        assert_eq!(at("/m/b/c"), Vec::<&str>::new());
+        assert_eq!(at("/n"), Vec::<&str>::new());
+        // The first root of a machine is its own parent.
+        let alone = Mounts(vec![parse("1 1 0:1 / / rw - rootfs none rw").unwrap()]);
+        assert_eq!(alone.at("/").len(), 1);
     }
 }

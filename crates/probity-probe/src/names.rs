@@ -1,44 +1,420 @@
-//! Names of users and groups, as the C library finds them.
+//! Accounts and groups as this machine's own name services know them: its files, and whatever else `/etc/nsswitch.conf`
+//! names. That is asked through `getent`, a program of the machine: a static build has no such services itself, and a
+//! program that hangs can be ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-/// Names that many looks share: each is found when it is first asked for. May block.
-#[derive(Debug, Default)]
+use probity_plan::{Barrier, Blocked};
+
+use crate::look::{Context, Seen, Underway, barrier_of};
+use crate::{program, tables};
+
+/// The longest file of accounts that is read, in bytes.
+const LONGEST: u64 = 64 << 20;
+const SERVICES: &str = "/etc/nsswitch.conf";
+
+/// A database of the name services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Database {
+    /// `passwd`: accounts.
+    Users,
+    /// `group`.
+    Groups,
+}
+
+impl Database {
+    /// The name that getent(1) and nsswitch.conf(5) call it by.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "passwd",
+            Self::Groups => "group",
+        }
+    }
+    /// The file in which the machine's own entries stand.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Users => "/etc/passwd",
+            Self::Groups => "/etc/group",
+        }
+    }
+}
+
+/// One line of `/etc/passwd` (passwd(5)) or `/etc/group` (group(5)), or what getent(1) prints in their form.
+pub trait Entry: Clone + std::fmt::Debug + Send + Sync + 'static {
+    /// Where it stands.
+    const DATABASE: Database;
+    /// Reads one; `None` if the line is none.
+    fn parse(line: &str) -> Option<Self>;
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Its number.
+    fn number(&self) -> u32;
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of passwd(5)")]
+pub struct User {
+    pub name: String,
+    pub password: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub comment: String,
+    pub home: String,
+    pub shell: String,
+}
+
+impl Entry for User {
+    const DATABASE: Database = Database::Users;
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, password, uid, gid, comment, home, shell] = fields.as_slice() else { return None };
+        let text = |field: &str| field.to_owned();
+        let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
+        let (name, password) = (text(name), text(password));
+        Some(Self { name, password, uid, gid, comment: text(comment), home: text(home), shell: text(shell) })
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn number(&self) -> u32 {
+        self.uid
+    }
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of group(5)")]
+pub struct Group {
+    pub name: String,
+    pub gid: u32,
+    pub members: BTreeSet<String>,
+}
+
+impl Entry for Group {
+    const DATABASE: Database = Database::Groups;
+    fn parse(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, gid, members] = fields.as_slice() else { return None };
+        let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
+        Some(Self { name: (*name).to_owned(), gid: gid.parse().ok()?, members })
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn number(&self) -> u32 {
+        self.gid
+    }
+}
+
+/// A file of entries, each line of it read or the barrier of one that is none.
+type Lines<T> = Result<Vec<Result<T, Blocked>>, Blocked>;
+
+/// The files of accounts and groups, and what was asked beyond them: one reading that many looks share.
+#[derive(Debug)]
 pub struct Names {
-    users: Mutex<BTreeMap<u32, String>>,
-    groups: Mutex<BTreeMap<u32, String>>,
+    /// The accounts of `/etc/passwd`.
+    pub users: Lines<User>,
+    /// The groups of `/etc/group`.
+    pub groups: Lines<Group>,
+    /// Those whom the machine asks beside its files.
+    services: BTreeMap<Database, Services>,
+    asked: Mutex<BTreeMap<(Database, u32), Result<Option<String>, Blocked>>>,
+    missing: Mutex<BTreeSet<(Database, u32)>>,
+}
+
+/// What `/etc/nsswitch.conf` says of one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Services {
+    /// Whether the files are asked first, and what they say stands.
+    files_first: bool,
+    /// The others, by name.
+    others: Vec<String>,
 }
 
 impl Names {
-    /// As [`user`].
-    pub fn user(&self, uid: u32) -> String {
-        Self::found(&self.users, uid, user)
+    /// Reads the files. Blocks.
+    pub fn read() -> Self {
+        let services =
+            |database: Database| services_of(read_text(SERVICES).as_deref().unwrap_or(""), database);
+        Self {
+            users: lines(),
+            groups: lines(),
+            services: [Database::Users, Database::Groups].map(|it| (it, services(it))).into(),
+            asked: Mutex::default(),
+            missing: Mutex::default(),
+        }
     }
 
-    /// As [`group`].
-    pub fn group(&self, gid: u32) -> String {
-        Self::found(&self.groups, gid, group)
+    fn services(&self, database: Database) -> Services {
+        self.services.get(&database).cloned().unwrap_or_default()
     }
 
-    fn found(names: &Mutex<BTreeMap<u32, String>>, number: u32, find: fn(u32) -> String) -> String {
-        let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.entry(number).or_insert_with(|| find(number)).clone()
+    /// The user's name, or the number where there is none.
+    ///
+    /// # Errors
+    /// See [`Self::name`].
+    pub fn user(&self, uid: u32) -> Result<String, Blocked> {
+        self.name(Database::Users, uid, &self.users)
+    }
+
+    /// The group's name, or the number where there is none.
+    ///
+    /// # Errors
+    /// See [`Self::name`].
+    pub fn group(&self, gid: u32) -> Result<String, Blocked> {
+        self.name(Database::Groups, gid, &self.groups)
+    }
+
+    /// The name, or the number where there is none.
+    ///
+    /// # Errors
+    /// A barrier where it cannot be told; `not-made` where somebody beside the files has still to be asked, which
+    /// [`Self::ask`] does.
+    fn name<T: Entry>(&self, database: Database, number: u32, lines: &Lines<T>) -> Result<String, Blocked> {
+        let services = self.services(database);
+        let found = || find(lines, |entry: &T| entry.number() == number);
+        if services.files_first
+            && let Some(entry) = found()?
+        {
+            return Ok(entry.name().to_owned());
+        }
+        if services.others.is_empty() {
+            return Ok(number.to_string());
+        }
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = asked.get(&(database, number)) {
+            return answer.clone().map(|name| name.unwrap_or_else(|| number.to_string()));
+        }
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert((database, number));
+        Err(Blocked::new(Barrier::NotMade, format!("the name of {number} was not asked for in time")))
+    }
+
+    /// Asks for the names that were sought since the last time and not found. Whether there were any.
+    async fn ask(&self, context: &Context<'_>) -> bool {
+        let missing = std::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner));
+        for database in [Database::Users, Database::Groups] {
+            let numbers: Vec<u32> =
+                missing.iter().filter(|(it, _)| *it == database).map(|(_, number)| *number).collect();
+            if numbers.is_empty() {
+                continue;
+            }
+            let keys: Vec<String> = numbers.iter().map(u32::to_string).collect();
+            let answer = match database {
+                Database::Users => names_by_number::<User>(self, &keys, context).await,
+                Database::Groups => names_by_number::<Group>(self, &keys, context).await,
+            };
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            for number in numbers {
+                let name = answer.as_ref().map(|names| names.get(&number).cloned()).map_err(Clone::clone);
+                asked.insert((database, number), name);
+            }
+        }
+        !missing.is_empty()
     }
 }
 
-/// The user's name, or the number where there is none.
-pub fn user(uid: u32) -> String {
-    match nix::unistd::User::from_uid(uid.into()) {
-        Ok(Some(user)) => user.name,
-        _ => uid.to_string(),
+async fn names_by_number<T: Entry>(
+    names: &Names,
+    keys: &[String],
+    context: &Context<'_>,
+) -> Result<BTreeMap<u32, String>, Blocked> {
+    let entries = getent::<T>(names, keys, context).await?;
+    Ok(entries.iter().map(|entry| (entry.number(), entry.name().to_owned())).collect())
+}
+
+/// A look in which names are sought. What the files do not know and others may is asked between two rounds of it.
+pub async fn with_names<F>(context: &Context<'_>, see: F) -> Seen
+where
+    F: Fn(&Underway, &Names) -> Seen + Clone + Send + 'static,
+{
+    let names = match tables::names(context).await {
+        Ok(names) => names,
+        Err(blocked) => return Seen::nothing(blocked),
+    };
+    // Another process may come up in the second round, by whose user nothing was asked; it is behind a barrier then.
+    for last in [false, true] {
+        let (see, known) = (see.clone(), names.clone());
+        let seen = context.blocking(move |underway| see(underway, &known)).await;
+        if last || !names.ask(context).await {
+            return seen;
+        }
+    }
+    Seen::nothing(context.timed_out())
+}
+
+/// The names of the owner and the group of what a look saw.
+pub async fn owner_and_group(
+    uid: u32,
+    gid: u32,
+    context: &Context<'_>,
+) -> (Result<String, Blocked>, Result<String, Blocked>) {
+    match tables::names(context).await {
+        Ok(names) => {
+            let both = (names.user(uid), names.group(gid));
+            if names.ask(context).await { (names.user(uid), names.group(gid)) } else { both }
+        }
+        Err(blocked) => (Err(blocked.clone()), Err(blocked)),
     }
 }
 
-/// The group's name, or the number where there is none.
-pub fn group(gid: u32) -> String {
-    match nix::unistd::Group::from_gid(gid.into()) {
-        Ok(Some(group)) => group.name,
-        _ => gid.to_string(),
+/// The names of these groups, each its number where it has none.
+///
+/// # Errors
+/// A barrier where one cannot be told.
+pub async fn groups_by_number(
+    numbers: &BTreeSet<u32>,
+    context: &Context<'_>,
+) -> Result<Vec<String>, Blocked> {
+    let names = tables::names(context).await?;
+    let all = || numbers.iter().map(|number| names.group(*number)).collect::<Vec<_>>();
+    let first = all();
+    let all = if names.ask(context).await { all() } else { first };
+    all.into_iter().collect()
+}
+
+/// The entry of this name or number: `None` where no name service has one.
+///
+/// # Errors
+/// A barrier where that cannot be told: a file that may not be read, a service that does not answer.
+pub async fn entry<T: Entry>(
+    key: &str,
+    number: Option<u32>,
+    names: &Names,
+    lines: &Lines<T>,
+    context: &Context<'_>,
+) -> Result<Option<T>, Blocked> {
+    let is = |entry: &T| number.map_or_else(|| entry.name() == key, |number| entry.number() == number);
+    let services = names.services(T::DATABASE);
+    if services.files_first {
+        let found = find(lines, is)?;
+        if found.is_some() || services.others.is_empty() {
+            return Ok(found.cloned());
+        }
+    }
+    let entries = getent::<T>(names, &[key.to_owned()], context).await?;
+    Ok(entries.into_iter().find(|entry| is(entry)))
+}
+
+/// The numbers of the groups that list this user, without the primary one.
+///
+/// # Errors
+/// A barrier where that cannot be told.
+pub async fn groups_of(user: &str, names: &Names, context: &Context<'_>) -> Result<BTreeSet<u32>, Blocked> {
+    if names.services(Database::Groups).others.is_empty() {
+        let groups = names.groups.as_ref().map_err(Clone::clone)?;
+        let listing = groups.iter().flatten().filter(|group| group.members.contains(user));
+        return Ok(listing.map(|group| group.gid).collect());
+    }
+    let services = names.services(Database::Groups);
+    // The name, and the numbers of its groups.
+    let said = run_getent("initgroups", &[user.to_owned()], &services, context).await?;
+    let numbers = said.split_whitespace().skip(1);
+    let wrong = || Blocked::new(Barrier::Protocol, format!("getent initgroups: `{}`", said.trim()));
+    numbers.map(|number| number.parse().map_err(|_| wrong())).collect()
+}
+
+fn find<T: Entry>(lines: &Lines<T>, is: impl Fn(&T) -> bool) -> Result<Option<&T>, Blocked> {
+    let lines = lines.as_ref().map_err(Clone::clone)?;
+    Ok(lines.iter().flatten().find(|entry| is(entry)))
+}
+
+async fn getent<T: Entry>(names: &Names, keys: &[String], context: &Context<'_>) -> Result<Vec<T>, Blocked> {
+    let services = names.services(T::DATABASE);
+    let said = run_getent(T::DATABASE.name(), keys, &services, context).await?;
+    let wrong =
+        |line: &str| Blocked::new(Barrier::Protocol, format!("getent {}: `{line}`", T::DATABASE.name()));
+    said.lines().map(|line| T::parse(line).ok_or_else(|| wrong(line))).collect()
+}
+
+/// What getent(1) prints. A service that hangs leaves half of the time-out to what else there is to see.
+async fn run_getent(
+    database: &str,
+    keys: &[String],
+    services: &Services,
+    context: &Context<'_>,
+) -> Result<String, Blocked> {
+    let left = context.timeout.saturating_sub(context.began.elapsed());
+    let timeout = context.timeout.saturating_sub(left / 2);
+    let context = Context { timeout: timeout.max(Duration::from_millis(1)), ..context.clone() };
+    let arguments: Vec<String> =
+        ["getent", database, "--"].map(str::to_owned).into_iter().chain(keys.iter().cloned()).collect();
+    let asked = program::ask(&arguments, &BTreeMap::new(), &context).await;
+    match asked {
+        // 2: one of the keys was not found.
+        Ok((0 | 2, stdout, _)) => Ok(stdout),
+        Ok((code, _, stderr)) => {
+            let why = format!("getent {database} ended with {code}: {}", stderr.trim());
+            Err(Blocked::new(Barrier::Protocol, why))
+        }
+        Err(blocked) if blocked.barrier == Barrier::ToolMissing => {
+            let others = services.others.join(", ");
+            let why = format!("{SERVICES} names {others} beside files, and there is no getent to ask");
+            Err(Blocked::new(Barrier::Unsupported, why))
+        }
+        Err(blocked) => Err(blocked),
+    }
+}
+
+/// The services of a database by nsswitch.conf(5); without a word of it, the files.
+fn services_of(text: &str, database: Database) -> Services {
+    let line = text.lines().find_map(|line| {
+        let (name, services) = line.split('#').next()?.split_once(':')?;
+        (name.trim() == database.name()).then(|| services.to_owned())
+    });
+    let Some(line) = line else { return Services { files_first: true, others: Vec::new() } };
+    // `[SUCCESS=merge]` and its like: what another service says counts though the first found something.
+    let actions = line.contains('[');
+    let words = line.split('[').flat_map(|part| part.rsplit(']').next()).flat_map(str::split_whitespace);
+    let services: Vec<String> = words.map(str::to_owned).collect();
+    let others: Vec<String> = services.iter().filter(|service| *service != "files").cloned().collect();
+    let first = services.first().is_some_and(|service| service == "files");
+    Services { files_first: first && (!actions || others.is_empty()), others }
+}
+
+/// The entries of a file, without lines that only include others from elsewhere (`+`, `-`). A file that is not there has none.
+fn lines<T: Entry>() -> Lines<T> {
+    let path = T::DATABASE.file();
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(blocked) => return Err(blocked),
+    };
+    let lines =
+        text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
+    let wrong = |number: usize| {
+        let why = format!("{path}, line {}: not the fields of {}(5)", number + 1, T::DATABASE.name());
+        Blocked::new(Barrier::Protocol, why)
+    };
+    Ok(lines.map(|(number, line)| T::parse(line).ok_or_else(|| wrong(number))).collect())
+}
+
+/// A file of the machine's settings as text; what is not UTF-8 is replaced. Empty where there is none.
+fn read_text(path: &str) -> Result<String, Blocked> {
+    match crate::whole::read(path, LONGEST) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(barrier_of(&format!("open {path}"), &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_asked_beside_the_files() {
+        let text = "# passwd: nis\npasswd:  files systemd # local first\ngroup: files [SUCCESS=merge] sss\nshadow: files\n";
+        let services = |first, others: &[&str]| Services {
+            files_first: first,
+            others: others.iter().map(|&other| other.to_owned()).collect(),
+        };
+        assert_eq!(services_of(text, Database::Users), services(true, &["systemd"]));
+        // What the files say of a group is not the whole of it.
+        assert_eq!(services_of(text, Database::Groups), services(false, &["sss"]));
+        assert_eq!(services_of("passwd: sss files", Database::Users), services(false, &["sss"]));
+        assert_eq!(services_of("passwd: files [!UNAVAIL=return]", Database::Users), services(true, &[]));
+        assert_eq!(services_of("hosts: dns", Database::Users), services(true, &[]));
     }
 }

@@ -14,6 +14,8 @@ use crate::secrets::Secrets;
 pub const LONGEST_FACT: usize = 64 << 10;
 /// What is kept of a longer text without `keep: all`.
 const EXCERPT: usize = 4 << 10;
+/// A silence counts as such if the observer itself was kept for no more than this part of the time-out.
+const MOST_KEPT: u32 = 10;
 
 /// A look's place and time.
 pub struct Kept<'a> {
@@ -31,12 +33,18 @@ pub struct Kept<'a> {
     pub started: jiff::Timestamp,
     /// How long after the run it began.
     pub offset: Duration,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// How long the observer was kept from running meanwhile.
-    pub delay: Option<Duration>,
     /// Which on-demand facts were wanted.
     pub wanted: &'a Wanted,
+}
+
+/// How long a look took.
+pub struct Times {
+    /// From its beginning to its end.
+    pub elapsed: Duration,
+    /// How long the observer was kept from running meanwhile; absent if that is not known.
+    pub delay: Option<Duration>,
+    /// How long of that all of the observer stood still.
+    pub paused: Duration,
 }
 
 /// An observation with the long outputs that go beside the log.
@@ -67,7 +75,7 @@ impl Taken {
 
 impl Kept<'_> {
     /// What is recorded of what was seen.
-    pub fn take(&self, seen: Seen, secrets: &Secrets) -> Taken {
+    pub fn take(&self, seen: Seen, times: &Times, secrets: &Secrets) -> Taken {
         let mut observation = Observation {
             probe: self.probe.name.clone(),
             cell: self.cell.row.clone(),
@@ -77,8 +85,8 @@ impl Kept<'_> {
             lane: self.lane,
             started: to_microseconds(self.started),
             offset_us: microseconds(self.offset),
-            duration_us: microseconds(self.elapsed),
-            scheduling_delay_us: self.delay.map(microseconds),
+            duration_us: microseconds(times.elapsed),
+            scheduling_delay_us: times.delay.map(microseconds),
             trial: None,
             observer: 0,
             facts: seen.facts,
@@ -94,25 +102,32 @@ impl Kept<'_> {
             } else if spec.ty == FactType::Interval
                 && let Some(value) = observation.facts.get_mut(spec.name)
             {
-                self.widen(value);
+                widen(value, times.delay);
             }
         }
+        self.doubt_denials(&mut observation, times);
         let spec = self.probe.spec();
         secrets.mask_observation(&mut observation, |fact| spec.fact(fact).map(|fact| fact.ty));
         let artifacts = self.shorten(&mut observation);
         Taken { observation, artifacts }
     }
 
-    /// What was measured may be longer than it took by the time in which the observer did not run. Where that is not
-    /// known, nothing is known of the lower end.
-    fn widen(&self, value: &mut Value) {
-        let Some((least, most)) = value.ends() else { return };
-        let least = match self.delay {
-            Some(delay) => (least - delay.as_secs_f64() * 1000.0).max(0.0),
-            None => 0.0,
-        };
-        let round = |ms: f64| (ms * 1000.0).round() / 1000.0;
-        *value = Value::interval(round(least), most.is_finite().then(|| round(most)));
+    /// Nobody was silent for the whole time-out if the observer did not listen all that time: what it missed meanwhile may
+    /// have been an answer.
+    fn doubt_denials(&self, observation: &mut Observation, times: &Times) {
+        let timeout = self.probe.schedule.timeout.0;
+        let kept = times.delay.unwrap_or(times.paused);
+        if times.elapsed < timeout || kept <= timeout / MOST_KEPT {
+            return;
+        }
+        for spec in self.probe.spec().facts {
+            let denial = |value: &Value| spec.denial.is_some_and(|(_, values)| values.include(value));
+            if observation.facts.get(spec.name).is_some_and(denial) {
+                observation.facts.remove(spec.name);
+                let why = format!("the observer itself was kept for {} ms of it", kept.as_millis());
+                observation.unknown.insert(spec.name.to_owned(), Blocked::new(Barrier::Overloaded, why));
+            }
+        }
     }
 
     /// Takes what is too long out of the facts: into an artifact with `keep: all`, else down to an excerpt. A claim
@@ -142,6 +157,18 @@ impl Kept<'_> {
         }
         artifacts
     }
+}
+
+/// What was measured may be longer than it took by the time in which the observer did not run. Where that is not known,
+/// nothing is known of the lower end.
+fn widen(value: &mut Value, delay: Option<Duration>) {
+    let Some((least, most)) = value.ends() else { return };
+    let least = match delay {
+        Some(delay) => (least - delay.as_secs_f64() * 1000.0).max(0.0),
+        None => 0.0,
+    };
+    let round = |ms: f64| (ms * 1000.0).round() / 1000.0;
+    *value = Value::interval(round(least), most.is_finite().then(|| round(most)));
 }
 
 /// A trial that was not made: every fact is behind this barrier.

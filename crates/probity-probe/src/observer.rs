@@ -6,6 +6,7 @@ use std::time::Duration;
 use probity_plan::{Barrier, Blocked, Value};
 
 use crate::look::{Seen, barrier_of};
+use crate::names::Names;
 use crate::program::{self, Program};
 
 /// The host's name, the user with its number, and the operating system with its kernel.
@@ -20,12 +21,19 @@ pub fn identity() -> (String, String, String) {
         .map_or_else(|| text(name.sysname()), |quoted| quoted.trim_matches('"').to_owned());
     let system =
         format!("{pretty}, {} {} {}", text(name.sysname()), text(name.release()), text(name.machine()));
-    (text(name.nodename()), format!("{} ({uid})", crate::names::user(uid)), system)
+    let user = Names::read().user(uid).unwrap_or_else(|_| uid.to_string());
+    (text(name.nodename()), format!("{user} ({uid})"), system)
 }
 
 /// The time by the observer's clock, to the microsecond.
 pub fn now() -> jiff::Timestamp {
     crate::observation::to_microseconds(jiff::Timestamp::now())
+}
+
+/// The boot that the clock counts from which nobody sets, as the kernel names it (random(4), `boot_id`).
+pub fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// Load, memory and clock of the machine that observes.

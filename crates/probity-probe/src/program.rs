@@ -1,12 +1,14 @@
 //! Starting a program so that it can really be ended, children included.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use probity_plan::{Barrier, Blocked};
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::look::{Context, barrier_of};
@@ -50,6 +52,8 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// How many there were.
     pub total: u64,
+    /// Whether somebody still held the pipe open when nobody read it any more: a child that goes on after the program's end.
+    pub open: bool,
 }
 
 /// Runs a program to its end or to the deadline, when it and everything it started is killed.
@@ -61,8 +65,7 @@ pub async fn run(program: &Program<'_>, deadline: tokio::time::Instant) -> io::R
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program"));
     };
     let mark = format!("{}-{}", std::process::id(), LOOKS.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::var("PATH")
-        .unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
+    let path = search_path();
     let mut child = tokio::process::Command::new(name)
         .args(arguments)
         .env_clear()
@@ -119,6 +122,41 @@ pub async fn run(program: &Program<'_>, deadline: tokio::time::Instant) -> io::R
     Ok(Ended { status, stdout: out, stderr: err })
 }
 
+/// Where programs are looked for.
+fn search_path() -> String {
+    std::env::var("PATH")
+        .unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())
+}
+
+/// Why a program that is there could not be started although the system says that there is no such file: what it names to
+/// run it is missing. `None` if the program itself is.
+pub fn missing_interpreter(program: &Program<'_>) -> Option<String> {
+    let name = program.arguments.first()?;
+    let path = program.env.get("PATH").cloned().unwrap_or_else(search_path);
+    let there = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let file = if name.contains('/') {
+        Some(PathBuf::from(name)).filter(there)
+    } else {
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(there)
+    }?;
+    let mut first = Vec::new();
+    _ = std::fs::File::open(&file).and_then(|file| file.take(256).read_to_end(&mut first));
+    let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let interpreter =
+        line.strip_prefix(b"#!").map(|line| String::from_utf8_lossy(line.trim_ascii_start()).into_owned());
+    Some(match interpreter {
+        Some(line) if line.ends_with('\r') => {
+            format!(
+                "{}: its first line ends with a carriage return: `#!{}`",
+                file.display(),
+                line.escape_debug()
+            )
+        }
+        Some(line) => format!("{}: there is no interpreter `{}`", file.display(), line.escape_debug()),
+        None => format!("{}: what loads it is not there", file.display()),
+    })
+}
+
 /// Asks a tool something: its exit code, standard output and standard error.
 ///
 /// # Errors
@@ -142,6 +180,10 @@ pub async fn ask(
         let why = format!("{name} printed {} bytes; at most {LONGEST_OUTPUT} are read", ended.stdout.total);
         return Err(Blocked::new(Barrier::TooLarge, why));
     }
+    if ended.stdout.open {
+        let why = format!("a child of {name} that goes on after its end still holds its output open");
+        return Err(Blocked::new(Barrier::TimedOut, why));
+    }
     let code = status.code().ok_or_else(|| Blocked::new(Barrier::Protocol, format!("{name}: {status}")))?;
     let text = |output: &Output| String::from_utf8_lossy(&output.bytes).into_owned();
     Ok((code, text(&ended.stdout), text(&ended.stderr)))
@@ -149,6 +191,7 @@ pub async fn ask(
 
 async fn read(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Output) {
     let Some(mut pipe) = pipe else { return };
+    into.open = true;
     let mut buffer = vec![0; 8192];
     while let Ok(n) = pipe.read(&mut buffer).await {
         if n == 0 {
@@ -158,6 +201,7 @@ async fn read(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Output
         let room = LONGEST_OUTPUT.saturating_sub(into.bytes.len()).min(n);
         into.bytes.extend(buffer.iter().take(room));
     }
+    into.open = false;
 }
 
 /// Kills what it guards when dropped, unless its group was taken away.
@@ -169,33 +213,60 @@ struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let Some(group) = self.group else { return };
-        if let Some(group) = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw) {
-            _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        // Whatever left the group (setsid, a daemon) still carries the mark. A process may fork while we look: look
-        // again until none is found.
-        let wanted = format!("{MARK}={}\0", self.mark);
+        let Ok(group) = i32::try_from(group) else { return };
+        // Whatever left the group (setsid, a daemon) still carries the mark, or has an ancestor in what is known, though it was
+        // started with another environment (`su --login`). A process may fork while we look: each is stopped first, and
+        // looked again until none is new.
+        let mark = format!("{MARK}={}\0", self.mark);
+        let mut stopped = BTreeSet::new();
         for _ in 0..100 {
-            let marked = marked_processes(wanted.as_bytes());
-            if marked.is_empty() {
+            let found = related(group, mark.as_bytes(), &stopped);
+            if found.is_empty() {
                 break;
             }
-            for pid in marked {
-                _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            for pid in found {
+                signal(pid, Signal::STOP);
+                stopped.insert(pid);
             }
+        }
+        for pid in stopped {
+            signal(pid, Signal::KILL);
         }
     }
 }
 
-/// Living processes whose initial environment holds this.
-fn marked_processes(wanted: &[u8]) -> Vec<rustix::process::Pid> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|environ| environ.windows(wanted.len()).any(|window| window == wanted))
+fn signal(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Living processes of this group or with this in their initial environment, and everything below them, without those that
+/// are known.
+fn related(group: i32, mark: &[u8], known: &BTreeSet<i32>) -> Vec<i32> {
+    let all: Vec<(i32, i32, bool)> = procfs::process::all_processes()
+        .into_iter()
+        .flatten()
+        .filter_map(|process| {
+            let process = process.ok()?;
+            let stat = process.stat().ok()?;
+            let marked = || {
+                let environment = std::fs::read(format!("/proc/{}/environ", stat.pid));
+                environment.is_ok_and(|all| all.windows(mark.len()).any(|window| window == mark))
+            };
+            let ended = matches!(stat.state, 'Z' | 'X' | 'x');
+            (!ended).then(|| (stat.pid, stat.ppid, stat.pgrp == group || stat.pid == group || marked()))
         })
-        .filter_map(rustix::process::Pid::from_raw)
-        .collect()
+        .collect();
+    let mut found: BTreeSet<i32> = all.iter().filter(|(.., found)| *found).map(|(pid, ..)| *pid).collect();
+    found.extend(known);
+    loop {
+        let below = all.iter().filter(|(pid, parent, _)| found.contains(parent) && !found.contains(pid));
+        let below: Vec<i32> = below.map(|(pid, ..)| *pid).collect();
+        if below.is_empty() {
+            break;
+        }
+        found.extend(below);
+    }
+    found.into_iter().filter(|pid| !known.contains(pid)).collect()
 }

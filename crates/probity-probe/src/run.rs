@@ -12,7 +12,9 @@ use probity_plan::{Blocked, Cause, Happening, Impact, Lane, Observation, Plan, P
 use crate::clock::Began;
 use crate::kinds;
 use crate::look::{Context, Seen, Wanted};
-use crate::observation::{Kept, Taken, blocked_at};
+use crate::memory::Memories;
+use crate::metronome;
+use crate::observation::{Kept, Taken, Times, blocked_at};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
 use crate::tables;
@@ -115,6 +117,8 @@ pub struct Runner<'a> {
     pub until: &'a Until<'a>,
     /// Ends the run early.
     pub stop: &'a Stop,
+    /// What probes keep from look to look.
+    pub memories: Memories,
 }
 
 impl Runner<'_> {
@@ -338,19 +342,15 @@ impl Runner<'_> {
     async fn attempt(&self, probe: &Probe, cell: &Cell, slot: u32, attempt: u32, lane: Lane) -> Taken {
         let nothing = Wanted::Only(BTreeSet::new());
         let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
-        // Beside other looks on this thread the kernel's figure would say nothing about one of them.
-        let delay = || if lane == Lane::Quiet { crate::observer::scheduling_delay() } else { None };
         let (started, offset) = (jiff::Timestamp::now(), self.began.elapsed());
-        let before = delay();
+        let kept = Kept { probe, cell, slot, attempt, lane, started, offset, wanted };
+        let measured = Measured::begin();
         let context = self.context(wanted, probe.schedule.timeout.0);
         let seen = tokio::select! {
-            seen = kinds::look(&cell.act, &context) => seen,
+            seen = self.memories.recall(probe, cell, kinds::look(&cell.act, &context)) => seen,
             reason = self.stop.requested() => Seen::nothing(Blocked::by(reason)),
         };
-        let elapsed = context.began.elapsed();
-        let delay = before.zip(delay()).map(|(before, after)| after.saturating_sub(before));
-        Kept { probe, cell, slot, attempt, lane, started, offset, elapsed, delay, wanted }
-            .take(seen, self.secrets)
+        kept.take(seen, &measured.end(context.began, lane), self.secrets)
     }
 }
 
@@ -362,27 +362,37 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wanted = Wanted::All;
     let started = jiff::Timestamp::now();
-    let before = crate::observer::scheduling_delay();
+    let (lane, offset) = (Lane::Quiet, Duration::ZERO);
+    let kept = Kept { probe, cell, slot: 0, attempt: 1, lane, started, offset, wanted: &wanted };
+    let measured = Measured::begin();
     let timeout = probe.schedule.timeout.0;
     let context = Context { wanted: &wanted, secrets, began: Instant::now(), run_began: started, timeout };
     let seen = runtime.block_on(kinds::look(&cell.act, &context));
-    let elapsed = context.began.elapsed();
-    let delay =
-        before.zip(crate::observer::scheduling_delay()).map(|(before, after)| after.saturating_sub(before));
+    let times = measured.end(context.began, lane);
     runtime.shutdown_background();
-    let kept = Kept {
-        probe,
-        cell,
-        slot: 0,
-        attempt: 1,
-        lane: Lane::Quiet,
-        started,
-        offset: Duration::ZERO,
-        elapsed,
-        delay,
-        wanted: &wanted,
-    };
-    Ok(kept.take(seen, secrets).observation)
+    Ok(kept.take(seen, &times, secrets).observation)
+}
+
+/// A look being timed, from just before it begins.
+struct Measured {
+    waited: Option<Duration>,
+    ticking: metronome::Ticking,
+}
+
+impl Measured {
+    fn begin() -> Self {
+        Self { ticking: metronome::listen(), waited: crate::observer::scheduling_delay() }
+    }
+
+    fn end(self, began: Instant, lane: Lane) -> Times {
+        let elapsed = began.elapsed();
+        let waited = self.waited.zip(crate::observer::scheduling_delay());
+        let waited = waited.map(|(before, after)| after.saturating_sub(before));
+        let paused = self.ticking.paused();
+        // Beside other looks on this thread the kernel's figure says nothing about one of them.
+        let delay = if lane == Lane::Quiet { waited.map(|waited| waited + paused) } else { None };
+        Times { elapsed, delay, paused }
+    }
 }
 
 /// Records what ends until nobody is left who looks.

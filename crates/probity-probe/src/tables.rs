@@ -82,8 +82,6 @@ pub struct Processes {
     pub list: BTreeMap<i32, Running>,
     /// Why processes may be missing from the list.
     pub hidden: Option<Blocked>,
-    /// When the kernel started, in hundredths of a second since 1970.
-    pub booted: Result<u64, Blocked>,
 }
 
 /// One process.
@@ -133,7 +131,7 @@ fn read_processes() -> Result<Processes, Blocked> {
     if !list.contains_key(&i32::try_from(std::process::id()).unwrap_or(0)) {
         return Err(Blocked::new(Barrier::Unsupported, "/proc does not show this process; is it mounted?"));
     }
-    Ok(Processes { list, hidden, booted: booted() })
+    Ok(Processes { list, hidden })
 }
 
 fn read_process(process: &Process) -> ProcResult<Running> {
@@ -176,7 +174,7 @@ fn hidden_processes() -> Option<Blocked> {
         Ok(mounts) => mounts,
         Err(blocked) => return Some(blocked),
     };
-    let proc = mounts.iter().rev().find(|mount| mount.mount_point == "/proc")?;
+    let proc = mounts.at("/proc").pop()?;
     let option =
         |name: &str| proc.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
     let hide = option("hidepid").filter(|hide| !matches!(*hide, "0" | "off"))?;
@@ -193,22 +191,13 @@ fn hidden_processes() -> Option<Blocked> {
     Some(Blocked::new(Barrier::PermissionDenied, why))
 }
 
-fn booted() -> Result<u64, Blocked> {
-    let text =
-        std::fs::read_to_string("/proc/stat").map_err(|error| barrier_of("open /proc/stat", &error))?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("btime ")?.trim().parse::<u64>().ok())
-        .map(|seconds| seconds * 100)
-        .ok_or_else(|| Blocked::new(Barrier::Protocol, "/proc/stat has no line `btime`"))
-}
-
 /// The names of users and groups, now or as told by [`sharing`].
 ///
 /// # Errors
 /// A barrier if the look is over before.
 pub async fn names(context: &Context<'_>) -> Result<Arc<Names>, Blocked> {
     static TABLE: Table<Names> = Table::new();
-    TABLE.get(context, || Ok(Names::default())).await
+    TABLE.get(context, || Ok(Names::read())).await
 }
 
 /// Every listening TCP and UDP socket of this network namespace.

@@ -1,12 +1,16 @@
 //! The names of listening Unix sockets, from the kernel's socket diagnostics (sock_diag(7)). `/proc/net/unix` would not
 //! do: a name may hold a newline and forge a line of it.
 
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::time::Duration;
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    Emitable as _, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::unix::nlas::UnixDiagName;
+use netlink_packet_sock_diag::unix::nlas::{Nla, UnixDiagName, Vfs};
 use netlink_packet_sock_diag::unix::{ShowFlags, StateFlags, UnixRequest};
 use probity_plan::{Barrier, Blocked};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, sockopt};
@@ -16,12 +20,22 @@ use crate::look::barrier_of;
 /// The kernel's answers come in pieces of at most 32 KiB.
 const PIECE: usize = 64 << 10;
 
-/// The names of listening Unix sockets of this network namespace, as bytes; a name in the abstract namespace begins with
-/// a zero. Sockets without a name are left out: nobody can connect to one. Blocks, at most 10 s between two pieces.
+/// A listening Unix socket.
+#[derive(Debug)]
+pub struct UnixSocket {
+    /// The name to which it was bound, as bytes; one in the abstract namespace begins with a zero.
+    pub name: Vec<u8>,
+    /// The file that it is, where it is one: the lower half of its inode's number and its file system's device, as the kernel
+    /// has them (include/uapi/linux/unix_diag.h, `unix_diag_vfs`).
+    file: Option<(u32, u32)>,
+}
+
+/// The listening Unix sockets of this network namespace. Those without a name are left out: nobody can connect to one.
+/// Blocks, at most 10 s between two pieces.
 ///
 /// # Errors
 /// `unsupported` if the kernel has no socket diagnostics.
-pub fn listening() -> Result<Vec<Vec<u8>>, Blocked> {
+pub fn listening() -> Result<Vec<UnixSocket>, Blocked> {
     let failed = |error: rustix::io::Errno| {
         let blocked = barrier_of("ask the kernel for Unix sockets", &error.into());
         // No such family, module or protocol: this kernel cannot tell.
@@ -45,7 +59,7 @@ pub fn listening() -> Result<Vec<Vec<u8>>, Blocked> {
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(Duration::from_secs(10)))
         .map_err(failed)?;
     rustix::net::send(&socket, &request(), SendFlags::empty()).map_err(failed)?;
-    let mut names = Vec::new();
+    let mut sockets = Vec::new();
     let mut buffer = vec![0_u8; PIECE];
     loop {
         let (_, length) =
@@ -55,14 +69,21 @@ pub fn listening() -> Result<Vec<Vec<u8>>, Blocked> {
             let message =
                 NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(|error| odd(&error))?;
             match message.payload {
-                NetlinkPayload::InnerMessage(SockDiagMessage::UnixResponse(found)) => match found.name() {
-                    Some(UnixDiagName::Pathname(path)) => {
-                        names.push(path.as_bytes().to_vec());
+                NetlinkPayload::InnerMessage(SockDiagMessage::UnixResponse(found)) => {
+                    let name = match found.name() {
+                        Some(UnixDiagName::Pathname(path)) => path.as_bytes().to_vec(),
+                        Some(UnixDiagName::Abstract(name)) => [&[0], name.as_slice()].concat(),
+                        None => Vec::new(),
+                    };
+                    let file = found.nlas.iter().find_map(|nla| match nla {
+                        Nla::Vfs(vfs) => Some(numbers(vfs)),
+                        _ => None,
+                    });
+                    if !name.is_empty() {
+                        sockets.push(UnixSocket { name, file });
                     }
-                    Some(UnixDiagName::Abstract(name)) => names.push([&[0], name.as_slice()].concat()),
-                    None => {}
-                },
-                NetlinkPayload::Done(_) => return Ok(names),
+                }
+                NetlinkPayload::Done(_) => return Ok(sockets),
                 NetlinkPayload::Error(error) => {
                     return Err(failed(
                         rustix::io::Errno::from_io_error(&error.to_io()).unwrap_or(rustix::io::Errno::PROTO),
@@ -78,13 +99,60 @@ pub fn listening() -> Result<Vec<Vec<u8>>, Blocked> {
     }
 }
 
+/// Inode and device, as they are sent.
+fn numbers(vfs: &Vfs) -> (u32, u32) {
+    let mut bytes = [0; 8];
+    vfs.emit(&mut bytes);
+    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_ne_bytes);
+    (number(&bytes[..4]), number(&bytes[4..]))
+}
+
+/// Whether one of these sockets is the file that stands at a path. That decides, and not the name to which it was bound, which
+/// may lead elsewhere by now, or by another way to the same file.
+///
+/// # Errors
+/// A barrier where the path may not be looked at, or where its file system numbers its files otherwise than the kernel does.
+pub fn listens(path: &str, sockets: &[UnixSocket]) -> Result<bool, Blocked> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => metadata,
+        Ok(_) => return Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(false);
+        }
+        Err(error) => return Err(barrier_of(&format!("stat {path}"), &error)),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the kernel tells the lower half only")]
+    let inode = metadata.ino() as u32;
+    // The kernel's own form of a device number (include/linux/kdev_t.h).
+    let device = rustix::fs::major(metadata.dev()) << 20 | rustix::fs::minor(metadata.dev());
+    let same = |socket: &&UnixSocket| socket.file.is_some_and(|(number, _)| number == inode);
+    let candidates: Vec<&UnixSocket> = sockets.iter().filter(same).collect();
+    if candidates.iter().any(|socket| socket.file == Some((inode, device))) {
+        return Ok(true);
+    }
+    // Layered file systems show a file's number and device as those of a layer.
+    let bound = |socket: &&UnixSocket| socket.name == path.as_bytes();
+    if candidates.iter().any(|socket| bound(socket)) {
+        return Ok(true);
+    }
+    let layered = rustix::fs::statfs(path).is_ok_and(|found| LAYERED.contains(&i64::from(found.f_type)));
+    if layered && (!candidates.is_empty() || sockets.iter().any(|socket| bound(&socket))) {
+        let why = format!("the file system of {path} does not tell which listening socket it is");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
+    Ok(false)
+}
+
+/// overlayfs and btrfs (include/uapi/linux/magic.h), which tell other devices than the kernel's socket diagnostics.
+const LAYERED: [i64; 2] = [0x794c_7630, 0x9123_683e];
+
 fn request() -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     let ask = UnixRequest {
         state_flags: StateFlags::LISTEN,
         inode: 0,
-        show_flags: ShowFlags::NAME,
+        show_flags: ShowFlags::NAME | ShowFlags::VFS,
         cookie: [0xff; 8],
     };
     let mut message = NetlinkMessage::new(header, SockDiagMessage::UnixRequest(ask).into());

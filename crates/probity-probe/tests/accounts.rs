@@ -4,6 +4,8 @@
 mod machine;
 mod support;
 
+use std::process::Command;
+
 use machine::{Elsewhere, json_of, look, look_after, look_as_nobody, look_elsewhere, refused};
 use probity_plan::Barrier;
 use serde_json::json;
@@ -131,5 +133,99 @@ fn a_name_that_can_be_no_account_is_refused() {
     for user in [json!(""), json!("a:b"), json!("a\nb"), json!(-1), json!(4_294_967_295_u32), json!(true)] {
         assert!(refused("user", json!({ "user": user })).contains("a name, or a number from 0"), "{user}");
         assert!(refused("group", json!({ "group": user })).contains("a name, or a number from 0"), "{user}");
+    }
+}
+
+/// A machine on which systemd knows an account and a group that stand in no file. `None` where the C library has no such
+/// service.
+fn with_userdb() -> Option<String> {
+    let known = support::run(Command::new("sh").args(["-c", "ldconfig -p | grep -c libnss_systemd || true"]));
+    if known.trim() == "0" {
+        assert!(std::env::var_os("CI").is_none(), "CI has libnss-systemd");
+        eprintln!("SKIPPED: with libnss-systemd this test also asks another name service");
+        return None;
+    }
+    Some(
+        instead("/etc/nsswitch.conf", "passwd: files systemd\ngroup: files systemd\n")
+            + "mount -t tmpfs -o mode=755 none /run; mkdir /run/userdb; cd /run/userdb\n\
+               echo '{\"userName\":\"alice\",\"uid\":70001,\"gid\":70002,\"homeDirectory\":\"/home/alice\",\"shell\":\"/bin/zsh\"}' > alice.user\n\
+               echo '{\"groupName\":\"staff2\",\"gid\":70002,\"members\":[\"alice\"]}' > staff2.group\n\
+               ln -s alice.user 70001.user; ln -s staff2.group 70002.group; touch alice:staff2.membership\n",
+    )
+}
+
+#[test]
+fn whom_only_another_name_service_knows_exists_and_owns() {
+    let Some(userdb) = with_userdb() else { return };
+    let Some(seen) = look_after(userdb.clone(), "user", &json!({ "user": "alice" })) else { return };
+    assert_eq!(json_of(&seen, "exists"), json!(true), "{seen:?}");
+    assert_eq!((json_of(&seen, "uid"), text(&seen, "shell")), (json!(70001), "/bin/zsh"));
+    assert_eq!((text(&seen, "group"), json_of(&seen, "groups")), ("staff2", json!(["staff2"])));
+    for group in [json!("staff2"), json!(70002)] {
+        let seen = look_after(userdb.clone(), "group", &json!({ "group": group })).unwrap();
+        assert_eq!(json_of(&seen, "members"), json!(["alice"]), "{group}");
+    }
+    let seen = look_after(userdb.clone(), "user", &json!({ "user": 70001 })).unwrap();
+    assert_eq!(text(&seen, "name"), "alice");
+    // Neither knows this one.
+    let seen = look_after(userdb.clone(), "user", &json!({ "user": "bob" })).unwrap();
+    assert_eq!(json_of(&seen, "exists"), json!(false));
+    let first = userdb.clone() + "touch /mnt/hers; chown 70001:70002 /mnt/hers; chmod 600 /mnt/hers\n";
+    let seen = look_after(first, "file", &json!({ "file": "/mnt/hers" })).unwrap();
+    assert_eq!((text(&seen, "owner"), text(&seen, "group")), ("alice", "staff2"));
+    let elsewhere = Elsewhere {
+        // What is started there ends with the look.
+        unshare: &["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"],
+        first: userdb
+            + "setpriv --reuid=70001 --clear-groups sleep 60 >/dev/null &\n\
+               until [ \"$(cat /proc/$!/comm)\" = sleep ]; do :; done\n",
+        ..Elsewhere::default()
+    };
+    let seen = look_elsewhere(&elsewhere, "process", &json!({ "process": "sleep" })).unwrap();
+    assert_eq!(json_of(&seen, "users"), json!(["alice"]), "{seen:?}");
+    assert_eq!(json_of(&seen, "processes")[0]["user"], json!("alice"));
+}
+
+#[test]
+fn a_name_service_that_cannot_be_asked_or_hangs_is_a_barrier() {
+    let Some(userdb) = with_userdb() else { return };
+    let without = userdb.clone() + "export PATH=/nonexistent\n";
+    let Some(seen) = look_after(without.clone(), "user", &json!({ "user": "bob" })) else { return };
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported);
+    assert!(seen.unknown["*"].detail.contains("names systemd beside files"), "{seen:?}");
+    let seen = look_after(without.clone(), "group", &json!({ "group": "bob" })).unwrap();
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported);
+    // Who stands in the files needs no other service.
+    let seen = look_after(without, "user", &json!({ "user": "root" })).unwrap();
+    assert_eq!(json_of(&seen, "exists"), json!(true));
+    let hangs = userdb
+        + "printf '#!/bin/sh\\nsleep 600\\n' > /mnt/getent; chmod 755 /mnt/getent; export PATH=/mnt:$PATH\n\
+           touch /mnt/hers; chown 70001:70002 /mnt/hers; chmod 600 /mnt/hers\n";
+    let elsewhere = Elsewhere {
+        unshare: &["--mount", "--propagation", "private"],
+        first: hangs,
+        timeout: std::time::Duration::from_millis(600),
+        ..Elsewhere::default()
+    };
+    for kind in ["user", "group"] {
+        let seen = look_elsewhere(&elsewhere, kind, &json!({ kind: "bob" })).unwrap();
+        assert_eq!(barrier(&seen, "exists"), Barrier::TimedOut, "{kind}");
+    }
+    let seen = look_elsewhere(&elsewhere, "file", &json!({ "file": "/mnt/hers" })).unwrap();
+    assert_eq!(barrier(&seen, "owner"), Barrier::TimedOut);
+    assert_eq!((text(&seen, "mode"), json_of(&seen, "uid")), ("600", json!(70001)));
+}
+
+#[test]
+fn an_empty_password_field_needs_no_shadow() {
+    let first = instead(
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\nopen::5:5::/:/bin/sh\nold:$1$a$b:6:6::/:/bin/sh\noff:*:7:7::/:/bin/sh\n",
+    ) + &instead("/etc/shadow", "root:$6$x$y:1:0:9:7:::\nopen:!:1::::::\n");
+    let Some(seen) = look_after(first.clone(), "user", &json!({ "user": "all" })) else { return };
+    assert_eq!(json_of(&seen, "empty_passwords"), json!(["open"]));
+    for (name, password) in [("root", "set"), ("open", "empty"), ("old", "set"), ("off", "locked")] {
+        let seen = look_after(first.clone(), "user", &json!({ "user": name })).unwrap();
+        assert_eq!(text(&seen, "password"), password, "{name}");
     }
 }

@@ -134,7 +134,8 @@ async fn what_is_recorded_of_an_output_names_the_secret_in_its_place() {
         shell("echo \"$TOKEN\"; printf %s \"user:$TOKEN\" | base64; printf %s\\\\n \"$TOKEN\" >&2");
     command.env.insert("TOKEN".to_owned(), Text(vec![Piece::Secret("token".to_owned())]));
     let plan = probe(command);
-    let secrets = probity_probe::Secrets::new([("token".to_owned(), "correct horse".to_owned())].into()).unwrap();
+    let secrets =
+        probity_probe::Secrets::new([("token".to_owned(), "correct horse".to_owned())].into()).unwrap();
     let observation = tokio::task::spawn_blocking(move || {
         probity_probe::run::look_once(&plan, &plan.cells[0], &secrets).unwrap()
     })
@@ -211,10 +212,72 @@ async fn a_program_that_hangs_is_ended_with_everything_it_started() {
 #[tokio::test]
 async fn a_child_that_holds_the_output_open_does_not_keep_the_look() {
     let began = Instant::now();
-    let seen = run(shell("echo done; sleep 600 &")).await;
+    // Its standard error it has let go.
+    let seen = run(shell("echo done; sleep 60 2>/dev/null &")).await;
     assert!(began.elapsed() < PATIENCE);
     assert_eq!(known(&seen, "exit_code"), &Value::from(0));
+    // What it may still print nobody knows.
+    for fact in ["stdout", "stdout_bytes", "lines", "json"] {
+        assert_eq!(barrier(&seen, fact), Barrier::TimedOut, "{fact}");
+    }
+    assert_eq!((text(&seen, "stderr"), known(&seen, "stderr_bytes")), ("", &Value::from(0)));
+    let seen = run(shell("echo done; sleep 60 >/dev/null 2>&1 &")).await;
     assert_eq!(text(&seen, "stdout"), "done");
+}
+
+#[tokio::test]
+async fn a_program_whose_interpreter_is_missing_is_there_and_says_so() {
+    let folder = support::folder();
+    let path = folder.path().join("program");
+    for (script, why) in [
+        ("#!/nonexistent/python -u\n", "there is no interpreter `/nonexistent/python -u`"),
+        ("#! /bin/sh\r\necho hello\r\n", "its first line ends with a carriage return: `#!/bin/sh\\r`"),
+    ] {
+        std::fs::write(folder.path().join("script"), script).unwrap();
+        support::install(&folder.path().join("script"), &path);
+        let mut by_name = arguments(&["program"]);
+        by_name.env.insert("PATH".to_owned(), Text::plain(folder.path().to_str().unwrap()));
+        for command in [arguments(&[path.to_str().unwrap()]), by_name] {
+            let seen = run(command).await;
+            assert_eq!(known(&seen, "found"), &Value::Bool(true), "{script}");
+            assert_eq!(barrier(&seen, "exit_code"), Barrier::ToolMissing);
+            assert!(seen.unknown["*"].detail.ends_with(why), "{seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_end_as_on_any_system() {
+    let seen = run(arguments(&["printf", "a\r\n\nb\r\n"])).await;
+    assert_eq!(known(&seen, "lines"), &Value::from(vec!["a", "", "b"]));
+    assert_eq!(text(&seen, "stdout"), "a\r\n\nb");
+    assert_eq!(known(&seen, "stdout_bytes"), &Value::from(7));
+}
+
+#[tokio::test]
+async fn what_left_group_session_and_environment_is_ended_too() {
+    let folder = support::folder();
+    let pids = folder.path().join("pids");
+    std::fs::File::create(&pids).unwrap().set_permissions(PermissionsExt::from_mode(0o666)).unwrap();
+    let sleep = format!("echo $$ >>{}; sleep 600; :", pids.display());
+    let mut commands = vec![format!("env -i PATH=$PATH setsid sh -c '{sleep}' & wait")];
+    if support::root() {
+        commands.push(format!("su --login nobody -s /bin/sh -c '{sleep}'"));
+    } else {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("SKIPPED: as root this test also runs `su --login`");
+    }
+    for command in commands {
+        std::fs::write(&pids, "").unwrap();
+        let seen = look_with(Act::Command(shell(&command)), &[], Duration::from_secs(2)).await;
+        assert_eq!(barrier(&seen, "exit_code"), Barrier::TimedOut, "{seen:?}");
+        let pid = std::fs::read_to_string(&pids).unwrap();
+        assert!(!pid.trim().is_empty(), "it did not come that far: {command}");
+        support::until("it is gone", || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        });
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,31 @@ async fn a_parameter_shows_its_value_as_text_and_number() {
     assert_eq!(barrier(&seen, "number"), Barrier::Unsupported);
 }
 
+#[test]
+fn a_parameter_of_any_size_is_a_number() {
+    let first = "mount -t tmpfs none /mnt; echo '18446744073709551615 -5' > /mnt/value; mount --bind /mnt/value /proc/sys/kernel/hostname";
+    let parameter = json!({ "kernel-parameter": "kernel.hostname" });
+    let Some(seen) = look_after(first, "kernel-parameter", &parameter) else { return };
+    assert_eq!(json_of(&seen, "numbers"), json!([u64::MAX, -5]));
+    let seen = look_after(first.replace(" -5", ""), "kernel-parameter", &parameter).unwrap();
+    assert_eq!(json_of(&seen, "number"), json!(u64::MAX));
+    let seen = look_after(first.replace(" -5", " 1e3 +4"), "kernel-parameter", &parameter).unwrap();
+    assert_eq!(barrier(&seen, "numbers"), Barrier::Unsupported);
+}
+
+#[test]
+fn an_address_with_a_label_is_the_interfaces() {
+    let first = "ip link set lo up; ip addr add 10.9.0.5/24 dev lo label lo:vip";
+    let Some(seen) = look_after(first, "interface", &json!({ "interface": "lo" })) else { return };
+    assert!(json_of(&seen, "addresses").as_array().unwrap().contains(&json!("10.9.0.5/24")), "{seen:?}");
+    let seen = look_after(first, "interface", &json!({ "interface": "lo:vip" })).unwrap();
+    assert_eq!(json_of(&seen, "exists"), json!(false));
+    let seen = look_after(first, "interface", &json!({ "interface": "all" })).unwrap();
+    let all = json_of(&seen, "interfaces");
+    let names: Vec<_> = all.as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert!(names.contains(&json!("lo")) && !names.contains(&json!("lo:vip")), "{names:?}");
+}
+
 #[tokio::test]
 async fn a_parameter_that_is_not_there_does_not_exist() {
     for name in ["net.ipv4.no_such_thing", "net.ipv4", "kernel.ostype.below"] {
@@ -64,7 +89,7 @@ fn a_parameter_with_nonsense_or_hostile_text_is_kept_as_it_is_and_capped() {
     let Some(seen) = say("printf '\\033[2J\\342\\200\\256x'") else { return };
     assert_eq!(text(&seen, "value"), "\u{1b}[2J\u{202e}x");
     assert_eq!(text(&say("printf '\\377'").unwrap(), "value"), "\u{fffd}");
-    assert_eq!(barrier(&say("printf 99999999999999999999").unwrap(), "number"), Barrier::Unsupported);
+    assert_eq!(barrier(&say("printf 99999999999999999999x").unwrap(), "number"), Barrier::Unsupported);
     assert_eq!(barrier(&say("printf ''").unwrap(), "numbers"), Barrier::Unsupported);
     assert_eq!(barrier(&say("head -c 70000 /dev/zero").unwrap(), "value"), Barrier::TooLarge);
 }

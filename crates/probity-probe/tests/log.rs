@@ -165,7 +165,7 @@ async fn a_file_without_times_is_nonsense_and_hostile_text_is_text() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_read_from_its_end_and_no_further_than_64_mib() {
+async fn a_long_log_is_read_as_far_back_as_its_window_reaches() {
     let folder = support::folder();
     let path = folder.path().join("app.log");
     let long = "x".repeat(1 << 20);
@@ -178,13 +178,121 @@ async fn a_long_log_is_read_from_its_end_and_no_further_than_64_mib() {
     // The window lies in the last lines.
     let seen = look_at(&path, "10m", "ERROR").await;
     assert_eq!(known(&seen, "count"), &Value::from(1));
-    // It begins in what is not read.
-    let seen = look_at(&path, "5h", "ERROR").await;
-    assert_eq!(barrier(&seen, "count"), Barrier::TooLarge);
-    assert_eq!(barrier(&seen, "window_covered"), Barrier::TooLarge);
-    assert_eq!(known(&seen, "at_least"), &Value::from(1));
-    let seen = look_at(&path, "5h", "").await;
+    assert_eq!(known(&seen, "entries"), &Value::from(1));
+    // It reaches over all parts that are read.
+    let seen = look_at(&path, "5h", "ERROR|xx").await;
+    assert_eq!(known(&seen, "count"), &Value::from(71));
+    assert_eq!(known(&seen, "window_covered"), &Value::Bool(true));
     assert_eq!(barrier(&seen, "lines"), Barrier::TooLarge);
+    // Or over all of the log.
+    let seen = look_at(&path, "1d", "start").await;
+    assert_eq!(known(&seen, "at_least"), &Value::from(1));
+    assert_eq!(known(&seen, "window_covered"), &Value::Bool(false));
+}
+
+#[tokio::test]
+async fn a_log_without_end_is_left_in_time() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    std::fs::write(&path, line(600, "start")).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    let parameters = json!({ "log": path, "since": "1d" });
+    let seen = support::look_with(act("log", &parameters), &[], Duration::from_millis(300)).await;
+    // A line of so many zeros is longer than any that is read; or nobody waits to see it.
+    let barrier = barrier(&seen, "count");
+    assert!(matches!(barrier, Barrier::TimedOut | Barrier::TooLarge), "{seen:?}");
+    support::until("nobody reads any more", || {
+        let all = std::fs::read_dir("/proc/self/fd").unwrap();
+        !all.filter_map(Result::ok).any(|entry| std::fs::read_link(entry.path()).is_ok_and(|to| to == path))
+    });
+}
+
+#[tokio::test]
+async fn a_time_that_lies_ahead_is_not_when_its_line_was_written() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    std::fs::write(&path, format!("{}{}{}", line(60, "start"), line(5, "ERROR"), line(-120, "ERROR")))
+        .unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!((known(&seen, "at_least"), known(&seen, "ahead")), (&Value::from(1), &Value::from(1)));
+    for fact in ["count", "last", "last_age_s", "times"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}");
+    }
+    assert!(seen.unknown["last"].detail.contains("ahead of the look"), "{seen:?}");
+    // Of a line that is not meant it does not matter.
+    let seen = look_at(&path, "10m", "PANIC").await;
+    assert_eq!((known(&seen, "count"), known(&seen, "ahead")), (&Value::from(0), &Value::from(0)));
+    // What was written within the second in which the look is made is no future.
+    std::fs::write(&path, format!("{}{}", line(60, "start"), line(0, "ERROR"))).unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert!(known(&seen, "last_age_s").as_f64().unwrap() >= 0.0, "{seen:?}");
+}
+
+#[test]
+fn times_are_in_the_zone_that_they_name_or_the_plan_says_or_unknown() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let in_zone = |minutes: i64, zone: &str, format: &str| {
+        let at = (Timestamp::now() - minutes.minutes()).in_tz(zone).unwrap();
+        jiff::fmt::strtime::format(format, &at).unwrap()
+    };
+    let write = |zone: &str, format: &str| {
+        let (first, second) = (in_zone(180, zone, format), in_zone(1, zone, format));
+        std::fs::write(&path, format!("{first} start\n{second} ERROR disk full\n")).unwrap();
+    };
+    let look = |more: Json, variables: &[&str]| {
+        let mut parameters = json!({ "log": path, "since": "10m", "match": "ERROR" });
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        here().under(&[&["env"], variables].concat()).look("log", &parameters)
+    };
+    let one = Value::from(1);
+    // Named in each line, by an abbreviation that everybody means the same by.
+    write("UTC", "%Y-%m-%d %H:%M:%S.000 UTC [7]");
+    assert_eq!(known(&look(json!({}), &[]), "count"), &one);
+    // Said by the plan.
+    write("Asia/Tokyo", "%b %e %H:%M:%S");
+    assert_eq!(known(&look(json!({ "zone": "Asia/Tokyo" }), &[]), "count"), &one);
+    assert_eq!(known(&look(json!({ "zone": "+09:00" }), &[]), "count"), &one);
+    assert_eq!(barrier(&look(json!({ "zone": "Mars/Base" }), &[]), "count"), Barrier::Unsupported);
+    // With a form of its own.
+    write("Asia/Tokyo", "%d.%m.%Y %H:%M:%S");
+    assert_eq!(barrier(&look(json!({}), &[]), "count"), Barrier::Protocol);
+    let form = json!({ "zone": "Asia/Tokyo", "format": "%d.%m.%Y %H:%M:%S" });
+    assert_eq!(known(&look(form, &[]), "count"), &one);
+    // Neither: whose variable it was is not known, where the machine's zone is another one.
+    write("America/New_York", "%Y-%m-%d %H:%M:%S");
+    let seen = look(json!({}), &["TZ=Asia/Tokyo"]);
+    assert_eq!(barrier(&seen, "count"), Barrier::Unsupported);
+    assert!(seen.unknown["*"].detail.contains("say `zone`"), "{seen:?}");
+    assert_eq!(known(&look(json!({ "zone": "America/New_York" }), &["TZ=Asia/Tokyo"]), "count"), &one);
+    // An abbreviation of another zone is that of several.
+    write("Asia/Shanghai", "%Y-%m-%d %H:%M:%S CST");
+    assert_eq!(barrier(&look(json!({}), &[]), "count"), Barrier::Unsupported);
+    assert_eq!(known(&look(json!({ "zone": "Asia/Shanghai" }), &[]), "count"), &one);
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_off_under_the_look_is_not_what_was_read() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let lines = line(60, "ERROR").repeat(2_000_000);
+    std::fs::write(&path, format!("{}{lines}", line(600, "start"))).unwrap();
+    let reads = || {
+        let mut all = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(Result::ok);
+        all.any(|entry| std::fs::read_link(entry.path()).is_ok_and(|to| to == path))
+    };
+    let seen = std::thread::scope(|scope| {
+        let look = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let parameters = json!({ "log": path, "since": "2h", "match": "ERROR" });
+            runtime.block_on(support::look_with(act("log", &parameters), &[], Duration::from_secs(60)))
+        });
+        support::until("the log is being read", reads);
+        // As logrotate does with `copytruncate`.
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        look.join().unwrap()
+    });
+    assert_eq!(barrier(&seen, "count"), Barrier::Changed, "{seen:?}");
 }
 
 #[tokio::test]
@@ -205,6 +313,18 @@ fn parameters_that_cannot_work_are_refused_when_the_plan_is_read() {
     assert!(refused(json!({ "log": { "journal": "a", "unit": "b" } })).contains("unit"));
     assert!(refused(json!({ "log": "/a", "match": "(" })).contains("unclosed group"));
     assert!(refused(json!({ "log": "/a", "since": "soon" })).contains("not a duration"));
+    assert!(refused(json!({ "log": "/a", "zone": "here or there" })).contains("names no time zone"));
+    assert!(refused(json!({ "log": "/a", "format": "%H:%M" })).contains("no format of a date and a time"));
+    assert!(refused(json!({ "log": "/a", "format": "%Ö" })).contains("no format of a date and a time"));
+    assert!(
+        refused(json!({ "log": { "journal": "a" }, "zone": "UTC" })).contains("the journal knows its times")
+    );
+    for format in ["%b %d %T", "%s", "%d/%b/%Y:%H:%M:%S %z"] {
+        assert!(
+            Act::deserialize("log", json!({ "log": "/a", "format": format })).unwrap().is_ok(),
+            "{format}"
+        );
+    }
 }
 
 /// A unit that has just logged these lines, by printf.
@@ -252,6 +372,40 @@ fn the_journal_tells_what_a_unit_said() {
     assert_eq!(known(&seen, "window_covered"), &Value::Bool(false));
     assert_eq!(barrier(&seen, "count"), Barrier::Unreachable);
     assert_eq!(known(&seen, "at_least"), &Value::from(0));
+}
+
+#[test]
+fn a_journal_that_speaks_within_the_window_reaches_back_before_it() {
+    let Some(machine) = machine() else { return };
+    let booted = Timestamp::now();
+    speak("recent", "one\\n");
+    support::until("a window fits between the boot and now", || {
+        (Timestamp::now() - booted).get_seconds() >= 3
+    });
+    speak("recent", "two\\n");
+    let parameters = json!({ "log": { "journal": "recent" }, "since": "2s", "match": "^two$" });
+    let seen = machine.inside().look("log", &parameters);
+    assert_eq!(known(&seen, "window_covered"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(known(&seen, "count"), &Value::from(1));
+}
+
+#[test]
+fn what_the_journal_left_out_is_not_none() {
+    let Some(machine) = machine() else { return };
+    machine.write("/usr/local/bin/chatters", "#!/bin/sh\nseq 300\necho ERROR: the last word\n");
+    machine.write(
+        "/etc/systemd/system/chatters.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/sh /usr/local/bin/chatters\nLogRateLimitIntervalSec=30s\nLogRateLimitBurst=10\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start chatters; journalctl --sync");
+    let look = |unit: &str| {
+        let parameters = json!({ "log": { "journal": unit }, "since": "1h", "match": "ERROR" });
+        machine.inside().look("log", &parameters)
+    };
+    let seen = look("chatters");
+    assert_eq!(barrier(&seen, "count"), Barrier::TooLarge, "{seen:?}");
+    let seen = look("dbus");
+    assert!(seen.unknown.get("count").is_none_or(|it| it.barrier == Barrier::Unreachable), "{seen:?}");
 }
 
 #[test]

@@ -97,6 +97,52 @@ fn what_rpm_installed_is_described_though_dpkg_has_no_such_package() {
 }
 
 #[test]
+fn what_is_unpacked_and_not_set_up_is_neither_installed_nor_not() {
+    let Some((machine, _alone)) = machine() else { return };
+    install_deb(machine, "between");
+    machine.run("dpkg --unpack /tmp/between.deb");
+    let look = || machine.inside().look("package", &json!({ "package": "between" }));
+    let seen = look();
+    assert_eq!(text(&seen, "status"), "install ok unpacked");
+    assert_eq!(barrier(&seen, "installed"), Barrier::Unsupported);
+    machine.run("dpkg --configure between; echo between hold | dpkg --set-selections");
+    let seen = look();
+    assert_eq!((text(&seen, "status"), known(&seen, "installed")), ("hold ok installed", &Value::Bool(true)));
+}
+
+#[test]
+fn every_state_of_dpkg_is_one_of_three() {
+    let known_as = |states: &[&str], installed: bool| {
+        let rows: String = states.iter().map(|state| format!("{state}\\t1.0\\tall\\n")).collect();
+        let seen = with(&[("dpkg-query", &format!("printf '{rows}'")), ("dpkg", "true"), NO_RPM]);
+        assert_eq!(known(&seen, "installed"), &Value::Bool(installed), "{states:?}");
+    };
+    known_as(&["install ok triggers-awaited"], true);
+    known_as(&["install ok triggers-pending"], true);
+    known_as(&["deinstall ok installed"], true);
+    known_as(&["deinstall ok config-files"], false);
+    // Of another architecture only the settings are left.
+    known_as(&["deinstall ok config-files", "install ok installed"], true);
+    for state in ["install ok half-configured", "install ok half-installed", "install reinstreq installed"] {
+        let seen =
+            with(&[("dpkg-query", &format!("printf '{state}\\t1.0\\tall\\n'")), ("dpkg", "true"), NO_RPM]);
+        assert_eq!(barrier(&seen, "installed"), Barrier::Unsupported, "{state}");
+    }
+}
+
+#[test]
+fn a_package_that_becomes_another_one_under_the_look_is_not_seen() {
+    let folder = support::folder();
+    let versions = format!(
+        "echo x >>{0}/asked; printf 'install ok installed\\t%s\\tall\\n' $(head -c 1000 {0}/asked | tr -dc x)",
+        folder.path().display()
+    );
+    let versions = versions.replace("| tr -dc x", "");
+    let seen = with(&[("dpkg-query", &versions), ("dpkg", "true"), NO_RPM]);
+    assert_eq!(barrier(&seen, "version"), Barrier::Changed, "{seen:?}");
+}
+
+#[test]
 fn an_absent_package_is_a_fact_and_a_pattern_is_no_name() {
     let Some((machine, _alone)) = machine() else { return };
     let seen = machine.inside().look("package", &json!({ "package": "nosuch" }));

@@ -154,6 +154,35 @@ async fn a_unix_socket_is_found_by_its_path_or_abstract_name() {
 }
 
 #[tokio::test]
+async fn a_unix_socket_is_the_file_that_stands_at_its_path() {
+    let folder = support::folder();
+    let path = |name: &str| folder.path().join(name);
+    let listening =
+        async |at: std::path::PathBuf| json_of(&look("port", json!({ "port": at })).await, "listening");
+    std::fs::create_dir(path("real")).unwrap();
+    std::os::unix::fs::symlink("real", path("link")).unwrap();
+    // Bound by another way to the same file, and asked for by a link to it: connect(2) follows both.
+    let _bound = UnixListener::bind(path("link/a.sock")).unwrap();
+    std::os::unix::fs::symlink("real/a.sock", path("other-name")).unwrap();
+    for at in ["link/a.sock", "real/a.sock", "other-name"] {
+        assert_eq!(listening(path(at)).await, json!(true), "{at}");
+    }
+    // Moved, it is where it is now.
+    std::fs::rename(path("real/a.sock"), path("moved.sock")).unwrap();
+    assert_eq!(listening(path("moved.sock")).await, json!(true));
+    assert_eq!(listening(path("real/a.sock")).await, json!(false));
+    // Another socket stands in its place, on which nobody listens any more.
+    drop(UnixListener::bind(path("real/a.sock")).unwrap());
+    assert_eq!(listening(path("real/a.sock")).await, json!(false));
+    std::fs::write(path("plain"), "").unwrap();
+    assert_eq!(listening(path("plain")).await, json!(false));
+    let gone = UnixListener::bind(path("gone.sock")).unwrap();
+    std::fs::remove_file(path("gone.sock")).unwrap();
+    assert_eq!(listening(path("gone.sock")).await, json!(false));
+    drop(gone);
+}
+
+#[tokio::test]
 async fn a_hostile_socket_name_forges_no_other() {
     use std::os::linux::net::SocketAddrExt as _;
     // In /proc/net/unix the second line would look like a listening socket.

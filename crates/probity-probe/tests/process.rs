@@ -53,7 +53,7 @@ async fn a_running_process_is_found_by_path_name_and_arguments() {
         // Standard input, output, error, and what cargo left open.
         assert!(int(&seen, "open_files") >= 3);
         assert!(int(&seen, "memory_bytes") > 4096);
-        let started: jiff::Timestamp = text(&seen, "started").parse().unwrap();
+        let started: jiff::Timestamp = json_of(&seen, "started").as_str().unwrap().parse().unwrap();
         let late = started.duration_since(before).as_secs_f64();
         // The kernel tells the second in which it started, cut off, and hundredths since then.
         assert!((-1.05..60.0).contains(&late), "started {late} s after it was started");
@@ -119,6 +119,54 @@ async fn a_process_whose_executable_was_deleted_is_found_and_says_so() {
     let seen = look("process", json!({ "process": sleep, "arguments": ["1000"] })).await;
     assert_eq!(int(&seen, "count"), 1);
     assert_eq!(json_of(&seen, "executable_deleted"), json!(true));
+}
+
+#[test]
+fn the_same_path_on_other_mounts_is_another_file() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-contained");
+    let other = copied(&folder, "/bin/sleep", "probity-other");
+    let (sleep, other) = (sleep.display(), other.display());
+    let started = format!("until [ \"$(readlink /proc/$!/exe)\" = {sleep} ]; do :; done");
+    // As in a container whose image has a file at the same path.
+    let contained = format!(
+        "unshare --mount --propagation private sh -c 'mount --bind {other} {sleep}; exec {sleep} 1000' >/dev/null & {started}"
+    );
+    let unshare: &[&str] =
+        &["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let at = |first: String| Elsewhere { unshare, first, ..Elsewhere::default() };
+    let parameters = json!({ "process": sleep.to_string() });
+    let Some(seen) = look_elsewhere(&at(contained), "process", &parameters) else { return };
+    assert_eq!((json_of(&seen, "running"), json_of(&seen, "count")), (json!(false), json!(0)), "{seen:?}");
+    // Ours is found; also when its file is replaced meanwhile.
+    for meanwhile in ["", "; cp -f --remove-destination {other} {sleep}"] {
+        let meanwhile =
+            meanwhile.replace("{other}", &other.to_string()).replace("{sleep}", &sleep.to_string());
+        let first = format!("{sleep} 1000 >/dev/null & {started}{meanwhile}");
+        let seen = look_elsewhere(&at(first), "process", &parameters).unwrap();
+        assert_eq!(json_of(&seen, "count"), json!(1), "{meanwhile}: {seen:?}");
+        assert_eq!(json_of(&seen, "executable_deleted"), json!(!meanwhile.is_empty()));
+    }
+}
+
+#[test]
+fn when_it_started_does_not_move_with_the_clock() {
+    // The kernel's `btime` moves by as much as somebody sets the clock.
+    let first = "awk '/^btime/ { $2 += 7200 } { print }' /proc/stat > /dev/shm/stat.$$; mount --bind /dev/shm/stat.$$ /proc/stat; rm /dev/shm/stat.$$";
+    let unshare: &[&str] = &["--mount", "--propagation", "private"];
+    let elsewhere = Elsewhere { unshare, first: first.to_owned(), ..Elsewhere::default() };
+    let Some(seen) = look_elsewhere(
+        &elsewhere,
+        "process",
+        &json!({ "process": "look", "arguments": ["machine::look_as_told"] }),
+    ) else {
+        return;
+    };
+    let started: jiff::Timestamp = text(&seen, "started").parse().unwrap();
+    let age = jiff::Timestamp::now().duration_since(started).as_secs_f64();
+    assert!((-0.1..600.0).contains(&age), "{age}");
+    let told = json_of(&seen, "age_s").as_f64().unwrap();
+    assert!((0.0..600.0).contains(&told), "{told}");
 }
 
 #[tokio::test]

@@ -84,6 +84,77 @@ fn a_service_that_keeps_breaking_is_failed_and_counted() {
 }
 
 #[test]
+fn a_crash_loop_is_none_that_failed_and_is_told() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write(
+        "/etc/systemd/system/loops.service",
+        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=50ms\n",
+    );
+    machine.run("systemctl daemon-reload; systemctl start loops");
+    let look = |unit: &str| machine.inside().look("service", &json!({ "service": unit }));
+    support::until("it was restarted three times", || {
+        let restarts = machine.run("systemctl show -p NRestarts --value loops");
+        restarts.trim().parse::<u32>().unwrap() >= 3
+    });
+    let seen = look("loops");
+    assert_eq!(known(&seen, "crash_looping"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(known(&seen, "failed"), &Value::List(Vec::new()));
+    let Value::List(loops) = known(&look("*.service"), "crash_loops").clone() else { panic!() };
+    assert!(
+        loops.contains(&Value::from("loops.service")) && !loops.contains(&Value::from("dbus.service")),
+        "{loops:?}"
+    );
+    assert_eq!(known(&look("dbus"), "crash_looping"), &Value::Bool(false));
+    machine.run("systemctl stop loops");
+}
+
+#[test]
+fn a_unit_whose_file_is_gone_exists_as_long_as_it_runs() {
+    let Some(machine) = elsewhere::machine() else { return };
+    machine.write("/run/systemd/system/orphan.service", "[Service]\nExecStart=/bin/sleep infinity\n");
+    machine.run("systemctl daemon-reload; systemctl start orphan; rm /run/systemd/system/orphan.service; systemctl daemon-reload");
+    let look = || machine.inside().look("service", &json!({ "service": "orphan" }));
+    let seen = look();
+    assert_eq!(known(&seen, "exists"), &Value::Bool(true), "{seen:?}");
+    assert_eq!((text(&seen, "load_state"), text(&seen, "active_state")), ("not-found", "active"));
+    machine.run("systemctl stop orphan");
+    assert_eq!(known(&look(), "exists"), &Value::Bool(false));
+}
+
+#[test]
+fn what_runs_from_files_that_changed_since_says_so() {
+    let Some(machine) = elsewhere::machine() else { return };
+    let unit = "[Service]\nExecStart=/usr/local/bin/old-sleep infinity\n";
+    machine.run("cp /bin/sleep /usr/local/bin/old-sleep");
+    machine.write("/etc/systemd/system/old.service", unit);
+    // Older than the start by more than the second that systemd tells.
+    machine.run(
+        "touch -d '1 hour ago' /etc/systemd/system/old.service; systemctl daemon-reload; systemctl start old",
+    );
+    let look = || machine.inside().look("service", &json!({ "service": "old" }));
+    let needs = |reload: bool, restart: bool| {
+        let seen = look();
+        assert_eq!(known(&seen, "needs_reload"), &Value::Bool(reload), "{seen:?}");
+        assert_eq!(known(&seen, "needs_restart"), &Value::Bool(restart), "{seen:?}");
+    };
+    needs(false, false);
+    // A program that was replaced, as packages do it.
+    machine
+        .run("cp /bin/sleep /usr/local/bin/new-sleep; mv /usr/local/bin/new-sleep /usr/local/bin/old-sleep");
+    needs(false, true);
+    machine.run("systemctl restart old");
+    needs(false, false);
+    // A setting that systemd has not read, and one that it has read and the process has not.
+    machine.run("mkdir -p /etc/systemd/system/old.service.d; echo '[Service]' >/etc/systemd/system/old.service.d/a.conf
+                 touch -d '1 hour' /etc/systemd/system/old.service.d/a.conf");
+    assert_eq!(known(&look(), "needs_reload"), &Value::Bool(true));
+    machine.run("systemctl daemon-reload");
+    needs(false, true);
+    machine.run("systemctl stop old");
+    assert_eq!(barrier(&look(), "needs_restart"), Barrier::Unreachable);
+}
+
+#[test]
 fn a_service_that_a_signal_ended_has_no_exit_code() {
     let Some(machine) = elsewhere::machine() else { return };
     machine.write(

@@ -57,6 +57,51 @@ async fn a_path_where_nothing_is_mounted_or_is_nothing_is_said_so() {
 }
 
 #[test]
+fn what_lies_below_another_mount_is_on_no_path() {
+    let first = "mount -t tmpfs none /mnt; mkdir -p /mnt/m/a; mount -t tmpfs -o size=64k lower /mnt/m/a\n\
+                 mount -t tmpfs -o size=128k upper /mnt/m";
+    let Some(seen) = look_after(first, "mount", &json!({ "mount": "/mnt/m/a" })) else { return };
+    assert_eq!((json_of(&seen, "mounted"), json_of(&seen, "layers")), (json!(false), json!(0)));
+    let seen = look_after(first, "mount", &json!({ "mount": "/mnt/m" })).unwrap();
+    assert_eq!(text(&seen, "source"), "upper");
+    let seen = look_after(first, "mount", &json!({ "mount": "all" })).unwrap();
+    let mounts = json_of(&seen, "mounts");
+    let visible = |source: &str| {
+        let mount = mounts.as_array().unwrap().iter().find(|mount| mount["source"] == json!(source)).unwrap();
+        mount["visible"].clone()
+    };
+    assert_eq!((visible("lower"), visible("upper")), (json!(false), json!(true)));
+    // The folder that bears the hidden mount's name is in the upper one.
+    let after = format!("{first}; mkdir /mnt/m/a");
+    let seen = look_after(after, "disk", &json!({ "disk": "/mnt/m/a" })).unwrap();
+    assert_eq!((text(&seen, "source"), json_of(&seen, "size_bytes")), ("upper", json!(131_072)));
+}
+
+/// In mounts of its own.
+#[test]
+#[ignore = "run by the next test, where it may mount"]
+fn mounts_meanwhile() {
+    let mount = || support::run(Command::new("mount").args(["-t", "tmpfs", "none", "/mnt"]));
+    let table = std::fs::File::open("/proc/self/mountinfo").unwrap();
+    let changed = || probity_probe::mounts::changed_since_opened(&table).unwrap();
+    assert!(!changed());
+    mount();
+    assert!(changed());
+}
+
+#[test]
+fn a_table_of_mounts_that_changes_while_it_is_read_is_not_believed() {
+    if !support::root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("SKIPPED: as root this test also mounts something");
+        return;
+    }
+    let own = ["--mount", "--propagation", "private"];
+    let test = ["mounts_meanwhile", "--exact", "--ignored"];
+    support::run(Command::new("unshare").args(own).arg(std::env::current_exe().unwrap()).args(test));
+}
+
+#[test]
 fn without_proc_no_mount_is_known() {
     let Some(seen) = look_after("mount -t tmpfs none /proc", "mount", &json!({ "mount": "/" })) else {
         return;

@@ -49,6 +49,7 @@ pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
         }
         Barrier::TooLarge => format!("look at less: `{}` was more than may be read or kept", met.fact),
         Barrier::Unsupported => format!("nothing: the target, or this build, has no `{}`; claim something else", met.fact),
+        Barrier::Changed => format!("look again while `{}` does not change", probe.name),
         Barrier::Protocol => format!("find out what `{}` was sent, which is not what its protocol says", probe.name),
         Barrier::Masked => format!("change the secret that `{}` shows, or claim something else", met.fact),
     }

@@ -14,7 +14,7 @@ pub struct Disk {
     pub disk: String,
 }
 
-fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
     if path.starts_with('/') {
         return Ok(path);

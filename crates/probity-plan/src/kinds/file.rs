@@ -10,6 +10,7 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// The absolute path. A symbolic link in the last place is looked at itself; `follow: true` looks behind it.
+    #[serde(deserialize_with = "super::disk::absolute")]
     pub file: String,
     /// Whether to look behind a symbolic link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -17,19 +18,24 @@ pub struct File {
     /// How to parse the content for the fact `parsed`; without it, by the file name's ending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// The encoding of the content, such as `latin1` or `windows-1252`; without it, UTF-8, or UTF-16 where a byte order mark
+    /// says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
 }
 
 /// A format that `parsed` knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// YAML 1.2, one document.
+    /// YAML 1.2: one document is its value, several are a list of them; a tag that is not YAML's own is a map of one key.
     Yaml,
     /// JSON.
     Json,
     /// TOML 1.0.
     Toml,
-    /// Sections of `key = value` lines; keys before the first section stand under the empty name.
+    /// Sections of `key = value` lines; keys before the first section stand under the empty name. A key or a section that is
+    /// there several times is a list of all of them.
     Ini,
 }
 
@@ -68,10 +74,27 @@ impl Kind for File {
                 FactType::Text,
                 "where the symbolic link points; empty for anything else",
             ),
+            FactSpec::new(
+                "acl",
+                FactType::List,
+                "the entries of its access control list that the mode does not show, by number and after its mask: `user:65534:r--`; of a folder those for what is made in it too, `default:group:50:rw-`",
+            )
+            .on_demand(),
+            FactSpec::new(
+                "capabilities",
+                FactType::List,
+                "what executing it allows, as getcap writes it: `cap_net_raw=ep`",
+            )
+            .on_demand(),
+            FactSpec::new("immutable", FactType::Bool, "whether nobody may change it, root included, before that flag is taken away")
+                .on_demand(),
+            FactSpec::new("append_only", FactType::Bool, "whether it may only be added to").on_demand(),
+            FactSpec::new("security_label", FactType::Text, "its label of SELinux or Smack; empty where it has none")
+                .on_demand(),
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal")
                 .on_demand()
                 .change_shows(Shows::Effect),
-            FactSpec::new("content", FactType::Text, "the content, if it is UTF-8 of at most 1 MiB")
+            FactSpec::new("content", FactType::Text, "the content, if it is text of at most 1 MiB")
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),

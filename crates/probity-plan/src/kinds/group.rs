@@ -25,7 +25,7 @@ impl Kind for Group {
             FactSpec::new(
                 "exists",
                 FactType::Bool,
-                "whether there is such a group, as the C library says: where a directory service does not answer, it says no",
+                "whether there is such a group, as this machine's name services say (`/etc/nsswitch.conf`); those beside its files are asked through getent",
             ),
             FactSpec::new("name", FactType::Text, "its name"),
             FactSpec::new("gid", FactType::Int, "its number"),

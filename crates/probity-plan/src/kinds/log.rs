@@ -1,14 +1,14 @@
 //! `log`: what a log file or the journal holds since a moment.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 use crate::units::Span;
 
 /// Reads the lines of a log since a moment, and counts those that match.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Log {
     /// The absolute path of a file whose lines begin with a time, or `{ journal: UNIT }` for the system's journal.
     pub log: Source,
@@ -18,6 +18,57 @@ pub struct Log {
     /// The regular expression that a line has to match; without it every line does.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub pattern: Option<Pattern>,
+    /// The zone of a file's times, where its lines name none: `Europe/Berlin`, `UTC`, `+02:00`. Without it, the machine's.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "zone")]
+    pub zone: Option<String>,
+    /// How a file's lines begin, as strftime(3) writes it: `%d.%m.%Y %H:%M:%S`. Without it, forms that many programs use are
+    /// known: RFC 3339 and its relatives, syslog, the Common Log Format, klog, ctime, JSON with a field `time` or `ts`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "format")]
+    pub format: Option<String>,
+}
+
+impl Serialize for Log {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Log {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = Self::deserialize(deserializer)?;
+        if matches!(read.log, Source::Journal { .. }) && (read.zone.is_some() || read.format.is_some()) {
+            let wrong = "`zone` and `format` are of a file's lines; the journal knows its times";
+            return Err(serde::de::Error::custom(wrong));
+        }
+        Ok(read)
+    }
+}
+
+fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let zone = String::deserialize(deserializer)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_+-:".contains(c);
+    if !zone.is_empty() && zone.chars().all(plain) && !zone.starts_with(['/', ':']) {
+        return Ok(Some(zone));
+    }
+    let wrong = format!("`{zone}` names no time zone; write Europe/Berlin, UTC, or an offset such as +02:00");
+    Err(serde::de::Error::custom(wrong))
+}
+
+fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    use jiff::fmt::strtime;
+    let format = String::deserialize(deserializer)?;
+    let at = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    // What it writes has to be a moment again, but for the year, which is then the last one in which it lies in the past.
+    let read = |format: &str| {
+        let parsed = strtime::format(format, &at).and_then(|text| strtime::parse(format, text));
+        parsed.and_then(|parsed| parsed.timestamp().map_or_else(|| parsed.to_datetime().map(|_| ()), |_| Ok(())))
+    };
+    match read(&format).or_else(|error| read(&format!("%Y {format}")).map_err(|_| error)) {
+        Ok(()) => Ok(Some(format)),
+        Err(error) => Err(serde::de::Error::custom(format!(
+            "`{format}` is no format of a date and a time: {error}; write it as %Y-%m-%d %H:%M:%S"
+        ))),
+    }
 }
 
 /// Which log.
@@ -34,7 +85,7 @@ pub enum Source {
 }
 
 impl<'de> Deserialize<'de> for Source {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> serde::de::Visitor<'de> for Visitor {
             type Value = Source;
@@ -77,7 +128,7 @@ impl Pattern {
 }
 
 impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         regex::Regex::new(&text).map_err(serde::de::Error::custom)?;
         Ok(Self(text))
@@ -123,6 +174,11 @@ impl Kind for Log {
                 "at_least",
                 FactType::Int,
                 "how many matching lines were found, whether the log covers the window or not",
+            ),
+            FactSpec::new(
+                "ahead",
+                FactType::Int,
+                "how many matching lines bear a time ahead of the look; they are in no other number, and unless there are none nothing is known of `count`, `last` and `times`",
             ),
             FactSpec::new("last", FactType::Moment, "the time of the last line that matches")
                 .within("window_start", "window_covered"),

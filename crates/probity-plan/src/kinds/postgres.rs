@@ -79,10 +79,10 @@ impl Kind for Postgres {
                 FactType::Bool,
                 "whether the server refused the role: it may not log in (SQLSTATE class 28) or lacks a privilege (42501)",
             )
-            .denies(Denied::Request, Values::True)
-            .grants(Denied::Request, Values::False),
+            .denies(Denied::Request, Values::True),
             FactSpec::new("columns", FactType::List, "the names of the columns"),
-            FactSpec::new("row_count", FactType::Int, "how many rows came back"),
+            FactSpec::new("row_count", FactType::Int, "how many rows came back")
+                .grants(Denied::Request, Values::Any),
             FactSpec::new(
                 "rows",
                 FactType::List,
@@ -90,13 +90,15 @@ impl Kind for Postgres {
                  all else as PostgreSQL writes it. At most 1,000 rows and 1 MiB; unknown where \
                  two columns have one name",
             )
-            .change_shows(Shows::Effect),
+            .change_shows(Shows::Effect)
+            .grants(Denied::Request, Values::Any),
             FactSpec::new(
                 "value",
                 FactType::Any,
                 "the only value, where the result is one row of one column",
             )
-            .change_shows(Shows::Effect),
+            .change_shows(Shows::Effect)
+            .grants(Denied::Request, Values::Any),
             FactSpec::new("server_version", FactType::Text, "the version that the server reports").aside(),
             FactSpec::new("connect_ms", FactType::Interval, "time to connect and log in, in milliseconds").aside(),
             FactSpec::new(

@@ -10,7 +10,7 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// The unit's name, `.service` if it has no ending; or a pattern with `*`, `?` or `[...]` for every loaded unit
-    /// that matches, of which only `units` and `failed` are known.
+    /// that matches, of which only `units`, `failed` and `crash_loops` are known.
     pub service: String,
 }
 
@@ -32,7 +32,7 @@ impl Kind for Service {
             FactSpec::new(
                 "exists",
                 FactType::Bool,
-                "whether systemd knows a unit of this name; a masked one too",
+                "whether systemd knows a unit of this name; a masked one too, and one without a file that runs or failed",
             ),
             FactSpec::new("load_state", FactType::Text, "loaded, not-found, masked, bad-setting, error"),
             FactSpec::new(
@@ -71,6 +71,21 @@ impl Kind for Service {
             ),
             FactSpec::new("exit_code", FactType::Int, "with which status its last main process exited"),
             FactSpec::new("signal", FactType::Int, "the signal that ended its last main process, or 0"),
+            FactSpec::new(
+                "needs_reload",
+                FactType::Bool,
+                "whether its files changed since systemd read them (`daemon-reload`)",
+            ),
+            FactSpec::new(
+                "needs_restart",
+                FactType::Bool,
+                "whether its main process was started before its unit files last changed, or executes a program or library that was deleted or replaced since; unknown while none runs",
+            ),
+            FactSpec::new(
+                "crash_looping",
+                FactType::Bool,
+                "whether systemd restarts it again and again: 3 times or more since somebody started it, and it waits for the next time or has run for less than 10 minutes; or systemd gave up on it for that (`start-limit-hit`)",
+            ),
             FactSpec::new("user", FactType::Text, "the user it is set to run as"),
             FactSpec::new(
                 "memory_bytes",
@@ -78,7 +93,12 @@ impl Kind for Service {
                 "what it and its children use, if systemd counts it",
             ),
             FactSpec::new("units", FactType::List, "the names of the loaded units that are meant"),
-            FactSpec::new("failed", FactType::List, "the names of those that failed"),
+            FactSpec::new(
+                "failed",
+                FactType::List,
+                "the names of those that failed, as systemd calls it: one that waits to be restarted has not",
+            ),
+            FactSpec::new("crash_loops", FactType::List, "the names of those that are `crash_looping`"),
         ],
     };
 

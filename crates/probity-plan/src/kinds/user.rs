@@ -82,7 +82,7 @@ impl Kind for User {
             FactSpec::new(
                 "exists",
                 FactType::Bool,
-                "whether there is such an account, as the C library says: where a directory service does not answer, it says no (not with `all`)",
+                "whether there is such an account, as this machine's name services say (`/etc/nsswitch.conf`); those beside its files are asked through getent (not with `all`)",
             ),
             FactSpec::new("name", FactType::Text, "its name"),
             FactSpec::new("uid", FactType::Int, "its number"),

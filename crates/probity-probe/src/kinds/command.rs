@@ -20,16 +20,16 @@ impl Look for Command {
 }
 
 async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> {
-    let whole = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
+    let filled = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
     let arguments = match &command.command {
-        Program::Arguments(list) => list.iter().map(whole).collect::<Result<Vec<_>, _>>()?,
-        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), whole(shell)?],
+        Program::Arguments(list) => list.iter().map(filled).collect::<Result<Vec<_>, _>>()?,
+        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), filled(shell)?],
     };
-    let stdin = command.stdin.as_ref().map(whole).transpose()?;
+    let stdin = command.stdin.as_ref().map(filled).transpose()?;
     let env = command
         .env
         .iter()
-        .map(|(name, text)| Ok((name.clone(), whole(text)?)))
+        .map(|(name, text)| Ok((name.clone(), filled(text)?)))
         .collect::<Result<BTreeMap<_, _>, Blocked>>()?;
     let program =
         program::Program { arguments: &arguments, stdin: stdin.as_ref().map(String::as_bytes), env: &env };
@@ -38,8 +38,10 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
         Ok(ended) => ended,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let name = arguments.first().map_or("", String::as_str);
-            seen.know("found", false);
-            seen.block_rest(Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`")));
+            let interpreter = program::missing_interpreter(&program);
+            seen.know("found", interpreter.is_some());
+            let why = interpreter.unwrap_or_else(|| format!("there is no program `{name}`"));
+            seen.block_rest(Blocked::new(Barrier::ToolMissing, why));
             return Ok(seen);
         }
         Err(error) => {
@@ -68,8 +70,8 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
             return Ok(seen);
         }
     }
-    seen.know("stdout_bytes", i64::try_from(ended.stdout.total).unwrap_or(i64::MAX));
-    seen.know("stderr_bytes", i64::try_from(ended.stderr.total).unwrap_or(i64::MAX));
+    seen.settle("stdout_bytes", whole("standard output", &ended.stdout).map(|output| output.total))
+        .settle("stderr_bytes", whole("standard error", &ended.stderr).map(|output| output.total));
     let stdout = text_of("standard output", &ended.stdout);
     if context.wants("lines") {
         seen.settle("lines", stdout.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>()));
@@ -78,10 +80,10 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
         seen.settle("json", stdout.as_deref().map_err(Clone::clone).and_then(parse_json));
     }
     if context.wants("stdout") {
-        seen.settle("stdout", stdout);
+        seen.settle("stdout", stdout.map(without_end));
     }
     if context.wants("stderr") {
-        seen.settle("stderr", text_of("standard error", &ended.stderr));
+        seen.settle("stderr", text_of("standard error", &ended.stderr).map(without_end));
     }
     Ok(seen)
 }
@@ -91,12 +93,28 @@ pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
     Value::from_json(text).map_err(|error| Blocked::new(Barrier::Protocol, format!("not JSON: {error}")))
 }
 
+/// All of an output. What a child prints that goes on after the program's end nobody waits for.
+fn whole<'a>(what: &str, output: &'a Output) -> Result<&'a Output, Blocked> {
+    if output.open {
+        let why = format!("a child that goes on after the program's end still holds {what} open; send its output elsewhere");
+        return Err(Blocked::new(Barrier::TimedOut, why));
+    }
+    Ok(output)
+}
+
 fn text_of(what: &str, output: &Output) -> Result<String, Blocked> {
+    let output = whole(what, output)?;
     if output.total > output.bytes.len() as u64 {
         return Err(Blocked::new(Barrier::TooLarge, format!("{what} has {} bytes", output.total)));
     }
     match std::str::from_utf8(&output.bytes) {
-        Ok(text) => Ok(text.strip_suffix('\n').unwrap_or(text).to_owned()),
+        Ok(text) => Ok(text.to_owned()),
         Err(_) => Err(Blocked::new(Barrier::Protocol, format!("{what} is not UTF-8"))),
     }
+}
+
+/// Without the last line's end.
+fn without_end(text: String) -> String {
+    let end = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+    end.map_or(text.clone(), str::to_owned)
 }

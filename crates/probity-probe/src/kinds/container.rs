@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked, Value};
 use serde_json::Value as Json;
 use tokio::net::UnixStream;
 
-use crate::look::{Context, Look, Seen, barrier_of};
+use crate::look::{Context, Look, Seen, barrier_of, not_ahead};
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 4 << 20;
@@ -156,7 +156,7 @@ fn time(text: &str, never: &str) -> Result<jiff::Timestamp, Blocked> {
     if at < jiff::Timestamp::UNIX_EPOCH {
         Err(Blocked::new(Barrier::Unreachable, never))
     } else {
-        Ok(at)
+        not_ahead("its time", at, jiff::Timestamp::now())
     }
 }
 

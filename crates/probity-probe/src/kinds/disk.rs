@@ -1,12 +1,11 @@
-//! `disk`: one statvfs(3), and the table of mounts for where it is.
+//! `disk`: one descriptor, its statvfs(3), and the table of mounts for where it is.
 
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::fd::OwnedFd;
 
 use probity_plan::kinds::disk::Disk;
 use probity_plan::{Barrier, Blocked, Value};
-use rustix::fs::{StatVfs, StatVfsMountFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, StatVfs, StatVfsMountFlags, StatxFlags};
 
 use crate::look::{Context, Look, Seen, barrier_of};
 use crate::mounts;
@@ -15,13 +14,15 @@ impl Look for Disk {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let path = self.disk.clone();
         // A network file system that does not answer hangs here.
-        context.blocking(move || see(&path)).await
+        context.blocking(move |_| see(&path)).await
     }
 }
 
 fn see(path: &str) -> Seen {
     let mut seen = Seen::default();
-    let found = match rustix::fs::statvfs(path).map_err(std::io::Error::from) {
+    let opened = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|place| Ok((rustix::fs::fstatvfs(&place)?, place)));
+    let (found, place) = match opened.map_err(std::io::Error::from) {
         Ok(found) => found,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             seen.know("exists", false);
@@ -32,7 +33,7 @@ fn see(path: &str) -> Seen {
     };
     seen.know("exists", true).know("read_only", found.f_flag.contains(StatVfsMountFlags::RDONLY));
     see_space(&found, &mut seen);
-    let mount = mount_of(path);
+    let mount = mount_of(path, &place);
     seen.settle("mount_point", mount.as_ref().map(|mount| mount.mount_point.as_str()).map_err(Clone::clone));
     seen.settle("file_system", mount.as_ref().map(|mount| mount.file_system.as_str()).map_err(Clone::clone));
     seen.settle("source", mount.as_ref().map(|mount| mount.source.as_str()).map_err(Clone::clone));
@@ -72,19 +73,14 @@ fn percent(part: u64, of: u64, none: &str) -> Result<Value, Blocked> {
     Ok(Value::decimal((part as f64 / of as f64 * 10_000.0).round() / 100.0))
 }
 
-/// The mount that the path is in: the one on top of the longest beginning of its real path, on the same device.
-fn mount_of(path: &str) -> Result<mounts::Mount, Blocked> {
-    let failed = |error: &std::io::Error| barrier_of(&format!("find the mount of {path}"), error);
-    let real = std::fs::canonicalize(path).map_err(|error| failed(&error))?;
-    let device = std::fs::metadata(&real).map_err(|error| failed(&error))?.dev();
-    let same = |mount: &mounts::Mount| {
-        real.starts_with(&mount.mount_point)
-            && std::fs::metadata(&mount.mount_point).is_ok_and(|metadata| metadata.dev() == device)
-    };
-    mounts::read()?
-        .into_iter()
-        .filter(same)
-        // The last of the longest: later mounts lie on top.
-        .max_by_key(|mount| Path::new(&mount.mount_point).components().count())
-        .ok_or_else(|| Blocked::new(Barrier::Protocol, format!("no mount holds {path}")))
+/// The mount that the path leads into, by the number that the kernel gives both.
+fn mount_of(path: &str, place: &OwnedFd) -> Result<mounts::Mount, Blocked> {
+    let status = rustix::fs::statx(place, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
+        .map_err(|error| barrier_of(&format!("statx {path}"), &error.into()))?;
+    if status.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
+        // Linux before 5.8.
+        return Err(Blocked::new(Barrier::Unsupported, "the kernel does not tell which mount a path is in"));
+    }
+    let mount = mounts::read()?.0.into_iter().find(|mount| mount.id == status.stx_mnt_id);
+    mount.ok_or_else(|| Blocked::new(Barrier::Protocol, format!("no mount holds {path}")))
 }

@@ -1,16 +1,17 @@
-//! `file`: one `lstat` or `stat`, and the content only when a claim reads it.
+//! `file`: one descriptor, from which every fact is taken; the content only when a claim reads it.
 
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
 
-use probity_plan::kinds::file::{File, Format};
+use probity_plan::kinds::file::File;
 use probity_plan::{Barrier, Blocked, Value};
+use rustix::fs::{Mode, OFlags};
 
-use crate::look::{Context, Look, Seen, Wanted, barrier_of};
+use crate::look::{Context, Look, Seen, Underway, Wanted, barrier_of, not_ahead};
 use crate::mask::Masks;
-use crate::names::Names;
-use crate::tables;
+use crate::names::owner_and_group;
+use crate::{attributes, documents};
 
 /// The longest content that is kept as a fact or parsed; a digest is taken of any length.
 const LONGEST: usize = 1 << 20;
@@ -18,24 +19,105 @@ const LONGEST: usize = 1 << 20;
 /// give what they hold to the first read only, however little that takes.
 const SMALLEST: u64 = 4 << 10;
 const LARGEST: u64 = 64 << 10;
+/// Facts that are read out of the file.
+const CONTENT: [&str; 4] = ["sha256", "content", "lines", "parsed"];
 
 impl Look for File {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let (file, wanted, masks) = (self.clone(), context.wanted.clone(), context.secrets.masks());
-        match tables::names(context).await {
-            // A network file system may hang.
-            Ok(names) => context.blocking(move || see(&file, &wanted, &masks, &names)).await,
-            Err(blocked) => Seen::nothing(blocked),
+        // A network file system may hang.
+        let mut seen = context.blocking(move |underway| see(&file, &wanted, &masks, underway)).await;
+        if let (Some(uid), Some(gid)) = (number(&seen, "uid"), number(&seen, "gid")) {
+            let (owner, group) = owner_and_group(uid, gid, context).await;
+            seen.settle("owner", owner).settle("group", group);
         }
+        seen
     }
 }
 
-fn see(file: &File, wanted: &Wanted, masks: &Masks, names: &Names) -> Seen {
-    let path = Path::new(&file.file);
-    let found = if file.follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+fn number(seen: &Seen, fact: &str) -> Option<u32> {
+    seen.facts.get(fact).and_then(Value::as_i64).and_then(|number| u32::try_from(number).ok())
+}
+
+/// What stands at a path, held by a descriptor: whatever takes its place there is another file.
+struct Held {
+    path: String,
+    follow: bool,
+    descriptor: std::fs::File,
+    metadata: std::fs::Metadata,
+}
+
+impl Held {
+    fn open(file: &File) -> std::io::Result<Self> {
+        // Neither waits for anybody nor does anything to a device.
+        let mut flags = OFlags::PATH | OFlags::CLOEXEC;
+        flags.set(OFlags::NOFOLLOW, !file.follow);
+        let descriptor = std::fs::File::from(rustix::fs::open(&file.file, flags, Mode::empty())?);
+        let metadata = descriptor.metadata()?;
+        Ok(Self { path: file.file.clone(), follow: file.follow, descriptor, metadata })
+    }
+
+    /// A path to this very file.
+    fn place(&self) -> String {
+        format!("/proc/self/fd/{}", self.descriptor.as_raw_fd())
+    }
+
+    /// Opens its content for reading.
+    fn reader(&self) -> Result<std::fs::File, Blocked> {
+        let failed = |error: &std::io::Error| barrier_of(&format!("open {}", self.path), error);
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let open = |path: &str, flags: OFlags| {
+            std::fs::File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+        };
+        match open(&self.place(), flags) {
+            // Without /proc: by its path, if it still stands there.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let flags = if self.follow { flags } else { flags | OFlags::NOFOLLOW };
+                let file = open(&self.path, flags).map_err(|error| failed(&error))?;
+                let metadata = file.metadata().map_err(|error| failed(&error))?;
+                if same_file(&metadata, &self.metadata) { Ok(file) } else { Err(self.replaced()) }
+            }
+            opened => opened.map_err(|error| failed(&error)),
+        }
+    }
+
+    fn replaced(&self) -> Blocked {
+        let why = format!("another file took the place of {} while it was looked at", self.path);
+        Blocked::new(Barrier::Changed, why)
+    }
+
+    /// Whether it is the file that it was when the look began, with the same mode and owner, and still at its path; and
+    /// whether its content is the same.
+    fn unchanged(&self) -> (Result<(), Blocked>, Result<(), Blocked>) {
+        let changed = |what: &str| {
+            Blocked::new(Barrier::Changed, format!("the {what} of {} changed while it was looked at", self.path))
+        };
+        let both = |blocked: Blocked| (Err(blocked.clone()), Err(blocked));
+        let path = std::path::Path::new(&self.path);
+        let there = if self.follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+        if !there.is_ok_and(|there| same_file(&there, &self.metadata)) {
+            return both(self.replaced());
+        }
+        let (before, now) = match self.descriptor.metadata() {
+            Ok(now) => (&self.metadata, now),
+            Err(error) => return both(barrier_of(&format!("stat {}", self.path), &error)),
+        };
+        if (before.mode(), before.uid(), before.gid()) != (now.mode(), now.uid(), now.gid()) {
+            return both(changed("mode or owner"));
+        }
+        let content = |it: &std::fs::Metadata| (it.len(), it.mtime(), it.mtime_nsec());
+        (Ok(()), if content(before) == content(&now) { Ok(()) } else { Err(changed("content")) })
+    }
+}
+
+fn same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+fn see(file: &File, wanted: &Wanted, masks: &Masks, underway: &Underway) -> Seen {
     let mut seen = Seen::default();
-    let metadata = match found {
-        Ok(metadata) => metadata,
+    let held = match Held::open(file) {
+        Ok(held) => held,
         // ENOTDIR too: a part of the path is a file, so nothing can stand there.
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             seen.know("exists", false);
@@ -44,49 +126,80 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks, names: &Names) -> Seen {
         }
         Err(error) => return Seen::nothing(barrier_of(&format!("stat {}", file.file), &error)),
     };
+    see_status(&held, &mut seen);
+    underway.keep(&seen);
+    let content = CONTENT.into_iter().filter(|fact| wanted.includes(fact)).collect::<Vec<_>>();
+    let attributes = attributes::FACTS.into_iter().filter(|fact| wanted.includes(fact)).collect::<Vec<_>>();
+    if content.is_empty() && attributes.is_empty() {
+        // One call of the system, of one moment.
+        return seen;
+    }
+    for fact in attributes {
+        seen.settle(fact, attributes::see(fact, &held.descriptor, &held.place()));
+    }
+    see_content(file, &held, &content, masks, underway, &mut seen);
+    match held.unchanged() {
+        (Err(blocked), _) => {
+            seen = Seen::default();
+            seen.know("exists", true).block_rest(blocked);
+        }
+        (_, Err(blocked)) if !content.is_empty() => {
+            for fact in content.into_iter().chain(["size_bytes"]) {
+                seen.facts.remove(fact);
+                seen.block(fact, blocked.clone());
+            }
+        }
+        _ => {}
+    }
+    seen
+}
+
+fn see_status(held: &Held, seen: &mut Seen) {
+    let metadata = &held.metadata;
     let kind = kind_of(metadata.file_type());
     seen.know("exists", true)
         .know("kind", kind)
         .know("mode", format!("{:o}", metadata.mode() & 0o7777))
         .know("uid", i64::from(metadata.uid()))
         .know("gid", i64::from(metadata.gid()))
-        .know("owner", names.user(metadata.uid()))
-        .know("group", names.group(metadata.gid()))
         .know("size_bytes", i64::try_from(metadata.len()).unwrap_or(i64::MAX));
-    let modified = jiff::Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0));
+    let now = jiff::Timestamp::now();
+    let modified = jiff::Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0))
+        .map_err(|error| Blocked::new(Barrier::Protocol, format!("modification time: {error}")))
+        .and_then(|at| not_ahead("its modification time", at, now));
     match modified {
         Ok(at) => {
-            let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
+            let age = now.duration_since(at).as_secs_f64();
             seen.know("modified", at).know("age_s", Value::decimal((age * 1e6).round() / 1e6));
         }
-        Err(error) => {
-            let blocked = Blocked::new(Barrier::Protocol, format!("modification time: {error}"));
+        Err(blocked) => {
             seen.block("modified", blocked.clone()).block("age_s", blocked);
         }
     }
     let target = if kind == "symlink" {
-        std::fs::read_link(path)
+        rustix::fs::readlinkat(&held.descriptor, c"", Vec::new())
             .map(|target| target.to_string_lossy().into_owned())
-            .map_err(|error| barrier_of(&format!("readlink {}", file.file), &error))
+            .map_err(|error| barrier_of(&format!("readlink {}", held.path), &error.into()))
     } else {
         Ok(String::new())
     };
     seen.settle("target", target);
-    see_content(file, kind, metadata.len(), wanted, masks, &mut seen);
-    seen
 }
 
-fn see_content(file: &File, kind: &str, bytes: u64, wanted: &Wanted, masks: &Masks, seen: &mut Seen) {
-    let wants = |fact: &str| match wanted {
-        Wanted::All => true,
-        Wanted::Only(facts) => facts.contains(fact),
-    };
-    let asked: Vec<&str> = ["sha256", "content", "lines", "parsed"].into_iter().filter(|fact| wants(fact)).collect();
+fn see_content(
+    file: &File,
+    held: &Held,
+    asked: &[&str],
+    masks: &Masks,
+    underway: &Underway,
+    seen: &mut Seen,
+) {
     if asked.is_empty() {
         return;
     }
+    let kind = kind_of(held.metadata.file_type());
     let read = if kind == "file" {
-        read(&file.file, file.follow, bytes, masks)
+        read(held, file.encoding.as_deref(), masks, underway)
     } else {
         Err(Blocked::new(Barrier::Unsupported, format!("a {kind} has no content to read")))
     };
@@ -100,38 +213,34 @@ fn see_content(file: &File, kind: &str, bytes: u64, wanted: &Wanted, masks: &Mas
         }
     };
     for fact in asked {
-        match fact {
+        match *fact {
             "sha256" => seen.know(fact, sha256.as_str()),
             "content" => seen.settle(fact, content.clone()),
             "lines" => seen.settle(fact, content.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>())),
-            _ => seen.settle(fact, content.clone().and_then(|text| parse(file, &text))),
+            _ => seen.settle(fact, content.clone().and_then(|text| documents::parse(file, &text))),
         };
     }
 }
 
-/// The digest of the whole content after masking, and the content itself if it is short and UTF-8. `bytes` is how long it
-/// is said to be.
+/// The digest of the whole content after masking, and the content itself if it is short and text.
 fn read(
-    path: &str,
-    follow: bool,
-    bytes: u64,
+    held: &Held,
+    encoding: Option<&str>,
     masks: &Masks,
+    underway: &Underway,
 ) -> Result<(String, Result<String, Blocked>), Blocked> {
-    // Not blocking: the path may have become a pipe since it was looked at.
-    let flags = rustix::fs::OFlags::NONBLOCK | if follow { rustix::fs::OFlags::empty() } else { rustix::fs::OFlags::NOFOLLOW };
-    let failed = |error: &std::io::Error| barrier_of(&format!("open {path}"), error);
-    let mut file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .map_err(|e| failed(&e))?;
+    let path = &held.path;
+    let mut file = held.reader()?;
     let mut digest = masks.digest();
     let mut kept = Vec::new();
     let mut total = 0_u64;
+    // How long it is said to be.
+    let bytes = held.metadata.len();
     let at_once = if bytes == 0 { LARGEST } else { bytes.clamp(SMALLEST, LARGEST) };
     let mut buffer = vec![0; at_once as usize];
     loop {
-        let n = file.read(&mut buffer).map_err(|e| failed(&e))?;
+        underway.go_on()?;
+        let n = file.read(&mut buffer).map_err(|error| barrier_of(&format!("read {path}"), &error))?;
         let Some(part) = buffer.get(..n).filter(|part| !part.is_empty()) else { break };
         digest.update(part);
         total += n as u64;
@@ -142,47 +251,9 @@ fn read(
     let content = if kept.len() > LONGEST {
         Err(Blocked::new(Barrier::TooLarge, format!("{path} has {total} bytes; at most {LONGEST} are kept")))
     } else {
-        String::from_utf8(kept).map_err(|_| Blocked::new(Barrier::Protocol, format!("{path} is not UTF-8")))
+        documents::decode(path, kept, encoding)
     };
     Ok((digest.finish(), content))
-}
-
-fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
-    let ending = Path::new(&file.file).extension().and_then(|ending| ending.to_str());
-    let format = file.format.or(match ending {
-        Some("yaml" | "yml") => Some(Format::Yaml),
-        Some("json") => Some(Format::Json),
-        Some("toml") => Some(Format::Toml),
-        Some("ini" | "conf" | "cfg" | "service" | "socket" | "timer") => Some(Format::Ini),
-        _ => None,
-    });
-    let wrong = |what: &str, error: String| Blocked::new(Barrier::Protocol, format!("{} is not {what}: {error}", file.file));
-    match format {
-        Some(Format::Yaml) => serde_yaml_ng::from_str(text).map_err(|e| wrong("YAML", e.to_string())),
-        Some(Format::Json) => Value::from_json(text).map_err(|e| wrong("JSON", e.to_string())),
-        Some(Format::Toml) => toml::from_str(text).map_err(|e| wrong("TOML", e.to_string())),
-        Some(Format::Ini) => ini(text).map_err(|e| wrong("INI", e)),
-        None => {
-            let why = format!("what {} holds is not known from its name; say `format: yaml, json, toml or ini`", file.file);
-            Err(Blocked::new(Barrier::Unsupported, why))
-        }
-    }
-}
-
-fn ini(text: &str) -> Result<Value, String> {
-    // systemd and many others use backslashes and quotes as plain text.
-    let options = ini::ParseOption { enabled_escape: false, enabled_quote: false, ..ini::ParseOption::default() };
-    let ini = ini::Ini::load_from_str_opt(text, options).map_err(|e| e.to_string())?;
-    let mut sections = std::collections::BTreeMap::new();
-    // The part before the first section is always there, mostly without a line.
-    for (section, properties) in ini.iter().filter(|(section, properties)| section.is_some() || !properties.is_empty()) {
-        let mut map = std::collections::BTreeMap::new();
-        for (key, value) in properties {
-            map.insert(key.to_owned(), Value::from(value));
-        }
-        sections.insert(section.unwrap_or_default().to_owned(), Value::Map(map));
-    }
-    Ok(Value::Map(sections))
 }
 
 fn kind_of(kind: std::fs::FileType) -> &'static str {

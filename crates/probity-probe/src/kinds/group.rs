@@ -1,4 +1,4 @@
-//! `group`: the C library's look-up.
+//! `group`: the machine's name services.
 
 use std::collections::BTreeSet;
 
@@ -6,38 +6,32 @@ use probity_plan::kinds::group::Group;
 use probity_plan::kinds::user::Account;
 use probity_plan::{Barrier, Blocked};
 
-use super::user::{accounts, found_in};
+use super::user::{key_of, number_of};
 use crate::look::{Context, Look, Seen};
+use crate::{names, tables};
 
 impl Look for Group {
     async fn look(&self, context: &Context<'_>) -> Seen {
-        let account = self.group.clone();
-        context.blocking(move || see(&account)).await
+        see(&self.group, context).await.unwrap_or_else(Seen::nothing)
     }
 }
 
-fn see(account: &Account) -> Seen {
+async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> {
     let mut seen = Seen::default();
-    let found = match account {
-        Account::Number(gid) => nix::unistd::Group::from_gid((*gid).into()),
-        Account::Name(name) => nix::unistd::Group::from_name(name),
+    let names = tables::names(context).await?;
+    let (key, number) = (key_of(account), number_of(account));
+    let Some(group) = names::entry(&key, number, &names, &names.groups, context).await? else {
+        seen.know("exists", false);
+        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no group {account}")));
+        return Ok(seen);
     };
-    let group = match found_in("/etc/group", &format!("group {account}"), found) {
-        Ok(Some(group)) => group,
-        Ok(None) => {
-            seen.know("exists", false);
-            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no group {account}")));
-            return seen;
-        }
-        Err(blocked) => return Seen::nothing(blocked),
-    };
-    let gid = group.gid.as_raw();
-    seen.know("exists", true).know("name", group.name).know("gid", i64::from(gid));
     let sorted = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>();
-    seen.know("members", sorted(group.mem.into_iter().collect()));
-    let primary = accounts().map(|accounts| {
-        sorted(accounts.into_iter().filter(|line| line.gid == gid).map(|line| line.name).collect())
+    seen.know("exists", true).know("name", group.name).know("gid", i64::from(group.gid));
+    seen.know("members", sorted(group.members));
+    let primary = super::user::accounts(&names).map(|accounts| {
+        let members = accounts.into_iter().filter(|user| user.gid == group.gid);
+        sorted(members.map(|user| user.name.clone()).collect())
     });
     seen.settle("primary_members", primary);
-    seen
+    Ok(seen)
 }

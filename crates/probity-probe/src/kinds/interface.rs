@@ -16,7 +16,7 @@ use crate::tables::barrier_of_proc;
 impl Look for Interface {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let name = self.interface.clone();
-        context.blocking(move || see(&name)).await
+        context.blocking(move |_| see(&name)).await
     }
 }
 
@@ -86,7 +86,9 @@ fn interfaces() -> Result<BTreeMap<String, Found>, Blocked> {
     let entries = getifaddrs().map_err(|error| barrier_of("list the interfaces", &error.into()))?;
     let mut all: BTreeMap<String, Found> = BTreeMap::new();
     for entry in entries {
-        let found = all.entry(entry.interface_name).or_default();
+        // An address may bear a label, which begins with the interface's name and a colon; no interface's name has one.
+        let name = entry.interface_name.split(':').next().unwrap_or_default();
+        let found = all.entry(name.to_owned()).or_default();
         found.flags = Some(entry.flags);
         let Some(address) = entry.address else { continue };
         if let Some(mac) = address.as_link_addr().and_then(nix::sys::socket::LinkAddr::addr) {

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 
 use probity_plan::kinds::kernel_parameter::KernelParameter;
-use probity_plan::{Barrier, Blocked};
+use probity_plan::{Barrier, Blocked, Number};
 
 use crate::look::{Context, Look, Seen, barrier_of};
 
@@ -13,7 +13,7 @@ const LONGEST: usize = 64 << 10;
 impl Look for KernelParameter {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let parameter = self.clone();
-        context.blocking(move || see(&parameter)).await
+        context.blocking(move |_| see(&parameter)).await
     }
 }
 
@@ -53,16 +53,15 @@ fn see(parameter: &KernelParameter) -> Seen {
     let words: Vec<&str> = text.split_whitespace().collect();
     let numbers = words
         .iter()
-        .map(|word| word.parse::<i64>())
-        .collect::<Result<Vec<_>, _>>()
-        .ok()
+        .map(|word| Number::parse(word).filter(|_| word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')))
+        .collect::<Option<Vec<_>>>()
         .filter(|numbers| !numbers.is_empty());
     let value = words.join(" ");
     let not = |what: &str| Blocked::new(Barrier::Unsupported, format!("`{value}` is not {what}"));
     seen.settle(
         "number",
         match numbers.as_deref() {
-            Some([number]) => Ok(*number),
+            Some([number]) => Ok(number.clone()),
             _ => Err(not("one whole number")),
         },
     );

@@ -9,7 +9,7 @@ use crate::mounts;
 impl Look for Mount {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let path = self.mount.clone();
-        context.blocking(move || see(&path)).await
+        context.blocking(move |_| see(&path)).await
     }
 }
 
@@ -20,13 +20,13 @@ fn see(path: &str) -> Seen {
         Err(blocked) => return Seen::nothing(blocked),
     };
     if path == "all" {
-        seen.know("mounts", all.iter().map(mounts::Mount::value).collect::<Vec<_>>());
+        seen.know("mounts", all.values());
         seen.block_rest(Blocked::new(Barrier::NotMade, "`mount: all` lists mounts; name one for this fact"));
         return seen;
     }
     // The kernel writes no slash at the end.
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-    let here: Vec<_> = all.iter().filter(|mount| mount.mount_point == path).collect();
+    let here = all.at(path);
     seen.know("mounted", !here.is_empty());
     seen.know("layers", i64::try_from(here.len()).unwrap_or(i64::MAX));
     seen.know("mounts", here.iter().map(|mount| mount.value()).collect::<Vec<_>>());

@@ -9,10 +9,11 @@ use crate::look::{Context, Look, Seen};
 use crate::program;
 
 /// What one manager says of a package that it has.
+#[derive(PartialEq)]
 struct Installed {
     manager: &'static str,
-    /// Whether it is there, rather than only its settings.
-    whole: bool,
+    /// Whether it is there, rather than only its settings; unknown where its files are there and it was never set up.
+    installed: Result<bool, Blocked>,
     status: String,
     version: String,
     architecture: String,
@@ -36,9 +37,9 @@ async fn see(package: &Package, context: &Context<'_>) -> Result<Seen, Blocked> 
     {
         return Err(Blocked::new(Barrier::Unsupported, format!("`{name}` is not a package's name")));
     }
-    let (dpkg, rpm) = tokio::join!(dpkg(name, context), rpm(name, context));
+    let asked = tokio::join!(dpkg(name, context), rpm(name, context));
     let mut seen = Seen::default();
-    let found = match (dpkg, rpm) {
+    let found = match asked {
         (Ok(Some(found)), _) | (_, Ok(Some(found))) => found,
         (Err(blocked), Err(other))
             if blocked.barrier == Barrier::ToolMissing && other.barrier == Barrier::ToolMissing =>
@@ -54,13 +55,22 @@ async fn see(package: &Package, context: &Context<'_>) -> Result<Seen, Blocked> 
             return Ok(seen);
         }
     };
-    seen.know("installed", found.whole)
+    seen.settle("installed", found.installed.clone())
         .know("manager", found.manager)
-        .know("version", found.version)
-        .know("status", found.status)
-        .know("architecture", found.architecture);
+        .know("version", found.version.as_str())
+        .know("status", found.status.as_str())
+        .know("architecture", found.architecture.as_str());
     if context.wants("changed") {
-        seen.settle("changed", changed(name, found.manager, context).await);
+        let changed = changed(name, found.manager, context).await;
+        let again = match found.manager {
+            "dpkg" => dpkg(name, context).await,
+            _ => rpm(name, context).await,
+        };
+        if again? != Some(found) {
+            let why = format!("{name} became another one while its files were compared");
+            return Err(Blocked::new(Barrier::Changed, why));
+        }
+        seen.settle("changed", changed);
     }
     Ok(seen)
 }
@@ -82,10 +92,9 @@ async fn dpkg(name: &str, context: &Context<'_>) -> Result<Option<Installed>, Bl
     if rows.iter().all(|row| row[0].ends_with(" not-installed")) {
         return Ok(None);
     }
-    let whole = rows.iter().all(|row| row[0].ends_with(" ok installed"));
     Ok(Some(Installed {
         manager: "dpkg",
-        whole,
+        installed: installed(rows.iter().map(|row| row[0])),
         status,
         version: join(&rows, 1),
         architecture: join(&rows, 2),
@@ -106,11 +115,29 @@ async fn rpm(name: &str, context: &Context<'_>) -> Result<Option<Installed>, Blo
     let rows = rows(&stdout, "rpm")?;
     Ok(Some(Installed {
         manager: "rpm",
-        whole: true,
+        installed: Ok(true),
         status: "installed".to_owned(),
         version: join(&rows, 1),
         architecture: join(&rows, 2),
     }))
+}
+
+/// Whether dpkg has the package, of whatever architecture, by the states in its own words (dpkg(1)): what is wanted, whether it
+/// has to be installed again, and how far it came.
+fn installed<'a>(states: impl Iterator<Item = &'a str>) -> Result<bool, Blocked> {
+    let mut between = None;
+    for state in states {
+        match state.split(' ').collect::<Vec<_>>().as_slice() {
+            // What other packages were told of it is still to be done: it itself works (deb-triggers(5)).
+            [_, "ok", "installed" | "triggers-awaited" | "triggers-pending"] => return Ok(true),
+            [_, "ok", "not-installed" | "config-files"] => {}
+            _ => between = Some(state.to_owned()),
+        }
+    }
+    between.map_or(Ok(false), |state| {
+        let why = format!("it is neither installed nor not: `{state}`");
+        Err(Blocked::new(Barrier::Unsupported, why))
+    })
 }
 
 /// Lines of three columns, at least one.

@@ -8,8 +8,9 @@ use probity_plan::{Barrier, Blocked, Value};
 use super::process::{ended, really, user_of};
 use crate::connect::{self, Conversation, Fault};
 use crate::look::{Context, Look, Seen, Wanted, at_least_ms, elapsed_ms};
+use crate::names::{Names, with_names};
 use crate::tables::{self, Listening, Sockets, barrier_of_proc};
-use crate::unix_sockets;
+use crate::unix_sockets::{self, UnixSocket};
 
 impl Look for Port {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -18,17 +19,17 @@ impl Look for Port {
             (Socket::Number(port), Some(host)) => try_to_connect(host, *port, context).await,
             (Socket::Unix(path), _) => {
                 let path = path.clone();
-                context.blocking(move || see_unix(&path, &wanted)).await
+                context.blocking(move |_| see_unix(&path, &wanted)).await
             }
             _ => match tables::sockets(context).await {
-                Ok(table) => context.blocking(move || see(&port, &table, &wanted)).await,
+                Ok(table) => with_names(context, move |_, names| see(&port, &table, &wanted, names)).await,
                 Err(blocked) => Seen::nothing(blocked),
             },
         }
     }
 }
 
-fn see(port: &Port, table: &Sockets, wanted: &Wanted) -> Seen {
+fn see(port: &Port, table: &Sockets, wanted: &Wanted, names: &Names) -> Seen {
     let mut seen = Seen::default();
     let sought = |socket: &&Listening| match port.port {
         Socket::Number(number) => socket.local.port() == number && socket.protocol == port.protocol.name(),
@@ -37,8 +38,8 @@ fn see(port: &Port, table: &Sockets, wanted: &Wanted) -> Seen {
     let found: Vec<&Listening> = table.list.iter().filter(sought).collect();
     seen.know("listening", !found.is_empty())
         .know("addresses", sorted(found.iter().map(|socket| socket.local.ip().to_string())))
-        .know("users", sorted(found.iter().map(|socket| crate::names::user(socket.uid))))
-        .know("sockets", found.iter().map(|socket| Value::Map(described(socket))).collect::<Vec<_>>());
+        .settle("users", users(&found, names))
+        .settle("sockets", found.iter().map(|it| described(it, names).map(Value::Map)).collect::<Result<Vec<_>, _>>());
     if !found.is_empty() {
         seen.know("loopback_only", found.iter().all(|socket| socket.loopback()));
     } else {
@@ -49,7 +50,7 @@ fn see(port: &Port, table: &Sockets, wanted: &Wanted) -> Seen {
             Ok(each) => {
                 let pids: BTreeSet<i32> = each.iter().flat_map(|(_, pids)| pids).copied().collect();
                 seen.know("pids", pids.into_iter().map(i64::from).collect::<Vec<_>>());
-                seen.settle("owners", owners(&each));
+                seen.settle("owners", owners(&each, names));
             }
             Err(blocked) => {
                 seen.block("pids", blocked.clone()).block("owners", blocked);
@@ -57,12 +58,20 @@ fn see(port: &Port, table: &Sockets, wanted: &Wanted) -> Seen {
         }
     }
     if wanted.includes("unix_sockets") && port.port == Socket::All {
-        let paths =
-            unix_sockets::listening().map(|names| sorted(names.iter().map(|name| unix_sockets::text(name))));
-        seen.settle("unix_sockets", paths);
+        seen.settle("unix_sockets", unix_sockets::listening().map(|sockets| paths(&sockets)));
     }
     seen.block_rest(Blocked::new(Barrier::NotMade, "the probe does not connect; `connect: HOST` does"));
     seen
+}
+
+fn users(found: &[&Listening], names: &Names) -> Result<Vec<String>, Blocked> {
+    let users: BTreeSet<String> =
+        found.iter().map(|socket| names.user(socket.uid)).collect::<Result<_, _>>()?;
+    Ok(users.into_iter().collect())
+}
+
+fn paths(sockets: &[UnixSocket]) -> Vec<String> {
+    sorted(sockets.iter().map(|socket| unix_sockets::text(&socket.name)))
 }
 
 fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
@@ -79,11 +88,12 @@ fn holders<'a>(
 }
 
 /// Each pair of socket and process as a map.
-fn owners(each: &[(&Listening, BTreeSet<i32>)]) -> Result<Vec<Value>, Blocked> {
+fn owners(each: &[(&Listening, BTreeSet<i32>)], names: &Names) -> Result<Vec<Value>, Blocked> {
     let mut maps = Vec::new();
     for (socket, pids) in each {
+        let described = described(socket, names)?;
         let mut add = |pid: i32, executable: String, user: String| {
-            let mut map = described(socket);
+            let mut map = described.clone();
             map.insert("pid".to_owned(), i64::from(pid).into());
             map.insert("executable".to_owned(), executable.into());
             map.insert("process_user".to_owned(), user.into());
@@ -99,43 +109,52 @@ fn owners(each: &[(&Listening, BTreeSet<i32>)]) -> Result<Vec<Value>, Blocked> {
                 procfs::ProcError::NotFound(_) => ended(*pid),
                 error => barrier_of_proc(&format!("readlink /proc/{pid}/exe"), &error),
             })?;
-            add(*pid, really(&path).0, user_of(*pid)?);
+            add(*pid, really(&path).0, user_of(*pid, names)?);
         }
     }
     Ok(maps)
 }
 
-fn described(socket: &Listening) -> BTreeMap<String, Value> {
-    BTreeMap::from([
+fn described(socket: &Listening, names: &Names) -> Result<BTreeMap<String, Value>, Blocked> {
+    Ok(BTreeMap::from([
         ("protocol".to_owned(), socket.protocol.into()),
         ("address".to_owned(), socket.local.ip().to_string().into()),
         ("port".to_owned(), i64::from(socket.local.port()).into()),
         ("loopback".to_owned(), socket.loopback().into()),
-        ("user".to_owned(), crate::names::user(socket.uid).into()),
+        ("user".to_owned(), names.user(socket.uid)?.into()),
         ("uid".to_owned(), i64::from(socket.uid).into()),
-    ])
+    ]))
 }
 
 fn see_unix(path: &str, wanted: &Wanted) -> Seen {
-    let names = match unix_sockets::listening() {
-        Ok(names) => names,
+    let sockets = match unix_sockets::listening() {
+        Ok(sockets) => sockets,
         Err(blocked) => return Seen::nothing(blocked),
     };
-    let sought: Vec<u8> = match path.strip_prefix('@') {
-        Some(name) => [b"\0", name.as_bytes()].concat(),
-        None => path.as_bytes().to_vec(),
-    };
-    let listening = names.contains(&sought);
     let mut seen = Seen::default();
+    if wanted.includes("unix_sockets") {
+        seen.know("unix_sockets", paths(&sockets));
+    }
+    let listening = match path.strip_prefix('@') {
+        Some(name) => {
+            let name = [b"\0", name.as_bytes()].concat();
+            Ok(sockets.iter().any(|socket| socket.name == name))
+        }
+        None => unix_sockets::listens(path, &sockets),
+    };
+    let listening = match listening {
+        Ok(listening) => listening,
+        Err(blocked) => {
+            seen.block_rest(blocked);
+            return seen;
+        }
+    };
     seen.know("listening", listening);
     seen.know("addresses", if listening { vec![path] } else { Vec::new() });
     if listening {
         seen.know("loopback_only", true);
     } else {
         seen.block("loopback_only", Blocked::new(Barrier::Unreachable, "nothing listens there"));
-    }
-    if wanted.includes("unix_sockets") {
-        seen.know("unix_sockets", sorted(names.iter().map(|name| unix_sockets::text(name))));
     }
     seen.block_rest(Blocked::new(Barrier::Unsupported, "not of a Unix socket"));
     seen

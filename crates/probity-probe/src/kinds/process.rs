@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use probity_plan::kinds::process::Process;
 use probity_plan::{Barrier, Blocked, Value};
 use procfs::ProcError;
+use rustix::io::Errno;
 
-use crate::look::{Context, Look, Seen, Wanted, barrier_of, time_text};
+use crate::clock;
+use crate::look::{Context, Look, Seen, Wanted, barrier_of};
+use crate::names::{Names, with_names};
 use crate::tables::{self, Processes, Running, barrier_of_proc};
 
 /// The longest arguments of one process that are read, in bytes; the kernel's limit is usually 2 MiB.
@@ -21,7 +26,7 @@ impl Look for Process {
             Err(blocked) => return Seen::nothing(blocked),
         };
         let (process, wanted) = (self.clone(), context.wanted.clone());
-        context.blocking(move || see(&process, &table, &wanted)).await
+        with_names(context, move |_, names| see(&process, &table, &wanted, names)).await
     }
 }
 
@@ -35,7 +40,7 @@ enum Is {
     Gone,
 }
 
-fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
+fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> Seen {
     let mut seen = Seen::default();
     let mut found: Vec<&Running> = Vec::new();
     let mut hidden: Vec<Blocked> = table.hidden.iter().cloned().collect();
@@ -72,7 +77,7 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
         seen.block_rest(Blocked::new(Barrier::Unreachable, format!("no such process: {}", process.process)));
         return seen;
     };
-    see_found(oldest, &found, table, &mut seen);
+    see_found(oldest, &found, names, &mut seen);
     let mut ask = |fact: &str, answer: &dyn Fn() -> Result<Value, Blocked>| {
         if wanted.includes(fact) {
             seen.settle(fact, answer());
@@ -81,8 +86,8 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted) -> Seen {
     ask("open_files", &|| {
         found.iter().map(|running| open_files(running)).sum::<Result<i64, _>>().map(Value::from)
     });
-    ask("processes", &|| Ok(still(&found, |running| described(running, table))?.into()));
-    ask("tree", &|| tree(&found, table).map(Value::from));
+    ask("processes", &|| Ok(still(&found, |running| described(running, names))?.into()));
+    ask("tree", &|| tree(&found, table, names).map(Value::from));
     seen
 }
 
@@ -93,7 +98,7 @@ fn still<T>(found: &[&Running], ask: impl Fn(&Running) -> Result<T, Blocked>) ->
 }
 
 /// The facts that need nothing beside the table, and the users.
-fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut Seen) {
+fn see_found(oldest: &Running, found: &[&Running], names: &Names, seen: &mut Seen) {
     seen.know("pid", i64::from(oldest.stat.pid));
     seen.settle("executable", oldest.executable.as_ref().map(|_| path_of(oldest).0).map_err(Clone::clone));
     let hidden = found.iter().find_map(|running| running.executable.as_ref().err());
@@ -104,16 +109,9 @@ fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut
             (deleted, _) => Ok(deleted),
         },
     );
-    match started(oldest, table) {
-        Ok(at) => {
-            let age = jiff::Timestamp::now().duration_since(at).as_secs_f64();
-            seen.know("started", at).know("age_s", Value::decimal((age * 100.0).round() / 100.0));
-        }
-        Err(blocked) => {
-            seen.block("started", blocked.clone()).block("age_s", blocked);
-        }
-    }
-    let users = still(found, user).map(|users| users.into_iter().collect::<BTreeSet<_>>());
+    let age = clock::since_boot().saturating_sub(started_after(oldest)).as_secs_f64();
+    seen.know("started", started(oldest)).know("age_s", Value::decimal((age * 100.0).round() / 100.0));
+    let users = still(found, |running| user_of(running.stat.pid, names)).map(|users| users.into_iter().collect::<BTreeSet<_>>());
     seen.settle("users", users.map(|users| users.into_iter().collect::<Vec<_>>()));
     seen.know("threads", found.iter().map(|running| running.stat.num_threads).sum::<i64>());
     seen.know("cpu_s", cpu_s(found.iter().map(|running| running.stat.utime + running.stat.stime).sum()));
@@ -124,7 +122,16 @@ fn see_found(oldest: &Running, found: &[&Running], table: &Processes, seen: &mut
 fn is(process: &Process, running: &Running) -> Is {
     let runs = match &running.executable {
         _ if process.all() => true,
-        Ok(Some(_)) if process.process.starts_with('/') => path_of(running).0 == process.process,
+        Ok(Some(_)) if process.process.starts_with('/') => {
+            if path_of(running).0 != process.process {
+                return Is::Other;
+            }
+            match is_file(running, &process.process) {
+                Ok(Some(is)) => is,
+                Ok(None) => return Is::Gone,
+                Err(blocked) => return Is::Hidden(blocked),
+            }
+        }
         Ok(Some(_)) => file_name(&path_of(running).0) == process.process.as_bytes(),
         Ok(None) => running.stat.comm == process.process,
         Err(_) => true,
@@ -149,6 +156,37 @@ fn is(process: &Process, running: &Running) -> Is {
     match &running.executable {
         Err(blocked) if !process.all() => Is::Hidden(blocked.clone()),
         _ => Is::Wanted,
+    }
+}
+
+/// Whether a process whose executable bears this path executes the file that stands there for us: in a container, on mounts
+/// of its own, the same path is another file. `None` if it has ended since.
+fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
+    let proc = |name: &str| format!("/proc/{}/{name}", running.stat.pid);
+    let gone = |error: &std::io::Error| {
+        error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
+    };
+    let (executes, stands) = (std::fs::metadata(proc("exe")), std::fs::metadata(path));
+    match (executes, stands) {
+        (Ok(executes), Ok(stands)) if (executes.dev(), executes.ino()) == (stands.dev(), stands.ino()) => {
+            return Ok(Some(true));
+        }
+        (Err(error), _) if gone(&error) => return Ok(None),
+        (Err(error), _) => return Err(barrier_of(&format!("stat {}", proc("exe")), &error)),
+        (Ok(_), Err(error)) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(barrier_of(&format!("stat {path}"), &error));
+        }
+        _ => {}
+    }
+    // A file that was deleted or replaced stood there, if that was on our mounts.
+    let link = std::fs::read_link(proc("exe"));
+    let mounts = (std::fs::read_link(proc("ns/mnt")), std::fs::read_link("/proc/self/ns/mnt"));
+    match (link, mounts) {
+        (Ok(link), (Ok(its), Ok(ours))) => Ok(Some(really(&link).1 && its == ours)),
+        (Err(error), _) | (_, (Err(error), _)) if gone(&error) => Ok(None),
+        (Err(error), _) | (_, (Err(error), _) | (_, Err(error))) => {
+            Err(barrier_of(&format!("readlink {}", proc("ns/mnt")), &error))
+        }
     }
 }
 
@@ -202,16 +240,12 @@ fn same(running: &Running) -> bool {
     now.is_ok_and(|now| now.starttime == running.stat.starttime)
 }
 
-fn user(running: &Running) -> Result<String, Blocked> {
-    user_of(running.stat.pid)
-}
-
 /// The name of the user whose rights a process has (effective).
-pub(super) fn user_of(pid: i32) -> Result<String, Blocked> {
+pub(super) fn user_of(pid: i32, names: &Names) -> Result<String, Blocked> {
     // Not the owner of /proc/PID: that is root for a process that may not be dumped.
     let status = procfs::process::Process::new(pid).and_then(|process| process.status());
     match status {
-        Ok(status) => Ok(crate::names::user(status.euid)),
+        Ok(status) => names.user(status.euid),
         Err(ProcError::NotFound(_)) => Err(ended(pid)),
         Err(error) => Err(barrier_of_proc(&format!("read /proc/{pid}/status"), &error)),
     }
@@ -222,14 +256,16 @@ pub(super) fn ended(pid: i32) -> Blocked {
     Blocked::new(Barrier::Unreachable, format!("process {pid} ended while it was looked at"))
 }
 
-/// When it started.
-fn started(running: &Running, table: &Processes) -> Result<jiff::Timestamp, Blocked> {
-    let wrong =
-        |error: &dyn std::fmt::Display| Blocked::new(Barrier::Protocol, format!("start time: {error}"));
-    let after = running.stat.starttime.saturating_mul(100) / procfs::ticks_per_second().max(1);
-    let hundredths = table.booted.clone()?.saturating_add(after);
-    let ms = i64::try_from(hundredths.saturating_mul(10)).map_err(|error| wrong(&error))?;
-    jiff::Timestamp::from_millisecond(ms).map_err(|error| wrong(&error))
+/// How long after the machine it started, to a hundredth of a second.
+fn started_after(running: &Running) -> Duration {
+    let hundredths = running.stat.starttime.saturating_mul(100) / procfs::ticks_per_second().max(1);
+    Duration::from_millis(hundredths.saturating_mul(10))
+}
+
+/// When it started. The same for each look of a run, also where the clock is set meanwhile.
+fn started(running: &Running) -> jiff::Timestamp {
+    let booted = clock::booted();
+    booted.checked_add(started_after(running)).unwrap_or(booted)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ticks of processor time are far below 2^53")]
@@ -259,7 +295,7 @@ fn pids(found: &[&Running]) -> Vec<i64> {
 }
 
 /// One process as a map.
-fn described(running: &Running, table: &Processes) -> Result<Value, Blocked> {
+fn described(running: &Running, names: &Names) -> Result<Value, Blocked> {
     if let Err(blocked) = &running.executable {
         return Err(blocked.clone());
     }
@@ -280,8 +316,8 @@ fn described(running: &Running, table: &Processes) -> Result<Value, Blocked> {
         ("parent_pid".to_owned(), i64::from(running.stat.ppid).into()),
         ("executable".to_owned(), executable.into()),
         ("arguments".to_owned(), arguments.into()),
-        ("user".to_owned(), user(running)?.into()),
-        ("started".to_owned(), time_text(started(running, table)?).into()),
+        ("user".to_owned(), user_of(running.stat.pid, names)?.into()),
+        ("started".to_owned(), started(running).into()),
         ("state".to_owned(), state(running.stat.state).into()),
         ("threads".to_owned(), running.stat.num_threads.into()),
         ("cpu_s".to_owned(), cpu_s(running.stat.utime + running.stat.stime)),
@@ -303,7 +339,7 @@ fn state(letter: char) -> &'static str {
 }
 
 /// The processes found, each with everything below it, depth first. One that is below another is not repeated.
-fn tree(found: &[&Running], table: &Processes) -> Result<Vec<Value>, Blocked> {
+fn tree(found: &[&Running], table: &Processes, names: &Names) -> Result<Vec<Value>, Blocked> {
     let mut children: BTreeMap<i32, Vec<&Running>> = BTreeMap::new();
     for running in table.list.values().filter(|running| !running.ended()) {
         children.entry(running.stat.ppid).or_default().push(running);
@@ -323,7 +359,7 @@ fn tree(found: &[&Running], table: &Processes) -> Result<Vec<Value>, Blocked> {
         found.iter().filter(root).rev().map(|running| (0, *running)).collect();
     let mut out = Vec::new();
     while let Some((depth, running)) = stack.pop() {
-        let mut map = match described(running, table) {
+        let mut map = match described(running, names) {
             Ok(Value::Map(map)) => map,
             Err(blocked) if same(running) => return Err(blocked),
             _ => continue,

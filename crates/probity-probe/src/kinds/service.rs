@@ -1,17 +1,24 @@
 //! `service`: `systemctl show`, whose KEY=VALUE lines are the same for one unit and for many.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use probity_plan::kinds::service::Service;
 use probity_plan::{Barrier, Blocked};
 
-use crate::look::{Context, Look, Seen};
+use crate::look::{Context, Look, Seen, barrier_of, not_ahead};
 use crate::program;
 
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,ActiveEnterTimestamp,\
                           ExecMainStartTimestamp,LastTriggerUSec,MainPID,NRestarts,Result,ExecMainCode,\
-                          ExecMainStatus,User,MemoryCurrent";
+                          ExecMainStatus,User,MemoryCurrent,NeedDaemonReload,DropInPaths";
+
+/// A service that systemd restarted by itself so many times ...
+const MANY_RESTARTS: i64 = 3;
+/// ... and that has not run for so long since is crash looping.
+const STEADY: SignedDuration = SignedDuration::from_mins(10);
 
 /// A unit's properties by name. What a kind of unit does not have (a timer has no main process) is not in it.
 type Properties = BTreeMap<String, String>;
@@ -79,9 +86,12 @@ fn many(service: &Service, units: &[Properties]) -> Seen {
     if units.is_empty() {
         // "None failed" would pass on nothing.
         let why = format!("no loaded unit matches {}", service.service);
-        seen.block("failed", Blocked::new(Barrier::Unreachable, why));
+        let blocked = Blocked::new(Barrier::Unreachable, why);
+        seen.block("failed", blocked.clone()).block("crash_loops", blocked);
     } else {
         seen.know("failed", names(units.iter().filter(|unit| text(unit, "ActiveState") == "failed")));
+        let now = Timestamp::now();
+        seen.know("crash_loops", names(units.iter().filter(|unit| crash_looping(unit, now))));
     }
     seen.block_rest(Blocked::new(Barrier::Unsupported, format!("`{}` names many units", service.service)));
     seen
@@ -93,20 +103,25 @@ fn names<'a>(units: impl Iterator<Item = &'a Properties>) -> Vec<&'a str> {
 
 fn one(unit: &Properties) -> Seen {
     let mut seen = Seen::default();
-    let exists = text(unit, "LoadState") != "not-found";
-    // Also of a unit that does not exist: systemd says `inactive`; or `active`, if its file was deleted meanwhile.
+    // Without its file it is one as long as systemd has anything of it: it runs, or failed.
+    let exists = text(unit, "LoadState") != "not-found" || text(unit, "ActiveState") != "inactive";
     seen.know("exists", exists)
         .know("load_state", text(unit, "LoadState"))
         .know("active_state", text(unit, "ActiveState"))
         .know("sub_state", text(unit, "SubState"))
         .know("enabled", text(unit, "UnitFileState"))
         .know("unit_file", text(unit, "FragmentPath"));
-    if !exists && text(unit, "ActiveState") == "inactive" {
+    if !exists {
         seen.know("units", Vec::<String>::new());
         seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no unit {}", text(unit, "Id"))));
         return seen;
     }
     let failed = text(unit, "ActiveState") == "failed";
+    let looping = crash_looping(unit, Timestamp::now());
+    seen.know("crash_looping", looping)
+        .know("crash_loops", names(std::iter::once(unit).filter(|_| looping)))
+        .settle("needs_reload", property(unit, "NeedDaemonReload").map(|word| word == "yes"))
+        .settle("needs_restart", needs_restart(unit));
     seen.know("units", names(std::iter::once(unit)))
         .know("failed", names(std::iter::once(unit).filter(|_| failed)));
     seen.settle("active_since", time(unit, "ActiveEnterTimestamp", "it has not been active"))
@@ -121,6 +136,54 @@ fn one(unit: &Properties) -> Seen {
     let (code, signal) = ended(unit);
     seen.settle("exit_code", code).settle("signal", signal);
     seen
+}
+
+/// Whether systemd restarts it again and again: it gave up on it for that; or it restarted it [`MANY_RESTARTS`] times since
+/// somebody last started it, and it waits for the next time or has not run for [`STEADY`] since.
+fn crash_looping(unit: &Properties, now: Timestamp) -> bool {
+    if text(unit, "Result") == "start-limit-hit" {
+        return true;
+    }
+    let many = number(unit, "NRestarts").is_ok_and(|restarts| restarts >= MANY_RESTARTS);
+    let waits = text(unit, "SubState").starts_with("auto-restart");
+    let began = time(unit, "ExecMainStartTimestamp", "");
+    many && (waits || began.is_ok_and(|began| now.duration_since(began) < STEADY))
+}
+
+/// Whether it runs from something else than what stands in its files now: a unit file that changed since its main process
+/// was started, or a program or library that was deleted or replaced.
+fn needs_restart(unit: &Properties) -> Result<bool, Blocked> {
+    let pid = number(unit, "MainPID")?;
+    if pid == 0 {
+        return Err(Blocked::new(Barrier::Unreachable, "no main process of it runs"));
+    }
+    let started = time(unit, "ExecMainStartTimestamp", "it has not been started")?;
+    // systemd tells the second only: a file of the same second was there before.
+    let latest = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
+    let files = text(unit, "DropInPaths").split_whitespace().chain([text(unit, "FragmentPath")]);
+    for file in files.filter(|file| !file.is_empty()) {
+        let changed = std::fs::metadata(file).map(|metadata| Timestamp::new(metadata.mtime(), 0));
+        match changed {
+            // As it was when it was loaded, it is no more.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(barrier_of(&format!("stat {file}"), &error)),
+            Ok(Ok(changed)) if changed > latest => return Ok(true),
+            Ok(_) => {}
+        }
+    }
+    let path = format!("/proc/{pid}/maps");
+    let maps = std::fs::read(&path).map_err(|error| barrier_of(&format!("open {path}"), &error))?;
+    Ok(String::from_utf8_lossy(&maps).lines().any(runs_deleted_file))
+}
+
+/// Whether a line of `/proc/PID/maps` (proc_pid_maps(5)) maps a file for execution that is there no more. Not what programs
+/// make for themselves: in memory, or in folders for what is temporary.
+fn runs_deleted_file(line: &str) -> bool {
+    let mut fields = line.split_whitespace();
+    let executes = fields.nth(1).is_some_and(|rights| rights.contains('x'));
+    let path = line.find('/').map_or("", |at| &line[at..]);
+    let own = ["/memfd:", "/dev/", "/SYSV", "/tmp/", "/var/tmp/", "/run/"].iter().any(|own| path.starts_with(own));
+    executes && path.ends_with(" (deleted)") && !own
 }
 
 fn text<'a>(unit: &'a Properties, key: &str) -> &'a str {
@@ -145,7 +208,7 @@ fn number(unit: &Properties, key: &str) -> Result<i64, Blocked> {
     }
 }
 
-fn time(unit: &Properties, key: &str, without: &str) -> Result<jiff::Timestamp, Blocked> {
+fn time(unit: &Properties, key: &str, without: &str) -> Result<Timestamp, Blocked> {
     let value = property(unit, key)?;
     if value.is_empty() || value == "n/a" {
         return Err(Blocked::new(Barrier::Unreachable, without));
@@ -155,6 +218,7 @@ fn time(unit: &Properties, key: &str, without: &str) -> Result<jiff::Timestamp, 
         .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC))
         .map(|zoned| zoned.timestamp())
         .map_err(|error| Blocked::new(Barrier::Protocol, format!("{key}={value}: {error}")))
+        .and_then(|at| not_ahead(key, at, Timestamp::now()))
 }
 
 /// With which status, by which signal the last main process ended. The codes are those of waitid(2).
@@ -183,6 +247,40 @@ mod tests {
             assert_eq!(parse(nonsense).unwrap_err().barrier, Barrier::Protocol, "{nonsense}");
         }
         assert_eq!(parse("").unwrap(), Vec::<Properties>::new());
+    }
+
+    #[test]
+    fn a_program_or_library_that_is_gone_is_told_from_what_programs_make_for_themselves() {
+        let line = |rights: &str, path: &str| format!("7f0-7f1 {rights} 00000000 08:01 123   {path}");
+        assert!(runs_deleted_file(&line("r-xp", "/usr/lib/libssl.so.3 (deleted)")));
+        assert!(runs_deleted_file(&line("r-xp", "/opt/my app/server (deleted)")));
+        for (rights, path) in [
+            ("r--p", "/usr/lib/libssl.so.3 (deleted)"),
+            ("r-xp", "/usr/lib/libssl.so.3"),
+            ("r-xp", "/memfd:jit (deleted)"),
+            ("r-xp", "/tmp/ffi123 (deleted)"),
+            ("r-xp", ""),
+            ("r-xp", "[vdso]"),
+        ] {
+            assert!(!runs_deleted_file(&line(rights, path)), "{rights} {path}");
+        }
+    }
+
+    #[test]
+    fn a_crash_loop_is_told_from_a_crash() {
+        let now: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
+        let unit = |restarts: &str, sub: &str, started: &str, result: &str| {
+            let started = format!("Fri 2026-01-02 {started} UTC");
+            let pairs =
+                [("NRestarts", restarts), ("SubState", sub), ("ExecMainStartTimestamp", &started), ("Result", result)];
+            crash_looping(&pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), now)
+        };
+        assert!(unit("3", "auto-restart", "08:00:00", "exit-code"));
+        assert!(unit("3", "running", "11:51:00", "success"));
+        assert!(unit("0", "failed", "08:00:00", "start-limit-hit"));
+        assert!(!unit("2", "auto-restart", "11:59:00", "exit-code"));
+        assert!(!unit("30", "running", "11:49:00", "success"));
+        assert!(!unit("0", "running", "11:59:59", "success"));
     }
 
     #[test]

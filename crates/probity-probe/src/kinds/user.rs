@@ -1,186 +1,153 @@
-//! `user`: the C library's look-up for one account, `/etc/passwd` for all of them, `/etc/shadow` for passwords.
+//! `user`: the machine's name services for one account, `/etc/passwd` for all of them, `/etc/shadow` for passwords.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
 
-use nix::errno::Errno;
 use probity_plan::kinds::user::{Account, User};
 use probity_plan::{Barrier, Blocked, Value};
 
-use crate::look::{Context, Look, Seen, Wanted, barrier_of};
+use crate::look::{Context, Look, Seen, barrier_of};
+use crate::names::{self, Database, Entry as _, Names};
+use crate::{tables, whole};
+
+const SHADOW: &str = "/etc/shadow";
+/// The longest `/etc/shadow` that is read, in bytes.
+const LONGEST: u64 = 64 << 20;
 
 impl Look for User {
     async fn look(&self, context: &Context<'_>) -> Seen {
-        let (user, wanted) = (self.clone(), context.wanted.clone());
-        // The look-up may ask a directory over the network.
-        context.blocking(move || if user.all() { see_all(&wanted) } else { see(&user.user, &wanted) }).await
+        let seen = if self.all() { see_all(context).await } else { see(&self.user, context).await };
+        seen.unwrap_or_else(Seen::nothing)
     }
 }
 
-fn see(account: &Account, wanted: &Wanted) -> Seen {
+/// What an account is asked for by.
+pub(super) fn key_of(account: &Account) -> String {
+    account.to_string()
+}
+
+/// Its number, where it is asked for by that.
+pub(super) fn number_of(account: &Account) -> Option<u32> {
+    match account {
+        Account::Number(number) => Some(*number),
+        Account::Name(_) => None,
+    }
+}
+
+async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> {
     let mut seen = Seen::default();
-    let found = match account {
-        Account::Number(uid) => nix::unistd::User::from_uid((*uid).into()),
-        Account::Name(name) => nix::unistd::User::from_name(name),
+    let names = tables::names(context).await?;
+    let (key, number) = (key_of(account), number_of(account));
+    let Some(user) = names::entry(&key, number, &names, &names.users, context).await? else {
+        seen.know("exists", false);
+        seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no user {account}")));
+        return Ok(seen);
     };
-    let user = match found_in(PASSWD, &format!("user {account}"), found) {
-        Ok(Some(user)) => user,
-        Ok(None) => {
-            seen.know("exists", false);
-            seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no user {account}")));
-            return seen;
-        }
-        Err(blocked) => return Seen::nothing(blocked),
-    };
+    let (_, group) = names::owner_and_group(user.uid, user.gid, context).await;
     seen.know("exists", true)
         .know("name", user.name.as_str())
-        .know("uid", i64::from(user.uid.as_raw()))
-        .know("gid", i64::from(user.gid.as_raw()))
-        .know("group", crate::names::group(user.gid.as_raw()))
-        .know("home", user.dir.to_string_lossy().into_owned())
-        .know("shell", user.shell.to_string_lossy().into_owned())
-        .know("comment", user.gecos.to_string_lossy().into_owned());
-    seen.settle("groups", groups(&user));
-    if wanted.includes("password") {
-        let of = |passwords: BTreeMap<String, &'static str>| match passwords.get(&user.name) {
-            Some(password) => Ok(*password),
-            None => {
-                Err(Blocked::new(Barrier::Unsupported, format!("{SHADOW} has no line for {}", user.name)))
-            }
-        };
-        seen.settle("password", passwords().and_then(of));
+        .know("uid", i64::from(user.uid))
+        .know("gid", i64::from(user.gid))
+        .settle("group", group)
+        .know("home", user.home.as_str())
+        .know("shell", user.shell.as_str())
+        .know("comment", user.comment.as_str());
+    seen.settle("groups", groups(&user, &names, context).await);
+    if context.wants("password") {
+        seen.settle("password", passwords(context).await.and_then(|shadow| password(&user, &shadow)));
     }
     seen.block_rest(Blocked::new(Barrier::NotMade, "only `user: all` lists accounts"));
-    seen
+    Ok(seen)
 }
 
-/// What the C library found; it also says "none" if it could not read its own file.
-pub(super) fn found_in<T>(
-    file: &str,
-    what: &str,
-    found: Result<Option<T>, Errno>,
-) -> Result<Option<T>, Blocked> {
-    match found {
-        Ok(Some(found)) => Ok(Some(found)),
-        // The ways in which it says that there is none (getpwnam(3)).
-        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH) => match std::fs::File::open(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(barrier_of(&format!("open {file}"), &error))
-            }
-            _ => Ok(None),
-        },
-        Err(error) => Err(barrier_of(&format!("look up {what}"), &error.into())),
+/// The names of all its groups, the primary one among them, sorted.
+async fn groups(user: &names::User, names: &Names, context: &Context<'_>) -> Result<Vec<String>, Blocked> {
+    let mut numbers = names::groups_of(&user.name, names, context).await?;
+    numbers.insert(user.gid);
+    let sorted = names::groups_by_number(&numbers, context).await?.into_iter().collect::<BTreeSet<_>>();
+    Ok(sorted.into_iter().collect())
+}
+
+/// The accounts of `/etc/passwd`; every line of it is one.
+pub(super) fn accounts(names: &Names) -> Result<Vec<&names::User>, Blocked> {
+    let lines = names.users.as_ref().map_err(Clone::clone)?;
+    if lines.is_empty() {
+        let why = format!("{} holds no account", Database::Users.file());
+        return Err(Blocked::new(Barrier::Unreachable, why));
     }
-}
-
-fn groups(user: &nix::unistd::User) -> Result<Vec<String>, Blocked> {
-    let name = CString::new(user.name.as_str())
-        .map_err(|_| Blocked::new(Barrier::Protocol, "the name holds a zero byte"))?;
-    let groups = nix::unistd::getgrouplist(&name, user.gid)
-        .map_err(|error| barrier_of(&format!("look up the groups of {}", user.name), &error.into()))?;
-    let names: BTreeSet<String> = groups.iter().map(|gid| crate::names::group(gid.as_raw())).collect();
-    Ok(names.into_iter().collect())
-}
-
-/// One line of `/etc/passwd` (passwd(5)).
-pub(super) struct Line {
-    pub name: String,
-    pub uid: u32,
-    pub gid: u32,
-    comment: String,
-    home: String,
-    shell: String,
-}
-
-/// Where the C library looks first.
-const PASSWD: &str = "/etc/passwd";
-const SHADOW: &str = "/etc/shadow";
-
-/// The accounts of `/etc/passwd`, without lines that only include accounts from elsewhere (`+`, `-`).
-pub(super) fn accounts() -> Result<Vec<Line>, Blocked> {
-    let bytes = std::fs::read(PASSWD).map_err(|error| barrier_of(&format!("open {PASSWD}"), &error))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines =
-        text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
-    lines
-        .map(|(number, line)| {
-            let fields: Vec<&str> = line.split(':').collect();
-            let read = match fields.as_slice() {
-                [name, _, uid, gid, comment, home, shell] => {
-                    uid.parse().ok().zip(gid.parse().ok()).map(|(uid, gid)| Line {
-                        name: (*name).to_owned(),
-                        uid,
-                        gid,
-                        comment: (*comment).to_owned(),
-                        home: (*home).to_owned(),
-                        shell: (*shell).to_owned(),
-                    })
-                }
-                _ => None,
-            };
-            read.ok_or_else(|| {
-                Blocked::new(
-                    Barrier::Protocol,
-                    format!("{PASSWD}, line {}: not seven fields with two numbers", number + 1),
-                )
-            })
-        })
-        .collect()
+    lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect()
 }
 
 /// What the passwords in `/etc/shadow` allow (shadow(5)), by account. The hashes are not kept.
-fn passwords() -> Result<BTreeMap<String, &'static str>, Blocked> {
-    let bytes = std::fs::read(SHADOW).map_err(|error| barrier_of(&format!("open {SHADOW}"), &error))?;
+async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static str>, Blocked> {
+    let read = tokio::task::spawn_blocking(|| whole::read(SHADOW, LONGEST));
+    let bytes = match tokio::time::timeout_at(context.deadline(), read).await {
+        Ok(Ok(Ok(bytes))) => bytes,
+        Ok(Ok(Err(error))) => return Err(barrier_of(&format!("open {SHADOW}"), &error)),
+        Ok(Err(_)) => return Err(Blocked::new(Barrier::Aborted, "the look was cut off")),
+        Err(_) => return Err(context.timed_out()),
+    };
     let text = String::from_utf8_lossy(&bytes);
     let state = |line: &str| {
         let mut fields = line.split(':');
-        let name = fields.next()?.to_owned();
-        let state = match fields.next()? {
-            "" => "empty",
-            hash if hash.starts_with(['!', '*']) => "locked",
-            _ => "set",
-        };
-        Some((name, state))
+        Some((fields.next()?.to_owned(), allows(fields.next()?)))
     };
     Ok(text.lines().filter_map(state).collect())
 }
 
-fn see_all(wanted: &Wanted) -> Seen {
+/// What a password field allows, in `/etc/passwd` as in `/etc/shadow`.
+fn allows(field: &str) -> &'static str {
+    match field {
+        "" => "empty",
+        hash if hash.starts_with(['!', '*']) => "locked",
+        _ => "set",
+    }
+}
+
+/// `x` in `/etc/passwd` refers to `/etc/shadow`; anything else there is the password field itself, the empty one too
+/// (passwd(5), shadow(5)).
+fn password(user: &names::User, shadow: &BTreeMap<String, &'static str>) -> Result<&'static str, Blocked> {
+    if user.password != "x" {
+        return Ok(allows(&user.password));
+    }
+    shadow.get(&user.name).copied().ok_or_else(|| {
+        Blocked::new(Barrier::Unsupported, format!("{SHADOW} has no line for {}", user.name))
+    })
+}
+
+async fn see_all(context: &Context<'_>) -> Result<Seen, Blocked> {
     let mut seen = Seen::default();
-    let accounts = match accounts() {
-        Ok(accounts) => accounts,
-        Err(blocked) => return Seen::nothing(blocked),
-    };
-    let named = |those: &dyn Fn(&Line) -> bool| {
+    let names = tables::names(context).await?;
+    let accounts = accounts(&names)?;
+    let named = |those: &dyn Fn(&names::User) -> bool| {
         let names: BTreeSet<&str> =
-            accounts.iter().filter(|line| those(line)).map(|line| line.name.as_str()).collect();
+            accounts.iter().filter(|user| those(user)).map(|user| user.name()).collect();
         names.into_iter().collect::<Vec<_>>()
     };
-    let logs_in = |line: &Line| {
-        let shell = line.shell.rsplit('/').next().unwrap_or_default();
+    let logs_in = |user: &names::User| {
+        let shell = user.shell.rsplit('/').next().unwrap_or_default();
         !matches!(shell, "nologin" | "false" | "sync" | "halt" | "shutdown")
     };
     seen.know("count", i64::try_from(accounts.len()).unwrap_or(i64::MAX))
-        .know("uid_0", named(&|line| line.uid == 0))
+        .know("uid_0", named(&|user| user.uid == 0))
         .know("login_shells", named(&logs_in))
-        .know("users", accounts.iter().map(described).collect::<Vec<_>>());
-    if wanted.includes("empty_passwords") {
-        let empty = |passwords: BTreeMap<String, &'static str>| {
-            named(&|line| passwords.get(&line.name).is_some_and(|state| *state == "empty"))
+        .know("users", accounts.iter().map(|user| described(user)).collect::<Vec<_>>());
+    if context.wants("empty_passwords") {
+        let empty = |shadow: BTreeMap<String, &'static str>| {
+            named(&|user| password(user, &shadow).is_ok_and(|state| state == "empty"))
         };
-        seen.settle("empty_passwords", passwords().map(empty));
+        seen.settle("empty_passwords", passwords(context).await.map(empty));
     }
     seen.block_rest(Blocked::new(Barrier::NotMade, "`user: all` lists accounts; name one for this fact"));
-    seen
+    Ok(seen)
 }
 
-fn described(line: &Line) -> Value {
+fn described(user: &names::User) -> Value {
     Value::Map(BTreeMap::from([
-        ("name".to_owned(), line.name.as_str().into()),
-        ("uid".to_owned(), i64::from(line.uid).into()),
-        ("gid".to_owned(), i64::from(line.gid).into()),
-        ("home".to_owned(), line.home.as_str().into()),
-        ("shell".to_owned(), line.shell.as_str().into()),
-        ("comment".to_owned(), line.comment.as_str().into()),
+        ("name".to_owned(), user.name.as_str().into()),
+        ("uid".to_owned(), i64::from(user.uid).into()),
+        ("gid".to_owned(), i64::from(user.gid).into()),
+        ("home".to_owned(), user.home.as_str().into()),
+        ("shell".to_owned(), user.shell.as_str().into()),
+        ("comment".to_owned(), user.comment.as_str().into()),
     ]))
 }

@@ -123,7 +123,9 @@ impl Block {
         let mut cells = Vec::new();
         let mut at = 0;
         if depth == 0 {
-            while let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| self.is(*byte))) {
+            while let Some(next) =
+                bytes.get(at..).and_then(|rest| rest.iter().position(|byte| self.is(*byte)))
+            {
                 let start = at + next;
                 at = self.end(bytes, start);
                 // Whether there are gaps is seen only then.
@@ -176,7 +178,13 @@ impl Block {
     }
 
     /// The escape of at most so many encoders that fits into a run here.
-    fn fit<'e>(&self, escapes: &'e Escapes<'_>, at: usize, depth: u8, before: Option<u8>) -> Option<&'e Reading> {
+    fn fit<'e>(
+        &self,
+        escapes: &'e Escapes<'_>,
+        at: usize,
+        depth: u8,
+        before: Option<u8>,
+    ) -> Option<&'e Reading> {
         let fits = |read: &&Reading| {
             read.depth <= depth
                 && match read.unit {
@@ -228,7 +236,8 @@ impl Block {
     fn decode(&self, cells: &[Cell], before: usize, depth: u8) -> Decoded {
         let cells = cells.get(before..).unwrap_or_default();
         let count = cells.len() * self.bits / 8;
-        let mut decoded = Decoded { bytes: Vec::with_capacity(count), spans: Vec::with_capacity(count), depth };
+        let mut decoded =
+            Decoded { bytes: Vec::with_capacity(count), spans: Vec::with_capacity(count), depth };
         let (mut held, mut bits, mut start) = (0_u32, 0, None);
         for cell in cells {
             held = held << self.bits | u32::from(cell.value);
@@ -345,7 +354,11 @@ mod tests {
             ("\0h\0u\0n\0t\0e\0r\x002", 1, "hunter2"),
             ("h\\u0000u\\u0000n\\u0000t\\u0000e\\u0000r\\u00002\\u0000", 2, "hunter2"),
         ] {
-            assert!(all(text, depth).iter().any(|decoded| decoded.ends_with(expected)), "{text}: {:?}", all(text, depth));
+            assert!(
+                all(text, depth).iter().any(|decoded| decoded.ends_with(expected)),
+                "{text}: {:?}",
+                all(text, depth)
+            );
         }
         assert_eq!(all("aHVudGVyMg==", 0), Vec::<String>::new());
         assert_eq!(all("too short", 1), Vec::<String>::new());

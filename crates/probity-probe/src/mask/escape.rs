@@ -102,7 +102,9 @@ impl<'b> Escapes<'b> {
         let mut next = 0;
         while let Some(read) = out.get(next).copied() {
             next += 1;
-            if let Some(first) = read.unit.ascii().filter(|byte| read.depth < self.depth && !read.rare && begins(*byte)) {
+            if let Some(first) =
+                read.unit.ascii().filter(|byte| read.depth < self.depth && !read.rare && begins(*byte))
+            {
                 Begun { at: read.end, before: read.depth, first: read.depth, ..begun }.escapes(first, out);
             }
         }
@@ -146,7 +148,11 @@ impl Begun<'_> {
                 self.digits(16, 2, &mut |byte, rest| rest.is(Unit::Byte(low_byte(byte)), out));
                 self.each(|byte, rest| match byte {
                     b'\n' => rest.is(Unit::Nothing, out),
-                    b'\r' => rest.each(|byte, rest| if byte == b'\n' { rest.is(Unit::Nothing, out) }),
+                    b'\r' => rest.each(|byte, rest| {
+                        if byte == b'\n' {
+                            rest.is(Unit::Nothing, out)
+                        }
+                    }),
                     _ => {}
                 });
             }
@@ -155,7 +161,9 @@ impl Begun<'_> {
             // CSV (RFC 4180), SQL.
             b'"' => self.sequence(b"\"", b'"', out),
             // SQL and YAML; the two ways of shells.
-            b'\'' => [&b"'"[..], b"\\''", b"\"'\"'"].into_iter().for_each(|rest| self.sequence(rest, b'\'', out)),
+            b'\'' => {
+                [&b"'"[..], b"\\''", b"\"'\"'"].into_iter().for_each(|rest| self.sequence(rest, b'\'', out))
+            }
             b'$' => self.sequence(b"$", b'$', out),
             _ => {}
         }
@@ -180,7 +188,11 @@ impl Begun<'_> {
                 rest.each(|byte, rest| {
                     if byte == b'{' {
                         rest.number(16, &mut |value, rest| {
-                            rest.each(|byte, rest| if byte == b'}' { rest.character(value, out) });
+                            rest.each(|byte, rest| {
+                                if byte == b'}' {
+                                    rest.character(value, out)
+                                }
+                            });
                         });
                     }
                 });
@@ -215,7 +227,9 @@ impl Begun<'_> {
                 rest.number(10, &mut |value, rest| rest.semicolon(&mut |rest| rest.character(value, out)));
                 rest.each(|byte, rest| {
                     if byte.eq_ignore_ascii_case(&b'x') {
-                        rest.number(16, &mut |value, rest| rest.semicolon(&mut |rest| rest.character(value, out)));
+                        rest.number(16, &mut |value, rest| {
+                            rest.semicolon(&mut |rest| rest.character(value, out))
+                        });
                     }
                 });
             }
@@ -330,7 +344,9 @@ impl Begun<'_> {
     fn is(self, unit: Unit, out: &mut Vec<Reading>) {
         let reading = Reading { unit, end: self.at, depth: self.before + 1, rare: self.rare };
         let known = |known: &Reading| {
-            (known.unit, known.end) == (unit, self.at) && known.depth <= reading.depth && known.rare <= self.rare
+            (known.unit, known.end) == (unit, self.at)
+                && known.depth <= reading.depth
+                && known.rare <= self.rare
         };
         if reading.depth <= self.of.depth && out.len() < MAX_READINGS && !out.iter().any(known) {
             out.push(reading);

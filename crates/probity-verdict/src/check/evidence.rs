@@ -8,7 +8,7 @@ use probity_plan::{
 };
 
 use super::{Compiled, Found, Level};
-use crate::condition::Check;
+use crate::condition::{Budget, Check};
 use crate::judge::control::SameForOthers;
 use crate::judge::denial::{ALL, Question, shown_by};
 use crate::truth::Truth4;
@@ -147,6 +147,7 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, S
     let kind = control.probe.spec().name;
     let granted = match what {
         Denied::Connection => "a connection was made",
+        Denied::Answer => "a whole answer came",
         Denied::Request => "the request was granted",
         Denied::Name => "the name is there",
     };
@@ -183,7 +184,7 @@ fn always(compiled: &Compiled<'_>, found: &mut Found) {
             (None, "slot") => Fact::Known(0.into()),
             (None, _) => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
         };
-        check.evaluate(&fact).truth == Truth4::True
+        check.evaluate(&fact, &mut Budget::default()).truth == Truth4::True
     };
     let all = |cell: &Cell| worlds.iter().all(|world| true_in(cell, world));
     if !worlds.is_empty() && cells.clone().all(all) {

@@ -15,11 +15,11 @@ const MAX_ROWS: usize = 1000;
 const MAX_LITERALS: usize = 30;
 
 /// Everything that can be denied.
-pub(crate) const ALL: [Denied; 3] = [Denied::Connection, Denied::Request, Denied::Name];
+pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Answer, Denied::Request, Denied::Name];
 
 /// Which denials are shown to be able to be otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shown([bool; 3]);
+pub(crate) struct Shown([bool; ALL.len()]);
 
 impl Shown {
     /// All of them for which `shown` says so.
@@ -28,7 +28,8 @@ impl Shown {
     }
     /// Whether this one is.
     pub(crate) const fn includes(self, what: Denied) -> bool {
-        self.0[what as usize]
+        // What nothing grants, nothing shows.
+        !matches!(what, Denied::Answer) && self.0[what as usize]
     }
 }
 

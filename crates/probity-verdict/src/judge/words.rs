@@ -63,7 +63,7 @@ pub(super) fn why(evaluated: &Evaluated, check: &Check, observation: &Observatio
         .filter_map(|name| observation.facts.get(name).map(|seen| format!("{name} = {}", value(seen))))
         .take(3)
         .collect();
-    let reasons = evaluated.reasons.join("; ");
+    let reasons = evaluated.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     match (seen.is_empty(), reasons.is_empty()) {
         (false, true) => seen.join(", "),
         (true, _) => reasons,

@@ -1,0 +1,252 @@
+//! A log file: from its end back to where the window begins, and forward from there in parts of bounded size.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use jiff::Timestamp;
+use memchr::{memchr, memrchr};
+use probity_plan::{Barrier, Blocked};
+
+use super::tally::{Stretch, Tally};
+use super::{Found, Span, Window};
+use crate::log_time::LogTimes;
+use crate::look::{Underway, barrier_of, time_text};
+
+/// The first stretch before the end in which the window's start is sought; then four times as much, and so on.
+const FIRST: u64 = 256 << 10;
+/// What is read at once.
+const PART: usize = 1 << 20;
+/// The longest line, and the most that is read in search of one that bears a time, in bytes.
+const LONGEST: usize = 64 << 20;
+
+/// Reads what the file holds of the window.
+///
+/// # Errors
+/// `unsupported` for what is no file, `protocol` where no line bears a time, `changed` if it shrank under the look.
+pub fn see(
+    path: &str,
+    times: LogTimes,
+    tally: Tally,
+    span: Span,
+    underway: &Underway,
+) -> Result<Found, Blocked> {
+    let failed = |error: &std::io::Error| barrier_of(&format!("open {path}"), error);
+    // Not blocking: a pipe would wait for somebody to write.
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let file = match File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Ok(file) => file,
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(Found::Absent(format!("{path} does not exist")));
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    if !metadata.is_file() {
+        return Err(Blocked::new(Barrier::Unsupported, format!("{path} is not a regular file")));
+    }
+    let rotated = rotated(path);
+    // No further than it was long when we began, however fast it grows.
+    let mut log = LogFile { path, size: metadata.len(), file, times, tally, span, underway };
+    let (from, covered) = log.window(&rotated)?;
+    let empty = log.size == 0;
+    log.count(from)?;
+    log.unchanged(&metadata)?;
+    Ok(Found::Window(Window { tally: log.tally, covered, suppressed: None, empty, rotated }))
+}
+
+struct LogFile<'a> {
+    path: &'a str,
+    size: u64,
+    file: File,
+    times: LogTimes,
+    tally: Tally,
+    span: Span,
+    underway: &'a Underway,
+}
+
+/// Where a line lies by its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    Within,
+    Ahead,
+}
+
+impl LogFile<'_> {
+    /// Where to begin to read, and whether the log reaches back to the window's start.
+    fn window(&mut self, rotated: &[String]) -> Result<(u64, Result<(), String>), Blocked> {
+        if self.size == 0 {
+            return Ok((0, Err(format!("{} is empty", self.path))));
+        }
+        let mut stretch = FIRST;
+        loop {
+            let from = self.size.saturating_sub(stretch);
+            match self.first_time(from)? {
+                Some(first) if first <= self.span.start => return Ok((from, Ok(()))),
+                Some(first) if from == 0 => {
+                    let parts = if rotated.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" (older parts: {})", rotated.join(", "))
+                    };
+                    return Ok((0, Err(format!("{} begins at {}{parts}", self.path, time_text(first)))));
+                }
+                None if from == 0 || stretch > LONGEST as u64 => {
+                    let why = format!(
+                        "no line of {} begins with a time in a form that is known (RFC 3339, syslog, Common Log Format); say `format`",
+                        self.path
+                    );
+                    return Err(Blocked::new(Barrier::Protocol, why));
+                }
+                _ => stretch *= 4,
+            }
+        }
+    }
+
+    /// The time of the first line from here on that bears one.
+    fn first_time(&mut self, from: u64) -> Result<Option<Timestamp>, Blocked> {
+        let mut first = None;
+        let mut cut = from > 0;
+        let mut seen = 0;
+        self.parts(from, |log, part, last| {
+            let mut at = 0;
+            // From the middle of a line on it is none.
+            if std::mem::take(&mut cut) {
+                at = memchr(b'\n', part).map_or(part.len(), |end| end + 1);
+            }
+            while at < part.len() && first.is_none() {
+                let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
+                first = log.times.of(&part[at..end])?;
+                at = end + 1;
+            }
+            seen += part.len();
+            Ok(first.is_none() && !last && seen < LONGEST)
+        })?;
+        Ok(first)
+    }
+
+    /// Counts the lines from here on, each by its own time. One without belongs to the one before it (a stack trace).
+    fn count(&mut self, from: u64) -> Result<(), Blocked> {
+        let mut cut = from > 0;
+        let mut current: Option<(Timestamp, Place)> = None;
+        let (start, latest) = (self.span.start, self.span.latest());
+        self.parts(from, |log, part, _| {
+            let mut at = 0;
+            if std::mem::take(&mut cut) {
+                at = memchr(b'\n', part).map_or(part.len(), |end| end + 1);
+            }
+            // A stretch of lines of the same place, and the time of the line before it.
+            let (mut began, mut lines, mut before) = (at, 0, current);
+            while at < part.len() {
+                let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
+                if let Some(time) = log.times.of(&part[at..end])? {
+                    let place = match time {
+                        time if time < start => Place::Before,
+                        time if time > latest => Place::Ahead,
+                        _ => Place::Within,
+                    };
+                    if current.is_none_or(|(_, now)| now != place) {
+                        log.take(&part[began..at], lines, before, current)?;
+                        (began, lines, before) = (at, 0, Some((time, place)));
+                    }
+                    current = Some((time, place));
+                }
+                lines += 1;
+                at = (end + 1).min(part.len());
+            }
+            log.take(&part[began..], lines, before, current)?;
+            Ok(true)
+        })
+    }
+
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        lines: u64,
+        before: Option<(Timestamp, Place)>,
+        current: Option<(Timestamp, Place)>,
+    ) -> Result<(), Blocked> {
+        // Lines before the first that bears a time belong to none.
+        let (Some((before, _)), Some((_, place))) = (before.or(current), current) else { return Ok(()) };
+        let stretch = Stretch { bytes, lines, before };
+        match place {
+            Place::Before => Ok(()),
+            Place::Within => self.tally.add_lines(&stretch, &mut self.times),
+            Place::Ahead => self.tally.add_lines_ahead(&stretch, &mut self.times),
+        }
+    }
+
+    /// Hands on the file from here to its end in parts of whole lines, as long as `take` says so; with the last of them
+    /// that it is.
+    fn parts(
+        &mut self,
+        mut from: u64,
+        mut take: impl FnMut(&mut Self, &[u8], bool) -> Result<bool, Blocked>,
+    ) -> Result<(), Blocked> {
+        let mut buffer = vec![0; PART];
+        let mut held = 0;
+        while from < self.size {
+            self.underway.go_on()?;
+            if held == buffer.len() {
+                if held >= LONGEST {
+                    let why = format!("{} has a line of more than {LONGEST} bytes", self.path);
+                    return Err(Blocked::new(Barrier::TooLarge, why));
+                }
+                buffer.resize(held * 2, 0);
+            }
+            let room = (buffer.len() - held).min(usize::try_from(self.size - from).unwrap_or(usize::MAX));
+            let read = self.file.read_at(&mut buffer[held..held + room], from);
+            let n = read.map_err(|error| barrier_of(&format!("read {}", self.path), &error))?;
+            if n == 0 {
+                return Err(self.shrank());
+            }
+            from += n as u64;
+            let end = held + n;
+            let last = from == self.size;
+            let whole = if last { end } else { memrchr(b'\n', &buffer[held..end]).map_or(0, |at| held + at + 1) };
+            if whole > 0 {
+                if !take(self, &buffer[..whole], last)? {
+                    return Ok(());
+                }
+                buffer.copy_within(whole..end, 0);
+            }
+            held = end - whole;
+        }
+        Ok(())
+    }
+
+    fn shrank(&self) -> Blocked {
+        Blocked::new(Barrier::Changed, format!("{} became shorter while it was read", self.path))
+    }
+
+    /// A log grows; one that was cut off under the look is not what was read.
+    fn unchanged(&self, before: &Metadata) -> Result<(), Blocked> {
+        let now = self.file.metadata().map_err(|error| barrier_of(&format!("stat {}", self.path), &error))?;
+        if now.len() < before.len() { Err(self.shrank()) } else { Ok(()) }
+    }
+}
+
+/// What logrotate and its like leave beside a log: its name with a number or a date, perhaps compressed.
+fn rotated(path: &str) -> Vec<String> {
+    let path = Path::new(path);
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|other| {
+            other
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix(['.', '-']))
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("old"))
+        })
+        .collect();
+    names.sort();
+    names.truncate(100);
+    names
+}

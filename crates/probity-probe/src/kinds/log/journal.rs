@@ -1,0 +1,230 @@
+//! The system's journal, through `journalctl`.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use probity_plan::{Barrier, Blocked};
+
+use super::tally::Tally;
+use super::{Found, Span, Window};
+use crate::look::{Context, time_text};
+use crate::program;
+
+/// With this the journal says that it left messages of a unit out (sd-messages.h, `SD_MESSAGE_JOURNAL_DROPPED`).
+const SUPPRESSED: &str = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e";
+/// What journald.conf(5) says where the machine's does not: so many messages of a unit in so long.
+const DEFAULT_RATE: Rate = Rate { messages: 10_000, interval: SignedDuration::from_secs(30) };
+
+/// One entry.
+struct Entry {
+    at: Timestamp,
+    text: String,
+}
+
+/// How many messages of a unit the journal takes in which time; more are left out, and it says so only when the next one
+/// comes after that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rate {
+    /// None where there is no limit.
+    messages: u64,
+    interval: SignedDuration,
+}
+
+/// What the journal holds of the unit's window.
+///
+/// # Errors
+/// `permission-denied` where it does not show all of it.
+pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>) -> Result<Found, Blocked> {
+    let start = span.start;
+    let unit_option = format!("--unit={unit}");
+    let rate = rate(unit, context).await;
+    // Also what was said within the limit's time before: it counts towards the limit.
+    let interval = rate.as_ref().map_or(DEFAULT_RATE.interval, |rate| rate.interval);
+    let earlier = start.checked_sub(interval).unwrap_or(start);
+    // Seconds since 1970 (systemd.time(7)).
+    let since = format!("--since=@{}", earlier.as_second());
+    let entries = journalctl(&[&unit_option, &since], context).await?;
+    let latest = span.latest();
+    let within = entries.iter().filter(|entry| entry.at >= start);
+    if within.clone().next().is_none() && journalctl(&[&unit_option, "--lines=1"], context).await?.is_empty() {
+        if journalctl(&["--lines=1"], context).await?.is_empty() {
+            return Err(Blocked::new(Barrier::Unreachable, "there is no journal, or nothing in it"));
+        }
+        return Ok(Found::Absent(format!("the journal holds nothing of the unit {unit}")));
+    }
+    for entry in within {
+        if entry.at > latest {
+            tally.add_ahead(entry.at, &entry.text);
+        } else {
+            tally.add(entry.at, &entry.text);
+        }
+    }
+    // Anything at all, of whatever unit, from before the window: then nothing of the window was vacuumed away. Read from
+    // its end: some versions of journalctl show nothing up to a moment, some what comes after it, unless they do.
+    let before = format!("--until=@{}", start.as_second());
+    let before = journalctl(&[&before, "--reverse", "--lines=1"], context).await?;
+    let covered = if before.iter().any(|entry| entry.at <= start) {
+        Ok(())
+    } else {
+        Err(format!("the journal begins after {}", time_text(start)))
+    };
+    let suppressed = match rate {
+        Ok(rate) => suppressed(unit, &entries, rate, start, context).await?,
+        Err(blocked) => Some(blocked),
+    };
+    Ok(Found::Window(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() }))
+}
+
+/// Why messages of the unit may be missing from the window: the journal says so, or what it holds reaches its limit.
+async fn suppressed(
+    unit: &str,
+    entries: &[Entry],
+    rate: Rate,
+    start: Timestamp,
+    context: &Context<'_>,
+) -> Result<Option<Blocked>, Blocked> {
+    let too_many = |why: String| Some(Blocked::new(Barrier::TooLarge, why));
+    if let Some(many) = burst(entries, rate) {
+        let seconds = rate.interval.as_secs();
+        return Ok(too_many(format!(
+            "{many} messages within {seconds} s: the journal leaves out what comes after {} (LogRateLimitBurst)",
+            rate.messages
+        )));
+    }
+    let since = format!("--since=@{}", start.as_second());
+    let said = journalctl(&[SUPPRESSED, &since], context).await?;
+    // The unit's name is the last word, with its ending.
+    let of_unit = |entry: &&Entry| {
+        let name = entry.text.rsplit(' ').next().unwrap_or_default();
+        name == unit || name.strip_suffix(".service") == Some(unit)
+    };
+    Ok(said.iter().find(of_unit).and_then(|entry| too_many(format!("the journal says: {}", entry.text))))
+}
+
+/// The most entries within the limit's time, if they reach the limit.
+fn burst(entries: &[Entry], rate: Rate) -> Option<usize> {
+    let most = usize::try_from(rate.messages).ok().filter(|most| *most > 0)?;
+    let within = |entry: &Entry| {
+        let until = entry.at.checked_add(rate.interval).unwrap_or(entry.at);
+        move |other: &Entry| other.at < until
+    };
+    let counts = entries
+        .iter()
+        .enumerate()
+        .map(|(number, entry)| entries.get(number..).unwrap_or_default().partition_point(within(entry)));
+    counts.max().filter(|many| *many >= most)
+}
+
+/// The unit's limit, or the journal's where it has none of its own. On a disk with much room the journal takes more.
+async fn rate(unit: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
+    let show = ["systemctl", "show", "--no-pager", "--property=LogRateLimitBurst,LogRateLimitIntervalUSec", "--"];
+    let said = ask(&show, Some(unit), context).await?;
+    let value = |key: &str| said.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let burst = value("LogRateLimitBurst").and_then(|number| number.parse().ok()).unwrap_or(0);
+    let interval = value("LogRateLimitIntervalUSec").and_then(seconds);
+    if let (1.., Some(interval)) = (burst, interval.filter(|interval| !interval.is_zero())) {
+        return Ok(Rate { messages: burst, interval });
+    }
+    let config = ask(&["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"], None, context).await?;
+    Ok(configured(&config))
+}
+
+/// What journald.conf says: the last word of each counts.
+fn configured(config: &str) -> Rate {
+    let value = |key: &str| {
+        let lines = config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
+        lines.last().map(str::trim)
+    };
+    let messages = value("RateLimitBurst").and_then(|number| number.parse().ok());
+    let interval = value("RateLimitIntervalSec").or_else(|| value("RateLimitInterval")).and_then(seconds);
+    let rate = Rate {
+        messages: messages.unwrap_or(DEFAULT_RATE.messages),
+        interval: interval.unwrap_or(DEFAULT_RATE.interval),
+    };
+    // Zero switches the limit off.
+    if rate.interval.is_zero() { Rate { messages: 0, ..rate } } else { rate }
+}
+
+/// A span as systemd.time(7) writes it, `30s` or `1min 30s`; a number alone is seconds.
+fn seconds(text: &str) -> Option<SignedDuration> {
+    if let Ok(number) = text.parse() {
+        return Some(SignedDuration::from_secs(number));
+    }
+    text.replace("min", "m").parse().ok()
+}
+
+async fn ask(words: &[&str], unit: Option<&str>, context: &Context<'_>) -> Result<String, Blocked> {
+    let arguments: Vec<String> = words.iter().copied().chain(unit).map(str::to_owned).collect();
+    let (code, stdout, stderr) = program::ask(&arguments, &BTreeMap::new(), context).await?;
+    if code == 0 {
+        return Ok(stdout);
+    }
+    let why = format!("the limit at which the journal leaves messages out is not known: {}", stderr.trim());
+    Err(Blocked::new(Barrier::Unsupported, why))
+}
+
+async fn journalctl(options: &[&str], context: &Context<'_>) -> Result<Vec<Entry>, Blocked> {
+    // Not `--quiet`: the hint that there are entries we may not see would go with it.
+    let mut arguments: Vec<String> =
+        ["journalctl", "--no-pager", "--all", "--output=json", "--output-fields=MESSAGE"]
+            .map(str::to_owned)
+            .to_vec();
+    arguments.extend(options.iter().map(|&option| option.to_owned()));
+    let (code, stdout, stderr) = program::ask(&arguments, &BTreeMap::new(), context).await?;
+    let said = |barrier| Err(Blocked::new(barrier, format!("journalctl: {}", stderr.trim())));
+    if stderr.contains("insufficient permissions") || stderr.contains("not seeing messages from other users")
+    {
+        return said(Barrier::PermissionDenied);
+    }
+    if code != 0 {
+        return said(Barrier::Protocol);
+    }
+    stdout.lines().filter(|line| !line.is_empty() && !line.starts_with("-- ")).map(entry).collect()
+}
+
+fn entry(line: &str) -> Result<Entry, Blocked> {
+    let wrong = || Blocked::new(Barrier::Protocol, format!("journalctl: `{line}` is no entry"));
+    let json: serde_json::Value = serde_json::from_str(line).map_err(|_| wrong())?;
+    let at = json.get("__REALTIME_TIMESTAMP").and_then(|at| at.as_str()?.parse().ok()).ok_or_else(wrong)?;
+    let at = Timestamp::from_microsecond(at).map_err(|_| wrong())?;
+    Ok(Entry { at, text: json.get("MESSAGE").map(message).unwrap_or_default() })
+}
+
+/// Text; the bytes of what is not plain text; or several of these, where a program logged several.
+fn message(json: &serde_json::Value) -> String {
+    match json {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(list) => {
+            let bytes: Option<Vec<u8>> = list.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
+            match bytes {
+                Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                None => list.iter().map(message).collect::<Vec<_>>().join("\n"),
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_of_the_configuration_counts() {
+        let rate = |messages, seconds| Rate { messages, interval: SignedDuration::from_secs(seconds) };
+        assert_eq!(configured("# /etc/systemd/journald.conf\n[Journal]\n#RateLimitBurst=5\n"), DEFAULT_RATE);
+        assert_eq!(configured("RateLimitBurst=5\nRateLimitIntervalSec=1min 30s\n"), rate(5, 90));
+        assert_eq!(configured("RateLimitBurst=5\nRateLimitBurst=7\nRateLimitIntervalSec=2\n"), rate(7, 2));
+        assert_eq!(configured("RateLimitIntervalSec=0\n").messages, 0);
+    }
+
+    #[test]
+    fn a_limit_is_reached_by_as_many_as_fit_into_its_time() {
+        let entry = |ms| Entry { at: Timestamp::from_millisecond(ms).unwrap(), text: String::new() };
+        let rate = |messages| Rate { messages, interval: SignedDuration::from_secs(1) };
+        let entries = [entry(0), entry(900), entry(1500), entry(1899), entry(1900)];
+        assert_eq!(burst(&entries, rate(3)), Some(3));
+        assert_eq!(burst(&entries, rate(4)), None);
+        assert_eq!(burst(&entries, rate(0)), None);
+    }
+}

@@ -1,0 +1,556 @@
+//! The time that a log line bears: at its beginning, in one of the forms that programs use, or in the form that the plan
+//! says. A time further on is something that the line speaks of.
+
+use std::sync::OnceLock;
+
+use jiff::civil::DateTime;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{Timestamp, ToSpan};
+use probity_plan::{Barrier, Blocked};
+
+use crate::look::barrier_of;
+
+/// No time is looked for beyond so many bytes of a line.
+const NEAR: usize = 200;
+
+/// Reads the times of one log's lines.
+pub struct LogTimes {
+    zone: Zone,
+    format: Option<String>,
+    /// When the look is made: a time without a year is the last one before it.
+    now: Timestamp,
+    /// Where the window begins: on which side of it a line lies has to be sure.
+    start: Timestamp,
+    memo: Option<Memo>,
+}
+
+/// Where the clocks stand by which lines are written that name no zone.
+enum Zone {
+    /// The plan says it.
+    Said(TimeZone),
+    /// This machine's; and what the variable `TZ` of the observer says, where it is set: whoever writes the log may have had
+    /// the one or the other.
+    Machine(TimeZone, Option<TimeZone>),
+}
+
+/// What the last line's time began with: most lines differ in nothing but the second.
+struct Memo {
+    /// Whether the time stands behind the first `[`, rather than at the beginning.
+    bracket: bool,
+    /// Up to the minute.
+    prefix: Vec<u8>,
+    /// After the second and its fraction.
+    zone: Vec<u8>,
+    /// When that minute began.
+    minute: Timestamp,
+}
+
+impl LogTimes {
+    /// For a log whose times are in this zone, where a line names none, and begin each line in this format of strftime(3),
+    /// where the plan says so.
+    ///
+    /// # Errors
+    /// `unsupported` for a zone that the machine does not know.
+    pub fn new(
+        zone: Option<&str>,
+        format: Option<&str>,
+        now: Timestamp,
+        start: Timestamp,
+    ) -> Result<Self, Blocked> {
+        let zone = match zone {
+            Some(name) => Zone::Said(named(name)?),
+            None => {
+                let variable = std::env::var_os("TZ").is_some().then(TimeZone::try_system).transpose();
+                let variable =
+                    variable.map_err(|error| Blocked::new(Barrier::Unsupported, format!("TZ: {error}")))?;
+                Zone::Machine(of_the_machine()?, variable)
+            }
+        };
+        Ok(Self { zone, format: format.map(str::to_owned), now, start, memo: None })
+    }
+
+    /// When the line says that it was written; `None` where it bears no time. In a JSON object that is under `time`,
+    /// `timestamp`, `@timestamp` or `ts`, as text or as a number since 1970.
+    ///
+    /// # Errors
+    /// `unsupported` where the line bears a time that could be several.
+    pub fn of(&mut self, line: &[u8]) -> Result<Option<Timestamp>, Blocked> {
+        if let Some(at) = self.memo.as_ref().and_then(|memo| memo.of(line)) {
+            return Ok(Some(at));
+        }
+        if let Some(format) = &self.format {
+            return match BrokenDownTime::parse_prefix(format, line) {
+                Ok((parsed, _)) => self.parsed(parsed),
+                Err(_) => Ok(None),
+            };
+        }
+        if line.starts_with(b"{") {
+            return self.json(line);
+        }
+        self.text(&String::from_utf8_lossy(line.get(..NEAR).unwrap_or(line)))
+    }
+
+    fn parsed(&self, mut parsed: BrokenDownTime) -> Result<Option<Timestamp>, Blocked> {
+        if let Some(at) = parsed.timestamp() {
+            return Ok(Some(at));
+        }
+        let (offset, zone) = (parsed.offset(), parsed.iana_time_zone().map(str::to_owned));
+        let known = |civil: DateTime| match (offset, &zone) {
+            (Some(offset), _) => offset.to_timestamp(civil).map_err(|error| odd(&error)),
+            (None, Some(zone)) => self.in_zone(&named(zone)?, civil),
+            (None, None) => self.local(civil),
+        };
+        if parsed.year().is_some() {
+            return parsed.to_datetime().ok().map(known).transpose();
+        }
+        self.in_last_year(
+            |year| {
+                parsed.set_year(Some(year)).ok()?;
+                parsed.to_datetime().ok()
+            },
+            known,
+        )
+    }
+
+    fn json(&mut self, line: &[u8]) -> Result<Option<Timestamp>, Blocked> {
+        let Ok(json) = serde_json::from_slice::<serde_json::Value>(line) else { return Ok(None) };
+        match ["time", "timestamp", "@timestamp", "ts"].iter().find_map(|key| json.get(key)) {
+            Some(serde_json::Value::String(value)) => self.text(value),
+            Some(serde_json::Value::Number(number)) => Ok(number.as_f64().and_then(since_1970)),
+            _ => Ok(None),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<Option<Timestamp>, Blocked> {
+        let Some(found) = patterns().iter().find_map(|pattern| pattern.captures(text)) else {
+            return Ok(None);
+        };
+        let part = |name: &str| found.name(name).map_or("", |part| part.as_str().trim());
+        let number = |name: &str| part(name).parse::<i8>().ok();
+        let month = number("month").or_else(|| {
+            MONTHS.iter().position(|month| *month == part("month")).and_then(|at| i8::try_from(at + 1).ok())
+        });
+        let minute = part("minute").split_once(':').and_then(|(h, m)| h.parse().ok().zip(m.parse().ok()));
+        let (Some(month), Some(day), Some((hour, minute)), Some(second)) =
+            (month, number("day"), minute, number("second"))
+        else {
+            return Ok(None);
+        };
+        let nanoseconds = format!("{:0<9}", part("fraction")).parse::<i32>().unwrap_or(0);
+        // The second 60 is the last one of a minute that has 61.
+        let after = i64::from(second).seconds().nanoseconds(i64::from(nanoseconds));
+        let civil = |year: i16| DateTime::new(year, month, day, hour, minute, 0, 0).ok();
+        let zone = part("zone");
+        let known = |civil: DateTime| self.zoned(civil, zone);
+        let began = match part("year") {
+            "" => self.in_last_year(civil, known)?,
+            year => year.parse().ok().and_then(civil).map(known).transpose()?,
+        };
+        let Some(began) = began.filter(|_| second <= 60) else { return Ok(None) };
+        self.memo = Memo::new(text, &found, began);
+        Ok(began.checked_add(after).ok())
+    }
+
+    /// A time without a year: this year's, or last year's if that still lies ahead. A day's grace for a clock that is ahead.
+    fn in_last_year(
+        &self,
+        mut civil: impl FnMut(i16) -> Option<DateTime>,
+        known: impl Fn(DateTime) -> Result<Timestamp, Blocked>,
+    ) -> Result<Option<Timestamp>, Blocked> {
+        let year = self.now.to_zoned(TimeZone::UTC).year();
+        let latest = self.now.checked_add(24.hours()).unwrap_or(self.now);
+        // By the log's clock next year may have begun already.
+        for year in [year + 1, year, year - 1] {
+            if let Some(civil) = civil(year) {
+                let at = known(civil)?;
+                if at <= latest {
+                    return Ok(Some(at));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn zoned(&self, civil: DateTime, zone: &str) -> Result<Timestamp, Blocked> {
+        match zone {
+            "" => self.local(civil),
+            "Z" | "z" | "UTC" | "GMT" | "UT" => self.in_zone(&TimeZone::UTC, civil),
+            offset if offset.starts_with(['+', '-']) => {
+                self.in_zone(&fixed(offset).ok_or_else(|| unknown_zone(offset))?, civil)
+            }
+            name if name.contains('/') => self.in_zone(&named(name)?, civil),
+            // `CST` is the zone of three continents: it is only known where the log's zone calls itself so.
+            name => {
+                let at = self.local(civil)?;
+                let zone = match &self.zone {
+                    Zone::Said(zone) | Zone::Machine(zone, _) => zone,
+                };
+                if zone.to_offset_info(at).abbreviation() == name { Ok(at) } else { Err(unknown_zone(name)) }
+            }
+        }
+    }
+
+    fn local(&self, civil: DateTime) -> Result<Timestamp, Blocked> {
+        match &self.zone {
+            Zone::Said(zone) | Zone::Machine(zone, None) => self.in_zone(zone, civil),
+            Zone::Machine(zone, Some(variable)) => {
+                let at = self.in_zone(zone, civil)?;
+                if self.in_zone(variable, civil)? == at {
+                    return Ok(at);
+                }
+                let why = "its lines name no zone, and TZ says another one than /etc/localtime: say `zone`";
+                Err(Blocked::new(Barrier::Unsupported, why))
+            }
+        }
+    }
+
+    fn in_zone(&self, zone: &TimeZone, civil: DateTime) -> Result<Timestamp, Blocked> {
+        let ambiguous = zone.to_ambiguous_timestamp(civil);
+        if let AmbiguousOffset::Fold { after, .. } = ambiguous.offset()
+            && after.to_timestamp(civil).is_ok_and(|later| later >= self.start)
+        {
+            let why = format!(
+                "the clock of its zone showed {civil} twice, and its lines do not say which is meant"
+            );
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
+        ambiguous.compatible().map_err(|error| odd(&error))
+    }
+}
+
+impl Memo {
+    fn new(text: &str, found: &regex::Captures<'_>, minute: Timestamp) -> Option<Self> {
+        let (of_minute, second) = (found.name("minute")?, found.name("second")?);
+        let first =
+            ["year", "month", "day"].iter().filter_map(|name| found.name(name)).map(|part| part.start());
+        // In some forms the year comes last.
+        let before = ["year", "month", "day"].iter().filter_map(|name| found.name(name));
+        if before.map(|part| part.end()).max()? > of_minute.start() {
+            return None;
+        }
+        let bracket = found.name("bracket").is_some();
+        let from = if bracket { first.min()? } else { 0 };
+        let end = found.name("fraction").map_or(second.end(), |fraction| fraction.end());
+        let zone = found
+            .name("zone")
+            .map_or("", |_| text.get(end..found.name("zone").map_or(end, |it| it.end())).unwrap_or(""));
+        Some(Self {
+            bracket,
+            prefix: text.get(from..of_minute.end())?.as_bytes().to_vec(),
+            zone: zone.as_bytes().to_vec(),
+            minute,
+        })
+    }
+
+    /// The time of a line of the same minute and form; `None` where that is not sure.
+    fn of(&self, line: &[u8]) -> Option<Timestamp> {
+        let line = if self.bracket {
+            let near = line.get(..NEAR).unwrap_or(line);
+            let at = near.iter().position(|byte| *byte == b'[')?;
+            (near[..at].iter().filter(|byte| **byte == b' ').count() <= MOST_WORDS)
+                .then(|| &line[at + 1..])?
+        } else {
+            line
+        };
+        let [b':', tens @ b'0'..=b'6', ones @ b'0'..=b'9', rest @ ..] =
+            line.strip_prefix(self.prefix.as_slice())?
+        else {
+            return None;
+        };
+        let second = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+        let (mut nanoseconds, mut rest) = (0_i64, rest);
+        if let [b'.' | b',', b'0'..=b'9', ..] = rest {
+            let digits = rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let part = rest.get(1..=digits.min(9))?;
+            nanoseconds = part.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+            nanoseconds *= 10_i64.pow(9 - u32::try_from(part.len()).ok()?);
+            rest = &rest[1 + digits..];
+        }
+        let rest = rest.strip_prefix(self.zone.as_slice())?;
+        let another = match rest {
+            _ if !self.zone.is_empty() => rest.first().is_some_and(u8::is_ascii_alphanumeric),
+            [b' ', b'+' | b'-', ..] => true,
+            [b' ', word @ ..] => {
+                let length = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+                word.get(length) == Some(&b'/') || ZONES.iter().any(|zone| zone.as_bytes() == &word[..length])
+            }
+            [byte, ..] => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'),
+            [] => false,
+        };
+        if another || second > 60 {
+            return None;
+        }
+        let nanosecond =
+            self.minute.as_nanosecond() + i128::from(second) * 1_000_000_000 + i128::from(nanoseconds);
+        Timestamp::from_nanosecond(nanosecond).ok()
+    }
+}
+
+/// A number since 1970. No log is older than 1973 in milliseconds, nor younger than 5138 in seconds; and so on.
+fn since_1970(number: f64) -> Option<Timestamp> {
+    let seconds = match number {
+        1e17.. => number / 1e9,
+        1e14.. => number / 1e6,
+        1e11.. => number / 1e3,
+        _ => number,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float's saturating cast; out of range is an error next"
+    )]
+    Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok()
+}
+
+fn odd(error: &jiff::Error) -> Blocked {
+    Blocked::new(Barrier::Protocol, format!("a line's time: {error}"))
+}
+
+fn unknown_zone(name: &str) -> Blocked {
+    let why =
+        format!("the zone `{name}` of its lines is not this machine's: say `zone`, such as Europe/Berlin");
+    Blocked::new(Barrier::Unsupported, why)
+}
+
+fn named(name: &str) -> Result<TimeZone, Blocked> {
+    if let Some(zone) = fixed(name) {
+        return Ok(zone);
+    }
+    let unknown = |error| Blocked::new(Barrier::Unsupported, format!("the time zone {name}: {error}"));
+    if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name).map_err(unknown) }
+}
+
+/// `+02:00`, `+0200` or `+02`.
+fn fixed(text: &str) -> Option<TimeZone> {
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    let minutes = minutes.trim_start_matches(':');
+    let minutes: i32 = if minutes.is_empty() { 0 } else { minutes.parse().ok()? };
+    let seconds = sign * (hours.parse::<i32>().ok()? * 60 + minutes) * 60;
+    Some(TimeZone::fixed(Offset::from_seconds(seconds).ok()?))
+}
+
+/// This machine's zone, whatever the observer's variables say; UTC where it has none (localtime(5)).
+fn of_the_machine() -> Result<TimeZone, Blocked> {
+    const PATH: &str = "/etc/localtime";
+    match crate::whole::read(PATH, 1 << 20) {
+        Ok(bytes) => TimeZone::tzif(PATH, &bytes)
+            .map_err(|error| Blocked::new(Barrier::Protocol, format!("{PATH}: {error}"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(TimeZone::UTC),
+        Err(error) => Err(barrier_of(&format!("open {PATH}"), &error)),
+    }
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// Abbreviations that stand for zones behind a time, and for nothing that a program would say there.
+const ZONES: [&str; 36] = [
+    "UTC", "GMT", "UT", "WET", "WEST", "CET", "CEST", "EET", "EEST", "MSK", "BST", "IST", "PKT", "WIB",
+    "SGT", "HKT", "CST", "CDT", "JST", "KST", "AWST", "ACST", "ACDT", "AEST", "AEDT", "NZST", "NZDT", "EST",
+    "EDT", "MST", "MDT", "PST", "PDT", "AKST", "AKDT", "HST",
+];
+/// Words of an access log before the time: the virtual host, the client, two names.
+const MOST_WORDS: usize = 5;
+
+/// The forms of times at the beginning of a line.
+fn patterns() -> &'static [regex::Regex] {
+    static PATTERNS: OnceLock<Vec<regex::Regex>> = OnceLock::new();
+    PATTERNS.get_or_init(|| {
+        // The priority of syslog; a level; the name of a field.
+        let before = r#"^\x{feff}?(?:<[0-9]{1,3}>(?:1\ )?)?
+            (?:\[?(?i:trace|debug|info|information|notice|warn|warning|error|err|crit|critical|alert|emerg|fatal|severe|panic)\]?
+               [\ \t:|-]+(?:\[[^\[\]]{0,60}\]\ +)? | level=[a-z]+\ )?
+            [\[(]?(?:(?:time|ts|timestamp|t|date)="?)?"#;
+        let clock = r"(?<minute>[0-9]{2}:[0-9]{2}):(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]{1,9}))?";
+        let zone = format!(
+            r"(?<zone>[Zz]\b|\ ?[+-][0-9]{{2}}:?[0-9]{{2}}\b|[+-][0-9]{{2}}\b|\ (?:{})\b|\ [A-Z][A-Za-z]+/[A-Za-z_/+-]+)?",
+            ZONES.join("|")
+        );
+        let month = format!("(?<month>{})", MONTHS.join("|"));
+        let forms = [
+            // RFC 3339 and its relatives: a space for the `T`, a comma for the point, slashes, no zone.
+            format!(r"{before}(?<year>[0-9]{{4}})[-/.](?<month>[0-9]{{2}})[-/.](?<day>[0-9]{{2}})[Tt\ _]{clock}{zone}"),
+            // RFC 3164.
+            format!(r"^(?:<[0-9]{{1,3}}>)?{month}\ (?<day>[\ 0-9][0-9])\ {clock}"),
+            // The Common Log Format.
+            format!(r"^(?:\S+\ ){{0,{MOST_WORDS}}}(?<bracket>\[)(?<day>[0-9]{{2}})/{month}/(?<year>[0-9]{{4}}):{clock}(?<zone>\ [+-][0-9]{{4}})"),
+            // klog, of Kubernetes.
+            format!(r"^[IWEF](?<month>[0-9]{{2}})(?<day>[0-9]{{2}})\ {clock}"),
+            // ctime(3) and date(1), as Apache's errors.
+            format!(r"^\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ {month}\ (?<day>[\ 0-9][0-9])\ {clock}(?<zone>\ [A-Z]{{3,5}})?\ (?<year>[0-9]{{4}})"),
+            // Redis, PHP, BIND.
+            format!(r"^(?:[0-9]+:[A-Z]\ )?\[?(?<day>[0-9]{{1,2}})[-\ ]{month}[-\ ](?<year>[0-9]{{4}})\ {clock}{zone}"),
+        ];
+        forms.iter().filter_map(|form| regex::Regex::new(&format!("(?x){form}")).ok()).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn times(zone: Option<&str>, format: Option<&str>, now: &str) -> LogTimes {
+        LogTimes::new(zone, format, at(now), at("2026-11-21T00:00:00Z")).unwrap()
+    }
+
+    #[test]
+    fn every_form_is_known() {
+        assert_eq!(patterns().len(), 6);
+    }
+
+    #[test]
+    fn times_that_name_their_zone_are_read() {
+        let mut times = times(Some("Europe/Berlin"), None, "2026-11-21T22:00:00Z");
+        for (line, expected) in [
+            ("2026-11-21T10:20:30Z started", "2026-11-21T10:20:30Z"),
+            ("2026-11-21T10:20:30.123456+02:00 host app: started", "2026-11-21T08:20:30.123456Z"),
+            ("2026-11-21T10:20:30+02 app", "2026-11-21T08:20:30Z"),
+            ("<34>1 2026-11-21T10:20:30.5Z host app - - - started", "2026-11-21T10:20:30.5Z"),
+            ("[2026-11-21 10:20:30,250 +0000] INFO started", "2026-11-21T10:20:30.25Z"),
+            ("INFO [app] 2026/11/21 10:20:30 -0130 started", "2026-11-21T11:50:30Z"),
+            ("2026-11-21 10:20:30.000 UTC [7] ERROR:  disk full", "2026-11-21T10:20:30Z"),
+            ("2026-11-21 10:20:30.000 CET [7] ERROR:  disk full", "2026-11-21T09:20:30Z"),
+            ("time=\"2026-11-21T10:20:30Z\" level=info", "2026-11-21T10:20:30Z"),
+            ("level=info ts=2026-11-21T10:20:30Z msg=x", "2026-11-21T10:20:30Z"),
+            ("::1 - - [21/Nov/2026:10:20:30 +0100] \"GET / HTTP/1.1\" 200 5", "2026-11-21T09:20:30Z"),
+            (
+                "www.example.org:80 10.0.0.1 - alice [21/Nov/2026:10:20:31 +0100] \"GET",
+                "2026-11-21T09:20:31Z",
+            ),
+            ("[21-Nov-2026 10:20:30 Europe/London] PHP Warning", "2026-11-21T10:20:30Z"),
+            ("Sat Nov 21 10:20:30 UTC 2026 started", "2026-11-21T10:20:30Z"),
+            (r#"{"level":"info","time":"2026-11-21T10:20:30Z","msg":"x"}"#, "2026-11-21T10:20:30Z"),
+            (r#"{"ts":1795256430.5,"msg":"x"}"#, "2026-11-21T10:20:30.5Z"),
+            (r#"{"time":1795256430500,"msg":"x"}"#, "2026-11-21T10:20:30.5Z"),
+            (r#"{"time":1795256430500000000,"msg":"x"}"#, "2026-11-21T10:20:30.5Z"),
+        ] {
+            assert_eq!(times.of(line.as_bytes()), Ok(Some(at(expected))), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_in_the_one_that_the_plan_says_and_one_without_a_year_lies_in_the_past() {
+        for (line, now, expected) in [
+            ("2026-11-21 10:20:30,5 started", "2026-11-21T22:00:00Z", "2026-11-21T15:20:30.5Z"),
+            ("Nov 21 10:20:30 host app[1]: started", "2026-11-22T22:00:00Z", "2026-11-21T15:20:30Z"),
+            ("Dec  9 10:20:30 host app[1]: started", "2027-01-02T12:00:00Z", "2026-12-09T15:20:30Z"),
+            ("<13>Jan  2 10:20:30 host app: started", "2027-01-02T16:00:00Z", "2027-01-02T15:20:30Z"),
+            (
+                "E1121 10:20:30.250000 1 main.go:33] until 2025-01-01 00:00:00",
+                "2026-11-22T22:00:00Z",
+                "2026-11-21T15:20:30.25Z",
+            ),
+            (
+                "[Sat Nov 21 10:20:30.5 2026] [core:error] started",
+                "2026-11-22T22:00:00Z",
+                "2026-11-21T15:20:30.5Z",
+            ),
+            ("1:M 21 Nov 2026 10:20:30.123 * started", "2026-11-22T22:00:00Z", "2026-11-21T15:20:30.123Z"),
+            ("2026-11-21 10:20:30 EST started", "2026-11-21T22:00:00Z", "2026-11-21T15:20:30Z"),
+        ] {
+            let mut times = times(Some("America/New_York"), None, now);
+            assert_eq!(times.of(line.as_bytes()), Ok(Some(at(expected))), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_several_times_is_none() {
+        let now = "2026-11-21T22:00:00Z";
+        let blocked =
+            |line: &str, zone: &str| times(Some(zone), None, now).of(line.as_bytes()).unwrap_err().barrier;
+        assert_eq!(blocked("2026-11-21 10:20:30 CST started", "Europe/Berlin"), Barrier::Unsupported);
+        assert_eq!(blocked("2026-11-21 10:20:30 Mars/Base started", "UTC"), Barrier::Unsupported);
+        // The hour that an autumn night has twice.
+        let mut berlin = times(Some("Europe/Berlin"), None, "2027-11-21T22:00:00Z");
+        assert!(berlin.of(b"2027-10-31 02:30:00 started").is_err());
+        // Long before the window it does not matter which.
+        assert!(berlin.of(b"2025-10-26 02:30:00 started").is_ok());
+    }
+
+    #[test]
+    fn the_form_that_the_plan_says_is_read() {
+        let now = "2026-11-21T22:00:00Z";
+        for (format, line, expected) in [
+            ("%d.%m.%Y %H:%M:%S", "21.11.2026 10:20:30 started", "2026-11-21T09:20:30Z"),
+            ("%m/%d %H:%M", "11/21 10:20 started", "2026-11-21T09:20:00Z"),
+            ("%s", "1795256430 started", "2026-11-21T10:20:30Z"),
+            ("[%Y%m%dT%H%M%S%z]", "[20261121T102030+0200] started", "2026-11-21T08:20:30Z"),
+        ] {
+            let mut times = times(Some("Europe/Berlin"), Some(format), now);
+            assert_eq!(times.of(line.as_bytes()), Ok(Some(at(expected))), "{line}");
+            assert_eq!(times.of(b"started 2026-11-21T10:20:30Z"), Ok(None), "{format}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_same_minute_is_read_as_any_other() {
+        let now = "2026-11-21T22:00:00Z";
+        for (first, others) in [
+            (
+                "2026-11-21 10:20:30 ERROR a",
+                &[
+                    "2026-11-21 10:20:31.25 INFO b",
+                    "2026-11-21 10:20:59 UTC c",
+                    "2026-11-21 10:20:00+02:00 d",
+                    "2026-11-21 10:21:00 e",
+                    "2026-11-21 10:20:61 f",
+                    "2026-11-21 10:20:07",
+                    "2026-11-21 10:20:0",
+                ][..],
+            ),
+            (
+                "2026-11-21T10:20:30.5Z a",
+                &["2026-11-21T10:20:31Z b", "2026-11-21T10:20:31.123456789Z", "2026-11-21T10:20:31 c"],
+            ),
+            (
+                "::1 - - [21/Nov/2026:10:20:30 +0100] a",
+                &[
+                    "10.0.0.1 - bob [21/Nov/2026:10:20:31 +0100] b",
+                    "10.0.0.1 - - [21/Nov/2026:10:20:31 +0200] c",
+                    "a b c d e f g [21/Nov/2026:10:20:31 +0100] d",
+                ],
+            ),
+            (
+                "Nov 21 10:20:30 host a",
+                &["Nov 21 10:20:31 host b", "Nov 21 10:20:311 c", "Nov 22 10:20:30 d"],
+            ),
+        ] {
+            for other in others {
+                let mut memo = times(Some("America/New_York"), None, now);
+                memo.of(first.as_bytes()).unwrap();
+                let alone = times(Some("America/New_York"), None, now).of(other.as_bytes());
+                assert_eq!(memo.of(other.as_bytes()), alone, "{other} after {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_bears_no_time_at_its_beginning_has_none() {
+        let mut times = times(Some("UTC"), None, "2026-11-21T22:00:00Z");
+        let far = format!("{}2026-11-21T10:20:30Z", " ".repeat(300));
+        for line in [
+            "",
+            "    at main.rs:12:30",
+            "Foo 99 99:99:99",
+            "2026-13-41 25:61:61",
+            "12026-11-21 10:20:30",
+            "certificate expired at 2025-01-01 00:00:00 +0000 UTC",
+            "    retry after 2026-11-21T10:20:30Z",
+            "app: 2026-11-21T10:20:30Z started",
+            "{\"time\":{}}",
+            "{",
+            "ünïcödé",
+            &far,
+        ] {
+            assert_eq!(times.of(line.as_bytes()), Ok(None), "{line}");
+        }
+    }
+}
