@@ -276,6 +276,40 @@ pub enum Form {
     },
 }
 
+impl Form {
+    /// The condition that observations are held against, if it has one.
+    pub const fn check(&self) -> Option<&Condition> {
+        match self {
+            Self::Each { check } | Self::Rate { check, .. } | Self::Compare { check, .. } => Some(check),
+            Self::Stable { .. } | Self::Periodic { .. } => None,
+        }
+    }
+
+    /// The facts that it names itself, beside those that its condition reads.
+    pub fn facts(&self) -> Vec<&str> {
+        match self {
+            Self::Stable { facts, .. } => facts.iter().map(String::as_str).collect(),
+            Self::Periodic { starts: Starts::Recorded(fact) | Starts::Changes(fact), .. } => vec![fact],
+            Self::Each { .. } | Self::Rate { .. } | Self::Compare { .. } => Vec::new(),
+        }
+    }
+
+    /// The other probe, whose facts its condition reads as `against.NAME`.
+    pub fn against(&self) -> Option<&str> {
+        if let Self::Compare { against, .. } = self { Some(against) } else { None }
+    }
+
+    /// The objective of a rate.
+    pub const fn objective(&self) -> Option<Share> {
+        if let Self::Rate { share, .. } = self { Some(*share) } else { None }
+    }
+
+    /// Whether each observation is judged by itself.
+    pub const fn is_of_single_looks(&self) -> bool {
+        matches!(self, Self::Each { .. } | Self::Rate { .. })
+    }
+}
+
 /// How a periodic claim learns of starts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Starts {

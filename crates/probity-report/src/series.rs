@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use probity_plan::{Barrier, Claim, Fact, FactType, Form, Observation, Plan, Probe};
+use probity_plan::{Barrier, Claim, Fact, FactType, Observation, Plan, Probe};
 use probity_verdict::Truth4;
 use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions};
 
@@ -219,7 +219,7 @@ impl<'p> SeriesCollector<'p> {
 
 /// The plot for a claim whose check reads a measured quantity.
 fn plot(plan: &Plan, claim: &Claim) -> Option<Plot> {
-    let (Form::Rate { check, .. } | Form::Each { check }) = &claim.form else { return None };
+    let check = claim.form.check().filter(|_| claim.form.is_of_single_looks())?;
     let facts = plan.probe(&claim.of)?.spec().facts;
     let (fact, limit) = facts
         .iter()
@@ -254,7 +254,7 @@ fn reads(condition: &str, fact: &str) -> Option<Option<Limit>> {
 
 /// The check of a claim, if it is about single looks of this probe and can be read.
 fn single<'p>(claim: &Claim, conditions: &'p ClaimConditions, probe: &Probe) -> Option<Single<'p>> {
-    if !matches!(claim.form, Form::Rate { .. } | Form::Each { .. }) || claim.of != probe.name {
+    if !claim.form.is_of_single_looks() || claim.of != probe.name {
         return None;
     }
     // One that cannot be read chooses nothing.

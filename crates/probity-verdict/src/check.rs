@@ -11,7 +11,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use probity_plan::{Claim, Declared, Form, Plan, Position, Probe, Refused};
+use probity_plan::{Claim, Declared, Plan, Position, Probe, Refused};
 
 use crate::condition::{Check, Conditions};
 use crate::verdict::Rules;
@@ -158,17 +158,7 @@ struct Compiled<'a> {
 impl Compiled<'_> {
     /// The facts its form reads of the probe it is about, in no order.
     fn reads(&self) -> Vec<&str> {
-        match &self.claim.form {
-            Form::Each { .. } | Form::Rate { .. } | Form::Compare { .. } => {
-                self.check.into_iter().flat_map(Check::reads).collect()
-            }
-            Form::Stable { facts, .. } => facts.iter().map(String::as_str).collect(),
-            Form::Periodic { starts, .. } => match starts {
-                probity_plan::model::Starts::Recorded(fact) | probity_plan::model::Starts::Changes(fact) => {
-                    vec![fact.as_str()]
-                }
-            },
-        }
+        self.check.into_iter().flat_map(Check::reads).chain(self.claim.form.facts()).collect()
     }
 }
 
@@ -194,8 +184,7 @@ fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> 
     for (at, claim) in plan.claims.iter().enumerate() {
         let Some(probe) = plan.probe(&claim.of) else { continue };
         let (check, filter) = (conditions.claim(at).check(), conditions.claim(at).filter());
-        if let (Some(read), Form::Each { check } | Form::Rate { check, .. } | Form::Compare { check, .. }) =
-            (check, &claim.form)
+        if let (Some(read), Some(check)) = (check, claim.form.check())
             && !read.sees(probe)
         {
             let message = format!("this condition reads nothing that `{}` sees", probe.name);

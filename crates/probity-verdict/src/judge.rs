@@ -106,10 +106,8 @@ impl<'p> Judge<'p> {
         let mut wanted: BTreeMap<&str, Vec<(usize, Side)>> = BTreeMap::new();
         let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
             wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
-            if let Form::Compare { against, .. } = &claim.form
-                && *against != claim.of
-            {
-                wanted.entry(against.as_str()).or_default().push((at, Side::Against));
+            if let Some(against) = claim.form.against().filter(|against| *against != claim.of) {
+                wanted.entry(against).or_default().push((at, Side::Against));
             }
             open(plan, claim, conditions.claim(at))
                 .map_or_else(State::Broken, |(subject, room)| State::Open(Box::new(subject), room))
@@ -223,8 +221,8 @@ impl<'p> Judge<'p> {
         }
         let mut notes = decision.notes;
         notes.extend(subject.map(|subject| subject.notes()).unwrap_or_default());
-        let is_rate = matches!(claim.form, Form::Rate { .. });
-        let selected = subject.filter(|_| is_rate).and_then(|subject| subject.selected());
+        let selected =
+            subject.filter(|_| claim.form.objective().is_some()).and_then(|subject| subject.selected());
         Finding {
             claim: claim.name.clone(),
             of: claim.of.clone(),

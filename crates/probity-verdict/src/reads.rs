@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::model::Starts;
 use probity_plan::{FactType, Form, Plan, Probe};
 
 use crate::condition::Conditions;
@@ -30,20 +29,16 @@ pub fn facts_read(plan: &Plan, conditions: &Conditions) -> BTreeMap<String, BTre
             .chain(own.check())
             .flat_map(|check| check.reads())
             .for_each(|name| add(probe, name));
-        match &claim.form {
-            Form::Each { .. } | Form::Rate { .. } => {}
-            Form::Compare { against, .. } => {
-                if let (Some(other), Some(check)) = (plan.probe(against), own.check()) {
-                    check.reads_against().for_each(|name| add(other, name));
-                }
-            }
-            Form::Stable { facts, .. } => facts.iter().for_each(|name| add(probe, name)),
-            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => {
-                add(probe, name);
-                if let Some((start, covered)) = probe.spec().fact(name).and_then(|fact| fact.window) {
-                    add(probe, start);
-                    add(probe, covered);
-                }
+        let other = claim.form.against().and_then(|against| plan.probe(against));
+        if let (Some(other), Some(check)) = (other, own.check()) {
+            check.reads_against().for_each(|name| add(other, name));
+        }
+        for name in claim.form.facts() {
+            add(probe, name);
+            let window = probe.spec().fact(name).and_then(|fact| fact.window);
+            if let (Some((start, covered)), Form::Periodic { .. }) = (window, &claim.form) {
+                add(probe, start);
+                add(probe, covered);
             }
         }
     }

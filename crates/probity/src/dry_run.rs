@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use probity_plan::units::{Span, counted};
-use probity_plan::{Claim, Form, Impact, Lane, Plan, Probe};
+use probity_plan::{Claim, Impact, Lane, Plan, Probe};
 use probity_probe::schedule::stages;
 use probity_verdict::{Conditions, facts_read, timed_probes};
 
@@ -102,11 +102,7 @@ fn open<'a>(plan: &'a Plan, held: &BTreeMap<&str, String>) -> BTreeSet<&'a str> 
 
 /// The probes that a claim is about.
 fn reads(claim: &Claim) -> impl Iterator<Item = &str> {
-    let against = match &claim.form {
-        Form::Compare { against, .. } => Some(against.as_str()),
-        _ => None,
-    };
-    std::iter::once(claim.of.as_str()).chain(against)
+    std::iter::once(claim.of.as_str()).chain(claim.form.against())
 }
 
 fn longest_of(probe: &Probe) -> Duration {

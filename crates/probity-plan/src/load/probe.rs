@@ -8,7 +8,7 @@ use super::matrix::{Rows, bound};
 use super::part::{Of, Part};
 use crate::error::{did_you_mean, enumerate};
 use crate::kinds::{self, Act, KINDS, KindSpec};
-use crate::model::{Cell, Form, Probe, Schedule};
+use crate::model::{Cell, Probe, Schedule};
 use crate::source::ProbeSource;
 use crate::units::Span;
 use crate::yaml::{De, Key, Kind, Node, fields_of};
@@ -298,12 +298,8 @@ impl Loader<'_> {
                 continue;
             }
             let Some(claim) = self.claim_called(&needed) else { continue };
-            let against = match &claim.form {
-                Form::Compare { against, .. } => Some(against),
-                _ => None,
-            };
-            let later = |probe: &String| self.probe_at.get(probe).is_some_and(|later| *later >= place);
-            if later(&claim.of) || against.is_some_and(later) {
+            let later = |probe: &str| self.probe_at.get(probe).is_some_and(|later| *later >= place);
+            if later(&claim.of) || claim.form.against().is_some_and(later) {
                 let message = format!(
                     "in probe `{}`: `needs` names a claim about probes that come before this one; `{name}` is not",
                     key.text

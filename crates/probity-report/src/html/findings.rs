@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use probity_plan::Form;
 use probity_verdict::{Finding, Judgement, Outcome};
 
 use super::{Said, Worded, evidence, plots};
@@ -151,10 +150,8 @@ impl Columns {
 }
 
 fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) -> Markup {
-    let objective = contents.plan.claim(&finding.claim).and_then(|claim| match &claim.form {
-        Form::Rate { share, .. } => Some(share.0),
-        _ => None,
-    });
+    let objective = contents.plan.claim(&finding.claim).and_then(|claim| claim.form.objective());
+    let objective = objective.map(|share| share.0);
     html! {
         tbody id={ "c" (number) } {
             tr {

@@ -49,12 +49,9 @@ fn presence(claims: &[Compiled<'_>], found: &mut Found) {
 
 fn presence_alone(compiled: &Compiled<'_>) -> bool {
     // A difference between two looks may show more than one look does.
-    let change = match &compiled.claim.form {
-        Form::Each { .. } | Form::Rate { .. } => false,
-        Form::Stable { .. } | Form::Periodic { starts: Starts::Recorded(_), .. } => false,
-        Form::Periodic { starts: Starts::Changes(_), .. } => true,
-        Form::Compare { against, .. } => *against == compiled.claim.of,
-    };
+    let form = &compiled.claim.form;
+    let change = matches!(form, Form::Periodic { starts: Starts::Changes(_), .. })
+        || form.against() == Some(compiled.claim.of.as_str());
     let spec = compiled.probe.spec();
     let mut shown = compiled.reads().into_iter().filter_map(|name| spec.fact(name)).map(|fact| {
         let look = fact.shows.unwrap_or(spec.shows);
@@ -238,7 +235,7 @@ fn worlds<'c>(check: &'c Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BT
 /// A rate of what was chosen by what was seen.
 fn selected(compiled: &Compiled<'_>, found: &mut Found) {
     let claim = compiled.claim;
-    let Some(filter) = compiled.filter.filter(|_| matches!(claim.form, Form::Rate { .. })) else {
+    let Some(filter) = compiled.filter.filter(|_| claim.form.objective().is_some()) else {
         return;
     };
     let seen: Vec<&str> = filter.reads().filter(|name| compiled.probe.spec().fact(name).is_some()).collect();

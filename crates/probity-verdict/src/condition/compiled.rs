@@ -1,6 +1,6 @@
 //! The conditions of a plan, read once: check, judge, runner, plots and dry run take them by reference.
 
-use probity_plan::{Condition, Form, Plan, Position};
+use probity_plan::{Condition, Plan, Position};
 
 use super::{Check, ConditionError, Scope, compile};
 
@@ -45,13 +45,10 @@ impl Conditions {
             let read =
                 |condition: &Condition, scope: &Scope| compile(&condition.source, scope, claim.empty_ok);
             let filter = claim.filter.as_ref().map(|filter| read(filter, &scope));
-            let check = match &claim.form {
-                Form::Each { check } | Form::Rate { check, .. } => Some(read(check, &scope)),
-                Form::Compare { check, against } => {
-                    plan.probe(against).map(|other| read(check, &scope.against(other)))
-                }
-                Form::Stable { .. } | Form::Periodic { .. } => None,
-            };
+            let check = claim.form.check().and_then(|check| match claim.form.against() {
+                Some(against) => plan.probe(against).map(|other| read(check, &scope.against(other))),
+                None => Some(read(check, &scope)),
+            });
             ClaimConditions { filter, check }
         });
         Self { until: until.collect(), claims: claims.collect() }
@@ -75,11 +72,7 @@ impl Conditions {
         let of_probes = plan.probes.iter().map(|probe| probe.schedule.until.as_ref()).zip(&self.until);
         let of_probes = of_probes.filter_map(|(condition, read)| Some((condition?, read.as_ref()?)));
         let of_claims = plan.claims.iter().zip(&self.claims).flat_map(|(claim, read)| {
-            let check = match &claim.form {
-                Form::Each { check } | Form::Rate { check, .. } | Form::Compare { check, .. } => Some(check),
-                Form::Stable { .. } | Form::Periodic { .. } => None,
-            };
-            [(claim.filter.as_ref(), read.filter.as_ref()), (check, read.check.as_ref())]
+            [(claim.filter.as_ref(), read.filter.as_ref()), (claim.form.check(), read.check.as_ref())]
         });
         let of_claims = of_claims.filter_map(|(condition, read)| Some((condition?, read?)));
         of_probes

@@ -5,7 +5,7 @@
 
 use probity_plan::kinds::{Denied, KindSpec, Values};
 use probity_plan::model::Cell;
-use probity_plan::{Claim, Form, Plan, Probe, Value};
+use probity_plan::{Claim, Plan, Probe, Value};
 
 use crate::condition::{Check, Reading};
 
@@ -220,7 +220,7 @@ pub(crate) fn shown_by(
     to: &KindSpec,
 ) -> Shown {
     let (Some(probe), Some(check)) = (plan.probe(&claim.of), check) else { return Shown::default() };
-    if !matches!(claim.form, Form::Each { .. } | Form::Rate { .. }) {
+    if !claim.form.is_of_single_looks() {
         return Shown::default();
     }
     let question = Question { probe, check, filter };
