@@ -7,12 +7,16 @@ use probity_audit::{Audit, Severity, Shown, audit, output};
 use probity_verdict::Judgement;
 use serde_json::{Value, json};
 
+fn rate(objective: &str, trials: u64, check: &str) -> Value {
+    json!({ "name": "rate", "objective": objective, "trials": trials, "left_out": false, "cells": 1, "check": check })
+}
+
 fn finding(claim: &str, says: &str, outcome: &str, counts: [u64; 4], more: &Value) -> Value {
     let [planned, successes, failures, blocked] = counts;
     let mut finding = json!({
-        "claim": claim, "of": "probe", "says": says, "decided": "in at least 95% of 20 planned looks (response): served",
-        "severity": "high", "outcome": outcome, "reason": "", "measured": format!("{successes} of {planned}"),
-        "objective": "", "entries": [[3, 22]],
+        "claim": claim, "of": "probe", "says": says, "decided": rate(">= 95%", 20, "served"), "rests_on": "response",
+        "severity": "high", "outcome": outcome, "reason": { "name": "intervals-open" }, "entries": [[3, 22]],
+        "measured": { "name": "count", "successes": successes, "of": planned },
         "counts": { "planned": planned, "successes": successes, "failures": failures, "blocked": blocked },
     });
     finding.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -38,14 +42,14 @@ fn three() -> Vec<Value> {
             "a start serves within 10 s",
             "undetermined",
             [20, 19, 1, 0],
-            &json!({ "bounds": bounds(0.783_894, 0.997_439), "objective": ">= 95%" }),
+            &json!({ "bounds": bounds(0.783_894, 0.997_439) }),
         ),
         finding(
             "prompt",
             "health answers within 100 ms",
             "holds",
             [960, 785, 175, 0],
-            &json!({ "bounds": bounds(0.795_904, 0.837_906), "objective": ">= 75%", "decided": "elapsed_ms < 100" }),
+            &json!({ "bounds": bounds(0.795_904, 0.837_906), "decided": rate(">= 75%", 960, "elapsed_ms < 100") }),
         ),
         finding("roles", "each role may call what it should", "fails", [40, 37, 3, 0], &json!({})),
     ]
@@ -256,12 +260,12 @@ fn a_comment_accepts_here_too_and_a_sentence_is_quoted_to_its_end() {
 /// `starts` with the sizes that would settle it.
 fn with_sizes() -> Vec<Value> {
     let mut findings = three();
-    findings[0]["reason"] = json!(
-        "19 of 20 succeeded: at least 0.783894, at most 0.997439 (each at 95%); the objective is >= 95%"
-    );
+    findings[0]["reason"] = json!({
+        "name": "rate", "counts": findings[0]["counts"], "bounds": findings[0]["bounds"], "objective": ">= 95%",
+        "clustered": false,
+    });
     findings[0]["settle"] = json!({
-        "how": "plan 59 trials: enough if all succeed; 181 settle it in 8 of 10 runs at the rate seen",
-        "least": 59, "likely": 181,
+        "steps": [{ "name": "plan-trials", "stretches": false, "near": false }], "least": 59, "likely": 181,
     });
     findings
 }
@@ -385,20 +389,25 @@ fn a_number_belongs_to_the_claim_it_stands_beside() {
 }
 
 /// A claim about the times between starts; found as `outcome`, with these gaps.
-fn periodic(outcome: &str, measured: &str) -> Vec<Value> {
+fn periodic(outcome: &str, [gaps, seconds]: [u64; 2]) -> Vec<Value> {
+    let extent_us = (gaps > 0).then_some([seconds * 1_000_000; 2]);
     vec![finding(
         "runs",
         "the job runs every minute",
         outcome,
         [6, 6, 0, 0],
-        &json!({ "decided": "a start every 1m within 5s, at least 5 gaps in a row, by the times in `lines` (response)",
-            "objective": "every 1m within 5s", "measured": measured }),
+        &json!({
+            "decided": {
+                "name": "periodic", "every": "1m", "tolerance": "5s", "periods": 5, "fact": "lines", "changes": false
+            },
+            "measured": { "name": "gaps", "gaps": gaps, "extent_us": extent_us },
+        }),
     )]
 }
 
 #[test]
 fn a_duration_of_the_objective_is_read_as_one() {
-    for (outcome, measured) in [("holds", "6 gaps, 60 s to 60 s"), ("undetermined", "0 gaps")] {
+    for (outcome, measured) in [("holds", [6, 60]), ("undetermined", [0, 0])] {
         for text in [
             "| claim | what was decided | objective |\n|---|---|---|\n| `runs` | a start every 1m within 5s, at least 5 gaps | every 1m within 5s |",
             "`runs` asks for a start every 1m, that is every 60 s.",
@@ -424,12 +433,11 @@ fn a_duration_of_the_objective_is_read_as_one() {
         }
     }
     // What was demanded is not rounded.
-    let mut rounded = periodic("undetermined", "0 gaps");
-    rounded[0]["decided"] = json!("a start every 80s within 5s");
-    rounded[0]["objective"] = json!("every 80s within 5s");
+    let mut rounded = periodic("undetermined", [0, 0]);
+    rounded[0]["decided"]["every"] = json!("80s");
     assert_eq!(held("`runs`: the objective is every 1m.", &rounded).findings[0].rule, "differs-from-bundle");
     // The period demanded is no result where it was not kept.
-    let failed = periodic("fails", "6 gaps, 100 s to 100 s");
+    let failed = periodic("fails", [6, 100]);
     let rules = |text: &str| -> Vec<_> { held(text, &failed).findings.iter().map(|one| one.rule).collect() };
     assert_eq!(rules("`runs` ran every 1m."), ["differs-from-bundle"]);
     assert_eq!(rules("`runs` ran every 100 s."), Vec::<&str>::new());

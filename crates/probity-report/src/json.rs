@@ -6,7 +6,8 @@
 //!   "generator": "probity 0.1.0",
 //!   "verdict": "READY", "accepted": true,          // null if inconclusive, or if it is not acceptable evidence
 //!   "unacceptable": null,                           // or { "name": "altered|incomplete|unknown-signer|not-compared", "says": "..." }
-//!   "judgement": { ... },                           // findings.json, whole: rules, plan, limits, findings, scores, verdict
+//!   "judgement": { ... },                           // findings.json, whole, with the sentences in the place of what they
+//!                                                   // are made of, which stands beside them as `data`
 //!   "after_the_fact": false,                        // true for `evaluate`
 //!   "run": { ... },                                 // entry 0 as recorded
 //!   "ended": "2026-01-31T23:59:59Z",                // null for an incomplete run
@@ -33,7 +34,7 @@ pub fn json(contents: &Contents) -> String {
         "verdict": contents.judgement.verdict.label,
         "accepted": contents.judgement.verdict.accepted.filter(|_| contents.unacceptable.is_none()),
         "unacceptable": contents.unacceptable.map(|why| json!({ "name": why.name(), "says": said::unacceptable(why) })),
-        "judgement": contents.judgement,
+        "judgement": probity_verdict::wording::judgement(contents.plan, contents.judgement),
         "after_the_fact": contents.after_the_fact,
         "run": contents.start,
         "ended": contents.ended,

@@ -11,6 +11,8 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use probity_verdict::{Finding, Outcome};
 
+use probity_verdict::wording::finding as wording;
+
 use crate::contents::{Contents, Unacceptable};
 use crate::said;
 use crate::visible::visible;
@@ -92,10 +94,10 @@ fn write_all(writer: &mut Writer<Vec<u8>>, contents: &Contents) -> std::io::Resu
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     writer.create_element("testsuites").write_inner_content(|writer| {
         let verdict = vec![verdict_case(contents)];
-        let why = contents.judgement.verdict.why.join("\n");
+        let why = said::why(contents).join("\n");
         suite(writer, contents, 0, "Verdict", &verdict, &why)?;
         for (id, (section, findings)) in said::sections(contents.judgement).into_iter().enumerate() {
-            let cases: Vec<Case> = findings.iter().map(|(_, finding)| case(finding)).collect();
+            let cases: Vec<Case> = findings.iter().map(|(_, finding)| case(contents, finding)).collect();
             let decided: Vec<String> = findings.iter().map(|(_, finding)| decided(finding)).collect();
             suite(writer, contents, id + 1, section, &cases, &decided.join("\n"))?;
         }
@@ -201,8 +203,9 @@ fn verdict_case(contents: &Contents) -> Case {
         (Some(_), _) | (None, None) => Some("error"),
     };
     let unacceptable = contents.unacceptable.map(said::unacceptable);
-    let text = unacceptable.iter().chain(&judgement.verdict.why).chain(&judgement.verdict.settle);
-    let text = text.map(String::as_str).collect::<Vec<_>>().join("\n");
+    let text =
+        unacceptable.clone().into_iter().chain(said::why(contents)).chain(said::settle_verdict(contents));
+    let text = text.collect::<Vec<_>>().join("\n");
     let inside = |element| Inside {
         element,
         kind: said::acceptance(contents),
@@ -212,7 +215,7 @@ fn verdict_case(contents: &Contents) -> Case {
     Case { name: "verdict".to_owned(), result: element.map(inside) }
 }
 
-fn case(finding: &Finding) -> Case {
+fn case(contents: &Contents, finding: &Finding) -> Case {
     let element = match finding.outcome {
         Outcome::Holds => None,
         Outcome::Fails => Some("failure"),
@@ -220,8 +223,8 @@ fn case(finding: &Finding) -> Case {
         Outcome::NotApplicable => Some("skipped"),
     };
     let mut text = decided(finding);
-    if let Some(settle) = &finding.settle {
-        text = format!("{text}\nwhat would settle it: {}", settle.how);
+    if let Some(how) = wording::settle(contents.plan, finding) {
+        text = format!("{text}\nwhat would settle it: {how}");
     }
     for note in said::notes(finding) {
         text = format!("{text}\nnote: {note}");
@@ -233,7 +236,7 @@ fn case(finding: &Finding) -> Case {
         text = format!("{text}\nsee {}", said::entries(&finding.telling));
     }
     let inside =
-        |element| Inside { element, kind: finding.outcome.name(), message: finding.reason.clone(), text };
+        |element| Inside { element, kind: finding.outcome.name(), message: wording::reason(finding), text };
     Case { name: finding.claim.clone(), result: element.map(inside) }
 }
 

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use probity_plan::units::counted;
 
+use probity_verdict::wording::finding as wording;
+
 use crate::contents::Contents;
 use crate::said;
 use crate::visible::{excerpt, markdown as text, markdown_code as code};
@@ -42,10 +44,10 @@ fn verdict(out: &mut String, contents: &Contents) -> std::fmt::Result {
     for warning in said::warnings(contents) {
         writeln!(out, "> **Note:** {}\n", worded(&warning))?;
     }
-    for why in &judgement.verdict.why {
+    for why in &said::why(contents) {
         writeln!(out, "- {}", worded(why))?;
     }
-    if let Some(bound) = &judgement.verdict.error_bound {
+    if let Some(bound) = &said::error_bound(contents) {
         writeln!(out, "- {}", worded(bound))?;
     }
     let observer = &contents.start.observer;
@@ -76,8 +78,8 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
                 finding.outcome.name(),
                 text(finding.says.as_deref().unwrap_or("")),
                 text(&said::decided(finding)),
-                text(&finding.measured),
-                text(&finding.objective),
+                text(&wording::measured(finding)),
+                text(&wording::objective(finding)),
                 said::bounds(finding),
                 said::rests_on(finding),
                 said::ranges(&finding.entries),
@@ -85,7 +87,7 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
         }
         writeln!(out)?;
         for (_, finding) in &findings {
-            writeln!(out, "- {}: {}", code(&finding.claim, false), worded(&finding.reason))?;
+            writeln!(out, "- {}: {}", code(&finding.claim, false), worded(&wording::reason(finding)))?;
             let (cells, more) = said::cells(finding);
             for cell in cells {
                 let outcome = cell.outcome.name();
@@ -146,19 +148,19 @@ fn unseen(out: &mut String, contents: &Contents) -> std::fmt::Result {
             it.times,
             text(&excerpt(&it.detail, 300)),
             list(it.claims.iter().map(|(_, claim)| claim.as_str()).collect()),
-            worded_in(&it.cure, true),
+            worded_in(&it.remedy, true),
         )?;
     }
     Ok(())
 }
 
 fn settle(out: &mut String, contents: &Contents) -> std::fmt::Result {
-    let open = said::to_settle(contents.judgement);
-    if open.is_empty() && contents.judgement.verdict.settle.is_empty() {
+    let (open, verdict) = (said::to_settle(contents), said::settle_verdict(contents));
+    if open.is_empty() && verdict.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n## What would settle what is undetermined\n")?;
-    for how in &contents.judgement.verdict.settle {
+    for how in &verdict {
         writeln!(out, "- The verdict: {}", worded(how))?;
     }
     for (_, finding, how) in open {

@@ -2,6 +2,8 @@
 
 use probity_verdict::Outcome;
 
+use probity_verdict::wording::finding as wording;
+
 use crate::contents::Contents;
 use crate::said;
 use crate::visible::{columns, excerpt, visible, wrap};
@@ -48,13 +50,13 @@ impl Page {
         for line in wrap(&label, self.width) {
             self.line(&self.styled(style, &line));
         }
-        for why in &judgement.verdict.why {
+        for why in &said::why(contents) {
             self.paragraph("  ", "  ", why);
         }
         for warning in said::warnings(contents) {
             self.paragraph("! ", "  ", &warning);
         }
-        if let Some(bound) = &judgement.verdict.error_bound {
+        if let Some(bound) = &said::error_bound(contents) {
             self.paragraph("  ", "  ", bound);
         }
         self.blank();
@@ -81,8 +83,8 @@ impl Page {
                 let pad = " ".repeat(16_usize.saturating_sub(columns(&word)));
                 let mut facts = vec![visible(&finding.claim).into_owned()];
                 facts.extend(
-                    [&finding.measured, &finding.objective]
-                        .into_iter()
+                    [wording::measured(finding), wording::objective(finding)]
+                        .iter()
                         .filter(|text| !text.is_empty())
                         .map(|text| visible(text).into_owned()),
                 );
@@ -100,7 +102,7 @@ impl Page {
                     self.labelled("bounds", &said::bounds(finding));
                 }
                 if finding.outcome != Outcome::Holds {
-                    self.labelled("why", &finding.reason);
+                    self.labelled("why", &wording::reason(finding));
                 }
                 let (cells, _) = said::cells(finding);
                 let not_holding = cells.iter().filter(|cell| cell.outcome != Outcome::Holds);
@@ -145,17 +147,17 @@ impl Page {
                 what = format!("{what}: {}", excerpt(&it.detail, 200));
             }
             self.paragraph("- ", "  ", &what);
-            self.paragraph("  ", "  ", &it.cure);
+            self.paragraph("  ", "  ", &it.remedy);
         }
     }
 
     fn settle(&mut self, contents: &Contents) {
-        let open = said::to_settle(contents.judgement);
-        if open.is_empty() && contents.judgement.verdict.settle.is_empty() {
+        let (open, verdict) = (said::to_settle(contents), said::settle_verdict(contents));
+        if open.is_empty() && verdict.is_empty() {
             return;
         }
         self.heading("What would settle what is undetermined");
-        for how in &contents.judgement.verdict.settle {
+        for how in verdict {
             self.paragraph("- ", "  ", &format!("the verdict: {how}"));
         }
         for (_, finding, how) in open {

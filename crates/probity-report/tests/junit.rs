@@ -11,6 +11,7 @@ use quick_xml::events::Event;
 
 use probity_report::junit;
 use probity_verdict::Outcome;
+use probity_verdict::judgement::Why;
 
 /// An element with what stands in it.
 #[derive(Debug, Default)]
@@ -146,8 +147,9 @@ fn a_run_without_claims_is_no_success() {
 #[test]
 fn lines_survive() {
     let mut small = made::small();
-    small.judgement.verdict.why = vec!["first".to_owned(), "second".to_owned()];
+    small.judgement.verdict.why = vec![Why::NoRule, Why::Unconditional { rule: 2, label: "B".to_owned() }];
     let root = assert_valid(&junit(&small.contents()));
     let out = root.children[0].children.iter().find(|child| child.name == "system-out").unwrap();
-    assert_eq!(out.text, "first\nsecond");
+    let first = "no rule surely applies, and the last one has a condition";
+    assert_eq!(out.text, format!("{first}\nrule 2, B, is the last and has no condition"));
 }

@@ -7,6 +7,7 @@ mod made;
 
 use probity_plan::Shows;
 use probity_report::{html, markdown, terminal};
+use probity_verdict::judgement::Decided;
 
 const SAYS: &str = "periodic sync is operational";
 const DECIDED: &str = "in each of 16 observations (presence): exists";
@@ -47,14 +48,13 @@ fn html_prints_presence_in_the_next_cell_in_the_same_size() {
 }
 
 #[test]
-fn presence_is_named_also_where_the_decision_does_not() {
+fn presence_is_named_in_what_was_decided_of_every_form() {
     let mut small = made::small();
-    small.judgement.findings[0].decided = "in each of 16 observations: exists".to_owned();
+    small.judgement.findings[0].decided =
+        Decided::FirstAndLast { probe: "worker".to_owned(), check: "exists".to_owned(), filter: None };
     assert_eq!(small.judgement.findings[0].rests_on, Some(Shows::Presence));
-    for text in [terminal(&small.contents(), false, 80), markdown(&small.contents()), html(&small.contents())]
-    {
-        assert!(text.contains("in each of 16 observations: exists (presence)"), "{text}");
-    }
+    let decided = "between the first and the last look of `worker` (presence): exists";
+    assert!(html(&small.contents()).contains(decided));
 }
 
 #[test]

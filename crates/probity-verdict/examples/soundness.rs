@@ -93,13 +93,9 @@ fn whole_verdicts(runs: u64) -> Result<(), String> {
     let name = "two rules that accept, one rate each";
     cases.push(Case { claims: 2, name, accept, wrong: 2, trials: 59, enough: 1, divisor: 1 });
     in_parallel(&cases, |case, seed| case.row(runs, seed))?;
-    let bound = cases
-        .last()
-        .ok_or("no case")?
-        .plan()
-        .and_then(|plan| run(&plan, &mut |_, _| true))?
-        .verdict
-        .error_bound;
+    let plan = cases.last().ok_or("no case")?.plan()?;
+    let judgement = run(&plan, &mut |_, _| true)?;
+    let bound = probity_verdict::wording::verdict::error_bound(&plan, &judgement);
     println!("\nThe plan of the last row prints: {}.\n", bound.unwrap_or_default());
     Ok(())
 }

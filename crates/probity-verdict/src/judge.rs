@@ -23,7 +23,8 @@ use probity_plan::{Claim, Form, Observation, Plan, Shows};
 
 use crate::condition::{Budget, ClaimConditions, Conditions};
 use crate::judgement::{
-    Bounds, CellFinding, ControlFinding, Counts, Finding, Judgement, Outcome, Selected, Settle,
+    Bounds, CellFinding, ControlFinding, Counts, Decided, Finding, FindingReason, Judgement, Limit, Measured,
+    Note, Outcome, Selected, Settle, Step, Unreadable,
 };
 use asked::Asked;
 use census::Census;
@@ -61,7 +62,7 @@ enum Side {
 enum State<'p> {
     Open(Box<Subject<'p>>, Box<dyn Room + 'p>),
     /// The claim cannot be decided: why.
-    Broken(String),
+    Broken(Unreadable),
 }
 
 /// What is known when a claim is decided, besides its observations.
@@ -75,14 +76,13 @@ struct Decision {
     outcome: Outcome,
     /// Whether it fails only because the check could not be evaluated.
     by_error: bool,
-    reason: String,
-    measured: String,
-    objective: String,
-    decided: String,
+    reason: FindingReason,
+    measured: Option<Measured>,
+    decided: Decided,
     bounds: Option<Bounds>,
     counts: Counts,
     cells: Vec<CellFinding>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
     settle: Option<Settle>,
     shows: Option<Shows>,
 }
@@ -92,10 +92,8 @@ impl Decision {
     fn doubt(&mut self, entry: u64) {
         if matches!(self.outcome, Outcome::Holds | Outcome::NotApplicable) {
             self.outcome = Outcome::Undetermined;
-            self.reason =
-                format!("no run of the plan yields entry {entry}, so nothing is taken to hold on this log");
-            let how = "observe anew, with this plan and an unaltered Probity".to_owned();
-            self.settle = Some(Settle { how, least: None, likely: None });
+            self.reason = FindingReason::NotOfThePlan { entry };
+            self.settle = Some(Settle::by(vec![Step::ObserveAnew]));
         }
     }
 }
@@ -163,16 +161,9 @@ impl<'p> Judge<'p> {
     }
 
     /// What limits all that is said of the run.
-    fn limits(&self) -> Vec<String> {
-        let moved = self.shift.micros();
-        let limit = || {
-            format!(
-                "The observer's clock was set while the run went on: it moved by up to {} against one that nobody sets. \
-                 Times of day in the evidence are off by as much; how far apart looks were is taken from the other.",
-                words::seconds(moved)
-            )
-        };
-        (moved > 0).then(limit).into_iter().collect()
+    fn limits(&self) -> Vec<Limit> {
+        let moved_us = self.shift.micros();
+        (moved_us > 0).then_some(Limit::ClockSet { moved_us }).into_iter().collect()
     }
 
     /// The findings alone, in the plan's order; `complete` as for [`Judge::conclude`].
@@ -213,7 +204,7 @@ impl<'p> Judge<'p> {
         let holds = control.is_some_and(|control| control.outcome == Outcome::Holds);
         let facts = Facts { control: if holds { self.shown[at] } else { Shown::default() } };
         let (mut decision, subject) = match &self.claims[at] {
-            State::Broken(why) => (broken(why), None),
+            State::Broken(why) => (broken(why.clone()), None),
             State::Open(subject, room) => (room.decide(subject, &facts), Some(subject)),
         };
         if let Some((_, first)) = subject.and_then(|subject| subject.unasked()) {
@@ -235,7 +226,6 @@ impl<'p> Judge<'p> {
             by_error: decision.by_error && decision.outcome == Outcome::Fails,
             reason: decision.reason,
             measured: decision.measured,
-            objective: decision.objective,
             rests_on: decision.shows,
             bounds: decision.bounds,
             counts: decision.counts,
@@ -249,6 +239,7 @@ impl<'p> Judge<'p> {
             cells: decision.cells,
             notes,
             barriers: subject.map(|subject| subject.barriers()).unwrap_or_default(),
+            unclear: subject.map(|subject| subject.unclear().to_vec()).unwrap_or_default(),
             settle: decision.settle,
             entries: subject.map(|subject| subject.entries()).unwrap_or_default(),
             telling: subject.map(|subject| subject.telling()).unwrap_or_default(),
@@ -270,25 +261,25 @@ fn open<'p>(
     plan: &'p Plan,
     claim: &'p Claim,
     conditions: &'p ClaimConditions,
-) -> Result<(Subject<'p>, Box<dyn Room + 'p>), String> {
-    let probe = plan.probe(&claim.of).ok_or_else(|| format!("there is no probe `{}`", claim.of))?;
+) -> Result<(Subject<'p>, Box<dyn Room + 'p>), Unreadable> {
+    let probe = plan.probe(&claim.of).ok_or_else(|| Unreadable::NoProbe { probe: claim.of.clone() })?;
     let filter = match &conditions.filter {
-        Some(Err(error)) => return Err(format!("its `where` cannot be read: {error}")),
+        Some(Err(error)) => return Err(Unreadable::Where { offset: error.offset }),
         Some(Ok(filter)) => Some(filter),
         None => None,
     };
     let subject = Subject::new(plan, claim, probe, filter);
     let check = || match &conditions.check {
         Some(Ok(check)) if check.sees(probe) => Ok(check),
-        Some(Ok(_)) => Err(format!("its `check` reads nothing that `{}` sees", probe.name)),
-        Some(Err(error)) => Err(format!("its `check` cannot be read: {error}")),
-        None => Err("it has no `check`".to_owned()),
+        Some(Ok(_)) => Err(Unreadable::ReadsNothing { probe: probe.name.clone() }),
+        Some(Err(error)) => Err(Unreadable::Check { offset: error.offset }),
+        None => Err(Unreadable::NoCheck),
     };
     let room: Box<dyn Room + 'p> = match &claim.form {
         Form::Each { .. } => Box::new(Census::new(check()?, subject.width())),
         Form::Rate { .. } => Box::new(Rate::new(check()?, claim, &subject)?),
         Form::Compare { against, .. } => {
-            let other = plan.probe(against).ok_or_else(|| format!("there is no probe `{against}`"))?;
+            let other = plan.probe(against).ok_or_else(|| Unreadable::NoProbe { probe: against.clone() })?;
             Box::new(BothWays::new(Compare::new(check()?, &subject, other)?))
         }
         Form::Stable { facts, at_most } => Box::new(BothWays::new(Stable::new(facts, *at_most, &subject)?)),
@@ -299,19 +290,18 @@ fn open<'p>(
     Ok((subject, room))
 }
 
-fn broken(why: &str) -> Decision {
+fn broken(why: Unreadable) -> Decision {
     Decision {
         outcome: Outcome::Undetermined,
         by_error: false,
-        reason: why.to_owned(),
-        measured: String::new(),
-        objective: String::new(),
-        decided: "nothing: the claim cannot be read".to_owned(),
+        reason: FindingReason::Unreadable { why },
+        measured: None,
+        decided: Decided::Nothing,
         bounds: None,
         counts: Counts::default(),
         cells: Vec::new(),
         notes: Vec::new(),
-        settle: Some(Settle { how: "correct the plan".to_owned(), least: None, likely: None }),
+        settle: Some(Settle::by(vec![Step::CorrectPlan])),
         shows: None,
     }
 }

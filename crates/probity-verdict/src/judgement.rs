@@ -1,9 +1,18 @@
-//! What was decided, as data: `findings.json` and the source of every report. Deterministic, and without any float
-//! that was not rounded outward to six decimals.
+//! What was decided, as data: `findings.json` and the source of every report. Deterministic, and without any bound or score
+//! that was not rounded outward to six decimals. No sentence stands here: those are made of it by [`crate::wording`].
+
+mod decisions;
+mod reasons;
 
 use serde::{Deserialize, Serialize};
 
 use probity_plan::{Severity, Shows};
+
+pub use decisions::Decisions;
+pub use reasons::{
+    Against, Change, ClaimRead, Corrected, Decided, ErrorBound, Example, FindOut, FindingReason, Limit,
+    Measured, MeasuredFact, Note, ScoreRead, Seen, Step, Unclear, Uncovered, Unreadable, Waited, Why, Within,
+};
 
 /// Everything derived from a plan and its evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,9 +21,9 @@ pub struct Judgement {
     pub rules: u32,
     /// The plan's title.
     pub plan: String,
-    /// What limits all that follows: sentences, such as that the observer's clock was set meanwhile.
+    /// What limits all that follows, such as that the observer's clock was set meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub limits: Vec<String>,
+    pub limits: Vec<Limit>,
     /// One finding a claim, in the plan's order.
     pub findings: Vec<Finding>,
     /// One result a score, in the plan's order.
@@ -83,8 +92,8 @@ pub struct Finding {
     /// The author's wording, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
-    /// What was decided, made from the claim itself: "in each of 16 observations (presence): process.count > 0".
-    pub decided: String,
+    /// What was decided, made from the claim itself.
+    pub decided: Decided,
     /// The heading it stands under, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
@@ -99,12 +108,11 @@ pub struct Finding {
     /// compare): then nothing that would help an acceptance follows from it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_error: bool,
-    /// Why, in one sentence, with the numbers.
-    pub reason: String,
-    /// What was measured, for a table: "19 of 20", "5 to 9 ms", "3 distinct values"; empty if nothing was.
-    pub measured: String,
-    /// What it was held against: ">= 95%", "every 5m within 30s"; empty for a plain check.
-    pub objective: String,
+    /// Why, with the numbers.
+    pub reason: FindingReason,
+    /// What was measured, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// The weakest thing it rests on; absent if there was no observation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rests_on: Option<Shows>,
@@ -122,12 +130,15 @@ pub struct Finding {
     /// For a matrix: each cell by its row ("role=viewer method=ping") with its outcome and counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<CellFinding>,
-    /// What the count assumes, what was pooled, what is declared harmless, which attempts were needed: sentences.
+    /// What the count assumes, what was pooled, what is declared harmless, which attempts were needed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// What stands between the claim and a decision: barriers met, with how often and an example of the detail.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barriers: Vec<BarrierMet>,
+    /// Why else something is not known: at most three different reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<Unclear>,
     /// What would settle it, if undetermined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle: Option<Settle>,
@@ -154,14 +165,14 @@ pub struct Selected {
 }
 
 /// A positive control as it was decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ControlFinding {
     /// The claim.
     pub claim: String,
     /// Its outcome.
     pub outcome: Outcome,
     /// What was decided about it.
-    pub decided: String,
+    pub decided: Decided,
     /// The weakest thing it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rests_on: Option<Shows>,
@@ -200,14 +211,21 @@ pub struct BarrierMet {
 /// What would settle an undetermined finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settle {
-    /// A sentence: "plan 59 trials: enough if all succeed; 181 settle it in 8 of 10 runs at the rate seen".
-    pub how: String,
+    /// What to do: all of it.
+    pub steps: Vec<Step>,
     /// The least number of trials that can settle it, if all succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least: Option<u64>,
     /// The number that settles it in 8 of 10 runs at the rate seen, if there is one below 10 million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub likely: Option<u64>,
+}
+
+impl Settle {
+    /// These steps, without numbers of trials.
+    pub(crate) const fn by(steps: Vec<Step>) -> Self {
+        Self { steps, least: None, likely: None }
+    }
 }
 
 /// The waiver in force for a claim.
@@ -249,15 +267,15 @@ pub struct Verdict {
     pub possible: Vec<(String, bool)>,
     /// True if every label still possible is an acceptance; false if none is; absent if inconclusive.
     pub accepted: Option<bool>,
-    /// Why: which rule won or is open, one sentence each.
-    pub why: Vec<String>,
-    /// What would settle it, if several labels are possible: sentences.
+    /// Why: which rule won or is open.
+    pub why: Vec<Why>,
+    /// What would settle it, if several labels are possible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub settle: Vec<String>,
+    pub settle: Vec<Waited>,
     /// The bound on the probability that an accepting rule is reached although a rate claim under it is false, with
-    /// how it was reached, in one sentence; absent if no rate claim is under an accepting rule.
+    /// how it was reached; absent if no rate claim is under an accepting rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_bound: Option<String>,
+    pub error_bound: Option<ErrorBound>,
     /// Waivers that count in the verdict, by claim.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<(String, WaivedBy)>,

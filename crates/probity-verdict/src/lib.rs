@@ -4,7 +4,6 @@
 
 pub mod check;
 pub mod condition;
-mod cure;
 pub mod judge;
 pub mod judgement;
 mod multiplicity;
@@ -14,10 +13,10 @@ pub mod score;
 pub mod statistics;
 pub mod truth;
 pub mod verdict;
+pub mod wording;
 
 pub use check::{Level, Problem, check, check_on, check_refused};
 pub use condition::Conditions;
-pub use cure::cure;
 pub use judge::Judge;
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
 pub use reads::{facts_read, names_read, timed_probes};

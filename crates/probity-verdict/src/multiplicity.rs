@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_plan::units::Percent;
 use probity_plan::{Claim, Form, Plan};
 
-use crate::judgement::Outcome;
+use crate::judgement::{Corrected, ErrorBound, Outcome, Uncovered};
 use crate::rule::{Asks, Node};
 
 /// What a rule asks of the rates under it.
@@ -155,7 +155,7 @@ pub(crate) fn demands(plan: &Plan, conditions: &[Option<Node>]) -> Vec<Option<De
         .collect()
 }
 
-/// The bound on reaching an acceptance that is false of the truth, in one sentence; `None` if no rate is under any.
+/// The bound on reaching an acceptance that is false of the truth; `None` if no rate is under any.
 ///
 /// Where an acceptance is also reached although a rate is not shown to hold, or is waived, no bound is given, and what
 /// is not covered is named. `waived` says whether a waiver is in force for a claim.
@@ -163,29 +163,21 @@ pub(crate) fn error_bound(
     plan: &Plan,
     demands: &[Option<Demand>],
     waived: &dyn Fn(usize) -> bool,
-) -> Option<String> {
-    let mut uncovered: Vec<String> = Vec::new();
+) -> Option<ErrorBound> {
+    let mut accepted: Vec<Uncovered> = Vec::new();
     for (rule, demand) in plan.rules.iter().zip(demands).filter(|(rule, _)| rule.accepted) {
         let Some(demand) = demand else { continue };
-        let own = demand.uncovered.iter().map(|(claim, outcome)| {
-            let what = match outcome {
-                Outcome::Fails => "fails",
-                Outcome::NotApplicable => "is not applicable",
-                _ => "is undetermined",
-            };
-            format!("{} also where `{}` {what}", rule.label, plan.claims[*claim].name)
-        });
-        uncovered.extend(own);
+        let where_it = |claim: usize, outcome| Uncovered {
+            label: rule.label.clone(),
+            claim: plan.claims[claim].name.clone(),
+            outcome,
+        };
+        accepted.extend(demand.uncovered.iter().map(|(claim, outcome)| where_it(*claim, Some(*outcome))));
         let excused = demand.rates.keys().filter(|claim| waived(**claim));
-        uncovered.extend(
-            excused.map(|claim| format!("{} with `{}` waived", rule.label, plan.claims[*claim].name)),
-        );
+        accepted.extend(excused.map(|claim| where_it(*claim, None)));
     }
-    if !uncovered.is_empty() {
-        return Some(format!(
-            "no bound is given on the probability of an acceptance although a rate claim is false: the rules accept {}",
-            uncovered.join(", and ")
-        ));
+    if !accepted.is_empty() {
+        return Some(ErrorBound::NotGiven { accepted });
     }
     let mut passed: BTreeSet<Part> = BTreeSet::new();
     let mut acceptances: Vec<BTreeSet<Part>> = Vec::new();
@@ -204,14 +196,12 @@ pub(crate) fn error_bound(
             *most = (*most).max(*ways);
         }
         if demand.divisor() > 1 {
-            corrected.push(format!(
-                "rule {} ({}) rests on {}, so its {} are decided at {} each",
-                number + 1,
-                rule.label,
-                if demand.score { "a score" } else { "alternatives" },
-                counted(demand.divisor(), "rate"),
-                confidence(plan, demand.divisor()),
-            ));
+            corrected.push(Corrected {
+                rule: number + 1,
+                label: rule.label.clone(),
+                score: demand.score,
+                rates: demand.divisor(),
+            });
         }
     }
     if rates.is_empty() {
@@ -219,22 +209,10 @@ pub(crate) fn error_bound(
     }
     let chains = chains(acceptances);
     let times = chains.min(rates.values().sum());
-    let alpha = 1.0 - plan.confidence;
-    let bound = (f64::from(times) * alpha).min(1.0);
-    let mut sentence = format!(
-        "the probability of an acceptance although a rate claim it needs is false is at most {}",
-        Percent(bound)
-    );
-    if times > 1 {
-        sentence +=
-            &format!(" ({times} times {}, for acceptances that rest on different rates)", Percent(alpha));
-    }
-    sentence += ", if trials do not influence each other";
-    for reason in corrected {
-        sentence += "; ";
-        sentence += &reason;
-    }
-    Some(sentence)
+    let probability = (f64::from(times) * (1.0 - plan.confidence)).min(1.0);
+    // Without the digits that 1 - 0.95 has beside 0.05.
+    let probability = (probability * 1e9).round() / 1e9;
+    Some(ErrorBound::AtMost { probability, times, corrected })
 }
 
 /// The confidence at which a rate is decided where `alpha` is divided, as `97.5%`.

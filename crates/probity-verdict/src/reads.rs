@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::{FactType, Form, Plan, Probe};
 
-use crate::condition::Conditions;
+use crate::condition::{Check, Conditions};
 
 /// The facts that claims and `until` read, by probe; matrix columns, `attempt` and `slot` are not among them.
 pub fn facts_read(plan: &Plan, conditions: &Conditions) -> BTreeMap<String, BTreeSet<String>> {
@@ -24,11 +24,7 @@ pub fn facts_read(plan: &Plan, conditions: &Conditions) -> BTreeMap<String, BTre
     for (at, claim) in plan.claims.iter().enumerate() {
         let Some(probe) = plan.probe(&claim.of) else { continue };
         let own = conditions.claim(at);
-        own.filter()
-            .into_iter()
-            .chain(own.check())
-            .flat_map(|check| check.reads())
-            .for_each(|name| add(probe, name));
+        own.filter().into_iter().chain(own.check()).flat_map(Check::reads).for_each(|name| add(probe, name));
         let other = claim.form.against().and_then(|against| plan.probe(against));
         if let (Some(other), Some(check)) = (other, own.check()) {
             check.reads_against().for_each(|name| add(other, name));

@@ -3,7 +3,7 @@
 //!
 //! Must not know: how findings came about, or which rule wins.
 
-use probity_plan::{Condition, Position};
+use probity_plan::{Condition, Plan, Position};
 use probity_text::did_you_mean;
 
 use crate::condition::MAX_SOURCE;
@@ -26,6 +26,13 @@ pub struct RuleError {
     pub message: String,
     /// What would be right; empty if the message says it.
     pub hint: String,
+}
+
+/// Why the condition of a rule, counted from 0, cannot be read.
+pub(crate) fn error_of(plan: &Plan, rule: usize) -> Option<RuleError> {
+    let claims: Vec<&str> = plan.claims.iter().map(|claim| claim.name.as_str()).collect();
+    let scores: Vec<&str> = plan.scores.iter().map(|score| score.name.as_str()).collect();
+    parse(plan.rules.get(rule)?.when.as_ref()?, &claims, &scores).err()
 }
 
 /// What a rule asks of one claim.

@@ -1,8 +1,11 @@
 //! Truth values: what could not be seen is neither true nor false. Verdict rules have three (Kleene's strong logic);
 //! conditions have a fourth, for what cannot be evaluated on what was seen.
 
+use serde::{Deserialize, Serialize};
+
 /// A truth value of a verdict rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Truth {
     /// Surely true.
     True,

@@ -13,7 +13,7 @@ use crate::rule::{self, Asks, Node, RuleError};
 use crate::statistics;
 use crate::truth::Truth;
 
-pub(crate) use why::label;
+pub(crate) use crate::wording::verdict::label;
 
 /// The label where no rule applies: a plan whose last rule has a condition. Never an acceptance.
 pub const NO_RULE: &str = "NO RULE APPLIES";

@@ -9,7 +9,8 @@ use probity_evidence::{
 };
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::{CheckOutcome, Unacceptable};
-use probity_verdict::{Conditions, Finding, Judgement, Level};
+use probity_verdict::judgement::Decisions;
+use probity_verdict::{Conditions, Level};
 
 use crate::derive::{Derived, Fold, Permitted, Surroundings, findings_json};
 use crate::environment::Environment;
@@ -80,7 +81,7 @@ fn altered(path: &Path) -> String {
 pub enum Compare {
     /// Findings and report, byte by byte.
     All,
-    /// What was decided: the sentences of another version may be others, and the report is not looked at.
+    /// What was decided: another version may say otherwise why, and the report is not looked at.
     Decisions,
 }
 
@@ -338,26 +339,25 @@ impl Recomputed {
         if !self.other_version() {
             return (Status::Failed, "findings.json is not what the log gives".to_owned());
         }
-        let Ok(kept) = serde_json::from_slice::<Judgement>(&kept) else {
+        let (Some(kept), Some(made)) = (Decisions::read(&kept), Decisions::read(&recomputed)) else {
             return (Status::Failed, "findings.json cannot be read".to_owned());
         };
         let by =
             format!("made by rules {rules} in version {}, these are rules {}", self.version(), ours.rules);
-        match (same_decisions(&kept, ours), self.same_rules()) {
+        match (kept == made, self.same_rules()) {
             (true, same_rules) => {
                 let enough = same_rules && compare == Compare::Decisions;
                 (
                     if enough { Status::Passed } else { Status::NotMade },
-                    format!("{by}: the decisions are the same, the sentences are not compared"),
+                    format!("{by}: the decisions are the same, why they are so is not compared"),
                 )
             }
             // Rules say what is decided: the same ones decide the same, in every version.
-            (false, true) => (
-                Status::Failed,
-                format!("findings.json decides otherwise than the log: {}", kept.verdict.label),
-            ),
+            (false, true) => {
+                (Status::Failed, format!("findings.json decides otherwise than the log: {}", kept.label()))
+            }
             (false, false) => {
-                let (theirs, ours) = (&kept.verdict.label, &ours.verdict.label);
+                let (theirs, ours) = (&kept.label(), &ours.verdict.label);
                 (
                     Status::NotMade,
                     format!("recomputed differently: {by}; it says {theirs}, recomputed it is {ours}"),
@@ -438,22 +438,6 @@ impl Recomputed {
         let derived = self.other.as_ref().filter(|_| other.is_some()).unwrap_or(&self.derived);
         crate::report::render(&derived.contents(&around), format, environment)
     }
-}
-
-/// Whether two judgements decide the same, whatever their sentences.
-fn same_decisions(a: &Judgement, b: &Judgement) -> bool {
-    let findings = |of: &Judgement| -> Vec<_> {
-        let finding = |found: &Finding| {
-            (found.claim.clone(), found.outcome, found.counts, found.bounds, found.rests_on)
-        };
-        of.findings.iter().map(finding).collect()
-    };
-    let scores = |of: &Judgement| -> Vec<_> {
-        of.scores.iter().map(|score| (score.name.clone(), score.lower, score.upper)).collect()
-    };
-    let verdict =
-        |of: &Judgement| (of.verdict.label.clone(), of.verdict.possible.clone(), of.verdict.accepted);
-    findings(a) == findings(b) && scores(a) == scores(b) && verdict(a) == verdict(b)
 }
 
 /// A check as reports show it.

@@ -206,8 +206,8 @@ pub struct VerifyArgs {
     /// Also demand that the verdict is accepted: a bundle that is in order then exits as `run` did.
     #[arg(long)]
     pub accepted: bool,
-    /// Compare the decisions alone, and not report.html nor the sentences of findings.json: a bundle that another version made
-    /// may then be in order too.
+    /// Compare the decisions alone, and not report.html nor what findings.json says of why: a bundle that another version made may
+    /// then be in order too.
     #[arg(long)]
     pub without_report: bool,
     /// How to print.

@@ -109,7 +109,7 @@ impl std::fmt::Display for Comparison<'_> {
             }
         }
         for (before, after) in self.contradicted.iter().chain(&self.open) {
-            let reason = &after.reason;
+            let reason = probity_verdict::wording::finding::reason(after);
             writeln!(f, "  {}: {} before, {} now ({reason})", before.claim, told(before), told(after))?;
         }
         Ok(())

@@ -92,6 +92,8 @@ pub struct Done {
     pub interrupted: Option<Cause>,
     /// The verdict and why, for a terminal.
     text: String,
+    /// The same for programs.
+    judgement: serde_json::Value,
     bundle: PathBuf,
 }
 
@@ -103,7 +105,7 @@ impl Done {
             Output::Json => serde_json::json!({
                 "bundle": self.bundle,
                 "interrupted": self.interrupted,
-                "judgement": self.derived.judgement,
+                "judgement": self.judgement,
             })
             .to_string(),
             Output::Text => format!("{}\nReport  {bundle}/report.html\nBundle  {bundle}", self.text),
@@ -300,7 +302,8 @@ impl Order<'_> {
         let report = probity_report::html(&Contents { bundle: KEPT_NAME, ..contents });
         let findings = findings_json(&derived.judgement).map_err(Failure::failed)?;
         writer.finish(&findings, report.as_bytes(), ended, interrupted.clone()).map_err(Failure::failed)?;
-        Ok(Done { derived, interrupted, text, bundle: self.output.to_owned() })
+        let judgement = probity_verdict::wording::judgement(&self.loaded.plan, &derived.judgement);
+        Ok(Done { derived, interrupted, text, judgement, bundle: self.output.to_owned() })
     }
 }
 

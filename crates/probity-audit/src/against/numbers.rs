@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use probity_verdict::judgement::{Bounds, Counts};
+use probity_verdict::wording::finding as wording;
 use probity_verdict::{Finding, Judgement, Outcome};
 
 use super::called::{
@@ -72,18 +73,18 @@ impl Numbers {
             cell.bounds.iter().for_each(|bounds| numbers.bounds(bounds));
             numbers.text(&cell.cell, Role::Bound);
         }
-        numbers.text(&finding.measured, Role::Bound);
-        numbers.text(&finding.objective, Role::Demanded);
-        numbers.text(&finding.decided, Role::Demanded);
-        numbers.text(&finding.reason, Role::Bound);
-        let details = finding.barriers.iter().map(|met| &met.detail);
+        numbers.text(&wording::measured(finding), Role::Bound);
+        numbers.text(&wording::objective(finding), Role::Demanded);
+        numbers.text(&decided(finding), Role::Demanded);
+        numbers.text(&wording::reason(finding), Role::Bound);
+        let details = finding.barriers.iter().map(|met| met.detail.clone());
         finding.says.iter().for_each(|says| numbers.text(says, Role::Demanded));
-        finding.notes.iter().chain(details).for_each(|text| numbers.text(text, Role::Bound));
+        wording::notes(finding).into_iter().chain(details).for_each(|text| numbers.text(&text, Role::Bound));
         if let Some(settle) = &finding.settle {
-            let sizes = settle.least.and(settle.how.rfind("plan ")).unwrap_or(settle.how.len());
-            numbers.text(&settle.how[..sizes], Role::Bound);
+            let (sizes, others): (Vec<_>, Vec<_>) = wording::steps(settle).partition(|(_, sizes)| *sizes);
+            others.iter().for_each(|(text, _)| numbers.text(text, Role::Bound));
             let from = numbers.all.len();
-            numbers.text(&settle.how[sizes..], Role::Bound);
+            sizes.iter().for_each(|(text, _)| numbers.text(text, Role::Bound));
             settle.least.iter().chain(&settle.likely).for_each(|trials| numbers.count(*trials, None));
             numbers.all[from..].iter_mut().for_each(|number| number.settles = true);
         }
@@ -122,7 +123,7 @@ impl Numbers {
         for finding in &judgement.findings {
             numbers.counts(&finding.counts);
             // Code is not read in a report; here it is the condition that was decided.
-            numbers.text(&finding.decided, Role::Demanded);
+            numbers.text(&decided(finding), Role::Demanded);
         }
         bounds.iter().for_each(|bounds| numbers.bounds(bounds));
         for score in &judgement.scores {
@@ -414,8 +415,9 @@ fn is_upper(bound: Bound) -> bool {
 /// What was found of a claim, in its numbers.
 pub(super) fn summary(finding: &Finding) -> String {
     let mut out = finding.outcome.name().to_owned();
-    if !finding.measured.is_empty() {
-        _ = write!(out, ", {}", finding.measured);
+    let (measured, objective) = (wording::measured(finding), wording::objective(finding));
+    if !measured.is_empty() {
+        _ = write!(out, ", {measured}");
     }
     if finding.counts.planned > 1 {
         #[expect(clippy::cast_precision_loss, reason = "counts of trials are far below 2^53")]
@@ -425,8 +427,12 @@ pub(super) fn summary(finding: &Finding) -> String {
     if let Some(bounds) = &finding.bounds {
         _ = write!(out, ", at least {}, at most {}", bounds.lower, bounds.upper);
     }
-    if !finding.objective.is_empty() {
-        _ = write!(out, "; the objective is {}", finding.objective);
+    if !objective.is_empty() {
+        _ = write!(out, "; the objective is {objective}");
     }
     out
+}
+
+fn decided(finding: &Finding) -> String {
+    wording::decided(&finding.decided, finding.rests_on)
 }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use probity_verdict::{Finding, Judgement, Outcome};
+use probity_verdict::wording::finding as wording;
+use probity_verdict::{Finding, Outcome};
 
 use super::{Said, Worded, evidence, plots};
 use crate::contents::Contents;
@@ -139,7 +140,7 @@ struct Columns {
 impl Columns {
     fn of(findings: &[(usize, &Finding)]) -> Self {
         Self {
-            objective: findings.iter().any(|(_, finding)| !finding.objective.is_empty()),
+            objective: findings.iter().any(|(_, finding)| !wording::objective(finding).is_empty()),
             bounds: findings.iter().any(|(_, finding)| finding.bounds.is_some()),
         }
     }
@@ -164,10 +165,11 @@ fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) 
                 td.decided data-label="What was decided" { (Said(&said::decided(finding))) }
                 td data-label="Measured" {
                     a href={ "#ev" (number) } {
-                        @if finding.measured.is_empty() { "entries" } @else { (Said(&finding.measured)) }
+                        @let measured = wording::measured(finding);
+                        @if measured.is_empty() { "entries" } @else { (Said(&measured)) }
                     }
                 }
-                @if columns.objective { td data-label="Objective" { (Said(&finding.objective)) } }
+                @if columns.objective { td data-label="Objective" { (Said(&wording::objective(finding))) } }
                 @if columns.bounds { td data-label="Bounds" {
                     @if let Some(bounds) = finding.bounds {
                         (said::number(bounds.lower)) " to " (said::number(bounds.upper))
@@ -178,7 +180,7 @@ fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) 
                 td data-label="Rests on" { strong { (said::rests_on(finding)) } }
             }
             tr.why { td colspan=(columns.count()) {
-                p { (Worded(&finding.reason)) }
+                p { (Worded(&wording::reason(finding))) }
                 (cells(finding))
                 @for note in &said::notes(finding) { p { (Worded(note)) } }
                 @if !finding.telling.is_empty() {
@@ -243,7 +245,7 @@ pub(super) fn unseen(contents: &Contents) -> Markup {
                                         a href={ "#c" (number) } { (Said(claim)) }
                                     }
                                 }
-                                td data-label="What would let us see it" { (Worded(&it.cure)) }
+                                td data-label="What would let us see it" { (Worded(&it.remedy)) }
                             }
                         }
                     }
@@ -254,20 +256,19 @@ pub(super) fn unseen(contents: &Contents) -> Markup {
 }
 
 /// Whether anything is undetermined.
-pub(super) fn has_open(judgement: &Judgement) -> bool {
-    !judgement.verdict.settle.is_empty() || !said::to_settle(judgement).is_empty()
+pub(super) fn has_open(contents: &Contents) -> bool {
+    !contents.judgement.verdict.settle.is_empty() || !said::to_settle(contents).is_empty()
 }
 
 /// What would settle what is undetermined.
 pub(super) fn to_settle(contents: &Contents) -> Markup {
-    let judgement = contents.judgement;
     html! {
-        @if has_open(judgement) {
+        @if has_open(contents) {
             section {
                 h2 id="settle" { "What would settle what is undetermined" }
                 ul {
-                    @for how in &judgement.verdict.settle { li { strong { "The verdict" } ": " (Worded(how)) } }
-                    @for (number, finding, how) in said::to_settle(judgement) {
+                    @for how in &said::settle_verdict(contents) { li { strong { "The verdict" } ": " (Worded(how)) } }
+                    @for (number, finding, how) in said::to_settle(contents) {
                         li { a href={ "#c" (number) } { (Said(&finding.claim)) } ": " (Worded(&how)) }
                     }
                 }

@@ -104,8 +104,8 @@ fn verdict(contents: &Contents) -> Markup {
                 p.warning { (Worded(&warning)) }
             }
             ul {
-                @for why in &judgement.verdict.why { li { (Worded(why)) } }
-                @if let Some(bound) = &judgement.verdict.error_bound { li { (Worded(bound)) } }
+                @for why in &said::why(contents) { li { (Worded(why)) } }
+                @if let Some(bound) = &said::error_bound(contents) { li { (Worded(bound)) } }
             }
             @if !judgement.verdict.waivers.is_empty() {
                 p {
@@ -133,7 +133,7 @@ fn contents_list(contents: &Contents) -> Markup {
                     li { a href={ "#section-" (number) } { (Said(section)) } }
                 }
                 @if !said::unseen(contents).is_empty() { li { a href="#unseen" { "What could not be seen" } } }
-                @if findings::has_open(judgement) { li { a href="#settle" { "What would settle it" } } }
+                @if findings::has_open(contents) { li { a href="#settle" { "What would settle it" } } }
                 @if !contents.plan.waivers.is_empty() { li { a href="#waivers" { "Waivers" } } }
                 li { a href="#signature" { "What the signature shows" } }
                 li { a href="#verify" { "How to verify" } }

@@ -1,7 +1,10 @@
 //! What came of a claim, in words.
 
 use probity_verdict::judgement::CellFinding;
+use probity_verdict::wording::finding as wording;
 use probity_verdict::{Finding, Judgement, Outcome};
+
+use crate::contents::Contents;
 
 use super::value::number;
 
@@ -49,14 +52,9 @@ pub(crate) fn rests_on(finding: &Finding) -> &'static str {
     finding.rests_on.map_or("nothing", |shows| shows.name())
 }
 
-/// What was decided; a finding that rests on something names it, also if the decision's own words do not.
+/// What was decided, with what it rests on.
 pub(crate) fn decided(finding: &Finding) -> String {
-    match finding.rests_on {
-        Some(shows) if !finding.decided.contains(&format!("({shows})")) => {
-            format!("{} ({shows})", finding.decided)
-        }
-        _ => finding.decided.clone(),
-    }
+    wording::decided(&finding.decided, finding.rests_on)
 }
 
 /// What is said beside a finding: what its control is worth, what the count assumes, and what to do about a failure, by the
@@ -68,22 +66,23 @@ pub(crate) fn notes(finding: &Finding) -> Vec<String> {
             "its positive control `{}` {}, resting on {rests_on}: {}",
             control.claim,
             control.outcome.name(),
-            control.decided
+            wording::decided(&control.decided, control.rests_on)
         )
     });
     let failed = finding.remedy.as_ref().filter(|_| finding.outcome == Outcome::Fails);
     let remedy = failed.map(|remedy| format!("what to do, by the plan's author: {remedy}"));
-    finding.notes.iter().cloned().chain(control).chain(remedy).collect()
+    wording::notes(finding).into_iter().chain(control).chain(remedy).collect()
 }
 
 /// Undetermined findings, each with what would settle it.
-pub(crate) fn to_settle(judgement: &Judgement) -> Vec<(usize, &Finding, String)> {
+pub(crate) fn to_settle<'a>(contents: &Contents<'a>) -> Vec<(usize, &'a Finding, String)> {
+    let judgement = contents.judgement;
     let open = judgement.findings.iter().enumerate().filter(|(_, it)| it.outcome == Outcome::Undetermined);
     open.map(|(number, finding)| {
-        let how = match &finding.settle {
-            Some(settle) => settle.how.clone(),
+        let how = match wording::settle(contents.plan, finding) {
+            Some(how) => how,
             None if !finding.barriers.is_empty() => "Seeing what could not be seen.".to_owned(),
-            None => finding.reason.clone(),
+            None => wording::reason(finding),
         };
         (number, finding, how)
     })

@@ -13,6 +13,8 @@ mod value;
 
 use probity_evidence::Gap;
 
+use probity_verdict::wording::verdict;
+
 use crate::contents::{Contents, Unacceptable};
 
 pub(crate) use entries::{entries, entry_count, numbers, ranges};
@@ -38,6 +40,21 @@ pub(crate) const BOUNDS: &str = "Bounds are exact (Clopper-Pearson), each one-si
     holds if its lower bound reaches the objective, fails if its upper bound is below it, and is undetermined \
     otherwise. The denominator is the planned number; what could not be looked at counts as failure for the lower \
     bound and as success for the upper.";
+
+/// Why the verdict is what it is.
+pub(crate) fn why(contents: &Contents) -> Vec<String> {
+    verdict::why(contents.plan, contents.judgement)
+}
+
+/// What would settle the verdict.
+pub(crate) fn settle_verdict(contents: &Contents) -> Vec<String> {
+    verdict::settle(contents.plan, contents.judgement)
+}
+
+/// What is known of the probability of a wrong acceptance.
+pub(crate) fn error_bound(contents: &Contents) -> Option<String> {
+    verdict::error_bound(contents.plan, contents.judgement)
+}
 
 /// The word for a verdict: `accepted`, `rejected` or `inconclusive`; or that it rests on nothing that counts.
 pub(crate) fn acceptance(contents: &Contents) -> &'static str {

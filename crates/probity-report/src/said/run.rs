@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use probity_evidence::CheckId;
 use probity_plan::units::counted;
+use probity_verdict::wording::verdict;
 
 use super::unseen::{NotMade, not_made};
 use super::value::{lasted, moment, number, shown};
@@ -105,7 +106,7 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
     let times =
         others.iter().filter(|it| it.what == CheckId::Times.name() && it.outcome == CheckOutcome::NotMade);
     warnings.extend(times.map(|check| format!("The times of this run: {}.", check.detail)));
-    warnings.extend(contents.judgement.limits.iter().cloned());
+    warnings.extend(verdict::limits(contents.judgement));
     if contents.after_the_fact {
         warnings.push(
             "These claims were chosen after the fact: the plan judged here is not the one that ran.".into(),

@@ -20,7 +20,7 @@ pub(crate) struct Unseen {
     /// The claims that wanted to read it, with their place among the findings.
     pub claims: Vec<(usize, String)>,
     /// What would let us see it.
-    pub cure: String,
+    pub remedy: String,
 }
 
 /// What could not be seen, by probe and barrier, in the order of claims.
@@ -48,10 +48,9 @@ pub(crate) fn unseen(contents: &Contents) -> Vec<Unseen> {
                     times: met.times,
                     detail: met.detail.clone(),
                     claims: vec![claim],
-                    cure: contents
-                        .plan
-                        .probe(&finding.of)
-                        .map_or_else(String::new, |probe| sentence(&probity_verdict::cure(probe, met))),
+                    remedy: contents.plan.probe(&finding.of).map_or_else(String::new, |probe| {
+                        sentence(&probity_verdict::wording::barrier::remedy(probe, met))
+                    }),
                 });
             }
         }
@@ -97,7 +96,7 @@ pub(crate) fn not_made(contents: &Contents) -> Vec<(String, &'static str, String
 }
 
 /// What would let us see past a barrier, as a sentence.
-fn sentence(cure: &str) -> String {
-    let mut rest = cure.chars();
+fn sentence(remedy: &str) -> String {
+    let mut rest = remedy.chars();
     rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
 }

@@ -9,12 +9,15 @@ use probity_plan::{
     Shows, Value, Waiver,
 };
 use probity_report::{Check, CheckOutcome};
-use probity_verdict::judgement::{BarrierMet, CellFinding, WaivedBy};
-use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+use probity_verdict::judgement::{
+    Against, BarrierMet, CellFinding, Decided, ErrorBound, Example, FindingReason, Measured, Note, Seen,
+    Step, WaivedBy, Why,
+};
+use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Truth, Verdict};
 
 use super::{
-    Made, at, blocked, claim, condition, counts, each, finding, get, observation, observer, once, probe,
-    rate, repeated, run, schedule, span, start, stat,
+    Made, at, blocked, claim, condition, counted, counts, each, each_of, finding, get, measured, observation,
+    observer, once, probe, rate, rate_of, read, repeated, run, schedule, span, start, stat, undecided,
 };
 
 const READY: &str = "http://127.0.0.1:8003/health/ready";
@@ -204,8 +207,15 @@ fn met(fact: &str, barrier: Barrier, times: u64, detail: &str) -> BarrierMet {
     BarrierMet { fact: fact.to_owned(), barrier, cause: None, times, detail: detail.to_owned() }
 }
 
+/// That some do not satisfy the check, the first of them in this entry.
+fn failing(failures: u64, observations: u64, entry: u64, what: &str, value: &str) -> FindingReason {
+    let seen = vec![Seen { what: what.to_owned(), value: value.to_owned() }];
+    let first = Some(Example { entry, against: Against::Seen { seen, reasons: Vec::new() } });
+    FindingReason::SomeDoNot { failures, observations, first }
+}
+
 fn findings(plan: &Plan) -> Vec<Finding> {
-    let of = |name: &str, outcome, shows, decided: &str, reason: &str| {
+    let of = |name: &str, outcome, shows, decided: Decided, reason: FindingReason| {
         finding(plan.claim(name).unwrap(), outcome, shows, decided, reason)
     };
     let cell = |cell: &str, outcome, failed: u64| CellFinding {
@@ -217,33 +227,28 @@ fn findings(plan: &Plan) -> Vec<Finding> {
     vec![
         Finding {
             severity: Severity::High,
-            measured: "37 of 40".to_owned(),
-            objective: ">= 80%".to_owned(),
+            measured: measured(37, 40),
             bounds: Some(Bounds { lower: 0.817_413, upper: 0.979_247, confidence: 0.95 }),
             counts: counts(40, 37, 3, 0),
-            notes: vec![
-                "Counting assumes starts that do not influence each other; a runs test found no clustering.".to_owned(),
-            ],
+            notes: vec![Note::IndependentTrials],
             entries: vec![(99, 138)],
             telling: vec![104, 117, 131],
             ..of(
                 "starts",
                 Outcome::Holds,
                 Some(Shows::Response),
-                "in at least 80% of 40 looks (response): answered && status == 200",
-                "The lower bound 0.817413 reaches the objective 0.8.",
+                rate_of(40, ">= 80%", "answered && status == 200"),
+                counted(counts(40, 37, 3, 0), 0.817_413, 0.979_247, ">= 80%"),
             )
         },
         Finding {
-            measured: "93 of 96, 2 straddling".to_owned(),
-            objective: ">= 95%".to_owned(),
+            measured: measured(93, 96),
             bounds: Some(Bounds { lower: 0.921_213, upper: 0.999_466, confidence: 0.95 }),
             counts: counts(96, 93, 1, 2),
             entries: vec![(3, 98)],
             telling: vec![22, 57, 83],
             settle: Some(Settle {
-                how: "Plan 181 trials: that settles it in 8 of 10 runs at the rate seen; 59 are enough if all succeed."
-                    .to_owned(),
+                steps: vec![Step::PlanTrials { stretches: false, near: false }],
                 least: Some(59),
                 likely: Some(181),
             }),
@@ -252,8 +257,8 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "prompt",
                 Outcome::Undetermined,
                 Some(Shows::Response),
-                "in at least 95% of 96 looks (response): elapsed_ms < 100",
-                "The objective 0.95 lies between the bounds 0.921213 and 0.999466.",
+                rate_of(96, ">= 95%", "elapsed_ms < 100"),
+                counted(counts(96, 93, 1, 2), 0.921_213, 0.999_466, ">= 95%"),
             )
         },
         Finding {
@@ -261,17 +266,11 @@ fn findings(plan: &Plan) -> Vec<Finding> {
             entries: vec![(232, 232)],
             telling: vec![232],
             barriers: vec![met("exit_code", Barrier::NotPermitted, 1, "impact disrupt, allowed write")],
-            ..of(
-                "recovers",
-                Outcome::Undetermined,
-                None,
-                "in each of 0 observations: exit_code == 0",
-                "The one observation planned was not permitted.",
-            )
+            ..of("recovers", Outcome::Undetermined, None, each_of(1, "exit_code == 0"), undecided(1, 1))
         },
         Finding {
             severity: Severity::Critical,
-            measured: "8 of 9 cells".to_owned(),
+            measured: measured(8, 9),
             counts: counts(9, 8, 1, 0),
             cells: vec![
                 cell("role=viewer method=list", Outcome::Holds, 0),
@@ -290,13 +289,12 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "roles",
                 Outcome::Fails,
                 Some(Shows::Response),
-                "in each of 9 observations (response): outcome == expect",
-                "1 of 9 observations does not satisfy it.",
+                each_of(9, "outcome == expect"),
+                failing(1, 9, 142, "outcome", "\"allowed\""),
             )
         },
         Finding {
-            measured: "mode 644".to_owned(),
-            objective: "mode == \"600\"".to_owned(),
+            measured: measured(0, 1),
             counts: counts(1, 0, 1, 0),
             entries: vec![(149, 149)],
             telling: vec![149],
@@ -309,8 +307,8 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "secret-file",
                 Outcome::Fails,
                 Some(Shows::Presence),
-                "in 1 observation (presence): mode == \"600\"",
-                "The one observation does not satisfy it.",
+                each_of(1, "mode == \"600\""),
+                failing(1, 1, 149, "mode", "\"644\""),
             )
         },
         Finding {
@@ -327,25 +325,24 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "encrypted",
                 Outcome::Undetermined,
                 Some(Shows::Response),
-                "in 1 observation (response): status == 200",
-                "Its one fact is behind a barrier.",
+                each_of(1, "status == 200"),
+                undecided(1, 1),
             )
         },
         Finding {
-            measured: "16 of 16".to_owned(),
+            measured: measured(16, 16),
             counts: counts(16, 16, 0, 0),
             entries: vec![(151, 166)],
             ..of(
                 "sync",
                 Outcome::Holds,
                 Some(Shows::Presence),
-                "in each of 16 observations (presence): exists",
-                "All 16 observations satisfy it. A census of what was seen, not a rate.",
+                each_of(16, "exists"),
+                FindingReason::AllSatisfy { observations: 16 },
             )
         },
         Finding {
-            objective: "every 5m within 30s, 5 periods".to_owned(),
-            measured: "0 starts".to_owned(),
+            measured: Some(Measured::Gaps { gaps: 0, extent_us: None }),
             counts: counts(1, 0, 0, 1),
             entries: vec![(233, 233)],
             telling: vec![233],
@@ -356,7 +353,7 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "journalctl: Hint: You are currently not seeing messages from other users and the system.",
             )],
             settle: Some(Settle {
-                how: "A watch of at least 30 minutes by a user in the group systemd-journal.".to_owned(),
+                steps: vec![Step::SeePastBarriers, Step::Watch { lasting: span("30m") }],
                 least: None,
                 likely: None,
             }),
@@ -364,8 +361,15 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "sync-runs",
                 Outcome::Undetermined,
                 None,
-                "5 complete gaps between starts, each 5m within 30s",
-                "No start could be seen.",
+                Decided::Periodic {
+                    every: span("5m"),
+                    tolerance: span("30s"),
+                    periods: 5,
+                    fact: "lines".to_owned(),
+                    changes: false,
+                    filter: None,
+                },
+                FindingReason::TooFewGaps { within: 0, periods: 5 },
             )
         },
         Finding {
@@ -374,8 +378,8 @@ fn findings(plan: &Plan) -> Vec<Finding> {
                 "archive",
                 Outcome::NotApplicable,
                 None,
-                "in each observation of an archive: size_bytes > 0",
-                "There is no archive, and the claim says that this is fine.",
+                each_of(0, "size_bytes > 0"),
+                FindingReason::NothingAccepted,
             )
         },
     ]
@@ -424,13 +428,16 @@ fn judgement(plan: &Plan) -> Judgement {
             label: "NOT READY".to_owned(),
             possible: vec![("NOT READY".to_owned(), false)],
             accepted: Some(false),
-            why: vec!["Rule 1 (NOT READY) is true: `fails(roles) || fails(starts)`, because roles fails.".to_owned()],
+            why: vec![Why::Rule {
+                rule: 1,
+                label: "NOT READY".to_owned(),
+                truth: Truth::True,
+                claims: vec![read("roles", Outcome::Fails)],
+                scores: Vec::new(),
+                stricter: None,
+            }],
             settle: Vec::new(),
-            error_bound: Some(
-                "A rate claim under an accepting rule is called holding although it is false with probability at \
-                 most 0.05 (one rate, decided at confidence 0.95)."
-                    .to_owned(),
-            ),
+            error_bound: Some(ErrorBound::AtMost { probability: 0.05, times: 1, corrected: Vec::new() }),
             waivers: Vec::new(),
         },
     }

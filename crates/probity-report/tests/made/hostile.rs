@@ -2,6 +2,10 @@
 
 use probity_plan::{Cause, Happening, Observation};
 use probity_report::Series;
+use probity_verdict::judgement::{
+    Against, Decided, ErrorBound, Example, FindOut, FindingReason, Measured, Note, Seen, Step, Uncovered,
+    Waited, Why, Within,
+};
 
 use super::Made;
 
@@ -31,9 +35,19 @@ pub fn hostile() -> Made {
         finding.of = format!("{} {HOSTILE}", finding.of);
         finding.says = Some(text());
         finding.section = Some(text());
-        (finding.decided, finding.reason, finding.measured, finding.objective) =
-            (text(), text(), text(), text());
-        finding.notes = vec![text()];
+        let example = Example {
+            entry: 3,
+            against: Against::Seen { seen: vec![Seen { what: text(), value: text() }], reasons: Vec::new() },
+        };
+        finding.decided = Decided::Stable {
+            facts: vec![text()],
+            within: Within::AtMost { most: 1.5 },
+            observations: 3,
+            filter: Some(text()),
+        };
+        finding.reason = FindingReason::SomeDoNot { failures: 1, observations: 3, first: Some(example) };
+        finding.measured = Some(Measured::Count { cell: Some(text()), successes: 2, of: 3 });
+        finding.notes = vec![Note::DenialsCount { denials: 1, control: Some(text()) }];
         for met in &mut finding.barriers {
             (met.fact, met.detail) = (text(), text());
         }
@@ -41,7 +55,7 @@ pub fn hostile() -> Made {
             cell.cell = text();
         }
         if let Some(settle) = &mut finding.settle {
-            settle.how = text();
+            settle.steps = vec![Step::ControlHolds { control: text() }];
         }
         if let Some(waived) = &mut finding.waived {
             (waived.reason, waived.owner, waived.until) = (text(), text(), text());
@@ -53,8 +67,12 @@ pub fn hostile() -> Made {
         score.parts[0].0 = text();
     }
     let verdict = &mut it.judgement.verdict;
-    (verdict.label, verdict.why, verdict.settle, verdict.error_bound) =
-        (text(), vec![text()], vec![text()], Some(text()));
+    verdict.label = text();
+    verdict.why = vec![Why::WaiverOver { claim: text(), owner: text(), until: text() }];
+    let how = FindOut::NoFinding;
+    verdict.settle = vec![Waited { claim: text(), if_holds: text(), if_fails: String::new(), how }];
+    let uncovered = Uncovered { label: text(), claim: text(), outcome: None };
+    verdict.error_bound = Some(ErrorBound::NotGiven { accepted: vec![uncovered] });
     let start = &mut it.start;
     (start.plan, start.challenge, start.run_key, start.operator_key) = (text(), Some(text()), text(), text());
     (start.run, start.resolved_sha256, start.ledger.head) = (text(), text(), Some(text()));

@@ -19,8 +19,10 @@ use probity_plan::{
     Schedule, Score, Severity, Shows, Text, Value, Waiver,
 };
 use probity_report::{Check, Contents, Series, SeriesCollector, wanted_entries};
-use probity_verdict::judgement::{BarrierMet, Counts};
-use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+use probity_verdict::judgement::{
+    BarrierMet, ClaimRead, Counts, Decided, FindOut, FindingReason, Measured, Note, Step, Waited, Why,
+};
+use probity_verdict::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Truth, Verdict};
 
 /// Everything a [`Contents`] borrows.
 pub struct Made {
@@ -172,14 +174,14 @@ pub fn finding(
     claim: &Claim,
     outcome: Outcome,
     shows: Option<Shows>,
-    decided: &str,
-    reason: &str,
+    decided: Decided,
+    reason: FindingReason,
 ) -> Finding {
     Finding {
         claim: claim.name.clone(),
         of: claim.of.clone(),
         says: claim.says.clone(),
-        decided: decided.to_owned(),
+        decided,
         section: claim.section.clone(),
         severity: claim.severity,
         remedy: claim.remedy.clone(),
@@ -187,20 +189,58 @@ pub fn finding(
         selected: None,
         control: None,
         outcome,
-        reason: reason.to_owned(),
-        measured: String::new(),
-        objective: String::new(),
+        reason,
+        measured: None,
         rests_on: shows,
         bounds: None,
         counts: Counts::default(),
         cells: Vec::new(),
         notes: Vec::new(),
         barriers: Vec::new(),
+        unclear: Vec::new(),
         settle: None,
         entries: Vec::new(),
         telling: Vec::new(),
         waived: None,
     }
+}
+
+/// That each of so many observations satisfies a condition.
+pub fn each_of(observations: u64, check: &str) -> Decided {
+    Decided::Census { observations, check: check.to_owned(), filter: None }
+}
+
+/// That a share of so many trials does.
+pub fn rate_of(trials: u64, objective: &str, check: &str) -> Decided {
+    let objective = objective.parse().unwrap();
+    let check = check.to_owned();
+    Decided::Rate { objective, trials, block: None, left_out: false, cells: 1, check, filter: None }
+}
+
+/// That so many of all observations could not be decided.
+pub fn undecided(undecided: u64, observations: u64) -> FindingReason {
+    FindingReason::SomeUndecided { undecided, observations, empty_rows: 0, rows: 1, denials_alone: false }
+}
+
+/// The counts of a rate with its bounds at 95 %.
+pub fn counted(counts: Counts, lower: f64, upper: f64, objective: &str) -> FindingReason {
+    let objective = objective.parse().unwrap();
+    let bounds = Some(Bounds { lower, upper, confidence: 0.95 });
+    FindingReason::Rate { cell: None, block: None, counts, bounds, objective, clustered: false }
+}
+
+/// A claim as a rule read it.
+pub fn read(claim: &str, outcome: Outcome) -> ClaimRead {
+    ClaimRead { claim: claim.to_owned(), outcome, not_among: None, waived: None }
+}
+
+fn waited(claim: &str) -> Waited {
+    let (if_holds, if_fails) = ("READY or NOT READY".to_owned(), "NOT READY".to_owned());
+    Waited { claim: claim.to_owned(), if_holds, if_fails, how: FindOut::AsFound }
+}
+
+pub fn measured(successes: u64, of: u64) -> Option<Measured> {
+    Some(Measured::Count { cell: None, successes, of })
 }
 
 pub fn counts(planned: u64, successes: u64, failures: u64, blocked: u64) -> Counts {
@@ -330,15 +370,15 @@ pub fn small() -> Made {
     let refused = "connect 127.0.0.1:8000: Connection refused";
     let findings = vec![
         Finding {
-            measured: "16 of 16".to_owned(),
+            measured: measured(16, 16),
             counts: counts(16, 16, 0, 0),
             entries: vec![(3, 18)],
             ..finding(
                 &sync,
                 Outcome::Holds,
                 Some(Shows::Presence),
-                "in each of 16 observations (presence): exists",
-                "All 16 observations satisfy it.",
+                each_of(16, "exists"),
+                FindingReason::AllSatisfy { observations: 16 },
             )
         },
         Finding {
@@ -356,18 +396,17 @@ pub fn small() -> Made {
                 &api,
                 Outcome::Undetermined,
                 Some(Shows::Response),
-                "in each of 20 observations (response): status == 200",
-                "None of 20 observations could be decided.",
+                each_of(20, "status == 200"),
+                undecided(20, 20),
             )
         },
         Finding {
-            measured: "0 of 20, 20 not seen".to_owned(),
-            objective: ">= 95%".to_owned(),
+            measured: measured(0, 20),
             bounds: Some(Bounds { lower: 0.0, upper: 1.0, confidence: 0.95 }),
             counts: counts(20, 0, 0, 20),
             entries: vec![(19, 38)],
             telling: (19..39).collect(),
-            notes: vec!["Assumes that the looks do not influence each other.".to_owned()],
+            notes: vec![Note::IndependentTrials],
             barriers: vec![BarrierMet {
                 fact: "elapsed_ms".to_owned(),
                 cause: None,
@@ -376,7 +415,7 @@ pub fn small() -> Made {
                 detail: refused.to_owned(),
             }],
             settle: Some(Settle {
-                how: "Plan 59 trials: enough if all succeed.".to_owned(),
+                steps: vec![Step::SeePastBarriers, Step::PlanTrials { stretches: false, near: false }],
                 least: Some(59),
                 likely: None,
             }),
@@ -384,8 +423,8 @@ pub fn small() -> Made {
                 &quick,
                 Outcome::Undetermined,
                 Some(Shows::Response),
-                "at least 95% of trials (response): elapsed_ms < 100",
-                "None of 20 trials could be decided.",
+                rate_of(20, ">= 95%", "elapsed_ms < 100"),
+                counted(counts(20, 0, 0, 20), 0.0, 1.0, ">= 95%"),
             )
         },
     ];
@@ -410,8 +449,15 @@ pub fn small() -> Made {
             label: "READY or NOT READY".to_owned(),
             possible: vec![("READY".to_owned(), true), ("NOT READY".to_owned(), false)],
             accepted: None,
-            why: vec!["Rule 1 (READY) is open: `holds(api)` and `holds(quick)` are undetermined.".to_owned()],
-            settle: vec!["api, quick: an answer from 127.0.0.1:8000.".to_owned()],
+            why: vec![Why::Rule {
+                rule: 1,
+                label: "READY".to_owned(),
+                truth: Truth::Unknown,
+                claims: ["api", "quick"].map(|claim| read(claim, Outcome::Undetermined)).into(),
+                scores: Vec::new(),
+                stricter: None,
+            }],
+            settle: ["api", "quick"].map(waited).into(),
             error_bound: None,
             waivers: Vec::new(),
         },

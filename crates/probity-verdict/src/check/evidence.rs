@@ -200,7 +200,7 @@ fn always(compiled: &Compiled<'_>, found: &mut Found) {
 
 /// What the facts might be that a check reads: every combination of a few values of their types, at most 4,096. None where
 /// the types do not tell.
-fn worlds<'c>(check: &'c Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BTreeMap<&'c str, Value>> {
+fn worlds(check: &Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BTreeMap<&str, Value>> {
     let mut worlds: Vec<BTreeMap<&str, Value>> = vec![BTreeMap::new()];
     let mut any = false;
     for name in check.reads() {

@@ -7,10 +7,10 @@ use probity_plan::units::{Percent, Share, Span};
 use probity_plan::{Form, Plan, Probe};
 
 use super::{Compiled, Found, Level};
-use crate::judge::rate::short_block;
 use crate::multiplicity::confidence;
 use crate::statistics;
 use crate::verdict::Rules;
+use crate::wording::finding::short_block;
 
 pub(super) fn check(plan: &Plan, rules: &Rules<'_>, claims: &[Compiled<'_>], found: &mut Found) {
     companions(plan, found);

@@ -6,7 +6,9 @@ use super::subject::{Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{Check, Evaluated};
-use crate::judgement::{CellFinding, Counts, Outcome, Settle};
+use crate::judgement::{
+    Against, CellFinding, Counts, Decided, FindingReason, Measured, Outcome, Settle, Step,
+};
 use crate::truth::Truth4;
 use probity_plan::Shows;
 
@@ -37,15 +39,12 @@ impl Room for Census<'_> {
             outcome_of(tally.counts(missing(cell), Shown::default())) == Outcome::Holds
         });
         let shows = subject.weakest(self.check.reads()).filter(|_| seen_any(&self.tallies));
-        let text = |counts: Counts| {
-            let looks = if counts.planned == 1 {
-                "in the one observation".to_owned()
-            } else {
-                format!("in each of {} observations", counts.planned)
-            };
-            format!("{looks} {}{}: {}", words::shows(shows), words::filter(subject), self.check.text())
+        let decided = |counts: Counts| Decided::Census {
+            observations: counts.planned,
+            check: self.check.text().to_owned(),
+            filter: subject.filter_text(),
         };
-        census(&self.tallies, subject, &controls, &missing, shows, &text)
+        census(&self.tallies, subject, &controls, &missing, shows, &decided)
     }
 }
 
@@ -68,7 +67,7 @@ pub(super) fn ask(check: &Check, trial: &Trial, subject: &mut Subject) -> Option
         subject.note_unknown(Some(trial.entry), membership);
         return Some(Answer::Undecided);
     }
-    note(subject, trial.entry, answer, &evaluated, || words::why(&evaluated, check, trial.observation));
+    note(subject, trial.entry, answer, &evaluated, || words::seen(&evaluated, check, trial.observation));
     Some(answer)
 }
 
@@ -87,7 +86,7 @@ pub(super) fn note(
     entry: u64,
     answer: Answer,
     evaluated: &Evaluated,
-    why: impl FnOnce() -> String,
+    why: impl FnOnce() -> Against,
 ) {
     match answer {
         Answer::Success => {}
@@ -121,7 +120,7 @@ pub(super) fn census(
     controls: &Controls,
     missing: &dyn Fn(usize) -> u64,
     shows: Option<Shows>,
-    text: &dyn Fn(Counts) -> String,
+    decided: &dyn Fn(Counts) -> Decided,
 ) -> Decision {
     let mut cells = Vec::new();
     let mut total = Counts::default();
@@ -138,70 +137,47 @@ pub(super) fn census(
         cells.push(CellFinding { cell: subject.name(cell), outcome, counts, bounds: None });
     }
     let outcome = overall(&cells, &total, subject);
-    let all = words::number(total.planned, "observation", "observations");
-    let empty = cells.iter().filter(|cell| cell.counts.planned == 0).count();
     let reason = match outcome {
-        Outcome::Holds if total.planned == 1 => "the one observation satisfies it".to_owned(),
-        Outcome::Holds => format!("all {all} satisfy it"),
-        Outcome::Fails => format!(
-            "{} of {} {} not satisfy it; first in {}",
-            total.failures,
-            all,
-            if total.failures == 1 { "does" } else { "do" },
-            subject.example().unwrap_or("an entry")
-        ),
-        Outcome::NotApplicable => words::NOTHING_ACCEPTED.to_owned(),
-        Outcome::Undetermined if total.planned == 0 => words::nothing_seen(subject),
-        Outcome::Undetermined => {
-            let mut parts = Vec::new();
-            if total.blocked > 0 {
-                parts.push(format!("{} of {all} could not be decided", total.blocked));
-            }
-            if empty > 0 {
-                parts.push(format!(
-                    "`where` leaves nothing of {} of {}",
-                    empty,
-                    words::number(cells.len() as u64, "row", "rows")
-                ));
-            }
-            let in_the_way = words::in_the_way(subject);
-            if !in_the_way.is_empty() {
-                parts.push(in_the_way);
-            }
-            if controls.lacking(tallies) {
-                parts.push(words::DENIED.to_owned());
-            }
-            parts.join(": ")
-        }
+        Outcome::Holds => FindingReason::AllSatisfy { observations: total.planned },
+        Outcome::Fails => FindingReason::SomeDoNot {
+            failures: total.failures,
+            observations: total.planned,
+            first: subject.example().cloned(),
+        },
+        Outcome::NotApplicable => FindingReason::NothingAccepted,
+        Outcome::Undetermined if total.planned == 0 => subject.nothing_seen(),
+        Outcome::Undetermined => FindingReason::SomeUndecided {
+            undecided: total.blocked,
+            observations: total.planned,
+            empty_rows: cells.iter().filter(|cell| cell.counts.planned == 0).count() as u64,
+            rows: cells.len() as u64,
+            denials_alone: controls.lacking(tallies),
+        },
     };
     let notes = controls.note(subject, tallies).into_iter().collect();
     Decision {
         outcome,
         by_error: outcome == Outcome::Fails && only_errors,
         reason,
-        measured: if total.planned == 0 {
-            String::new()
-        } else {
-            format!("{} of {}", total.successes, total.planned)
-        },
-        objective: String::new(),
-        decided: text(total),
+        measured: (total.planned > 0).then_some(Measured::Count {
+            cell: None,
+            successes: total.successes,
+            of: total.planned,
+        }),
+        decided: decided(total),
         bounds: None,
         counts: total,
         cells: if subject.width() > 1 { cells } else { Vec::new() },
         notes,
         settle: (outcome == Outcome::Undetermined).then(|| {
-            let mut parts = words::hints(subject);
-            parts.extend(controls.hint(subject, tallies));
+            let mut steps = subject.see_past_barriers();
+            steps.extend(controls.step(subject, tallies));
             if total.planned == 0 {
-                parts.push(words::look_at_something(subject));
-            } else if parts.is_empty() {
-                parts.push(
-                    "look again when there is something to look at, or say `empty: ok` if nothing is fine"
-                        .to_owned(),
-                );
+                steps.push(subject.look_at_something());
+            } else if steps.is_empty() {
+                steps.push(Step::LookAgain);
             }
-            Settle { how: parts.join("; "), least: None, likely: None }
+            Settle::by(steps)
         }),
         shows,
     }

@@ -11,6 +11,7 @@ use super::subject::{self, Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{AGAINST, Check, Evaluated, fact_of};
+use crate::judgement::{Against, Counts, Decided, Seen, Unclear, Unreadable};
 
 /// What is held while its other side is waited for, in bytes, about: more is behind `too-large`.
 const MOST_HELD: usize = 16 << 20;
@@ -59,7 +60,7 @@ struct Kept {
 }
 
 impl<'p> Compare<'p> {
-    pub(super) fn new(check: &'p Check, subject: &Subject, other: &Probe) -> Result<Self, String> {
+    pub(super) fn new(check: &'p Check, subject: &Subject, other: &Probe) -> Result<Self, Unreadable> {
         let own = subject.probe;
         let same = own.name == other.name;
         let pairing = if same {
@@ -69,15 +70,12 @@ impl<'p> Compare<'p> {
         } else if other.planned() == own.planned() {
             Pairing::SlotBySlot
         } else {
-            return Err(format!(
-                "`{}` looks {} and `{}` {}: which to compare with which is not known; plan as many looks of both, or one \
-                 of `{}`",
-                own.name,
-                words::number(own.planned().into(), "time", "times"),
-                other.name,
-                other.planned(),
-                other.name
-            ));
+            return Err(Unreadable::NotPaired {
+                probe: own.name.clone(),
+                looks: own.planned(),
+                other: other.name.clone(),
+                other_looks: other.planned(),
+            });
         };
         let both = check.reads().filter(|name| check.reads_against().any(|against| against == *name));
         let other_shows = OtherShows {
@@ -172,16 +170,10 @@ impl<'p> Compare<'p> {
             let names = self.check.reads().map(ToOwned::to_owned);
             let against = self.check.reads_against().map(|name| format!("{AGAINST}{name}"));
             let seen = names.chain(against).filter_map(|name| match fact(&name) {
-                Fact::Known(value) => Some(format!("{name} = {}", words::value(&value))),
+                Fact::Known(value) => Some(Seen { value: words::value(&value), what: name }),
                 Fact::Unknown(_) => None,
             });
-            evaluated
-                .reasons
-                .iter()
-                .map(ToString::to_string)
-                .chain(seen.take(4))
-                .collect::<Vec<_>>()
-                .join(", ")
+            Against::Compared { seen: seen.take(4).collect(), reasons: evaluated.reasons.clone() }
         });
         self.tallies[cell].add(answer, None);
     }
@@ -280,10 +272,7 @@ impl Room for Compare<'_> {
                     self.pair(cell, after, first, subject);
                 }
                 (Some(_), Some((_, some))) => {
-                    subject.note_reason(
-                        "there is no first and last look as planned, of which one comes before the other"
-                            .to_owned(),
-                    );
+                    subject.note_unclear(Unclear::NoFirstAndLast);
                     self.undecided(cell, some.entry, &Evaluated::blocked(Vec::new()), subject);
                 }
                 _ if subject.missing(cell) > 0 => self.tallies[cell].add(Answer::Undecided, None),
@@ -296,17 +285,20 @@ impl Room for Compare<'_> {
         let first_and_last = matches!(self.pairing, Pairing::FirstAndLast);
         let missing = |cell| if first_and_last { 0 } else { subject.missing(cell) };
         let shows = self.shows(subject).filter(|_| seen_any(&self.tallies));
-        let text = |counts: crate::judgement::Counts| {
-            let what = if first_and_last {
-                format!("between the first and the last look of `{}`", subject.probe.name)
-            } else if counts.planned == 1 {
-                format!("in the one observation beside `{}`", self.other.name)
+        let decided = |counts: Counts| {
+            let (check, filter) = (self.check.text().to_owned(), subject.filter_text());
+            if first_and_last {
+                Decided::FirstAndLast { probe: subject.probe.name.clone(), check, filter }
             } else {
-                format!("in each of {} observations beside `{}`", counts.planned, self.other.name)
-            };
-            format!("{what} {}{}: {}", words::shows(shows), words::filter(subject), self.check.text())
+                Decided::Beside {
+                    probe: self.other.name.clone(),
+                    observations: counts.planned,
+                    check,
+                    filter,
+                }
+            }
         };
-        census(&self.tallies, subject, &Controls::named(facts, &self.tallies), &missing, shows, &text)
+        census(&self.tallies, subject, &Controls::named(facts, &self.tallies), &missing, shows, &decided)
     }
 }
 

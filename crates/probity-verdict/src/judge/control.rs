@@ -9,6 +9,7 @@ use super::Facts;
 use super::denial::{ALL, Shown};
 use super::subject::Subject;
 use super::tally::Tally;
+use crate::judgement::{Note, Step};
 
 /// Which denials count, for each group of trials that is decided for itself.
 pub(super) struct Controls {
@@ -57,37 +58,24 @@ impl Controls {
     }
 
     /// What the denials that count rest on.
-    pub(super) fn note(&self, subject: &Subject, tallies: &[Tally]) -> Option<String> {
+    pub(super) fn note(&self, subject: &Subject, tallies: &[Tally]) -> Option<Note> {
         let counted = self
             .groups
             .iter()
             .zip(tallies)
             .map(|(counts, tally)| tally.denials() - tally.uncontrolled(*counts));
-        let what = match counted.sum::<u64>() {
-            0 => return None,
-            1 => "1 of these is a denial; that it".to_owned(),
-            denials => format!("{denials} of these are denials; that they"),
-        };
-        Some(match &subject.claim.control {
-            Some(control) => format!("{what} could have been otherwise is shown by `{control}`"),
-            None => format!(
-                "{what} could have been otherwise is shown by rows that ask the same as somebody else and were granted it"
-            ),
-        })
+        let denials = counted.sum::<u64>();
+        (denials > 0).then(|| Note::DenialsCount { denials, control: subject.claim.control.clone() })
     }
 
     /// What would let a denial count.
-    pub(super) fn hint(&self, subject: &Subject, tallies: &[Tally]) -> Option<String> {
+    pub(super) fn step(&self, subject: &Subject, tallies: &[Tally]) -> Option<Step> {
         let in_matrix =
             tallies.len() > 1 && subject.probe.cells.iter().any(|cell| cell.act.anonymous().is_some());
         self.lacking(tallies).then(|| match &subject.claim.control {
-            Some(control) => format!("see to it that its positive control `{control}` holds"),
-            None if in_matrix => "see to it that for each row that is denied another one asks the same as somebody who \
-                                  may, and is granted it; or name a positive control with `control: CLAIM`"
-                .to_owned(),
-            None => "name its positive control with `control: CLAIM`: a claim that shows the same thing allowed or reached \
-                     where it should be"
-                .to_owned(),
+            Some(control) => Step::ControlHolds { control: control.clone() },
+            None if in_matrix => Step::ControlInMatrix,
+            None => Step::NameControl,
         })
     }
 }

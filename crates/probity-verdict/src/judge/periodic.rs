@@ -13,10 +13,11 @@ use probity_plan::{Denied, Fact, Observation, Shows, Value};
 use super::census::overall;
 use super::clock;
 use super::subject::{Membership, Subject, Trial};
-use super::words::seconds;
-use super::{Decision, Facts, Room, words};
+use super::{Decision, Facts, Room};
 use crate::condition::{Evaluated, fact_of};
-use crate::judgement::{CellFinding, Counts, Outcome, Settle};
+use crate::judgement::{
+    CellFinding, Counts, Decided, FindingReason, Measured, Note, Outcome, Settle, Step, Unreadable,
+};
 use changes::Changes;
 use recorded::{Heard, Recorded};
 
@@ -92,10 +93,13 @@ impl Periodic {
         periods: u32,
         starts: &Starts,
         subject: &Subject,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unreadable> {
         let (Starts::Recorded(fact) | Starts::Changes(fact)) = starts;
         if subject.probe.spec().fact(fact).is_none() {
-            return Err(format!("`{}` has no fact `{fact}`", subject.probe.spec().name));
+            return Err(Unreadable::NoFact {
+                kind: subject.probe.spec().name.to_owned(),
+                fact: fact.clone(),
+            });
         }
         let micros = |span: Span| i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX / 4);
         let limits =
@@ -119,17 +123,14 @@ impl Periodic {
     }
 
     fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
-        let mut parts = words::hints(subject);
+        let mut steps = subject.see_past_barriers();
         if gaps.unsure > 0 {
-            parts.push(format!("look more often: at least every {}", self.tolerance));
+            steps.push(Step::LookEvery { every: self.tolerance });
         }
         // One period more: the first start is waited for.
-        let watch = u64::from(self.periods) + 1;
-        parts.push(format!(
-            "watch for at least {}",
-            Span(self.every.0.saturating_mul(u32::try_from(watch).unwrap_or(u32::MAX)))
-        ));
-        Settle { how: parts.join("; "), least: None, likely: None }
+        let watch = self.periods.saturating_add(1);
+        steps.push(Step::Watch { lasting: Span(self.every.0.saturating_mul(watch)) });
+        Settle::by(steps)
     }
 
     fn reason(
@@ -140,45 +141,26 @@ impl Periodic {
         fewest: u64,
         cut: bool,
         denied: bool,
-    ) -> String {
-        let in_the_way = words::in_the_way(subject);
-        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!("; {in_the_way}") };
+    ) -> FindingReason {
+        let periods = u64::from(self.periods);
         match outcome {
-            Outcome::Holds => format!(
-                "{}, each within tolerance",
-                words::number(gaps.within, "complete gap", "complete gaps")
-            ),
-            Outcome::NotApplicable => {
-                "there was nothing that it is about, which the claim accepts".to_owned()
-            }
-            Outcome::Fails if gaps.silent => {
-                subject.example().unwrap_or("a look speaks against it").to_owned()
-            }
-            Outcome::Fails => format!(
-                "{} of {} surely outside of {} to {}",
-                gaps.outside,
-                words::number(gaps.within + gaps.outside + gaps.unsure, "gap", "gaps"),
-                seconds(self.limits.least),
-                seconds(self.limits.greatest)
-            ),
-            Outcome::Undetermined if gaps.unclear => {
-                format!("it cannot be told what was recorded{in_the_way}")
-            }
-            Outcome::Undetermined if denied => words::DENIED.to_owned(),
-            Outcome::Undetermined if cut && fewest >= self.periods.into() => {
-                format!(
-                    "the last look did not see it, so nothing is known of the time until then{in_the_way}"
-                )
-            }
-            Outcome::Undetermined if gaps.too_many => "more starts than can be kept".to_owned(),
+            Outcome::Holds => FindingReason::GapsWithin { gaps: gaps.within },
+            Outcome::NotApplicable => FindingReason::NothingAccepted,
+            Outcome::Fails if gaps.silent => FindingReason::Silent { first: subject.example().cloned() },
+            Outcome::Fails => FindingReason::GapsOutside {
+                outside: gaps.outside,
+                gaps: gaps.counts().planned,
+                least_us: self.limits.least,
+                greatest_us: self.limits.greatest,
+            },
+            Outcome::Undetermined if gaps.unclear => FindingReason::RecordUnclear,
+            Outcome::Undetermined if denied => FindingReason::DenialsAlone,
+            Outcome::Undetermined if cut && fewest >= periods => FindingReason::LastLookUnseen,
+            Outcome::Undetermined if gaps.too_many => FindingReason::TooManyStarts,
             Outcome::Undetermined if gaps.unsure > 0 => {
-                let gaps_seen = words::number(fewest, "complete gap", "complete gaps");
-                format!("{gaps_seen} within tolerance, {} not sure{in_the_way}", gaps.unsure)
+                FindingReason::GapsUnsure { within: fewest, unsure: gaps.unsure }
             }
-            Outcome::Undetermined => {
-                let needed = words::number(self.periods.into(), "complete gap", "complete gaps");
-                format!("{fewest} of at least {needed} seen{in_the_way}")
-            }
+            Outcome::Undetermined => FindingReason::TooFewGaps { within: fewest, periods },
         }
     }
 
@@ -242,7 +224,7 @@ impl Room for Periodic {
             Some(Heard::Against(why)) => subject.note_false(trial.entry, || why),
             Some(Heard::Unclear(why)) => {
                 subject.note_undecided(trial.entry);
-                subject.note_reason(why);
+                subject.note_unclear(why);
             }
             None => {}
         }
@@ -280,40 +262,29 @@ impl Room for Periodic {
         let planned = Counts { planned: cells.len() as u64, ..Counts::default() };
         let outcome = overall(&cells, &planned, subject);
         let shows = self.shows(subject, &all);
-        let objective = format!("every {} within {}", self.every, self.tolerance);
-        let how = match self.cells.first() {
-            Some(Cell::Changes(_)) => format!("between looks at which `{}` differs", self.fact),
-            _ => format!("by the times in `{}`", self.fact),
-        };
-        let mut notes = vec!["a start that left no trace between two looks is not seen".to_owned()];
+        let mut notes = vec![Note::BetweenLooksUnseen];
         let missing: u64 = (0..self.cells.len()).map(|cell| subject.missing(cell)).sum();
         let unseen = self.looks[1] + missing;
         if outcome == Outcome::Holds && unseen > 0 {
-            notes.push(format!(
-                "{unseen} of {} saw nothing: it holds for the rest of the watch",
-                words::number(self.looks[0] + unseen, "look", "looks")
-            ));
+            notes.push(Note::LooksUnseen { looks: unseen, of: self.looks[0] + unseen });
         }
-        let moved = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
-        if moved > 0 {
-            notes.push(format!(
-                "the observer's clock moved by up to {} meanwhile, and with it perhaps the target's: each gap between \
-                 recorded times is taken as that much shorter or longer",
-                seconds(moved)
-            ));
+        let moved_us = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
+        if moved_us > 0 {
+            notes.push(Note::ClockMoved { moved_us });
         }
         Decision {
             outcome,
             by_error: false,
             reason: self.reason(outcome, subject, &all, fewest.unwrap_or(0), cut, denied),
-            measured: all.measured(),
-            decided: format!(
-                "a start {objective}, at least {} in a row, {how} {}{}",
-                words::number(self.periods.into(), "gap", "gaps"),
-                words::shows(shows),
-                words::filter(subject)
-            ),
-            objective,
+            measured: Some(Measured::Gaps { gaps: all.counts().planned, extent_us: all.extent }),
+            decided: Decided::Periodic {
+                every: self.every,
+                tolerance: self.tolerance,
+                periods: self.periods,
+                fact: self.fact.clone(),
+                changes: matches!(self.cells.first(), Some(Cell::Changes(_))),
+                filter: subject.filter_text(),
+            },
             bounds: None,
             counts: all.counts(),
             cells: if self.cells.len() > 1 { cells } else { Vec::new() },
@@ -368,13 +339,6 @@ impl Gaps {
             failures: self.outside,
             blocked: self.unsure,
         }
-    }
-
-    fn measured(&self) -> String {
-        let all = words::number(self.within + self.outside + self.unsure, "gap", "gaps");
-        self.extent.map_or(all.clone(), |(least, greatest)| {
-            format!("{all}, {} to {}", seconds(least), seconds(greatest))
-        })
     }
 }
 

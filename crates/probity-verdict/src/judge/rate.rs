@@ -1,7 +1,7 @@
 //! `check` with `share`: the rate of observations that satisfy it reaches an objective, by exact bounds.
 
-use probity_plan::units::{Percent, Share, Span};
-use probity_plan::{Claim, Form, Shows};
+use probity_plan::units::{Share, Span};
+use probity_plan::{Claim, Form};
 
 use super::census::{answer, note, overall, seen_any};
 use super::control::Controls;
@@ -10,7 +10,9 @@ use super::subject::{Membership, Subject, Trial};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, clock, words};
 use crate::condition::Check;
-use crate::judgement::{CellFinding, Counts, Outcome, Settle};
+use crate::judgement::{
+    CellFinding, Counts, Decided, FindingReason, Measured, Note, Outcome, Settle, Step, Unreadable,
+};
 use crate::statistics;
 
 pub(super) struct Rate<'p> {
@@ -25,14 +27,14 @@ pub(super) struct Rate<'p> {
 }
 
 impl<'p> Rate<'p> {
-    pub(super) fn new(check: &'p Check, claim: &Claim, subject: &Subject) -> Result<Self, String> {
+    pub(super) fn new(check: &'p Check, claim: &Claim, subject: &Subject) -> Result<Self, Unreadable> {
         let Form::Rate { share, block, pooled, .. } = claim.form else {
-            return Err("it is no rate".to_owned());
+            return Err(Unreadable::NotARate);
         };
         if let (Some(block), Some(every)) = (block, subject.probe.schedule.every)
             && block.0 < every.0.saturating_mul(2)
         {
-            return Err(short_block(block, every));
+            return Err(Unreadable::ShortBlock { block, every });
         }
         let groups = if pooled { 1 } else { subject.width() };
         Ok(Self { check, tallies: vec![Tally::default(); groups], share, block, pooled, first: None })
@@ -86,43 +88,37 @@ impl<'p> Rate<'p> {
         if self.tallies.len() == 1 && subject.width() > 1 { String::new() } else { subject.name(group) }
     }
 
-    fn rate_text(&self, subject: &Subject, counts: &Counts, cells: usize, shows: Option<Shows>) -> String {
-        let objective = Percent(self.share.0);
-        let what = match self.block {
-            Some(block) => format!("stretches of {block}"),
-            // Who leaves out by what was seen counts fewer than were planned.
-            None if subject.left_out() > 0 => "looks".to_owned(),
-            None => "planned looks".to_owned(),
-        };
-        let each = if cells > 1 { format!(" in each of {cells} cells") } else { String::new() };
-        let whole = if self.block.is_some() { " throughout" } else { "" };
-        format!(
-            "in at least {objective} of {} {what}{each} {}{}{whole}: {}",
-            counts.planned,
-            words::shows(shows),
-            words::filter(subject),
-            self.check.text()
-        )
-    }
-
-    fn rate_notes(&self, subject: &Subject, total: &Counts) -> Vec<String> {
-        let mut notes = vec!["the bounds assume trials that do not influence each other".to_owned()];
-        if let Some(block) = self.block {
-            let trials: u64 = self.tallies.iter().map(Tally::made).sum();
-            notes[0] = format!(
-                "a stretch of {block} with one miss is one missed trial ({} in {}); the bounds assume \
-                 stretches that do not influence each other",
-                words::number(trials, "trial", "trials"),
-                words::number(total.planned, "stretch", "stretches")
-            );
-        }
+    fn notes(&self, subject: &Subject, total: &Counts) -> Vec<Note> {
+        let mut notes = vec![match self.block {
+            None => Note::IndependentTrials,
+            Some(block) => {
+                let trials = self.tallies.iter().map(Tally::made).sum();
+                Note::IndependentStretches { block, trials, stretches: total.planned }
+            }
+        }];
         if self.pooled && subject.width() > 1 {
-            notes.push(format!(
-                "the {} cells of the matrix are pooled: one of them may be worse than the whole",
-                subject.width()
-            ));
+            notes.push(Note::Pooled { cells: subject.width() as u64 });
         }
         notes
+    }
+
+    /// What would settle it; `counts` are those of the cell that decided.
+    fn settle(&self, subject: &Subject, counts: Counts, clustered: bool, controls: &Controls) -> Settle {
+        let alpha = statistics::alpha(subject.plan.confidence);
+        let least = statistics::least_if_all_succeed(self.share, alpha);
+        let seen = counts.successes + counts.failures;
+        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+        let likely = (seen > 0)
+            .then(|| statistics::likely_to_settle(self.share, alpha, counts.successes as f64 / seen as f64))
+            .flatten();
+        let mut steps = subject.see_past_barriers();
+        steps.extend(controls.step(subject, &self.tallies));
+        steps.push(if clustered {
+            Step::CountBlocks
+        } else {
+            Step::PlanTrials { stretches: self.block.is_some(), near: likely.is_none() && seen > 0 }
+        });
+        Settle { steps, least: Some(least), likely }
     }
 }
 
@@ -137,7 +133,7 @@ impl Room for Rate<'_> {
                 let denied = || subject.denied(trial.observation, self.check.reads());
                 let answer = answer(&evaluated, denied);
                 note(subject, trial.entry, answer, &evaluated, || {
-                    words::why(&evaluated, self.check, trial.observation)
+                    words::seen(&evaluated, self.check, trial.observation)
                 });
                 answer
             }
@@ -198,106 +194,48 @@ impl Room for Rate<'_> {
             .cloned();
         let several = cells.len() > 1;
         let (counts, bounds) = telling.as_ref().map_or((total, None), |cell| (cell.counts, cell.bounds));
-        let in_cell =
-            telling.as_ref().filter(|_| several).map_or(String::new(), |cell| format!("{}: ", cell.cell));
-        let stretches = self.block.map_or(String::new(), |block| format!("stretches of {block} "));
-        let mut reason = format!(
-            "{in_cell}{}{}; the objective is {}",
-            words::counted(counts, &stretches),
-            bounds.map_or(String::new(), |bounds| format!(": {}", words::bounds(bounds))),
-            self.share
-        );
-        if outcome == Outcome::Undetermined {
-            if clustered {
-                reason.push_str(
-                    "; misses come in clusters (runs test, 1 %), so the trials do not count as independent",
-                );
+        let cell = telling.as_ref().filter(|_| several).map(|cell| cell.cell.clone());
+        let reason = if outcome == Outcome::Undetermined && total.planned == 0 {
+            subject.nothing_seen()
+        } else {
+            FindingReason::Rate {
+                cell: cell.clone(),
+                block: self.block,
+                counts,
+                bounds,
+                objective: self.share,
+                clustered,
             }
-            let in_the_way = words::in_the_way(subject);
-            if !in_the_way.is_empty() {
-                reason.push_str(&format!("; {in_the_way}"));
-            }
-            if total.planned == 0 {
-                reason = words::nothing_seen(subject);
-            }
-        }
-        let mut notes = self.rate_notes(subject, &total);
+        };
+        let mut notes = self.notes(subject, &total);
         notes.extend(controls.note(subject, &self.tallies));
         Decision {
             outcome,
             by_error: outcome == Outcome::Fails && by_error,
             reason,
-            measured: if total.planned == 0 {
-                String::new()
-            } else {
-                format!("{in_cell}{} of {}{}", counts.successes, counts.planned, words::left_out(subject))
+            measured: (total.planned > 0).then_some(Measured::Count {
+                cell,
+                successes: counts.successes,
+                of: counts.planned,
+            }),
+            decided: Decided::Rate {
+                objective: self.share,
+                trials: counts.planned,
+                block: self.block,
+                left_out: subject.left_out() > 0,
+                cells: cells.len() as u64,
+                check: self.check.text().to_owned(),
+                filter: subject.filter_text(),
             },
-            objective: self.share.to_string(),
-            decided: self.rate_text(subject, &counts, cells.len(), shows),
             bounds,
             counts: total,
             cells: if several { cells } else { Vec::new() },
             notes,
-            settle: (outcome == Outcome::Undetermined).then(|| {
-                settle_rate(
-                    self.share,
-                    self.block.is_some(),
-                    &counts,
-                    alpha,
-                    clustered,
-                    subject,
-                    &controls,
-                    &self.tallies,
-                )
-            }),
+            settle: (outcome == Outcome::Undetermined)
+                .then(|| self.settle(subject, counts, clustered, &controls)),
             shows,
         }
     }
-}
-
-fn settle_rate(
-    share: Share,
-    blocks: bool,
-    counts: &Counts,
-    alpha: f64,
-    clustered: bool,
-    subject: &Subject,
-    controls: &Controls,
-    tallies: &[Tally],
-) -> Settle {
-    let least = statistics::least_if_all_succeed(share, alpha);
-    let seen = counts.successes + counts.failures;
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    let likely = (seen > 0)
-        .then(|| statistics::likely_to_settle(share, alpha, counts.successes as f64 / seen as f64))
-        .flatten();
-    let (one, many) = if blocks { ("stretch", "stretches") } else { ("trial", "trials") };
-    let mut parts = words::hints(subject);
-    parts.extend(controls.hint(subject, tallies));
-    if clustered {
-        parts.push("count stretches of time with `block`, as in `block: 1m`".to_owned());
-    } else {
-        let mut size = format!("plan {}: enough if all succeed", words::number(least, one, many));
-        match likely {
-            Some(likely) if likely != least => {
-                size.push_str(&format!("; {likely} settle it in 8 of 10 runs at the rate seen"));
-            }
-            None if seen > 0 => size.push_str(
-                "; at the rate seen, which is near the objective, no number below 10 million settles it",
-            ),
-            _ => {}
-        }
-        parts.push(size);
-    }
-    Settle { how: parts.join("; "), least: Some(least), likely }
-}
-
-/// Why a block is none.
-pub(crate) fn short_block(block: Span, every: Span) -> String {
-    format!(
-        "a `block` of {block} is shorter than two looks (`every: {every}`), so misses in a row would count as trials that do \
-         not influence each other"
-    )
 }
 
 fn micros(span: Span) -> u128 {

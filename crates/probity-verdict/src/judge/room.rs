@@ -5,7 +5,7 @@ use probity_plan::Observation;
 
 use super::subject::{Membership, Subject, Trial};
 use super::{Decision, Facts};
-use crate::judgement::{Outcome, Settle};
+use crate::judgement::{FindingReason, Outcome, Settle, Step};
 
 /// A form of claim at work on one claim.
 pub(super) trait Room {
@@ -53,13 +53,13 @@ impl<R: Room + Clone> Room for BothWays<R> {
     fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
         self.without.observe_against(entry, observation, subject);
         quietly(self.with.as_mut(), subject, |room, subject| {
-            room.observe_against(entry, observation, subject)
+            room.observe_against(entry, observation, subject);
         });
     }
 
     fn finish(&mut self, subject: &mut Subject) {
         self.without.finish(subject);
-        quietly(self.with.as_mut(), subject, |room, subject| room.finish(subject));
+        quietly(self.with.as_mut(), subject, Room::finish);
     }
 
     fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {
@@ -68,11 +68,8 @@ impl<R: Room + Clone> Room for BothWays<R> {
         if with.outcome != decision.outcome {
             decision.outcome = Outcome::Undetermined;
             decision.by_error = false;
-            decision.reason =
-                "of some observations it cannot be told whether they are meant, and it depends on them"
-                    .to_owned();
-            let how = "let `where` read what every observation has".to_owned();
-            decision.settle = Some(Settle { how, least: None, likely: None });
+            decision.reason = FindingReason::DependsOnMembership;
+            decision.settle = Some(Settle::by(vec![Step::SelectByWhatIsKnown]));
         }
         decision
     }

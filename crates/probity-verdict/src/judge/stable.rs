@@ -9,7 +9,10 @@ use super::census::overall;
 use super::subject::{Membership, Subject, Trial, is_interval};
 use super::{Decision, Facts, Room, clock, words};
 use crate::condition::{Evaluated, fact_of};
-use crate::judgement::{CellFinding, Counts, Outcome, Settle};
+use crate::judgement::{
+    Against, CellFinding, Change, Counts, Decided, FindingReason, Measured, MeasuredFact, Note, Outcome,
+    Settle, Step, Unreadable, Within,
+};
 
 /// So many slots from one sample to the next leave no gap.
 const MOST_SLOTS: i64 = 2;
@@ -47,14 +50,17 @@ struct Extent {
 }
 
 impl Stable {
-    pub(super) fn new(facts: &[String], at_most: Option<f64>, subject: &Subject) -> Result<Self, String> {
+    pub(super) fn new(facts: &[String], at_most: Option<f64>, subject: &Subject) -> Result<Self, Unreadable> {
         for fact in facts {
             if subject.probe.spec().fact(fact).is_none() {
-                return Err(format!("`{}` has no fact `{fact}`", subject.probe.spec().name));
+                return Err(Unreadable::NoFact {
+                    kind: subject.probe.spec().name.to_owned(),
+                    fact: fact.clone(),
+                });
             }
         }
         if facts.is_empty() {
-            return Err("it names no fact".to_owned());
+            return Err(Unreadable::NoFacts);
         }
         let cell = || Cell {
             samples: 0,
@@ -82,41 +88,34 @@ impl Stable {
         samples: u64,
         gaps: bool,
         denied: bool,
-        looks: &str,
-    ) -> String {
-        let in_the_way = words::in_the_way(subject);
-        let in_the_way = if in_the_way.is_empty() { String::new() } else { format!(": {in_the_way}") };
+        observations: u64,
+    ) -> FindingReason {
         match outcome {
-            Outcome::Holds => format!("it was so in all {}", words::number(samples, "sample", "samples")),
-            Outcome::Fails => format!("it was not; first in {}", subject.example().unwrap_or("an entry")),
-            Outcome::NotApplicable => {
-                "there was nothing that it is about, which the claim accepts".to_owned()
-            }
-            Outcome::Undetermined if samples == 0 => format!("nothing was seen{in_the_way}"),
-            Outcome::Undetermined if samples < 2 => format!("one sample shows no change{in_the_way}"),
-            Outcome::Undetermined if gaps => {
-                format!("{samples} of {looks} were seen, with a gap longer than two slots{in_the_way}")
-            }
-            Outcome::Undetermined if denied => words::DENIED.to_owned(),
-            Outcome::Undetermined => "the measured intervals leave it open".to_owned(),
+            Outcome::Holds => FindingReason::Stable { samples },
+            Outcome::Fails => FindingReason::Changed { first: subject.example().cloned() },
+            Outcome::NotApplicable => FindingReason::NothingAccepted,
+            Outcome::Undetermined if samples == 0 => FindingReason::NoSample,
+            Outcome::Undetermined if samples < 2 => FindingReason::OneSample,
+            Outcome::Undetermined if gaps => FindingReason::Gap { samples, observations },
+            Outcome::Undetermined if denied => FindingReason::DenialsAlone,
+            Outcome::Undetermined => FindingReason::IntervalsOpen,
         }
     }
 
-    fn measured(&self, samples: u64) -> String {
-        if samples == 0 {
-            return String::new();
-        }
-        let parts = self.facts.iter().enumerate().map(|(at, name)| {
+    fn measured(&self, samples: u64) -> Option<Measured> {
+        let finite = |end: f64| end.is_finite().then_some(end);
+        let facts = self.facts.iter().enumerate().map(|(at, fact)| {
             let extents = self.cells.iter().map(|cell| &cell.extents[at]);
-            match (self.at_most, extents.clone().filter_map(|extent| extent.ends).reduce(wider)) {
-                (Some(_), Some(ends)) => format!("{name} {} to {}", ends[0], ends[3]),
-                _ => match extents.map(|extent| extent.changes).sum::<u64>() {
-                    0 => format!("{name} the same in {samples}"),
-                    changes => format!("{name} changed {}", words::number(changes, "time", "times")),
-                },
+            let ends = extents.clone().filter_map(|extent| extent.ends).reduce(wider);
+            let range = ends.filter(|_| self.at_most.is_some());
+            MeasuredFact {
+                fact: fact.clone(),
+                samples,
+                changes: extents.map(|extent| extent.changes).sum(),
+                range: range.map(|ends| (finite(ends[0]), finite(ends[3]))),
             }
         });
-        parts.collect::<Vec<_>>().join("; ")
+        (samples > 0).then(|| Measured::Facts { facts: facts.collect() })
     }
 
     /// A fact that was seen to differ shows what its change shows.
@@ -166,19 +165,17 @@ impl Room for Stable {
         for ((name, value), extent) in self.facts.iter().zip(values).zip(&mut cell.extents) {
             let before = extent.last.as_ref().map(words::value);
             if !extent.add(&value, self.at_most) {
-                let now = words::value(&value);
-                against.push(match (before, self.at_most) {
-                    (_, Some(_)) if value.ends().is_none() => {
-                        format!("{name} = {now}, which is not a number")
-                    }
-                    (Some(before), _) => format!("{name} = {now}, before {before}"),
-                    (None, _) => format!("{name} = {now}"),
+                against.push(Change {
+                    fact: name.clone(),
+                    value: words::value(&value),
+                    before,
+                    not_a_number: self.at_most.is_some() && value.ends().is_none(),
                 });
             }
         }
         if !against.is_empty() {
             cell.changed += 1;
-            subject.note_false(trial.entry, || against.join(", "));
+            subject.note_false(trial.entry, || Against::Changed { facts: against });
         }
     }
 
@@ -218,46 +215,41 @@ impl Room for Stable {
         let outcome = overall(&cells, &total, subject);
         let samples: u64 = self.cells.iter().map(|cell| cell.samples).sum();
         let shows = self.shows(subject).filter(|_| samples > 0);
-        let names = self.facts.join(", ");
         let within = match self.at_most {
-            Some(_) if self.intervals && self.at_most == Some(0.0) => "not surely different".to_owned(),
-            Some(most) => format!("at most {most} between least and greatest"),
-            None => "equal".to_owned(),
+            Some(_) if self.intervals && self.at_most == Some(0.0) => Within::NotSurelyDifferent,
+            Some(most) => Within::AtMost { most },
+            None => Within::Equal,
         };
-        let looks = words::number(total.planned, "observation", "observations");
         let mut notes = Vec::new();
         if outcome == Outcome::Holds && total.blocked > 0 {
-            notes.push(format!(
-                "{} of {looks} could not be made; none of these gaps is longer than two slots",
-                total.blocked
-            ));
+            notes.push(Note::LooksNotMade { looks: total.blocked, of: total.planned });
         }
-        notes.push("what happened between two samples is not seen".to_owned());
+        notes.push(Note::BetweenSamplesUnseen);
         Decision {
             outcome,
-            reason: self.reason(outcome, subject, samples, gaps, denied, &looks),
+            reason: self.reason(outcome, subject, samples, gaps, denied, total.planned),
             measured: self.measured(samples),
-            objective: if self.at_most.is_some() { within.clone() } else { String::new() },
             by_error: false,
-            decided: format!(
-                "{within} in each of {looks} {}{}: {names}",
-                words::shows(shows),
-                words::filter(subject)
-            ),
+            decided: Decided::Stable {
+                facts: self.facts.clone(),
+                within,
+                observations: total.planned,
+                filter: subject.filter_text(),
+            },
             bounds: None,
             counts: total,
             cells: if self.cells.len() > 1 { cells } else { Vec::new() },
             notes,
             settle: (outcome == Outcome::Undetermined).then(|| {
-                let mut parts = words::hints(subject);
+                let mut steps = subject.see_past_barriers();
                 if subject.probe.planned() < 2 {
-                    parts.push("plan at least two looks, as with `every: 5s, for: 1m`".to_owned());
-                } else if gaps && parts.is_empty() {
-                    parts.push("look without gaps longer than two slots".to_owned());
-                } else if parts.is_empty() {
-                    parts.push("measure more exactly, or allow more".to_owned());
+                    steps.push(Step::PlanTwoLooks);
+                } else if gaps && steps.is_empty() {
+                    steps.push(Step::LookWithoutGaps);
+                } else if steps.is_empty() {
+                    steps.push(Step::MeasureBetter);
                 }
-                Settle { how: parts.join("; "), least: None, likely: None }
+                Settle::by(steps)
             }),
             shows,
         }

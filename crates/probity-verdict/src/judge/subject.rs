@@ -12,7 +12,7 @@ use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
 use crate::condition::{Budget, Check, Evaluated};
-use crate::judgement::BarrierMet;
+use crate::judgement::{Against, BarrierMet, Example, FindingReason, Note, Step, Unclear};
 use crate::truth::Truth4;
 
 /// The most entries that a finding points at.
@@ -37,8 +37,8 @@ pub(super) struct Subject<'p> {
     failing: Vec<u64>,
     undecided: Vec<u64>,
     barriers: BTreeMap<(String, Barrier, Option<Cause>), (u64, String)>,
-    reasons: Vec<String>,
-    example: Option<String>,
+    unclear: Vec<Unclear>,
+    example: Option<Example>,
     trials: u64,
     /// Observations of rows the claim is about that its `where` left out.
     left_out: u64,
@@ -100,7 +100,7 @@ impl<'p> Subject<'p> {
             failing: Vec::new(),
             undecided: Vec::new(),
             barriers: BTreeMap::new(),
-            reasons: Vec::new(),
+            unclear: Vec::new(),
             example: None,
             trials: 0,
             left_out: 0,
@@ -193,7 +193,7 @@ impl<'p> Subject<'p> {
         self.excluded[cell]
     }
 
-    pub(super) fn note_false(&mut self, entry: u64, why: impl FnOnce() -> String) {
+    pub(super) fn note_false(&mut self, entry: u64, against: impl FnOnce() -> Against) {
         if self.quiet {
             return;
         }
@@ -201,7 +201,7 @@ impl<'p> Subject<'p> {
             self.failing.push(entry);
         }
         if self.example.is_none() {
-            self.example = Some(format!("entry {entry}: {}", why()));
+            self.example = Some(Example { entry, against: against() });
         }
     }
 
@@ -223,7 +223,7 @@ impl<'p> Subject<'p> {
             }
         }
         for reason in &evaluated.reasons {
-            self.note_reason(reason.to_string());
+            self.note_unclear(Unclear::Condition { reason: reason.clone() });
         }
     }
 
@@ -237,9 +237,9 @@ impl<'p> Subject<'p> {
         }
     }
 
-    pub(super) fn note_reason(&mut self, reason: String) {
-        if self.reasons.len() < MOST_REASONS && !self.reasons.contains(&reason) {
-            self.reasons.push(reason);
+    pub(super) fn note_unclear(&mut self, unclear: Unclear) {
+        if self.unclear.len() < MOST_REASONS && !self.unclear.contains(&unclear) {
+            self.unclear.push(unclear);
         }
     }
 
@@ -261,13 +261,33 @@ impl<'p> Subject<'p> {
     }
 
     /// The first observation that spoke against the claim, with what was seen.
-    pub(super) fn example(&self) -> Option<&str> {
-        self.example.as_deref()
+    pub(super) fn example(&self) -> Option<&Example> {
+        self.example.as_ref()
     }
 
     /// Reasons other than barriers why something is not known.
-    pub(super) fn reasons(&self) -> &[String] {
-        &self.reasons
+    pub(super) fn unclear(&self) -> &[Unclear] {
+        &self.unclear
+    }
+
+    /// What lets us see past the barriers met, if any were.
+    pub(super) fn see_past_barriers(&self) -> Vec<Step> {
+        if self.barriers.is_empty() { Vec::new() } else { vec![Step::SeePastBarriers] }
+    }
+
+    /// That nothing was seen that the claim is about.
+    pub(super) fn nothing_seen(&self) -> FindingReason {
+        FindingReason::NothingSeen { left_out: self.selected().map(|(left_out, _)| left_out) }
+    }
+
+    /// What would let the claim be about something.
+    pub(super) fn look_at_something(&self) -> Step {
+        Step::LookAtSomething { left_out_by_what_was_seen: self.selects_by_sight() }
+    }
+
+    /// The claim's `where`, as the plan has it.
+    pub(super) fn filter_text(&self) -> Option<String> {
+        self.filter.map(|filter| filter.text().to_owned())
     }
 
     pub(super) fn barriers(&self) -> Vec<BarrierMet> {
@@ -307,33 +327,26 @@ impl<'p> Subject<'p> {
         (self.left_out > 0 && self.selects_by_sight()).then_some((self.left_out, self.left_out + self.trials))
     }
 
-    /// Sentences that every form has.
-    pub(super) fn notes(&self) -> Vec<String> {
+    /// What is said of every form.
+    pub(super) fn notes(&self) -> Vec<Note> {
         let mut notes = Vec::new();
+        let all = self.left_out + self.trials;
         if self.left_out > 0 {
-            notes.push(format!(
-                "`where` left out {} of {}{}: they count neither for nor against it",
-                self.left_out,
-                words::number(self.left_out + self.trials, "observation", "observations"),
-                if self.selects_by_sight() { " by what was seen" } else { "" }
-            ));
+            let (left_out, by_what_was_seen) = (self.left_out, self.selects_by_sight());
+            notes.push(Note::LeftOut { left_out, of: all, by_what_was_seen });
         }
         if self.retried > 0 {
-            notes.push(format!("{} of {} needed more than one attempt", self.retried, self.trials));
+            notes.push(Note::Retried { retried: self.retried, of: self.trials });
         }
         if self.probe.declared_harmless {
-            notes.push(format!(
-                "`{}` is declared harmless by the author: its impact is held to {}, the kind's is {}",
-                self.probe.name,
-                self.probe.impact,
-                self.probe.spec().floor
-            ));
+            notes.push(Note::DeclaredHarmless {
+                probe: self.probe.name.clone(),
+                impact: self.probe.impact,
+                floor: self.probe.spec().floor,
+            });
         }
-        if let Some((count, first)) = self.unasked {
-            notes.push(format!(
-                "{} that no run of the plan yields, the first in entry {first}, left out",
-                words::number(count, "observation", "observations")
-            ));
+        if let Some((observations, first)) = self.unasked {
+            notes.push(Note::NotOfThePlan { observations, first });
         }
         notes
     }

@@ -1,11 +1,12 @@
 //! Rules, waivers and strictness on small plans made by hand.
 
-use probity_plan::units::Share;
+use probity_plan::units::{Percent, Share};
 use probity_plan::{Act, Condition, Position, Probe, Rule, Schedule, Score, Severity};
 use proptest::prelude::*;
 
 use super::*;
-use crate::judgement::{CellFinding, Counts};
+use crate::judgement::{CellFinding, Counts, Decided, ErrorBound, FindingReason, ScoreResult};
+use crate::wording;
 use Outcome::{Fails, Holds, NotApplicable, Undetermined};
 
 fn condition(source: &str) -> Condition {
@@ -113,7 +114,7 @@ fn finding(claim: &str, outcome: Outcome, counts: Counts) -> Finding {
         claim: claim.to_owned(),
         of: "p".to_owned(),
         says: None,
-        decided: String::new(),
+        decided: Decided::Nothing,
         section: None,
         severity: Severity::default(),
         remedy: None,
@@ -121,15 +122,15 @@ fn finding(claim: &str, outcome: Outcome, counts: Counts) -> Finding {
         selected: None,
         control: None,
         outcome,
-        reason: "the reason".to_owned(),
-        measured: String::new(),
-        objective: String::new(),
+        reason: FindingReason::IntervalsOpen,
+        measured: None,
         rests_on: None,
         bounds: None,
         counts,
         cells: Vec::new(),
         notes: Vec::new(),
         barriers: Vec::new(),
+        unclear: Vec::new(),
         settle: None,
         entries: Vec::new(),
         telling: Vec::new(),
@@ -151,7 +152,41 @@ fn started() -> jiff::Timestamp {
     "2026-11-21T22:00:00Z".parse().unwrap()
 }
 
-fn verdict(plan: &Plan, found: &[Outcome]) -> Verdict {
+/// A verdict, with its sentences in the place of what they are made of.
+#[derive(Debug)]
+struct Worded {
+    verdict: Verdict,
+    why: Vec<String>,
+    settle: Vec<String>,
+    error_bound: Option<String>,
+}
+
+impl std::ops::Deref for Worded {
+    type Target = Verdict;
+
+    fn deref(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+struct Judged {
+    findings: Vec<Finding>,
+    scores: Vec<ScoreResult>,
+    verdict: Worded,
+}
+
+fn decide(plan: &Plan, started: jiff::Timestamp, findings: Vec<Finding>) -> Judged {
+    let judgement = super::decide(plan, started, findings);
+    let verdict = Worded {
+        why: wording::verdict::why(plan, &judgement),
+        settle: wording::verdict::settle(plan, &judgement),
+        error_bound: wording::verdict::error_bound(plan, &judgement),
+        verdict: judgement.verdict,
+    };
+    Judged { findings: judgement.findings, scores: judgement.scores, verdict }
+}
+
+fn verdict(plan: &Plan, found: &[Outcome]) -> Worded {
     decide(plan, started(), outcomes(found)).verdict
 }
 
@@ -194,12 +229,18 @@ fn an_open_rule_leaves_its_label_possible() {
     let open = verdict(&camera(), &[Holds, Holds, Undetermined]);
     assert_eq!(open.label, "READY or READY WITH CONDITIONS");
     assert_eq!(open.accepted, Some(true), "every label still possible is an acceptance");
-    assert_eq!(open.settle, ["c: READY if it holds, READY WITH CONDITIONS if it fails; the reason"]);
+    assert_eq!(
+        open.settle,
+        ["c: READY if it holds, READY WITH CONDITIONS if it fails; the measured intervals leave it open"]
+    );
 
     let open = verdict(&camera(), &[Undetermined, Holds, Holds]);
     assert_eq!(open.label, "NOT READY, READY or READY WITH CONDITIONS");
     assert_eq!(open.accepted, None);
-    assert_eq!(open.settle, ["a: READY if it holds, NOT READY if it fails; the reason"]);
+    assert_eq!(
+        open.settle,
+        ["a: READY if it holds, NOT READY if it fails; the measured intervals leave it open"]
+    );
     assert_eq!(
         open.possible,
         [
@@ -434,10 +475,10 @@ fn the_bound_counts_acceptances_that_rest_on_different_rates() {
         let plan = plan(3, claims.to_vec(), &[("a", 1.0), ("b", 1.0), ("c", 1.0)], rules);
         let rules = Rules::new(&plan, started());
         assert!(rules.errors.is_empty(), "{:?}", rules.errors);
-        let sentence = multiplicity::error_bound(&plan, &rules.demands, &|_| false)?;
-        let bound =
-            sentence.split("at most ").nth(1).map(|rest| rest.split([' ', ',']).next().unwrap().to_owned());
-        Some(bound.unwrap_or(sentence))
+        Some(match multiplicity::error_bound(&plan, &rules.demands, &|_| false)? {
+            ErrorBound::AtMost { probability, .. } => Percent(probability).to_string(),
+            not_given => wording::verdict::bound(&plan, &not_given),
+        })
     };
     let is = |percent: &str| Some(percent.to_owned());
     // No rate under an acceptance.

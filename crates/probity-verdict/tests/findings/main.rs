@@ -3,6 +3,7 @@
 
 mod census;
 mod control;
+mod data;
 mod improve;
 mod rates;
 mod support;

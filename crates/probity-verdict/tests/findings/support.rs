@@ -6,6 +6,7 @@ pub use std::collections::BTreeMap;
 pub use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Plan, Shows, Value};
 pub use probity_verdict::check::Problem;
 pub use probity_verdict::judgement::{Counts, Finding};
+pub use probity_verdict::wording::finding as wording;
 pub use probity_verdict::{Conditions, Judge, Outcome, timed_probes};
 pub use proptest::prelude::*;
 pub use serde_json::{Value as Json, json};
@@ -115,17 +116,64 @@ pub fn looks(probe: &str, slots: std::ops::Range<u32>, facts: impl Fn(u32) -> Js
     slots.map(|slot| look(probe, slot, &facts(slot))).collect()
 }
 
-pub fn findings(plan: &Plan, observations: &[Observation]) -> Vec<Finding> {
+/// A finding, with its sentences in the place of what they are made of.
+#[derive(Debug, PartialEq)]
+pub struct Found {
+    finding: Finding,
+    pub decided: String,
+    pub reason: String,
+    pub measured: String,
+    pub objective: String,
+    pub notes: Vec<String>,
+    pub settle: Option<Settled>,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Settled {
+    pub how: String,
+    pub least: Option<u64>,
+    pub likely: Option<u64>,
+}
+
+impl Found {
+    pub fn new(plan: &Plan, finding: Finding) -> Self {
+        let settle = wording::settle(plan, &finding).zip(finding.settle.as_ref());
+        Self {
+            decided: wording::decided(&finding.decided, finding.rests_on),
+            reason: wording::reason(&finding),
+            measured: wording::measured(&finding),
+            objective: wording::objective(&finding),
+            notes: wording::notes(&finding),
+            settle: settle.map(|(how, of)| Settled { how, least: of.least, likely: of.likely }),
+            finding,
+        }
+    }
+
+    /// What the sentences are made of.
+    pub fn data(&self) -> &Finding {
+        &self.finding
+    }
+}
+
+impl std::ops::Deref for Found {
+    type Target = Finding;
+
+    fn deref(&self) -> &Finding {
+        &self.finding
+    }
+}
+
+pub fn findings(plan: &Plan, observations: &[Observation]) -> Vec<Found> {
     let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
     let conditions = Conditions::new(plan);
     let mut judge = Judge::new(plan, &conditions, started);
     for (at, observation) in observations.iter().enumerate() {
         judge.observe(at as u64 + 2, observation);
     }
-    judge.findings(true)
+    judge.findings(true).into_iter().map(|finding| Found::new(plan, finding)).collect()
 }
 
-pub fn finding(plan: &Plan, observations: &[Observation]) -> Finding {
+pub fn finding(plan: &Plan, observations: &[Observation]) -> Found {
     findings(plan, observations).remove(0)
 }
 

@@ -78,7 +78,7 @@ fn a_clock_that_is_set_shifts_nothing_that_is_decided() {
         (2..).zip(observations).for_each(|(entry, observation)| judge.observe(entry, observation));
         let judgement = judge.conclude(true);
         let outcomes: Vec<Outcome> = judgement.findings.iter().map(|finding| finding.outcome).collect();
-        (outcomes, judgement.limits)
+        (outcomes, probity_verdict::wording::verdict::limits(&judgement))
     };
     let exists = |mut observations: Vec<Observation>| {
         observations.iter_mut().for_each(|seen| _ = seen.facts.insert("exists".to_owned(), true.into()));

@@ -2,7 +2,8 @@
 
 use probity_plan::Value;
 
-use super::{Gaps, Limits, seconds};
+use super::{Gaps, Limits};
+use crate::judgement::Against;
 
 #[derive(Clone)]
 pub(super) struct Changes {
@@ -23,8 +24,8 @@ impl Changes {
         Self { limits, last: None, since: 0, start: None, loose: false, gaps: Gaps::default() }
     }
 
-    /// Takes a look into account; the reason if it speaks against the claim. Microseconds.
-    pub(super) fn look(&mut self, began: i64, ended: i64, value: Value) -> Option<String> {
+    /// Takes a look into account; what it says if it speaks against the claim. Microseconds.
+    pub(super) fn look(&mut self, began: i64, ended: i64, value: Value) -> Option<Against> {
         let Some((before, last_began, _)) = &self.last else {
             self.since = ended;
             self.last = Some((value, began, ended));
@@ -41,7 +42,7 @@ impl Changes {
             let waited = began - self.since;
             return (waited > self.limits.greatest).then(|| {
                 self.gaps.silent = true;
-                format!("nothing changed in a watch of {}", seconds(waited))
+                Against::NothingChanged { watch_us: waited }
             });
         }
         let start = (*last_began, ended);

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Moment, Value};
 
-use super::{Gaps, Limits, Look, seconds};
+use super::{Gaps, Limits, Look};
 use crate::judge::clock::Shift;
+use crate::judge::words;
+use crate::judgement::{Against, Unclear};
 
 /// The most starts that are kept.
 const MAX_STARTS: usize = 100_000;
@@ -56,8 +58,7 @@ impl Recorded {
         self.shift.look(started, began);
         let Some(mut seen) = times(value) else {
             self.malformed = true;
-            let said = super::words::value(value);
-            return Some(Heard::Unclear(format!("{said} is not a time, nor a list of times")));
+            return Some(Heard::Unclear(Unclear::NotATime { value: words::value(value) }));
         };
         let ended = started.as_microsecond().saturating_add(took);
         let latest = ended.saturating_add(MAX_AHEAD).saturating_add(self.moved());
@@ -97,11 +98,9 @@ impl Recorded {
         let waited = began - self.since;
         if waited > self.limits.greatest {
             self.silent = true;
-            return Some(Heard::Against(format!("no start was recorded in a watch of {}", seconds(waited))));
+            return Some(Heard::Against(Against::NothingRecorded { watch_us: waited }));
         }
-        let times =
-            super::words::number(ahead, "time is later than its look", "times are later than their look");
-        (ahead > 0).then(|| Heard::Unclear(times))
+        (ahead > 0).then_some(Heard::Unclear(Unclear::LaterThanLook { times: ahead }))
     }
 
     fn keep(&mut self, start: i64) {
@@ -161,9 +160,9 @@ impl Recorded {
 /// What a look said that does not speak for the claim.
 pub(super) enum Heard {
     /// It speaks against it.
-    Against(String),
+    Against(Against),
     /// It cannot be told what it says.
-    Unclear(String),
+    Unclear(Unclear),
 }
 
 /// The times in a fact, in microseconds; nothing recorded yet is `null` or an empty list.

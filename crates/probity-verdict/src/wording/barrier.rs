@@ -6,7 +6,7 @@ use crate::judgement::BarrierMet;
 
 /// What would let us see past a barrier that was met, in a few words that begin in lower case and end without a full stop:
 /// "run with `--allow write`: `change` may write".
-pub fn cure(probe: &Probe, met: &BarrierMet) -> String {
+pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
     match &met.cause {
         Some(Cause::LeftOut) => return format!("run without `--only`, or name `{}` with it too", probe.name),
         Some(Cause::TimeLimit { .. }) => return "run with a greater `--limit`, or without one".to_owned(),
@@ -92,7 +92,7 @@ mod tests {
                 times: 1,
                 detail: String::new(),
             };
-            assert_eq!(cure(&plan.probes[0], &met), expected);
+            assert_eq!(remedy(&plan.probes[0], &met), expected);
         }
     }
 }
