@@ -145,7 +145,7 @@ fn two_rows(act: &str, check: &str, seen: &[Json; 2]) -> (Outcome, Vec<Outcome>,
         .map(|(cell, seen)| Observation { cell: cell.row.clone(), ..look("call", 0, seen) })
         .collect();
     let found = finding(&plan, &looks);
-    let warned = check(&plan).iter().any(|problem| problem.rule == "denial");
+    let warned = crate::support::check(&plan).iter().any(|problem| problem.rule == "denial");
     (found.outcome, found.cells.iter().map(|cell| cell.outcome).collect(), warned)
 }
 
