@@ -73,7 +73,7 @@ impl FromStr for Share {
         let wrong = || format!("`{text}` is not an objective; write it as \">= 95%\"");
         let rest = text.trim().strip_prefix(">=").ok_or_else(wrong)?;
         let share = percent(rest).ok_or_else(wrong)?;
-        if share >= 1.0 - SMALLEST_MISS && share < 1.0 {
+        if (1.0 - SMALLEST_MISS..1.0).contains(&share) {
             return Err(format!("`{text}` cannot be told from 100%; name a rate of at most 99.999999%"));
         }
         if share >= 1.0 {
