@@ -419,6 +419,7 @@ async fn what_the_observer_itself_cannot_do_is_nothing_of_the_targets() {
         (client(&file("cert.pem"), None), "private key"),
         (client(&file("cert.pem"), Some("/absent/key")), "/absent/key"),
         (get("http://[fe80::1]:80/"), "[fe80::1]:80"),
+        (get("http://127.0.0.1:0/"), "port 0"),
         (get("http://no-such-host.invalid/"), "no-such-host"),
     ] {
         let seen = see(act.clone()).await;
