@@ -37,7 +37,8 @@ impl Text {
     pub(crate) fn secrets_in_host(&self) -> Vec<Exposure> {
         let (mut before, mut host) = (String::new(), Vec::new());
         for piece in &self.0 {
-            let in_authority = before.split_once("://").is_some_and(|(_, rest)| !rest.contains(['/', '?', '#']));
+            let in_authority =
+                before.split_once("://").is_some_and(|(_, rest)| !rest.contains(['/', '?', '#']));
             match piece {
                 Piece::Plain(text) => {
                     let authority = text.split(['/', '?', '#']).next().unwrap_or_default();

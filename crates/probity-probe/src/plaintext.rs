@@ -121,7 +121,10 @@ mod tests {
         ]);
         let value = |name: &str| Some(if name == "base" { "https://h" } else { "a&b" });
         assert_eq!(Syntax::Url.fill(&whole, value).unwrap().0, "https://h/a?t=a%26b");
-        assert_eq!(Syntax::Url.fill(&whole, |name| value(name).filter(|_| name != "token")), Err("token".to_owned()));
+        assert_eq!(
+            Syntax::Url.fill(&whole, |name| value(name).filter(|_| name != "token")),
+            Err("token".to_owned())
+        );
     }
 
     #[test]

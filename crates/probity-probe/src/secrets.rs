@@ -92,7 +92,8 @@ impl Secrets {
             .collect();
         let numbers = texts.iter().filter_map(|(text, mask)| Some((number_bits(text)?, mask.clone())));
         let numbers = Arc::new(numbers.collect());
-        let masks = Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
+        let masks =
+            Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
         Ok(Self { masks: Arc::new(masks), numbers, values })
     }
 
@@ -329,15 +330,26 @@ mod tests {
         let said = refusal(&"x".repeat(MAX_SECRET + 1));
         assert_eq!(said, "the secret `it` has 65537 bytes; it may have 65536");
         let many = (0..MAX_SECRETS / MAX_SECRET + 1).map(|at| (format!("s{at}"), "x".repeat(MAX_SECRET)));
-        assert_eq!(Secrets::new(many.collect()).unwrap_err(), ["the secrets of a plan may have 16777216 bytes in all"]);
+        assert_eq!(
+            Secrets::new(many.collect()).unwrap_err(),
+            ["the secrets of a plan may have 16777216 bytes in all"]
+        );
     }
 
     #[test]
     fn what_is_sent_of_a_url_or_a_connection_string_is_masked_too() {
         for (secret, text, expected) in [
-            ("postgresql://me:p%40ssw0rd1@db/app", "no entry for p@ssw0rd1 of me", "no entry for [secret it] of me"),
+            (
+                "postgresql://me:p%40ssw0rd1@db/app",
+                "no entry for p@ssw0rd1 of me",
+                "no entry for [secret it] of me",
+            ),
             ("host=db password='p@ss w0rd1'", "p%40ss+w0rd1", "[secret it]"),
-            ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "GET /T0001/B0002?key=a%26b-c-d-e", "GET [secret it]"),
+            (
+                "https://hooks.example/T0001/B0002?key=a%26b-c-d-e",
+                "GET /T0001/B0002?key=a%26b-c-d-e",
+                "GET [secret it]",
+            ),
             ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "key: a&b-c-d-e", "key: [secret it]"),
             ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "/T0001/B0002", "[secret it]"),
             ("Bücher-Lager", "xn--bcher-lager-thb.", "[secret it]."),
@@ -428,8 +440,13 @@ mod tests {
         file.write_all(b"x").unwrap();
         assert!(read_file(&path, "it").unwrap_err().starts_with("it has more than 65536 bytes"));
         std::fs::write(&path, b"\xff\xfe").unwrap();
-        assert_eq!(read_file(&path, "it").unwrap_err(), "it is not UTF-8; give a secret as text, such as in base64");
+        assert_eq!(
+            read_file(&path, "it").unwrap_err(),
+            "it is not UTF-8; give a secret as text, such as in base64"
+        );
         assert!(read_file("/", "/").unwrap_err().starts_with("/: "));
-        assert!(read_file("/proc/self/fd/999", "descriptor 999").unwrap_err().starts_with("descriptor 999: "));
+        assert!(
+            read_file("/proc/self/fd/999", "descriptor 999").unwrap_err().starts_with("descriptor 999: ")
+        );
     }
 }

@@ -134,7 +134,8 @@ async fn what_is_recorded_of_an_output_names_the_secret_in_its_place() {
         shell("echo \"$TOKEN\"; printf %s \"user:$TOKEN\" | base64; printf %s\\\\n \"$TOKEN\" >&2");
     command.env.insert("TOKEN".to_owned(), Text(vec![Piece::Secret("token".to_owned())]));
     let plan = probe(command);
-    let secrets = probity_probe::Secrets::new([("token".to_owned(), "correct horse".to_owned())].into()).unwrap();
+    let secrets =
+        probity_probe::Secrets::new([("token".to_owned(), "correct horse".to_owned())].into()).unwrap();
     let observation = tokio::task::spawn_blocking(move || {
         probity_probe::run::look_once(&plan, &plan.cells[0], &secrets).unwrap()
     })

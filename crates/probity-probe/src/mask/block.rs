@@ -105,7 +105,9 @@ impl Block {
         let (mut at, mut read) = (0, Vec::new());
         while let Some(byte) = bytes.get(at).copied() {
             let mut next = (at + 1, Some(byte), 0);
-            let stands = |byte: u8, gap_before: Option<u8>| (self.value)(byte).is_some() || (self.gap)(byte, gap_before);
+            let stands = |byte: u8, gap_before: Option<u8>| {
+                (self.value)(byte).is_some() || (self.gap)(byte, gap_before)
+            };
             if depth > 0 && begins(byte) && !stands(byte, before) {
                 readings(bytes, at, depth, &mut read);
                 let fits = |unit: Unit| match unit {
@@ -142,7 +144,8 @@ impl Block {
     fn decode(&self, cells: &[Cell], before: usize, depth: u8) -> Decoded {
         let cells = cells.get(before..).unwrap_or_default();
         let count = cells.len() * self.bits / 8;
-        let mut decoded = Decoded { bytes: Vec::with_capacity(count), spans: Vec::with_capacity(count), depth };
+        let mut decoded =
+            Decoded { bytes: Vec::with_capacity(count), spans: Vec::with_capacity(count), depth };
         let (mut held, mut bits, mut start) = (0_u32, 0, None);
         for cell in cells {
             held = held << self.bits | u32::from(cell.value);
@@ -221,7 +224,9 @@ fn unescaped(bytes: &[u8], at: usize, depth: u8, read: &mut Vec<Reading>) -> (us
         Unit::Nothing => None,
     });
     let escape = escapes.min_by_key(|(read, _)| (Reverse(read.depth), read.rare));
-    escape.map(|(read, byte)| (read.end, byte, read.depth)).unwrap_or_else(|| (at + 1, bytes.get(at).copied().unwrap_or_default(), 0))
+    escape
+        .map(|(read, byte)| (read.end, byte, read.depth))
+        .unwrap_or_else(|| (at + 1, bytes.get(at).copied().unwrap_or_default(), 0))
 }
 
 #[cfg(test)]
@@ -255,7 +260,11 @@ mod tests {
             ("\0h\0u\0n\0t\0e\0r\x002", 1, "hunter2"),
             ("h\\u0000u\\u0000n\\u0000t\\u0000e\\u0000r\\u00002\\u0000", 2, "hunter2"),
         ] {
-            assert!(all(text, depth).iter().any(|decoded| decoded.ends_with(expected)), "{text}: {:?}", all(text, depth));
+            assert!(
+                all(text, depth).iter().any(|decoded| decoded.ends_with(expected)),
+                "{text}: {:?}",
+                all(text, depth)
+            );
         }
         assert_eq!(all("aHVudGVyMg==", 0), Vec::<String>::new());
         assert_eq!(all("too short", 1), Vec::<String>::new());

@@ -107,7 +107,9 @@ impl Begun<'_> {
             // CSV (RFC 4180), SQL.
             b'"' => self.sequence(b"\"", b'"', out),
             // SQL and YAML; the two ways of shells.
-            b'\'' => [&b"'"[..], b"\\''", b"\"'\"'"].into_iter().for_each(|rest| self.sequence(rest, b'\'', out)),
+            b'\'' => {
+                [&b"'"[..], b"\\''", b"\"'\"'"].into_iter().for_each(|rest| self.sequence(rest, b'\'', out))
+            }
             b'$' => self.sequence(b"$", b'$', out),
             _ => {}
         }
@@ -163,7 +165,8 @@ impl Begun<'_> {
                     for (radix, n) in numbers {
                         let Some((value, rest)) = self.digits(radix, n, n) else { continue };
                         if let Ok(byte) = u8::try_from(value) {
-                            Self { rare: rest.rare || (radix, n) != (8, 3), ..rest }.is(Unit::Byte(byte), out);
+                            Self { rare: rest.rare || (radix, n) != (8, 3), ..rest }
+                                .is(Unit::Byte(byte), out);
                         }
                     }
                 }
@@ -189,7 +192,9 @@ impl Begun<'_> {
         }
         let (mut name, mut read) = ([0; entity::MAX_NAME], Vec::new());
         let mut at = self;
-        while let Some((byte, rest)) = at.one(|byte| byte.is_ascii_alphanumeric()).filter(|_| read.len() < name.len()) {
+        while let Some((byte, rest)) =
+            at.one(|byte| byte.is_ascii_alphanumeric()).filter(|_| read.len() < name.len())
+        {
             name[read.len()] = byte;
             read.push(rest);
             at = rest;
@@ -258,7 +263,9 @@ impl Begun<'_> {
     fn is(self, unit: Unit, out: &mut Vec<Reading>) {
         let reading = Reading { unit, end: self.at, depth: self.before + 1, rare: self.rare };
         let known = |known: &Reading| {
-            (known.unit, known.end) == (unit, self.at) && known.depth <= reading.depth && known.rare <= self.rare
+            (known.unit, known.end) == (unit, self.at)
+                && known.depth <= reading.depth
+                && known.rare <= self.rare
         };
         if reading.depth <= self.depth && !out.iter().any(known) {
             out.push(reading);

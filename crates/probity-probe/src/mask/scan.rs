@@ -248,7 +248,9 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
         let mut kept = Vec::new();
         for way in others.iter_mut().chain([plain]) {
             let mut chain = vec![self.marks[way.mark]];
-            while let Some(mark) = chain.last().copied().filter(|mark| mark.fed + longest > way.fed && mark.fed > 0) {
+            while let Some(mark) =
+                chain.last().copied().filter(|mark| mark.fed + longest > way.fed && mark.fed > 0)
+            {
                 chain.push(self.marks[mark.before]);
             }
             for mark in chain.into_iter().rev() {

@@ -32,9 +32,7 @@ const ENCODERS: &[Encoder] = &[
     ("percent everything", |text| bytes(text, |byte| format!("%{byte:02x}"))),
     ("escape", |text| text.encode_utf16().map(|unit| format!("%u{unit:04X}")).collect()),
     ("json", |text| serde_json::Value::from(text).to_string()),
-    ("json ascii", |text| {
-        text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
-    }),
+    ("json ascii", |text| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
     ("braces", |text| each(text, |c| format!("\\u{{{:x}}}", u32::from(c)))),
     ("c", |text| bytes(text, |byte| format!("\\x{byte:02X}"))),
     ("octal", |text| bytes(text, |byte| format!("\\{byte:03o}"))),
@@ -47,13 +45,24 @@ const ENCODERS: &[Encoder] = &[
     ("sql", |text| format!("'{}'", text.replace('\'', "''"))),
     ("shell", |text| format!("'{}'", text.replace('\'', "'\\''"))),
     ("quoted-printable", |text| {
-        each(text, |c| if c.is_ascii_alphanumeric() { c.to_string() } else { bytes(&c.to_string(), |byte| format!("={byte:02X}")) })
+        each(text, |c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_string()
+            } else {
+                bytes(&c.to_string(), |byte| format!("={byte:02X}"))
+            }
+        })
     }),
     ("base64", |text| STANDARD.encode(text)),
     ("base64 url", |text| URL_SAFE.encode(format!("u:{text}"))),
     ("base64 lines", |text| {
         let encoded = STANDARD_NO_PAD.encode(format!("user:{text}!"));
-        encoded.as_bytes().chunks(8).map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>().join("\r\n")
+        encoded
+            .as_bytes()
+            .chunks(8)
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect::<Vec<_>>()
+            .join("\r\n")
     }),
     ("hex", |text| bytes(text, |byte| format!("{byte:02x}"))),
     ("dump", |text| bytes(text, |byte| format!("{byte:02X}:"))),
@@ -68,7 +77,9 @@ const ENCODERS: &[Encoder] = &[
 fn is_sensible(path: &[usize]) -> bool {
     let is = |at: &usize, names: &[&str]| names.iter().any(|name| ENCODERS[*at].0.starts_with(name));
     let wide = |at: &usize| is(at, &["utf-16", "mojibake"]);
-    let inside = |pair: &[usize]| !wide(&pair[0]) || is(&pair[1], &["plain", "base64", "hex", "dump", "bytea", "json", "c"]);
+    let inside = |pair: &[usize]| {
+        !wide(&pair[0]) || is(&pair[1], &["plain", "base64", "hex", "dump", "bytea", "json", "c"])
+    };
     path.iter().filter(|at| wide(at)).count() <= 1
         && !path.iter().skip(1).any(|at| is(at, &["mojibake"]))
         && path.windows(2).all(inside)
@@ -76,7 +87,9 @@ fn is_sensible(path: &[usize]) -> bool {
 
 /// Whether nothing is left between the brackets but the mask, and what encoders put round a whole.
 fn is_gone(masked: &str, form: &str) -> bool {
-    masked.contains("[0]") && !form.trim_matches(|c: char| !c.is_alphanumeric()).is_empty() && !masked.contains(form)
+    masked.contains("[0]")
+        && !form.trim_matches(|c: char| !c.is_alphanumeric()).is_empty()
+        && !masked.contains(form)
 }
 
 fn encoded(path: &[usize], secret: &str) -> (String, String) {
@@ -148,13 +161,17 @@ proptest! {
 #[test]
 fn forms_that_overlap_are_masked_as_one() {
     let masks = masks(&["abcdefgh", "abcdefghijkl", "ghijklmnop"]);
-    assert_eq!(masks.mask("<abcdefgh> <abcdefghijkl> <abcdefghijklmnop> <ghijklmnop>"), "<[0]> <[1]> <[1]> <[2]>");
+    assert_eq!(
+        masks.mask("<abcdefgh> <abcdefghijkl> <abcdefghijklmnop> <ghijklmnop>"),
+        "<[0]> <[1]> <[1]> <[2]>"
+    );
 }
 
 #[test]
 fn a_text_is_masked_in_any_letter_case() {
     let masks = masks(&["Straße-Ärger", "AbcdEfgh12345"]);
-    for text in ["straße-ärger", "STRASSE-ÄRGER", "Strasse-ärGER", "stra\\xdfe-\\xe4rger", "stra%dfe-%C4rger"] {
+    for text in ["straße-ärger", "STRASSE-ÄRGER", "Strasse-ärGER", "stra\\xdfe-\\xe4rger", "stra%dfe-%C4rger"]
+    {
         assert_eq!(masks.mask(&format!("<{text}>")), "<[0]>", "{text}");
     }
     assert_eq!(masks.mask("x-abcdefgh12345: 1"), "x-[1]: 1");
