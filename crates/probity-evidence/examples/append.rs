@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use probity_evidence::entry::{Identity, LedgerHead};
-use probity_evidence::{Body, Key, Opening, Signers, Writer, verify};
-use probity_plan::{Impact, Lane, Observation, Value};
+use probity_evidence::{Body, Declared, Key, Opening, Signers, Writer, verify};
+use probity_plan::{FactType, Impact, Lane, Observation, Value};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -24,6 +24,18 @@ fn main() {
         started: now,
         plan: "append".to_owned(),
         files: BTreeMap::from([("plan.yaml".to_owned(), b"plan: append\n".to_vec())]),
+        declared: Declared {
+            probes: BTreeMap::from([("answers".to_owned(), "http".to_owned())]),
+            kinds: BTreeMap::from([(
+                "http".to_owned(),
+                BTreeMap::from([
+                    ("elapsed_ms".to_owned(), FactType::Float),
+                    ("excerpt".to_owned(), FactType::Text),
+                    ("size_bytes".to_owned(), FactType::Int),
+                    ("status".to_owned(), FactType::Int),
+                ]),
+            )]),
+        },
         resolved_sha256: "0".repeat(64),
         inputs: BTreeMap::new(),
         allow: Impact::Observe,

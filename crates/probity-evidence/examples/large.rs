@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use probity_evidence::entry::{Identity, LedgerHead};
-use probity_evidence::{Body, Key, Opening, Signers, Writer, verify};
-use probity_plan::{Impact, Lane, Observation, Value};
+use probity_evidence::{Body, Declared, Key, Opening, Signers, Writer, verify};
+use probity_plan::{Artifact, Barrier, Blocked, FactType, Impact, Lane, Observation, Value};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +32,10 @@ fn write(folder: &Path, megabytes: usize) {
         started: now,
         plan: "large".to_owned(),
         files: BTreeMap::from([("plan.yaml".to_owned(), b"plan: large\n".to_vec())]),
+        declared: Declared {
+            probes: BTreeMap::from([("answers".to_owned(), "http".to_owned())]),
+            kinds: BTreeMap::from([("http".to_owned(), facts().collect())]),
+        },
         resolved_sha256: "0".repeat(64),
         inputs: BTreeMap::new(),
         allow: Impact::Observe,
@@ -54,14 +58,21 @@ fn write(folder: &Path, megabytes: usize) {
         let digest = writer.artifact(&content).unwrap();
         let mut bodies: Vec<Body> = (0..250).map(|slot| Body::Observation(observation(now, slot))).collect();
         if let Some(Body::Observation(first)) = bodies.first_mut() {
-            first.artifacts.insert(
-                "stdout_all".to_owned(),
-                probity_plan::Artifact { sha256: digest, size_bytes: content.len() as u64 },
-            );
+            let size_bytes = content.len() as u64;
+            first.artifacts.insert("stdout".to_owned(), Artifact { sha256: digest, size_bytes });
+            first.unknown.insert("stdout".to_owned(), Blocked::new(Barrier::TooLarge, "long"));
         }
         writer.append_all(&bodies).unwrap();
     }
-    writer.finish(b"{}", b"", now, None).unwrap();
+    writer.finish(b"{}", b"", now + jiff::SignedDuration::from_secs(2), None).unwrap();
+}
+
+/// What the facts are.
+fn facts() -> impl Iterator<Item = (String, FactType)> {
+    let numbers = (0..12).map(|n| (format!("fact_{n}_bytes"), FactType::Int));
+    numbers
+        .chain((0..8).map(|n| (format!("text_{n}"), FactType::Text)))
+        .chain([("stdout".to_owned(), FactType::Text)])
 }
 
 /// About 1 kB as a line.

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::declared::Declared;
 use crate::entry::{Body, Close, Entry, Start};
 use crate::line::{self, LineError, MAX_LINE};
 use crate::names::is_plan_file;
@@ -85,7 +86,7 @@ impl Bundle {
             Some(0) => return Err(ReadError::NoFormat),
             _ => {}
         }
-        let entry = line::decode(first).map_err(|source| ReadError::Line { number: 0, source })?;
+        let entry = line::decode(first, None).map_err(|source| ReadError::Line { number: 0, source })?;
         let Body::Start(start) = entry.body else { return Err(ReadError::NoStart) };
         let first_line = first.to_vec();
         drop(lines);
@@ -118,8 +119,8 @@ impl Bundle {
     ///
     /// # Errors
     /// [`ReadError::File`] if the log cannot be opened.
-    pub fn entries(&self) -> Result<Entries, ReadError> {
-        Ok(Entries { lines: Lines::open(&self.store)?, ended: false })
+    pub fn entries(&self) -> Result<Entries<'_>, ReadError> {
+        Ok(Entries { lines: Lines::open(&self.store)?, declared: &self.start.declared, ended: false })
     }
 
     /// The entries of these numbers, in their order; the others are passed over unread.
@@ -141,7 +142,10 @@ impl Bundle {
             }
             while lines.number < *wanted && lines.next_line()?.is_some() {}
             let Some(line) = lines.next_line()? else { break };
-            entries.push(line::decode(line).map_err(|source| ReadError::Line { number: *wanted, source })?);
+            entries.push(
+                line::decode(line, Some(&self.start.declared))
+                    .map_err(|source| ReadError::Line { number: *wanted, source })?,
+            );
         }
         Ok(entries)
     }
@@ -229,12 +233,13 @@ fn log_error(source: io::Error) -> ReadError {
 }
 
 /// The entries of a log; ends after an error.
-pub struct Entries {
+pub struct Entries<'a> {
     lines: Lines,
+    declared: &'a Declared,
     ended: bool,
 }
 
-impl Iterator for Entries {
+impl Iterator for Entries<'_> {
     type Item = Result<Entry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -244,7 +249,9 @@ impl Iterator for Entries {
         let number = self.lines.number;
         let entry = match self.lines.next_line() {
             Ok(None) => return None,
-            Ok(Some(line)) => line::decode(line).map_err(|source| ReadError::Line { number, source }),
+            Ok(Some(line)) => {
+                line::decode(line, Some(self.declared)).map_err(|source| ReadError::Line { number, source })
+            }
             Err(error) => Err(error),
         };
         self.ended = entry.is_err();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Value};
+use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Value, unique};
+
+use crate::declared::Declared;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,12 +55,15 @@ pub struct Start {
     /// The plan's title.
     pub plan: String,
     /// SHA-256 of each file of the plan by its path in the bundle: `plan.yaml`, `includes/...`.
+    #[serde(deserialize_with = "unique")]
     pub files: BTreeMap<String, String>,
+    /// What the facts of its probes are.
+    pub declared: Declared,
     /// SHA-256 of the resolved plan: includes, matrices and inputs in their place, secrets by name.
     pub resolved_sha256: String,
-    /// Inputs given on the command line; secrets have no value here and are never given there.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<String, Value>,
+    /// Inputs given on the command line, as they were given; secrets have no value here and are never given there.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, String>,
     /// The impact the operator allowed.
     pub allow: Impact,
     /// The probes the operator restricted the run to (`--only`); absent without it.
@@ -120,12 +125,21 @@ pub struct Endorsement {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observer {
-    /// When.
+    /// Which observer: observations name it. 0 is the program that ran the plan.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub id: u32,
+    /// When, by its clock.
     pub at: jiff::Timestamp,
+    /// When after the run began, in microseconds, by a clock that nobody sets, and that began anew with this boot.
+    pub offset_us: u64,
+    /// The boot that this clock counts from, as its kernel names it; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
     /// Facts: `load_1m`, `clock_synchronised`, `memory_available_bytes`, ...
+    #[serde(deserialize_with = "unique")]
     pub facts: BTreeMap<String, Value>,
     /// Facts that could not be had.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown: BTreeMap<String, Blocked>,
 }
 
@@ -152,4 +166,9 @@ pub struct Close {
     pub findings_sha256: String,
     /// SHA-256 of `report.html`.
     pub report_sha256: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

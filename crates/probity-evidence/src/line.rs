@@ -5,9 +5,10 @@ use serde::de::IgnoredAny;
 
 use probity_plan::{Observation, Value};
 
+use crate::declared::{Declared, Undeclared};
 use crate::entry::{Body, Entry};
 use crate::hex::{is_hex, push_hex};
-use crate::sift::{self, Reading};
+use crate::projection::{self, Reading};
 
 /// The longest line that is written or read, in bytes, without its newline. What is longer belongs into an artifact.
 pub const MAX_LINE: usize = 4 << 20;
@@ -24,9 +25,18 @@ pub enum LineError {
     /// Not JSON of the expected shape.
     #[error("it is not an entry: {0}")]
     Shape(#[from] serde_json::Error),
+    /// Not UTF-8.
+    #[error("it is not UTF-8")]
+    Text,
     /// The salt is not one.
     #[error("its salt is not 16 bytes in lower-case hexadecimal")]
     Salt,
+    /// An observation that does not begin with its probe.
+    #[error("it does not begin with its probe")]
+    Probe,
+    /// It says what its kind cannot.
+    #[error(transparent)]
+    Undeclared(#[from] Undeclared),
     /// A type this format does not have.
     #[error("its type `{0}` does not exist in this format")]
     Type(String),
@@ -55,47 +65,48 @@ pub(crate) fn encode(
 }
 
 /// Reads a line, without its newline. Every line begins with `entry`, `salt` and `type`, in this order and without
-/// spaces; what follows depends on the type. The bytes are as before when this returns.
+/// spaces; what follows depends on the type. The bytes are as before when this returns. `declared` is what the first entry
+/// says of the facts; without it they are not checked, and neither intervals nor moments.
 ///
 /// # Errors
 /// [`LineError`] if it is not an entry of this format.
-pub fn decode(line: &mut [u8]) -> Result<Entry, LineError> {
-    decode_sifted(line, &Reading::All)
+pub fn decode(line: &mut [u8], declared: Option<&Declared>) -> Result<Entry, LineError> {
+    decode_projected(line, &Reading::All, declared)
 }
 
 /// As [`decode`], with only some of an observation's facts.
-pub(crate) fn decode_sifted(line: &mut [u8], reading: &Reading) -> Result<Entry, LineError> {
+pub(crate) fn decode_projected(
+    line: &mut [u8],
+    reading: &Reading,
+    declared: Option<&Declared>,
+) -> Result<Entry, LineError> {
     let (entry, salt, kind, rest) = envelope(line).ok_or(LineError::Envelope)?;
     if !is_hex(salt, 16) {
         return Err(LineError::Salt);
     }
-    let salt = salt.to_owned();
-    let observation = kind == "observation";
-    let kind =
-        KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| LineError::Type(kind.to_owned()))?.1;
+    let (salt, kind) = (salt.to_owned(), kind.to_owned());
     // What follows the envelope is an object but for its opening brace; lend it one instead of copying it.
     let comma = std::mem::replace(&mut line[rest], b'{');
     let json = if comma == b',' { &line[rest..] } else { b"{}" };
-    let sifted = match (reading, std::str::from_utf8(json)) {
-        (Reading::Only(names), Ok(json)) if observation => sift::observation(json, names),
-        _ => None,
-    };
-    let body = sifted.map_or_else(|| kind(json), |observation| Ok(Body::Observation(observation)));
+    let body = body(&kind, json, reading, declared);
     line[rest] = comma;
     Ok(Entry { entry, salt, body: body? })
 }
 
-type Reader = fn(&[u8]) -> Result<Body, serde_json::Error>;
-
-/// How the body of each type is read.
-const KINDS: [(&str, Reader); 6] = [
-    ("observation", |rest| serde_json::from_slice(rest).map(Body::Observation)),
-    ("observer", |rest| serde_json::from_slice(rest).map(Body::Observer)),
-    ("event", |rest| serde_json::from_slice(rest).map(Body::Event)),
-    ("start", |rest| serde_json::from_slice(rest).map(Body::Start)),
-    ("endorsement", |rest| serde_json::from_slice(rest).map(Body::Endorsement)),
-    ("close", |rest| serde_json::from_slice(rest).map(Body::Close)),
-];
+fn body(kind: &str, json: &[u8], reading: &Reading, declared: Option<&Declared>) -> Result<Body, LineError> {
+    Ok(match kind {
+        "observation" => {
+            let json = std::str::from_utf8(json).map_err(|_| LineError::Text)?;
+            Body::Observation(projection::observation(json, reading, declared)?)
+        }
+        "observer" => Body::Observer(serde_json::from_slice(json)?),
+        "event" => Body::Event(serde_json::from_slice(json)?),
+        "start" => Body::Start(serde_json::from_slice(json)?),
+        "endorsement" => Body::Endorsement(serde_json::from_slice(json)?),
+        "close" => Body::Close(serde_json::from_slice(json)?),
+        other => return Err(LineError::Type(other.to_owned())),
+    })
+}
 
 /// Number, salt, type, and where the rest begins: at a comma, or at the closing brace.
 fn envelope(line: &[u8]) -> Option<(u64, &str, &str, usize)> {

@@ -15,7 +15,7 @@ use crate::bundle::{Bundle, ReadError};
 use crate::checkpoint::{self, CheckpointError};
 use crate::entry::{Body, Close, Start};
 use crate::hex::hex;
-use crate::sift::Reading;
+use crate::projection::Reading;
 use crate::signers::{Signers, Standing};
 use crate::store::Store;
 
@@ -298,7 +298,7 @@ pub fn verify_bundle(
         check(CheckId::Plan, files::plan(store, start, read)),
         check(CheckId::Artifacts, files::artifacts(store, &log, signed, read)),
         check(CheckId::Closing, closing),
-        check(CheckId::Times, times(start, close)),
+        check(CheckId::Times, times(start, close, log.last_look_us)),
         check(CheckId::Findings, derived("findings.json", |close| &close.findings_sha256)),
         check(CheckId::Report, derived("report.html", |close| &close.report_sha256)),
         check(CheckId::CheckpointSignature, signature),
@@ -335,13 +335,23 @@ pub fn verify_bundle(
     }
 }
 
-/// What the bundle itself says of its times: an end after the beginning, and a beginning after that of the run before it in
+/// By so much, in microseconds, times may differ that were rounded.
+const ROUNDED: i128 = 1000;
+
+/// What the bundle itself says of its times: an end after the beginning and all looks, and a beginning after that of the run before it in
 /// the operator's ledger.
-fn times(start: &Start, close: Option<&Close>) -> Found {
+fn times(start: &Start, close: Option<&Close>, last_look_us: u64) -> Found {
     if let Some(close) = close.filter(|close| close.ended < start.started) {
         return failed(format!(
             "it says that it began at {} and ended before, at {}",
             start.started, close.ended
+        ));
+    }
+    // Of what is not closed nobody knows the end.
+    let lasted = close.map(|close| close.ended.duration_since(start.started).as_micros());
+    if let Some(lasted) = lasted.filter(|lasted| i128::from(last_look_us) > lasted + ROUNDED) {
+        return failed(format!(
+            "it says that it ended {lasted} µs after it began, and that a look was over only after {last_look_us} µs"
         ));
     }
     match start.ledger.began.filter(|before| *before > start.started) {

@@ -13,11 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use probity_plan::{Barrier, Blocked, Cause, Impact, Observation, Value};
+use probity_plan::{Barrier, Blocked, Cause, Impact, Observation};
 use sha2::{Digest, Sha256};
 
 use crate::bundle::MAX_SMALL_FILE;
 use crate::checkpoint::{CheckpointError, RunKey};
+use crate::declared::{Declared, Undeclared};
 use crate::disk::{self, Held, Unplaced, Unsynced};
 use crate::entry::{Body, Close, Endorsement, Identity, LedgerHead, Start};
 use crate::hex::hex;
@@ -94,6 +95,12 @@ pub enum WriteError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// What was recorded so far cannot be read.
+    #[error("what was recorded so far cannot be read: {0}")]
+    Unreadable(Box<crate::bundle::ReadError>),
+    /// It says what its kind cannot.
+    #[error("the observation cannot be recorded: {0}")]
+    Undeclared(#[from] Undeclared),
     /// The thread that signs checkpoints cannot.
     #[error("the last checkpoint could not be written ({0}); nothing is recorded that cannot be signed")]
     Stalled(String),
@@ -118,8 +125,9 @@ impl WriteError {
     /// The barrier to record instead of the facts, if only this observation was refused and the log goes on.
     pub fn barrier(&self) -> Option<Blocked> {
         let barrier = match self {
-            Self::TooLarge { .. } | Self::LineTooLong { .. } => Barrier::TooLarge,
-            Self::Unrecordable { .. } => Barrier::Protocol,
+            Self::TooLarge { limit } => return Some(Blocked::by(Cause::SizeLimit { bytes: *limit })),
+            Self::LineTooLong { .. } => Barrier::TooLarge,
+            Self::Unrecordable { .. } | Self::Undeclared(_) => Barrier::Protocol,
             _ => return None,
         };
         Some(Blocked::new(barrier, self.to_string()))
@@ -142,10 +150,12 @@ pub struct Opening {
     pub plan: String,
     /// The files of the plan, exactly as they were read, by their path in the bundle: `plan.yaml`, `includes/...`.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// See [`Start::declared`].
+    pub declared: Declared,
     /// See [`Start::resolved_sha256`].
     pub resolved_sha256: String,
     /// See [`Start::inputs`].
-    pub inputs: BTreeMap<String, Value>,
+    pub inputs: BTreeMap<String, String>,
     /// See [`Start::allow`].
     pub allow: Impact,
     /// See [`Start::only`].
@@ -202,6 +212,7 @@ struct Log {
     bytes: u64,
     artifact_bytes: u64,
     max_size: u64,
+    declared: Declared,
     salts: Salts,
     buffer: Vec<u8>,
     leaves: Vec<Hash>,
@@ -323,6 +334,7 @@ impl Writer {
                 .iter()
                 .map(|(name, content)| (name.clone(), hex(&Sha256::digest(content))))
                 .collect(),
+            declared: opening.declared.clone(),
             resolved_sha256: opening.resolved_sha256,
             inputs: opening.inputs,
             allow: opening.allow,
@@ -348,6 +360,7 @@ impl Writer {
                 bytes: 0,
                 artifact_bytes: 0,
                 max_size,
+                declared: opening.declared,
                 salts: Salts { bytes: [0; 4096], used: 4096 },
                 buffer: Vec::new(),
                 leaves: Vec::new(),
@@ -643,6 +656,7 @@ impl Drop for Signing<'_> {
 impl Log {
     /// Whether an observation can be read back as it is.
     fn accept(&self, observation: &Observation) -> Result<(), WriteError> {
+        self.declared.fits(observation)?;
         for (fact, value) in observation.cell.iter().chain(&observation.facts) {
             let refused = |reason| WriteError::Unrecordable { fact: fact.clone(), reason };
             line::recordable(value, 0).map_err(refused)?;
@@ -670,6 +684,7 @@ mod tests {
             started: jiff::Timestamp::UNIX_EPOCH,
             plan: "A plan".to_owned(),
             files: BTreeMap::from([("plan.yaml".to_owned(), b"plan: A plan\n".to_vec())]),
+            declared: Declared::default(),
             resolved_sha256: "0".repeat(64),
             inputs: BTreeMap::new(),
             allow: Impact::Observe,

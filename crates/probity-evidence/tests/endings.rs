@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::{Scratch, observation, opening, time, told, verify};
+use common::{Scratch, observation, opening, time, told, verify, with_artifact};
 use probity_evidence::verify::Status;
 use probity_evidence::{Body, Bundle, Key, Ledger, Outcome, Writer};
 
@@ -47,10 +47,7 @@ fn probe(folder: &Path) {
         if slot % 50 == 0 {
             let content = slot.to_le_bytes().repeat(10_000);
             let digest = writer.artifact(&content).unwrap();
-            body.artifacts.insert(
-                "stdout_all".to_owned(),
-                probity_plan::Artifact { sha256: digest, size_bytes: content.len() as u64 },
-            );
+            body = with_artifact(body, digest, content.len() as u64);
         }
         let number = writer.append(&Body::Observation(body)).unwrap();
         writeln!(out, "entry {number}").unwrap();

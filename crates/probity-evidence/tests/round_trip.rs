@@ -7,7 +7,7 @@ use common::{Scratch, complete, long_output, observation, opening, running, told
 use probity_evidence::verify::Status;
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Body, Bundle, Gap, Outcome, Signers, Writer};
-use probity_plan::{Barrier, Value};
+use probity_plan::{Barrier, Observation, Value};
 
 #[test]
 fn a_finished_run_is_intact() {
@@ -167,16 +167,36 @@ fn what_a_reader_could_not_read_back_is_refused() {
     let writer = running(&path, scratch.key());
     let refuse = |value: Value| {
         let mut bad = observation(9);
-        bad.facts.insert("bad".to_owned(), value);
+        bad.facts.insert("rows".to_owned(), value);
         let error = writer.append(&Body::Observation(bad)).unwrap_err();
         error.barrier().expect("a barrier").barrier
     };
     let deep = (0..120).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     assert_eq!(refuse(deep), Barrier::Protocol);
+    // Neither what its kind does not declare, nor what it declares otherwise.
+    let refuse_of = |edit: fn(&mut Observation), why: &str| {
+        let mut bad = observation(9);
+        edit(&mut bad);
+        let error = writer.append(&Body::Observation(bad)).unwrap_err();
+        assert_eq!(error.to_string(), format!("the observation cannot be recorded: {why}"));
+        assert_eq!(error.barrier().unwrap().barrier, Barrier::Protocol);
+    };
+    refuse_of(|it| drop(it.facts.insert("more".to_owned(), true.into())), "its kind declares no fact `more`");
+    refuse_of(|it| drop(it.facts.insert("status".to_owned(), "200".into())), "the fact `status` is no int");
+    refuse_of(
+        |it| drop(it.facts.insert("certificate".to_owned(), Value::Map([].into()))),
+        "the fact `certificate` is both seen and unknown",
+    );
+    refuse_of(|it| it.probe = "other".to_owned(), "the first entry declares no probe `other`");
+    // An interval inside of what a target sent would be read back as the map that it is written as.
+    refuse_of(
+        |it| drop(it.facts.insert("rows".to_owned(), Value::List(vec![Value::interval(1.0, None)]))),
+        "the fact `rows` is no any",
+    );
     assert_eq!(refuse(Value::Text("x".repeat(5 << 20))), Barrier::TooLarge);
     let deepest = (0..100).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     let mut good = observation(9);
-    good.facts.insert("deep".to_owned(), deepest);
+    good.facts.insert("rows".to_owned(), deepest);
     writer.append(&Body::Observation(good)).unwrap();
     writer.finish(b"{}", b"", common::time("2026-01-31T12:01:00Z"), None).unwrap();
     assert_eq!(verify(&path, &scratch.signers()).outcome, Outcome::Intact);

@@ -31,4 +31,4 @@ pub use number::Number;
 pub use observation::{Artifact, Lane, Observation, Trial};
 pub use schema::schema;
 pub use text::Text;
-pub use value::{Interval, Moment, Value};
+pub use value::{Interval, Moment, Value, unique};

@@ -11,6 +11,9 @@ use serde::{Serialize, Serializer};
 /// The longest number that is kept, in bytes of its text; what is longer is text.
 pub const MAX_NUMBER: usize = 4096;
 
+/// Every whole number up to this is a double.
+const MAX_EXACT: u64 = 1 << 53;
+
 /// A number. Equality and order are those of its decimal value.
 #[derive(Clone)]
 pub struct Number(Form);
@@ -44,6 +47,22 @@ impl Number {
         number.is_finite().then_some(Self(Form::Float(number)))
     }
 
+    /// The whole number, if it is kept as one: at once, and `None` of some whole numbers too, such as `1.0`.
+    pub const fn as_whole(&self) -> Option<i64> {
+        match self.0 {
+            Form::Whole(whole) => Some(whole),
+            Form::Float(_) | Form::Text(_) => None,
+        }
+    }
+
+    /// How many bytes there are to look at when it is compared; 1 for most numbers, more for long ones.
+    pub const fn weight(&self) -> usize {
+        match &self.0 {
+            Form::Whole(_) | Form::Float(_) => 1,
+            Form::Text(text) => text.len(),
+        }
+    }
+
     /// The whole number, if it is one that 64 bits hold.
     pub fn as_i64(&self) -> Option<i64> {
         match &self.0 {
@@ -73,10 +92,16 @@ impl Number {
     fn decimal(&self) -> Decimal {
         match &self.0 {
             Form::Whole(whole) => Decimal::of(&whole.to_string()),
-            Form::Float(float) => Decimal::of(&float.to_string()),
+            Form::Float(float) => Decimal::of(&shortest(*float)),
             Form::Text(text) => Decimal::of(text),
         }
     }
+}
+
+/// The shortest decimal that reads back as this number, as it is written into logs. Where there are two of them, `Display`
+/// may choose the other.
+fn shortest(float: f64) -> String {
+    serde_json::to_string(&float).unwrap_or_else(|_| float.to_string())
 }
 
 /// `digits` times ten to the power of `-places`; no zeros at either end of the digits, and none at all for nothing.
@@ -163,10 +188,16 @@ impl PartialOrd for Number {
     }
 }
 impl Ord for Number {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to `MAX_EXACT`")]
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
             (Form::Whole(a), Form::Whole(b)) => a.cmp(b),
             (Form::Float(a), Form::Float(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            // A whole number that a double holds exactly is on the same side of the double and of its shortest decimal.
+            (Form::Whole(a), Form::Float(b)) if a.unsigned_abs() <= MAX_EXACT => {
+                (*a as f64).partial_cmp(b).unwrap_or(Ordering::Equal)
+            }
+            (Form::Float(_), Form::Whole(b)) if b.unsigned_abs() <= MAX_EXACT => other.cmp(self).reverse(),
             _ => self.decimal().order(&other.decimal()),
         }
     }
@@ -177,10 +208,7 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Form::Whole(whole) => whole.fmt(f),
-            Form::Float(float) => match serde_json::to_string(float) {
-                Ok(text) => f.write_str(&text),
-                Err(_) => float.fmt(f),
-            },
+            Form::Float(float) => f.write_str(&shortest(*float)),
             Form::Text(text) => f.write_str(text),
         }
     }
@@ -256,6 +284,8 @@ mod tests {
             ("1e-400", "1"),
             ("0", "1e-400"),
             ("9.99", "10"),
+            // Both are the nearest decimals of one double.
+            ("2014214467110071.2", "2014214467110071.3"),
         ] {
             assert!(number(less) < number(more), "{less} {more}");
             assert!(number(more) > number(less), "{less} {more}");
@@ -275,7 +305,15 @@ mod tests {
 
     #[test]
     fn written_as_it_was_read() {
-        for text in ["1", "-7", "18446744073709551616", "0.12345678901234567890123", "1e400"] {
+        for text in [
+            "1",
+            "-7",
+            "18446744073709551616",
+            "0.12345678901234567890123",
+            "1e400",
+            "2014214467110071.2",
+            "2014214467110071.3",
+        ] {
             assert_eq!(serde_json::to_string(&number(text)).unwrap(), text);
         }
     }

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::fact::{Blocked, Fact};
-use crate::kinds::FactType;
 use crate::value::Value;
 
 /// Where a look ran (design.md, "Running").
@@ -55,7 +54,7 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub observer: u32,
     /// The row of the probe's matrix; empty without one. These are facts too, by their column's name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "crate::value::unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub cell: BTreeMap<String, Value>,
     /// Which planned look this is, from 0, within its cell.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -78,18 +77,17 @@ pub struct Observation {
     /// How long the observer itself was kept from running meanwhile; absent if the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling_delay_us: Option<u64>,
-    /// Facts that were seen. Which of them are intervals and moments is declared by their kind
-    /// ([`Observation::adopt`]).
+    /// Facts that were seen. Which of them are intervals and moments is declared beside them ([`crate::FactType`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Value>,
     /// Facts that are too long for the log and were kept whole beside it: behind `too-large` here.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "crate::value::unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub artifacts: BTreeMap<String, Artifact>,
     /// The beginning of facts that are too long to be kept: for people, never for a claim.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "crate::value::unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub excerpts: BTreeMap<String, String>,
     /// Facts that were not, and why. The name `*` stands for every fact that is in neither map.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "crate::value::unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown: BTreeMap<String, Blocked>,
 }
 
@@ -103,19 +101,6 @@ impl Observation {
             Some(blocked) => Fact::Unknown(blocked.clone()),
             None => Fact::Unknown(Blocked::by(Cause::NotRecorded { fact: name.to_owned() })),
         }
-    }
-
-    /// Makes each fact what it is declared to be: read from a log, an interval is still the map and a moment the text that
-    /// was written. `declared` tells a fact's type.
-    ///
-    /// # Errors
-    /// The name of a fact that can be no such thing, or that nobody declared.
-    pub fn adopt(&mut self, declared: impl Fn(&str) -> Option<FactType>) -> Result<(), String> {
-        for (name, value) in &mut self.facts {
-            let ty = declared(name).ok_or_else(|| name.clone())?;
-            *value = ty.adopt(std::mem::replace(value, Value::Null)).ok_or_else(|| name.clone())?;
-        }
-        Ok(())
     }
 }
 

@@ -217,6 +217,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     }
 }
 
+/// A map of which each key is there once, for `deserialize_with`.
+///
+/// # Errors
+/// If it is no map, or has a key twice: then two readers see different things.
+pub fn unique<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    Entries::deserialize(deserializer).map(|entries| entries.0)
+}
+
 fn entries<'de, A: serde::de::MapAccess<'de>, T: Deserialize<'de>>(
     mut map: A,
 ) -> Result<BTreeMap<String, T>, A::Error> {

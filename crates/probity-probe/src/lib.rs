@@ -13,6 +13,7 @@ pub mod kinds;
 mod log_time;
 pub mod look;
 mod mask;
+pub mod memory;
 mod metronome;
 pub mod mounts;
 pub mod names;

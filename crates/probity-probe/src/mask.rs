@@ -10,6 +10,7 @@ mod scan;
 use sha2::Digest;
 
 use self::block::Decoded;
+use self::escape::Escapes;
 use self::scan::Texts;
 
 /// The most encoders, one within another, in which a secret is found.
@@ -100,8 +101,9 @@ impl Masks {
 
     fn search(&self, bytes: &[u8], depth: u8, found: &mut dyn FnMut(usize, usize, usize)) {
         let Some(texts) = &self.texts else { return };
-        texts.find(bytes, depth, &mut *found);
-        block::decode(bytes, depth, self.shortest, &mut |decoded: &Decoded| {
+        let escapes = Escapes::new(bytes, depth);
+        texts.find(bytes, &escapes, &mut *found);
+        block::decode(bytes, &escapes, depth, self.shortest, &mut |decoded: &Decoded| {
             self.search(&decoded.bytes, depth - decoded.depth, &mut |start, end, text| {
                 let place = decoded.spans.get(start).zip(decoded.spans.get(end - 1));
                 if let Some(((start, _), (_, end))) = place {

@@ -30,6 +30,12 @@ pub fn now() -> jiff::Timestamp {
     crate::observation::to_microseconds(jiff::Timestamp::now())
 }
 
+/// The boot that the clock counts from which nobody sets, as the kernel names it (random(4), `boot_id`).
+pub fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
 /// Load, memory and clock of the machine that observes.
 pub fn condition() -> Seen {
     let mut seen = Seen::default();

@@ -735,6 +735,81 @@ async fn http_2_is_spoken_where_the_plan_says_so() {
     assert_eq!(text(&seen, "version"), "HTTP/1.1");
 }
 
+/// Sends whoever comes without a cookie elsewhere, which gives one; tells which cookies came.
+fn gives_cookies() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).unwrap();
+            let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let cookies = request.lines().find_map(|line| line.strip_prefix("cookie: ")).unwrap_or("none");
+            let answer = if request.starts_with("GET /login") {
+                "HTTP/1.1 302 Found\r\nLocation: /\r\nSet-Cookie: session=4711; Path=/; HttpOnly\r\n\
+                 Set-Cookie: other=x; Path=/elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    .to_owned()
+            } else if cookies.contains("session=") {
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{cookies}",
+                    cookies.len()
+                )
+            } else {
+                "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    .to_owned()
+            };
+            _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[tokio::test]
+async fn cookies_are_kept_for_as_long_as_the_plan_says() {
+    use probity_plan::kinds::http::Cookies;
+    use probity_probe::memory::Memories;
+    struct Only(String);
+    impl probity_plan::Sources for Only {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.clone().into_bytes())
+        }
+    }
+    let url = gives_cookies();
+    let asking = |cookies| Http { cookies, redirects: Some(4), ..get(&*url) };
+    // Without them it goes round in circles.
+    let seen = see(asking(None)).await;
+    assert_eq!(known(&seen, "status"), &Value::from(302));
+    let seen = see(asking(Some(Cookies::Redirects))).await;
+    assert_eq!((known(&seen, "status"), text(&seen, "body")), (&Value::from(200), "session=4711"));
+    // With one of the plan's own before it.
+    let headers = BTreeMap::from([("Cookie".to_owned(), Text::plain("own=1"))]);
+    let seen = see(Http { headers, ..asking(Some(Cookies::Redirects)) }).await;
+    assert_eq!(text(&seen, "body"), "own=1; session=4711");
+
+    // From look to look, row by row: who has been let in goes in at once.
+    let plan = format!(
+        "plan: Cookies\nprobes:\n  kept: {{ http: \"{url}\", redirects: 4, cookies: looks, repeat: 2, matrix: [{{ x: 1 }}, {{ x: 2 }}] }}\n  \
+         new: {{ http: \"{url}\", redirects: 4, cookies: redirects, repeat: 2 }}\nclaims:\n  let_in: {{ of: kept, check: answered }}\nverdict:\n  - \
+         {{ label: DONE }}\n"
+    );
+    let plan = probity_plan::load("plan.yaml", &Only(plan), &Default::default()).unwrap().plan;
+    let memories = Memories::default();
+    for (probe, row, again) in [("kept", 0, true), ("kept", 1, true), ("new", 0, false)] {
+        let probe = plan.probe(probe).unwrap();
+        let cell = &probe.cells[row];
+        let mut ways = Vec::new();
+        for _ in 0..2 {
+            let seen = memories.recall(probe, cell, look(cell.act.clone())).await;
+            assert_eq!(known(&seen, "status"), &Value::from(200), "{seen:?}");
+            let Value::List(way) = known(&seen, "redirects") else { panic!("{seen:?}") };
+            ways.push(way.len());
+        }
+        assert_eq!(ways, [2, if again { 0 } else { 2 }], "{} {row}", probe.name);
+    }
+}
+
 #[tokio::test]
 async fn a_unix_socket_is_asked_like_a_port() {
     let Some(server) = server() else { return };

@@ -334,6 +334,36 @@ async fn a_chain_signed_by_what_this_client_cannot_verify_is_neither_trusted_nor
 }
 
 #[tokio::test]
+async fn a_key_of_a_length_that_is_not_verified_with_is_neither_trusted_nor_not() {
+    let Some(pki) = Pki::new() else { return };
+    let weak = ["-cipher", "DEFAULT:@SECLEVEL=0"];
+    pki.issue("short", &["-newkey", "rsa:1024"], "/CN=x", "DNS:www.example.test", 30);
+    let (address, _running) = pki.serve("short", &weak);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(
+        (known(&seen, "key_bits"), barrier(&seen, "trusted")),
+        (&Value::from(1024), Barrier::Unsupported)
+    );
+    // The authority's.
+    let mut authority = tool("openssl").unwrap();
+    authority.args(["req", "-x509", "-nodes", "-days", "900", "-subj", "/CN=Short", "-newkey", "rsa:1024"]);
+    support::run(authority.args(["-keyout", &pki.path("ca.key"), "-out", &pki.path("ca.pem")]));
+    pki.issue("signed", &["-newkey", "rsa:2048"], "/CN=x", "DNS:www.example.test", 30);
+    let (address, _running) = pki.serve("signed", &weak);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(
+        (known(&seen, "completed"), barrier(&seen, "trusted")),
+        (&Value::Bool(true), Barrier::Unsupported)
+    );
+    // One that is long enough signed something else.
+    let mut other = tool("openssl").unwrap();
+    other.args(["req", "-x509", "-nodes", "-days", "900", "-subj", "/CN=Short", "-newkey", "rsa:2048"]);
+    support::run(other.args(["-keyout", "/dev/null", "-out", &pki.path("ca.pem")]));
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(false), "{seen:?}");
+}
+
+#[tokio::test]
 async fn the_chain_ends_with_the_first_of_its_certificates() {
     let Some(pki) = Pki::new() else { return };
     pki.issue("short", &["-newkey", "rsa:2048"], "/CN=x", "DNS:x", 3);

@@ -239,7 +239,7 @@ fn run(out: &mut String, contents: &Contents) -> std::fmt::Result {
         row(&format!("event, entry {entry}"), text(&format!("{}, {}", event.what, said::moment(event.at))))?;
     }
     for (name, value) in &start.inputs {
-        row(&format!("input {}", code(name, true)), code(&said::shown(value), true))?;
+        row(&format!("input {}", code(name, true)), code(value, true))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use probity_plan::{Barrier, Claim, Fact, FactType, Form, Observation, Plan, Probe};
 use probity_verdict::Truth4;
-use probity_verdict::condition::{self, Scope};
+use probity_verdict::condition::{self, Budget, Scope};
 
 /// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
 const GROUPS: usize = 240;
@@ -268,11 +268,11 @@ fn single(claim: &Claim, probe: &Probe) -> Option<Single> {
 }
 
 impl Single {
-    fn truth(&self, observation: &Observation) -> Truth4 {
-        match self.filter.as_ref().map(|filter| filter.of(observation).truth) {
+    fn truth(&self, observation: &Observation, budget: &mut Budget) -> Truth4 {
+        match self.filter.as_ref().map(|filter| filter.of(observation, budget).truth) {
             Some(Truth4::False) => Truth4::True, // Not its subject.
             Some(Truth4::Unknown | Truth4::Error) => Truth4::Unknown,
-            Some(Truth4::True) | None => self.check.of(observation).truth,
+            Some(Truth4::True) | None => self.check.of(observation, budget).truth,
         }
     }
 }
@@ -293,7 +293,8 @@ fn sample(entry: u64, observation: &Observation, singles: &[Single]) -> Sample {
     } else if let (Some(all), true) = (observation.unknown.get("*"), observation.facts.is_empty()) {
         if all.barrier == Barrier::NotMade { &mut sample.missed } else { &mut sample.blocked }
     } else {
-        let truths: Vec<Truth4> = singles.iter().map(|single| single.truth(observation)).collect();
+        let truths: Vec<Truth4> =
+            singles.iter().map(|single| single.truth(observation, &mut Budget::default())).collect();
         if truths.contains(&Truth4::False) || truths.contains(&Truth4::Error) {
             &mut sample.unsatisfied
         } else if truths.contains(&Truth4::Unknown) {
@@ -445,7 +446,7 @@ mod tests {
             artifacts: std::collections::BTreeMap::new(),
             excerpts: std::collections::BTreeMap::new(),
             probe: "p".to_owned(),
-            cell: std::collections::std::collections::BTreeMap::new(),
+            cell: std::collections::BTreeMap::new(),
             slot: 0,
             attempt: 1,
             superseded: false,

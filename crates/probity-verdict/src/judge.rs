@@ -15,13 +15,13 @@ mod room;
 mod stable;
 mod subject;
 mod tally;
-mod words;
+pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows, model::Starts};
 
-use crate::condition::{self, Check, ConditionError, Scope};
+use crate::condition::{self, Budget, Check, ConditionError, Scope};
 use crate::judgement::{
     Bounds, CellFinding, ControlFinding, Counts, Finding, Judgement, Outcome, Selected, Settle,
 };
@@ -47,6 +47,8 @@ pub struct Judge<'p> {
     shown: Vec<Shown>,
     asked: Asked<'p>,
     shift: Shift,
+    /// What is left of what all conditions together may cost.
+    budget: Budget,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,7 +118,16 @@ impl<'p> Judge<'p> {
         let mut shift = Shift::default();
         shift.look(started, 0);
         let shown = plan.claims.iter().map(|claim| shown_by_control(plan, claim)).collect();
-        Self { plan, started, claims, wanted, shown, asked: Asked::of(plan), shift }
+        Self {
+            plan,
+            started,
+            claims,
+            wanted,
+            shown,
+            asked: Asked::of(plan),
+            shift,
+            budget: Budget::default(),
+        }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
@@ -128,11 +139,16 @@ impl<'p> Judge<'p> {
             let State::Open(subject, room) = &mut self.claims[*claim] else { continue };
             if !asked {
                 subject.note_unasked(entry);
-            } else if *side == Side::Against {
+                continue;
+            }
+            // One budget for all claims.
+            subject.budget = std::mem::take(&mut self.budget);
+            if *side == Side::Against {
                 room.observe_against(entry, observation, subject);
             } else if let Some(trial) = subject.admit(entry, observation) {
                 room.observe(&trial, subject);
             }
+            self.budget = std::mem::take(&mut subject.budget);
         }
     }
 
@@ -166,7 +182,9 @@ impl<'p> Judge<'p> {
         for state in &mut self.claims {
             if let State::Open(subject, room) = state {
                 subject.note_missing(complete);
+                subject.budget = std::mem::take(&mut self.budget);
                 room.finish(subject);
+                self.budget = std::mem::take(&mut subject.budget);
             }
         }
         let mut found: Vec<Option<Finding>> = self.plan.claims.iter().map(|_| None).collect();

@@ -1,16 +1,17 @@
-//! The conditions of verdict rules: a closed little language over findings and scores, three-valued. CEL's parser
-//! reads it; nothing of CEL's evaluation is used.
+//! The conditions of verdict rules: a closed little language over findings and scores, three-valued. It has the syntax of
+//! conditions over facts, and nothing else of them.
 //!
 //! Must not know: how findings came about, or which rule wins.
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use probity_plan::{Condition, Position};
+use probity_text::did_you_mean;
 
+use crate::condition::MAX_SOURCE;
+use crate::condition::faults::characters;
+use crate::condition::lex::Fault;
+use crate::condition::syntax::{self, Expr, Operator};
 use crate::judgement::Outcome;
 use crate::truth::Truth;
-
-/// The longest source that is parsed, in bytes: beyond it CEL's parser may overflow the stack.
-pub const LONGEST: usize = 1024;
 
 const LANGUAGE: &str = "a rule may use holds(CLAIM), fails(CLAIM), undetermined(CLAIM), not_applicable(CLAIM), \
                         score.NAME >= NUMBER (also >, <=, <), and join them with &&, ||, ! and brackets";
@@ -172,50 +173,41 @@ impl Node {
 }
 
 /// Reads a rule's condition. `claims` and `scores` are the plan's names, in its order.
+///
+/// # Errors
+/// The first thing that is wrong with it, at its place.
 pub fn parse(condition: &Condition, claims: &[&str], scores: &[&str]) -> Result<Node, RuleError> {
-    if condition.source.len() > LONGEST {
+    let bytes = condition.source.len();
+    if bytes > MAX_SOURCE {
         return Err(RuleError {
             at: condition.at.clone(),
-            message: format!(
-                "this rule has {} bytes; a condition has at most {LONGEST}",
-                condition.source.len()
-            ),
+            message: format!("this rule has {bytes} bytes; a condition has at most {MAX_SOURCE}"),
             hint: "put the claims that belong together into a score, or split the rule".to_owned(),
         });
     }
-    let parsed = cel::parser::Parser::new().parse_with_source_info(&condition.source);
-    let (root, places) = parsed.map_err(|errors| misparsed(condition, &errors))?;
-    Walker { condition, places, claims, scores }.node(&root)
+    let reader = Reader { condition, claims, scores };
+    let tree = syntax::parse(&condition.source)
+        .map_err(|(at, fault)| reader.error(at, misread(&fault), LANGUAGE.to_owned()))?;
+    reader.node(&tree)
 }
 
-/// What to say in the place of the parser's own words.
-fn misparsed(condition: &Condition, errors: &cel::parser::ParseErrors) -> RuleError {
-    let source = &condition.source;
-    let first = errors.errors.iter().map(|error| error.pos).filter(|(line, _)| *line > 0).min();
-    let (line, column) = first.unwrap_or((1, 1));
-    let offset: usize = source
-        .split_inclusive('\n')
-        .take(usize::try_from(line - 1).unwrap_or(0))
-        .map(|text| text.chars().count())
-        .sum::<usize>()
-        + usize::try_from(column - 1).unwrap_or(0);
-    let rest: String = source.chars().skip(offset).collect();
-    let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    let message = match (word.as_str(), rest.trim().chars().next()) {
-        _ if source.trim().is_empty() => "this rule's condition is empty".to_owned(),
-        (_, None) => "this rule ends too early".to_owned(),
-        ("and" | "AND", _) => "`and` is written `&&` in a rule".to_owned(),
-        ("or" | "OR", _) => "`or` is written `||` in a rule".to_owned(),
-        (_, Some('=')) => "a single `=` is no comparison; a score is compared with >=, >, <= or <".to_owned(),
-        (_, Some('&' | '|')) => "conditions are joined with `&&` and `||`, each written twice".to_owned(),
-        (_, Some(other)) => format!("this rule cannot be read from `{}` on", word_or(&word, other)),
-    };
-    let (at, message) = located(condition, offset, message);
-    RuleError { at, message, hint: LANGUAGE.to_owned() }
-}
-
-fn word_or(word: &str, character: char) -> String {
-    if word.is_empty() { character.escape_default().to_string() } else { word.to_owned() }
+/// What is said of a rule that cannot be read.
+fn misread(fault: &Fault) -> String {
+    match fault {
+        Fault::Empty => "this rule's condition is empty".to_owned(),
+        Fault::EndsTooEarly => "this rule ends too early".to_owned(),
+        Fault::Word(word, symbol) => format!("`{word}` is written `{symbol}` in a rule"),
+        Fault::SingleEquals => {
+            "a single `=` is no comparison; a score is compared with >=, >, <= or <".to_owned()
+        }
+        Fault::Halved => "conditions are joined with `&&` and `||`, each written twice".to_owned(),
+        Fault::TooDeep => "this rule is nested too deeply".to_owned(),
+        Fault::TextNotClosed | Fault::Escape | Fault::TextNotExpected => {
+            "there is no text in a rule".to_owned()
+        }
+        Fault::LeadingZero | Fault::NumberEnd => "this number cannot be read".to_owned(),
+        Fault::NotReadable(what) => format!("this rule cannot be read from `{what}` on"),
+    }
 }
 
 /// The place in the plan of the character at this offset of the condition.
@@ -242,106 +234,105 @@ pub(crate) fn located(condition: &Condition, offset: usize, message: String) -> 
     (condition.at.clone(), message)
 }
 
-struct Walker<'a> {
+struct Reader<'a> {
     condition: &'a Condition,
-    places: SourceInfo,
     claims: &'a [&'a str],
     scores: &'a [&'a str],
 }
 
-impl Walker<'_> {
-    fn node(&self, node: &IdedExpr) -> Result<Node, RuleError> {
-        let Expr::Call(call) = &node.expr else {
-            return Err(match &node.expr {
-                Expr::Ident(name) if self.claims.contains(&name.as_str()) => self.error(
-                    node.id,
-                    format!("`{name}` alone says nothing about the claim"),
-                    format!("write holds({name})"),
-                ),
-                _ => self.error(
-                    node.id,
-                    "this is not allowed in a verdict rule".to_owned(),
-                    LANGUAGE.to_owned(),
-                ),
-            });
+impl Reader<'_> {
+    fn node(&self, expr: &Expr) -> Result<Node, RuleError> {
+        let joined = |parts: &[Expr], join: fn(Box<Node>, Box<Node>) -> Node| {
+            let mut parts = parts.iter().map(|part| self.node(part));
+            let Some(first) = parts.next() else { return Err(self.not_allowed(expr)) };
+            parts.try_fold(first?, |left, right| Ok(join(Box::new(left), Box::new(right?))))
         };
-        match (call.func_name.as_str(), call.target.as_deref(), call.args.as_slice()) {
-            (operators::LOGICAL_AND, None, [a, b]) => {
-                Ok(Node::Both(Box::new(self.node(a)?), Box::new(self.node(b)?)))
+        match &expr.node {
+            syntax::Node::And(parts) => joined(parts, Node::Both),
+            syntax::Node::Or(parts) => joined(parts, Node::Either),
+            syntax::Node::Not(inner) => Ok(Node::Not(Box::new(self.node(inner)?))),
+            syntax::Node::Binary(operator, left, right) => {
+                let order = match operator {
+                    Operator::AtLeast => Order::AtLeast,
+                    Operator::More => Order::MoreThan,
+                    Operator::AtMost => Order::AtMost,
+                    Operator::Less => Order::LessThan,
+                    Operator::Equal | Operator::NotEqual => {
+                        return Err(self.error(
+                            expr.at,
+                            "a score is an interval and cannot be compared with == or !=".to_owned(),
+                            "compare it with >=, >, <= or <".to_owned(),
+                        ));
+                    }
+                    _ => return Err(self.not_allowed(expr)),
+                };
+                self.comparison(expr.at, order, left, right)
             }
-            (operators::LOGICAL_OR, None, [a, b]) => {
-                Ok(Node::Either(Box::new(self.node(a)?), Box::new(self.node(b)?)))
-            }
-            (operators::LOGICAL_NOT, None, [a]) => Ok(Node::Not(Box::new(self.node(a)?))),
-            (operators::GREATER_EQUALS, None, [a, b]) => self.comparison(node.id, Order::AtLeast, a, b),
-            (operators::GREATER, None, [a, b]) => self.comparison(node.id, Order::MoreThan, a, b),
-            (operators::LESS_EQUALS, None, [a, b]) => self.comparison(node.id, Order::AtMost, a, b),
-            (operators::LESS, None, [a, b]) => self.comparison(node.id, Order::LessThan, a, b),
-            (operators::EQUALS | operators::NOT_EQUALS, ..) => Err(self.error(
-                node.id,
-                "a score is an interval and cannot be compared with == or !=".to_owned(),
-                "compare it with >=, >, <= or <".to_owned(),
+            syntax::Node::Call(None, name, arguments) => self.call(expr.at, name, arguments),
+            syntax::Node::Name(name) if self.claims.contains(&name.as_str()) => Err(self.error(
+                expr.at,
+                format!("`{name}` alone says nothing about the claim"),
+                format!("write holds({name})"),
             )),
-            ("holds", None, [claim]) => self.claim(Asks::Holds, claim),
-            ("fails", None, [claim]) => self.claim(Asks::Fails, claim),
-            ("undetermined", None, [claim]) => self.claim(Asks::Undetermined, claim),
-            ("not_applicable", None, [claim]) => self.claim(Asks::NotApplicable, claim),
-            (name @ ("holds" | "fails" | "undetermined" | "not_applicable"), None, arguments) => Err(self
-                .error_before(
-                    node.id,
-                    name,
-                    format!("`{name}` takes the name of one claim, not {} arguments", arguments.len()),
-                    format!("write {name}(CLAIM); join several with && or ||"),
-                )),
-            (name, None, _) if name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
+            _ => Err(self.not_allowed(expr)),
+        }
+    }
+
+    fn call(&self, at: usize, name: &str, arguments: &[Expr]) -> Result<Node, RuleError> {
+        let asks = match name {
+            "holds" => Asks::Holds,
+            "fails" => Asks::Fails,
+            "undetermined" => Asks::Undetermined,
+            "not_applicable" => Asks::NotApplicable,
+            _ => {
                 let known = ["holds", "fails", "undetermined", "not_applicable"];
-                let message =
-                    format!("`{name}` is not known in a verdict rule{}", did_you_mean(name, &known));
-                Err(self.error_before(node.id, name, message, LANGUAGE.to_owned()))
+                let message = format!("`{name}` is not known in a verdict rule{}", did_you_mean(name, known));
+                return Err(self.error(at, message, LANGUAGE.to_owned()));
             }
+        };
+        match arguments {
+            [claim] => self.claim(asks, claim),
             _ => Err(self.error(
-                node.id,
-                "this is not allowed in a verdict rule".to_owned(),
-                LANGUAGE.to_owned(),
+                at,
+                format!("`{name}` takes the name of one claim, not {} arguments", arguments.len()),
+                format!("write {name}(CLAIM); join several with && or ||"),
             )),
         }
     }
 
-    fn claim(&self, asks: Asks, argument: &IdedExpr) -> Result<Node, RuleError> {
-        let Expr::Ident(name) = &argument.expr else {
+    fn claim(&self, asks: Asks, argument: &Expr) -> Result<Node, RuleError> {
+        let syntax::Node::Name(name) = &argument.node else {
             return Err(self.error(
-                argument.id,
+                argument.at,
                 "the name of a claim is expected here".to_owned(),
                 "write it without quotes, as in holds(CLAIM)".to_owned(),
             ));
         };
         match self.claims.iter().position(|claim| claim == name) {
             Some(claim) => Ok(Node::Claim(asks, claim)),
-            None => Err(self.unknown(argument.id, "claim", name, self.claims)),
+            None => Err(self.unknown(argument.at, "claim", name, self.claims)),
         }
     }
 
-    fn comparison(&self, id: u64, order: Order, a: &IdedExpr, b: &IdedExpr) -> Result<Node, RuleError> {
+    fn comparison(&self, at: usize, order: Order, a: &Expr, b: &Expr) -> Result<Node, RuleError> {
         let (order, score, number) = match (number(b), number(a)) {
             (Some(number), _) => (order, a, number),
             (None, Some(number)) => (order.turned(), b, number),
             (None, None) => {
                 return Err(self.error(
-                    id,
+                    at,
                     "a score is compared with a number here".to_owned(),
                     "write it as in score.NAME >= 0.9".to_owned(),
                 ));
             }
         };
-        let name = match &score.expr {
-            Expr::Select(select)
-                if !select.test && select.operand.expr == Expr::Ident("score".to_owned()) =>
-            {
-                &select.field
+        let name = match &score.node {
+            syntax::Node::Field(operand, field) if matches!(&operand.node, syntax::Node::Name(name) if name == "score") => {
+                field
             }
             _ => {
                 return Err(self.error(
-                    score.id,
+                    score.at,
                     "only a score is compared with a number".to_owned(),
                     "write it as in score.NAME >= 0.9".to_owned(),
                 ));
@@ -349,62 +340,37 @@ impl Walker<'_> {
         };
         match self.scores.iter().position(|known| known == name) {
             Some(score) => Ok(Node::Score(score, order, number)),
-            // A selection's own place is its dot.
-            None => {
-                let mut error = self.unknown(score.id, "score", name, self.scores);
-                error.at.column += 1;
-                Err(error)
-            }
+            None => Err(self.unknown(score.at, "score", name, self.scores)),
         }
     }
 
-    fn unknown(&self, id: u64, what: &str, name: &str, known: &[&str]) -> RuleError {
-        let message = format!("there is no {what} `{name}`{}", did_you_mean(name, known));
+    fn unknown(&self, at: usize, what: &str, name: &str, known: &[&str]) -> RuleError {
+        let message = format!("there is no {what} `{name}`{}", did_you_mean(name, known.iter().copied()));
         let hint = if known.is_empty() {
             format!("the plan has no {what}s")
         } else {
             format!("the plan's {what}s: {}", known.join(", "))
         };
-        self.error(id, message, hint)
+        self.error(at, message, hint)
     }
 
-    fn error(&self, id: u64, message: String, hint: String) -> RuleError {
-        let (at, message) = located(self.condition, self.offset(id), message);
-        RuleError { at, message, hint }
+    fn not_allowed(&self, expr: &Expr) -> RuleError {
+        self.error(expr.at, "this is not allowed in a verdict rule".to_owned(), LANGUAGE.to_owned())
     }
 
-    /// Where a node stands, in characters; the parser counts bytes.
-    fn offset(&self, id: u64) -> usize {
-        let bytes = self.places.offset_for(id).map_or(0, |(start, _)| start as usize);
-        self.condition.source.char_indices().take_while(|(at, _)| *at < bytes).count()
-    }
-
-    /// A call's own place is its bracket; the error belongs to the name before it.
-    fn error_before(&self, id: u64, name: &str, message: String, hint: String) -> RuleError {
-        let start = self.offset(id).saturating_sub(name.chars().count());
-        let (at, message) = located(self.condition, start, message);
+    /// An error at a byte of the condition.
+    fn error(&self, at: usize, message: String, hint: String) -> RuleError {
+        let offset = characters(&self.condition.source, at);
+        let (at, message) = located(self.condition, offset, message);
         RuleError { at, message, hint }
     }
 }
 
-fn number(node: &IdedExpr) -> Option<f64> {
-    let Expr::Literal(literal) = &node.expr else { return None };
-    match literal {
-        #[expect(clippy::cast_precision_loss, reason = "scores lie between 0 and 1")]
-        LiteralValue::Int(int) => Some(*int.inner() as f64),
-        LiteralValue::Double(double) => Some(*double.inner()),
+fn number(expr: &Expr) -> Option<f64> {
+    match &expr.node {
+        syntax::Node::Literal(value) => value.as_f64().filter(|number| number.is_finite()),
         _ => None,
     }
-}
-
-/// `; did you mean ...?` if one of the known names is near.
-pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> String {
-    let near = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), *known))
-        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
-        .min();
-    near.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! Three-valued truth (Kleene's strong logic): what could not be seen is neither true nor false.
+//! Truth values: what could not be seen is neither true nor false. Verdict rules have three (Kleene's strong logic);
+//! conditions have a fourth, for what cannot be evaluated on what was seen.
 
-/// A truth value.
+/// A truth value of a verdict rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Truth {
     /// Surely true.
@@ -39,6 +40,7 @@ impl From<bool> for Truth {
         if value { Self::True } else { Self::False }
     }
 }
+
 /// A truth value of a condition. Conditions are evaluated with `!` moved into their atoms, so that `and` and `or` are all
 /// that joins these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

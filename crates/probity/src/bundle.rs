@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use probity_evidence::verify::{Check, Status};
-use probity_evidence::{Bundle, CheckId, Key, Outcome, Reading, Signers, Start, Verification, verify_bundle};
+use probity_evidence::{
+    Bundle, CheckId, Declared, Key, Outcome, Reading, Signers, Verification, verify_bundle,
+};
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::{CheckOutcome, Unacceptable};
 use probity_verdict::{Finding, Judgement, Level};
@@ -106,16 +108,9 @@ impl Sources for InBundle {
 /// The plan of a bundle, loaded from the bundle's own copies with the inputs that its log names.
 fn plan_of(bundle: &Bundle) -> Result<Loaded, String> {
     let files = InBundle(bundle.files().map_err(|error| error.to_string())?);
-    let overrides = inputs_of(bundle.start());
-    probity_plan::load("plan.yaml", &files, &overrides).map_err(|errors| {
+    probity_plan::load("plan.yaml", &files, &bundle.start().inputs).map_err(|errors| {
         format!("the plan in the bundle cannot be read by this version of Probity:\n{errors}")
     })
-}
-
-/// The inputs given to the run.
-pub fn inputs_of(start: &Start) -> BTreeMap<String, String> {
-    let text = |value: &probity_plan::Value| value.as_text().unwrap_or_default().to_owned();
-    start.inputs.iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Opens, verifies and recomputes. `other` is a plan of the reader's, made from the bundle's own.
@@ -163,8 +158,8 @@ pub fn read(
     if read.verification.outcome != Outcome::Altered {
         read.compare(compare);
         let shown = read.other.as_ref().unwrap_or(&read.derived);
-        read.exhibits = exhibits(&read.bundle, &read.loaded.plan, &shown.judgement)
-            .map_err(|error| Unread::Call(Failure::failed(error)))?;
+        read.exhibits =
+            exhibits(&read.bundle, &shown.judgement).map_err(|error| Unread::Call(Failure::failed(error)))?;
     }
     Ok((read, other))
 }
@@ -249,6 +244,12 @@ impl Recomputed {
                 Status::Failed,
                 format!("it does not use {unused}, which the first entry names as its file"),
             );
+        }
+        let declared = Declared::of(&self.loaded.plan);
+        if declared.probes != start.declared.probes || !self.other_version() && declared != start.declared {
+            let what =
+                "the first entry declares other kinds of probes, or other facts of theirs, than it has";
+            return (Status::Failed, what.to_owned());
         }
         let recomputed = probity_evidence::digest(self.loaded.resolved().as_bytes());
         let recorded = &start.resolved_sha256;
@@ -368,7 +369,7 @@ impl Recomputed {
         if let Some(found) = self.not_closed() {
             return found;
         }
-        let exhibits = match exhibits(&self.bundle, &self.loaded.plan, &self.derived.judgement) {
+        let exhibits = match exhibits(&self.bundle, &self.derived.judgement) {
             Ok(exhibits) => exhibits,
             Err(error) => return (Status::NotMade, format!("the log could not be read again: {error}")),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Observation, Plan, Probe};
 use probity_verdict::Truth4;
-use probity_verdict::condition::{Check, Scope, compile};
+use probity_verdict::condition::{Budget, Check, Scope, compile};
 
 /// Decides on `until`, for every probe that has one. A condition that does not compile was refused by `plan check`.
 pub fn until(plan: &Plan) -> impl Fn(&Probe, &Observation) -> bool + Sync {
@@ -14,6 +14,8 @@ pub fn until(plan: &Plan) -> impl Fn(&Probe, &Observation) -> bool + Sync {
     };
     let checks: BTreeMap<String, Check> = plan.probes.iter().filter_map(compiled).collect();
     move |probe, observation| {
-        checks.get(&probe.name).is_none_or(|check| check.of(observation).truth == Truth4::True)
+        checks
+            .get(&probe.name)
+            .is_none_or(|check| check.of(observation, &mut Budget::default()).truth == Truth4::True)
     }
 }

@@ -127,12 +127,7 @@ impl<'p> Fold<'p> {
     /// The next entry.
     pub fn take(&mut self, entry: u64, body: &Body) {
         match body {
-            Body::Observation(observation) => {
-                if let Some(observation) = adopt(self.plan, observation.clone()) {
-                    self.observe(entry, &observation);
-                }
-                return;
-            }
+            Body::Observation(observation) => return self.observe(entry, observation),
             Body::Observer(observer) => self.observers.push((entry, observer.clone())),
             Body::Event(event) => self.events.push((entry, event.clone())),
             // Not counted: the report was made before it, and has to come out the same after.
@@ -167,13 +162,6 @@ impl<'p> Fold<'p> {
             observations: self.observations,
         }
     }
-}
-
-/// The observation with its facts as their kind declares them; `None` if one of them can be no such thing.
-pub fn adopt(plan: &Plan, mut observation: Observation) -> Option<Observation> {
-    let spec = plan.probe(&observation.probe)?.spec();
-    observation.adopt(|name| spec.fact(name).map(|fact| fact.ty)).ok()?;
-    Some(observation)
 }
 
 /// What a report needs beside what was derived.

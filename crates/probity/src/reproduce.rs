@@ -29,7 +29,7 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
     terminal::complain(&dry_run::announce(plan, args.how.allow.into(), &args.how.only));
     let order = Order {
         loaded: &read.loaded,
-        inputs: bundle::inputs_of(read.bundle.start()),
+        inputs: read.bundle.start().inputs.clone(),
         output: &args.output,
         how: &args.how,
         reproduces: read.verification.root.clone(),

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use probity_evidence::bundle::ReadError;
+use probity_evidence::declared::Undeclared;
 use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::writer::WriteError;
-use probity_evidence::{Bundle, Key, Ledger, Opening, Writer};
-use probity_plan::{Cause, Happening, Impact, Loaded, Observation, Plan, Value};
+use probity_evidence::{Bundle, Declared, Key, Ledger, Opening, Writer};
+use probity_plan::{Blocked, Cause, Happening, Impact, Loaded, Observation, Plan};
 use probity_probe::{Began, Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
 use probity_verdict::{Finding, Judge, Judgement, Outcome};
@@ -17,7 +18,7 @@ use crate::derive::{Derived, Fold, Permitted, Surroundings, findings_json};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 use crate::progress::Progress;
-use crate::{conditions, derive, dry_run, plan, terminal};
+use crate::{conditions, dry_run, plan, terminal};
 
 /// How often the observer's own condition is recorded.
 const OBSERVE_SELF: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
@@ -203,11 +204,8 @@ impl Order<'_> {
             plan: self.loaded.plan.title.clone(),
             files: self.loaded.files.iter().map(|(name, bytes)| (in_bundle(name), bytes.clone())).collect(),
             resolved_sha256: resolved_sha256.clone(),
-            inputs: self
-                .inputs
-                .iter()
-                .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-                .collect(),
+            inputs: self.inputs.clone(),
+            declared: Declared::of(&self.loaded.plan),
             allow,
             only,
             challenge: self.how.signing.challenge.clone(),
@@ -246,6 +244,7 @@ impl Order<'_> {
             timed: &reads.timed,
             until: &until,
             stop,
+            memories: Default::default(),
         };
         recorder.observe_self()?;
         runner.run(recorder)?;
@@ -264,7 +263,7 @@ impl Order<'_> {
         let ended = began.at.checked_add(jiff::SignedDuration::from_micros(lasted)).unwrap_or(began.at);
         let derived = fold.conclude(interrupted.is_none());
         let bundle = Bundle::open(self.output).map_err(Failure::failed)?;
-        let exhibits = exhibits(&bundle, &self.loaded.plan, &derived.judgement).map_err(Failure::failed)?;
+        let exhibits = exhibits(&bundle, &derived.judgement).map_err(Failure::failed)?;
         let name = bundle_name(self.output);
         let contents = derived.contents(&Surroundings {
             bundle: &name,
@@ -325,25 +324,42 @@ impl Recorder<'_> {
         let seen = observer::condition();
         self.observed_self = observer::now();
         self.append(&Body::Observer(Observer {
+            id: 0,
             at: observer::now(),
+            offset_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            boot: observer::boot(),
             facts: seen.facts,
             unknown: seen.unknown,
         }))
     }
 
-    /// An observation that the log refuses is recorded as the barrier it met there.
+    /// An observation that the log refuses is recorded as the barrier it met there: before the one fact that is not what its
+    /// kind declares, or else before all of them.
     fn append_one(&mut self, mut observation: Observation) -> Result<(), WriteError> {
-        let body = Body::Observation(observation.clone());
-        match self.writer.append(&body) {
-            Ok(entry) => self.fold.take(entry, &body),
-            Err(error) => {
-                let Some(blocked) = error.barrier() else { return Err(error) };
-                observation.facts.clear();
-                observation.unknown = BTreeMap::from([("*".to_owned(), blocked)]);
-                self.append(&Body::Observation(observation))?;
+        loop {
+            let body = Body::Observation(observation.clone());
+            let error = match self.writer.append(&body) {
+                Ok(entry) => {
+                    self.fold.take(entry, &body);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let Some(blocked) = error.barrier() else { return Err(error) };
+            match error {
+                WriteError::Undeclared(Undeclared::Type(fact, _)) => {
+                    observation.facts.remove(&fact);
+                    observation.unknown.insert(fact, blocked);
+                }
+                _ => {
+                    observation.facts.clear();
+                    observation.artifacts.clear();
+                    observation.excerpts.clear();
+                    observation.unknown = BTreeMap::from([("*".to_owned(), blocked)]);
+                    return self.append(&Body::Observation(observation));
+                }
             }
         }
-        Ok(())
     }
 }
 
@@ -370,11 +386,10 @@ impl Sink for Recorder<'_> {
         Ok(())
     }
 
-    fn artifact(&mut self, bytes: &[u8]) -> Result<Option<String>, WriteError> {
+    fn artifact(&mut self, bytes: &[u8]) -> Result<Result<String, Blocked>, WriteError> {
         match self.writer.artifact(bytes) {
-            Ok(sha256) => Ok(Some(sha256)),
-            Err(error) if error.barrier().is_some() => Ok(None),
-            Err(error) => Err(error),
+            Ok(sha256) => Ok(Ok(sha256)),
+            Err(error) => error.barrier().map(Err).ok_or(error),
         }
     }
 
@@ -382,7 +397,7 @@ impl Sink for Recorder<'_> {
         self.append(&Body::Event(Event { at: observer::now(), what }))
     }
 
-    fn holds(&mut self, claim: &str) -> bool {
+    fn holds(&mut self, claim: &str) -> Result<bool, WriteError> {
         // Judged anew from the log: rare, and no second state to keep.
         let findings = || -> Result<_, ReadError> {
             let mut judge = Judge::new(self.plan, self.began.at);
@@ -395,19 +410,16 @@ impl Sink for Recorder<'_> {
             Ok(judge.findings(false))
         };
         let holds = |finding: &Finding| finding.claim == claim && finding.outcome == Outcome::Holds;
-        findings().is_ok_and(|findings| findings.iter().any(holds))
+        let findings = findings().map_err(|error| WriteError::Unreadable(Box::new(error)))?;
+        Ok(findings.iter().any(holds))
     }
 }
 
 /// The observations that a report shows in full.
-pub fn exhibits(
-    bundle: &Bundle,
-    plan: &Plan,
-    judgement: &Judgement,
-) -> Result<Vec<(u64, Observation)>, ReadError> {
+pub fn exhibits(bundle: &Bundle, judgement: &Judgement) -> Result<Vec<(u64, Observation)>, ReadError> {
     let wanted = probity_report::wanted_entries(judgement);
     let exhibits = bundle.entries_at(&wanted)?.into_iter().filter_map(|entry| match entry.body {
-        Body::Observation(observation) => Some((entry.entry, derive::adopt(plan, observation)?)),
+        Body::Observation(observation) => Some((entry.entry, observation)),
         _ => None,
     });
     Ok(exhibits.collect())

@@ -47,7 +47,10 @@ fn line(entry: &Entry) -> String {
         Body::Endorsement(_) => "endorsement  the operator's signature over entry 0".to_owned(),
         Body::Observer(observer) => format!("observer     {} {}", observer.at, facts(&observer.facts)),
         Body::Event(event) => format!("event        {} {}", event.at, event.what),
-        Body::Close(close) => format!("close        {}", close.ended),
+        Body::Close(close) => {
+            let why = close.interrupted.as_ref().map_or_else(String::new, |why| format!(" {why}"));
+            format!("close        {}{why}", close.ended)
+        }
         Body::Observation(observation) => observed(observation),
     };
     let text = probity_report::visible(&format!("{:>7}  {said}", entry.entry)).into_owned();

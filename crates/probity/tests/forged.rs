@@ -54,13 +54,14 @@ fn forge(home: &Home, forgery: Forgery<'_>) {
             Ok(self.0.as_bytes().to_vec())
         }
     }
-    let loaded = probity_plan::load("plan.yaml", &Source(forgery.plan), &BTreeMap::new());
+    let loaded = probity_plan::load("plan.yaml", &Source(forgery.plan), &BTreeMap::new()).unwrap();
     let mut opening = Opening {
         rules: forgery.rules,
         started: now,
         plan: "P".to_owned(),
         files,
-        resolved_sha256: probity_evidence::digest(loaded.unwrap().resolved().as_bytes()),
+        resolved_sha256: probity_evidence::digest(loaded.resolved().as_bytes()),
+        declared: probity_evidence::Declared::of(&loaded.plan),
         inputs: BTreeMap::new(),
         allow: Impact::Observe,
         only: None,

@@ -71,7 +71,7 @@ fn ctrl_c_ends_the_run_in_order() {
     let home = Home::new();
     let child = start(&home, &[]);
     signal(&child, rustix::process::Signal::INT);
-    ends_in_order(&home, child, "interrupted by the operator");
+    ends_in_order(&home, child, "the run was interrupted (SIGINT)");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_closed_terminal_ends_the_run_in_order() {
     let home = Home::new();
     let child = start(&home, &[]);
     signal(&child, rustix::process::Signal::HUP);
-    ends_in_order(&home, child, "the terminal was closed");
+    ends_in_order(&home, child, "the run was interrupted (SIGHUP)");
 }
 
 #[test]

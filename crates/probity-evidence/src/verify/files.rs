@@ -12,7 +12,7 @@ use crate::entry::{Close, Start};
 use crate::hex::{hex, is_hex};
 use crate::key;
 use crate::names::{is_plan_file, quoted};
-use crate::pass::WORKERS;
+use crate::pipeline::WORKERS;
 use crate::store::{Section, Store};
 
 use super::log::Log;

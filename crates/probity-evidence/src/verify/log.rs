@@ -1,15 +1,16 @@
 //! One pass over the log: what every check of its lines needs, gathered while it is read.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 
 use crate::bundle::{Bundle, INDEXED};
 use crate::checkpoint::Checkpoint;
-use crate::entry::{Body, Close, Endorsement};
+use crate::entry::{Body, Close, Endorsement, Start};
+use crate::hex::is_hex;
 use crate::key;
 use crate::line::artifacts_of;
-use crate::pass::{End, Line, read_log};
-use crate::sift::Reading;
+use crate::pipeline::{End, Line, read_log};
+use crate::projection::Reading;
 use crate::store::Store;
 use crate::tree::{Frontier, Hash};
 
@@ -18,6 +19,22 @@ use probity_plan::units::counted;
 
 /// How many missing artifacts are named.
 const MAX_NAMED: usize = 5;
+
+/// What is wrong with a first entry, whose fields have the right types.
+fn unsound(start: &Start) -> Option<&'static str> {
+    let first = start.ledger.run == 1;
+    let ledger = (start.ledger.head.is_some(), start.ledger.began.is_some()) == (!first, !first);
+    let digests = start.files.values().chain(start.ledger.head.as_ref()).chain(start.reproduces.as_ref());
+    if !is_hex(&start.run, 16) {
+        Some("its `run` is not 16 bytes in lower-case hexadecimal")
+    } else if start.ledger.run == 0 || !ledger {
+        Some("its `ledger` is none: run 1 has no run before it, and all others have one")
+    } else if !digests.chain([&start.resolved_sha256]).all(|digest| is_hex(digest, 32)) {
+        Some("a digest in it is not 32 bytes in lower-case hexadecimal")
+    } else {
+        None
+    }
+}
 
 /// What one pass over the log found.
 pub(super) struct Log<'a> {
@@ -40,6 +57,10 @@ pub(super) struct Log<'a> {
     pub(super) referenced: HashSet<&'a str>,
     pub(super) missing: Vec<String>,
     pub(super) missing_count: usize,
+    /// The observers that entries tell of; 0 is the program that ran the plan.
+    observers: BTreeSet<u32>,
+    /// When the last signed look was over, in microseconds since the run began.
+    pub(super) last_look_us: u64,
     /// Where the entries 0, [`INDEXED`], twice that, ... begin, in bytes.
     index: Vec<u64>,
 }
@@ -65,12 +86,14 @@ impl<'a> Log<'a> {
             referenced: HashSet::new(),
             missing: Vec::new(),
             missing_count: 0,
+            observers: BTreeSet::from([0]),
+            last_look_us: 0,
             index: Vec::new(),
         };
         let store = bundle.store();
         let (mut closed, mut bytes) = (false, 0);
         log.end = bundle.log().and_then(|file| {
-            read_log(file, reading, |Line { leaf, length, entry }| {
+            read_log(file, reading, &bundle.start().declared, |Line { leaf, length, entry }| {
                 let number = log.frontier.size();
                 log.frontier.push(leaf);
                 if number.is_multiple_of(INDEXED) {
@@ -122,18 +145,33 @@ impl<'a> Log<'a> {
             self.wrong(number, &format!("it says it is entry {says}"));
         }
         match &body {
-            Body::Start(_) if number == 0 => {}
+            Body::Start(start) if number == 0 => {
+                if let Some(reason) = unsound(start) {
+                    self.wrong(number, reason);
+                }
+            }
             Body::Endorsement(_) if number == 1 => {}
             Body::Start(_) | Body::Endorsement(_) => {
                 self.wrong(number, "it belongs at the beginning of a log");
             }
             Body::Close(_) => self.close = self.unsigned_close.take(),
             Body::Observation(observation) => {
+                if !self.observers.contains(&observation.observer) {
+                    self.wrong(
+                        number,
+                        &format!("no entry before tells of the observer {}", observation.observer),
+                    );
+                }
+                let over = observation.offset_us.saturating_add(observation.duration_us);
+                self.last_look_us = self.last_look_us.max(over);
                 for (digest, size) in artifacts_of(observation) {
                     self.refer(store, number, digest, size);
                 }
             }
-            Body::Observer(_) | Body::Event(_) => {}
+            Body::Observer(observer) => {
+                self.observers.insert(observer.id);
+            }
+            Body::Event(_) => {}
         }
         each(number, body);
     }

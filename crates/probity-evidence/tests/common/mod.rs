@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use probity_evidence::entry::{Event, Identity, LedgerHead, Observer};
-use probity_evidence::{Body, Key, Opening, Signers, Verification, Writer};
-use probity_plan::{Barrier, Blocked, Impact, Lane, Observation, Value};
+use probity_evidence::{Body, Declared, Key, Opening, Signers, Verification, Writer};
+use probity_plan::{Artifact, Barrier, Blocked, FactType, Impact, Lane, Observation, Value};
 
 /// A folder below the system's temporary one that ends with the test.
 pub struct Scratch(pub PathBuf);
@@ -50,6 +50,32 @@ pub fn time(text: &str) -> jiff::Timestamp {
     text.parse().unwrap()
 }
 
+/// What the facts of [`observation`] are.
+pub fn declared() -> Declared {
+    let facts = [
+        ("body", FactType::Text),
+        ("certificate", FactType::Map),
+        ("elapsed_ms", FactType::Interval),
+        ("rows", FactType::Any),
+        ("status", FactType::Int),
+        ("stdout", FactType::Text),
+    ];
+    Declared {
+        probes: BTreeMap::from([("answers".to_owned(), "http".to_owned())]),
+        kinds: BTreeMap::from([(
+            "http".to_owned(),
+            facts.into_iter().map(|(name, ty)| (name.to_owned(), ty)).collect(),
+        )]),
+    }
+}
+
+/// An observation whose output is kept beside the log.
+pub fn with_artifact(mut observation: Observation, sha256: String, size_bytes: u64) -> Observation {
+    observation.unknown.insert("stdout".to_owned(), Blocked::new(Barrier::TooLarge, "long"));
+    observation.artifacts.insert("stdout".to_owned(), Artifact { sha256, size_bytes });
+    observation
+}
+
 pub fn opening() -> Opening {
     Opening {
         rules: 1,
@@ -59,8 +85,9 @@ pub fn opening() -> Opening {
             ("plan.yaml".to_owned(), b"plan: A plan\n".to_vec()),
             ("includes/roles.csv".to_owned(), b"role,expect\nviewer,denied\n".to_vec()),
         ]),
+        declared: declared(),
         resolved_sha256: "0".repeat(64),
-        inputs: BTreeMap::from([("port".to_owned(), Value::from(8003))]),
+        inputs: BTreeMap::from([("port".to_owned(), "8003".to_owned())]),
         allow: Impact::Observe,
         only: None,
         challenge: Some("a word from the reader".to_owned()),
@@ -109,17 +136,16 @@ pub fn running(path: &Path, key: Key) -> Writer {
     let writer = Writer::create(path, opening(), key, probity_evidence::writer::DEFAULT_MAX_SIZE).unwrap();
     writer
         .append(&Body::Observer(Observer {
+            id: 0,
+            offset_us: 500_000,
+            boot: Some("b".to_owned()),
             at: time("2026-01-31T12:00:00.5Z"),
             facts: BTreeMap::from([("load_1m".to_owned(), Value::decimal(0.25))]),
             unknown: BTreeMap::new(),
         }))
         .unwrap();
-    let mut with_artifact = observation(0);
     let digest = writer.artifact(&long_output()).unwrap();
-    with_artifact.artifacts.insert(
-        "stdout_all".to_owned(),
-        probity_plan::Artifact { sha256: digest, size_bytes: long_output().len() as u64 },
-    );
+    let with_artifact = with_artifact(observation(0), digest, long_output().len() as u64);
     writer.append_all(&[Body::Observation(with_artifact), Body::Observation(observation(1))]).unwrap();
     writer
         .append(&Body::Event(Event {

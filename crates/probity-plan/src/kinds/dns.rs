@@ -100,11 +100,11 @@ impl Kind for Dns {
                 "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
             )
             .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL"]))
-            .grants(Denied::Request, Values::Texts(&["NOERROR", "NXDOMAIN"])),
+            .grants(Denied::Name, Values::Texts(&["NOERROR"])),
             FactSpec::new(
                 "nxdomain",
                 FactType::Bool,
-                "whether it said that there is no such name; unknown where it reported another error",
+                "whether it said that there is no such name; unknown where it reported another error, or referred to other servers",
             )
             .denies(Denied::Name, Values::True)
             .grants(Denied::Name, Values::False),
@@ -118,9 +118,10 @@ impl Kind for Dns {
                 "records",
                 FactType::List,
                 "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
-                 their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an error or only referred to other \
-                 servers",
-            ),
+                 their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an \
+                 error or only referred to other servers",
+            )
+            .grants(Denied::Request, Values::Any),
             FactSpec::new(
                 "aliases",
                 FactType::List,

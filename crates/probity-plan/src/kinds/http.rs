@@ -36,12 +36,26 @@ pub struct Http {
     /// A file with its key (PEM, without a passphrase); without it, `client_certificate` holds both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_key: Option<String>,
+    /// Keeps cookies as a browser does: `redirects`, for the redirects of one look; `looks`, for later looks at the same row
+    /// too. Without it, none is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookies: Option<Cookies>,
     /// Speaks HTTP/2 alone: agreed on in the TLS handshake, or known beforehand without TLS. Without it, HTTP/1.1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub http2: bool,
     /// The path of a Unix socket to connect to, instead of the URL's host and port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix_socket: Option<String>,
+}
+
+/// For how long cookies are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cookies {
+    /// For the redirects of one look.
+    Redirects,
+    /// For all looks at a row.
+    Looks,
 }
 
 /// Headers that say who asks.
@@ -106,6 +120,7 @@ impl Kind for Http {
     }
 
     fn describe(&self) -> String {
-        format!("{} {}", self.method.as_deref().unwrap_or("GET"), self.http)
+        let socket = self.unix_socket.as_ref().map_or_else(String::new, |path| format!(" (over {path})"));
+        format!("{} {}{socket}", self.method.as_deref().unwrap_or("GET"), self.http)
     }
 }

@@ -137,9 +137,37 @@ impl FactType {
             (Self::Interval, measured @ Value::Interval(_)) | (Self::Moment, measured @ Value::Moment(_)) => {
                 Some(measured)
             }
-            (Self::Interval | Self::Moment | Self::Moments, _) => None,
-            (_, written) => Some(written),
+            (_, written) => self.fits(&written).then_some(written),
         }
+    }
+
+    /// Whether a fact of this type can have this value. Nothing that was not told (`null`) is of every type.
+    pub fn fits(self, value: &Value) -> bool {
+        match (self, value) {
+            (_, Value::Null)
+            | (Self::Bool, Value::Bool(_))
+            | (Self::Int | Self::Float, Value::Number(_))
+            | (Self::Text | Self::Version | Self::Mode, Value::Text(_))
+            | (Self::Moment, Value::Moment(_)) => true,
+            (Self::Interval, Value::Interval(interval)) => {
+                interval.at_least.is_finite() && interval.at_most.is_none_or(|most| interval.at_least <= most)
+            }
+            (Self::Moments, Value::List(list)) => list.iter().all(|item| matches!(item, Value::Moment(_))),
+            (Self::List | Self::Any, Value::List(list)) => list.iter().all(is_sent),
+            (Self::Map | Self::Any, Value::Map(map)) => map.values().all(is_sent),
+            (Self::Any, value) => is_sent(value),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a target can have sent this: inside of lists and maps nothing is measured.
+fn is_sent(value: &Value) -> bool {
+    match value {
+        Value::Interval(_) | Value::Moment(_) => false,
+        Value::List(list) => list.iter().all(is_sent),
+        Value::Map(map) => map.values().all(is_sent),
+        _ => true,
     }
 }
 
@@ -191,13 +219,13 @@ impl Values {
 pub enum Denied {
     /// To be reached: nobody listens, or nobody answers. A connection made by any kind contradicts it.
     Connection,
-    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
-    /// No fact grants it: such a denial never counts, since whom it is about is there.
-    Answer,
     /// What was asked for: 401, 403, a log-in that is refused. Only a grant of the same kind contradicts it.
     Request,
     /// That there is a name: `NXDOMAIN`. Only a grant of the same kind contradicts it.
     Name,
+    /// A whole answer, although somebody was reached: nonsense, a certificate that is not to be trusted, a body cut short.
+    /// No fact grants it: such a denial never counts, since whom it is about is there.
+    Answer,
 }
 
 /// The declaration of one fact.
@@ -315,19 +343,12 @@ impl KindSpec {
     /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
     /// was reached denied no connection, whatever came of it.
     pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
-        let told =
-            |fact: &FactSpec, values: Values| seen.get(fact.name).is_some_and(|value| values.include(value));
         let denied = self.facts.iter().find_map(|fact| {
             let (what, values) = fact.denial?;
-            told(fact, values).then_some(what)
+            seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
         })?;
-        let reached = || {
-            let grants = |fact: &FactSpec| {
-                fact.grant.is_some_and(|(what, values)| what == Denied::Connection && told(fact, values))
-            };
-            self.facts.iter().any(grants)
-        };
-        Some(if denied == Denied::Connection && reached() { Denied::Answer } else { denied })
+        let unlike = denied == Denied::Connection && self.granted(Denied::Connection, seen);
+        Some(if unlike { Denied::Answer } else { denied })
     }
 
     /// Whether a fact says that this was granted.
@@ -439,4 +460,35 @@ kinds! {
 /// The kind of this name.
 pub fn kind(name: &str) -> Option<&'static KindSpec> {
     KINDS.iter().copied().find(|spec| spec.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_not_reached_denies_a_connection() {
+        let seen = |facts: &[(&str, Value)]| {
+            facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        };
+        let (no, yes) = (Value::Bool(false), Value::Bool(true));
+        for kind in ["http", "tls", "dns", "redis", "postgres"] {
+            let spec = kind_of(kind);
+            let refused = seen(&[("connected", no.clone()), ("answered", no.clone())]);
+            assert_eq!(spec.denial(&refused), Some(Denied::Connection), "{kind}");
+            // Nonsense, or a certificate that is not to be trusted.
+            let reached = seen(&[("connected", yes.clone()), ("answered", no.clone())]);
+            assert_eq!(spec.denial(&reached), Some(Denied::Answer), "{kind}");
+            assert!(spec.grants(Denied::Answer).next().is_none(), "{kind}");
+            // An answer whose rest did not come in time is no denial.
+            assert_eq!(spec.denial(&seen(&[("connected", yes.clone())])), None, "{kind}");
+            assert!(spec.granted(Denied::Connection, &reached), "{kind}");
+        }
+        let forbidden = seen(&[("connected", yes.clone()), ("answered", yes), ("status", Value::from(403))]);
+        assert_eq!(kind_of("http").denial(&forbidden), Some(Denied::Request));
+    }
+
+    fn kind_of(name: &str) -> &'static KindSpec {
+        kind(name).unwrap()
+    }
 }

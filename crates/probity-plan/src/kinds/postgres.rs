@@ -90,15 +90,15 @@ impl Kind for Postgres {
                  all else as PostgreSQL writes it. At most 1,000 rows and 1 MiB; unknown where \
                  two columns have one name",
             )
-            .grants(Denied::Request, Values::Any)
-            .change_shows(Shows::Effect),
+            .change_shows(Shows::Effect)
+            .grants(Denied::Request, Values::Any),
             FactSpec::new(
                 "value",
                 FactType::Any,
                 "the only value, where the result is one row of one column",
             )
-            .grants(Denied::Request, Values::Any)
-            .change_shows(Shows::Effect),
+            .change_shows(Shows::Effect)
+            .grants(Denied::Request, Values::Any),
             FactSpec::new("server_version", FactType::Text, "the version that the server reports").aside(),
             FactSpec::new("connect_ms", FactType::Interval, "time to connect and log in, in milliseconds").aside(),
             FactSpec::new(

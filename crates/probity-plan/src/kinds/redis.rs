@@ -183,8 +183,8 @@ impl Kind for Redis {
                 "the reply: text, a number, a list, or null where there is no such key; unknown where it is an error, \
                  not UTF-8, or over 1 MiB",
             )
-            .grants(Denied::Request, Values::Any)
-            .change_shows(Shows::Effect),
+            .change_shows(Shows::Effect)
+            .grants(Denied::Request, Values::Any),
             FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
                 .denies(Denied::Request, Values::Prefixes(&["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"]))
                 .grants(Denied::Request, Values::Empty),
@@ -198,7 +198,8 @@ impl Kind for Redis {
                 "info",
                 FactType::Map,
                 "the reply to INFO as a map of its fields: whole numbers and decimals as numbers, all else as text",
-            ),
+            )
+            .grants(Denied::Request, Values::Any),
             FactSpec::new(
                 "elapsed_ms",
                 FactType::Interval,
@@ -208,7 +209,13 @@ impl Kind for Redis {
     };
 
     fn anonymous(&self) -> Option<Self> {
-        Some(Self { username: None, password: None, client_certificate: None, client_key: None, ..self.clone() })
+        Some(Self {
+            username: None,
+            password: None,
+            client_certificate: None,
+            client_key: None,
+            ..self.clone()
+        })
     }
 
     fn describe(&self) -> String {

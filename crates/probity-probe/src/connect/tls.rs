@@ -84,7 +84,12 @@ impl Client {
         seen: &mut Seen,
     ) -> Result<TlsStream<S>, Fault> {
         let name = self.checks_name.then(|| self.name.clone());
-        let verifier = Arc::new(Verifier { roots: self.roots.clone(), name, trust: OnceLock::new() });
+        let verifier = Arc::new(Verifier {
+            roots: self.roots.clone(),
+            name,
+            trust: OnceLock::new(),
+            first: OnceLock::new(),
+        });
         let setup = |e: &Error| Blocked::new(Barrier::Unsupported, format!("TLS: {e}"));
         let config = ClientConfig::builder_with_provider(trust::provider())
             .with_safe_default_protocol_versions()
@@ -117,6 +122,7 @@ impl Client {
             let certified = verifier.trust.get().is_some();
             let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
             let fault = match cause {
+                Some(error) if verifier.is_unverifiable(error) => Fault::Observer(trust::cannot_tell(error)),
                 // It showed a certificate of which it does not hold the key.
                 Some(error @ Error::InvalidCertificate(CertificateError::BadSignature)) if certified => {
                     seen.know("trusted", false).know("trust_error", error.to_string());
@@ -193,9 +199,16 @@ struct Verifier {
     /// The name that the certificate must be for; any without it.
     name: Option<ServerName<'static>>,
     trust: OnceLock<Trust>,
+    /// The server's own certificate.
+    first: OnceLock<Vec<u8>>,
 }
 
 impl Verifier {
+    /// Whether a signature by the server cannot be verified here at all.
+    fn is_unverifiable(&self, error: &Error) -> bool {
+        self.first.get().is_some_and(|first| trust::is_unverifiable(error, first))
+    }
+
     fn judge(&self, chain: &[CertificateDer<'_>]) -> Trust {
         let why = self.roots.judge(chain)?;
         match (&self.name, chain.first()) {
@@ -216,6 +229,7 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        _ = self.first.set(first.to_vec());
         let chain: Vec<_> = [first].into_iter().chain(rest).cloned().collect();
         match self.trust.get_or_init(|| self.judge(&chain)) {
             Ok(why) if why.is_empty() => Ok(ServerCertVerified::assertion()),

@@ -18,7 +18,8 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{CertificateError, Error, OtherError, RootCertStore, SignatureScheme};
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::UintRef;
+use x509_cert::der::{Decode, Reader, SliceReader};
 
 use super::p521;
 use crate::look::barrier_of;
@@ -98,10 +99,60 @@ impl Roots {
         });
         match judged {
             Ok(()) => Ok(String::new()),
-            Err(error) if is_own_limit(&error) => Err(cannot_tell(&error)),
+            Err(error) if is_own_limit(&error) || self.is_beyond_ring(&error, chain) => {
+                Err(cannot_tell(&error))
+            }
             Err(error) => Ok(error.to_string()),
         }
     }
+
+    /// Whether a signature is only said to be wrong because a key in the chain, or of an authority that it names, has a
+    /// length that ring does not verify with.
+    fn is_beyond_ring(&self, error: &Error, chain: &[CertificateDer<'_>]) -> bool {
+        if *error != Error::InvalidCertificate(CertificateError::BadSignature) {
+            return false;
+        }
+        let sent: Vec<_> = chain.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+        let named = |authority: &Certificate| {
+            let subject = &authority.tbs_certificate.subject;
+            sent.iter().any(|certificate| certificate.tbs_certificate.issuer == *subject)
+        };
+        let authorities = self.pinned.iter().filter_map(|der| Certificate::from_der(der).ok()).filter(named);
+        sent.iter().any(is_odd_rsa) || authorities.into_iter().any(|authority| is_odd_rsa(&authority))
+    }
+}
+
+/// Read as it is: serial numbers that RFC 5280 forbids do happen.
+pub type Certificate = CertificateInner<Raw>;
+
+/// Whether ring verifies nothing with this key, whatever was signed: RSA of less than 2048 or more than 8192 bits.
+fn is_odd_rsa(certificate: &Certificate) -> bool {
+    rsa_bits(certificate).is_some_and(|bits| !(2048..=8192).contains(&bits))
+}
+
+/// Whether that the server does not show that it holds the key of this certificate is only our own limit.
+pub fn is_unverifiable(error: &Error, certificate: &[u8]) -> bool {
+    let odd = || Certificate::from_der(certificate).is_ok_and(|certificate| is_odd_rsa(&certificate));
+    is_own_limit(error) || (*error == Error::InvalidCertificate(CertificateError::BadSignature) && odd())
+}
+
+/// The length of an RSA key in bits; `None` if it is no RSA key, or does not parse.
+pub fn rsa_bits(certificate: &Certificate) -> Option<i64> {
+    let info = &certificate.tbs_certificate.subject_public_key_info;
+    if info.algorithm.oid.to_string() != "1.2.840.113549.1.1.1" {
+        return None;
+    }
+    // RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017, A.1.1)
+    let mut reader = SliceReader::new(info.subject_public_key.as_bytes()?).ok()?;
+    reader
+        .sequence(|inner| {
+            let modulus = UintRef::decode(inner)?;
+            let _exponent = UintRef::decode(inner)?;
+            let bytes = modulus.as_bytes();
+            let leading = bytes.first().map_or(0, |byte| byte.leading_zeros());
+            Ok(i64::try_from(bytes.len()).unwrap_or(i64::MAX).saturating_mul(8) - i64::from(leading))
+        })
+        .ok()
 }
 
 /// Whether this certificate is for this name (subject alternative names only).
@@ -115,7 +166,7 @@ pub fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
 
 /// A pinned certificate needs nobody's word but its own validity.
 fn valid_now(certificate: &CertificateDer<'_>) -> Trust {
-    let read = CertificateInner::<Raw>::from_der(certificate)
+    let read = Certificate::from_der(certificate)
         .map_err(|e| Blocked::new(Barrier::Unsupported, format!("the certificate: {e}")))?;
     let validity = read.tbs_certificate.validity;
     let now = UnixTime::now().as_secs();

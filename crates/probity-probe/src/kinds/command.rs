@@ -20,16 +20,16 @@ impl Look for Command {
 }
 
 async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> {
-    let whole = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
+    let filled = |text: &Text| Ok(context.expand(text, Syntax::Plain)?.reveal().to_owned());
     let arguments = match &command.command {
-        Program::Arguments(list) => list.iter().map(whole).collect::<Result<Vec<_>, _>>()?,
-        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), whole(shell)?],
+        Program::Arguments(list) => list.iter().map(filled).collect::<Result<Vec<_>, _>>()?,
+        Program::Shell { shell } => vec!["/bin/sh".to_owned(), "-c".to_owned(), filled(shell)?],
     };
-    let stdin = command.stdin.as_ref().map(whole).transpose()?;
+    let stdin = command.stdin.as_ref().map(filled).transpose()?;
     let env = command
         .env
         .iter()
-        .map(|(name, text)| Ok((name.clone(), whole(text)?)))
+        .map(|(name, text)| Ok((name.clone(), filled(text)?)))
         .collect::<Result<BTreeMap<_, _>, Blocked>>()?;
     let program =
         program::Program { arguments: &arguments, stdin: stdin.as_ref().map(String::as_bytes), env: &env };
@@ -114,7 +114,12 @@ fn text_of(what: &str, output: &Output) -> Result<String, Blocked> {
 }
 
 /// Without the last line's end.
-fn without_end(text: String) -> String {
-    let end = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
-    end.map_or(text.clone(), str::to_owned)
+fn without_end(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
 }

@@ -60,7 +60,6 @@ async fn talk(dns: &Dns, conversation: &Conversation, seen: &mut Seen) -> Result
         seen.block_rest(Blocked::new(Barrier::Unsupported, format!("{server} answered {}", rcode(code))));
         return Ok(());
     }
-    seen.know("nxdomain", code == ResponseCode::NXDomain);
     let (aliases, owner) = aliases(&answer, name, record);
     seen.know("aliases", aliases.clone());
     let found: Vec<_> =
@@ -70,6 +69,7 @@ async fn talk(dns: &Dns, conversation: &Conversation, seen: &mut Seen) -> Result
         seen.block_rest(Blocked::new(Barrier::Unsupported, why));
         return Ok(());
     }
+    seen.know("nxdomain", code == ResponseCode::NXDomain);
     let mut records: Vec<String> = found.iter().map(|found| shown(&found.data)).collect();
     records.sort();
     match found.iter().map(|found| found.ttl).min() {

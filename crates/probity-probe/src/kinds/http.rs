@@ -2,17 +2,20 @@
 
 mod body;
 mod content;
+mod cookies;
 mod head;
 mod request;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use probity_plan::Text;
-use probity_plan::kinds::http::Http;
+use probity_plan::kinds::http::{Cookies, Http};
 
 use self::request::Destination;
 use crate::connect::{Conversation, Fault, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::memory;
 use crate::plaintext::Syntax;
 
 impl Look for Http {
@@ -49,10 +52,19 @@ async fn talk(
     let mut followed = Vec::new();
     let mut method = http.method.clone().unwrap_or_else(|| "GET".to_owned());
     let mut with_body = true;
+    let jar = http.cookies.map(|kept| match kept {
+        Cookies::Looks => memory::kept(),
+        Cookies::Redirects => Arc::default(),
+    });
     loop {
         // The connection is driven beside it, and ends with it: at the time-out too.
-        let asked = request::Asked { http, context, destination: &destination, method: &method, with_body };
+        let cookies = jar.as_ref().map(|jar| cookies::of(jar, &destination.url)).unwrap_or_default();
+        let asked =
+            request::Asked { http, context, destination: &destination, method: &method, with_body, cookies };
         let (mut answer, _connection) = asked.send(conversation, &mut phases, seen).await?;
+        if let Some(jar) = &jar {
+            cookies::keep(jar, &destination.url, answer.response.headers());
+        }
         let status = answer.response.status();
         let allowed = usize::from(http.redirects.unwrap_or(0));
         if status.is_redirection()

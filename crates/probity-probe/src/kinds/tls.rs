@@ -173,7 +173,11 @@ fn completed(greeting: &Greeting, offered: &[Offered]) -> Result<bool, Blocked> 
             Barrier::Unsupported,
             format!("{error}: the server wants a group or signature that this client does not have"),
         )),
-        Err(_) => Ok(false),
+        // More than is read, or what cannot be computed: a current client may get in.
+        Err(error) => match connect::tls::fault_of(error, greeting.version.is_some()) {
+            Fault::Observer(blocked) if greeting.version.is_some() => Err(blocked),
+            _ => Ok(false),
+        },
     }
 }
 
@@ -233,25 +237,34 @@ async fn see_trust(server: &Server<'_>, chain: &[Vec<u8>], seen: &mut Seen) {
     if let Some(first) = chain.first() {
         seen.settle("name_matches", trust::is_for(first, &server.name));
     }
-    // Whoever does not hold the key may send the certificates of somebody else.
-    let trusted = match (Roots::load(server.tls.ca.as_deref()).await, &server.greeting) {
-        (Err(blocked), _) => Err(blocked),
-        (Ok(_), Greeting { unproven: Some(error), .. }) if trust::is_own_limit(error) => {
-            Err(trust::cannot_tell(error))
-        }
-        (Ok(_), Greeting { unproven: Some(error), .. }) => {
-            Ok(format!("the server does not show that it holds the certificate's key: {error}"))
-        }
-        (Ok(_), Greeting { version: None, .. }) => Err(Blocked::new(
-            Barrier::Unsupported,
-            "only an older client gets in, so it was not seen that the server holds the certificate's key",
-        )),
-        (Ok(roots), _) => roots.judge(&chain),
+    let judged = Roots::load(server.tls.ca.as_deref()).await.and_then(|roots| roots.judge(&chain));
+    let trusted = match judged {
+        Ok(error) if error.is_empty() => proven(&server.greeting, &chain),
+        judged => judged,
     };
     match trusted {
         Ok(error) => seen.know("trusted", error.is_empty()).know("trust_error", error),
         Err(blocked) => seen.block("trusted", blocked.clone()).block("trust_error", blocked),
     };
+}
+
+/// Whether the server showed that it holds the key of its certificate: without it, anybody may send somebody else's. Empty if
+/// it did, else why not.
+fn proven(greeting: &Greeting, chain: &[CertificateDer<'_>]) -> trust::Trust {
+    let first: &[u8] = chain.first().map_or(&[], |first| first.as_ref());
+    match greeting {
+        Greeting { unproven: Some(error), .. } if trust::is_unverifiable(error, first) => {
+            Err(trust::cannot_tell(error))
+        }
+        Greeting { unproven: Some(error), .. } => {
+            Ok(format!("the server does not show that it holds the certificate's key: {error}"))
+        }
+        Greeting { version: None, .. } => Err(Blocked::new(
+            Barrier::Unsupported,
+            "only an older client gets in, so it was not seen that the server holds the certificate's key",
+        )),
+        _ => Ok(String::new()),
+    }
 }
 
 /// Shakes hands as a current client. An answer in TLS is a greeting, however it ended.

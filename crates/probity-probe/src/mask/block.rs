@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use super::escape::{Reading, Unit, begins, readings};
+use super::escape::{Escapes, Reading, Unit, begins};
 
 /// An encoding in which each character stands for so many bits.
 pub(super) struct Block {
@@ -11,7 +11,8 @@ pub(super) struct Block {
     bits: usize,
     /// Characters after which bytes and characters begin together again.
     period: usize,
-    value: fn(u8) -> Option<u8>,
+    /// What each byte stands for; [`NONE`] if it is no character of the encoding.
+    values: [u8; 256],
     /// Whether this may stand between two characters, behind that.
     gap: fn(u8, Option<u8>) -> bool,
 }
@@ -19,38 +20,50 @@ pub(super) struct Block {
 /// The most bytes between two characters of an encoding: a line break with the indentation behind it.
 const MAX_GAP: usize = 32;
 
+/// No character of an encoding.
+const NONE: u8 = u8::MAX;
+
 /// All of them but UTF-16.
-pub(super) const BLOCKS: [Block; 3] = [
+pub(super) static BLOCKS: [Block; 3] = [
     // RFC 4648, 4 and 5.
-    Block { bits: 6, period: 4, value: base64, gap: line_break },
+    Block {
+        bits: 6,
+        period: 4,
+        values: values(&[
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+        ]),
+        gap: line_break,
+    },
     // RFC 4648, 6.
-    Block { bits: 5, period: 8, value: base32, gap: line_break },
+    Block {
+        bits: 5,
+        period: 8,
+        values: values(&[b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"]),
+        gap: line_break,
+    },
     // RFC 4648, 8, with the separators of dumps and fingerprints.
     Block {
         bits: 4,
         period: 2,
-        value: |byte| u8::try_from(char::from(byte).to_digit(16)?).ok(),
+        values: values(&[b"0123456789ABCDEF", b"0123456789abcdef"]),
         gap: |byte, before| matches!(byte, b':' | b' ' | b'-' | b',') || line_break(byte, before),
     },
 ];
 
-fn base64(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
-}
-
-fn base32(byte: u8) -> Option<u8> {
-    Some(match byte.to_ascii_uppercase() {
-        upper @ b'A'..=b'Z' => upper - b'A',
-        b'2'..=b'7' => byte - b'2' + 26,
-        _ => return None,
-    })
+/// What each byte stands for in any of these alphabets.
+const fn values(alphabets: &[&[u8]]) -> [u8; 256] {
+    let mut values = [NONE; 256];
+    let mut at = 0;
+    while at < alphabets.len() {
+        let mut value = 0;
+        while value < alphabets[at].len() {
+            values[alphabets[at][value] as usize] = value.to_le_bytes()[0];
+            value += 1;
+        }
+        at += 1;
+    }
+    values
 }
 
 /// A line break, and what indents the next line.
@@ -76,68 +89,147 @@ struct Cell {
 }
 
 /// Hands on everything that can be decoded of these bytes, and may hold `least` bytes, by undoing at most so many encoders.
-pub(super) fn decode(bytes: &[u8], depth: u8, least: usize, decoded: &mut impl FnMut(&Decoded)) {
-    if depth == 0 {
-        return;
-    }
-    let escapes = bytes.iter().any(|byte| begins(*byte) && !matches!(byte, b'+' | b'_'));
+pub(super) fn decode(
+    bytes: &[u8],
+    escapes: &Escapes<'_>,
+    depth: u8,
+    least: usize,
+    decoded: &mut impl FnMut(&Decoded),
+) {
     // With escapes of each number of encoders by itself: one of more may swallow what one of fewer begins.
-    for escaped in 0..if escapes { depth } else { 1 } {
+    for escaped in 0..depth {
+        if escaped > 0 && !escapes.any(|read| read.depth == escaped) {
+            break;
+        }
         for block in &BLOCKS {
-            block.runs(bytes, escaped, (least * 8).div_ceil(block.bits), &mut |cells| {
+            block.runs(bytes, escapes, escaped, (least * 8).div_ceil(block.bits), &mut |cells| {
                 (0..block.period).for_each(|before| decoded(&block.decode(cells, before, escaped + 1)));
             });
         }
-        utf16(bytes, escaped, least, decoded);
+        utf16(bytes, escapes, escaped, least, decoded);
     }
 }
 
 impl Block {
     /// Hands on each run of at least so many characters of this encoding, some of them in escapes of so many encoders.
-    fn runs(&self, bytes: &[u8], depth: u8, least: usize, whole: &mut impl FnMut(&[Cell])) {
-        let mut ended = |cells: &mut Vec<Cell>, escaped: u8| {
-            if cells.len() >= least && escaped == depth {
-                whole(cells);
+    fn runs(
+        &self,
+        bytes: &[u8],
+        escapes: &Escapes<'_>,
+        depth: u8,
+        least: usize,
+        whole: &mut impl FnMut(&[Cell]),
+    ) {
+        let mut cells = Vec::new();
+        let mut at = 0;
+        if depth == 0 {
+            while let Some(next) =
+                bytes.get(at..).and_then(|rest| rest.iter().position(|byte| self.is(*byte)))
+            {
+                let start = at + next;
+                at = self.end(bytes, start);
+                // Whether there are gaps is seen only then.
+                if at - start >= least {
+                    self.run(bytes, start, None, &mut cells);
+                    if cells.len() >= least {
+                        whole(&cells);
+                    }
+                }
             }
-            cells.clear();
+            return;
+        }
+        for place in escapes.places() {
+            if place < at || self.is(bytes[place]) || self.fit(escapes, place, depth, None).is_none() {
+                continue;
+            }
+            let before = bytes.get(at..place).unwrap_or_default();
+            let stands = |byte: &u8| self.is(*byte) || (self.gap)(*byte, Some(b'\n'));
+            let start = place - before.iter().rev().take_while(|byte| stands(byte)).count();
+            let (end, escaped) = self.run(bytes, start, Some((escapes, depth)), &mut cells);
+            if cells.len() >= least && escaped == depth {
+                whole(&cells);
+            }
+            at = end.max(place + 1);
+        }
+    }
+
+    fn is(&self, byte: u8) -> bool {
+        self.values[usize::from(byte)] != NONE
+    }
+
+    fn value(&self, byte: u8) -> Option<u8> {
+        Some(self.values[usize::from(byte)]).filter(|value| *value != NONE)
+    }
+
+    /// Where the run ends that begins here, without escapes.
+    fn end(&self, bytes: &[u8], start: usize) -> usize {
+        let (mut at, mut gap, mut before) = (start, 0, None);
+        while let Some(byte) = bytes.get(at).copied() {
+            if self.is(byte) {
+                (gap, before) = (0, None);
+            } else if gap < MAX_GAP && (self.gap)(byte, before) {
+                (gap, before) = (gap + 1, Some(byte));
+            } else {
+                break;
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// The escape of at most so many encoders that fits into a run here.
+    fn fit<'e>(
+        &self,
+        escapes: &'e Escapes<'_>,
+        at: usize,
+        depth: u8,
+        before: Option<u8>,
+    ) -> Option<&'e Reading> {
+        let fits = |read: &&Reading| {
+            read.depth <= depth
+                && match read.unit {
+                    Unit::Nothing => true,
+                    unit => unit.ascii().is_some_and(|byte| self.is(byte) || (self.gap)(byte, before)),
+                }
         };
-        let (mut cells, mut escaped, mut gap, mut before) = (Vec::new(), 0, 0, None);
-        let (mut at, mut read) = (0, Vec::new());
+        escapes.at(at).iter().filter(fits).min_by_key(|read| (read.rare, read.depth))
+    }
+
+    /// The run that begins here; where it ends, and how many encoders its escapes have at most.
+    fn run(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        escapes: Option<(&Escapes<'_>, u8)>,
+        cells: &mut Vec<Cell>,
+    ) -> (usize, u8) {
+        cells.clear();
+        let (mut at, mut escaped, mut gap, mut before) = (start, 0, 0, None);
         while let Some(byte) = bytes.get(at).copied() {
             let mut next = (at + 1, Some(byte), 0);
-            let stands = |byte: u8, gap_before: Option<u8>| {
-                (self.value)(byte).is_some() || (self.gap)(byte, gap_before)
-            };
-            if depth > 0 && begins(byte) && !stands(byte, before) {
-                readings(bytes, at, depth, &mut read);
-                let fits = |unit: Unit| match unit {
-                    Unit::Nothing => true,
-                    unit => unit.ascii().is_some_and(|byte| stands(byte, before)),
-                };
-                let fit = read.iter().filter(|read| fits(read.unit));
-                if let Some(read) = fit.min_by_key(|read| (read.rare, read.depth)) {
-                    next = (read.end, read.unit.ascii(), read.depth);
-                }
+            if let Some((escapes, depth)) = escapes
+                && begins(byte)
+                && !self.is(byte)
+                && let Some(read) = self.fit(escapes, at, depth, before)
+            {
+                next = (read.end, read.unit.ascii(), read.depth);
             }
             let (end, read, read_depth) = next;
-            match read.map(|byte| (byte, (self.value)(byte))) {
+            match read.map(|byte| (byte, self.value(byte))) {
                 Some((_, Some(value))) => {
                     cells.push(Cell { value, start: at, end });
-                    (escaped, gap, before) = (escaped.max(read_depth), 0, None);
+                    (gap, before) = (0, None);
                 }
-                Some((byte, None)) if !cells.is_empty() && gap < MAX_GAP && (self.gap)(byte, before) => {
+                Some((byte, None)) if gap < MAX_GAP && (self.gap)(byte, before) => {
                     (gap, before) = (gap + 1, Some(byte));
-                    escaped = escaped.max(read_depth);
                 }
-                None => escaped = escaped.max(read_depth),
-                Some(_) => {
-                    ended(&mut cells, escaped);
-                    (escaped, gap, before) = (0, 0, None);
-                }
+                None => {}
+                Some(_) => break,
             }
+            escaped = escaped.max(read_depth);
             at = end;
         }
-        ended(&mut cells, escaped);
+        (at, escaped)
     }
 
     /// The bytes of a run, if they begin with the character at `before`.
@@ -165,12 +257,14 @@ impl Block {
 
 /// Every run of bytes of which each second one is nothing, without those: UTF-16 of either order, as far as it is ASCII or
 /// Latin-1, which is all that other encoders write.
-fn utf16(bytes: &[u8], depth: u8, least: usize, decoded: &mut impl FnMut(&Decoded)) {
-    if depth == 0 && bytes.iter().filter(|byte| **byte == 0).count() < least {
+fn utf16(bytes: &[u8], escapes: &Escapes<'_>, depth: u8, least: usize, decoded: &mut impl FnMut(&Decoded)) {
+    let nothing = |read: &Reading| read.unit.ascii() == Some(0);
+    // The last one has nothing behind it in big-endian order.
+    if bytes.iter().filter(|byte| **byte == 0).count() + 1 < least && (depth == 0 || !escapes.any(nothing)) {
         return;
     }
     let (mut run, mut pending) = (Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 }, None);
-    let (mut at, mut read, mut escaped) = (0, Vec::new(), 0);
+    let (mut at, mut escaped) = (0, 0);
     let mut whole = |run: &mut Decoded, escaped: &mut u8| {
         if run.bytes.len() >= least && *escaped == depth {
             decoded(run);
@@ -180,10 +274,10 @@ fn utf16(bytes: &[u8], depth: u8, least: usize, decoded: &mut impl FnMut(&Decode
         *escaped = 0;
     };
     while at < bytes.len() {
-        let (mut end, mut byte, mut read_depth) = unescaped(bytes, at, depth, &mut read);
+        let (mut end, mut byte, mut read_depth) = unescaped(bytes, escapes, at, depth);
         // What reads Latin-1 shows a byte as a character, which UTF-8 writes as two.
         if matches!(byte, 0xc2 | 0xc3) {
-            let (low_end, low, low_depth) = unescaped(bytes, end, depth, &mut read);
+            let (low_end, low, low_depth) = unescaped(bytes, escapes, end, depth);
             if (0x80..=0xbf).contains(&low) {
                 (end, byte, read_depth) = (low_end, (byte << 6) | (low & 0x3f), read_depth.max(low_depth));
             }
@@ -216,17 +310,17 @@ fn utf16(bytes: &[u8], depth: u8, least: usize, decoded: &mut impl FnMut(&Decode
 
 /// The byte at this place, in the escape of the most encoders: if it is in one, that is what it was written in. With its
 /// end and the number of encoders; nothing, behind the end.
-fn unescaped(bytes: &[u8], at: usize, depth: u8, read: &mut Vec<Reading>) -> (usize, u8, u8) {
-    readings(bytes, at, depth, read);
-    let escapes = read.iter().filter_map(|read| match read.unit {
+fn unescaped(bytes: &[u8], escapes: &Escapes<'_>, at: usize, depth: u8) -> (usize, u8, u8) {
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    let read = if depth > 0 && begins(byte) { escapes.at(at) } else { &[] };
+    let read = read.iter().filter(|read| read.depth <= depth);
+    let escapes = read.filter_map(|read| match read.unit {
         Unit::Byte(byte) => Some((read, byte)),
         Unit::Character(c) => Some((read, u8::try_from(c).ok()?)),
         Unit::Nothing => None,
     });
     let escape = escapes.min_by_key(|(read, _)| (Reverse(read.depth), read.rare));
-    escape
-        .map(|(read, byte)| (read.end, byte, read.depth))
-        .unwrap_or_else(|| (at + 1, bytes.get(at).copied().unwrap_or_default(), 0))
+    escape.map(|(read, byte)| (read.end, byte, read.depth)).unwrap_or((at + 1, byte, 0))
 }
 
 #[cfg(test)]
@@ -235,7 +329,7 @@ mod tests {
 
     fn all(text: &str, depth: u8) -> Vec<String> {
         let mut out = Vec::new();
-        decode(text.as_bytes(), depth, 4, &mut |decoded: &Decoded| {
+        decode(text.as_bytes(), &Escapes::new(text.as_bytes(), depth), depth, 4, &mut |decoded: &Decoded| {
             assert_eq!(decoded.bytes.len(), decoded.spans.len());
             out.extend(String::from_utf8(decoded.bytes.clone()));
         });
@@ -273,7 +367,7 @@ mod tests {
     #[test]
     fn a_byte_knows_every_character_that_says_something_of_it() {
         let mut spans = Vec::new();
-        decode(b"<aHVu dGVy>", 1, 3, &mut |decoded: &Decoded| {
+        decode(b"<aHVu dGVy>", &Escapes::new(b"", 0), 1, 3, &mut |decoded: &Decoded| {
             if decoded.bytes == b"hun" {
                 spans.clone_from(&decoded.spans);
             }

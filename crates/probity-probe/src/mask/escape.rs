@@ -1,8 +1,6 @@
 //! How encoders write one character: percent, backslash, HTML, quoted-printable, doubled quotes, and one of these within
 //! another. Must not know what is looked for.
 
-use std::cmp::Reverse;
-
 use super::entity;
 
 /// What a piece of text stands for.
@@ -37,40 +35,89 @@ pub(super) struct Reading {
     /// How many encoders had to be undone.
     pub depth: u8,
     /// Whether few encoders write so: characters that have a meaning are not all escaped alike, or a number is short or
-    /// decimal where most write three octal digits.
+    /// decimal where most write three octal digits. Then it is no part of another escape.
     pub rare: bool,
 }
 
 /// The most digits of an escape that may have any number of leading zeros.
 const MAX_DIGITS: usize = 16;
 
+/// The most readings of one place, and the most steps to find them: more are only where somebody means to keep us busy.
+const MAX_READINGS: usize = 24;
+const MAX_STEPS: usize = 512;
+
 /// Whether an escape can begin with this byte.
 pub(super) const fn begins(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'=' | b'+' | b'_' | b'"' | b'\'' | b'$')
 }
 
-/// Every way to read an escape that stands at `at`, of at most so many encoders, those of fewer first, the rare last. That it is no
-/// escape, but the byte itself, is not among them.
-pub(super) fn readings(bytes: &[u8], at: usize, depth: u8, out: &mut Vec<Reading>) {
-    out.clear();
-    let Some(first) = bytes.get(at).copied().filter(|byte| depth > 0 && begins(*byte)) else { return };
-    let begun = Begun { bytes, at: at + 1, before: 0, first: 0, rare: false, depth, eager: false };
-    begun.escapes(first, out);
-    let mut next = 0;
-    while let Some(read) = out.get(next).copied() {
-        next += 1;
-        if let Some(first) = read.unit.ascii().filter(|byte| read.depth < depth && begins(*byte)) {
-            let (before, rare) = (read.depth, read.rare);
-            Begun { at: read.end, before, first: before, rare, ..begun }.escapes(first, out);
-        }
-    }
-    out.sort_by_key(|read| (read.depth, read.rare));
+/// Every escape in some bytes, of at most so many encoders.
+pub(super) struct Escapes<'b> {
+    bytes: &'b [u8],
+    depth: u8,
+    /// Where there is one, from the last to the first, and which are its readings.
+    places: Vec<(usize, std::ops::Range<usize>)>,
+    readings: Vec<Reading>,
 }
 
-/// An escape of which the first character was read.
+impl<'b> Escapes<'b> {
+    /// Those of these bytes. What an escape is made of stands behind its beginning, so they are read from the end.
+    pub(super) fn new(bytes: &'b [u8], depth: u8) -> Self {
+        let mut escapes = Self { bytes, depth, places: Vec::new(), readings: Vec::new() };
+        let mut found = Vec::new();
+        let mut end = if depth > 0 { bytes.len() } else { 0 };
+        while let Some(at) = bytes.get(..end).and_then(|bytes| bytes.iter().rposition(|byte| begins(*byte))) {
+            escapes.read(at, bytes[at], &mut found);
+            if !found.is_empty() {
+                let start = escapes.readings.len();
+                escapes.readings.append(&mut found);
+                escapes.places.push((at, start..escapes.readings.len()));
+            }
+            end = at;
+        }
+        escapes
+    }
+
+    /// Every way to read the escape that begins here, those of fewer encoders first, the rare ones of each last. That it is
+    /// no escape, but the byte itself, is not among them.
+    pub(super) fn at(&self, at: usize) -> &[Reading] {
+        let place = self.places.binary_search_by(|(place, _)| at.cmp(place)).ok();
+        place.and_then(|number| self.readings.get(self.places[number].1.clone())).unwrap_or_default()
+    }
+
+    /// Where there are escapes, from the first to the last.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.places.iter().rev().map(|(at, _)| *at)
+    }
+
+    /// Whether any is read as this.
+    pub(super) fn any(&self, is: impl FnMut(&Reading) -> bool) -> bool {
+        self.readings.iter().any(is)
+    }
+
+    fn read(&self, at: usize, first: u8, out: &mut Vec<Reading>) {
+        let steps = &std::cell::Cell::new(MAX_STEPS);
+        let begun = Begun { of: self, steps, at: at + 1, before: 0, first: 0, rare: false };
+        begun.escapes(first, out);
+        let mut next = 0;
+        while let Some(read) = out.get(next).copied() {
+            next += 1;
+            if let Some(first) =
+                read.unit.ascii().filter(|byte| read.depth < self.depth && !read.rare && begins(*byte))
+            {
+                Begun { at: read.end, before: read.depth, first: read.depth, ..begun }.escapes(first, out);
+            }
+        }
+        out.sort_by_key(|read| (read.depth, read.rare));
+    }
+}
+
+/// An escape of which something was read.
 #[derive(Clone, Copy)]
 struct Begun<'a> {
-    bytes: &'a [u8],
+    of: &'a Escapes<'a>,
+    /// How many steps may be made yet.
+    steps: &'a std::cell::Cell<usize>,
     /// Where the rest begins.
     at: usize,
     /// The encoders undone for what was read so far.
@@ -79,29 +126,36 @@ struct Begun<'a> {
     first: u8,
     /// Whether few encoders write what was read so far.
     rare: bool,
-    /// How many may be undone in all.
-    depth: u8,
-    /// Whether the rest is read in the escapes of the most encoders, or rather as it stands: what escapes everything that
-    /// has a meaning, and what does not.
-    eager: bool,
 }
 
 impl Begun<'_> {
-    /// The rest may be in escapes too, of each number of encoders.
     fn escapes(self, first: u8, out: &mut Vec<Reading>) {
-        for depth in self.before + 1..=self.depth {
-            for eager in [false, true].into_iter().take(usize::from(depth)) {
-                Begun { depth, eager, ..self }.escapes_at(first, out);
-            }
-        }
-    }
-
-    fn escapes_at(self, first: u8, out: &mut Vec<Reading>) {
         match first {
-            b'%' => self.percent(out),
-            b'\\' => self.backslash(out),
+            // RFC 3986, JavaScript's `escape`, and formats in which the sign stands for itself when doubled.
+            b'%' => {
+                self.digits(16, 2, &mut |byte, rest| rest.is(Unit::Byte(low_byte(byte)), out));
+                self.each(|byte, rest| {
+                    if byte.eq_ignore_ascii_case(&b'u') {
+                        rest.utf16(b"%u", out);
+                    }
+                });
+                self.sequence(b"%", b'%', out);
+            }
+            b'\\' => self.each(|kind, rest| self.backslash(kind, rest, out)),
             b'&' => self.html(out),
-            b'=' => self.quoted_printable(out),
+            // RFC 2045, 6.7.
+            b'=' => {
+                self.digits(16, 2, &mut |byte, rest| rest.is(Unit::Byte(low_byte(byte)), out));
+                self.each(|byte, rest| match byte {
+                    b'\n' => rest.is(Unit::Nothing, out),
+                    b'\r' => rest.each(|byte, rest| {
+                        if byte == b'\n' {
+                            rest.is(Unit::Nothing, out)
+                        }
+                    }),
+                    _ => {}
+                });
+            }
             // Forms (WHATWG URL, 5.2), encoded words (RFC 2047, 4.2).
             b'+' | b'_' => self.is(Unit::Character(' '), out),
             // CSV (RFC 4180), SQL.
@@ -115,142 +169,169 @@ impl Begun<'_> {
         }
     }
 
-    /// RFC 3986, JavaScript's `escape`, and formats in which the sign stands for itself when doubled.
-    fn percent(self, out: &mut Vec<Reading>) {
-        if let Some((byte, rest)) = self.digits(16, 2, 2) {
-            rest.is(Unit::Byte(byte.to_le_bytes()[0]), out);
-        }
-        if let Some(rest) = self.one(|byte| byte.eq_ignore_ascii_case(&b'u')) {
-            rest.1.utf16(b"%u", out);
-        }
-        self.sequence(b"%", b'%', out);
-    }
-
     /// JSON, JavaScript, C, shells, the logs of web servers, PostgreSQL's bytea, the master files of DNS (RFC 1035, 5.1).
-    fn backslash(self, out: &mut Vec<Reading>) {
-        let mut next = Vec::new();
-        self.all(&mut next);
-        for (kind, _, rest) in next {
-            let control = match kind {
-                b'a' => 7,
-                b'b' => 8,
-                b'e' => 27,
-                b'f' => 12,
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'v' => 11,
-                _ => 0,
-            };
-            match kind {
-                b'\n' => rest.is(Unit::Nothing, out),
-                b' ' => rest.is(Unit::Byte(kind), out),
-                b'u' | b'U' | b'x' | b'X' => {
-                    if let Some((value, rest)) = rest.braced() {
-                        rest.character(value, out);
+    fn backslash(self, kind: u8, rest: Self, out: &mut Vec<Reading>) {
+        let control = match kind {
+            b'a' => 7,
+            b'b' => 8,
+            b'e' => 27,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'v' => 11,
+            _ => 0,
+        };
+        match kind {
+            b'\n' => rest.is(Unit::Nothing, out),
+            b'u' | b'U' | b'x' | b'X' => {
+                rest.each(|byte, rest| {
+                    if byte == b'{' {
+                        rest.number(16, &mut |value, rest| {
+                            rest.each(|byte, rest| {
+                                if byte == b'}' {
+                                    rest.character(value, out)
+                                }
+                            });
+                        });
                     }
-                    if kind.eq_ignore_ascii_case(&b'x') {
-                        if let Some((byte, rest)) = rest.digits(16, 1, 2) {
-                            rest.is(Unit::Byte(byte.to_le_bytes()[0]), out);
-                        }
-                    } else {
-                        if let Some((value, rest)) = rest.digits(16, 8, 8) {
-                            rest.character(value, out);
-                        }
-                        rest.utf16(b"\\u", out);
-                    }
+                });
+                if kind.eq_ignore_ascii_case(&b'x') {
+                    rest.digits(16, 2, &mut |byte, rest| rest.is(Unit::Byte(low_byte(byte)), out));
+                } else {
+                    rest.digits(16, 8, &mut |value, rest| rest.character(value, out));
+                    rest.utf16(b"\\u", out);
                 }
-                b'0'..=b'9' => {
-                    let numbers = [(8, 3), (10, 3), (8, 2), (8, 1)];
-                    for (radix, n) in numbers {
-                        let Some((value, rest)) = self.digits(radix, n, n) else { continue };
-                        if let Ok(byte) = u8::try_from(value) {
-                            Self { rare: rest.rare || (radix, n) != (8, 3), ..rest }
-                                .is(Unit::Byte(byte), out);
-                        }
-                    }
-                }
-                _ if control != 0 => rest.is(Unit::Byte(control), out),
-                _ if kind.is_ascii_punctuation() => rest.is(Unit::Byte(kind), out),
-                _ => {}
             }
+            b'0'..=b'9' => {
+                for (radix, count) in [(8, 3), (10, 3), (8, 2), (8, 1)] {
+                    self.digits(radix, count, &mut |value, rest| {
+                        if let Ok(byte) = u8::try_from(value) {
+                            let rare = rest.rare || (radix, count) != (8, 3);
+                            Self { rare, ..rest }.is(Unit::Byte(byte), out);
+                        }
+                    });
+                }
+            }
+            _ if control != 0 => rest.is(Unit::Byte(control), out),
+            b' ' => rest.is(Unit::Byte(kind), out),
+            _ if kind.is_ascii_punctuation() => rest.is(Unit::Byte(kind), out),
+            _ => {}
         }
     }
 
     /// HTML, 13.5: by number, with or without a semicolon, or by name.
     fn html(self, out: &mut Vec<Reading>) {
-        let Some((sign, rest)) = self.one(|byte| byte == b'#' || byte.is_ascii_alphabetic()) else { return };
-        if sign == b'#' {
-            let number = match rest.one(|byte| byte.eq_ignore_ascii_case(&b'x')) {
-                Some((_, rest)) => rest.digits(16, 1, MAX_DIGITS),
-                None => rest.digits(10, 1, MAX_DIGITS),
-            };
-            if let Some((value, rest)) = number {
-                rest.semicolon().character(value, out);
+        self.each(|byte, rest| {
+            if byte == b'#' {
+                rest.number(10, &mut |value, rest| rest.semicolon(&mut |rest| rest.character(value, out)));
+                rest.each(|byte, rest| {
+                    if byte.eq_ignore_ascii_case(&b'x') {
+                        rest.number(16, &mut |value, rest| {
+                            rest.semicolon(&mut |rest| rest.character(value, out))
+                        });
+                    }
+                });
             }
-            return;
-        }
-        let (mut name, mut read) = ([0; entity::MAX_NAME], Vec::new());
-        let mut at = self;
-        while let Some((byte, rest)) =
-            at.one(|byte| byte.is_ascii_alphanumeric()).filter(|_| read.len() < name.len())
-        {
-            name[read.len()] = byte;
-            read.push(rest);
-            at = rest;
-        }
-        for (end, rest) in read.iter().enumerate() {
-            if let Some(c) = entity::character(&name[..=end]) {
-                rest.semicolon().is(Unit::Character(c), out);
-            }
-        }
+        });
+        self.name(&mut Vec::new(), out);
     }
 
-    /// RFC 2045, 6.7.
-    fn quoted_printable(self, out: &mut Vec<Reading>) {
-        if let Some((byte, rest)) = self.digits(16, 2, 2) {
-            rest.is(Unit::Byte(byte.to_le_bytes()[0]), out);
+    fn name(self, name: &mut Vec<u8>, out: &mut Vec<Reading>) {
+        if let Some(c) = entity::character(name) {
+            self.semicolon(&mut |rest| rest.is(Unit::Character(c), out));
         }
-        let after = self.one(|byte| byte == b'\r').map_or(self, |(_, rest)| rest);
-        if let Some((_, rest)) = after.one(|byte| byte == b'\n') {
-            rest.is(Unit::Nothing, out);
+        if name.len() < entity::MAX_NAME {
+            self.each(|byte, rest| {
+                if byte.is_ascii_alphanumeric() {
+                    name.push(byte);
+                    rest.name(name, out);
+                    name.pop();
+                }
+            });
         }
     }
 
     /// Four digits of UTF-16, and four more behind `sign` where it takes two.
     fn utf16(self, sign: &[u8], out: &mut Vec<Reading>) {
-        let Some((unit, rest)) = self.digits(16, 4, 4) else { return };
-        if !(0xd800..0xdc00).contains(&unit) {
-            return rest.character(unit, out);
-        }
-        let mut at = rest;
-        for sign in sign {
-            let Some((_, rest)) = at.one(|byte| byte.eq_ignore_ascii_case(sign)) else { return };
-            at = rest;
-        }
-        if let Some((low, rest)) = at.digits(16, 4, 4).filter(|(low, _)| (0xdc00..0xe000).contains(low)) {
-            rest.character(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00), out);
-        }
+        self.digits(16, 4, &mut |unit, rest| {
+            if !(0xd800..0xdc00).contains(&unit) {
+                return rest.character(unit, out);
+            }
+            rest.behind(sign, &mut |rest| {
+                rest.digits(16, 4, &mut |low, rest| {
+                    if (0xdc00..0xe000).contains(&low) {
+                        rest.character(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00), out);
+                    }
+                });
+            });
+        });
     }
 
-    fn braced(self) -> Option<(u32, Self)> {
-        let (_, rest) = self.one(|byte| byte == b'{')?;
-        let (value, rest) = rest.digits(16, 1, MAX_DIGITS)?;
-        let (_, rest) = rest.one(|byte| byte == b'}')?;
-        Some((value, rest))
-    }
-
-    fn semicolon(self) -> Self {
-        self.one(|byte| byte == b';').map_or(self, |(_, rest)| rest)
+    /// With a semicolon, or without one.
+    fn semicolon(self, then: &mut dyn FnMut(Self)) {
+        let mut closed = false;
+        self.each(|byte, rest| {
+            if byte == b';' {
+                closed |= rest.before == self.before;
+                then(rest);
+            }
+        });
+        if !closed {
+            then(self);
+        }
     }
 
     /// If what follows is `rest`, in any way to read it, the whole is this character.
     fn sequence(self, rest: &[u8], character: u8, out: &mut Vec<Reading>) {
-        let Some((expected, rest)) = rest.split_first() else { return self.is(Unit::Byte(character), out) };
-        let mut next = Vec::new();
-        self.all(&mut next);
-        for (_, _, at) in next.into_iter().filter(|(byte, ..)| byte == expected) {
-            at.sequence(rest, character, out);
+        self.behind(rest, &mut |rest| rest.is(Unit::Byte(character), out));
+    }
+
+    /// Behind `text`, if that follows, in whatever letter case.
+    fn behind(self, text: &[u8], then: &mut dyn FnMut(Self)) {
+        let Some((first, text)) = text.split_first() else { return then(self) };
+        self.each(|byte, rest| {
+            if byte.eq_ignore_ascii_case(first) {
+                rest.behind(text, then);
+            }
+        });
+    }
+
+    /// Behind so many digits, with their value.
+    fn digits(self, radix: u32, count: usize, then: &mut dyn FnMut(u32, Self)) {
+        self.digits_from(0, radix, count, then);
+    }
+
+    fn digits_from(self, value: u32, radix: u32, count: usize, then: &mut dyn FnMut(u32, Self)) {
+        if count == 0 {
+            return then(value, self);
+        }
+        self.each(|byte, rest| {
+            if let Some(digit) = char::from(byte).to_digit(radix) {
+                rest.digits_from(value.wrapping_mul(radix).wrapping_add(digit), radix, count - 1, then);
+            }
+        });
+    }
+
+    /// Behind each number of digits after which no other one follows as it stands. The value of one that is too large is
+    /// that of no character.
+    fn number(self, radix: u32, then: &mut dyn FnMut(u32, Self)) {
+        self.number_from(0, radix, 0, then);
+    }
+
+    fn number_from(self, value: u32, radix: u32, count: usize, then: &mut dyn FnMut(u32, Self)) {
+        let mut ends = count > 0;
+        if count < MAX_DIGITS {
+            self.each(|byte, rest| {
+                if let Some(digit) = char::from(byte).to_digit(radix) {
+                    ends &= rest.before > self.before || rest.at > self.at + 1;
+                    let value = value.saturating_mul(radix).saturating_add(digit);
+                    rest.number_from(value, radix, count + 1, then);
+                }
+            });
+        }
+        if ends {
+            then(value, self);
         }
     }
 
@@ -267,62 +348,35 @@ impl Begun<'_> {
                 && known.depth <= reading.depth
                 && known.rare <= self.rare
         };
-        if reading.depth <= self.depth && !out.iter().any(known) {
+        if reading.depth <= self.of.depth && out.len() < MAX_READINGS && !out.iter().any(known) {
             out.push(reading);
         }
     }
 
-    /// At least and at most so many digits, as many as there are. The value of one that is too large is that of no
-    /// character.
-    fn digits(self, radix: u32, least: usize, most: usize) -> Option<(u32, Self)> {
-        let (mut value, mut at, mut count) = (0_u32, self, 0);
-        while count < most
-            && let Some((digit, rest)) = at.one(|byte| char::from(byte).is_digit(radix))
-        {
-            let digit = char::from(digit).to_digit(radix)?;
-            value = value.saturating_mul(radix).saturating_add(digit);
-            (at, count) = (rest, count + 1);
-        }
-        (count >= least).then_some((value, at))
-    }
-
-    /// The next character if it is wanted.
-    fn one(self, wanted: impl Fn(u8) -> bool) -> Option<(u8, Self)> {
-        let raw = self.bytes.get(self.at).copied()?;
-        if !begins(raw) || (wanted(raw) && !self.eager) {
-            return Some((raw, self.raw(raw))).filter(|_| wanted(raw));
-        }
-        let mut next = Vec::new();
-        self.all(&mut next);
-        let mut wanted = next.into_iter().filter(|(byte, ..)| wanted(*byte));
-        let best = if self.eager {
-            wanted.min_by_key(|(_, depth, rest)| (Reverse(*depth), rest.rare))
-        } else {
-            wanted.next()
-        };
-        best.map(|(byte, _, rest)| (byte, rest))
-    }
-
-    /// Behind the next byte, which stands for itself.
-    fn raw(self, byte: u8) -> Self {
-        Self { at: self.at + 1, rare: self.rare || (begins(byte) && self.first > 0), ..self }
-    }
-
-    /// The next ASCII character in every way to read it, with the number of encoders.
-    fn all(self, out: &mut Vec<(u8, u8, Self)>) {
-        let Some(raw) = self.bytes.get(self.at).copied() else { return };
-        out.push((raw, 0, self.raw(raw)));
+    /// The next ASCII character in every way to read it, as it stands first.
+    fn each(self, mut then: impl FnMut(u8, Self)) {
+        let Some(left) = self.steps.get().checked_sub(1) else { return };
+        self.steps.set(left);
+        let Some(raw) = self.of.bytes.get(self.at).copied() else { return };
+        let rare = self.rare || (begins(raw) && self.first > 0);
+        then(raw, Self { at: self.at + 1, rare, ..self });
         if !begins(raw) {
             return;
         }
-        let mut escapes = Vec::new();
-        readings(self.bytes, self.at, self.depth - 1, &mut escapes);
-        out.extend(escapes.into_iter().filter_map(|read| {
-            let before = self.before.max(read.depth);
-            let rare = self.rare || read.rare || read.depth != self.first;
-            Some((read.unit.ascii()?, read.depth, Self { at: read.end, before, rare, ..self }))
-        }));
+        for read in self.of.at(self.at) {
+            if read.depth >= self.of.depth || read.rare {
+                continue;
+            }
+            if let Some(byte) = read.unit.ascii() {
+                let rare = self.rare || read.depth != self.first;
+                then(byte, Self { at: read.end, before: self.before.max(read.depth), rare, ..self });
+            }
+        }
     }
+}
+
+fn low_byte(value: u32) -> u8 {
+    value.to_le_bytes()[0]
 }
 
 #[cfg(test)]
@@ -330,9 +384,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str, depth: u8) -> Vec<(Unit, &str)> {
-        let mut out = Vec::new();
-        readings(text.as_bytes(), 0, depth, &mut out);
-        out.into_iter().map(|read| (read.unit, &text[read.end..])).collect()
+        let escapes = Escapes::new(text.as_bytes(), depth);
+        escapes.at(0).iter().map(|read| (read.unit, &text[read.end..])).collect()
     }
 
     #[test]

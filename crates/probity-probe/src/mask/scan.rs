@@ -6,7 +6,7 @@ use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
 
-use super::escape::{Reading, Unit, begins, readings};
+use super::escape::{Escapes, Reading, Unit, begins};
 
 /// Texts to find.
 pub(super) struct Texts {
@@ -34,13 +34,11 @@ impl Texts {
         Ok(Self { start, wakes: wakes.collect(), beyond_ascii, automaton })
     }
 
-    /// Tells where each text stands in these bytes, with escapes of at most so many encoders: from where to where, and
-    /// which. A text that stands in several ways is told as often.
-    pub(super) fn find(&self, bytes: &[u8], depth: u8, found: impl FnMut(usize, usize, usize)) {
+    /// Tells where each text stands in these bytes, with these escapes: from where to where, and which. A text that stands in several ways is told as often.
+    pub(super) fn find(&self, bytes: &[u8], escapes: &Escapes<'_>, found: impl FnMut(usize, usize, usize)) {
         let mut scan = Scan { texts: self, marks: vec![Mark::default()], most: MAX_MARKS, found };
         let mut plain = scan.start_at(0);
         let mut others: Vec<Way> = Vec::new();
-        let mut read = Vec::new();
         while plain.at < bytes.len() {
             let idle = others.is_empty() && scan.is_idle(&plain);
             if idle {
@@ -50,11 +48,7 @@ impl Texts {
             }
             let at = plain.at;
             let byte = bytes[at];
-            if begins(byte) {
-                readings(bytes, at, depth, &mut read);
-            } else {
-                read.clear();
-            }
+            let read = if begins(byte) { escapes.at(at) } else { &[] };
             // Those that are here go on, as the byte itself and as each escape.
             let mut number = 0;
             while number < others.len() {
@@ -64,13 +58,13 @@ impl Texts {
                 };
                 others.swap_remove(number);
                 if !way.is_same(&plain) {
-                    scan.fork(&way, &read, &mut others);
+                    scan.fork(&way, read, &mut others);
                     let mut way = way;
                     scan.read(&mut way, Unit::Byte(byte), at + 1);
                     scan.keep(way, &mut others);
                 }
             }
-            scan.fork(&plain, &read, &mut others);
+            scan.fork(&plain, read, &mut others);
             scan.read(&mut plain, Unit::Byte(byte), at + 1);
             if scan.marks.len() > scan.most {
                 scan.forget(&mut plain, &mut others);

@@ -121,7 +121,7 @@ pub(super) fn run(contents: &Contents) -> Markup {
                         tr { th scope="row" { (name) } td { (Said(&value)) } }
                     }
                     @for (name, value) in &contents.start.inputs {
-                        tr { th scope="row" { "input " (Said(name)) } td { (Said(&said::shown(value))) } }
+                        tr { th scope="row" { "input " (Said(name)) } td { (Said(value)) } }
                     }
                     @for (name, digest) in &contents.start.files {
                         tr { th scope="row" { (Said(name)) ", SHA-256" } td { (Said(digest)) } }

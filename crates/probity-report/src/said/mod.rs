@@ -23,7 +23,7 @@ pub(crate) use trust::{
     SIGNATURE_BRIEFLY, SIGNATURE_DOES_NOT_SHOW, SIGNATURE_SHOWS, commands, five_things, quoted,
 };
 pub(crate) use unseen::{not_made, unseen};
-pub(crate) use value::{cell_line, facts_line, interval, moment, number, pieces, score, shown, weight};
+pub(crate) use value::{cell_line, facts_line, interval, moment, number, pieces, score, weight};
 
 /// The line that names the program; also in the JSON report.
 pub(crate) const GENERATOR: &str = concat!("probity ", env!("CARGO_PKG_VERSION"));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use probity_evidence::Declared;
 use probity_evidence::entry::{Event, Identity, LedgerHead, Observer, Start};
 use probity_plan::kinds::{Act, command, file, http};
 use probity_plan::model::Cell;
@@ -237,7 +238,8 @@ pub fn start(plan: &str) -> Start {
         plan: plan.to_owned(),
         files: BTreeMap::from([("plan.yaml".to_owned(), "5d".repeat(32))]),
         resolved_sha256: "a1c3".repeat(16),
-        inputs: BTreeMap::from([("health".to_owned(), Value::from("http://127.0.0.1:8003"))]),
+        declared: Declared::default(),
+        inputs: BTreeMap::from([("health".to_owned(), "http://127.0.0.1:8003".to_owned())]),
         allow: Impact::Write,
         only: None,
         run_key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeUpRunKeyMadeUpRunKeyMadeUpRunKeyMadeUpRu"
@@ -259,7 +261,10 @@ pub fn start(plan: &str) -> Start {
 
 pub fn observer(seconds: i64, load: f64) -> Observer {
     Observer {
+        id: 0,
         at: at(seconds),
+        offset_us: u64::try_from(seconds).unwrap_or_default() * 1_000_000,
+        boot: None,
         facts: BTreeMap::from([
             ("clock_synchronised".to_owned(), Value::Bool(true)),
             ("load_1m".to_owned(), Value::decimal(load)),

@@ -8,7 +8,7 @@ use probity_plan::{
 };
 
 use super::{Compiled, Found, Level};
-use crate::condition::Check;
+use crate::condition::{Budget, Check};
 use crate::judge::control::SameForOthers;
 use crate::judge::denial::{ALL, Question, shown_by};
 use crate::truth::Truth4;
@@ -184,7 +184,7 @@ fn always(compiled: &Compiled<'_>, found: &mut Found) {
             (None, "slot") => Fact::Known(0.into()),
             (None, _) => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
         };
-        check.evaluate(&fact).truth == Truth4::True
+        check.evaluate(&fact, &mut Budget::trial()).truth == Truth4::True
     };
     let all = |cell: &Cell| worlds.iter().all(|world| true_in(cell, world));
     if !worlds.is_empty() && cells.clone().all(all) {

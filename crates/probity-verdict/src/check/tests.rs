@@ -47,7 +47,9 @@ fn a_secret_that_others_can_read_is_told() {
         let text = plan(probe, "  good: { of: p, check: elapsed_ms < 9 }\n");
         let text = text.replace("probes:", "inputs: { s: { env: S, secret: true } }\nprobes:");
         let problems = problems_of(&text).into_iter().filter(|problem| problem.rule == "exposed-secret");
-        problems.map(|problem| format!("{}: {}; {}", problem.level.name(), problem.message, problem.hint)).collect::<Vec<_>>()
+        problems
+            .map(|problem| format!("{}: {}; {}", problem.level.name(), problem.message, problem.hint))
+            .collect::<Vec<_>>()
     };
     let argument = "warning: in probe `p`: the secret `s` is an argument of a program: whoever lists the processes of the \
                     machine reads it; hand it over in `env` or `stdin`";
@@ -56,7 +58,10 @@ fn a_secret_that_others_can_read_is_told() {
     for (probe, expected) in [
         ("{ command: [a, b, x$s, $s], impact: observe }", &[argument][..]),
         ("{ command: { shell: 'a ${s}' }, impact: observe }", &[argument]),
-        ("{ command: [a, $c], matrix: [ { c: 1 }, { c: 2 } ], undo: { command: [b, $s] }, impact: observe }", &[argument]),
+        (
+            "{ command: [a, $c], matrix: [ { c: 1 }, { c: 2 } ], undo: { command: [b, $s] }, impact: observe }",
+            &[argument],
+        ),
         ("{ command: [a], stdin: $s, env: { S: $s }, impact: observe }", &[]),
         ("{ http: 'http://u:$s@h/$s?q=$s#$s', headers: { a: $s } }", &[]),
         ("{ http: 'http://${s}.example/' }", &[host]),

@@ -1,175 +1,166 @@
-//! Types of expressions as far as they are known before the run. CEL calls a comparison of different types false, or an
-//! error while the run is on; a plan's author should hear of it before.
+//! Types of expressions, as far as they are known before the run, and what may stand beside what. A plan's author should
+//! hear of what cannot be before there is anything to look at.
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
-use probity_plan::FactType;
+use probity_plan::{FactType, Moment, Value};
 
-use super::parse::fact_name;
-use super::{ConditionError, Scope};
+use super::version::Scheme;
 
-/// The type of an expression, `None` if only the run will tell. The first thing that cannot work is the error.
-pub(super) fn check(
-    node: &IdedExpr,
-    scope: &Scope,
-    place: &dyn Fn(u64) -> usize,
-) -> Result<Option<FactType>, ConditionError> {
-    if let Some(name) = fact_name(&node.expr) {
-        // A name that a comprehension introduces may be anything.
-        return Ok(scope.get(&name).filter(|ty| *ty != FactType::Any));
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Type {
+    /// Only the run will tell.
+    Any,
+    Null,
+    Bool,
+    Whole,
+    Number,
+    Text,
+    Moment,
+    /// A measured quantity.
+    Interval,
+    /// Text that is the version of something.
+    Version,
+    /// Text that is a file's mode.
+    Mode,
+    List(Box<Type>),
+    Map,
+}
+
+impl Type {
+    pub(super) fn of_fact(ty: FactType) -> Self {
+        match ty {
+            FactType::Bool => Self::Bool,
+            FactType::Int => Self::Whole,
+            FactType::Float => Self::Number,
+            FactType::Text => Self::Text,
+            FactType::Moment => Self::Moment,
+            FactType::Moments => Self::List(Box::new(Self::Moment)),
+            FactType::Interval => Self::Interval,
+            FactType::Version => Self::Version,
+            FactType::Mode => Self::Mode,
+            FactType::List => Self::List(Box::new(Self::Any)),
+            FactType::Map => Self::Map,
+            FactType::Any => Self::Any,
+        }
     }
-    match &node.expr {
-        Expr::Literal(literal) => Ok(match literal {
-            LiteralValue::Boolean(_) => Some(FactType::Bool),
-            LiteralValue::Double(_) => Some(FactType::Float),
-            LiteralValue::Int(_) | LiteralValue::UInt(_) => Some(FactType::Int),
-            LiteralValue::String(_) => Some(FactType::Text),
-            LiteralValue::Bytes(_) | LiteralValue::Null => None,
-        }),
-        Expr::List(list) => {
-            for element in &list.elements {
-                check(element, scope, place)?;
+
+    pub(super) fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(number) if number.as_i64().is_some() => Self::Whole,
+            Value::Number(_) => Self::Number,
+            Value::Text(_) => Self::Text,
+            Value::Moment(_) => Self::Moment,
+            Value::Interval(_) => Self::Interval,
+            Value::List(items) => Self::List(Box::new(Self::common(items.iter().map(Self::of_value)))),
+            Value::Map(_) => Self::Map,
+        }
+    }
+
+    /// The type that all of them have, or `Any`.
+    pub(super) fn common(mut types: impl Iterator<Item = Self>) -> Self {
+        let Some(first) = types.next() else { return Self::Any };
+        types.try_fold(first, |all, next| (all == next).then_some(all)).unwrap_or(Self::Any)
+    }
+
+    pub(super) const fn is_number(&self) -> bool {
+        matches!(self, Self::Any | Self::Whole | Self::Number)
+    }
+
+    pub(super) const fn is_text(&self) -> bool {
+        matches!(self, Self::Any | Self::Text | Self::Version | Self::Mode)
+    }
+
+    /// Whether a value of one may equal a value of the other.
+    pub(super) fn compares_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any | Self::Null, _) | (_, Self::Any | Self::Null) => true,
+            (Self::List(a), Self::List(b)) => a.compares_with(b),
+            (a, b) if a.is_number() && b.is_number() => true,
+            (a, b) if a.is_text() && b.is_text() => true,
+            (a, b) => a == b,
+        }
+    }
+
+    /// With its article: "a whole number".
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Any => "anything",
+            Self::Null => "null",
+            Self::Bool => "true or false",
+            Self::Whole => "a whole number",
+            Self::Number => "a number",
+            Self::Text => "text",
+            Self::Moment => "a moment",
+            Self::Interval => "a measured time",
+            Self::Version => "a version",
+            Self::Mode => "a file's mode",
+            Self::List(_) => "a list",
+            Self::Map => "a map",
+        }
+    }
+
+    /// A literal as one of this type, if it can be: `"200"` as 200.
+    pub(super) fn rewritten(&self, literal: &Value) -> Option<String> {
+        match (self, literal) {
+            (Self::Whole | Self::Number, Value::Text(text)) => {
+                probity_plan::Number::parse(text).map(|number| number.to_string())
             }
-            Ok(Some(FactType::List))
-        }
-        Expr::Select(select) => {
-            let operand = check(&select.operand, scope, place)?;
-            if let Some(ty) = operand.filter(|ty| *ty != FactType::Map) {
-                let message = format!("{} has no field `{}`", said(&select.operand, ty), select.field);
-                return Err(ConditionError { offset: place(node.id), message, hint: String::new() });
+            (Self::Bool, Value::Text(text)) => {
+                matches!(text.as_str(), "true" | "false").then(|| text.clone())
             }
-            Ok(select.test.then_some(FactType::Bool))
+            (Self::Text | Self::Version | Self::Mode, Value::Number(number)) => Some(format!("\"{number}\"")),
+            (Self::Text, Value::Bool(bool)) => Some(format!("\"{bool}\"")),
+            _ => None,
         }
-        Expr::Comprehension(comprehension) => {
-            check(&comprehension.iter_range, scope, place)?;
-            // Its body is left to the run: the type of an element is not known.
-            Ok(None)
+    }
+}
+
+/// Whether a file can have this mode: octal digits without a zero before them, at most `7777`.
+pub(super) fn is_mode(text: &str) -> bool {
+    let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    octal && (1..=4).contains(&text.len()) && (text == "0" || !text.starts_with('0'))
+}
+
+/// What a text that is meant as a mode should be: `0777`, `0o644` and `rw-r--r--` as octal digits. `None` if it may be meant
+/// as anything.
+pub(super) fn mode_meant(text: &str) -> Option<String> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7')) {
+        let short = digits.trim_start_matches('0');
+        return Some(if short.is_empty() { "0" } else { short }.to_owned()).filter(|short| is_mode(short));
+    }
+    let letters = text.strip_prefix(['-', 'd', 'l']).filter(|rest| rest.len() == 9).unwrap_or(text);
+    if letters.len() != 9 {
+        return None;
+    }
+    let mut mode = 0_u32;
+    for (at, letter) in letters.chars().enumerate() {
+        let right = "rwx".as_bytes()[at % 3];
+        match letter {
+            '-' => mode <<= 1,
+            letter if letter == char::from(right) => mode = (mode << 1) | 1,
+            _ => return None,
         }
-        Expr::Call(call) => self::call(node.id, call, scope, place),
-        _ => Ok(None),
     }
+    Some(format!("{mode:o}"))
 }
 
-fn call(
-    id: u64,
-    call: &CallExpr,
-    scope: &Scope,
-    place: &dyn Fn(u64) -> usize,
-) -> Result<Option<FactType>, ConditionError> {
-    let target = call.target.as_deref();
-    let mut types = Vec::new();
-    for argument in target.into_iter().chain(&call.args) {
-        types.push(check(argument, scope, place)?);
+/// Why a text has no order beside other text, and what orders it instead; `None` if its letters do.
+pub(super) fn misordered(text: &str) -> Option<&'static str> {
+    if Moment::parse(text).is_some() {
+        return Some(
+            "text is ordered letter by letter, moments are not: write it as in `moment(x) > \"2026-01-31T00:00:00Z\"`",
+        );
     }
-    let error = |message: String, hint: String| Err(ConditionError { offset: place(id), message, hint });
-    match (call.func_name.as_str(), types.as_slice()) {
-        (
-            operators::EQUALS
-            | operators::NOT_EQUALS
-            | operators::LESS
-            | operators::LESS_EQUALS
-            | operators::GREATER
-            | operators::GREATER_EQUALS,
-            [left, right],
-        ) => {
-            if let (Some(left), Some(right)) = (left, right)
-                && class(*left) != class(*right)
-            {
-                let (fact, ty, other, its) = match fact_name(&call.args[0].expr) {
-                    Some(_) => (&call.args[0], *left, &call.args[1], *right),
-                    None => (&call.args[1], *right, &call.args[0], *left),
-                };
-                return error(
-                    format!("{} and is compared with {}", said(fact, ty), article(its)),
-                    rewritten(other, ty).map_or(String::new(), |literal| format!("write {literal}")),
-                );
-            }
-            Ok(Some(FactType::Bool))
-        }
-        (operators::IN, [_, container]) => match container {
-            Some(FactType::Text | FactType::Moment) => error(
-                format!("{}; `in` looks into lists and maps", said(&call.args[1], FactType::Text)),
-                "write it as in `body.contains(\"ok\")`".to_owned(),
-            ),
-            Some(ty @ (FactType::Int | FactType::Float | FactType::Bool)) => {
-                error(format!("{}; `in` looks into lists and maps", said(&call.args[1], *ty)), String::new())
-            }
-            _ => Ok(Some(FactType::Bool)),
-        },
-        ("contains" | "startsWith" | "endsWith" | "matches", [text, _]) => match text {
-            Some(FactType::List) => error(
-                "this is a list".to_owned(),
-                "ask whether something is in it as in `\"ok\" in lines`".to_owned(),
-            ),
-            Some(ty) if class(*ty) != FactType::Text => {
-                let target = target.unwrap_or(&call.args[0]);
-                error(format!("{}; `{}` is for text", said(target, *ty), call.func_name), String::new())
-            }
-            _ => Ok(Some(FactType::Bool)),
-        },
-        (
-            operators::ADD | operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE,
-            [Some(left), Some(right)],
-        ) => match (class_of_number(*left), class_of_number(*right)) {
-            (Some(a), Some(b)) if a != b => error(
-                "a whole number and a number with a fraction do not mix here".to_owned(),
-                "write 2.0 for 2, or double(x) for x".to_owned(),
-            ),
-            (a, _) => Ok(a.or(Some(*left)).filter(|_| left == right)),
-        },
-        (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, _) => {
-            Ok(Some(FactType::Bool))
-        }
-        ("size" | "int", _) => Ok(Some(FactType::Int)),
-        ("double", _) => Ok(Some(FactType::Float)),
-        ("string", _) => Ok(Some(FactType::Text)),
-        _ => Ok(None),
-    }
-}
-
-/// Types that compare with each other.
-fn class(ty: FactType) -> FactType {
-    match ty {
-        FactType::Float | FactType::Interval => FactType::Int,
-        FactType::Moment | FactType::Version | FactType::Mode => FactType::Text,
-        FactType::Moments => FactType::List,
-        other => other,
-    }
-}
-
-fn class_of_number(ty: FactType) -> Option<FactType> {
-    matches!(ty, FactType::Int | FactType::Float).then_some(ty)
-}
-
-/// "`status` is an int", or "this is an int".
-fn said(node: &IdedExpr, ty: FactType) -> String {
-    let what = fact_name(&node.expr).map_or("this".to_owned(), |name| format!("`{name}`"));
-    format!("{what} is {}", article(ty))
-}
-
-/// The type's name with its article: "an int", "text".
-pub(super) fn article(ty: FactType) -> String {
-    match ty {
-        FactType::Text | FactType::Any => ty.name().to_owned(),
-        FactType::Int | FactType::Interval => format!("an {}", ty.name()),
-        _ => format!("a {}", ty.name()),
-    }
-}
-
-/// A literal as one of another type, if it can be: `"200"` as 200.
-fn rewritten(node: &IdedExpr, ty: FactType) -> Option<String> {
-    let Expr::Literal(literal) = &node.expr else { return None };
-    match (class(ty), literal) {
-        (FactType::Int, LiteralValue::String(text)) => text
-            .inner()
-            .parse::<f64>()
-            .ok()
-            .filter(|number| number.is_finite())
-            .map(|_| text.inner().to_owned()),
-        (FactType::Bool, LiteralValue::String(text)) => {
-            matches!(text.inner(), "true" | "false").then(|| text.inner().to_owned())
-        }
-        (FactType::Text, LiteralValue::Int(int)) => Some(format!("\"{}\"", int.inner())),
-        (FactType::Text, LiteralValue::Boolean(bool)) => Some(format!("\"{}\"", bool.inner())),
-        _ => None,
-    }
+    let digits = text.strip_prefix('v').unwrap_or(text);
+    let version = digits.starts_with(|c: char| c.is_ascii_digit())
+        && (Scheme::Dpkg.accepts(digits) || Scheme::Semver.accepts(digits) || Scheme::Apk.accepts(digits));
+    // A date alone, and what begins with one, is in order as text.
+    let dated =
+        digits.len() >= 10 && digits.parse::<jiff::civil::Date>().is_ok() && digits.as_bytes()[4] == b'-';
+    (version && !dated).then_some(
+        "text is ordered letter by letter, numbers and versions are not: write a number without quotes, or \
+         `version(x, \"dpkg\")` (or \"rpm\", \"apk\", \"semver\")",
+    )
 }

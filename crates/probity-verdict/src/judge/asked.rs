@@ -71,6 +71,10 @@ impl<'p> Asked<'p> {
 
 impl Looks<'_> {
     fn admit(&mut self, observation: &Observation) -> bool {
+        // A plan has no trials yet and no observer but the program itself: once it has, `seen` is by trial too.
+        if observation.trial.is_some() || observation.observer != 0 {
+            return false;
+        }
         let again = observation.superseded || observation.attempt != 1;
         if observation.slot >= self.probe.planned() || (again && self.probe.schedule.until.is_none()) {
             return false;

@@ -54,8 +54,10 @@ impl Room for Census {
 pub(super) fn ask(check: &Check, trial: &Trial, subject: &mut Subject) -> Option<Answer> {
     let (evaluated, sure) = match &trial.membership {
         Membership::Outside => return None,
-        Membership::Inside => (check.of(trial.observation), None),
-        Membership::Unknown(membership) => (check.of(trial.observation), Some(membership)),
+        Membership::Inside => (check.of(trial.observation, &mut subject.budget), None),
+        Membership::Unknown(membership) => {
+            (check.of(trial.observation, &mut subject.budget), Some(membership))
+        }
     };
     let denied = || subject.denied(trial.observation, check.reads());
     let answer = answer(&evaluated, denied);

@@ -163,7 +163,7 @@ impl Compare {
             Some(name) => against.fact(name),
             None => own.fact(name),
         };
-        let evaluated = self.check.evaluate(&fact);
+        let evaluated = self.check.evaluate(&fact, &mut subject.budget);
         let answer = answer(&evaluated, || own.denied.or(against.denied));
         if matches!(answer, Answer::Success | Answer::Denial(_)) {
             let differs = self.other.both.iter().all(|name| own.fact(name) != against.fact(name));
@@ -176,7 +176,13 @@ impl Compare {
                 Fact::Known(value) => Some(format!("{name} = {}", words::value(&value))),
                 Fact::Unknown(_) => None,
             });
-            evaluated.reasons.iter().cloned().chain(seen.take(4)).collect::<Vec<_>>().join(", ")
+            evaluated
+                .reasons
+                .iter()
+                .map(ToString::to_string)
+                .chain(seen.take(4))
+                .collect::<Vec<_>>()
+                .join(", ")
         });
         self.tallies[cell].add(answer, None);
     }

@@ -133,7 +133,7 @@ impl Room for Rate {
         let answer = match &trial.membership {
             Membership::Outside => return self.tallies[group].outside(block),
             Membership::Inside => {
-                let evaluated = self.check.of(trial.observation);
+                let evaluated = self.check.of(trial.observation, &mut subject.budget);
                 let denied = || subject.denied(trial.observation, self.check.reads());
                 let answer = answer(&evaluated, denied);
                 note(subject, trial.entry, answer, &evaluated, || {
@@ -230,7 +230,7 @@ impl Room for Rate {
             measured: if total.planned == 0 {
                 String::new()
             } else {
-                format!("{in_cell}{} of {}", counts.successes, counts.planned)
+                format!("{in_cell}{} of {}{}", counts.successes, counts.planned, words::left_out(subject))
             },
             objective: self.share.to_string(),
             decided: self.rate_text(subject, &counts, cells.len(), shows),

@@ -11,7 +11,7 @@ use super::asked::Cells;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
-use crate::condition::{self, Check, Evaluated, Scope};
+use crate::condition::{self, Budget, Check, Evaluated, Scope};
 use crate::judgement::BarrierMet;
 use crate::truth::Truth4;
 
@@ -46,6 +46,8 @@ pub(super) struct Subject<'p> {
     unasked: Option<(u64, u64)>,
     /// Whether nothing is noted: what is then looked at has been noted already.
     pub(super) quiet: bool,
+    /// What the claim's conditions may cost.
+    pub(super) budget: Budget,
 }
 
 /// A trial, or an observation that the claim is not about.
@@ -79,6 +81,7 @@ impl<'p> Subject<'p> {
             ),
             None => None,
         };
+        let mut budget = Budget::default();
         let unseen = || Fact::Unknown(Blocked::new(Barrier::NotMade, ""));
         let excluded = probe
             .cells
@@ -89,7 +92,9 @@ impl<'p> Subject<'p> {
                     let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
                     row.map_or_else(unseen, |value| Fact::Known(value.clone()))
                 };
-                filter.as_ref().is_some_and(|filter| filter.evaluate(&of_row).truth == Truth4::False)
+                filter
+                    .as_ref()
+                    .is_some_and(|filter| filter.evaluate(&of_row, &mut budget).truth == Truth4::False)
             })
             .collect();
         Ok(Self {
@@ -111,6 +116,7 @@ impl<'p> Subject<'p> {
             retried: 0,
             unasked: None,
             quiet: false,
+            budget: Budget::default(),
         })
     }
 
@@ -153,7 +159,7 @@ impl<'p> Subject<'p> {
             return None;
         }
         self.slots[cell].insert(observation.slot.into());
-        let membership = match self.filter.as_ref().map(|filter| filter.of(observation)) {
+        let membership = match self.filter.as_ref().map(|filter| filter.of(observation, &mut self.budget)) {
             None => Membership::Inside,
             Some(evaluated) => match evaluated.truth {
                 Truth4::True => Membership::Inside,
@@ -226,7 +232,7 @@ impl<'p> Subject<'p> {
             }
         }
         for reason in &evaluated.reasons {
-            self.note_reason(reason.clone());
+            self.note_reason(reason.to_string());
         }
     }
 

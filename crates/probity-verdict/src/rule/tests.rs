@@ -111,9 +111,12 @@ fn a_condition_too_long_is_refused_before_it_is_parsed() {
     let error = read(&format!("{}holds(roles)", "!".repeat(1100))).unwrap_err();
     assert_eq!(error.message, "this rule has 1112 bytes; a condition has at most 1024");
     // The longest that is parsed, as nested and as chained as it can be, does not overflow a test's stack.
-    for source in
-        ["(".repeat(LONGEST), "!".repeat(LONGEST), "holds(roles)&&".repeat(LONGEST / 14), "[".repeat(LONGEST)]
-    {
+    for source in [
+        "(".repeat(MAX_SOURCE),
+        "!".repeat(MAX_SOURCE),
+        "holds(roles)&&".repeat(MAX_SOURCE / 14),
+        "[".repeat(MAX_SOURCE),
+    ] {
         assert!(read(&source).is_err());
     }
     let long = "holds(roles)||".repeat(70) + "holds(roles)";

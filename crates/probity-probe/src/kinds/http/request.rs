@@ -6,7 +6,7 @@ use std::time::Instant;
 use base64::Engine;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::percent_decode_str;
@@ -97,6 +97,8 @@ pub(super) struct Asked<'a> {
     pub destination: &'a Destination,
     pub method: &'a str,
     pub with_body: bool,
+    /// Cookies that were kept, as a header; empty if there are none.
+    pub cookies: String,
 }
 
 impl Asked<'_> {
@@ -225,6 +227,15 @@ impl Asked<'_> {
             let mut value = HeaderValue::from_str(value.reveal()).map_err(|e| unsupported("header", &e))?;
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
+        }
+        if !self.cookies.is_empty() {
+            // Those that the plan itself gives come first.
+            let own =
+                request.headers().get(COOKIE).map(|own| String::from_utf8_lossy(own.as_bytes()).into_owned());
+            let all: Vec<&str> = own.as_deref().into_iter().chain([self.cookies.as_str()]).collect();
+            let mut value = HeaderValue::from_str(&all.join("; ")).map_err(|e| unsupported("cookies", &e))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(COOKIE, value);
         }
         Ok(request)
     }

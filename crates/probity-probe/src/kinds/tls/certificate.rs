@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Value};
-use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
+use crate::connect::trust::{Certificate, rsa_bits};
 use crate::look::{Seen, time_text};
 use crate::secrets::Secrets;
-
-/// Read as it is: serial numbers that RFC 5280 forbids do happen.
-type Certificate = CertificateInner<Raw>;
 
 /// The facts of the chain, the server's certificate first.
 pub(super) fn see(chain: &[Vec<u8>], secrets: &Secrets, seen: &mut Seen) {
@@ -128,11 +125,10 @@ fn key(certificate: &Certificate) -> (String, Result<i64, Blocked>) {
     let info = &certificate.tbs_certificate.subject_public_key_info;
     let unknown = |why: &str| Err(Blocked::new(Barrier::Unsupported, why.to_owned()));
     match info.algorithm.oid.to_string().as_str() {
-        "1.2.840.113549.1.1.1" => {
-            // RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017, A.1.1)
-            let modulus = info.subject_public_key.as_bytes().and_then(modulus_bits);
-            ("rsa".to_owned(), modulus.map_or_else(|| unknown("the RSA key does not parse"), Ok))
-        }
+        "1.2.840.113549.1.1.1" => (
+            "rsa".to_owned(),
+            rsa_bits(certificate).map_or_else(|| unknown("the RSA key does not parse"), Ok),
+        ),
         "1.2.840.10045.2.1" => {
             let curve =
                 info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
@@ -147,21 +143,6 @@ fn key(certificate: &Certificate) -> (String, Result<i64, Blocked>) {
         "1.3.101.112" => ("ed25519".to_owned(), Ok(256)),
         other => (other.to_owned(), unknown("a key of an algorithm without a name here")),
     }
-}
-
-fn modulus_bits(der: &[u8]) -> Option<i64> {
-    use x509_cert::der::asn1::UintRef;
-    use x509_cert::der::{Reader, SliceReader};
-    let mut reader = SliceReader::new(der).ok()?;
-    reader
-        .sequence(|inner| {
-            let modulus = UintRef::decode(inner)?;
-            let _exponent = UintRef::decode(inner)?;
-            let bytes = modulus.as_bytes();
-            let leading = bytes.first().map_or(0, |byte| byte.leading_zeros());
-            Ok(i64::try_from(bytes.len()).unwrap_or(i64::MAX).saturating_mul(8) - i64::from(leading))
-        })
-        .ok()
 }
 
 /// The name of a signature algorithm as OpenSSL writes it, or its object identifier.

@@ -5,9 +5,10 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use crate::declared::Declared;
 use crate::entry::Entry;
 use crate::line::{self, LineError, MAX_LINE};
-use crate::sift::Reading;
+use crate::projection::Reading;
 use crate::tree::{Hash, leaf};
 
 /// How many threads hash and parse.
@@ -42,7 +43,12 @@ pub(crate) enum End {
 }
 
 /// Reads a log and hands over its lines in order.
-pub(crate) fn read_log(mut log: impl Read, reading: &Reading, mut each: impl FnMut(Line)) -> io::Result<End> {
+pub(crate) fn read_log(
+    mut log: impl Read,
+    reading: &Reading,
+    declared: &Declared,
+    mut each: impl FnMut(Line),
+) -> io::Result<End> {
     thread::scope(|scope| {
         let lanes: Vec<Lane> = (0..WORKERS)
             .map(|_| {
@@ -50,7 +56,7 @@ pub(crate) fn read_log(mut log: impl Read, reading: &Reading, mut each: impl FnM
                 let (results, from_worker) = sync_channel(AHEAD);
                 scope.spawn(move || {
                     for chunk in chunks {
-                        if results.send(digest(chunk, reading)).is_err() {
+                        if results.send(digest(chunk, reading, declared)).is_err() {
                             return;
                         }
                     }
@@ -79,7 +85,7 @@ pub(crate) fn read_log(mut log: impl Read, reading: &Reading, mut each: impl FnM
 }
 
 /// A worker's work: the lines of a chunk, which ends with a newline.
-fn digest(mut chunk: Vec<u8>, reading: &Reading) -> Vec<Line> {
+fn digest(mut chunk: Vec<u8>, reading: &Reading, declared: &Declared) -> Vec<Line> {
     if chunk.is_empty() {
         return Vec::new();
     }
@@ -89,7 +95,11 @@ fn digest(mut chunk: Vec<u8>, reading: &Reading) -> Vec<Line> {
     let mut lines = Vec::with_capacity(lengths.len());
     for length in lengths {
         let (line, after) = rest.split_at_mut(length);
-        lines.push(Line { leaf: leaf(line), length, entry: line::decode_sifted(line, reading) });
+        lines.push(Line {
+            leaf: leaf(line),
+            length,
+            entry: line::decode_projected(line, reading, Some(declared)),
+        });
         rest = after.get_mut(1..).unwrap_or_default();
     }
     lines

@@ -1,0 +1,299 @@
+//! Equality and order of values, and what functions and operators make of them. Values of different classes do not
+//! compare, `null` excepted; inside lists and maps too, element by element.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use probity_plan::{Moment, Number, Value};
+
+use super::Evaluated;
+use super::arithmetic::{self, calculate, truncate};
+use super::evaluate::{Around, Got, Run};
+use super::pattern::Pattern;
+use super::reason::{Class, Reason};
+use super::syntax::Operator;
+use super::tree::{Function, Matched};
+use super::version::Scheme;
+
+/// Whether two values are the same.
+pub(super) enum Equality {
+    Same,
+    /// Of two lists: from which place on.
+    Differs(Option<usize>),
+}
+
+/// The steps that it takes to look at so many bytes.
+fn text_steps(length: usize) -> u64 {
+    1 + length as u64 / 64
+}
+
+/// The steps that it takes to copy a value: one for each 8 bytes or so, so that the steps bound the memory too.
+pub(super) fn copying(value: &Value) -> u64 {
+    let text = |length: usize| 8 + length as u64 / 8;
+    match value {
+        Value::Text(value) => text(value.len()),
+        Value::Number(number) => text(number.weight()),
+        Value::List(items) => 8 + items.iter().map(copying).sum::<u64>(),
+        Value::Map(map) => 8 + map.iter().map(|(key, value)| text(key.len()) + copying(value)).sum::<u64>(),
+        Value::Null | Value::Bool(_) | Value::Interval(_) | Value::Moment(_) => 8,
+    }
+}
+
+type Told<T> = Result<T, Box<Evaluated>>;
+
+fn not_made_for(what: &str, value: &Value) -> Box<Evaluated> {
+    Reason::NotMadeFor { what: what.to_owned(), class: Class::of(value) }.into()
+}
+
+impl Run<'_> {
+    /// Whether two values are the same. A pair that surely differs decides, also beside one that does not compare.
+    pub(super) fn equal(&self, operator: &str, a: &Value, b: &Value) -> Told<Equality> {
+        let known = |same: bool| Ok(if same { Equality::Same } else { Equality::Differs(None) });
+        match (a, b) {
+            (Value::Null, Value::Null) => known(true),
+            (Value::Null, _) | (_, Value::Null) => known(false),
+            (Value::Bool(a), Value::Bool(b)) => known(a == b),
+            (Value::Number(a), Value::Number(b)) => {
+                self.spend(text_steps(a.weight().max(b.weight())))?;
+                known(a == b)
+            }
+            (Value::Text(a), Value::Text(b)) => {
+                self.spend(text_steps(a.len().min(b.len())))?;
+                known(a == b)
+            }
+            (Value::Moment(a), Value::Moment(b)) => known(a == b),
+            (Value::List(a), Value::List(b)) => self.equal_lists(operator, a, b),
+            (Value::Map(a), Value::Map(b)) => {
+                self.spend(a.len().min(b.len()) as u64)?;
+                if a.len() != b.len() || !a.keys().all(|key| b.contains_key(key)) {
+                    return known(false);
+                }
+                let pairs = a.iter().filter_map(|(key, value)| Some((value, b.get(key)?)));
+                Ok(match self.equal_pairs(operator, pairs)? {
+                    Equality::Same => Equality::Same,
+                    Equality::Differs(_) => Equality::Differs(None),
+                })
+            }
+            _ => Err(Reason::NotComparable {
+                operator: operator.to_owned(),
+                left: Class::of(a),
+                right: Class::of(b),
+            }
+            .into()),
+        }
+    }
+
+    fn equal_lists(&self, operator: &str, a: &[Value], b: &[Value]) -> Told<Equality> {
+        match self.equal_pairs(operator, a.iter().zip(b)) {
+            Ok(Equality::Same) if a.len() == b.len() => Ok(Equality::Same),
+            Ok(Equality::Same) => Ok(Equality::Differs(Some(a.len().min(b.len())))),
+            Err(told) if a.len() != b.len() && told.truth == crate::truth::Truth4::Error => {
+                Ok(Equality::Differs(None))
+            }
+            other => other,
+        }
+    }
+
+    fn equal_pairs<'v>(
+        &self,
+        operator: &str,
+        pairs: impl Iterator<Item = (&'v Value, &'v Value)>,
+    ) -> Told<Equality> {
+        let mut error = None;
+        for (at, (a, b)) in pairs.enumerate() {
+            self.spend(1)?;
+            match self.equal(operator, a, b) {
+                Ok(Equality::Same) => {}
+                Ok(Equality::Differs(_)) => return Ok(Equality::Differs(Some(at))),
+                // No more steps.
+                Err(told) if told.truth == crate::truth::Truth4::Unknown => return Err(told),
+                Err(told) => error = Some(error.unwrap_or(told)),
+            }
+        }
+        error.map_or(Ok(Equality::Same), Err)
+    }
+
+    pub(super) fn order(&self, operator: Operator, a: &Value, b: &Value) -> Told<bool> {
+        let order = match (a, b) {
+            (Value::Number(a), Value::Number(b)) => {
+                self.spend(text_steps(a.weight().max(b.weight())))?;
+                a.cmp(b)
+            }
+            (Value::Text(a), Value::Text(b)) => {
+                self.spend(text_steps(a.len().min(b.len())))?;
+                a.cmp(b)
+            }
+            (Value::Moment(a), Value::Moment(b)) => a.cmp(b),
+            _ => {
+                let (left, right) = (Class::of(a), Class::of(b));
+                let operator = operator.symbol().to_owned();
+                return Err(Reason::NotComparable { operator, left, right }.into());
+            }
+        };
+        Ok(satisfies(operator, order))
+    }
+
+    pub(super) fn versions(&self, operator: Operator, scheme: Scheme, a: &Value, b: &Value) -> Told<bool> {
+        let (Value::Text(a), Value::Text(b)) = (a, b) else {
+            return Err(not_made_for("version", if a.as_text().is_some() { b } else { a }));
+        };
+        self.spend((a.len() + b.len()) as u64)?;
+        let order = scheme.order(a, b).ok_or(Reason::NotAVersion { scheme })?;
+        Ok(satisfies(operator, order))
+    }
+
+    pub(super) fn field<'e>(&self, operand: Cow<'e, Value>, field: &str) -> Got<'e> {
+        let no_key = || Box::<Evaluated>::from(Reason::no_key(field));
+        match operand {
+            Cow::Borrowed(Value::Map(map)) => map.get(field).map(Cow::Borrowed).ok_or_else(no_key),
+            Cow::Owned(Value::Map(mut map)) => map.remove(field).map(Cow::Owned).ok_or_else(no_key),
+            other => Err(not_made_for(".", &other)),
+        }
+    }
+
+    pub(super) fn index<'e>(&self, operand: Cow<'e, Value>, index: &Value) -> Got<'e> {
+        match (&*operand, index) {
+            (Value::Map(_), Value::Text(key)) => self.field(operand, key),
+            (Value::List(_), Value::Number(number)) => {
+                let whole = number.as_i64().ok_or_else(|| Reason::NotWhole { what: "[]".to_owned() })?;
+                let at = usize::try_from(whole).unwrap_or(usize::MAX);
+                let found = match operand {
+                    Cow::Borrowed(Value::List(items)) => items.get(at).map(Cow::Borrowed),
+                    Cow::Owned(Value::List(items)) => items.into_iter().nth(at).map(Cow::Owned),
+                    _ => None,
+                };
+                found.ok_or_else(|| Reason::OutOfRange.into())
+            }
+            (Value::Map(_) | Value::List(_), index) => Err(not_made_for("[]", index)),
+            (operand, _) => Err(not_made_for("[]", operand)),
+        }
+    }
+
+    pub(super) fn negative<'e>(&self, value: &Value) -> Got<'e> {
+        match value {
+            Value::Number(number) => {
+                self.spend(text_steps(number.weight()))?;
+                Ok(Cow::Owned(arithmetic::negative(number)?.into()))
+            }
+            other => Err(not_made_for("-", other)),
+        }
+    }
+
+    pub(super) fn calculate<'e>(&self, operator: Operator, a: Cow<'_, Value>, b: &Value) -> Got<'e> {
+        match (&*a, b) {
+            (Value::Number(x), Value::Number(y)) => {
+                self.spend(text_steps(x.weight() + y.weight()))?;
+                Ok(Cow::Owned(calculate(operator, x, y)?.into()))
+            }
+            (Value::Text(_), Value::Text(_)) | (Value::List(_), Value::List(_))
+                if operator == Operator::Add =>
+            {
+                self.spend(copying(&a) + copying(b))?;
+                Ok(Cow::Owned(match (a.into_owned(), b) {
+                    (Value::Text(a), Value::Text(b)) => Value::Text(a + b),
+                    (Value::List(mut a), Value::List(b)) => {
+                        a.extend_from_slice(b);
+                        Value::List(a)
+                    }
+                    (a, _) => a,
+                }))
+            }
+            (Value::Number(_), other) | (other, _) => Err(not_made_for(operator.symbol(), other)),
+        }
+    }
+
+    pub(super) fn call<'e>(&self, function: Function, mut arguments: Vec<Cow<'e, Value>>) -> Got<'e> {
+        let name = function.name();
+        let second = if arguments.len() > 1 { arguments.pop() } else { None };
+        let Some(first) = arguments.pop() else { return Err(not_made_for(name, &Value::Null)) };
+        let known = |value: Value| Ok(Cow::Owned(value));
+        match (function, &*first, second.as_deref()) {
+            (Function::Size, Value::Text(text), None) => {
+                self.spend(text_steps(text.len()))?;
+                known(text.chars().count().into())
+            }
+            (Function::Size, Value::List(items), None) => known(items.len().into()),
+            (Function::Size, Value::Map(map), None) => known(map.len().into()),
+            (Function::Int | Function::Double, Value::Number(number), None) => {
+                self.spend(text_steps(number.weight()))?;
+                known(if function == Function::Int {
+                    truncate(number)?.into()
+                } else {
+                    number.clone().into()
+                })
+            }
+            (Function::Int | Function::Double, Value::Text(text), None) => {
+                self.spend(text_steps(text.len()))?;
+                let number = Number::parse(text).ok_or(Reason::NotANumber)?;
+                if function == Function::Int && !super::compile::is_whole(&number) {
+                    return Err(Reason::NotWhole { what: name.to_owned() }.into());
+                }
+                known(number.into())
+            }
+            (Function::String, Value::Text(_), None) | (Function::Moment, Value::Moment(_), None) => {
+                Ok(first)
+            }
+            (Function::String, Value::Bool(bool), None) => known(bool.to_string().into()),
+            (Function::String, Value::Number(number), None) => {
+                self.spend(text_steps(number.weight()))?;
+                known(number.to_string().into())
+            }
+            (Function::String, Value::Moment(moment), None) => known(moment.to_string().into()),
+            (Function::Moment, Value::Text(text), None) => {
+                self.spend(10 + text_steps(text.len()))?;
+                known(Value::Moment(Moment::parse(text).ok_or(Reason::NotAMoment)?))
+            }
+            (
+                Function::Contains | Function::StartsWith | Function::EndsWith,
+                Value::Text(text),
+                Some(Value::Text(part)),
+            ) => {
+                let looked_at =
+                    if function == Function::Contains { text.len() + part.len() } else { part.len() };
+                self.spend(text_steps(looked_at))?;
+                known(Value::Bool(match function {
+                    Function::Contains => text.contains(part.as_str()),
+                    Function::StartsWith => text.starts_with(part.as_str()),
+                    _ => text.ends_with(part.as_str()),
+                }))
+            }
+            (_, Value::Text(_), Some(other)) | (_, other, _) => Err(not_made_for(name, other)),
+        }
+    }
+
+    pub(super) fn matches<'e>(
+        &'e self,
+        text: Got<'e>,
+        matched: &'e Matched,
+        around: Option<&'e Around<'e>>,
+    ) -> Got<'e> {
+        let search = |text: &Value, pattern: &Pattern| {
+            let Value::Text(text) = text else { return Err(not_made_for("matches", text)) };
+            self.spend(pattern.cost(text.len()))?;
+            Ok(Cow::Owned(pattern.is_in(text).into()))
+        };
+        match matched {
+            Matched::Pattern(pattern) => search(&*text?, pattern),
+            Matched::Told(told) => match (text, self.value(told, around)) {
+                (Ok(text), Ok(told)) => {
+                    let Value::Text(source) = &*told else { return Err(not_made_for("matches", &told)) };
+                    self.spend(Pattern::cost_of_making(source))?;
+                    search(&text, &Pattern::new(source)?)
+                }
+                (Err(a), Err(b)) => Err(super::evaluate::merge(a, b)),
+                (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),
+            },
+        }
+    }
+}
+
+fn satisfies(operator: Operator, order: Ordering) -> bool {
+    match operator {
+        Operator::Less => order.is_lt(),
+        Operator::AtMost => order.is_le(),
+        Operator::More => order.is_gt(),
+        Operator::AtLeast => order.is_ge(),
+        Operator::NotEqual => order.is_ne(),
+        _ => order.is_eq(),
+    }
+}

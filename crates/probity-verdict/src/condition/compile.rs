@@ -1,0 +1,528 @@
+//! From a condition's source to a [`Check`]: every name and type is checked, so that a mistake is found before the run and
+//! at its column.
+
+use probity_plan::{Number, Value};
+
+use probity_text::did_you_mean;
+
+use super::pattern::Pattern;
+use super::scope::{AGAINST, Scope};
+use super::syntax::{self, MAX_SOURCE, Operator};
+use super::tree::{Function, Look, LookKind, Matched, Node, Sides, Typed, functions};
+use super::types::Type;
+use super::{Check, ConditionError, faults};
+
+/// Reads a condition. With `empty_ok`, looking through an empty list is no obstacle: `all` of nothing is true.
+///
+/// # Errors
+/// The first thing that is wrong with it, at its place.
+pub fn compile(source: &str, scope: &Scope, empty_ok: bool) -> Result<Check, ConditionError> {
+    if source.len() > MAX_SOURCE {
+        return Err(ConditionError {
+            offset: 0,
+            message: format!(
+                "this condition has {} bytes; a condition has at most {MAX_SOURCE}",
+                source.len()
+            ),
+            hint: "split it into several claims".to_owned(),
+        });
+    }
+    let tree = syntax::parse(source).map_err(|(at, fault)| faults::in_condition(source, at, &fault))?;
+    let mut compiler = Compiler { source, scope, empty_ok, facts: Vec::new(), elements: Vec::new() };
+    let root = compiler.truth(&tree)?;
+    if compiler.facts.is_empty() {
+        let message = "this condition reads no fact, so it says nothing about the target";
+        return Err(compiler.error(0, message, compiler.facts_hint()));
+    }
+    Ok(Check { text: collapsed(source), root, facts: compiler.facts })
+}
+
+pub(super) struct Compiler<'a> {
+    source: &'a str,
+    pub(super) scope: &'a Scope,
+    empty_ok: bool,
+    /// The facts that were read, in the order of their first mention.
+    facts: Vec<String>,
+    /// The names of elements that are being looked at, outermost first.
+    elements: Vec<(String, Type)>,
+}
+
+type Compiled<T> = Result<T, ConditionError>;
+
+impl Compiler<'_> {
+    /// An error at a byte of the source.
+    pub(super) fn error(
+        &self,
+        at: usize,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> ConditionError {
+        ConditionError {
+            offset: faults::characters(self.source, at),
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(super) fn written(&self, span: (usize, usize)) -> &str {
+        &self.source[span.0..span.1]
+    }
+
+    /// The name of the fact that this is, `against.NAME` included.
+    pub(super) fn fact_name(&self, expr: &syntax::Expr) -> Option<String> {
+        let name = match &expr.node {
+            syntax::Node::Name(name) => name.clone(),
+            syntax::Node::Field(operand, field) if self.is_against(operand) => format!("{AGAINST}{field}"),
+            _ => return None,
+        };
+        (!self.elements.iter().any(|(element, _)| *element == name)).then_some(name)
+    }
+
+    fn is_against(&self, expr: &syntax::Expr) -> bool {
+        matches!(&expr.node, syntax::Node::Name(name)
+            if AGAINST.strip_suffix('.') == Some(name) && !self.elements.iter().any(|(element, _)| element == name))
+    }
+
+    /// What a message calls it: "`status`", or "this".
+    pub(super) fn called(&self, typed: &Typed) -> String {
+        match &typed.node {
+            Node::Fact(_) | Node::Element(_) => format!("`{}`", self.written(typed.span)),
+            _ => "this".to_owned(),
+        }
+    }
+
+    /// Something that is true or false.
+    fn truth(&mut self, expr: &syntax::Expr) -> Compiled<Typed> {
+        if let Some(Type::Interval) = self.fact_name(expr).and_then(|name| self.scope.get(&name)) {
+            return Err(self.error(expr.at, "a measured time is not true or false", super::measured::HINT));
+        }
+        let typed = self.expr(expr)?;
+        if matches!(typed.ty, Type::Bool | Type::Any) {
+            return Ok(typed);
+        }
+        let message = format!("{} is {}, not true or false", self.called(&typed), typed.ty.name());
+        Err(self.error(expr.at, message, "compare it with something, as in `== 200`"))
+    }
+
+    pub(super) fn expr(&mut self, expr: &syntax::Expr) -> Compiled<Typed> {
+        let typed = |node, ty| Ok(Typed { node, ty, span: expr.span });
+        if let Some(name) = self.fact_name(expr) {
+            let ty = self.fact(expr, &name)?;
+            if ty == Type::Interval {
+                return Err(self.error(expr.at, "a measured time may not stand here", super::measured::HINT));
+            }
+            return typed(Node::Fact(self.place_of(name)), ty);
+        }
+        match &expr.node {
+            syntax::Node::Literal(value) => typed(Node::Literal(value.clone()), Type::of_value(value)),
+            syntax::Node::Name(name) => {
+                let mut elements = self.elements.iter().rev().enumerate();
+                match elements.find(|(_, (element, _))| element == name) {
+                    Some((outwards, (_, ty))) => typed(Node::Element(outwards), ty.clone()),
+                    None => Err(self.unknown_fact(expr.at, name)),
+                }
+            }
+            syntax::Node::Field(operand, field) => {
+                let operand = self.operand_of_field(expr.at, operand, field)?;
+                typed(Node::Field(Box::new(operand), field.clone()), Type::Any)
+            }
+            syntax::Node::Index(operand, index) => self.index(expr, operand, index),
+            syntax::Node::Call(target, name, arguments) => {
+                self.call(expr, target.as_deref(), name, arguments)
+            }
+            syntax::Node::List(elements) => {
+                let elements =
+                    elements.iter().map(|element| self.expr(element)).collect::<Compiled<Vec<_>>>()?;
+                let of = Type::common(elements.iter().map(|element| element.ty.clone()));
+                typed(Node::List(elements), Type::List(Box::new(of)))
+            }
+            syntax::Node::Map(entries) => self.map(entries).and_then(|node| typed(node, Type::Map)),
+            syntax::Node::Not(inner) => {
+                let inner = self.truth(inner)?;
+                typed(Node::Not(Box::new(inner)), Type::Bool)
+            }
+            syntax::Node::And(parts) => {
+                let parts = parts.iter().map(|part| self.truth(part)).collect::<Compiled<_>>()?;
+                typed(Node::And(parts), Type::Bool)
+            }
+            syntax::Node::Or(parts) => {
+                let parts = parts.iter().map(|part| self.truth(part)).collect::<Compiled<_>>()?;
+                typed(Node::Or(parts), Type::Bool)
+            }
+            syntax::Node::Negative(inner) => {
+                let inner = self.expr(inner)?;
+                self.number(expr.at, "-", &inner)?;
+                let ty = inner.ty.clone();
+                typed(Node::Negative(Box::new(inner)), ty)
+            }
+            syntax::Node::Binary(operator, left, right) => match operator {
+                Operator::Add
+                | Operator::Subtract
+                | Operator::Multiply
+                | Operator::Divide
+                | Operator::Remainder => self.calculation(expr, *operator, left, right),
+                _ => self.relation(expr, *operator, left, right),
+            },
+            syntax::Node::Choice => {
+                Err(self.error(expr.at, "`? :` is not allowed in a condition", "say it with && and ||"))
+            }
+        }
+    }
+
+    /// The type of a fact; an error if there is none of this name.
+    pub(super) fn fact(&self, expr: &syntax::Expr, name: &str) -> Compiled<Type> {
+        self.scope.get(name).cloned().ok_or_else(|| self.unknown_fact(expr.at, name))
+    }
+
+    /// A fact's place in the list of those that are read.
+    pub(super) fn place_of(&mut self, name: String) -> usize {
+        self.facts.iter().position(|fact| *fact == name).unwrap_or_else(|| {
+            self.facts.push(name);
+            self.facts.len() - 1
+        })
+    }
+
+    fn operand_of_field(&mut self, at: usize, operand: &syntax::Expr, field: &str) -> Compiled<Typed> {
+        let operand = self.expr(operand)?;
+        if matches!(operand.ty, Type::Map | Type::Any) {
+            return Ok(operand);
+        }
+        let message =
+            format!("{} is {}, which has no field `{field}`", self.called(&operand), operand.ty.name());
+        Err(self.error(at, message, ""))
+    }
+
+    fn index(
+        &mut self,
+        expr: &syntax::Expr,
+        operand: &syntax::Expr,
+        index: &syntax::Expr,
+    ) -> Compiled<Typed> {
+        let (operand, index_) = (self.expr(operand)?, self.expr(index)?);
+        let (ty, fits) = match &operand.ty {
+            Type::List(of) => ((**of).clone(), index_.ty.is_number()),
+            Type::Map => (Type::Any, index_.ty.is_text()),
+            Type::Any => (Type::Any, index_.ty.is_number() || index_.ty.is_text()),
+            _ => {
+                let message = format!(
+                    "{} is {}, of which nothing is taken out",
+                    self.called(&operand),
+                    operand.ty.name()
+                );
+                return Err(self.error(expr.at, message, "`[...]` takes an element of a list or a map"));
+            }
+        };
+        if !fits {
+            let hint = "a list has its elements by number, from 0, and a map by text";
+            return Err(self.error(index.at, format!("this is {}", index_.ty.name()), hint));
+        }
+        Ok(Typed { node: Node::Index(Box::new(operand), Box::new(index_)), ty, span: expr.span })
+    }
+
+    fn map(&mut self, entries: &[(syntax::Expr, syntax::Expr)]) -> Compiled<Node> {
+        let mut map: Vec<(String, Typed)> = Vec::new();
+        for (key, value) in entries {
+            let syntax::Node::Literal(Value::Text(name)) = &key.node else {
+                return Err(self.error(
+                    key.at,
+                    "a key is text, written out",
+                    "write it as in `{\"name\": 1}`",
+                ));
+            };
+            if map.iter().any(|(known, _)| known == name) {
+                return Err(self.error(key.at, "this key is there twice", ""));
+            }
+            map.push((name.clone(), self.expr(value)?));
+        }
+        Ok(Node::Map(map))
+    }
+
+    /// Refuses what is surely no number.
+    fn number(&self, at: usize, what: &str, typed: &Typed) -> Compiled<()> {
+        if typed.ty.is_number() {
+            return Ok(());
+        }
+        let message = format!("{} is {}; `{what}` is for numbers", self.called(typed), typed.ty.name());
+        Err(self.error(at, message, ""))
+    }
+
+    fn calculation(
+        &mut self,
+        expr: &syntax::Expr,
+        operator: Operator,
+        left: &syntax::Expr,
+        right: &syntax::Expr,
+    ) -> Compiled<Typed> {
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let joins = |a: &Type, b: &Type| {
+            (a.is_text() && b.is_text())
+                || (matches!(a, Type::List(_) | Type::Any) && matches!(b, Type::List(_) | Type::Any))
+        };
+        let ty = if operator == Operator::Add && joins(&left.ty, &right.ty) {
+            if left.ty == Type::Any { right.ty.clone() } else { left.ty.clone() }
+        } else {
+            for side in [&left, &right] {
+                self.number(expr.at, operator.symbol(), side)?;
+            }
+            match (&left.ty, &right.ty, operator) {
+                (_, _, Operator::Divide) => Type::Number,
+                (Type::Whole, Type::Whole, _) => Type::Whole,
+                _ => Type::Number,
+            }
+        };
+        Ok(Typed { node: Node::Calculate(operator, Box::new((left, right))), ty, span: expr.span })
+    }
+
+    fn call(
+        &mut self,
+        expr: &syntax::Expr,
+        target: Option<&syntax::Expr>,
+        name: &str,
+        arguments: &[syntax::Expr],
+    ) -> Compiled<Typed> {
+        let otherwise = |compiler: &Self, hint: String| {
+            Err(compiler.error(expr.at, format!("`{name}` is used otherwise"), hint))
+        };
+        if let Some(kind) = LookKind::of_name(name) {
+            return match (target, arguments) {
+                (Some(list), [element, body]) => self.look(expr, kind, list, element, &[body]),
+                (Some(list), [element, filter, body]) if kind == LookKind::Map => {
+                    self.look(expr, kind, list, element, &[filter, body])
+                }
+                _ => otherwise(self, format!("write it as in `lines.{name}(line, line.contains(\"ok\"))`")),
+            };
+        }
+        let given: Vec<&syntax::Expr> = target.into_iter().chain(arguments).collect();
+        match (name, given.as_slice()) {
+            ("has", [field]) if target.is_none() => self.has(expr, field),
+            ("version", _) => {
+                let hint = "write it as in `version(version, \"dpkg\") >= \"1.2\"`";
+                Err(self.error(expr.at, "a version may only be compared", hint))
+            }
+            ("matches", [text, pattern]) if target.is_some() => {
+                let text = self.expr(text)?;
+                self.text(expr.at, name, &text)?;
+                let matched = self.pattern(pattern)?;
+                let node = Node::Matches(Box::new(text), matched);
+                Ok(Typed { node, ty: Type::Bool, span: expr.span })
+            }
+            ("contains" | "startsWith" | "endsWith" | "matches", _)
+                if given.len() != 2 || target.is_none() =>
+            {
+                otherwise(self, format!("write it as in `body.{name}(\"ok\")`"))
+            }
+            _ => match Function::of_name(name) {
+                Some(function) if given.len() == 1 || function_of_two(function) => {
+                    self.function(expr, function, &given)
+                }
+                None if name != "has" => {
+                    let known = functions();
+                    let message =
+                        format!("there is no function `{name}`{}", did_you_mean(name, known.iter().copied()));
+                    Err(self.error(expr.at, message, format!("a condition knows {}", known.join(", "))))
+                }
+                _ => otherwise(self, format!("write it as in `{name}(x)`")),
+            },
+        }
+    }
+
+    fn has(&mut self, expr: &syntax::Expr, field: &syntax::Expr) -> Compiled<Typed> {
+        let syntax::Node::Field(operand, name) = &field.node else {
+            let hint = "write it as in `has(json.name)`";
+            return Err(self.error(field.at, "`has` asks for a field", hint));
+        };
+        if self.is_against(operand) {
+            let message = "a fact of the other observation is always there, or behind a barrier";
+            return Err(self.error(field.at, message, ""));
+        }
+        let operand = self.operand_of_field(field.at, operand, name)?;
+        Ok(Typed { node: Node::Has(Box::new(operand), name.clone()), ty: Type::Bool, span: expr.span })
+    }
+
+    /// Refuses what is surely no text.
+    fn text(&self, at: usize, what: &str, typed: &Typed) -> Compiled<()> {
+        if typed.ty.is_text() {
+            return Ok(());
+        }
+        let message = format!("{} is {}; `{what}` is for text", self.called(typed), typed.ty.name());
+        let hint = match typed.ty {
+            Type::List(_) => "ask whether something is in it as in `\"ok\" in lines`",
+            _ => "",
+        };
+        Err(self.error(at, message, hint))
+    }
+
+    fn function(
+        &mut self,
+        expr: &syntax::Expr,
+        function: Function,
+        given: &[&syntax::Expr],
+    ) -> Compiled<Typed> {
+        let arguments = given.iter().map(|argument| self.expr(argument)).collect::<Compiled<Vec<_>>>()?;
+        let first = &arguments[0];
+        let (ty, fits, made_for) = match function {
+            Function::Size => {
+                let sized = matches!(first.ty, Type::List(_) | Type::Map) || first.ty.is_text();
+                (Type::Whole, sized, "text, lists and maps")
+            }
+            Function::Int => (Type::Whole, first.ty.is_number() || first.ty.is_text(), "numbers and text"),
+            Function::Double => {
+                (Type::Number, first.ty.is_number() || first.ty.is_text(), "numbers and text")
+            }
+            Function::String => {
+                let written = !matches!(first.ty, Type::List(_) | Type::Map | Type::Null);
+                (Type::Text, written, "text, numbers, moments, true and false")
+            }
+            Function::Moment => {
+                (Type::Moment, first.ty == Type::Moment || first.ty.is_text(), "text, as RFC 3339 has it")
+            }
+            Function::Contains | Function::StartsWith | Function::EndsWith => {
+                for argument in &arguments {
+                    self.text(expr.at, function.name(), argument)?;
+                }
+                (Type::Bool, true, "")
+            }
+        };
+        if !fits {
+            let (called, name) = (self.called(first), function.name());
+            let message = format!("{called} is {}; `{name}` is for {made_for}", first.ty.name());
+            return Err(self.error(expr.at, message, ""));
+        }
+        if let (Function::Moment, Node::Literal(literal)) = (function, &first.node) {
+            let moment = self.moment_meant(first.span.0, literal)?;
+            return Ok(Typed { node: Node::Literal(moment), ty, span: expr.span });
+        }
+        Ok(Typed { node: Node::Call(function, arguments), ty, span: expr.span })
+    }
+
+    /// One that is written out is made at once, so that a wrong one is found before the run.
+    fn pattern(&mut self, expr: &syntax::Expr) -> Compiled<Matched> {
+        let pattern = self.expr(expr)?;
+        match &pattern.node {
+            Node::Literal(Value::Text(text)) => Pattern::new(text).map(Matched::Pattern).map_err(|_| {
+                let hint =
+                    "see https://docs.rs/regex for its syntax; it may take at most 1 MiB once it is read";
+                self.error(expr.at, "this regular expression cannot be read", hint)
+            }),
+            _ => {
+                self.text(expr.at, "matches", &pattern)?;
+                Ok(Matched::Told(Box::new(pattern)))
+            }
+        }
+    }
+
+    fn look(
+        &mut self,
+        expr: &syntax::Expr,
+        kind: LookKind,
+        list: &syntax::Expr,
+        element: &syntax::Expr,
+        bodies: &[&syntax::Expr],
+    ) -> Compiled<Typed> {
+        let syntax::Node::Name(name) = &element.node else {
+            let hint = format!("write it as in `lines.{}(line, line.contains(\"ok\"))`", kind.name());
+            return Err(self.error(element.at, "a name for each element is expected here", hint));
+        };
+        let list = self.expr(list)?;
+        let of = match &list.ty {
+            Type::List(of) => (**of).clone(),
+            Type::Map => Type::Text,
+            Type::Any => Type::Any,
+            other => {
+                let message = format!(
+                    "{} is {}; `{}` looks through lists and maps",
+                    self.called(&list),
+                    other.name(),
+                    kind.name()
+                );
+                return Err(self.error(expr.at, message, ""));
+            }
+        };
+        self.elements.push((name.clone(), of.clone()));
+        let compiled = self.bodies(kind, bodies);
+        self.elements.pop();
+        let (filter, body) = compiled?;
+        let ty = match kind {
+            LookKind::All | LookKind::Exists | LookKind::ExistsOne => Type::Bool,
+            LookKind::Filter if list.ty == Type::Map => Type::List(Box::new(Type::Text)),
+            LookKind::Filter => Type::List(Box::new(of)),
+            LookKind::Map => Type::List(Box::new(body.ty.clone())),
+        };
+        let text = self.written(list.span).into();
+        let look = Look { kind, list, text, filter, body, empty_ok: self.empty_ok };
+        Ok(Typed { node: Node::Look(Box::new(look)), ty, span: expr.span })
+    }
+
+    fn bodies(&mut self, kind: LookKind, bodies: &[&syntax::Expr]) -> Compiled<(Option<Typed>, Typed)> {
+        match bodies {
+            [filter, body] => Ok((Some(self.truth(filter)?), self.expr(body)?)),
+            [body] if kind == LookKind::Map => Ok((None, self.expr(body)?)),
+            // There is always one.
+            _ => Ok((None, self.truth(bodies[0])?)),
+        }
+    }
+
+    pub(super) fn sides(&self, negated: bool, left: Typed, right: Typed) -> Sides {
+        let list = match (&left.ty, &left.node) {
+            (Type::List(_) | Type::Any, node) if !matches!(node, Node::List(_) | Node::Literal(_)) => {
+                left.span
+            }
+            _ => right.span,
+        };
+        Sides { negated, list: self.written(list).into(), sides: Box::new((left, right)) }
+    }
+
+    fn unknown_fact(&self, at: usize, name: &str) -> ConditionError {
+        let short = name.strip_prefix(AGAINST).unwrap_or(name);
+        let message = if format!("{name}.") == AGAINST {
+            "`against` stands before the name of a fact, as in `against.size_bytes`".to_owned()
+        } else {
+            format!("there is no fact `{short}` here{}", did_you_mean(name, self.scope.names()))
+        };
+        self.error(at, message, self.facts_hint())
+    }
+
+    fn facts_hint(&self) -> String {
+        let names: Vec<&str> = self.scope.names().collect();
+        format!("facts that may be read: {}", names.join(", "))
+    }
+}
+
+const fn function_of_two(function: Function) -> bool {
+    matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith)
+}
+
+/// Whether this is a number without a fraction.
+pub(super) fn is_whole(number: &Number) -> bool {
+    super::arithmetic::truncate(number).is_ok_and(|whole| whole == *number)
+}
+
+/// White space outside of quotes made one space.
+fn collapsed(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut quote = None;
+    let mut escaped = false;
+    for c in source.trim().chars() {
+        match quote {
+            Some(open) => {
+                if c == open && !escaped {
+                    quote = None;
+                }
+                escaped = c == '\\' && !escaped;
+                text.push(c);
+            }
+            None if c.is_whitespace() => {
+                if !text.ends_with(' ') {
+                    text.push(' ');
+                }
+            }
+            None => {
+                if c == '"' || c == '\'' {
+                    quote = Some(c);
+                }
+                text.push(c);
+            }
+        }
+    }
+    text
+}
