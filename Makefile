@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo test lint bench soak fuzz docs dist advisories tools test-mediamtx
+.PHONY: demo test lint bench soak fuzz fuzz-check docs dist advisories tools test-mediamtx
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -57,6 +57,11 @@ soak:
 
 fuzz:
 	scripts/fuzz
+
+# That every fuzz target still builds: without instrumentation, so neither nightly nor cargo-fuzz is needed.
+fuzz-check:
+	cargo check --quiet --manifest-path fuzz/Cargo.toml --bins --target-dir target/fuzz-check
+	cargo check --quiet --manifest-path systems/camera-service/fuzz/Cargo.toml --bins --target-dir target/fuzz-check
 
 # Everything generated that is committed.
 docs:

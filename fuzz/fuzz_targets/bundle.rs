@@ -39,6 +39,8 @@ fn outcome(good: &Good, files: &BTreeMap<String, Vec<u8>>) -> Outcome {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(0o600);
+        header.set_uid(0);
+        header.set_gid(0);
         builder.append_data(&mut header, name, &content[..]).expect("in memory");
     }
     let bytes = builder.into_inner().expect("in memory");

@@ -6,11 +6,11 @@ use probity_evidence::line::decode;
 
 fuzz_target!(|data: &[u8]| {
     let mut line = data.to_vec();
-    let entry = decode(&mut line);
+    let entry = decode(&mut line, None);
     assert_eq!(line, data);
     if let Ok(entry) = entry {
         let mut written = serde_json::to_vec(&entry).expect("an entry can be written");
-        assert_eq!(decode(&mut written).expect("what we write, we read"), entry);
+        assert_eq!(decode(&mut written, None).expect("what we write, we read"), entry);
     }
 });
 

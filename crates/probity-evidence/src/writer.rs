@@ -95,6 +95,9 @@ pub enum WriteError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// What was recorded so far cannot be read.
+    #[error("what was recorded so far cannot be read: {0}")]
+    Unreadable(Box<crate::bundle::ReadError>),
     /// It says what its kind cannot.
     #[error("the observation cannot be recorded: {0}")]
     Undeclared(#[from] Undeclared),
@@ -122,7 +125,8 @@ impl WriteError {
     /// The barrier to record instead of the facts, if only this observation was refused and the log goes on.
     pub fn barrier(&self) -> Option<Blocked> {
         let barrier = match self {
-            Self::TooLarge { .. } | Self::LineTooLong { .. } => Barrier::TooLarge,
+            Self::TooLarge { limit } => return Some(Blocked::by(Cause::SizeLimit { bytes: *limit })),
+            Self::LineTooLong { .. } => Barrier::TooLarge,
             Self::Unrecordable { .. } | Self::Undeclared(_) => Barrier::Protocol,
             _ => return None,
         };

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use probity_text::{is_hidden, visible};
+
 use crate::model::Position;
+pub(crate) use probity_text::did_you_mean;
 
 /// One thing that is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +101,7 @@ impl Errors {
                 let line = (at.line as usize).checked_sub(1).and_then(|line| lines.get(line));
                 let (line, caret) =
                     line.map_or_else(Default::default, |line| excerpt(line, at.column as usize));
-                PlanError { at, message: visible(&message), line, caret }
+                PlanError { at, message: visible(&message).into_owned(), line, caret }
             })
             .collect();
         if more > 0 {
@@ -119,41 +122,9 @@ fn excerpt(line: &str, column: usize) -> (String, usize) {
     let column = column.max(1);
     let skip = if column > SHOWN - 20 { column - SHOWN / 2 } else { 0 };
     let piece: String =
-        line.chars().skip(skip).take(SHOWN).map(|c| if hidden(c) { ' ' } else { c }).collect();
+        line.chars().skip(skip).take(SHOWN).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     let caret = (column - skip).min(piece.chars().count() + 1);
     (piece.trim_end().to_owned(), caret)
-}
-
-/// Whether a character could move the cursor, hide or reorder text.
-fn hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-/// The message with every such character shown by its number.
-fn visible(message: &str) -> String {
-    let mut out = String::with_capacity(message.len());
-    for c in message.chars() {
-        if hidden(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    out
-}
-
-/// `; did you mean `http`?` if one of the names is near, else nothing.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let near = |known: &str| strsim::damerau_levenshtein(name, known);
-    let shortened: String = name.chars().take(64).collect();
-    if shortened.len() < name.len() {
-        return String::new();
-    }
-    match known.into_iter().map(|known| (near(known), known)).min() {
-        Some((distance, known))
-            if distance <= 1 + name.chars().count() / 4 && distance < known.chars().count() =>
-        {
-            format!("; did you mean `{known}`?")
-        }
-        _ => String::new(),
-    }
 }
 
 /// `a, b and c`, each in backquotes.

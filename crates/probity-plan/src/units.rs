@@ -7,6 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use probity_text::counted;
+
 /// A span of time: a number and `ms`, `s`, `m`, `h` or `d`. At least 1 ms, at most 366 days; to the microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(with = "String", extend("pattern" = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)$", "examples" = ["500ms", "5s", "8m"]))]
@@ -71,7 +73,7 @@ impl FromStr for Share {
         let wrong = || format!("`{text}` is not an objective; write it as \">= 95%\"");
         let rest = text.trim().strip_prefix(">=").ok_or_else(wrong)?;
         let share = percent(rest).ok_or_else(wrong)?;
-        if share >= 1.0 - SMALLEST_MISS && share < 1.0 {
+        if (1.0 - SMALLEST_MISS..1.0).contains(&share) {
             return Err(format!("`{text}` cannot be told from 100%; name a rate of at most 99.999999%"));
         }
         if share >= 1.0 {
@@ -153,11 +155,6 @@ macro_rules! as_text {
     )*};
 }
 as_text!(Span, Share, Percent);
-
-/// "1 look", "16 looks".
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
 
 #[cfg(test)]
 mod tests {

@@ -80,7 +80,7 @@ fn probes_that_are_wrong() {
         ),
         (
             "r: { file: /etc/hosts, zzzzz: true }",
-            "3:26: in probe `r`: unknown key `zzzzz`; `file` has `file`, `follow` and `format`\n",
+            "3:26: in probe `r`: unknown key `zzzzz`; `file` has `file`, `follow`, `format` and `encoding`\n",
         ),
         (
             "r: { file: /etc/hosts, http: http://x }",

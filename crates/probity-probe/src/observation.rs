@@ -62,12 +62,17 @@ impl Taken {
     /// Those of `keep`.
     pub fn with_artifacts<E>(
         mut self,
-        mut keep: impl FnMut(&[u8]) -> Result<Option<String>, E>,
+        mut keep: impl FnMut(&[u8]) -> Result<Result<String, Blocked>, E>,
     ) -> Result<Observation, E> {
         for (fact, bytes) in self.artifacts {
-            let Some(sha256) = keep(&bytes)? else { continue };
-            let size_bytes = bytes.len() as u64;
-            self.observation.artifacts.insert(fact, Artifact { sha256, size_bytes });
+            match keep(&bytes)? {
+                Ok(sha256) => {
+                    let size_bytes = bytes.len() as u64;
+                    self.observation.artifacts.insert(fact, Artifact { sha256, size_bytes });
+                }
+                // What was to be kept whole is not: it is said where it is missing.
+                Err(blocked) => _ = self.observation.unknown.insert(fact, blocked),
+            }
         }
         Ok(self.observation)
     }

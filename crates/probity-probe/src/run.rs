@@ -43,18 +43,21 @@ pub trait Sink {
     /// # Errors
     /// Ends the run: what was recorded stays.
     fn record(&mut self, observations: Vec<Observation>) -> Result<(), Self::Error>;
-    /// Keeps a long output; returns the digest by which the log names it, or nothing if there is no room for it.
+    /// Keeps a long output; returns the digest by which the log names it, or why there is no room for it.
     ///
     /// # Errors
     /// Ends the run.
-    fn artifact(&mut self, bytes: &[u8]) -> Result<Option<String>, Self::Error>;
+    fn artifact(&mut self, bytes: &[u8]) -> Result<Result<String, Blocked>, Self::Error>;
     /// Takes something that befell the run.
     ///
     /// # Errors
     /// Ends the run.
     fn event(&mut self, what: Happening) -> Result<(), Self::Error>;
     /// Whether this claim holds on what was recorded so far.
-    fn holds(&mut self, claim: &str) -> bool;
+    ///
+    /// # Errors
+    /// If that cannot be read. Ends the run.
+    fn holds(&mut self, claim: &str) -> Result<bool, Self::Error>;
 }
 
 /// A request to stop, with its reason, from the operator or a limit.
@@ -134,7 +137,11 @@ impl Runner<'_> {
                 let alone =
                     probe.with.as_ref().filter(|with| !ready.iter().any(|other| other.name == **with));
                 let alone = alone.map(|with| Blocked::by(Cause::ProbeOver { probe: with.clone() }));
-                match alone.or_else(|| self.obstacle(probe, sink)) {
+                let obstacle = match alone {
+                    Some(blocked) => Some(blocked),
+                    None => self.obstacle(probe, sink)?,
+                };
+                match obstacle {
                     None => ready.push(probe),
                     Some(blocked) => {
                         // Each planned look has its reason, unless there are very many of them.
@@ -157,18 +164,21 @@ impl Runner<'_> {
     }
 
     /// Why a probe is not run at all.
-    fn obstacle<S: Sink>(&self, probe: &Probe, sink: &mut S) -> Option<Blocked> {
+    ///
+    /// # Errors
+    /// The sink's.
+    fn obstacle<S: Sink>(&self, probe: &Probe, sink: &mut S) -> Result<Option<Blocked>, S::Error> {
         if let Some(reason) = self.stop.reason() {
-            return Some(Blocked::by(reason));
+            return Ok(Some(Blocked::by(reason)));
         }
         if self.only.is_some_and(|only| !only.contains(&probe.name)) {
-            return Some(Blocked::by(Cause::LeftOut));
+            return Ok(Some(Blocked::by(Cause::LeftOut)));
         }
         if probe.impact > self.allow {
-            return Some(Blocked::by(Cause::NotAllowed { impact: probe.impact, allowed: self.allow }));
+            return Ok(Some(Blocked::by(Cause::NotAllowed { impact: probe.impact, allowed: self.allow })));
         }
-        let needs = probe.needs.as_deref()?;
-        (!sink.holds(needs)).then(|| Blocked::by(Cause::ClaimNeeded { claim: needs.to_owned() }))
+        let Some(needs) = probe.needs.as_deref() else { return Ok(None) };
+        Ok((!sink.holds(needs)?).then(|| Blocked::by(Cause::ClaimNeeded { claim: needs.to_owned() })))
     }
 
     fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
@@ -444,14 +454,14 @@ mod tests {
             self.0.push(observations.iter().map(|observation| observation.slot).collect());
             Ok(())
         }
-        fn artifact(&mut self, _: &[u8]) -> Result<Option<String>, Self::Error> {
-            Ok(None)
+        fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Self::Error> {
+            Ok(Ok(String::new()))
         }
         fn event(&mut self, _: Happening) -> Result<(), Self::Error> {
             Ok(())
         }
-        fn holds(&mut self, _: &str) -> bool {
-            false
+        fn holds(&mut self, _: &str) -> Result<bool, Self::Error> {
+            Ok(false)
         }
     }
 

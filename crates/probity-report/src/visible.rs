@@ -1,46 +1,8 @@
-//! Text from a target made harmless and visible: control characters, characters that turn the direction of writing,
-//! and characters without any width are shown as their code point, `⟨U+202E⟩`. Escaping for one format comes after.
+//! Visible text in the place where it is shown: escaped for Markdown, broken into lines.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
-
+pub(crate) use probity_text::excerpt;
+pub use probity_text::visible;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
-/// Whether a character would move the cursor, turn the direction of writing, hide, or not exist in XML 1.0.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-            | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The text with every hidden character as `⟨U+202E⟩`; a newline as `⏎`, a tab as a space, so that it stays one line.
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push('⏎'),
-            '\t' => out.push(' '),
-            c if is_hidden(c) => write!(out, "⟨U+{:04X}⟩", u32::from(c)).unwrap_or_default(),
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// At most `limit` characters of the visible text, with `…` where something was left out.
-pub(crate) fn excerpt(text: &str, limit: usize) -> String {
-    let text = visible(text);
-    match text.char_indices().nth(limit) {
-        Some((at, _)) => format!("{}…", text[..at].trim_end()),
-        None => text.into_owned(),
-    }
-}
 
 /// Text inside a paragraph, list or table cell of Markdown (CommonMark, and tables as GitHub reads them). Every ASCII
 /// punctuation that could begin markup stands behind a backslash, `<`, `>` and `&` are entities.
@@ -138,16 +100,6 @@ fn fitting(text: &str, width: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_moves_the_cursor_or_turns_the_text_is_shown() {
-        assert_eq!(visible("ok"), "ok");
-        assert_eq!(visible("\u{1b}[2J\u{9b}1m\u{7f}"), "⟨U+001B⟩[2J⟨U+009B⟩1m⟨U+007F⟩");
-        assert_eq!(visible("a\u{202e}cod.exe\u{2066}"), "a⟨U+202E⟩cod.exe⟨U+2066⟩");
-        assert_eq!(visible("one\ntwo\tthree\r"), "one⏎two three⟨U+000D⟩");
-        assert_eq!(visible("zero\u{200b}width\u{feff}\u{0}"), "zero⟨U+200B⟩width⟨U+FEFF⟩⟨U+0000⟩");
-        assert_eq!(visible("naïve 漢字 🟢"), "naïve 漢字 🟢");
-    }
 
     #[test]
     fn markdown_keeps_text_text() {

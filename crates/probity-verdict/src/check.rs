@@ -9,6 +9,8 @@ mod secrets;
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 use probity_plan::{Claim, Condition, Declared, Form, Plan, Position, Probe, Refused};
 
 use crate::condition::{self, Check, Scope};
@@ -73,6 +75,7 @@ pub fn check_on(plan: &Plan, today: Option<jiff::civil::Date>) -> Vec<Problem> {
     samples::check(plan, &rules, &claims, &mut found);
     rules::check(plan, &rules, today, &mut found);
     evidence::check(plan, &claims, &mut found);
+    rows_alike(plan, &mut found);
     secrets::check(plan, &mut found);
     found.problems.sort_by(|a, b| (&a.at, a.level, a.rule).cmp(&(&b.at, b.level, b.rule)));
     found.problems
@@ -101,6 +104,34 @@ pub fn check_refused(refused: &Refused) -> Vec<Problem> {
     found.problems.retain(|problem| !known(&problem.at));
     found.problems.sort_by(|a, b| a.at.cmp(&b.at));
     found.problems
+}
+
+/// Rows of a matrix that nobody can tell apart where they are printed.
+fn rows_alike(plan: &Plan, found: &mut Found) {
+    for probe in plan.probes.iter().filter(|probe| !probe.columns.is_empty()) {
+        let mut seen = std::collections::BTreeMap::new();
+        for (number, cell) in probe.cells.iter().enumerate() {
+            let name = crate::judge::words::row(probe, &cell.row);
+            let printed: String = name.nfkc().filter(|c| !probity_text::is_hidden(*c)).collect();
+            if let Some(first) = seen.insert(printed, number) {
+                let message = format!(
+                    "rows {} and {} of `{}` look alike where they are printed ({}), and are not the same",
+                    first + 1,
+                    number + 1,
+                    probe.name,
+                    name.escape_unicode()
+                );
+                found.push(
+                    Level::Warning,
+                    "rows-alike",
+                    &probe.at,
+                    message,
+                    "write them with characters that show",
+                );
+                break;
+            }
+        }
+    }
 }
 
 /// Problems found so far.

@@ -187,7 +187,7 @@ impl Check {
             Reading::Never => Seen::Never,
         };
         let seen: Vec<Seen<'_>> = self.facts.iter().map(seen).collect();
-        matches!(self.run(&seen, &mut Budget::default()).truth, Truth4::True | Truth4::Unknown)
+        matches!(self.run(&seen, &mut Budget::trial()).truth, Truth4::True | Truth4::Unknown)
     }
 
     fn run(&self, seen: &[Seen<'_>], budget: &mut Budget) -> Evaluated {

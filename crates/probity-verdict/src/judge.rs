@@ -15,7 +15,7 @@ mod room;
 mod stable;
 mod subject;
 mod tally;
-mod words;
+pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 

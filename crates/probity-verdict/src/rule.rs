@@ -4,6 +4,7 @@
 //! Must not know: how findings came about, or which rule wins.
 
 use probity_plan::{Condition, Position};
+use probity_text::did_you_mean;
 
 use crate::condition::MAX_SOURCE;
 use crate::condition::faults::characters;
@@ -285,8 +286,7 @@ impl Reader<'_> {
             "not_applicable" => Asks::NotApplicable,
             _ => {
                 let known = ["holds", "fails", "undetermined", "not_applicable"];
-                let message =
-                    format!("`{name}` is not known in a verdict rule{}", did_you_mean(name, &known));
+                let message = format!("`{name}` is not known in a verdict rule{}", did_you_mean(name, known));
                 return Err(self.error(at, message, LANGUAGE.to_owned()));
             }
         };
@@ -345,7 +345,7 @@ impl Reader<'_> {
     }
 
     fn unknown(&self, at: usize, what: &str, name: &str, known: &[&str]) -> RuleError {
-        let message = format!("there is no {what} `{name}`{}", did_you_mean(name, known));
+        let message = format!("there is no {what} `{name}`{}", did_you_mean(name, known.iter().copied()));
         let hint = if known.is_empty() {
             format!("the plan has no {what}s")
         } else {
@@ -371,16 +371,6 @@ fn number(expr: &Expr) -> Option<f64> {
         syntax::Node::Literal(value) => value.as_f64().filter(|number| number.is_finite()),
         _ => None,
     }
-}
-
-/// `; did you mean ...?` if one of the known names is near.
-pub(crate) fn did_you_mean(name: &str, known: &[&str]) -> String {
-    let near = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), *known))
-        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
-        .min();
-    near.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use probity_evidence::declared::Undeclared;
 use probity_evidence::entry::{Body, Event, Identity, Observer};
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Declared, Key, Ledger, Opening, Writer};
-use probity_plan::{Cause, Happening, Impact, Loaded, Observation, Plan};
+use probity_plan::{Blocked, Cause, Happening, Impact, Loaded, Observation, Plan};
 use probity_probe::{Began, Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
 use probity_verdict::{Finding, Judge, Judgement, Outcome};
@@ -386,11 +386,10 @@ impl Sink for Recorder<'_> {
         Ok(())
     }
 
-    fn artifact(&mut self, bytes: &[u8]) -> Result<Option<String>, WriteError> {
+    fn artifact(&mut self, bytes: &[u8]) -> Result<Result<String, Blocked>, WriteError> {
         match self.writer.artifact(bytes) {
-            Ok(sha256) => Ok(Some(sha256)),
-            Err(error) if error.barrier().is_some() => Ok(None),
-            Err(error) => Err(error),
+            Ok(sha256) => Ok(Ok(sha256)),
+            Err(error) => error.barrier().map(Err).ok_or(error),
         }
     }
 
@@ -398,7 +397,7 @@ impl Sink for Recorder<'_> {
         self.append(&Body::Event(Event { at: observer::now(), what }))
     }
 
-    fn holds(&mut self, claim: &str) -> bool {
+    fn holds(&mut self, claim: &str) -> Result<bool, WriteError> {
         // Judged anew from the log: rare, and no second state to keep.
         let findings = || -> Result<_, ReadError> {
             let mut judge = Judge::new(self.plan, self.began.at);
@@ -411,7 +410,8 @@ impl Sink for Recorder<'_> {
             Ok(judge.findings(false))
         };
         let holds = |finding: &Finding| finding.claim == claim && finding.outcome == Outcome::Holds;
-        findings().is_ok_and(|findings| findings.iter().any(holds))
+        let findings = findings().map_err(|error| WriteError::Unreadable(Box::new(error)))?;
+        Ok(findings.iter().any(holds))
     }
 }
 

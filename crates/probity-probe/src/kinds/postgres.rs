@@ -57,7 +57,7 @@ async fn talk(
         } else {
             with_cause(&e)
         };
-        unsupported(format!("how to connect, `{}`: {why}", postgres.postgres))
+        unsupported(format!("how to connect: {why}"))
     })?;
     if config.get_user().is_none() {
         return Err(

@@ -119,7 +119,7 @@ pub fn get(url: &str) -> Act {
 }
 
 pub fn stat(path: &str) -> Act {
-    Act::File(file::File { file: path.to_owned(), follow: false, format: None })
+    Act::File(file::File { file: path.to_owned(), follow: false, format: None, encoding: None })
 }
 
 pub fn run(arguments: &[&str]) -> Act {
@@ -181,6 +181,10 @@ pub fn finding(
         decided: decided.to_owned(),
         section: claim.section.clone(),
         severity: claim.severity,
+        remedy: claim.remedy.clone(),
+        by_error: false,
+        selected: None,
+        control: None,
         outcome,
         reason: reason.to_owned(),
         measured: String::new(),

@@ -184,7 +184,7 @@ fn always(compiled: &Compiled<'_>, found: &mut Found) {
             (None, "slot") => Fact::Known(0.into()),
             (None, _) => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
         };
-        check.evaluate(&fact, &mut Budget::default()).truth == Truth4::True
+        check.evaluate(&fact, &mut Budget::trial()).truth == Truth4::True
     };
     let all = |cell: &Cell| worlds.iter().all(|world| true_in(cell, world));
     if !worlds.is_empty() && cells.clone().all(all) {

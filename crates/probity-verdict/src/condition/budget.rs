@@ -8,6 +8,9 @@ pub const MAX_STEPS: u64 = 5_000_000;
 /// The most steps of one judgement, all its evaluations together: some ten seconds at most.
 pub const MAX_JUDGEMENT_STEPS: u64 = 1_000_000_000;
 
+/// The most steps of one evaluation that only tries what a condition can say, before any look: there may be very many.
+const MAX_TRIAL_STEPS: u64 = 10_000;
+
 /// What is left of a judgement's steps. One is handed through all evaluations of a judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -21,6 +24,11 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// For trying what a condition can say, before any look.
+    pub(crate) const fn trial() -> Self {
+        Self { left: MAX_TRIAL_STEPS }
+    }
+
     /// So many steps, for what is no whole judgement.
     pub const fn of(steps: u64) -> Self {
         Self { left: steps }

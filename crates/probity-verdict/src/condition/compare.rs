@@ -27,16 +27,15 @@ fn text_steps(length: usize) -> u64 {
     1 + length as u64 / 64
 }
 
-/// The steps that it takes to look at the whole value.
-pub(super) fn size(value: &Value) -> u64 {
+/// The steps that it takes to copy a value: one for each 8 bytes or so, so that the steps bound the memory too.
+pub(super) fn copying(value: &Value) -> u64 {
+    let text = |length: usize| 8 + length as u64 / 8;
     match value {
-        Value::Text(text) => text_steps(text.len()),
-        Value::Number(number) => text_steps(number.weight()),
-        Value::List(items) => 1 + items.iter().map(size).sum::<u64>(),
-        Value::Map(map) => {
-            1 + map.iter().map(|(key, value)| text_steps(key.len()) + size(value)).sum::<u64>()
-        }
-        Value::Null | Value::Bool(_) | Value::Interval(_) | Value::Moment(_) => 1,
+        Value::Text(value) => text(value.len()),
+        Value::Number(number) => text(number.weight()),
+        Value::List(items) => 8 + items.iter().map(copying).sum::<u64>(),
+        Value::Map(map) => 8 + map.iter().map(|(key, value)| text(key.len()) + copying(value)).sum::<u64>(),
+        Value::Null | Value::Bool(_) | Value::Interval(_) | Value::Moment(_) => 8,
     }
 }
 
@@ -189,7 +188,7 @@ impl Run<'_> {
             (Value::Text(_), Value::Text(_)) | (Value::List(_), Value::List(_))
                 if operator == Operator::Add =>
             {
-                self.spend(size(&a) + size(b))?;
+                self.spend(copying(&a) + copying(b))?;
                 Ok(Cow::Owned(match (a.into_owned(), b) {
                     (Value::Text(a), Value::Text(b)) => Value::Text(a + b),
                     (Value::List(mut a), Value::List(b)) => {

@@ -3,6 +3,8 @@
 
 use probity_plan::{Number, Value};
 
+use probity_text::did_you_mean;
+
 use super::pattern::Pattern;
 use super::scope::{AGAINST, Scope};
 use super::syntax::{self, MAX_SOURCE, Operator};
@@ -315,10 +317,8 @@ impl Compiler<'_> {
                 }
                 None if name != "has" => {
                     let known = functions();
-                    let message = format!(
-                        "there is no function `{name}`{}",
-                        faults::did_you_mean(name, known.iter().copied())
-                    );
+                    let message =
+                        format!("there is no function `{name}`{}", did_you_mean(name, known.iter().copied()));
                     Err(self.error(expr.at, message, format!("a condition knows {}", known.join(", "))))
                 }
                 _ => otherwise(self, format!("write it as in `{name}(x)`")),
@@ -477,7 +477,7 @@ impl Compiler<'_> {
         let message = if format!("{name}.") == AGAINST {
             "`against` stands before the name of a fact, as in `against.size_bytes`".to_owned()
         } else {
-            format!("there is no fact `{short}` here{}", faults::did_you_mean(name, self.scope.names()))
+            format!("there is no fact `{short}` here{}", did_you_mean(name, self.scope.names()))
         };
         self.error(at, message, self.facts_hint())
     }

@@ -218,7 +218,7 @@ impl<'f> Run<'f> {
     fn looked_through<'e>(&'e self, look: &'e Look, around: Elements<'e>) -> Got<'e> {
         let mut list = self.value(&look.list, around)?;
         if let Value::Map(map) = &*list {
-            self.spend(map.len() as u64)?;
+            self.spend(super::compare::copying(&list))?;
             list = Cow::Owned(Value::List(map.keys().map(|key| Value::Text(key.clone())).collect()));
         }
         match &*list {
@@ -444,7 +444,7 @@ impl<'f> Run<'f> {
         match got? {
             Cow::Owned(value) => Ok(value),
             Cow::Borrowed(value) => {
-                self.spend(super::compare::size(value))?;
+                self.spend(super::compare::copying(value))?;
                 Ok(value.clone())
             }
         }

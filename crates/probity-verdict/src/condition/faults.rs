@@ -8,15 +8,6 @@ pub(crate) fn characters(source: &str, at: usize) -> usize {
     source.char_indices().take_while(|(byte, _)| *byte < at).count()
 }
 
-/// `; did you mean `status`?` if one of the names is near, else nothing.
-pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    known
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, _)| *distance <= name.chars().count().div_ceil(3))
-        .min()
-        .map_or(String::new(), |(_, known)| format!("; did you mean `{known}`?"))
-}
-
 pub(super) fn in_condition(source: &str, at: usize, fault: &Fault) -> ConditionError {
     let (message, hint) = match fault {
         Fault::Empty => ("this condition is empty".to_owned(), ""),

@@ -153,7 +153,13 @@ impl fmt::Display for Reason {
             Self::NoKey { key } => write!(f, "there is no `{}`", key.escape_debug()),
             Self::OutOfRange => f.write_str("the list is shorter than that"),
             Self::NotComparable { operator, left, right } => {
-                write!(f, "`{operator}` does not compare {left} with {right}")
+                write!(f, "`{operator}` does not compare {left} with {right}")?;
+                match (left, right) {
+                    (Class::Text, Class::Moment) | (Class::Moment, Class::Text) => {
+                        f.write_str("; `moment(x)` makes a moment of text")
+                    }
+                    _ => Ok(()),
+                }
             }
             Self::NotMadeFor { what, class } => write!(f, "`{what}` is not made for {class}"),
             Self::DivisionByZero => f.write_str("a division by zero"),

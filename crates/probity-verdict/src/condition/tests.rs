@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::FactType;
-use proptest::prelude::*;
-
 use super::*;
+use probity_plan::FactType;
 
 fn scope() -> Scope {
     [
@@ -265,117 +263,6 @@ fn a_measured_interval_decides_only_what_it_does_not_straddle() {
 }
 
 #[test]
-fn mistakes_are_found_before_the_run_at_their_column() {
-    for (source, offset, message) in [
-        ("statsu == 200", 0, "there is no fact `statsu` here; did you mean `status`?"),
-        ("answered && statsu == 200", 12, "there is no fact `statsu` here; did you mean `status`?"),
-        ("'äöü' == body || statsu == 2", 17, "there is no fact `statsu` here; did you mean `status`?"),
-        ("'äöü' == body # 1", 14, "this condition cannot be read from `#` on"),
-        ("status == against.statsu", 18, "there is no fact `statsu` here; did you mean `against.status`?"),
-        ("against == 1", 0, "`against` stands before the name of a fact, as in `against.size_bytes`"),
-        ("status == \"200\"", 7, "`status` is a whole number and is compared with text"),
-        ("\"200\" == status", 6, "`status` is a whole number and is compared with text"),
-        ("body == 200", 5, "`body` is text and is compared with a whole number"),
-        ("answered == 1", 9, "`answered` is true or false and is compared with a whole number"),
-        ("lines.size() == 'a'", 13, "this is a whole number and is compared with text"),
-        ("status in [200, '204']", 16, "`status` is a whole number and is compared with text"),
-        ("status == 200.5", 10, "`status` is a whole number, and never 200.5"),
-        ("status in headers", 7, "`status` is a whole number, and the keys of a map are text"),
-        ("status", 0, "`status` is a whole number, not true or false"),
-        ("status + 1", 7, "this is a whole number, not true or false"),
-        ("status + body == 1", 7, "`body` is text; `+` is for numbers"),
-        ("-body == 'a'", 0, "`body` is text; `-` is for numbers"),
-        ("'ok' in body", 5, "`body` is text; `in` looks into lists and maps"),
-        ("status.contains('2')", 7, "`status` is a whole number; `contains` is for text"),
-        ("status.code == 1", 7, "`status` is a whole number, which has no field `code`"),
-        ("status[0] == 1", 6, "`status` is a whole number, of which nothing is taken out"),
-        ("lines['a'] == 1", 6, "this is text"),
-        ("lines < 1", 6, "`lines` is a list, which has no order"),
-        ("answered > false", 9, "`answered` is true or false, which has no order"),
-        ("modified < \"2026-01-29 23:59:59\"", 11, "this is no moment"),
-        ("modified == body", 9, "`modified` is a moment and is compared with text"),
-        ("modified < 5", 9, "`modified` is a moment and is compared with a whole number"),
-        ("modified in ['tomorrow']", 13, "this is no moment"),
-        ("times.all(t, t > 'now')", 17, "this is no moment"),
-        ("moment('now') < modified", 7, "this is no moment"),
-        ("mode != '0777'", 8, "no file's mode is written so"),
-        ("mode in ['640', 'u+x']", 16, "no file's mode is written so"),
-        ("mode < '700'", 5, "`mode` is a file's mode, which has no order"),
-        ("mode == 640", 5, "`mode` is a file's mode and is compared with a whole number"),
-        ("mode == 0640", 8, "a number has no zeros before it"),
-        ("release >= '10.0'", 8, "`release` is a version, whose order is not that of text"),
-        ("json.release >= '10.0'", 16, "this is no text whose letters are in order"),
-        ("body > '5'", 7, "this is no text whose letters are in order"),
-        ("json.at > '2026-01-31T00:00:00Z'", 10, "this is no text whose letters are in order"),
-        ("version(release, 'dpkg') >= 10", 28, "this is a whole number, and a version is text"),
-        ("version(release, 'dpkg') >= '1_0'", 28, "this is no version as dpkg has them"),
-        ("version(release, 'deb') >= '1'", 17, "this is no scheme of versions"),
-        ("version(release) >= '1'", 0, "`version` is used otherwise"),
-        ("version(release, 'dpkg') > version(body, 'rpm')", 25, "versions of dpkg and of rpm do not compare"),
-        ("version(release, 'dpkg')", 0, "a version may only be compared"),
-        ("json == {'a': 1, 'a': 2}", 17, "this key is there twice"),
-        ("body.matches('(')", 13, "this regular expression cannot be read"),
-        ("elapsed_ms == 100", 11, "a measured time may not stand here"),
-        ("elapsed_ms", 0, "a measured time is not true or false"),
-        ("elapsed_ms - elapsed_ms < 1", 13, "a measured time may stand only once in a comparison"),
-        ("elapsed_ms / 2 < 1", 11, "this may not stand beside a measured time"),
-        ("elapsed_ms < body", 13, "this may not stand beside a measured time"),
-        ("lines.all(x, elapsed_ms == 3)", 24, "a measured time may not stand here"),
-        ("answered ? answered : answered", 9, "`? :` is not allowed in a condition"),
-        ("startWith(body, 'x')", 0, "there is no function `startWith`; did you mean `startsWith`?"),
-        ("body.contains('a', 'b')", 5, "`contains` is used otherwise"),
-        ("lines.all(x)", 6, "`all` is used otherwise"),
-        ("now() > 1", 0, "there is no function `now`"),
-        ("1 == 1", 0, "this condition reads no fact, so it says nothing about the target"),
-        ("true", 0, "this condition reads no fact, so it says nothing about the target"),
-        ("", 0, "this condition is empty"),
-        ("status ==", 9, "this condition ends too early"),
-        ("(status == 1", 12, "this condition ends too early"),
-        ("status = 200", 7, "a comparison is written `==`"),
-        ("answered and answered", 9, "`and` is written `&&`"),
-        ("answered & answered", 9, "conditions are joined with `&&` and `||`, each written twice"),
-        ("body == 'ok", 8, "this text is not closed"),
-        ("answered 'ok'", 9, "this text stands where none is expected"),
-        ("body == 'a\\q'", 8, "this text has a backslash before something that needs none"),
-        ("status == 5u", 10, "this number cannot be read"),
-        ("status == 1 #", 12, "this condition cannot be read from `#` on"),
-        ("has(status)", 4, "`has` asks for a field"),
-        ("Thing{a: 1} == json", 5, "this condition cannot be read from `{` on"),
-        ("body == 1.?x", 10, "this condition cannot be read from `?` on"),
-    ] {
-        let error = compile(source, &scope(), false).err().unwrap_or_else(|| panic!("{source} is accepted"));
-        assert_eq!((error.offset, error.message.as_str()), (offset, message), "{source}: {error:?}");
-    }
-    let hints = |source| compile(source, &scope(), false).unwrap_err().hint;
-    assert_eq!(hints("status == \"200\""), "write 200");
-    assert_eq!(hints("body == 200"), "write \"200\"");
-    assert!(hints("statsu == 1").contains("elapsed_ms"));
-    assert_eq!(hints("mode != '0777'"), "write \"777\"");
-    assert_eq!(hints("mode == 'rw-r-----'"), "write \"640\"");
-    assert_eq!(hints("mode == 640"), "write \"640\"");
-    assert!(hints("'10.0' <= release").starts_with("write `version(release, \"dpkg\") >= '10.0'`"));
-    assert_eq!(hints("modified > body"), "write moment(body)");
-}
-
-#[test]
-fn a_place_in_a_condition_is_a_place_in_the_plan() {
-    let at = probity_plan::Position { file: "plan.yaml".into(), line: 7, column: 20 };
-    let mut condition =
-        probity_plan::Condition { source: "answered && statsu == 2".to_owned(), at, filled: false };
-    let error = compile(&condition.source, &scope(), false).unwrap_err();
-    let located = |condition: &probity_plan::Condition| {
-        let (at, message) = crate::rule::located(condition, error.offset, "wrong".to_owned());
-        format!("{at}: {message}")
-    };
-    assert_eq!(located(&condition), "plan.yaml:7:32: wrong");
-    condition.filled = true;
-    assert_eq!(
-        located(&condition),
-        "plan.yaml:7:20: wrong (character 13 of `answered && statsu == 2`, into which inputs were filled)"
-    );
-}
-
-#[test]
 fn what_a_condition_reads() {
     let check = compile("status ==  200 &&\n answered\t|| body == 'a  b' && lines.all(x, x == body) && status == against.status", &scope(), false).unwrap();
     assert_eq!(check.reads().collect::<Vec<_>>(), ["status", "answered", "body", "lines"]);
@@ -405,6 +292,21 @@ fn hostile_sources_are_refused_and_nothing_panics() {
     assert_eq!(evaluate_with(&long, &facts(), false).truth, Truth4::True);
     let deep = format!("{}answered{}", "(".repeat(40), ")".repeat(40));
     assert_eq!(evaluate_with(&deep, &facts(), false).truth, Truth4::True);
+}
+
+#[test]
+fn the_deepest_condition_over_the_deepest_value_does_not_overflow_the_stack() {
+    let mut facts = facts();
+    facts.insert("json", Fact::Known(json(&("[".repeat(90) + &"]".repeat(90)))));
+    let all =
+        |times: usize| "json.all(x,".to_owned() + &"x.all(x,".repeat(times) + "x==0" + &")".repeat(times + 1);
+    let negated = |times: usize| "!(json==1||".repeat(times) + "answered" + &")".repeat(times);
+    for written in [&all as &dyn Fn(usize) -> String, &negated] {
+        let deepest = (1..70).rev().find(|times| compile(&written(*times), &scope(), true).is_ok()).unwrap();
+        assert!(deepest > 25, "{deepest}");
+        assert_eq!(evaluate_with(&written(deepest), &facts, true).truth, Truth4::Error);
+    }
+    assert_eq!(evaluate_with("json == json && [json] == [json]", &facts, true).truth, Truth4::True);
 }
 
 #[test]
@@ -499,263 +401,5 @@ fn the_element_that_decides_is_named() {
     assert_eq!(witness("json.sockets.all(s, s.port < 100)"), (Truth4::True, vec![]));
 }
 
-/// The lines of the first block of docs/plan-language.md with this fence.
-fn documented(fence: &str) -> Vec<&'static str> {
-    let page = include_str!("../../../../docs/plan-language.md");
-    let after = page.split_once(&format!("```{fence}\n")).unwrap().1;
-    after.split_once("\n```").unwrap().0.lines().collect()
-}
-
-#[test]
-fn every_condition_of_the_reference_can_be_read() {
-    let lines = documented("conditions");
-    assert!(lines.len() >= 7, "{lines:?}");
-    for line in lines {
-        let read = compile(line, &scope(), false);
-        assert!(read.is_ok(), "{line}: {:?}", read.err());
-    }
-}
-
-#[test]
-fn truth_values_are_joined_as_the_reference_says() {
-    let page = include_str!("../../../../docs/plan-language.md");
-    let truths = [
-        ("true", Truth4::True, "answered"),
-        ("false", Truth4::False, "status == 1"),
-        ("unknown", Truth4::Unknown, "age_s > 1"),
-        ("error", Truth4::Error, "json.absent"),
-    ];
-    let facts = blocked(&["age_s"]);
-    for (header, operator) in [("| `a && b` |", "&&"), ("| `a \\|\\| b` |", "||")] {
-        let rows: Vec<&str> =
-            page.lines().skip_while(|line| !line.starts_with(header)).skip(2).take(4).collect();
-        for (row, (name, a, written_a)) in rows.iter().zip(truths) {
-            let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('*')).collect();
-            assert_eq!(cells[1], name, "{row}");
-            for (cell, (_, b, written_b)) in cells[2..].iter().zip(truths) {
-                let expected = truths.iter().find(|(name, ..)| name == cell).unwrap().1;
-                let joined = if operator == "&&" { a.and(b) } else { a.or(b) };
-                assert_eq!(joined, expected, "{a:?} {operator} {b:?}");
-                let source = format!("{written_a} {operator} {written_b}");
-                assert_eq!(evaluate_with(&source, &facts, false).truth, expected, "{source}");
-            }
-        }
-    }
-}
-
-/// A condition of the reference model: what is known of it without the evaluator.
-#[derive(Clone, Debug)]
-enum Model {
-    /// An atom as it is written, with its truth and that of its negation.
-    Atom(&'static str, Truth4),
-    /// An atom about the element that is being looked at, with its truth for each of [`ELEMENTS`].
-    OfElement(&'static str, [Truth4; 4]),
-    Not(Box<Model>),
-    And(Vec<Model>),
-    Or(Vec<Model>),
-    All(Box<Model>),
-    Exists(Box<Model>),
-}
-
-/// `json` in the model.
-const ELEMENTS: &str = r#"[1, "a", null, 2]"#;
-
-impl Model {
-    fn written(&self) -> String {
-        let joined = |parts: &[Self], with: &str| {
-            let parts = parts.iter().map(|part| format!("({})", part.written()));
-            parts.collect::<Vec<_>>().join(with)
-        };
-        match self {
-            Self::Atom(text, _) | Self::OfElement(text, _) => (*text).to_owned(),
-            Self::Not(inner) => format!("!({})", inner.written()),
-            Self::And(parts) => joined(parts, " && "),
-            Self::Or(parts) => joined(parts, " || "),
-            Self::All(body) => format!("json.all(x, {})", body.written()),
-            Self::Exists(body) => format!("json.exists(x, {})", body.written()),
-        }
-    }
-
-    /// By the tables, every part looked at.
-    fn truth(&self, negated: bool, element: usize) -> Truth4 {
-        let and = |parts: &mut dyn Iterator<Item = Truth4>| parts.fold(Truth4::True, Truth4::and);
-        let or = |parts: &mut dyn Iterator<Item = Truth4>| parts.fold(Truth4::False, Truth4::or);
-        let of_atom = |truth| match truth {
-            Truth4::True if negated => Truth4::False,
-            Truth4::False if negated => Truth4::True,
-            truth => truth,
-        };
-        match self {
-            Self::Atom(_, truth) => of_atom(*truth),
-            Self::OfElement(_, truths) => of_atom(truths[element]),
-            Self::Not(inner) => inner.truth(!negated, element),
-            Self::And(parts) | Self::Or(parts) => {
-                let mut truths = parts.iter().map(|part| part.truth(negated, element));
-                if matches!(self, Self::And(_)) != negated { and(&mut truths) } else { or(&mut truths) }
-            }
-            Self::All(body) | Self::Exists(body) => {
-                let mut truths = (0..4).map(|element| body.truth(negated, element));
-                if matches!(self, Self::All(_)) != negated { and(&mut truths) } else { or(&mut truths) }
-            }
-        }
-    }
-}
-
-fn model() -> impl Strategy<Value = Model> {
-    use Truth4::{Error as E, False as F, True as T, Unknown as U};
-    let atoms = prop::sample::select(vec![
-        Model::Atom("answered", T),
-        Model::Atom("status == 1", F),
-        Model::Atom("status != 1", T),
-        Model::Atom("status in [1, 200]", T),
-        Model::Atom("'z' in lines", F),
-        Model::Atom("age_s > 1", U),
-        Model::Atom("elapsed_ms < 100", U),
-        Model::Atom("age_s + headers.absent == 1", E),
-        Model::Atom("lines[7] == age_s", E),
-        Model::Atom("headers.absent", E),
-        Model::Atom("status / 0 == 1", E),
-        Model::Atom("[headers.server, status] == ['nginx', 1]", F),
-        Model::Atom("[headers.server, body] == [1, 'other']", F),
-        Model::Atom("[headers.server, status] == [1, 200]", E),
-        Model::Atom("lines.filter(l, l > headers.server || l == 'a') == ['a']", T),
-        Model::Atom("lines.exists_one(l, l == age_s)", U),
-        Model::Atom("lines.map(l, headers[l]) == []", E),
-    ]);
-    let of_element = prop::sample::select(vec![
-        Model::OfElement("x == 1", [T, E, F, F]),
-        Model::OfElement("x != 1", [F, E, T, T]),
-        Model::OfElement("x == null", [F, F, T, F]),
-        Model::OfElement("x in [1, 'a']", [T, T, F, E]),
-        Model::OfElement("x > 1", [F, E, E, T]),
-        Model::OfElement("x == age_s", [U, U, U, U]),
-        Model::OfElement("x < age_s", [U, U, U, U]),
-    ]);
-    let of_element = of_element.prop_recursive(2, 6, 2, {
-        let atoms = atoms.clone();
-        move |inner| {
-            let part = prop_oneof![inner, atoms.clone()];
-            prop_oneof![
-                prop::collection::vec(part.clone(), 2..4).prop_map(Model::And),
-                prop::collection::vec(part.clone(), 2..4).prop_map(Model::Or),
-                part.prop_map(|inner| Model::Not(Box::new(inner))),
-            ]
-        }
-    });
-    let quantified = (of_element, any::<bool>())
-        .prop_map(|(body, all)| if all { Model::All(Box::new(body)) } else { Model::Exists(Box::new(body)) });
-    prop_oneof![atoms, quantified].prop_recursive(3, 12, 3, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 2..4).prop_map(Model::And),
-            prop::collection::vec(inner.clone(), 2..4).prop_map(Model::Or),
-            inner.prop_map(|inner| Model::Not(Box::new(inner))),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn the_evaluator_agrees_with_the_tables(model in model()) {
-        let mut facts = blocked(&["age_s"]);
-        facts.insert("json", Fact::Known(json(ELEMENTS)));
-        let source = model.written();
-        // Some are too long, or too deep.
-        if let Ok(check) = compile(&source, &scope(), false) {
-            let evaluated = check.evaluate(&|name| facts[name].clone(), &mut Budget::default());
-            prop_assert_eq!(evaluated.truth, model.truth(false, 0), "{}", source);
-            if evaluated.truth == Truth4::Error {
-                prop_assert!(!evaluated.reasons.is_empty(), "{}", source);
-            }
-            if evaluated.truth == Truth4::Unknown {
-                prop_assert!(!evaluated.met.is_empty(), "{}", source);
-            }
-        }
-    }
-
-    /// `!` before anything is what the other operator says of its negations.
-    #[test]
-    fn negation_moves_inwards(a in model(), b in model()) {
-        let mut facts = blocked(&["age_s"]);
-        facts.insert("json", Fact::Known(json(ELEMENTS)));
-        let truth = |source: &str| {
-            let check = compile(source, &scope(), false).ok()?;
-            Some(check.evaluate(&|name| facts[name].clone(), &mut Budget::default()).truth)
-        };
-        let (a, b) = (a.written(), b.written());
-        for (whole, parts) in [
-            (format!("!(({a}) && ({b}))"), format!("!({a}) || !({b})")),
-            (format!("!(({a}) || ({b}))"), format!("!({a}) && !({b})")),
-            (format!("!json.all(x, ({a}) || x == 1)"), format!("json.exists(x, !({a}) && x != 1)")),
-            (format!("!json.exists(x, ({a}) && x in [1])"), format!("json.all(x, !({a}) || !(x in [1]))")),
-            (format!("!!({a})"), a.clone()),
-        ] {
-            if let (Some(whole_truth), Some(parts_truth)) = (truth(&whole), truth(&parts)) {
-                prop_assert_eq!(whole_truth, parts_truth, "{} | {}", whole, parts);
-            }
-        }
-    }
-}
-
-/// Random conditions over three facts, of which each may be true, false or behind a barrier.
-fn formula() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        Just("answered".to_owned()),
-        Just("json.ok".to_owned()),
-        Just("json.absent".to_owned()),
-        Just("status == 200".to_owned()),
-        Just("elapsed_ms < 100".to_owned()),
-    ];
-    leaf.prop_recursive(4, 12, 2, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
-            inner.prop_map(|a| format!("!({a})")),
-        ]
-    })
-}
-
-fn some_blocked() -> impl Strategy<Value = BTreeMap<&'static str, Fact>> {
-    proptest::sample::subsequence(vec!["answered", "json", "status", "elapsed_ms"], 0..=4)
-        .prop_map(|names| blocked(&names))
-}
-
-proptest! {
-    #[test]
-    fn and_and_or_are_commutative_associative_and_follow_de_morgan(a in formula(), b in formula(), c in formula(), facts in some_blocked()) {
-        let truth = |source: &str| evaluate_with(source, &facts, false).truth;
-        for op in ["&&", "||"] {
-            prop_assert_eq!(truth(&format!("({a}) {op} ({b})")), truth(&format!("({b}) {op} ({a})")));
-            prop_assert_eq!(truth(&format!("({a}) {op} ({a})")), truth(&a));
-            prop_assert_eq!(
-                truth(&format!("(({a}) {op} ({b})) {op} ({c})")),
-                truth(&format!("({a}) {op} (({b}) {op} ({c}))"))
-            );
-        }
-        prop_assert_eq!(truth(&format!("!(({a}) && ({b}))")), truth(&format!("!({a}) || !({b})")));
-        prop_assert_eq!(truth(&format!("!(({a}) || ({b}))")), truth(&format!("!({a}) && !({b})")));
-        prop_assert_eq!(truth(&format!("!!({a})")), truth(&a));
-    }
-
-    /// More barriers never turn what does not hold into what holds, or the other way round.
-    #[test]
-    fn a_barrier_never_changes_a_decided_condition_into_the_opposite(a in formula(), fewer in some_blocked()) {
-        let seen = evaluate_with(&a, &facts(), false).truth;
-        let less = evaluate_with(&a, &fewer, false).truth;
-        let may = match less {
-            Truth4::True | Truth4::False => less == seen || seen == Truth4::Unknown,
-            Truth4::Error => seen != Truth4::True,
-            Truth4::Unknown => true,
-        };
-        prop_assert!(may, "{a}: {seen:?} {less:?}");
-        if seen == Truth4::Unknown && !fewer.iter().any(|(name, fact)| *name == "elapsed_ms" && matches!(fact, Fact::Unknown(_))) {
-            prop_assert!(matches!(less, Truth4::Unknown));
-        }
-    }
-
-    #[test]
-    fn no_source_panics(source in "[a-z0-9_().&|!=<>+*/%?:'\"\\[\\]{}, -]{0,60}") {
-        if let Ok(check) = compile(&source, &scope(), false) {
-            check.evaluate(&|name| facts()[name].clone(), &mut Budget::default());
-        }
-    }
-}
+mod mistakes;
+mod tables;

@@ -14,8 +14,8 @@ const MAX_ROWS: usize = 1000;
 /// Literals of a condition that are tried as values.
 const MAX_LITERALS: usize = 30;
 
-/// Everything that can be denied.
-pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Answer, Denied::Request, Denied::Name];
+/// Everything that can be denied, each at the place of its number.
+pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Request, Denied::Name, Denied::Answer];
 
 /// Which denials are shown to be able to be otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -226,4 +226,18 @@ pub(crate) fn shown_by(
     let question = Question { probe, check, filter };
     let same_kind = probe.spec().name == to.name;
     Shown::of(|what| (same_kind || what == Denied::Connection) && !question.holds_ungranted(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stands_at_the_place_of_its_number() {
+        for (place, what) in ALL.into_iter().enumerate() {
+            assert_eq!(what as usize, place);
+            // Nothing shows that a whole answer could have come.
+            assert_eq!(Shown::of(|shown| shown == what).includes(what), what != Denied::Answer);
+        }
+    }
 }

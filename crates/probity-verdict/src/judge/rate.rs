@@ -230,7 +230,7 @@ impl Room for Rate {
             measured: if total.planned == 0 {
                 String::new()
             } else {
-                format!("{in_cell}{} of {}", counts.successes, counts.planned)
+                format!("{in_cell}{} of {}{}", counts.successes, counts.planned, words::left_out(subject))
             },
             objective: self.share.to_string(),
             decided: self.rate_text(subject, &counts, cells.len(), shows),

@@ -7,7 +7,7 @@ use probity_plan::{Observation, Probe, Shows, Value};
 pub(super) use probity_plan::units::counted as number;
 
 use super::subject::Subject;
-use crate::condition::{Check, Evaluated};
+use crate::condition::{Check, Evaluated, Witness};
 use crate::cure::cure;
 use crate::judgement::{Bounds, Counts};
 
@@ -15,7 +15,7 @@ use crate::judgement::{Bounds, Counts};
 const LONGEST: usize = 60;
 
 /// A row of a matrix: `column=value` joined by spaces, in the matrix's column order.
-pub(super) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
+pub(crate) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
     let mut text = String::new();
     for column in &probe.columns {
         if let Some(value) = row.get(column) {
@@ -58,11 +58,14 @@ pub(super) fn value(value: &Value) -> String {
 
 /// Why an observation does not satisfy a check: the reason, or the facts read as they were.
 pub(super) fn why(evaluated: &Evaluated, check: &Check, observation: &Observation) -> String {
-    let seen: Vec<String> = check
-        .reads()
-        .filter_map(|name| observation.facts.get(name).map(|seen| format!("{name} = {}", value(seen))))
-        .take(3)
-        .collect();
+    let element = |it: &Witness| format!("{}[{}] = {}", it.list, it.index, value(&it.value));
+    let mut seen: Vec<String> = evaluated.witness.iter().map(element).collect();
+    // The element that decided says more than the whole list, cut short.
+    let told = |name: &str| evaluated.witness.iter().any(|it| it.list == name);
+    let facts = check.reads().filter(|name| !told(name));
+    let facts =
+        facts.filter_map(|name| observation.facts.get(name).map(|seen| format!("{name} = {}", value(seen))));
+    seen.extend(facts.take(3));
     let reasons = evaluated.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     match (seen.is_empty(), reasons.is_empty()) {
         (false, true) => seen.join(", "),
@@ -165,3 +168,10 @@ pub(super) fn look_at_something(subject: &Subject) -> String {
 
 /// Why denials decide nothing.
 pub(super) const DENIED: &str = "a denial counts only beside its positive control";
+
+/// What was left out of a rate by what was seen, to stand beside it: " (20 of 60 left out by what was seen)".
+pub(super) fn left_out(subject: &Subject) -> String {
+    subject
+        .selected()
+        .map_or(String::new(), |(left_out, of)| format!(" ({left_out} of {of} left out by what was seen)"))
+}
