@@ -28,7 +28,7 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::service::{Components, Kept, Service, component};
+use crate::service::{Components, Kept, Service, component, keep_killed};
 use crate::web;
 use crate::web::certificate::Certificate;
 use crate::web::serve::serve;
@@ -230,8 +230,12 @@ async fn build(
         }
     };
     // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
+    let metrics = Metrics::default();
     for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
         tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
+        if let Some(coverage) = keep_killed(&recordings, &file) {
+            metrics.count_recording(&coverage);
+        }
     }
     let config = Arc::new(config);
     Ok(Service {
@@ -246,7 +250,7 @@ async fn build(
         engine,
         access,
         hub: Hub::default(),
-        metrics: Metrics::default(),
+        metrics,
         stop: CancellationToken::new(),
         all_told: CancellationToken::new(),
         started: AtomicBool::new(false),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use camera_media::Force;
 use camera_storage::{Cleaned, FileName, Level, Library, Retention, StorageError, Thresholds, Usage};
 use jiff::Timestamp;
 
@@ -58,11 +59,19 @@ impl Service {
         let library = self.library(kind);
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
-        let listing = blocking(move || library.list(limit, offset)).await??;
+        let (listing, notes) = blocking(move || {
+            let listing = library.list(limit, offset)?;
+            let notes: Vec<_> =
+                listing.files.iter().map(|file| super::coverage::kept(&library, &file.name)).collect();
+            Ok::<_, StorageError>((listing, notes))
+        })
+        .await??;
         let files = listing
             .files
             .into_iter()
-            .map(|file| ListedFile {
+            .zip(notes)
+            .map(|(file, incomplete)| ListedFile {
+                incomplete,
                 download_url: self.download_link(kind, &file.name),
                 filename: file.name.to_string(),
                 file_size: file.bytes,
@@ -77,7 +86,10 @@ impl Service {
         let library = self.library(kind);
         let path = library.path_of(&name);
         let asked = name.clone();
-        let info = blocking(move || library.info(&asked)).await??;
+        let (info, incomplete) = blocking(move || {
+            Ok::<_, StorageError>((library.info(&asked)?, super::coverage::kept(&library, &asked)))
+        })
+        .await??;
         let duration = match kind {
             Kind::Recordings => match camera_media::probe_file(&self.ffprobe, &path, PROBE).await {
                 Ok(file) => file.duration,
@@ -94,6 +106,7 @@ impl Service {
             file_size: info.bytes,
             duration: duration.map(|duration| duration.as_secs_f64()),
             created_time: info.created,
+            incomplete,
         })
     }
 
@@ -295,7 +308,7 @@ impl Service {
     async fn end_recording(&self, camera: &str) {
         if let Ok(Some(_)) = self.engine.recording(camera) {
             tracing::error!(%camera, "the disk is at its blocking level: the recording is ended");
-            if let Err(error) = self.engine.stop_recording(camera).await {
+            if let Err(error) = self.engine.force_end(camera, Force::FullDisk).await {
                 tracing::error!(%camera, %error, "the recording could not be ended");
             }
         }

@@ -2,6 +2,7 @@
 
 mod cameras;
 mod changes;
+mod coverage;
 mod devices;
 mod files;
 mod recordings;
@@ -29,6 +30,7 @@ use crate::rpc::session::{Session, to_json};
 
 pub use cameras::Known;
 pub use changes::Kept;
+pub use coverage::keep_killed;
 pub use files::Kind;
 pub use system::{Components, component};
 

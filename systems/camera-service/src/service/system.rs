@@ -154,6 +154,9 @@ impl Service {
                 .collect(),
             notifications: self.hub.delivered.load(Ordering::Relaxed),
             notifications_lost: self.hub.lost.load(Ordering::Relaxed),
+            recordings: self.metrics.recordings.get(),
+            recordings_failed: self.metrics.recordings_failed.get(),
+            recording_seconds_missing: self.metrics.seconds_missing.get(),
             memory_bytes: resident_memory(),
         }
     }
@@ -164,10 +167,12 @@ impl Service {
         let mut cameras = Vec::with_capacity(names.len());
         for device in names {
             let Ok(status) = self.engine.status(&device) else { continue };
-            let recording = self.engine.recording(&device).is_ok_and(|recording| recording.is_some());
+            let now = self.engine.recording(&device).ok().flatten();
+            let interrupted = now.as_ref().is_some_and(|now| now.gaps.present.is_some());
             cameras.push(CameraReading {
                 up: status.state == StreamState::Ready,
-                recording,
+                recording: now.is_some() && !interrupted,
+                interrupted,
                 received: status.bytes_in,
                 sent: status.bytes_out,
                 readers: status.readers.into(),

@@ -86,6 +86,9 @@ const PATTERNS: [(&str, Pattern); 3] =
     [("pattern", Pattern::Moving), ("clock", Pattern::Clock), ("bars", Pattern::Bars)];
 const TEST_RESOLUTION: Resolution = Resolution { width: 640, height: 360 };
 const TEST_FPS: u32 = 15;
+/// What ffmpeg looks at, at most, to find out what a network camera sends: where that does not say it by itself, its next key frame does,
+/// and some cameras send one in 30 s. In microseconds, and in bytes.
+const ANALYSIS: [&str; 4] = ["-analyzeduration", "35000000", "-probesize", "64000000"];
 /// Microseconds that a network source may be silent before ffmpeg gives up by itself.
 const NETWORK_TIMEOUT: &str = "10000000";
 
@@ -152,16 +155,11 @@ impl Source {
                 let graph = pattern.graph(resolution.unwrap_or(TEST_RESOLUTION), fps.unwrap_or(TEST_FPS));
                 list.add(&["-protocol_whitelist", "pipe", "-re", "-f", "lavfi", "-i", &graph]);
             }
-            Address::Rtsp(url) => list.add(&[
-                "-protocol_whitelist",
-                "rtsp,rtsps,rtp,srtp,tcp,tls",
-                "-rtsp_transport",
-                "tcp",
-                "-timeout",
-                NETWORK_TIMEOUT,
-                "-i",
-                url.as_str(),
-            ]),
+            Address::Rtsp(url) => {
+                list.add(&["-protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls", "-rtsp_transport", "tcp"]);
+                list.add(&ANALYSIS);
+                list.add(&["-timeout", NETWORK_TIMEOUT, "-i", url.as_str()]);
+            }
             Address::Http(url) => {
                 list.add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
                 list.add(&["-rw_timeout", NETWORK_TIMEOUT]);

@@ -24,6 +24,7 @@ async fn engine(api: &Api, folder: &Path) -> MediaMtxEngine {
         rtsp: "rtsp://127.0.0.1:1".to_owned(),
         recordings: Some(folder.to_owned()),
         poll: Duration::from_millis(20),
+        key_frame_within: Duration::from_secs(1),
         ..MediaMtxOptions::default()
     };
     MediaMtxEngine::new(options).await.unwrap()

@@ -11,7 +11,9 @@ use super::api::Change;
 use super::path::{CLOSE_AFTER, Recording, configuration, opened_by_mediamtx, reading, wait_before_reading};
 use super::status::{Known, Seen, VP8};
 use super::{Shared, recorder, still};
-use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
+use crate::engine::{
+    CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState, StreamStatus,
+};
 use crate::files::ProbedStream;
 use crate::interest::Interest;
 use crate::process::{Start, words};
@@ -62,8 +64,8 @@ impl Camera {
     }
 
     /// Ends everything that is done for it here.
-    pub(super) async fn end(&self) {
-        self.recorder.end().await;
+    pub(super) async fn end(&self, force: Force) {
+        self.recorder.end(force).await;
         if let Some(reader) = self.reader.lock().await.take()
             && let Err(error) = reader.await
         {

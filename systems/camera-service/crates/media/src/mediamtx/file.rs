@@ -15,13 +15,13 @@ use mp4_atom::{Atom as _, Codec, Header, Moof, Moov, ReadFrom as _};
 
 use super::Shared;
 use super::path::FOLDER;
-use crate::EngineError;
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
     Recovered, RecoveryAction, blocking, create, in_container, marker_of, probe_file, recover_recording,
 };
 use crate::fragment::units;
 use crate::recording::{Finished, Writing};
+use crate::{EngineError, Moment};
 
 /// A file that does not grow for so long while nothing is being recorded has been closed, even if that was not seen.
 const SURELY_CLOSED: Duration = Duration::from_secs(3);
@@ -44,7 +44,7 @@ pub(super) struct Folder {
 /// A file that MediaMTX is writing.
 pub(super) struct Open {
     pub(super) path: PathBuf,
-    pub(super) started: Timestamp,
+    pub(super) started: Moment,
     growth: Growth,
     /// When it was last seen to grow.
     pub(super) grown: Instant,
@@ -164,10 +164,10 @@ impl Folder {
             return Ok(None);
         }
         let written_at = std::fs::metadata(written).and_then(|seen| seen.modified()).map_err(failed)?;
-        let written_at = Timestamp::try_from(written_at).unwrap_or_else(|_| Timestamp::now());
-        // Whatever the bytes say: a length that leads beyond the calendar is none.
-        let started = written_at.checked_sub(growth.duration()).unwrap_or(written_at);
-        let (path, _) = create(&self.folder, &(self.name_file)(started), self.format)?;
+        // Just now, unless the clock says that it has been a moment; one that was set meanwhile says nothing.
+        let ago = written_at.elapsed().ok().filter(|ago| *ago < SURELY_CLOSED).unwrap_or_default();
+        let started = Moment::now().before(ago.saturating_add(growth.duration()));
+        let (path, _) = create(&self.folder, &(self.name_file)(started.timestamp()), self.format)?;
         if let Err(error) = std::fs::rename(written, &path) {
             for left in [&path, &marker_of(&path)] {
                 // Nothing is in them.
@@ -221,7 +221,7 @@ impl Open {
             Ok(seen) => Finished {
                 file: Some(RecordedFile {
                     path,
-                    started,
+                    started: started.timestamp(),
                     ended: Timestamp::now(),
                     duration: seen.duration.unwrap_or(counted),
                     bytes: seen.bytes,

@@ -14,8 +14,8 @@ use crate::EngineError;
 
 /// The playlist that opens the source.
 const FIRST: &str = "index.m3u8";
-/// How long MediaMTX may be silent before it: 20 s for the source, and a segment, which a key frame ends.
-const FIRST_PATIENCE: Duration = Duration::from_secs(40);
+/// How long MediaMTX may be silent before it: 40 s for the source, and a segment, which a key frame ends.
+const FIRST_PATIENCE: Duration = Duration::from_secs(80);
 /// How long it may be silent before or within anything else.
 const PATIENCE: Duration = Duration::from_secs(10);
 

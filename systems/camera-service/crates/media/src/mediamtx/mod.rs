@@ -33,7 +33,7 @@ pub use self::http::Answer;
 use self::watch::Server;
 use crate::EngineError;
 use crate::engine::{
-    CameraSpec, Engine, EngineEvent, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
+    CameraSpec, Engine, EngineEvent, Force, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
     RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
 };
 use crate::events::Events;
@@ -63,6 +63,8 @@ pub struct MediaMtxOptions {
     pub recordings: Option<PathBuf>,
     /// How often recordings will most likely go on in a new file.
     pub rotate_every: Option<Duration>,
+    /// How far apart the key frames of a camera may be: MediaMTX begins a file with one, so that nothing is written until it comes.
+    pub key_frame_within: Duration,
     /// How often it is looked at.
     pub poll: Duration,
     /// How long it may take to answer.
@@ -87,6 +89,7 @@ impl Default for MediaMtxOptions {
             ffmpeg: PathBuf::from("ffmpeg"),
             recordings: None,
             rotate_every: None,
+            key_frame_within: Duration::from_secs(40),
             poll: Duration::from_secs(1),
             answer_within: Duration::from_secs(5),
             breaker: BreakerOptions::default(),
@@ -208,7 +211,7 @@ impl Engine for MediaMtxEngine {
             // MediaMTX understands it and will not have it.
             Err(EngineError::Invalid(why)) => {
                 self.shared.cameras().remove(&name);
-                added.end().await;
+                added.end(Force::CameraRemoved).await;
                 Err(EngineError::Invalid(why))
             }
             // It is configured when MediaMTX can be reached; status says what is missing.
@@ -219,7 +222,7 @@ impl Engine for MediaMtxEngine {
     async fn remove(&self, name: &str) -> Result<(), EngineError> {
         let camera =
             self.shared.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
-        camera.end().await;
+        camera.end(Force::CameraRemoved).await;
         self.shared.forget(name).await;
         Ok(())
     }
@@ -261,7 +264,11 @@ impl Engine for MediaMtxEngine {
     }
 
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop().await
+        self.camera(name)?.recorder.stop(None).await
+    }
+
+    async fn force_end(&self, name: &str, force: Force) -> Result<RecordingDone, EngineError> {
+        self.camera(name)?.recorder.stop(Some(force)).await
     }
 
     fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
@@ -282,7 +289,7 @@ impl Engine for MediaMtxEngine {
         for (name, camera) in &cameras {
             let (name, camera, shared) = (name.clone(), Arc::clone(camera), Arc::clone(&self.shared));
             ending.spawn(async move {
-                camera.end().await;
+                camera.end(Force::Shutdown).await;
                 shared.forget(&name).await;
             });
         }

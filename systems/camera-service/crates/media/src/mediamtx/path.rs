@@ -13,8 +13,9 @@ use crate::source::{Source, SourceKind};
 
 /// What the folder's name begins with into which MediaMTX puts the files of a recording, until they get their names.
 pub(crate) const FOLDER: &str = ".mediamtx_";
-/// How long a source may take until MediaMTX gives up; it is then tried again.
-const OPEN_WITHIN: &str = "20s";
+/// How long a source may take until MediaMTX gives up; it is then tried again. One that is encoded anew waits for the camera's next key
+/// frame, and some send one in 30 s.
+const OPEN_WITHIN: &str = "40s";
 /// How long MediaMTX keeps a source open that nobody reads.
 pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(2);
 /// How long a published source that was lost is to be left alone, so that asking for it starts its command at once. Up to

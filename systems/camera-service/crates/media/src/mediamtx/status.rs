@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
-
 use super::api::Listed;
+use crate::Moment;
 use crate::engine::{StreamState, StreamStatus};
 use crate::retry;
 
@@ -40,7 +39,7 @@ impl Known {
     pub(super) fn new() -> Self {
         let stream = StreamStatus {
             state: StreamState::Starting,
-            since: Timestamp::now(),
+            since: Moment::now(),
             reason: None,
             readers: 0,
             bytes_in: 0,
@@ -106,7 +105,7 @@ impl Known {
     fn set(&mut self, state: StreamState) {
         if self.stream.state != state {
             self.stream.state = state;
-            self.stream.since = Timestamp::now();
+            self.stream.since = Moment::now();
         }
     }
 

@@ -53,6 +53,10 @@ impl Up {
         let _ = self.0.subscribe().wait_for(|up| *up).await;
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        *self.0.borrow()
+    }
+
     fn set(&self, up: bool) -> bool {
         self.0.send_if_modified(|was| std::mem::replace(was, up) != up)
     }

@@ -45,6 +45,7 @@ pub fn options(ports: &str) -> MediaMtxOptions {
         api: format!("http://127.0.0.1:{api}"),
         rtsp: format!("rtsp://127.0.0.1:{rtsp}"),
         hls: format!("http://127.0.0.1:{hls}"),
+        key_frame_within: Duration::from_secs(8),
         poll: Duration::from_millis(200),
         first_wait: Duration::from_millis(100),
         longest_wait: Duration::from_secs(1),
