@@ -62,6 +62,8 @@ pub struct Readings {
     pub notifications: (u64, u64),
     /// Each camera: whether it delivers, bytes received, bytes sent, readers, restarts, whether it records.
     pub cameras: Vec<CameraReading>,
+    /// Whether the clock is trusted.
+    pub clock_trusted: bool,
     /// Free and total bytes of the disk of recordings; none if they could not be read.
     pub disk: Option<(u64, u64)>,
     /// Components: name and 1 if well.
@@ -230,6 +232,11 @@ fn readings_registry(readings: &Readings) -> Registry {
         "notifications_lost",
         "Notifications that slow subscribers lost",
         ConstCounter::new(readings.notifications.1),
+    );
+    registry.register(
+        "clock_trusted",
+        "1 where the kernel says that something keeps the clock right",
+        gauge(u64::from(readings.clock_trusted)),
     );
     if let Some((free, total)) = readings.disk {
         registry.register("disk_free_bytes", "Free bytes of the disk of recordings", gauge(free));

@@ -682,6 +682,16 @@ pub struct Component {
     pub reason: Option<String>,
 }
 
+/// Whether the clock is right, as far as the kernel knows.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ClockView {
+    /// Something keeps it right. Until then, names and times of files may be wrong, and no file is removed for its age.
+    pub trusted: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// The components.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceStatus {
@@ -689,6 +699,8 @@ pub struct ServiceStatus {
     pub status: SystemState,
     /// Each of them.
     pub components: Vec<Component>,
+    /// The clock.
+    pub clock: ClockView,
     /// Seconds since the service started.
     pub uptime: f64,
     /// Its version.
@@ -714,6 +726,8 @@ pub struct SystemStatus {
     pub status: SystemState,
     /// Components that are not well.
     pub problems: Vec<Component>,
+    /// The clock.
+    pub clock: ClockView,
 }
 
 /// What this service is.

@@ -43,6 +43,7 @@ impl Service {
         })
         .await??;
         self.metrics.snapshots.inc();
+        self.clock.note_file(Kind::Snapshots, taken.name.clone());
         self.hub.publish(&Notification {
             topic: Topic::SnapshotTaken,
             device: Some(Arc::clone(&known.name)),
@@ -184,6 +185,11 @@ impl Service {
             EngineEvent::RecordingResumed { camera, gap } => {
                 tracing::warn!(%camera, missing = ?gap, "a recording goes on");
                 self.tell_running(Topic::RecordingResumed, &camera);
+            }
+            EngineEvent::RecordingFileFinished { file, .. } => {
+                if let Ok(name) = file_name(&file.path).parse() {
+                    self.clock.note_file(Kind::Recordings, name);
+                }
             }
             EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording).await,
             _ => {}

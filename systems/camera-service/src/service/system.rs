@@ -106,7 +106,7 @@ impl Service {
     pub(super) fn system_status(&self) -> SystemStatus {
         let problems =
             self.components.lock().0.iter().filter(|component| component.state != "ok").cloned().collect();
-        SystemStatus { status: self.system_state(), problems }
+        SystemStatus { status: self.system_state(), problems, clock: self.clock.view() }
     }
 
     /// The components with all that is known of them.
@@ -115,6 +115,7 @@ impl Service {
         ServiceStatus {
             status: self.system_state(),
             components,
+            clock: self.clock.view(),
             uptime: self.since.elapsed().as_secs_f64(),
             version: VERSION,
         }
@@ -187,6 +188,7 @@ impl Service {
                 self.hub.lost.load(Ordering::Relaxed),
             ),
             cameras,
+            clock_trusted: self.clock.is_trusted(),
             disk: self.disk().await,
             components: self
                 .components

@@ -1,4 +1,5 @@
 //! An HTTP camera on a free port that can be unplugged and plugged in again: Motion JPEG, ten pictures a second.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::process::Command;
 use std::sync::Arc;

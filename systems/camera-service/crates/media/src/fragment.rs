@@ -202,8 +202,7 @@ impl Fragment {
             units,
             duration: init.duration(units),
             samples,
-            jumps: lasting(track, init.default_sample_duration)
-                .any(|duration| !is_a_length(duration, init.timescale)),
+            jumps: jumps(track, init.default_sample_duration, init.timescale),
             bytes,
         })
     }
@@ -244,6 +243,11 @@ impl Fragment {
 /// a little.
 pub(crate) fn units(part: &Traf, default_sample_duration: u32, timescale: u32) -> u64 {
     lasting(part, default_sample_duration).filter(|duration| is_a_length(*duration, timescale)).sum()
+}
+
+/// Whether a sample in it is longer than there can be.
+pub(crate) fn jumps(part: &Traf, default_sample_duration: u32, timescale: u32) -> bool {
+    lasting(part, default_sample_duration).any(|duration| !is_a_length(duration, timescale))
 }
 
 /// How long each sample lasts.

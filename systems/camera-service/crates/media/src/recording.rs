@@ -285,6 +285,11 @@ impl Course {
         waits.then(|| Instant::now() + quiet.saturating_sub(self.grown.0.elapsed()))
     }
 
+    /// How long it has not grown.
+    pub(crate) fn quiet_for(&self) -> Duration {
+        self.grown.0.elapsed()
+    }
+
     /// Notes that nothing is written any more, if that is new.
     pub(crate) fn interrupt(&mut self, cause: GapCause) {
         if self.begun.is_none() || self.gaps.present.is_some() {

@@ -127,6 +127,11 @@ impl Source {
         }
     }
 
+    /// Whether its pictures get their times from this machine's clock when they come. When that is set, they jump.
+    pub(crate) fn is_timed_by_clock(&self) -> bool {
+        matches!(&self.address, Address::Http(url) if !has_own_time(url))
+    }
+
     /// The network camera's address, with its password, if there is one.
     pub(crate) fn url(&self) -> Option<&Url> {
         match &self.address {
@@ -163,7 +168,7 @@ impl Source {
             Address::Http(url) => {
                 list.add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
                 list.add(&["-rw_timeout", NETWORK_TIMEOUT]);
-                if !has_own_time(url) {
+                if self.is_timed_by_clock() {
                     // Motion JPEG carries no times; without this, ffmpeg takes it for 25 pictures a second.
                     list.add(&["-use_wallclock_as_timestamps", "1"]);
                 }
@@ -194,6 +199,9 @@ impl Source {
         }
         if let (Address::Rtsp(_) | Address::Http(_), Some(fps)) = (&self.address, fps) {
             list.add(&["-r", &fps.to_string()]);
+        } else if self.is_timed_by_clock() {
+            // Otherwise ffmpeg fills every gap with copies of a picture, be it the hours by which the clock was set.
+            list.add(&["-fps_mode", "vfr"]);
         }
         if matches!(self.address, Address::Test(_)) {
             list.add(&["-threads", "1"]);

@@ -4,7 +4,7 @@
 use crate::{FileName, NameError, StorageError, recording_name};
 use jiff::Timestamp;
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
     io::Errno,
 };
 use std::{
@@ -208,6 +208,16 @@ impl Library {
             }
         }
         Ok(names)
+    }
+
+    /// Says when the file was last written to, where the clock was wrong by then.
+    pub fn set_modified(&self, name: &FileName, at: Timestamp) -> Result<(), StorageError> {
+        let folder = self.folder()?;
+        self.info_in(&folder, name)?;
+        let at = Timespec { tv_sec: at.as_second(), tv_nsec: at.subsec_nanosecond().max(0).into() };
+        let times = Timestamps { last_access: at, last_modification: at };
+        rustix::fs::utimensat(&folder, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| self.failed("set the time of", Some(name), errno))
     }
 
     /// Keeps what is to be known of a file, beside it, until it is deleted. Replaces what was kept of it.

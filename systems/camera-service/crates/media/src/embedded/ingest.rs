@@ -13,6 +13,10 @@ use crate::{EngineError, Moment};
 
 /// How long an ffmpeg that only writes into a pipe may take to say goodbye to its source.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// No source sends more than it has: what has come of it by now, and what it had kept until it was asked.
+const AHEAD: Duration = Duration::from_secs(60);
+/// By so much the clock may be set without a word.
+const SET: Duration = Duration::from_secs(1);
 /// Less than the length at which a fragment ends by itself.
 const SECOND: Duration = Duration::from_millis(900);
 
@@ -51,8 +55,18 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
     let epoch = Timestamp::now().as_millisecond();
     let options = &camera.shared.options;
     let mut patience = options.open_within;
+    let begun = Moment::now();
+    let mut length = Duration::ZERO;
+    let clock_is_set = until_clock_is_set();
+    tokio::pin!(clock_is_set);
     loop {
-        match tokio::time::timeout(patience, parts.next()).await {
+        let come = tokio::select! {
+            come = tokio::time::timeout(patience, parts.next()) => come,
+            () = &mut clock_is_set, if camera.source.is_timed_by_clock() => {
+                return "the clock was set, from which its pictures get their times".to_owned();
+            }
+        };
+        match come {
             Err(_) => return format!("nothing came from {} for {} s", camera.source, patience.as_secs_f32()),
             Ok(Err(error)) => return error.to_string(),
             Ok(Ok(None)) => {
@@ -66,8 +80,9 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
             Ok(Ok(Some(Part::Fragment(fragment)))) => {
                 // A fragment never comes before its beginning.
                 let Some(init) = &init else { continue };
-                if fragment.jumps {
-                    // As with a source that takes its times from a clock that was set: a file would be as long as the jump.
+                length += fragment.duration;
+                if fragment.jumps || length > begun.elapsed() + AHEAD {
+                    // A file would be as long as the jump, or full of copies of one picture.
                     return "the times of its pictures jumped by more than a minute".to_owned();
                 }
                 patience = options.stall;
@@ -86,5 +101,13 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
                 camera.changed();
             }
         }
+    }
+}
+
+async fn until_clock_is_set() {
+    let begun = Moment::now();
+    let said = begun.timestamp();
+    while begun.timestamp().duration_since(said).unsigned_abs() < SET {
+        tokio::time::sleep(SET).await;
     }
 }

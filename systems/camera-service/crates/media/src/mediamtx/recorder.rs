@@ -19,6 +19,8 @@ use crate::recording::{Course, Outcome};
 const LOOK: Duration = Duration::from_millis(150);
 /// Success is answered when so much is in the file.
 const FIRST: Duration = Duration::from_secs(1);
+/// A recording whose source is known to be lost is interrupted when it has not grown for so long.
+const LOST: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to close a file.
 const CLOSE: Duration = Duration::from_secs(8);
 /// MediaMTX answers before it has done what it was told; a last file may come so long after.
@@ -93,7 +95,8 @@ impl Recorder {
                     Some(_) => return Err(self.not_written()),
                 }
             }
-            if !self.turning && self.course.quiet_at().is_some_and(|at| Instant::now() >= at) {
+            let quiet = self.course.quiet_at().is_some_and(|at| Instant::now() >= at);
+            if !self.turning && (quiet || (ready_for.is_none() && self.course.quiet_for() > LOST)) {
                 self.course.interrupt(match ready_for {
                     Some(_) => GapCause::NothingWritten,
                     None if self.camera.shared.server.up.is_up() => GapCause::SourceLost,

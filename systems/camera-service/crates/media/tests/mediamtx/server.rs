@@ -91,6 +91,8 @@ impl Server {
         let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
         Command::new(program().unwrap())
             .arg(folder.path().join("mediamtx.yml"))
+            // Of no use here, and on one port for all (since 1.19).
+            .env("MTX_MOQ", "no")
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
