@@ -36,6 +36,11 @@ impl Service {
     /// Looks at every component; tells subscribers what changed. The certificate is the listeners', where they have one.
     pub async fn look_at_components(&self, certificate: Option<Component>) {
         let engine = self.engine.health().await.err().map(|error| ("failed", error.to_string()));
+        // Without the engine there is no live view, and that is said already.
+        let live = match &engine {
+            Some(_) => None,
+            None => self.engine.live_health().await.err().map(|error| ("failed", error.to_string())),
+        };
         let mut down = Vec::new();
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         for name in &names {
@@ -50,6 +55,7 @@ impl Service {
         let mut now = vec![
             component("media_engine", engine),
             component("cameras", cameras),
+            component("live_view", live),
             component("storage", self.storage_trouble().await),
             component("audit_log", self.access.audit_trouble().map(|reason| ("failed", reason))),
         ];

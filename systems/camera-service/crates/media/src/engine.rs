@@ -22,6 +22,9 @@ pub trait Engine: Send + Sync {
     /// Whether the engine can work now.
     async fn health(&self) -> Result<(), EngineError>;
 
+    /// Whether live views can work now, as far as is known; where the engine works and these do not, that is a trouble of its own.
+    async fn live_health(&self) -> Result<(), EngineError>;
+
     /// Adds a camera and starts its stream. Answers at once: whether a picture comes, `status` and events say.
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError>;
 

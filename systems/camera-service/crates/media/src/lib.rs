@@ -33,6 +33,6 @@ pub use engine::{
 pub use error::EngineError;
 pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
 pub use live::LiveView;
-pub use mediamtx::{Answer, BreakerOptions, LiveServer, MediaMtxEngine, MediaMtxOptions};
+pub use mediamtx::{Answer, BreakerOptions, LIVE_PARAMETERS, LiveServer, MediaMtxEngine, MediaMtxOptions};
 pub use moment::Moment;
 pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

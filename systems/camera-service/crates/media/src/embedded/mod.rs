@@ -126,6 +126,11 @@ impl Engine for EmbeddedEngine {
         Err(EngineError::Dependency(format!("{ffmpeg} cannot encode H.264; it is to be built with libx264")))
     }
 
+    /// It keeps them itself.
+    async fn live_health(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
         let mut cameras = self.cameras();
         if cameras.contains_key(&camera.name) {

@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_jump_of_the_camera_s_clock_is_no_length() {
-        // One second back in units of 1/16384 s, as MediaMTX 1.5.1 writes it: wrapped.
+        // One second back in units of 1/16384 s, as MediaMTX writes it: wrapped.
         for duration in [u32::MAX - 16_384, 16_384 * 61] {
             let Some(file) = video_with_sample_of(duration) else { return };
             let mut growth = Growth::open(file.path()).unwrap();

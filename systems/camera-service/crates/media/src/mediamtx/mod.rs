@@ -28,7 +28,7 @@ use self::api::Api;
 pub use self::breaker::BreakerOptions;
 use self::camera::Camera;
 pub(crate) use self::file::{adopt, is_hidden};
-pub use self::hls::LiveServer;
+pub use self::hls::{LIVE_PARAMETERS, LiveServer};
 pub use self::http::Answer;
 use self::watch::Server;
 use crate::EngineError;
@@ -39,7 +39,7 @@ use crate::engine::{
 use crate::events::Events;
 use crate::process::Children;
 
-/// Names that mean every path to MediaMTX (1.5.1), whatever it is called.
+/// Names that mean every path to MediaMTX, whatever it is called.
 const EVERY_PATH: [&str; 2] = ["all", "all_others"];
 
 /// Where MediaMTX is and how it is worked with. `Debug` does not show the password.
@@ -115,6 +115,7 @@ struct Shared {
     options: MediaMtxOptions,
     api: Api,
     hls: http::Server,
+    live: hls::Live,
     server: Server,
     children: Children,
     events: Events,
@@ -150,6 +151,7 @@ impl MediaMtxEngine {
         let shared = Arc::new(Shared {
             api: Api::new(&options)?,
             hls: http::Server::new("HLS server", &options.hls, &options)?,
+            live: hls::Live::default(),
             server: Server::default(),
             children: Children::new().await?,
             events: Events::new(),
@@ -187,6 +189,10 @@ impl Engine for MediaMtxEngine {
 
     async fn health(&self) -> Result<(), EngineError> {
         self.shared.look_if_old().await
+    }
+
+    async fn live_health(&self) -> Result<(), EngineError> {
+        self.shared.look_at_live().await
     }
 
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {

@@ -84,7 +84,8 @@ impl Known {
         self.stream.bytes_in += since(path.bytes_received, self.counted.0);
         self.stream.bytes_out += since(path.bytes_sent, self.counted.1);
         self.counted = (path.bytes_received, path.bytes_sent);
-        let readers = u32::try_from(path.readers.len()).unwrap_or(u32::MAX);
+        let readers = path.readers.iter().filter(|reader| !reader.is_hidden()).count();
+        let readers = u32::try_from(readers).unwrap_or(u32::MAX);
         self.stream.readers = readers.saturating_sub(u32::from(self.reading));
         // Which profile, MediaMTX does not say.
         let codings = path.tracks.iter().filter_map(|track| match track.as_str() {

@@ -75,7 +75,9 @@ pub(super) async fn take(
     let shared = &camera.shared;
     let _turn = shared.snapshots.acquire().await.ok();
     let address = reading(&camera.name, &shared.options)?;
-    let mut arguments = input(&address);
+    // The first picture that comes is wanted, and at once: what it is, it says itself.
+    let mut arguments = words("-nostdin -hide_banner -fflags nobuffer -probesize 32 -analyzeduration 1");
+    arguments.extend(from(&address));
     arguments.extend(words("-map 0:v:0"));
     arguments.extend(words(still::OUTPUT));
     let start = Start { redactor: Redactor::of(&address), ..Start::of(&shared.options.ffmpeg, arguments) };

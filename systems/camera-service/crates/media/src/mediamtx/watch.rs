@@ -201,7 +201,7 @@ impl Shared {
         for (name, pattern) in self.api.recorded().await? {
             if pattern.contains(&format!("/{FOLDER}")) {
                 tracing::info!(path = name, "a recording that an earlier run left is ended");
-                // Its camera configures it anew. Changing it could end MediaMTX, see `Change`.
+                // Its camera configures it anew.
                 self.api.delete(&name).await?;
                 ended = true;
             }

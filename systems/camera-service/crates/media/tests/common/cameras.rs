@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use camera_media::{Source, SourceOptions};
+use camera_media::{Moment, Source, SourceOptions};
 
 /// What a small HTTP camera does.
 #[derive(Clone, Copy, PartialEq)]
@@ -138,9 +138,9 @@ impl RtspCamera {
     }
 
     /// With a key frame in so many seconds, the first of which nobody sees, and no word of what it sends before that. Its pictures are
-    /// grey and get lighter, see [`picture_number`].
+    /// grey and get lighter for 40 s, again and again, see [`older_than_said`].
     pub async fn with_rare_key_frames(seconds: u32) -> Self {
-        let graph = "nullsrc=size=64x36:rate=10,geq=lum=16+N/2:cb=128:cr=128";
+        let graph = "nullsrc=size=64x36:rate=10,geq=lum=16+mod(N\\,400)/2:cb=128:cr=128";
         Self::showing(Film { graph, gop: seconds * 10, over: Duration::from_secs(1) }).await
     }
 
@@ -163,8 +163,9 @@ impl Drop for RtspCamera {
     }
 }
 
-/// Which picture of a camera [with rare key frames](RtspCamera::with_rare_key_frames) a file shows, but for what coding takes away.
-pub fn picture_number(path: &std::path::Path) -> i64 {
+/// By how many seconds the picture in a file is older than the time that is said of it, for a camera [with rare key
+/// frames](RtspCamera::with_rare_key_frames) that has played since it was asked.
+pub fn older_than_said(path: &std::path::Path, said: Moment, asked: Moment) -> f64 {
     let output = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-i"])
         .arg(path)
@@ -172,7 +173,9 @@ pub fn picture_number(path: &std::path::Path) -> i64 {
         .output()
         .unwrap();
     assert_eq!(output.stdout.len(), 1, "{}", String::from_utf8_lossy(&output.stderr));
-    (i64::from(output.stdout[0]) - 16) * 2
+    let shown = f64::from(output.stdout[0] - 16) / 5.0;
+    let late = said.since(asked).as_secs_f64() - shown;
+    late - (late / 40.0).round() * 40.0
 }
 
 async fn serve_rtsp(socket: tokio::net::TcpStream, film: Film) -> std::io::Result<()> {

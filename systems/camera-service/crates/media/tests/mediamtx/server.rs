@@ -27,17 +27,6 @@ pub fn is_here() -> bool {
     program.is_some()
 }
 
-/// Whether its API and its other servers can ask for one and the same user (since 1.6.0); where not, says what was skipped.
-pub fn asks_for_users() -> bool {
-    let output = Command::new(program().unwrap()).arg("--version").output().unwrap();
-    let version = String::from_utf8(output.stdout).unwrap();
-    let old = version.starts_with("v1.5.");
-    if old {
-        eprintln!("SKIPPED: MediaMTX {} has no users for its API", version.trim());
-    }
-    !old
-}
-
 /// An engine that is impatient enough for tests; of the API's, the RTSP server's and the HLS server's port.
 pub fn options(ports: &str) -> MediaMtxOptions {
     let [api, rtsp, hls] = ports.split(' ').collect::<Vec<_>>()[..] else { panic!("{ports}") };
