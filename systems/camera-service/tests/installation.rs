@@ -105,6 +105,7 @@ fn a_service_is_installed_works_survives_and_is_taken_off_again() {
     let names: Vec<&str> = PATHS.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(machine.run(&format!("stat -c '%n %a %U %G' {}", names.join(" "))), PATHS);
     only_loopback_is_listened_on(&machine);
+    the_kernel_may_be_asked_for_its_clock(&machine);
     let exposure = machine.run("systemd-analyze security --no-pager camera-service | tail -1");
     println!("{exposure}");
     let level: f64 = exposure.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
@@ -128,6 +129,12 @@ fn a_service_is_installed_works_survives_and_is_taken_off_again() {
     until("ready after the reboot", || machine.try_run("camera-service status").status.success());
 
     it_is_taken_off(&machine);
+}
+
+fn the_kernel_may_be_asked_for_its_clock(machine: &Machine) {
+    let clock = call(machine, "get_system_status {}")[0]["clock"].clone();
+    let says = clock["trusted"] == true || clock["reason"].to_string().contains("nothing synchronises it");
+    assert!(says, "{clock}");
 }
 
 fn only_loopback_is_listened_on(machine: &Machine) {

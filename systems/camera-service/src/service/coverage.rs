@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use camera_media::{Force, GapCause, RecordingDone, RecordingEnd, RecordingNow, Recovered, RecoveryAction};
+use camera_media::{
+    Force, GapCause, RecordingDone, RecordingEnd, RecordingNow, RecordingStarted, Recovered, RecoveryAction,
+};
 use camera_storage::{FileName, Library};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,18 @@ pub(super) fn ended(done: &RecordingDone) -> RecordingState {
         file_size: Some(done.bytes),
         start_time: done.started,
         coverage: of(done),
+    }
+}
+
+/// The state of a recording that has just begun.
+pub(super) fn begun(recording: &RecordingStarted) -> RecordingState {
+    RecordingState {
+        status: "recording",
+        filename: file_name(&recording.path),
+        duration: None,
+        file_size: None,
+        start_time: recording.started,
+        coverage: Coverage::default(),
     }
 }
 

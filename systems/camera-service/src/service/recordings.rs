@@ -175,7 +175,7 @@ impl Service {
             EngineEvent::RecordingStarted { camera, recording } => {
                 self.metrics.recordings.inc();
                 tracing::info!(%camera, file = %recording.path.display(), "a recording began");
-                self.tell_running(Topic::RecordingStart, &camera);
+                self.tell_recording(Topic::RecordingStart, &camera, &coverage::begun(&recording));
             }
             EngineEvent::RecordingInterrupted { camera, gap } => {
                 self.metrics.recording_interruptions.inc();

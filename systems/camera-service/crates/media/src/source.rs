@@ -163,6 +163,8 @@ impl Source {
             Address::Rtsp(url) => {
                 list.add(&["-protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls", "-rtsp_transport", "tcp"]);
                 list.add(&ANALYSIS);
+                // Nobody waits for the sound of a camera that only says that it has some.
+                list.add(&["-allowed_media_types", "video"]);
                 list.add(&["-timeout", NETWORK_TIMEOUT, "-i", url.as_str()]);
             }
             Address::Http(url) => {

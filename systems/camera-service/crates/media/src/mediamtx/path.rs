@@ -19,7 +19,7 @@ const OPEN_WITHIN: &str = "40s";
 /// How long MediaMTX keeps a source open that nobody reads.
 pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(2);
 /// How long a published source that was lost is to be left alone, so that asking for it starts its command at once. Up to
-/// `CLOSE_AFTER` after the loss, MediaMTX holds whoever asks until it stops the command, and never answers them then
+/// `CLOSE_AFTER` after the loss, MediaMTX (as of 1.20.1) holds whoever asks until it stops the command, and never answers them then
 /// (#3455): it would be gone until ffmpeg gives up asking. It restarts the command itself 5 s after it ended, and so only
 /// where nobody was reading yet.
 const REOPENED_AFTER: Duration = CLOSE_AFTER.saturating_add(Duration::from_millis(500));
