@@ -5,6 +5,7 @@
 //! `camera-media` knows; what files are, `camera-storage`; who may do what, `camera-access`; what may be configured, `camera-config`.
 
 pub mod access;
+pub mod caller;
 pub mod cli;
 pub mod commands;
 pub mod contract;

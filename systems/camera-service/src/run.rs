@@ -31,13 +31,17 @@ use crate::places::Places;
 use crate::service::{Components, Kept, Service, component};
 use crate::web;
 use crate::web::certificate::Certificate;
-use crate::web::serve::serve;
+use crate::web::host::Names;
+use crate::web::proxies::Proxies;
+use crate::web::serve::{Serving, serve};
 use crate::web::tls::{self, TlsFiles};
 
 /// The audit log's mode: it holds no secrets, and who may read it is its folder's matter.
 pub const AUDIT_LOG_MODE: u32 = 0o644;
 /// How long open recordings have to be finished when the service stops.
 const FINISH: Duration = Duration::from_secs(10);
+/// Files and devices that programs look at, at the same time.
+const PROBES: usize = 4;
 /// How often the components are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -122,17 +126,28 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
         })
     };
     // Health is asked by few; it has places of its own, so that clients never take them all.
-    let few = Arc::new(Places::new(256, 256));
-    let clients =
-        tls::listen(bind(listen.listen, "server.listen").await?, tls.clone(), Arc::clone(&service.places))
-            .map_err(because("listener"))?;
-    let health = tls::listen(bind(listen.health, "server.health").await?, tls.clone(), few)
-        .map_err(because("listener"))?;
+    let few = Arc::new(Places::new(512, 128));
+    let proxies = Arc::new(Proxies::new(listen.trusted_proxies.clone()));
+    let names = Names::new(&listen, tls.clone());
+    let accept = async |address, key, places: &Arc<Places>| {
+        let socket = bind(address, key).await?;
+        tls::listen(socket, tls.clone(), Arc::clone(places), Arc::clone(&proxies))
+            .map_err(because("listener"))
+    };
+    let clients = accept(listen.listen, "server.listen", &service.places).await?;
+    let health = accept(listen.health, "server.health", &few).await?;
     let addresses = Addresses { clients: clients.address, health: health.address, tls: tls.is_some() };
 
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(serve(clients, web::client_routes(Arc::clone(&service)), service.stop.clone()));
-    tasks.spawn(serve(health, web::health_routes(Arc::clone(&service)), service.stop.clone()));
+    let serving = |routes, places: &Arc<Places>| Serving {
+        routes,
+        places: Arc::clone(places),
+        proxies: Arc::clone(&proxies),
+    };
+    let routes = web::client_routes(Arc::clone(&service), names.clone());
+    tasks.spawn(serve(clients, serving(routes, &service.places), service.stop.clone()));
+    let routes = web::health_routes(Arc::clone(&service), names);
+    tasks.spawn(serve(health, serving(routes, &few), service.stop.clone()));
     let engine_ended = CancellationToken::new();
     let telling = tokio::spawn(Arc::clone(&service).follow_engine(engine_ended.clone()));
     tasks.spawn(Arc::clone(&service).keep_retention());
@@ -252,6 +267,8 @@ async fn build(
         started: AtomicBool::new(false),
         since: Instant::now(),
         since_clock: jiff::Timestamp::now(),
+        looking_around: tokio::sync::Mutex::default(),
+        probes: tokio::sync::Semaphore::new(PROBES),
         kept,
         components: Mutex::new(Components::default()),
         at_start: Arc::clone(&config),

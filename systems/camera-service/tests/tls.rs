@@ -77,7 +77,9 @@ async fn ask(
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut stream = tokio::time::timeout(PATIENCE, connector.connect(name, stream)).await??;
     stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: cameras.test\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
         .await?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await?;

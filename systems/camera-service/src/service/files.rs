@@ -78,6 +78,8 @@ impl Service {
         let path = library.path_of(&name);
         let asked = name.clone();
         let info = blocking(move || library.info(&asked)).await??;
+        // Never closed.
+        let _turn = self.probes.acquire().await;
         let duration = match kind {
             Kind::Recordings => match camera_media::probe_file(&self.ffprobe, &path, PROBE).await {
                 Ok(file) => file.duration,
@@ -301,18 +303,10 @@ impl Service {
         }
     }
 
-    pub(super) fn absolute(&self, path: &str) -> String {
-        let config = self.config.read();
-        match &config.server.public_url {
-            Some(base) => format!("{}{path}", base.as_str().trim_end_matches('/')),
-            None => path.to_owned(),
-        }
-    }
-
     fn download_link(&self, kind: Kind, name: &FileName) -> String {
         let path = format!("/files/{}/{}", kind.in_links(), encoded(name.as_str()));
         let query = self.access.link(&path, Timestamp::now());
-        self.absolute(&format!("{path}?{query}"))
+        format!("{path}?{query}")
     }
 
     /// When a link made now ends.
@@ -347,7 +341,10 @@ impl From<StorageError> for RpcError {
             StorageError::InUse(_) | StorageError::AlreadyExists(_) | StorageError::Full(_) => {
                 Code::InvalidState
             }
-            StorageError::Empty(_) | StorageError::Failed { .. } => Code::DependencyFailed,
+            // With paths of this machine.
+            StorageError::Empty(_) | StorageError::Failed { .. } => {
+                return RpcError::dependency(error.to_string());
+            }
         };
         RpcError::new(code, error.to_string())
     }

@@ -6,18 +6,22 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 
+use super::host::{self, Names};
+use super::serve::Client;
+use crate::contract::{Audience, ForAudience};
 use crate::service::Service;
 
 /// `/health/live`, `/health/ready`, `/health/system`, `/metrics`.
-pub fn routes(service: Arc<Service>) -> Router {
+pub fn routes(service: Arc<Service>, names: Names) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/health/system", get(system))
         .route("/metrics", get(metrics))
+        .layer(axum::middleware::from_fn_with_state(names, host::check))
         .with_state(service)
 }
 
@@ -35,9 +39,11 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The components.
-async fn system(State(service): State<Arc<Service>>) -> Response {
-    Json(service.status()).into_response()
+/// The components; why one is not well is told on this machine only.
+async fn system(State(service): State<Arc<Service>>, Extension(client): Extension<Client>) -> Response {
+    let mut status = service.status();
+    status.fit(&Audience { details: client.address.to_canonical().is_loopback(), base: "".into() });
+    Json(status).into_response()
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {

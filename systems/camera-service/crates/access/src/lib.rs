@@ -15,6 +15,7 @@ mod link;
 mod revoked;
 mod role;
 mod secret;
+mod subnet;
 mod token;
 
 pub use audit::{AuditError, AuditLog, Entry, Event, Outcome};
@@ -27,6 +28,7 @@ pub use link::{LINK_LIFETIME, LinkError, Links};
 pub use revoked::{Revocation, Revoked};
 pub use role::{Role, UnknownRole};
 pub use secret::{Secret, SecretError};
+pub use subnet::Subnet;
 pub use token::{Algorithm, Issued, PublicKeyAlgorithm, TokenError, Tokens};
 
 /// Random bytes of the operating system, as lower-case hexadecimal text.

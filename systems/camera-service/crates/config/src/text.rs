@@ -92,6 +92,32 @@ impl fmt::Display for BaseUrl {
 
 text_type!(BaseUrl, "an address such as \"http://127.0.0.1:9997\"");
 
+/// The name of a host, without a port: `cameras.example.org`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(String);
+
+impl FromStr for HostName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let parts = text.split('.').all(|part| (1..=63).contains(&part.len()) && part.chars().all(named));
+        if text.len() <= 253 && parts && text.parse::<std::net::IpAddr>().is_err() {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err(format!(
+            "`{text}` is not the name of a host: write one such as cameras.example.org, without a port"
+        ))
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(HostName, "the name of a host such as \"cameras.example.org\"");
+
 /// A range of IP addresses, written `192.168.1.0/24` or `2001:db8::/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(ipnet::IpNet);

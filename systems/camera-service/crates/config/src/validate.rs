@@ -76,6 +76,12 @@ fn server(config: &Config) -> Result<(), Wrong> {
             );
         }
     }
+    if server.trusted_proxies.as_ref().is_some_and(|proxies| proxies.addresses.is_empty()) {
+        return wrong(
+            "server.trusted_proxies.addresses",
+            "name the addresses of the proxies, or leave it out",
+        );
+    }
     if let Some(tls) = &server.tls {
         whole_path("server.tls.certificate", &tls.certificate)?;
         whole_path("server.tls.key", &tls.key)?;
