@@ -109,7 +109,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
         let source = Source::parse(&camera.source, SourceOptions::default());
         match source {
             Ok(source) => {
-                if let Err(error) = service.introduce(&camera.name, source, true).await {
+                if let Err(error) = service.introduce(&camera.name, source.told_by_a_call(), true).await {
                     tracing::warn!(camera = %camera.name, error = %error.message, "an added camera is left out");
                 }
             }

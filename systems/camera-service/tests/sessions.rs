@@ -26,6 +26,11 @@ fn without_a_secret_it_does_not_start_and_says_how_to_make_one() {
     assert!(said.contains("CAMERA_SERVICE_JWT_SECRET") && said.contains("/dev/urandom"), "{said}");
     installation.write_private(".env", "CAMERA_SERVICE_JWT_SECRET=secret\n");
     assert!(refused(&installation).contains("at least 32"));
+    for published in ["edge-device-secret-key-change-in-production", "dev-secret-change-me"] {
+        installation.write_private(".env", &format!("CAMERA_SERVICE_JWT_SECRET={published}\n"));
+        let said = refused(&installation);
+        assert!(said.contains(published) && said.contains("published"), "{said}");
+    }
     installation.write_private(".env", &format!("CAMERA_SERVICE_JWT_SECRET='{}'\n", support::SECRET));
     let file = installation.path().join(".env");
     assert!(Command::new("chmod").arg("644").arg(&file).status().unwrap().success());

@@ -237,7 +237,8 @@ impl Service {
             );
             return Err(RpcError::new(Code::InvalidState, message));
         }
-        let source = Source::parse(&new.source, SourceOptions::default())?;
+        let source = Source::parse(&new.source, SourceOptions::default())?.told_by_a_call();
+        camera_media::check_source(&source).await?;
         // Kept first: a camera that is answered for outlasts a restart.
         let known = self.introduce(&new.name, source, true).await?;
         let _turn = known.turn.lock().await;

@@ -176,7 +176,10 @@ fn the_reference_has_every_key_with_its_default_and_no_line_twice() {
     let page = reference();
     let mut known = vec![];
     keys(&Config::default().effective(), "", &mut known);
-    for key in known.iter().filter(|key| !["cameras", "server.tls", "server.trusted_proxies"].contains(&key.as_str())) {
+    for key in known
+        .iter()
+        .filter(|key| !["cameras", "server.tls", "server.trusted_proxies"].contains(&key.as_str()))
+    {
         assert_eq!(page.matches(&format!("\n| `{key}` | ")).count(), 1, "{key}");
     }
     for row in [

@@ -7,6 +7,7 @@ use super::camera::{Camera, Feed};
 use crate::EngineError;
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
+use crate::guard::guarded;
 use crate::process::{Running, Start, words};
 
 /// How long an ffmpeg that only writes into a pipe may take to say goodbye to its source.
@@ -16,7 +17,9 @@ const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
 /// `Ok` if it was not wanted, else why it ended.
 pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
     let mut arguments = words("-nostdin -hide_banner -loglevel warning");
-    arguments.extend(camera.source.arguments());
+    // Kept until it has ended: it asks through it.
+    let (source, _proxy) = guarded(&camera.source).await?;
+    arguments.extend(source.arguments());
     let output = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -flush_packets 1 pipe:1";
     arguments.extend(words(output));
     let shared = &camera.shared;
