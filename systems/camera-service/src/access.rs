@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use camera_access::{
     ApiKeys, AuditLog, AuthError, Authenticator, Charge, Entry, Event, Identity, LINK_LIFETIME, Limit,
-    LimitError, Limiter, Limits, Links, RetryAfter,
+    LimitError, Limiter, Limits, Links, RetryAfter, Tokens,
 };
 use camera_config::Network;
 use camera_storage::Cleaned;
@@ -134,6 +134,12 @@ impl Access {
 
     fn charge_attempt(&self, address: IpAddr, key: Option<&str>) -> Result<(), RpcError> {
         self.limiter.check(Charge::Authentication { address, key }).map_err(too_many)
+    }
+
+    /// The tokens, whose keys an identity provider may publish.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        self.authenticator.tokens()
     }
 
     /// Charges a call, to the identity if there is one.

@@ -18,6 +18,7 @@ pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod places;
+pub mod provider;
 pub mod rpc;
 pub mod run;
 pub mod service;

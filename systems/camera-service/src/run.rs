@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camera_access::{
-    ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret,
-    Tokens,
+    ApiKeys, AuditLog, Authenticator, ClaimNames, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked,
+    Secret, Tokens,
 };
 use camera_config::{Algorithm, Camera, Config, Encode, Environment};
 use camera_media::{
@@ -28,6 +28,7 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
+use crate::provider::Provider;
 use crate::service::{Components, Kept, Service, component};
 use crate::web;
 use crate::web::certificate::Certificate;
@@ -150,11 +151,15 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     tasks.spawn(serve(health, serving(routes, &few), service.stop.clone()));
     let engine_ended = CancellationToken::new();
     let telling = tokio::spawn(Arc::clone(&service).follow_engine(engine_ended.clone()));
+    let provider = service.at_start.security.jwt.jwks.clone().map(|jwks| Arc::new(Provider::new(jwks)));
+    if let Some(provider) = &provider {
+        tasks.spawn(Arc::clone(provider).follow(Arc::clone(&service)));
+    }
     tasks.spawn(Arc::clone(&service).keep_retention());
     tasks.spawn(Arc::clone(&service).follow_devices());
 
     service.started.store(true, Ordering::Release);
-    service.look_at_components(certificate.as_ref().map(state_of)).await;
+    service.look_at_components(further(certificate.as_ref(), provider.as_deref())).await;
     if !service.is_ready() {
         let why: Vec<String> =
             service.status().components.into_iter().filter_map(|component| component.reason).collect();
@@ -169,7 +174,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     notify(&[sd_notify::NotifyState::Ready]);
 
     tasks.spawn(feed_the_watchdog(service.stop.clone()));
-    tasks.spawn(watch_over(Arc::clone(&service), certificate));
+    tasks.spawn(watch_over(Arc::clone(&service), certificate, provider));
     loop {
         match signals.next().await {
             Told::Stop => break,
@@ -309,11 +314,17 @@ pub fn tokens(
         Algorithm::RS256 => PublicKeyAlgorithm::Rs256,
         Algorithm::ES256 => PublicKeyAlgorithm::Es256,
     };
-    let path = jwt.public_key.as_deref().unwrap_or(std::path::Path::new(""));
-    let pem = std::fs::read(path).map_err(|error| {
-        StartError::Other(format!("the public key {} cannot be read: {error}", path.display()))
-    })?;
-    let tokens = Tokens::public_key(public, &pem).map_err(because("public key"))?;
+    let tokens = match &jwt.public_key {
+        None => Tokens::published(public),
+        Some(path) => {
+            let pem = std::fs::read(path).map_err(|error| {
+                StartError::Other(format!("the public key {} cannot be read: {error}", path.display()))
+            })?;
+            Tokens::public_key(public, &pem).map_err(because("public key"))?
+        }
+    };
+    let claims = ClaimNames { user: jwt.user_claim.clone(), role: jwt.role_claim.clone() };
+    let tokens = tokens.made_for(jwt.audience.clone(), jwt.issuer.clone()).with_claims(claims);
     Ok((tokens, Links::random().map_err(because("links"))?))
 }
 
@@ -348,7 +359,11 @@ async fn feed_the_watchdog(stop: CancellationToken) {
 }
 
 /// What is done again and again while the service runs: components, limits, certificates.
-async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>) {
+async fn watch_over(
+    service: Arc<Service>,
+    mut certificate: Option<Certificate>,
+    provider: Option<Arc<Provider>>,
+) {
     let mut ticks = tokio::time::interval(LOOK);
     let mut purged = Instant::now();
     let mut ending = tokio::spawn(async {});
@@ -365,7 +380,7 @@ async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>)
             tracing::info!("the certificate was read again");
             service.access.write(&Entry::new(Event::Service, Outcome::Success, "certificate read again"));
         }
-        service.look_at_components(certificate.as_ref().map(state_of)).await;
+        service.look_at_components(further(certificate.as_ref(), provider.as_deref())).await;
         if purged.elapsed() >= Duration::from_secs(60) {
             service.access.purge();
             purged = Instant::now();
@@ -373,8 +388,12 @@ async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>)
     }
 }
 
-fn state_of(certificate: &Certificate) -> Component {
-    component("certificate", certificate.trouble(jiff::Timestamp::now()))
+/// The components that only some configurations have.
+fn further(certificate: Option<&Certificate>, provider: Option<&Provider>) -> Vec<Component> {
+    let certificate =
+        certificate.map(|certificate| component("certificate", certificate.trouble(jiff::Timestamp::now())));
+    let provider = provider.map(|provider| component("identity_provider", provider.trouble()));
+    certificate.into_iter().chain(provider).collect()
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

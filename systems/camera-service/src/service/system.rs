@@ -35,8 +35,8 @@ pub fn component(name: &'static str, failing: Option<(&'static str, String)>) ->
 }
 
 impl Service {
-    /// Looks at every component; tells subscribers what changed. The certificate is the listeners', where they have one.
-    pub async fn look_at_components(&self, certificate: Option<Component>) {
+    /// Looks at every component; tells subscribers what changed. `further` are those that others look at, the same each time.
+    pub async fn look_at_components(&self, further: Vec<Component>) {
         let engine = self.engine.health().await.err().map(|error| ("failed", error.to_string()));
         let mut down = Vec::new();
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
@@ -55,7 +55,7 @@ impl Service {
             component("storage", self.storage_trouble().await),
             component("audit_log", self.access.audit_trouble().map(|reason| ("failed", reason))),
         ];
-        now.extend(certificate);
+        now.extend(further);
         let before = std::mem::replace(&mut *self.components.lock(), Components(now.clone()));
         for (component, was) in now.iter().zip(&before.0) {
             if component.state == was.state {

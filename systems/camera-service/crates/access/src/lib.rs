@@ -12,6 +12,7 @@ mod identity;
 mod keys;
 mod limit;
 mod link;
+mod published;
 mod revoked;
 mod role;
 mod secret;
@@ -29,7 +30,7 @@ pub use revoked::{Revocation, Revoked};
 pub use role::{Role, UnknownRole};
 pub use secret::{Secret, SecretError};
 pub use subnet::Subnet;
-pub use token::{Algorithm, Issued, PublicKeyAlgorithm, TokenError, Tokens};
+pub use token::{Algorithm, ClaimNames, Issued, PublicKeyAlgorithm, TokenError, Tokens};
 
 /// Random bytes of the operating system, as lower-case hexadecimal text.
 ///

@@ -1,7 +1,8 @@
 //! The configuration as types: every key, its meaning (the doc comments are the reference's text) and its default. No reading, no checking.
 
 use crate::{
-    BaseUrl, CameraName, Devices, HostName, Network, Percent, Resolution, Size, Source, Span, text::listen,
+    BaseUrl, CameraName, Devices, HostName, KeySetUrl, Network, Percent, Resolution, Size, Source, Span,
+    text::listen,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -164,15 +165,35 @@ impl Default for Security {
 pub struct Jwt {
     /// The one algorithm that is accepted.
     pub algorithm: Algorithm,
-    /// The identity provider's public key (PEM), required for RS256 and ES256.
+    /// The identity provider's public key (PEM); this or `jwks` is required for RS256 and ES256.
     pub public_key: Option<PathBuf>,
+    /// Where the identity provider publishes its keys (a JSON Web Key Set), such as `https://login.example.org/keys`: the `jwks_uri` of its
+    /// OpenID configuration. Asked every ten minutes, and when a token names a new key. Needs `issuer` and `audience`.
+    pub jwks: Option<KeySetUrl>,
+    /// The issuer (`iss`) that tokens must name.
+    pub issuer: Option<String>,
+    /// The audience (`aud`) that tokens must name: what the identity provider calls this service.
+    pub audience: Option<String>,
+    /// The claim that says who somebody is; with OpenID Connect, `sub`.
+    pub user_claim: String,
+    /// The claim that says what somebody may do: `viewer`, `operator` or `admin`, or a list of which the highest of these counts.
+    pub role_claim: String,
     /// How long a token lives that `camera-service token` makes.
     pub lifetime: Span,
 }
 
 impl Default for Jwt {
     fn default() -> Self {
-        Self { algorithm: Algorithm::HS256, public_key: None, lifetime: Span::hours(24) }
+        Self {
+            algorithm: Algorithm::HS256,
+            public_key: None,
+            jwks: None,
+            issuer: None,
+            audience: None,
+            user_claim: "user_id".into(),
+            role_claim: "role".into(),
+            lifetime: Span::hours(24),
+        }
     }
 }
 

@@ -34,5 +34,5 @@ pub use load::{Environment, load, parse};
 pub use patch::{CHANGEABLE, Changeable, TakesEffect, apply_patch, needs_restart};
 pub use reference::reference;
 pub use secret::{JWT_SECRET, MEDIAMTX_PASSWORD, Secret, Secrets, read_env_file, secrets};
-pub use text::{BaseUrl, HostName, Network};
+pub use text::{BaseUrl, HostName, KeySetUrl, Network};
 pub use units::{Percent, Size, Span};

@@ -92,6 +92,47 @@ impl fmt::Display for BaseUrl {
 
 text_type!(BaseUrl, "an address such as \"http://127.0.0.1:9997\"");
 
+/// Where an identity provider publishes its keys: `https`, or `http` on this machine, where nobody can put others in their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetUrl(url::Url);
+
+impl KeySetUrl {
+    /// The address.
+    pub fn url(&self) -> &url::Url {
+        &self.0
+    }
+}
+
+impl FromStr for KeySetUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = url::Url::parse(text).map_err(|error| format!("not an address ({error})"))?;
+        let here = match url.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let user = !url.username().is_empty() || url.password().is_some();
+        if user || !(url.scheme() == "https" || url.scheme() == "http" && here) {
+            return Err(
+                "write an address with https:// (http:// on this machine only) and without a user, such as \
+                        https://login.example.org/keys"
+                    .into(),
+            );
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for KeySetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_type!(KeySetUrl, "an address such as \"https://login.example.org/keys\"");
+
 /// The name of a host, without a port: `cameras.example.org`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);

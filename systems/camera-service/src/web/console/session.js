@@ -16,7 +16,9 @@ const LONGEST_WAIT = 30_000;
 function refusal({ code, message, data }) {
   const wait = (data?.retry_after ?? 0) * 1000;
   const again = wait ? ` (at ${new Date(Date.now() + wait).toLocaleTimeString()})` : "";
-  return Object.assign(new Error(message + again), { code, wait });
+  // Administrators are told in the machine's own words, too.
+  const detail = data?.detail ? `: ${data.detail}` : "";
+  return Object.assign(new Error(message + detail + again), { code, wait });
 }
 
 export class Session {
