@@ -35,7 +35,8 @@ use crate::web::certificate::Certificate;
 use crate::web::host::Names;
 use crate::web::proxies::Proxies;
 use crate::web::serve::{Serving, serve};
-use crate::web::tls::{self, TlsFiles};
+use crate::web::tls;
+use crate::web::tls::TlsFiles;
 
 /// The audit log's mode: it holds no secrets, and who may read it is its folder's matter.
 pub const AUDIT_LOG_MODE: u32 = 0o644;
@@ -90,12 +91,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     ))?;
     crate::log::set_level(config.log.level);
 
-    let tls_files = config.server.tls.as_ref().map(|tls| TlsFiles {
-        certificate: tls.certificate.clone(),
-        key: tls.key.clone(),
-        client_ca: tls.client_ca.clone(),
-    });
-    let certificate = match tls_files {
+    let certificate = match TlsFiles::of(&config) {
         Some(files) => Some(Certificate::read(files)?),
         None => None,
     };
@@ -220,13 +216,16 @@ async fn build(
         config.security.admin_addresses.clone(),
     )
     .map_err(because("limits"))?;
-    let library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
+    let mut folders = Vec::new();
+    let mut library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
         let library = Library::open(path).map_err(|error| {
             StartError::Other(format!(
                 "{error}; `camera-service install` makes it, or: mkdir -p {}",
                 path.display()
             ))
         })?;
+        // Before anything in it is touched: what looks left behind may be another installation's.
+        folders.push(Lock::take_media(path).map_err(|error| StartError::Other(error.to_string()))?);
         let swept = library.sweep().map_err(because("storage"))?;
         if swept > 0 {
             tracing::info!(files = swept, "unfinished pictures of an earlier run removed");
@@ -235,6 +234,7 @@ async fn build(
     };
     let ffprobe = config.media.ffmpeg.with_file_name("ffprobe");
     let recordings = library(&config.storage.recordings)?;
+    let snapshots = library(&config.storage.snapshots)?;
     let engine: Arc<dyn Engine> = match config.media.engine {
         camera_config::Engine::Embedded => {
             let options =
@@ -257,7 +257,8 @@ async fn build(
     Ok(Service {
         recordings,
         ffprobe,
-        snapshots: library(&config.storage.snapshots)?,
+        snapshots,
+        folders,
         places: Arc::new(Places::new(
             config.server.max_connections.get(),
             config.limits.connections_per_address.get(),
@@ -328,7 +329,11 @@ pub fn tokens(
     Ok((tokens, Links::random().map_err(because("links"))?))
 }
 
-fn configured(config: &Config) -> Result<Vec<(String, Source)>, StartError> {
+/// The configured cameras.
+///
+/// # Errors
+/// A source that cannot be.
+pub fn configured(config: &Config) -> Result<Vec<(String, Source)>, StartError> {
     let source = |camera: &Camera| {
         let options = SourceOptions {
             resolution: camera.resolution.map(|size| Resolution { width: size.width, height: size.height }),

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::contract::{Code, RpcError};
 use crate::events::Hub;
+use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
 
@@ -48,6 +49,8 @@ pub struct Service {
     pub recordings: Arc<Library>,
     /// The folder of snapshots.
     pub snapshots: Arc<Library>,
+    /// Held as long as the service: no other installation keeps files in its folders.
+    pub folders: Vec<Lock>,
     /// Who may do what.
     pub access: Access,
     /// Who is told what.

@@ -42,6 +42,18 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
+impl TlsFiles {
+    /// Those of the configuration, if it has TLS.
+    #[must_use]
+    pub fn of(config: &camera_config::Config) -> Option<Self> {
+        config.server.tls.as_ref().map(|tls| TlsFiles {
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            client_ca: tls.client_ca.clone(),
+        })
+    }
+}
+
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
