@@ -155,7 +155,7 @@ fn a_check_finds_all_that_a_start_would_and_a_running_service_is_not_in_its_way(
     let (status, said) = checked(&installation);
     assert_eq!(status, Some(1), "{said}");
     for part in [
-        "cert.pem",
+        "key.pem",
         "/nowhere/ffmpeg",
         "snapshots",
         "server.listen",
