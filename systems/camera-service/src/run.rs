@@ -125,26 +125,23 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     // Health is asked by few; it has places of its own, so that clients never take them all.
     let few = Arc::new(Places::new(512, 128));
     let proxies = Arc::new(Proxies::new(listen.trusted_proxies.clone()));
+    // Health is asked directly, also by `camera-service status`, which knows no proxy's ways.
+    let nobody = Arc::new(Proxies::default());
     let names = Names::new(&listen, tls.clone());
-    let accept = async |address, key, places: &Arc<Places>| {
+    let accept = async |address, key, places: &Arc<Places>, proxies: &Arc<Proxies>| {
         let socket = bind(address, key).await?;
-        tls::listen(socket, tls.clone(), Arc::clone(places), Arc::clone(&proxies))
-            .map_err(because("listener"))
+        tls::listen(socket, tls.clone(), Arc::clone(places), Arc::clone(proxies)).map_err(because("listener"))
     };
-    let clients = accept(listen.listen, "server.listen", &service.places).await?;
-    let health = accept(listen.health, "server.health", &few).await?;
+    let clients = accept(listen.listen, "server.listen", &service.places, &proxies).await?;
+    let health = accept(listen.health, "server.health", &few, &nobody).await?;
     let addresses = Addresses { clients: clients.address, health: health.address, tls: tls.is_some() };
 
     let mut tasks = tokio::task::JoinSet::new();
-    let serving = |routes, places: &Arc<Places>| Serving {
-        routes,
-        places: Arc::clone(places),
-        proxies: Arc::clone(&proxies),
-    };
     let routes = web::client_routes(Arc::clone(&service), names.clone());
-    tasks.spawn(serve(clients, serving(routes, &service.places), service.stop.clone()));
+    let serving = Serving { routes, places: Arc::clone(&service.places), proxies };
+    tasks.spawn(serve(clients, serving, service.stop.clone()));
     let routes = web::health_routes(Arc::clone(&service), names);
-    tasks.spawn(serve(health, serving(routes, &few), service.stop.clone()));
+    tasks.spawn(serve(health, Serving { routes, places: few, proxies: nobody }, service.stop.clone()));
     let engine_ended = CancellationToken::new();
     let telling = tokio::spawn(Arc::clone(&service).follow_engine(engine_ended.clone()));
     let provider = service.at_start.security.jwt.jwks.clone().map(|jwks| Arc::new(Provider::new(jwks)));

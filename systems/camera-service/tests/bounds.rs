@@ -177,6 +177,8 @@ async fn one_64_has_the_share_of_one_address_and_so_has_one_identity() {
         assert_eq!(code, (number >= 5).then_some(-32020), "{number}");
     }
     assert_eq!(settle("2001:db8:2::1", Role::Admin).await, None, "and others are let in");
+    let (status, ..) = support::http(service.health, "/health/live", &[]).await;
+    assert_eq!(status, 200, "health is asked without the proxy's ways");
 }
 
 #[tokio::test]

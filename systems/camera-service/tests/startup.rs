@@ -106,6 +106,14 @@ async fn health_and_metrics_tell_the_truth_about_components() {
         assert!(std::time::Instant::now() < until, "{status}");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+    // Why, is told on this machine only.
+    let system = async |headers: &[(&str, &str)]| {
+        let (_, _, body) = http(service.health, "/health/system", headers).await;
+        String::from_utf8(body).unwrap()
+    };
+    assert!(system(&[]).await.contains("no pictures from bad"));
+    let passed_on = system(&[("Forwarded", "for=192.0.2.1")]).await;
+    assert!(passed_on.contains("degraded") && !passed_on.contains("no pictures from bad"), "{passed_on}");
     let (status, head, body) = http(service.health, "/metrics", &[]).await;
     let text = String::from_utf8(body).unwrap();
     assert!(status == 200 && head.contains("openmetrics-text"), "{head}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -39,10 +39,16 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The components; why one is not well is told on this machine only.
-async fn system(State(service): State<Arc<Service>>, Extension(client): Extension<Client>) -> Response {
+/// The components; why one is not well is told on this machine only, and not through a proxy on it.
+async fn system(
+    State(service): State<Arc<Service>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+) -> Response {
+    let passed_on = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
+    let details = client.address.to_canonical().is_loopback() && !passed_on;
     let mut status = service.status();
-    status.fit(&Audience { details: client.address.to_canonical().is_loopback(), base: "".into() });
+    status.fit(&Audience { details, base: "".into() });
     Json(status).into_response()
 }
 

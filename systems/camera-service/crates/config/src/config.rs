@@ -76,7 +76,7 @@ pub struct Server {
     /// Web pages, besides the service's own, whose scripts may connect, and read files and live pictures, each as `https://host` or
     /// `https://host:port`.
     pub allowed_origins: Vec<String>,
-    /// Proxies before the service, so that what they pass on counts for their clients and not for them.
+    /// Proxies before `listen`, so that what they pass on counts for their clients and not for them. `health` is asked directly.
     pub trusted_proxies: Option<TrustedProxies>,
     /// Certificate and key. Both listeners use them, and read them again when the files change.
     pub tls: Option<Tls>,
@@ -102,7 +102,7 @@ impl Default for Server {
     }
 }
 
-/// Proxies before the service, and how they say for whom they ask.
+/// Proxies before `listen`, and how they say for whom they ask. `health` is asked directly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedProxies {
