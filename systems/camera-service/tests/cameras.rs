@@ -140,6 +140,14 @@ async fn an_added_camera_outlasts_a_restart_and_a_deleted_one_does_not() {
         -32602
     );
     assert_eq!(
+        admin.refused("add_camera", json!({ "name": "x", "source": "http://169.254.169.254/latest" })).await,
+        -32602
+    );
+    assert_eq!(
+        admin.refused("add_camera", json!({ "name": "x", "source": "rtsp://localhost:8554/x" })).await,
+        -32602
+    );
+    assert_eq!(
         admin.refused("add_camera", json!({ "name": "x", "source": "file:///etc/passwd" })).await,
         -32602
     );

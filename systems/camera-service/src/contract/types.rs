@@ -7,7 +7,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Topic;
+use super::{AtMost, Topic};
+
+/// Topics that one call may name, repetitions counted.
+pub const MAX_TOPICS: usize = 32;
+/// Cameras to which one subscription may be narrowed.
+pub const MAX_FILTERS: usize = 64;
+/// Calls in one batch, at most.
+pub const MAX_BATCH: usize = 100;
 
 /// No parameters.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -670,6 +677,16 @@ pub struct MetricsView {
     pub memory_bytes: Option<u64>,
 }
 
+impl Component {
+    /// Why, as everybody may know it.
+    pub(super) fn public_reason(&self) -> &'static str {
+        match self.state {
+            "degraded" => "not all of it works; an administrator is told why",
+            _ => "it does not work; an administrator is told why",
+        }
+    }
+}
+
 /// What a component does.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Component {
@@ -767,7 +784,7 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
     /// At least one.
-    pub topics: Vec<Topic>,
+    pub topics: AtMost<MAX_TOPICS, Topic>,
     /// Only what passes.
     #[serde(default)]
     pub filters: Option<Filters>,
@@ -777,9 +794,9 @@ pub struct Subscribe {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filters {
-    /// Only these cameras; empty: all.
+    /// Only these cameras; empty: all. A camera's name has at most 63 bytes.
     #[serde(default)]
-    pub devices: Vec<String>,
+    pub devices: AtMost<MAX_FILTERS, String>,
 }
 
 /// Topics to be no longer told of.
@@ -788,7 +805,7 @@ pub struct Filters {
 pub struct Unsubscribe {
     /// Without them: all.
     #[serde(default)]
-    pub topics: Option<Vec<Topic>>,
+    pub topics: Option<AtMost<MAX_TOPICS, Topic>>,
 }
 
 /// The subscriptions of this connection.

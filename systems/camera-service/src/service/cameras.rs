@@ -82,7 +82,7 @@ impl Service {
         let mut signed = known.signed.lock();
         if signed.0 != now.as_second() {
             let query = self.access.link(&format!("/live/{device}/"), now);
-            *signed = (now.as_second(), self.absolute(&format!("/live/{device}/index.m3u8?{query}")));
+            *signed = (now.as_second(), format!("/live/{device}/index.m3u8?{query}"));
         }
         signed.1.clone()
     }
@@ -184,7 +184,7 @@ impl Service {
         })
     }
 
-    pub(super) async fn start_streaming(&self, device: &Device) -> Result<StreamStarted, RpcError> {
+    pub(super) async fn start_stream(&self, device: &Device) -> Result<StreamStarted, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
         let ran = self.engine.status(&known.name)?.state == StreamState::Ready;
@@ -199,7 +199,7 @@ impl Service {
         })
     }
 
-    pub(super) async fn stop_streaming(&self, device: &Device) -> Result<StreamStopped, RpcError> {
+    pub(super) async fn stop_stream(&self, device: &Device) -> Result<StreamStopped, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
         if self.engine.recording(&known.name)?.is_some() {
@@ -242,7 +242,7 @@ impl Service {
         Ok(known)
     }
 
-    pub(super) async fn add_camera(&self, new: &NewCamera) -> Result<Camera, RpcError> {
+    pub(super) async fn add(&self, new: &NewCamera) -> Result<Camera, RpcError> {
         if let Err(error) = new.name.parse::<camera_config::CameraName>() {
             return Err(RpcError::invalid_params(error.to_string()));
         }
@@ -253,7 +253,8 @@ impl Service {
             );
             return Err(RpcError::new(Code::InvalidState, message));
         }
-        let source = Source::parse(&new.source, SourceOptions::default())?;
+        let source = Source::parse(&new.source, SourceOptions::default())?.told_by_a_call();
+        camera_media::check_source(&source).await?;
         // Kept first: a camera that is answered for outlasts a restart.
         let known = self.introduce(&new.name, source, true).await?;
         let _turn = known.turn.lock().await;
@@ -265,7 +266,7 @@ impl Service {
         self.view(&known)
     }
 
-    pub(super) async fn delete_camera(&self, device: &Device) -> Result<Camera, RpcError> {
+    pub(super) async fn remove(&self, device: &Device) -> Result<Camera, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
         if self.engine.recording(&known.name)?.is_some() {
@@ -330,7 +331,8 @@ impl From<EngineError> for RpcError {
             EngineError::InvalidState(_) => Code::InvalidState,
             EngineError::Unsupported(_) => Code::Unsupported,
             EngineError::Invalid(_) => Code::InvalidParams,
-            _ => Code::DependencyFailed,
+            // Their words are those of ffmpeg, of a media server or of the system.
+            _ => return RpcError::dependency(error.to_string()),
         };
         RpcError::new(code, error.to_string())
     }

@@ -89,6 +89,8 @@ impl Service {
         let library = self.library(kind);
         let path = library.path_of(&name);
         let asked = name.clone();
+        // Never closed.
+        let _turn = self.probes.acquire().await;
         let (info, incomplete) = blocking(move || {
             Ok::<_, StorageError>((library.info(&asked)?, super::coverage::kept(&library, &asked)))
         })
@@ -336,18 +338,10 @@ impl Service {
         }
     }
 
-    pub(super) fn absolute(&self, path: &str) -> String {
-        let config = self.config.read();
-        match &config.server.public_url {
-            Some(base) => format!("{}{path}", base.as_str().trim_end_matches('/')),
-            None => path.to_owned(),
-        }
-    }
-
     fn download_link(&self, kind: Kind, name: &FileName) -> String {
         let path = format!("/files/{}/{}", kind.in_links(), encoded(name.as_str()));
         let query = self.access.link(&path, Timestamp::now());
-        self.absolute(&format!("{path}?{query}"))
+        format!("{path}?{query}")
     }
 
     /// When a link made now ends.
@@ -382,7 +376,10 @@ impl From<StorageError> for RpcError {
             StorageError::InUse(_) | StorageError::AlreadyExists(_) | StorageError::Full(_) => {
                 Code::InvalidState
             }
-            StorageError::Empty(_) | StorageError::Failed { .. } => Code::DependencyFailed,
+            // With paths of this machine.
+            StorageError::Empty(_) | StorageError::Failed { .. } => {
+                return RpcError::dependency(error.to_string());
+            }
         };
         RpcError::new(code, error.to_string())
     }

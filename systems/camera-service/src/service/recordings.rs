@@ -119,10 +119,7 @@ impl Service {
         })?;
         let filenames: Vec<String> = done.files.iter().map(|file| file_name(&file.path)).collect();
         if let RecordingEnd::Failed(reason) = &done.end {
-            return Err(RpcError::new(
-                Code::DependencyFailed,
-                format!("the recording could not be finished: {reason}"),
-            ));
+            return Err(RpcError::dependency(format!("the recording could not be finished: {reason}")));
         }
         let Some(filename) = filenames.first().cloned() else {
             return Err(RpcError::new(Code::DependencyFailed, "the recording left no file"));

@@ -8,18 +8,20 @@ use camera_media::StreamState;
 use jiff::Timestamp;
 
 use super::Service;
+use crate::caller::Caller;
 use crate::contract::{
-    Candidate, Code, Component, Discovered, Limits, MetricsView, Notification, RecordingFormat, RpcError,
-    ServerInfo, ServiceStatus, Subscribe, Subscribed, SubscriptionStats, SystemState, SystemStatus, Topic,
-    Unsubscribe,
+    Candidate, Code, Component, Discovered, Limits, MAX_BATCH, MetricsView, Notification, RecordingFormat,
+    RpcError, ServerInfo, ServiceStatus, Subscribe, Subscribed, SubscriptionStats, SystemState, SystemStatus,
+    Topic, Unsubscribe,
 };
 use crate::metrics::{CameraReading, Readings};
-use crate::rpc::message::MAX_BATCH;
-use crate::rpc::session::Session;
 
 /// The components as they were when last looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Components(pub Vec<Component>);
+
+/// The longest name of a camera, in bytes.
+const MAX_DEVICE: usize = 63;
 
 /// This service's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,8 +35,8 @@ pub fn component(name: &'static str, failing: Option<(&'static str, String)>) ->
 }
 
 impl Service {
-    /// Looks at every component; tells subscribers what changed. The certificate is the listeners', where they have one.
-    pub async fn look_at_components(&self, certificate: Option<Component>) {
+    /// Looks at every component; tells subscribers what changed. `further` are those that others look at, the same each time.
+    pub async fn look_at_components(&self, further: Vec<Component>) {
         let engine = self.engine.health().await.err().map(|error| ("failed", error.to_string()));
         // Without the engine there is no live view, and that is said already.
         let live = match &engine {
@@ -59,7 +61,7 @@ impl Service {
             component("storage", self.storage_trouble().await),
             component("audit_log", self.access.audit_trouble().map(|reason| ("failed", reason))),
         ];
-        now.extend(certificate);
+        now.extend(further);
         let before = std::mem::replace(&mut *self.components.lock(), Components(now.clone()));
         for (component, was) in now.iter().zip(&before.0) {
             if component.state == was.state {
@@ -207,20 +209,24 @@ impl Service {
         }
     }
 
-    pub(super) fn subscribe(session: &Session, request: &Subscribe) -> Result<Subscribed, RpcError> {
+    pub(super) fn subscribe(caller: &Caller, request: &Subscribe) -> Result<Subscribed, RpcError> {
         if request.topics.is_empty() {
             return Err(RpcError::invalid_params("topics names at least one; get_server_info lists them"));
         }
         let filters = request.filters.clone().unwrap_or_default();
-        Ok(Subscribed { topics: session.mailbox.subscribe(&request.topics, &filters) })
+        if filters.devices.iter().any(|device| device.len() > MAX_DEVICE) {
+            return Err(RpcError::invalid_params(format!("a camera's name has at most {MAX_DEVICE} bytes")));
+        }
+        caller.mailbox.set_audience(caller.audience());
+        Ok(Subscribed { topics: caller.mailbox.subscribe(&request.topics, &filters) })
     }
 
-    pub(super) fn unsubscribe(session: &Session, request: &Unsubscribe) -> Subscribed {
-        Subscribed { topics: session.mailbox.unsubscribe(request.topics.as_deref()) }
+    pub(super) fn unsubscribe(caller: &Caller, request: &Unsubscribe) -> Subscribed {
+        Subscribed { topics: caller.mailbox.unsubscribe(request.topics.as_deref()) }
     }
 
-    pub(super) fn subscription_stats(&self, session: &Session) -> SubscriptionStats {
-        let (topics, delivered, lost) = session.mailbox.stats();
+    pub(super) fn subscription_stats(&self, caller: &Caller) -> SubscriptionStats {
+        let (topics, delivered, lost) = caller.mailbox.stats();
         SubscriptionStats { topics, delivered, lost, subscribers: self.hub.subscribers() }
     }
 
@@ -232,6 +238,12 @@ impl Service {
                            discovery.networks of the configuration";
             return Err(RpcError::new(Code::Unsupported, message));
         }
+        let Ok(_turn) = self.looking_around.try_lock() else {
+            return Err(RpcError::new(
+                Code::InvalidState,
+                "cameras are being looked for already; try again in a moment",
+            ));
+        };
         let (addresses, scanned) = crate::discovery::rtsp_servers(&networks).await;
         let known: Vec<String> = self.cameras.read().values().map(|known| known.source.clone()).collect();
         let found = addresses

@@ -83,9 +83,10 @@ impl Installation {
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    /// The program, with this folder.
+    /// The program, with this folder: the one just built, or another one that `CAMERA_SERVICE` names.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_camera-service"));
+        let built = env!("CARGO_BIN_EXE_camera-service").into();
+        let mut command = Command::new(std::env::var_os("CAMERA_SERVICE").unwrap_or(built));
         command.arg("--home").arg(self.path());
         command.env_remove("CAMERA_SERVICE_JWT_SECRET");
         command
@@ -173,6 +174,18 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Resident memory of the service in bytes: now, and the most there ever was.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let of = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        };
+        (of("VmRSS:"), of("VmHWM:"))
+    }
+}
+
 /// A file system in memory, unmounted with the test.
 pub struct SmallDisk(PathBuf);
 
@@ -235,6 +248,18 @@ impl Client {
         let stream = MaybeTlsStream::Plain(socket.connect(service).await.unwrap());
         let (socket, _) =
             tokio_tungstenite::client_async(format!("ws://{service}/ws"), stream).await.unwrap();
+        Client { socket, next: 1 }
+    }
+
+    /// A connection that is there already.
+    pub fn of(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Client {
+        Client { socket, next: 1 }
+    }
+
+    /// Over a stream that is there already.
+    pub async fn over(stream: TcpStream, service: SocketAddr) -> Client {
+        let url = format!("ws://{service}/ws");
+        let (socket, _) = tokio_tungstenite::client_async(url, MaybeTlsStream::Plain(stream)).await.unwrap();
         Client { socket, next: 1 }
     }
 
@@ -307,9 +332,19 @@ impl Client {
 
 /// An HTTP request to a loopback address; status, headers in lower case, body.
 pub async fn http(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
+    request("GET", address, path, headers).await
+}
+
+/// The same with any method.
+pub async fn request(
+    method: &str,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (u16, String, Vec<u8>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }

@@ -2,6 +2,7 @@
 //! Knows nothing of processes. An address may hold a password: only `arguments` and `Redactor` ever see it.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
@@ -51,6 +52,10 @@ pub struct SourceOptions {
 pub struct Source {
     address: Address,
     options: SourceOptions,
+    /// Whether the operator wrote it, and not somebody who made a call.
+    trusted: bool,
+    /// Through which HTTP is asked.
+    proxy: Option<SocketAddr>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -97,7 +102,46 @@ impl Source {
     pub fn parse(address: &str, options: SourceOptions) -> Result<Self, EngineError> {
         let address = read_address(address)?;
         check_options(&address, options)?;
-        Ok(Self { address, options })
+        Ok(Self { address, options, trusted: true, proxy: None })
+    }
+
+    /// The same, where it is not the operator's word but that of somebody who made a call: it may not be an address of this
+    /// machine or its link.
+    #[must_use]
+    pub fn told_by_a_call(self) -> Self {
+        Self { trusted: false, ..self }
+    }
+
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
+    /// Where on the network it is; `None` for what is on this machine.
+    pub(crate) fn host_and_port(&self) -> Option<(String, u16)> {
+        let (Address::Rtsp(url) | Address::Http(url)) = &self.address else { return None };
+        let usual = match url.scheme() {
+            "rtsps" => 322,
+            "rtsp" => 554,
+            "https" => 443,
+            _ => 80,
+        };
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some((host, url.port().unwrap_or(usual)))
+    }
+
+    /// The same, asked for through a proxy.
+    pub(crate) fn through(&self, proxy: SocketAddr) -> Self {
+        Self { proxy: Some(proxy), ..self.clone() }
+    }
+
+    /// The same, at this address in the place of its name.
+    pub(crate) fn at(&self, address: IpAddr) -> Self {
+        let mut pinned = self.clone();
+        if let Address::Rtsp(url) | Address::Http(url) = &mut pinned.address {
+            // Fails only for addresses that cannot have a host.
+            let _ = url.set_ip_host(address);
+        }
+        pinned
     }
 
     /// Its kind.
@@ -170,6 +214,10 @@ impl Source {
             Address::Http(url) => {
                 list.add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
                 list.add(&["-rw_timeout", NETWORK_TIMEOUT]);
+                if let Some(proxy) = self.proxy {
+                    // Playlists hand it on to what they name.
+                    list.add(&["-http_proxy", &format!("http://{proxy}")]);
+                }
                 if self.is_timed_by_clock() {
                     // Motion JPEG carries no times; without this, ffmpeg takes it for 25 pictures a second.
                     list.add(&["-use_wallclock_as_timestamps", "1"]);

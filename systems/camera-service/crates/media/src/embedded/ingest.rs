@@ -8,6 +8,7 @@ use tokio::io::BufReader;
 use super::camera::{Camera, Feed};
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
+use crate::guard::guarded;
 use crate::process::{Running, Start, words};
 use crate::{EngineError, Moment};
 
@@ -24,8 +25,10 @@ const SECOND: Duration = Duration::from_millis(900);
 /// `Ok` if it was not wanted, else why it ended.
 pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
     let mut arguments = words("-nostdin -hide_banner -loglevel warning");
-    arguments.extend(camera.source.arguments());
-    if camera.source.copies() {
+    // Kept until it has ended: it asks through it.
+    let (source, _proxy) = guarded(&camera.source).await?;
+    arguments.extend(source.arguments());
+    if source.copies() {
         // A fragment a second, whether or not a key frame has come: what was sent is known, and recorded, by then.
         arguments.extend(words("-frag_duration 1000000"));
     }

@@ -14,8 +14,10 @@ use crate::engine::{
     CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState, StreamStatus,
 };
 use crate::files::ProbedStream;
+use crate::guard::guarded;
 use crate::interest::Interest;
 use crate::process::{Start, words};
+use crate::proxy::Proxy;
 use crate::recording::Slot;
 use crate::source::{Redactor, Source};
 use crate::{EngineError, retry};
@@ -35,6 +37,8 @@ pub(super) struct Camera {
     recording: Mutex<Recording>,
     /// Whether MediaMTX has been told what `recording` says; held while it is told.
     applied: tokio::sync::Mutex<Option<Recording>>,
+    /// Through which its source is asked by HTTP, for as long as there is the camera: MediaMTX starts ffmpeg when it likes.
+    proxy: tokio::sync::Mutex<Option<Proxy>>,
     pub(super) recorder: Slot,
     reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -53,6 +57,7 @@ impl Camera {
             status: Mutex::new(Known::new()),
             changes: watch::Sender::new(()),
             applied: tokio::sync::Mutex::default(),
+            proxy: tokio::sync::Mutex::default(),
             reader: tokio::sync::Mutex::default(),
         });
         let reader = tokio::spawn(keep_open(Arc::clone(&camera)));
@@ -123,7 +128,8 @@ impl Camera {
         let mut applied = self.applied.lock().await;
         let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let shared = &self.shared;
-        let path = configuration(&self.name, &self.source, &shared.options, &recording);
+        let source = self.guarded_source().await?;
+        let path = configuration(&self.name, &source, &shared.options, &recording);
         *applied = None;
         let told = shared.api.put(&self.name, &path).await;
         // What MediaMTX refuses it quotes, be it an address with a password.
@@ -133,6 +139,17 @@ impl Camera {
         })?;
         *applied = Some(recording);
         Ok(())
+    }
+
+    /// The source as MediaMTX is told it: checked, and through the proxy.
+    async fn guarded_source(&self) -> Result<Source, EngineError> {
+        let mut proxy = self.proxy.lock().await;
+        if let Some(proxy) = &*proxy {
+            return Ok(self.source.through(proxy.address));
+        }
+        let (source, started) = guarded(&self.source).await?;
+        *proxy = started;
+        Ok(source)
     }
 
     /// As `apply`, where MediaMTX has lost it or has not been told yet.
