@@ -28,7 +28,7 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::service::{Components, Kept, Service, component};
+use crate::service::{Clock, Components, Kept, Service, component, keep_killed};
 use crate::web;
 use crate::web::certificate::Certificate;
 use crate::web::serve::serve;
@@ -135,9 +135,9 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     tasks.spawn(serve(health, web::health_routes(Arc::clone(&service)), service.stop.clone()));
     let engine_ended = CancellationToken::new();
     let telling = tokio::spawn(Arc::clone(&service).follow_engine(engine_ended.clone()));
-    tasks.spawn(Arc::clone(&service).keep_retention());
     tasks.spawn(Arc::clone(&service).follow_devices());
 
+    service.look_at_clock().await;
     service.started.store(true, Ordering::Release);
     service.look_at_components(certificate.as_ref().map(state_of)).await;
     if !service.is_ready() {
@@ -153,6 +153,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     ready(addresses);
     notify(&[sd_notify::NotifyState::Ready]);
 
+    tasks.spawn(Arc::clone(&service).keep_retention());
     tasks.spawn(feed_the_watchdog(service.stop.clone()));
     tasks.spawn(watch_over(Arc::clone(&service), certificate));
     loop {
@@ -230,8 +231,12 @@ async fn build(
         }
     };
     // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
+    let metrics = Metrics::default();
     for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
         tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
+        if let Some(coverage) = keep_killed(&recordings, &file) {
+            metrics.count_recording(&coverage);
+        }
     }
     let config = Arc::new(config);
     Ok(Service {
@@ -246,12 +251,12 @@ async fn build(
         engine,
         access,
         hub: Hub::default(),
-        metrics: Metrics::default(),
+        metrics,
         stop: CancellationToken::new(),
         all_told: CancellationToken::new(),
         started: AtomicBool::new(false),
         since: Instant::now(),
-        since_clock: jiff::Timestamp::now(),
+        clock: Clock::default(),
         kept,
         components: Mutex::new(Components::default()),
         at_start: Arc::clone(&config),
@@ -340,6 +345,7 @@ async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>)
             _ = ticks.tick() => {}
             () = service.stop.cancelled() => return,
         }
+        service.look_at_clock().await;
         // On its own: finishing a long recording takes its time, and systemd must not take that for a service that hangs.
         if ending.is_finished() {
             ending = tokio::spawn(Arc::clone(&service).end_recordings_on_full_disk());

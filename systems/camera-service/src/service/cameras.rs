@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 use super::Service;
 use crate::contract::{
     Camera, CameraList, CameraState, CameraStatus, Capabilities, Code, Device, NewCamera, Notification,
-    RpcError, StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped, StreamUrl,
-    StreamUrls, Streams, Topic, Validation,
+    RecordingState, RpcError, StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped,
+    StreamUrl, StreamUrls, Streams, Topic, Validation,
 };
 
-/// How long a stream may take until its first picture.
-const FIRST_PICTURE: Duration = Duration::from_secs(10);
+/// How long a stream may take until its first picture, which is a key frame; some cameras send one in 25 s.
+const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
 /// A camera as the service knows it; what it delivers, the engine knows.
 pub struct Known {
@@ -29,6 +29,19 @@ pub struct Known {
     pub turn: Mutex<()>,
     /// The link to its live pictures, and the second in which it was signed.
     signed: parking_lot::Mutex<(i64, String)>,
+    /// What its last recording came to.
+    ended: parking_lot::Mutex<Option<RecordingState>>,
+}
+
+impl Known {
+    pub(super) fn set_ended(&self, state: RecordingState) {
+        *self.ended.lock() = Some(state);
+    }
+
+    /// What its last recording came to, in words: `incomplete, 3.0 of 20.0 s: no pictures came from the camera`.
+    pub(super) fn ended(&self) -> Option<String> {
+        self.ended.lock().as_ref().map(super::coverage::words)
+    }
 }
 
 impl Service {
@@ -48,7 +61,7 @@ impl Service {
     }
 
     fn seen(&self, known: &Known, status: Stream) -> Result<Camera, RpcError> {
-        let recording = self.engine.recording(&known.name)?.is_some();
+        let now = self.engine.recording(&known.name)?;
         Ok(Camera {
             device: known.name.to_string(),
             status: state(status.state),
@@ -56,7 +69,9 @@ impl Service {
             resolution: status.resolution.map(|resolution| resolution.to_string()),
             fps: status.fps,
             streams: self.urls(known)?,
-            recording,
+            recording: now.as_ref().is_some_and(|now| now.gaps.present.is_none()),
+            recording_state: now
+                .map_or_else(|| known.ended.lock().clone(), |now| Some(super::coverage::running(&now))),
             reason: status.reason,
         })
     }
@@ -208,6 +223,7 @@ impl Service {
             added,
             turn: Mutex::new(()),
             signed: Default::default(),
+            ended: Default::default(),
         });
         {
             let mut cameras = self.cameras.write();

@@ -2,6 +2,8 @@
 
 mod cameras;
 mod changes;
+mod clock;
+mod coverage;
 mod devices;
 mod files;
 mod recordings;
@@ -16,7 +18,6 @@ use std::time::Instant;
 use camera_config::Config;
 use camera_media::Engine;
 use camera_storage::Library;
-use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,8 @@ use crate::rpc::session::{Session, to_json};
 
 pub use cameras::Known;
 pub use changes::Kept;
+pub use clock::Clock;
+pub use coverage::keep_killed;
 pub use files::Kind;
 pub use system::{Components, component};
 
@@ -64,8 +67,8 @@ pub struct Service {
     pub started: AtomicBool,
     /// When the service started, by a clock that nobody sets.
     pub since: Instant,
-    /// The same by the clock that people set.
-    pub since_clock: Timestamp,
+    /// The clock that people read.
+    pub clock: Clock,
     /// What calls changed, kept for the next start.
     pub kept: Kept,
     /// The components as they were when last looked at.

@@ -36,6 +36,11 @@ impl Service {
     /// Looks at every component; tells subscribers what changed. The certificate is the listeners', where they have one.
     pub async fn look_at_components(&self, certificate: Option<Component>) {
         let engine = self.engine.health().await.err().map(|error| ("failed", error.to_string()));
+        // Without the engine there is no live view, and that is said already.
+        let live = match &engine {
+            Some(_) => None,
+            None => self.engine.live_health().await.err().map(|error| ("failed", error.to_string())),
+        };
         let mut down = Vec::new();
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         for name in &names {
@@ -50,6 +55,7 @@ impl Service {
         let mut now = vec![
             component("media_engine", engine),
             component("cameras", cameras),
+            component("live_view", live),
             component("storage", self.storage_trouble().await),
             component("audit_log", self.access.audit_trouble().map(|reason| ("failed", reason))),
         ];
@@ -106,7 +112,7 @@ impl Service {
     pub(super) fn system_status(&self) -> SystemStatus {
         let problems =
             self.components.lock().0.iter().filter(|component| component.state != "ok").cloned().collect();
-        SystemStatus { status: self.system_state(), problems }
+        SystemStatus { status: self.system_state(), problems, clock: self.clock.view() }
     }
 
     /// The components with all that is known of them.
@@ -115,6 +121,7 @@ impl Service {
         ServiceStatus {
             status: self.system_state(),
             components,
+            clock: self.clock.view(),
             uptime: self.since.elapsed().as_secs_f64(),
             version: VERSION,
         }
@@ -154,6 +161,9 @@ impl Service {
                 .collect(),
             notifications: self.hub.delivered.load(Ordering::Relaxed),
             notifications_lost: self.hub.lost.load(Ordering::Relaxed),
+            recordings: self.metrics.recordings.get(),
+            recordings_failed: self.metrics.recordings_failed.get(),
+            recording_seconds_missing: self.metrics.seconds_missing.get(),
             memory_bytes: resident_memory(),
         }
     }
@@ -164,10 +174,12 @@ impl Service {
         let mut cameras = Vec::with_capacity(names.len());
         for device in names {
             let Ok(status) = self.engine.status(&device) else { continue };
-            let recording = self.engine.recording(&device).is_ok_and(|recording| recording.is_some());
+            let now = self.engine.recording(&device).ok().flatten();
+            let interrupted = now.as_ref().is_some_and(|now| now.gaps.present.is_some());
             cameras.push(CameraReading {
                 up: status.state == StreamState::Ready,
-                recording,
+                recording: now.is_some() && !interrupted,
+                interrupted,
                 received: status.bytes_in,
                 sent: status.bytes_out,
                 readers: status.readers.into(),
@@ -182,6 +194,7 @@ impl Service {
                 self.hub.lost.load(Ordering::Relaxed),
             ),
             cameras,
+            clock_trusted: self.clock.is_trusted(),
             disk: self.disk().await,
             components: self
                 .components

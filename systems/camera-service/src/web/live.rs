@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use camera_media::{EngineError, LiveServer, LiveStream, LiveView};
+use camera_media::{EngineError, LIVE_PARAMETERS, LiveServer, LiveStream, LiveView};
 
 use super::may_read;
 use super::serve::Peer;
@@ -83,11 +83,11 @@ async fn passed_on(server: &LiveServer, file: &str, query: &str) -> Response {
     }
 }
 
-/// The parameters of low latency, which mean something to the server, and those of a link: it repeats them on every address in
-/// a playlist, so that what a playlist names is opened by the same link.
+/// The parameters that mean something to the server (low latency, its session), and those of a link: it repeats them on every address
+/// in a playlist, so that what a playlist names is opened by the same link.
 fn for_server(query: &str) -> String {
-    let names = ["_HLS_", "expires=", "signature="];
-    let parts = query.split('&').filter(|part| names.iter().any(|name| part.starts_with(name)));
+    let names = LIVE_PARAMETERS.iter().chain(&["expires=", "signature="]);
+    let parts = query.split('&').filter(|part| names.clone().any(|name| part.starts_with(name)));
     parts.collect::<Vec<_>>().join("&")
 }
 

@@ -1,6 +1,7 @@
 //! Starts the real service on free ports, in a folder of its own, and speaks raw JSON text with it. Always ended with the test.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -92,7 +93,14 @@ impl Installation {
 
     /// Starts the service and waits until it says that it is ready.
     pub fn start(&self) -> Running {
-        let mut child = self.command().arg("run").stdout(Stdio::piped()).spawn().unwrap();
+        self.start_with(&[])
+    }
+
+    /// The same with these in its environment.
+    pub fn start_with(&self, environment: &[(&str, &OsStr)]) -> Running {
+        let mut command = self.command();
+        command.arg("run").envs(environment.iter().copied()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut address = |what: &str| -> SocketAddr {
             let line =
@@ -196,8 +204,13 @@ pub fn token(role: Role) -> String {
 
 /// A token of that role, good for so long.
 pub fn token_until(role: Role, lifetime: Duration) -> String {
+    token_from(role, Timestamp::now(), lifetime)
+}
+
+/// A token of that role, good from then on for so long.
+pub fn token_from(role: Role, from: Timestamp, lifetime: Duration) -> String {
     let tokens = Tokens::hs256(&Secret::new(SECRET)).unwrap();
-    let issued = tokens.issue(&format!("test-{role}"), role, lifetime, Timestamp::now()).unwrap();
+    let issued = tokens.issue(&format!("test-{role}"), role, lifetime, from).unwrap();
     issued.text.expose_text().unwrap().to_owned()
 }
 

@@ -14,6 +14,7 @@ mod fragment;
 mod interest;
 mod live;
 mod mediamtx;
+mod moment;
 mod process;
 mod recording;
 mod retry;
@@ -25,12 +26,13 @@ pub use discovery::{
 };
 pub use embedded::{EmbeddedEngine, EmbeddedOptions};
 pub use engine::{
-    CameraSpec, Engine, EngineEvent, LiveStream, NameFile, RecordedFile, RecordingDone, RecordingEnd,
-    RecordingFormat, RecordingNow, RecordingRequest, RecordingStarted, SnapshotTaken, StreamState,
-    StreamStatus, StreamUrls,
+    CameraSpec, Engine, EngineEvent, Force, Gap, GapCause, Gaps, LiveStream, NameFile, RecordedFile,
+    RecordingDone, RecordingEnd, RecordingFormat, RecordingNow, RecordingRequest, RecordingStarted,
+    SnapshotTaken, StreamState, StreamStatus, StreamUrls,
 };
 pub use error::EngineError;
 pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
 pub use live::LiveView;
-pub use mediamtx::{Answer, BreakerOptions, LiveServer, MediaMtxEngine, MediaMtxOptions};
+pub use mediamtx::{Answer, BreakerOptions, LIVE_PARAMETERS, LiveServer, MediaMtxEngine, MediaMtxOptions};
+pub use moment::Moment;
 pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

@@ -86,6 +86,9 @@ const PATTERNS: [(&str, Pattern); 3] =
     [("pattern", Pattern::Moving), ("clock", Pattern::Clock), ("bars", Pattern::Bars)];
 const TEST_RESOLUTION: Resolution = Resolution { width: 640, height: 360 };
 const TEST_FPS: u32 = 15;
+/// What ffmpeg looks at, at most, to find out what a network camera sends: where that does not say it by itself, its next key frame does,
+/// and some cameras send one in 30 s. In microseconds, and in bytes.
+const ANALYSIS: [&str; 4] = ["-analyzeduration", "35000000", "-probesize", "64000000"];
 /// Microseconds that a network source may be silent before ffmpeg gives up by itself.
 const NETWORK_TIMEOUT: &str = "10000000";
 
@@ -124,6 +127,11 @@ impl Source {
         }
     }
 
+    /// Whether its pictures get their times from this machine's clock when they come. When that is set, they jump.
+    pub(crate) fn is_timed_by_clock(&self) -> bool {
+        matches!(&self.address, Address::Http(url) if !has_own_time(url))
+    }
+
     /// The network camera's address, with its password, if there is one.
     pub(crate) fn url(&self) -> Option<&Url> {
         match &self.address {
@@ -152,20 +160,17 @@ impl Source {
                 let graph = pattern.graph(resolution.unwrap_or(TEST_RESOLUTION), fps.unwrap_or(TEST_FPS));
                 list.add(&["-protocol_whitelist", "pipe", "-re", "-f", "lavfi", "-i", &graph]);
             }
-            Address::Rtsp(url) => list.add(&[
-                "-protocol_whitelist",
-                "rtsp,rtsps,rtp,srtp,tcp,tls",
-                "-rtsp_transport",
-                "tcp",
-                "-timeout",
-                NETWORK_TIMEOUT,
-                "-i",
-                url.as_str(),
-            ]),
+            Address::Rtsp(url) => {
+                list.add(&["-protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls", "-rtsp_transport", "tcp"]);
+                list.add(&ANALYSIS);
+                // Nobody waits for the sound of a camera that only says that it has some.
+                list.add(&["-allowed_media_types", "video"]);
+                list.add(&["-timeout", NETWORK_TIMEOUT, "-i", url.as_str()]);
+            }
             Address::Http(url) => {
                 list.add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
                 list.add(&["-rw_timeout", NETWORK_TIMEOUT]);
-                if !has_own_time(url) {
+                if self.is_timed_by_clock() {
                     // Motion JPEG carries no times; without this, ffmpeg takes it for 25 pictures a second.
                     list.add(&["-use_wallclock_as_timestamps", "1"]);
                 }
@@ -196,6 +201,9 @@ impl Source {
         }
         if let (Address::Rtsp(_) | Address::Http(_), Some(fps)) = (&self.address, fps) {
             list.add(&["-r", &fps.to_string()]);
+        } else if self.is_timed_by_clock() {
+            // Otherwise ffmpeg fills every gap with copies of a picture, be it the hours by which the clock was set.
+            list.add(&["-fps_mode", "vfr"]);
         }
         if matches!(self.address, Address::Test(_)) {
             list.add(&["-threads", "1"]);

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::api::Change;
-use super::path::{CLOSE_AFTER, Recording, configuration, opened_by_mediamtx, reading, wait_before_reading};
+use super::path::{CLOSE_AFTER, Recording, configuration, reading, wait_before_reading};
 use super::status::{Known, Seen, VP8};
 use super::{Shared, recorder, still};
-use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
+use crate::engine::{
+    CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState, StreamStatus,
+};
 use crate::files::ProbedStream;
 use crate::interest::Interest;
 use crate::process::{Start, words};
@@ -62,8 +63,8 @@ impl Camera {
     }
 
     /// Ends everything that is done for it here.
-    pub(super) async fn end(&self) {
-        self.recorder.end().await;
+    pub(super) async fn end(&self, force: Force) {
+        self.recorder.end(force).await;
         if let Some(reader) = self.reader.lock().await.take()
             && let Err(error) = reader.await
         {
@@ -84,9 +85,14 @@ impl Camera {
         StreamStatus { uptime: known.ready.map(|since| since.elapsed()), ..known.stream.clone() }
     }
 
-    /// Whether its pictures are of a coding that MediaMTX writes into no file (as of 1.5.1).
+    /// Whether its pictures are of a coding that MediaMTX writes into no file (as of 1.20.1).
     pub(super) fn is_unrecordable(&self) -> bool {
         self.known().stream.codec.as_deref() == Some(VP8)
+    }
+
+    /// Whether MediaMTX has its path.
+    pub(super) fn is_listed(&self) -> bool {
+        self.known().listed
     }
 
     /// For how long pictures have come without a break.
@@ -119,11 +125,7 @@ impl Camera {
         let shared = &self.shared;
         let path = configuration(&self.name, &self.source, &shared.options, &recording);
         *applied = None;
-        let change = match opened_by_mediamtx(&self.source) {
-            Some(_) => Change::WhileReady,
-            None => Change::Safe,
-        };
-        let told = shared.api.put(&self.name, &path, change).await;
+        let told = shared.api.put(&self.name, &path).await;
         // What MediaMTX refuses it quotes, be it an address with a password.
         told.map_err(|error| match error {
             EngineError::Invalid(why) => EngineError::Invalid(self.redact(&why)),
