@@ -73,13 +73,10 @@ async fn a_digest_is_taken_after_masking() {
     };
     // In base64 too; in what is no text; and across any two parts in which a long file is read.
     let in_base64 = support::run(Command::new("sh").args(["-c", "printf 'u:correct horse!' | base64"]));
-    let words = [("words".to_owned(), "correct horse".to_owned())];
-    let masked_base64 = probity_probe::Secrets::new(words.into()).unwrap().mask(&in_base64);
-    assert!(masked_base64.contains("[secret words]"), "{masked_base64}");
     let long = |words: &str| vec![words; 40_000].join("......").into_bytes();
     for (name, held, masked) in [
         ("plain", b"password: correct horse\n".to_vec(), b"password: [secret words]\n".to_vec()),
-        ("base64", in_base64.clone().into_bytes(), masked_base64.into_bytes()),
+        ("base64", in_base64.into_bytes(), b"dT[secret words]Q==\n".to_vec()),
         ("binary", b"\xff\0correct horse\0".to_vec(), b"\xff\0[secret words]\0".to_vec()),
         ("long", long("correct horse"), long("[secret words]")),
     ] {

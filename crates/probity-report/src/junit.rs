@@ -223,6 +223,9 @@ fn case(finding: &Finding) -> Case {
     if let Some(settle) = &finding.settle {
         text = format!("{text}\nwhat would settle it: {}", settle.how);
     }
+    for note in said::notes(finding) {
+        text = format!("{text}\nnote: {note}");
+    }
     if let Some(waived) = &finding.waived {
         text = format!("{text}\nwaived: {} ({}, until {})", waived.reason, waived.owner, waived.until);
     }

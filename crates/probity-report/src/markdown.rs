@@ -97,7 +97,7 @@ fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
             if !finding.telling.is_empty() {
                 writeln!(out, "  - See {}", said::entries(&finding.telling))?;
             }
-            for note in &finding.notes {
+            for note in &said::notes(finding) {
                 writeln!(out, "  - {}", worded(note))?;
             }
         }

@@ -108,7 +108,7 @@ impl Page {
                     let what = format!("{} {}: {}", cell.outcome.name(), cell.cell, said::cell_counts(cell));
                     self.labelled("cell", &what);
                 }
-                for note in &finding.notes {
+                for note in &said::notes(finding) {
                     self.labelled("note", note);
                 }
                 if !finding.telling.is_empty() {

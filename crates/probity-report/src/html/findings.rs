@@ -183,7 +183,7 @@ fn row(contents: &Contents, number: usize, finding: &Finding, columns: Columns) 
             tr.why { td colspan=(columns.count()) {
                 p { (Worded(&finding.reason)) }
                 (cells(finding))
-                @for note in &finding.notes { p { (Worded(note)) } }
+                @for note in &said::notes(finding) { p { (Worded(note)) } }
                 @if !finding.telling.is_empty() {
                     p { "See entries " (evidence::links(contents, &finding.telling)) "." }
                 }

@@ -59,6 +59,23 @@ pub(crate) fn decided(finding: &Finding) -> String {
     }
 }
 
+/// What is said beside a finding: what its control is worth, what the count assumes, and what to do about a failure, by the
+/// author.
+pub(crate) fn notes(finding: &Finding) -> Vec<String> {
+    let control = finding.control.as_ref().map(|control| {
+        let rests_on = control.rests_on.map_or("nothing", |shows| shows.name());
+        format!(
+            "its positive control `{}` {}, resting on {rests_on}: {}",
+            control.claim,
+            control.outcome.name(),
+            control.decided
+        )
+    });
+    let failed = finding.remedy.as_ref().filter(|_| finding.outcome == Outcome::Fails);
+    let remedy = failed.map(|remedy| format!("what to do, by the plan's author: {remedy}"));
+    finding.notes.iter().cloned().chain(control).chain(remedy).collect()
+}
+
 /// Undetermined findings, each with what would settle it.
 pub(crate) fn to_settle(judgement: &Judgement) -> Vec<(usize, &Finding, String)> {
     let open = judgement.findings.iter().enumerate().filter(|(_, it)| it.outcome == Outcome::Undetermined);

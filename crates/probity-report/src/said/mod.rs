@@ -16,7 +16,7 @@ use probity_evidence::Gap;
 use crate::contents::{Contents, Unacceptable};
 
 pub(crate) use entries::{entries, entry_count, numbers, ranges};
-pub(crate) use finding::{bounds, cell_counts, cells, decided, rests_on, sections, tally, to_settle};
+pub(crate) use finding::{bounds, cell_counts, cells, decided, notes, rests_on, sections, tally, to_settle};
 pub(crate) use plan::{declared_harmless, waivers};
 pub(crate) use run::{identity, log, observer, warnings, when};
 pub(crate) use trust::{

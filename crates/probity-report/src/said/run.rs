@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use probity_evidence::CheckId;
 use probity_plan::units::counted;
 
-use super::unseen::{LEFT_OUT, not_made};
+use super::unseen::{NotMade, not_made};
 use super::value::{lasted, moment, number, shown};
 use crate::contents::{Check, CheckOutcome, Contents};
 
@@ -123,7 +123,7 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
         warnings.push(format!("{follow} and decided nothing."));
     }
     if let Some(only) = &contents.start.only {
-        let left_out = not_made(contents).iter().filter(|(.., why)| *why == LEFT_OUT).count() as u64;
+        let left_out = not_made(contents).iter().filter(|(.., why)| *why == NotMade::LeftOut).count() as u64;
         warnings.push(format!(
             "The operator restricted the run to {} (`--only`); {} left out.",
             only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),

@@ -59,11 +59,24 @@ pub(crate) fn unseen(contents: &Contents) -> Vec<Unseen> {
     all
 }
 
-/// Why a probe was not run that `--only` does not name.
-pub(super) const LEFT_OUT: &str = "left out by `--only`";
+/// Why the operator's options kept a probe from being run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotMade {
+    NotPermitted,
+    LeftOut,
+}
+
+impl std::fmt::Display for NotMade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotPermitted => "not permitted",
+            Self::LeftOut => "left out by `--only`",
+        })
+    }
+}
 
 /// Probes that the operator did not allow or left out: name, impact, what they would have done, why not.
-pub(crate) fn not_made(contents: &Contents) -> Vec<(String, &'static str, String, &'static str)> {
+pub(crate) fn not_made(contents: &Contents) -> Vec<(String, &'static str, String, NotMade)> {
     if contents.after_the_fact {
         return Vec::new(); // The reader's plan did not run.
     }
@@ -74,8 +87,8 @@ pub(crate) fn not_made(contents: &Contents) -> Vec<(String, &'static str, String
         .filter_map(|probe| {
             let left_out = contents.start.only.as_ref().is_some_and(|only| !only.contains(&probe.name));
             let why = match (probe.impact > contents.start.allow, left_out) {
-                (true, _) => "not permitted",
-                (false, true) => LEFT_OUT,
+                (true, _) => NotMade::NotPermitted,
+                (false, true) => NotMade::LeftOut,
                 (false, false) => return None,
             };
             Some((probe.name.clone(), probe.impact.name(), what_it_does(probe), why))

@@ -64,7 +64,8 @@ impl Made {
 
     /// Runs the observations through the collector and keeps those the report wants.
     pub fn gather(&mut self, observations: &[(u64, Observation)]) {
-        let mut collector = SeriesCollector::new(&self.plan);
+        let conditions = probity_verdict::Conditions::new(&self.plan);
+        let mut collector = SeriesCollector::new(&self.plan, &conditions);
         let wanted = wanted_entries(&self.judgement);
         for (entry, observation) in observations {
             collector.observe(*entry, observation);
@@ -119,7 +120,7 @@ pub fn get(url: &str) -> Act {
 }
 
 pub fn stat(path: &str) -> Act {
-    Act::File(file::File { file: path.to_owned(), follow: false, format: None })
+    Act::File(file::File { file: path.to_owned(), follow: false, format: None, encoding: None })
 }
 
 pub fn run(arguments: &[&str]) -> Act {
@@ -181,6 +182,10 @@ pub fn finding(
         decided: decided.to_owned(),
         section: claim.section.clone(),
         severity: claim.severity,
+        remedy: claim.remedy.clone(),
+        by_error: false,
+        selected: None,
+        control: None,
         outcome,
         reason: reason.to_owned(),
         measured: String::new(),

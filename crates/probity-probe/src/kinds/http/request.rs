@@ -224,7 +224,8 @@ impl Asked<'_> {
         for (name, value) in &self.http.headers {
             let value = self.context.expand(value, Syntax::Plain)?;
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| unsupported("header", &e))?;
-            let mut value = HeaderValue::from_str(value.reveal()).map_err(|e| unsupported("header", &e))?;
+            let mut value =
+                HeaderValue::from_bytes(value.reveal().as_bytes()).map_err(|e| unsupported("header", &e))?;
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
