@@ -78,7 +78,7 @@ claims:
 probes:
   shadow: { file: /etc/shadow }
 claims:
-  shadow_private: { of: shadow, check: \"mode in ['600', '640', '400'] && owner == 'root'\" }
+  shadow_private: { of: shadow, check: \"mode in ['600', '640', '400'] && owner == 'root' && acl == []\" }
 ",
     },
     Row {
