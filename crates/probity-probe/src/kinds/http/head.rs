@@ -29,11 +29,8 @@ impl Answer {
     /// `protocol` where a line is no header: the rest is then not all that there is.
     pub fn headers(&self) -> Result<Value, Blocked> {
         if let Some(line) = first_odd_line(&self.head) {
-            let shown: String = String::from_utf8_lossy(line).chars().take(200).collect();
-            return Err(Blocked::new(
-                Barrier::Protocol,
-                format!("a line that is no header (RFC 9110, 5): `{shown}`"),
-            ));
+            let line = probity_text::whole(&String::from_utf8_lossy(line), 200);
+            return Err(Blocked::new(Barrier::Protocol, format!("a line that is no header (RFC 9110, 5): {line}")));
         }
         let mut map: BTreeMap<String, Value> = BTreeMap::new();
         for (name, value) in self.response.headers() {
