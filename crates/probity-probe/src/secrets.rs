@@ -173,7 +173,7 @@ impl Secrets {
                 let lines: Option<Vec<&str>> = list.iter().map(Value::as_text).collect();
                 match lines.filter(|lines| lines.len() > 1) {
                     Some(lines) => {
-                        *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect()
+                        *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
                     }
                     None => list.iter_mut().for_each(|value| self.mask_value(value)),
                 }
