@@ -1,12 +1,11 @@
-//! What masking costs, in nanoseconds of processor time a byte: for several kinds of text, of two lengths, with one secret
-//! and with a hundred. `cargo run --release -p probity-probe --example masking` prints a table; `bench/` does not, since
-//! nothing is compared with a limit but that the figures of a line are about the same.
+//! What masking costs, in nanoseconds of processor time a byte, as a table: for several kinds of text, of two lengths, with
+//! one secret and with a hundred.
 
 use std::collections::BTreeMap;
 
 use probity_probe::Secrets;
 
-/// Texts as targets send them, and two that are made to be slow.
+/// Texts as targets send them, and three that are made to be slow.
 const TEXTS: [(&str, &str); 7] = [
     ("log", "2026-01-31T23:59:59Z host app[4711]: GET /usr/share/doc/thing-12 took 17 ms, status=200\n"),
     ("JSON", r#"{"id":4711,"name":"user\n12","tags":["a b","c\"d"],"ok":true},"#),
@@ -18,7 +17,7 @@ const TEXTS: [(&str, &str); 7] = [
 ];
 
 fn main() {
-    println!("{:12} {:>8} {:>12} {:>12}", "text", "bytes", "1 secret", "100 secrets");
+    println!("| text | bytes | ns a byte, 1 secret | 100 secrets |\n|---|---:|---:|---:|");
     for (name, text) in TEXTS {
         for length in [1 << 19, 1 << 21] {
             let text = text.repeat(length / text.len());
@@ -27,7 +26,7 @@ fn main() {
                     (0..count).map(|n| (format!("s{n}"), format!("correct {n} horse battery staple")));
                 cost(&text, &Secrets::new(secrets.collect::<BTreeMap<_, _>>()).unwrap_or_default())
             });
-            println!("{name:12} {:8} {:12.1} {:12.1}", text.len(), costs[0], costs[1]);
+            println!("| {name} | {} | {:.1} | {:.1} |", text.len(), costs[0], costs[1]);
         }
     }
 }

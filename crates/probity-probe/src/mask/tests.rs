@@ -187,6 +187,33 @@ fn a_character_that_begins_its_own_escape_is_read_both_ways() {
 }
 
 #[test]
+fn a_form_across_lines_is_masked_in_each_of_them() {
+    let masks = masks(&["correct horse battery", "other words"]);
+    let lines = [
+        "first",
+        "Y29ycmVjdCBob",
+        "3JzZSBiYXR0ZXJ5",
+        "other words",
+        "",
+        "63 6f 72 72 65 63 74 20 68 6f",
+        "72 73 65 20 62 61 74 74 65 72 79 00",
+        "other words and ",
+        "last",
+    ];
+    let expected = ["first", "[0]", "[0]", "[1]", "", "[0]", "[0] 00", "[1] and ", "last"];
+    assert_eq!(masks.mask_lines(&lines), expected);
+    let many = vec!["x y z"; WINDOW / 3];
+    assert_eq!(masks.mask_lines(&many), many);
+    for at in [0, (WINDOW - OVERLAP) / 6 - 1, WINDOW / 6 - 1, many.len() - 2] {
+        let mut lines = many.clone();
+        (lines[at], lines[at + 1]) = ("Y29ycmVjdCBob", "3JzZSBiYXR0ZXJ5");
+        let masked = masks.mask_lines(&lines);
+        assert_eq!((masked[at].as_str(), masked[at + 1].as_str()), ("[0]", "[0]"), "{at}");
+        assert_eq!(masked.iter().filter(|line| *line != "x y z").count(), 2, "{at}");
+    }
+}
+
+#[test]
 fn a_long_text_is_masked_in_windows() {
     let masks = masks(&["correct horse"]);
     // At the end of a window, across it, and where the next one has begun.
