@@ -128,11 +128,7 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         );
     }
     let acts = probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo);
-<<<<<<< HEAD
     for exposure in acts.flat_map(probity_plan::Act::exposes).collect::<BTreeSet<_>>() {
-=======
-    for exposure in acts.flat_map(probity_plan::kinds::Act::exposes).collect::<BTreeSet<_>>() {
->>>>>>> secrets
         _ = writeln!(out, "      warning: {exposure}; {}", exposure.to.remedy());
     }
     let schedule = &probe.schedule;

@@ -28,14 +28,8 @@ impl Answer {
     /// # Errors
     /// `protocol` where a line is no header: the rest is then not all that there is.
     pub fn headers(&self) -> Result<Value, Blocked> {
-<<<<<<< HEAD
         if let Some(line) = odd_lines(&self.head).first() {
             return Err(odd(line));
-=======
-        if let Some(line) = first_odd_line(&self.head) {
-            let line = probity_text::whole(&String::from_utf8_lossy(line), 200);
-            return Err(Blocked::new(Barrier::Protocol, format!("a line that is no header (RFC 9110, 5): {line}")));
->>>>>>> secrets
         }
         let mut map: BTreeMap<String, Value> = BTreeMap::new();
         for (name, value) in self.response.headers() {
@@ -68,8 +62,8 @@ pub(super) fn lost_framing(answer: &Answer) -> Option<Blocked> {
 }
 
 fn odd(line: &[u8]) -> Blocked {
-    let shown: String = String::from_utf8_lossy(line).chars().take(200).collect();
-    Blocked::new(Barrier::Protocol, format!("a line that is no header (RFC 9110, 5): `{shown}`"))
+    let line = probity_text::whole(&String::from_utf8_lossy(line), 200);
+    Blocked::new(Barrier::Protocol, format!("a line that is no header (RFC 9110, 5): {line}"))
 }
 
 fn text_of(value: &HeaderValue) -> String {
