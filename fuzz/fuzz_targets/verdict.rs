@@ -31,7 +31,8 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let judge = || -> Judgement {
-        let mut judge = Judge::new(&loaded.plan, jiff::Timestamp::UNIX_EPOCH);
+        let conditions = probity_verdict::Conditions::new(&loaded.plan);
+        let mut judge = Judge::new(&loaded.plan, &conditions, jiff::Timestamp::UNIX_EPOCH);
         for (entry, observation) in (2..).zip(&observations) {
             judge.observe(entry, observation);
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use probity_plan::{Barrier, Claim, Fact, FactType, Form, Observation, Plan, Probe};
 use probity_verdict::Truth4;
-use probity_verdict::condition::{self, Budget, Scope};
+use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions};
 
 /// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
 const GROUPS: usize = 240;
@@ -131,27 +131,29 @@ pub struct Sample {
 
 /// Gathers [`Series`] from the observations of a log, in their order.
 #[derive(Debug)]
-pub struct SeriesCollector {
+pub struct SeriesCollector<'p> {
     plots: Vec<(Plot, Thinned<(Point, Point)>)>,
-    strips: Vec<(Strip, Vec<Single>, Thinned<Sample>)>,
+    strips: Vec<(Strip, Vec<Single<'p>>, Thinned<Sample>)>,
 }
 
 /// The check of a claim about single looks.
 #[derive(Debug)]
-struct Single {
-    filter: Option<condition::Check>,
-    check: condition::Check,
+struct Single<'p> {
+    filter: Option<&'p Check>,
+    check: &'p Check,
 }
 
-impl SeriesCollector {
+impl<'p> SeriesCollector<'p> {
     /// For each claim over a measured quantity, and for each probe with more than one look, one series; at most
     /// [`MOST_SERIES`] of each kind.
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &'p Plan, conditions: &'p Conditions) -> Self {
         let plots = plan.claims.iter().filter_map(|claim| plot(plan, claim)).take(MOST_SERIES);
         let plots = plots.map(|plot| (plot, Thinned::new()));
         let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).take(MOST_SERIES).map(|probe| {
             let planned = u64::from(probe.planned()) * probe.cells.len() as u64;
-            let singles: Vec<Single> = plan.claims.iter().filter_map(|claim| single(claim, probe)).collect();
+            let claims = plan.claims.iter().enumerate();
+            let singles: Vec<Single<'p>> =
+                claims.filter_map(|(at, claim)| single(claim, conditions.claim(at), probe)).collect();
             let checked = !singles.is_empty();
             (
                 Strip { probe: probe.name.clone(), planned, checked, samples: Vec::new() },
@@ -251,25 +253,20 @@ fn reads(condition: &str, fact: &str) -> Option<Option<Limit>> {
 }
 
 /// The check of a claim, if it is about single looks of this probe and can be read.
-fn single(claim: &Claim, probe: &Probe) -> Option<Single> {
-    let (Form::Rate { check, .. } | Form::Each { check }) = &claim.form else { return None };
-    if claim.of != probe.name {
+fn single<'p>(claim: &Claim, conditions: &'p ClaimConditions, probe: &Probe) -> Option<Single<'p>> {
+    if !matches!(claim.form, Form::Rate { .. } | Form::Each { .. }) || claim.of != probe.name {
         return None;
     }
-    let scope = Scope::of(probe);
-    let read = |condition: &probity_plan::Condition| {
-        condition::compile(&condition.source, &scope, claim.empty_ok).ok()
-    };
-    let filter = match &claim.filter {
-        Some(filter) => Some(read(filter)?),
-        None => None,
-    };
-    Some(Single { filter, check: read(check)? })
+    // One that cannot be read chooses nothing.
+    if matches!(conditions.filter, Some(Err(_))) {
+        return None;
+    }
+    Some(Single { filter: conditions.filter(), check: conditions.check()? })
 }
 
-impl Single {
+impl Single<'_> {
     fn truth(&self, observation: &Observation, budget: &mut Budget) -> Truth4 {
-        match self.filter.as_ref().map(|filter| filter.of(observation, budget).truth) {
+        match self.filter.map(|filter| filter.of(observation, budget).truth) {
             Some(Truth4::False) => Truth4::True, // Not its subject.
             Some(Truth4::Unknown | Truth4::Error) => Truth4::Unknown,
             Some(Truth4::True) | None => self.check.of(observation, budget).truth,
@@ -277,7 +274,7 @@ impl Single {
     }
 }
 
-fn sample(entry: u64, observation: &Observation, singles: &[Single]) -> Sample {
+fn sample(entry: u64, observation: &Observation, singles: &[Single<'_>]) -> Sample {
     let mut sample = Sample {
         entries: (entry, entry),
         at: observation.started,

@@ -35,8 +35,9 @@ impl probity_plan::Sources for Only {
 /// The looks of a run, and what terminal, Markdown and HTML say of it.
 fn reports(observations: &[(u64, Observation)]) -> [String; 3] {
     let plan = load("plan.yaml", &Only, &BTreeMap::new()).unwrap().plan;
-    let mut judge = Judge::new(&plan, made::at(0));
-    let mut collector = SeriesCollector::new(&plan);
+    let conditions = probity_verdict::Conditions::new(&plan);
+    let mut judge = Judge::new(&plan, &conditions, made::at(0));
+    let mut collector = SeriesCollector::new(&plan, &conditions);
     for (entry, observation) in observations {
         judge.observe(*entry, observation);
         collector.observe(*entry, observation);

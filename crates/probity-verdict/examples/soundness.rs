@@ -268,7 +268,8 @@ fn plan(claims: u32, schedule: &str, rate: &str, accept: &str) -> Result<Plan, S
 /// A run in which `succeeds` says what comes of each look, by claim and slot.
 fn run(plan: &Plan, succeeds: &mut dyn FnMut(u32, u32) -> bool) -> Result<Judgement, String> {
     let started = jiff::Timestamp::UNIX_EPOCH;
-    let mut judge = Judge::new(plan, started);
+    let conditions = probity_verdict::Conditions::new(plan);
+    let mut judge = Judge::new(plan, &conditions, started);
     let mut entry = 0;
     for (claim, probe) in (0_u32..).zip(&plan.probes) {
         for slot in 0..probe.planned() {

@@ -11,9 +11,9 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use probity_plan::{Claim, Condition, Declared, Form, Plan, Position, Probe, Refused};
+use probity_plan::{Claim, Declared, Form, Plan, Position, Probe, Refused};
 
-use crate::condition::{self, Check, Scope};
+use crate::condition::{Check, Conditions};
 use crate::verdict::Rules;
 
 /// How bad a problem is.
@@ -62,16 +62,16 @@ impl fmt::Display for Problem {
 }
 
 /// Everything there is to say about a plan before it runs, by place. No [`Level::Error`] among it: it can work.
-pub fn check(plan: &Plan) -> Vec<Problem> {
-    check_on(plan, None)
+pub fn check(plan: &Plan, conditions: &Conditions) -> Vec<Problem> {
+    check_on(plan, conditions, None)
 }
 
 /// The same, with waivers whose last day was before `today`.
-pub fn check_on(plan: &Plan, today: Option<jiff::civil::Date>) -> Vec<Problem> {
+pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil::Date>) -> Vec<Problem> {
     // Without a day every waiver counts: its last day is not before the first one.
     let rules = Rules::new(plan, jiff::Timestamp::MIN);
     let mut found = Found { problems: Vec::new() };
-    let claims = compiled(plan, &rules, &mut found);
+    let claims = compiled(plan, conditions, &rules, &mut found);
     samples::check(plan, &rules, &claims, &mut found);
     rules::check(plan, &rules, today, &mut found);
     evidence::check(plan, &claims, &mut found);
@@ -85,12 +85,7 @@ pub fn check_on(plan: &Plan, today: Option<jiff::civil::Date>) -> Vec<Problem> {
 /// is wrong with it already.
 pub fn check_refused(refused: &Refused) -> Vec<Problem> {
     let mut found = Found { problems: Vec::new() };
-    for probe in &refused.part.probes {
-        if let Some(until) = &probe.schedule.until {
-            compile(until, &Scope::of(probe), false, &mut found);
-        }
-    }
-    claims(&refused.part, &mut found);
+    claims(&refused.part, &Conditions::new(&refused.part), &mut found);
     if let Some(Declared { claims, scores }) = &refused.declared {
         let claims: Vec<&str> = claims.iter().map(String::as_str).collect();
         let scores: Vec<&str> = scores.iter().map(String::as_str).collect();
@@ -156,8 +151,8 @@ impl Found {
 struct Compiled<'a> {
     claim: &'a Claim,
     probe: &'a Probe,
-    check: Option<Check>,
-    filter: Option<Check>,
+    check: Option<&'a Check>,
+    filter: Option<&'a Check>,
 }
 
 impl Compiled<'_> {
@@ -165,7 +160,7 @@ impl Compiled<'_> {
     fn reads(&self) -> Vec<&str> {
         match &self.claim.form {
             Form::Each { .. } | Form::Rate { .. } | Form::Compare { .. } => {
-                self.check.iter().flat_map(Check::reads).collect()
+                self.check.into_iter().flat_map(Check::reads).collect()
             }
             Form::Stable { facts, .. } => facts.iter().map(String::as_str).collect(),
             Form::Periodic { starts, .. } => match starts {
@@ -177,35 +172,30 @@ impl Compiled<'_> {
     }
 }
 
-/// Reads every condition of the plan; those that cannot be read are errors at their column.
-fn compiled<'a>(plan: &'a Plan, rules: &Rules<'_>, found: &mut Found) -> Vec<Compiled<'a>> {
-    for probe in &plan.probes {
-        if let Some(until) = &probe.schedule.until {
-            compile(until, &Scope::of(probe), false, found);
-        }
-    }
+/// The claims with their conditions; those that cannot be read are errors at their column.
+fn compiled<'a>(
+    plan: &'a Plan,
+    conditions: &'a Conditions,
+    rules: &Rules<'_>,
+    found: &mut Found,
+) -> Vec<Compiled<'a>> {
     for (_, error) in &rules.errors {
         found.push(Level::Error, "condition", &error.at, error.message.clone(), error.hint.clone());
     }
-    claims(plan, found)
+    claims(plan, conditions, found)
 }
 
-/// The same for the conditions of claims.
-fn claims<'a>(plan: &'a Plan, found: &mut Found) -> Vec<Compiled<'a>> {
+/// The same without the conditions of rules.
+fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> Vec<Compiled<'a>> {
+    for (at, message, hint) in conditions.errors(plan) {
+        found.push(Level::Error, "condition", &at, message, hint);
+    }
     let mut compiled = Vec::new();
-    for claim in &plan.claims {
+    for (at, claim) in plan.claims.iter().enumerate() {
         let Some(probe) = plan.probe(&claim.of) else { continue };
-        let scope = Scope::of(probe);
-        let filter = claim.filter.as_ref().and_then(|filter| compile(filter, &scope, claim.empty_ok, found));
-        let check = match &claim.form {
-            Form::Each { check } | Form::Rate { check, .. } => compile(check, &scope, claim.empty_ok, found),
-            Form::Compare { check, against } => plan
-                .probe(against)
-                .and_then(|other| compile(check, &scope.against(other), claim.empty_ok, found)),
-            Form::Periodic { .. } | Form::Stable { .. } => None,
-        };
+        let (check, filter) = (conditions.claim(at).check(), conditions.claim(at).filter());
         if let (Some(read), Form::Each { check } | Form::Rate { check, .. } | Form::Compare { check, .. }) =
-            (&check, &claim.form)
+            (check, &claim.form)
             && !read.sees(probe)
         {
             let message = format!("this condition reads nothing that `{}` sees", probe.name);
@@ -214,17 +204,6 @@ fn claims<'a>(plan: &'a Plan, found: &mut Found) -> Vec<Compiled<'a>> {
         compiled.push(Compiled { claim, probe, check, filter });
     }
     compiled
-}
-
-fn compile(source: &Condition, scope: &Scope, empty_ok: bool, found: &mut Found) -> Option<Check> {
-    match condition::compile(&source.source, scope, empty_ok) {
-        Ok(check) => Some(check),
-        Err(error) => {
-            let (at, message) = crate::rule::located(source, error.offset, error.message);
-            found.push(Level::Error, "condition", &at, message, error.hint);
-            None
-        }
-    }
 }
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows, model::Starts};
+use probity_plan::{Claim, Form, Observation, Plan, Shows};
 
-use crate::condition::{self, Budget, Check, ConditionError, Scope};
+use crate::condition::{Budget, ClaimConditions, Conditions};
 use crate::judgement::{
     Bounds, CellFinding, ControlFinding, Counts, Finding, Judgement, Outcome, Selected, Settle,
 };
@@ -59,7 +59,7 @@ enum Side {
 
 /// One claim's state.
 enum State<'p> {
-    Open(Box<Subject<'p>>, Box<dyn Room>),
+    Open(Box<Subject<'p>>, Box<dyn Room + 'p>),
     /// The claim cannot be decided: why.
     Broken(String),
 }
@@ -102,7 +102,7 @@ impl Decision {
 
 impl<'p> Judge<'p> {
     /// A judge of a run of this plan that began at `started`, by the observer's clock. A claim that cannot be read is undetermined; `plan check` says so before.
-    pub fn new(plan: &'p Plan, started: jiff::Timestamp) -> Self {
+    pub fn new(plan: &'p Plan, conditions: &'p Conditions, started: jiff::Timestamp) -> Self {
         let mut wanted: BTreeMap<&str, Vec<(usize, Side)>> = BTreeMap::new();
         let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
             wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
@@ -111,13 +111,13 @@ impl<'p> Judge<'p> {
             {
                 wanted.entry(against.as_str()).or_default().push((at, Side::Against));
             }
-            open(plan, claim)
+            open(plan, claim, conditions.claim(at))
                 .map_or_else(State::Broken, |(subject, room)| State::Open(Box::new(subject), room))
         });
         let claims = claims.collect();
         let mut shift = Shift::default();
         shift.look(started, 0);
-        let shown = plan.claims.iter().map(|claim| shown_by_control(plan, claim)).collect();
+        let shown = plan.claims.iter().map(|claim| shown_by_control(plan, conditions, claim)).collect();
         Self {
             plan,
             started,
@@ -260,31 +260,38 @@ impl<'p> Judge<'p> {
 }
 
 /// What the control that a claim names shows, if it holds; nothing without one.
-fn shown_by_control(plan: &Plan, claim: &Claim) -> Shown {
-    let control = claim.control.as_deref().and_then(|name| plan.claim(name));
+fn shown_by_control(plan: &Plan, conditions: &Conditions, claim: &Claim) -> Shown {
+    let named = claim.control.as_ref();
+    let control = named.and_then(|name| plan.claims.iter().position(|claim| claim.name == *name));
     let (Some(control), Some(probe)) = (control, plan.probe(&claim.of)) else { return Shown::default() };
-    let filter = control.filter.as_ref().zip(plan.probe(&control.of));
-    let filter = filter
-        .and_then(|(filter, of)| condition::compile(&filter.source, &Scope::of(of), control.empty_ok).ok());
-    let check = conditions_of(plan, control, &control.form).pop().and_then(|(_, check)| check.ok());
-    denial::shown_by(plan, control, check.as_ref(), filter.as_ref(), probe.spec())
+    let own = conditions.claim(control);
+    denial::shown_by(plan, &plan.claims[control], own.check(), own.filter(), probe.spec())
 }
 
-fn open<'p>(plan: &'p Plan, claim: &'p Claim) -> Result<(Subject<'p>, Box<dyn Room>), String> {
+fn open<'p>(
+    plan: &'p Plan,
+    claim: &'p Claim,
+    conditions: &'p ClaimConditions,
+) -> Result<(Subject<'p>, Box<dyn Room + 'p>), String> {
     let probe = plan.probe(&claim.of).ok_or_else(|| format!("there is no probe `{}`", claim.of))?;
-    let subject = Subject::new(plan, claim, probe)?;
-    let compiled = |form: &Form| match conditions_of(plan, claim, form).pop() {
-        Some((_, Ok(check))) if check.sees(probe) => Ok(check),
-        Some((_, Ok(_))) => Err(format!("its `check` reads nothing that `{}` sees", probe.name)),
-        Some((_, Err(error))) => Err(format!("its `check` cannot be read: {error}")),
+    let filter = match &conditions.filter {
+        Some(Err(error)) => return Err(format!("its `where` cannot be read: {error}")),
+        Some(Ok(filter)) => Some(filter),
+        None => None,
+    };
+    let subject = Subject::new(plan, claim, probe, filter);
+    let check = || match &conditions.check {
+        Some(Ok(check)) if check.sees(probe) => Ok(check),
+        Some(Ok(_)) => Err(format!("its `check` reads nothing that `{}` sees", probe.name)),
+        Some(Err(error)) => Err(format!("its `check` cannot be read: {error}")),
         None => Err("it has no `check`".to_owned()),
     };
-    let room: Box<dyn Room> = match &claim.form {
-        form @ Form::Each { .. } => Box::new(Census::new(compiled(form)?, subject.width())),
-        form @ Form::Rate { .. } => Box::new(Rate::new(compiled(form)?, claim, &subject)?),
-        form @ Form::Compare { against, .. } => {
+    let room: Box<dyn Room + 'p> = match &claim.form {
+        Form::Each { .. } => Box::new(Census::new(check()?, subject.width())),
+        Form::Rate { .. } => Box::new(Rate::new(check()?, claim, &subject)?),
+        Form::Compare { against, .. } => {
             let other = plan.probe(against).ok_or_else(|| format!("there is no probe `{against}`"))?;
-            Box::new(BothWays::new(Compare::new(compiled(form)?, &subject, other)?))
+            Box::new(BothWays::new(Compare::new(check()?, &subject, other)?))
         }
         Form::Stable { facts, at_most } => Box::new(BothWays::new(Stable::new(facts, *at_most, &subject)?)),
         Form::Periodic { every, tolerance, periods, starts } => {
@@ -309,105 +316,4 @@ fn broken(why: &str) -> Decision {
         settle: Some(Settle { how: "correct the plan".to_owned(), least: None, likely: None }),
         shows: None,
     }
-}
-
-type Compiled<'p> = (&'p probity_plan::Condition, Result<Check, ConditionError>);
-
-/// The checks of a claim's form, read.
-fn conditions_of<'p>(plan: &'p Plan, claim: &'p Claim, form: &'p Form) -> Vec<Compiled<'p>> {
-    let Some(probe) = plan.probe(&claim.of) else { return Vec::new() };
-    let (check, scope) = match form {
-        Form::Each { check } | Form::Rate { check, .. } => (check, Scope::of(probe)),
-        Form::Compare { check, against } => match plan.probe(against) {
-            Some(other) => (check, Scope::of(probe).against(other)),
-            None => return Vec::new(),
-        },
-        Form::Stable { .. } | Form::Periodic { .. } => return Vec::new(),
-    };
-    vec![(check, condition::compile(&check.source, &scope, claim.empty_ok))]
-}
-
-/// Every condition of a plan's claims (`check`, `where`) and probes (`until`), read against the facts it may read.
-fn conditions(plan: &Plan) -> Vec<(&Probe, Option<&Claim>, Compiled<'_>)> {
-    let mut all = Vec::new();
-    for probe in &plan.probes {
-        if let Some(until) = &probe.schedule.until {
-            all.push((probe, None, (until, condition::compile(&until.source, &Scope::of(probe), false))));
-        }
-    }
-    for claim in &plan.claims {
-        let Some(probe) = plan.probe(&claim.of) else { continue };
-        if let Some(filter) = &claim.filter {
-            let compiled = condition::compile(&filter.source, &Scope::of(probe), claim.empty_ok);
-            all.push((probe, Some(claim), (filter, compiled)));
-        }
-        all.extend(
-            conditions_of(plan, claim, &claim.form)
-                .into_iter()
-                .map(|compiled| (probe, Some(claim), compiled)),
-        );
-    }
-    all
-}
-
-/// The facts that claims and `until` read, by probe; matrix columns, `attempt` and `slot` are not among them.
-pub fn facts_read(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
-    let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut add = |probe: &Probe, name: &str| {
-        if probe.spec().fact(name).is_some() {
-            read.entry(probe.name.clone()).or_default().insert(name.to_owned());
-        }
-    };
-    for (probe, claim, (_, compiled)) in conditions(plan) {
-        let Ok(check) = compiled else { continue };
-        check.reads().for_each(|name| add(probe, name));
-        if let Some(Form::Compare { against, .. }) = claim.map(|claim| &claim.form)
-            && let Some(other) = plan.probe(against)
-        {
-            check.reads_against().for_each(|name| add(other, name));
-        }
-    }
-    for claim in &plan.claims {
-        let Some(probe) = plan.probe(&claim.of) else { continue };
-        match &claim.form {
-            Form::Stable { facts, .. } => facts.iter().for_each(|name| add(probe, name)),
-            Form::Periodic { starts: Starts::Recorded(name) | Starts::Changes(name), .. } => {
-                add(probe, name);
-                if let Some((start, covered)) = probe.spec().fact(name).and_then(|fact| fact.window) {
-                    add(probe, start);
-                    add(probe, covered);
-                }
-            }
-            _ => {}
-        }
-    }
-    read
-}
-
-/// The names by which a judge of this plan looks up what was observed: facts, and columns, which a fact of the same name
-/// would hide.
-pub fn names_read(plan: &Plan) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = facts_read(plan).into_values().flatten().collect();
-    for (.., (_, compiled)) in conditions(plan) {
-        let Ok(check) = compiled else { continue };
-        names.extend(check.reads().chain(check.reads_against()).map(str::to_owned));
-    }
-    // What was denied or granted is told by these, whatever a claim reads.
-    let facts = plan.probes.iter().flat_map(|probe| probe.spec().facts);
-    let telling = facts.filter(|fact| fact.grant.is_some() || fact.denial.is_some());
-    names.extend(telling.map(|fact| fact.name.to_owned()));
-    names
-}
-
-/// Probes whose time matters: they look every so often, or one of the [`facts_read`] is a measured time of theirs.
-pub fn timed_probes(plan: &Plan, read: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
-    plan.probes
-        .iter()
-        .filter(|probe| {
-            let reads_time =
-                |facts: &BTreeSet<String>| facts.iter().any(|fact| subject::is_interval(probe, fact));
-            probe.schedule.every.is_some() || read.get(&probe.name).is_some_and(reads_time)
-        })
-        .map(|probe| probe.name.clone())
-        .collect()
 }

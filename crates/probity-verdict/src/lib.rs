@@ -8,6 +8,7 @@ mod cure;
 pub mod judge;
 pub mod judgement;
 mod multiplicity;
+mod reads;
 pub mod rule;
 pub mod score;
 pub mod statistics;
@@ -15,9 +16,11 @@ pub mod truth;
 pub mod verdict;
 
 pub use check::{Level, Problem, check, check_on, check_refused};
+pub use condition::Conditions;
 pub use cure::cure;
-pub use judge::{Judge, facts_read, timed_probes};
+pub use judge::Judge;
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};
+pub use reads::{facts_read, names_read, timed_probes};
 pub use truth::{Truth, Truth4};
 pub use verdict::decide;
 

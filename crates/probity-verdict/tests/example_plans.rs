@@ -28,7 +28,7 @@ fn every_example_loads_and_can_work() {
     for name in names {
         let loaded = probity_plan::load(&name, &Folder(folder.clone()), &BTreeMap::new());
         let plan = loaded.unwrap_or_else(|errors| panic!("{errors}")).plan;
-        let problems: Vec<String> = probity_verdict::check(&plan)
+        let problems: Vec<String> = probity_verdict::check(&plan, &probity_verdict::Conditions::new(&plan))
             .iter()
             .filter(|problem| problem.level != Level::Note)
             .map(ToString::to_string)

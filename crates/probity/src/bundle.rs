@@ -9,7 +9,7 @@ use probity_evidence::{
 };
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::{CheckOutcome, Unacceptable};
-use probity_verdict::{Finding, Judgement, Level};
+use probity_verdict::{Conditions, Finding, Judgement, Level};
 
 use crate::derive::{Derived, Fold, Permitted, Surroundings, findings_json};
 use crate::environment::Environment;
@@ -25,6 +25,8 @@ pub struct Recomputed {
     pub name: String,
     /// Its plan.
     pub loaded: Loaded,
+    /// Its conditions.
+    pub conditions: Conditions,
     /// Its verification, with the checks of the recomputation.
     pub verification: Verification,
     /// What its own plan derives from its log.
@@ -133,8 +135,13 @@ pub fn read(
     })?;
     let permitted = Permitted::of(bundle.start());
     let started = bundle.start().started;
-    let mut fold = Fold::new(&loaded.plan, started, permitted.clone());
-    let mut other_fold = other.as_ref().map(|plan| Fold::new(plan, started, permitted));
+    let conditions = Conditions::new(&loaded.plan);
+    let mut fold = Fold::new(&loaded.plan, &conditions, started, permitted.clone());
+    let other_conditions = other.as_ref().map(Conditions::new);
+    let mut other_fold = other
+        .as_ref()
+        .zip(other_conditions.as_ref())
+        .map(|(plan, conditions)| Fold::new(plan, conditions, started, permitted));
     let mut names = fold.reads();
     names.extend(other_fold.iter().flat_map(Fold::reads));
     let reading = Reading::Only(names);
@@ -151,6 +158,7 @@ pub fn read(
         other: other_fold.map(|fold| fold.conclude(complete)),
         bundle,
         loaded,
+        conditions,
         verification,
         exhibits: Vec::new(),
     };
@@ -268,7 +276,7 @@ impl Recomputed {
 
     /// A plan that `run` refuses was not run, or not by this version.
     fn check_rules(&self) -> Found {
-        let problems = probity_verdict::check(&self.loaded.plan);
+        let problems = probity_verdict::check(&self.loaded.plan, &self.conditions);
         match problems.iter().find(|problem| problem.level == Level::Error) {
             None => (Status::Passed, "`plan check` finds no error in it".to_owned()),
             Some(problem) if self.other_version() => (

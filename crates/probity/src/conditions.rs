@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use probity_plan::{Observation, Plan, Probe};
-use probity_verdict::Truth4;
-use probity_verdict::condition::{Budget, Check, Scope, compile};
+use probity_verdict::condition::{Budget, Check};
+use probity_verdict::{Conditions, Truth4};
 
 /// Decides on `until`, for every probe that has one. A condition that does not compile was refused by `plan check`.
-pub fn until(plan: &Plan) -> impl Fn(&Probe, &Observation) -> bool + Sync {
-    let compiled = |probe: &Probe| {
-        let condition = probe.schedule.until.as_ref()?;
-        Some((probe.name.clone(), compile(&condition.source, &Scope::of(probe), false).ok()?))
-    };
-    let checks: BTreeMap<String, Check> = plan.probes.iter().filter_map(compiled).collect();
+pub fn until<'p>(
+    plan: &'p Plan,
+    conditions: &'p Conditions,
+) -> impl Fn(&Probe, &Observation) -> bool + Sync + 'p {
+    let compiled =
+        |(at, probe): (usize, &'p Probe)| Some((probe.name.as_str(), conditions.until(at)?.as_ref().ok()?));
+    let checks: BTreeMap<&str, &Check> = plan.probes.iter().enumerate().filter_map(compiled).collect();
     move |probe, observation| {
         checks
-            .get(&probe.name)
+            .get(probe.name.as_str())
             .is_none_or(|check| check.of(observation, &mut Budget::default()).truth == Truth4::True)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use probity_evidence::entry::{Body, Event, Observer, Start};
 use probity_plan::{Impact, Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
-use probity_verdict::{Judge, Judgement};
+use probity_verdict::{Conditions, Judge, Judgement};
 
 /// What the operator permitted a run.
 #[derive(Clone, Debug)]
@@ -76,10 +76,11 @@ impl std::fmt::Display for Unpermitted {
 /// A log on its way to a judgement.
 pub struct Fold<'p> {
     plan: &'p Plan,
+    conditions: &'p Conditions,
     permitted: Permitted,
     unpermitted: Option<(u64, Unpermitted)>,
     judge: Judge<'p>,
-    series: SeriesCollector,
+    series: SeriesCollector<'p>,
     observers: Vec<(u64, Observer)>,
     events: Vec<(u64, Event)>,
     entries: u64,
@@ -103,13 +104,19 @@ pub struct Derived {
 
 impl<'p> Fold<'p> {
     /// Judges by this plan a run that began at `started`.
-    pub fn new(plan: &'p Plan, started: jiff::Timestamp, permitted: Permitted) -> Self {
+    pub fn new(
+        plan: &'p Plan,
+        conditions: &'p Conditions,
+        started: jiff::Timestamp,
+        permitted: Permitted,
+    ) -> Self {
         Self {
             plan,
+            conditions,
             permitted,
             unpermitted: None,
-            judge: Judge::new(plan, started),
-            series: SeriesCollector::new(plan),
+            judge: Judge::new(plan, conditions, started),
+            series: SeriesCollector::new(plan, conditions),
             observers: Vec::new(),
             events: Vec::new(),
             entries: 0,
@@ -119,7 +126,7 @@ impl<'p> Fold<'p> {
 
     /// The names of the facts that are looked at.
     pub fn reads(&self) -> BTreeSet<String> {
-        let mut names = probity_verdict::judge::names_read(self.plan);
+        let mut names = probity_verdict::names_read(self.plan, self.conditions);
         names.extend(self.series.facts().map(str::to_owned));
         names
     }

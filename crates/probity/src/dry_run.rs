@@ -7,21 +7,27 @@ use std::time::Duration;
 use probity_plan::units::{Span, counted};
 use probity_plan::{Claim, Form, Impact, Lane, Plan, Probe};
 use probity_probe::schedule::stages;
-use probity_verdict::{facts_read, timed_probes};
+use probity_verdict::{Conditions, facts_read, timed_probes};
 
 /// The text of a dry run.
-pub fn describe(plan: &Plan, allow: Impact, only: &[String]) -> String {
+pub fn describe(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String]) -> String {
     let heading = format!("Nothing was done. A run with --allow {allow} would do this, in this order:");
-    stages_of(plan, allow, only, &heading)
+    stages_of(plan, conditions, allow, only, &heading)
 }
 
 /// What is about to be done.
-pub fn announce(plan: &Plan, allow: Impact, only: &[String]) -> String {
-    stages_of(plan, allow, only, &format!("This is done now, with --allow {allow}, in this order:"))
+pub fn announce(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String]) -> String {
+    stages_of(
+        plan,
+        conditions,
+        allow,
+        only,
+        &format!("This is done now, with --allow {allow}, in this order:"),
+    )
 }
 
-fn stages_of(plan: &Plan, allow: Impact, only: &[String], heading: &str) -> String {
-    let timed = timed_probes(plan, &facts_read(plan));
+fn stages_of(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String], heading: &str) -> String {
+    let timed = timed_probes(plan, &facts_read(plan, conditions));
     let mut out = format!("{}\n{heading}\n", probity_report::visible(&plan.title));
     let mut longest = Duration::ZERO;
     for (number, stage) in stages(plan, &timed).iter().enumerate() {
@@ -122,7 +128,7 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         );
     }
     let acts = probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo);
-    for exposure in acts.flat_map(probity_plan::kinds::Act::exposes).collect::<BTreeSet<_>>() {
+    for exposure in acts.flat_map(probity_plan::Act::exposes).collect::<BTreeSet<_>>() {
         _ = writeln!(out, "      warning: {exposure}; {}", exposure.to.remedy());
     }
     let schedule = &probe.schedule;

@@ -6,6 +6,7 @@ use std::path::Path;
 use probity_evidence::PlanFolder;
 use probity_plan::units::counted;
 use probity_plan::{Loaded, Plan, PlanError, Refused};
+use probity_verdict::Conditions;
 use probity_verdict::check::{Level, Problem};
 
 use crate::cli::{Output, PlanArgs};
@@ -30,8 +31,8 @@ fn all_errors(refused: &Refused) -> String {
 }
 
 /// Refuses a plan that cannot work; prints warnings to standard error.
-pub fn refuse_unworkable(plan: &Plan) -> Result<(), Failure> {
-    let problems = problems_of(plan);
+pub fn refuse_unworkable(plan: &Plan, conditions: &Conditions) -> Result<(), Failure> {
+    let problems = problems_of(plan, conditions);
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Failure::wrong(text(&problems)));
     }
@@ -57,7 +58,7 @@ pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
             return Ok(Exit::Wrong);
         }
     };
-    let problems = problems_of(&loaded.plan);
+    let problems = problems_of(&loaded.plan, &Conditions::new(&loaded.plan));
     let of = |level| problems.iter().filter(|problem| problem.level == level).count();
     let errors = of(Level::Error);
     match format {
@@ -86,9 +87,9 @@ pub fn schema() -> Result<Exit, Failure> {
 }
 
 /// What `plan check` finds, waivers that have run out by today (UTC) included.
-fn problems_of(plan: &Plan) -> Vec<Problem> {
+fn problems_of(plan: &Plan, conditions: &Conditions) -> Vec<Problem> {
     let today = probity_probe::observer::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    probity_verdict::check::check_on(plan, Some(today))
+    probity_verdict::check::check_on(plan, conditions, Some(today))
 }
 
 fn text(problems: &[Problem]) -> String {

@@ -26,9 +26,10 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
     }
     let plan = &read.loaded.plan;
     known_probes(plan, &args.how.only)?;
-    terminal::complain(&dry_run::announce(plan, args.how.allow.into(), &args.how.only));
+    terminal::complain(&dry_run::announce(plan, &read.conditions, args.how.allow.into(), &args.how.only));
     let order = Order {
         loaded: &read.loaded,
+        conditions: &read.conditions,
         inputs: read.bundle.start().inputs.clone(),
         output: &args.output,
         how: &args.how,

@@ -11,7 +11,7 @@ use probity_evidence::{Bundle, Declared, Key, Ledger, Opening, Writer};
 use probity_plan::{Blocked, Cause, Happening, Impact, Loaded, Observation, Plan};
 use probity_probe::{Began, Runner, Secrets, Sink, Stop, Wanted, observer};
 use probity_report::Contents;
-use probity_verdict::{Finding, Judge, Judgement, Outcome};
+use probity_verdict::{Conditions, Finding, Judge, Judgement, Outcome};
 
 use crate::cli::{HowArgs, Output, RunArgs, SigningArgs};
 use crate::derive::{Derived, Fold, Permitted, Surroundings, findings_json};
@@ -26,17 +26,24 @@ const OBSERVE_SELF: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 /// `run`.
 pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     let loaded = plan::load(&args.plan.plan, &args.plan.inputs)?;
+    let conditions = Conditions::new(&loaded.plan);
     let checked = || {
-        plan::refuse_unworkable(&loaded.plan)?;
+        plan::refuse_unworkable(&loaded.plan, &conditions)?;
         known_probes(&loaded.plan, &args.how.only)
     };
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
         checked()?;
-        terminal::print(&dry_run::describe(&loaded.plan, args.how.allow.into(), &args.how.only))?;
+        terminal::print(&dry_run::describe(
+            &loaded.plan,
+            &conditions,
+            args.how.allow.into(),
+            &args.how.only,
+        ))?;
         return Ok(Exit::Fine);
     };
     let inputs = args.plan.inputs.iter().cloned().collect();
-    let order = Order { loaded: &loaded, inputs, output, how: &args.how, reproduces: None };
+    let order =
+        Order { loaded: &loaded, conditions: &conditions, inputs, output, how: &args.how, reproduces: None };
     let done = std::thread::scope(|scope| {
         // The log begins with its digest: made while the plan is checked.
         scope.spawn(|| loaded.resolved());
@@ -65,6 +72,8 @@ pub fn known_probes(plan: &Plan, only: &[String]) -> Result<(), Failure> {
 pub struct Order<'a> {
     /// The plan.
     pub loaded: &'a Loaded,
+    /// Its conditions.
+    pub conditions: &'a Conditions,
     /// The inputs given on the command line.
     pub inputs: BTreeMap<String, String>,
     /// The bundle to make.
@@ -134,15 +143,25 @@ impl Order<'_> {
         }
         let began = Began::now();
         let started = began.at;
-        // The log waits for the disk; its conditions are compiled meanwhile.
         let (writer, fold, reads) = std::thread::scope(|scope| {
             let writer = scope.spawn(|| self.open(started, key, ledger));
-            let (fold, reads) = (Fold::new(plan, started, self.permitted()), Reads::of(plan));
+            let (fold, reads) = (
+                Fold::new(plan, self.conditions, started, self.permitted()),
+                Reads::of(plan, self.conditions),
+            );
             let writer = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             writer.map(|writer| (writer, fold, reads))
         })?;
         let progress = Progress::new(plan);
-        let mut recorder = Recorder { plan, began, writer, fold, progress, observed_self: started };
+        let mut recorder = Recorder {
+            plan,
+            conditions: self.conditions,
+            began,
+            writer,
+            fold,
+            progress,
+            observed_self: started,
+        };
         let outcome = self.probe(&reads, &mut recorder, &secrets, &stop);
         recorder.progress.finish();
         signals.end_at_once();
@@ -233,7 +252,7 @@ impl Order<'_> {
     ) -> Result<(), WriteError> {
         let plan = &self.loaded.plan;
         let only = (!self.how.only.is_empty()).then_some(self.how.only.as_slice());
-        let until = conditions::until(plan);
+        let until = conditions::until(plan, self.conditions);
         let runner = Runner {
             plan,
             began: recorder.began,
@@ -292,8 +311,8 @@ struct Reads {
 }
 
 impl Reads {
-    fn of(plan: &Plan) -> Self {
-        let mut read = probity_verdict::facts_read(plan);
+    fn of(plan: &Plan, conditions: &Conditions) -> Self {
+        let mut read = probity_verdict::facts_read(plan, conditions);
         let timed = probity_verdict::timed_probes(plan, &read);
         let wanted = plan.probes.iter().map(|probe| {
             let read = read.remove(&probe.name).unwrap_or_default();
@@ -306,6 +325,7 @@ impl Reads {
 /// Where a run's observations go: into the log, then into what is derived, then onto the screen.
 struct Recorder<'p> {
     plan: &'p Plan,
+    conditions: &'p Conditions,
     began: Began,
     writer: Writer,
     fold: Fold<'p>,
@@ -400,7 +420,7 @@ impl Sink for Recorder<'_> {
     fn holds(&mut self, claim: &str) -> Result<bool, WriteError> {
         // Judged anew from the log: rare, and no second state to keep.
         let findings = || -> Result<_, ReadError> {
-            let mut judge = Judge::new(self.plan, self.began.at);
+            let mut judge = Judge::new(self.plan, self.conditions, self.began.at);
             for entry in Bundle::open(self.writer.path())?.entries()? {
                 let entry = entry?;
                 if let Body::Observation(observation) = entry.body {

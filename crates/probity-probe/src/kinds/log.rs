@@ -14,7 +14,7 @@ use crate::look::{CLOCK_UNCERTAINTY, Context, Look, Seen, Underway, Wanted, time
 
 /// What was found of a log.
 enum Found {
-    Window(Window),
+    Window(Box<Window>),
     /// There is no such log.
     Absent(String),
 }
@@ -83,7 +83,7 @@ fn see_file(log: &Log, path: &str, wanted: &Wanted, span: Span, underway: &Under
 fn tell(found: Result<Found, Blocked>, span: Span) -> Seen {
     let mut seen = Seen::default();
     match found {
-        Ok(Found::Window(window)) => tell_window(window, span, &mut seen),
+        Ok(Found::Window(window)) => tell_window(*window, span, &mut seen),
         Ok(Found::Absent(why)) => {
             seen.know("exists", false).block_rest(Blocked::new(Barrier::Unreachable, why));
         }

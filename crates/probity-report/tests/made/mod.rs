@@ -64,7 +64,8 @@ impl Made {
 
     /// Runs the observations through the collector and keeps those the report wants.
     pub fn gather(&mut self, observations: &[(u64, Observation)]) {
-        let mut collector = SeriesCollector::new(&self.plan);
+        let conditions = probity_verdict::Conditions::new(&self.plan);
+        let mut collector = SeriesCollector::new(&self.plan, &conditions);
         let wanted = wanted_entries(&self.judgement);
         for (entry, observation) in observations {
             collector.observe(*entry, observation);

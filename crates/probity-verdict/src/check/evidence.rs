@@ -102,15 +102,15 @@ fn timed_beside_load(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
 /// control that shows nothing of the kind.
 fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Found) {
     let claim = compiled.claim;
-    let Some(check) = &compiled.check else { return };
-    let question = Question { probe: compiled.probe, check, filter: compiled.filter.as_ref() };
+    let Some(check) = compiled.check else { return };
+    let question = Question { probe: compiled.probe, check, filter: compiled.filter };
     if !question.states() {
         return;
     }
     let cells = || compiled.probe.cells.iter().take(MAX_ROWS);
     if let Some(name) = &claim.control {
         let Some(control) = claims.iter().find(|other| other.claim.name == *name) else { return };
-        let (check, filter) = (control.check.as_ref(), control.filter.as_ref());
+        let (check, filter) = (control.check, control.filter);
         let shown = shown_by(plan, control.claim, check, filter, compiled.probe.spec());
         let possible =
             |what| question.reads_of(what) && cells().any(|cell| question.possible(cell).includes(what));
@@ -171,7 +171,7 @@ fn claim_kind(claim: &Claim, control: &Compiled<'_>) -> &'static str {
 
 /// A check that is true whatever is seen shows nothing.
 fn always(compiled: &Compiled<'_>, found: &mut Found) {
-    let Some(check) = compiled.check.as_ref().filter(|check| check.reads_against().next().is_none()) else {
+    let Some(check) = compiled.check.filter(|check| check.reads_against().next().is_none()) else {
         return;
     };
     let spec = compiled.probe.spec();
@@ -238,7 +238,7 @@ fn worlds<'c>(check: &'c Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BT
 /// A rate of what was chosen by what was seen.
 fn selected(compiled: &Compiled<'_>, found: &mut Found) {
     let claim = compiled.claim;
-    let Some(filter) = compiled.filter.as_ref().filter(|_| matches!(claim.form, Form::Rate { .. })) else {
+    let Some(filter) = compiled.filter.filter(|_| matches!(claim.form, Form::Rate { .. })) else {
         return;
     };
     let seen: Vec<&str> = filter.reads().filter(|name| compiled.probe.spec().fact(name).is_some()).collect();
@@ -262,10 +262,10 @@ fn selected(compiled: &Compiled<'_>, found: &mut Found) {
 /// A refused connection has no status: a check of `status` alone is then undetermined, and many mean it to fail.
 fn status_alone(compiled: &Compiled<'_>, found: &mut Found) {
     let reads = |name| {
-        let checks = compiled.check.iter().chain(&compiled.filter);
+        let checks = compiled.check.into_iter().chain(compiled.filter);
         checks.flat_map(Check::reads).any(|read| read == name)
     };
-    let Some(check) = &compiled.check else { return };
+    let Some(check) = compiled.check else { return };
     if compiled.probe.spec().name == "http"
         && check.reads().any(|read| read == "status")
         && !reads("answered")

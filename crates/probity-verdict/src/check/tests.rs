@@ -15,7 +15,7 @@ impl probity_plan::Sources for Text {
 /// Problems of a plan with these sections, notes left out unless they are all there is, as printed without hints.
 fn problems_of(text: &str) -> Vec<Problem> {
     match probity_plan::load("plan.yaml", &Text(text.to_owned()), &BTreeMap::new()) {
-        Ok(loaded) => check(&loaded.plan),
+        Ok(loaded) => check(&loaded.plan, &Conditions::new(&loaded.plan)),
         Err(errors) => panic!("the plan does not load:\n{errors}"),
     }
 }
@@ -390,7 +390,7 @@ fn waivers_that_do_nothing_are_warnings() {
     );
     let text = ruled(&[GO, NO], waiver);
     let loaded = probity_plan::load("plan.yaml", &Text(text), &BTreeMap::new()).unwrap();
-    let on = |day: &str| check_on(&loaded.plan, Some(day.parse().unwrap()));
+    let on = |day: &str| check_on(&loaded.plan, &Conditions::new(&loaded.plan), Some(day.parse().unwrap()));
     assert_eq!(on("2027-01-31"), []);
     assert_eq!(
         on("2027-02-01")[0].to_string(),

@@ -6,7 +6,7 @@
 pub const MAX_STEPS: u64 = 5_000_000;
 
 /// The most steps of one judgement, all its evaluations together: some ten seconds at most.
-pub const MAX_JUDGEMENT_STEPS: u64 = 1_000_000_000;
+pub const MAX_JUDGEMENT_STEPS: u64 = 500_000_000;
 
 /// The most steps of one evaluation that only tries what a condition can say, before any look: there may be very many.
 const MAX_TRIAL_STEPS: u64 = 10_000;

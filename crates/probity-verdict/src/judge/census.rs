@@ -10,20 +10,20 @@ use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 use crate::truth::Truth4;
 use probity_plan::Shows;
 
-pub(super) struct Census {
-    check: Check,
+pub(super) struct Census<'p> {
+    check: &'p Check,
     tallies: Vec<Tally>,
 }
 
-impl Census {
-    pub(super) fn new(check: Check, width: usize) -> Self {
+impl<'p> Census<'p> {
+    pub(super) fn new(check: &'p Check, width: usize) -> Self {
         Self { check, tallies: vec![Tally::default(); width] }
     }
 }
 
-impl Room for Census {
+impl Room for Census<'_> {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        if let Some(answer) = ask(&self.check, trial, subject) {
+        if let Some(answer) = ask(self.check, trial, subject) {
             self.tallies[trial.cell].add(answer, None);
             if answer == Answer::Success {
                 self.tallies[trial.cell].grant(subject.granted(trial.observation));

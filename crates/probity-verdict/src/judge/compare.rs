@@ -2,7 +2,6 @@
 //! slot by slot, or all with the only one of the other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Probe, Shows, Value};
 
@@ -17,8 +16,8 @@ use crate::condition::{AGAINST, Check, Evaluated, fact_of};
 const MOST_HELD: usize = 16 << 20;
 
 #[derive(Clone)]
-pub(super) struct Compare {
-    check: Arc<Check>,
+pub(super) struct Compare<'p> {
+    check: &'p Check,
     pairing: Pairing,
     /// The other probe's rows apply to every cell: it has no matrix.
     spread: bool,
@@ -59,8 +58,8 @@ struct Kept {
     denied: Option<Denied>,
 }
 
-impl Compare {
-    pub(super) fn new(check: Check, subject: &Subject, other: &Probe) -> Result<Self, String> {
+impl<'p> Compare<'p> {
+    pub(super) fn new(check: &'p Check, subject: &Subject, other: &Probe) -> Result<Self, String> {
         let own = subject.probe;
         let same = own.name == other.name;
         let pairing = if same {
@@ -87,7 +86,7 @@ impl Compare {
             both: both.map(ToOwned::to_owned).collect(),
         };
         Ok(Self {
-            check: Arc::new(check),
+            check,
             pairing,
             spread: other.cells.len() == 1,
             other: other_shows,
@@ -210,7 +209,7 @@ impl Compare {
     }
 }
 
-impl Room for Compare {
+impl Room for Compare<'_> {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         match &trial.membership {
             Membership::Outside => {}

@@ -13,8 +13,8 @@ use crate::condition::Check;
 use crate::judgement::{CellFinding, Counts, Outcome, Settle};
 use crate::statistics;
 
-pub(super) struct Rate {
-    check: Check,
+pub(super) struct Rate<'p> {
+    check: &'p Check,
     /// One for each row of the matrix, or one for all.
     tallies: Vec<Tally>,
     share: Share,
@@ -24,8 +24,8 @@ pub(super) struct Rate {
     first: Option<i64>,
 }
 
-impl Rate {
-    pub(super) fn new(check: Check, claim: &Claim, subject: &Subject) -> Result<Self, String> {
+impl<'p> Rate<'p> {
+    pub(super) fn new(check: &'p Check, claim: &Claim, subject: &Subject) -> Result<Self, String> {
         let Form::Rate { share, block, pooled, .. } = claim.form else {
             return Err("it is no rate".to_owned());
         };
@@ -126,7 +126,7 @@ impl Rate {
     }
 }
 
-impl Room for Rate {
+impl Room for Rate<'_> {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         let block = self.block_of(trial, subject);
         let group = if self.tallies.len() == 1 { 0 } else { trial.cell };
@@ -137,7 +137,7 @@ impl Room for Rate {
                 let denied = || subject.denied(trial.observation, self.check.reads());
                 let answer = answer(&evaluated, denied);
                 note(subject, trial.entry, answer, &evaluated, || {
-                    words::why(&evaluated, &self.check, trial.observation)
+                    words::why(&evaluated, self.check, trial.observation)
                 });
                 answer
             }

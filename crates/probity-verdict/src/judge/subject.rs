@@ -11,7 +11,7 @@ use super::asked::Cells;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
-use crate::condition::{self, Budget, Check, Evaluated, Scope};
+use crate::condition::{Budget, Check, Evaluated};
 use crate::judgement::BarrierMet;
 use crate::truth::Truth4;
 
@@ -28,7 +28,7 @@ pub(super) struct Subject<'p> {
     pub(super) plan: &'p Plan,
     pub(super) claim: &'p Claim,
     pub(super) probe: &'p Probe,
-    pub(super) filter: Option<Check>,
+    pub(super) filter: Option<&'p Check>,
     cells: Cells,
     /// Cells whose row alone shows that they are not what the claim is about.
     excluded: Vec<bool>,
@@ -73,14 +73,7 @@ pub(super) enum Membership {
 }
 
 impl<'p> Subject<'p> {
-    pub(super) fn new(plan: &'p Plan, claim: &'p Claim, probe: &'p Probe) -> Result<Self, String> {
-        let filter = match &claim.filter {
-            Some(filter) => Some(
-                condition::compile(&filter.source, &Scope::of(probe), claim.empty_ok)
-                    .map_err(|error| format!("its `where` cannot be read: {error}"))?,
-            ),
-            None => None,
-        };
+    pub(super) fn new(plan: &'p Plan, claim: &'p Claim, probe: &'p Probe, filter: Option<&'p Check>) -> Self {
         let mut budget = Budget::default();
         let unseen = || Fact::Unknown(Blocked::new(Barrier::NotMade, ""));
         let excluded = probe
@@ -92,12 +85,10 @@ impl<'p> Subject<'p> {
                     let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
                     row.map_or_else(unseen, |value| Fact::Known(value.clone()))
                 };
-                filter
-                    .as_ref()
-                    .is_some_and(|filter| filter.evaluate(&of_row, &mut budget).truth == Truth4::False)
+                filter.is_some_and(|filter| filter.evaluate(&of_row, &mut budget).truth == Truth4::False)
             })
             .collect();
-        Ok(Self {
+        Self {
             plan,
             claim,
             probe,
@@ -117,7 +108,7 @@ impl<'p> Subject<'p> {
             unasked: None,
             quiet: false,
             budget: Budget::default(),
-        })
+        }
     }
 
     /// How many cells the probe has.
@@ -159,7 +150,7 @@ impl<'p> Subject<'p> {
             return None;
         }
         self.slots[cell].insert(observation.slot.into());
-        let membership = match self.filter.as_ref().map(|filter| filter.of(observation, &mut self.budget)) {
+        let membership = match self.filter.map(|filter| filter.of(observation, &mut self.budget)) {
             None => Membership::Inside,
             Some(evaluated) => match evaluated.truth {
                 Truth4::True => Membership::Inside,
@@ -308,7 +299,7 @@ impl<'p> Subject<'p> {
     /// Whether `where` reads what was seen, rather than only which row and slot it was.
     pub(super) fn selects_by_sight(&self) -> bool {
         let read = |filter: &Check| filter.reads().any(|name| self.probe.spec().fact(name).is_some());
-        self.filter.as_ref().is_some_and(read)
+        self.filter.is_some_and(read)
     }
 
     /// How many observations were left out by what was seen, of all that there were.

@@ -88,7 +88,7 @@ pub(super) fn shows(shows: Option<Shows>) -> String {
 
 /// " where CONDITION", or nothing.
 pub(super) fn filter(subject: &Subject) -> String {
-    subject.filter.as_ref().map_or(String::new(), |filter| format!(" where {}", filter.text()))
+    subject.filter.map_or(String::new(), |filter| format!(" where {}", filter.text()))
 }
 
 /// "at least 0.783893, at most 0.997439 (each at 95%)".

@@ -145,7 +145,7 @@ fn two_rows(act: &str, check: &str, seen: &[Json; 2]) -> (Outcome, Vec<Outcome>,
         .map(|(cell, seen)| Observation { cell: cell.row.clone(), ..look("call", 0, seen) })
         .collect();
     let found = finding(&plan, &looks);
-    let warned = probity_verdict::check(&plan).iter().any(|problem| problem.rule == "denial");
+    let warned = crate::support::check(&plan).iter().any(|problem| problem.rule == "denial");
     (found.outcome, found.cells.iter().map(|cell| cell.outcome).collect(), warned)
 }
 
@@ -191,6 +191,6 @@ fn a_row_in_which_nothing_was_granted_is_no_control() {
 #[test]
 fn what_tells_whether_something_was_granted_or_denied_is_read_from_the_log() {
     let plan = plan(&[ROLES, "other: { http: http://y }"], &["b: { of: other, check: size_bytes > 0 }"]);
-    let names = probity_verdict::judge::names_read(&plan);
+    let names = probity_verdict::names_read(&plan, &Conditions::new(&plan));
     assert!(names.contains("status") && names.contains("answered"), "{names:?}");
 }

@@ -4,11 +4,21 @@
 pub use std::collections::BTreeMap;
 
 pub use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Plan, Shows, Value};
-pub use probity_verdict::check::check;
+pub use probity_verdict::check::Problem;
 pub use probity_verdict::judgement::{Counts, Finding};
-pub use probity_verdict::{Judge, Outcome, facts_read, timed_probes};
+pub use probity_verdict::{Conditions, Judge, Outcome, timed_probes};
 pub use proptest::prelude::*;
 pub use serde_json::{Value as Json, json};
+
+/// What `plan check` finds.
+pub fn check(plan: &Plan) -> Vec<Problem> {
+    probity_verdict::check(plan, &Conditions::new(plan))
+}
+
+/// The facts that the plan reads.
+pub fn facts_read(plan: &Plan) -> BTreeMap<String, std::collections::BTreeSet<String>> {
+    probity_verdict::facts_read(plan, &Conditions::new(plan))
+}
 
 /// The plan's only source.
 pub struct Source(pub String);
@@ -107,7 +117,8 @@ pub fn looks(probe: &str, slots: std::ops::Range<u32>, facts: impl Fn(u32) -> Js
 
 pub fn findings(plan: &Plan, observations: &[Observation]) -> Vec<Finding> {
     let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
-    let mut judge = Judge::new(plan, started);
+    let conditions = Conditions::new(plan);
+    let mut judge = Judge::new(plan, &conditions, started);
     for (at, observation) in observations.iter().enumerate() {
         judge.observe(at as u64 + 2, observation);
     }

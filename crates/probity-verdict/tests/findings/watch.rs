@@ -73,7 +73,8 @@ fn a_clock_that_is_set_shifts_nothing_that_is_decided() {
     );
     let judged = |observations: &[Observation]| {
         let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
-        let mut judge = Judge::new(&plan, started);
+        let conditions = Conditions::new(&plan);
+        let mut judge = Judge::new(&plan, &conditions, started);
         (2..).zip(observations).for_each(|(entry, observation)| judge.observe(entry, observation));
         let judgement = judge.conclude(true);
         let outcomes: Vec<Outcome> = judgement.findings.iter().map(|finding| finding.outcome).collect();
@@ -371,7 +372,8 @@ fn a_million_observations_keep_little() {
         ],
     );
     let started = jiff::Timestamp::from_microsecond(BEGIN).unwrap();
-    let mut judge = Judge::new(&plan, started);
+    let conditions = Conditions::new(&plan);
+    let mut judge = Judge::new(&plan, &conditions, started);
     let mut observation = look("web", 0, &json!({ "status": 200 }));
     for slot in 0..100_000 {
         observation.slot = slot;

@@ -54,7 +54,7 @@ pub fn see(
     let empty = log.size == 0;
     log.count(from)?;
     log.unchanged(&metadata)?;
-    Ok(Found::Window(Window { tally: log.tally, covered, suppressed: None, empty, rotated }))
+    Ok(Found::Window(Box::new(Window { tally: log.tally, covered, suppressed: None, empty, rotated })))
 }
 
 struct LogFile<'a> {

@@ -72,7 +72,7 @@ pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>
         Ok(rate) => suppressed(unit, &entries, rate, start, context).await?,
         Err(blocked) => Some(blocked),
     };
-    Ok(Found::Window(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() }))
+    Ok(Found::Window(Box::new(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() })))
 }
 
 /// Why messages of the unit may be missing from the window: the journal says so, or what it holds reaches its limit.
@@ -132,8 +132,8 @@ async fn rate(unit: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
 /// What journald.conf says: the last word of each counts.
 fn configured(config: &str) -> Rate {
     let value = |key: &str| {
-        let lines = config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
-        lines.last().map(str::trim)
+        let mut lines = config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
+        lines.next_back().map(str::trim)
     };
     let messages = value("RateLimitBurst").and_then(|number| number.parse().ok());
     let interval = value("RateLimitIntervalSec").or_else(|| value("RateLimitInterval")).and_then(seconds);
