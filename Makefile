@@ -7,7 +7,7 @@ DEMO = target/demo
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
-	cargo build --release --quiet -p probity
+	cargo build --release -p probity
 	@mkdir -p $(DEMO)
 	@bundle=$(DEMO)/this-machine-$$(date -u +%Y%m%d-%H%M%S).probity; \
 	$(PROBITY) run plans/this-machine.yaml -o $$bundle; status=$$?; \

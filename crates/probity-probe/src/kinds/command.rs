@@ -59,7 +59,10 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
                 Some(code) => seen.know("exit_code", i64::from(code)),
                 None => seen.block(
                     "exit_code",
-                    Blocked::new(Barrier::Aborted, format!("ended by signal {}", status.signal().unwrap_or(0))),
+                    Blocked::new(
+                        Barrier::Aborted,
+                        format!("ended by signal {}", status.signal().unwrap_or(0)),
+                    ),
                 ),
             };
         }
@@ -96,7 +99,9 @@ pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
 /// All of an output. What a child prints that goes on after the program's end nobody waits for.
 fn all_of<'a>(what: &str, output: &'a Output) -> Result<&'a Output, Blocked> {
     if output.open {
-        let why = format!("a child that goes on after the program's end still holds {what} open; send its output elsewhere");
+        let why = format!(
+            "a child that goes on after the program's end still holds {what} open; send its output elsewhere"
+        );
         return Err(Blocked::new(Barrier::TimedOut, why));
     }
     Ok(output)
