@@ -68,6 +68,11 @@ def soundness(target):
     return subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
+def masking(target):
+    program = [f"{target}/release/examples/masking"]
+    return subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
 # Title, what it is about, the function that measures it.
 SECTIONS = {
     "checks": (
@@ -86,6 +91,12 @@ SECTIONS = {
         report.figures,
     ),
     "camera": ("Camera service", "", camera.figures),
+    "masking": (
+        "Masking secrets",
+        "Processor time for each byte of a text, of two lengths, with one secret and with a hundred: linear, so the figures of a "
+        "line are about the same. The last three texts are made to be slow.",
+        masking,
+    ),
     "soundness": (
         "Soundness: how often a false rate claim is called `holds`",
         "The goal is at most 5 %, the error that a plan's confidence of 95 % allows.",

@@ -41,6 +41,7 @@ fn outcome(good: &Good, files: &BTreeMap<String, Vec<u8>>) -> Outcome {
         header.set_mode(0o600);
         header.set_uid(0);
         header.set_gid(0);
+        header.set_entry_type(tar::EntryType::Regular);
         builder.append_data(&mut header, name, &content[..]).expect("in memory");
     }
     let bytes = builder.into_inner().expect("in memory");

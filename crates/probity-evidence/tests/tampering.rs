@@ -344,6 +344,19 @@ fn a_newer_format_is_refused_by_name() {
 }
 
 #[test]
+fn a_format_that_never_was_is_refused() {
+    let (_scratch, path, signers) = bundle();
+    let log = std::fs::read_to_string(path.join("evidence.jsonl")).unwrap();
+    std::fs::write(path.join("evidence.jsonl"), log.replacen("\"format\":1", "\"format\":0", 1)).unwrap();
+    let verification = verify(&path, &signers);
+    assert_eq!(verification.outcome, Outcome::Altered);
+    assert_eq!(
+        told(&verification),
+        "Failed first entry: the bundle says it has format 0; the first one is 1"
+    );
+}
+
+#[test]
 fn what_is_no_bundle_is_told_so() {
     let scratch = Scratch::new();
     for (name, content) in [("empty", &b""[..]), ("text", b"some text\n"), ("zip", b"PK\x03\x04rest")] {

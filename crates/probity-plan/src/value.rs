@@ -237,8 +237,8 @@ fn entries<'de, A: serde::de::MapAccess<'de>, T: Deserialize<'de>>(
                 place.insert(value);
             }
             std::collections::btree_map::Entry::Occupied(place) => {
-                let key: String = place.key().escape_debug().take(80).collect();
-                return Err(serde::de::Error::custom(format!("the key `{key}` is there twice")));
+                let key = probity_text::whole(place.key(), 80);
+                return Err(serde::de::Error::custom(format!("the key {key} is there twice")));
             }
         }
     }

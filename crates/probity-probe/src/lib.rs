@@ -7,6 +7,7 @@
 mod attributes;
 pub mod clock;
 pub mod connect;
+pub mod discover;
 mod documents;
 pub mod kinds;
 mod log_time;

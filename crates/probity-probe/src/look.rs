@@ -218,7 +218,7 @@ pub fn barrier_of(what: &str, error: &io::Error) -> Blocked {
         | Kind::NotFound
         | Kind::AddrNotAvailable => Barrier::Unreachable,
         Kind::Unsupported | Kind::InvalidInput => Barrier::Unsupported,
-        Kind::OutOfMemory => Barrier::Overloaded,
+        Kind::OutOfMemory | Kind::AddrInUse => Barrier::Overloaded,
         _ if is_exhausted(error) => Barrier::Overloaded,
         Kind::FileTooLarge => Barrier::TooLarge,
         _ => Barrier::Protocol,

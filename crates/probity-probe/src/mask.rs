@@ -80,8 +80,7 @@ impl Masks {
         let mut masking = Masking::new(self);
         masking.update(text.as_bytes(), &mut |part| out.extend_from_slice(part));
         masking.finish(&mut |part| out.extend_from_slice(part));
-        // A form may begin or end within a character, but only in what is no text of its own: then it is no longer one.
-        String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        text_of(out)
     }
 
     /// The SHA-256 of bytes that come part by part, with every form masked, in lower-case hexadecimal.
@@ -113,25 +112,82 @@ impl Masks {
         });
     }
 
+    /// What is to be masked of these bytes, if it begins before `until`. Forms that overlap are masked as one, by the name
+    /// of the first and longest.
+    fn masked(&self, bytes: &[u8], until: usize) -> Vec<Form> {
+        let mut masked: Vec<Form> = Vec::new();
+        for form in self.forms(bytes) {
+            match masked.last_mut() {
+                Some(before) if form.start < before.end => before.end = before.end.max(form.end),
+                _ if form.start >= until => break,
+                _ => masked.push(form),
+            }
+        }
+        masked
+    }
+
+    /// The texts with every form masked, also where it lies across several of them: they are lines of one.
+    pub(crate) fn mask_lines(&self, lines: &[&str]) -> Vec<String> {
+        let whole = lines.join("\n");
+        let (mut masked, mut done) = (Vec::new(), 0);
+        while done < whole.len() {
+            let window = whole.as_bytes().get(done..whole.len().min(done + WINDOW)).unwrap_or_default();
+            let until = if done + window.len() == whole.len() { window.len() } else { WINDOW - OVERLAP };
+            let found = self.masked(window, until);
+            let end = found.last().map_or(until, |form| form.end.max(until));
+            masked.extend(found.into_iter().map(|form| Form {
+                start: done + form.start,
+                end: done + form.end,
+                ..form
+            }));
+            done += end;
+        }
+        let mut masked = masked.as_slice();
+        let mut start = 0;
+        let mut mask_line = |line: &&str| {
+            let (mut out, mut at, end) = (Vec::new(), start, start + line.len());
+            while let [form, rest @ ..] = masked
+                && form.start < end
+            {
+                out.extend_from_slice(whole.as_bytes().get(at..form.start).unwrap_or_default());
+                out.extend_from_slice(self.masks[form.mask].as_bytes());
+                at = form.end.min(end);
+                if form.end > end {
+                    break;
+                }
+                masked = rest;
+            }
+            out.extend_from_slice(whole.as_bytes().get(at..end).unwrap_or_default());
+            start = end + 1;
+            // One that ends with this line is no part of the next.
+            while let [form, rest @ ..] = masked
+                && form.end <= start
+            {
+                masked = rest;
+            }
+            text_of(out)
+        };
+        lines.iter().map(&mut mask_line).collect()
+    }
+
     /// Hands on the bytes with every form masked that begins before `until`, which is at most their end; returns how far
-    /// it came, which is `until` or the end of a form across it. Forms that overlap are masked as one, by the name of the
-    /// first and longest.
+    /// it came, which is `until` or the end of a form across it.
     fn walk(&self, bytes: &[u8], until: usize, out: &mut impl FnMut(&[u8])) -> usize {
         let mut done = 0;
-        let mut forms = self.forms(bytes).into_iter().peekable();
-        while let Some(first) = forms.next_if(|form| form.start < until) {
-            let mut end = first.end;
-            while let Some(next) = forms.next_if(|form| form.start < end) {
-                end = end.max(next.end);
-            }
-            out(bytes.get(done..first.start).unwrap_or_default());
-            out(self.masks[first.mask].as_bytes());
-            done = end;
+        for form in self.masked(bytes, until) {
+            out(bytes.get(done..form.start).unwrap_or_default());
+            out(self.masks[form.mask].as_bytes());
+            done = form.end;
         }
         let end = done.max(until);
         out(bytes.get(done..end).unwrap_or_default());
         end
     }
+}
+
+/// A form may begin or end within a character, but only in what is no text of its own: then it is no longer one.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// A text as it can stand in bytes: UTF-8, and UTF-16, whose bytes have no letter case; each also as what reads Latin-1

@@ -112,6 +112,9 @@ impl Entry for Group {
 /// A file of entries, each line of it read or the barrier of one that is none.
 type Lines<T> = Result<Vec<Result<T, Blocked>>, Blocked>;
 
+/// What was answered of a number: its name, or that there is none.
+type Asked = BTreeMap<(Database, u32), Result<Option<String>, Blocked>>;
+
 /// The files of accounts and groups, and what was asked beyond them: one reading that many looks share.
 #[derive(Debug)]
 pub struct Names {
@@ -121,7 +124,7 @@ pub struct Names {
     pub groups: Lines<Group>,
     /// Those whom the machine asks beside its files.
     services: BTreeMap<Database, Services>,
-    asked: Mutex<BTreeMap<(Database, u32), Result<Option<String>, Blocked>>>,
+    asked: Mutex<Asked>,
     missing: Mutex<BTreeSet<(Database, u32)>>,
 }
 
@@ -377,10 +380,7 @@ fn services_of(text: &str, database: Database) -> Services {
 /// The entries of a file, without lines that only include others from elsewhere (`+`, `-`). A file that is not there has none.
 fn lines<T: Entry>() -> Lines<T> {
     let path = T::DATABASE.file();
-    let text = match read_text(path) {
-        Ok(text) => text,
-        Err(blocked) => return Err(blocked),
-    };
+    let text = read_text(path)?;
     let lines =
         text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
     let wrong = |number: usize| {

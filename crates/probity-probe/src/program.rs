@@ -141,7 +141,8 @@ pub fn missing_interpreter(program: &Program<'_>) -> Option<String> {
     }?;
     let mut first = Vec::new();
     _ = std::fs::File::open(&file).and_then(|file| file.take(256).read_to_end(&mut first));
-    let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // A line that is longer was cut, and what was cut cannot be masked.
+    let line = first.split(|byte| *byte == b'\n').next().filter(|line| line.len() < 256).unwrap_or_default();
     let interpreter =
         line.strip_prefix(b"#!").map(|line| String::from_utf8_lossy(line.trim_ascii_start()).into_owned());
     Some(match interpreter {

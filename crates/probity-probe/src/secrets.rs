@@ -168,7 +168,16 @@ impl Secrets {
     fn mask_value(&self, value: &mut Value) {
         match value {
             Value::Text(text) => *text = self.mask(text),
-            Value::List(list) => list.iter_mut().for_each(|value| self.mask_value(value)),
+            Value::List(list) => {
+                // Lines of an output, over which a form may go on.
+                let lines: Option<Vec<&str>> = list.iter().map(Value::as_text).collect();
+                match lines.filter(|lines| lines.len() > 1) {
+                    Some(lines) => {
+                        *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
+                    }
+                    None => list.iter_mut().for_each(|value| self.mask_value(value)),
+                }
+            }
             Value::Map(map) => {
                 let mut masked = BTreeMap::new();
                 for (key, mut value) in std::mem::take(map) {

@@ -132,10 +132,10 @@ pub fn listens(path: &str, sockets: &[UnixSocket]) -> Result<bool, Blocked> {
     }
     // Layered file systems show a file's number and device as those of a layer.
     let bound = |socket: &&UnixSocket| socket.name == path.as_bytes();
-    if candidates.iter().any(|socket| bound(socket)) {
+    if candidates.iter().any(bound) {
         return Ok(true);
     }
-    let layered = rustix::fs::statfs(path).is_ok_and(|found| LAYERED.contains(&i64::from(found.f_type)));
+    let layered = rustix::fs::statfs(path).is_ok_and(|found| LAYERED.contains(&found.f_type));
     if layered && (!candidates.is_empty() || sockets.iter().any(|socket| bound(&socket))) {
         let why = format!("the file system of {path} does not tell which listening socket it is");
         return Err(Blocked::new(Barrier::Unsupported, why));

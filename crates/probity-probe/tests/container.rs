@@ -160,7 +160,7 @@ async fn a_running_container_is_described() {
         assert_eq!(text(&seen, fact), expected, "{fact}");
     }
     assert_eq!(text(&seen, "image_id").trim_start_matches("sha256:"), image.trim());
-    let started: Timestamp = text(&seen, "started").parse().unwrap();
+    let started: Timestamp = support::moment(&seen, "started");
     assert!(started >= before && started <= Timestamp::now(), "{started}");
     let pid = &known(&seen, "pid").as_i64().unwrap();
     assert!(*pid > 1);
@@ -198,8 +198,7 @@ async fn a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began(
     assert_eq!(known(&seen, "exit_code"), &Value::from(7));
     assert_eq!(known(&seen, "pid"), &Value::from(0));
     // Podman takes the end from a file's time, which is coarser than the clock and so may lie before the start.
-    let [started, finished] =
-        ["started", "finished"].map(|fact| text(&seen, fact).parse::<Timestamp>().unwrap());
+    let [started, finished] = ["started", "finished"].map(|fact| support::moment(&seen, fact));
     let ran = finished.duration_since(started).as_secs_f64();
     assert!((-0.1..60.0).contains(&ran), "{started} {finished}");
 
@@ -329,7 +328,10 @@ async fn ask(answer: Vec<u8>) -> Seen {
 async fn dockers_description_is_read() {
     let seen = ask(response(200, &described("running").to_string())).await;
     assert_eq!(text(&seen, "health"), "unhealthy");
-    assert_eq!(text(&seen, "started"), "2026-11-21T10:20:30.123456Z");
+    assert_eq!(
+        support::moment(&seen, "started"),
+        "2026-11-21T10:20:30.123456Z".parse::<Timestamp>().unwrap()
+    );
     assert_eq!(known(&seen, "restarts"), &Value::from(3));
     let ports = [
         ("443/tcp".to_owned(), Value::List(Vec::new())),

@@ -398,6 +398,26 @@ async fn odd_headers_do_not_make_an_answer_none() {
 }
 
 #[tokio::test]
+async fn where_the_line_that_tells_the_end_of_a_body_is_none_nothing_tells_it() {
+    for line in
+        ["Content-Length: 2\u{b}", "Transfer-Encoding: chu\u{b}nked", "transfer-encoding\u{7f}: chunked"]
+    {
+        let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{line}\r\n\r\nok");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        let lost = !line.contains('\u{7f}');
+        assert_eq!(
+            far(&seen),
+            if lost { [Some(true), Some(true), None, None] } else { [Some(true); 4] },
+            "{line:?}"
+        );
+        assert_eq!(
+            (known(&seen, "status"), barrier(&seen, "headers")),
+            (&Value::from(200), Barrier::Protocol)
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_the_observer_itself_cannot_do_is_nothing_of_the_targets() {
     let Some(server) = server() else { return };
     let folder = server.folder.path();
@@ -419,6 +439,7 @@ async fn what_the_observer_itself_cannot_do_is_nothing_of_the_targets() {
         (client(&file("cert.pem"), None), "private key"),
         (client(&file("cert.pem"), Some("/absent/key")), "/absent/key"),
         (get("http://[fe80::1]:80/"), "[fe80::1]:80"),
+        (get("http://127.0.0.1:0/"), "port 0"),
         (get("http://no-such-host.invalid/"), "no-such-host"),
     ] {
         let seen = see(act.clone()).await;

@@ -359,6 +359,18 @@ async fn tls_is_spoken_only_with_a_server_that_can_be_trusted() {
             assert_eq!(known(&seen, fact), &Value::Bool(true), "{mode}: {fact}");
         }
     }
+    // The kind `tls` asks for it in the same way, and sees the same certificate.
+    let door = Act::Tls(probity_plan::kinds::tls::Tls {
+        tls: format!("127.0.0.1:{}", server.port),
+        starttls: Some(probity_plan::kinds::tls::StartTls::Postgres),
+        ca: Some(ca.clone()),
+        ..Default::default()
+    });
+    let seen = look(door).await;
+    for fact in ["starttls", "completed", "trusted", "name_matches", "tls_1_2", "tls_1_3"] {
+        assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}: {seen:?}");
+    }
+    assert_eq!(text(&seen, "subject"), "CN=database");
     // Without TLS there is none to tell of.
     let plain = Postgres { postgres: how("127.0.0.1", "disable"), ..act.clone() };
     let seen = look(Act::Postgres(plain)).await;

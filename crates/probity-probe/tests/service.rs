@@ -128,9 +128,12 @@ fn what_runs_from_files_that_changed_since_says_so() {
     machine.run("cp /bin/sleep /usr/local/bin/old-sleep");
     machine.write("/etc/systemd/system/old.service", unit);
     // Older than the start by more than the second that systemd tells.
-    machine.run(
-        "touch -d '1 hour ago' /etc/systemd/system/old.service; systemctl daemon-reload; systemctl start old",
-    );
+    let setting = "/etc/systemd/system/old.service.d/a.conf";
+    machine.run("mkdir /etc/systemd/system/old.service.d");
+    machine.write(setting, "[Service]\n");
+    machine.run(&format!(
+        "touch -d '1 hour ago' {setting} /etc/systemd/system/old.service; systemctl daemon-reload; systemctl start old"
+    ));
     let look = || machine.inside().look("service", &json!({ "service": "old" }));
     let needs = |reload: bool, restart: bool| {
         let seen = look();
@@ -145,8 +148,7 @@ fn what_runs_from_files_that_changed_since_says_so() {
     machine.run("systemctl restart old");
     needs(false, false);
     // A setting that systemd has not read, and one that it has read and the process has not.
-    machine.run("mkdir -p /etc/systemd/system/old.service.d; echo '[Service]' >/etc/systemd/system/old.service.d/a.conf
-                 touch -d '1 hour' /etc/systemd/system/old.service.d/a.conf");
+    machine.run(&format!("touch -d '1 hour' {setting}"));
     assert_eq!(known(&look(), "needs_reload"), &Value::Bool(true));
     machine.run("systemctl daemon-reload");
     needs(false, true);

@@ -78,7 +78,7 @@ claims:
 probes:
   shadow: { file: /etc/shadow }
 claims:
-  shadow_private: { of: shadow, check: \"mode in ['600', '640', '400'] && owner == 'root'\" }
+  shadow_private: { of: shadow, check: \"mode in ['600', '640', '400'] && owner == 'root' && acl == []\" }
 ",
     },
     Row {
@@ -87,7 +87,7 @@ claims:
         absent: &[Test("http.rs", "a_port_where_nobody_listens_is_not_answered"), Test("http.rs", "a_failure_and_an_absent_page_are_answers")],
         forbidden: &[Test("http.rs", "who_we_are_is_shown_to_a_server_that_asks"), Test("http.rs", "a_user_in_the_url_is_who_asks_and_no_other_server_learns_it"), Test("http.rs", "a_refusal_is_a_status_and_the_right_password_its_control")],
         hanging: &[Test("../src/connect/mod.rs", "an_address_that_is_silent_does_not_keep_the_next_one_waiting"), Test("http.rs", "a_silent_server_is_left_at_the_time_out"), Test("http.rs", "what_came_before_the_time_out_is_kept")],
-        nonsense: &[Test("http.rs", "a_certificate_that_does_not_verify_is_the_targets"), Test("http.rs", "a_head_that_is_longer_than_is_read_is_neither_an_answer_nor_none"), Test("http.rs", "what_the_observer_itself_cannot_do_is_nothing_of_the_targets"), Test("http.rs", "nonsense_is_a_barrier_and_no_answer")],
+        nonsense: &[Test("http.rs", "a_certificate_that_does_not_verify_is_the_targets"), Test("http.rs", "a_head_that_is_longer_than_is_read_is_neither_an_answer_nor_none"), Test("http.rs", "where_the_line_that_tells_the_end_of_a_body_is_none_nothing_tells_it"), Test("http.rs", "what_the_observer_itself_cannot_do_is_nothing_of_the_targets"), Test("http.rs", "nonsense_is_a_barrier_and_no_answer")],
         hostile: &[Test("http.rs", "hostile_answers_are_kept_as_text_or_not_at_all")],
         plan: "
 probes:
@@ -230,7 +230,7 @@ claims:
     },
     Row {
         kind: "tls",
-        present: &[Test("tls.rs", "a_curve_that_ring_lacks_is_verified_all_the_same"), Test("tls.rs", "the_chain_ends_with_the_first_of_its_certificates"), Test("tls.rs", "starttls_asks_for_tls_in_each_protocol"), Test("tls.rs", "a_server_as_it_should_be"), Test("tls.rs", "each_version_is_found_truthfully"), Test("tls.rs", "nginx_serves_the_versions_that_it_is_told_to"), Test("tls.rs", "where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate")],
+        present: &[Test("tls.rs", "a_curve_that_ring_lacks_is_verified_all_the_same"), Test("tls.rs", "the_chain_ends_with_the_first_of_its_certificates"), Test("tls.rs", "a_mail_server_is_asked_for_tls"), Test("tls.rs", "starttls_asks_for_tls_in_each_protocol"), Test("tls.rs", "a_server_as_it_should_be"), Test("tls.rs", "each_version_is_found_truthfully"), Test("tls.rs", "nginx_serves_the_versions_that_it_is_told_to"), Test("tls.rs", "where_only_an_older_client_gets_in_the_look_says_so_and_still_sees_the_certificate")],
         absent: &[Test("tls.rs", "a_port_where_nobody_listens_is_not_answered")],
         forbidden: &[Test("tls.rs", "a_group_that_this_client_lacks_is_nothing_bad_of_the_server"), Test("tls.rs", "a_chain_signed_by_what_this_client_cannot_verify_is_neither_trusted_nor_not"), Test("tls.rs", "a_key_of_a_length_that_is_not_verified_with_is_neither_trusted_nor_not"), Test("tls.rs", "a_server_that_wants_to_know_who_we_are_is_seen_all_the_same"), Test("tls.rs", "alerts_to_everything_show_nothing_about_versions")],
         hanging: &[Test("tls.rs", "a_silent_server_is_left_at_the_time_out")],

@@ -419,6 +419,38 @@ async fn says_then_tls(pki: &Pki, greeting: &'static str, replies: &'static [&'s
 }
 
 #[tokio::test]
+async fn a_mail_server_is_asked_for_tls() {
+    let Some(pki) = Pki::new() else { return };
+    let modules = support::debian().join("usr/lib/python3/dist-packages");
+    let serve = |options: &[&str]| {
+        let port = support::free_port();
+        let mut server = std::process::Command::new("/usr/bin/python3");
+        server.env("PYTHONPATH", &modules).args(["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Sink"]);
+        server.args(["-l", &format!("127.0.0.1:{port}")]).args(options);
+        let running = support::start(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
+        support::until_listens(port);
+        (format!("127.0.0.1:{port}"), running)
+    };
+    let asking = |address: &str| match pki.act(address) {
+        Act::Tls(tls) => Act::Tls(Tls { starttls: Some(probity_plan::kinds::tls::StartTls::Smtp), ..tls }),
+        other => other,
+    };
+    let (certificate, key) = (pki.path("good.pem"), pki.path("good.key"));
+    let (address, _running) = serve(&["--tlscert", &certificate, "--tlskey", &key]);
+    let seen = look(asking(&address)).await;
+    for fact in ["connected", "starttls", "answered", "completed", "trusted", "name_matches", "tls_1_3"] {
+        assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}: {seen:?}");
+    }
+    // One that does not offer it.
+    let (address, _running) = serve(&[]);
+    let seen = look(asking(&address)).await;
+    assert_eq!(
+        (known(&seen, "starttls"), known(&seen, "connected")),
+        (&Value::Bool(false), &Value::Bool(true))
+    );
+}
+
+#[tokio::test]
 async fn starttls_asks_for_tls_in_each_protocol() {
     use probity_plan::kinds::tls::StartTls::{Imap, Postgres, Smtp};
     let Some(pki) = Pki::new() else { return };

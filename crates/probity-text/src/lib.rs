@@ -41,6 +41,13 @@ pub fn excerpt(text: &str, limit: usize) -> String {
     }
 }
 
+/// The text in backquotes if it has at most so many characters, else only how many: what comes from a target may hold a
+/// secret, and a part of one could no longer be masked.
+pub fn whole(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit { format!("`{}`", text.escape_debug()) } else { format!("of {count} characters") }
+}
+
 /// The longest name that is taken for one that was meant otherwise, in characters.
 const MAX_NAME: usize = 64;
 

@@ -101,7 +101,8 @@ A comment on the line before accepts a finding:
     /// For authors of plans.
     #[command(subcommand)]
     Plan(PlanCommand),
-    /// Draft a plan from what can be seen on this machine; everything in it is marked as discovered, not required.
+    /// Draft a plan from what can be seen on this machine, and from what each port answers; everything in it is marked as discovered, not
+    /// required.
     Init(InitArgs),
     /// Print shell completions or the man page.
     #[command(hide = true)]

@@ -124,7 +124,7 @@ fn describe_probe(out: &mut String, probe: &Probe) {
         );
     }
     let acts = probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo);
-    for exposure in acts.flat_map(|act| act.exposes()).collect::<BTreeSet<_>>() {
+    for exposure in acts.flat_map(probity_plan::Act::exposes).collect::<BTreeSet<_>>() {
         _ = writeln!(out, "      warning: {exposure}; {}", exposure.to.remedy());
     }
     let schedule = &probe.schedule;

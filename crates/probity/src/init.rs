@@ -5,31 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use probity_plan::{Sources, Value};
+use probity_probe::discover::{self, Answer, Listener, Service};
 use probity_probe::{Secrets, run::look_once};
 
 use crate::cli::InitArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What `init` looks at.
-const LOOKS: &str = r#"{
-    "plan": "init",
-    "probes": { "listeners": { "port": "all" }, "units": { "service": "*" }, "root": { "disk": "/" } },
-    "claims": {
-        "a": { "of": "listeners", "check": "attempt == 1" },
-        "b": { "of": "units", "check": "attempt == 1" },
-        "c": { "of": "root", "check": "attempt == 1" }
-    },
-    "verdict": [{ "label": "none" }]
-}"#;
-
-struct Fixed;
-
-impl Sources for Fixed {
-    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
-        Ok(LOOKS.as_bytes().to_vec())
-    }
-}
+/// A certificate that expires sooner is worth a word.
+const DAYS: i64 = 14;
 
 /// `init`.
 pub fn run(args: &InitArgs) -> Result<Exit, Failure> {
@@ -52,99 +36,278 @@ struct Found {
     says: String,
 }
 
+/// What belongs together, under a heading.
+struct Group {
+    heading: String,
+    found: Vec<Found>,
+}
+
 fn draft() -> Result<String, Failure> {
-    let plan = probity_plan::load("init", &Fixed, &BTreeMap::new()).map_err(Failure::failed)?.plan;
-    let mut found = Vec::new();
-    let mut unseen = Vec::new();
-    for probe in &plan.probes {
-        let Some(cell) = probe.cells.first() else { continue };
-        let seen = look_once(probe, cell, &Secrets::default()).map_err(Failure::failed)?;
-        if let Some(blocked) = seen.unknown.get("*").filter(|_| seen.facts.is_empty()) {
-            let detail = probity_report::visible(&blocked.detail);
-            unseen.push(format!("# Not seen: {} ({}: {detail})\n", probe.name, blocked.barrier));
-        }
-        match probe.name.as_str() {
-            "listeners" => found.extend(listeners(seen.facts.get("sockets"))),
-            "units" if seen.facts.contains_key("failed") => found.push(Found {
-                name: "units".to_owned(),
-                probe: "service: \"*\"".to_owned(),
-                check: "size(failed) == 0".to_owned(),
-                says: "no unit has failed".to_owned(),
-            }),
-            "root" if seen.facts.contains_key("available_bytes") => found.push(Found {
-                name: "disk_root".to_owned(),
-                probe: "disk: /".to_owned(),
-                check: "used_percent < 80".to_owned(),
-                says: "the disk of / is less than 80 % full".to_owned(),
-            }),
-            _ => {}
-        }
-    }
-    if found.is_empty() {
+    let (services, unseen) = discover::services().map_err(Failure::failed)?;
+    let mut groups = vec![Group { heading: "The machine".to_owned(), found: machine()? }];
+    groups.extend(services.iter().map(group));
+    groups.retain(|group| !group.found.is_empty());
+    let unseen: Vec<String> =
+        unseen.iter().map(|what| format!("# Not seen: {}\n", probity_report::visible(what))).collect();
+    if groups.is_empty() {
         return Err(Failure::failed(format!(
             "nothing was discovered to draft a plan of\n{}",
             unseen.concat()
         )));
     }
-    Ok(written(&found, &unseen))
+    rename_doubles(&mut groups);
+    Ok(written(&groups, &unseen))
 }
 
-/// One claim for each port that somebody listens on, with the addresses it is bound to.
-fn listeners(sockets: Option<&Value>) -> Vec<Found> {
-    let Some(Value::List(sockets)) = sockets else { return Vec::new() };
-    let mut ports: BTreeMap<(String, i64), BTreeSet<String>> = BTreeMap::new();
-    for socket in sockets {
-        let Value::Map(socket) = socket else { continue };
-        if let (Some(Value::Text(protocol)), Some(port), Some(Value::Text(address))) =
-            (socket.get("protocol"), socket.get("port").and_then(Value::as_i64), socket.get("address"))
+/// One plan with one probe, for what is looked at once more to be described.
+struct Look(String);
+
+impl Sources for Look {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+/// What this probe sees now; facts that are unknown are not in it.
+fn facts(probe: &str) -> Result<BTreeMap<String, Value>, Failure> {
+    let plan = format!(
+        "plan: init\nprobes:\n  it: {{ {probe} }}\nclaims:\n  c: {{ of: it, check: attempt == 1 }}\nverdict:\n  - {{ label: L }}\n"
+    );
+    let plan = probity_plan::load("init", &Look(plan), &BTreeMap::new()).map_err(Failure::failed)?.plan;
+    let Some((probe, cell)) = plan.probes.first().and_then(|probe| Some((probe, probe.cells.first()?)))
+    else {
+        return Ok(BTreeMap::new());
+    };
+    let secrets = Secrets::default();
+    look_once(probe, cell, &secrets).map(|seen| seen.facts).map_err(Failure::failed)
+}
+
+fn machine() -> Result<Vec<Found>, Failure> {
+    let mut found = Vec::new();
+    if facts("service: \"*\"")?.contains_key("failed") {
+        found.push(Found {
+            name: "units".to_owned(),
+            probe: "service: \"*\"".to_owned(),
+            check: "size(failed) == 0 && size(crash_loops) == 0".to_owned(),
+            says: "no unit has failed or is restarted again and again".to_owned(),
+        });
+    }
+    if facts("disk: /")?.contains_key("available_bytes") {
+        found.push(Found {
+            name: "disk_root".to_owned(),
+            probe: "disk: /".to_owned(),
+            check: "used_percent < 80".to_owned(),
+            says: "the disk of / is less than 80 % full".to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+/// Everything about one service: its unit, its processes, what it answers, the files it is of.
+fn group(service: &Service) -> Group {
+    let name = identifier(&service.name);
+    let mut found = Vec::new();
+    let mut add = |kind: &str, probe: String, check: String, says: String| {
+        let name = if name.is_empty() { kind.to_owned() } else { format!("{name}_{kind}") };
+        found.push(Found { name, probe, check, says });
+    };
+    if let Some(unit) = &service.unit {
+        add(
+            "unit",
+            format!("service: {}", quoted(unit)),
+            "active_state == 'active' && !crash_looping".to_owned(),
+            format!("the unit {unit} is active"),
+        );
+    }
+    if let Some((executable, users)) = &service.process {
+        let named: Vec<&str> = users.iter().map(String::as_str).collect();
+        add(
+            "process",
+            format!("process: {}", quoted(executable)),
+            format!("running && users == {}", list(users)),
+            format!("{executable} runs as {}", named.join(" and ")),
+        );
+        let probe = format!("file: {}", quoted(executable));
+        if let Ok(facts) = facts(&probe)
+            && let (Some(Value::Text(mode)), Some(Value::Text(owner))) =
+                (facts.get("mode"), facts.get("owner"))
         {
-            let protocol = if protocol.starts_with("udp") { "udp" } else { "tcp" };
-            ports.entry((protocol.to_owned(), port)).or_default().insert(address.clone());
+            let check = format!("mode == '{mode}' && owner == {}", list_item(owner));
+            add("file", probe, check, format!("{executable} is {owner}'s, with mode {mode}"));
         }
     }
-    let found = |((protocol, port), addresses): ((String, i64), BTreeSet<String>)| {
-        let bound = serde_json::to_string(&addresses).unwrap_or_default();
-        let list: Vec<String> = addresses.into_iter().collect();
-        Found {
-            name: format!("{protocol}_{port}"),
-            probe: if protocol == "udp" {
-                format!("port: {port}, protocol: udp")
-            } else {
-                format!("port: {port}")
-            },
-            check: format!("listening && addresses.all(address, address in {bound})"),
-            says: format!("{protocol} port {port} is bound to {}", list.join(" and ")),
+    if let Some(package) = &service.package {
+        let probe = format!("package: {}", quoted(package));
+        if let Some(check) = facts(&probe).ok().as_ref().and_then(package_check) {
+            add(
+                "package",
+                probe,
+                check,
+                format!("the files of the package {package} are as it brought them, but for those named"),
+            );
         }
-    };
-    ports.into_iter().map(found).collect()
+    }
+    for listener in &service.listeners {
+        let (kind, probe, check, says) = bound(listener);
+        add(&kind, probe, check, says);
+        if let Some((kind, probe, check, says)) = answers(listener) {
+            add(&kind, probe, check, says);
+        }
+    }
+    let title =
+        if service.name.is_empty() { "Ports of which nobody is seen to listen" } else { &service.name };
+    let of =
+        service.package.as_ref().map_or_else(String::new, |package| format!(", of the package {package}"));
+    Group { heading: format!("{title}{of}"), found }
 }
 
-fn written(found: &[Found], unseen: &[String]) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text.replace('$', "$$")).to_string();
+/// As far as it was seen.
+fn package_check(facts: &BTreeMap<String, Value>) -> Option<String> {
+    if facts.get("installed") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    let Some(Value::List(changed)) = facts.get("changed") else { return Some("installed".to_owned()) };
+    if changed.is_empty() {
+        return Some("installed && size(changed) == 0".to_owned());
+    }
+    let changed: BTreeSet<String> = changed.iter().filter_map(Value::as_text).map(str::to_owned).collect();
+    Some(format!(
+        "installed && size(changed) == {} && changed.all(file, file in {})",
+        changed.len(),
+        list(&changed)
+    ))
+}
+
+/// What kind of probe, with what parameters, which check, and what it says.
+type Line = (String, String, String, String);
+
+/// The addresses that a port is bound to.
+fn bound(listener: &Listener) -> Line {
+    let Listener { protocol, port, addresses, .. } = listener;
+    let probe = match protocol.as_str() {
+        "udp" => format!("port: {port}, protocol: udp"),
+        _ => format!("port: {port}"),
+    };
+    let check = format!("listening && addresses.all(address, address in {})", list(addresses));
+    let named: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    (
+        format!("{protocol}_{port}"),
+        probe,
+        check,
+        format!("{protocol} port {port} is bound to {}", named.join(" and ")),
+    )
+}
+
+/// What a port answers, rather than that somebody listens.
+fn answers(listener: &Listener) -> Option<Line> {
+    let (port, at) = (listener.port, listener.reached());
+    let line = |kind: &str, probe: String, check: &str, says: String| {
+        Some((format!("{kind}_{port}"), probe, check.to_owned(), says))
+    };
+    match listener.answer? {
+        Answer::Http { status } => line(
+            "http",
+            format!("http: {}", quoted(&format!("http://{at}/"))),
+            &format!("answered && status == {status}"),
+            format!("port {port} answers HTTP with status {status}"),
+        ),
+        Answer::Tls { expires_in_days } => {
+            let days = if expires_in_days > DAYS { DAYS } else { 0 };
+            line(
+                "tls",
+                format!("tls: {}", quoted(&at)),
+                &format!("expires_in_days > {days}"),
+                format!("port {port} shows a certificate that is valid for more than {days} days"),
+            )
+        }
+        Answer::Redis { open } => line(
+            "redis",
+            format!("redis: {}, command: [PING]", quoted(&at)),
+            if open { "answered && reply == 'PONG'" } else { "answered" },
+            format!("port {port} answers as Redis does"),
+        ),
+        Answer::Postgres => {
+            let (host, number) = at.rsplit_once(':')?;
+            let host = host.trim_matches(['[', ']']);
+            line(
+                "postgres",
+                format!(
+                    "postgres: \"host={host} port={number} user=postgres dbname=postgres\", query: SELECT 1"
+                ),
+                "answered",
+                format!("port {port} answers as PostgreSQL does"),
+            )
+        }
+    }
+}
+
+/// A name as a plan allows it.
+fn identifier(text: &str) -> String {
+    let name: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let name = name.trim_matches('_');
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("it_{name}") } else { name.to_owned() }
+}
+
+fn rename_doubles(groups: &mut [Group]) {
+    let mut known = BTreeSet::new();
+    for found in groups.iter_mut().flat_map(|group| &mut group.found) {
+        let first = found.name.clone();
+        for number in 2.. {
+            if known.insert(found.name.clone()) {
+                break;
+            }
+            found.name = format!("{first}_{number}");
+        }
+    }
+}
+
+fn list(items: &BTreeSet<String>) -> String {
+    serde_json::to_string(items).unwrap_or_default()
+}
+
+fn list_item(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// As text of a plan, in which `$` is written twice.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text.replace('$', "$$")).to_string()
+}
+
+fn written(groups: &[Group], unseen: &[String]) -> String {
     let mut out = "# Drafted by `probity init` from what was seen on this machine: discovered, not required. Strike what does not\n\
                    # matter, add what does, and say with `accepted: true` which label is an acceptance.\n"
         .to_owned();
     unseen.iter().for_each(|line| out.push_str(line));
     out.push_str("plan: Draft\nprobes:\n");
-    for Found { name, probe, .. } in found {
-        _ = writeln!(out, "  {name}: {{ {probe} }}");
+    for Group { heading, found } in groups {
+        _ = writeln!(out, "  # {}", probity_report::visible(heading));
+        for Found { name, probe, .. } in found {
+            _ = writeln!(out, "  {name}: {{ {probe} }}");
+        }
     }
     out.push_str("claims:\n");
-    for Found { name, check, says, .. } in found {
-        _ = writeln!(
-            out,
-            "  {name}_as_discovered:\n    of: {name}\n    check: {}\n    says: {}",
-            quoted(check),
-            quoted(says)
-        );
+    for Group { heading, found } in groups {
+        _ = writeln!(out, "  # {}, as discovered", probity_report::visible(heading));
+        for Found { name, check, says, .. } in found {
+            _ = writeln!(
+                out,
+                "  {name}_as_discovered:\n    of: {name}\n    check: {}\n    says: {}",
+                quoted(check),
+                quoted(says)
+            );
+        }
     }
-    let all: Vec<String> = found.iter().map(|found| format!("holds({}_as_discovered)", found.name)).collect();
-    let any: Vec<String> = found.iter().map(|found| format!("fails({}_as_discovered)", found.name)).collect();
-    _ = writeln!(out, "verdict:\n  - {{ label: CHANGED, when: \"{}\" }}", any.join(" || "));
+    let all = |verb: &str, operator: &str| {
+        let names = groups.iter().flat_map(|group| &group.found);
+        names.map(|found| format!("{verb}({}_as_discovered)", found.name)).collect::<Vec<_>>().join(operator)
+    };
+    _ = writeln!(out, "verdict:\n  - {{ label: CHANGED, when: \"{}\" }}", all("fails", " || "));
     _ = writeln!(
         out,
         "  - {{ label: AS DISCOVERED, when: \"{}\" }}\n  - {{ label: NOT SHOWN }}",
-        all.join(" && ")
+        all("holds", " && ")
     );
     out
 }

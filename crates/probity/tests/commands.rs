@@ -514,10 +514,23 @@ fn try_prints_facts_with_their_types() {
     assert!(stderr(&unknown).contains("neither a plan (*.yaml) nor a kind"), "{}", stderr(&unknown));
 }
 
+/// The binary on a network and among processes of its own, as root: others' servers come and go.
+fn alone(home: &Home, script: &str) -> std::process::Output {
+    let mut command = std::process::Command::new("unshare");
+    if rustix::process::geteuid().is_root() {
+        command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    } else {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("SKIPPED: as root this test has a network of its own");
+    }
+    command.args(["sh", "-c", &script.replace("probity ", &format!("{} ", env!("CARGO_BIN_EXE_probity")))]);
+    command.current_dir(home.path("")).env("HOME", home.path("")).output().unwrap()
+}
+
 #[test]
 fn init_drafts_a_plan_that_checks_and_runs() {
     let home = Home::new();
-    let init = home.run(&["init", "-o", "draft.yaml"]);
+    let init = alone(&home, "probity init -o draft.yaml");
     assert_eq!(code(&init), 0, "{}", stderr(&init));
     let draft = std::fs::read_to_string(home.path("draft.yaml")).unwrap();
     assert!(draft.contains("discovered, not required"), "{draft}");
@@ -529,10 +542,62 @@ fn init_drafts_a_plan_that_checks_and_runs() {
     assert_eq!(code(&check), 0, "{}{}", stdout(&check), stderr(&check));
     // How full the disk of this machine is, is no concern of the test.
     home.write("draft.yaml", &draft.replace("used_percent < 80", "used_percent <= 100"));
-    let run = home.run(&["run", "draft.yaml", "-o", "out.probity"]);
+    let run = alone(&home, "probity run draft.yaml -o out.probity");
     assert_eq!(code(&run), 1, "{}", stdout(&run));
     assert!(stdout(&run).starts_with("AS DISCOVERED"), "{}", stdout(&run));
     assert_eq!(code(&home.run(&["init", "-o", "draft.yaml"])), 3, "a plan is never overwritten");
+}
+
+#[test]
+fn init_drafts_what_answers_and_who_it_is() {
+    let home = Home::new();
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("SKIPPED: as root this test also drafts a plan of servers on a network of its own");
+        return;
+    }
+    // Servers of their own, so that nobody else's come and go meanwhile: one speaks HTTP, one as Redis does, one not at all.
+    home.write(
+        "servers.py",
+        r#"
+import http.server, socketserver, threading
+class Redis(socketserver.BaseRequestHandler):
+    def handle(self):
+        if self.request.recv(4096).startswith(b"*1\r\n$4\r\nPING"): self.request.sendall(b"+PONG\r\n")
+class Silent(socketserver.BaseRequestHandler):
+    def handle(self): self.request.recv(4096)
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self): self.send_response(204); self.end_headers()
+    def log_message(self, *_): pass
+for port, handler in ((6379, Redis), (7000, Silent)):
+    threading.Thread(target=socketserver.ThreadingTCPServer(("127.0.0.1", port), handler).serve_forever, daemon=True).start()
+server = http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Page)
+open("ready", "w").close()
+server.serve_forever()
+"#,
+    );
+    let output = alone(
+        &home,
+        "ip link set lo up; /usr/bin/python3 servers.py >/dev/null 2>&1 & until [ -e ready ]; do :; done
+         probity init -o draft.yaml && probity run draft.yaml -o out.probity",
+    );
+    let draft = std::fs::read_to_string(home.path("draft.yaml")).unwrap();
+    let python = std::fs::canonicalize("/usr/bin/python3").unwrap();
+    for line in [
+        "http: \"http://127.0.0.1:8080/\"",
+        "check: \"answered && status == 204\"",
+        "redis: \"127.0.0.1:6379\", command: [PING]",
+        "check: \"answered && reply == 'PONG'\"",
+        "port: 7000",
+        &format!("process: \"{}\"", python.display()),
+        "of the package python3",
+    ] {
+        assert!(draft.contains(line), "{line} is not in {draft}");
+    }
+    assert!(!draft.contains("127.0.0.1:7000"), "what does not answer is no response: {draft}");
+    let said = stdout(&output);
+    // How full the disk of this machine is, is no concern of the test.
+    assert!(said.starts_with("AS DISCOVERED") || said.contains("disk_root"), "{said}\n{}", stderr(&output));
 }
 
 #[test]

@@ -2,14 +2,13 @@
 //! contract's errors.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camera_access::{
     ApiKeys, AuditLog, AuthError, Authenticator, Charge, Entry, Event, Identity, LINK_LIFETIME, Limit,
-    LimitError, Limiter, Limits, Links, RetryAfter,
+    LimitError, Limiter, Limits, Links, RetryAfter, Tokens,
 };
 use camera_config::Network;
 use camera_storage::Cleaned;
@@ -17,8 +16,8 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::contract::{Call, Code, RpcError};
-use crate::rpc::session::Session;
+use crate::caller::Caller;
+use crate::contract::{Code, RpcError};
 
 pub use camera_access::Outcome;
 
@@ -31,12 +30,11 @@ pub struct Access {
     /// Why the audit log could not be written the last time.
     audit_trouble: Mutex<Option<String>>,
     admin_addresses: Vec<Network>,
-    /// Credentials in headers that were good, by a hash nobody outside can aim, and until when that is remembered.
-    proven: Mutex<HashMap<u64, Timestamp>>,
-    hasher: RandomState,
+    /// Credentials in headers that were good, and until when that is not put on record again.
+    proven: Mutex<HashMap<String, Timestamp>>,
 }
 
-/// How long a good credential in a header is remembered as no guess.
+/// How long a good credential in a header is on record once.
 const PROVEN: Duration = Duration::from_secs(300);
 
 impl Access {
@@ -59,7 +57,6 @@ impl Access {
             audit_trouble: Mutex::default(),
             admin_addresses,
             proven: Mutex::default(),
-            hasher: RandomState::new(),
         })
     }
 
@@ -77,57 +74,78 @@ impl Access {
         self.proven.lock().retain(|_, until| *until > now);
     }
 
-    /// Charges an attempt to authenticate, before the credential is looked at.
-    pub fn charge_authentication(&self, address: IpAddr, credential: Option<&str>) -> Result<(), RpcError> {
-        let key = credential.and_then(ApiKeys::claimed_id);
-        self.limiter.check(Charge::Authentication { address, key }).map_err(too_many)
+    /// Who this connection's client is, on record. What is no credential at all is an attempt, too.
+    pub async fn authenticate(
+        &self,
+        caller: &Caller,
+        credential: Result<String, RpcError>,
+        now: Timestamp,
+    ) -> Result<Identity, RpcError> {
+        let outcome = match credential {
+            Ok(credential) => self.identify(credential, caller.address, now).await,
+            Err(error) => self.charge_attempt(caller.address, None).and(Err(error)),
+        };
+        self.record_authentication(&caller.session, caller.address, &outcome);
+        outcome
     }
 
-    /// Who sends this credential along with a request. Until it has proved good it is charged as an attempt to authenticate, then
-    /// only as a call of its identity.
+    /// Who sends this credential along with a request; charged as a call of theirs.
     pub async fn identify_request(&self, credential: String, address: IpAddr) -> Result<Identity, RpcError> {
         let now = Timestamp::now();
-        let hash = self.hasher.hash_one(&credential);
-        // Taken out while it is looked at: one that is no longer good is a guess from then on.
-        let proven = self.proven.lock().remove(&hash).is_some_and(|until| until > now);
-        if !proven {
-            self.charge_authentication(address, Some(&credential))?;
-        }
-        let outcome = self.identify(credential, now).await;
-        match &outcome {
-            Ok(identity) => {
-                let until = now.checked_add(PROVEN).unwrap_or(Timestamp::MAX);
-                self.proven.lock().insert(hash, until);
-                if !proven {
-                    let entry = Entry::new(Event::Authentication, Outcome::Success, "file request");
-                    self.write(&entry.by(Some(identity)).from(address));
-                }
-            }
-            Err(error) => {
-                let entry = Entry::new(Event::Authentication, Outcome::Denied, "file request")
-                    .because(&error.message);
-                self.write(&entry.from(address));
-            }
+        let outcome = self.identify(credential, address, now).await;
+        let known = outcome.as_ref().is_ok_and(|identity| {
+            let until = now.checked_add(PROVEN).unwrap_or(Timestamp::MAX);
+            self.proven.lock().insert(identity.id.clone(), until).is_some_and(|until| until > now)
+        });
+        if !known {
+            self.record_authentication("file request", address, &outcome);
         }
         let identity = outcome?;
         self.charge_request(Some(&identity), address)?;
         Ok(identity)
     }
 
+    /// Who holds this credential. A good one costs no attempt, and is looked at however many wrong ones came from the same address: to
+    /// look is cheap, but for keys of an older form, which are charged before. A wrong one is charged, and beyond the limit not on record.
+    async fn identify(
+        &self,
+        credential: String,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Identity, RpcError> {
+        let key = ApiKeys::claimed_id(&credential).map(str::to_owned);
+        let costly = self.authenticator.is_costly(&credential);
+        if costly {
+            self.charge_attempt(address, key.as_deref())?;
+        }
+        let authenticator = Arc::clone(&self.authenticator);
+        let outcome = tokio::task::spawn_blocking(move || authenticator.authenticate(&credential, now)).await;
+        match outcome {
+            Ok(Ok(identity)) => Ok(identity),
+            Ok(Err(error)) => {
+                if !costly && !error.is_ours() {
+                    self.charge_attempt(address, key.as_deref())?;
+                }
+                Err(not_authenticated(&error))
+            }
+            Err(_) => Err(RpcError::new(Code::Internal, "the service failed; its log says why")),
+        }
+    }
+
+    fn charge_attempt(&self, address: IpAddr, key: Option<&str>) -> Result<(), RpcError> {
+        self.limiter.check(Charge::Authentication { address, key }).map_err(too_many)
+    }
+
+    /// The tokens, whose keys an identity provider may publish.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        self.authenticator.tokens()
+    }
+
     /// Charges a call, to the identity if there is one.
     pub fn charge_request(&self, identity: Option<&Identity>, address: IpAddr) -> Result<(), RpcError> {
         let charge = identity.map_or(Charge::Address(address), |identity| Charge::Identity(&identity.user));
         self.limiter.check(charge).map_err(too_many)
-    }
-
-    /// Who holds this credential.
-    pub async fn identify(&self, credential: String, now: Timestamp) -> Result<Identity, RpcError> {
-        let authenticator = Arc::clone(&self.authenticator);
-        let outcome = tokio::task::spawn_blocking(move || authenticator.authenticate(&credential, now)).await;
-        match outcome {
-            Ok(outcome) => outcome.map_err(|error| not_authenticated(&error)),
-            Err(_) => Err(RpcError::new(Code::Internal, "the service failed; its log says why")),
-        }
     }
 
     /// Why an identity, or its session, is no longer good.
@@ -194,38 +212,35 @@ impl Access {
         }
     }
 
-    /// Records an attempt to authenticate.
-    pub fn record_authentication(&self, session: &Session, outcome: &Result<Identity, RpcError>) {
+    /// Records an attempt to authenticate, unless it is beyond the limit: that is only counted.
+    fn record_authentication(&self, what: &str, address: IpAddr, outcome: &Result<Identity, RpcError>) {
         let entry = match outcome {
-            Ok(identity) => {
-                Entry::new(Event::Authentication, Outcome::Success, &session.id).by(Some(identity))
-            }
-            Err(error) => {
-                Entry::new(Event::Authentication, Outcome::Denied, &session.id).because(&error.message)
-            }
+            Ok(identity) => Entry::new(Event::Authentication, Outcome::Success, what).by(Some(identity)),
+            Err(error) if error.code == Code::RateLimited => return,
+            Err(error) => Entry::new(Event::Authentication, Outcome::Denied, what).because(&error.message),
         };
-        self.write(&entry.from(session.peer));
+        self.write(&entry.from(address));
     }
 
     /// Records a call that was refused for its role or address.
-    pub fn record_denial(&self, session: &Session, method: &str, reason: &str) {
+    pub fn record_denial(&self, caller: &Caller, method: &str, reason: &str) {
         let entry = Entry::new(Event::Denial, Outcome::Denied, method).because(reason);
-        self.write(&entry.by(session.identity()).from(session.peer));
+        self.write(&entry.by(caller.identity.as_ref()).from(caller.address));
     }
 
-    /// Records a call that changes something, with what it was about.
-    pub fn record_change(&self, session: &Session, method: &str, subject: &str, error: Option<&RpcError>) {
-        let event = if method.starts_with("delete_") || method == "cleanup_old_files" {
-            Event::Deletion
-        } else if matches!(method, "add_camera" | "modify_config" | "set_retention_policy") {
-            Event::ConfigurationChange
-        } else {
-            return;
-        };
+    /// Records a call that changes something, with what it was about, however it ended.
+    pub fn record_change(
+        &self,
+        caller: &Caller,
+        method: &str,
+        event: Event,
+        subject: &str,
+        error: Option<&RpcError>,
+    ) {
         let outcome = if error.is_some() { Outcome::Failed } else { Outcome::Success };
         let what = if subject.is_empty() { method.to_owned() } else { format!("{method} {subject}") };
         let entry = Entry::new(event, outcome, &what).because(error.map_or("", |error| &error.message));
-        self.write(&entry.by(session.identity()).from(session.peer));
+        self.write(&entry.by(caller.identity.as_ref()).from(caller.address));
     }
 
     /// Records what the retention policy removed, file by file.
@@ -255,22 +270,6 @@ impl Access {
     }
 }
 
-/// What a call that changes something is about; never a credential.
-#[must_use]
-pub fn subject(call: &Call) -> String {
-    match call {
-        Call::StartStreaming(device) | Call::StopStreaming(device) | Call::StopRecording(device) => {
-            device.device.clone()
-        }
-        Call::DeleteCamera(device) => device.device.clone(),
-        Call::DeleteRecording(file) | Call::DeleteSnapshot(file) => file.filename.clone(),
-        Call::AddCamera(new) => new.name.clone(),
-        Call::ModifyConfig(patch) => patch.patch.to_string(),
-        Call::SetRetentionPolicy(policy) => json!(policy).to_string(),
-        _ => String::new(),
-    }
-}
-
 fn limits_of(limits: &camera_config::Limits) -> Limits {
     Limits {
         request: Limit { per_minute: limits.requests_per_minute.get(), burst: limits.burst.get() },
@@ -282,11 +281,8 @@ fn limits_of(limits: &camera_config::Limits) -> Limits {
 }
 
 fn too_many(retry: RetryAfter) -> RpcError {
-    RpcError {
-        code: Code::RateLimited,
-        message: retry.to_string(),
-        data: Some(json!({ "retry_after": retry.seconds() })),
-    }
+    let data = Some(json!({ "retry_after": retry.seconds() }));
+    RpcError { data, ..RpcError::new(Code::RateLimited, retry.to_string()) }
 }
 
 fn not_authenticated(error: &AuthError) -> RpcError {

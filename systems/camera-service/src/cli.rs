@@ -7,7 +7,7 @@ use camera_access::Role;
 use camera_config::Span;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{Failure, api_key, backup, install, restore, status, token};
+use crate::commands::{Failure, api_key, backup, check, install, restore, status, token};
 use crate::demo::Demo;
 use crate::home::{self, Home};
 use crate::run::{self, StartError};
@@ -77,7 +77,7 @@ pub enum Command {
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check it, and show it as it is in force.
+    /// Show it as it is in force, and find what a start would: files, ffmpeg, folders, ports.
     Check,
 }
 
@@ -152,7 +152,7 @@ pub fn main() -> ExitCode {
 fn perform(home: Home, command: Command) -> Result<(), Failure> {
     match command {
         Command::Run { demo } => run_service(home, demo).map_err(Failure::from),
-        Command::Config(ConfigCommand::Check) => check(&home).map_err(Failure::from),
+        Command::Config(ConfigCommand::Check) => check::run(&home),
         Command::Token(command) => match command {
             TokenCommand::New { role, user, lifetime } => token::new(&home, role, user.as_deref(), lifetime),
             TokenCommand::Revoke { id } => token::revoke(&home, &id),
@@ -187,13 +187,4 @@ fn run_service(home: Home, demo: bool) -> Result<(), StartError> {
         // Whoever started it may not be reading.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
     }))
-}
-
-fn check(home: &Home) -> Result<(), StartError> {
-    let (config, environment) = home.read()?;
-    if config.security.jwt.algorithm == camera_config::Algorithm::HS256 {
-        home.secrets(&environment)?;
-    }
-    print!("{}", config.render());
-    Ok(())
 }

@@ -9,10 +9,12 @@ use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::contract::{Filters, Notification, Topic};
+use crate::contract::{Audience, Filters, ForAudience, Notification, Topic};
 
-/// Notifications that wait for a slow reader before the oldest is lost.
+/// Notifications that wait for a slow reader before the oldest is lost, and their bytes.
 pub const MAILBOX: usize = 256;
+/// See [`MAILBOX`].
+pub const MAILBOX_BYTES: usize = 256 << 10;
 
 /// A notification on the wire.
 #[derive(Serialize)]
@@ -48,8 +50,11 @@ pub struct Mailbox {
 #[derive(Default)]
 struct State {
     /// Each topic with the cameras it is narrowed to; none: all.
-    topics: BTreeMap<Topic, Vec<String>>,
+    topics: BTreeMap<Topic, Arc<[String]>>,
+    /// To whom notifications go.
+    audience: Option<Audience>,
     queue: VecDeque<Utf8Bytes>,
+    bytes: usize,
     /// Lost since the reader was last told.
     untold: u64,
     delivered: u64,
@@ -84,8 +89,8 @@ impl Hub {
     /// Puts a notification into the mailbox of everybody who subscribed to its topic.
     pub fn publish(&self, notification: &Notification) {
         let method = topic_name(notification.topic);
-        // Written once, for the first who wants it.
-        let mut text = None;
+        // Written once for all who may read the same; mostly that is one text or two.
+        let mut texts: Vec<(Audience, Utf8Bytes)> = Vec::new();
         for mailbox in self.mailboxes.read().unwrap_or_else(PoisonError::into_inner).values() {
             let mut state = held(&mailbox.state);
             let Some(devices) = state.topics.get(&notification.topic) else { continue };
@@ -96,13 +101,25 @@ impl Hub {
             if !wanted {
                 continue;
             }
-            let text = text.get_or_insert_with(|| wire(&method, notification)).clone();
-            if state.queue.len() == MAILBOX {
-                state.queue.pop_front();
+            let Some(audience) = &state.audience else { continue };
+            let text = match texts.iter().find(|(to, _)| to == audience) {
+                Some((_, text)) => text.clone(),
+                None => {
+                    let mut fitted = notification.clone();
+                    fitted.fit(audience);
+                    let text = wire(&method, &fitted);
+                    texts.push((audience.clone(), text.clone()));
+                    text
+                }
+            };
+            while state.queue.len() >= MAILBOX || state.bytes + text.len() > MAILBOX_BYTES {
+                let Some(oldest) = state.queue.pop_front() else { break };
+                state.bytes -= oldest.len();
                 state.untold += 1;
                 state.lost += 1;
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
+            state.bytes += text.len();
             state.queue.push_back(text);
             drop(state);
             mailbox.wake.notify_one();
@@ -111,11 +128,17 @@ impl Hub {
 }
 
 impl Mailbox {
+    /// To whom notifications go from now on; before it is known, none are put in.
+    pub fn set_audience(&self, audience: Audience) {
+        held(&self.state).audience = Some(audience);
+    }
+
     /// Adds topics; a topic subscribed to again takes the new filters.
     pub fn subscribe(&self, topics: &[Topic], filters: &Filters) -> Vec<Topic> {
         let mut state = held(&self.state);
+        let devices: Arc<[String]> = Arc::from(&*filters.devices);
         for topic in topics {
-            state.topics.insert(*topic, filters.devices.clone());
+            state.topics.insert(*topic, Arc::clone(&devices));
         }
         state.topics.keys().copied().collect()
     }
@@ -144,6 +167,7 @@ impl Mailbox {
             return Some(wire("events_lost", BTreeMap::from([("count", lost)])));
         }
         let text = state.queue.pop_front()?;
+        state.bytes -= text.len();
         state.delivered += 1;
         hub.delivered.fetch_add(1, Ordering::Relaxed);
         Some(text)
@@ -190,6 +214,7 @@ mod tests {
     fn a_slow_reader_loses_the_oldest_and_is_told_how_many() {
         let hub = Hub::default();
         let (_, mailbox) = hub.join();
+        mailbox.set_audience(Audience { details: false, base: "".into() });
         mailbox.subscribe(&[Topic::SnapshotTaken], &Filters::default());
         for number in 0..MAILBOX + 3 {
             hub.publish(&event(Topic::SnapshotTaken, &format!("c{number}")));
@@ -205,8 +230,9 @@ mod tests {
     fn only_what_was_subscribed_to_comes() {
         let hub = Hub::default();
         let (number, mailbox) = hub.join();
+        mailbox.set_audience(Audience { details: false, base: "".into() });
         hub.publish(&event(Topic::CameraConnected, "a"));
-        let filters = Filters { devices: vec!["a".into()] };
+        let filters = Filters { devices: vec!["a".into()].into() };
         mailbox.subscribe(&[Topic::CameraConnected], &filters);
         hub.publish(&event(Topic::CameraConnected, "b"));
         hub.publish(&event(Topic::SnapshotTaken, "a"));

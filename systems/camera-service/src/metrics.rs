@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
-use crate::contract::{Code, METHODS};
+use crate::contract::{Code, Coverage, METHODS, ShortfallCause};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByMethod {
@@ -21,6 +21,14 @@ struct ByCode {
     code: i32,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByCause {
+    cause: &'static str,
+}
+
+/// Counted in parts of a second.
+type Seconds = Counter<f64, AtomicU64>;
+
 /// The service's own counters.
 pub struct Metrics {
     calls: Family<ByMethod, Counter>,
@@ -31,8 +39,18 @@ pub struct Metrics {
     pub snapshots: Counter,
     /// Recordings that were begun.
     pub recordings: Counter,
-    /// Recordings that ended otherwise than asked.
+    /// Recordings that ended otherwise than asked, or with less than was wanted.
     pub recordings_failed: Counter,
+    /// The same by why.
+    shortfalls: Family<ByCause, Counter>,
+    /// How often nothing was written of a recording for a while.
+    pub recording_interruptions: Counter,
+    /// Seconds wanted of recordings that ended.
+    seconds_wanted: Seconds,
+    /// Seconds got of them.
+    seconds_got: Seconds,
+    /// Seconds missing of them.
+    pub seconds_missing: Seconds,
     registry: Registry,
 }
 
@@ -44,6 +62,8 @@ pub struct Readings {
     pub notifications: (u64, u64),
     /// Each camera: whether it delivers, bytes received, bytes sent, readers, restarts, whether it records.
     pub cameras: Vec<CameraReading>,
+    /// Whether the clock is trusted.
+    pub clock_trusted: bool,
     /// Free and total bytes of the disk of recordings; none if they could not be read.
     pub disk: Option<(u64, u64)>,
     /// Components: name and 1 if well.
@@ -58,8 +78,10 @@ pub struct CameraReading {
     pub device: String,
     /// Whether pictures come.
     pub up: bool,
-    /// Whether it is being recorded.
+    /// Whether it is being recorded now.
     pub recording: bool,
+    /// Whether a recording of it is interrupted.
+    pub interrupted: bool,
     /// Bytes received.
     pub received: u64,
     /// Bytes sent to readers.
@@ -92,7 +114,16 @@ impl Default for Metrics {
         for (code, _) in Code::ALL {
             drop(errors.get_or_create(&ByCode { code: code.number() }));
         }
+        let shortfalls = Family::<ByCause, Counter>::default();
+        for (_, cause, _) in ShortfallCause::ALL {
+            drop(shortfalls.get_or_create(&ByCause { cause }));
+        }
         let metrics = Metrics {
+            recording_interruptions: Counter::default(),
+            seconds_wanted: Seconds::default(),
+            seconds_got: Seconds::default(),
+            seconds_missing: Seconds::default(),
+            shortfalls: shortfalls.clone(),
             connections: Gauge::default(),
             snapshots: Counter::default(),
             recordings: Counter::default(),
@@ -108,9 +139,26 @@ impl Default for Metrics {
         registry.register("recordings", "Recordings begun", metrics.recordings.clone());
         registry.register(
             "recordings_failed",
-            "Recordings that ended otherwise than asked",
+            "Recordings that ended otherwise than asked, or with less than was wanted",
             metrics.recordings_failed.clone(),
         );
+        registry.register("recording_shortfalls", "The same by cause", shortfalls);
+        registry.register(
+            "recording_interruptions",
+            "How often nothing was written of a recording for a while",
+            metrics.recording_interruptions.clone(),
+        );
+        for (name, help, seconds) in [
+            ("recording_wanted_seconds", "Seconds wanted of recordings that ended", &metrics.seconds_wanted),
+            ("recording_got_seconds", "Seconds got of recordings that ended", &metrics.seconds_got),
+            (
+                "recording_missing_seconds",
+                "Seconds missing of recordings that ended",
+                &metrics.seconds_missing,
+            ),
+        ] {
+            registry.register(name, help, seconds.clone());
+        }
         Metrics { registry, ..metrics }
     }
 }
@@ -124,6 +172,23 @@ impl Metrics {
     /// Counts an answer that is an error.
     pub fn count_error(&self, code: Code) {
         self.errors.get_or_create(&ByCode { code: code.number() }).inc();
+    }
+
+    /// Counts a recording that ended.
+    pub fn count_recording(&self, coverage: &Coverage) {
+        let counted = [
+            (&self.seconds_wanted, coverage.seconds_wanted),
+            (&self.seconds_got, coverage.seconds_got),
+            (&self.seconds_missing, coverage.seconds_missing),
+        ];
+        for (counter, seconds) in counted {
+            // Whatever is not known is not counted; a counter only grows.
+            counter.inc_by(seconds.unwrap_or_default().max(0.0));
+        }
+        if let Some(cause) = coverage.cause {
+            self.recordings_failed.inc();
+            self.shortfalls.get_or_create(&ByCause { cause: cause.name() }).inc();
+        }
     }
 
     /// Calls by method, those that were made.
@@ -168,6 +233,11 @@ fn readings_registry(readings: &Readings) -> Registry {
         "Notifications that slow subscribers lost",
         ConstCounter::new(readings.notifications.1),
     );
+    registry.register(
+        "clock_trusted",
+        "1 where the kernel says that something keeps the clock right",
+        gauge(u64::from(readings.clock_trusted)),
+    );
     if let Some((free, total)) = readings.disk {
         registry.register("disk_free_bytes", "Free bytes of the disk of recordings", gauge(free));
         registry.register("disk_total_bytes", "Bytes of the disk of recordings", gauge(total));
@@ -181,9 +251,12 @@ fn readings_registry(readings: &Readings) -> Registry {
     }
     registry.register("component_up", "1 where the component is well", components);
     type OfCamera = fn(&CameraReading) -> u64;
-    let gauges: [(&str, &str, OfCamera); 3] = [
+    let gauges: [(&str, &str, OfCamera); 4] = [
         ("camera_up", "1 where pictures come", |camera| u64::from(camera.up)),
         ("camera_recording", "1 where the camera is being recorded", |camera| u64::from(camera.recording)),
+        ("camera_recording_interrupted", "1 where a recording is not being written", |camera| {
+            u64::from(camera.interrupted)
+        }),
         ("camera_readers", "Who is watching", |camera| camera.readers),
     ];
     for (name, help, of) in gauges {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camera_access::{
-    ApiKeys, AuditLog, Authenticator, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked, Secret,
-    Tokens,
+    ApiKeys, AuditLog, Authenticator, ClaimNames, Entry, Event, Links, Outcome, PublicKeyAlgorithm, Revoked,
+    Secret, Tokens,
 };
 use camera_config::{Algorithm, Camera, Config, Encode, Environment};
 use camera_media::{
@@ -28,16 +28,22 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::service::{Components, Kept, Service, component};
+use crate::provider::Provider;
+use crate::service::{Clock, Components, Kept, Service, component, keep_killed};
 use crate::web;
 use crate::web::certificate::Certificate;
-use crate::web::serve::serve;
-use crate::web::tls::{self, TlsFiles};
+use crate::web::host::Names;
+use crate::web::proxies::Proxies;
+use crate::web::serve::{Serving, serve};
+use crate::web::tls;
+use crate::web::tls::TlsFiles;
 
 /// The audit log's mode: it holds no secrets, and who may read it is its folder's matter.
 pub const AUDIT_LOG_MODE: u32 = 0o644;
 /// How long open recordings have to be finished when the service stops.
 const FINISH: Duration = Duration::from_secs(10);
+/// Files and devices that programs look at, at the same time.
+const PROBES: usize = 4;
 /// How often the components are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -85,12 +91,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     ))?;
     crate::log::set_level(config.log.level);
 
-    let tls_files = config.server.tls.as_ref().map(|tls| TlsFiles {
-        certificate: tls.certificate.clone(),
-        key: tls.key.clone(),
-        client_ca: tls.client_ca.clone(),
-    });
-    let certificate = match tls_files {
+    let certificate = match TlsFiles::of(&config) {
         Some(files) => Some(Certificate::read(files)?),
         None => None,
     };
@@ -105,7 +106,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
         let source = Source::parse(&camera.source, SourceOptions::default());
         match source {
             Ok(source) => {
-                if let Err(error) = service.introduce(&camera.name, source, true).await {
+                if let Err(error) = service.introduce(&camera.name, source.told_by_a_call(), true).await {
                     tracing::warn!(camera = %camera.name, error = %error.message, "an added camera is left out");
                 }
             }
@@ -122,24 +123,36 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
         })
     };
     // Health is asked by few; it has places of its own, so that clients never take them all.
-    let few = Arc::new(Places::new(256, 256));
-    let clients =
-        tls::listen(bind(listen.listen, "server.listen").await?, tls.clone(), Arc::clone(&service.places))
-            .map_err(because("listener"))?;
-    let health = tls::listen(bind(listen.health, "server.health").await?, tls.clone(), few)
-        .map_err(because("listener"))?;
+    let few = Arc::new(Places::new(512, 128));
+    let proxies = Arc::new(Proxies::new(listen.trusted_proxies.clone()));
+    // Health is asked directly, also by `camera-service status`, which knows no proxy's ways.
+    let nobody = Arc::new(Proxies::default());
+    let names = Names::new(&listen, tls.clone());
+    let accept = async |address, key, places: &Arc<Places>, proxies: &Arc<Proxies>| {
+        let socket = bind(address, key).await?;
+        tls::listen(socket, tls.clone(), Arc::clone(places), Arc::clone(proxies)).map_err(because("listener"))
+    };
+    let clients = accept(listen.listen, "server.listen", &service.places, &proxies).await?;
+    let health = accept(listen.health, "server.health", &few, &nobody).await?;
     let addresses = Addresses { clients: clients.address, health: health.address, tls: tls.is_some() };
 
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(serve(clients, web::client_routes(Arc::clone(&service)), service.stop.clone()));
-    tasks.spawn(serve(health, web::health_routes(Arc::clone(&service)), service.stop.clone()));
+    let routes = web::client_routes(Arc::clone(&service), names.clone());
+    let serving = Serving { routes, places: Arc::clone(&service.places), proxies };
+    tasks.spawn(serve(clients, serving, service.stop.clone()));
+    let routes = web::health_routes(Arc::clone(&service), names);
+    tasks.spawn(serve(health, Serving { routes, places: few, proxies: nobody }, service.stop.clone()));
     let engine_ended = CancellationToken::new();
     let telling = tokio::spawn(Arc::clone(&service).follow_engine(engine_ended.clone()));
-    tasks.spawn(Arc::clone(&service).keep_retention());
+    let provider = service.at_start.security.jwt.jwks.clone().map(|jwks| Arc::new(Provider::new(jwks)));
+    if let Some(provider) = &provider {
+        tasks.spawn(Arc::clone(provider).follow(Arc::clone(&service)));
+    }
     tasks.spawn(Arc::clone(&service).follow_devices());
 
+    service.look_at_clock().await;
     service.started.store(true, Ordering::Release);
-    service.look_at_components(certificate.as_ref().map(state_of)).await;
+    service.look_at_components(further(certificate.as_ref(), provider.as_deref())).await;
     if !service.is_ready() {
         let why: Vec<String> =
             service.status().components.into_iter().filter_map(|component| component.reason).collect();
@@ -153,8 +166,9 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     ready(addresses);
     notify(&[sd_notify::NotifyState::Ready]);
 
+    tasks.spawn(Arc::clone(&service).keep_retention());
     tasks.spawn(feed_the_watchdog(service.stop.clone()));
-    tasks.spawn(watch_over(Arc::clone(&service), certificate));
+    tasks.spawn(watch_over(Arc::clone(&service), certificate, provider));
     loop {
         match signals.next().await {
             Told::Stop => break,
@@ -200,13 +214,16 @@ async fn build(
         config.security.admin_addresses.clone(),
     )
     .map_err(because("limits"))?;
-    let library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
+    let mut folders = Vec::new();
+    let mut library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
         let library = Library::open(path).map_err(|error| {
             StartError::Other(format!(
                 "{error}; `camera-service install` makes it, or: mkdir -p {}",
                 path.display()
             ))
         })?;
+        // Before anything in it is touched: what looks left behind may be another installation's.
+        folders.push(Lock::take_media(path).map_err(|error| StartError::Other(error.to_string()))?);
         let swept = library.sweep().map_err(because("storage"))?;
         if swept > 0 {
             tracing::info!(files = swept, "unfinished pictures of an earlier run removed");
@@ -215,6 +232,7 @@ async fn build(
     };
     let ffprobe = config.media.ffmpeg.with_file_name("ffprobe");
     let recordings = library(&config.storage.recordings)?;
+    let snapshots = library(&config.storage.snapshots)?;
     let engine: Arc<dyn Engine> = match config.media.engine {
         camera_config::Engine::Embedded => {
             let options =
@@ -230,14 +248,19 @@ async fn build(
         }
     };
     // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
+    let metrics = Metrics::default();
     for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
         tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
+        if let Some(coverage) = keep_killed(&recordings, &file) {
+            metrics.count_recording(&coverage);
+        }
     }
     let config = Arc::new(config);
     Ok(Service {
         recordings,
         ffprobe,
-        snapshots: library(&config.storage.snapshots)?,
+        snapshots,
+        folders,
         places: Arc::new(Places::new(
             config.server.max_connections.get(),
             config.limits.connections_per_address.get(),
@@ -246,12 +269,14 @@ async fn build(
         engine,
         access,
         hub: Hub::default(),
-        metrics: Metrics::default(),
+        metrics,
         stop: CancellationToken::new(),
         all_told: CancellationToken::new(),
         started: AtomicBool::new(false),
         since: Instant::now(),
-        since_clock: jiff::Timestamp::now(),
+        clock: Clock::default(),
+        looking_around: tokio::sync::Mutex::default(),
+        probes: tokio::sync::Semaphore::new(PROBES),
         kept,
         components: Mutex::new(Components::default()),
         at_start: Arc::clone(&config),
@@ -292,15 +317,25 @@ pub fn tokens(
         Algorithm::RS256 => PublicKeyAlgorithm::Rs256,
         Algorithm::ES256 => PublicKeyAlgorithm::Es256,
     };
-    let path = jwt.public_key.as_deref().unwrap_or(std::path::Path::new(""));
-    let pem = std::fs::read(path).map_err(|error| {
-        StartError::Other(format!("the public key {} cannot be read: {error}", path.display()))
-    })?;
-    let tokens = Tokens::public_key(public, &pem).map_err(because("public key"))?;
+    let tokens = match &jwt.public_key {
+        None => Tokens::published(public),
+        Some(path) => {
+            let pem = std::fs::read(path).map_err(|error| {
+                StartError::Other(format!("the public key {} cannot be read: {error}", path.display()))
+            })?;
+            Tokens::public_key(public, &pem).map_err(because("public key"))?
+        }
+    };
+    let claims = ClaimNames { user: jwt.user_claim.clone(), role: jwt.role_claim.clone() };
+    let tokens = tokens.made_for(jwt.audience.clone(), jwt.issuer.clone()).with_claims(claims);
     Ok((tokens, Links::random().map_err(because("links"))?))
 }
 
-fn configured(config: &Config) -> Result<Vec<(String, Source)>, StartError> {
+/// The configured cameras.
+///
+/// # Errors
+/// A source that cannot be.
+pub fn configured(config: &Config) -> Result<Vec<(String, Source)>, StartError> {
     let source = |camera: &Camera| {
         let options = SourceOptions {
             resolution: camera.resolution.map(|size| Resolution { width: size.width, height: size.height }),
@@ -331,7 +366,11 @@ async fn feed_the_watchdog(stop: CancellationToken) {
 }
 
 /// What is done again and again while the service runs: components, limits, certificates.
-async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>) {
+async fn watch_over(
+    service: Arc<Service>,
+    mut certificate: Option<Certificate>,
+    provider: Option<Arc<Provider>>,
+) {
     let mut ticks = tokio::time::interval(LOOK);
     let mut purged = Instant::now();
     let mut ending = tokio::spawn(async {});
@@ -340,6 +379,7 @@ async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>)
             _ = ticks.tick() => {}
             () = service.stop.cancelled() => return,
         }
+        service.look_at_clock().await;
         // On its own: finishing a long recording takes its time, and systemd must not take that for a service that hangs.
         if ending.is_finished() {
             ending = tokio::spawn(Arc::clone(&service).end_recordings_on_full_disk());
@@ -348,7 +388,7 @@ async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>)
             tracing::info!("the certificate was read again");
             service.access.write(&Entry::new(Event::Service, Outcome::Success, "certificate read again"));
         }
-        service.look_at_components(certificate.as_ref().map(state_of)).await;
+        service.look_at_components(further(certificate.as_ref(), provider.as_deref())).await;
         if purged.elapsed() >= Duration::from_secs(60) {
             service.access.purge();
             purged = Instant::now();
@@ -356,8 +396,12 @@ async fn watch_over(service: Arc<Service>, mut certificate: Option<Certificate>)
     }
 }
 
-fn state_of(certificate: &Certificate) -> Component {
-    component("certificate", certificate.trouble(jiff::Timestamp::now()))
+/// The components that only some configurations have.
+fn further(certificate: Option<&Certificate>, provider: Option<&Provider>) -> Vec<Component> {
+    let certificate =
+        certificate.map(|certificate| component("certificate", certificate.trouble(jiff::Timestamp::now())));
+    let provider = provider.map(|provider| component("identity_provider", provider.trouble()));
+    certificate.into_iter().chain(provider).collect()
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

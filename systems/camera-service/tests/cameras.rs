@@ -111,9 +111,11 @@ async fn stopping_the_service_finishes_a_recording_and_tells_its_subscribers() {
     let service = installation.start();
     let mut client = service.client(Role::Operator).await;
     let started = client.succeed("start_recording", json!({ "device": "yard", "format": "mkv" })).await;
-    client.succeed("subscribe_events", json!({ "topics": ["recording.stop"] })).await;
+    // Nobody asked to end it.
+    client.succeed("subscribe_events", json!({ "topics": ["recording.error"] })).await;
     let stopped = tokio::task::spawn_blocking(move || service.stop("TERM"));
-    let told = client.notification("recording.stop").await;
+    let told = client.notification("recording.error").await;
+    assert_eq!(told["reason"], "the service was stopped");
     assert_eq!(told["filename"], started["filename"]);
     match client.next_message().await {
         Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
@@ -135,6 +137,14 @@ async fn an_added_camera_outlasts_a_restart_and_a_deleted_one_does_not() {
     assert_eq!(admin.refused("add_camera", new).await, -32020);
     assert_eq!(
         admin.refused("add_camera", json!({ "name": "../x", "source": "test:pattern" })).await,
+        -32602
+    );
+    assert_eq!(
+        admin.refused("add_camera", json!({ "name": "x", "source": "http://169.254.169.254/latest" })).await,
+        -32602
+    );
+    assert_eq!(
+        admin.refused("add_camera", json!({ "name": "x", "source": "rtsp://localhost:8554/x" })).await,
         -32602
     );
     assert_eq!(

@@ -198,3 +198,22 @@ async fn who_guesses_tokens_is_told_when_to_try_again() {
         browser.until("all('#refusal')[0].textContent.match(/allowed in [0-9]+ s .at [0-9:]+/)").await;
     assert!(!refusal.is_null());
 }
+
+/// With the limits as they are by default: what comes too soon is asked again, and the token is never thrown away.
+#[tokio::test(flavor = "multi_thread")]
+async fn quick_reloads_keep_the_token_and_show_everything_in_the_end() {
+    let Some(browser) = Browser::start(1280).await else { return };
+    let installation = Installation::new(&(CAMERAS.to_owned() + "limits: { burst: 20 }\n"));
+    let service = installation.start();
+    browser.sign_in(service.clients, &token(Role::Viewer)).await;
+    browser.until("all('#cameras h3').length === 2").await;
+    for _ in 0..6 {
+        browser.open(&format!("http://{}/", service.clients)).await;
+        browser.until("all('#console')[0].hidden === false").await;
+    }
+    browser
+        .until("all('#cameras h3').length === 2 && all('#system')[0].textContent === 'System ready'")
+        .await;
+    assert_eq!(browser.look("sessionStorage.length").await, 1);
+    assert_eq!(browser.look("all('#connection')[0].textContent").await, "");
+}

@@ -30,3 +30,21 @@ fn the_reference_of_calls_is_the_contract() {
 fn the_reference_of_the_configuration_is_the_configuration() {
     generated("configuration.md", &camera_config::reference());
 }
+
+/// What the calls do, and what they are, knows neither JSON-RPC nor HTTP: `lib.rs` says which part may know which.
+#[test]
+fn what_calls_do_knows_no_protocol() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files: Vec<_> =
+        ["access.rs", "caller.rs", "events.rs", "places.rs"].map(|name| source.join(name)).into();
+    for folder in ["service", "contract"] {
+        files.extend(std::fs::read_dir(source.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    assert!(files.len() > 15);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for above in ["crate::rpc", "crate::web", "crate::run", "crate::commands"] {
+            assert!(!text.contains(above), "{} knows {above}", file.display());
+        }
+    }
+}

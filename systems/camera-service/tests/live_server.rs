@@ -1,5 +1,5 @@
 //! Live views with the engine `mediamtx`: what the service passes on from MediaMTX's HLS server, and what it keeps to itself.
-//! Against stand-ins for that server and for MediaMTX's API, which answer as version 1.5.1 does by its source, because these
+//! Against stand-ins for that server and for MediaMTX's API, which answer as versions 1.15.3 and 1.20.1 do by their source, because these
 //! tests must be able to run without it; `mediamtx.rs` does the same with the real one. One test needs Chromium, as
 //! `console.rs` does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -52,14 +52,23 @@ impl Drop for Hls {
 
 impl Hls {
     async fn start() -> Self {
+        Self::of(hls).await
+    }
+
+    async fn of(answers: fn(&Request<Body>, &watch::Sender<()>) -> Response) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, readers) = (Asked::default(), watch::Sender::new(()));
         let (note, counted) = (Arc::clone(&asked), readers.clone());
         let routes = Router::new().fallback(move |request: Request<Body>| {
-            note.lock().unwrap().push((request.uri().to_string(), format!("{:?}", request.headers())));
+            // The page of a camera is what the service looks at to see whether anybody answers.
+            let looked_at = request.uri().path().ends_with('/');
+            if !looked_at {
+                note.lock().unwrap().push((request.uri().to_string(), format!("{:?}", request.headers())));
+            }
             let blocked = request.uri().path() == "/front/blocked.m3u8";
-            let (answer, reader) = (hls(&request, &counted), counted.subscribe());
+            let answer = if looked_at { "a page".into_response() } else { answers(&request, &counted) };
+            let reader = counted.subscribe();
             async move {
                 if blocked {
                     std::future::pending::<()>().await;
@@ -128,6 +137,104 @@ fn hls(request: &Request<Body>, readers: &watch::Sender<()>) -> Response {
     }
 }
 
+/// As since 1.18: a first playlist begins a session, which every address in its playlists has as a parameter.
+fn hls_with_sessions(request: &Request<Body>, readers: &watch::Sender<()>) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let has = |part: &str| query.split('&').any(|own| own == part);
+    match request.uri().path() {
+        "/front/index.m3u8" if !has("cookieCheck=1") => {
+            let cookie = "cookieCheck=1; HttpOnly; Secure; SameSite=None; Partitioned";
+            let location = format!("/front/index.m3u8?cookieCheck=1&{query}");
+            (StatusCode::FOUND, [("set-cookie", cookie), ("location", &location)]).into_response()
+        }
+        "/front/index.m3u8" => {
+            let query = query.replace("cookieCheck=1&", "");
+            format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nstream.m3u8?{query}&session=5e55\n")
+                .into_response()
+        }
+        // Without end.
+        "/yard/index.m3u8" => {
+            (StatusCode::FOUND, [("location", "/yard/index.m3u8?cookieCheck=1")]).into_response()
+        }
+        _ if has("session=5e55") => hls(request, readers),
+        _ => (StatusCode::UNAUTHORIZED, "{\"error\":\"authentication error\"}").into_response(),
+    }
+}
+
+/// A component as the service sees it.
+async fn component(service: &Running, name: &str) -> serde_json::Value {
+    let (_, _, body) = http(service.health, "/health/system", &[]).await;
+    let status: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let components = status["components"].as_array().unwrap();
+    components.iter().find(|component| component["name"] == name).cloned().unwrap_or_default()
+}
+
+/// Waits until it is in that state.
+async fn component_is(service: &Running, name: &str, state: &str) -> serde_json::Value {
+    let begun = Instant::now();
+    loop {
+        let seen = component(service, name).await;
+        if seen["state"] == state {
+            return seen;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{name} is not {state}: {seen}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_keeps_sessions_is_followed_and_one_that_redirects_without_end_is_not_well() {
+    let (api, hls) = (Api::start(State::default()).await, Hls::of(hls_with_sessions).await);
+    let installation = installation(&api, hls.port);
+    let service = installation.start();
+    let link = link(&service).await;
+    component_is(&service, "live_view", "ok").await;
+
+    let (status, head, body) = http(service.clients, &link, &[]).await;
+    let playlist = String::from_utf8(body).unwrap();
+    assert_eq!(status, 200, "{playlist}");
+    assert!(!head.contains("set-cookie") && !head.contains("location:"), "{head}");
+    let media = playlist.lines().last().unwrap();
+    assert!(media.ends_with("&session=5e55") && !media.contains("cookieCheck"), "{media}");
+    let (status, _, body) = http(service.clients, &format!("/live/front/{media}"), &[]).await;
+    let text = String::from_utf8(body).unwrap();
+    assert!(status == 200 && text.contains("ab_part0.mp4?") && text.contains("session=5e55"), "{text}");
+    // A session that has ended is no reason to doubt the server; the player begins anew.
+    let ended = media.replace("5e55", "gone");
+    assert_eq!(http(service.clients, &format!("/live/front/{ended}"), &[]).await.0, 404);
+    assert_eq!(component(&service, "live_view").await["state"], "ok");
+
+    hls.asked();
+    let bearer = format!("Bearer {}", token(Role::Viewer));
+    let (status, ..) = http(service.clients, "/live/yard/index.m3u8", &[("Authorization", &bearer)]).await;
+    assert_eq!((status, hls.asked().len()), (502, 2), "it is asked once more and no more");
+    let seen = component_is(&service, "live_view", "failed").await;
+    assert!(seen["reason"].as_str().unwrap().contains("302"), "{seen}");
+    assert_eq!(component(&service, "media_engine").await["state"], "ok");
+    // One that works shows that the server does.
+    http(service.clients, &link, &[]).await;
+    component_is(&service, "live_view", "ok").await;
+    hls.task.abort();
+    let seen = component_is(&service, "live_view", "failed").await;
+    assert!(seen["reason"].as_str().unwrap().contains("HLS server"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_view_that_cannot_work_is_found_before_somebody_watches() {
+    let redirecting = |_: &Request<Body>, _: &watch::Sender<()>| -> Response {
+        (StatusCode::FOUND, [("location", "/elsewhere/index.m3u8?x=1")]).into_response()
+    };
+    let (api, hls) = (Api::start(State::default()).await, Hls::of(redirecting).await);
+    let installation = installation(&api, hls.port);
+    let service = installation.start();
+    api.set_ready("front");
+    let seen = component_is(&service, "live_view", "failed").await;
+    assert!(seen["reason"].as_str().unwrap().contains("302"), "{seen}");
+    assert!(hls.asked().iter().all(|(path, _)| !path.starts_with("/elsewhere")), "it is not followed");
+    let (status, ..) = http(service.health, "/health/ready", &[]).await;
+    assert_eq!(status, 200, "everything else is served");
+}
+
 fn installation(api: &Api, port: u16) -> Installation {
     let api = &api.address;
     let installation = Installation::new(&format!(
@@ -149,13 +256,15 @@ async fn link(service: &Running) -> String {
     assert_eq!(url["stream_url"], url["streams"]["hls"]);
     let list = client.succeed("get_camera_list", json!({})).await;
     let link = url["stream_url"].as_str().unwrap().to_owned();
+    let begin = format!("http://{}", service.clients);
     for shown in [&link, list["cameras"][0]["streams"]["hls"].as_str().unwrap()] {
         assert!(
-            shown.starts_with("/live/front/index.m3u8?expires=") && shown.contains("&signature="),
+            shown.starts_with(&format!("{begin}/live/front/index.m3u8?expires="))
+                && shown.contains("&signature="),
             "{shown}"
         );
     }
-    link
+    link[begin.len()..].to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,11 @@ fn without_a_secret_it_does_not_start_and_says_how_to_make_one() {
     assert!(said.contains("CAMERA_SERVICE_JWT_SECRET") && said.contains("/dev/urandom"), "{said}");
     installation.write_private(".env", "CAMERA_SERVICE_JWT_SECRET=secret\n");
     assert!(refused(&installation).contains("at least 32"));
+    for published in ["edge-device-secret-key-change-in-production", "dev-secret-change-me"] {
+        installation.write_private(".env", &format!("CAMERA_SERVICE_JWT_SECRET={published}\n"));
+        let said = refused(&installation);
+        assert!(said.contains(published) && said.contains("published"), "{said}");
+    }
     installation.write_private(".env", &format!("CAMERA_SERVICE_JWT_SECRET='{}'\n", support::SECRET));
     let file = installation.path().join(".env");
     assert!(Command::new("chmod").arg("644").arg(&file).status().unwrap().success());
@@ -62,14 +67,40 @@ async fn guessing_is_limited_and_reconnecting_changes_nothing() {
         assert_eq!(client.refused("authenticate", json!({ "auth_token": "a.b.c" })).await, -32001);
     }
     let mut client = service.connect().await;
-    // The limit comes before the look at the credential: a right one is not looked at either.
-    let answer = client.call("authenticate", json!({ "auth_token": token(Role::Admin) })).await;
+    let answer = client.call("authenticate", json!({ "auth_token": "a.b.c" })).await;
     assert_eq!(answer["error"]["code"], -32040, "{answer}");
     assert!(
         answer["error"]["data"]["retry_after"].as_u64().is_some_and(|seconds| (1..=60).contains(&seconds)),
         "{answer}"
     );
     assert_eq!(client.succeed("ping", json!({})).await, "pong", "others of that address are served");
+    // And whoever has a good credential is let in, as often as they come.
+    for _ in 0..10 {
+        service.client(Role::Admin).await;
+    }
+}
+
+/// Keys are hashed dearly, so that looking at them could be what shuts others out.
+#[tokio::test]
+async fn who_guesses_a_key_locks_out_neither_that_key_nor_others_and_costs_no_hash() {
+    let limits = "cameras: []\nlimits: { authentications_per_minute: 1, authentication_burst: 3 }\n";
+    let installation = Installation::new(limits);
+    let new = ["api-key", "new", "--name", "script", "--role", "viewer"];
+    let key = String::from_utf8(installation.command().args(new).output().unwrap().stdout).unwrap();
+    let key = key.trim().to_owned();
+    let service = installation.start();
+    let wrong = format!("{}{}", &key[..key.len() - 8], "00000000");
+    let mut codes = Vec::new();
+    for _ in 0..8 {
+        codes.push(service.connect().await.refused("authenticate", json!({ "auth_token": wrong })).await);
+        let header = [("X-API-Key", &*wrong)];
+        assert_ne!(http(service.clients, "/files/recordings/x", &header).await.0, 404);
+    }
+    assert_eq!((codes[0], codes[7]), (-32001, -32040));
+    let mut client = service.connect().await;
+    client.succeed("authenticate", json!({ "auth_token": key })).await;
+    let (status, ..) = http(service.clients, "/files/recordings/x", &[("X-API-Key", &key)]).await;
+    assert_eq!(status, 404, "the key opens the door, and there is no such file");
 }
 
 #[tokio::test]
@@ -91,7 +122,8 @@ async fn a_call_is_charged_once_to_its_identity_wherever_it_comes_from() {
 
 #[tokio::test]
 async fn a_thousand_clients_that_guess_keep_nobody_else_out() {
-    let installation = Installation::new("limits: { authentication_burst: 5 }\ncameras: []\n");
+    let installation =
+        Installation::new("limits: { authentication_burst: 5, connections_per_address: 400 }\ncameras: []\n");
     let service = installation.start();
     let guess = async |_| {
         let mut client = service.connect().await;
@@ -170,22 +202,66 @@ async fn a_forged_link_is_on_record_and_guesses_beyond_the_limit_are_counted() {
 async fn connections_that_say_nothing_take_a_place_each_and_are_let_go() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
-    let installation = Installation::new("cameras: []\nlimits: { connections_per_address: 3 }\n");
+    let installation = Installation::new("cameras: []\nlimits: { connections_per_address: 4 }\n");
     let service = installation.start();
     let mut silent = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..2 {
         silent.push(TcpStream::connect(service.clients).await.unwrap());
     }
     // Half a request is none.
     silent[0].write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
-    let mut text = String::new();
-    let mut fourth = TcpStream::connect(service.clients).await.unwrap();
-    tokio::time::timeout(support::PATIENCE, fourth.read_to_string(&mut text)).await.unwrap().unwrap();
-    assert!(text.starts_with("HTTP/1.1 503") && text.ends_with("try again in 5 s\n"), "{text}");
-    assert_eq!(http(service.health, "/health/live", &[]).await.0, 200, "health has places of its own");
+    // Whoever comes now gets the place of the one that has said nothing for longest.
+    let (status, ..) = http(service.clients, "/", &[]).await;
+    assert_eq!(status, 200);
+    let mut ended = silent.remove(0);
+    tokio::time::timeout(support::PATIENCE, ended.read_to_end(&mut Vec::new())).await.unwrap().ok();
+    // Those who proved who they are keep their places, and have no more than their share.
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(service.client(Role::Viewer).await);
+    }
+    let mut fifth = service.connect().await;
+    let refused = fifth.call("authenticate", json!({ "auth_token": token(Role::Operator) })).await;
+    assert_eq!(refused["error"]["code"], -32020, "{refused}");
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(service.clients).await.unwrap());
+    }
+    for client in &mut clients {
+        client.succeed("ping", json!({})).await;
+    }
+    drop(clients);
     for stream in &mut silent {
         let ended = tokio::time::timeout(support::PATIENCE, stream.read_to_end(&mut Vec::new())).await;
         assert!(ended.is_ok(), "a connection that says nothing is kept for ever");
     }
-    assert_eq!(http(service.clients, "/files/recordings/x", &[]).await.0, 401, "and its place is free again");
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_is_one_and_nobody_else_can_say_who_he_is() {
+    let server = "server: { listen: \"127.0.0.1:0\", health: \"127.0.0.1:0\", trusted_proxies: { addresses: [\"127.0.0.1/32\"], \
+                  speak: forwarded } }\ncameras: []\nlimits: { authentications_per_minute: 1, authentication_burst: 2 }\n";
+    let installation = Installation::new(server);
+    let service = installation.start();
+    let guess = async |client: &str| {
+        let header = [("Authorization", "Bearer a.b.c"), ("Forwarded", client)];
+        http(service.clients, "/files/recordings/x", &header).await.0
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(guess("for=192.0.2.1").await);
+    }
+    statuses.push(guess("for=192.0.2.2").await);
+    // What the client wrote itself stands before what the proxy adds.
+    statuses.push(guess("for=192.0.2.3, for=192.0.2.1").await);
+    assert_eq!(statuses, [401, 401, 429, 401, 429]);
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    assert_eq!(audit.matches("\"address\":\"192.0.2.1\"").count(), 2, "{audit}");
+    // A WebSocket through the proxy is that of its client, too.
+    let mut request = format!("ws://{}/ws", service.clients).into_client_request().unwrap();
+    request.headers_mut().insert("Forwarded", "for=192.0.2.9".parse().unwrap());
+    let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let mut client = Client::of(socket);
+    client.refused("get_camera_list", json!({})).await;
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    assert!(audit.contains("\"address\":\"192.0.2.9\""), "{audit}");
 }

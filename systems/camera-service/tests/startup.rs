@@ -106,6 +106,14 @@ async fn health_and_metrics_tell_the_truth_about_components() {
         assert!(std::time::Instant::now() < until, "{status}");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+    // Why, is told on this machine only.
+    let system = async |headers: &[(&str, &str)]| {
+        let (_, _, body) = http(service.health, "/health/system", headers).await;
+        String::from_utf8(body).unwrap()
+    };
+    assert!(system(&[]).await.contains("no pictures from bad"));
+    let passed_on = system(&[("Forwarded", "for=192.0.2.1")]).await;
+    assert!(passed_on.contains("degraded") && !passed_on.contains("no pictures from bad"), "{passed_on}");
     let (status, head, body) = http(service.health, "/metrics", &[]).await;
     let text = String::from_utf8(body).unwrap();
     assert!(status == 200 && head.contains("openmetrics-text"), "{head}");
@@ -121,4 +129,85 @@ async fn health_and_metrics_tell_the_truth_about_components() {
     }
     assert_eq!(text.matches("# EOF").count(), 1, "one text, with one end");
     assert!(!text.contains("rtsp://"), "no sources in metrics");
+}
+
+/// What `config check` says, and its exit status.
+fn checked(installation: &Installation) -> (Option<i32>, String) {
+    let output = installation.command().args(["config", "check"]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("server:"), "the configuration is shown: {shown}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_check_finds_all_that_a_start_would_and_a_running_service_is_not_in_its_way() {
+    let (clients, health) = (free_port(), free_port());
+    let server = format!("server: {{ listen: \"127.0.0.1:{clients}\", health: \"127.0.0.1:{health}\" }}\n");
+    let installation = Installation::new(&format!("cameras: []\n{server}"));
+    assert_eq!(checked(&installation).0, Some(0));
+    assert!(!installation.path().join("security/api-keys.json").exists(), "nothing is made");
+    let service = installation.start();
+    assert_eq!(checked(&installation), (Some(0), "Nothing stands in the way of a start.\n".into()));
+    drop(service);
+
+    let taken = TcpListener::bind(("127.0.0.1", clients)).unwrap();
+    std::fs::remove_dir_all(installation.path().join("snapshots")).unwrap();
+    installation.write_private("security/api-keys.json", "damaged");
+    let text = std::fs::read_to_string(installation.path().join("config/camera-service.yaml")).unwrap();
+    let here = installation.path().display();
+    let tls = format!("tls: {{ certificate: {here}/cert.pem, key: {here}/key.pem }} }}");
+    let text =
+        text.replace(&server, &(server.trim_end().trim_end_matches(" }").to_owned() + ", " + &tls + "\n"));
+    let text = text + "media: { ffmpeg: /nowhere/ffmpeg }\n";
+    std::fs::write(installation.path().join("config/camera-service.yaml"), text).unwrap();
+    let (status, said) = checked(&installation);
+    assert_eq!(status, Some(1), "{said}");
+    for part in [
+        "key.pem",
+        "/nowhere/ffmpeg",
+        "snapshots",
+        "server.listen",
+        "api-keys.json",
+        "5 things stand in the way",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    drop(taken);
+    // A key that others may read, and one that is not the certificate's.
+    let issue = || rcgen::generate_simple_self_signed(vec!["cameras.test".to_owned()]).unwrap();
+    installation.write_private("cert.pem", &issue().cert.pem());
+    installation.write_private("key.pem", &issue().signing_key.serialize_pem());
+    assert!(checked(&installation).1.contains("do not fit together"));
+    std::fs::set_permissions(
+        installation.path().join("key.pem"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o644),
+    )
+    .unwrap();
+    assert!(checked(&installation).1.contains("chmod 600"));
+    installation.write_private(".env", "");
+    let output = installation.command().args(["config", "check"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "no secret is a wrong configuration");
+}
+
+#[test]
+fn two_installations_do_not_share_a_folder_of_media() {
+    let first = Installation::new("cameras: []\n");
+    let folder = first.path().join("recordings");
+    let second = Installation::new(&format!(
+        "cameras: []\nstorage: {{ recordings: HERE/recordings, snapshots: {}, warn: \"98 %\", block: \"99 %\" }}\n",
+        folder.display()
+    ));
+    let service = first.start();
+    // What looks like the rest of an earlier run is the first one's picture.
+    std::fs::write(folder.join(".draft-1-0.part"), "a picture").unwrap();
+    for arguments in [&["run"][..], &["config", "check"]] {
+        let output = second.command().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        let process = format!("(process {})", service.child.id());
+        assert!(said.contains("keeps its files in") && said.contains(&process), "{said}");
+    }
+    assert!(folder.join(".draft-1-0.part").exists());
+    drop(service);
+    drop(second.start());
 }

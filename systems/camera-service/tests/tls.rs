@@ -77,7 +77,9 @@ async fn ask(
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut stream = tokio::time::timeout(PATIENCE, connector.connect(name, stream)).await??;
     stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: cameras.test\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
         .await?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await?;
@@ -91,8 +93,15 @@ async fn a_new_certificate_is_served_without_a_restart_and_a_broken_one_is_not()
     put(installation.path(), &first.issue("cameras.test"));
     let service: Running = installation.start();
     for (address, path) in [(service.health, "/health/live"), (service.clients, "/files/recordings/x")] {
+        let answer = ask(&first.client(None), address, "cameras.test", path).await.unwrap();
         assert!(
-            ask(&first.client(None), address, "cameras.test", path).await.unwrap().starts_with("HTTP/1.1")
+            answer.starts_with("HTTP/1.1") && !answer.contains(" 421 "),
+            "its certificate's name is its own"
+        );
+        assert_eq!(
+            answer.contains("strict-transport-security: max-age="),
+            address == service.clients,
+            "{answer}"
         );
     }
     // A client that speaks no TLS is not served, and one that never finishes its handshake keeps nobody waiting.

@@ -73,7 +73,11 @@ impl Kind for Command {
         floor: Impact::Disrupt,
         privilege: "",
         facts: &[
-            FactSpec::new("found", FactType::Bool, "whether there is such a program, be it that what it names to run it is missing"),
+            FactSpec::new(
+                "found",
+                FactType::Bool,
+                "whether there is such a program, be it that what it names to run it is missing",
+            ),
             FactSpec::new(
                 "exit_code",
                 FactType::Int,

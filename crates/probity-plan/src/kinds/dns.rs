@@ -104,7 +104,8 @@ impl Kind for Dns {
             FactSpec::new(
                 "nxdomain",
                 FactType::Bool,
-                "whether it said that there is no such name; unknown where it reported another error, or referred to other servers",
+                "whether it said that there is no such name, or none that its `aliases` lead to; unknown where it reported \
+                 another error, or referred to other servers",
             )
             .denies(Denied::Name, Values::True)
             .grants(Denied::Name, Values::False),

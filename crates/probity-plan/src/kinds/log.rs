@@ -61,7 +61,9 @@ fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
     // What it writes has to be a moment again, but for the year, which is then the last one in which it lies in the past.
     let read = |format: &str| {
         let parsed = strtime::format(format, &at).and_then(|text| strtime::parse(format, text));
-        parsed.and_then(|parsed| parsed.timestamp().map_or_else(|| parsed.to_datetime().map(|_| ()), |_| Ok(())))
+        parsed.and_then(|parsed| {
+            parsed.timestamp().map_or_else(|| parsed.to_datetime().map(|_| ()), |_| Ok(()))
+        })
     };
     match read(&format).or_else(|error| read(&format!("%Y {format}")).map_err(|_| error)) {
         Ok(()) => Ok(Some(format)),

@@ -1,6 +1,26 @@
 //! The kinds of probe: one file each, with its parameters, its facts, its impact and what it can show. The act itself
 //! lives in `probity-probe`, in the file of the same name. How to add one: docs/adding-a-kind.md.
 
+pub mod command;
+pub mod container;
+pub mod disk;
+pub mod dns;
+pub mod file;
+pub mod group;
+pub mod http;
+pub mod interface;
+pub mod kernel_parameter;
+pub mod log;
+pub mod mount;
+pub mod package;
+pub mod port;
+pub mod postgres;
+pub mod process;
+pub mod redis;
+pub mod service;
+pub mod tls;
+pub mod user;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -384,11 +404,9 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     fn describe(&self) -> String;
 }
 
-/// Declares the modules, the enum over them and the table of declarations.
+/// Declares the enum over the kinds and the table of declarations.
 macro_rules! kinds {
     ($($module:ident :: $Kind:ident),* $(,)?) => {
-        $(pub mod $module;)*
-
         /// One probe's kind and parameters.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]

@@ -52,7 +52,11 @@ impl Kind for Service {
             ),
             FactSpec::new("unit_file", FactType::Text, "the path of its unit file; empty without one"),
             FactSpec::new("active_since", FactType::Moment, "when it last became active, to the second"),
-            FactSpec::new("started", FactType::Moment, "when its main process was last started, to the second"),
+            FactSpec::new(
+                "started",
+                FactType::Moment,
+                "when its main process was last started, to the second",
+            ),
             FactSpec::new(
                 "last_trigger",
                 FactType::Moment,

@@ -35,8 +35,14 @@ pub fn without_brackets(host: &str) -> &str {
 /// The addresses of a host, by the system's resolver. An address in brackets or plain is its own.
 ///
 /// # Errors
-/// `unreachable` if there is no such name.
+/// `unreachable` if there is no such name, `unsupported` for the port 0.
 pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Blocked> {
+    if port == 0 {
+        return Err(Blocked::new(
+            Barrier::Unsupported,
+            format!("{host}: nobody listens on port 0; write 1 to 65535"),
+        ));
+    }
     let bare = without_brackets(host);
     if let Ok(ip) = bare.parse() {
         return Ok(vec![SocketAddr::new(ip, port)]);

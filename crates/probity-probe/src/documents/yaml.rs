@@ -136,8 +136,7 @@ impl<'s> Reader<'s> {
                 _ => return Err("a key is a list or a map".to_owned()),
             };
             if entries.contains_key(&text) {
-                let key: String = text.escape_debug().take(80).collect();
-                return Err(format!("the key `{key}` is there twice"));
+                return Err(format!("the key {} is there twice", probity_text::whole(&text, 80)));
             }
             entries.insert(text, value.value);
         }
@@ -166,9 +165,9 @@ fn maps(value: Value) -> Result<Vec<BTreeMap<String, Value>>, String> {
 fn scalar(text: String, plain: bool, tag: Option<&Tag>) -> Result<Value, String> {
     let Some(tag) = tag else { return Ok(if plain { untagged(text) } else { Value::Text(text) }) };
     match tag.to_string().strip_prefix(OWN) {
-        Some("int" | "float") => {
-            number(&text).map(Value::Number).ok_or_else(|| format!("`{}` is no number", shortened(&text)))
-        }
+        Some("int" | "float") => number(&text)
+            .map(Value::Number)
+            .ok_or_else(|| format!("the text {} is no number", probity_text::whole(&text, 60))),
         Some("bool" | "null") => Ok(untagged(text)),
         Some(_) => Ok(Value::Text(text)),
         None => Ok(tagged(Node { value: Value::Text(text), plain, size: 1, height: 1 }, Some(tag)).value),
@@ -219,10 +218,6 @@ fn tagged(mut node: Node, tag: Option<&Tag>) -> Node {
         (node.size, node.height, node.plain) = (node.size + 1, node.height + 1, false);
     }
     node
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 #[cfg(test)]

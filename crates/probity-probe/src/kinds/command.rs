@@ -59,7 +59,10 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
                 Some(code) => seen.know("exit_code", i64::from(code)),
                 None => seen.block(
                     "exit_code",
-                    Blocked::new(Barrier::Aborted, format!("ended by signal {}", status.signal().unwrap_or(0))),
+                    Blocked::new(
+                        Barrier::Aborted,
+                        format!("ended by signal {}", status.signal().unwrap_or(0)),
+                    ),
                 ),
             };
         }
@@ -70,8 +73,8 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
             return Ok(seen);
         }
     }
-    seen.settle("stdout_bytes", whole("standard output", &ended.stdout).map(|output| output.total))
-        .settle("stderr_bytes", whole("standard error", &ended.stderr).map(|output| output.total));
+    seen.settle("stdout_bytes", all_of("standard output", &ended.stdout).map(|output| output.total))
+        .settle("stderr_bytes", all_of("standard error", &ended.stderr).map(|output| output.total));
     let stdout = text_of("standard output", &ended.stdout);
     if context.wants("lines") {
         seen.settle("lines", stdout.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>()));
@@ -94,16 +97,18 @@ pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
 }
 
 /// All of an output. What a child prints that goes on after the program's end nobody waits for.
-fn whole<'a>(what: &str, output: &'a Output) -> Result<&'a Output, Blocked> {
+fn all_of<'a>(what: &str, output: &'a Output) -> Result<&'a Output, Blocked> {
     if output.open {
-        let why = format!("a child that goes on after the program's end still holds {what} open; send its output elsewhere");
+        let why = format!(
+            "a child that goes on after the program's end still holds {what} open; send its output elsewhere"
+        );
         return Err(Blocked::new(Barrier::TimedOut, why));
     }
     Ok(output)
 }
 
 fn text_of(what: &str, output: &Output) -> Result<String, Blocked> {
-    let output = whole(what, output)?;
+    let output = all_of(what, output)?;
     if output.total > output.bytes.len() as u64 {
         return Err(Blocked::new(Barrier::TooLarge, format!("{what} has {} bytes", output.total)));
     }
@@ -114,7 +119,12 @@ fn text_of(what: &str, output: &Output) -> Result<String, Blocked> {
 }
 
 /// Without the last line's end.
-fn without_end(text: String) -> String {
-    let end = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
-    end.map_or(text.clone(), str::to_owned)
+fn without_end(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
 }

@@ -90,7 +90,10 @@ impl Held {
     /// whether its content is the same.
     fn unchanged(&self) -> (Result<(), Blocked>, Result<(), Blocked>) {
         let changed = |what: &str| {
-            Blocked::new(Barrier::Changed, format!("the {what} of {} changed while it was looked at", self.path))
+            Blocked::new(
+                Barrier::Changed,
+                format!("the {what} of {} changed while it was looked at", self.path),
+            )
         };
         let both = |blocked: Blocked| (Err(blocked.clone()), Err(blocked));
         let path = std::path::Path::new(&self.path);
@@ -119,7 +122,9 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks, underway: &Underway) -> Seen
     let held = match Held::open(file) {
         Ok(held) => held,
         // ENOTDIR too: a part of the path is a file, so nothing can stand there.
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
             seen.know("exists", false);
             seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{} does not exist", file.file)));
             return seen;
@@ -216,7 +221,8 @@ fn see_content(
         match *fact {
             "sha256" => seen.know(fact, sha256.as_str()),
             "content" => seen.settle(fact, content.clone()),
-            "lines" => seen.settle(fact, content.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>())),
+            "lines" => seen
+                .settle(fact, content.clone().map(|text| text.lines().map(Value::from).collect::<Vec<_>>())),
             _ => seen.settle(fact, content.clone().and_then(|text| documents::parse(file, &text))),
         };
     }

@@ -99,6 +99,9 @@ async fn talk(
         if destination.url.scheme() != "https" {
             tls::not_spoken(seen);
         }
+        if let Some(blocked) = head::lost_framing(&answer) {
+            return Err(blocked.into());
+        }
         let body = body::receive(&mut answer.response, &method, seen).await?;
         seen.know("body_received", true).know("answered", true);
         body::see(&body, answer.response.headers(), context, seen);

@@ -53,7 +53,9 @@ fn see(parameter: &KernelParameter) -> Seen {
     let words: Vec<&str> = text.split_whitespace().collect();
     let numbers = words
         .iter()
-        .map(|word| Number::parse(word).filter(|_| word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')))
+        .map(|word| {
+            Number::parse(word).filter(|_| word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
+        })
         .collect::<Option<Vec<_>>>()
         .filter(|numbers| !numbers.is_empty());
     let value = words.join(" ");

@@ -14,7 +14,7 @@ use crate::look::{CLOCK_UNCERTAINTY, Context, Look, Seen, Underway, Wanted, time
 
 /// What was found of a log.
 enum Found {
-    Window(Window),
+    Window(Box<Window>),
     /// There is no such log.
     Absent(String),
 }
@@ -64,7 +64,9 @@ impl Look for Log {
             Source::File(path) => {
                 let (log, path, wanted) = (self.clone(), path.clone(), context.wanted.clone());
                 // A network file system may hang.
-                context.blocking(move |underway| tell(see_file(&log, &path, &wanted, span, underway), span)).await
+                context
+                    .blocking(move |underway| tell(see_file(&log, &path, &wanted, span, underway), span))
+                    .await
             }
         }
     }
@@ -75,7 +77,13 @@ fn new_tally(log: &Log, wanted: &Wanted) -> Result<Tally, Blocked> {
     Ok(Tally::new(Matcher::new(log.pattern.as_ref().map(probity_plan::kinds::log::Pattern::as_str))?, listed))
 }
 
-fn see_file(log: &Log, path: &str, wanted: &Wanted, span: Span, underway: &Underway) -> Result<Found, Blocked> {
+fn see_file(
+    log: &Log,
+    path: &str,
+    wanted: &Wanted,
+    span: Span,
+    underway: &Underway,
+) -> Result<Found, Blocked> {
     let times = LogTimes::new(log.zone.as_deref(), log.format.as_deref(), span.now, span.start)?;
     file::see(path, times, new_tally(log, wanted)?, span, underway)
 }
@@ -83,7 +91,7 @@ fn see_file(log: &Log, path: &str, wanted: &Wanted, span: Span, underway: &Under
 fn tell(found: Result<Found, Blocked>, span: Span) -> Seen {
     let mut seen = Seen::default();
     match found {
-        Ok(Found::Window(window)) => tell_window(window, span, &mut seen),
+        Ok(Found::Window(window)) => tell_window(*window, span, &mut seen),
         Ok(Found::Absent(why)) => {
             seen.know("exists", false).block_rest(Blocked::new(Barrier::Unreachable, why));
         }
@@ -106,7 +114,8 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     // A time that lies ahead is not when its line was written: that may have been at any time.
     let ahead = tally.first_ahead.map(|at| {
         let (at, now) = (time_text(at), time_text(span.now));
-        let why = format!("{} matching lines bear times ahead of the look at {now}, such as {at}", tally.ahead);
+        let why =
+            format!("{} matching lines bear times ahead of the look at {now}, such as {at}", tally.ahead);
         Blocked::new(Barrier::Protocol, why)
     });
     // "None" would pass on lines that nobody could see any more.

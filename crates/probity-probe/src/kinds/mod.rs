@@ -1,14 +1,32 @@
 //! The kinds' acts, each in a file named as in `probity-plan`, where its parameters and facts are declared.
 
+mod command;
+mod container;
+mod disk;
+mod dns;
+mod file;
+mod group;
+mod http;
+mod interface;
+mod kernel_parameter;
+mod log;
+mod mount;
+mod package;
+mod port;
+mod postgres;
+mod process;
+mod redis;
+mod service;
+mod tls;
+mod user;
+
 use probity_plan::Act;
 
 use crate::look::{Context, Look, Seen};
 
-/// Declares the modules and the way from an act to its look.
+/// Declares the way from an act to its look.
 macro_rules! kinds {
     ($($module:ident :: $Kind:ident),* $(,)?) => {
-        $(mod $module;)*
-
         /// Looks once, by the act's kind.
         pub async fn look(act: &Act, context: &Context<'_>) -> Seen {
             match act { $(Act::$Kind(act) => act.look(context).await),* }

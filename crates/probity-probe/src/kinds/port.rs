@@ -39,7 +39,10 @@ fn see(port: &Port, table: &Sockets, wanted: &Wanted, names: &Names) -> Seen {
     seen.know("listening", !found.is_empty())
         .know("addresses", sorted(found.iter().map(|socket| socket.local.ip().to_string())))
         .settle("users", users(&found, names))
-        .settle("sockets", found.iter().map(|it| described(it, names).map(Value::Map)).collect::<Result<Vec<_>, _>>());
+        .settle(
+            "sockets",
+            found.iter().map(|it| described(it, names).map(Value::Map)).collect::<Result<Vec<_>, _>>(),
+        );
     if !found.is_empty() {
         seen.know("loopback_only", found.iter().all(|socket| socket.loopback()));
     } else {

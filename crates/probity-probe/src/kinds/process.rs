@@ -111,7 +111,8 @@ fn see_found(oldest: &Running, found: &[&Running], names: &Names, seen: &mut See
     );
     let age = clock::since_boot().saturating_sub(started_after(oldest)).as_secs_f64();
     seen.know("started", started(oldest)).know("age_s", Value::decimal((age * 100.0).round() / 100.0));
-    let users = still(found, |running| user_of(running.stat.pid, names)).map(|users| users.into_iter().collect::<BTreeSet<_>>());
+    let users = still(found, |running| user_of(running.stat.pid, names))
+        .map(|users| users.into_iter().collect::<BTreeSet<_>>());
     seen.settle("users", users.map(|users| users.into_iter().collect::<Vec<_>>()));
     seen.know("threads", found.iter().map(|running| running.stat.num_threads).sum::<i64>());
     seen.know("cpu_s", cpu_s(found.iter().map(|running| running.stat.utime + running.stat.stime).sum()));
@@ -164,7 +165,8 @@ fn is(process: &Process, running: &Running) -> Is {
 fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
     let proc = |name: &str| format!("/proc/{}/{name}", running.stat.pid);
     let gone = |error: &std::io::Error| {
-        error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
+        error.kind() == std::io::ErrorKind::NotFound
+            || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
     };
     let (executes, stands) = (std::fs::metadata(proc("exe")), std::fs::metadata(path));
     match (executes, stands) {

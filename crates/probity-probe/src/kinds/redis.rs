@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use probity_plan::kinds::redis::Redis;
-use probity_plan::{Barrier, Blocked, Text, Value};
+use probity_plan::{Barrier, Blocked, Number, Text, Value};
 use redis::Value as Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -38,8 +38,7 @@ async fn talk(
     seen: &mut Seen,
 ) -> Result<(), Fault> {
     let whole = |text: &Text| Ok::<_, Blocked>(context.expand(text, Syntax::Plain)?.reveal().to_owned());
-    let words =
-        redis.command.words().iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+    let words = redis.command.words().iter().map(whole).collect::<Result<Vec<_>, _>>()?;
     let login = match &redis.password {
         Some(password) => {
             let user = redis.username.clone().into_iter();
@@ -198,15 +197,36 @@ fn value(reply: &Reply) -> Result<Value, Blocked> {
     })
 }
 
-/// The fields of INFO: `name:value` lines below `# Section` lines.
+/// The fields of INFO: `name:value` lines below `# Section` lines. `8384e4` is part of a digest and no number.
 fn info(text: &str) -> Value {
-    let number = |text: &str| match (text.parse::<i64>(), text.parse::<f64>()) {
-        (Ok(int), _) => Value::from(int),
-        (_, Ok(float)) if float.is_finite() && text.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
-            Value::decimal(float)
-        }
-        _ => Value::from(text),
+    let number = |text: &str| {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+        Number::parse(text).filter(|_| plain).map_or_else(|| Value::from(text), Value::Number)
     };
     let fields = text.lines().filter_map(|line| line.split_once(':'));
     Value::Map(fields.map(|(name, value)| (name.to_owned(), number(value))).collect::<BTreeMap<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_written_as_a_number_is_one() {
+        let said = "# Server\r\nredis_build_id:8384e4\r\nredis_git_sha1:00000000\r\nredis_version:7.0.15\r\nratio:1.50\r\nbig:\
+                    36893488147419103232\r\nloss:-1\r\nempty:\r\n";
+        let Value::Map(fields) = info(said) else { panic!("no map") };
+        let as_text = |name: &str| fields[name].as_text().map(str::to_owned);
+        for (name, text) in [
+            ("redis_build_id", "8384e4"),
+            ("redis_git_sha1", "00000000"),
+            ("redis_version", "7.0.15"),
+            ("empty", ""),
+        ] {
+            assert_eq!(as_text(name).as_deref(), Some(text), "{name}");
+        }
+        assert_eq!(fields["ratio"], Value::decimal(1.5));
+        assert_eq!(fields["loss"], Value::from(-1));
+        assert_eq!(fields["big"], Value::from_json("36893488147419103232").unwrap());
+    }
 }

@@ -182,7 +182,8 @@ fn runs_deleted_file(line: &str) -> bool {
     let mut fields = line.split_whitespace();
     let executes = fields.nth(1).is_some_and(|rights| rights.contains('x'));
     let path = line.find('/').map_or("", |at| &line[at..]);
-    let own = ["/memfd:", "/dev/", "/SYSV", "/tmp/", "/var/tmp/", "/run/"].iter().any(|own| path.starts_with(own));
+    let own =
+        ["/memfd:", "/dev/", "/SYSV", "/tmp/", "/var/tmp/", "/run/"].iter().any(|own| path.starts_with(own));
     executes && path.ends_with(" (deleted)") && !own
 }
 
@@ -271,8 +272,12 @@ mod tests {
         let now: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
         let unit = |restarts: &str, sub: &str, started: &str, result: &str| {
             let started = format!("Fri 2026-01-02 {started} UTC");
-            let pairs =
-                [("NRestarts", restarts), ("SubState", sub), ("ExecMainStartTimestamp", &started), ("Result", result)];
+            let pairs = [
+                ("NRestarts", restarts),
+                ("SubState", sub),
+                ("ExecMainStartTimestamp", &started),
+                ("Result", result),
+            ];
             crash_looping(&pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), now)
         };
         assert!(unit("3", "auto-restart", "08:00:00", "exit-code"));

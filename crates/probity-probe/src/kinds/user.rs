@@ -109,9 +109,10 @@ fn password(user: &names::User, shadow: &BTreeMap<String, &'static str>) -> Resu
     if user.password != "x" {
         return Ok(allows(&user.password));
     }
-    shadow.get(&user.name).copied().ok_or_else(|| {
-        Blocked::new(Barrier::Unsupported, format!("{SHADOW} has no line for {}", user.name))
-    })
+    shadow
+        .get(&user.name)
+        .copied()
+        .ok_or_else(|| Blocked::new(Barrier::Unsupported, format!("{SHADOW} has no line for {}", user.name)))
 }
 
 async fn see_all(context: &Context<'_>) -> Result<Seen, Blocked> {

@@ -120,24 +120,23 @@ impl Block {
         least: usize,
         whole: &mut impl FnMut(&[Cell]),
     ) {
-        let mut cells = Vec::new();
-        let mut at = 0;
         if depth == 0 {
-            while let Some(next) =
-                bytes.get(at..).and_then(|rest| rest.iter().position(|byte| self.is(*byte)))
-            {
-                let start = at + next;
-                at = self.end(bytes, start);
-                // Whether there are gaps is seen only then.
-                if at - start >= least {
-                    self.run(bytes, start, None, &mut cells);
-                    if cells.len() >= least {
-                        whole(&cells);
-                    }
+            // A run that is long enough covers a byte in so many: most of the others are never looked at.
+            let (mut done, mut at) = (0, least - 1);
+            while at < bytes.len() {
+                if !self.may_stand(bytes, at) {
+                    at += least;
+                    continue;
                 }
+                let start = (done..at).rev().find(|at| !self.may_stand(bytes, *at)).map_or(done, |at| at + 1);
+                done = (at..bytes.len()).find(|at| !self.may_stand(bytes, *at)).unwrap_or(bytes.len());
+                self.runs_within(bytes.get(..done).unwrap_or_default(), start, least, whole);
+                at = done + least;
             }
             return;
         }
+        let mut cells = Vec::new();
+        let mut at = 0;
         for place in escapes.places() {
             if place < at || self.is(bytes[place]) || self.fit(escapes, place, depth, None).is_none() {
                 continue;
@@ -151,6 +150,40 @@ impl Block {
             }
             at = end.max(place + 1);
         }
+    }
+
+    /// The same of runs that begin at `at` or behind it, without escapes.
+    fn runs_within(&self, bytes: &[u8], mut at: usize, least: usize, whole: &mut impl FnMut(&[Cell])) {
+        let mut cells = Vec::new();
+        while let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| self.is(*byte))) {
+            let start = at + next;
+            at = self.end(bytes, start);
+            // Whether there are gaps is seen only then.
+            if at - start >= least {
+                self.run(bytes, start, None, &mut cells);
+                if cells.len() >= least {
+                    whole(&cells);
+                }
+            }
+        }
+    }
+
+    /// Whether this byte can be within a run: as a character, or between two.
+    fn may_stand(&self, bytes: &[u8], at: usize) -> bool {
+        let byte = bytes[at];
+        if self.is(byte) || (self.gap)(byte, None) {
+            return true;
+        }
+        if !(self.gap)(byte, Some(b'\n')) {
+            return false;
+        }
+        // Indentation, if a line break stands before it.
+        let before = bytes.get(at.saturating_sub(MAX_GAP)..at).unwrap_or_default();
+        before
+            .iter()
+            .rev()
+            .find(|byte| !matches!(byte, b' ' | b'\t'))
+            .is_some_and(|byte| (self.gap)(*byte, None))
     }
 
     fn is(&self, byte: u8) -> bool {

@@ -35,16 +35,21 @@ pub(super) struct Reading {
     /// How many encoders had to be undone.
     pub depth: u8,
     /// Whether few encoders write so: characters that have a meaning are not all escaped alike, or a number is short or
-    /// decimal where most write three octal digits. Then it is no part of another escape.
+    /// decimal where most write three octal digits.
     pub rare: bool,
 }
 
 /// The most digits of an escape that may have any number of leading zeros.
 const MAX_DIGITS: usize = 16;
 
-/// The most readings of one place, and the most steps to find them: more are only where somebody means to keep us busy.
+/// The most readings of one place, and the most steps to find them.
 const MAX_READINGS: usize = 24;
-const MAX_STEPS: usize = 512;
+const MAX_STEPS: usize = 1024;
+
+/// Steps for some bytes, and for each of them, behind which only what most encoders write is read as part of another escape:
+/// more are only where somebody means to keep us busy.
+const STEPS: usize = 1 << 18;
+const STEPS_A_BYTE: usize = 2;
 
 /// Whether an escape can begin with this byte.
 pub(super) const fn begins(byte: u8) -> bool {
@@ -55,6 +60,8 @@ pub(super) const fn begins(byte: u8) -> bool {
 pub(super) struct Escapes<'b> {
     bytes: &'b [u8],
     depth: u8,
+    /// Steps that may be made yet.
+    left: usize,
     /// Where there is one, from the last to the first, and which are its readings.
     places: Vec<(usize, std::ops::Range<usize>)>,
     readings: Vec<Reading>,
@@ -63,11 +70,13 @@ pub(super) struct Escapes<'b> {
 impl<'b> Escapes<'b> {
     /// Those of these bytes. What an escape is made of stands behind its beginning, so they are read from the end.
     pub(super) fn new(bytes: &'b [u8], depth: u8) -> Self {
-        let mut escapes = Self { bytes, depth, places: Vec::new(), readings: Vec::new() };
+        let left = STEPS + STEPS_A_BYTE * bytes.len();
+        let mut escapes = Self { bytes, depth, left, places: Vec::new(), readings: Vec::new() };
         let mut found = Vec::new();
         let mut end = if depth > 0 { bytes.len() } else { 0 };
         while let Some(at) = bytes.get(..end).and_then(|bytes| bytes.iter().rposition(|byte| begins(*byte))) {
-            escapes.read(at, bytes[at], &mut found);
+            let steps = escapes.read(at, bytes[at], &mut found);
+            escapes.left = escapes.left.saturating_sub(steps);
             if !found.is_empty() {
                 let start = escapes.readings.len();
                 escapes.readings.append(&mut found);
@@ -95,20 +104,26 @@ impl<'b> Escapes<'b> {
         self.readings.iter().any(is)
     }
 
-    fn read(&self, at: usize, first: u8, out: &mut Vec<Reading>) {
+    /// Whether this may be part of another escape.
+    fn goes_on(&self, read: &Reading) -> bool {
+        read.depth < self.depth && (!read.rare || self.left > 0)
+    }
+
+    /// Reads the escape at this place; how many steps that took.
+    fn read(&self, at: usize, first: u8, out: &mut Vec<Reading>) -> usize {
         let steps = &std::cell::Cell::new(MAX_STEPS);
         let begun = Begun { of: self, steps, at: at + 1, before: 0, first: 0, rare: false };
         begun.escapes(first, out);
         let mut next = 0;
         while let Some(read) = out.get(next).copied() {
             next += 1;
-            if let Some(first) =
-                read.unit.ascii().filter(|byte| read.depth < self.depth && !read.rare && begins(*byte))
-            {
-                Begun { at: read.end, before: read.depth, first: read.depth, ..begun }.escapes(first, out);
+            if let Some(first) = read.unit.ascii().filter(|byte| self.goes_on(&read) && begins(*byte)) {
+                Begun { at: read.end, before: read.depth, first: read.depth, rare: read.rare, ..begun }
+                    .escapes(first, out);
             }
         }
         out.sort_by_key(|read| (read.depth, read.rare));
+        MAX_STEPS - steps.get()
     }
 }
 
@@ -150,7 +165,7 @@ impl Begun<'_> {
                     b'\n' => rest.is(Unit::Nothing, out),
                     b'\r' => rest.each(|byte, rest| {
                         if byte == b'\n' {
-                            rest.is(Unit::Nothing, out)
+                            rest.is(Unit::Nothing, out);
                         }
                     }),
                     _ => {}
@@ -162,7 +177,7 @@ impl Begun<'_> {
             b'"' => self.sequence(b"\"", b'"', out),
             // SQL and YAML; the two ways of shells.
             b'\'' => {
-                [&b"'"[..], b"\\''", b"\"'\"'"].into_iter().for_each(|rest| self.sequence(rest, b'\'', out))
+                [&b"'"[..], b"\\''", b"\"'\"'"].into_iter().for_each(|rest| self.sequence(rest, b'\'', out));
             }
             b'$' => self.sequence(b"$", b'$', out),
             _ => {}
@@ -190,7 +205,7 @@ impl Begun<'_> {
                         rest.number(16, &mut |value, rest| {
                             rest.each(|byte, rest| {
                                 if byte == b'}' {
-                                    rest.character(value, out)
+                                    rest.character(value, out);
                                 }
                             });
                         });
@@ -228,7 +243,7 @@ impl Begun<'_> {
                 rest.each(|byte, rest| {
                     if byte.eq_ignore_ascii_case(&b'x') {
                         rest.number(16, &mut |value, rest| {
-                            rest.semicolon(&mut |rest| rest.character(value, out))
+                            rest.semicolon(&mut |rest| rest.character(value, out));
                         });
                     }
                 });
@@ -364,11 +379,8 @@ impl Begun<'_> {
             return;
         }
         for read in self.of.at(self.at) {
-            if read.depth >= self.of.depth || read.rare {
-                continue;
-            }
-            if let Some(byte) = read.unit.ascii() {
-                let rare = self.rare || read.depth != self.first;
+            if let Some(byte) = read.unit.ascii().filter(|_| self.of.goes_on(read)) {
+                let rare = self.rare || read.rare || read.depth != self.first;
                 then(byte, Self { at: read.end, before: self.before.max(read.depth), rare, ..self });
             }
         }

@@ -277,6 +277,16 @@ pub fn text<'a>(seen: &'a Seen, fact: &str) -> &'a str {
     known(seen, fact).as_text().unwrap_or_else(|| panic!("{fact}: {seen:?}"))
 }
 
+/// The moment that the fact is, be it as it was seen or as it is written.
+pub fn moment(seen: &Seen, fact: &str) -> jiff::Timestamp {
+    match known(seen, fact) {
+        Value::Moment(moment) => moment.timestamp(),
+        written => {
+            written.as_text().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{fact}: {seen:?}"))
+        }
+    }
+}
+
 /// The fact, which must be known.
 pub fn known<'a>(seen: &'a Seen, fact: &str) -> &'a Value {
     seen.facts.get(fact).unwrap_or_else(|| panic!("{fact} is unknown: {seen:?}"))

@@ -1,8 +1,8 @@
 //! Any text as a message: it is read without a panic, and whatever is answered is JSON again.
 #![no_main]
 
-use camera_service::contract::Call;
-use camera_service::rpc::message::{Incoming, MAX_BATCH, read, write};
+use camera_service::contract::{Call, MAX_BATCH};
+use camera_service::rpc::message::{Incoming, read, write};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

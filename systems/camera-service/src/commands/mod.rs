@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod archive;
 mod ask;
 pub mod backup;
+pub mod check;
 pub mod env_file;
 pub mod install;
 pub mod restore;

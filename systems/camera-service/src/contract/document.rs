@@ -27,7 +27,6 @@ fn errors(method: &Method) -> impl Iterator<Item = (Code, &'static str)> + '_ {
         COMMON.contains(code)
             || method.errors.contains(code)
             || (method.role.is_some() && GUARDED.contains(code))
-            || (method.name == "authenticate" && *code == Code::NotAuthenticated)
     })
 }
 
@@ -71,6 +70,7 @@ pub fn openrpc() -> Value {
                     .map(|(code, meaning)| json!({ "code": code.number(), "message": meaning }))
                     .collect::<Vec<_>>(),
                 "x-role": method.role.map(|role| role.to_string()),
+                "x-audit": method.audit,
             })
         })
         .collect();
@@ -124,6 +124,9 @@ pub fn markdown() -> String {
         }
         let own: Vec<String> = errors(method).map(|(code, _)| format!("`{}`", code.number())).collect();
         let _ = writeln!(text, "\nErrors: {}.", own.join(", "));
+        if let Some(event) = method.audit.and_then(|event| json!(event).as_str().map(str::to_owned)) {
+            let _ = writeln!(text, "\nOn record as `{event}`.");
+        }
     }
     text.push_str("\n## Types\n");
     for (name, schema) in definitions {

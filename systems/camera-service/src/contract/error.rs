@@ -1,7 +1,9 @@
 //! Errors of the contract: a code, a sentence, and data for programs. What a client sees; the log keeps the causes.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::Audience;
 
 /// The codes of JSON-RPC 2.0 and of this service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,12 @@ pub struct RpcError {
     pub message: String,
     /// For programs; `None` is left out.
     pub data: Option<Value>,
+    /// The machine's own words, for administrators and the log: they may hold a camera's address, or what a hostile camera wrote.
+    pub detail: Option<String>,
 }
+
+/// The longest message, in characters: what a client sent is repeated in it, and a detail may be as long.
+const MAX_MESSAGE: usize = 500;
 
 /// The form on the wire.
 #[derive(Serialize)]
@@ -97,13 +104,44 @@ impl Serialize for RpcError {
 }
 
 impl RpcError {
-    /// An error without data.
+    /// An error without data. What is too long is cut.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        RpcError { code, message: message.into(), data: None }
+        RpcError { code, message: shortened(message.into()), data: None, detail: None }
     }
 
     /// Parameters that are not those of the call.
     pub fn invalid_params(message: impl Into<String>) -> Self {
         RpcError::new(Code::InvalidParams, message)
+    }
+
+    /// What this service relies on failed, in its own words.
+    pub fn dependency(detail: impl Into<String>) -> Self {
+        let message = "the camera, the media engine or the disk failed; an administrator is told why";
+        RpcError::new(Code::DependencyFailed, message).with_detail(detail)
+    }
+
+    /// With the machine's own words.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        RpcError { detail: Some(shortened(detail.into())), ..self }
+    }
+
+    /// As this reader may see it: an administrator finds the detail in `data`.
+    #[must_use]
+    pub fn fitted(mut self, to: &Audience) -> Self {
+        if let Some(detail) = self.detail.take().filter(|_| to.details) {
+            match &mut self.data {
+                Some(Value::Object(data)) => drop(data.insert("detail".into(), detail.into())),
+                data => *data = Some(json!({ "detail": detail })),
+            }
+        }
+        self
+    }
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text,
     }
 }

@@ -29,10 +29,16 @@ pub enum Topic {
     /// A recording began: its file is there and grows.
     #[serde(rename = "recording.start")]
     RecordingStart,
-    /// A recording ended: its file is complete.
+    /// A recording ended as it was asked to, and all of it is there.
     #[serde(rename = "recording.stop")]
     RecordingStop,
-    /// A recording ended otherwise than asked.
+    /// Nothing is written of a recording any more; it goes on as soon as pictures come again.
+    #[serde(rename = "recording.interrupted")]
+    RecordingInterrupted,
+    /// A recording is written again.
+    #[serde(rename = "recording.resumed")]
+    RecordingResumed,
+    /// A recording ended otherwise than asked, or with less than was wanted.
     #[serde(rename = "recording.error")]
     RecordingError,
     /// A snapshot was taken.
@@ -53,6 +59,8 @@ impl Topic {
         Topic::CameraStatusChange,
         Topic::RecordingStart,
         Topic::RecordingStop,
+        Topic::RecordingInterrupted,
+        Topic::RecordingResumed,
         Topic::RecordingError,
         Topic::SnapshotTaken,
         Topic::SystemHealth,

@@ -7,7 +7,14 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Topic;
+use super::{AtMost, Topic};
+
+/// Topics that one call may name, repetitions counted.
+pub const MAX_TOPICS: usize = 32;
+/// Cameras to which one subscription may be narrowed.
+pub const MAX_FILTERS: usize = 64;
+/// Calls in one batch, at most.
+pub const MAX_BATCH: usize = 100;
 
 /// No parameters.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -94,8 +101,11 @@ pub struct Camera {
     pub fps: Option<f64>,
     /// Where its pictures are to be had.
     pub streams: StreamUrls,
-    /// Whether a recording runs.
+    /// Whether it is being recorded now; false also while a recording is interrupted.
     pub recording: bool,
+    /// The recording that runs, or the last one since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_state: Option<RecordingState>,
     /// Why it delivers nothing, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -276,7 +286,7 @@ pub struct SnapshotTaken {
     pub filename: String,
     /// `completed`.
     pub status: &'static str,
-    /// When.
+    /// When its picture was taken, as far as the service can tell.
     #[schemars(with = "String")]
     pub timestamp: Timestamp,
     /// Bytes.
@@ -322,7 +332,7 @@ pub struct RecordingStarted {
     pub filename: String,
     /// `recording`.
     pub status: &'static str,
-    /// When.
+    /// When its first picture was taken; before it was asked for, where the camera's key frames are far apart.
     #[schemars(with = "String")]
     pub start_time: Timestamp,
     /// The file's form.
@@ -338,7 +348,7 @@ pub struct RecordingStopped {
     pub filename: String,
     /// All its files, in order.
     pub filenames: Vec<String>,
-    /// `stopped`.
+    /// `stopped`; `incomplete` if there is less than was wanted.
     pub status: &'static str,
     /// When it began.
     #[schemars(with = "String")]
@@ -352,12 +362,94 @@ pub struct RecordingStopped {
     pub file_size: u64,
     /// The files' form.
     pub format: RecordingFormat,
+    /// How much there is of what was wanted.
+    #[serde(flatten)]
+    pub coverage: Coverage,
 }
 
-/// A recording's state, in notifications.
+/// How much there is of a recording, of how much was wanted, and why not all; null: not known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Coverage {
+    /// Seconds that were asked for; without a duration, from the beginning until it was stopped (null while it runs).
+    pub seconds_wanted: Option<f64>,
+    /// Seconds of pictures that there are of them. What a file holds from before it was asked for, from a key frame on, is not counted.
+    pub seconds_got: Option<f64>,
+    /// Seconds that are missing.
+    pub seconds_missing: Option<f64>,
+    /// How often nothing was written for a while.
+    pub interruptions: u32,
+    /// Why it is interrupted, or why less came than was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<ShortfallCause>,
+    /// The same in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Why there is less of a recording than was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortfallCause {
+    /// No pictures came from the camera.
+    SourceLost,
+    /// The media engine's server did not answer.
+    EngineLost,
+    /// Pictures came, and the media engine's server wrote nothing.
+    NothingWritten,
+    /// Fewer pictures came than time passed, with no interruption that was noticed.
+    TooFewPictures,
+    /// The disk reached its blocking level.
+    DiskFull,
+    /// The service was stopped.
+    ServiceStopped,
+    /// The service was killed, or lost its power.
+    ServiceKilled,
+    /// The camera was removed.
+    CameraRemoved,
+    /// It could not go on.
+    Failed,
+}
+
+impl ShortfallCause {
+    /// Each, with its name and its words.
+    pub const ALL: [(ShortfallCause, &'static str, &'static str); 9] = [
+        (Self::SourceLost, "source_lost", "no pictures came from the camera"),
+        (Self::EngineLost, "engine_lost", "the media engine's server did not answer"),
+        (
+            Self::NothingWritten,
+            "nothing_written",
+            "pictures came, and the media engine's server wrote nothing",
+        ),
+        (Self::TooFewPictures, "too_few_pictures", "fewer pictures came than time passed"),
+        (Self::DiskFull, "disk_full", "the disk reached its blocking level"),
+        (Self::ServiceStopped, "service_stopped", "the service was stopped"),
+        (
+            Self::ServiceKilled,
+            "service_killed",
+            "the service was killed, or lost its power, while it was recorded",
+        ),
+        (Self::CameraRemoved, "camera_removed", "the camera was removed"),
+        (Self::Failed, "failed", "it could not go on"),
+    ];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(cause, ..)| *cause == self).map_or("", |(_, name, _)| name)
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        Self::ALL.iter().find(|(cause, ..)| *cause == self).map_or("", |(.., words)| words)
+    }
+}
+
+/// A recording's state.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RecordingState {
-    /// `recording`, `stopped` or `error`.
+    /// `recording`, or `interrupted` while nothing is written; once ended, `stopped`, `incomplete` if there is less than was wanted, or
+    /// `error` if it could not go on.
     pub status: &'static str,
     /// The file's name.
     pub filename: String,
@@ -367,6 +459,12 @@ pub struct RecordingState {
     /// Bytes, once ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<u64>,
+    /// When its first picture was taken, by the clock as it is now.
+    #[schemars(with = "String")]
+    pub start_time: Timestamp,
+    /// How much there is of what was wanted.
+    #[serde(flatten)]
+    pub coverage: Coverage,
 }
 
 /// A part of a list.
@@ -411,6 +509,9 @@ pub struct ListedFile {
     pub modified_time: Timestamp,
     /// A link that ends after five minutes.
     pub download_url: String,
+    /// Of a recording of which there is less than was wanted, all its files together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Coverage>,
 }
 
 /// One file.
@@ -435,6 +536,9 @@ pub struct FileInfo {
     pub created_time: Timestamp,
     /// A link that ends after five minutes.
     pub download_url: String,
+    /// Of a recording of which there is less than was wanted, all its files together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Coverage>,
 }
 
 /// A file that is gone.
@@ -563,8 +667,24 @@ pub struct MetricsView {
     pub notifications: u64,
     /// Notifications that slow subscribers lost.
     pub notifications_lost: u64,
+    /// Recordings that were begun.
+    pub recordings: u64,
+    /// Recordings that ended otherwise than asked.
+    pub recordings_failed: u64,
+    /// Seconds missing of all recordings that ended.
+    pub recording_seconds_missing: f64,
     /// Resident memory of the service in bytes, media processes not counted; null: not known.
     pub memory_bytes: Option<u64>,
+}
+
+impl Component {
+    /// Why, as everybody may know it.
+    pub(super) fn public_reason(&self) -> &'static str {
+        match self.state {
+            "degraded" => "not all of it works; an administrator is told why",
+            _ => "it does not work; an administrator is told why",
+        }
+    }
 }
 
 /// What a component does.
@@ -579,6 +699,16 @@ pub struct Component {
     pub reason: Option<String>,
 }
 
+/// Whether the clock is right, as far as the kernel knows.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ClockView {
+    /// Something keeps it right. Until then, names and times of files may be wrong, and no file is removed for its age.
+    pub trusted: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// The components.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceStatus {
@@ -586,6 +716,8 @@ pub struct ServiceStatus {
     pub status: SystemState,
     /// Each of them.
     pub components: Vec<Component>,
+    /// The clock.
+    pub clock: ClockView,
     /// Seconds since the service started.
     pub uptime: f64,
     /// Its version.
@@ -611,6 +743,8 @@ pub struct SystemStatus {
     pub status: SystemState,
     /// Components that are not well.
     pub problems: Vec<Component>,
+    /// The clock.
+    pub clock: ClockView,
 }
 
 /// What this service is.
@@ -650,7 +784,7 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
     /// At least one.
-    pub topics: Vec<Topic>,
+    pub topics: AtMost<MAX_TOPICS, Topic>,
     /// Only what passes.
     #[serde(default)]
     pub filters: Option<Filters>,
@@ -660,9 +794,9 @@ pub struct Subscribe {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filters {
-    /// Only these cameras; empty: all.
+    /// Only these cameras; empty: all. A camera's name has at most 63 bytes.
     #[serde(default)]
-    pub devices: Vec<String>,
+    pub devices: AtMost<MAX_FILTERS, String>,
 }
 
 /// Topics to be no longer told of.
@@ -671,7 +805,7 @@ pub struct Filters {
 pub struct Unsubscribe {
     /// Without them: all.
     #[serde(default)]
-    pub topics: Option<Vec<Topic>>,
+    pub topics: Option<AtMost<MAX_TOPICS, Topic>>,
 }
 
 /// The subscriptions of this connection.

@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::contract::{Code, RpcError};
-
-/// Calls in one batch, at most.
-pub const MAX_BATCH: usize = 100;
+use crate::contract::{AtMost, Code, MAX_BATCH, RpcError};
 
 /// A request; without an `id` it is a notification, which is not answered.
 #[derive(Debug)]
@@ -69,13 +66,11 @@ pub fn read(text: &str) -> Incoming<'_> {
         return Incoming::One(read_one(text));
     }
     let refused = |error| Incoming::One(Err(Refused { id: None, error }));
-    match serde_json::from_str::<Vec<&RawValue>>(text) {
+    match serde_json::from_str::<AtMost<MAX_BATCH, &RawValue>>(text) {
+        Err(error) if error.is_data() => refused(invalid(format!("a batch holds at most {MAX_BATCH} calls"))),
         Err(error) => refused(not_json(&error)),
         Ok(parts) if parts.is_empty() => refused(invalid("an empty batch asks for nothing")),
-        Ok(parts) if parts.len() > MAX_BATCH => {
-            refused(invalid(format!("a batch holds at most {MAX_BATCH} calls; this one has {}", parts.len())))
-        }
-        Ok(parts) => Incoming::Batch(parts.into_iter().map(|part| read_one(part.get())).collect()),
+        Ok(parts) => Incoming::Batch(parts.iter().map(|part| read_one(part.get())).collect()),
     }
 }
 

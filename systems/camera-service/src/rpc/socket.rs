@@ -1,7 +1,6 @@
 //! One client's WebSocket: messages in, answers and notifications out, in order. A client that reads nothing, says nothing or
 //! sends too much is closed; nobody else notices.
 
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,23 +10,40 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::session::Session;
+use super::session::{self, Session};
+use crate::caller::Caller;
+use crate::places::NoPlace;
 use crate::service::Service;
+use crate::web::meter::{Meter, OverBudget};
+use crate::web::serve::Client;
 
 /// How long a client may take to read what it is sent.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a silent client is asked whether it is still there; one that does not answer until the next time is closed.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// How long a connection may stay without an identity.
-const ANONYMOUS: Duration = Duration::from_secs(60);
+const ANONYMOUS: Duration = Duration::from_secs(20);
 /// Bytes of answers that are gathered before they are sent, while further messages are there already.
 const GATHER: usize = 64 * 1024;
 
+/// A connection whose handshake is done.
+pub struct Connection {
+    /// The one at its other end.
+    pub client: Client,
+    /// What links begin with for it.
+    pub base: Arc<str>,
+}
+
 /// Serves a connection until it ends.
-pub async fn serve(service: Arc<Service>, mut socket: WebSocket, peer: IpAddr) {
+pub async fn serve(service: Arc<Service>, mut socket: WebSocket, connection: Connection) {
     let (number, mailbox) = service.hub.join();
-    let session = Session::new(service.new_session_id(), peer, mailbox);
-    let why = converse(&service, &mut socket, session).await;
+    let Connection { client: Client { address, place, meter }, base } = connection;
+    let caller = Caller::new(service.new_session_id(), address, base, mailbox);
+    let session = Session::new(caller, Arc::clone(&place));
+    let why = tokio::select! {
+        why = converse(&service, &mut socket, session, &meter) => why,
+        () = place.evicted() => Some((close_code::AGAIN, NoPlace::Evicted.to_string())),
+    };
     service.hub.leave(number);
     if let Some((code, reason)) = why {
         let frame = CloseFrame { code, reason: reason.into() };
@@ -39,7 +55,12 @@ pub async fn serve(service: Arc<Service>, mut socket: WebSocket, peer: IpAddr) {
 /// Why we close; `None`: the client did, or is gone.
 type Closing = Option<(u16, String)>;
 
-async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: Session) -> Closing {
+async fn converse(
+    service: &Arc<Service>,
+    socket: &mut WebSocket,
+    mut session: Session,
+    meter: &Meter,
+) -> Closing {
     let mut all_told = pin!(service.all_told.cancelled());
     let mut heartbeat = Instant::now() + HEARTBEAT;
     let anonymous_until = Instant::now() + ANONYMOUS;
@@ -61,7 +82,7 @@ async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: S
         tokio::select! {
             () = &mut all_told => {
                 while session.ended(service, Timestamp::now()).is_none()
-                    && let Some(text) = session.mailbox.next(&service.hub).now_or_never()
+                    && let Some(text) = session.caller.mailbox.next(&service.hub).now_or_never()
                 {
                     if !send(socket, Message::Text(text)).await {
                         return None;
@@ -75,13 +96,13 @@ async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: S
                     None | Some(Ok(Message::Close(_))) => return None,
                     Some(Err(error)) => return unreadable(error),
                     Some(Ok(message)) => {
-                        if let Some(closing) = take(service, socket, &mut session, message).await {
+                        if let Some(closing) = take(service, socket, &mut session, meter, message).await {
                             return closing;
                         }
                     }
                 }
             }
-            text = session.mailbox.next(&service.hub) => {
+            text = session.caller.mailbox.next(&service.hub) => {
                 if let Some(why) = session.ended(service, Timestamp::now()) {
                     return Some((close_code::POLICY, why));
                 }
@@ -92,7 +113,7 @@ async fn converse(service: &Arc<Service>, socket: &mut WebSocket, mut session: S
             () = &mut timer => {
                 timed = None;
                 if session.identity().is_none() && Instant::now() >= anonymous_until {
-                    return Some((close_code::POLICY, "nobody authenticated within a minute".into()));
+                    return Some((close_code::POLICY, "nobody authenticated within 20 s".into()));
                 }
                 if let Some(why) = session.ended(service, Timestamp::now()) {
                     return Some((close_code::POLICY, why));
@@ -114,10 +135,12 @@ async fn take(
     service: &Arc<Service>,
     socket: &mut WebSocket,
     session: &mut Session,
+    meter: &Meter,
     mut message: Message,
 ) -> Option<Closing> {
     let mut gathered = 0;
     loop {
+        meter.begin();
         let text = match message {
             Message::Text(text) => text,
             Message::Binary(_) => {
@@ -134,8 +157,13 @@ async fn take(
                     return Some(None);
                 }
             }
-            if let Some(why) = answer.close {
-                return Some(Some((close_code::POLICY, why)));
+            match answer.close {
+                None => {}
+                Some(session::Closing::Ended(why)) => return Some(Some((close_code::POLICY, why))),
+                Some(session::Closing::TooMany) => {
+                    let why = "too many calls, and none waited for; connect again later".to_owned();
+                    return Some(Some((close_code::AGAIN, why)));
+                }
             }
         }
         match socket.next().now_or_never() {
@@ -182,6 +210,9 @@ fn unreadable(error: axum::Error) -> Closing {
     match error.into_inner().downcast_ref::<Error>() {
         Some(Error::Capacity(_)) => {
             Some((close_code::SIZE, "the message is too long; get_server_info tells the limit".into()))
+        }
+        Some(Error::Io(error)) if OverBudget::is_cause_of(error) => {
+            Some((close_code::AGAIN, OverBudget.to_string()))
         }
         Some(Error::Utf8(_)) => Some((close_code::INVALID, "the message is not UTF-8".into())),
         _ => None,

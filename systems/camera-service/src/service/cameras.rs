@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 use super::Service;
 use crate::contract::{
     Camera, CameraList, CameraState, CameraStatus, Capabilities, Code, Device, NewCamera, Notification,
-    RpcError, StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped, StreamUrl,
-    StreamUrls, Streams, Topic, Validation,
+    RecordingState, RpcError, StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped,
+    StreamUrl, StreamUrls, Streams, Topic, Validation,
 };
 
-/// How long a stream may take until its first picture.
-const FIRST_PICTURE: Duration = Duration::from_secs(10);
+/// How long a stream may take until its first picture, which is a key frame; some cameras send one in 25 s.
+const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
 /// A camera as the service knows it; what it delivers, the engine knows.
 pub struct Known {
@@ -29,6 +29,19 @@ pub struct Known {
     pub turn: Mutex<()>,
     /// The link to its live pictures, and the second in which it was signed.
     signed: parking_lot::Mutex<(i64, String)>,
+    /// What its last recording came to.
+    ended: parking_lot::Mutex<Option<RecordingState>>,
+}
+
+impl Known {
+    pub(super) fn set_ended(&self, state: RecordingState) {
+        *self.ended.lock() = Some(state);
+    }
+
+    /// What its last recording came to, in words: `incomplete, 3.0 of 20.0 s: no pictures came from the camera`.
+    pub(super) fn ended(&self) -> Option<String> {
+        self.ended.lock().as_ref().map(super::coverage::words)
+    }
 }
 
 impl Service {
@@ -48,7 +61,7 @@ impl Service {
     }
 
     fn seen(&self, known: &Known, status: Stream) -> Result<Camera, RpcError> {
-        let recording = self.engine.recording(&known.name)?.is_some();
+        let now = self.engine.recording(&known.name)?;
         Ok(Camera {
             device: known.name.to_string(),
             status: state(status.state),
@@ -56,7 +69,9 @@ impl Service {
             resolution: status.resolution.map(|resolution| resolution.to_string()),
             fps: status.fps,
             streams: self.urls(known)?,
-            recording,
+            recording: now.as_ref().is_some_and(|now| now.gaps.present.is_none()),
+            recording_state: now
+                .map_or_else(|| known.ended.lock().clone(), |now| Some(super::coverage::running(&now))),
             reason: status.reason,
         })
     }
@@ -67,7 +82,7 @@ impl Service {
         let mut signed = known.signed.lock();
         if signed.0 != now.as_second() {
             let query = self.access.link(&format!("/live/{device}/"), now);
-            *signed = (now.as_second(), self.absolute(&format!("/live/{device}/index.m3u8?{query}")));
+            *signed = (now.as_second(), format!("/live/{device}/index.m3u8?{query}"));
         }
         signed.1.clone()
     }
@@ -169,7 +184,7 @@ impl Service {
         })
     }
 
-    pub(super) async fn start_streaming(&self, device: &Device) -> Result<StreamStarted, RpcError> {
+    pub(super) async fn start_stream(&self, device: &Device) -> Result<StreamStarted, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
         let ran = self.engine.status(&known.name)?.state == StreamState::Ready;
@@ -184,7 +199,7 @@ impl Service {
         })
     }
 
-    pub(super) async fn stop_streaming(&self, device: &Device) -> Result<StreamStopped, RpcError> {
+    pub(super) async fn stop_stream(&self, device: &Device) -> Result<StreamStopped, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
         if self.engine.recording(&known.name)?.is_some() {
@@ -208,6 +223,7 @@ impl Service {
             added,
             turn: Mutex::new(()),
             signed: Default::default(),
+            ended: Default::default(),
         });
         {
             let mut cameras = self.cameras.write();
@@ -226,7 +242,7 @@ impl Service {
         Ok(known)
     }
 
-    pub(super) async fn add_camera(&self, new: &NewCamera) -> Result<Camera, RpcError> {
+    pub(super) async fn add(&self, new: &NewCamera) -> Result<Camera, RpcError> {
         if let Err(error) = new.name.parse::<camera_config::CameraName>() {
             return Err(RpcError::invalid_params(error.to_string()));
         }
@@ -237,7 +253,8 @@ impl Service {
             );
             return Err(RpcError::new(Code::InvalidState, message));
         }
-        let source = Source::parse(&new.source, SourceOptions::default())?;
+        let source = Source::parse(&new.source, SourceOptions::default())?.told_by_a_call();
+        camera_media::check_source(&source).await?;
         // Kept first: a camera that is answered for outlasts a restart.
         let known = self.introduce(&new.name, source, true).await?;
         let _turn = known.turn.lock().await;
@@ -249,7 +266,7 @@ impl Service {
         self.view(&known)
     }
 
-    pub(super) async fn delete_camera(&self, device: &Device) -> Result<Camera, RpcError> {
+    pub(super) async fn remove(&self, device: &Device) -> Result<Camera, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
         if self.engine.recording(&known.name)?.is_some() {
@@ -314,7 +331,8 @@ impl From<EngineError> for RpcError {
             EngineError::InvalidState(_) => Code::InvalidState,
             EngineError::Unsupported(_) => Code::Unsupported,
             EngineError::Invalid(_) => Code::InvalidParams,
-            _ => Code::DependencyFailed,
+            // Their words are those of ffmpeg, of a media server or of the system.
+            _ => return RpcError::dependency(error.to_string()),
         };
         RpcError::new(code, error.to_string())
     }

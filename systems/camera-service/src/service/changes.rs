@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::{Service, blocking};
 use crate::contract::{
-    CleanedUp, Code, ConfigPatch, ConfigView, NotRemoved, RetentionKind, RetentionPolicy, RpcError,
+    CleanedUp, ConfigPatch, ConfigView, NotRemoved, RetentionKind, RetentionPolicy, RpcError,
 };
 
 /// The changes and where they are kept.
@@ -83,8 +83,7 @@ impl Kept {
         change(&mut new);
         let (path, text) = (self.path.clone(), serde_json::to_vec_pretty(&new).unwrap_or_default());
         blocking(move || replace(&path, &text)).await?.map_err(|error| {
-            let message = format!("the change could not be kept in {}: {error}", self.path.display());
-            RpcError::new(Code::DependencyFailed, message)
+            RpcError::dependency(format!("the change could not be kept in {}: {error}", self.path.display()))
         })?;
         *held = new;
         Ok(())
@@ -121,7 +120,7 @@ impl Service {
         ConfigView { config: config.effective(), needs_restart: needs_restart(&self.at_start, &config) }
     }
 
-    pub(super) async fn modify_config(&self, patch: &ConfigPatch) -> Result<ConfigView, RpcError> {
+    pub(super) async fn change_config(&self, patch: &ConfigPatch) -> Result<ConfigView, RpcError> {
         self.patch(&patch.patch).await?;
         Ok(self.config_view())
     }

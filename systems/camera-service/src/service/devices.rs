@@ -78,6 +78,8 @@ impl Service {
         if !source.starts_with("/dev/") {
             return None;
         }
+        // Never closed.
+        let _turn = self.probes.acquire().await;
         match Discovery::default().capabilities(Path::new(source), ANSWER).await {
             Ok(found) => Some(found),
             Err(error) => {

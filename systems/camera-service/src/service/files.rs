@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use camera_media::Force;
 use camera_storage::{Cleaned, FileName, Level, Library, Retention, StorageError, Thresholds, Usage};
 use jiff::Timestamp;
 
@@ -12,6 +13,9 @@ use crate::contract::{Code, Deleted, File, FileInfo, FileList, ListedFile, Page,
 
 /// Room for one more picture or the first seconds of a recording.
 const HEADROOM: u64 = 16 << 20;
+
+/// How often it is looked whether something is to be removed, at least: a shorter interval that somebody sets is soon kept.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long ffprobe may take.
 const PROBE: Duration = Duration::from_secs(5);
@@ -58,11 +62,19 @@ impl Service {
         let library = self.library(kind);
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
-        let listing = blocking(move || library.list(limit, offset)).await??;
+        let (listing, notes) = blocking(move || {
+            let listing = library.list(limit, offset)?;
+            let notes: Vec<_> =
+                listing.files.iter().map(|file| super::coverage::kept(&library, &file.name)).collect();
+            Ok::<_, StorageError>((listing, notes))
+        })
+        .await??;
         let files = listing
             .files
             .into_iter()
-            .map(|file| ListedFile {
+            .zip(notes)
+            .map(|(file, incomplete)| ListedFile {
+                incomplete,
                 download_url: self.download_link(kind, &file.name),
                 filename: file.name.to_string(),
                 file_size: file.bytes,
@@ -77,7 +89,12 @@ impl Service {
         let library = self.library(kind);
         let path = library.path_of(&name);
         let asked = name.clone();
-        let info = blocking(move || library.info(&asked)).await??;
+        // Never closed.
+        let _turn = self.probes.acquire().await;
+        let (info, incomplete) = blocking(move || {
+            Ok::<_, StorageError>((library.info(&asked)?, super::coverage::kept(&library, &asked)))
+        })
+        .await??;
         let duration = match kind {
             Kind::Recordings => match camera_media::probe_file(&self.ffprobe, &path, PROBE).await {
                 Ok(file) => file.duration,
@@ -94,6 +111,7 @@ impl Service {
             file_size: info.bytes,
             duration: duration.map(|duration| duration.as_secs_f64()),
             created_time: info.created,
+            incomplete,
         })
     }
 
@@ -126,7 +144,6 @@ impl Service {
 
     /// Removes from both folders what the retention policy no longer keeps.
     pub(super) async fn clean(&self) -> Result<Cleaned, RpcError> {
-        let in_use = self.files_in_use().await;
         let retention = {
             let config = self.config.read();
             let retention = &config.storage.retention;
@@ -136,7 +153,13 @@ impl Service {
                 camera_config::Policy::Manual => Retention::Manual,
             }
         };
-        let libraries = [self.library(Kind::Recordings), self.library(Kind::Snapshots)];
+        self.clean_by(retention, &[Kind::Recordings, Kind::Snapshots]).await
+    }
+
+    /// Removes what `retention` no longer allows from each of the folders.
+    async fn clean_by(&self, retention: Retention, kinds: &[Kind]) -> Result<Cleaned, RpcError> {
+        let in_use = self.files_in_use().await;
+        let libraries: Vec<_> = kinds.iter().map(|kind| self.library(*kind)).collect();
         let now = Timestamp::now();
         let cleaned = blocking(move || {
             let mut all = Cleaned::default();
@@ -154,36 +177,53 @@ impl Service {
         Ok(cleaned)
     }
 
-    /// Keeps the retention policy, until the service stops.
+    /// In place of a file's age, which a clock that is not trusted does not tell: what is beyond the size of the other policy goes, and the
+    /// oldest go from a disk that is more than half way from its warning to its blocking level, so that recordings go on.
+    async fn clean_by_quota(&self) -> Result<Cleaned, RpcError> {
+        let size = self.config.read().storage.retention.size.bytes();
+        let mut all = self.clean_by(Retention::Size(size), &[Kind::Recordings, Kind::Snapshots]).await?;
+        let Thresholds { warn, block, .. } = self.thresholds();
+        for kind in [Kind::Recordings, Kind::Snapshots] {
+            let over = self.usage(kind).await?.over(warn.midpoint(block));
+            if over > 0 {
+                let cleaned = self.clean_by(Retention::Free(over), &[kind]).await?;
+                all.bytes_freed += cleaned.bytes_freed;
+                all.removed.extend(cleaned.removed);
+                all.failed.extend(cleaned.failed);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Keeps the retention policy, until the service stops. Age is kept by a clock that is trusted; until then, and for ever on a machine
+    /// that nothing synchronises, room is made by quota.
     pub async fn keep_retention(self: Arc<Self>) {
+        let mut done = std::time::Instant::now();
+        let mut withheld = false;
         loop {
             let every = self.config.read().storage.retention.every.duration();
-            // Looked at again each minute, so that a shorter interval is soon kept.
-            let rest = every.min(Duration::from_secs(60));
-            let due = std::time::Instant::now() + every;
-            while std::time::Instant::now() < due {
-                tokio::select! {
-                    () = tokio::time::sleep(rest) => {}
-                    () = self.stop.cancelled() => return,
-                }
-                if self.config.read().storage.retention.every.duration() < every {
-                    break;
-                }
+            let rest = every.min(LOOK_AGAIN);
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = self.stop.cancelled() => return,
             }
-            let by_age = self.config.read().storage.retention.policy == camera_config::Policy::Age;
-            if let Some(ahead) = self.clock_set_ahead(Timestamp::now()).filter(|_| by_age) {
-                tracing::error!(
-                    ?ahead,
-                    "the clock was set ahead: no file is removed for its age until the next start"
-                );
+            let was_withheld = std::mem::replace(&mut withheld, self.withholds_age());
+            let cleaned = if withheld {
+                // A disk does not wait for the next turn.
+                self.clean_by_quota().await
+            } else if done.elapsed() >= every || was_withheld {
+                done = std::time::Instant::now();
+                self.clean().await
+            } else {
                 continue;
-            }
-            match self.clean().await {
+            };
+            match cleaned {
                 Ok(cleaned) if cleaned.removed.is_empty() && cleaned.failed.is_empty() => {}
                 Ok(cleaned) => {
                     tracing::info!(
                         files = cleaned.removed.len(),
                         bytes = cleaned.bytes_freed,
+                        by_quota = withheld,
                         "old files removed"
                     );
                     for left in &cleaned.failed {
@@ -195,11 +235,10 @@ impl Service {
         }
     }
 
-    /// How far the clock has run ahead of the time that has passed since the start, if that is more than an hour: files would look older
-    /// than they are.
-    pub(super) fn clock_set_ahead(&self, now: Timestamp) -> Option<Duration> {
-        let passed = Duration::try_from(now.duration_since(self.since_clock)).ok()?;
-        passed.checked_sub(self.since.elapsed()).filter(|ahead| *ahead > Duration::from_secs(3600))
+    /// Whether files should be removed for their age, which the clock does not tell yet.
+    fn withholds_age(&self) -> bool {
+        let policy = self.config.read().storage.retention.policy;
+        policy == camera_config::Policy::Age && !self.clock.is_trusted()
     }
 
     fn thresholds(&self) -> Thresholds {
@@ -226,13 +265,6 @@ impl Service {
 
     /// The state of the disks as a component's trouble.
     pub(super) async fn storage_trouble(&self) -> Option<(&'static str, String)> {
-        if let Some(ahead) = self.clock_set_ahead(Timestamp::now()) {
-            let hours = ahead.as_secs() / 3600;
-            let why = format!(
-                "the clock was set ahead by {hours} h: old files are removed only by cleanup_old_files until the next start"
-            );
-            return Some(("degraded", why));
-        }
         for kind in [Kind::Recordings, Kind::Snapshots] {
             match self.usage(kind).await {
                 Ok(usage) if usage.level == Level::Block => return Some(("failed", usage.why)),
@@ -282,11 +314,16 @@ impl Service {
 
     /// Ends recordings when the disk reaches its blocking level: what they have written stays playable.
     pub async fn end_recordings_on_full_disk(self: Arc<Self>) {
-        match self.usage(Kind::Recordings).await {
-            Ok(usage) if usage.level == Level::Block => {}
-            Ok(_) => return,
-            // A disk that cannot be looked at for a moment is no reason to end what is being written.
-            Err(error) => return tracing::error!(error = %error.message, "the disk cannot be looked at"),
+        for makes_room in [self.withholds_age(), false] {
+            match self.usage(Kind::Recordings).await {
+                Ok(usage) if usage.level == Level::Block => {}
+                Ok(_) => return,
+                // A disk that cannot be looked at for a moment is no reason to end what is being written.
+                Err(error) => return tracing::error!(error = %error.message, "the disk cannot be looked at"),
+            }
+            if makes_room && let Err(error) = self.clean_by_quota().await {
+                tracing::error!(error = %error.message, "no room could be made");
+            }
         }
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         futures_util::future::join_all(names.iter().map(|name| self.end_recording(name))).await;
@@ -295,24 +332,16 @@ impl Service {
     async fn end_recording(&self, camera: &str) {
         if let Ok(Some(_)) = self.engine.recording(camera) {
             tracing::error!(%camera, "the disk is at its blocking level: the recording is ended");
-            if let Err(error) = self.engine.stop_recording(camera).await {
+            if let Err(error) = self.engine.force_end(camera, Force::FullDisk).await {
                 tracing::error!(%camera, %error, "the recording could not be ended");
             }
-        }
-    }
-
-    pub(super) fn absolute(&self, path: &str) -> String {
-        let config = self.config.read();
-        match &config.server.public_url {
-            Some(base) => format!("{}{path}", base.as_str().trim_end_matches('/')),
-            None => path.to_owned(),
         }
     }
 
     fn download_link(&self, kind: Kind, name: &FileName) -> String {
         let path = format!("/files/{}/{}", kind.in_links(), encoded(name.as_str()));
         let query = self.access.link(&path, Timestamp::now());
-        self.absolute(&format!("{path}?{query}"))
+        format!("{path}?{query}")
     }
 
     /// When a link made now ends.
@@ -347,7 +376,10 @@ impl From<StorageError> for RpcError {
             StorageError::InUse(_) | StorageError::AlreadyExists(_) | StorageError::Full(_) => {
                 Code::InvalidState
             }
-            StorageError::Empty(_) | StorageError::Failed { .. } => Code::DependencyFailed,
+            // With paths of this machine.
+            StorageError::Empty(_) | StorageError::Failed { .. } => {
+                return RpcError::dependency(error.to_string());
+            }
         };
         RpcError::new(code, error.to_string())
     }

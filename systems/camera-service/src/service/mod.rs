@@ -1,7 +1,10 @@
 //! What the calls do. The one place where cameras, files, access, events and configuration meet; it knows no socket.
 
+mod calls;
 mod cameras;
 mod changes;
+mod clock;
+mod coverage;
 mod devices;
 mod files;
 mod recordings;
@@ -16,19 +19,20 @@ use std::time::Instant;
 use camera_config::Config;
 use camera_media::Engine;
 use camera_storage::Library;
-use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::contract::{Call, Code, RpcError};
+use crate::contract::{Code, RpcError};
 use crate::events::Hub;
+use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::rpc::session::{Session, to_json};
 
 pub use cameras::Known;
 pub use changes::Kept;
+pub use clock::Clock;
+pub use coverage::keep_killed;
 pub use files::Kind;
 pub use system::{Components, component};
 
@@ -48,6 +52,8 @@ pub struct Service {
     pub recordings: Arc<Library>,
     /// The folder of snapshots.
     pub snapshots: Arc<Library>,
+    /// Held as long as the service: no other installation keeps files in its folders.
+    pub folders: Vec<Lock>,
     /// Who may do what.
     pub access: Access,
     /// Who is told what.
@@ -64,8 +70,12 @@ pub struct Service {
     pub started: AtomicBool,
     /// When the service started, by a clock that nobody sets.
     pub since: Instant,
-    /// The same by the clock that people set.
-    pub since_clock: Timestamp,
+    /// The clock that people read.
+    pub clock: Clock,
+    /// Held by whoever looks through the network: one at a time.
+    pub looking_around: tokio::sync::Mutex<()>,
+    /// Held by whoever has a program look at a file or device.
+    pub probes: tokio::sync::Semaphore,
     /// What calls changed, kept for the next start.
     pub kept: Kept,
     /// The components as they were when last looked at.
@@ -77,49 +87,6 @@ impl Service {
     pub fn new_session_id(&self) -> String {
         // Without random bytes the session cannot be told from others when one is revoked; it still works.
         format!("s_{}", camera_access::random_hex::<12>().unwrap_or_default())
-    }
-
-    /// Makes a call that is permitted, and gives its result as JSON.
-    ///
-    /// # Errors
-    /// As the contract says of the call.
-    pub async fn perform(self: &Arc<Self>, session: &Session, call: Call) -> Result<String, RpcError> {
-        match call {
-            Call::Ping(_) => to_json(&"pong"),
-            Call::Authenticate(_) => Err(RpcError::new(Code::Internal, "authenticate is the session's own")),
-            Call::GetCameraList(_) => to_json(&self.camera_list().await?),
-            Call::GetCameraStatus(device) => to_json(&self.camera_status(&device).await?),
-            Call::GetCameraCapabilities(device) => to_json(&self.capabilities(&device).await?),
-            Call::GetStreams(_) => to_json(&self.streams().await?),
-            Call::GetStreamUrl(device) => to_json(&self.stream_url(&device).await?),
-            Call::GetStreamStatus(device) => to_json(&self.stream_status(&device).await?),
-            Call::StartStreaming(device) => to_json(&self.start_streaming(&device).await?),
-            Call::StopStreaming(device) => to_json(&self.stop_streaming(&device).await?),
-            Call::TakeSnapshot(request) => to_json(&self.take_snapshot(request).await?),
-            Call::StartRecording(request) => to_json(&self.start_recording(&request).await?),
-            Call::StopRecording(device) => to_json(&self.stop_recording(&device).await?),
-            Call::ListRecordings(page) => to_json(&self.list(Kind::Recordings, page).await?),
-            Call::ListSnapshots(page) => to_json(&self.list(Kind::Snapshots, page).await?),
-            Call::GetRecordingInfo(file) => to_json(&self.file_info(Kind::Recordings, &file).await?),
-            Call::GetSnapshotInfo(file) => to_json(&self.file_info(Kind::Snapshots, &file).await?),
-            Call::DeleteRecording(file) => to_json(&self.delete(Kind::Recordings, file).await?),
-            Call::DeleteSnapshot(file) => to_json(&self.delete(Kind::Snapshots, file).await?),
-            Call::AddCamera(new) => to_json(&self.add_camera(&new).await?),
-            Call::DeleteCamera(device) => to_json(&self.delete_camera(&device).await?),
-            Call::GetConfig(_) => to_json(&self.config_view()),
-            Call::ModifyConfig(patch) => to_json(&self.modify_config(&patch).await?),
-            Call::GetStorageInfo(_) => to_json(&self.storage_info().await?),
-            Call::SetRetentionPolicy(policy) => to_json(&self.set_retention(policy).await?),
-            Call::CleanupOldFiles(_) => to_json(&self.clean_up().await?),
-            Call::GetMetrics(_) => to_json(&self.metrics_view()),
-            Call::GetStatus(_) => to_json(&self.status()),
-            Call::GetSystemStatus(_) => to_json(&self.system_status()),
-            Call::GetServerInfo(_) => to_json(&self.server_info()),
-            Call::SubscribeEvents(request) => to_json(&Self::subscribe(session, &request)?),
-            Call::UnsubscribeEvents(request) => to_json(&Self::unsubscribe(session, &request)),
-            Call::GetSubscriptionStats(_) => to_json(&self.subscription_stats(session)),
-            Call::DiscoverCameras(_) => to_json(&self.discover().await?),
-        }
     }
 }
 

@@ -4,22 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camera_media::{EngineEvent, RecordingDone, RecordingEnd, RecordingFormat as Format};
+use camera_media::{EngineError, EngineEvent, RecordingDone, RecordingEnd, RecordingFormat as Format};
 use camera_storage::FileName;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::files::{Kind, file_name as named};
-use super::{Service, blocking};
+use super::{Service, blocking, coverage};
 use crate::contract::{
     Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState,
     RecordingStopped, RpcError, SnapshotRequest, SnapshotTaken, Topic,
 };
 
-/// How long a picture may take.
-const PICTURE: Duration = Duration::from_secs(10);
-/// How long the first second of a recording may take.
-const FIRST_SECOND: Duration = Duration::from_secs(15);
+/// How long a picture, or the first second of a recording, may take: a source that is only being opened shows nothing before its next
+/// key frame, and some cameras send one in 25 s.
+const FIRST_PICTURE: Duration = Duration::from_secs(30);
 /// The longest recording that is asked for with a duration.
 const LONGEST: u64 = 86_400;
 
@@ -32,10 +31,11 @@ impl Service {
             Some(_) => return Err(RpcError::invalid_params("a snapshot's filename ends in .jpg")),
         };
         self.refuse_full_disk(Kind::Snapshots).await?;
-        let timestamp = Timestamp::now();
         let library = Arc::clone(&self.snapshots);
         let mut draft = blocking(move || library.draft()).await??;
-        self.engine.snapshot(&known.name, &draft.path(), PICTURE).await?;
+        // Its name and time are its picture's.
+        let timestamp =
+            self.engine.snapshot(&known.name, &draft.path(), FIRST_PICTURE).await?.taken.timestamp();
         let camera = Arc::clone(&known.name);
         let taken = blocking(move || match name {
             Some(name) => draft.commit(&name),
@@ -43,6 +43,7 @@ impl Service {
         })
         .await??;
         self.metrics.snapshots.inc();
+        self.clock.note_file(Kind::Snapshots, taken.name.clone());
         self.hub.publish(&Notification {
             topic: Topic::SnapshotTaken,
             device: Some(Arc::clone(&known.name)),
@@ -90,7 +91,7 @@ impl Service {
                     duration: request.duration.map(Duration::from_secs),
                     rotate_every: Some(rotate.every.duration()),
                     rotate_bytes: Some(rotate.size.bytes()),
-                    within: FIRST_SECOND,
+                    within: FIRST_PICTURE,
                 },
             )
             .await?;
@@ -106,27 +107,35 @@ impl Service {
     pub(super) async fn stop_recording(&self, device: &Device) -> Result<RecordingStopped, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
-        let done = self.engine.stop_recording(&known.name).await?;
+        let done = self.engine.stop_recording(&known.name).await.map_err(|error| match error {
+            // It may have ended by itself a moment ago.
+            EngineError::InvalidState(why) => RpcError::new(
+                Code::InvalidState,
+                known.ended().map_or(why, |last| {
+                    format!("{} is not being recorded: its last recording ended ({last})", known.name)
+                }),
+            ),
+            error => error.into(),
+        })?;
         let filenames: Vec<String> = done.files.iter().map(|file| file_name(&file.path)).collect();
         if let RecordingEnd::Failed(reason) = &done.end {
-            return Err(RpcError::new(
-                Code::DependencyFailed,
-                format!("the recording could not be finished: {reason}"),
-            ));
+            return Err(RpcError::dependency(format!("the recording could not be finished: {reason}")));
         }
         let Some(filename) = filenames.first().cloned() else {
             return Err(RpcError::new(Code::DependencyFailed, "the recording left no file"));
         };
+        let (status, coverage) = (coverage::status(&done), coverage::of(&done));
         Ok(RecordingStopped {
             device: known.name.to_string(),
             filename,
             filenames,
-            status: "stopped",
+            status,
             start_time: done.started,
             end_time: done.ended,
             duration: done.duration.as_secs_f64(),
             file_size: done.bytes,
             format: contract_format(done.format),
+            coverage,
         })
     }
 
@@ -162,31 +171,56 @@ impl Service {
             }
             EngineEvent::RecordingStarted { camera, recording } => {
                 self.metrics.recordings.inc();
-                let filename = file_name(&recording.path);
-                let state = RecordingState { status: "recording", filename, duration: None, file_size: None };
-                self.tell_recording(Topic::RecordingStart, &camera, &state, None);
+                tracing::info!(%camera, file = %recording.path.display(), "a recording began");
+                self.tell_recording(Topic::RecordingStart, &camera, &coverage::begun(&recording));
             }
-            EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording),
+            EngineEvent::RecordingInterrupted { camera, gap } => {
+                self.metrics.recording_interruptions.inc();
+                tracing::error!(%camera, cause = ?gap.cause, "a recording is interrupted");
+                self.tell_running(Topic::RecordingInterrupted, &camera);
+            }
+            EngineEvent::RecordingResumed { camera, gap } => {
+                tracing::warn!(%camera, missing = ?gap, "a recording goes on");
+                self.tell_running(Topic::RecordingResumed, &camera);
+            }
+            EngineEvent::RecordingFileFinished { file, .. } => {
+                if let Ok(name) = file_name(&file.path).parse() {
+                    self.clock.note_file(Kind::Recordings, name);
+                }
+            }
+            EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording).await,
             _ => {}
         }
     }
 
-    fn tell_end(&self, camera: &str, done: &RecordingDone) {
-        let filename = done.files.first().map(|file| file_name(&file.path)).unwrap_or_default();
-        let (topic, status, reason) = match &done.end {
-            RecordingEnd::Failed(reason) => {
-                self.metrics.recordings_failed.inc();
-                tracing::error!(%camera, %reason, "a recording failed");
-                (Topic::RecordingError, "error", Some(reason.clone()))
-            }
-            RecordingEnd::Stopped | RecordingEnd::Complete => (Topic::RecordingStop, "stopped", None),
-        };
-        let duration = Some(done.duration.as_secs_f64());
-        let state = RecordingState { status, filename, duration, file_size: Some(done.bytes) };
-        self.tell_recording(topic, camera, &state, reason.as_deref());
+    /// Tells what a recording does now; one that has just ended is told by its end.
+    fn tell_running(&self, topic: Topic, camera: &str) {
+        if let Ok(Some(now)) = self.engine.recording(camera) {
+            self.tell_recording(topic, camera, &coverage::running(&now));
+        }
     }
 
-    fn tell_recording(&self, topic: Topic, camera: &str, state: &RecordingState, reason: Option<&str>) {
+    async fn tell_end(&self, camera: &str, done: &RecordingDone) {
+        let state = coverage::ended(done);
+        self.metrics.count_recording(&state.coverage);
+        let topic = if state.status == "stopped" { Topic::RecordingStop } else { Topic::RecordingError };
+        if topic == Topic::RecordingError {
+            tracing::error!(
+                %camera,
+                missing = ?state.coverage.seconds_missing,
+                reason = state.coverage.reason,
+                "a recording ended with less than was wanted"
+            );
+            let names = done.files.iter().filter_map(|file| file_name(&file.path).parse().ok()).collect();
+            coverage::keep(&self.recordings, names, &state.coverage).await;
+        }
+        if let Ok(known) = self.camera(camera) {
+            known.set_ended(state.clone());
+        }
+        self.tell_recording(topic, camera, &state);
+    }
+
+    fn tell_recording(&self, topic: Topic, camera: &str, state: &RecordingState) {
         let device =
             self.cameras.read().get(camera).map_or_else(|| camera.into(), |known| Arc::clone(&known.name));
         for topic in [topic, Topic::RecordingStatusUpdate] {
@@ -197,13 +231,13 @@ impl Service {
                 camera: None,
                 recording: Some(state.clone()),
                 filename: Some(state.filename.clone()),
-                reason: reason.map(str::to_owned),
+                reason: state.coverage.reason.clone(),
             });
         }
     }
 }
 
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -8,18 +8,20 @@ use camera_media::StreamState;
 use jiff::Timestamp;
 
 use super::Service;
+use crate::caller::Caller;
 use crate::contract::{
-    Candidate, Code, Component, Discovered, Limits, MetricsView, Notification, RecordingFormat, RpcError,
-    ServerInfo, ServiceStatus, Subscribe, Subscribed, SubscriptionStats, SystemState, SystemStatus, Topic,
-    Unsubscribe,
+    Candidate, Code, Component, Discovered, Limits, MAX_BATCH, MetricsView, Notification, RecordingFormat,
+    RpcError, ServerInfo, ServiceStatus, Subscribe, Subscribed, SubscriptionStats, SystemState, SystemStatus,
+    Topic, Unsubscribe,
 };
 use crate::metrics::{CameraReading, Readings};
-use crate::rpc::message::MAX_BATCH;
-use crate::rpc::session::Session;
 
 /// The components as they were when last looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Components(pub Vec<Component>);
+
+/// The longest name of a camera, in bytes.
+const MAX_DEVICE: usize = 63;
 
 /// This service's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,9 +35,14 @@ pub fn component(name: &'static str, failing: Option<(&'static str, String)>) ->
 }
 
 impl Service {
-    /// Looks at every component; tells subscribers what changed. The certificate is the listeners', where they have one.
-    pub async fn look_at_components(&self, certificate: Option<Component>) {
+    /// Looks at every component; tells subscribers what changed. `further` are those that others look at, the same each time.
+    pub async fn look_at_components(&self, further: Vec<Component>) {
         let engine = self.engine.health().await.err().map(|error| ("failed", error.to_string()));
+        // Without the engine there is no live view, and that is said already.
+        let live = match &engine {
+            Some(_) => None,
+            None => self.engine.live_health().await.err().map(|error| ("failed", error.to_string())),
+        };
         let mut down = Vec::new();
         let names: Vec<String> = self.cameras.read().keys().cloned().collect();
         for name in &names {
@@ -50,10 +57,11 @@ impl Service {
         let mut now = vec![
             component("media_engine", engine),
             component("cameras", cameras),
+            component("live_view", live),
             component("storage", self.storage_trouble().await),
             component("audit_log", self.access.audit_trouble().map(|reason| ("failed", reason))),
         ];
-        now.extend(certificate);
+        now.extend(further);
         let before = std::mem::replace(&mut *self.components.lock(), Components(now.clone()));
         for (component, was) in now.iter().zip(&before.0) {
             if component.state == was.state {
@@ -106,7 +114,7 @@ impl Service {
     pub(super) fn system_status(&self) -> SystemStatus {
         let problems =
             self.components.lock().0.iter().filter(|component| component.state != "ok").cloned().collect();
-        SystemStatus { status: self.system_state(), problems }
+        SystemStatus { status: self.system_state(), problems, clock: self.clock.view() }
     }
 
     /// The components with all that is known of them.
@@ -115,6 +123,7 @@ impl Service {
         ServiceStatus {
             status: self.system_state(),
             components,
+            clock: self.clock.view(),
             uptime: self.since.elapsed().as_secs_f64(),
             version: VERSION,
         }
@@ -154,6 +163,9 @@ impl Service {
                 .collect(),
             notifications: self.hub.delivered.load(Ordering::Relaxed),
             notifications_lost: self.hub.lost.load(Ordering::Relaxed),
+            recordings: self.metrics.recordings.get(),
+            recordings_failed: self.metrics.recordings_failed.get(),
+            recording_seconds_missing: self.metrics.seconds_missing.get(),
             memory_bytes: resident_memory(),
         }
     }
@@ -164,10 +176,12 @@ impl Service {
         let mut cameras = Vec::with_capacity(names.len());
         for device in names {
             let Ok(status) = self.engine.status(&device) else { continue };
-            let recording = self.engine.recording(&device).is_ok_and(|recording| recording.is_some());
+            let now = self.engine.recording(&device).ok().flatten();
+            let interrupted = now.as_ref().is_some_and(|now| now.gaps.present.is_some());
             cameras.push(CameraReading {
                 up: status.state == StreamState::Ready,
-                recording,
+                recording: now.is_some() && !interrupted,
+                interrupted,
                 received: status.bytes_in,
                 sent: status.bytes_out,
                 readers: status.readers.into(),
@@ -182,6 +196,7 @@ impl Service {
                 self.hub.lost.load(Ordering::Relaxed),
             ),
             cameras,
+            clock_trusted: self.clock.is_trusted(),
             disk: self.disk().await,
             components: self
                 .components
@@ -194,20 +209,24 @@ impl Service {
         }
     }
 
-    pub(super) fn subscribe(session: &Session, request: &Subscribe) -> Result<Subscribed, RpcError> {
+    pub(super) fn subscribe(caller: &Caller, request: &Subscribe) -> Result<Subscribed, RpcError> {
         if request.topics.is_empty() {
             return Err(RpcError::invalid_params("topics names at least one; get_server_info lists them"));
         }
         let filters = request.filters.clone().unwrap_or_default();
-        Ok(Subscribed { topics: session.mailbox.subscribe(&request.topics, &filters) })
+        if filters.devices.iter().any(|device| device.len() > MAX_DEVICE) {
+            return Err(RpcError::invalid_params(format!("a camera's name has at most {MAX_DEVICE} bytes")));
+        }
+        caller.mailbox.set_audience(caller.audience());
+        Ok(Subscribed { topics: caller.mailbox.subscribe(&request.topics, &filters) })
     }
 
-    pub(super) fn unsubscribe(session: &Session, request: &Unsubscribe) -> Subscribed {
-        Subscribed { topics: session.mailbox.unsubscribe(request.topics.as_deref()) }
+    pub(super) fn unsubscribe(caller: &Caller, request: &Unsubscribe) -> Subscribed {
+        Subscribed { topics: caller.mailbox.unsubscribe(request.topics.as_deref()) }
     }
 
-    pub(super) fn subscription_stats(&self, session: &Session) -> SubscriptionStats {
-        let (topics, delivered, lost) = session.mailbox.stats();
+    pub(super) fn subscription_stats(&self, caller: &Caller) -> SubscriptionStats {
+        let (topics, delivered, lost) = caller.mailbox.stats();
         SubscriptionStats { topics, delivered, lost, subscribers: self.hub.subscribers() }
     }
 
@@ -219,6 +238,12 @@ impl Service {
                            discovery.networks of the configuration";
             return Err(RpcError::new(Code::Unsupported, message));
         }
+        let Ok(_turn) = self.looking_around.try_lock() else {
+            return Err(RpcError::new(
+                Code::InvalidState,
+                "cameras are being looked for already; try again in a moment",
+            ));
+        };
         let (addresses, scanned) = crate::discovery::rtsp_servers(&networks).await;
         let known: Vec<String> = self.cameras.read().values().map(|known| known.source.clone()).collect();
         let found = addresses

@@ -11,20 +11,20 @@ use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use super::may_read;
-use super::serve::Peer;
+use super::serve::Client;
 use crate::service::{Kind, Service};
 
 /// `GET /files/{kind}/{name}`.
 pub async fn download(
     State(service): State<Arc<Service>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(client): Extension<Client>,
     Path((kind, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     uri: Uri,
     request: Request<Body>,
 ) -> Response {
-    if let Err(refused) = may_read(&service, peer.ip(), uri.path(), query.as_deref(), &headers).await {
+    if let Err(refused) = may_read(&service, &client, uri.path(), query.as_deref(), &headers).await {
         return refused;
     }
     let not_found = || (StatusCode::NOT_FOUND, "there is no such file\n").into_response();

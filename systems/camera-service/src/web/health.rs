@@ -3,21 +3,25 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 
+use super::host::{self, Names};
+use super::serve::Client;
+use crate::contract::{Audience, ForAudience};
 use crate::service::Service;
 
 /// `/health/live`, `/health/ready`, `/health/system`, `/metrics`.
-pub fn routes(service: Arc<Service>) -> Router {
+pub fn routes(service: Arc<Service>, names: Names) -> Router {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/health/system", get(system))
         .route("/metrics", get(metrics))
+        .layer(axum::middleware::from_fn_with_state(names, host::check))
         .with_state(service)
 }
 
@@ -35,9 +39,17 @@ async fn ready(State(service): State<Arc<Service>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The components.
-async fn system(State(service): State<Arc<Service>>) -> Response {
-    Json(service.status()).into_response()
+/// The components; why one is not well is told on this machine only, and not through a proxy on it.
+async fn system(
+    State(service): State<Arc<Service>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+) -> Response {
+    let passed_on = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
+    let details = client.address.to_canonical().is_loopback() && !passed_on;
+    let mut status = service.status();
+    status.fit(&Audience { details, base: "".into() });
+    Json(status).into_response()
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {

@@ -8,10 +8,10 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use camera_media::{EngineError, LiveServer, LiveStream, LiveView};
+use camera_media::{EngineError, LIVE_PARAMETERS, LiveServer, LiveStream, LiveView};
 
 use super::may_read;
-use super::serve::Peer;
+use super::serve::Client;
 use crate::service::Service;
 
 /// The name of the playlist.
@@ -20,18 +20,18 @@ pub const PLAYLIST: &str = "index.m3u8";
 /// `GET /live/{device}/{file}`.
 pub async fn file(
     State(service): State<Arc<Service>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(client): Extension<Client>,
     Path((device, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    if let Err(refused) = may_read(&service, peer.ip(), uri.path(), query.as_deref(), &headers).await {
+    if let Err(refused) = may_read(&service, &client, uri.path(), query.as_deref(), &headers).await {
         return refused;
     }
     let query = query.unwrap_or_default();
     match service.engine.live(&device) {
-        Some(LiveStream::Kept(view)) => kept(&view, &file, &query, peer),
+        Some(LiveStream::Kept(view)) => kept(&view, &file, &query, client.address),
         Some(LiveStream::Served(server)) => tokio::select! {
             answer = passed_on(&server, &file, &query) => answer,
             // One who waits for the next picture is not to hold up the end.
@@ -41,11 +41,11 @@ pub async fn file(
     }
 }
 
-fn kept(view: &LiveView, file: &str, query: &str, peer: std::net::SocketAddr) -> Response {
+fn kept(view: &LiveView, file: &str, query: &str, peer: std::net::IpAddr) -> Response {
     if file == PLAYLIST {
         // One reader is one link: a page asks for one and keeps it while it plays.
         let signature = query.split('&').find(|part| part.starts_with("signature=")).unwrap_or_default();
-        let reader = format!("{} {signature}", peer.ip());
+        let reader = format!("{peer} {signature}");
         return match view.playlist(&reader, &|name| format!("{name}?{query}")) {
             Some(text) => {
                 let headers = [
@@ -83,11 +83,11 @@ async fn passed_on(server: &LiveServer, file: &str, query: &str) -> Response {
     }
 }
 
-/// The parameters of low latency, which mean something to the server, and those of a link: it repeats them on every address in
-/// a playlist, so that what a playlist names is opened by the same link.
+/// The parameters that mean something to the server (low latency, its session), and those of a link: it repeats them on every address
+/// in a playlist, so that what a playlist names is opened by the same link.
 fn for_server(query: &str) -> String {
-    let names = ["_HLS_", "expires=", "signature="];
-    let parts = query.split('&').filter(|part| names.iter().any(|name| part.starts_with(name)));
+    let names = LIVE_PARAMETERS.iter().chain(&["expires=", "signature="]);
+    let parts = query.split('&').filter(|part| names.clone().any(|name| part.starts_with(name)));
     parts.collect::<Vec<_>>().join("&")
 }
 

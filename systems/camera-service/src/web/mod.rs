@@ -4,7 +4,11 @@ pub mod certificate;
 pub mod console;
 mod files;
 mod health;
+pub mod host;
 mod live;
+pub mod meter;
+mod origin;
+pub mod proxies;
 pub mod serve;
 pub mod tls;
 
@@ -18,43 +22,56 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use camera_access::{Entry, Event, Outcome};
+use tower::util::option_layer;
 
 use crate::contract::{Code, RpcError};
-use crate::rpc::socket;
+use crate::rpc::socket::{self, Connection};
 use crate::service::Service;
-use serve::{Kept, Peer};
+use host::Names;
+use serve::Client;
 
 pub use health::routes as health_routes;
 
+/// How long a browser that saw the service over TLS asks it in no other way.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Everything that clients reach.
-pub fn client_routes(service: Arc<Service>) -> Router {
-    Router::new()
-        .route("/ws", get(websocket))
+pub fn client_routes(service: Arc<Service>, names: Names) -> Router {
+    let tls = service.at_start.server.tls.is_some();
+    let others = Router::new()
         .route("/files/{kind}/{name}", get(files::download))
         .route("/live/{device}/{file}", get(live::file))
+        .layer(option_layer(origin::shared_with(&service.at_start.server)));
+    Router::new()
+        .route("/ws", get(websocket))
+        .merge(others)
         .merge(console::routes())
-        .layer(axum::middleware::map_response(harden))
+        .layer(axum::middleware::from_fn_with_state(names, host::check))
+        .layer(axum::middleware::map_response(move |response| async move { harden(response, tls) }))
         .with_state(service)
 }
 
 /// What every answer says to a browser.
-async fn harden(mut response: Response) -> Response {
+fn harden(mut response: Response, tls: bool) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     response
 }
 
 async fn websocket(
     State(service): State<Arc<Service>>,
-    Extension(Peer(peer)): Extension<Peer>,
-    Extension(place): Extension<Kept>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if let Some(refused) = foreign_page(&service, peer.ip(), &headers) {
+    if let Some(refused) = origin::foreign_page(&service, client.address, &headers) {
         return refused;
     }
+    let base = host::base(&service, &headers);
     let max = usize::try_from(service.config.read().server.max_message.bytes()).unwrap_or(usize::MAX);
     upgrade
         // Small, because there are many connections; a longer message makes its buffer grow.
@@ -65,33 +82,15 @@ async fn websocket(
         .max_frame_size(max)
         .on_upgrade(move |socket| async move {
             service.metrics.connections.inc();
-            socket::serve(Arc::clone(&service), socket, peer.ip()).await;
+            socket::serve(Arc::clone(&service), socket, Connection { client, base }).await;
             service.metrics.connections.dec();
-            drop(place);
         })
-}
-
-/// A script of another page may not connect in its reader's name, unless the configuration says so.
-fn foreign_page(service: &Service, peer: IpAddr, headers: &HeaderMap) -> Option<Response> {
-    let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or("unreadable");
-    let server = service.config.read().server.clone();
-    // What the client called the service, or what the proxy before it is called.
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let public = server.public_url.as_ref().and_then(|url| url.as_str().split_once("://"));
-    let public = public.map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
-    let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    let own = page.is_some() && (page == host || page == public);
-    if own || server.allowed_origins.iter().any(|allowed| allowed == origin) {
-        return None;
-    }
-    let why = format!("pages of {origin} may not connect: name it in server.allowed_origins");
-    Some(refuse(service, peer, "/ws", StatusCode::FORBIDDEN, &why))
 }
 
 /// Who may read a file: by a signed link, or by a token or API key in the headers.
 async fn may_read(
     service: &Service,
-    peer: IpAddr,
+    client: &Client,
     path: &str,
     query: Option<&str>,
     headers: &HeaderMap,
@@ -99,16 +98,28 @@ async fn may_read(
     let now = jiff::Timestamp::now();
     let Some(credential) = credential(headers) else {
         let opened = service.access.open_link(path, query.unwrap_or_default(), now);
-        return opened.map(drop).map_err(|error| match error {
+        opened.map(drop).map_err(|error| match error {
             camera_access::LinkError::Unsigned => {
-                let answer = refuse(service, peer, path, StatusCode::UNAUTHORIZED, &error.to_string());
+                let answer =
+                    refuse(service, client.address, path, StatusCode::UNAUTHORIZED, &error.to_string());
                 ([(header::WWW_AUTHENTICATE, "Bearer")], answer).into_response()
             }
-            _ => refuse(service, peer, path, StatusCode::FORBIDDEN, &error.to_string()),
-        });
+            _ => refuse(service, client.address, path, StatusCode::FORBIDDEN, &error.to_string()),
+        })?;
+        return settle(client, None);
     };
-    let identity = service.access.identify_request(credential, peer).await;
-    identity.map(drop).map_err(|error| failed(service, error))
+    let identity = service.access.identify_request(credential, client.address).await;
+    let identity = identity.map_err(|error| failed(service, error))?;
+    settle(client, Some(&identity.user))
+}
+
+/// A connection over which somebody proved who they are is no newcomer's any more.
+#[expect(clippy::result_large_err, reason = "an answer, made once, and for who is refused")]
+fn settle(client: &Client, identity: Option<&str>) -> Result<(), Response> {
+    client.place.settle(identity).map_err(|no_place| {
+        let headers = [(header::RETRY_AFTER, "5"), (header::CONNECTION, "close")];
+        (StatusCode::SERVICE_UNAVAILABLE, headers, format!("{no_place}\n")).into_response()
+    })
 }
 
 /// Refuses a request, on record unless its address asks too often: that is only counted.
@@ -131,7 +142,12 @@ fn failed(service: &Service, error: RpcError) -> Response {
     };
     let answer = (status, error.message + "\n").into_response();
     match error.data.as_ref().and_then(|data| data["retry_after"].as_u64()) {
-        Some(after) => ([(header::RETRY_AFTER, after.to_string())], answer).into_response(),
+        // The connection ends with it, so that who does not wait has to come again.
+        Some(after) => {
+            let headers =
+                [(header::RETRY_AFTER, after.to_string()), (header::CONNECTION, "close".to_owned())];
+            (headers, answer).into_response()
+        }
         None => answer,
     }
 }

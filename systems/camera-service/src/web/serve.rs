@@ -1,6 +1,6 @@
 //! Serving HTTP on accepted connections. A client that sends half a request, or reads nothing of its answer, is let go.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,30 +15,48 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::meter::{Meter, Metered};
+use super::proxies::Proxies;
 use super::tls::{Accepted, SecureListener};
-use crate::places::Place;
+use crate::places::{Place, Places};
 
 /// How long a client may take for the head of a request, and for the next one on a connection that it keeps.
-const HEAD: Duration = Duration::from_secs(15);
+const HEAD: Duration = Duration::from_secs(10);
+/// The longest head of a request, in bytes: a credential has at most 8 KiB.
+const MAX_HEAD: usize = 16 << 10;
 /// How long a client may read nothing of what it is sent.
 const READS_NOTHING: Duration = Duration::from_secs(30);
 
-/// The client's address, as handlers see it.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-/// The place that a connection takes; whoever keeps the connection keeps this.
+/// The one who asks, as handlers see it.
 #[derive(Clone)]
-pub struct Kept(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Place>);
+pub struct Client {
+    /// Its address.
+    pub address: IpAddr,
+    /// The place that its connection takes; whoever keeps the connection keeps this.
+    pub place: Arc<Place>,
+    /// What counts the bytes that it sends.
+    pub meter: Arc<Meter>,
+}
+
+/// What connections are served with.
+#[derive(Clone)]
+pub struct Serving {
+    /// What is served.
+    pub routes: Router,
+    /// Where clients take places for which a proxy asks.
+    pub places: Arc<Places>,
+    /// Who may ask for others.
+    pub proxies: Arc<Proxies>,
+}
 
 /// Serves until told to stop; answers under way are finished.
-pub async fn serve(mut listener: SecureListener, routes: Router, stop: CancellationToken) {
+pub async fn serve(mut listener: SecureListener, serving: Serving, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Some(accepted) => drop(connections.spawn(connection(accepted, routes.clone(), stop.clone()))),
+                Some(accepted) => drop(connections.spawn(connection(accepted, serving.clone(), stop.clone()))),
                 None => break,
             },
             Some(_) = connections.join_next() => {}
@@ -48,27 +66,38 @@ pub async fn serve(mut listener: SecureListener, routes: Router, stop: Cancellat
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(accepted: Accepted, routes: Router, stop: CancellationToken) {
+async fn connection(accepted: Accepted, serving: Serving, stop: CancellationToken) {
     let Accepted { io, peer, place } = accepted;
-    let place = Kept(Arc::new(place));
-    let mut io = TimeoutStream::new(io);
+    let place = Arc::new(place);
+    let meter = Arc::new(Meter::new(Arc::clone(&place)));
+    let mut io = TimeoutStream::new(Metered { io, meter: Arc::clone(&meter) });
     io.set_write_timeout(Some(READS_NOTHING));
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        request.extensions_mut().insert(place.clone());
-        routes.clone().oneshot(request)
+    let forwards = serving.proxies.forwards(peer.ip());
+    let service = service_fn(|mut request: Request<Incoming>| {
+        meter.begin();
+        let mut client = Client { address: peer.ip(), place: Arc::clone(&place), meter: Arc::clone(&meter) };
+        if forwards {
+            client.address = serving.proxies.client(peer.ip(), request.headers());
+            client.place = Arc::new(serving.places.enter(client.address));
+            meter.count_for(Arc::clone(&client.place));
+        }
+        request.extensions_mut().insert(client);
+        serving.routes.clone().oneshot(request)
     });
-    let serving = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(Box::pin(io)), service)
         .with_upgrades();
-    let mut serving = std::pin::pin!(serving);
+    let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+        ended = connection.as_mut() => ended,
+        // Another one has got its place.
+        () = place.evicted() => return,
         () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
     };
     if let Err(error) = ended {

@@ -20,13 +20,16 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
 use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
+use super::proxies::Proxies;
 use crate::places::{Place, Places};
 
 /// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at the same time.
-const HANDSHAKES: usize = 256;
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Connections of trusted proxies that have not said yet for whom they are.
+const INTRODUCTIONS: usize = 1024;
 
 /// Files that TLS needs.
 #[derive(Debug, Clone)]
@@ -37,6 +40,18 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Who signs clients' certificates; with it, a client without one is refused.
     pub client_ca: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// Those of the configuration, if it has TLS.
+    #[must_use]
+    pub fn of(config: &camera_config::Config) -> Option<Self> {
+        config.server.tls.as_ref().map(|tls| TlsFiles {
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            client_ca: tls.client_ca.clone(),
+        })
+    }
 }
 
 /// Why TLS cannot be offered.
@@ -62,6 +77,8 @@ pub struct Served {
     config: Arc<ServerConfig>,
     /// When its certificate ends to be valid.
     pub expires: Timestamp,
+    /// The names that its certificate is for.
+    pub names: Vec<String>,
 }
 
 /// What connections are served with from now on; swapped when the files change.
@@ -109,19 +126,30 @@ pub fn read(files: &TlsFiles) -> Result<Served, TlsError> {
         }
     };
     let certificates = chain(&files.certificate)?;
-    let expires = certificates
-        .first()
-        .and_then(|own| x509_cert::Certificate::from_der(own).ok())
+    let own = certificates.first().and_then(|own| x509_cert::Certificate::from_der(own).ok());
+    let expires = own
+        .as_ref()
         .and_then(|own| {
             i64::try_from(own.tbs_certificate.validity.not_after.to_unix_duration().as_secs()).ok()
         })
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
         .ok_or_else(|| bad(&files.certificate, "certificate", "its end of validity cannot be read".into()))?;
+    let names = own.map(|own| names_of(&own)).unwrap_or_default();
     let mut config = builder
         .with_single_cert(certificates, key)
         .map_err(|error| TlsError::Setup(format!("certificate and key do not fit together: {error}")))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Served { config: Arc::new(config), expires })
+    Ok(Served { config: Arc::new(config), expires, names })
+}
+
+/// The names of hosts that a certificate is for (RFC 5280, section 4.2.1.6).
+fn names_of(certificate: &x509_cert::Certificate) -> Vec<String> {
+    let Ok(Some((_, names))) = certificate.tbs_certificate.get::<SubjectAltName>() else { return Vec::new() };
+    let names = names.0.iter().filter_map(|name| match name {
+        GeneralName::DnsName(name) => Some(name.as_str().to_owned()),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// A connection, plain or not.
@@ -152,23 +180,26 @@ impl SecureListener {
     }
 }
 
-/// What a client is told over plain HTTP for which there is no place.
-const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-                          Content-Type: text/plain\r\nContent-Length: 39\r\n\r\ntoo many connections; try again in 5 s\n";
-
-/// Serves connections of a bound socket; with `tls`, after a handshake. Each takes a place from its first byte on.
+/// Serves connections of a bound socket; with `tls`, after a handshake. Each takes a newcomer's place from its first byte on; one that
+/// somebody else gets is closed.
 ///
 /// # Errors
 /// The socket's address cannot be read.
-pub fn listen(socket: TcpListener, tls: Option<Current>, places: Arc<Places>) -> io::Result<SecureListener> {
+pub fn listen(
+    socket: TcpListener,
+    tls: Option<Current>,
+    places: Arc<Places>,
+    proxies: Arc<Proxies>,
+) -> io::Result<SecureListener> {
     let address = socket.local_addr()?;
     let (sender, ready) = mpsc::channel(64);
-    let slots = Arc::new(Semaphore::new(HANDSHAKES));
+    let welcome =
+        Arc::new(Welcome { tls, places, proxies, introductions: Semaphore::new(INTRODUCTIONS), sender });
     tokio::spawn(async move {
         // Ends when the receiver is dropped, which closes the socket.
-        while !sender.is_closed() {
+        while !welcome.sender.is_closed() {
             let (stream, peer) = tokio::select! {
-                () = sender.closed() => return,
+                () = welcome.sender.closed() => return,
                 accepted = socket.accept() => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
@@ -179,47 +210,67 @@ pub fn listen(socket: TcpListener, tls: Option<Current>, places: Arc<Places>) ->
                     }
                 },
             };
-            let Some(place) = places.take(peer.ip()) else {
-                if tls.is_none() {
-                    // As far as it goes without waiting.
-                    let _ = stream.try_write(NO_PLACE);
-                }
-                continue;
-            };
             // Answers are small and awaited.
             let _ = stream.set_nodelay(true);
-            match &tls {
-                None => {
-                    let _ = sender.send(Accepted { io: Box::new(stream), peer, place }).await;
-                }
-                Some(current) => {
-                    // Too many handshakes under way: the newcomer is let go, so that nobody waits for the slow ones.
-                    let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
-                    let acceptor = TlsAcceptor::from(Arc::clone(&current.load().config));
-                    let sender = sender.clone();
-                    tokio::spawn(async move {
-                        if let Some(io) = handshake(acceptor, stream, peer).await {
-                            let _ = sender.send(Accepted { io, peer, place }).await;
-                        }
-                        drop(slot);
-                    });
-                }
+            let welcome = Arc::clone(&welcome);
+            if welcome.proxies.introduces(peer.ip()) {
+                tokio::spawn(async move { welcome.introduced(stream, peer).await });
+            } else {
+                let place = welcome.place_of(peer);
+                tokio::spawn(async move { welcome.receive(stream, peer, place).await });
             }
         }
     });
     Ok(SecureListener { ready, address })
 }
 
-async fn handshake(acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr) -> Option<Box<dyn Io>> {
-    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Box::new(stream)),
-        Ok(Err(error)) => {
-            tracing::debug!(%peer, %error, "TLS handshake refused");
-            None
+/// What becomes of an accepted connection until it is served.
+struct Welcome {
+    tls: Option<Current>,
+    places: Arc<Places>,
+    proxies: Arc<Proxies>,
+    introductions: Semaphore,
+    sender: mpsc::Sender<Accepted>,
+}
+
+impl Welcome {
+    fn place_of(&self, peer: SocketAddr) -> Place {
+        if self.proxies.forwards(peer.ip()) {
+            self.places.of_proxy(peer.ip())
+        } else {
+            self.places.enter(peer.ip())
         }
-        Err(_) => {
-            tracing::debug!(%peer, "TLS handshake took too long");
-            None
+    }
+
+    async fn introduced(&self, stream: TcpStream, proxy: SocketAddr) {
+        let Ok(introduction) = self.introductions.try_acquire() else { return };
+        match Proxies::introduced(stream, proxy).await {
+            Ok((stream, client)) => {
+                drop(introduction);
+                let place = self.places.enter(client.ip());
+                self.receive(stream, client, place).await;
+            }
+            Err(error) => tracing::debug!(%proxy, %error, "a proxy did not say for whom it connects"),
         }
+    }
+
+    async fn receive(&self, stream: impl Io + 'static, peer: SocketAddr, place: Place) {
+        let io: Box<dyn Io> = match &self.tls {
+            None => Box::new(stream),
+            Some(current) => {
+                let acceptor = TlsAcceptor::from(Arc::clone(&current.load().config));
+                let done = tokio::select! {
+                    done = timeout(HANDSHAKE, acceptor.accept(stream)) => done,
+                    () = place.evicted() => return,
+                };
+                match done {
+                    Ok(Ok(stream)) => Box::new(stream),
+                    Ok(Err(error)) => return tracing::debug!(%peer, %error, "TLS handshake refused"),
+                    Err(_) => return tracing::debug!(%peer, "TLS handshake took too long"),
+                }
+            }
+        };
+        // Nobody serves any more.
+        let _ = self.sender.send(Accepted { io, peer, place }).await;
     }
 }

@@ -1,6 +1,7 @@
 //! Starts the real service on free ports, in a folder of its own, and speaks raw JSON text with it. Always ended with the test.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -82,9 +83,10 @@ impl Installation {
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    /// The program, with this folder.
+    /// The program, with this folder: the one just built, or another one that `CAMERA_SERVICE` names.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_camera-service"));
+        let built = env!("CARGO_BIN_EXE_camera-service").into();
+        let mut command = Command::new(std::env::var_os("CAMERA_SERVICE").unwrap_or(built));
         command.arg("--home").arg(self.path());
         command.env_remove("CAMERA_SERVICE_JWT_SECRET");
         command
@@ -92,7 +94,14 @@ impl Installation {
 
     /// Starts the service and waits until it says that it is ready.
     pub fn start(&self) -> Running {
-        let mut child = self.command().arg("run").stdout(Stdio::piped()).spawn().unwrap();
+        self.start_with(&[])
+    }
+
+    /// The same with these in its environment.
+    pub fn start_with(&self, environment: &[(&str, &OsStr)]) -> Running {
+        let mut command = self.command();
+        command.arg("run").envs(environment.iter().copied()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut address = |what: &str| -> SocketAddr {
             let line =
@@ -165,6 +174,18 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Resident memory of the service in bytes: now, and the most there ever was.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let of = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        };
+        (of("VmRSS:"), of("VmHWM:"))
+    }
+}
+
 /// A file system in memory, unmounted with the test.
 pub struct SmallDisk(PathBuf);
 
@@ -196,8 +217,13 @@ pub fn token(role: Role) -> String {
 
 /// A token of that role, good for so long.
 pub fn token_until(role: Role, lifetime: Duration) -> String {
+    token_from(role, Timestamp::now(), lifetime)
+}
+
+/// A token of that role, good from then on for so long.
+pub fn token_from(role: Role, from: Timestamp, lifetime: Duration) -> String {
     let tokens = Tokens::hs256(&Secret::new(SECRET)).unwrap();
-    let issued = tokens.issue(&format!("test-{role}"), role, lifetime, Timestamp::now()).unwrap();
+    let issued = tokens.issue(&format!("test-{role}"), role, lifetime, from).unwrap();
     issued.text.expose_text().unwrap().to_owned()
 }
 
@@ -222,6 +248,18 @@ impl Client {
         let stream = MaybeTlsStream::Plain(socket.connect(service).await.unwrap());
         let (socket, _) =
             tokio_tungstenite::client_async(format!("ws://{service}/ws"), stream).await.unwrap();
+        Client { socket, next: 1 }
+    }
+
+    /// A connection that is there already.
+    pub fn of(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Client {
+        Client { socket, next: 1 }
+    }
+
+    /// Over a stream that is there already.
+    pub async fn over(stream: TcpStream, service: SocketAddr) -> Client {
+        let url = format!("ws://{service}/ws");
+        let (socket, _) = tokio_tungstenite::client_async(url, MaybeTlsStream::Plain(stream)).await.unwrap();
         Client { socket, next: 1 }
     }
 
@@ -294,9 +332,19 @@ impl Client {
 
 /// An HTTP request to a loopback address; status, headers in lower case, body.
 pub async fn http(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
+    request("GET", address, path, headers).await
+}
+
+/// The same with any method.
+pub async fn request(
+    method: &str,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (u16, String, Vec<u8>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }

@@ -17,7 +17,7 @@ const MAX_BODY: usize = 16 << 20;
 /// What tells the end of a body (RFC 9112, 6.3).
 #[derive(Clone, Copy, PartialEq)]
 enum Framing {
-    /// There is none: HEAD, 204, 304.
+    /// There is none: HEAD, 101, 204, 304.
     None,
     /// Its length was announced.
     Length,
@@ -31,7 +31,10 @@ enum Framing {
 
 impl Framing {
     fn of(response: &Response<Incoming>, method: &str) -> Self {
-        let bodyless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodyless = matches!(
+            response.status(),
+            StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
         if method == "HEAD" || bodyless {
             Self::None
         } else if response.version() == Version::HTTP_2 {

@@ -28,12 +28,8 @@ impl Answer {
     /// # Errors
     /// `protocol` where a line is no header: the rest is then not all that there is.
     pub fn headers(&self) -> Result<Value, Blocked> {
-        if let Some(line) = first_odd_line(&self.head) {
-            let shown: String = String::from_utf8_lossy(line).chars().take(200).collect();
-            return Err(Blocked::new(
-                Barrier::Protocol,
-                format!("a line that is no header (RFC 9110, 5): `{shown}`"),
-            ));
+        if let Some(line) = odd_lines(&self.head).first() {
+            return Err(odd(line));
         }
         let mut map: BTreeMap<String, Value> = BTreeMap::new();
         for (name, value) in self.response.headers() {
@@ -53,6 +49,23 @@ impl Answer {
     }
 }
 
+/// Which lines say where a body ends.
+const FRAMING: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
+
+/// That nothing tells where the body ends, if a line that was to say so is no header.
+pub(super) fn lost_framing(answer: &Answer) -> Option<Blocked> {
+    let says_where = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+        FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing))
+    };
+    odd_lines(&answer.head).into_iter().find(says_where).map(odd)
+}
+
+fn odd(line: &[u8]) -> Blocked {
+    let line = probity_text::whole(&String::from_utf8_lossy(line), 200);
+    Blocked::new(Barrier::Protocol, format!("a line that is no header (RFC 9110, 5): {line}"))
+}
+
 fn text_of(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
@@ -62,19 +75,16 @@ pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url>
     from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
 }
 
-/// The first line of the final head (that of 100 to 199 aside) that is no header, and which hyper left out therefore.
-fn first_odd_line(bytes: &[u8]) -> Option<&[u8]> {
+/// The lines of the final head (that of 100 to 199 aside) that are no headers, and which hyper left out therefore.
+fn odd_lines(bytes: &[u8]) -> Vec<&[u8]> {
     let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     loop {
-        let status = lines.next()?;
-        let interim = status.get(8..10) == Some(b" 1") && !status.starts_with(b" 101");
-        let mut odd = None;
-        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
-            // A line that begins with a blank continues the one before.
-            if odd.is_none() && !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line) {
-                odd = Some(line);
-            }
-        }
+        let Some(status) = lines.next() else { return Vec::new() };
+        let interim = status.get(8..10) == Some(b" 1") && status.get(8..12) != Some(b" 101");
+        let head = lines.by_ref().take_while(|line| !line.is_empty());
+        // A line that begins with a blank continues the one before.
+        let odd = head.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line));
+        let odd: Vec<&[u8]> = odd.collect();
         if !interim {
             return odd;
         }
@@ -102,9 +112,10 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nno header\r\n\r\n", Some("no header")),
             ("HTTP/1.1 103 Early Hints\r\nno header\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\n", None),
             ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA(b): c\r\n\r\n", Some("A(b): c")),
+            ("HTTP/1.1 101 Switching Protocols\r\nA(b): c\r\n\r\n", Some("A(b): c")),
             ("", None),
         ] {
-            assert_eq!(first_odd_line(head.as_bytes()), odd.map(str::as_bytes), "{head:?}");
+            assert_eq!(odd_lines(head.as_bytes()).first().copied(), odd.map(str::as_bytes), "{head:?}");
         }
     }
 }

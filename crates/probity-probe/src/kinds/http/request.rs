@@ -111,19 +111,19 @@ impl Asked<'_> {
     ) -> Result<(Answer, JoinSet<()>), Fault> {
         let request = self.request()?;
         let stream = self.connect(conversation, phases, seen).await?;
-        // What hyper leaves out of a head is looked for in its bytes.
-        let bytes = Arc::new(Mutex::new(Vec::new()));
+        // What hyper leaves out of a head is looked for in its bytes; they are kept until it has arrived.
+        let bytes = Arc::new(Mutex::new((!self.http.http2).then(Vec::new)));
         let kept = bytes.clone();
         let stream = Tapped::new(stream, move |arrived| {
             if let Ok(mut kept) = kept.lock()
-                && kept.len() <= MAX_HEAD
+                && let Some(kept) = kept.as_mut().filter(|kept| kept.len() <= MAX_HEAD)
             {
                 kept.extend_from_slice(arrived);
             }
         });
         let began = Instant::now();
         let mut driving = JoinSet::new();
-        let arrived = || bytes.lock().map(|bytes| bytes.clone()).unwrap_or_default();
+        let arrived = || bytes.lock().ok().and_then(|mut bytes| bytes.take()).unwrap_or_default();
         let sent = match self.http.http2 {
             true => send_in_http2(request, stream, &mut driving).await,
             false => send(request, stream, &mut driving).await,
@@ -136,8 +136,7 @@ impl Asked<'_> {
             fault
         })?;
         phases.first_byte += began.elapsed();
-        let head = if self.http.http2 { Vec::new() } else { arrived() };
-        Ok((Answer { response, head }, driving))
+        Ok((Answer { response, head: arrived() }, driving))
     }
 
     async fn connect(
@@ -224,7 +223,8 @@ impl Asked<'_> {
         for (name, value) in &self.http.headers {
             let value = self.context.expand(value, Syntax::Plain)?;
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|e| unsupported("header", &e))?;
-            let mut value = HeaderValue::from_str(value.reveal()).map_err(|e| unsupported("header", &e))?;
+            let mut value =
+                HeaderValue::from_bytes(value.reveal().as_bytes()).map_err(|e| unsupported("header", &e))?;
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }

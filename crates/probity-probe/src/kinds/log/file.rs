@@ -54,7 +54,7 @@ pub fn see(
     let empty = log.size == 0;
     log.count(from)?;
     log.unchanged(&metadata)?;
-    Ok(Found::Window(Window { tally: log.tally, covered, suppressed: None, empty, rotated }))
+    Ok(Found::Window(Box::new(Window { tally: log.tally, covered, suppressed: None, empty, rotated })))
 }
 
 struct LogFile<'a> {
@@ -206,7 +206,8 @@ impl LogFile<'_> {
             from += n as u64;
             let end = held + n;
             let last = from == self.size;
-            let whole = if last { end } else { memrchr(b'\n', &buffer[held..end]).map_or(0, |at| held + at + 1) };
+            let whole =
+                if last { end } else { memrchr(b'\n', &buffer[held..end]).map_or(0, |at| held + at + 1) };
             if whole > 0 {
                 if !take(self, &buffer[..whole], last)? {
                     return Ok(());

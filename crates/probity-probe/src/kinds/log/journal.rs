@@ -46,7 +46,8 @@ pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>
     let entries = journalctl(&[&unit_option, &since], context).await?;
     let latest = span.latest();
     let within = entries.iter().filter(|entry| entry.at >= start);
-    if within.clone().next().is_none() && journalctl(&[&unit_option, "--lines=1"], context).await?.is_empty() {
+    if within.clone().next().is_none() && journalctl(&[&unit_option, "--lines=1"], context).await?.is_empty()
+    {
         if journalctl(&["--lines=1"], context).await?.is_empty() {
             return Err(Blocked::new(Barrier::Unreachable, "there is no journal, or nothing in it"));
         }
@@ -72,7 +73,7 @@ pub async fn see(unit: &str, mut tally: Tally, span: Span, context: &Context<'_>
         Ok(rate) => suppressed(unit, &entries, rate, start, context).await?,
         Err(blocked) => Some(blocked),
     };
-    Ok(Found::Window(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() }))
+    Ok(Found::Window(Box::new(Window { tally, covered, suppressed, empty: false, rotated: Vec::new() })))
 }
 
 /// Why messages of the unit may be missing from the window: the journal says so, or what it holds reaches its limit.
@@ -117,7 +118,8 @@ fn burst(entries: &[Entry], rate: Rate) -> Option<usize> {
 
 /// The unit's limit, or the journal's where it has none of its own. On a disk with much room the journal takes more.
 async fn rate(unit: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
-    let show = ["systemctl", "show", "--no-pager", "--property=LogRateLimitBurst,LogRateLimitIntervalUSec", "--"];
+    let show =
+        ["systemctl", "show", "--no-pager", "--property=LogRateLimitBurst,LogRateLimitIntervalUSec", "--"];
     let said = ask(&show, Some(unit), context).await?;
     let value = |key: &str| said.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     let burst = value("LogRateLimitBurst").and_then(|number| number.parse().ok()).unwrap_or(0);
@@ -125,15 +127,17 @@ async fn rate(unit: &str, context: &Context<'_>) -> Result<Rate, Blocked> {
     if let (1.., Some(interval)) = (burst, interval.filter(|interval| !interval.is_zero())) {
         return Ok(Rate { messages: burst, interval });
     }
-    let config = ask(&["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"], None, context).await?;
+    let config =
+        ask(&["systemd-analyze", "--no-pager", "cat-config", "systemd/journald.conf"], None, context).await?;
     Ok(configured(&config))
 }
 
 /// What journald.conf says: the last word of each counts.
 fn configured(config: &str) -> Rate {
     let value = |key: &str| {
-        let lines = config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
-        lines.last().map(str::trim)
+        let mut lines =
+            config.lines().filter_map(|line| line.trim().strip_prefix(key)?.trim().strip_prefix('='));
+        lines.next_back().map(str::trim)
     };
     let messages = value("RateLimitBurst").and_then(|number| number.parse().ok());
     let interval = value("RateLimitIntervalSec").or_else(|| value("RateLimitInterval")).and_then(seconds);

@@ -116,7 +116,17 @@ impl Tally {
     /// Nothing yet.
     pub fn new(matcher: Matcher, listed: bool) -> Self {
         let (entries, matching, bytes, ahead) = (0, 0, 0, 0);
-        Self { matcher, listed, entries, matching, bytes, ahead, first_ahead: None, last: None, list: Vec::new() }
+        Self {
+            matcher,
+            listed,
+            entries,
+            matching,
+            bytes,
+            ahead,
+            first_ahead: None,
+            last: None,
+            list: Vec::new(),
+        }
     }
 
     /// Counts an entry of the window.

@@ -2,8 +2,8 @@
 //!
 //! A line is one `write` of at most some 4 KiB to a file opened for appending, so that lines of two processes do not mix, and
 //! is in the kernel's hands when [`AuditLog::write`] returns: it survives the end of the process. What is rare and matters most
-//! (deletions, configuration, keys and tokens, revocations) is also synced to the disk before that; authentications
-//! and denials are not, since whoever floods the service with them would make the disk its bottleneck; the system
+//! (deletions, configuration, keys and tokens, revocations) is also synced to the disk before that; authentications,
+//! denials, and what streams, pictures and recordings are asked for are not, since whoever floods the service with them would make the disk its bottleneck; the system
 //! writes them within half a minute.
 //!
 //! Nothing takes a credential: texts are cut to a length, characters that could forge a line or its display are
@@ -55,6 +55,12 @@ pub enum Event {
     RateLimit,
     /// A session ended.
     SessionEnd,
+    /// A camera's stream was started or stopped.
+    Stream,
+    /// A snapshot was taken.
+    Snapshot,
+    /// A recording was begun or ended.
+    Recording,
     /// A recording, a snapshot or a camera was deleted.
     Deletion,
     /// The configuration or a policy was changed.
@@ -74,7 +80,16 @@ pub enum Event {
 impl Event {
     /// Whether it is on the disk before `write` returns.
     const fn is_synced(self) -> bool {
-        !matches!(self, Self::Authentication | Self::Denial | Self::RateLimit | Self::SessionEnd)
+        !matches!(
+            self,
+            Self::Authentication
+                | Self::Denial
+                | Self::RateLimit
+                | Self::SessionEnd
+                | Self::Stream
+                | Self::Snapshot
+                | Self::Recording
+        )
     }
 }
 

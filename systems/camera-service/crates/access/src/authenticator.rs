@@ -26,8 +26,15 @@ impl Authenticator {
         Self { tokens, keys, revoked, looked: AtomicI64::new(i64::MIN) }
     }
 
+    /// Whether to look at a credential costs a hash (some 20 ms and 19 MiB) though it may be wrong. Such an attempt is to be charged
+    /// before; any other one can be charged once it has failed, so that a good credential costs nobody an attempt.
+    #[must_use]
+    pub fn is_costly(&self, credential: &str) -> bool {
+        credential.starts_with("cs_") && self.keys.is_costly(credential)
+    }
+
     /// Who the holder of a token or key is. May compute a hash (some 20 ms) and read files: call it where waiting is
-    /// allowed, and after the [`crate::Limiter`] allowed the attempt.
+    /// allowed.
     ///
     /// # Errors
     /// Why they are not let in.

@@ -58,6 +58,14 @@ pub enum AuthError {
         /// The configured one.
         expected: &'static str,
     },
+    /// Signed with a key that is not among those published.
+    #[error(
+        "the token is signed with a key that the identity provider does not publish, as far as is known here"
+    )]
+    UnknownSigner,
+    /// The identity provider's keys have not come yet.
+    #[error("the identity provider's keys are not here yet; try again in a moment")]
+    NoKeysYet,
     /// Signed by somebody else, or altered.
     #[error("the token's signature is wrong: it was altered, or made with another secret or key")]
     Signature,
@@ -100,6 +108,6 @@ impl AuthError {
     /// Whether it says nothing about the credential: the service itself could not look.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable(_))
+        matches!(self, Self::Busy | Self::Unavailable(_) | Self::NoKeysYet)
     }
 }

@@ -10,6 +10,7 @@ use crate::token::{LONGEST, check_user};
 use hmac::Mac;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -26,15 +27,14 @@ const MOST_KEYS: usize = 10_000;
 
 /// The API keys of one file.
 ///
-/// Every attempt costs one Argon2 computation (some 20 ms, 19 MiB; two at a time, 32 may wait, more are told that we are
-/// busy), also for an identifier that does not exist. A key that was verified lately is recognised by a keyed digest
-/// of its text instead. Whether it is still good is looked up each time: a `stat` of the file, and a read
+/// A key is verified by one Argon2 computation (some 20 ms, 19 MiB; two at a time, 32 may wait, more are told that we are
+/// busy). Wrong ones do not get that far: beside the hash stand 32 bits of another one (see [`StoredKey`]), which all but one of
+/// four thousand million guesses miss. A key that was verified lately is recognised by a keyed digest
+/// of its text. Whether it is still good is looked up each time: a `stat` of the file, and a read
 /// if anybody changed it.
 pub struct ApiKeys {
     store: Store<KeyFile>,
     hashing: Hashing,
-    /// What an unknown identifier is compared with, so that it takes as long as a known one.
-    decoy: String,
     cache: Mutex<Cache>,
     cache_key: Zeroizing<[u8; 32]>,
 }
@@ -57,6 +57,23 @@ struct KeyFile {
 struct StoredKey {
     key: KeyInfo,
     hash: String,
+    /// The first 32 bits of SHA-256 of the secret, in hexadecimal: enough to tell a guess without computing Argon2, so that guesses cost
+    /// nothing and lock nobody out; far too few of the secret's 256 random bits to be of use to who reads the file. Keys of
+    /// version 1 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check: Option<String>,
+}
+
+impl StoredKey {
+    /// Whether this may be its secret: surely not, or almost surely; `None` where only Argon2 knows.
+    fn may_be(&self, secret: &str) -> Option<bool> {
+        self.check.as_ref().map(|check| *check == check_of(secret))
+    }
+}
+
+fn check_of(secret: &str) -> String {
+    let digest = Sha256::new().chain_update(b"camera-service: key check, version 1").chain_update(secret);
+    crate::hex(&digest.finalize()[..4])
 }
 
 /// What is known of a key; its secret is not.
@@ -105,11 +122,11 @@ impl Default for KeyFile {
 }
 
 impl Document for KeyFile {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn check(&self) -> Result<(), String> {
         let mut ids = std::collections::HashSet::new();
-        for StoredKey { key, hash } in &self.keys {
+        for StoredKey { key, hash, check } in &self.keys {
             let id = &key.id;
             if !is_hex(id, ID_DIGITS) {
                 return Err("a key's `id` is not 16 hexadecimal digits".into());
@@ -118,6 +135,9 @@ impl Document for KeyFile {
                 return Err(format!("the key {id} stands there twice"));
             }
             check_user(&key.name).map_err(|problem| format!("the name of key {id} {problem}"))?;
+            if check.as_ref().is_some_and(|check| !is_hex(check, 8)) {
+                return Err(format!("the `check` of key {id} is not 8 hexadecimal digits"));
+            }
             if !argon::is_usable(hash) {
                 return Err(format!(
                     "the `hash` of key {id} is no Argon2id hash of at most 64 MiB (PHC string)"
@@ -140,17 +160,15 @@ impl KeyFile {
 }
 
 impl ApiKeys {
-    /// Opens the file, or begins an empty one; computes one hash.
+    /// Opens the file, or begins an empty one.
     ///
     /// # Errors
     /// A file that others can reach (with the `chmod` to type), is damaged, or was written by a newer program.
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         let store = Store::open(path)?;
-        let hashing = Hashing::default();
-        let decoy = hashing.hash(random::<32>()?.as_bytes())?;
         let mut cache_key = Zeroizing::new([0u8; 32]);
         getrandom::getrandom(&mut *cache_key).map_err(|error| KeyError::Random(error.to_string()))?;
-        Ok(Self { store, hashing, decoy, cache: Mutex::default(), cache_key })
+        Ok(Self { store, hashing: Hashing::default(), cache: Mutex::default(), cache_key })
     }
 
     /// Makes a key that is good until `expires`.
@@ -230,25 +248,28 @@ impl ApiKeys {
         }
         let (id, secret) = parts(text).ok_or(AuthError::Malformed)?;
         let (file, generation) = self.store.current().map_err(AuthError::Unavailable)?;
-        let key = file.find(id);
+        let key =
+            file.find(id).filter(|key| key.may_be(secret) != Some(false)).ok_or(AuthError::UnknownKey)?;
         let digest = self.digest(text);
         if !self.is_cached(&digest, id, generation) {
-            let right = match self.hashing.verify(secret.as_bytes(), key.map_or(&self.decoy, |key| &key.hash))
-            {
-                Ok(right) => right,
+            match self.hashing.verify(secret.as_bytes(), &key.hash) {
+                Ok(true) => self.remember(digest, id, generation),
                 Err(Failure::Busy) => return Err(AuthError::Busy),
-                Err(Failure::Unusable) => false,
-            };
-            if !right || key.is_none() {
-                return Err(AuthError::UnknownKey);
+                Ok(false) | Err(Failure::Unusable) => return Err(AuthError::UnknownKey),
             }
-            self.remember(digest, id, generation);
         }
-        let info = &key.ok_or(AuthError::UnknownKey)?.key;
-        match info.over(now) {
+        match key.key.over(now) {
             Some(over) => Err(over),
-            None => Ok(info.identity()),
+            None => Ok(key.key.identity()),
         }
+    }
+
+    /// Whether only Argon2 can tell if this text is wrong: a key of version 1 that was not verified lately.
+    pub(crate) fn is_costly(&self, text: &str) -> bool {
+        let Some((id, secret)) = parts(text) else { return false };
+        let (file, generation) = self.store.remembered();
+        let unknown = file.find(id).is_some_and(|key| key.may_be(secret).is_none());
+        unknown && !self.is_cached(&self.digest(text), id, generation)
     }
 
     /// How many Argon2 computations there were since it was opened: what attempts cost, told without a clock.
@@ -297,7 +318,8 @@ impl ApiKeys {
             revoked: None,
             replaced_by: None,
         };
-        Ok((StoredKey { key: info, hash }, text))
+        let check = Some(check_of(&secret));
+        Ok((StoredKey { key: info, hash, check }, text))
     }
 
     fn digest(&self, text: &str) -> [u8; 32] {
@@ -325,6 +347,7 @@ impl KeyFile {
         if self.keys.len() >= MOST_KEYS {
             return Err(KeyError::TooMany);
         }
+        self.version = Self::VERSION;
         self.keys.push(key);
         Ok(())
     }

@@ -12,9 +12,11 @@ mod identity;
 mod keys;
 mod limit;
 mod link;
+mod published;
 mod revoked;
 mod role;
 mod secret;
+mod subnet;
 mod token;
 
 pub use audit::{AuditError, AuditLog, Entry, Event, Outcome};
@@ -27,7 +29,8 @@ pub use link::{LINK_LIFETIME, LinkError, Links};
 pub use revoked::{Revocation, Revoked};
 pub use role::{Role, UnknownRole};
 pub use secret::{Secret, SecretError};
-pub use token::{Algorithm, Issued, PublicKeyAlgorithm, TokenError, Tokens};
+pub use subnet::Subnet;
+pub use token::{Algorithm, ClaimNames, Issued, PublicKeyAlgorithm, TokenError, Tokens};
 
 /// Random bytes of the operating system, as lower-case hexadecimal text.
 ///

@@ -3,6 +3,7 @@
 
 mod table;
 
+use crate::subnet::Subnet;
 use arc_swap::ArcSwap;
 use governor::clock::{Clock, DefaultClock, Reference};
 use governor::middleware::NoOpMiddleware;
@@ -144,9 +145,9 @@ impl<C: Clock + Clone> Limiter<C> {
         let classes = self.classes.load();
         match charge {
             Charge::Identity(user) => classes.identities.check(self.key(user)),
-            Charge::Address(address) => classes.addresses.check(self.key(network(address))),
+            Charge::Address(address) => classes.addresses.check(self.key(Subnet::of(address))),
             Charge::Authentication { address, key } => {
-                classes.attempts.check(self.key(network(address)))?;
+                classes.attempts.check(self.key(Subnet::of(address)))?;
                 key.map_or(Ok(()), |id| classes.claimed_keys.check(self.key(id)))
             }
         }
@@ -241,15 +242,5 @@ impl<C: Clock + Clone> Class<C> {
     fn purge(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
-    }
-}
-
-/// Who is one caller by address: an IPv4 address (also one written as IPv6), or the /64 that an IPv6 subscriber has
-/// to himself.
-fn network(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()),
-        // A bit that no IPv4 address has: no /64 is the same number as one.
-        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64 | 1 << 63,
     }
 }

@@ -4,7 +4,7 @@
 //! cannot be revoked one by one, so it is short ([`LINK_LIFETIME`]); another secret ends all of them.
 //!
 //! Paths are signed, compared and to be served in one form: percent-decoded once. A path that could be read in
-//! two ways (`..`, `//`, an encoded slash, a backslash, control characters) is refused, not repaired.
+//! two ways (`..`, `//`, an encoded slash, a bare backslash, control characters) is refused, not repaired.
 
 use crate::secret::Secret;
 use hmac::digest::KeyInit;
@@ -156,9 +156,11 @@ fn canonical(path: &str) -> Result<String, LinkError> {
         let well_escaped =
             escapes.all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()));
         let decoded = percent_decode_str(part).decode_utf8().map_err(|_| LinkError::Path)?;
-        let ambiguous = matches!(&*decoded, "." | "..")
+        // Encoded, `?`, `#` and a backslash are characters of a name; what stands for itself ends a path, or is another slash to some.
+        let ambiguous = decoded.split('\\').any(|part| matches!(part, "." | ".."))
             || decoded.is_empty() && !last
-            || decoded.contains(|c: char| matches!(c, '/' | '\\' | '?' | '#') || c.is_control());
+            || decoded.contains(|c: char| c == '/' || c.is_control())
+            || part.contains(['\\', '?', '#']);
         if ambiguous || !well_escaped {
             return Err(LinkError::Path);
         }
@@ -181,7 +183,7 @@ pub enum LinkError {
     Expired,
     /// A path that could be read in two ways.
     #[error(
-        "this path cannot be linked: at most 2048 bytes and 16 parts, no `.`, `..`, empty parts, encoded slashes or control characters"
+        "this path cannot be linked: at most 2048 bytes and 16 parts, no `.`, `..`, empty parts, encoded slashes or control characters; `?`, `#` and `\\` are encoded"
     )]
     Path,
     /// A folder with less than two parts.

@@ -1,5 +1,5 @@
 //! JSON Web Tokens (RFC 7519): made and verified with a shared secret (HS256), or verified only, with the public
-//! key of an identity provider (RS256, ES256).
+//! key of an identity provider, or with those that it publishes (RS256, ES256).
 //!
 //! Only the configured algorithm is accepted; what a token's header says can refuse it, never choose. Times are
 //! compared with the given moment and without leeway: a token is over when `now >= exp`. `iat` and `nbf` may lie up
@@ -7,12 +7,14 @@
 //! is an integer, no text and no fraction.
 
 use crate::identity::{AuthError, How, Identity};
+use crate::published::PublishedKeys;
 use crate::role::Role;
 use crate::secret::{Secret, SecretError};
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -67,10 +69,34 @@ pub enum PublicKeyAlgorithm {
 pub struct Tokens {
     algorithm: Algorithm,
     sign: Option<EncodingKey>,
-    verify: DecodingKey,
+    verify: Keys,
     validation: Validation,
     audience: Option<String>,
     issuer: Option<String>,
+    claims: ClaimNames,
+}
+
+/// What tokens are verified with.
+enum Keys {
+    /// The one that was given.
+    One(Box<DecodingKey>),
+    /// Those that an identity provider publishes.
+    Published(PublishedKeys),
+}
+
+/// Which claims say who somebody is and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// `user_id`; `sub` is what every provider of OpenID Connect has.
+    pub user: String,
+    /// `role`: one of the roles, or a list of which the highest role counts.
+    pub role: String,
+}
+
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self { user: "user_id".into(), role: "role".into() }
+    }
 }
 
 /// A token just made. Its text is shown once; the identifier is what one revokes.
@@ -130,7 +156,8 @@ impl Tokens {
     pub fn hs256(secret: &Secret) -> Result<Self, SecretError> {
         secret.check_strength()?;
         let sign = EncodingKey::from_secret(secret.expose());
-        Ok(Self::with(Algorithm::Hs256, Some(sign), DecodingKey::from_secret(secret.expose())))
+        let verify = DecodingKey::from_secret(secret.expose());
+        Ok(Self::with(Algorithm::Hs256, Some(sign), Keys::One(verify.into())))
     }
 
     /// Verifies tokens that an identity provider made; makes none.
@@ -161,7 +188,7 @@ impl Tokens {
                 if bits < 2048 {
                     return Err(TokenError::ShortRsa { bits });
                 }
-                Ok(Self::with(Algorithm::Rs256, None, key))
+                Ok(Self::with(Algorithm::Rs256, None, Keys::One(key.into())))
             }
             PublicKeyAlgorithm::Es256 => {
                 let other = TokenError::OtherKind { expected: "a key on the curve P-256" };
@@ -169,19 +196,57 @@ impl Tokens {
                     .map_err(|_| TokenError::OtherKind { expected: "a key on the curve P-256" })?;
                 // An uncompressed point has 1 + 32 + 32 bytes, a compressed one 1 + 32.
                 let on_p256 = key.try_get_as_bytes().is_ok_and(|point| matches!(point.len(), 65 | 33));
-                if on_p256 { Ok(Self::with(Algorithm::Es256, None, key)) } else { Err(other) }
+                if on_p256 {
+                    Ok(Self::with(Algorithm::Es256, None, Keys::One(key.into())))
+                } else {
+                    Err(other)
+                }
             }
         }
     }
 
-    fn with(algorithm: Algorithm, sign: Option<EncodingKey>, verify: DecodingKey) -> Self {
+    /// Verifies tokens with the keys that an identity provider publishes: none until [`Tokens::publish`] is told them.
+    #[must_use]
+    pub fn published(algorithm: PublicKeyAlgorithm) -> Self {
+        let algorithm = match algorithm {
+            PublicKeyAlgorithm::Rs256 => Algorithm::Rs256,
+            PublicKeyAlgorithm::Es256 => Algorithm::Es256,
+        };
+        Self::with(algorithm, None, Keys::Published(PublishedKeys::default()))
+    }
+
+    /// Takes a JSON Web Key Set (RFC 7517) in the place of the keys before; how many of its keys verify tokens here.
+    ///
+    /// # Errors
+    /// It is none, or holds no key of the configured algorithm: the keys before stay. Or no published keys are used.
+    pub fn publish(&self, key_set: &[u8]) -> Result<usize, TokenError> {
+        match &self.verify {
+            Keys::One(_) => Err(TokenError::KeySet("no published keys are used here".into())),
+            Keys::Published(keys) => keys.replace(key_set, self.algorithm),
+        }
+    }
+
+    /// Whether a token named a key that is not among the published ones since this was last asked: there may be new ones.
+    pub fn missed_key(&self) -> bool {
+        matches!(&self.verify, Keys::Published(keys) if keys.take_missed())
+    }
+
+    /// Reads who somebody is from other claims.
+    #[must_use]
+    pub fn with_claims(mut self, claims: ClaimNames) -> Self {
+        self.claims = claims;
+        self
+    }
+
+    fn with(algorithm: Algorithm, sign: Option<EncodingKey>, verify: Keys) -> Self {
         let mut validation = Validation::new(algorithm.of_library());
         // Claims are ours to check: the library takes the machine's clock, and a leeway.
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.validate_aud = false;
-        Self { algorithm, sign, verify, validation, audience: None, issuer: None }
+        let claims = ClaimNames::default();
+        Self { algorithm, sign, verify, validation, audience: None, issuer: None, claims }
     }
 
     /// Accepts only tokens made for this audience (`aud`) and by this issuer (`iss`), where given. Without an audience,
@@ -242,15 +307,34 @@ impl Tokens {
         if header.alg != self.algorithm.of_library() {
             return Err(AuthError::Algorithm { expected: self.algorithm.name() });
         }
-        let read = jsonwebtoken::decode::<Claims>(token, &self.verify, &self.validation)
-            .map_err(|error| refusal(&error))?;
+        let claims = match &self.verify {
+            Keys::One(key) => self.read(token, key)?,
+            Keys::Published(keys) => self.read(token, &*keys.of(header.kid.as_deref())?)?,
+        };
         if header.crit.is_some() {
             // RFC 7515, section 4.1.11: what must be understood and is not makes the token invalid.
             return Err(AuthError::Claim(
                 "its header demands extensions (`crit`) that are not understood here".into(),
             ));
         }
-        self.identity(read.claims, token, now)
+        self.identity(claims, token, now)
+    }
+
+    fn read(&self, token: &str, key: &DecodingKey) -> Result<Claims, AuthError> {
+        let refused = |error: jsonwebtoken::errors::Error| refusal(&error);
+        if self.claims == ClaimNames::default() {
+            let read = jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(refused)?;
+            return Ok(read.claims);
+        }
+        let read =
+            jsonwebtoken::decode::<Map<String, Value>>(token, key, &self.validation).map_err(refused)?;
+        let mut claims = read.claims;
+        for (name, ours) in [(&self.claims.user, "user_id"), (&self.claims.role, "role")] {
+            let claim =
+                claims.remove(name).ok_or_else(|| AuthError::Claim(format!("`{name}` is missing")))?;
+            claims.insert(ours.into(), if ours == "role" { highest_role(claim) } else { claim });
+        }
+        serde_json::from_value(claims.into()).map_err(|problem| AuthError::Claim(short(&problem)))
     }
 
     fn identity(&self, claims: Claims, token: &str, now: Timestamp) -> Result<Identity, AuthError> {
@@ -303,9 +387,20 @@ impl Tokens {
 fn refusal(error: &jsonwebtoken::errors::Error) -> AuthError {
     match error.kind() {
         ErrorKind::InvalidSignature => AuthError::Signature,
-        ErrorKind::Json(problem) => AuthError::Claim(problem.to_string().chars().take(200).collect()),
+        ErrorKind::Json(problem) => AuthError::Claim(short(problem)),
         _ => AuthError::Malformed,
     }
+}
+
+fn short(problem: &serde_json::Error) -> String {
+    problem.to_string().chars().take(200).collect()
+}
+
+/// Of a list, the highest role in it; anything else as it is.
+fn highest_role(claim: Value) -> Value {
+    let Value::Array(names) = &claim else { return claim };
+    let roles = names.iter().filter_map(|name| name.as_str()?.parse::<Role>().ok());
+    roles.max().map_or(Value::Null, |role| role.name().into())
 }
 
 /// The name for a token without a `jti`: a digest of what was signed. Not of the signature, which somebody else can
@@ -351,6 +446,9 @@ pub enum TokenError {
         /// Its length.
         bits: usize,
     },
+    /// Not what an identity provider publishes.
+    #[error("the identity provider's key set {0}")]
+    KeySet(String),
     /// There is only a public key.
     #[error(
         "tokens are verified with {algorithm} and a public key; only its identity provider makes them (this service makes them with HS256 and a secret)"

@@ -1,6 +1,9 @@
 //! The configuration as types: every key, its meaning (the doc comments are the reference's text) and its default. No reading, no checking.
 
-use crate::{BaseUrl, CameraName, Devices, Network, Percent, Resolution, Size, Source, Span, text::listen};
+use crate::{
+    BaseUrl, CameraName, Devices, HostName, KeySetUrl, Network, Percent, Resolution, Size, Source, Span,
+    text::listen,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
@@ -63,12 +66,18 @@ pub struct Server {
     /// What links to files and streams start with, such as `https://cameras.example.org`; needed behind a reverse proxy. Not set: the
     /// address that the client used.
     pub public_url: Option<BaseUrl>,
-    /// Connections at once, all clients together.
+    /// Connections at once, all clients together, that have proved who they are; half as many more that have not.
     pub max_connections: NonZeroU32,
     /// The largest message that is read; a longer one is refused.
     pub max_message: Size,
-    /// Web pages, besides the service's own, whose scripts may connect, each as `https://host` or `https://host:port`.
+    /// Names of hosts, besides those in `public_url` and in the certificate, by which the service may be asked; another name in `Host` is
+    /// refused, an address never.
+    pub host_names: Vec<HostName>,
+    /// Web pages, besides the service's own, whose scripts may connect, and read files and live pictures, each as `https://host` or
+    /// `https://host:port`.
     pub allowed_origins: Vec<String>,
+    /// Proxies before `listen`, so that what they pass on counts for their clients and not for them. `health` is asked directly.
+    pub trusted_proxies: Option<TrustedProxies>,
     /// Certificate and key. Both listeners use them, and read them again when the files change.
     pub tls: Option<Tls>,
     /// Lets the service listen beyond this machine without TLS if it says, word for word, "I accept that tokens and pictures cross the
@@ -84,11 +93,35 @@ impl Default for Server {
             public_url: None,
             max_connections: number(2500),
             max_message: MEBIBYTE,
+            host_names: Vec::new(),
             allowed_origins: Vec::new(),
+            trusted_proxies: None,
             tls: None,
             allow_plain_text: None,
         }
     }
+}
+
+/// Proxies before `listen`, and how they say for whom they ask. `health` is asked directly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedProxies {
+    /// The addresses from which they connect. Required.
+    pub addresses: Vec<Network>,
+    /// How they say for whom. Required.
+    pub speak: ProxySpeech,
+}
+
+/// How a proxy says for whom it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxySpeech {
+    /// A header of the PROXY protocol (version 1 or 2) before anything else, also before TLS.
+    ProxyProtocol,
+    /// The header `Forwarded` (RFC 7239) in every request.
+    Forwarded,
+    /// The header `X-Forwarded-For` in every request.
+    XForwardedFor,
 }
 
 /// Certificate and key of both listeners.
@@ -132,15 +165,35 @@ impl Default for Security {
 pub struct Jwt {
     /// The one algorithm that is accepted.
     pub algorithm: Algorithm,
-    /// The identity provider's public key (PEM), required for RS256 and ES256.
+    /// The identity provider's public key (PEM); this or `jwks` is required for RS256 and ES256.
     pub public_key: Option<PathBuf>,
+    /// Where the identity provider publishes its keys (a JSON Web Key Set), such as `https://login.example.org/keys`: the `jwks_uri` of its
+    /// OpenID configuration. Asked every ten minutes, and when a token names a new key. Needs `issuer` and `audience`.
+    pub jwks: Option<KeySetUrl>,
+    /// The issuer (`iss`) that tokens must name.
+    pub issuer: Option<String>,
+    /// The audience (`aud`) that tokens must name: what the identity provider calls this service.
+    pub audience: Option<String>,
+    /// The claim that says who somebody is; with OpenID Connect, `sub`.
+    pub user_claim: String,
+    /// The claim that says what somebody may do: `viewer`, `operator` or `admin`, or a list of which the highest of these counts.
+    pub role_claim: String,
     /// How long a token lives that `camera-service token` makes.
     pub lifetime: Span,
 }
 
 impl Default for Jwt {
     fn default() -> Self {
-        Self { algorithm: Algorithm::HS256, public_key: None, lifetime: Span::hours(24) }
+        Self {
+            algorithm: Algorithm::HS256,
+            public_key: None,
+            jwks: None,
+            issuer: None,
+            audience: None,
+            user_claim: "user_id".into(),
+            role_claim: "role".into(),
+            lifetime: Span::hours(24),
+        }
     }
 }
 
@@ -163,11 +216,12 @@ pub struct Limits {
     pub requests_per_minute: NonZeroU32,
     /// Calls that one identity may make at once, after a pause.
     pub burst: NonZeroU32,
-    /// Attempts to sign in, a minute, from one address.
+    /// Failed attempts to sign in, a minute, from one address.
     pub authentications_per_minute: NonZeroU32,
-    /// Attempts to sign in that one address may make at once, after a pause.
+    /// Failed attempts to sign in that one address may make at once, after a pause.
     pub authentication_burst: NonZeroU32,
-    /// Connections at once from one address.
+    /// Connections at once from one address (an IPv6 address with its whole /64), and of one identity. Half as many may come from one
+    /// address without having proved who they are; the oldest of them goes for a newer one.
     pub connections_per_address: NonZeroU32,
 }
 

@@ -25,7 +25,8 @@ mod validate;
 pub use camera::{CameraName, Resolution, Source, SourceKind};
 pub use config::{
     Algorithm, Camera, Config, Discovery, Encode, Engine, Jwt, Limits, Log, LogFormat, LogLevel, Media,
-    MediaMtx, PLAIN_TEXT_SENTENCE, Policy, Retention, Rotate, Security, Server, Storage, Tls,
+    MediaMtx, PLAIN_TEXT_SENTENCE, Policy, ProxySpeech, Retention, Rotate, Security, Server, Storage, Tls,
+    TrustedProxies,
 };
 pub use devices::Devices;
 pub use error::ConfigError;
@@ -33,5 +34,5 @@ pub use load::{Environment, load, parse};
 pub use patch::{CHANGEABLE, Changeable, TakesEffect, apply_patch, needs_restart};
 pub use reference::reference;
 pub use secret::{JWT_SECRET, MEDIAMTX_PASSWORD, Secret, Secrets, read_env_file, secrets};
-pub use text::{BaseUrl, Network};
+pub use text::{BaseUrl, HostName, KeySetUrl, Network};
 pub use units::{Percent, Size, Span};

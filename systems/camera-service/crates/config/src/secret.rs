@@ -13,6 +13,21 @@ use std::{
 pub const JWT_SECRET: &str = "CAMERA_SERVICE_JWT_SECRET";
 /// The variable with the password of MediaMTX's API.
 pub const MEDIAMTX_PASSWORD: &str = "CAMERA_SERVICE_MEDIAMTX_PASSWORD";
+/// Secrets that stand in the published code, documents and tests of the service whose place this one takes: whoever has read them
+/// can sign tokens with them.
+const PUBLISHED: [&str; 11] = [
+    "dev-secret-change-me",
+    "test-secret-key",
+    "test-secret-dev-only",
+    "edge-device-secret-key-change-in-production",
+    "d0adf90f433d25a0f1d8b9e384f77976fff12f3ecf57ab39364dcc83731aa6f7",
+    "e2e_test_secret_key_for_testing_only",
+    "test_secret_key_for_unit_testing_only",
+    "test-secret-key-for-testing-only-do-not-use-in-production",
+    "test-secret-key-for-websocket-tests-only",
+    "your-secret-key-change-in-production",
+    "your-production-secret-key-here",
+];
 /// What `${NAME}` must not put into a configuration, which is shown to administrators.
 pub(crate) const NAMES: [&str; 2] = [JWT_SECRET, MEDIAMTX_PASSWORD];
 
@@ -102,6 +117,11 @@ pub fn secrets(environment: &Environment, env_file: &Path) -> Result<Secrets, Co
         return Err(ConfigError::Secret(format!(
             "there is no secret to sign tokens with: {JWT_SECRET} is neither in the environment nor in {}; {make}",
             env_file.display()
+        )));
+    }
+    if let Some(published) = PUBLISHED.iter().find(|published| **published == jwt.trim()) {
+        return Err(ConfigError::Secret(format!(
+            "{JWT_SECRET} is \"{published}\", a default that was published, so that anybody can make tokens with it; {make}"
         )));
     }
     if jwt.len() < 32 {

@@ -92,6 +92,73 @@ impl fmt::Display for BaseUrl {
 
 text_type!(BaseUrl, "an address such as \"http://127.0.0.1:9997\"");
 
+/// Where an identity provider publishes its keys: `https`, or `http` on this machine, where nobody can put others in their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetUrl(url::Url);
+
+impl KeySetUrl {
+    /// The address.
+    pub fn url(&self) -> &url::Url {
+        &self.0
+    }
+}
+
+impl FromStr for KeySetUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = url::Url::parse(text).map_err(|error| format!("not an address ({error})"))?;
+        let here = match url.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let user = !url.username().is_empty() || url.password().is_some();
+        if user || !(url.scheme() == "https" || url.scheme() == "http" && here) {
+            return Err(
+                "write an address with https:// (http:// on this machine only) and without a user, such as \
+                        https://login.example.org/keys"
+                    .into(),
+            );
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for KeySetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_type!(KeySetUrl, "an address such as \"https://login.example.org/keys\"");
+
+/// The name of a host, without a port: `cameras.example.org`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(String);
+
+impl FromStr for HostName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let parts = text.split('.').all(|part| (1..=63).contains(&part.len()) && part.chars().all(named));
+        if text.len() <= 253 && parts && text.parse::<std::net::IpAddr>().is_err() {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err(format!(
+            "`{text}` is not the name of a host: write one such as cameras.example.org, without a port"
+        ))
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(HostName, "the name of a host such as \"cameras.example.org\"");
+
 /// A range of IP addresses, written `192.168.1.0/24` or `2001:db8::/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(ipnet::IpNet);

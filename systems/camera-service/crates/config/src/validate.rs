@@ -76,6 +76,12 @@ fn server(config: &Config) -> Result<(), Wrong> {
             );
         }
     }
+    if server.trusted_proxies.as_ref().is_some_and(|proxies| proxies.addresses.is_empty()) {
+        return wrong(
+            "server.trusted_proxies.addresses",
+            "name the addresses of the proxies, or leave it out",
+        );
+    }
     if let Some(tls) = &server.tls {
         whole_path("server.tls.certificate", &tls.certificate)?;
         whole_path("server.tls.key", &tls.key)?;
@@ -88,21 +94,44 @@ fn server(config: &Config) -> Result<(), Wrong> {
 
 fn security(config: &Config) -> Result<(), Wrong> {
     let security = &config.security;
-    match (security.jwt.algorithm, &security.jwt.public_key) {
-        (Algorithm::HS256, Some(_)) => {
-            return wrong(
-                "security.jwt.public_key",
-                "HS256 uses no public key: leave it out, or set `algorithm` to RS256 or ES256",
-            );
+    let jwt = &security.jwt;
+    if jwt.algorithm == Algorithm::HS256 {
+        for (key, is_set) in [
+            ("public_key", jwt.public_key.is_some()),
+            ("jwks", jwt.jwks.is_some()),
+            ("issuer", jwt.issuer.is_some()),
+            ("audience", jwt.audience.is_some()),
+        ] {
+            if is_set {
+                return wrong(
+                    format!("security.jwt.{key}"),
+                    "HS256 is for tokens that the service makes itself: leave this out, or set `algorithm` to RS256 or ES256",
+                );
+            }
         }
-        (Algorithm::RS256 | Algorithm::ES256, None) => {
-            return wrong(
-                "security.jwt.algorithm",
-                "this needs `public_key`, the identity provider's public key (PEM)",
-            );
+    } else {
+        match (&jwt.public_key, &jwt.jwks) {
+            (None, None) => {
+                return wrong(
+                    "security.jwt.algorithm",
+                    "this needs `public_key`, the identity provider's public key (PEM), or `jwks`, where it publishes its keys",
+                );
+            }
+            (Some(_), Some(_)) => {
+                return wrong("security.jwt.jwks", "there is `public_key` too: write one of the two");
+            }
+            (Some(key), None) => whole_path("security.jwt.public_key", key)?,
+            (None, Some(_)) if jwt.issuer.is_none() || jwt.audience.is_none() => {
+                return wrong(
+                    "security.jwt.jwks",
+                    "this needs `issuer` and `audience`: the same keys sign tokens for other services",
+                );
+            }
+            (None, Some(_)) => {}
         }
-        (_, Some(key)) => whole_path("security.jwt.public_key", key)?,
-        (Algorithm::HS256, None) => {}
+    }
+    if jwt.user_claim.is_empty() || jwt.role_claim.is_empty() || jwt.user_claim == jwt.role_claim {
+        return wrong("security.jwt.role_claim", "`user_claim` and `role_claim` are the names of two claims");
     }
     if security.jwt.lifetime.duration() > Duration::from_secs(366 * 86_400) {
         return wrong("security.jwt.lifetime", "a token lives at most 366 d");

@@ -150,11 +150,11 @@ fn rules_between_values_are_held_with_the_place_of_the_value() {
         ),
         (
             "security: {jwt: {algorithm: ES256}}",
-            "c.yaml:1:29: `security.jwt.algorithm`: this needs `public_key`, the identity provider's public key (PEM)",
+            "c.yaml:1:29: `security.jwt.algorithm`: this needs `public_key`, the identity provider's public key (PEM), or `jwks`, where it publishes its keys",
         ),
         (
             "security: {jwt: {public_key: /k.pem}}",
-            "c.yaml:1:30: `security.jwt.public_key`: HS256 uses no public key: leave it out, or set `algorithm` to RS256 or ES256",
+            "c.yaml:1:30: `security.jwt.public_key`: HS256 is for tokens that the service makes itself: leave this out, or set `algorithm` to RS256 or ES256",
         ),
         (
             "server: {health: 127.0.0.1:8002}",
@@ -198,6 +198,10 @@ fn rules_between_values_are_held_with_the_place_of_the_value() {
         ),
         ("storage: {rotate: {size: 1 B}}", "c.yaml:1:26: `storage.rotate.size`: write at least 1 MB"),
         ("storage: {retention: {every: 1 ms}}", "c.yaml:1:30: `storage.retention.every`: write at least 1 s"),
+        (
+            "security: {jwt: {algorithm: RS256, jwks: 'https://h/keys', issuer: x}}",
+            "c.yaml:1:42: `security.jwt.jwks`: this needs `issuer` and `audience`: the same keys sign tokens for other services",
+        ),
         (
             "security: {jwt: {lifetime: 367 d}}",
             "c.yaml:1:28: `security.jwt.lifetime`: a token lives at most 366 d",

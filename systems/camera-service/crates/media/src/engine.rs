@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::source::{Resolution, Source};
-use crate::{EngineError, LiveServer, LiveView};
+use crate::{EngineError, LiveServer, LiveView, Moment};
 
 /// Cameras, their streams, pictures and recordings. Every success is answered only after its effect has been seen.
 /// Calls on one camera may run at once; calls on different cameras do not wait for each other.
@@ -21,6 +21,9 @@ pub trait Engine: Send + Sync {
 
     /// Whether the engine can work now.
     async fn health(&self) -> Result<(), EngineError>;
+
+    /// Whether live views can work now, as far as is known; where the engine works and these do not, that is a trouble of its own.
+    async fn live_health(&self) -> Result<(), EngineError>;
 
     /// Adds a camera and starts its stream. Answers at once: whether a picture comes, `status` and events say.
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError>;
@@ -51,8 +54,12 @@ pub trait Engine: Send + Sync {
         request: RecordingRequest,
     ) -> Result<RecordingStarted, EngineError>;
 
-    /// Ends the recording; answers when its files are finished, with sizes and lengths as they are on the disk.
+    /// Ends the recording, as somebody asked for that; answers when its files are finished, with sizes and lengths as they are on the
+    /// disk.
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError>;
+
+    /// As [`Engine::stop_recording`], though nobody asked for it: it ends with [`RecordingEnd::Forced`].
+    async fn force_end(&self, name: &str, force: Force) -> Result<RecordingDone, EngineError>;
 
     /// The recording that is running now, if any.
     fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError>;
@@ -110,7 +117,7 @@ pub struct StreamStatus {
     /// Where it stands.
     pub state: StreamState,
     /// Since when it stands there.
-    pub since: Timestamp,
+    pub since: Moment,
     /// Why it is not ready, where that is known.
     pub reason: Option<String>,
     /// Who is watching.
@@ -157,6 +164,8 @@ pub struct SnapshotTaken {
     pub bytes: u64,
     /// Its size in pixels.
     pub resolution: Resolution,
+    /// When its picture was taken, as far as can be told here.
+    pub taken: Moment,
 }
 
 /// The container of a recording.
@@ -232,6 +241,8 @@ pub struct RecordingStarted {
 /// A recording that is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordingNow {
+    /// Its first file.
+    pub first: PathBuf,
     /// The file written now; `None` while the source is away and no new file has been begun.
     pub path: Option<PathBuf>,
     /// When the recording began.
@@ -240,8 +251,55 @@ pub struct RecordingNow {
     pub format: RecordingFormat,
     /// Length of all its files so far.
     pub duration: Duration,
+    /// Length of what is in its first file from before it was asked for: a file begins with a key frame.
+    pub lead: Duration,
     /// Bytes of all its files so far.
     pub bytes: u64,
+    /// The length that was asked for.
+    pub wanted: Option<Duration>,
+    /// Where it was not written meanwhile, and whether it is now.
+    pub gaps: Gaps,
+}
+
+impl RecordingNow {
+    /// What is missing of it already: the time in which nothing was written.
+    #[must_use]
+    pub fn missing(&self) -> Duration {
+        self.gaps.total + self.gaps.present.map_or(Duration::ZERO, |gap| gap.since.elapsed())
+    }
+}
+
+/// The times in which a recording was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gaps {
+    /// How many there were, the present one counted.
+    pub count: u32,
+    /// How long those took together that are over.
+    pub total: Duration,
+    /// Why the last one was.
+    pub cause: Option<GapCause>,
+    /// The one that it is in now.
+    pub present: Option<Gap>,
+}
+
+/// A time in which a recording is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub cause: GapCause,
+    /// From the last picture on.
+    pub since: Moment,
+}
+
+/// Why a recording is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapCause {
+    /// No pictures come from the camera.
+    SourceLost,
+    /// The server that writes it does not answer.
+    ServerLost,
+    /// Pictures come, and the server that should write them writes nothing.
+    NothingWritten,
 }
 
 /// One finished file of a recording, as it lies on the disk.
@@ -261,13 +319,28 @@ pub struct RecordedFile {
     pub format: RecordingFormat,
 }
 
+/// Why a recording was ended that nobody asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// The disk has no room for more.
+    FullDisk,
+    /// The engine is shut down.
+    Shutdown,
+    /// Its camera is removed.
+    CameraRemoved,
+}
+
 /// Why a recording ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordingEnd {
-    /// It was stopped, or its camera removed, or the engine shut down.
+    /// Somebody asked for that.
     Stopped,
     /// It had the length that was asked for.
     Complete,
+    /// Its source was away for too long: the time was up in which it should have had the length that was asked for.
+    TimeUp,
+    /// Nobody asked for that.
+    Forced(Force),
     /// It could not go on; its files up to then are kept.
     Failed(String),
 }
@@ -283,12 +356,38 @@ pub struct RecordingDone {
     pub ended: Timestamp,
     /// Length of all files together.
     pub duration: Duration,
+    /// Length of what is in its first file from before it was asked for: a file begins with a key frame.
+    pub lead: Duration,
     /// Size of all files together.
     pub bytes: u64,
     /// Its container, as asked for.
     pub format: RecordingFormat,
+    /// The length that was asked for, or what there would be without gaps: from its beginning until it was stopped.
+    pub wanted: Duration,
+    /// Where it was not written meanwhile.
+    pub gaps: Gaps,
     /// Why it ended.
     pub end: RecordingEnd,
+}
+
+impl RecordingDone {
+    /// The length of what was recorded of what was wanted.
+    #[must_use]
+    pub fn got(&self) -> Duration {
+        self.duration.saturating_sub(self.lead)
+    }
+
+    /// What is missing of what was wanted, in whole; a camera's clock alone makes some of it.
+    #[must_use]
+    pub fn missing(&self) -> Duration {
+        self.wanted.saturating_sub(self.got())
+    }
+
+    /// Whether more is missing than a camera's clock makes (1 %) and what is under way when it is stopped (2 s).
+    #[must_use]
+    pub fn falls_short(&self) -> bool {
+        self.missing() > Duration::from_secs(2) + self.wanted / 100
+    }
 }
 
 /// What happens in an engine.
@@ -328,6 +427,20 @@ pub enum EngineEvent {
         /// The file.
         file: RecordedFile,
     },
+    /// Nothing is written of a recording any more; it goes on as soon as that can be.
+    RecordingInterrupted {
+        /// Which.
+        camera: String,
+        /// Why, and since when.
+        gap: Gap,
+    },
+    /// A recording is written again.
+    RecordingResumed {
+        /// Which.
+        camera: String,
+        /// How long nothing was written.
+        gap: Duration,
+    },
     /// A recording ended, for whatever reason (`recording.end`).
     RecordingEnded {
         /// Which.
@@ -347,6 +460,8 @@ impl EngineEvent {
             | Self::RecordingStarted { camera, .. }
             | Self::RecordingFileStarted { camera, .. }
             | Self::RecordingFileFinished { camera, .. }
+            | Self::RecordingInterrupted { camera, .. }
+            | Self::RecordingResumed { camera, .. }
             | Self::RecordingEnded { camera, .. } => camera,
         }
     }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::source::Resolution;
 
-/// No box of a sane stream is larger: a fragment is one group of pictures.
+/// No box of a sane stream is larger: a fragment is a second.
 const LARGEST_BOX: usize = 32 << 20;
 /// Seconds that one sample lasts at most: no camera's pictures are rarer.
 const LONGEST_SAMPLE: u64 = 60;
@@ -26,9 +26,7 @@ pub(crate) enum StreamError {
     Format(#[from] mp4_atom::Error),
     #[error("what came is no fragmented MP4: {0}")]
     Order(&'static str),
-    #[error(
-        "a part of {0} bytes is larger than a second of video can be; with `encode: copy`, the camera's key frames may be too rare"
-    )]
+    #[error("a part of {0} bytes is larger than a second of video can be")]
     Size(usize),
 }
 
@@ -59,6 +57,8 @@ pub(crate) struct Fragment {
     pub(crate) units: u64,
     pub(crate) duration: Duration,
     pub(crate) samples: usize,
+    /// A picture in it is said to last longer than any does, which is not counted.
+    pub(crate) jumps: bool,
 }
 
 /// Reads a stream part by part.
@@ -202,6 +202,7 @@ impl Fragment {
             units,
             duration: init.duration(units),
             samples,
+            jumps: jumps(track, init.default_sample_duration, init.timescale),
             bytes,
         })
     }
@@ -241,10 +242,23 @@ impl Fragment {
 /// longer sample than there can be counts as none: it is a jump of the camera's clock, and one back is written as 2^32 less
 /// a little.
 pub(crate) fn units(part: &Traf, default_sample_duration: u32, timescale: u32) -> u64 {
+    lasting(part, default_sample_duration).filter(|duration| is_a_length(*duration, timescale)).sum()
+}
+
+/// Whether a sample in it is longer than there can be.
+pub(crate) fn jumps(part: &Traf, default_sample_duration: u32, timescale: u32) -> bool {
+    lasting(part, default_sample_duration).any(|duration| !is_a_length(duration, timescale))
+}
+
+/// How long each sample lasts.
+fn lasting(part: &Traf, default_sample_duration: u32) -> impl Iterator<Item = u64> {
     let default = part.tfhd.default_sample_duration.unwrap_or(default_sample_duration);
     let samples = part.trun.iter().flat_map(|run| run.samples.iter());
-    let durations = samples.map(|sample| u64::from(sample.duration.unwrap_or(default)));
-    durations.filter(|duration| *duration <= LONGEST_SAMPLE * u64::from(timescale)).sum()
+    samples.map(move |sample| u64::from(sample.duration.unwrap_or(default)))
+}
+
+fn is_a_length(duration: u64, timescale: u32) -> bool {
+    duration <= LONGEST_SAMPLE * u64::from(timescale)
 }
 
 fn codec_name(codec: &Codec) -> Option<String> {
@@ -287,6 +301,7 @@ pub(crate) fn example(seconds: f64, bytes: usize) -> (Arc<Init>, Fragment) {
         units,
         duration: init.duration(units),
         samples: 1,
+        jumps: false,
     };
     (Arc::new(init), fragment)
 }

@@ -11,10 +11,13 @@ mod error;
 mod events;
 mod files;
 mod fragment;
+mod guard;
 mod interest;
 mod live;
 mod mediamtx;
+mod moment;
 mod process;
+mod proxy;
 mod recording;
 mod retry;
 mod source;
@@ -25,12 +28,14 @@ pub use discovery::{
 };
 pub use embedded::{EmbeddedEngine, EmbeddedOptions};
 pub use engine::{
-    CameraSpec, Engine, EngineEvent, LiveStream, NameFile, RecordedFile, RecordingDone, RecordingEnd,
-    RecordingFormat, RecordingNow, RecordingRequest, RecordingStarted, SnapshotTaken, StreamState,
-    StreamStatus, StreamUrls,
+    CameraSpec, Engine, EngineEvent, Force, Gap, GapCause, Gaps, LiveStream, NameFile, RecordedFile,
+    RecordingDone, RecordingEnd, RecordingFormat, RecordingNow, RecordingRequest, RecordingStarted,
+    SnapshotTaken, StreamState, StreamStatus, StreamUrls,
 };
 pub use error::EngineError;
 pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
+pub use guard::check_source;
 pub use live::LiveView;
-pub use mediamtx::{Answer, BreakerOptions, LiveServer, MediaMtxEngine, MediaMtxOptions};
+pub use mediamtx::{Answer, BreakerOptions, LIVE_PARAMETERS, LiveServer, MediaMtxEngine, MediaMtxOptions};
+pub use moment::Moment;
 pub use source::{Encode, Resolution, Source, SourceKind, SourceOptions};

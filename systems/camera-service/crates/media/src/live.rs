@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 
+use crate::Moment;
 use crate::engine::{StreamState, StreamStatus};
 use crate::fragment::{Fragment, Init};
 
@@ -18,10 +18,14 @@ const MOST_SEGMENTS: usize = 8;
 const MOST_BYTES: usize = 8 << 20;
 /// What a player needs to begin and not to stall.
 const FEWEST_SEGMENTS: usize = 3;
+/// Bytes kept at most of whole segments, however few are left, and of the one that is not whole yet.
+const MOST_BYTES_ANYWAY: usize = 32 << 20;
 /// A reader who has not asked for so long has gone.
 const READER_GONE: Duration = Duration::from_secs(10);
 /// Readers that are told apart.
 const MOST_READERS: usize = 10_000;
+/// A piece that came so long after it should have is of another time: its source has paused.
+const PAUSED: Duration = Duration::from_secs(5);
 
 /// A camera's stream as HLS: one playlist, and the files that it names.
 #[derive(Clone)]
@@ -52,7 +56,7 @@ pub(crate) struct Live(Mutex<State>);
 
 pub(crate) struct State {
     state: StreamState,
-    since: Timestamp,
+    since: Moment,
     reason: Option<String>,
     ready_at: Option<Instant>,
     process: Option<u32>,
@@ -61,32 +65,50 @@ pub(crate) struct State {
     bytes_out: u64,
     readers: HashMap<String, Instant>,
     segments: VecDeque<Segment>,
+    /// From the last key frame to now; `None` if that got too large, or none has come.
+    open: Option<Group>,
+    /// What came last.
+    last: Option<Piece>,
+    /// Pieces were left out since the last segment.
+    gap: bool,
     /// Number of the next segment.
     next: u64,
-    /// Changes of `epoch` that lie before the first segment kept.
+    /// Discontinuities that lie before the first segment kept.
     discontinuities: u64,
     /// Longest segment so far, in whole seconds; a playlist may never promise less than before.
     target: u64,
 }
 
-/// One fragment of the stream.
+/// One fragment of the stream: about a second, or less where a key frame ends it.
 #[derive(Clone)]
-pub(crate) struct Segment {
-    number: u64,
+pub(crate) struct Piece {
     /// The run of the source that it comes from; the time at which that began, in milliseconds.
     epoch: i64,
     pub(crate) init: Arc<Init>,
     pub(crate) fragment: Arc<Fragment>,
-    pub(crate) arrived: Instant,
+    arrived: Moment,
     /// When its first picture was taken, as far as can be told from its arrival.
-    pub(crate) begun: Timestamp,
+    pub(crate) begun: Moment,
+}
+
+/// Pieces of one run from a key frame on: what can be decoded by itself. Never empty.
+#[derive(Clone)]
+pub(crate) struct Group(Vec<Piece>);
+
+/// A group up to the next key frame, as a file of the playlist.
+struct Segment {
+    number: u64,
+    /// What it begins with does not follow what the one before it ends with.
+    discontinuous: bool,
+    group: Group,
 }
 
 impl Live {
-    pub(crate) fn new(now: Timestamp) -> Self {
+    /// Whose first segment has that number.
+    pub(crate) fn new(first: u64) -> Self {
         Self(Mutex::new(State {
             state: StreamState::Stopped,
-            since: now,
+            since: Moment::now(),
             reason: None,
             ready_at: None,
             process: None,
@@ -95,8 +117,10 @@ impl Live {
             bytes_out: 0,
             readers: HashMap::new(),
             segments: VecDeque::new(),
-            // So that numbers grow over a restart of the service, too.
-            next: u64::try_from(now.as_second()).unwrap_or_default(),
+            open: None,
+            last: None,
+            gap: false,
+            next: first,
             discontinuities: 0,
             target: 1,
         }))
@@ -107,18 +131,66 @@ impl Live {
     }
 }
 
+impl Piece {
+    /// When its last picture was taken.
+    fn last_picture(&self) -> Moment {
+        let Fragment { duration, samples, .. } = *self.fragment;
+        let samples = u32::try_from(samples.max(1)).unwrap_or(u32::MAX);
+        self.begun.after(duration - duration / samples)
+    }
+}
+
+impl Group {
+    fn first(&self) -> &Piece {
+        &self.0[0]
+    }
+
+    fn last(&self) -> &Piece {
+        &self.0[self.0.len() - 1]
+    }
+
+    pub(crate) fn init(&self) -> &Arc<Init> {
+        &self.first().init
+    }
+
+    pub(crate) fn fragments(&self) -> impl Iterator<Item = &Fragment> {
+        self.0.iter().map(|piece| &*piece.fragment)
+    }
+
+    /// When its last picture was taken.
+    pub(crate) fn last_picture(&self) -> Moment {
+        self.last().last_picture()
+    }
+
+    fn duration(&self) -> Duration {
+        self.fragments().map(|fragment| fragment.duration).sum()
+    }
+
+    fn size(&self) -> usize {
+        self.fragments().map(|fragment| fragment.bytes.len()).sum()
+    }
+
+    fn bytes(&self) -> Bytes {
+        match &self.0[..] {
+            [only] => only.fragment.bytes.clone(),
+            _ => self.fragments().flat_map(|fragment| fragment.bytes.iter().copied()).collect(),
+        }
+    }
+}
+
 impl State {
     /// Notes a new state; true if it is another than before.
-    pub(crate) fn set(&mut self, state: StreamState, reason: Option<String>, now: Timestamp) -> bool {
+    pub(crate) fn set(&mut self, state: StreamState, reason: Option<String>) -> bool {
         self.reason = reason;
         if self.state == state {
             return false;
         }
         self.state = state;
-        self.since = now;
+        self.since = Moment::now();
         self.ready_at = (state == StreamState::Ready).then(Instant::now);
         if state == StreamState::Stopped {
             self.segments.clear();
+            (self.open, self.last) = (None, None);
             self.discontinuities += 1;
         }
         true
@@ -140,48 +212,88 @@ impl State {
         self.restarts += 1;
     }
 
+    /// Takes what came. `ended`: it is known that a key frame follows.
     pub(crate) fn push(
         &mut self,
         epoch: i64,
         init: &Arc<Init>,
         fragment: Fragment,
-        now: Timestamp,
-    ) -> Segment {
+        ended: bool,
+        now: Moment,
+    ) -> Piece {
         self.bytes_in += fragment.bytes.len() as u64;
-        self.target = self.target.max(fragment.duration.as_secs_f64().round() as u64);
-        let segment = Segment {
-            number: self.next,
+        let piece = Piece {
             epoch,
             init: Arc::clone(init),
             begun: self.begun(epoch, &fragment, now),
             fragment: Arc::new(fragment),
-            arrived: Instant::now(),
+            arrived: now,
         };
-        self.next += 1;
-        self.segments.push_back(segment.clone());
-        while self.segments.len() > MOST_SEGMENTS
-            || (self.segments.len() > FEWEST_SEGMENTS && self.bytes_kept() > MOST_BYTES)
-        {
-            let gone = self.segments.pop_front();
-            if gone.map(|segment| segment.epoch) != self.segments.front().map(|segment| segment.epoch) {
-                self.discontinuities += 1;
-            }
+        let goes_on = !piece.fragment.keyframe && self.last.as_ref().is_some_and(|last| last.epoch == epoch);
+        if !goes_on {
+            self.close();
+            self.open = piece.fragment.keyframe.then(|| Group(vec![piece.clone()]));
+        } else if let Some(open) = &mut self.open {
+            open.0.push(piece.clone());
         }
-        segment
+        if self.open.as_ref().is_none_or(|open| open.size() > MOST_BYTES_ANYWAY) {
+            self.open = None;
+            self.gap = true;
+        }
+        if ended {
+            self.close();
+        }
+        self.last = Some(piece.clone());
+        piece
     }
 
-    /// The newest segment that begins with a picture of its own, if it is a picture of now.
-    pub(crate) fn present(&self) -> Option<Segment> {
-        let fresh = |segment: &&Segment| {
-            let age = segment.arrived.elapsed();
-            self.state == StreamState::Ready && age <= segment.fragment.duration * 2 + Duration::from_secs(2)
+    /// Makes a segment of what is open.
+    fn close(&mut self) {
+        let Some(group) = self.open.take() else { return };
+        self.target = self.target.max(group.duration().as_secs_f64().round() as u64);
+        let follows = |before: &Segment| before.group.first().epoch == group.first().epoch && !self.gap;
+        let discontinuous = self.segments.back().is_some_and(|before| !follows(before));
+        self.segments.push_back(Segment { number: self.next, discontinuous, group });
+        self.gap = false;
+        self.next += 1;
+        while self.segments.len() > MOST_SEGMENTS
+            || (self.segments.len() > FEWEST_SEGMENTS && self.bytes_kept() > MOST_BYTES)
+            || (self.segments.len() > 1 && self.bytes_kept() > MOST_BYTES_ANYWAY)
+        {
+            self.segments.pop_front();
+            self.discontinuities +=
+                u64::from(self.segments.front().is_some_and(|segment| segment.discontinuous));
+        }
+    }
+
+    /// From the last key frame to the newest picture, if that is one of now.
+    pub(crate) fn present(&self) -> Option<Group> {
+        let fresh = |group: &&Group| {
+            let last = group.last();
+            let age = last.arrived.elapsed();
+            self.state == StreamState::Ready && age <= last.fragment.duration * 2 + Duration::from_secs(2)
         };
-        self.segments.iter().rev().find(|segment| segment.fragment.keyframe).filter(fresh).cloned()
+        self.newest().filter(fresh).cloned()
+    }
+
+    /// What began with the last key frame.
+    fn newest(&self) -> Option<&Group> {
+        self.open.as_ref().or(self.segments.back().map(|segment| &segment.group))
+    }
+
+    /// The pieces from the last key frame to `piece`, if they are all there.
+    pub(crate) fn since_key_frame(&self, piece: &Piece) -> Option<Vec<Piece>> {
+        if piece.fragment.keyframe {
+            return Some(vec![piece.clone()]);
+        }
+        let pieces = &self.newest()?.0;
+        let at = pieces.iter().position(|other| Arc::ptr_eq(&other.fragment, &piece.fragment))?;
+        Some(pieces[..=at].to_vec())
     }
 
     pub(crate) fn status(&mut self) -> StreamStatus {
         self.forget_readers(Instant::now());
-        let last = self.segments.back();
+        let last = self.last.as_ref();
         StreamStatus {
             state: self.state,
             since: self.since,
@@ -191,26 +303,25 @@ impl State {
             bytes_out: self.bytes_out,
             uptime: self.ready_at.map(|at| at.elapsed()),
             process: self.process,
-            resolution: last.and_then(|segment| segment.init.resolution),
-            fps: last.and_then(|segment| segment.fragment.fps()),
-            codec: last.and_then(|segment| segment.init.codec.clone()),
+            resolution: last.and_then(|piece| piece.init.resolution),
+            fps: last.and_then(|piece| piece.fragment.fps()),
+            codec: last.and_then(|piece| piece.init.codec.clone()),
             restarts: self.restarts,
         }
     }
 
     /// When the first picture of a fragment that arrived at `now` was taken: its length ago, or earlier, if the one
     /// before it says so, as it may have been held up on its way. The source's clock may differ from ours by 1 %.
-    fn begun(&self, epoch: i64, fragment: &Fragment, now: Timestamp) -> Timestamp {
-        let arrived = now.checked_sub(fragment.duration).unwrap_or(now);
-        let follows = self.segments.back().filter(|before| before.epoch == epoch).and_then(|before| {
-            let length = before.fragment.duration;
-            before.begun.checked_add(length + length / 100).ok()
-        });
-        follows.map_or(arrived, |follows| follows.min(arrived))
+    fn begun(&self, epoch: i64, fragment: &Fragment, now: Moment) -> Moment {
+        let arrived = now.before(fragment.duration);
+        let Some(before) = self.last.as_ref().filter(|before| before.epoch == epoch) else { return arrived };
+        let length = before.fragment.duration;
+        let follows = before.begun.after(length + length / 100);
+        if arrived.since(follows) > PAUSED { arrived } else { follows.min(arrived) }
     }
 
     fn bytes_kept(&self) -> usize {
-        self.segments.iter().map(|segment| segment.fragment.bytes.len()).sum()
+        self.segments.iter().map(|segment| segment.group.size()).sum()
     }
 
     fn count_reader(&mut self, reader: &str, now: Instant) {
@@ -235,16 +346,18 @@ impl State {
         );
         let mut epoch = None;
         for segment in &self.segments {
-            if epoch != Some(segment.epoch) {
-                if epoch.is_some() {
-                    text.push_str("#EXT-X-DISCONTINUITY\n");
-                }
-                epoch = Some(segment.epoch);
-                // Writing to a string does not fail.
-                let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", link(&init_name(segment.epoch)));
-                let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{:.3}", segment.begun);
+            let group = &segment.group;
+            if segment.discontinuous && epoch.is_some() {
+                text.push_str("#EXT-X-DISCONTINUITY\n");
             }
-            let seconds = segment.fragment.duration.as_secs_f64();
+            let run = group.first().epoch;
+            // Writing to a string does not fail.
+            if epoch.replace(run) != Some(run) {
+                let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"", link(&init_name(run)));
+            }
+            // Each its own: by the clock as it is now, which may have been put right within them.
+            let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{:.3}", group.first().begun.timestamp());
+            let seconds = group.duration().as_secs_f64();
             let _ = writeln!(text, "#EXTINF:{seconds:.3},\n{}", link(&segment.name()));
         }
         Some(text)
@@ -253,9 +366,9 @@ impl State {
     fn file(&self, name: &str) -> Option<Bytes> {
         self.segments.iter().rev().find_map(|segment| {
             if segment.name() == name {
-                Some(segment.fragment.bytes.clone())
-            } else if init_name(segment.epoch) == name {
-                Some(segment.init.bytes.clone())
+                Some(segment.group.bytes())
+            } else if init_name(segment.group.first().epoch) == name {
+                Some(segment.group.init().bytes.clone())
             } else {
                 None
             }
@@ -265,7 +378,7 @@ impl State {
 
 impl Segment {
     fn name(&self) -> String {
-        format!("{}-{}.m4s", self.epoch, self.number)
+        format!("{}-{}.m4s", self.group.first().epoch, self.number)
     }
 }
 
@@ -277,27 +390,53 @@ fn init_name(epoch: i64) -> String {
 mod tests {
     use super::*;
 
+    /// A second that begins with a key frame, and what comes before the next one.
+    fn push_at(
+        state: &mut State,
+        epoch: i64,
+        seconds: f64,
+        bytes: usize,
+        keyframe: bool,
+        now: Moment,
+    ) -> Piece {
+        let (init, mut fragment) = crate::fragment::example(seconds, bytes);
+        fragment.keyframe = keyframe;
+        state.push(epoch, &init, fragment, false, now)
+    }
+
+    /// A whole segment: the next key frame has come.
     fn push(state: &mut State, epoch: i64, seconds: f64, bytes: usize) {
-        let (init, fragment) = crate::fragment::example(seconds, bytes);
-        state.push(epoch, &init, fragment, Timestamp::UNIX_EPOCH);
+        push_at(state, epoch, seconds, bytes, true, Moment::now());
+        state.close();
     }
 
     fn live() -> Live {
-        let live = Live::new(Timestamp::UNIX_EPOCH);
-        live.lock().set(StreamState::Ready, None, Timestamp::UNIX_EPOCH);
+        let live = Live::new(0);
+        live.lock().set(StreamState::Ready, None);
         live
+    }
+
+    fn lines_without_times(playlist: &str) -> String {
+        playlist.lines().filter(|line| !line.contains("PROGRAM-DATE-TIME")).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn the_playlist_of_two_runs_of_a_source_reads_as_the_standard_says() {
         let live = live();
         assert_eq!(live.lock().playlist(&str::to_owned), None);
-        push(&mut live.lock(), 5, 1.0, 10);
-        push(&mut live.lock(), 9, 1.7, 10);
-        let expected = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n\
+        let now = Moment::now();
+        push_at(&mut live.lock(), 5, 1.0, 10, true, now);
+        push_at(&mut live.lock(), 9, 1.7, 10, true, now);
+        live.lock().close();
+        let at = |seconds: f64| now.before(Duration::from_secs_f64(seconds)).timestamp();
+        let expected = format!(
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n\
             #EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-MAP:URI=\"5-init.mp4\"\n\
-            #EXT-X-PROGRAM-DATE-TIME:1969-12-31T23:59:59.000Z\n#EXTINF:1.000,\n5-0.m4s\n#EXT-X-DISCONTINUITY\n\
-            #EXT-X-MAP:URI=\"9-init.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:1969-12-31T23:59:58.300Z\n#EXTINF:1.700,\n9-1.m4s\n";
+            #EXT-X-PROGRAM-DATE-TIME:{:.3}\n#EXTINF:1.000,\n5-0.m4s\n#EXT-X-DISCONTINUITY\n\
+            #EXT-X-MAP:URI=\"9-init.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:{:.3}\n#EXTINF:1.700,\n9-1.m4s\n",
+            at(1.0),
+            at(1.7)
+        );
         assert_eq!(live.lock().playlist(&str::to_owned).unwrap(), expected);
     }
 
@@ -316,18 +455,57 @@ mod tests {
             push(&mut live.lock(), 2, 1.0, 4 << 20);
         }
         assert_eq!(live.lock().playlist(&str::to_owned).unwrap().matches("#EXTINF").count(), 3);
+        for _ in 0..3 {
+            push(&mut live.lock(), 2, 1.0, 20 << 20);
+        }
+        assert_eq!(live.lock().playlist(&str::to_owned).unwrap().matches("#EXTINF").count(), 1);
     }
 
     #[test]
-    fn a_segment_that_was_held_up_keeps_its_time() {
+    fn a_segment_goes_from_key_frame_to_key_frame_however_many_pieces_that_takes() {
         let live = live();
-        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
-        let begun = |epoch, arrived| {
-            let (init, fragment) = crate::fragment::example(1.0, 10);
-            live.lock().push(epoch, &init, fragment, at(arrived)).begun
-        };
+        let now = Moment::now();
+        let piece = |keyframe, bytes| push_at(&mut live.lock(), 1, 1.0, bytes, keyframe, now);
+        assert!(live.lock().present().is_none());
+        let lost = piece(false, 1);
+        assert!(live.lock().since_key_frame(&lost).is_none(), "no key frame has come");
+        piece(true, 2);
+        let third = piece(false, 3);
+        piece(false, 4);
+        let sizes = |pieces: Vec<Piece>| pieces.iter().map(|p| p.fragment.bytes.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(live.lock().since_key_frame(&third).unwrap()), [2, 3]);
+        assert_eq!(live.lock().present().unwrap().size(), 9, "the newest picture is in it");
+        assert_eq!(live.lock().playlist(&str::to_owned), None);
+        piece(true, 5);
+        let list = live.lock().playlist(&str::to_owned).unwrap();
+        assert!(list.contains("TARGETDURATION:3") && list.contains("#EXTINF:3.000,\n1-0.m4s"), "{list}");
+        assert_eq!(live.lock().file("1-0.m4s").unwrap().len(), 9);
+        // Where it is known that a key frame follows, nobody waits for it.
+        let (init, fragment) = crate::fragment::example(1.0, 8);
+        live.lock().push(1, &init, fragment, true, now);
+        let list = live.lock().playlist(&str::to_owned).unwrap();
+        assert!(list.ends_with("#EXTINF:1.000,\n1-2.m4s\n"), "{list}");
+        // Without end there is a limit: what is left out is a discontinuity, and a recording starts with the next key frame.
+        piece(true, 1);
+        piece(false, MOST_BYTES_ANYWAY);
+        let beyond = piece(false, 1);
+        assert!(live.lock().since_key_frame(&beyond).is_none());
+        piece(true, 6);
+        piece(true, 7);
+        let list = live.lock().playlist(&str::to_owned).unwrap();
+        let expected = "#EXTINF:1.000,\n1-2.m4s\n#EXT-X-DISCONTINUITY\n#EXTINF:1.000,\n1-3.m4s";
+        assert!(lines_without_times(&list).ends_with(expected), "{list}");
+    }
+
+    #[test]
+    fn a_piece_that_was_held_up_keeps_its_time_and_a_source_that_paused_begins_anew() {
+        let live = live();
+        let zero = Moment::now();
+        let at = |milliseconds| zero.after(Duration::from_millis(milliseconds));
+        let begun = |epoch, arrived| push_at(&mut live.lock(), epoch, 1.0, 10, true, at(arrived)).begun;
         assert_eq!([begun(1, 1000), begun(1, 2500), begun(1, 2600)], [at(0), at(1010), at(1600)]);
         assert_eq!(begun(2, 9000), at(8000), "another run of the source has another beginning");
+        assert_eq!([begun(2, 14_000), begun(2, 20_500)], [at(9010), at(19_500)], "4 s late, and 9 s");
     }
 
     #[test]
@@ -348,16 +526,16 @@ mod tests {
     #[test]
     fn a_stopped_or_silent_stream_has_no_present_picture() {
         let live = live();
-        push(&mut live.lock(), 1, 1.0, 10);
-        assert!(live.lock().present().is_some());
-        live.lock().set(StreamState::Reconnecting, None, Timestamp::UNIX_EPOCH);
+        let now = Moment::now();
+        push_at(&mut live.lock(), 1, 1.0, 10, true, now);
+        let picture = live.lock().present().unwrap().last_picture();
+        assert_eq!(picture, now.before(Duration::from_secs(1)), "its only one, when the second began");
+        live.lock().set(StreamState::Reconnecting, None);
         assert!(live.lock().present().is_none(), "the last picture before a loss is not of now");
-        live.lock().set(StreamState::Ready, None, Timestamp::UNIX_EPOCH);
-        if let Some(past) = Instant::now().checked_sub(Duration::from_secs(5)) {
-            live.lock().segments[0].arrived = past;
-            assert!(live.lock().present().is_none());
-        }
-        live.lock().set(StreamState::Stopped, None, Timestamp::UNIX_EPOCH);
+        live.lock().set(StreamState::Ready, None);
+        push_at(&mut live.lock(), 1, 1.0, 10, true, now.before(Duration::from_secs(5)));
+        assert!(live.lock().present().is_none());
+        live.lock().set(StreamState::Stopped, None);
         assert!(live.lock().playlist(&str::to_owned).is_none());
     }
 }

@@ -2,7 +2,7 @@
 //! it, and what it comes to. Knows nothing of where the video comes from, nor how a file is written.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,15 +11,21 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::EngineError;
 use crate::engine::{
-    EngineEvent, RecordedFile, RecordingDone, RecordingEnd, RecordingNow, RecordingRequest, RecordingStarted,
+    EngineEvent, Force, Gap, GapCause, Gaps, RecordedFile, RecordingDone, RecordingEnd, RecordingNow,
+    RecordingRequest, RecordingStarted,
 };
 use crate::events::Events;
 use crate::interest::{Hold, Interest};
+use crate::{EngineError, Moment};
 
 /// A recording with a length ends so long after it by the clock, even if its source was away meanwhile.
 const OUTAGE: Duration = Duration::from_secs(10);
+/// A recording that has not grown for so long is interrupted, unless its pictures are rarer: three times as long as it took to grow
+/// last. Loss of the source, where it is told, is known sooner.
+const QUIET: Duration = Duration::from_secs(5);
+/// What a file has when it is first seen says no more than this of how it grows.
+const FIRST_GROWTH: Duration = Duration::from_secs(1);
 
 /// How a recording ended; `None` if it never began.
 pub(crate) type Outcome = Option<RecordingDone>;
@@ -37,8 +43,10 @@ pub(crate) struct Slot {
 /// A recording under way, as others see it.
 struct Recording {
     stop: CancellationToken,
+    /// When it was to end, and for what, unless somebody asked for it.
+    ending: OnceLock<(Moment, Option<Force>)>,
     outcome: watch::Receiver<Option<Outcome>>,
-    now: Mutex<Option<RecordingNow>>,
+    now: Mutex<Option<(Moment, RecordingNow)>>,
 }
 
 impl Slot {
@@ -74,7 +82,8 @@ impl Slot {
                 return Err(EngineError::NotFound(camera));
             }
             let (stop, now) = (CancellationToken::new(), Mutex::default());
-            let recording = Arc::new(Recording { stop: stop.clone(), outcome: watched, now });
+            let recording =
+                Arc::new(Recording { stop: stop.clone(), ending: OnceLock::new(), outcome: watched, now });
             *slot = Some(Arc::clone(&recording));
             let events = self.events.clone();
             let running = run(Course {
@@ -88,7 +97,10 @@ impl Slot {
                 writing: None,
                 finishing: Vec::new(),
                 begun: None,
+                lead: Duration::ZERO,
                 before: (Duration::ZERO, 0),
+                grown: (Moment::now(), FIRST_GROWTH),
+                gaps: Gaps::default(),
             });
             tokio::spawn(async move {
                 let done = running.await;
@@ -108,33 +120,35 @@ impl Slot {
         answer
     }
 
-    /// Ends the recording and waits until its files are finished.
-    pub(crate) async fn stop(&self) -> Result<RecordingDone, EngineError> {
+    /// Ends the recording, by force or as somebody asked for that, and waits until its files are finished.
+    pub(crate) async fn stop(&self, force: Option<Force>) -> Result<RecordingDone, EngineError> {
         let recording = self.lock().clone().filter(|recording| !recording.has_ended());
         let done = match recording {
-            Some(recording) => recording.stop().await,
+            Some(recording) => recording.stop(force).await,
             None => None,
         };
         done.ok_or_else(|| EngineError::InvalidState(format!("{} is not being recorded", self.camera)))
     }
 
     pub(crate) fn now(&self) -> Option<RecordingNow> {
-        self.lock().as_ref().and_then(|recording| recording.now().clone())
+        let (began, now) = self.lock().as_ref().and_then(|recording| recording.now().clone())?;
+        // By the clock as it is now: it may have been put right since.
+        Some(RecordingNow { started: began.timestamp(), ..now })
     }
 
     /// Ends the recording and every interest in the camera; from then on, none is started.
-    pub(crate) async fn end(&self) {
+    pub(crate) async fn end(&self, force: Force) {
         // Without a recording there is nothing to stop.
-        let _ = self.stop().await;
+        let _ = self.stop(Some(force)).await;
         self.interest.end();
         // One may have been started in between; from here on none is.
-        let _ = self.stop().await;
+        let _ = self.stop(Some(force)).await;
     }
 
     /// As `end`, and waits for nothing.
     pub(crate) fn tell_end(&self) {
         if let Some(recording) = self.lock().as_ref() {
-            recording.stop.cancel();
+            recording.tell_end(Some(Force::Shutdown));
         }
         self.interest.end();
     }
@@ -149,13 +163,19 @@ impl Recording {
         self.outcome.borrow().is_some() || self.outcome.has_changed().is_err()
     }
 
-    async fn stop(&self) -> Outcome {
+    fn tell_end(&self, force: Option<Force>) {
+        // Who says it first says why.
+        self.ending.get_or_init(|| (Moment::now(), force));
         self.stop.cancel();
+    }
+
+    async fn stop(&self, force: Option<Force>) -> Outcome {
+        self.tell_end(force);
         let mut outcome = self.outcome.clone();
         outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone()).flatten()
     }
 
-    fn now(&self) -> MutexGuard<'_, Option<RecordingNow>> {
+    fn now(&self) -> MutexGuard<'_, Option<(Moment, RecordingNow)>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,7 +183,7 @@ impl Recording {
 /// A file that is being written, as far as it has come.
 pub(crate) struct Writing {
     pub(crate) path: PathBuf,
-    pub(crate) started: Timestamp,
+    pub(crate) started: Moment,
     pub(crate) duration: Duration,
     pub(crate) bytes: u64,
 }
@@ -186,16 +206,28 @@ pub(crate) struct Course {
     hold: Hold,
     writing: Option<Writing>,
     finishing: Vec<JoinHandle<Finished>>,
-    begun: Option<Timestamp>,
+    /// When its first picture was taken, and its first file.
+    begun: Option<(Moment, PathBuf)>,
+    /// Length of what is in its first file from before it was asked for: from a key frame on.
+    lead: Duration,
     /// Length and size of the files that are not written any more.
     before: (Duration, u64),
+    /// When it was last seen to grow, and by how much.
+    grown: (Moment, Duration),
+    gaps: Gaps,
 }
 
 impl Course {
-    /// When it is to have begun, and when it ends at the latest, if it is started now.
-    pub(crate) fn limits(&self) -> (Instant, Option<Instant>) {
-        let begin_by = Instant::now() + self.request.within;
-        (begin_by, self.request.duration.map(|duration| begin_by + duration + OUTAGE))
+    /// When it is to have begun, if it is started now.
+    pub(crate) fn begin_by(&self) -> Instant {
+        Instant::now() + self.request.within
+    }
+
+    /// When it ends at the latest; `None` if it has no length, or has not begun.
+    pub(crate) fn end_by(&self) -> Option<Instant> {
+        let (begun, _) = self.begun.as_ref()?;
+        let end = begun.after(self.lead + self.request.duration? + OUTAGE);
+        Some(Instant::now() + end.since(Moment::now()))
     }
 
     pub(crate) fn has_begun(&self) -> bool {
@@ -204,7 +236,17 @@ impl Course {
 
     /// Whether it has the length that was asked for.
     pub(crate) fn is_complete(&self) -> bool {
-        self.request.duration.is_some_and(|wanted| self.so_far().0 >= wanted)
+        self.request.duration.is_some_and(|wanted| self.so_far().0 >= wanted + self.lead)
+    }
+
+    /// How it ended whose time is up.
+    pub(crate) fn time_up(&self) -> RecordingEnd {
+        if self.is_complete() { RecordingEnd::Complete } else { RecordingEnd::TimeUp }
+    }
+
+    /// Says that so much of the present file is from before it was asked for.
+    pub(crate) fn set_lead(&mut self, lead: Duration) {
+        self.lead = lead;
     }
 
     pub(crate) fn file_begun(&self, path: &Path) {
@@ -214,16 +256,63 @@ impl Course {
 
     /// Notes the present file as it is now.
     pub(crate) fn note(&mut self, writing: Option<Writing>) {
+        let growth = match (&self.writing, &writing) {
+            (_, None) => Duration::ZERO,
+            (Some(before), Some(now)) if before.path == now.path => {
+                now.duration.saturating_sub(before.duration)
+            }
+            (_, Some(now)) => now.duration.min(FIRST_GROWTH),
+        };
         self.writing = writing;
+        if !growth.is_zero() {
+            self.grown = (Moment::now(), growth);
+            if let Some(gap) = self.gaps.present.take() {
+                let gap = gap.since.elapsed().saturating_sub(growth);
+                self.gaps.total += gap;
+                let camera = self.camera.clone();
+                self.publish();
+                self.events.tell(EngineEvent::RecordingResumed { camera, gap });
+                return;
+            }
+        }
         self.publish();
+    }
+
+    /// When it is interrupted, if nothing is written until then; `None` if it is already, or has not begun.
+    pub(crate) fn quiet_at(&self) -> Option<Instant> {
+        let quiet = QUIET.max(self.grown.1.saturating_mul(3));
+        let waits = self.begun.is_some() && self.gaps.present.is_none();
+        waits.then(|| Instant::now() + quiet.saturating_sub(self.grown.0.elapsed()))
+    }
+
+    /// How long it has not grown.
+    pub(crate) fn quiet_for(&self) -> Duration {
+        self.grown.0.elapsed()
+    }
+
+    /// Notes that nothing is written any more, if that is new.
+    pub(crate) fn interrupt(&mut self, cause: GapCause) {
+        if self.begun.is_none() || self.gaps.present.is_some() {
+            return;
+        }
+        let gap = Gap { cause, since: self.grown.0 };
+        self.gaps = Gaps {
+            count: self.gaps.count + 1,
+            cause: Some(cause),
+            present: Some(gap),
+            total: self.gaps.total,
+        };
+        self.publish();
+        self.events.tell(EngineEvent::RecordingInterrupted { camera: self.camera.clone(), gap });
     }
 
     /// Says that the recording has begun with the present file, if it has not been said.
     pub(crate) fn begin(&mut self) {
         let Some(writing) = self.writing.as_ref().filter(|_| self.begun.is_none()) else { return };
         let (path, started, format) = (writing.path.clone(), writing.started, self.request.format);
+        self.begun = Some((started, path.clone()));
+        let started = started.timestamp();
         let (camera, recording) = (self.camera.clone(), RecordingStarted { path, started, format });
-        self.begun = Some(started);
         self.publish();
         self.events.tell(EngineEvent::RecordingStarted { camera, recording: recording.clone() });
         answer(self.started.take(), Ok(recording));
@@ -256,6 +345,7 @@ impl Course {
         mut problem: Option<String>,
     ) -> Outcome {
         drop(self.hold);
+        let (ended, force) = self.recording.ending.get().copied().unwrap_or((Moment::now(), None));
         let mut files = Vec::new();
         for finishing in self.finishing {
             match finishing.await {
@@ -267,7 +357,7 @@ impl Course {
             }
         }
         *self.recording.now() = None;
-        let Some(started) = self.begun else {
+        let Some((started, _)) = self.begun else {
             for file in files {
                 // Less than the second that was promised.
                 let _ = tokio::fs::remove_file(&file.path).await;
@@ -277,18 +367,33 @@ impl Course {
             answer(self.started, Err(error));
             return None;
         };
-        let end = match (end, problem) {
-            (Err(error), _) => RecordingEnd::Failed(error.to_string()),
-            (Ok(_), Some(problem)) => RecordingEnd::Failed(problem),
-            (Ok(end), None) => end,
+        let end = match (end, problem, force) {
+            (Err(error), _, _) => RecordingEnd::Failed(error.to_string()),
+            (Ok(_), Some(problem), _) => RecordingEnd::Failed(problem),
+            (Ok(RecordingEnd::Stopped), None, Some(force)) => RecordingEnd::Forced(force),
+            (Ok(end), None, _) => end,
         };
+        let ran = ended.since(started.after(self.lead));
+        let wanted = match (self.request.duration, &end) {
+            (None, _) => ran,
+            // Whoever stops it wants no more.
+            (Some(asked), RecordingEnd::Stopped) => asked.min(ran),
+            (Some(asked), _) => asked,
+        };
+        let mut gaps = self.gaps;
+        if let Some(gap) = gaps.present.take() {
+            gaps.total += ended.since(gap.since);
+        }
         Some(RecordingDone {
-            started,
+            started: started.timestamp(),
             ended: Timestamp::now(),
             duration: files.iter().map(|file| file.duration).sum(),
+            lead: self.lead,
             bytes: files.iter().map(|file| file.bytes).sum(),
             files,
             format: self.request.format,
+            wanted,
+            gaps,
             end,
         })
     }
@@ -300,11 +405,21 @@ impl Course {
     }
 
     fn publish(&self) {
-        let Some(started) = self.begun else { return };
+        let Some((started, first)) = self.begun.clone() else { return };
         let (duration, bytes) = self.so_far();
         let path = self.writing.as_ref().map(|writing| writing.path.clone());
-        *self.recording.now() =
-            Some(RecordingNow { path, started, format: self.request.format, duration, bytes });
+        let now = RecordingNow {
+            first,
+            path,
+            started: started.timestamp(),
+            format: self.request.format,
+            duration,
+            lead: self.lead,
+            bytes,
+            wanted: self.request.duration,
+            gaps: self.gaps,
+        };
+        *self.recording.now() = Some((started, now));
     }
 }
 
@@ -339,12 +454,12 @@ mod tests {
     }
 
     fn writing(path: &Path) -> Writing {
-        let (started, duration) = (Timestamp::UNIX_EPOCH, Duration::from_secs(2));
+        let (started, duration) = (Moment::now().before(Duration::from_secs(2)), Duration::from_secs(2));
         Writing { path: path.to_owned(), started, duration, bytes: 7 }
     }
 
     async fn finished(Writing { path, started, duration, bytes }: Writing) -> Finished {
-        let format = RecordingFormat::Fmp4;
+        let (format, started) = (RecordingFormat::Fmp4, started.timestamp());
         let file = RecordedFile { path, started, ended: started, duration, bytes, format };
         Finished { file: Some(file), problem: None }
     }
@@ -402,12 +517,12 @@ mod tests {
         let now = slot.now().unwrap();
         assert_eq!((now.path, now.duration, now.bytes), (Some(path), Duration::from_secs(4), 14));
         assert!(slot.interest.is_there(), "it keeps the source open");
-        let done = slot.stop().await.unwrap();
+        let done = slot.stop(None).await.unwrap();
         assert_eq!((done.files.len(), done.duration, done.bytes), (2, Duration::from_secs(4), 14));
         assert_eq!(done.end, RecordingEnd::Failed("the disk was full".to_owned()));
         assert!(slot.now().is_none() && !slot.interest.is_there());
-        assert_eq!(slot.stop().await.unwrap_err().to_string(), "yard is not being recorded");
-        slot.end().await;
+        assert_eq!(slot.stop(None).await.unwrap_err().to_string(), "yard is not being recorded");
+        slot.end(Force::CameraRemoved).await;
         let late = slot.start(request(), |_| async { None }).await;
         assert!(matches!(late, Err(EngineError::NotFound(_))), "{late:?}");
         drop(slot);

@@ -2,6 +2,7 @@
 //! Knows nothing of processes. An address may hold a password: only `arguments` and `Redactor` ever see it.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
@@ -51,6 +52,10 @@ pub struct SourceOptions {
 pub struct Source {
     address: Address,
     options: SourceOptions,
+    /// Whether the operator wrote it, and not somebody who made a call.
+    trusted: bool,
+    /// Through which HTTP is asked.
+    proxy: Option<SocketAddr>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -86,6 +91,9 @@ const PATTERNS: [(&str, Pattern); 3] =
     [("pattern", Pattern::Moving), ("clock", Pattern::Clock), ("bars", Pattern::Bars)];
 const TEST_RESOLUTION: Resolution = Resolution { width: 640, height: 360 };
 const TEST_FPS: u32 = 15;
+/// What ffmpeg looks at, at most, to find out what a network camera sends: where that does not say it by itself, its next key frame does,
+/// and some cameras send one in 30 s. In microseconds, and in bytes.
+const ANALYSIS: [&str; 4] = ["-analyzeduration", "35000000", "-probesize", "64000000"];
 /// Microseconds that a network source may be silent before ffmpeg gives up by itself.
 const NETWORK_TIMEOUT: &str = "10000000";
 
@@ -94,7 +102,46 @@ impl Source {
     pub fn parse(address: &str, options: SourceOptions) -> Result<Self, EngineError> {
         let address = read_address(address)?;
         check_options(&address, options)?;
-        Ok(Self { address, options })
+        Ok(Self { address, options, trusted: true, proxy: None })
+    }
+
+    /// The same, where it is not the operator's word but that of somebody who made a call: it may not be an address of this
+    /// machine or its link.
+    #[must_use]
+    pub fn told_by_a_call(self) -> Self {
+        Self { trusted: false, ..self }
+    }
+
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.trusted
+    }
+
+    /// Where on the network it is; `None` for what is on this machine.
+    pub(crate) fn host_and_port(&self) -> Option<(String, u16)> {
+        let (Address::Rtsp(url) | Address::Http(url)) = &self.address else { return None };
+        let usual = match url.scheme() {
+            "rtsps" => 322,
+            "rtsp" => 554,
+            "https" => 443,
+            _ => 80,
+        };
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some((host, url.port().unwrap_or(usual)))
+    }
+
+    /// The same, asked for through a proxy.
+    pub(crate) fn through(&self, proxy: SocketAddr) -> Self {
+        Self { proxy: Some(proxy), ..self.clone() }
+    }
+
+    /// The same, at this address in the place of its name.
+    pub(crate) fn at(&self, address: IpAddr) -> Self {
+        let mut pinned = self.clone();
+        if let Address::Rtsp(url) | Address::Http(url) = &mut pinned.address {
+            // Fails only for addresses that cannot have a host.
+            let _ = url.set_ip_host(address);
+        }
+        pinned
     }
 
     /// Its kind.
@@ -122,6 +169,11 @@ impl Source {
             Encode::H264 => false,
             Encode::Auto => matches!(self.address, Address::Rtsp(_)),
         }
+    }
+
+    /// Whether its pictures get their times from this machine's clock when they come. When that is set, they jump.
+    pub(crate) fn is_timed_by_clock(&self) -> bool {
+        matches!(&self.address, Address::Http(url) if !has_own_time(url))
     }
 
     /// The network camera's address, with its password, if there is one.
@@ -152,20 +204,21 @@ impl Source {
                 let graph = pattern.graph(resolution.unwrap_or(TEST_RESOLUTION), fps.unwrap_or(TEST_FPS));
                 list.add(&["-protocol_whitelist", "pipe", "-re", "-f", "lavfi", "-i", &graph]);
             }
-            Address::Rtsp(url) => list.add(&[
-                "-protocol_whitelist",
-                "rtsp,rtsps,rtp,srtp,tcp,tls",
-                "-rtsp_transport",
-                "tcp",
-                "-timeout",
-                NETWORK_TIMEOUT,
-                "-i",
-                url.as_str(),
-            ]),
+            Address::Rtsp(url) => {
+                list.add(&["-protocol_whitelist", "rtsp,rtsps,rtp,srtp,tcp,tls", "-rtsp_transport", "tcp"]);
+                list.add(&ANALYSIS);
+                // Nobody waits for the sound of a camera that only says that it has some.
+                list.add(&["-allowed_media_types", "video"]);
+                list.add(&["-timeout", NETWORK_TIMEOUT, "-i", url.as_str()]);
+            }
             Address::Http(url) => {
                 list.add(&["-protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto"]);
                 list.add(&["-rw_timeout", NETWORK_TIMEOUT]);
-                if !has_own_time(url) {
+                if let Some(proxy) = self.proxy {
+                    // Playlists hand it on to what they name.
+                    list.add(&["-http_proxy", &format!("http://{proxy}")]);
+                }
+                if self.is_timed_by_clock() {
                     // Motion JPEG carries no times; without this, ffmpeg takes it for 25 pictures a second.
                     list.add(&["-use_wallclock_as_timestamps", "1"]);
                 }
@@ -196,6 +249,9 @@ impl Source {
         }
         if let (Address::Rtsp(_) | Address::Http(_), Some(fps)) = (&self.address, fps) {
             list.add(&["-r", &fps.to_string()]);
+        } else if self.is_timed_by_clock() {
+            // Otherwise ffmpeg fills every gap with copies of a picture, be it the hours by which the clock was set.
+            list.add(&["-fps_mode", "vfr"]);
         }
         if matches!(self.address, Address::Test(_)) {
             list.add(&["-threads", "1"]);

@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camera_media::{
-    BreakerOptions, Encode, Engine, EngineError, EngineEvent, LiveStream, MediaMtxEngine, MediaMtxOptions,
-    RecordingEnd, RecordingFormat, Resolution, Source, SourceOptions, StreamState, recover,
+    BreakerOptions, Encode, Engine, EngineError, EngineEvent, GapCause, LiveStream, MediaMtxEngine,
+    MediaMtxOptions, Moment, RecordingEnd, RecordingFormat, RecordingRequest, Resolution, Source,
+    SourceOptions, StreamState, recover,
 };
 use common::{
     Behaviour, Ended, FOLDER, HttpCamera, LIMIT, RtspCamera, SIZE, SmallDisk, add, decode, event,
-    is_begun_after, is_closed, is_down, is_end, is_up, named, names_in, probed, processes_with, request,
-    seconds, service_to_be_killed, test_source, wait_until,
+    is_begun_after, is_closed, is_down, is_end, is_up, named, names_in, older_than_said, probed,
+    processes_with, request, seconds, service_to_be_killed, test_source, wait_until,
 };
 use server::Server;
 
@@ -278,6 +279,89 @@ async fn a_source_that_dies_comes_back_and_its_recording_goes_on() {
     engine.shutdown(LIMIT).await;
 }
 
+fn is_interrupted(event: &EngineEvent) -> Option<GapCause> {
+    if let EngineEvent::RecordingInterrupted { gap, .. } = event { Some(gap.cause) } else { None }
+}
+
+fn is_resumed(event: &EngineEvent) -> Option<Duration> {
+    if let EngineEvent::RecordingResumed { gap, .. } = event { Some(*gap) } else { None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_or_a_server_that_is_away_interrupts_the_recording_and_is_missing_from_it() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start().await;
+    let engine = engine(&server).await;
+    let mut events = engine.events();
+    let mut camera = HttpCamera::start(Behaviour::Plays).await;
+    add(&engine, "yard", camera.source()).await;
+    engine.start_recording("yard", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
+    camera.go_away().await;
+    assert_eq!(event(&mut events, is_interrupted).await, GapCause::SourceLost);
+    assert!(engine.recording("yard").unwrap().unwrap().gaps.present.is_some());
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    camera.come_back(Behaviour::Plays).await;
+    let first = event(&mut events, is_resumed).await;
+    server.kill();
+    assert_eq!(event(&mut events, is_interrupted).await, GapCause::ServerLost);
+    server.restart().await;
+    let second = event(&mut events, is_resumed).await;
+    let done = engine.stop_recording("yard").await.unwrap();
+    assert_eq!(
+        (&done.end, done.gaps.count, done.gaps.present),
+        (&RecordingEnd::Stopped, 2, None),
+        "{done:?}"
+    );
+    assert_eq!(done.gaps.total, first + second);
+    assert!(first >= Duration::from_secs(4) && done.falls_short(), "{done:?}");
+    let difference = done.missing().as_secs_f64() - done.gaps.total.as_secs_f64();
+    assert!(difference.abs() < 3.0, "{difference} s, {done:?}");
+    done.files.iter().for_each(|file| decode(&file.path));
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_with_rare_key_frames_is_connected_photographed_and_recorded_to_its_last_second() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start().await;
+    // With the patience of real life.
+    let options = MediaMtxOptions { key_frame_within: Duration::from_secs(40), ..server.options() };
+    let engine = MediaMtxEngine::new(options).await.unwrap();
+    let camera = RtspCamera::with_rare_key_frames(25).await;
+    let address = format!("rtsp://127.0.0.1:{}/stream", camera.port);
+    let encoded = SourceOptions { encode: Encode::H264, ..SourceOptions::default() };
+    let asked = Moment::now();
+    for (name, options) in [("copied", SourceOptions::default()), ("encoded", encoded)] {
+        add(&engine, name, Source::parse(&address, options).unwrap()).await;
+    }
+    for name in ["copied", "encoded"] {
+        engine.start_stream(name, LIMIT * 2).await.unwrap();
+        let path = folder.path().join(format!("{name}.jpg"));
+        let taken = engine.snapshot(name, &path, LIMIT * 2).await.unwrap();
+        let late = older_than_said(&path, taken.taken, asked);
+        assert!((-1.5..4.0).contains(&late), "{name}: the picture is {late} s older than its time says");
+        let wanted = RecordingRequest {
+            within: Duration::from_secs(10),
+            ..named(name, request(folder.path(), RecordingFormat::Fmp4))
+        };
+        let started = engine.start_recording(name, wanted).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let stopped = jiff::Timestamp::now();
+        let done = engine.stop_recording(name).await.unwrap();
+        let last = done.started + done.duration;
+        assert!(last >= stopped - Duration::from_secs(2), "{name}: until {last}, stopped at {stopped}");
+        assert!(!done.falls_short(), "{done:?}");
+        decode(&started.path);
+    }
+    engine.shutdown(LIMIT).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_rtsp_camera_that_is_closed_is_recorded_and_mediamtx_lives() {
     if !is_here() {
@@ -292,7 +376,7 @@ async fn an_rtsp_camera_that_is_closed_is_recorded_and_mediamtx_lives() {
     add(&engine, "door", Source::parse(&address, SourceOptions::default()).unwrap()).await;
     engine.start_stream("door", LIMIT).await.unwrap();
     engine.stop_stream("door").await.unwrap();
-    // Its source has not been opened since: a change of `record` alone would be the end of version 1.5.1 (#3246).
+    // Its source has not been opened since.
     server.kill();
     server.restart().await;
     let begun = Instant::now();
@@ -317,7 +401,7 @@ async fn a_path_that_the_server_s_own_configuration_names_is_taken_over() {
     if !is_here() {
         return;
     }
-    // With nothing below its name: a patch of it would be the end of version 1.5.1.
+    // With nothing below its name.
     let mut server = Server::with("paths:\n  front:\n").await;
     let engine = engine(&server).await;
     add(&engine, "front", test_source("bars")).await;
@@ -355,8 +439,15 @@ async fn a_source_that_cannot_be_opened_says_so_without_its_password_and_leaves_
         let status = engine.status(name).unwrap();
         assert!(!matches!(status.state, StreamState::Ready | StreamState::Stopped), "{status:?}");
     }
-    // MediaMTX gives up after 20 s, and that is told.
-    let reason = event(&mut events, is_down).await;
+    // MediaMTX gives up after 40 s, and that is told.
+    let telling = async {
+        loop {
+            if let Some(reason) = is_down(&events.recv().await.unwrap()) {
+                return reason;
+            }
+        }
+    };
+    let reason = tokio::time::timeout(LIMIT * 2, telling).await.expect("it is not told");
     assert!(["s3cret", "t0psecret"].iter().all(|secret| !reason.contains(secret)), "{reason}");
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
     engine.shutdown(LIMIT).await;
@@ -481,7 +572,7 @@ async fn what_mediamtx_recorded_while_the_service_was_dead_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_user_is_given_to_each_of_its_servers_and_a_wrong_password_is_a_clear_error() {
-    if !is_here() || !server::asks_for_users() {
+    if !is_here() {
         return;
     }
     // Of what it lets a password have, the worst.

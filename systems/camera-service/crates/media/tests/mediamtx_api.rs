@@ -24,6 +24,7 @@ async fn engine(api: &Api, folder: &Path) -> MediaMtxEngine {
         rtsp: "rtsp://127.0.0.1:1".to_owned(),
         recordings: Some(folder.to_owned()),
         poll: Duration::from_millis(20),
+        key_frame_within: Duration::from_secs(1),
         ..MediaMtxOptions::default()
     };
     MediaMtxEngine::new(options).await.unwrap()
@@ -46,14 +47,14 @@ async fn until_ready(engine: &MediaMtxEngine, name: &str) {
 }
 
 #[tokio::test]
-async fn what_is_configured_is_replaced_and_what_is_not_is_added() {
+async fn a_camera_s_path_is_configured_whole_be_there_one_or_not_and_goes_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let configured = [("front".to_owned(), Value::Null)].into();
     let api = Api::start(State { configured, ..State::default() }).await;
     let engine = engine(&api, folder.path()).await;
     add(&engine, "front", test_source("bars")).await;
     add(&engine, "yard", test_source("bars")).await;
-    assert_eq!(api.changes(), ["replace front", "add yard"]);
+    assert_eq!(api.changes(), ["replace front", "replace yard"]);
     engine.shutdown(LIMIT).await;
     assert!(api.state.lock().unwrap().configured.is_empty());
 }
@@ -73,7 +74,7 @@ async fn a_camera_by_whose_name_mediamtx_means_every_path_is_refused() {
 }
 
 #[tokio::test]
-async fn a_path_whose_source_mediamtx_opens_is_changed_only_while_it_is_open() {
+async fn a_path_is_recorded_only_while_its_pictures_come_and_what_a_killed_run_left_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     // What a run of the service left that was killed.
     let left = format!("{}/.mediamtx_left/%path", folder.path().display());
@@ -83,7 +84,7 @@ async fn a_path_whose_source_mediamtx_opens_is_changed_only_while_it_is_open() {
     let engine = engine(&api, folder.path()).await;
     assert_eq!(api.changes(), ["delete left"]);
     add(&engine, "front", rtsp_camera()).await;
-    assert_eq!(api.changes(), ["delete front", "add front"]);
+    assert_eq!(api.changes(), ["replace front"]);
 
     // Nothing is recorded before pictures come.
     let begun = Instant::now();

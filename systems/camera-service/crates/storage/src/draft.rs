@@ -1,6 +1,6 @@
 //! A file that appears in its library whole or not at all: written under a hidden name, then renamed.
 
-use crate::{FileInfo, FileName, Library, StorageError};
+use crate::{FileInfo, FileName, Library, StorageError, library::noted};
 use jiff::Timestamp;
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags},
@@ -40,7 +40,8 @@ impl Library {
         }
     }
 
-    /// Deletes the drafts of an earlier process that was killed, and says how many. Only at start, before the first draft.
+    /// Deletes the drafts of an earlier process that was killed, and notes of files that are gone, and says how many. Only at start, before
+    /// the first draft.
     pub fn sweep(&self) -> Result<usize, StorageError> {
         let folder = self.folder()?;
         let failed = |errno| self.failed("list the folder", None, errno);
@@ -48,8 +49,11 @@ impl Library {
         for entry in Dir::read_from(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let Ok(name) = entry.file_name().to_str() else { continue };
-            let is_draft = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
-            if !is_draft || !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
+            let gone =
+                |name: &FileName| matches!(self.info_in(&folder, name), Err(StorageError::NotFound(_)));
+            let is_left =
+                (name.starts_with(PREFIX) && name.ends_with(SUFFIX)) || noted(name).is_some_and(|n| gone(&n));
+            if !is_left || !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
                 continue;
             }
             match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
@@ -105,6 +109,15 @@ impl Draft {
         // Some file systems cannot write out a folder; the file itself is.
         let _ = rustix::fs::fsync(&folder);
         self.library.info_in(&folder, name)
+    }
+
+    /// Puts the file under a hidden name, in the place of what is there.
+    pub(crate) fn commit_hidden(mut self, hidden: &str) -> Result<(), StorageError> {
+        let folder = self.library.folder()?;
+        rustix::fs::renameat(&folder, self.hidden.as_str(), &folder, hidden)
+            .map_err(|errno| StorageError::from_errno("make", self.library.path.join(hidden), errno))?;
+        self.committed = true;
+        Ok(())
     }
 
     /// As [`Draft::commit`], under the first free name for what `camera` begins at `began` (see [`Library::free_name`]).

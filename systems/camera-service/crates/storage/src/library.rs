@@ -4,14 +4,19 @@
 use crate::{FileName, NameError, StorageError, recording_name};
 use jiff::Timestamp;
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
     io::Errno,
 };
 use std::{
     fs::File,
+    io::{Read as _, Write as _},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
+
+const NOTE: &str = ".note";
+/// Bytes of a note that are read.
+const MAX_NOTE: u64 = 64 << 10;
 
 /// A folder of recordings or snapshots.
 #[derive(Clone, Debug)]
@@ -205,6 +210,38 @@ impl Library {
         Ok(names)
     }
 
+    /// Says when the file was last written to, where the clock was wrong by then.
+    pub fn set_modified(&self, name: &FileName, at: Timestamp) -> Result<(), StorageError> {
+        let folder = self.folder()?;
+        self.info_in(&folder, name)?;
+        let at = Timespec { tv_sec: at.as_second(), tv_nsec: at.subsec_nanosecond().max(0).into() };
+        let times = Timestamps { last_access: at, last_modification: at };
+        rustix::fs::utimensat(&folder, name.as_str(), &times, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| self.failed("set the time of", Some(name), errno))
+    }
+
+    /// Keeps what is to be known of a file, beside it, until it is deleted. Replaces what was kept of it.
+    pub fn keep_note(&self, name: &FileName, text: &str) -> Result<(), StorageError> {
+        let draft = self.draft()?;
+        let failed = |error| StorageError::Failed {
+            doing: "write",
+            path: self.path.join(note_of(name)),
+            why: std::io::Error::to_string(&error),
+        };
+        draft.writer()?.write_all(text.as_bytes()).map_err(failed)?;
+        draft.commit_hidden(&note_of(name))
+    }
+
+    /// What was kept of a file; `None` if nothing was, or it cannot be read.
+    pub fn note(&self, name: &FileName) -> Option<String> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let note =
+            rustix::fs::openat(self.folder().ok()?, note_of(name).as_str(), flags, Mode::empty()).ok()?;
+        let mut text = String::new();
+        File::from(note).take(MAX_NOTE).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
     /// Deletes the file and answers once it is seen to be gone. `in_use` says which files are being written; they are refused.
     pub fn delete(
         &self,
@@ -228,6 +265,8 @@ impl Library {
         }
         rustix::fs::unlinkat(folder, name.as_str(), AtFlags::empty())
             .map_err(|errno| self.failed("delete", Some(name), errno))?;
+        // What was to be known of it goes with it.
+        let _ = rustix::fs::unlinkat(folder, note_of(name).as_str(), AtFlags::empty());
         match look() {
             Ok(after) if (after.st_ino, after.st_dev) == (before.st_ino, before.st_dev) => {
                 Err(StorageError::Failed {
@@ -239,6 +278,16 @@ impl Library {
             _ => Ok(Deleted { bytes: info.bytes }),
         }
     }
+}
+
+/// The hidden file in which something is kept of a file.
+fn note_of(name: &FileName) -> String {
+    format!(".{name}{NOTE}")
+}
+
+/// The file of which something is kept in the hidden file of that name.
+pub(crate) fn noted(hidden: &str) -> Option<FileName> {
+    hidden.strip_prefix('.')?.strip_suffix(NOTE)?.parse().ok()
 }
 
 /// What the system says of the file, if it is a plain one.

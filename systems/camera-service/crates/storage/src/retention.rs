@@ -11,6 +11,8 @@ pub enum Retention {
     Age(Duration),
     /// The oldest, until what is left is no more than this many bytes.
     Size(u64),
+    /// The oldest, until so many bytes are free again.
+    Free(u64),
     /// None.
     Manual,
 }
@@ -64,17 +66,28 @@ pub fn plan_cleanup<'a>(
             .filter(|file| !in_use(&file.name))
             .collect(),
         Retention::Size(limit) => {
-            let mut left: u128 = ours.iter().map(|file| u128::from(file.bytes)).sum();
-            ours.into_iter()
-                .filter(|file| !in_use(&file.name))
-                .take_while(|file| {
-                    let over = left > u128::from(limit);
-                    left -= u128::from(file.bytes);
-                    over
-                })
-                .collect()
+            let all: u128 = ours.iter().map(|file| u128::from(file.bytes)).sum();
+            oldest(ours, all.saturating_sub(limit.into()), in_use)
         }
+        Retention::Free(bytes) => oldest(ours, bytes.into(), in_use),
     }
+}
+
+/// The first files that are not in use and together take so many bytes.
+fn oldest<'a>(
+    files: Vec<&'a FileInfo>,
+    bytes: u128,
+    in_use: &dyn Fn(&FileName) -> bool,
+) -> Vec<&'a FileInfo> {
+    let mut freed = 0;
+    let files = files.into_iter().filter(|file| !in_use(&file.name));
+    files
+        .take_while(|file| {
+            let more = freed < bytes;
+            freed += u128::from(file.bytes);
+            more
+        })
+        .collect()
 }
 
 impl Library {

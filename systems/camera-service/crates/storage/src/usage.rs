@@ -31,6 +31,8 @@ pub enum Level {
 pub struct Usage {
     /// Bytes of the file system.
     pub total: u64,
+    /// Bytes in use.
+    pub used: u64,
     /// Bytes that the service may still write (what is reserved for root is not counted).
     pub free: u64,
     /// Bytes in use of what the service could use, in per cent from 0 to 100, as `df` counts.
@@ -39,6 +41,16 @@ pub struct Usage {
     pub level: Level,
     /// Why it is not `ok`; else empty.
     pub why: String,
+}
+
+impl Usage {
+    /// Bytes that are to be freed until no more than so many per cent are in use.
+    #[must_use]
+    pub fn over(&self, percent: u8) -> u64 {
+        let used = u128::from(self.used);
+        let allowed = (used + u128::from(self.free)) * u128::from(percent) / 100;
+        u64::try_from(used.saturating_sub(allowed)).unwrap_or(u64::MAX)
+    }
 }
 
 impl Library {
@@ -98,5 +110,5 @@ fn measure(total: u64, used: u64, free: u64, thresholds: &Thresholds) -> Usage {
     } else {
         (Level::Ok, String::new())
     };
-    Usage { total, free, percent, level, why }
+    Usage { total, used, free, percent, level, why }
 }

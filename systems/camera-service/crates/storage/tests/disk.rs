@@ -1,7 +1,7 @@
 //! Disks that fill up, are read-only, or refuse: on a real small file system, which only root can mount.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use camera_storage::{FileName, Level, Library, Retention, StorageError, Thresholds};
+use camera_storage::{FileName, Level, Library, Retention, StorageError, Thresholds, Usage};
 use std::{
     fs,
     io::Write,
@@ -237,4 +237,11 @@ fn an_immutable_file_is_reported_as_failed_and_the_others_go() {
             stubborn.display()
         )
     );
+}
+
+#[test]
+fn what_is_beyond_a_share_of_the_disk_is_a_number_of_bytes() {
+    let usage =
+        Usage { total: 1100, used: 900, free: 100, percent: 90.0, level: Level::Ok, why: String::new() };
+    assert_eq!([100, 90, 85, 0].map(|percent| usage.over(percent)), [0, 0, 50, 900]);
 }

@@ -264,3 +264,27 @@ fn a_page_of_a_hundred_thousand_files_is_listed_quickly() {
     // A quadratic list takes minutes.
     assert!(took < std::time::Duration::from_secs(30), "{took:?}");
 }
+
+#[test]
+fn what_is_kept_of_a_file_is_in_no_list_and_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::open(folder.path()).unwrap();
+    let [kept, gone]: [FileName; 2] =
+        ["yard_2026-01-01_00-00-00.mp4", "gone.mp4"].map(|n| n.parse().unwrap());
+    for name in [&kept, &gone] {
+        fs::write(library.path_of(name), "video").unwrap();
+        library.keep_note(name, "first").unwrap();
+    }
+    library.keep_note(&kept, "something is missing").unwrap();
+    assert_eq!(library.note(&kept).as_deref(), Some("something is missing"));
+    assert_eq!((library.list(10, 0).unwrap().total, library.all().unwrap().len()), (2, 2));
+    // Deleted by other hands: its note goes with the next start, the other stays.
+    fs::remove_file(library.path_of(&gone)).unwrap();
+    assert_eq!((library.sweep().unwrap(), library.note(&gone)), (1, None));
+    assert!(library.note(&kept).is_some());
+    library.delete(&kept, &|_| false).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let long: FileName = "x".repeat(255).parse().unwrap();
+    assert!(library.keep_note(&long, "").is_err() && library.note(&long).is_none());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing half-made is left");
+}

@@ -140,3 +140,14 @@ fn a_recording_that_begins_between_plan_and_deletion_stays() {
     assert_eq!(cleaned, Default::default());
     assert_eq!(library.size().unwrap(), (2, 2));
 }
+
+#[test]
+fn room_is_made_of_the_oldest_that_are_not_in_use() {
+    let now = "2026-01-04T00:30:00Z";
+    let [first, second] = ["a_2026-01-01_00-00-00.mp4", "b_2026-01-02_00-00-00.mp4"];
+    assert_eq!(planned(Retention::Free(0), now, &[]), [""; 0]);
+    assert_eq!(planned(Retention::Free(1), now, &[]), [first]);
+    assert_eq!(planned(Retention::Free(100_000_001), now, &[]), [first, second]);
+    assert_eq!(planned(Retention::Free(1), now, &[first]), [second]);
+    assert_eq!(planned(Retention::Free(u64::MAX), now, &[]).len(), 3, "what others named stays");
+}

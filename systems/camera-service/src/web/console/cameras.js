@@ -6,6 +6,9 @@ import { copy, find, onClick, ownLink, running, show } from "./page.js";
 /** So many cameras show their picture without being asked to. */
 const AT_ONCE = 4;
 
+/** Whether the camera has a recording, be it interrupted. */
+const runs = ({ recording, recording_state }) => recording || recording_state?.status === "interrupted";
+
 class Card {
   #service;
   #device;
@@ -38,7 +41,7 @@ class Card {
     }
     this.#part(".snapshot").hidden = !service.may("take_snapshot");
     this.#part(".record").hidden = !service.may("start_recording");
-    this.recording(camera.recording, false);
+    this.recording(runs(camera), false);
     this.update(camera);
   }
 
@@ -47,7 +50,7 @@ class Card {
   }
 
   /** Shows the camera as the service has just described it. */
-  update({ status, resolution, fps, recording, reason }) {
+  update({ status, resolution, fps, recording, recording_state, reason }) {
     this.connected = status === "connected";
     Object.assign(this.#part(".state"), { textContent: status }).dataset.state = status;
     this.#part(".resolution").textContent = resolution?.replace("x", " × ") ?? "";
@@ -55,7 +58,9 @@ class Card {
     this.play();
     if (!this.connected) this.#part(".picture-note").textContent = reason ?? "There is no picture.";
     else if (!this.#live.running) this.#part(".picture-note").textContent = "";
-    if (recording !== this.#recording) this.recording(recording, false);
+    const now = runs({ recording, recording_state });
+    if (now !== this.#recording) this.recording(now, false);
+    this.interrupted(now && !recording);
   }
 
   /** Whether a recording runs, and whether it has just begun. */
@@ -65,6 +70,12 @@ class Card {
     this.#part(".recording").hidden = !now;
     this.#part(".record").textContent = now ? "Stop recording" : "Record";
     this.tick();
+  }
+
+  /** Whether nothing is written of the recording that runs. */
+  interrupted(now) {
+    this.#part(".recording").classList.toggle("interrupted", now);
+    this.#part(".recording").firstChild.textContent = now ? "Recording interrupted " : "Recording ";
   }
 
   tick() {
@@ -131,8 +142,9 @@ export class Cameras {
 
   /** What a notification says of a recording. */
   recording({ device, recording }) {
-    const now = recording.status === "recording";
-    this.#cards.get(device)?.recording(now, now);
+    const [now, card] = [["recording", "interrupted"].includes(recording.status), this.#cards.get(device)];
+    card?.recording(now, now && recording.interruptions === 0);
+    card?.interrupted(recording.status === "interrupted");
   }
 
   clear() {

@@ -12,7 +12,9 @@ const WORDS = {
   "camera.disconnected": "disconnected",
   "recording.start": "recording began",
   "recording.stop": "recording ended",
-  "recording.error": "recording failed",
+  "recording.interrupted": "recording interrupted",
+  "recording.resumed": "recording goes on",
+  "recording.error": "recording incomplete",
   "snapshot.taken": "snapshot taken",
   "system.health": "state changed",
 };

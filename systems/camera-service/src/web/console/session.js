@@ -8,13 +8,17 @@ const RATE_LIMITED = -32040;
 const POLICY = 1008;
 
 const LONGEST_CALL = 60_000;
+/** How long calls that came too soon are held back in all, before that is told. */
+const LONGEST_HOLD = 120_000;
 const LONGEST_WAIT = 30_000;
 
 /** The service's refusal of a call, as an error. */
 function refusal({ code, message, data }) {
   const wait = (data?.retry_after ?? 0) * 1000;
   const again = wait ? ` (at ${new Date(Date.now() + wait).toLocaleTimeString()})` : "";
-  return Object.assign(new Error(message + again), { code, wait });
+  // Administrators are told in the machine's own words, too.
+  const detail = data?.detail ? `: ${data.detail}` : "";
+  return Object.assign(new Error(message + detail + again), { code, wait });
 }
 
 export class Session {
@@ -26,6 +30,8 @@ export class Session {
   #lastId = 0;
   #attempts = 0;
   #waiting = null;
+  /** Until then no call is made: the service said that too many came. */
+  #heldUntil = 0;
 
   /** `heard` is told: signedIn(who), refused(why), waiting(milliseconds), notified(method, params). */
   constructor(heard) {
@@ -49,8 +55,24 @@ export class Session {
     this.#leave("You are signed out.");
   }
 
-  /** The result of a call; throws what the service refused, or why it could not be asked. */
-  call(method, params = {}) {
+  /**
+   * The result of a call; throws what the service refused, or why it could not be asked. What came too soon, as after quick reloads or with
+   * several copies of this page, is asked again when the service said.
+   */
+  async call(method, params = {}) {
+    for (const begun = Date.now(); ; ) {
+      while (Date.now() < this.#heldUntil) await new Promise((go) => setTimeout(go, this.#heldUntil - Date.now()));
+      try {
+        return await this.#ask(method, params);
+      } catch (error) {
+        if (error.code !== RATE_LIMITED || Date.now() + error.wait > begun + LONGEST_HOLD) throw error;
+        // A random part, so that what waits does not all come at once.
+        this.#heldUntil = Math.max(this.#heldUntil, Date.now() + error.wait + Math.random() * 500);
+      }
+    }
+  }
+
+  #ask(method, params) {
     const socket = this.#socket;
     if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(new Error("There is no connection to the service."));
     const id = ++this.#lastId;
@@ -90,12 +112,13 @@ export class Session {
 
   async #authenticate(socket) {
     try {
-      const who = await this.call("authenticate", { auth_token: this.#token });
+      const who = await this.#ask("authenticate", { auth_token: this.#token });
       this.#accepted = true;
       this.#attempts = 0;
       this.#heard.signedIn(who);
     } catch ({ code, wait, message }) {
       if (socket !== this.#socket) return;
+      // A good token costs no attempt: one that is refused for too many was wrong, or made in an older way. Anything else says nothing of it.
       if ([NOT_AUTHENTICATED, INVALID_PARAMS].includes(code) || (code === RATE_LIMITED && !this.#accepted)) this.#refuse(message);
       else this.#lost(socket, wait);
     }

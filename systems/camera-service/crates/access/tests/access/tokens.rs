@@ -353,3 +353,32 @@ proptest::proptest! {
         assert_eq!(good, at >= -60 && at < i64::try_from(life).unwrap());
     }
 }
+
+#[test]
+fn published_keys_verify_what_the_given_one_verifies_and_weak_or_secret_ones_count_for_nothing() {
+    use jsonwebtoken::jwk::Jwk;
+    use jsonwebtoken::{Algorithm, DecodingKey};
+    let jwk = |pem: &[u8]| {
+        let key = DecodingKey::from_rsa_pem(pem).unwrap();
+        let mut jwk = json!(Jwk::from_decoding_key(&key, Some(Algorithm::RS256)).unwrap());
+        jwk["alg"] = "RS256".into();
+        jwk
+    };
+    let published = Tokens::published(PublicKeyAlgorithm::Rs256);
+    let publish = |keys: Value| published.publish(json!({ "keys": keys }).to_string().as_bytes());
+    assert!(matches!(published.verify(RS256.trim(), noon()), Err(AuthError::NoKeysYet)));
+    assert!(published.missed_key() && !published.missed_key());
+    let weak = jwk(include_bytes!("keys/rsa1024.pub"));
+    let secret = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode(SECRET), "alg": "HS256" });
+    let for_something_else = json!({ "use": "enc" });
+    let mut encrypts = jwk(RSA);
+    encrypts["use"] = for_something_else["use"].clone();
+    for useless in [json!([]), json!([weak]), json!([secret]), json!([encrypts]), json!([7])] {
+        assert!(matches!(publish(useless.clone()), Err(TokenError::KeySet(_))), "{useless}");
+    }
+    assert!(matches!(publish(json!(vec![jwk(RSA); 65])), Err(TokenError::KeySet(_))));
+    assert_eq!(publish(json!([weak, secret, jwk(RSA)])).unwrap(), 1);
+    let expected = rs256().verify(RS256.trim(), noon()).unwrap();
+    assert_eq!(published.verify(RS256.trim(), noon()).unwrap(), expected);
+    assert!(matches!(published.verify(HS256.trim(), noon()), Err(AuthError::Algorithm { .. })));
+}

@@ -8,20 +8,20 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::{Shared, ingest, recorder};
-use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState};
+use crate::engine::{CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState};
 use crate::interest::Interest;
-use crate::live::{Live, Segment};
+use crate::live::{Group, Live, Piece};
 use crate::recording::Slot;
 use crate::source::Source;
 use crate::{EngineError, retry};
 
-/// Segments that a recorder may be behind before it counts as too slow.
+/// Pieces that a recorder may be behind before it counts as too slow.
 const BEHIND: usize = 16;
 
 /// What recorders are fed with.
 #[derive(Clone)]
 pub(super) enum Feed {
-    Segment(Segment),
+    Piece(Piece),
     /// The source was lost or stopped.
     Down,
 }
@@ -47,7 +47,8 @@ impl Camera {
             name: spec.name,
             source: spec.source,
             shared,
-            live: Arc::new(Live::new(Timestamp::now())),
+            // So that numbers grow over a restart of the service, too.
+            live: Arc::new(Live::new(u64::try_from(Timestamp::now().as_second()).unwrap_or_default())),
             feed: broadcast::Sender::new(BEHIND),
             interest,
             changes: watch::Sender::new(()),
@@ -61,8 +62,8 @@ impl Camera {
     }
 
     /// Ends everything; no process is left when this returns.
-    pub(super) async fn end(&self) {
-        self.recorder.end().await;
+    pub(super) async fn end(&self, force: Force) {
+        self.recorder.end(force).await;
         if let Some(supervisor) = self.supervisor.lock().await.take()
             && let Err(error) = supervisor.await
         {
@@ -96,8 +97,8 @@ impl Camera {
         Ok(())
     }
 
-    /// The present picture, awaited for at most `within`.
-    pub(super) async fn present(&self, within: Duration) -> Result<Segment, EngineError> {
+    /// What holds the present picture, awaited for at most `within`.
+    pub(super) async fn present(&self, within: Duration) -> Result<Group, EngineError> {
         let changes = self.changes.subscribe();
         let look = || self.live.lock().present();
         let seen = self.interest.until_seen(&self.name, changes, within, look).await?;
@@ -118,7 +119,7 @@ impl Camera {
     }
 
     fn set(&self, state: StreamState, reason: Option<String>) -> bool {
-        let risen = self.live.lock().set(state, reason, Timestamp::now());
+        let risen = self.live.lock().set(state, reason);
         self.changed();
         risen
     }

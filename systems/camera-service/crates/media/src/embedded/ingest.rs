@@ -1,22 +1,37 @@
 //! One run of a camera's ffmpeg, from its start to its end.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::io::BufReader;
 
 use super::camera::{Camera, Feed};
-use crate::EngineError;
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
+use crate::guard::guarded;
 use crate::process::{Running, Start, words};
+use crate::{EngineError, Moment};
 
 /// How long an ffmpeg that only writes into a pipe may take to say goodbye to its source.
-const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_secs(1);
+/// No source sends more than it has: what has come of it by now, and what it had kept until it was asked.
+const AHEAD: Duration = Duration::from_secs(60);
+/// By so much the clock may be set without a word.
+const SET: Duration = Duration::from_secs(1);
+/// Less than the length at which a fragment ends by itself.
+const SECOND: Duration = Duration::from_millis(900);
 
 /// Runs until the source ends or is not wanted any more; the process has been reaped when this returns.
 /// `Ok` if it was not wanted, else why it ended.
 pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
     let mut arguments = words("-nostdin -hide_banner -loglevel warning");
-    arguments.extend(camera.source.arguments());
+    // Kept until it has ended: it asks through it.
+    let (source, _proxy) = guarded(&camera.source).await?;
+    arguments.extend(source.arguments());
+    if source.copies() {
+        // A fragment a second, whether or not a key frame has come: what was sent is known, and recorded, by then.
+        arguments.extend(words("-frag_duration 1000000"));
+    }
     let output = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -flush_packets 1 pipe:1";
     arguments.extend(words(output));
     let shared = &camera.shared;
@@ -43,8 +58,18 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
     let epoch = Timestamp::now().as_millisecond();
     let options = &camera.shared.options;
     let mut patience = options.open_within;
+    let begun = Moment::now();
+    let mut length = Duration::ZERO;
+    let clock_is_set = until_clock_is_set();
+    tokio::pin!(clock_is_set);
     loop {
-        match tokio::time::timeout(patience, parts.next()).await {
+        let come = tokio::select! {
+            come = tokio::time::timeout(patience, parts.next()) => come,
+            () = &mut clock_is_set, if camera.source.is_timed_by_clock() => {
+                return "the clock was set, from which its pictures get their times".to_owned();
+            }
+        };
+        match come {
             Err(_) => return format!("nothing came from {} for {} s", camera.source, patience.as_secs_f32()),
             Ok(Err(error)) => return error.to_string(),
             Ok(Ok(None)) => {
@@ -58,20 +83,34 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
             Ok(Ok(Some(Part::Fragment(fragment)))) => {
                 // A fragment never comes before its beginning.
                 let Some(init) = &init else { continue };
+                length += fragment.duration;
+                if fragment.jumps || length > begun.elapsed() + AHEAD {
+                    // A file would be as long as the jump, or full of copies of one picture.
+                    return "the times of its pictures jumped by more than a minute".to_owned();
+                }
                 patience = options.stall;
-                let now = Timestamp::now();
-                let (segment, risen) = {
+                let (piece, risen) = {
                     let mut live = camera.live.lock();
-                    let segment = live.push(epoch, init, fragment, now);
-                    (segment, live.set(StreamState::Ready, None, now))
+                    // A key frame ends a fragment; where the camera's own coding is kept, so does a second.
+                    let ended = !camera.source.copies() || fragment.duration < SECOND;
+                    let piece = live.push(epoch, init, fragment, ended, Moment::now());
+                    (piece, live.set(StreamState::Ready, None))
                 };
                 if risen {
                     camera.shared.events.tell(EngineEvent::SourceUp { camera: camera.name.clone() });
                 }
                 // Nobody may be recording.
-                let _ = camera.feed.send(Feed::Segment(segment));
+                let _ = camera.feed.send(Feed::Piece(piece));
                 camera.changed();
             }
         }
+    }
+}
+
+async fn until_clock_is_set() {
+    let begun = Moment::now();
+    let said = begun.timestamp();
+    while begun.timestamp().duration_since(said).unsigned_abs() < SET {
+        tokio::time::sleep(SET).await;
     }
 }

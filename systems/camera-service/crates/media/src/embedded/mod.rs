@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use self::camera::Camera;
 use crate::engine::{
-    CameraSpec, Engine, EngineEvent, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
+    CameraSpec, Engine, EngineEvent, Force, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
     RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
 };
 use crate::events::Events;
@@ -33,7 +33,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 pub struct EmbeddedOptions {
     /// The ffmpeg to run; looked for in `PATH` if it is a mere name.
     pub ffmpeg: PathBuf,
-    /// How long a source may take until its first second of video has come.
+    /// How long a source may take until its first second of video has come: that begins with a key frame, and some cameras send one
+    /// in 30 s.
     pub open_within: Duration,
     /// A source from which nothing came for so long is opened again.
     pub stall: Duration,
@@ -47,7 +48,7 @@ impl Default for EmbeddedOptions {
     fn default() -> Self {
         Self {
             ffmpeg: PathBuf::from("ffmpeg"),
-            open_within: Duration::from_secs(20),
+            open_within: Duration::from_secs(40),
             stall: Duration::from_secs(15),
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
@@ -125,6 +126,11 @@ impl Engine for EmbeddedEngine {
         Err(EngineError::Dependency(format!("{ffmpeg} cannot encode H.264; it is to be built with libx264")))
     }
 
+    /// It keeps them itself.
+    async fn live_health(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
         let mut cameras = self.cameras();
         if cameras.contains_key(&camera.name) {
@@ -139,7 +145,7 @@ impl Engine for EmbeddedEngine {
 
     async fn remove(&self, name: &str) -> Result<(), EngineError> {
         let camera = self.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
-        camera.end().await;
+        camera.end(Force::CameraRemoved).await;
         Ok(())
     }
 
@@ -178,7 +184,11 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop().await
+        self.camera(name)?.recorder.stop(None).await
+    }
+
+    async fn force_end(&self, name: &str, force: Force) -> Result<RecordingDone, EngineError> {
+        self.camera(name)?.recorder.stop(Some(force)).await
     }
 
     fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
@@ -197,7 +207,7 @@ impl Engine for EmbeddedEngine {
         let cameras = std::mem::take(&mut *self.cameras());
         let mut ending = JoinSet::new();
         for camera in cameras.values().map(Arc::clone) {
-            ending.spawn(async move { camera.end().await });
+            ending.spawn(async move { camera.end(Force::Shutdown).await });
         }
         let all = async { while ending.join_next().await.is_some() {} };
         if tokio::time::timeout(within, all).await.is_err() {

@@ -1,4 +1,4 @@
-//! One recording: takes the camera's segments as they come and puts them into files, until it is stopped, long enough,
+//! One recording: takes the camera's pieces as they come and puts them into files, until it is stopped, long enough,
 //! or cannot go on.
 
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep_until};
 use super::camera::{Camera, Feed};
 use super::writer::Writer;
 use crate::EngineError;
-use crate::engine::RecordingEnd;
-use crate::live::Segment;
+use crate::engine::{GapCause, RecordingEnd};
+use crate::live::Piece;
 use crate::recording::{Course, Outcome};
 
-/// The longest wait for the segment that holds the moment of stopping.
-const LAST_SEGMENT: Duration = Duration::from_secs(3);
+/// The longest wait for the piece that holds the moment of stopping.
+const LAST_PIECE: Duration = Duration::from_secs(3);
 
 struct Recorder {
     camera: Arc<Camera>,
@@ -32,7 +32,7 @@ pub(super) fn record(camera: Arc<Camera>, course: Course) -> impl Future<Output 
 impl Recorder {
     async fn run(mut self, mut feed: broadcast::Receiver<Feed>) -> Outcome {
         let end = self.record(&mut feed).await;
-        // From here on, segments are nobody's business: the channel must not keep them.
+        // From here on, pieces are nobody's business: the channel must not keep them.
         drop(feed);
         self.finish_file();
         self.course.conclude(end, None).await
@@ -40,13 +40,14 @@ impl Recorder {
 
     async fn record(&mut self, feed: &mut broadcast::Receiver<Feed>) -> Result<RecordingEnd, EngineError> {
         let stop = self.course.stop.clone();
-        let (begin_by, end_by) = self.course.limits();
+        let begin_by = self.course.begin_by();
         let mut stopping_by = None;
         loop {
+            let (quiet_at, end_by) = (self.course.quiet_at(), self.course.end_by());
             tokio::select! {
                 fed = feed.recv() => match fed {
-                    Ok(Feed::Segment(segment)) => {
-                        self.take(&segment).await?;
+                    Ok(Feed::Piece(piece)) => {
+                        self.take(&piece).await?;
                         if stopping_by.is_some() {
                             return Ok(RecordingEnd::Stopped);
                         }
@@ -56,7 +57,7 @@ impl Recorder {
                     }
                     Ok(Feed::Down) => {
                         self.finish_file();
-                        self.course.note(None);
+                        self.course.interrupt(GapCause::SourceLost);
                         if stopping_by.is_some() {
                             return Ok(RecordingEnd::Stopped);
                         }
@@ -72,40 +73,42 @@ impl Recorder {
                         return Ok(RecordingEnd::Stopped);
                     }
                     // The second that is under way holds the moment of stopping; it belongs to the recording.
-                    stopping_by = Some(Instant::now() + LAST_SEGMENT);
+                    stopping_by = Some(Instant::now() + LAST_PIECE);
                 }
                 () = until(stopping_by) => return Ok(RecordingEnd::Stopped),
                 () = sleep_until(begin_by), if !self.course.has_begun() => {
                     return Err(self.camera.no_picture(self.course.request.within));
                 }
-                () = until(end_by) => return Ok(RecordingEnd::Complete),
+                () = until(end_by) => return Ok(self.course.time_up()),
+                () = until(quiet_at) => self.course.interrupt(GapCause::SourceLost),
             }
         }
     }
 
-    async fn take(&mut self, segment: &Segment) -> Result<(), EngineError> {
-        if self.writer.as_ref().is_some_and(|writer| self.is_full(writer, segment)) {
+    async fn take(&mut self, piece: &Piece) -> Result<(), EngineError> {
+        if self.writer.as_ref().is_some_and(|writer| self.is_full(writer, piece)) {
             self.finish_file();
         }
-        match &mut self.writer {
-            Some(writer) => {
-                writer.write(segment).await?;
-                self.course.note(Some(writer.writing()));
-            }
-            // A file begins with a picture that can be decoded.
-            None if !segment.fragment.keyframe => {}
-            None => {
-                let writer = Writer::open(&self.course.request, segment).await?;
-                self.course.note(Some(writer.writing()));
-                self.course.begin();
-                self.course.file_begun(&writer.path);
-                self.writer = Some(writer);
-            }
+        if let Some(writer) = &mut self.writer {
+            writer.write(piece).await?;
+            self.course.note(Some(writer.writing()));
+            return Ok(());
         }
+        // A file begins with a picture that can be decoded, be it from before the recording was asked for.
+        let Some(pieces) = self.camera.live.lock().since_key_frame(piece) else { return Ok(()) };
+        let [first, others @ ..] = &pieces[..] else { return Ok(()) };
+        let writer = Writer::open(&self.course.request, first, others).await?;
+        if !self.course.has_begun() {
+            self.course.set_lead(writer.duration.saturating_sub(piece.fragment.duration));
+        }
+        self.course.note(Some(writer.writing()));
+        self.course.begin();
+        self.course.file_begun(&writer.path);
+        self.writer = Some(writer);
         Ok(())
     }
 
-    fn is_full(&self, writer: &Writer, next: &Segment) -> bool {
+    fn is_full(&self, writer: &Writer, next: &Piece) -> bool {
         let bytes = writer.bytes + next.fragment.bytes.len() as u64;
         let long = self.course.request.rotate_every.is_some_and(|every| writer.duration >= every);
         let large = self.course.request.rotate_bytes.is_some_and(|most| bytes > most);

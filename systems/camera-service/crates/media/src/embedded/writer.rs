@@ -12,15 +12,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::Shared;
-use crate::EngineError;
 use crate::engine::{RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{blocking, create, in_container, marker_of};
-use crate::live::Segment;
+use crate::live::Piece;
 use crate::recording::{Finished, Writing};
+use crate::{EngineError, Moment};
 
 pub(super) struct Writer {
     pub(super) path: PathBuf,
-    pub(super) started: Timestamp,
+    pub(super) started: Moment,
     pub(super) duration: Duration,
     /// Bytes that were given to the file.
     pub(super) bytes: u64,
@@ -32,22 +32,26 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A new file with its first fragment in it. If that fails, there is no file.
-    pub(super) async fn open(request: &RecordingRequest, segment: &Segment) -> Result<Self, EngineError> {
-        let stem = (request.name_file)(segment.begun);
+    /// A new file with its first fragments in it, the first of which begins with a key frame. If that fails, there is no file.
+    pub(super) async fn open(
+        request: &RecordingRequest,
+        first: &Piece,
+        others: &[Piece],
+    ) -> Result<Self, EngineError> {
+        let stem = (request.name_file)(first.begun.timestamp());
         let (folder, format) = (request.folder.clone(), request.format);
         let (path, file) = blocking(move || create(&folder, &stem, format)).await?;
         let mut writer = Self {
             path,
-            started: segment.begun,
+            started: first.begun,
             duration: Duration::ZERO,
             bytes: 0,
             format,
-            origin: segment.fragment.decode_time,
+            origin: first.fragment.decode_time,
             fragments: 0,
             file: Arc::new(file),
         };
-        if let Err(error) = writer.first(segment).await {
+        if let Err(error) = writer.begin(first, others).await {
             let path = &writer.path;
             if let Err(error) = tokio::fs::remove_file(path).await {
                 tracing::warn!(path = %path.display(), %error, "a file without a picture could not be removed");
@@ -58,9 +62,13 @@ impl Writer {
         Ok(writer)
     }
 
-    async fn first(&mut self, segment: &Segment) -> Result<(), EngineError> {
-        self.put(vec![segment.init.bytes.clone()]).await?;
-        self.write(segment).await
+    async fn begin(&mut self, first: &Piece, others: &[Piece]) -> Result<(), EngineError> {
+        self.put(vec![first.init.bytes.clone()]).await?;
+        self.write(first).await?;
+        for piece in others {
+            self.write(piece).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn writing(&self) -> Writing {
@@ -69,8 +77,8 @@ impl Writer {
     }
 
     /// Appends a fragment of the same run of the source.
-    pub(super) async fn write(&mut self, segment: &Segment) -> Result<(), EngineError> {
-        let fragment = &segment.fragment;
+    pub(super) async fn write(&mut self, piece: &Piece) -> Result<(), EngineError> {
+        let fragment = &piece.fragment;
         let moved = fragment.moved(self.origin, self.fragments + 1);
         let (moof, mdat) = moved.map_err(|error| EngineError::Dependency(error.to_string()))?;
         self.put(vec![Bytes::from(moof), mdat]).await?;
@@ -102,7 +110,7 @@ impl Writer {
             Ok(seen) => Finished {
                 file: Some(RecordedFile {
                     path: kept,
-                    started,
+                    started: started.timestamp(),
                     ended: Timestamp::now(),
                     duration,
                     bytes: seen.len(),

@@ -45,7 +45,21 @@ pub(super) struct Listed {
     #[serde(default)]
     pub(super) bytes_sent: u64,
     #[serde(default)]
-    pub(super) readers: Vec<serde::de::IgnoredAny>,
+    pub(super) readers: Vec<Reader>,
+}
+
+/// Who reads a path.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Reader {
+    #[serde(rename = "type", default)]
+    kind: String,
+}
+
+impl Reader {
+    /// Whether it is one of MediaMTX's own, which reads for others that are listed too (since 1.18).
+    pub(super) fn is_hidden(&self) -> bool {
+        self.kind == "hidden"
+    }
 }
 
 /// A path as it is configured.
@@ -69,17 +83,6 @@ struct List<T> {
 #[derive(Deserialize)]
 struct Refusal {
     error: String,
-}
-
-/// How the configuration of a path that exists can be changed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Change {
-    /// At any time.
-    Safe,
-    /// While its pictures come; else it is made anew. It has a source that MediaMTX opens itself, and a change of `record`
-    /// alone before that was opened for the first time ends MediaMTX up to version 1.7.0 (SIGSEGV, #3246, mended by
-    /// #3249).
-    WhileReady,
 }
 
 /// Why a request was not answered with what was asked for.
@@ -120,53 +123,15 @@ impl Api {
         Ok(recorded.map(|path| (path.name, path.record_path)).collect())
     }
 
-    /// Gives a path this configuration, all of it. `Invalid` if MediaMTX refuses.
-    ///
-    /// What exists is replaced, what does not is added, and nothing is patched: in version 1.5.1 a path of `mediamtx.yml`
-    /// with nothing below its name ends the server when it is patched (its settings are nil), and `replace` of a path that
-    /// does not exist is refused (it creates one since #3362).
-    pub(super) async fn put(
-        &self,
-        name: &str,
-        configuration: &Value,
-        change: Change,
-    ) -> Result<(), EngineError> {
-        let exists = match self.get(&format!("/v3/config/paths/get/{name}")).await {
-            Ok(_) => true,
-            Err(EngineError::Invalid(_)) => false,
-            Err(error) => return Err(error),
-        };
-        let replaced = exists && (change == Change::Safe || self.is_ready(name).await?);
-        if exists && !replaced {
-            self.delete(name).await?;
-        }
-        let path = match replaced {
-            true => format!("/v3/config/paths/replace/{name}"),
-            false => format!("/v3/config/paths/add/{name}"),
-        };
+    /// Gives a path this configuration, all of it, be there one of that name or not. `Invalid` if MediaMTX refuses.
+    pub(super) async fn put(&self, name: &str, configuration: &Value) -> Result<(), EngineError> {
+        let path = format!("/v3/config/paths/replace/{name}");
         self.guarded(Method::POST, &path, Some(configuration)).await.map(|_| ())
-    }
-
-    /// Whether the path's pictures come at this moment.
-    async fn is_ready(&self, name: &str) -> Result<bool, EngineError> {
-        match self.get(&format!("/v3/paths/get/{name}")).await {
-            Ok(bytes) => Ok(serde_json::from_slice::<Listed>(&bytes).is_ok_and(|path| path.ready)),
-            // It is not there yet.
-            Err(EngineError::Invalid(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<(), EngineError> {
         let path = format!("/v3/config/paths/delete/{name}");
         self.guarded(Method::DELETE, &path, None).await.map(|_| ())
-    }
-
-    /// What there is of one thing; `Invalid` if there is no such thing.
-    async fn get(&self, path: &str) -> Result<Bytes, EngineError> {
-        let bytes = self.guarded(Method::GET, path, None).await?;
-        self.breaker().succeeded();
-        Ok(bytes)
     }
 
     async fn pages<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, EngineError> {

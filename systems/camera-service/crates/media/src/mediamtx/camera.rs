@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::api::Change;
-use super::path::{CLOSE_AFTER, Recording, configuration, opened_by_mediamtx, reading, wait_before_reading};
+use super::path::{CLOSE_AFTER, Recording, configuration, reading, wait_before_reading};
 use super::status::{Known, Seen, VP8};
 use super::{Shared, recorder, still};
-use crate::engine::{CameraSpec, EngineEvent, RecordingRequest, RecordingStarted, StreamState, StreamStatus};
+use crate::engine::{
+    CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState, StreamStatus,
+};
 use crate::files::ProbedStream;
+use crate::guard::guarded;
 use crate::interest::Interest;
 use crate::process::{Start, words};
+use crate::proxy::Proxy;
 use crate::recording::Slot;
 use crate::source::{Redactor, Source};
 use crate::{EngineError, retry};
@@ -34,6 +37,8 @@ pub(super) struct Camera {
     recording: Mutex<Recording>,
     /// Whether MediaMTX has been told what `recording` says; held while it is told.
     applied: tokio::sync::Mutex<Option<Recording>>,
+    /// Through which its source is asked by HTTP, for as long as there is the camera: MediaMTX starts ffmpeg when it likes.
+    proxy: tokio::sync::Mutex<Option<Proxy>>,
     pub(super) recorder: Slot,
     reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -52,6 +57,7 @@ impl Camera {
             status: Mutex::new(Known::new()),
             changes: watch::Sender::new(()),
             applied: tokio::sync::Mutex::default(),
+            proxy: tokio::sync::Mutex::default(),
             reader: tokio::sync::Mutex::default(),
         });
         let reader = tokio::spawn(keep_open(Arc::clone(&camera)));
@@ -62,8 +68,8 @@ impl Camera {
     }
 
     /// Ends everything that is done for it here.
-    pub(super) async fn end(&self) {
-        self.recorder.end().await;
+    pub(super) async fn end(&self, force: Force) {
+        self.recorder.end(force).await;
         if let Some(reader) = self.reader.lock().await.take()
             && let Err(error) = reader.await
         {
@@ -84,9 +90,14 @@ impl Camera {
         StreamStatus { uptime: known.ready.map(|since| since.elapsed()), ..known.stream.clone() }
     }
 
-    /// Whether its pictures are of a coding that MediaMTX writes into no file (as of 1.5.1).
+    /// Whether its pictures are of a coding that MediaMTX writes into no file (as of 1.20.1).
     pub(super) fn is_unrecordable(&self) -> bool {
         self.known().stream.codec.as_deref() == Some(VP8)
+    }
+
+    /// Whether MediaMTX has its path.
+    pub(super) fn is_listed(&self) -> bool {
+        self.known().listed
     }
 
     /// For how long pictures have come without a break.
@@ -117,13 +128,10 @@ impl Camera {
         let mut applied = self.applied.lock().await;
         let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let shared = &self.shared;
-        let path = configuration(&self.name, &self.source, &shared.options, &recording);
+        let source = self.guarded_source().await?;
+        let path = configuration(&self.name, &source, &shared.options, &recording);
         *applied = None;
-        let change = match opened_by_mediamtx(&self.source) {
-            Some(_) => Change::WhileReady,
-            None => Change::Safe,
-        };
-        let told = shared.api.put(&self.name, &path, change).await;
+        let told = shared.api.put(&self.name, &path).await;
         // What MediaMTX refuses it quotes, be it an address with a password.
         told.map_err(|error| match error {
             EngineError::Invalid(why) => EngineError::Invalid(self.redact(&why)),
@@ -131,6 +139,17 @@ impl Camera {
         })?;
         *applied = Some(recording);
         Ok(())
+    }
+
+    /// The source as MediaMTX is told it: checked, and through the proxy.
+    async fn guarded_source(&self) -> Result<Source, EngineError> {
+        let mut proxy = self.proxy.lock().await;
+        if let Some(proxy) = &*proxy {
+            return Ok(self.source.through(proxy.address));
+        }
+        let (source, started) = guarded(&self.source).await?;
+        *proxy = started;
+        Ok(source)
     }
 
     /// As `apply`, where MediaMTX has lost it or has not been told yet.

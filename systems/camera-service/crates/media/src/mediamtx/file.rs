@@ -11,22 +11,24 @@ use std::time::{Duration, Instant};
 
 use inotify::{Inotify, WatchDescriptor, WatchMask};
 use jiff::Timestamp;
-use mp4_atom::{Atom as _, Codec, Header, Moof, Moov, ReadFrom as _};
+use mp4_atom::{Atom as _, Codec, Header, Moof, Moov, ReadFrom as _, Traf};
 
 use super::Shared;
 use super::path::FOLDER;
-use crate::EngineError;
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
     Recovered, RecoveryAction, blocking, create, in_container, marker_of, probe_file, recover_recording,
 };
-use crate::fragment::units;
+use crate::fragment::{jumps, units};
 use crate::recording::{Finished, Writing};
+use crate::{EngineError, Moment};
 
 /// A file that does not grow for so long while nothing is being recorded has been closed, even if that was not seen.
 const SURELY_CLOSED: Duration = Duration::from_secs(3);
 /// Rotation by size begins so long before the size would be reached.
 const AHEAD: f64 = 2.0;
+/// Seconds that may come between a jump of a camera's clock and the end of its file, for which the file is cut before it.
+const AFTER_JUMP: u64 = 5;
 /// No sane beginning of a fragment is longer.
 const LARGEST_BOX: u64 = 32 << 20;
 const PROBE_PATIENCE: Duration = Duration::from_secs(20);
@@ -44,7 +46,7 @@ pub(super) struct Folder {
 /// A file that MediaMTX is writing.
 pub(super) struct Open {
     pub(super) path: PathBuf,
-    pub(super) started: Timestamp,
+    pub(super) started: Moment,
     growth: Growth,
     /// When it was last seen to grow.
     pub(super) grown: Instant,
@@ -164,10 +166,10 @@ impl Folder {
             return Ok(None);
         }
         let written_at = std::fs::metadata(written).and_then(|seen| seen.modified()).map_err(failed)?;
-        let written_at = Timestamp::try_from(written_at).unwrap_or_else(|_| Timestamp::now());
-        // Whatever the bytes say: a length that leads beyond the calendar is none.
-        let started = written_at.checked_sub(growth.duration()).unwrap_or(written_at);
-        let (path, _) = create(&self.folder, &(self.name_file)(started), self.format)?;
+        // Just now, unless the clock says that it has been a moment; one that was set meanwhile says nothing.
+        let ago = written_at.elapsed().ok().filter(|ago| *ago < SURELY_CLOSED).unwrap_or_default();
+        let started = Moment::now().before(ago.saturating_add(growth.duration()));
+        let (path, _) = create(&self.folder, &(self.name_file)(started.timestamp()), self.format)?;
         if let Err(error) = std::fs::rename(written, &path) {
             for left in [&path, &marker_of(&path)] {
                 // Nothing is in them.
@@ -204,8 +206,12 @@ impl Open {
     pub(super) async fn finish(self, shared: Arc<Shared>, format: RecordingFormat) -> Finished {
         let Self { path, started, growth, .. } = self;
         let counted = growth.duration();
-        let whole = path.clone();
+        let (whole, end) = (path.clone(), growth.end_before_jump());
         let checked = blocking(move || {
+            if let Some(end) = end {
+                let cut = File::options().write(true).open(&whole).and_then(|file| file.set_len(end));
+                cut.map_err(|error| EngineError::disk("cannot cut", &whole, error))?;
+            }
             // MediaMTX may have been killed in the middle of a fragment.
             let recovered = recover_recording(&whole, &marker_of(&whole))?;
             if !recovered.is_some_and(|recovered| recovered.action != RecoveryAction::Removed) {
@@ -221,7 +227,7 @@ impl Open {
             Ok(seen) => Finished {
                 file: Some(RecordedFile {
                     path,
-                    started,
+                    started: started.timestamp(),
                     ended: Timestamp::now(),
                     duration: seen.duration.unwrap_or(counted),
                     bytes: seen.bytes,
@@ -274,6 +280,8 @@ struct Growth {
     size_before: u64,
     track: Option<Track>,
     units: u64,
+    /// Where the last fragment begins in which times jump, and the length of what is before it.
+    jump: Option<(u64, u64)>,
 }
 
 /// The track by whose time the file's length is counted: the pictures'.
@@ -285,13 +293,29 @@ struct Track {
 
 impl Growth {
     fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::open(path)?, at: 0, size: 0, size_before: 0, track: None, units: 0 })
+        Ok(Self {
+            file: File::open(path)?,
+            at: 0,
+            size: 0,
+            size_before: 0,
+            track: None,
+            units: 0,
+            jump: None,
+        })
     }
 
     fn duration(&self) -> Duration {
         let timescale = self.track.as_ref().map_or(1, |track| track.timescale);
         let seconds = self.units as f64 / f64::from(timescale.max(1));
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
+    }
+
+    /// Where the file is to end whose times jump, if next to nothing came after that: its camera is opened anew then, and with the jump in it
+    /// the file would be as long as that.
+    fn end_before_jump(&self) -> Option<u64> {
+        let (at, before) = self.jump?;
+        let timescale = u64::from(self.track.as_ref()?.timescale);
+        (before > 0 && self.units.saturating_sub(before) <= AFTER_JUMP * timescale).then_some(at)
     }
 
     fn has_grown(&mut self) -> bool {
@@ -319,6 +343,9 @@ impl Growth {
                         Moov::decode_body(&mut body.as_slice()).ok().and_then(|moov| Track::of(&moov));
                 } else if let (Ok(moof), Some(track)) = (Moof::decode_body(&mut body.as_slice()), &self.track)
                 {
+                    if track.jumps(&moof) {
+                        self.jump = Some((self.at, self.units));
+                    }
                     self.units = self.units.saturating_add(track.units(&moof));
                 }
             }
@@ -345,8 +372,16 @@ impl Track {
     }
 
     fn units(&self, moof: &Moof) -> u64 {
-        let parts = moof.traf.iter().filter(|part| part.tfhd.track_id == self.id);
-        parts.map(|part| units(part, self.default_duration, self.timescale)).sum()
+        self.parts(moof).map(|part| units(part, self.default_duration, self.timescale)).sum()
+    }
+
+    fn jumps(&self, moof: &Moof) -> bool {
+        self.parts(moof).any(|part| jumps(part, self.default_duration, self.timescale))
+    }
+
+    fn parts<'a>(&self, moof: &'a Moof) -> impl Iterator<Item = &'a Traf> {
+        let id = self.id;
+        moof.traf.iter().filter(move |part| part.tfhd.track_id == id)
     }
 }
 
@@ -376,12 +411,15 @@ mod tests {
 
     #[test]
     fn a_jump_of_the_camera_s_clock_is_no_length() {
-        // One second back in units of 1/16384 s, as MediaMTX 1.5.1 writes it: wrapped.
+        // One second back in units of 1/16384 s, as MediaMTX writes it: wrapped.
         for duration in [u32::MAX - 16_384, 16_384 * 61] {
             let Some(file) = video_with_sample_of(duration) else { return };
             let mut growth = Growth::open(file.path()).unwrap();
             growth.read_on().unwrap();
             assert_eq!(growth.duration(), Duration::from_secs(1), "the other picture's second");
+            assert_eq!(growth.end_before_jump(), None, "nothing would be left");
+            growth.jump = growth.jump.map(|(at, _)| (at, growth.units));
+            assert_eq!(growth.end_before_jump(), growth.jump.map(|(at, _)| at));
         }
     }
 }

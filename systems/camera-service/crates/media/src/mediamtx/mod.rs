@@ -28,18 +28,18 @@ use self::api::Api;
 pub use self::breaker::BreakerOptions;
 use self::camera::Camera;
 pub(crate) use self::file::{adopt, is_hidden};
-pub use self::hls::LiveServer;
+pub use self::hls::{LIVE_PARAMETERS, LiveServer};
 pub use self::http::Answer;
 use self::watch::Server;
 use crate::EngineError;
 use crate::engine::{
-    CameraSpec, Engine, EngineEvent, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
+    CameraSpec, Engine, EngineEvent, Force, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
     RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
 };
 use crate::events::Events;
 use crate::process::Children;
 
-/// Names that mean every path to MediaMTX (1.5.1), whatever it is called.
+/// Names that mean every path to MediaMTX, whatever it is called.
 const EVERY_PATH: [&str; 2] = ["all", "all_others"];
 
 /// Where MediaMTX is and how it is worked with. `Debug` does not show the password.
@@ -63,6 +63,8 @@ pub struct MediaMtxOptions {
     pub recordings: Option<PathBuf>,
     /// How often recordings will most likely go on in a new file.
     pub rotate_every: Option<Duration>,
+    /// How far apart the key frames of a camera may be: MediaMTX begins a file with one, so that nothing is written until it comes.
+    pub key_frame_within: Duration,
     /// How often it is looked at.
     pub poll: Duration,
     /// How long it may take to answer.
@@ -87,6 +89,7 @@ impl Default for MediaMtxOptions {
             ffmpeg: PathBuf::from("ffmpeg"),
             recordings: None,
             rotate_every: None,
+            key_frame_within: Duration::from_secs(40),
             poll: Duration::from_secs(1),
             answer_within: Duration::from_secs(5),
             breaker: BreakerOptions::default(),
@@ -112,6 +115,7 @@ struct Shared {
     options: MediaMtxOptions,
     api: Api,
     hls: http::Server,
+    live: hls::Live,
     server: Server,
     children: Children,
     events: Events,
@@ -147,6 +151,7 @@ impl MediaMtxEngine {
         let shared = Arc::new(Shared {
             api: Api::new(&options)?,
             hls: http::Server::new("HLS server", &options.hls, &options)?,
+            live: hls::Live::default(),
             server: Server::default(),
             children: Children::new().await?,
             events: Events::new(),
@@ -186,6 +191,10 @@ impl Engine for MediaMtxEngine {
         self.shared.look_if_old().await
     }
 
+    async fn live_health(&self) -> Result<(), EngineError> {
+        self.shared.look_at_live().await
+    }
+
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
         let name = camera.name.clone();
         if EVERY_PATH.contains(&name.as_str()) {
@@ -208,7 +217,7 @@ impl Engine for MediaMtxEngine {
             // MediaMTX understands it and will not have it.
             Err(EngineError::Invalid(why)) => {
                 self.shared.cameras().remove(&name);
-                added.end().await;
+                added.end(Force::CameraRemoved).await;
                 Err(EngineError::Invalid(why))
             }
             // It is configured when MediaMTX can be reached; status says what is missing.
@@ -219,7 +228,7 @@ impl Engine for MediaMtxEngine {
     async fn remove(&self, name: &str) -> Result<(), EngineError> {
         let camera =
             self.shared.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
-        camera.end().await;
+        camera.end(Force::CameraRemoved).await;
         self.shared.forget(name).await;
         Ok(())
     }
@@ -261,7 +270,11 @@ impl Engine for MediaMtxEngine {
     }
 
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop().await
+        self.camera(name)?.recorder.stop(None).await
+    }
+
+    async fn force_end(&self, name: &str, force: Force) -> Result<RecordingDone, EngineError> {
+        self.camera(name)?.recorder.stop(Some(force)).await
     }
 
     fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
@@ -282,7 +295,7 @@ impl Engine for MediaMtxEngine {
         for (name, camera) in &cameras {
             let (name, camera, shared) = (name.clone(), Arc::clone(camera), Arc::clone(&self.shared));
             ending.spawn(async move {
-                camera.end().await;
+                camera.end(Force::Shutdown).await;
                 shared.forget(&name).await;
             });
         }

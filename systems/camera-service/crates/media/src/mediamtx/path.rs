@@ -13,16 +13,17 @@ use crate::source::{Source, SourceKind};
 
 /// What the folder's name begins with into which MediaMTX puts the files of a recording, until they get their names.
 pub(crate) const FOLDER: &str = ".mediamtx_";
-/// How long a source may take until MediaMTX gives up; it is then tried again.
-const OPEN_WITHIN: &str = "20s";
+/// How long a source may take until MediaMTX gives up; it is then tried again. One that is encoded anew waits for the camera's next key
+/// frame, and some send one in 30 s.
+const OPEN_WITHIN: &str = "40s";
 /// How long MediaMTX keeps a source open that nobody reads.
 pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(2);
 /// How long a published source that was lost is to be left alone, so that asking for it starts its command at once. Up to
-/// `CLOSE_AFTER` after the loss, MediaMTX 1.5.1 holds whoever asks until it stops the command, and never answers them then
+/// `CLOSE_AFTER` after the loss, MediaMTX (as of 1.20.1) holds whoever asks until it stops the command, and never answers them then
 /// (#3455): it would be gone until ffmpeg gives up asking. It restarts the command itself 5 s after it ended, and so only
 /// where nobody was reading yet.
 const REOPENED_AFTER: Duration = CLOSE_AFTER.saturating_add(Duration::from_millis(500));
-/// Without rotation by time. MediaMTX always rotates, and refuses a longer time (1.15.3; 1.5.1 takes any).
+/// Without rotation by time. MediaMTX always rotates, and refuses a longer time.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Whether and where to a path is recorded.
@@ -36,7 +37,7 @@ pub(super) struct Recording {
 
 impl Recording {
     /// Off, and as it will be most likely: MediaMTX changes `record` alone without a break in the stream, and makes a path
-    /// anew for everything else (1.5.1).
+    /// anew for everything else.
     pub(super) fn off(name: &str, options: &MediaMtxOptions) -> Result<Self, EngineError> {
         let folder = options.recordings.as_deref().unwrap_or(Path::new("/var/lib/mediamtx"));
         Ok(Self { on: false, ..Self::on(name, folder, options.rotate_every)? })

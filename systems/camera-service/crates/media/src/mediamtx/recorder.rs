@@ -11,7 +11,7 @@ use super::camera::Camera;
 use super::file::{Folder, Open, Step};
 use super::path::Recording;
 use crate::EngineError;
-use crate::engine::RecordingEnd;
+use crate::engine::{GapCause, RecordingEnd};
 use crate::files::blocking;
 use crate::recording::{Course, Outcome};
 
@@ -19,9 +19,8 @@ use crate::recording::{Course, Outcome};
 const LOOK: Duration = Duration::from_millis(150);
 /// Success is answered when so much is in the file.
 const FIRST: Duration = Duration::from_secs(1);
-/// Pictures come for so long, and nothing is written: it never will be. A file begins at a key frame (1.5.1), and cameras
-/// with a "smart" coding send one in 10 to 30 s.
-const STALL: Duration = Duration::from_secs(40);
+/// A recording whose source is known to be lost is interrupted when it has not grown for so long.
+const LOST: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to close a file.
 const CLOSE: Duration = Duration::from_secs(8);
 /// MediaMTX answers before it has done what it was told; a last file may come so long after.
@@ -53,7 +52,7 @@ impl Recorder {
             blocking(move || Folder::new(&name, &request)).await?
         });
         let stop = self.course.stop.clone();
-        let (begin_by, end_by) = self.course.limits();
+        let begin_by = self.course.begin_by();
         // Before pictures come, there is nothing to record, and changing some paths would make them anew.
         while self.camera.ready_for().is_none() {
             tokio::select! {
@@ -72,6 +71,8 @@ impl Recorder {
         self.camera.set_recording(wanted.clone());
         self.camera.apply().await?;
         let mut written = Instant::now();
+        // Pictures come for so long, and nothing is written: it never will be. Cameras with a "smart" coding send a key frame in 10 to 30 s.
+        let stall = self.camera.shared.options.key_frame_within;
         loop {
             tokio::select! {
                 () = sleep(LOOK) => {}
@@ -87,16 +88,26 @@ impl Recorder {
                 return Ok(RecordingEnd::Complete);
             }
             if !self.course.has_begun() && Instant::now() > begin_by {
-                return Err(match ready_for {
-                    None => self.camera.no_picture(self.course.request.within),
-                    Some(_) => self.not_written(),
+                match ready_for {
+                    None => return Err(self.camera.no_picture(self.course.request.within)),
+                    // A file begins at a key frame.
+                    Some(_) if written.elapsed() <= stall => {}
+                    Some(_) => return Err(self.not_written()),
+                }
+            }
+            let quiet = self.course.quiet_at().is_some_and(|at| Instant::now() >= at);
+            if !self.turning && (quiet || (ready_for.is_none() && self.course.quiet_for() > LOST)) {
+                self.course.interrupt(match ready_for {
+                    Some(_) => GapCause::NothingWritten,
+                    None if self.camera.shared.server.up.is_up() => GapCause::SourceLost,
+                    None => GapCause::ServerLost,
                 });
             }
-            if ready_for.is_some_and(|ready| ready > STALL) && written.elapsed() > STALL {
+            if ready_for.is_some_and(|ready| ready > stall) && written.elapsed() > stall {
                 return Err(self.not_written());
             }
-            if end_by.is_some_and(|by| Instant::now() > by) {
-                return Ok(RecordingEnd::Complete);
+            if self.course.end_by().is_some_and(|by| Instant::now() >= by) {
+                return Ok(self.course.time_up());
             }
             self.turn(&wanted).await?;
         }

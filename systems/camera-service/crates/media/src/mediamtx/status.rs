@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
-
 use super::api::Listed;
+use crate::Moment;
 use crate::engine::{StreamState, StreamStatus};
 use crate::retry;
 
@@ -40,7 +39,7 @@ impl Known {
     pub(super) fn new() -> Self {
         let stream = StreamStatus {
             state: StreamState::Starting,
-            since: Timestamp::now(),
+            since: Moment::now(),
             reason: None,
             readers: 0,
             bytes_in: 0,
@@ -85,7 +84,8 @@ impl Known {
         self.stream.bytes_in += since(path.bytes_received, self.counted.0);
         self.stream.bytes_out += since(path.bytes_sent, self.counted.1);
         self.counted = (path.bytes_received, path.bytes_sent);
-        let readers = u32::try_from(path.readers.len()).unwrap_or(u32::MAX);
+        let readers = path.readers.iter().filter(|reader| !reader.is_hidden()).count();
+        let readers = u32::try_from(readers).unwrap_or(u32::MAX);
         self.stream.readers = readers.saturating_sub(u32::from(self.reading));
         // Which profile, MediaMTX does not say.
         let codings = path.tracks.iter().filter_map(|track| match track.as_str() {
@@ -106,7 +106,7 @@ impl Known {
     fn set(&mut self, state: StreamState) {
         if self.stream.state != state {
             self.stream.state = state;
-            self.stream.since = Timestamp::now();
+            self.stream.since = Moment::now();
         }
     }
 

@@ -13,12 +13,12 @@ use crate::engine::SnapshotTaken;
 use crate::files::{ProbedStream, probe_file};
 use crate::process::{Start, words};
 use crate::source::Redactor;
-use crate::{EngineError, still};
+use crate::{EngineError, Moment, still};
 
 /// Microseconds that MediaMTX may be silent before ffmpeg gives up by itself: longer than a source may take to open.
-const SILENCE: &str = "25000000";
+const SILENCE: &str = "45000000";
 /// How long looking at a stream may take.
-const LOOK: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_secs(40);
 
 /// Arguments with which ffmpeg (not ffprobe) reads from MediaMTX.
 pub(super) fn input(address: &Url) -> Vec<String> {
@@ -75,13 +75,16 @@ pub(super) async fn take(
     let shared = &camera.shared;
     let _turn = shared.snapshots.acquire().await.ok();
     let address = reading(&camera.name, &shared.options)?;
-    let mut arguments = input(&address);
+    // The first picture that comes is wanted, and at once: what it is, it says itself.
+    let mut arguments = words("-nostdin -hide_banner -fflags nobuffer -probesize 32 -analyzeduration 1");
+    arguments.extend(from(&address));
     arguments.extend(words("-map 0:v:0"));
     arguments.extend(words(still::OUTPUT));
     let start = Start { redactor: Redactor::of(&address), ..Start::of(&shared.options.ffmpeg, arguments) };
     // A stream that has just come up leaves little of the time.
     let rest = within.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
     let picture = still::decode(&camera.name, &shared.children, start, &[], rest).await?;
+    let taken = Moment::now();
     let bytes = still::write(path, picture).await?;
     // By what lies on the disk: that it is a whole picture is a part of the answer.
     let seen = probe_file(&shared.ffprobe(), path, LOOK).await.and_then(|seen| {
@@ -89,7 +92,7 @@ pub(super) async fn take(
         seen.resolution.ok_or_else(unreadable)
     });
     match seen {
-        Ok(resolution) => Ok(SnapshotTaken { bytes, resolution }),
+        Ok(resolution) => Ok(SnapshotTaken { bytes, resolution, taken }),
         Err(error) => {
             // What is not a picture is not left as one.
             let _ = tokio::fs::remove_file(path).await;

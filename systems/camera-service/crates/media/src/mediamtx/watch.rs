@@ -1,21 +1,25 @@
 //! MediaMTX as a whole: looked at every second, and given its configuration again when it has come back.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::camera::Camera;
 use super::path::{CLOSE_AFTER, FOLDER};
 use super::status::Seen;
-use crate::EngineError;
+use crate::{EngineError, Moment};
 
 /// One request that was not answered in time is no outage.
 const OUT_AFTER: u32 = 2;
 /// Health is answered from what was seen so lately.
 const FRESH: Duration = Duration::from_secs(5);
+/// By so much the clock may be set without a word.
+const CLOCK_SET: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to forget a path, or to end a recording.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -36,6 +40,18 @@ struct Known {
     failures: u32,
     /// Paths that it is to forget.
     unwanted: BTreeSet<String>,
+    /// A moment, and what the clock said of it.
+    clock: Option<(Moment, Timestamp)>,
+}
+
+impl Known {
+    /// Whether the clock was set since it was looked at last.
+    fn clock_was_set(&mut self) -> bool {
+        let moment = Moment::now();
+        let before = self.clock.replace((moment, moment.timestamp()));
+        before
+            .is_some_and(|(moment, said)| moment.timestamp().duration_since(said).unsigned_abs() >= CLOCK_SET)
+    }
 }
 
 /// Whether MediaMTX answers, to be waited for.
@@ -51,6 +67,10 @@ impl Up {
     pub(super) async fn wait(&self) {
         // The sender lives in self.
         let _ = self.0.subscribe().wait_for(|up| *up).await;
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        *self.0.borrow()
     }
 
     fn set(&self, up: bool) -> bool {
@@ -119,7 +139,16 @@ impl Shared {
             tracing::info!("MediaMTX answers");
         }
         let cameras: Vec<_> = self.cameras().values().cloned().collect();
+        let clock_was_set = self.server.known().clock_was_set();
         for camera in cameras {
+            if clock_was_set && camera.source.is_timed_by_clock() {
+                tracing::warn!(
+                    camera = camera.name,
+                    "the clock was set, from which its pictures get their times"
+                );
+                self.begin_anew(&camera).await;
+                continue;
+            }
             let path = paths.get(&camera.name).filter(|path| path.conf_name == camera.name);
             camera.observe(path.map_or(Seen::NotThere, Seen::Path));
             if let Err(error) = camera.apply_if_needed().await {
@@ -142,6 +171,18 @@ impl Shared {
         Ok(())
     }
 
+    /// Has MediaMTX end what publishes a camera, and publish it anew.
+    async fn begin_anew(&self, camera: &Arc<Camera>) {
+        let begun = match self.api.delete(&camera.name).await {
+            Ok(()) => camera.apply().await,
+            Err(error) => Err(error),
+        };
+        camera.observe(Seen::NotThere);
+        if let Err(error) = begun {
+            tracing::warn!(camera = camera.name, %error, "it is not published anew");
+        }
+    }
+
     /// Makes MediaMTX forget a path, now if it answers, else when it does again.
     pub(super) async fn forget(&self, name: &str) {
         self.server.known().unwanted.insert(name.to_owned());
@@ -160,7 +201,7 @@ impl Shared {
         for (name, pattern) in self.api.recorded().await? {
             if pattern.contains(&format!("/{FOLDER}")) {
                 tracing::info!(path = name, "a recording that an earlier run left is ended");
-                // Its camera configures it anew. Changing it could end MediaMTX, see `Change`.
+                // Its camera configures it anew.
                 self.api.delete(&name).await?;
                 ended = true;
             }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use camera_media::{Source, SourceOptions};
+use camera_media::{Moment, Source, SourceOptions};
 
 /// What a small HTTP camera does.
 #[derive(Clone, Copy, PartialEq)]
@@ -23,6 +23,7 @@ pub enum Behaviour {
 /// A camera that speaks HTTP, on a free port; ends when it is dropped.
 pub struct HttpCamera {
     pub port: u16,
+    picture: Vec<u8>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -34,15 +35,32 @@ impl HttpCamera {
             .output()
             .unwrap()
             .stdout;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at(0, behaviour, picture).await
+    }
+
+    async fn at(port: u16, behaviour: Behaviour, picture: Vec<u8>) -> Self {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let shown = picture.clone();
         let task = tokio::spawn(async move {
             let mut serving = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                serving.spawn(serve(socket, behaviour, picture.clone()));
+                serving.spawn(serve(socket, behaviour, shown.clone()));
             }
         });
-        Self { port, task }
+        Self { port, picture, task }
+    }
+
+    /// Unplugged: nothing listens there any more.
+    pub async fn go_away(&mut self) {
+        self.task.abort();
+        while !self.task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub async fn come_back(&mut self, behaviour: Behaviour) {
+        *self = Self::at(self.port, behaviour, self.picture.clone()).await;
     }
 
     pub fn source(&self) -> Source {
@@ -102,14 +120,37 @@ pub struct RtspCamera {
     task: tokio::task::JoinHandle<()>,
 }
 
+/// What an RTSP camera sends.
+#[derive(Clone, Copy)]
+pub struct Film {
+    /// ffmpeg's graph, of ten pictures a second.
+    graph: &'static str,
+    /// From key frame to key frame, in pictures.
+    gop: u32,
+    /// So much of it is over when one who asks sees the first of it.
+    over: Duration,
+}
+
 impl RtspCamera {
+    /// With a key frame a second.
     pub async fn start() -> Self {
+        Self::showing(Film { graph: "testsrc2=size=320x180:rate=10", gop: 10, over: Duration::ZERO }).await
+    }
+
+    /// With a key frame in so many seconds, the first of which nobody sees, and no word of what it sends before that. Its pictures are
+    /// grey and get lighter for 40 s, again and again, see [`older_than_said`].
+    pub async fn with_rare_key_frames(seconds: u32) -> Self {
+        let graph = "nullsrc=size=64x36:rate=10,geq=lum=16+mod(N\\,400)/2:cb=128:cr=128";
+        Self::showing(Film { graph, gop: seconds * 10, over: Duration::from_secs(1) }).await
+    }
+
+    async fn showing(film: Film) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let task = tokio::spawn(async move {
             let mut serving = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                serving.spawn(serve_rtsp(socket));
+                serving.spawn(serve_rtsp(socket, film));
             }
         });
         Self { port, task }
@@ -122,20 +163,35 @@ impl Drop for RtspCamera {
     }
 }
 
-async fn serve_rtsp(socket: tokio::net::TcpStream) -> std::io::Result<()> {
+/// By how many seconds the picture in a file is older than the time that is said of it, for a camera [with rare key
+/// frames](RtspCamera::with_rare_key_frames) that has played since it was asked.
+pub fn older_than_said(path: &std::path::Path, said: Moment, asked: Moment) -> f64 {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(path)
+        .args("-vf scale=1:1:out_range=tv -pix_fmt gray -frames:v 1 -f rawvideo pipe:1".split(' '))
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout.len(), 1, "{}", String::from_utf8_lossy(&output.stderr));
+    let shown = f64::from(output.stdout[0] - 16) / 5.0;
+    let late = said.since(asked).as_secs_f64() - shown;
+    late - (late / 40.0).round() * 40.0
+}
+
+async fn serve_rtsp(socket: tokio::net::TcpStream, film: Film) -> std::io::Result<()> {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
     let (reading, mut writing) = socket.into_split();
     let mut lines = tokio::io::BufReader::new(reading).lines();
     let packets = tokio::net::UdpSocket::bind("127.0.0.1:0").await?;
     let mut encoder = tokio::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", film.graph])
         .args(
-            "-nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=10 -c:v libx264 -preset ultrafast"
+            "-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -crf 10 -sc_threshold 0"
                 .split(' '),
         )
-        .args(
-            "-tune zerolatency -pix_fmt yuv420p -g 10 -flags +global_header -f rtp -sdp_file pipe:1"
-                .split(' '),
-        )
+        .args(["-g", &film.gop.to_string()])
+        .args((film.gop == 10).then_some(["-flags", "+global_header"]).into_iter().flatten())
+        .args("-f rtp -sdp_file pipe:1".split(' '))
         .arg(format!("rtp://127.0.0.1:{}?pkt_size=1200", packets.local_addr()?.port()))
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
@@ -176,8 +232,12 @@ async fn serve_rtsp(socket: tokio::net::TcpStream) -> std::io::Result<()> {
         }
     }
     let mut packet = [0; 2048];
+    let begun = std::time::Instant::now();
     loop {
         let count = packets.recv(&mut packet).await?;
+        if begun.elapsed() < film.over {
+            continue;
+        }
         let length = u16::try_from(count).unwrap().to_be_bytes();
         writing.write_all(&[&[b'$', 0, length[0], length[1]], &packet[..count]].concat()).await?;
     }

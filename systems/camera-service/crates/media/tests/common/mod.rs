@@ -17,7 +17,7 @@ use camera_media::{
 use tokio::sync::broadcast;
 
 #[allow(unused_imports, reason = "not every test file uses everything")]
-pub use cameras::{Behaviour, HttpCamera, RtspCamera};
+pub use cameras::{Behaviour, HttpCamera, RtspCamera, older_than_said};
 
 /// Nothing here takes so long on a machine that is not stuck.
 pub const LIMIT: Duration = Duration::from_secs(30);

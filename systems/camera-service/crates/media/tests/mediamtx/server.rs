@@ -27,17 +27,6 @@ pub fn is_here() -> bool {
     program.is_some()
 }
 
-/// Whether its API and its other servers can ask for one and the same user (since 1.6.0); where not, says what was skipped.
-pub fn asks_for_users() -> bool {
-    let output = Command::new(program().unwrap()).arg("--version").output().unwrap();
-    let version = String::from_utf8(output.stdout).unwrap();
-    let old = version.starts_with("v1.5.");
-    if old {
-        eprintln!("SKIPPED: MediaMTX {} has no users for its API", version.trim());
-    }
-    !old
-}
-
 /// An engine that is impatient enough for tests; of the API's, the RTSP server's and the HLS server's port.
 pub fn options(ports: &str) -> MediaMtxOptions {
     let [api, rtsp, hls] = ports.split(' ').collect::<Vec<_>>()[..] else { panic!("{ports}") };
@@ -45,6 +34,7 @@ pub fn options(ports: &str) -> MediaMtxOptions {
         api: format!("http://127.0.0.1:{api}"),
         rtsp: format!("rtsp://127.0.0.1:{rtsp}"),
         hls: format!("http://127.0.0.1:{hls}"),
+        key_frame_within: Duration::from_secs(8),
         poll: Duration::from_millis(200),
         first_wait: Duration::from_millis(100),
         longest_wait: Duration::from_secs(1),
@@ -90,6 +80,8 @@ impl Server {
         let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
         Command::new(program().unwrap())
             .arg(folder.path().join("mediamtx.yml"))
+            // Of no use here, and on one port for all (since 1.19).
+            .env("MTX_MOQ", "no")
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -1,0 +1,334 @@
+//! What runs on this machine and answers, grouped as its services: for the draft of a plan, never for evidence. Asks every
+//! port that somebody listens on whether it speaks TLS, HTTP, Redis or PostgreSQL.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use probity_plan::{Sources, Value};
+use serde_json::json;
+
+use crate::look::{Context, Seen, Wanted};
+use crate::names::Names;
+use crate::program;
+use crate::secrets::Secrets;
+use crate::tables::{self, Running};
+
+/// How long each look may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a port is given to answer in one of the ways.
+const ANSWER: Duration = Duration::from_millis(700);
+
+/// What belongs together: a unit of systemd, or the executable that listens.
+#[derive(Debug, Default)]
+pub struct Service {
+    /// The unit's name without its ending, or the executable's.
+    pub name: String,
+    /// The unit that its processes are in.
+    pub unit: Option<String>,
+    /// The executable of its first process, and the users whom its processes of that executable run as.
+    pub process: Option<(String, BTreeSet<String>)>,
+    /// The package that the executable is of.
+    pub package: Option<String>,
+    /// What it listens on.
+    pub listeners: Vec<Listener>,
+}
+
+/// A port that somebody listens on.
+#[derive(Debug)]
+pub struct Listener {
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// Its number.
+    pub port: u16,
+    /// The addresses it is bound to.
+    pub addresses: BTreeSet<String>,
+    /// What it answers; of UDP nobody asks.
+    pub answer: Option<Answer>,
+}
+
+impl Listener {
+    /// Host and port at which it is reached from here.
+    pub fn reached(&self) -> String {
+        // The first that is no wildcard, of IPv4 if there is one.
+        let first = self.addresses.iter().find(|address| !address.contains(':')).or(self.addresses.first());
+        match first.map(String::as_str) {
+            None | Some("0.0.0.0") => format!("127.0.0.1:{}", self.port),
+            Some("::") => format!("[::1]:{}", self.port),
+            Some(address) if address.contains(':') => format!("[{address}]:{}", self.port),
+            Some(address) => format!("{address}:{}", self.port),
+        }
+    }
+}
+
+/// What a port answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// TLS, with a certificate that expires in so many days.
+    Tls {
+        /// Whole days.
+        expires_in_days: i64,
+    },
+    /// HTTP, with this status for `/`.
+    Http {
+        /// 100 to 599.
+        status: i64,
+    },
+    /// Redis; whether it lets anybody in.
+    Redis {
+        /// Whether it answered `PING`.
+        open: bool,
+    },
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The services of this machine, by name; and what could not be seen, with its barrier.
+///
+/// # Errors
+/// If the system has no resources for it.
+pub fn services() -> std::io::Result<(Vec<Service>, Vec<String>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(Discovery::default().services());
+    runtime.shutdown_background();
+    Ok(found)
+}
+
+#[derive(Default)]
+struct Discovery {
+    secrets: Secrets,
+    unseen: Vec<String>,
+}
+
+/// One text as a plan's only file.
+struct Only(String);
+
+impl Sources for Only {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+/// A process as the table tells it.
+struct Process {
+    pid: i64,
+    parent: i64,
+    executable: String,
+    user: String,
+    unit: Option<String>,
+}
+
+impl Discovery {
+    /// One look by a probe as a plan has it.
+    async fn look(&self, probe: serde_json::Value, timeout: Duration) -> Seen {
+        let plan = json!({
+            "plan": "discovery",
+            "probes": { "it": probe },
+            "claims": { "c": { "of": "it", "check": "attempt == 1" } },
+            "verdict": [{ "label": "none" }],
+        });
+        let loaded = probity_plan::load("discovery", &Only(plan.to_string()), &BTreeMap::new());
+        let Ok(plan) = loaded.map(|loaded| loaded.plan) else { return Seen::default() };
+        let Some(cell) = plan.probes.first().and_then(|probe| probe.cells.first()) else {
+            return Seen::default();
+        };
+        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout };
+        crate::kinds::look(&cell.act, &context).await
+    }
+
+    fn list<'s>(&mut self, what: &str, seen: &'s Seen, fact: &str) -> &'s [Value] {
+        match (seen.facts.get(fact), seen.unknown.get(fact).or_else(|| seen.unknown.get("*"))) {
+            (Some(Value::List(list)), _) => list,
+            (_, Some(blocked)) => {
+                self.unseen.push(format!("{what} ({}: {})", blocked.barrier, blocked.detail));
+                &[]
+            }
+            _ => &[],
+        }
+    }
+
+    /// Those whose executable may be seen.
+    async fn processes(&mut self) -> Vec<Process> {
+        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
+        let table = match tables::processes(&context).await {
+            Ok(table) => table,
+            Err(blocked) => {
+                self.unseen.push(format!("processes ({}: {})", blocked.barrier, blocked.detail));
+                return Vec::new();
+            }
+        };
+        let hidden = table.list.values().filter_map(|running| running.executable.as_ref().err());
+        let hidden: Vec<_> = table.hidden.iter().chain(hidden).collect();
+        if let Some(first) = hidden.first() {
+            self.unseen.push(format!(
+                "{} processes or more ({}: {})",
+                hidden.len(),
+                first.barrier,
+                first.detail
+            ));
+        }
+        let names = Names::read();
+        table.list.values().filter_map(|running| process(running, &names)).collect()
+    }
+
+    async fn services(mut self) -> (Vec<Service>, Vec<String>) {
+        let processes = self.processes().await;
+        let mut services: BTreeMap<String, Service> = BTreeMap::new();
+        let units: BTreeSet<&String> = processes.iter().filter_map(|process| process.unit.as_ref()).collect();
+        for unit in units {
+            let of_unit: Vec<&Process> =
+                processes.iter().filter(|it| it.unit.as_ref() == Some(unit)).collect();
+            let pids: BTreeSet<i64> = of_unit.iter().map(|process| process.pid).collect();
+            let Some(first) = of_unit.iter().find(|process| !pids.contains(&process.parent)) else {
+                continue;
+            };
+            let name = unit.trim_end_matches(".service").to_owned();
+            let service = Service {
+                unit: Some(name.clone()),
+                process: Some(with_users(&first.executable, &of_unit)),
+                ..Service::default()
+            };
+            services.insert(name, service);
+        }
+        let seen = self.look(json!({ "port": "all" }), TIMEOUT).await;
+        let mut sockets = self.list("who listens", &seen, "owners");
+        if sockets.is_empty() {
+            sockets = self.list("listening sockets", &seen, "sockets");
+        }
+        for socket in sockets.iter().filter_map(map) {
+            let owner = number(socket, "pid").and_then(|pid| processes.iter().find(|it| it.pid == pid));
+            let executable = owner.map(|process| process.executable.clone());
+            let name = match owner.and_then(|process| process.unit.clone()) {
+                Some(unit) => unit.trim_end_matches(".service").to_owned(),
+                None => {
+                    executable.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or("").to_owned()
+                }
+            };
+            let service = services.entry(name).or_default();
+            if let (None, Some(executable)) = (&service.process, executable) {
+                let same: Vec<&Process> = processes.iter().filter(|it| it.executable == executable).collect();
+                service.process = Some(with_users(&executable, &same));
+            }
+            add_listener(&mut service.listeners, socket);
+        }
+        for (name, service) in &mut services {
+            service.name.clone_from(name);
+            if let Some((executable, _)) = &service.process {
+                service.package = self.package_of(executable).await;
+            }
+            for listener in service.listeners.iter_mut().filter(|it| it.protocol == "tcp") {
+                listener.answer = self.answer(&listener.reached()).await;
+            }
+        }
+        (services.into_values().collect(), self.unseen)
+    }
+
+    /// What is answered there, asked in all ways at once, each over a connection of its own.
+    async fn answer(&self, address: &str) -> Option<Answer> {
+        let (host, port) = address.rsplit_once(':')?;
+        let host = host.trim_matches(['[', ']']);
+        let postgres = format!("host={host} port={port} user=postgres dbname=postgres");
+        let (tls, http, redis, postgres) = tokio::join!(
+            self.look(json!({ "tls": address }), ANSWER),
+            self.look(json!({ "http": format!("http://{address}/") }), ANSWER),
+            self.look(json!({ "redis": address, "command": ["PING"] }), ANSWER),
+            self.look(json!({ "postgres": postgres, "query": "SELECT 1" }), ANSWER),
+        );
+        let is = |seen: &Seen, fact: &str| seen.facts.get(fact) == Some(&Value::Bool(true));
+        let days = tls.facts.get("expires_in_days").and_then(Value::as_f64);
+        #[expect(clippy::cast_possible_truncation, reason = "days of a certificate's validity")]
+        if let Some(days) = days {
+            return Some(Answer::Tls { expires_in_days: days.floor() as i64 });
+        }
+        if is(&redis, "answered") {
+            return Some(Answer::Redis { open: !is(&redis, "denied") });
+        }
+        if is(&postgres, "answered") {
+            return Some(Answer::Postgres);
+        }
+        let status = http.facts.get("status").and_then(Value::as_i64)?;
+        is(&http, "answered").then_some(Answer::Http { status })
+    }
+
+    async fn package_of(&self, executable: &str) -> Option<String> {
+        // Where /bin is /usr/bin, the package may know the file by either name.
+        let other = match executable.strip_prefix("/usr") {
+            Some(short) => short.to_owned(),
+            None => format!("/usr{executable}"),
+        };
+        for path in [executable, other.as_str()] {
+            if let Some(said) = self.ask(&["dpkg-query", "--search", "--", path]).await {
+                // `nginx-core:amd64: /usr/sbin/nginx`
+                let package = said.split(": ").next()?.split([':', ',']).next()?;
+                return Some(package.to_owned());
+            }
+        }
+        let said =
+            self.ask(&["rpm", "--query", "--queryformat", "%{NAME}\n", "--file", "--", executable]).await?;
+        said.lines().next().map(str::to_owned)
+    }
+
+    async fn ask(&self, words: &[&str]) -> Option<String> {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
+        match program::ask(&words, &BTreeMap::new(), &context).await {
+            Ok((0, said, _)) => Some(said),
+            _ => None,
+        }
+    }
+}
+
+fn with_users(executable: &str, processes: &[&Process]) -> (String, BTreeSet<String>) {
+    let same = processes.iter().filter(|process| process.executable == executable);
+    (executable.to_owned(), same.map(|process| process.user.clone()).collect())
+}
+
+fn map(value: &Value) -> Option<&BTreeMap<String, Value>> {
+    match value {
+        Value::Map(map) => Some(map),
+        _ => None,
+    }
+}
+
+fn number(map: &BTreeMap<String, Value>, key: &str) -> Option<i64> {
+    map.get(key).and_then(Value::as_i64)
+}
+
+fn text(map: &BTreeMap<String, Value>, key: &str) -> Option<String> {
+    map.get(key).and_then(Value::as_text).map(str::to_owned)
+}
+
+/// One that executes a file, and no part of systemd itself.
+fn process(running: &Running, names: &Names) -> Option<Process> {
+    let executable = running.executable.as_ref().ok()?.as_ref().filter(|_| !running.ended())?;
+    let executable = executable.to_string_lossy();
+    let executable = executable.strip_suffix(" (deleted)").unwrap_or(&executable).to_owned();
+    let pid = running.stat.pid;
+    let uid = procfs::process::Process::new(pid).and_then(|process| process.status()).ok()?.euid;
+    let user = names.user(uid).unwrap_or_else(|_| uid.to_string());
+    let (pid, parent) = (i64::from(pid), i64::from(running.stat.ppid));
+    (!executable.contains("/systemd/")).then(|| Process { pid, parent, executable, user, unit: unit_of(pid) })
+}
+
+/// The system's unit that a process is in, by its control group: the one of systemd, which alone names them.
+fn unit_of(pid: i64) -> Option<String> {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = groups.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        matches!(controllers, "" | "name=systemd").then_some(path)
+    })?;
+    let unit = path.strip_prefix("/system.slice/")?.split('/').find(|part| part.ends_with(".service"))?;
+    Some(unit.to_owned())
+}
+
+fn add_listener(listeners: &mut Vec<Listener>, socket: &BTreeMap<String, Value>) {
+    let (Some(protocol), Some(address)) = (text(socket, "protocol"), text(socket, "address")) else { return };
+    let Some(port) = number(socket, "port").and_then(|port| u16::try_from(port).ok()) else { return };
+    match listeners.iter_mut().find(|it| (&it.protocol, it.port) == (&protocol, port)) {
+        Some(known) => _ = known.addresses.insert(address),
+        None => listeners.push(Listener { protocol, port, addresses: [address].into(), answer: None }),
+    }
+}

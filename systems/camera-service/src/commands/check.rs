@@ -1,0 +1,205 @@
+//! `config check`: what a start would find. Everything that stands in the way is listed at once; nothing is made or changed, and a service that
+//! runs goes on.
+
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+use camera_access::{ApiKeys, Revoked};
+use camera_config::{Config, Engine, Environment, apply_patch};
+use camera_media::{EmbeddedEngine, EmbeddedOptions, Engine as _};
+use camera_storage::Library;
+use rustix::fs::{Access, access};
+
+use super::Failure;
+use crate::files::{Owner, folder_of};
+use crate::home::Home;
+use crate::lock::Lock;
+use crate::run::{self, configured};
+use crate::service::Kept;
+use crate::web::tls::{self, TlsFiles};
+
+/// How long MediaMTX may take to be reached.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shows the configuration as it is in force, and what stands in the way of a start.
+///
+/// # Errors
+/// The configuration is wrong, or something is in the way.
+pub fn run(home: &Home) -> Result<(), Failure> {
+    let (config, environment) = home.read()?;
+    print!("{}", config.render());
+    let mut found = Vec::new();
+    let tokens = run::tokens(home, &config, &environment);
+    if let Err(run::StartError::Config(error)) = tokens {
+        return Err(error.into());
+    }
+    found.extend(tokens.err().map(|error| error.to_string()));
+    let config = match with_changes(home, &config) {
+        Ok(config) => config,
+        Err(why) => {
+            found.push(why);
+            config
+        }
+    };
+    found.extend(configured(&config).err().map(|error| error.to_string()));
+    files(&config, &mut found);
+    folders(home, &config, &mut found);
+    media(&config, &environment, &mut found);
+    ports(home, &config, &mut found);
+    if found.is_empty() {
+        eprintln!("Nothing stands in the way of a start.");
+        return Ok(());
+    }
+    for problem in &found {
+        eprintln!("* {problem}");
+    }
+    let things = if found.len() == 1 {
+        "one thing stands".to_owned()
+    } else {
+        format!("{} things stand", found.len())
+    };
+    Err(Failure::Failed(format!("{things} in the way of a start")))
+}
+
+fn with_changes(home: &Home, config: &Config) -> Result<Config, String> {
+    let (_, changes) = Kept::open(&home.changes())?;
+    apply_patch(config, &changes.patch).map_err(|error| {
+        format!("a configuration change that was made by a call no longer fits (state/changes.json): {error}")
+    })
+}
+
+/// Certificates, keys, and the files that say who gets in.
+fn files(config: &Config, found: &mut Vec<String>) {
+    if let Some(files) = TlsFiles::of(config) {
+        match tls::read(&files) {
+            Err(error) => found.push(error.to_string()),
+            Ok(served) if served.expires <= jiff::Timestamp::now() => {
+                found.push(format!("{} expired at {}", files.certificate.display(), served.expires));
+            }
+            Ok(_) => {
+                for path in [Some(&files.certificate), Some(&files.key), files.client_ca.as_ref()]
+                    .into_iter()
+                    .flatten()
+                {
+                    found.extend(refused(path, Access::READ_OK, &config.security.api_keys));
+                }
+            }
+        }
+    }
+    let keys = &config.security.api_keys;
+    let revoked = keys.with_file_name("revoked.json");
+    for path in [keys, &revoked, &config.audit_log] {
+        // It is made where there is none.
+        let there = path.exists();
+        let needed =
+            if there { Access::READ_OK | Access::WRITE_OK } else { Access::WRITE_OK | Access::EXEC_OK };
+        found.extend(refused(if there { path } else { folder_of(path) }, needed, keys));
+    }
+    if keys.exists() {
+        found.extend(ApiKeys::open(keys).err().map(|error| format!("API keys: {error}")));
+    }
+    if revoked.exists() {
+        found.extend(Revoked::open(&revoked).err().map(|error| format!("revocations: {error}")));
+    }
+}
+
+fn folders(home: &Home, config: &Config, found: &mut Vec<String>) {
+    let runs = Lock::look(home).is_err();
+    for folder in [&config.storage.recordings, &config.storage.snapshots] {
+        if let Err(error) = Library::open(folder) {
+            found.push(format!(
+                "{error}; `camera-service install` makes it, or: mkdir -p {}",
+                folder.display()
+            ));
+            continue;
+        }
+        found.extend(refused(
+            folder,
+            Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+            &config.security.api_keys,
+        ));
+        if !runs {
+            found.extend(Lock::look_media(folder).err().map(|error| error.to_string()));
+        }
+    }
+}
+
+fn media(config: &Config, environment: &Environment, found: &mut Vec<String>) {
+    let options = EmbeddedOptions { ffmpeg: config.media.ffmpeg.clone(), ..EmbeddedOptions::default() };
+    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
+        // It starts nothing but ffmpeg itself, to ask what it can do.
+        runtime.block_on(async { EmbeddedEngine::new(options).await?.health().await })
+    });
+    match asked {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => found.push(format!("media.ffmpeg: {error}")),
+        Err(error) => found.push(format!("media.ffmpeg cannot be tried: {error}")),
+    }
+    if config.media.engine == Engine::Mediamtx {
+        let server = &config.media.mediamtx;
+        if server.user.is_some() && !environment.contains_key(camera_config::MEDIAMTX_PASSWORD) {
+            found.push(format!(
+                "media.mediamtx.user has no password: set {}",
+                camera_config::MEDIAMTX_PASSWORD
+            ));
+        }
+        for (key, address) in [("api", &server.api), ("hls", &server.hls), ("rtsp", &server.rtsp)] {
+            let host = address.as_str().split_once("://").map_or("", |(_, rest)| rest);
+            let host = host.split('/').next().unwrap_or_default();
+            let reached =
+                host.to_socket_addrs().map_err(|error| error.to_string()).and_then(|mut addresses| {
+                    let address = addresses.next().ok_or("the name leads nowhere")?;
+                    TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| error.to_string())
+                });
+            if let Err(why) = reached {
+                found.push(format!("media.mediamtx.{key}: MediaMTX cannot be reached at {host}: {why}"));
+            }
+        }
+    }
+}
+
+fn ports(home: &Home, config: &Config, found: &mut Vec<String>) {
+    // Those of the service that runs here are its own.
+    if Lock::look(home).is_err() {
+        return;
+    }
+    for (key, address) in [("server.listen", config.server.listen), ("server.health", config.server.health)] {
+        found.extend(taken(key, address));
+    }
+}
+
+fn taken(key: &str, address: SocketAddr) -> Option<String> {
+    let error = TcpListener::bind(address).err()?;
+    Some(format!("{address} cannot be listened on ({key} in the configuration): {error}"))
+}
+
+/// Why the service may not do this with a path, if so. Asked by root it is the permissions of the user that counts whose the key file's
+/// folder is, since that is who the service runs as; whether it gets as far as the path is not looked at.
+fn refused(path: &Path, needed: Access, keys: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    if let Err(error) = access(path, needed) {
+        return Some(format!("{}: {}", path.display(), std::io::Error::from(error)));
+    }
+    let owner = Owner::of(folder_of(keys));
+    if !rustix::process::geteuid().is_root() || owner.user == 0 {
+        return None;
+    }
+    let file = std::fs::metadata(path).ok()?;
+    let shift = if file.uid() == owner.user {
+        6
+    } else if file.gid() == owner.group {
+        3
+    } else {
+        0
+    };
+    let granted = file.mode() >> shift & 0o7;
+    (granted & needed.bits() != needed.bits()).then(|| {
+        let user = owner.user;
+        format!(
+            "{}: the service's user ({user}) may not use it: chown {user} {}",
+            path.display(),
+            path.display()
+        )
+    })
+}

@@ -1,0 +1,177 @@
+//! A clock that is wrong at the start, as on a board without a battery, and put right later: names, times and ages. The service runs with a
+//! clock that the test sets (`support/clock.c`), since a test cannot set the machine's.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "support/camera.rs"]
+mod camera;
+#[path = "support/clock.rs"]
+mod clock;
+mod support;
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use camera::HttpCamera;
+use clock::Clock;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use support::{Client, Installation, PATIENCE, Running, SmallDisk, http};
+
+const HOUR: i64 = 3600;
+
+/// How many seconds ahead of the right time a time is that was just written down.
+fn ahead(time: &str) -> i64 {
+    time.parse::<Timestamp>().unwrap().duration_since(Timestamp::now()).as_secs()
+}
+
+/// The same of the time in a file's name.
+fn ahead_by_name(name: &Value) -> i64 {
+    let stem = name.as_str().unwrap().strip_suffix(".mp4").unwrap();
+    let (date, time) = stem.split_once('_').unwrap().1.split_once('_').unwrap();
+    ahead(&format!("{date}T{}Z", time.replace('-', ":")))
+}
+
+/// The times of the pieces of a live view, whose link is new by the clock as it is now.
+async fn live_times(service: &Running, client: &mut Client, device: &str) -> Vec<String> {
+    let url = client.succeed("get_stream_url", json!({ "device": device })).await;
+    let (status, _, body) = http(service.clients, url["stream_url"].as_str().unwrap(), &[]).await;
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let text = String::from_utf8(body).unwrap();
+    text.lines()
+        .filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:").map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_clock_put_right_by_hours_rights_every_time_at_once_and_renames_nothing() {
+    let camera = HttpCamera::start().await;
+    let cameras = format!(
+        "cameras:\n  - {{ name: yard, source: \"test:pattern\", resolution: 160x120, fps: 5 }}\n{}",
+        camera.line("web")
+    );
+    for wrong in [-2 * HOUR, 2 * HOUR] {
+        let installation = Installation::new(&cameras);
+        let Some(clock) = Clock::ahead(installation.path(), wrong) else { return };
+        let service = clock.start(&installation);
+        let mut client = clock::client(&service).await;
+        for device in ["yard", "web"] {
+            service.camera_delivers(&mut client, device).await;
+        }
+        let near = |seconds: i64, expected: i64| (seconds - expected).abs() < 30;
+        let status = client.succeed("get_system_status", json!({})).await;
+        assert_eq!(status["clock"]["trusted"], false, "{status}");
+        assert!(status["clock"]["reason"].as_str().unwrap().contains("clock not yet trusted"), "{status}");
+        let started = client.succeed("start_recording", json!({ "device": "yard" })).await;
+        client.succeed("start_recording", json!({ "device": "web" })).await;
+        assert!(near(ahead(started["start_time"].as_str().unwrap()), wrong), "{started}");
+        assert!(near(ahead_by_name(&started["filename"]), wrong), "{started}");
+
+        client.succeed("subscribe_events", json!({ "topics": ["system.health", "recording.resumed"] })).await;
+        clock.set(0);
+        let times = live_times(&service, &mut client, "yard").await;
+        assert!(times.iter().all(|time| near(ahead(time), 0)), "{wrong}: {times:?}");
+        let camera = client.succeed("get_camera_status", json!({ "device": "yard" })).await;
+        let state = &camera["recording_state"];
+        assert!(near(ahead(state["start_time"].as_str().unwrap()), 0), "{state}");
+        assert_eq!((&state["filename"], &state["status"]), (&started["filename"], &json!("recording")));
+        let picture = client.succeed("take_snapshot", json!({ "device": "yard" })).await;
+        assert!(near(ahead(picture["timestamp"].as_str().unwrap()), 0), "{picture}");
+        let stopped = client.succeed("stop_recording", json!({ "device": "yard" })).await;
+        for key in ["start_time", "end_time"] {
+            assert!(near(ahead(stopped[key].as_str().unwrap()), 0), "{stopped}");
+        }
+        assert_eq!((&stopped["status"], &stopped["filename"]), (&json!("stopped"), &started["filename"]));
+        assert!(installation.path().join("recordings").join(started["filename"].as_str().unwrap()).exists());
+        let again = client.succeed("start_recording", json!({ "device": "yard" })).await;
+        assert!(near(ahead_by_name(&again["filename"]), 0), "{again}");
+
+        // A source that gets its times from the clock does not last for as long as that was set.
+        let begun = Instant::now();
+        let web = loop {
+            let stopped = client.call("stop_recording", json!({ "device": "web" })).await;
+            if !stopped["result"].is_null() {
+                break stopped["result"].clone();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{stopped}");
+        };
+        assert!(web["duration"].as_f64().unwrap() < 60.0, "{web}");
+        for name in web["filenames"].as_array().unwrap() {
+            let info = client.succeed("get_recording_info", json!({ "filename": name })).await;
+            assert!(info["duration"].as_f64().unwrap() < 60.0, "{info}");
+        }
+
+        clock.synchronise(true);
+        let told = client.notification("system.health").await;
+        assert_eq!(told["reason"], "the clock is trusted");
+        assert_eq!(client.succeed("get_status", json!({})).await["clock"], json!({ "trusted": true }));
+    }
+}
+
+fn old(path: &Path, days: u64) {
+    std::fs::write(path, vec![7; 1 << 20]).unwrap();
+    let written = SystemTime::now() - Duration::from_secs(days * 86_400);
+    File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
+}
+
+#[tokio::test]
+async fn age_counts_once_the_clock_is_trusted_be_it_set_by_hours_before() {
+    let retention = "storage: { recordings: HERE/recordings, snapshots: HERE/snapshots, warn: \"98 %\", block: \"99 %\", \
+                     retention: { every: 1 s, age: 30 d } }\ncameras: []\n";
+    let installation = Installation::new(retention);
+    // A year ahead: every file looks older than it is.
+    let Some(clock) = Clock::ahead(installation.path(), 365 * 24 * HOUR) else { return };
+    let file = |name: &str| installation.path().join("recordings").join(name);
+    let [ancient, recent] = ["yard_2026-01-01_00-00-00.mp4", "yard_2026-06-01_00-00-00.mp4"].map(file);
+    old(&ancient, 100);
+    old(&recent, 2);
+    let service = clock.start(&installation);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(ancient.exists() && recent.exists(), "nothing is removed by a clock that is not trusted");
+    clock.set(0);
+    clock.synchronise(true);
+    let begun = Instant::now();
+    while ancient.exists() {
+        assert!(begun.elapsed() < PATIENCE, "age counts no more until the next start");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(recent.exists());
+    let (_, _, body) = http(service.health, "/metrics", &[]).await;
+    assert!(String::from_utf8_lossy(&body).contains("camera_service_clock_trusted 1"));
+}
+
+#[tokio::test]
+async fn a_machine_that_nothing_synchronises_makes_room_for_its_recordings() {
+    let installation = Installation::new(
+        "storage: { recordings: HERE/disk, snapshots: HERE/snapshots, retention: { every: 1 s } }\n\
+         cameras:\n  - { name: one, source: \"test:pattern\", resolution: 160x120, fps: 5 }\n",
+    );
+    let disk = installation.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let Some(_mounted) = SmallDisk::mount(&disk, "size=128m") else { return };
+    let Some(clock) = Clock::ahead(installation.path(), -24 * HOUR) else { return };
+    let service = clock.start(&installation);
+    let mut client = clock::client(&service).await;
+    service.camera_delivers(&mut client, "one").await;
+    let started = client.succeed("start_recording", json!({ "device": "one" })).await;
+    // 80 % are a warning, at 90 % nothing is recorded any more: room is made at 85 %, the oldest first.
+    let older = |minute: u32| disk.join(format!("one_2026-01-01_00-{minute:02}-00.mp4"));
+    for minute in 0..56 {
+        std::fs::write(older(minute), vec![7; 2 << 20]).unwrap();
+    }
+    let begun = Instant::now();
+    let used = || {
+        let disk = rustix::fs::statvfs(&disk).unwrap();
+        (disk.f_blocks - disk.f_bfree) as f64 / disk.f_blocks as f64
+    };
+    while used() > 0.85 {
+        assert!(begun.elapsed() < PATIENCE, "{} is in use", used());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!older(0).exists() && older(55).exists() && used() > 0.8, "{} is in use", used());
+    // The recording was not ended for want of room.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let camera = client.succeed("get_camera_status", json!({ "device": "one" })).await;
+    assert_eq!(camera["recording_state"]["filename"], started["filename"]);
+    assert_eq!(camera["recording"], true, "{camera}");
+}
