@@ -6,7 +6,7 @@ mod subject;
 mod table;
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -140,6 +140,8 @@ pub struct Assertions<'d> {
     /// What the columns of its tables hold.
     pub(crate) columns: Vec<Columns>,
     sections: HashMap<Option<usize>, Section>,
+    /// Headings over a box that is ticked.
+    ticked: HashSet<usize>,
 }
 
 impl<'d> Assertions<'d> {
@@ -147,7 +149,14 @@ impl<'d> Assertions<'d> {
     pub fn read(document: &'d Document) -> Self {
         let sections = section::all(document);
         let columns: Vec<Columns> = document.tables.iter().map(Columns::of).collect();
-        let mut out = Self { document, all: Vec::new(), columns, sections };
+        let mut out = Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new() };
+        for statement in &document.statements {
+            let mut over =
+                statement.heading.filter(|_| matches!(statement.place, Place::Item { done: Some(true), .. }));
+            while let Some(heading) = over.filter(|heading| out.ticked.insert(*heading)) {
+                over = out.section(Some(heading)).parent;
+            }
+        }
         let mut parts: Vec<(usize, Vec<Assertion>)> = (0..document.statements.len().div_ceil(AT_A_TIME))
             .map(|part| (part * AT_A_TIME, Vec::new()))
             .collect();
@@ -217,6 +226,14 @@ impl<'d> Assertions<'d> {
         };
         let short = intro.lower.len() <= 60 && !intro.lower.ends_with('.') && intro.quantities.is_empty();
         short && !names_no_other(&intro.lower, &one.subject) && one.form != Form::Phrase
+    }
+
+    /// Whether a box is ticked anywhere in the checklist that a section is part of.
+    pub fn some_ticked(&self, heading: Option<usize>) -> bool {
+        let parent =
+            |at: usize| self.section(Some(at)).parent.filter(|parent| self.section(Some(*parent)).checklist);
+        let top = std::iter::successors(heading, |at| parent(*at)).last();
+        top.is_some_and(|top| self.ticked.contains(&top))
     }
 
     /// Whether one section is the other, or encloses it.

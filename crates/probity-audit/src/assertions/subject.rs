@@ -1,264 +1,57 @@
 //! What an assertion is about, in a form in which the same subject is the same in every section.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+type Words = LazyLock<HashSet<&'static str>>;
+
+fn words_of(list: &'static str) -> HashSet<&'static str> {
+    list.split(' ').collect()
+}
+
 /// Words that many subjects share: alone they name nothing, and a section named by them is about the whole report.
-const GENERIC: &[&str] = &[
-    "achieved",
-    "achievement",
-    "action",
-    "actual",
-    "all",
-    "analysis",
-    "appendix",
-    "area",
-    "assessment",
-    "at",
-    "average",
-    "avg",
-    "breakdown",
-    "case",
-    "category",
-    "check",
-    "checklist",
-    "complete",
-    "completed",
-    "completion",
-    "conclusion",
-    "count",
-    "coverage",
-    "criteria",
-    "criterion",
-    "current",
-    "data",
-    "decision",
-    "detail",
-    "detailed",
-    "duration",
-    "evidence",
-    "execution",
-    "executive",
-    "fail",
-    "failed",
-    "failing",
-    "failure",
-    "final",
-    "finding",
-    "gate",
-    "glance",
-    "goal",
-    "health",
-    "highlight",
-    "improvement",
-    "indicator",
-    "introduction",
-    "issue",
-    "item",
-    "key",
-    "kpi",
-    "main",
-    "measure",
-    "measurement",
-    "median",
-    "metric",
-    "number",
-    "objective",
-    "outcome",
-    "overall",
-    "overview",
-    "pass",
-    "passed",
-    "passing",
-    "percentage",
-    "performance",
-    "point",
-    "production",
-    "progress",
-    "project",
-    "quality",
-    "quick",
-    "rate",
-    "rating",
-    "readiness",
-    "recommendation",
-    "report",
-    "requirement",
-    "response",
-    "result",
-    "review",
-    "run",
-    "score",
-    "section",
-    "sign",
-    "off",
-    "skipped",
-    "state",
-    "statistic",
-    "stat",
-    "status",
-    "success",
-    "suite",
-    "summary",
-    "target",
-    "task",
-    "test",
-    "testing",
-    "time",
-    "total",
-    "validation",
-    "value",
-    "verdict",
-    "verification",
-    "rationale",
-    "standard",
-    "statement",
-    "gap",
-];
+static GENERIC: Words = LazyLock::new(|| {
+    words_of(
+        "achieved achievement action actual all analysis appendix area assessment at average avg breakdown \
+     case category check checklist complete completed completion conclusion count coverage criteria \
+     criterion current data decision detail detailed duration evidence execution executive fail failed \
+     failing failure final finding gate glance goal health highlight improvement indicator introduction \
+     issue item key kpi main measure measurement median metric number objective outcome overall overview \
+     pass passed passing percentage performance point production progress project quality quick rate \
+     rating readiness recommendation report requirement response result review run score section sign off \
+     skipped state statistic stat status success suite summary target task test testing time total \
+     validation value verdict verification rationale standard statement gap",
+    )
+});
 
 /// Words that carry no meaning of their own.
-const EMPTY: &[&str] = &[
-    "the",
-    "a",
-    "an",
-    "and",
-    "of",
-    "for",
-    "with",
-    "in",
-    "on",
-    "to",
-    "by",
-    "from",
-    "that",
-    "this",
-    "these",
-    "those",
-    "our",
-    "its",
-    "their",
-    "is",
-    "are",
-    "was",
-    "were",
-    "be",
-    "been",
-    "has",
-    "have",
-    "had",
-    "all",
-    "each",
-    "per",
-    "now",
-    "new",
-    "measured",
-    "current",
-    "currently",
-    "overall",
-    "both",
-    "every",
-    "more",
-    "than",
-    "as",
-    "into",
-    "it",
-    "we",
-    "you",
-];
+static EMPTY: Words = LazyLock::new(|| {
+    words_of(
+        "the a an and of for with in on to by from that this these those our its their is are was were be \
+     been has have had all each per now new measured current currently overall both every more than as \
+     into it we you",
+    )
+});
 
 /// Orders that begin an action: "start the scheduler" is about the scheduler.
-const ORDERS: &[&str] = &[
-    "start",
-    "run",
-    "execute",
-    "implement",
-    "add",
-    "create",
-    "fix",
-    "enable",
-    "configure",
-    "set",
-    "setup",
-    "deploy",
-    "write",
-    "update",
-    "complete",
-    "perform",
-    "conduct",
-    "finish",
-    "validate",
-    "verify",
-    "test",
-];
+static ORDERS: Words = LazyLock::new(|| {
+    words_of(
+        "start run execute implement add create fix enable configure set setup deploy write update complete \
+     perform conduct finish validate verify test",
+    )
+});
 
 /// Words of headings that say what kind of thing stands below, not of what.
-const LAYOUT: &[&str] = &[
-    "risk",
-    "limitation",
-    "note",
-    "known",
-    "remaining",
-    "open",
-    "next",
-    "step",
-    "immediate",
-    "required",
-    "background",
-    "scope",
-    "approach",
-    "methodology",
-    "method",
-    "follow",
-    "up",
-    "observation",
-    "lesson",
-    "learned",
-    "work",
-    "future",
-    "todo",
-    "blocker",
-    "critical",
-    "high",
-    "table",
-    "release",
-    "readiness",
-    "ready",
-    "deployment",
-    "environment",
-    "system",
-    "technical",
-    "phase",
-    "accomplishment",
-    "deliverable",
-    "acceptance",
-    "compliance",
-    "numbers",
-    "context",
-    "brief",
-    "tl",
-    "dr",
-    "tldr",
-    "comparison",
-    "impact",
-    "benefit",
-    "what",
-    "was",
-    "done",
-    "how",
-    "did",
-    "do",
-    "before",
-    "must",
-    "p0",
-    "p1",
-    "full",
-    "feature",
-    "verified",
-    "final",
-    "recommended",
-    "confidence",
-    "level",
-    "executive",
-    "closing",
-    "thought",
-];
+static LAYOUT: Words = LazyLock::new(|| {
+    words_of(
+        "risk limitation note known remaining open next step immediate required background scope approach \
+     methodology method follow up observation lesson learned work future todo blocker critical high table \
+     release readiness ready deployment environment system technical phase accomplishment deliverable \
+     acceptance compliance numbers context brief tl dr tldr comparison impact benefit what was done how \
+     did do before must p0 p1 full feature verified final recommended confidence level executive closing \
+     thought",
+    )
+});
 
 /// Whether a word of a heading names a thing of its own.
 pub(crate) fn names(word: &str) -> bool {
@@ -296,7 +89,7 @@ impl Subject {
     /// The subject of words in lower case.
     pub fn of(text: &str) -> Self {
         let mut first = words(text);
-        let order = first.next().is_some_and(|word| ORDERS.contains(&word)) && first.next() == Some("the");
+        let order = first.next().is_some_and(|word| ORDERS.contains(word)) && first.next() == Some("the");
         let all = words(text).skip(usize::from(order)).filter(|word| !EMPTY.contains(word));
         let mut words: Vec<String> = all.map(|word| singular(word).to_owned()).collect();
         words.sort_unstable();

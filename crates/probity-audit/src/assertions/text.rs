@@ -109,9 +109,6 @@ pattern!(
 /// Statements at the end of a report that are about the whole of it.
 const CLOSING: usize = 8;
 
-/// Items of a list that are looked at around one of them.
-const MAX_LIST: usize = 100;
-
 /// A statement without the signs, numbers and boxes before its words.
 pub(crate) fn without_marks(lower: &str) -> &str {
     let text = lower
@@ -207,7 +204,10 @@ impl Reader<'_, '_> {
             form,
             at: self.at,
             line: self.statement.line,
-            section: self.statement.heading,
+            section: match self.statement.place {
+                Place::Heading(_) => Some(self.at),
+                _ => self.statement.heading,
+            },
             block: self.statement.block,
         });
     }
@@ -330,7 +330,7 @@ impl Reader<'_, '_> {
         let introduced = || self.introduction().is_some_and(super::section::requires);
         let mixed = done == Some(false)
             && (section.checklist || self.introduction().is_some_and(super::section::is_checklist))
-            && self.some_ticked();
+            && self.all.some_ticked(self.statement.heading);
         if section.excluded && !mixed
             || depth > 1 && done.is_none()
             || !(section.required || mixed || introduced())
@@ -351,17 +351,6 @@ impl Reader<'_, '_> {
         if open && !lower.contains("optional") && (done.is_some() || !AFTERWARDS.is_in(lower)) {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
-    }
-
-    /// Whether another box of the same list is ticked.
-    fn some_ticked(&self) -> bool {
-        let statements = &self.all.document.statements;
-        let ticked = |s: &Statement| matches!(s.place, Place::Item { done: Some(true), .. });
-        let own = |s: &&Statement| s.block == self.statement.block;
-        let before =
-            statements.get(..self.at).unwrap_or_default().iter().rev().take(MAX_LIST).take_while(own);
-        let after = statements.get(self.at..).unwrap_or_default().iter().take(MAX_LIST).take_while(own);
-        before.chain(after).any(ticked)
     }
 
     /// The short line before the list of this item.

@@ -61,9 +61,16 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
         Kind::Percent if q.value > 100.0 && !row => {
             (RATE.is_in(before) || RATE_AFTER.is_in(after)).then(|| format!("{} is more than all", q.written()))
         }
-        Kind::Percent if q.negative && OVERHEAD.is_in(before.trim_end_matches('-')) => Some(format!("an overhead of -{} is none", q.written())),
+        Kind::Percent if q.negative && OVERHEAD.is_in(before.trim_end_matches('-')) && !introduces_change(all, statement) => Some(format!("an overhead of -{} is none", q.written())),
         _ => None,
     }
+}
+
+/// Whether the line before the list speaks of changes: "-60 %" is one there.
+fn introduces_change(all: &Assertions<'_>, statement: &Statement) -> bool {
+    let at = all.document.statements.partition_point(|s| s.line < statement.line);
+    let before = all.document.statements.get(..at).unwrap_or_default().iter().rev().take(20);
+    before.into_iter().find(|s| s.block != statement.block).is_some_and(|s| FREE.is_in(&s.lower))
 }
 
 /// What the maxima of the parts are, where a total is beyond its own.

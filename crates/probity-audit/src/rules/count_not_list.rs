@@ -115,7 +115,9 @@ fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
     let marks = marks.filter(|marks| marks.len() >= 2)?;
     let count = |marks: usize| u32::try_from(marks).map_or(0.0, f64::from);
     let (done, all) = (count(marks.iter().filter(|done| **done).count()), count(marks.len()));
-    ((done == part) != (all == whole) && part <= whole).then(|| {
+    // A list of ticked ones alone leaves the others out.
+    let differs = (all == whole && done != part) || (all != whole && done == part && done < all);
+    (differs && part <= whole).then(|| {
         Finding::new(format!("{part} of {whole} are announced, and {done} of {all} are ticked"), [announced.line, first.line])
     })
 }

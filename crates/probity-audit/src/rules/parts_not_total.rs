@@ -222,7 +222,7 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
         let sum: f64 = parts.iter().map(|part| value(part)).sum();
-        if sum != value(total) {
+        if sum != value(total) && (sum - value(total)).abs() <= 0.5 * sum.max(value(total)) {
             let terms = parts.iter().map(|part| show(value(part))).collect::<Vec<_>>().join(" + ");
             let message = format!("{terms} = {}, not {}", show(sum), show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
@@ -256,6 +256,11 @@ struct Fractions {
     whole: f64,
 }
 
+/// Whether two sums can be meant for one: far apart, they are of two things.
+fn near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 0.2 * one.max(other)
+}
+
 /// A total fraction that agrees with the fractions of a list in one side and not in the other.
 fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(usize, usize, usize), Fractions> = BTreeMap::new();
@@ -286,7 +291,7 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
     }
     for group in groups.values().filter(|group| group.lines.len() >= 3 && group.whole >= 10.0) {
-        let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && *part > 0.0);
+        let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && near(*part, group.part) && near(*whole, group.whole));
         if let Some((part, whole, line)) = wrong {
             let message = format!(
                 "the {} fractions from line {} add up to {}/{}, not {}/{}",

@@ -23,14 +23,17 @@ pattern!(
     r"^[\s(),:=|*]*((i\.e\.|or|that is|which is|=|->|→|giving|equals?|a|an|the|to|is|was|of|and|succeeded|passed|completed|success|pass|rate|share|ratio)[\s(),:=|]*)*(about |roughly |approx\.? |~ ?|approximately )?$"
 );
 pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of (the )?(target|goal|total|budget)|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
-pattern!(CHANGE, r"->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
+pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for statement in all.document.statements.iter().filter(|s| s.place != Place::Code && s.quantities.len() >= 2) {
         match all.document.cells(statement) {
             Some((table, row)) => {
-                row.cells.iter().for_each(|cell| pairs(&cell.lower, &cell.quantities, statement, found));
+                // A coverage is of lines, whatever is counted beside it.
+                let coverage = row.cells.first().is_some_and(|name| name.lower.contains("coverage"));
+                let cells = row.cells.iter().filter(|_| !coverage);
+                cells.for_each(|cell| pairs(&cell.lower, &cell.quantities, statement, found));
                 columns(table, row, found);
             }
             None => pairs(&statement.lower, &statement.quantities, statement, found),
@@ -72,7 +75,7 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
             && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));
-        if !LINK.is_in(between) || !plain || ELSE.is_in(after) || other || CHANGE.is_in(tail(lower.get(..pair[0].start).unwrap_or(""))) {
+        if !LINK.is_in(between) || !plain || ELSE.is_in(after) || other || OTHER.is_in(tail(lower.get(..pair[0].start).unwrap_or(""))) {
             continue;
         }
         let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
