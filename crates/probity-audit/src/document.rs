@@ -75,6 +75,7 @@ impl Statement {
     fn understand(&mut self) {
         self.lower = simplify(&self.text);
         self.quantities = quantity::scan(&self.lower);
+        self.quantities.shrink_to_fit();
     }
 }
 
@@ -82,6 +83,7 @@ impl Cell {
     fn understand(&mut self) {
         self.lower = simplify(&self.text);
         self.quantities = quantity::scan(&self.lower);
+        self.quantities.shrink_to_fit();
     }
 
     /// The number, if the cell is one number with or without a unit.

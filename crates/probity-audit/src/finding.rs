@@ -165,6 +165,9 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
 /// Rules that find the same wrong number from two sides: the pass rate, and the counts it is of.
 const ARITHMETIC: [&str; 3] = ["percent-not-fraction", "parts-not-total", "change-not-percent"];
 
+/// Places of one finding; more say nothing more.
+const MAX_PLACES: usize = 24;
+
 /// One finding for one cause: those of one rule that share a line are one, with all its places.
 fn merged(findings: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::new();
@@ -182,7 +185,9 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
         by_line.extend(finding.lines.iter().map(|line| ((family, *line), at)));
         match out.get_mut(at) {
             Some(first) => {
-                first.lines.extend(finding.lines);
+                first
+                    .lines
+                    .extend(finding.lines.into_iter().take(MAX_PLACES.saturating_sub(first.lines.len())));
                 *first = Finding {
                     rule: first.rule,
                     severity: first.severity,

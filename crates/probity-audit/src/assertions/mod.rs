@@ -25,7 +25,10 @@ pub(crate) use text::{labelled, without_marks};
 const AT_A_TIME: usize = 1024;
 
 /// Bytes; a longer sentence is data, and asserts nothing that could be told.
-const MAX_SENTENCE: usize = 1500;
+pub(crate) const MAX_SENTENCE: usize = 1500;
+
+/// Rows; a longer table is data: it is added up, and asserts nothing else.
+pub(crate) const MAX_ROWS: usize = 2000;
 
 /// How something is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,11 +30,14 @@ pattern!(
 pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
 pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");
 
+/// Claims, and rates held against them; no report that somebody reads has more.
+const MAX_SIDE: usize = 500;
+
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let short: Vec<&Assertion> = all.done().filter(|one| is_short(all, one)).collect();
+    let short: Vec<&Assertion> = all.done().filter(|one| is_short(all, one)).take(MAX_SIDE).collect();
     let mut told: Vec<usize> = Vec::new();
-    for claim in all.done().filter(|one| one.said == Said::All) {
+    for claim in all.done().filter(|one| one.said == Said::All).take(MAX_SIDE) {
         if let Some(rate) = short.iter().find(|rate| rate.at == claim.at).and_then(|rate| rate.measured()) {
             found.push(Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), rate.written()), [claim.line]));
         } else if let Some(other) = below(all, claim) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::tally::{self, Counted, Tally};
 use super::TOTAL as ANY_TOTAL;
-use crate::assertions::{Assertion, Assertions, Form, Modality};
+use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
 use crate::document::{Place, Statement, Table};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
@@ -50,7 +50,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     lists(all, found);
     total_before(all, found);
     fractions(all, found);
-    for statement in all.document.statements.iter().filter(|s| !matches!(s.place, Place::Code | Place::Row { .. })) {
+    let text = |s: &&Statement| !matches!(s.place, Place::Code | Place::Row { .. }) && s.lower.len() <= MAX_SENTENCE;
+    for statement in all.document.statements.iter().filter(text) {
         equation(statement, found);
         breakdown(statement, found);
         whole(statement, found);

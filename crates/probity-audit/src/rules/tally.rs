@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::assertions::{Assertion, Assertions, Form, Modality};
+use crate::assertions::{Assertion, Assertions, Form, MAX_ROWS, Modality};
 use crate::document::Place;
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
@@ -157,7 +157,7 @@ fn of<'a>(group: &[&'a Assertion]) -> Option<Tally<'a>> {
 /// The rows of tables whose headings name them.
 fn rows<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let mut out = Vec::new();
-    for table in &all.document.tables {
+    for table in all.document.tables.iter().filter(|table| table.rows.len() <= MAX_ROWS) {
         let heads: Vec<Option<Counted>> = table.header.iter().map(|head| counted(head.words())).collect();
         let times = |wanted: Counted| heads.iter().flatten().filter(|counted| **counted == wanted).count();
         if times(Counted::Total) != 1
