@@ -18,6 +18,7 @@ pub use outcome::Outcome;
 pub use section::Section;
 pub use subject::Subject;
 
+pub(crate) use subject::{is_generic, singular};
 pub(crate) use table::{Columns, Role};
 pub(crate) use text::{labelled, without_marks};
 
@@ -271,7 +272,7 @@ impl<'d> Assertions<'d> {
 
 /// Whether a heading names nothing but what the subject names.
 fn names_no_other(heading: &str, subject: &Subject) -> bool {
-    subject::words(heading).all(|word| !subject::names(word) || subject.has(subject::singular(word)))
+    subject::words(heading).all(|word| !subject::names(word) || subject.has(singular(word)))
 }
 
 static EMPTY: Section = Section {

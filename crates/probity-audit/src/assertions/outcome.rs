@@ -60,7 +60,7 @@ pub(super) fn sign(lower: &str) -> Option<Outcome> {
         Some(Outcome::Passed)
     } else if signs.contains(['❌', '✗', '✘']) {
         Some(Outcome::Failed)
-    } else if signs.contains(['⏳', '⬜', '☐', '🚧', '🔄']) {
+    } else if signs.contains(['⏳', '⬜', '☐', '🚧']) {
         Some(Outcome::NotDone)
     } else {
         None

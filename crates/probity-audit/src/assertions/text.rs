@@ -22,7 +22,7 @@ pattern!(
     r"\b(targets?|goal|required|requirement|threshold|minimum|needed|budget|slo|sla)\)?(:| is| of|=)? ?\W{0,3}(at least|at most|more than|less than|below|within|>=|<=|<|>)? ?\W{0,2}$|\b(exceeds?|exceeded|exceeding|above|over|meets?|met) (the )?(minimum |target |required )*(of )?(>=|>)? ?$|\bvs\.? ?(>=|>)? ?$"
 );
 pattern!(INLINE, r"(?:^|[,;.*(-] ?)((?:[a-z]+ )?[a-z]+): $");
-pattern!(FOUND, r"[,;(] ?(found|reached|measured|achieved|actual|observed|got|now|is|was)( is| was|:)? ?$");
+pattern!(FOUND, r"[,;(] ?(found|reached|measured|achieved|actual|observed|got)( is| was|:)? ?$");
 pattern!(
     TARGET_AFTER,
     r"^ ?(minimum|target|requirement|threshold|goal|required|slo|sla|acceptance|gate|limit)\b"
@@ -57,7 +57,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|timeline|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable)\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable)\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -173,7 +173,9 @@ pub(super) fn read(all: &Assertions<'_>, at: usize, found: &mut Vec<Assertion>) 
         reader.open(name, value);
         reader.times(label.map(|(label, _)| label), value);
     }
-    if let Some(parts) = ALL.captures(lower).or_else(|| ALL_OF.captures(lower))
+    let unticked = matches!(statement.place, Place::Item { done: Some(false), .. });
+    if !unticked
+        && let Some(parts) = ALL.captures(lower).or_else(|| ALL_OF.captures(lower))
         && !NOT_ALL.is_in(lower)
         && let Some(of) = parts.get(1).or_else(|| parts.get(2))
     {
@@ -244,11 +246,14 @@ impl Reader<'_, '_> {
             match label {
                 Some((label, value)) if first && q.start >= value => {
                     let between = lower.get(value..q.start).unwrap_or("");
+                    let blank = between.contains(['_', '/']);
                     let between = between.trim_matches(|c: char| !c.is_alphabetic());
-                    if matches!(
-                        between,
-                        "" | "pass" | "fail" | "passed" | "failed" | "tested" | "achieved" | "measured"
-                    ) {
+                    if !blank
+                        && matches!(
+                            between,
+                            "" | "pass" | "fail" | "passed" | "failed" | "tested" | "achieved" | "measured"
+                        )
+                    {
                         let counted = if q.is_count() && Subject::of(label).specific() == 0 {
                             noun.clone()
                         } else {
@@ -348,7 +353,7 @@ impl Reader<'_, '_> {
             (None, Some(outcome)) => outcome != Outcome::Passed,
             (None, None) => to_do && !lower.contains(['✅', '✔', '☑', '✓']),
         };
-        if open && !lower.contains("optional") && (done.is_some() || !AFTERWARDS.is_in(lower)) {
+        if open && !lower.contains("optional") && !AFTERWARDS.is_in(without_marks(lower)) {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
     }

@@ -25,7 +25,7 @@ pattern!(
 );
 pattern!(
     NO_RATE,
-    r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|skip\w*|target|phase|budget)\b"
+    r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget)\b"
 );
 pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
 pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");

@@ -35,6 +35,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         for three in statement.quantities.windows(3) {
             let between = |at: usize| statement.lower.get(three[at].end..three[at + 1].start).unwrap_or("");
+            let arrow = |text: &str| text.contains(['→', '⟶', '>']);
+            let before = tail(statement.lower.get(..three[0].start).unwrap_or(""));
+            if (arrow(between(0)) && arrow(between(1))) || before.trim_end().ends_with(['→', '⟶', '>']) {
+                continue;
+            }
             let (before, after, percent) = match () {
                 () if (ARROW.is_in(between(0)) || (TO.is_in(between(0)) && FROM.is_in(tail(statement.lower.get(..three[0].start).unwrap_or(""))))) && CLOSE.is_in(between(1)) => (&three[0], &three[1], &three[2]),
                 () if ARROW.is_in(between(1)) && BACK.is_in(between(0)) && between(0).contains('(') => (&three[1], &three[2], &three[0]),

@@ -2,6 +2,7 @@
 
 use crate::assertions::{Assertions, labelled, without_marks};
 use crate::document::{Place, Statement};
+use crate::quantity::Quantity;
 use crate::finding::{Finding, Rule, Severity};
 use crate::rules::TOTAL;
 use crate::words::pattern;
@@ -33,6 +34,9 @@ pattern!(
 /// Bytes; a longer name tells more than one thing.
 const MAX_NAME: usize = 70;
 
+/// A list that is shorter by more names groups or examples.
+const MAX_APART: usize = 2;
+
 /// A higher number is a year, a percentage or a measure.
 const MAX_TOLD: usize = 40;
 
@@ -42,8 +46,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for (at, announced) in statements.iter().enumerate() {
         let place = matches!(announced.place, Place::Heading(_) | Place::Prose) && announced.lower.len() < 100;
         if let Some(told) = ANNOUNCED.captures(&announced.lower).filter(|_| place).and_then(|parts| number(parts.get(1).or_else(|| parts.get(2)))) {
-            if let Some((listed, first)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
+            if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
                 && listed != told
+                && (listed.abs_diff(told) <= MAX_APART || bare)
                 && (2..=MAX_TOLD).contains(&told)
             {
                 let message = format!("{told} are announced, and {listed} are listed");
@@ -61,8 +66,8 @@ fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
     text.and_then(|number| number.as_str().parse().ok())
 }
 
-/// How many single things the list or table holds that follows, if nothing else stands in the section.
-fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement]) -> Option<(usize, &'d Statement)> {
+/// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.
+fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement]) -> Option<(usize, &'d Statement, bool)> {
     // A line that repeats the name may stand between.
     let repeats = rest.first().is_some_and(|line| {
         line.place == Place::Prose && line.lower.ends_with(':') && announced.lower.starts_with(line.lower.trim_end_matches(':'))
@@ -78,12 +83,15 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     if let Place::Row { table, .. } = first.place {
         let rows = &all.document.tables.get(table)?.rows;
         let plain = rows.iter().all(|row| row.cells.first().is_some_and(|cell| !TOTAL.is_in(cell.words()) && single(&cell.lower)));
-        return plain.then_some((rows.len(), first));
+        return plain.then_some((rows.len(), first, false));
     }
-    let items = list.iter().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && !EXAMPLES.is_in(&s.lower) && single(&s.lower));
-    items.then_some((list.len(), first))
+    // Items with counts of their own are groups.
+    let items = list.iter().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && !s.quantities.iter().any(Quantity::is_count) && !EXAMPLES.is_in(&s.lower) && single(&s.lower));
+    let bare = list.iter().all(|s| labelled(without_marks(&s.lower)).is_none() && s.lower.len() <= 40);
+    items.then_some((list.len(), first, bare))
 }
 
+pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least)\b|\.\.\.|…|\d\+");
 
 /// Whether an item names one thing.
@@ -99,7 +107,10 @@ fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
     if !matches!(announced.place, Place::Heading(_) | Place::Prose) {
         return None;
     }
-    let mut fractions = announced.quantities.iter().filter_map(|q| Some((q.value, q.of()?)));
+    if DEMANDED.is_in(&announced.lower) {
+        return None;
+    }
+    let mut fractions = announced.quantities.iter().filter(|q| q.bound.is_none()).filter_map(|q| Some((q.value, q.of()?)));
     let (Some((part, whole)), None) = (fractions.next(), fractions.next()) else { return None };
     let first = rest.first()?;
     let items: Vec<&Statement> = rest.iter().take_while(|s| s.block == first.block).filter(|s| matches!(s.place, Place::Item { depth: 1, .. })).collect();
@@ -133,7 +144,8 @@ fn named(statement: &Statement) -> Option<Finding> {
     let names: Vec<&str> = names.trim_end_matches(['.', ' ']).split(", ").flat_map(|name| name.split(" and ")).map(str::trim).filter(|name| !name.is_empty()).collect();
     let short = names.iter().all(|name| name.len() <= 40 && name.split(' ').count() <= 5 && !name.contains('&') && !name.contains(" or "));
     let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
-    (plain && (2..=20).contains(&told) && names.len() != told).then(|| {
+    let apart = names.len() > told || names.len() + 1 == told;
+    (plain && (2..=20).contains(&told) && apart).then(|| {
         Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])
     })
 }

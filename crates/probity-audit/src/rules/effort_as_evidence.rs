@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     EFFORT,
-    r"\b\d[\d,]*\+? (?:[a-z-]+ ){0,2}(commands?|scripts?|log lines?|screenshots?|hours|pages|man-days|person-days|lines of [a-z-]+ ?(code|log)?|executions|verification points|data points|evidence points|evidence items|tool calls|files collected)\b|\b(commands?|scripts?|screenshots?) (executed|written|created|collected|run|taken)\b|\b(monitoring completed|evidence collected)\b"
+    r"\b\d[\d,]*\+? (?:[a-z-]+ ){0,2}(commands?|scripts?|log lines?|screenshots?|pages|man-days|person-days|lines of [a-z-]+ ?(code|log)?|executions|verification points|data points|evidence points|evidence items|tool calls|files collected)\b|\b(commands?|scripts?|screenshots?) (executed|written|created|collected|run|taken)\b|\b(monitoring completed|evidence collected)\b"
 );
 pattern!(POINTS, r"\+ ?\d+ points?\b|: \+\d+\W*$");
 pattern!(

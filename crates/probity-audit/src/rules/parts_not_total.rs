@@ -26,7 +26,7 @@ pattern!(BEFORE, r"\b(in total|altogether|total number)\b|^total [a-z]+( [a-z]+)
 pattern!(SUBTOTAL, r"\b(sub-?totals?|totals?|of which|thereof|including|incl\.|overall|all|combined|sum)\b");
 pattern!(
     NOT_ADDED,
-    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|#)\b"
+    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
 );
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall( average| score| rating| quality)?|average score)$");
 pattern!(SHARE, r"^(%|percent|percentage|share|% of total|ratio|distribution)( \(%\))?$");
@@ -93,6 +93,12 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         let Some(values) = values else { continue };
         let values: Vec<&Quantity> = values.into_iter().flatten().collect();
         let plain = |q: &Quantity| !q.rough && !q.negative && q.bound.is_none() && same_kind(q, said);
+        // Marks on one scale are not added; what grows from row to row ends in its last row.
+        let scale = said.of().is_some() && values.iter().all(|q| q.of() == said.of());
+        let grows = values.last().is_some_and(|last| last.value == said.value);
+        if !average && (scale || grows) {
+            continue;
+        }
         if values.len() < 2 || !plain(said) || !values.iter().all(|q| plain(q)) {
             continue;
         }
@@ -155,7 +161,7 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
     for (at, whole) in statement.quantities.iter().enumerate().filter(|(_, q)| q.is_count() && !q.rough && q.bound.is_none()) {
         let rest = statement.lower.get(whole.end..).unwrap_or("");
         let Some((noun, inside)) = rest.split_once('(').and_then(|(noun, rest)| Some((noun, rest.split_once(')')?.0))) else { continue };
-        if noun.len() > 40 || noun.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '(' | ';')) || before_list(statement, whole) {
+        if noun.len() > 40 || noun.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '(' | ';' | ':')) || before_list(statement, whole) {
             continue;
         }
         let plus = inside.contains(" + ");
@@ -165,7 +171,7 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
         let plain = pieces.len() >= 2 && parts.len() == pieces.len() && parts.iter().all(|q| q.is_count() && !q.rough && q.bound.is_none());
         let kinds = pieces.iter().all(|piece| {
             let name = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',').trim();
-            piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
+            piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && (name.is_empty() || name.len() >= 3) && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
         });
         let sum: f64 = parts.iter().map(|q| q.value).sum();
         if plain && kinds && sum != whole.value {

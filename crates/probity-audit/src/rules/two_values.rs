@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::assertions::{Assertion, Assertions, Form, Modality};
+use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
 
@@ -32,6 +32,12 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut groups: HashMap<(&[String], &str), Vec<Value<'_>>> = HashMap::new();
     for one in &all.all {
         let Some(q) = one.measured().filter(|q| !q.negative) else { continue };
+        // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
+        let other = one.form == Form::Label && is_of_another(all, one, q);
+        let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
+        if other || shares {
+            continue;
+        }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
         let named = one.subject.specific() >= if one.form == Form::Phrase { 2 } else { 1 } || one.subject.key().len() >= 2;
         if (one.modality == Modality::Done || quoted) && named {
@@ -69,4 +75,13 @@ fn unit(q: &Quantity) -> &str {
         Kind::Seconds(_) => "time",
         Kind::Plain => "",
     }
+}
+
+/// Whether the noun after a labelled number is not what the label names: "99 platforms", "76.8 % efficiency".
+fn is_of_another(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
+    let after = all.document.statements.get(one.at).and_then(|s| s.lower.get(q.end..)).unwrap_or("");
+    let noun = after.strip_prefix(' ').unwrap_or("").split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
+    let last = one.name.trim().rsplit(' ').next().unwrap_or("");
+    let measured = matches!(q.kind, Kind::Seconds(_)) || noun.is_empty() || singular(noun) == singular(last);
+    !(measured || is_generic(noun) || (q.kind == Kind::Percent && one.subject.has(singular(noun))))
 }
