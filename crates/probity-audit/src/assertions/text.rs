@@ -86,7 +86,7 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b"
+    r"^\W*(\d+\. )?(deploy|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b"
 );
 pattern!(
     NONE,
@@ -307,7 +307,8 @@ impl Reader<'_, '_> {
             if given == Some(Outcome::Passed) {
                 return;
             }
-        } else if NEXT.is_in(self.all.document.heading(self.statement.heading))
+        } else if matches!(self.statement.place, Place::Item { .. })
+            && NEXT.is_in(self.all.document.heading(self.statement.heading))
             && !value.is_empty()
             && name.contains(' ')
         {
@@ -397,7 +398,9 @@ impl Reader<'_, '_> {
         let about = without_marks(rest);
         let whole = match self.statement.place {
             Place::Heading(_) => {
-                !rest.contains('(')
+                // "What is ready for production" stands over a list of parts.
+                (label.is_some() || self.statement.text.contains("READY"))
+                    && !rest.contains('(')
                     && (about.len() <= 12
                         || READY_LABEL.is_in(about.trim_end_matches(|c: char| !c.is_alphanumeric())))
             }

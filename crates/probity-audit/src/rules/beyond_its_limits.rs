@@ -19,7 +19,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     CERTAIN,
-    r"\b(definitive(ly)? (conclusion|evidence|findings?|proof|results?|answer|know|prove[sdn]?|confirm(s|ed)?)|definitive conclusion|conclusive (evidence|proof)|high[- ]confidence (evidence|conclusion|findings?)|proof that|beyond (any |all |reasonable )?doubt|with (full |absolute |complete )?certainty|(all|100 ?% of) (the )?(real |actual |legitimate )?(issues|failures|problems|defects|bugs|vulnerabilities) (were |are |have been )?(identified|found|detected|caught))\b"
+    r"\b(definitive(ly)? (conclusion|evidence|findings?|proof|results?|answer|know|prove[sdn]?|confirm(s|ed)?)|definitive conclusion|conclusive (evidence|proof)|high[- ]confidence (evidence|conclusion|findings?)|proof that|beyond (any |all |reasonable )?doubt|with (full |absolute |complete )?certainty|all (real|actual|legitimate) (issues|failures|problems|defects|bugs|vulnerabilities) (were |are |have been )?(identified|found|detected|caught)|(all|100 ?% of) (the )?(issues|failures|problems|defects|bugs|vulnerabilities) (were|have been) (identified|found|detected|caught))\b"
 );
 pattern!(
     WEAKENED,

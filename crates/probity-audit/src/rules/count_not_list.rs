@@ -87,10 +87,15 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     }
     // Items with counts of their own are groups.
     let items = list.iter().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && !s.quantities.iter().any(Quantity::is_count) && !EXAMPLES.is_in(&s.lower) && single(&s.lower));
+    // What only a number in brackets announces is known by its names being names.
+    let names = |s: &&Statement| s.lower.starts_with(['`', '✅', '✔', '☑', '✓']) || s.text.starts_with(char::is_numeric);
+    let kind = announced.lower.trim_end().ends_with(')') && BRACKETS.is_in(&announced.lower);
+    let items = items && (!kind || list.iter().all(names));
     let bare = list.iter().all(|s| labelled(without_marks(&s.lower)).is_none() && s.lower.len() <= 40);
     items.then_some((list.len(), first, bare))
 }
 
+pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
 pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least)\b|\.\.\.|…|\d\+");
 

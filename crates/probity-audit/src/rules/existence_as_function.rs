@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     EXISTS,
-    r"\b(process(es)?( `[^`]*`| \w+)? (is |are )?(running|active|present|detected|exists?|confirmed|up)|(multiple |worker )?processes? (detected|confirmed|active)|ports? (`?\d+`? )?(of \w+ )?(is |are )?(open|listening)|file (is |are )?(present|exists?|there)|infrastructure (detected|exists)|exists)\b"
+    r"\b(process(es)?( `[^`]*`| \w+)? (is |are )?(running|active|present|detected|exists?|confirmed|up)|(multiple |worker )?processes? (detected|confirmed|active)|ports? (`?\d+`? )?(of \w+ )?(is |are )?(open|listening)|file (is |are )?(present|exists?|there)|infrastructure (detected|exists))\b"
 );
 pattern!(WORKS, r"\b(works?|working|operational|functional|functioning|does its job)\b");
 pattern!(ASSERTED, r"^\W*✅ [a-z ]*\b(works?|working|operational|functional)\W*$");

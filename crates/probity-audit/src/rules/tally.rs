@@ -122,7 +122,7 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
         });
         groups[group].push(one);
     }
-    out.extend(groups.iter().filter_map(|group| of(group)));
+    out.extend(groups.iter().filter_map(|group| of(all, group)));
     out.extend(headings(all));
     // "49 failing tests, 74 %": the total stands once in the same section.
     for tally in out
@@ -142,7 +142,7 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     out
 }
 
-fn of<'a>(group: &[&'a Assertion]) -> Option<Tally<'a>> {
+fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
     let mut tally = Tally::default();
     for one in group {
         let q = one.measured()?;
@@ -150,6 +150,13 @@ fn of<'a>(group: &[&'a Assertion]) -> Option<Tally<'a>> {
             Some(counted) => tally.note(counted, q, one.line)?,
             None => tally.unknown |= q.is_count(),
         }
+        // "4 (1 pending)".
+        let others = all
+            .document
+            .statements
+            .get(one.at)
+            .is_some_and(|s| s.quantities.iter().any(|other| other.start > q.end && other.is_count()));
+        tally.unknown |= others && one.form == Form::Label;
     }
     (tally.counts.len() >= 2).then_some(tally)
 }
