@@ -393,9 +393,6 @@ pub(crate) fn direction(target: &Quantity, words: &str) -> Option<Bound> {
         && !says(&["uptime", "lifetime", "timeout"]);
     match target.kind {
         Kind::Percent | Kind::Of(_) if rate && !bad => Some(Bound::Least),
-        Kind::Percent if !bad && !says(&["cpu", "memory", "disk", "size", "time", "latency", "cost"]) => {
-            Some(Bound::Least)
-        }
         Kind::Seconds(_) if slow => Some(Bound::Most),
         _ => None,
     }

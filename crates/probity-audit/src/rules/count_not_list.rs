@@ -91,13 +91,13 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     let names = |s: &&Statement| s.lower.starts_with(['`', '✅', '✔', '☑', '✓']) || s.text.starts_with(char::is_numeric);
     let kind = announced.lower.trim_end().ends_with(')') && BRACKETS.is_in(&announced.lower);
     let items = items && (!kind || list.iter().all(names));
-    let bare = list.iter().all(|s| labelled(without_marks(&s.lower)).is_none() && s.lower.len() <= 40);
+    let bare = list.iter().all(|s| !without_marks(&s.lower).trim().contains(' '));
     items.then_some((list.len(), first, bare))
 }
 
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
 pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
-pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least)\b|\.\.\.|…|\d\+");
+pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");
 
 /// Whether an item names one thing.
 fn single(lower: &str) -> bool {
