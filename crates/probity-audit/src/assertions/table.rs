@@ -140,7 +140,8 @@ pub(super) fn read(
         match role {
             Role::Name => {}
             Role::Target => {
-                let bound = |q: &Quantity| quantity::direction(q, &format!("{} {head}", name.lower));
+                let bound =
+                    |q: &Quantity| quantity::direction(q, &format!("{} {head} {}", name.lower, cell.lower));
                 if let [q] = cell.quantities.as_slice()
                     && let Some(bound) = bound(q)
                 {

@@ -110,7 +110,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
             if (scale || name.contains('v')) && !name.starts_with("overall") && said.kind == Kind::Plain && said.decimals == 0 && values.iter().any(|q| q.decimals > 0) {
                 continue;
             }
-            if !scale && name.starts_with("overall") {
+            if name.starts_with("overall") && !(scale && matches!(said.kind, Kind::Percent | Kind::Of(_))) {
                 continue;
             }
             if said.value < least - said.half_digit() * 2.0 || said.value > most + said.half_digit() * 2.0 {
