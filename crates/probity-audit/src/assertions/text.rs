@@ -15,11 +15,16 @@ pattern!(
 );
 pattern!(
     WAS,
-    r"\b(before|previous(ly)?|initial(ly)?|baseline|original(ly)?|formerly|earlier|last (week|time|run)|no longer|fixed|resolved|used to|improved from|up from|down from|increased?|decreased?|reduced|reduction)\b|->|→|⟶|=>"
+    r"\b(before|red commit|previous(ly)?|initial(ly)?|baseline|original(ly)?|formerly|earlier|last (week|time|run)|no longer|fixed|resolved|used to|improved from|up from|down from|increased?|decreased?|reduced|reduction)\b|->|→|⟶|=>"
 );
 pattern!(
     TARGET_BEFORE,
     r"\b(targets?|goal|required|requirement|threshold|minimum|needed|budget|slo|sla)\)?(:| is| of|=)? ?\W{0,3}(at least|at most|more than|less than|below|within|>=|<=|<|>)? ?\W{0,2}$|\b(exceeds?|exceeded|exceeding|above|over|meets?|met) (the )?(minimum |target |required )*(of )?(>=|>)? ?$|\bvs\.? ?(>=|>)? ?$"
+);
+// "Wave 0 of the migration" counts nothing.
+pattern!(
+    REFERENCE,
+    r"\b(wave|phase|step|stage|task|section|plan|week|day|version|v|level|tier|part|chapter|issue|no\.|#) ?$"
 );
 pattern!(INLINE, r"(?:^|[,;.*(-] ?)((?:[a-z]+ )?[a-z]+): $");
 pattern!(FOUND, r"[,;(] ?(found|reached|measured|achieved|actual|observed|got)( is| was|:)? ?$");
@@ -271,6 +276,7 @@ impl Reader<'_, '_> {
                 _ => {}
             }
             if !noun.is_empty()
+                && !REFERENCE.is_in(tail(before))
                 && (q.is_count() || q.percent().is_some())
                 && !matches!(self.statement.place, Place::Code)
             {

@@ -95,7 +95,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         let plain = |q: &Quantity| !q.rough && !q.negative && q.bound.is_none() && same_kind(q, said);
         // Marks on one scale are not added; what grows from row to row ends in its last row.
         let scale = said.of().is_some() && values.iter().all(|q| q.of() == said.of());
-        let grows = values.last().is_some_and(|last| last.value == said.value);
+        let grows = values.last().is_some_and(|last| last.value == said.value) || values.iter().any(|q| q.value > said.value);
         if !average && (scale || grows) {
             continue;
         }
@@ -174,7 +174,7 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
             piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && (name.is_empty() || name.len() >= 3) && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
         });
         let sum: f64 = parts.iter().map(|q| q.value).sum();
-        if plain && kinds && sum != whole.value {
+        if plain && kinds && sum != whole.value && near(sum, whole.value) {
             let terms = parts.iter().map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
             found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(whole.value)), [statement.line]));
         }
@@ -224,6 +224,11 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             }
             _ => continue,
         };
+        // "Total visas" is of what is called visas, where some of it is.
+        let of_it = |part: &Assertion| total.subject.key().iter().any(|word| word != "total" && part.subject.has(word));
+        if parts.iter().any(|part| of_it(part)) && !parts.iter().all(|part| of_it(part)) {
+            continue;
+        }
         if !plain(total) || !parts.iter().all(|part| plain(part) && whole(part)) {
             continue;
         }
@@ -282,20 +287,15 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         let key = match statement.place {
             Place::Heading(level) => (1, all.section(statement.heading).parent.unwrap_or(0), usize::from(level)),
-            Place::Row { table, .. } => (2, table, 0),
+            
             Place::Item { depth, .. } => (3, statement.block, depth),
             Place::Code => (4, statement.block, 0),
-            Place::Prose => continue,
+            Place::Prose | Place::Row { .. } => continue,
         };
         let group = groups.entry(key).or_insert(Fractions { lines: Vec::new(), part: 0.0, whole: 0.0 });
         group.lines.push(statement.line);
         group.part += part;
         group.whole += whole;
-    }
-    for tally in tally::all(all) {
-        if let (Some(passed), Some(total)) = (tally.value(Counted::Passed), tally.value(Counted::Total)) {
-            totals.push((passed, total, tally.lines()[0]));
-        }
     }
     for group in groups.values().filter(|group| group.lines.len() >= 3 && group.whole >= 10.0) {
         let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && near(*part, group.part) && near(*whole, group.whole));

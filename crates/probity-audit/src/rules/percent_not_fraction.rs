@@ -71,6 +71,11 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         // The noun of the fraction may stand between.
         let between = between.trim_start().strip_prefix(fraction.unit.as_str()).unwrap_or(between);
         let after = lower.get(percent.end..).unwrap_or("");
+        // What stands in quotation marks is an example of what a program shows.
+        let quotes = |text: &str| text.matches('"').count() % 2 == 1;
+        if quotes(lower.get(..pair[0].start).unwrap_or("")) {
+            continue;
+        }
         let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
