@@ -71,7 +71,7 @@ impl Columns {
                 table.rows.iter().filter_map(|row| row.cells.get(at)).filter(|cell| !cell.words().is_empty())
             };
             let numbers = cells().filter(|cell| !cell.quantities.is_empty()).count();
-            if *role == Role::Outcome && numbers * 2 > cells().count() {
+            if *role == Role::Outcome && numbers > 0 && numbers * 2 >= cells().count() {
                 *role = Role::Actual;
             }
         }
@@ -108,6 +108,10 @@ pub(super) fn read(
     let section = all.section(table.heading);
     let modality = match () {
         () if section.was => Modality::Was,
+        // What is measured and decided is as it is, under whatever heading.
+        () if columns.roles.contains(&Role::Actual) && columns.roles.contains(&Role::Outcome) => {
+            Modality::Done
+        }
         () if section.planned => Modality::Planned,
         () if section.wished
             && !(columns.roles.contains(&Role::Actual) || columns.roles.contains(&Role::Outcome)) =>

@@ -3,7 +3,7 @@
 use probity_verdict::statistics;
 
 use super::target_missed::{Pair, missed, pairs};
-use crate::assertions::{Assertions, Said};
+use crate::assertions::{Assertion, Assertions, Said};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Bound, Kind};
 use crate::words::{pattern, show};
@@ -59,7 +59,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 /// The number of trials, where the report gives it once.
 fn trials(all: &Assertions<'_>) -> Option<(f64, usize)> {
     let mut counts = all.done().filter_map(|one| match &one.said {
-        Said::Measured(q) if q.is_count() && TRIED.is_in(one.name.trim()) => Some((q.value, one.line)),
+        Said::Measured(q) if q.is_count() && TRIED.is_in(one.name.trim()) && !is_per(all, one, q.end) => Some((q.value, one.line)),
         _ => None,
     });
     let first = counts.next()?;
@@ -83,4 +83,10 @@ fn judge(pair: &Pair<'_>, count: f64, of: f64) -> Option<String> {
             show(pair.target.value)
         )
     })
+}
+
+/// "10 attempts per service" are not all of them.
+fn is_per(all: &Assertions<'_>, one: &Assertion, from: usize) -> bool {
+    let after = all.document.statements.get(one.at).and_then(|s| s.lower.get(from..)).unwrap_or("");
+    after.split(|c: char| !c.is_alphabetic()).take(4).any(|word| matches!(word, "per" | "each" | "every"))
 }
