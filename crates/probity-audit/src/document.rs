@@ -1,5 +1,6 @@
 //! A report as its rules see it: statements (a sentence, a list item, a table row, a heading) with their lines, the
-//! heading they stand under, and their quantities. CommonMark with tables; code blocks state nothing.
+//! heading they stand under, and their quantities. CommonMark with tables; lines of code blocks
+//! are quoted output.
 
 use std::collections::HashMap;
 
@@ -25,6 +26,8 @@ pub enum Place {
         /// Ticked or not, where there is a box.
         done: Option<bool>,
     },
+    /// A line of a code block: output that is quoted.
+    Code,
     /// A row of a table, by their numbers.
     Row {
         /// Number in [`Document::tables`].
@@ -49,6 +52,8 @@ pub struct Statement {
     pub lower: String,
     /// The heading over it, by its number in [`Document::statements`].
     pub heading: Option<usize>,
+    /// In a block quotation.
+    pub quoted: bool,
     /// The paragraph, list or table it belongs to; numbers grow through the report.
     pub block: usize,
     /// Its numbers.
@@ -70,6 +75,7 @@ impl Statement {
     fn understand(&mut self) {
         self.lower = simplify(&self.text);
         self.quantities = quantity::scan(&self.lower);
+        self.quantities.shrink_to_fit();
     }
 }
 
@@ -77,6 +83,7 @@ impl Cell {
     fn understand(&mut self) {
         self.lower = simplify(&self.text);
         self.quantities = quantity::scan(&self.lower);
+        self.quantities.shrink_to_fit();
     }
 
     /// The number, if the cell is one number with or without a unit.
@@ -136,6 +143,8 @@ pub struct Document {
     /// What was noticed while reading, such as wrongly decoded text, with the line.
     pub notes: Vec<(usize, String)>,
     accepts: HashMap<usize, Vec<(String, String)>>,
+    /// First and last line of each statement, in order.
+    sentences: Vec<(usize, usize)>,
     /// First and last line of each piece of running text (a paragraph, an item), in order.
     pieces: Vec<(usize, usize)>,
 }
@@ -156,6 +165,7 @@ impl Document {
             let body = table.rows.iter_mut().flat_map(|row| &mut row.cells);
             table.header.iter_mut().chain(body).for_each(Cell::understand);
         });
+        document.sentences = document.statements.iter().map(|s| (s.line, s.last)).collect();
         document.lines = text.lines().map(str::to_owned).collect();
         document.note_mojibake();
         document
@@ -189,9 +199,16 @@ impl Document {
 
     /// The last line of the sentence that begins on a line, for quoting it whole; at most three more.
     pub fn until(&self, line: usize) -> usize {
-        let from = self.statements.partition_point(|s| s.line < line);
-        let begun = self.statements.get(from..).unwrap_or_default().iter().take_while(|s| s.line == line);
-        begun.map(|s| s.last).max().unwrap_or(line).min(line + 3)
+        let from = self.sentences.partition_point(|(first, _)| *first < line);
+        let begun =
+            self.sentences.get(from..).unwrap_or_default().iter().take_while(|(first, _)| *first == line);
+        begun.map(|(_, last)| *last).max().unwrap_or(line).min(line + 3)
+    }
+
+    /// Keeps the lines only, which is what quoting needs.
+    pub(crate) fn forget_statements(&mut self) {
+        self.statements = Vec::new();
+        self.tables = Vec::new();
     }
 
     /// UTF-8 that was read as Mac Roman or Windows-1252 leaves such pairs.
@@ -235,6 +252,7 @@ struct Reader<'t> {
     heading: Option<usize>,
     block: usize,
     depth: usize,
+    quotes: usize,
     done: Option<bool>,
     level: Option<u8>,
     code: bool,
@@ -259,6 +277,7 @@ impl<'t> Reader<'t> {
             heading: None,
             block: 0,
             depth: 0,
+            quotes: 0,
             done: None,
             level: None,
             code: false,
@@ -284,7 +303,8 @@ impl<'t> Reader<'t> {
         match event {
             Event::Start(tag) => self.start(&tag, line),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) if !self.code => self.push(&text, line),
+            Event::Text(text) if self.code => self.quote(&text, line),
+            Event::Text(text) => self.push(&text, line),
             Event::Code(text) => {
                 self.push("`", line);
                 self.push(&text, line);
@@ -301,6 +321,13 @@ impl<'t> Reader<'t> {
             Event::TaskListMarker(done) => self.done = Some(done),
             Event::Html(html) | Event::InlineHtml(html) => self.comment(&html, line),
             _ => {}
+        }
+    }
+
+    /// Lines of a code block, each a statement of its own.
+    fn quote(&mut self, text: &str, line: usize) {
+        for (at, one) in text.lines().enumerate().filter(|(_, one)| !one.trim().is_empty()) {
+            self.say(Place::Code, (line + at, line + at), one.trim().to_owned());
         }
     }
 
@@ -356,8 +383,15 @@ impl<'t> Reader<'t> {
                 self.flush();
                 self.done = None;
             }
+            Tag::BlockQuote(_) => {
+                self.flush();
+                self.quotes += 1;
+            }
             Tag::CodeBlock(_) => {
                 self.flush();
+                if self.depth == 0 {
+                    self.block += 1;
+                }
                 self.code = true;
             }
             Tag::Table(_) => {
@@ -390,7 +424,16 @@ impl<'t> Reader<'t> {
                 self.flush();
                 self.depth = self.depth.saturating_sub(1);
             }
-            TagEnd::CodeBlock => self.code = false,
+            TagEnd::BlockQuote(_) => {
+                self.flush();
+                self.quotes = self.quotes.saturating_sub(1);
+            }
+            TagEnd::CodeBlock => {
+                self.code = false;
+                if self.depth == 0 {
+                    self.block += 1;
+                }
+            }
             TagEnd::TableCell => {
                 let text = std::mem::take(&mut self.buffer);
                 self.cells.push(Cell { text: text.trim().to_owned(), ..Cell::default() });
@@ -455,6 +498,7 @@ impl<'t> Reader<'t> {
             text,
             lower: String::new(),
             heading: self.heading,
+            quoted: self.quotes > 0,
             block: self.block,
             quantities: Vec::new(),
         });

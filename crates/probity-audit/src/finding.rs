@@ -1,9 +1,13 @@
 //! What a rule is, what it finds, and running the rules over a report.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::against::{self, Compared, Shown};
+use crate::assertions::{Assertions, Read};
 use crate::document::Document;
+use crate::output::Report;
 use crate::{parallel, rules};
 
 /// Lines; a shorter report is done before another thread is there.
@@ -15,8 +19,6 @@ const LONG: usize = 2000;
 pub enum Severity {
     /// Neither right nor wrong by the bundle: it shows nothing of the kind. Listed together, after everything else.
     Unsupported,
-    /// Looks wrong or careless; the conclusion may stand.
-    Note,
     /// What is claimed is more than what is shown.
     Warning,
     /// The report contradicts itself.
@@ -28,7 +30,6 @@ impl Severity {
     pub fn word(self) -> &'static str {
         match self {
             Self::Unsupported => "unsupported",
-            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -60,8 +61,34 @@ pub struct Finding {
     pub message: String,
     /// The lines it rests on, counted from 1, the one it is about first.
     pub lines: Vec<usize>,
-    /// The reason with which a comment in the report accepts it.
-    pub accepted: Option<String>,
+    /// Why it does not count.
+    pub accepted: Option<Acceptance>,
+}
+
+/// Why a finding does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub enum Acceptance {
+    /// A comment in the report, with its reason.
+    Comment(String),
+    /// It is in the baseline.
+    Baseline,
+}
+
+impl Acceptance {
+    /// The reason.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Comment(reason) => reason,
+            Self::Baseline => "in the baseline",
+        }
+    }
+}
+
+impl From<Acceptance> for String {
+    fn from(acceptance: Acceptance) -> Self {
+        acceptance.words().to_owned()
+    }
 }
 
 impl Finding {
@@ -73,7 +100,7 @@ impl Finding {
                 unique.push(line);
             }
         }
-        Self { rule: "", severity: Severity::Note, message: message.into(), lines: unique, accepted: None }
+        Self { rule: "", severity: Severity::Warning, message: message.into(), lines: unique, accepted: None }
     }
 }
 
@@ -84,6 +111,8 @@ pub struct Audit {
     pub document: Document,
     /// What was found, in the order of the report; accepted ones too.
     pub findings: Vec<Finding>,
+    /// How much was read that could be checked.
+    pub read: Read,
     /// What was held against a bundle, if one was given.
     pub against: Option<Compared>,
 }
@@ -98,12 +127,14 @@ impl Audit {
 /// Audits a report by the rules named, or by all if none is. With a bundle, what the report says of its claims is held
 /// against what they were found to be.
 pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
-    let document = Document::read(text);
+    let mut document = Document::read(text);
+    let assertions = Assertions::read(&document);
+    let read = assertions.count();
     let wanted = |rule: &Rule| only.is_empty() || only.iter().any(|id| id == rule.id);
     let mut findings = Vec::new();
     let mut take = |rule: &Rule, found: Vec<Finding>| {
         for finding in found {
-            let accepted = document.accepted(rule.id, &finding.lines);
+            let accepted = document.accepted(rule.id, &finding.lines).map(Acceptance::Comment);
             findings.push(Finding { rule: rule.id, severity: rule.severity, accepted, ..finding });
         }
     };
@@ -111,7 +142,7 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
     let mut chosen: Vec<_> = chosen.map(|(rule, check)| (rule, check, Vec::new())).collect();
     // The rules know nothing of each other.
     let at_a_time = if document.lines.len() < LONG { chosen.len() } else { 1 };
-    parallel::each(&mut chosen, at_a_time, |(_, check, found)| check(&document, found));
+    parallel::each(&mut chosen, at_a_time, |(_, check, found)| check(&assertions, found));
     for (rule, _, found) in chosen {
         take(rule, found);
     }
@@ -124,7 +155,58 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
         }
         compared
     });
+    let mut findings = merged(findings);
     findings.sort_by_key(|finding| finding.lines.first().copied());
-    findings.dedup();
-    Audit { document, findings, against }
+    drop(assertions);
+    document.forget_statements();
+    Audit { document, findings, read, against }
+}
+
+/// Rules that find the same wrong number from two sides: the pass rate, and the counts it is of.
+const ARITHMETIC: [&str; 3] = ["percent-not-fraction", "parts-not-total", "change-not-percent"];
+
+/// Places of one finding; more say nothing more.
+const MAX_PLACES: usize = 24;
+
+/// One finding for one cause: those of one rule that share a line are one, with all its places.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut out: Vec<Finding> = Vec::new();
+    let mut by_line: HashMap<(&str, usize), usize> = HashMap::new();
+    for finding in findings {
+        let family = if ARITHMETIC.contains(&finding.rule) { ARITHMETIC[0] } else { finding.rule };
+        let known = |line: &usize| by_line.get(&(family, *line)).copied();
+        // What is held against a bundle is said of each number.
+        let same = finding
+            .lines
+            .iter()
+            .find_map(known)
+            .filter(|_| !against::RULES.iter().any(|rule| rule.id == finding.rule));
+        let at = same.unwrap_or(out.len());
+        by_line.extend(finding.lines.iter().map(|line| ((family, *line), at)));
+        match out.get_mut(at) {
+            Some(first) => {
+                first
+                    .lines
+                    .extend(finding.lines.into_iter().take(MAX_PLACES.saturating_sub(first.lines.len())));
+                *first = Finding {
+                    rule: first.rule,
+                    severity: first.severity,
+                    accepted: first.accepted.take(),
+                    ..Finding::new(first.message.clone(), first.lines.iter().copied())
+                };
+            }
+            None => out.push(finding),
+        }
+    }
+    out.dedup();
+    out
+}
+
+/// Audits many reports, several at a time, as [`audit`] does one; in their order.
+pub fn audit_all(texts: &[(String, String)], only: &[String], bundle: Option<&Shown<'_>>) -> Vec<Report> {
+    let mut all: Vec<(&(String, String), Option<Audit>)> = texts.iter().map(|text| (text, None)).collect();
+    parallel::each(&mut all, 1, |((_, text), done)| *done = Some(audit(text, only, bundle)));
+    all.into_iter()
+        .filter_map(|((name, _), audit)| Some(Report { name: name.clone(), audit: audit? }))
+        .collect()
 }

@@ -5,9 +5,12 @@
 //! Must not know: files, clock, environment, terminal; bundles and how they are stored.
 
 pub mod against;
+pub mod assertions;
+mod baseline;
 pub mod docs;
 pub mod document;
 mod finding;
+pub mod measured;
 pub mod output;
 mod parallel;
 pub mod quantity;
@@ -16,6 +19,8 @@ mod visible;
 mod words;
 
 pub use against::{Compared, Shown};
+pub use assertions::Assertions;
+pub use baseline::{Baseline, BaselineError};
 pub use document::Document;
-pub use finding::{Audit, Finding, Rule, Severity, audit};
-pub use visible::visible;
+pub use finding::{Acceptance, Audit, Finding, Rule, Severity, audit, audit_all};
+pub use output::Report;

@@ -1,5 +1,7 @@
 //! Numbers in a text: counts, percentages, fractions, durations, with their units and the targets they state.
 
+use crate::words::show;
+
 /// What a number is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -55,9 +57,27 @@ pub struct Quantity {
     pub unit: String,
     /// What is demanded, where the words before it say so.
     pub bound: Option<Bound>,
+    /// Written with a minus.
+    pub negative: bool,
+    /// Not meant to its last digit: `~15`, "about 15", `15+`.
+    pub rough: bool,
 }
 
 impl Quantity {
+    /// None of something.
+    pub fn none() -> Self {
+        Self {
+            start: 0,
+            end: 0,
+            value: 0.0,
+            decimals: 0,
+            kind: Kind::Plain,
+            unit: String::new(),
+            bound: None,
+            negative: false,
+            rough: false,
+        }
+    }
     /// Half a unit of its last digit.
     pub fn half_digit(&self) -> f64 {
         0.5 * 10_f64.powi(-i32::try_from(self.decimals).unwrap_or(0))
@@ -94,6 +114,29 @@ impl Quantity {
             (Kind::Plain, Kind::Plain) => self.unit == other.unit,
             _ => false,
         }
+    }
+    /// The number with its unit, for people.
+    pub fn written(&self) -> String {
+        let number = show(self.value);
+        match self.kind {
+            Kind::Percent => format!("{number} %"),
+            Kind::Of(of) => format!("{number} of {}", show(of)),
+            Kind::Seconds(_) => format!("{number} {}", self.unit),
+            Kind::Plain => number,
+        }
+    }
+    /// Whether two readings can be of one value, as far as each is rounded.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let scale = |q: &Self| match q.kind {
+            Kind::Seconds(seconds) if q.value != 0.0 => seconds / q.value,
+            _ => 1.0,
+        };
+        let (one, two) = match (self.percent(), other.percent()) {
+            (Some(one), Some(two)) => (one, two),
+            _ => (self.base(), other.base()),
+        };
+        (one - two).abs()
+            <= (self.half_digit() * scale(self)).max(other.half_digit() * scale(other)) * 2.0 + 1e-9
     }
     /// A count: a whole number without a unit, or with a word after it.
     pub fn is_count(&self) -> bool {
@@ -175,6 +218,10 @@ pub fn seconds(unit: &str) -> Option<f64> {
 
 fn bound(before: &str) -> Option<Bound> {
     let before = before.trim_end().trim_end_matches(['(', '*']).trim_end();
+    // An arrow is no bound.
+    if before.ends_with("->") {
+        return None;
+    }
     let last = before.as_bytes().last();
     let ends = |words: &[&str]| {
         words.iter().filter(|word| word.as_bytes().last() == last).any(|word| {
@@ -230,9 +277,13 @@ pub fn scan(text: &str) -> Vec<Quantity> {
         let before = text[..start].chars().next_back();
         let mut rest = text[at..].chars();
         let (after, after_two) = (rest.next(), rest.next());
+        let negative = before == Some('-') && {
+            let ahead = text[..start - 1].chars().next_back();
+            ahead.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '|' | '*'))
+        };
         let glued = before
             .is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '#' | '-'))
-            && !(before == Some('-') && text[..start].ends_with(" -"));
+            && !negative;
         let part = after.is_some_and(|c| matches!(c, '-' | ':' | '.' | '/' | '_'))
             && after_two.is_some_and(char::is_alphanumeric)
             && matches!(suffix, Suffix::Nothing | Suffix::Of(_))
@@ -262,7 +313,12 @@ pub fn scan(text: &str) -> Vec<Quantity> {
             }
             Suffix::Word(word) => {
                 unit = word.to_owned();
-                match seconds(word) {
+                // "9h 16m".
+                let minutes = word == "m"
+                    && out.last().is_some_and(|last| {
+                        last.unit == "h" && text.get(last.end..start).is_some_and(|gap| gap.trim().is_empty())
+                    });
+                match if minutes { Some(60.0) } else { seconds(word) } {
                     Some(seconds) => kind = Kind::Seconds(value * seconds),
                     None => end = first,
                 }
@@ -279,14 +335,67 @@ pub fn scan(text: &str) -> Vec<Quantity> {
             last.end = end;
             continue;
         }
-        out.push(Quantity { start, end, value, decimals, kind, unit, bound });
+        let rough = is_rough(&text[..start], &text[end..]) || text[first..].starts_with('+');
+        out.push(Quantity { start, end, value, decimals, kind, unit, bound, negative, rough });
     }
     out
+}
+
+/// Whether the words around a number take its last digits back.
+fn is_rough(before: &str, after: &str) -> bool {
+    let before = crate::words::tail(before).trim_end_matches(['(', ' ', '*']);
+    after.starts_with('+')
+        || [
+            "~",
+            "≈",
+            "about",
+            "roughly",
+            "around",
+            "approximately",
+            "approx.",
+            "approx",
+            "nearly",
+            "almost",
+            "some",
+            "c.",
+            "ca.",
+        ]
+        .iter()
+        .any(|word| before.ends_with(word))
 }
 
 fn code_spans(text: &str) -> Vec<(usize, usize)> {
     let ticks: Vec<usize> = text.match_indices('`').map(|(at, _)| at).collect();
     ticks.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+/// The direction of a target, from its own sign or from the words of what is measured.
+pub(crate) fn direction(target: &Quantity, words: &str) -> Option<Bound> {
+    let says = |all: &[&str]| all.iter().any(|word| words.contains(word));
+    if let Some(bound) = target.bound {
+        return Some(bound);
+    }
+    if says(&["maximum", "limit", "at most", "max "]) {
+        return Some(Bound::Most);
+    }
+    if says(&["minimum", "at least", "exceed"]) {
+        return Some(Bound::Least);
+    }
+    let bad = says(&[
+        "error", "loss", "fail", "false", "reject", "miss", "risk", "defect", "overhead", "usage", "utiliz",
+        "drop", "bounce", "churn",
+    ]);
+    let rate = says(&[
+        "success", "reliab", "availab", "uptime", "coverage", "pass", "correct", "accura", "complet",
+        "deliver", "detect", "complian",
+    ]);
+    let slow = says(&["time", "latency", "duration", "p95", "p99", "p50", "load"])
+        && !says(&["uptime", "lifetime", "timeout"]);
+    match target.kind {
+        Kind::Percent | Kind::Of(_) if rate && !bad => Some(Bound::Least),
+        Kind::Seconds(_) if slow => Some(Bound::Most),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Words that reports use for outcomes, and what they weaken.
+//! Patterns over words, and numbers for people.
 
 use regex::Regex;
 
@@ -37,28 +37,6 @@ impl Words {
     pub(crate) fn find<'t>(&self, text: &'t str) -> Option<regex::Match<'t>> {
         self.0.as_ref().and_then(|pattern| pattern.find(text))
     }
-}
-
-pattern!(
-    PASS,
-    r"✅|✔|☑|✓|🟢|\b(pass(ed|es)?|achieved|met|ok|fulfilled|satisfied|success|successful|green|reached)\b"
-);
-pattern!(
-    FAIL,
-    r"❌|✗|✘|🔴|\b(fail(ed|s)?|missed|not met|not achieved|not reached|unmet|below target|short of|red|open|undecided|undetermined|inconclusive)\b"
-);
-pattern!(
-    NEGATED,
-    r"\b(not|no|never|none|cannot|can't|could not|neither|nor|without|isn't|wasn't|doesn't|didn't)\b"
-);
-pattern!(
-    TARGET,
-    r"\b(target|goal|objective|required|requirement|requires|threshold|minimum|limit|expected|at least|demanded|criterion|sla|slo|acceptance|promised|agreed)\b"
-);
-
-/// Whether a cell says that all is well and nothing else: `✅ PASS`, `met`.
-pub(crate) fn passes(lower: &str) -> bool {
-    PASS.is_in(lower) && !FAIL.is_in(lower) && !NEGATED.is_in(lower)
 }
 
 /// A number for people: without needless digits.

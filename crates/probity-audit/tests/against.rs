@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use probity_audit::against::RULES;
-use probity_audit::{Audit, Severity, Shown, audit, output};
+use probity_audit::{Audit, Report, Severity, Shown, audit, output};
 use probity_verdict::Judgement;
 use serde_json::{Value, json};
 
@@ -183,6 +183,50 @@ fn a_word_stronger_than_the_finding_is_found() {
 }
 
 #[test]
+fn what_one_failure_denies_is_held_against_the_counts() {
+    for text in [
+        "A start serves within 10 s, always.",
+        "`prompt` holds every time.",
+        "The claim `prompt`: all requests succeeded.",
+        "`prompt` never fails.",
+    ] {
+        assert_eq!(found(text), [("stronger-than-bundle", 1)], "{text}");
+    }
+    for text in [
+        "`prompt` holds on 785 of 960.",
+        "`prompt` does not hold every time.",
+        "We always looked at `prompt`? No.",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+    assert!(message("`prompt` holds every time.").contains("without exception"));
+}
+
+#[test]
+fn a_sentence_that_ends_in_a_label_gives_the_verdict() {
+    for text in ["The service is **READY WITH CONDITIONS**.", "- The service is READY WITH CONDITIONS"] {
+        assert_eq!(found(text), [("stronger-than-bundle", 1)], "{text}");
+    }
+    for text in ["The operator is ready with conditions.", "Whether the service is READY, nobody knows."] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn of_two_citations_that_overlap_the_longest_is_meant() {
+    let named = |claim: &str, says: &str, planned: u64| {
+        finding(claim, says, "holds", [planned, planned, 0, 0], &json!({}))
+    };
+    let two =
+        [named("a-1", "the service starts", 5), named("b-1", "starts after a power cut and a full disk", 7)];
+    // "the service starts" begins earlier and is shorter.
+    let text = "The service starts after a power cut and a full disk: 7 of 7.";
+    let found = held(text, &two).findings;
+    assert_eq!(found, [], "the number is the second claim's");
+    assert_eq!(held(&text.replace("7 of 7", "5 of 5"), &two).findings.len(), 1);
+}
+
+#[test]
 fn an_invented_claim_is_found() {
     for (text, line) in [
         ("The claim `backup` holds.", 1),
@@ -208,9 +252,9 @@ fn other_numbers_are_listed_together_and_do_not_drown_the_rest() {
         found(text),
         [("unsupported-number", 3), ("differs-from-bundle", 5), ("unsupported-number", 7)]
     );
-    let audit = held(text, &three());
-    assert_eq!(audit.findings[0].severity, Severity::Unsupported);
-    let shown = output::terminal(&audit, "report.md", false);
+    let reports = [Report { name: "report.md".to_owned(), audit: held(text, &three()) }];
+    assert_eq!(reports[0].audit.findings[0].severity, Severity::Unsupported);
+    let shown = output::terminal(&reports, false);
     assert_eq!(
         shown,
         "error[differs-from-bundle]: A number is not the one in the bundle.
@@ -227,19 +271,19 @@ Held against camera.probity, whose verdict is READY or NOT READY.
 The report cites 1 of its 3 claims: starts (undetermined).
 Not cited: prompt (holds), roles (fails).
 Of its numbers the bundle shows 0, shows 1 otherwise, and does not show 3.
-report.md: 1 error, 0 warnings, 0 notes, 2 lines with unsupported numbers
+report.md: 1 error, 0 warnings, 2 lines with unsupported numbers
 "
     );
-    let markdown = output::markdown(&audit, "report.md");
+    let markdown = output::markdown(&reports);
     assert!(
         markdown.contains("## unsupported: unsupported-number\n")
             && markdown.contains("- line 3: `4,200, 31 %`\n- line 7: `14 minutes`\n"),
         "{markdown}"
     );
-    let json: Value = serde_json::from_str(&output::json(&audit, "report.md")).unwrap();
+    let json: Value = serde_json::from_str(&output::json(&reports, false)).unwrap();
     assert_eq!(json["against"]["not_cited"], json!([["prompt", "holds"], ["roles", "fails"]]));
     assert_eq!(json["findings"][0]["severity"], "unsupported");
-    let sarif: Value = serde_json::from_str(&output::sarif(&audit, "report.md")).unwrap();
+    let sarif: Value = serde_json::from_str(&output::sarif(&reports)).unwrap();
     let results = &sarif["runs"][0]["results"];
     assert_eq!((&results[0]["kind"], &results[0]["level"]), (&json!("open"), &json!("none")));
     assert_eq!((&results[1]["kind"], &results[1]["level"]), (&json!("fail"), &json!("error")));
@@ -248,9 +292,9 @@ report.md: 1 error, 0 warnings, 0 notes, 2 lines with unsupported numbers
 #[test]
 fn a_comment_accepts_here_too_and_a_sentence_is_quoted_to_its_end() {
     let text = "<!-- probity: accept unsupported-number: from the post office -->\nLetters went out. Of all\nthose letters 31 %\ncame back.\n";
-    let audit = held(text, &three());
-    assert_eq!(audit.open().count(), 0, "{:?}", audit.findings);
-    let shown = output::terminal(&audit, "report.md", false);
+    let reports = [Report { name: "report.md".to_owned(), audit: held(text, &three()) }];
+    assert_eq!(reports[0].audit.open().count(), 0, "{:?}", reports[0].audit.findings);
+    let shown = output::terminal(&reports, false);
     assert!(
         shown.contains("2 |> Letters went out. Of all\n3 |  those letters 31 %\n4 |  came back.\n"),
         "{shown}"

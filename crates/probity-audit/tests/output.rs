@@ -2,43 +2,95 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use probity_audit::{audit, output};
+use probity_audit::{Baseline, Report, audit, audit_all, output};
 use serde_json::Value;
 
-const REPORT: &str = "# Report\n\nRuns:\n\nIt was understood in 7 of 12 cases (58.3333 %).\n\n\
+const REPORT: &str = "# Report\n\nRuns:\n\n- Dependencies: 2,000 -> 23 (-97.5%)\n\n\
     <!-- probity: accept percent-not-fraction: known, ticket 4 -->\nThe pages answered 171 of 180 times (92 %).\n";
+
+fn reports(text: &str) -> [Report; 1] {
+    [Report { name: "report.md".to_owned(), audit: audit(text, &[], None) }]
+}
 
 #[test]
 fn on_a_terminal_like_a_compiler() {
-    let text = output::terminal(&audit(REPORT, &[], None), "report.md", false);
+    let text = output::terminal(&reports(REPORT), false);
     assert_eq!(
         text,
-        "note[too-precise]: A percentage has more digits than its sample can bear.
+        "error[change-not-percent]: The percentage of a change is not that of the values before and after.
  --> report.md:5
-5 |> It was understood in 7 of 12 cases (58.3333 %).
-  = 58.3333 % has 4 digits after the point; of 12, one more or less is 8.3 points
+5 |> - Dependencies: 2,000 -> 23 (-97.5%)
+  = from 2000 to 23 is 98.85 %, not 97.5 %
 
-accepted[percent-not-fraction]: A percentage is not that of the fraction beside it.
+accepted[percent-not-fraction]: A percentage is not that of the counts beside it.
  --> report.md:8
 8 |> The pages answered 171 of 180 times (92 %).
   = 171 / 180 is 95 %, not 92 %
   = accepted: known, ticket 4
 
-report.md: 0 errors, 0 warnings, 1 note, 1 accepted
+report.md: 1 error, 0 warnings, 1 accepted
 "
     );
 }
 
 #[test]
-fn json_and_sarif_say_the_same() {
-    let audit = audit(REPORT, &[], None);
-    let json: Value = serde_json::from_str(&output::json(&audit, "report.md")).unwrap();
+fn many_reports_end_in_a_table_of_counts() {
+    let two = audit_all(
+        &[("wrong.md".to_owned(), REPORT.to_owned()), ("fine.md".to_owned(), "# Fine\n".to_owned())],
+        &[],
+        None,
+    );
+    let text = output::terminal(&two, false);
+    let end = "errors  warnings  accepted  report
+     1         0         1  wrong.md
+2 reports: 1 error, 0 warnings, 1 accepted
+";
+    assert!(text.ends_with(end), "{text}");
+    let json: Value = serde_json::from_str(&output::json(&two, true)).unwrap();
     assert_eq!(json["open"], 1);
-    assert_eq!(json["findings"][0]["rule"], "too-precise");
-    assert_eq!(json["findings"][0]["severity"], "note");
+    assert_eq!(json["reports"][1]["report"], "fine.md");
+    let sarif: Value = serde_json::from_str(&output::sarif(&two)).unwrap();
+    assert_eq!(sarif["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn annotations_are_a_line_each_and_cannot_be_broken_out_of() {
+    let hostile = format!("{REPORT}\n- x\u{2028}%0A::error::: 2,000 -> 23 (-97.5%)\n");
+    let text = output::github(&[Report { name: "a,b:%.md".to_owned(), audit: audit(&hostile, &[], None) }]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines.iter().all(|line| line.starts_with("::error file=a%2Cb%3A%25.md,line=")), "{text}");
+}
+
+#[test]
+fn what_is_in_the_baseline_no_longer_counts_though_its_line_moves() {
+    let written = Baseline::of(&reports(REPORT)).text();
+    let mut moved = reports(&format!("A line before.\n\n{REPORT}\n- More: 2,000 -> 23 (-97.5%)\n"));
+    Baseline::read(&written).unwrap().accept(&mut moved);
+    let open: Vec<usize> = moved[0].audit.open().map(|finding| finding.lines[0]).collect();
+    assert_eq!(open, [12], "only what is new");
+    let sarif: Value = serde_json::from_str(&output::sarif(&moved)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"][0]["suppressions"][0]["kind"], "external");
+    // The same line twice is one more than is known.
+    let mut twice = reports(&format!("{REPORT}\n- Dependencies: 2,000 -> 23 (-97.5%)\n"));
+    Baseline::read(&written).unwrap().accept(&mut twice);
+    assert_eq!(twice[0].audit.open().count(), 1);
+    for refused in ["", "{}", "[]", &written.replace("\"version\": 1", "\"version\": 2")] {
+        assert!(Baseline::read(refused).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn json_and_sarif_say_the_same() {
+    let reports = reports(REPORT);
+    let json: Value = serde_json::from_str(&output::json(&reports, false)).unwrap();
+    assert_eq!(json["open"], 1);
+    assert_eq!(json["findings"][0]["rule"], "change-not-percent");
+    assert_eq!(json["findings"][0]["severity"], "error");
     assert_eq!(json["findings"][0]["lines"][0]["line"], 5);
     assert_eq!(json["findings"][1]["accepted"], "known, ticket 4");
-    let sarif: Value = serde_json::from_str(&output::sarif(&audit, "report.md")).unwrap();
+    assert_eq!(json["read"]["measured"], 3);
+    let sarif: Value = serde_json::from_str(&output::sarif(&reports)).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
     let run = &sarif["runs"][0];
     let results = run["results"].as_array().unwrap();
@@ -57,21 +109,22 @@ fn json_and_sarif_say_the_same() {
 
 #[test]
 fn text_of_a_report_stays_text() {
-    let hostile = "7 of 12 cases (58.3333 %) \u{1b}[2J\u{202e}evil ``` </pre><script> `\u{9b}31m\n";
-    let audit = audit(hostile, &[], None);
-    assert_eq!(audit.findings.len(), 1);
-    for text in [output::terminal(&audit, "\u{1b}]0;x", false), output::markdown(&audit, "`\u{1b}`")] {
+    let hostile = "171 of 180 times (92 %) \u{1b}[2J\u{202e}evil ``` </pre><script> `\u{9b}31m\n";
+    let named = |name: &str| [Report { name: name.to_owned(), audit: audit(hostile, &[], None) }];
+    assert_eq!(named("x")[0].audit.findings.len(), 1);
+    for text in [output::terminal(&named("\u{1b}]0;x"), false), output::markdown(&named("`\u{1b}`"))] {
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{text:?}");
         assert!(text.contains("⟨U+202E⟩evil"), "{text}");
     }
     // The fence is longer than the one in the line.
-    assert!(output::markdown(&audit, "x").contains("\n````text\n1: 7 of 12"));
+    assert!(output::markdown(&named("x")).contains("\n````text\n1: 171 of 180"));
 }
 
 #[test]
-fn nothing_found_is_no_praise() {
-    let audit = audit("# Fine\n", &[], None);
-    for text in [output::terminal(&audit, "x", false), output::markdown(&audit, "x")] {
-        assert!(text.contains("Nothing found. That is not a word for the report"), "{text}");
-    }
+fn nothing_found_says_what_was_read_and_how_much_is_missed() {
+    let nothing = |text: &str| output::terminal(&reports(text), false);
+    assert!(nothing("# Fine\n").contains("Read: no value, target or outcome."), "{}", nothing("# Fine\n"));
+    let read = nothing("- Test coverage: 90.0% (target: 80%)\n- ✅ Backups\n");
+    assert!(read.contains("Read: 1 value, 1 target, 1 outcome."), "{read}");
+    assert!(read.contains("of the defects that a reader saw"), "{read}");
 }

@@ -63,21 +63,6 @@ fn a_label_of_one_word_has_one_value_under_title_and_summary() {
 }
 
 #[test]
-fn one_row_for_one_of_those_announced_is_counted_too() {
-    let table = |row: &str| {
-        format!("We made 10 attempts per service.\n\n| Service | Starts |\n|---|---|\n| {row} | 19/20 |")
-    };
-    only("sample-announced", &[&table("web")], &[&table("web and mail"), &table("all services")]);
-    // The whole is compared, not the part.
-    let nine = table("web").replace("19/20", "9/10") + "\n| mail | 10/10 |\n| shop | 8/10 |";
-    assert_eq!(found(&nine), Vec::<&str>::new());
-    assert_eq!(
-        found("We made 10 attempts per service.\n\n| Day | Starts |\n|---|---|\n| one | 19/20 |"),
-        Vec::<&str>::new()
-    );
-}
-
-#[test]
 fn start_end_and_duration_on_lines_of_their_own_fit() {
     only(
         "dates-off",

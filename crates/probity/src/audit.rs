@@ -1,6 +1,9 @@
 //! `audit`: what a written report contradicts in itself, and what it says otherwise than a bundle.
 
-use probity_audit::Shown;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use probity_audit::{Baseline, Shown, output};
 
 use crate::bundle::{self, Compare};
 use crate::cli::{AuditArgs, AuditFormat, ReportFormat};
@@ -17,13 +20,20 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
     if let (None, Some(rule)) = (&args.against, args.rules.iter().find(needs_bundle)) {
         return Err(Failure::wrong(format!("the rule {rule} needs a bundle: name it with --against BUNDLE")));
     }
-    let name = args.report.to_string_lossy();
-    let text = probity_evidence::read_to_string_capped(&args.report, LARGEST).map_err(|error| {
-        Failure::wrong(format!("{name}: cannot be read: {error}; a report is Markdown in UTF-8"))
-    })?;
     let mut bundle_exit = Exit::Fine;
-    let audit = match &args.against {
-        None => probity_audit::audit(&text, &args.rules, None),
+    let texts = texts(&args.reports)?;
+    let baseline = match &args.baseline {
+        None => None,
+        Some(path) => {
+            let refused =
+                |error: &dyn std::fmt::Display| Failure::wrong(format!("{}: {error}", path.display()));
+            let text =
+                probity_evidence::read_to_string_capped(path, LARGEST).map_err(|error| refused(&error))?;
+            Some(Baseline::read(&text).map_err(|error| refused(&error))?)
+        }
+    };
+    let mut reports = match &args.against {
+        None => probity_audit::audit_all(&texts, &args.rules, None),
         Some(path) => {
             let signers = bundle::signers(args.signers.as_deref(), environment)?;
             let (read, _) = bundle::read(path, &signers, Compare::All, |_| Ok(None))
@@ -42,18 +52,60 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
                 report: &report,
                 remarks: &remarks,
             };
-            probity_audit::audit(&text, &args.rules, Some(&shown))
+            probity_audit::audit_all(&texts, &args.rules, Some(&shown))
         }
     };
+    if let Some(baseline) = baseline {
+        baseline.accept(&mut reports);
+    }
+    let many = args.reports.len() > 1 || args.reports.iter().any(|path| path.is_dir());
     terminal::print(&match args.format {
-        AuditFormat::Text => probity_audit::output::terminal(&audit, &name, terminal::colour(environment)),
-        AuditFormat::Markdown => probity_audit::output::markdown(&audit, &name),
-        AuditFormat::Json => probity_audit::output::json(&audit, &name),
-        AuditFormat::Sarif => probity_audit::output::sarif(&audit, &name),
+        AuditFormat::Text => output::terminal(&reports, terminal::colour(environment)),
+        AuditFormat::Markdown => output::markdown(&reports),
+        AuditFormat::Json => output::json(&reports, many),
+        AuditFormat::Sarif => output::sarif(&reports),
+        AuditFormat::Github => output::github(&reports),
+        AuditFormat::Baseline => Baseline::of(&reports).text(),
     })?;
-    Ok(match (bundle_exit, audit.open().next()) {
+    let open = reports.iter().any(|report| report.audit.open().next().is_some());
+    Ok(match bundle_exit {
         // What it was held against comes before what was found.
-        (Exit::Fine, Some(_)) => Exit::Against,
-        (exit, _) => exit,
+        Exit::Fine if open && args.format != AuditFormat::Baseline => Exit::Against,
+        exit => exit,
     })
+}
+
+/// The reports named, each with what it is called.
+fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let mut out = Vec::new();
+    for path in paths {
+        let refused = |path: &Path, error: &std::io::Error| {
+            Failure::wrong(format!(
+                "{}: cannot be read: {error}; a report is Markdown in UTF-8",
+                path.display()
+            ))
+        };
+        if path.as_os_str() == "-" {
+            let mut text = String::new();
+            std::io::stdin()
+                .take(LARGEST + 1)
+                .read_to_string(&mut text)
+                .map_err(|error| refused(path, &error))?;
+            if text.len() as u64 > LARGEST {
+                return Err(Failure::wrong(format!("-: it is longer than {LARGEST} bytes")));
+            }
+            out.push(("-".to_owned(), text));
+            continue;
+        }
+        let files = probity_evidence::files_below(path, "md").map_err(|error| refused(path, &error))?;
+        if files.is_empty() {
+            return Err(Failure::wrong(format!("{}: no Markdown file below this folder", path.display())));
+        }
+        for file in files {
+            let text = probity_evidence::read_to_string_capped(&file, LARGEST)
+                .map_err(|error| refused(&file, &error))?;
+            out.push((file.to_string_lossy().into_owned(), text));
+        }
+    }
+    Ok(out)
 }

@@ -93,10 +93,12 @@ Examples:
   probity audit REPORT.md
   probity audit REPORT.md --rule percent-not-fraction --rule target-missed
   probity audit REPORT.md --against release.probity --signers allowed_signers
-  probity audit REPORT.md --format sarif > audit.sarif
+  probity audit docs/ reports/ --format sarif > audit.sarif
+  probity audit reports/ --format baseline > audit-baseline.json
+  probity audit reports/ --baseline audit-baseline.json --format github
 
 A comment on the line before accepts a finding:
-  <!-- probity: accept too-precise: the tool prints it so -->")]
+  <!-- probity: accept parts-not-total: one was counted twice -->")]
     Audit(AuditArgs),
     /// For authors of plans.
     #[command(subcommand)]
@@ -219,8 +221,9 @@ pub struct VerifyArgs {
 /// `audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// The report, a Markdown file of at most 64 MiB.
-    pub report: PathBuf,
+    /// The reports: Markdown files of at most 64 MiB, folders (every .md file below them), or `-` for standard input.
+    #[arg(required = true, value_name = "REPORT")]
+    pub reports: Vec<PathBuf>,
     /// Hold what the report says of the bundle's claims, in numbers and words, against what was found. The bundle is
     /// verified first.
     #[arg(long, value_name = "BUNDLE")]
@@ -231,6 +234,9 @@ pub struct AuditArgs {
     /// Look only for this; may be repeated. docs/audit-rules.md lists the rules.
     #[arg(long = "rule", value_name = "ID", value_parser = rules())]
     pub rules: Vec<String>,
+    /// What was found before, as `--format baseline` wrote it: it no longer counts.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: AuditFormat,
@@ -251,6 +257,10 @@ pub enum AuditFormat {
     Json,
     /// SARIF 2.1.0, for code hosts.
     Sarif,
+    /// Annotations of GitHub's runners: one line a finding.
+    Github,
+    /// A file for `--baseline`.
+    Baseline,
 }
 
 /// `evaluate`.

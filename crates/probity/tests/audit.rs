@@ -9,7 +9,9 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use support::{Home, code, stderr, stdout};
 
@@ -27,9 +29,59 @@ fn what_is_found_decides_the_exit_status() {
     assert_eq!(code(&accepted), 0);
     assert!(stdout(&accepted).contains("accepted: known"), "{}", stdout(&accepted));
     assert_eq!(code(&home.run(&["audit", "wrong.md", "--rule", "dates-off"])), 0);
-    for format in ["markdown", "json", "sarif"] {
+    for format in ["markdown", "json", "sarif", "github"] {
         assert_eq!(code(&home.run(&["audit", "wrong.md", "--format", format])), 1, "{format}");
     }
+}
+
+#[test]
+fn folders_and_standard_input_are_read_in_one_call() {
+    let home = Home::new();
+    for folder in ["reports/deep", "reports/.hidden", "none"] {
+        std::fs::create_dir_all(home.path(folder)).unwrap();
+    }
+    home.write("reports/a.md", "The pages answered 171 of 180 times (92 %).\n");
+    home.write("reports/deep/b.MD", "Dependencies: 2,000 -> 23 (-97.5%)\n");
+    home.write("reports/c.txt", "171 of 180 (92 %)\n");
+    home.write("reports/.hidden/d.md", "171 of 180 (92 %)\n");
+    let many = home.run(&["audit", "reports"]);
+    assert_eq!(code(&many), 1);
+    assert!(stdout(&many).ends_with("2 reports: 2 errors, 0 warnings\n"), "{}", stdout(&many));
+    let json = home.run(&["audit", "reports", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    assert_eq!(json["reports"][1]["report"], "reports/deep/b.MD");
+    let mut piped =
+        home.probity().args(["audit", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(b"171 of 180 (92 %)\n").unwrap();
+    let piped = piped.wait_with_output().unwrap();
+    assert_eq!(code(&piped), 1);
+    assert!(stdout(&piped).contains("--> -:1"), "{}", stdout(&piped));
+    home.write("none/readme.txt", "");
+    let none = home.run(&["audit", "none"]);
+    assert_eq!(code(&none), 3, "nothing was looked at");
+    assert!(stderr(&none).contains("no Markdown file"), "{}", stderr(&none));
+}
+
+#[test]
+fn with_a_baseline_only_what_is_new_fails() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path("reports")).unwrap();
+    home.write("reports/a.md", "171 of 180 (92 %).\n");
+    let written = home.run(&["audit", "reports", "--format", "baseline"]);
+    assert_eq!(code(&written), 0, "writing one is no failure");
+    home.write("baseline.json", &stdout(&written));
+    let known = home.run(&["audit", "reports", "--baseline", "baseline.json"]);
+    assert_eq!(code(&known), 0, "{}", stdout(&known));
+    assert!(stdout(&known).contains("accepted: in the baseline"), "{}", stdout(&known));
+    home.write("reports/b.md", "171 of 180 (92 %).\n");
+    let new = home.run(&["audit", "reports", "--baseline", "baseline.json", "--format", "github"]);
+    assert_eq!(code(&new), 1);
+    assert_eq!(stdout(&new).lines().count(), 1, "{}", stdout(&new));
+    assert!(stdout(&new).starts_with("::error file=reports/b.md,line=1,"), "{}", stdout(&new));
+    home.write("baseline.json", "{}");
+    let refused = home.run(&["audit", "reports", "--baseline", "baseline.json"]);
+    assert_eq!(code(&refused), 3);
+    assert!(stderr(&refused).contains("--format baseline"), "{}", stderr(&refused));
 }
 
 #[test]
@@ -184,7 +236,7 @@ fn a_report_that_says_otherwise_than_the_bundle_is_found() {
         let found = against(&report.replacen(from, to, 1));
         assert!(found.contains(&format!("error[{rule}]")) && found.contains(shown), "{found}");
         assert!(found.contains(&format!("report.md:{line}\n")), "{found}");
-        assert!(found.contains("1 error, 0 warnings, 0 notes\n"), "{found}");
+        assert!(found.contains("1 error, 0 warnings\n"), "{found}");
     }
     let found = against(&report.replacen("**RELIABLE**", "**RELIABLE ENOUGH**", 1));
     assert!(found.contains("given as RELIABLE ENOUGH; in the bundle it is RELIABLE (accepted)"), "{found}");
@@ -243,20 +295,5 @@ fn nothing_is_held_against_a_bundle_that_does_not_verify() {
         let output = home.run(arguments);
         assert_eq!(code(&output), 3, "{arguments:?}");
         assert!(!stderr(&output).is_empty(), "{arguments:?}");
-    }
-}
-
-/// Both crates make hidden characters visible; neither may depend on the other.
-#[test]
-fn what_an_audit_quotes_is_as_harmless_as_a_report() {
-    for number in 0..=0x10_ffff_u32 {
-        let Some(c) = char::from_u32(number).filter(|c| !matches!(c, '\n' | '\r' | '\u{fe0f}')) else {
-            continue;
-        };
-        if number > 0x3_0000 && number < 0xe_0000 {
-            continue;
-        }
-        let shown = probity_audit::visible(&c.to_string());
-        assert_eq!(shown, probity_report::visible(&c.to_string()), "U+{number:04X}");
     }
 }

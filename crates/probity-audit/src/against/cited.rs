@@ -120,7 +120,7 @@ pub(super) fn scopes(document: &Document, judgement: &Judgement) -> Vec<Scope> {
                 }
             }
             Place::Prose if !claims.is_empty() => prose = (statement.block, claims.clone()),
-            Place::Prose | Place::Row { .. } => {}
+            Place::Prose | Place::Row { .. } | Place::Code => {}
         }
         let above = match statement.place {
             Place::Item { .. } => items.last().map(|(_, _, claims)| claims),
@@ -205,17 +205,19 @@ fn citations(document: &Document, statement: &Statement, names: &[Name]) -> Vec<
             start += cell.lower.len() + " | ".len();
         }
     }
-    // Of two that overlap, the longer one is meant.
-    out.sort_by_key(|citation| (citation.start, usize::MAX - citation.end));
+    // Of two that overlap, the longest one is meant, wherever it begins.
+    out.sort_by_key(|citation| (usize::MAX - (citation.end - citation.start), citation.start));
     let mut kept: Vec<Citation> = Vec::new();
     for citation in out {
-        let same = |last: &Citation| {
-            last.start == citation.start && last.end == citation.end && last.claim != citation.claim
+        let apart = |other: &Citation| citation.start >= other.end || citation.end <= other.start;
+        let same = |other: &Citation| {
+            other.start == citation.start && other.end == citation.end && other.claim != citation.claim
         };
-        if kept.last().is_none_or(|last| citation.start >= last.end || same(last)) {
+        if kept.iter().all(|other| apart(other) || same(other)) {
             kept.push(citation);
         }
     }
+    kept.sort_by_key(|citation| citation.start);
     kept
 }
 

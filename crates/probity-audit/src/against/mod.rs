@@ -74,7 +74,8 @@ const STRONGER: Rule = Rule {
     title: "A word is stronger than the finding or the verdict in the bundle.",
     explanation: "Only with `--against`. The report says that a claim holds, passes, is met or achieved (or ticks it) where the bundle has \
         it as undetermined, failed or not applicable; that it fails where that was not found; or it gives as the verdict a \
-        label that is not the bundle's, or leaves out \"with waivers\".",
+        label that is not the bundle's (\"The service is READY.\"), or leaves out \"with waivers\"; or it says \
+        \"always\", \"never fails\", \"all starts succeeded\" of a claim of whose trials some failed.",
     example: "- `starts`: passed",
 };
 
@@ -130,7 +131,8 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
     let elsewhere = Numbers::of_report(shown.report, judgement);
     let mut found: Vec<(&'static Rule, Finding)> = Vec::new();
     let (mut right, mut otherwise, mut unsupported) = (0, 0, 0);
-    for (statement, scope) in document.statements.iter().zip(&scopes) {
+    let said = |(statement, _): &(&Statement, &Scope)| statement.place != Place::Code;
+    for (statement, scope) in document.statements.iter().zip(&scopes).filter(said) {
         let mut without: Vec<&str> = Vec::new();
         for q in &statement.quantities {
             let minutes = called::minutes(q, &statement.lower);

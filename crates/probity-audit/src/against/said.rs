@@ -55,6 +55,17 @@ fn says_it_holds(text: &str, may: impl Fn(&str) -> bool) -> bool {
 pattern!(OF_VERDICT, r"\bverdict\W*$");
 pattern!(LEADS_TO, r"\b(if it holds, .* if it fails|whether it holds or fails)\b");
 
+// "Not every time", "75 % of all requests succeeded".
+pattern!(
+    RESERVED,
+    r"\b(not|isn't|doesn't|didn't|hardly|almost|nearly|whether|if|of|must|should|to)\b[^.]{0,12}$"
+);
+// What one failure denies, whatever the objective: held against the counts.
+pattern!(
+    ALWAYS,
+    r"\b(always|every time|each time|without exception|in all cases|all of the time|never (fails?|failed|misses|missed)|no (start|trial|attempt|run|look) failed|all (\d+ )?(starts|trials|attempts|runs|looks|requests|calls) (succeed(ed)?|pass(ed)?|work(ed)?|were successful|hold|held))\b"
+);
+
 /// Words of outcome against the findings of the claims that a statement cites.
 pub(super) fn outcomes(
     document: &Document,
@@ -101,6 +112,16 @@ pub(super) fn outcomes(
                 tell(*claim, "fail");
             }
         }
+        return;
+    }
+    if let [citation] = citations
+        && let finding = &judgement.findings[citation.claim]
+        && finding.counts.failures > 0
+        && let Some(word) = ALWAYS.find(&statement.lower)
+        && !RESERVED.is_in(&statement.lower[..word.start()])
+        && !statement.lower.ends_with('?')
+    {
+        tell(citation.claim, "hold without exception");
         return;
     }
     // What is said of a claim stands between its citation and the next; "a, b and c hold" says it of all three.
@@ -221,7 +242,15 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
         named = given;
         alone = true;
     }
-    let says = !named.is_empty() && alone;
+    // "The service is READY.", in the letters of the label.
+    let states = matches!(statement.place, Place::Prose | Place::Item { .. })
+        && named.iter().any(|label| {
+            let before = text.strip_suffix(label.0.as_str()).unwrap_or("");
+            label.0.chars().all(|c| !c.is_lowercase())
+                && ["is ", "is now ", "are ", "is therefore "].iter().any(|verb| before.ends_with(verb))
+                && !NOT_SAID.is_in(&before.to_lowercase())
+        });
+    let says = !named.is_empty() && (alone || states);
     let actual = || match verdict.accepted {
         Some(true) => format!("{} (accepted)", verdict.label),
         Some(false) => format!("{} (rejected)", verdict.label),

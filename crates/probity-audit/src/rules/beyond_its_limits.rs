@@ -1,7 +1,9 @@
-//! A conclusion that is stronger than the limits the report lists.
+//! A conclusion beyond the limits that the report lists.
 
-use crate::document::{Document, Statement};
+use crate::assertions::{Assertions, Said};
+use crate::document::{Place, Statement};
 use crate::finding::{Finding, Rule, Severity};
+use crate::rules::words_of;
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
@@ -9,46 +11,35 @@ pub const RULE: Rule = Rule {
     id: "beyond-its-limits",
     severity: Severity::Warning,
     title: "A conclusion is stronger than the limits that the report itself lists.",
-    explanation: "Words of certainty (definitive, with certainty, high confidence, proof) in a report that says of something that it \
-        could not be verified or looked at. Sentences that deny certainty, ask for it or put a condition are not meant. \
-        What would have to be shown: the things listed as not verifiable.",
-    example: "The logs cannot be verified.\n\nThis is definitive proof that the job runs.",
+    explanation: "Words of certainty about the report's own result (definitive, conclusive or high-confidence evidence, \"all issues were found\") in a report \
+        that lists as a limitation that something could not be verified or looked at. Sentences that deny certainty, ask for it or put a \
+        condition are not meant. What would have to be shown: the things listed as not verifiable.",
+    example: "Limitation: the logs cannot be verified.\n\nThis is definitive proof that the job runs.",
 };
 
 pattern!(
     CERTAIN,
-    r"\b(definitive(ly)?|conclusive(ly)?|high[- ]confidence|with (full |absolute |complete )?certainty|proof that|proves? (that|beyond)|beyond (any |all |reasonable )?doubt|guaranteed?|without (any |a )?doubt|undoubtedly|irrefutabl[ey]|unequivocal(ly)?|100 ?% certain|certain that)\b"
-);
-pattern!(
-    LIMITED,
-    r"\b(cannot (be )?(directly )?(verif|check|confirm|inspect|quer|see|test|access|read)\w*|could not (be )?(verif|check|confirm|inspect|see|test|look|access|read|shown|observ)\w*|unable to (verif|check|confirm|inspect|access|test|see)\w*|no access to|not accessible|not verifiable|inaccessible|no permission to|no credentials|verification blocked|was not possible to (verify|check|see|test))\b"
+    r"\b(definitive(ly)? (conclusion|evidence|findings?|proof|results?|answer|know|prove[sdn]?|confirm(s|ed)?)|definitive conclusion|conclusive (evidence|proof)|high[- ]confidence (evidence|conclusion|findings?)|proof that|beyond (any |all |reasonable )?doubt|with (full |absolute |complete )?certainty|all (real|actual|legitimate) (issues|failures|problems|defects|bugs|vulnerabilities) (were |are |have been )?(identified|found|detected|caught)|(all|100 ?% of) (the )?(issues|failures|problems|defects|bugs|vulnerabilities) (were|have been) (identified|found|detected|caught))\b"
 );
 pattern!(
     WEAKENED,
-    r"\b(not|no|nor|cannot|can't|neither|never|without definitive|far from|would|needs?|needed|required?|requires|before|until|for definitive|only (then|with|after)|instead of|rather than|if|unless|prevents?|too little|nobody|however|asks?|question|guaranteed? (by|in|of) (the )?(contract|vendor|maker|sla|supplier)|lacks?|remain)\b"
-);
-pattern!(
-    LIMITS_HEAD,
-    r"\b(could not|cannot|can not|limitations?|limits|not (verified|checked|seen|looked at|tested)|blocked)\b"
+    r"\b(not|no|nor|cannot|can't|neither|never|far from|would|needs?|needed|required?|requires|before|until|for definitive|only|instead of|rather than|if|unless|too little|nobody|however|asks?|question|lacks?|remain|should|must|will|ensure|provide)\b"
 );
 
+/// Places of each side in one finding.
+const MAX_PLACES: usize = 4;
+
 /// Finds.
-pub fn check(document: &Document, found: &mut Vec<Finding>) {
-    let limits =
-        |s: &&Statement| LIMITED.is_in(&s.lower) && !s.lower.contains("unauthor") && !s.lower.contains("✅");
-    let Some(limit) = document.statements.iter().find(limits) else { return };
-    let certain = document.statements.iter().filter(|s| {
-        CERTAIN.is_in(&s.lower)
-            && !WEAKENED.is_in(&s.lower)
-            && !LIMITED.is_in(&s.lower)
-            && !LIMITS_HEAD.is_in(document.heading(s.heading))
-            && !s.lower.starts_with("for ")
-            && !s.lower.ends_with('?')
-    });
-    let certain: Vec<usize> = certain.map(|s| s.line).collect();
-    if !certain.is_empty() {
-        let limits = document.statements.iter().filter(limits).map(|s| s.line).take(4);
-        let word = "claimed as certain, while the report says that something could not be verified";
-        found.push(Finding::new(word, certain.into_iter().chain([limit.line]).chain(limits)));
-    }
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let limits: Vec<_> = all.done().filter(|one| one.said == Said::Limit).take(MAX_PLACES).collect();
+    let Some(limit) = limits.first() else { return };
+    let certain = |s: &&Statement| {
+        CERTAIN.is_in(&s.lower) && !WEAKENED.is_in(&s.lower) && !s.lower.ends_with('?') && s.place != Place::Code && !all.section(s.heading).limits
+    };
+    let certain: Vec<(usize, &Statement)> =
+        all.document.statements.iter().enumerate().filter(|(_, s)| certain(s)).take(MAX_PLACES).collect();
+    let Some((at, first)) = certain.first() else { return };
+    let message =
+        format!("line {} says {}, although line {} says {}", first.line, words_of(all, *at), limit.line, words_of(all, limit.at));
+    found.push(Finding::new(message, certain.iter().map(|(_, s)| s.line).chain(limits.iter().map(|one| one.line))));
 }

@@ -1,6 +1,7 @@
-//! Effort that is counted as evidence.
+//! Effort counted as evidence.
 
-use crate::document::{Document, Statement};
+use crate::assertions::Assertions;
+use crate::document::Place;
 use crate::finding::{Finding, Rule, Severity};
 use crate::words::pattern;
 
@@ -9,52 +10,38 @@ pub const RULE: Rule = Rule {
     id: "effort-as-evidence",
     severity: Severity::Warning,
     title: "Effort is counted as evidence.",
-    explanation: "Points, a rating or a claim of quality given for how much was done (commands executed, scripts written, days spent, screenshots \
-        taken) or that it was done (\"monitoring completed: +30 points\") rather than for what was seen.",
+    explanation: "Points or a claim of quality given for how much was done (commands executed, lines of code written, days spent, screenshots taken) or \
+        that it was done (\"monitoring completed: +30 points\") rather than for what was seen.",
     example: "- 57 commands executed: +20 points",
 };
 
 pattern!(
     EFFORT,
-    r"\b\d[\d,]* (?:[a-z-]+ ){0,2}(commands?|scripts?|log lines?|screenshots?|hours|days|pages|man-days|person-days|lines of (code|log)|executions|verification points|data points|evidence points|evidence items|tool calls|documents|meetings|files collected|artifacts|artefacts)\b|\b(commands?|scripts?|screenshots?|log lines?) (executed|written|created|collected|run|taken)\b|\b(extended monitoring completed|sufficient evidence collected|monitoring completed)\b"
+    r"\b\d[\d,]*\+? (?:[a-z-]+ ){0,2}(commands?|scripts?|log lines?|screenshots?|pages|man-days|person-days|lines of [a-z-]+ ?(code|log)?|executions|verification points|data points|evidence points|evidence items|tool calls|files collected)\b|\b(commands?|scripts?|screenshots?) (executed|written|created|collected|run|taken)\b|\b(monitoring completed|evidence collected)\b"
 );
-pattern!(SCORED, r"\+ ?\d+|\bpoints?\b");
+pattern!(POINTS, r"\+ ?\d+ points?\b|: \+\d+\W*$");
 pattern!(
     QUALITY,
-    r"\b((high|highest|excellent|strong|superior|outstanding) (evidence )?(quality|confidence|credibility)|(quality|strength|confidence|credibility|weight) (of (the )?(evidence|findings|report))?[^.]{0,20}\b(high|strong|excellent)|evidence quality: ?\W*(high|strong|excellent))\b"
+    r"\b(high|excellent|strong|superior|outstanding) (evidence )?(quality|confidence|credibility)\b|\bevidence quality: ?\W*(high|strong|excellent)|\bquality\W{1,4}\d[\d,]*\+? lines of"
 );
-pattern!(
-    DENIED,
-    r"\b(not|no|nothing|say little|never|do not|does not|per|deducted|within|after|every|lasted|took|because nobody|awarded for what)\b"
-);
+pattern!(DENIED, r"\b(not|no|nothing|never|do not|does not|per|deducted|within|after|every|took)\b");
 
 /// Finds.
-pub fn check(document: &Document, found: &mut Vec<Finding>) {
-    for statement in &document.statements {
-        if !EFFORT.is_in(&statement.lower) || DENIED.is_in(&statement.lower) {
-            continue;
-        }
-        let points = scored(document, statement);
-        if points || QUALITY.is_in(&statement.lower) {
-            let what = if points { "points are given for" } else { "quality is claimed because of" };
-            found.push(Finding::new(
-                format!("{what} how much was done, not for what was seen"),
-                [statement.line],
-            ));
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let mut lines = Vec::new();
+    for statement in all.document.statements.iter().filter(|s| s.place != Place::Code) {
+        let column = all.document.cells(statement).is_some_and(|(table, row)| {
+            let points = table.column(|head| matches!(head, "points" | "score" | "awarded" | "points awarded"));
+            let given = points.and_then(|at| row.cells.get(at)?.number()).is_some_and(|q| q.value > 0.0);
+            given && row.cells.first().is_some_and(|cell| EFFORT.is_in(&cell.lower))
+        });
+        let what = (column || POINTS.is_in(&statement.lower), QUALITY.is_in(&statement.lower));
+        if (what.0 || what.1) && EFFORT.is_in(&statement.lower) && !DENIED.is_in(&statement.lower) {
+            lines.push((statement.line, what.0));
         }
     }
-}
-
-fn scored(document: &Document, statement: &Statement) -> bool {
-    if let Some((table, row)) = document.cells(statement) {
-        let column =
-            table.column(|head| matches!(head, "points" | "score" | "awarded" | "rating" | "points awarded"));
-        return column.and_then(|c| row.cells.get(c)?.number()).is_some_and(|q| q.value > 0.0)
-            && row.cells.first().is_some_and(|cell| EFFORT.is_in(&cell.lower));
+    if let Some((_, points)) = lines.first() {
+        let what = if *points { "points are given for" } else { "quality is claimed because of" };
+        found.push(Finding::new(format!("{what} how much was done, not for what was seen"), lines.iter().map(|(line, _)| *line)));
     }
-    SCORED.find(&statement.lower).is_some_and(|scored| {
-        !scored.as_str().starts_with('p') || statement.lower.contains('+') || statement.lower.contains(": ")
-    }) && !statement.lower.contains("+0")
-        && (statement.lower.contains('+') || statement.quantities.len() >= 2)
-        && !statement.lower.contains("evidence points:")
 }

@@ -1,8 +1,7 @@
-//! Existence given as function.
+//! Existence given as proof of function.
 
-use std::collections::{HashMap, HashSet};
-
-use crate::document::{Document, Place};
+use crate::assertions::{Assertions, labelled, without_marks};
+use crate::document::{Place, Statement};
 use crate::finding::{Finding, Rule, Severity};
 use crate::words::pattern;
 
@@ -11,102 +10,77 @@ pub const RULE: Rule = Rule {
     id: "existence-as-function",
     severity: Severity::Warning,
     title: "That something exists is given as proof that it works.",
-    explanation: "A row, an item, or a sentence and the next, where the only ground for \"works\" or \"is operational\" is that a \
-        process runs, a port is open or listens, a file lies there, or something is installed. What would have to be shown: an answer \
-        to a request, or an effect.",
+    explanation: "An item or a sentence where the only ground for \"works\" or \"is operational\" is that a process runs, a port listens, a file lies \
+        there or something is installed; and a list of nothing but place, version or process number whose state is \"operational\". What \
+        would have to be shown: an answer to a request, or an effect.",
     example: "- Backup: process `bkpd` is running, therefore backups work ✅",
 };
 
 pattern!(
     EXISTS,
-    r"\b(process(es)?( `[^`]*`| \w+)? (is |are )?(running|active|present|detected|exists?|confirmed|up)|process(es)? (detected|confirmed|active)|(worker|daemon|container|service|pod|unit|job)s?( process(es)?)?( `[^`]*`)? (is |are )?(running|active|listed|present|installed|enabled|exists?|detected|up|loaded)|ports? (`?\d+`? )?(of \w+ )?(is |are )?(open|listening)|listens on port|file (is |are )?(present|exists?|there)|(is|are) installed|infrastructure (detected|exists)|components (are )?(installed|present)|lies in `[^`]*`|is executable|can be found in|entry exists|process list|crontab contains|is listed)\b"
+    r"\b(process(es)?( `[^`]*`| \w+)? (is |are )?(running|active|present|detected|exists?|confirmed|up)|(multiple |worker )?processes? (detected|confirmed|active)|ports? (`?\d+`? )?(of \w+ )?(is |are )?(open|listening)|file (is |are )?(present|exists?|there)|infrastructure (detected|exists))\b"
 );
-pattern!(
-    WORKS,
-    r"\b(works?|working|operational|functional|functions|functioning|is effective|are sent|does its job|operates)\b"
-);
-pattern!(
-    SO,
-    r"\b(therefore|thus|hence|so|confirms?|proves?|this (shows|confirms|means|proves)|which (shows|confirms|proves|means)|consequently|demonstrates?|because|since|as|evidenced|✅)\b|✅|✔| - |\("
-);
+pattern!(WORKS, r"\b(works?|working|operational|functional|functioning|does its job)\b");
+pattern!(ASSERTED, r"^\W*✅ [a-z ]*\b(works?|working|operational|functional)\W*$");
+pattern!(TICKED, r"✅ \W*(operational|working|functional)\W*$");
+pattern!(SO, r"\b(therefore|thus|hence|so|confirms?|proves?|consequently|because|since|and is)\b|✅| - ");
 pattern!(
     SEEN,
-    r"\b(answer(s|ed)?|arrived|replied|repl(y|ies)|request|restored|returned|opened|received|delivered|found|searched|read back|wrote|written|response|loaded|query|quer(y|ied)|log(ged)? in|measured|not|no|nothing|never|cannot|whether|unknown|only|does not|alone|if|until|says|tested|test|showed|sent|came|compared)\b"
+    r"\b(answer\w*|arrived|repl\w+|request\w*|restored|returned|received|delivered|read back|response\w*|quer\w+|log(ged)? in|measured|not|no|nothing|never|cannot|whether|unknown|only|if|until|tests?|tested|passed|would|should|will|may|when|user|attacker|function|contract|vault)\b"
 );
+pattern!(STATE, r"^(status|state)$");
+pattern!(FUNCTIONAL, r"^\W*((available|running|active|installed|present|up) and )?(fully )?(functional|operational|working)\W*$");
+pattern!(WHERE, r"^(location|path|process id|pid|port|version|binary|file|installed|executable|process)$");
 
 /// Finds.
-pub fn check(document: &Document, found: &mut Vec<Finding>) {
-    let mut told = HashSet::new();
-    let mut seen_items = items(document);
-    let mut tell = |lines: &[usize], found: &mut Vec<Finding>| {
-        if lines.iter().any(|line| told.contains(line)) {
-            return;
-        }
-        told.extend(lines.iter().copied());
-        found.push(Finding::new(
-            "the ground given for working is that something exists or runs",
-            lines.iter().copied(),
-        ));
-    };
-    for (at, statement) in document.statements.iter().enumerate() {
-        if matches!(statement.place, Place::Heading(_)) {
-            continue;
-        }
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let mut lines = Vec::new();
+    let text = |s: &&Statement| matches!(s.place, Place::Prose | Place::Item { .. });
+    for statement in all.document.statements.iter().filter(text) {
         let lower = statement.lower.as_str();
-        if let Some((_, row)) = document.cells(statement) {
-            let exists = row.cells.iter().any(|cell| EXISTS.is_in(&cell.lower));
-            let works =
-                row.cells.iter().skip(1).any(|cell| WORKS.is_in(&cell.lower) && !EXISTS.is_in(&cell.lower));
-            if exists && works && !SEEN.is_in(lower) {
-                tell(&[statement.line], found);
-            }
-            continue;
-        }
-        if let Some(lines) = seen_items.remove(&at) {
-            tell(&lines, found);
-        } else if WORKS.is_in(lower) && EXISTS.is_in(lower) && SO.is_in(lower) && !SEEN.is_in(lower) {
-            tell(&[statement.line], found);
-        } else if WORKS.is_in(lower)
-            && SO.is_in(lower)
-            && (lower.starts_with("this ")
-                || lower.starts_with("that ")
-                || lower.starts_with("therefore")
-                || lower.starts_with("hence")
-                || lower.starts_with("so ")
-                || lower.starts_with("thus"))
-            && !SEEN.is_in(lower)
-        {
-            let before = at.checked_sub(1).and_then(|at| document.statements.get(at));
-            if let Some(before) = before
-                .filter(|s| s.block == statement.block && EXISTS.is_in(&s.lower) && !SEEN.is_in(&s.lower))
-            {
-                tell(&[statement.line, before.line], found);
-            }
+        if WORKS.is_in(lower) && EXISTS.is_in(lower) && SO.is_in(lower) && !SEEN.is_in(lower) && lower.len() < 160 {
+            lines.push(statement.line);
         }
     }
-}
-
-pattern!(
-    FUNCTION,
-    r"✅ \W*(operational|working|functional)\W*$|: \W*(operational|working|functional|works)\W*$"
-);
-
-/// Items that are called operational, with sub-items that all say that something exists; by the statement's number.
-fn items(document: &Document) -> HashMap<usize, Vec<usize>> {
-    let mut out = HashMap::new();
-    for (at, statement) in document.statements.iter().enumerate() {
+    for statement in &all.document.statements {
+        let Some((_, row)) = all.document.cells(statement) else { continue };
+        let ground = row.cells.iter().any(|cell| EXISTS.is_in(&cell.lower));
+        let works = row.cells.iter().skip(1).any(|cell| ASSERTED.is_in(&cell.lower) && !EXISTS.is_in(&cell.lower));
+        if ground && works && !SEEN.is_in(&statement.lower) {
+            lines.push(statement.line);
+        }
+    }
+    for (at, statement) in all.document.statements.iter().enumerate() {
         let Place::Item { depth, .. } = statement.place else { continue };
-        if !FUNCTION.is_in(&statement.lower) {
-            continue;
-        }
-        let below = document.statements[at + 1..].iter().take(100).take_while(|s| {
-            s.block == statement.block
-                && matches!(s.place, Place::Item { depth: deeper, .. } if deeper > depth)
+        let below = all.document.statements.iter().skip(at + 1).take(30).take_while(|s| {
+            s.block == statement.block && matches!(s.place, Place::Item { depth: deeper, .. } if deeper > depth)
         });
-        let below: Vec<_> = below.collect();
-        if !below.is_empty() && below.iter().all(|s| EXISTS.is_in(&s.lower) && !SEEN.is_in(&s.lower)) {
-            out.insert(at, [statement.line].into_iter().chain(below.iter().map(|s| s.line)).collect());
+        if TICKED.is_in(&statement.lower) && below.clone().count() > 0 && below.clone().all(|s| EXISTS.is_in(&s.lower) && !SEEN.is_in(&s.lower)) {
+            lines.push(statement.line);
         }
     }
-    out
+    let blocks = all.document.statements.chunk_by(|one, other| one.block == other.block);
+    for block in blocks {
+        let items: Vec<(&str, &str, usize)> = block
+            .iter()
+            .filter(|s| matches!(s.place, Place::Item { .. }))
+            .filter_map(|s| {
+                let text = without_marks(&s.lower);
+                labelled(text).map(|(label, value)| (label, text.get(value..).unwrap_or(""), s.line))
+            })
+            .collect();
+        let state = items.iter().find(|(label, value, _)| STATE.is_in(label) && FUNCTIONAL.is_in(value));
+        let rest = || items.iter().filter(|(label, ..)| !STATE.is_in(label));
+        if let Some((_, _, line)) = state
+            && items.len() == block.len()
+            && rest().count() > 0
+            && rest().all(|(label, ..)| WHERE.is_in(label))
+        {
+            lines.push(*line);
+        }
+    }
+    lines.sort_unstable();
+    if !lines.is_empty() {
+        found.push(Finding::new("the ground given for working is that something exists or runs", lines));
+    }
 }

@@ -1,394 +1,362 @@
-//! Counts that do not add up to the total given for them.
+//! Totals against what they are the total of.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use crate::document::{Document, Place, Statement, Table};
+use super::tally::{self, Counted, Tally};
+use super::TOTAL as ANY_TOTAL;
+use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
+use crate::document::{Place, Statement, Table};
 use crate::finding::{Finding, Rule, Severity};
-use crate::quantity::Kind;
-use crate::rules::{numbers, total_row};
+use crate::quantity::{Kind, Quantity};
 use crate::words::{pattern, show};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "parts-not-total",
     severity: Severity::Error,
-    title: "Counts or fractions do not add up to their total.",
-    explanation: "Adds up the columns of whole numbers and of fractions over a row called total, the outcomes of a row beside \
-        their total, and sentences such as \"120 cases: 110 passed, 8 failed\" or \"Passed: 40, failed: 5. Total: 50\" (what was skipped may \
-        stand outside the total). Columns of averages, rates, times \
-        and scores are not added.",
-    example: "| Table | Rows |\n|---|---|\n| a | 10 |\n| b | 20 |\n| Total | 31 |",
+    title: "A total or an average is not that of its parts.",
+    explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, passed, \
+        failed and skipped beside the number of all, findings by severity, equations (2 + 4 = 7), a whole of 100 % whose parts are given as less, \
+        and averages that none of their values allows. Rates, averages and approximate numbers are not added.",
+    example: "| Ward | Beds |\n|---|---|\n| North | 14 |\n| South | 9 |\n| Total | 25 |",
 };
 
+pattern!(TOTAL, r"^(grand )?totals?$|^sum$|^total (count|issues|findings|tests|lines|files|points|cost|items)$");
+pattern!(BEFORE, r"\b(in total|altogether|total number)\b|^total [a-z]+( [a-z]+)?$");
+pattern!(SUBTOTAL, r"\b(sub-?totals?|totals?|of which|thereof|including|incl\.|overall|all|combined|sum)\b");
 pattern!(
-    NOT_SUMMED,
-    r"avg|average|mean|median|rate|%|percent|time|duration|max|min|p9|latency|score|points|weight|distinct|unique|peak|version|year|date|no\.|number$|^#|id|factor|^of$|rank|remaining|cumulative|balance|running|severity|uncertainty|target|limit"
+    NOT_ADDED,
+    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
 );
-pattern!(
-    OUTCOME,
-    r"^(passed|failed|skipped|blocked|errors?|pass|fail|succeeded|successful|failures?|not run|aborted|ok|rejected|ignored|pending|open|closed|successes)$"
-);
-pattern!(
-    SPLIT,
-    r"(\d[\d,]*) (?:were |was |have |had |are |is |could |did |of them |of these |)?(?:been )?(?:successfully )?(passed|failed|skipped|blocked|succeeded|ignored|aborted|errored|not run|rejected|imported|migrated|pending|delivered|lost|bounced|accepted|missing)\b"
-);
+pattern!(AVERAGE, r"^(average|avg\.?|mean|overall( average| score| rating| quality)?|average score)$");
+pattern!(SHARE, r"^(%|percent|percentage|share|% of total|ratio|distribution)( \(%\))?$");
+pattern!(COUNTS, r"^(count|number|total|files|issues|findings|tests|lines|amount|quantity|instances|occurrences|policies|items|#)$");
+pattern!(EFFORT, r"\b(effort|estimated?|hours|days)\b");
+pattern!(KINDS, r"^(critical|high|medium|low|minor|major|info(rmational)?|passed|passing|failed|failing|skipped|pending|complete[d]?|done|open|closed|fixed|resolved|remaining|in progress|get|post|put|delete|patch|unit|integration|e2e)( [a-z]+)?$");
+pattern!(SEVERITY, r"^(critical|high|medium|low|info|informational|gas|notes?|major|minor)( severity| risk| issues| findings| vulnerabilities)?$");
+pattern!(ALL_FOUND, r"^total( number of)?( issues| findings| vulnerabilities| bugs)?( found)?$");
+pattern!(PURE, r"^\W*([a-z][a-z-]*( [a-z-]+){0,2})?\W*($|\()");
+pattern!(WHOLE, r"\b(total|overall|all|altogether|summary|pass rate|success rate|in total|result)\b");
+pattern!(PART, r"^\W*[a-z][a-z -]{1,30}[: ]\W*$");
+pattern!(NOT_PART, r"\b(target|goal|was|previous|before|min\w*|threshold|required|baseline|vs|up|from|to|confidence|and)\b");
 
 /// Finds.
-pub fn check(document: &Document, found: &mut Vec<Finding>) {
-    for table in &document.tables {
-        totals(table, found);
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    found.extend(tally::all(all).iter().filter_map(outcomes));
+    for table in &all.document.tables {
         rows(table, found);
+        shares(table, found);
     }
-    sentences(document, found);
-    labels(document, found);
-    lists(document, found);
-    lists_below(document, found);
-    shares(document, found);
-    overall(document, found);
-}
-
-fn totals(table: &Table, found: &mut Vec<Finding>) {
-    let Some(last) = total_row(table) else { return };
-    for (column, head) in table.header.iter().enumerate().skip(1) {
-        let (Some(parts), Some(total)) =
-            (numbers(table, column, last), table.rows[last].cells[column].number())
-        else {
-            continue;
-        };
-        if NOT_SUMMED.is_in(head.words()) || parts.iter().any(|(_, part)| part.bound.is_some()) {
-            continue;
-        }
-        let whole =
-            |kind: Kind, decimals: usize| decimals == 0 && !matches!(kind, Kind::Percent | Kind::Seconds(_));
-        if !parts.iter().chain([&(0, total)]).all(|(_, part)| whole(part.kind, part.decimals)) {
-            continue;
-        }
-        let sum: f64 = parts.iter().map(|(_, part)| part.value).sum();
-        let of: Option<f64> = parts.iter().map(|(_, part)| part.of()).sum();
-        let lines = [table.rows[last].line].into_iter().chain(parts.iter().map(|(line, _)| *line));
-        let terms = |values: Vec<f64>| values.into_iter().map(show).collect::<Vec<_>>().join(" + ");
-        if (sum - total.value).abs() > 1e-6 {
-            let parts = terms(parts.iter().map(|(_, part)| part.value).collect());
-            found.push(Finding::new(format!("{parts} = {}, not {}", show(sum), show(total.value)), lines));
-            return;
-        } else if let (Some(of), Some(total)) = (of, total.of())
-            && (of - total).abs() > 1e-6
-        {
-            let parts = terms(parts.iter().filter_map(|(_, part)| part.of()).collect());
-            found.push(Finding::new(format!("{parts} = {}, not {}", show(of), show(total)), lines));
-            return;
-        }
+    lists(all, found);
+    total_before(all, found);
+    fractions(all, found);
+    let text = |s: &&Statement| !matches!(s.place, Place::Code | Place::Row { .. }) && s.lower.len() <= MAX_SENTENCE;
+    for statement in all.document.statements.iter().filter(text) {
+        equation(statement, found);
+        breakdown(statement, found);
+        whole(statement, found);
     }
 }
 
-/// A row with its outcomes beside their total.
+/// Passed, failed and skipped against all.
+fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
+    if let (Some((passed, _)), Some(failed)) = (tally.counts.get(&Counted::Fraction), tally.value(Counted::Failed)) {
+        let of = passed.of()?;
+        let message = format!("{} did not pass, and {} failures are told", show(of - passed.value), show(failed));
+        return (of - passed.value != failed).then(|| Finding::new(message, tally.lines()));
+    }
+    let (passed, failed, total) = (tally.value(Counted::Passed)?, tally.value(Counted::Failed)?, tally.value(Counted::Total)?);
+    let sum = passed + failed + tally.other;
+    // What is not named may be among those missing, and what was only warned of among those that passed.
+    let wrong = if sum > total { passed + failed > total } else { sum < total && !tally.unknown };
+    wrong.then(|| {
+        let other = if tally.other > 0.0 { format!(" + {} others", show(tally.other)) } else { String::new() };
+        let message = format!("{} passed + {} failed{other} = {}, not {}", show(passed), show(failed), show(sum), show(total));
+        Finding::new(message, tally.lines())
+    })
+}
+
+/// The last row of a table that calls itself total, or average.
 fn rows(table: &Table, found: &mut Vec<Finding>) {
-    let Some(total) = table.column(|head| {
-        matches!(head, "total" | "tests" | "cases" | "executed" | "attempts" | "runs" | "sum")
-    }) else {
-        return;
-    };
-    let parts: Vec<usize> =
-        (0..table.header.len()).filter(|column| OUTCOME.is_in(table.header[*column].words())).collect();
-    if parts.len() < 2 {
+    let Some((last, parts)) = table.rows.split_last().filter(|(_, parts)| parts.len() >= 2) else { return };
+    let name = last.cells.first().map_or("", |cell| cell.words());
+    let (total, average) = (TOTAL.is_in(name), AVERAGE.is_in(name));
+    let nested = || parts.iter().any(|row| row.cells.first().is_some_and(|cell| SUBTOTAL.is_in(&cell.lower) || AVERAGE.is_in(cell.words()) || cell.lower.starts_with(['-', '└', '├', '↳'])));
+    if !(total || average) || nested() {
         return;
     }
-    for row in &table.rows {
-        let count = |column: usize| row.cells[column].number().filter(|q| q.is_count()).map(|q| q.value);
-        let (Some(total), Some(counts)) =
-            (count(total), parts.iter().map(|part| count(*part)).collect::<Option<Vec<_>>>())
-        else {
-            continue;
-        };
-        let sum: f64 = counts.iter().sum();
-        if sum != total {
-            let terms = counts.into_iter().map(show).collect::<Vec<_>>().join(" + ");
-            found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(total)), [row.line]));
-        }
-    }
-}
-
-/// "120 cases: 110 passed, 8 failed".
-fn sentences(document: &Document, found: &mut Vec<Finding>) {
-    let Some(pattern) = SPLIT.0.as_ref() else { return };
-    for statement in &document.statements {
-        if statement.quantities.len() < 3 || matches!(statement.place, Place::Row { .. } | Place::Heading(_))
-        {
+    let mut wrong = Vec::new();
+    for (column, head) in table.header.iter().enumerate().skip(1) {
+        let Some(said) = last.cells.get(column).and_then(|cell| cell.number()) else { continue };
+        let cells = parts.iter().map(|row| row.cells.get(column));
+        let values: Option<Vec<Option<&Quantity>>> = cells.map(|cell| cell.and_then(|cell| if cell.words().is_empty() { Some(None) } else { cell.number().map(Some) })).collect();
+        let Some(values) = values else { continue };
+        let values: Vec<&Quantity> = values.into_iter().flatten().collect();
+        let plain = |q: &Quantity| !q.rough && !q.negative && q.bound.is_none() && same_kind(q, said);
+        // Marks on one scale are not added; what grows from row to row ends in its last row.
+        let scale = said.of().is_some() && values.iter().all(|q| q.of() == said.of());
+        let grows = values.last().is_some_and(|last| last.value == said.value) || values.iter().any(|q| q.value > said.value);
+        if !average && (scale || grows) {
             continue;
         }
-        let parts: Vec<(usize, f64)> = pattern
-            .captures_iter(&statement.lower)
-            .filter_map(|part| {
-                Some((part.get(0)?.start(), part.get(1)?.as_str().replace(',', "").parse().ok()?))
-            })
-            .collect();
-        let [(first, _), rest @ ..] = parts.as_slice() else { continue };
-        let totals: Vec<_> = statement.quantities.iter().filter(|q| q.start < *first).collect();
-        let [total] = totals.as_slice() else { continue };
-        let clean = statement.quantities.len() == parts.len() + 1;
-        if rest.is_empty() || !clean || !total.is_count() || statement.lower.contains("at least") {
+        if values.len() < 2 || !plain(said) || !values.iter().all(|q| plain(q)) {
             continue;
         }
-        tell(statement, &parts.iter().map(|(_, part)| *part).collect::<Vec<_>>(), total.value, found);
-    }
-}
-
-pattern!(
-    LABELLED,
-    r"\b(passed|succeeded|failed|skipped|ignored|not run|blocked|aborted)(?: tests| cases| checks| runs)? ?[:=] ?(\d[\d,]*)"
-);
-pattern!(
-    TOTAL_LABELLED,
-    r"\b(?:total|in total|sum|altogether)(?: tests| cases| checks| runs| executed)? ?[:=] ?(\d[\d,]*)"
-);
-
-/// "Passed: 40, failed: 5, skipped: 2. Total: 50."
-fn labels(document: &Document, found: &mut Vec<Finding>) {
-    let (Some(part), Some(whole)) = (LABELLED.0.as_ref(), TOTAL_LABELLED.0.as_ref()) else { return };
-    let number = |text: &str| text.replace(',', "").parse::<f64>().ok();
-    let mut counted: Vec<(usize, Vec<(&str, f64)>)> = Vec::new();
-    let mut under: HashMap<Option<usize>, usize> = HashMap::new();
-    for (at, statement) in document.statements.iter().enumerate() {
-        if statement.quantities.is_empty() || matches!(statement.place, Place::Row { .. } | Place::Heading(_)) {
-            continue;
-        }
-        let parts: Vec<(&str, f64)> = part
-            .captures_iter(&statement.lower)
-            .filter_map(|part| Some((part.get(1)?.as_str(), number(part.get(2)?.as_str())?)))
-            .collect();
-        if !parts.is_empty() {
-            *under.entry(statement.heading).or_default() += 1;
-            counted.push((at, parts));
-        }
-    }
-    for (at, parts) in counted {
-        let statement = &document.statements[at];
-        let has = |names: &[&str]| parts.iter().any(|(name, _)| names.contains(name));
-        if !has(&["passed", "succeeded"]) || !has(&["failed"]) {
-            continue;
-        }
-        // The total stands among them, or is the next sentence and nothing else; of several counts it may be that of all.
-        let next = document.statements.get(at + 1).filter(|next| {
-            under.get(&statement.heading) == Some(&1)
-                && next.block == statement.block && next.place == statement.place && next.quantities.len() == 1
-        });
-        let (among, all) = (parts.len() + 1, statement.quantities.len());
-        let source = if all == among { Some(statement) } else { next.filter(|_| all == parts.len()) };
-        let Some(total) = source.and_then(|source| {
-            let mut all = whole.captures_iter(&source.lower);
-            let first = all.next().filter(|_| all.next().is_none())?;
-            number(first.get(1)?.as_str())
-        }) else {
-            continue;
-        };
-        // Some count what was not run in the total, some do not.
-        let run = parts.iter().filter(|(name, _)| matches!(*name, "passed" | "succeeded" | "failed"));
-        if run.map(|(_, value)| value).sum::<f64>() != total {
-            tell(statement, &parts.iter().map(|(_, value)| *value).collect::<Vec<_>>(), total, found);
-        }
-    }
-}
-
-fn tell(statement: &Statement, parts: &[f64], total: f64, found: &mut Vec<Finding>) {
-    let sum: f64 = parts.iter().sum();
-    if sum != total {
-        let terms = parts.iter().copied().map(show).collect::<Vec<_>>().join(" + ");
-        found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(total)), [statement.line]));
-    }
-}
-
-pattern!(
-    TOTAL_FIRST,
-    r"\b(in total|total|in all|altogether|overall)\b\W*:?\W*\d[\d,]*\W*$|\b\d[\d,]* [a-z]+ in (total|all)\W*$"
-);
-pattern!(
-    TOTAL_ITEM,
-    r"^\W*(grand |overall |in )?(total|sum|together|altogether|overall)\b[^:]{0,40}: *\**\d"
-);
-pattern!(SCORE, r"score|points|average|mean|rate:");
-
-/// List items with one count each, and the last the total.
-fn lists(document: &Document, found: &mut Vec<Finding>) {
-    for (number, total) in document.statements.iter().enumerate() {
-        if !matches!(total.place, Place::Item { .. } | Place::Prose)
-            || !TOTAL_ITEM.is_in(&total.lower)
-            || SCORE.is_in(&total.lower)
-        {
-            continue;
-        }
-        let Some(sum) = total.quantities.first() else { continue };
-        let mut parts = Vec::new();
-        for part in document.statements[..number].iter().rev().take(200) {
-            if !matches!(part.place, Place::Item { .. }) || part.heading != total.heading {
-                break;
-            }
-            // A note below an item of its own level is part of the item.
-            if let (Place::Item { depth, .. }, Place::Item { depth: least, .. }) = (part.place, total.place)
-                && depth > least
-            {
+        let numbers = values.iter().map(|q| q.value);
+        let sum: f64 = numbers.clone().sum();
+        if average {
+            let (least, most) = (numbers.clone().fold(f64::INFINITY, f64::min), numbers.fold(0.0, f64::max));
+            let scale = said.kind == Kind::Percent || said.decimals > 0 || said.of().is_some() && values.iter().all(|q| q.of() == said.of());
+            if (scale || name.contains('v')) && !name.starts_with("overall") && said.kind == Kind::Plain && said.decimals == 0 && values.iter().any(|q| q.decimals > 0) {
                 continue;
             }
-            if parts.last().is_some_and(|(block, _, _): &(usize, usize, f64)| *block != part.block) {
-                break;
+            if name.starts_with("overall") && !(scale && matches!(said.kind, Kind::Percent | Kind::Of(_))) {
+                continue;
             }
-            let counted =
-                part.lower.split_once(": ").is_some() || part.quantities.first().is_some_and(|q| q.start < 4);
-            // "API: passed: 10, failed: 1" has no one count.
-            let several =
-                LABELLED.0.as_ref().is_some_and(|labelled| labelled.find_iter(&part.lower).count() > 1);
-            let same = part.quantities.first().filter(|q| {
-                q.decimals == 0
-                    && counted
-                    && !several
-                    && (q.of().is_some() == sum.of().is_some())
-                    && matches!(q.kind, Kind::Plain | Kind::Of(_))
-                    && (q.unit == sum.unit || q.unit.is_empty() || sum.unit.is_empty())
-            });
-            match same {
-                Some(q) => parts.push((part.block, part.line, q.value)),
-                None => {
-                    parts.clear();
-                    break;
+            if said.value < least - said.half_digit() * 2.0 || said.value > most + said.half_digit() * 2.0 {
+                wrong.push(format!("the average {} is not between {} and {}", show(said.value), show(least), show(most)));
+            }
+        } else if (!NOT_ADDED.is_in(&head.lower) && matches!(said.kind, Kind::Plain | Kind::Of(_)))
+            || (EFFORT.is_in(&head.lower) && matches!(said.kind, Kind::Seconds(_)) && values.iter().all(|q| q.unit == said.unit && q.base() == q.value * said.base() / said.value))
+        {
+            let slack: f64 = values.iter().map(|q| q.half_digit()).filter(|half| *half < 0.5).sum::<f64>() + 1e-6;
+            let wholes: f64 = values.iter().filter_map(|q| q.of()).sum();
+            if (sum - said.value).abs() > slack || said.of().is_some_and(|of| (of - wholes).abs() > 1e-6 && values.iter().any(|q| q.of() != Some(of))) {
+                let terms = values.iter().take(12).map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
+                let more = if values.len() > 12 { " + …" } else { "" };
+                wrong.push(format!("\"{}\": {terms}{more} = {}, not {}", head.text, show(sum), said.written()));
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        let lines = [last.line].into_iter().chain(parts.iter().map(|row| row.line).take(12));
+        found.push(Finding::new(wrong.join("; "), lines));
+    }
+}
+
+/// A column of counts beside one of their shares, under a total: the one row whose share is not its own.
+fn shares(table: &Table, found: &mut Vec<Finding>) {
+    let Some((last, parts)) = table.rows.split_last().filter(|(_, parts)| parts.len() >= 3) else { return };
+    let column = |wanted: &crate::words::Words| table.column(|head| wanted.is_in(head)).filter(|at| *at > 0);
+    let (Some(count), Some(share)) = (column(&COUNTS), column(&SHARE)) else { return };
+    let total = last.cells.get(count).and_then(|cell| cell.number()).filter(|q| q.is_count() && q.value > 0.0);
+    let Some(total) = total.filter(|_| last.cells.first().is_some_and(|cell| TOTAL.is_in(cell.words()))) else { return };
+    let rows = parts.iter().filter_map(|row| Some((row, row.cells.get(count)?.number()?, row.cells.get(share)?.number()?)));
+    let rows: Vec<_> = rows.filter(|(_, count, share)| count.is_count() && share.kind == Kind::Percent && !share.rough && !count.rough).collect();
+    let off = |(_, count, share): &&(&crate::document::Row, &Quantity, &Quantity)| {
+        (100.0 * count.value / total.value - share.value).abs() > share.half_digit() * 2.0 + 1e-9
+    };
+    let wrong: Vec<_> = rows.iter().filter(off).collect();
+    if let [(row, count, share)] = wrong.as_slice()
+        && rows.len() >= 3
+    {
+        let real = 100.0 * count.value / total.value;
+        let message = format!("{} of {} is {} %, not {}", count.written(), total.written(), show((real * 100.0).round() / 100.0), share.written());
+        found.push(Finding::new(message, [row.line, last.line]));
+    }
+}
+
+/// "15 issues (3 critical, 5 high, 8 medium)".
+fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
+    for (at, whole) in statement.quantities.iter().enumerate().filter(|(_, q)| q.is_count() && !q.rough && q.bound.is_none()) {
+        let rest = statement.lower.get(whole.end..).unwrap_or("");
+        let Some((noun, inside)) = rest.split_once('(').and_then(|(noun, rest)| Some((noun, rest.split_once(')')?.0))) else { continue };
+        if noun.len() > 40 || noun.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '(' | ';' | ':')) || before_list(statement, whole) {
+            continue;
+        }
+        let plus = inside.contains(" + ");
+        let pieces: Vec<&str> = inside.split(if plus { " + " } else { ", " }).map(|piece| piece.trim().trim_start_matches("and ")).collect();
+        let parts = statement.quantities.get(at + 1..).unwrap_or_default().iter().take(pieces.len());
+        let parts: Vec<&Quantity> = parts.filter(|q| q.end <= whole.end + noun.len() + 1 + inside.len()).collect();
+        let plain = pieces.len() >= 2 && parts.len() == pieces.len() && parts.iter().all(|q| q.is_count() && !q.rough && q.bound.is_none());
+        let kinds = pieces.iter().all(|piece| {
+            let name = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',').trim();
+            piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && (name.is_empty() || name.len() >= 3) && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
+        });
+        let sum: f64 = parts.iter().map(|q| q.value).sum();
+        if plain && kinds && sum != whole.value && near(sum, whole.value) {
+            let terms = parts.iter().map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
+            found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(whole.value)), [statement.line]));
+        }
+    }
+}
+
+/// Whether a number is one of several before the brackets: "3 of 5", "2 x 4".
+fn before_list(statement: &Statement, whole: &Quantity) -> bool {
+    let before = statement.lower.get(..whole.start).unwrap_or("").trim_end();
+    before.ends_with(['/', '+', '-', 'x', '×', '*', '=', ',']) || before.ends_with("->") || before.ends_with('→')
+}
+
+fn same_kind(one: &Quantity, other: &Quantity) -> bool {
+    let kind = std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind);
+    kind && (one.unit == other.unit || one.kind != Kind::Plain || one.unit.is_empty() || other.unit.is_empty())
+}
+
+/// A list of counts that ends with its total, or with findings by severity beside the number of all.
+fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let labels: Vec<&Assertion> = all.done().filter(|one| one.form == Form::Label && one.modality == Modality::Done && one.measured().is_some()).collect();
+    for list in labels.chunk_by(|one, other| one.block == other.block && one.section == other.section) {
+        let plain = |one: &&Assertion| one.measured().is_some_and(|q| (q.is_count() || matches!(q.kind, Kind::Seconds(_))) && !q.rough && !q.negative && q.bound.is_none());
+        // Nothing but the number, its unit and what stands in brackets, on a line of its own.
+        let whole = |one: &Assertion| {
+            let statement = all.document.statements.get(one.at);
+            let rest = statement.zip(one.measured()).and_then(|(s, q)| s.lower.get(q.end..));
+            rest.is_some_and(|rest| PURE.is_in(rest))
+        };
+        if list.windows(2).any(|pair| pair[0].line == pair[1].line) {
+            continue;
+        }
+        let severities: Vec<&&Assertion> = list.iter().filter(|one| SEVERITY.is_in(one.name.trim())).collect();
+        let total = list.iter().find(|one| ALL_FOUND.is_in(one.name.trim()));
+        let (total, parts) = match (total, list.split_last()) {
+            (Some(total), _) if severities.len() >= 3 && list.len() == severities.len() + 1 => (total, severities),
+            (_, Some((last, parts))) if parts.len() >= 2 && (TOTAL.is_in(last.name.trim()) || last.name.starts_with("total ")) => {
+                let items = all.document.statements.iter().skip(parts[0].at).take(last.at - parts[0].at);
+                // Every item before the total has to be a part of it.
+                let every = items.filter(|s| s.block == last.block).count() == parts.len();
+                let same_unit = |one: &Assertion, other: &Assertion| one.measured().map(|q| &q.unit) == other.measured().map(|q| &q.unit);
+                let same = parts.iter().all(|part| same_unit(part, parts[0]) && !ANY_TOTAL.is_in(part.name.trim()) && !SUBTOTAL.is_in(&part.name));
+                let fits = last.measured().is_some_and(|q| q.unit.is_empty()) || same_unit(last, parts[0]);
+                if !every || !same || !fits {
+                    continue;
                 }
+                (last, parts.iter().collect())
+            }
+            _ => continue,
+        };
+        // "Total visas" is of what is called visas, where some of it is.
+        let of_it = |part: &Assertion| total.subject.key().iter().any(|word| word != "total" && part.subject.has(word));
+        if parts.iter().any(|part| of_it(part)) && !parts.iter().all(|part| of_it(part)) {
+            continue;
+        }
+        if !plain(total) || !parts.iter().all(|part| plain(part) && whole(part)) {
+            continue;
+        }
+        let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
+        let sum: f64 = parts.iter().map(|part| value(part)).sum();
+        if sum != value(total) && (sum - value(total)).abs() <= 0.5 * sum.max(value(total)) {
+            let terms = parts.iter().map(|part| show(value(part))).collect::<Vec<_>>().join(" + ");
+            let message = format!("{terms} = {}, not {}", show(sum), show(value(total)));
+            found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
+        }
+    }
+}
+
+/// "Incidents in total: 61" right before a list of counts and nothing else.
+fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let labels: Vec<&Assertion> = all.done().filter(|one| one.form == Form::Label && one.measured().is_some_and(|q| q.is_count() && !q.rough)).collect();
+    for (at, total) in labels.iter().enumerate().filter(|(_, one)| BEFORE.is_in(&one.name)) {
+        let Some(next) = labels.get(at + 1).filter(|next| next.at == total.at + 1 && next.block != total.block) else { continue };
+        let parts: Vec<&&Assertion> = labels[at + 1..].iter().take_while(|part| part.block == next.block).collect();
+        let items = all.document.statements.iter().skip(next.at).take_while(|s| s.block == next.block);
+        let plain = items.clone().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && s.quantities.len() == 1) && items.count() == parts.len();
+        let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
+        let sum: f64 = parts.iter().map(|part| value(part)).sum();
+        let single = parts.iter().all(|part| !SUBTOTAL.is_in(&part.name));
+        if plain && single && parts.len() >= 3 && sum != value(total) {
+            let terms = parts.iter().map(|part| show(value(part))).collect::<Vec<_>>().join(" + ");
+            let message = format!("{terms} = {}, not {}", show(sum), show(value(total)));
+            found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
+        }
+    }
+}
+
+/// Fractions of one list, table column or level of headings, with the sums of both sides.
+struct Fractions {
+    lines: Vec<usize>,
+    part: f64,
+    whole: f64,
+}
+
+/// Whether two sums can be meant for one: far apart, they are of two things.
+fn near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= 0.2 * one.max(other)
+}
+
+/// A total fraction that agrees with the fractions of a list in one side and not in the other.
+fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let mut groups: BTreeMap<(usize, usize, usize), Fractions> = BTreeMap::new();
+    let mut totals: Vec<(f64, f64, usize)> = Vec::new();
+    for statement in &all.document.statements {
+        let mut own = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value <= of) && !q.rough && q.bound.is_none());
+        let (Some(q), None) = (own.next(), own.next()) else { continue };
+        let (part, whole) = (q.value, q.of().unwrap_or(0.0));
+        if WHOLE.is_in(&statement.lower) {
+            totals.push((part, whole, statement.line));
+            continue;
+        }
+        let key = match statement.place {
+            Place::Heading(level) => (1, all.section(statement.heading).parent.unwrap_or(0), usize::from(level)),
+            
+            Place::Item { depth, .. } => (3, statement.block, depth),
+            Place::Code => (4, statement.block, 0),
+            Place::Prose | Place::Row { .. } => continue,
+        };
+        let group = groups.entry(key).or_insert(Fractions { lines: Vec::new(), part: 0.0, whole: 0.0 });
+        group.lines.push(statement.line);
+        group.part += part;
+        group.whole += whole;
+    }
+    for group in groups.values().filter(|group| group.lines.len() >= 3 && group.whole >= 10.0) {
+        let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && near(*part, group.part) && near(*whole, group.whole));
+        if let Some((part, whole, line)) = wrong {
+            let message = format!(
+                "the {} fractions from line {} add up to {}/{}, not {}/{}",
+                group.lines.len(),
+                group.lines[0],
+                show(group.part),
+                show(group.whole),
+                show(*part),
+                show(*whole)
+            );
+            found.push(Finding::new(message, [*line].into_iter().chain(group.lines.iter().copied())));
+        }
+    }
+}
+
+/// "2 + 4 + 6 = 13".
+fn equation(statement: &Statement, found: &mut Vec<Finding>) {
+    let all = &statement.quantities;
+    let between = |at: usize| all.get(at).zip(all.get(at + 1)).and_then(|(one, next)| statement.lower.get(one.end..next.start)).unwrap_or("").trim();
+    let mut at = 0;
+    while at + 2 < all.len() {
+        let terms = (at..all.len()).take_while(|at| between(*at) == "+").count() + 1;
+        let result = at + terms;
+        let before = statement.lower.get(..all[at].start).unwrap_or("").trim_end();
+        let own = before.ends_with(['+', '-', '*', '/', '=', 'x', '^', '%', ')', '×']);
+        if terms >= 2 && result < all.len() && between(result - 1) == "=" && !own {
+            let parts = &all[at..result];
+            let kinds = parts.iter().chain([&all[result]]).all(|q| same_kind(q, &all[at]) && q.kind == Kind::Plain && !q.negative && !q.rough);
+            let after = statement.lower.get(all[result].end..).unwrap_or("").trim_start();
+            let sum: f64 = parts.iter().map(|q| q.value).sum();
+            let slack: f64 = parts.iter().map(Quantity::half_digit).filter(|half| *half < 0.5).sum::<f64>() + 1e-6;
+            if kinds && (sum - all[result].value).abs() > slack && !after.starts_with(['+', '-', '*', '/', 'x', '×', '^']) {
+                let terms = parts.iter().map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
+                found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(all[result].value)), [statement.line]));
             }
         }
-        let unit = matches!(sum.kind, Kind::Plain | Kind::Of(_)) && sum.decimals == 0;
-        let real: f64 = parts.iter().map(|(_, _, value)| value).sum();
-        if unit && parts.len() >= 2 && (real - sum.value).abs() > 1e-6 {
-            parts.reverse();
-            let terms = parts.iter().map(|(_, _, value)| show(*value)).collect::<Vec<_>>().join(" + ");
-            let lines = [total.line].into_iter().chain(parts.iter().map(|(_, line, _)| *line));
-            found.push(Finding::new(format!("{terms} = {}, not {}", show(real), show(sum.value)), lines));
-        }
+        at = result;
     }
 }
 
-/// "Incidents in total: 61", and below a list of all of them.
-fn lists_below(document: &Document, found: &mut Vec<Finding>) {
-    for (at, total) in document.statements.iter().enumerate() {
-        let [sum] = total.quantities.as_slice() else { continue };
-        if !matches!(total.place, Place::Prose)
-            || !sum.is_count()
-            || !TOTAL_FIRST.is_in(&total.lower)
-            || SCORE.is_in(&total.lower)
-        {
-            continue;
-        }
-        let block = document.statements.get(at + 1).map(|s| s.block);
-        let items = document.statements[at + 1..]
-            .iter()
-            .take_while(|s| Some(s.block) == block && matches!(s.place, Place::Item { depth: 1, .. }));
-        let parts: Option<Vec<(usize, f64)>> = items
-            .map(|s| match s.quantities.as_slice() {
-                [q] if q.is_count() && s.lower.contains(": ") => Some((s.line, q.value)),
-                _ => None,
-            })
-            .collect();
-        let Some(parts) = parts.filter(|parts| parts.len() >= 2) else { continue };
-        let real: f64 = parts.iter().map(|(_, value)| value).sum();
-        if real != sum.value {
-            let terms = parts.iter().map(|(_, value)| show(*value)).collect::<Vec<_>>().join(" + ");
-            let lines = [total.line].into_iter().chain(parts.iter().map(|(line, _)| *line));
-            found.push(Finding::new(format!("{terms} = {}, not {}", show(real), show(sum.value)), lines));
-        }
+/// "100 % (functional: 100 %, non-functional: 95 %)".
+fn whole(statement: &Statement, found: &mut Vec<Finding>) {
+    let [whole, parts @ ..] = statement.quantities.as_slice() else { return };
+    let opens = statement.lower.get(whole.end..).is_some_and(|rest| rest.trim_start_matches(['*', ' ']).starts_with('('));
+    let percent = |q: &Quantity| q.kind == Kind::Percent && q.bound.is_none() && !q.rough;
+    if !opens || parts.len() < 2 || whole.value != 100.0 || !percent(whole) || !parts.iter().all(percent) {
+        return;
     }
-}
-
-pattern!(
-    IN_N,
-    r"\b(\d[\d,]*) (?:[a-z]+ )?([a-z]+s) (?:in|on|at|from|to) (two|three|four|five|six) ([a-z]+)s\b"
-);
-
-/// "48 sensors in three halls. In hall 1 there were 17 sensors, in hall 2 ...".
-fn shares(document: &Document, found: &mut Vec<Finding>) {
-    const NUMBERS: [&str; 5] = ["two", "three", "four", "five", "six"];
-    for (at, statement) in document.statements.iter().enumerate() {
-        if statement.quantities.is_empty() {
-            continue;
+    let mut from = whole.end;
+    for part in parts {
+        let label = statement.lower.get(from..part.start).unwrap_or("");
+        if !PART.is_in(label.trim_start_matches([' ', '(', ',', '*', ';'])) || NOT_PART.is_in(label) || label.contains(')') {
+            return;
         }
-        let Some(parts) = IN_N.captures(&statement.lower) else { continue };
-        let (Some(total), Some(thing), Some(count), Some(place)) =
-            (parts.get(1), parts.get(2), parts.get(3), parts.get(4))
-        else {
-            continue;
-        };
-        let Some(next) = document.statements.get(at + 1).filter(|next| next.block == statement.block) else {
-            continue;
-        };
-        let count = NUMBERS.iter().position(|word| *word == count.as_str()).map_or(0, |at| at + 2);
-        let label = format!("{} ", place.as_str());
-        if next.lower.matches(&label).count() != count || !next.lower.contains(thing.as_str()) {
-            continue;
-        }
-        // "hall 1" names a place; what is counted are the others.
-        let values: Vec<f64> = next
-            .quantities
-            .iter()
-            .filter(|q| !next.lower[..q.start].ends_with(&label) && q.is_count())
-            .map(|q| q.value)
-            .collect();
-        let Some(whole) =
-            total.as_str().replace(',', "").parse::<f64>().ok().filter(|_| values.len() == count)
-        else {
-            continue;
-        };
-        let real: f64 = values.iter().sum();
-        if real != whole {
-            let terms = values.into_iter().map(show).collect::<Vec<_>>().join(" + ");
-            found.push(Finding::new(
-                format!("{terms} = {}, not {}", show(real), show(whole)),
-                [next.line, statement.line],
-            ));
-        }
+        from = part.end;
     }
-}
-
-pattern!(OVERALL, r"\b(overall|total|in all|altogether|together)\b");
-
-/// A fraction called overall below a table of fractions.
-fn overall(document: &Document, found: &mut Vec<Finding>) {
-    let mut by_heading: HashMap<Option<usize>, Vec<&Table>> = HashMap::new();
-    for table in &document.tables {
-        by_heading.entry(table.heading).or_default().push(table);
-    }
-    for statement in &document.statements {
-        if statement.quantities.is_empty()
-            || matches!(statement.place, Place::Row { .. } | Place::Heading(_))
-            || !OVERALL.is_in(&statement.lower)
-            || SCORE.is_in(&statement.lower.replace("success rate:", ""))
-        {
-            continue;
-        }
-        let fractions: Vec<_> = statement.quantities.iter().filter(|q| q.of().is_some()).collect();
-        let ([total], Some([table])) =
-            (fractions.as_slice(), by_heading.get(&statement.heading).map(Vec::as_slice))
-        else {
-            continue;
-        };
-        let each: Option<Vec<_>> = table
-            .rows
-            .iter()
-            .map(|row| {
-                let mut all = row.cells.iter().flat_map(|cell| &cell.quantities).filter(|q| q.of().is_some());
-                all.next()
-                    .filter(|_| all.next().is_none())
-                    .map(|q| (q.value, q.of().unwrap_or(0.0), row.line))
-            })
-            .collect();
-        let Some(each) = each.filter(|each| each.len() >= 2 && total_row(table).is_none()) else { continue };
-        let (part, whole) = each.iter().fold((0.0, 0.0), |(part, whole), (a, b, _)| (part + a, whole + b));
-        if part != total.value || Some(whole) != total.of() {
-            let message = format!(
-                "the rows add up to {}/{}, not {}/{}",
-                show(part),
-                show(whole),
-                show(total.value),
-                show(total.of().unwrap_or(0.0))
-            );
-            found.push(Finding::new(
-                message,
-                [statement.line].into_iter().chain(each.iter().map(|each| each.2)),
-            ));
-        }
+    if let Some(part) = parts.iter().find(|part| part.value < 100.0) {
+        let message = format!("the whole is given as 100 %, and one of its parts as {}", part.written());
+        found.push(Finding::new(message, [statement.line]));
     }
 }

@@ -1,133 +1,150 @@
-//! A percentage beside its fraction that is another one.
+//! A percentage beside the counts it is of.
 
-use crate::document::{Document, Statement};
+use super::tally::{self, Counted, Tally};
+use crate::assertions::Assertions;
+use crate::document::{Place, Row, Statement, Table};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{TARGET, pattern, show, tail};
+use crate::words::{pattern, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "percent-not-fraction",
     severity: Severity::Error,
-    title: "A percentage is not that of the fraction beside it.",
-    explanation: "Compares `95 % (19/20)`, `19 of 20 (95 %)`, \"19 of 20, a rate of 95 %\", and rows of a table with a \
-        column for each. Rounding either way is accepted, and the percentage of the others (misses instead of hits). A \
-        percentage that is a target is not compared.",
+    title: "A percentage is not that of the counts beside it.",
+    explanation: "A percentage right beside its fraction (\"171 of 180 (92 %)\"), or the pass rate beside the numbers of tests, of passed and of failed \
+        ones in one row, list or sentence. Rounding, cutting off and the share of the rest are accepted.",
     example: "The pages answered 171 of 180 times (92 %).",
 };
 
+// What may stand between a fraction and its percentage.
 pattern!(
     LINK,
-    r"^[\s(),:=|*]*((i\.e\.|or|that is|which is|=|->|→|giving|equals?|a|an|the|to|is|was|of|and|succeeded|passed|completed|success|pass|rate|share|ratio|accuracy)[\s(),:=|]*)*(about |roughly |approx\.? |~ ?|approximately )?$"
+    r"^[\s(),:=|*]*((i\.e\.|or|that is|which is|=|->|→|giving|equals?|a|an|the|to|is|was|of|and|succeeded|passed|completed|success|pass|rate|share|ratio)[\s(),:=|]*)*(about |roughly |approx\.? |~ ?|approximately )?$"
 );
-pattern!(RATE, r"rate|%|percent|share|ratio|quota|accuracy|success|reliab|availab");
-pattern!(ROUGH, r"(about|roughly|approx\.?|~|approximately|nearly|almost|around|some)\s*$");
+pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of [a-z]+|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
+pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
-pub fn check(document: &Document, found: &mut Vec<Finding>) {
-    for statement in &document.statements {
-        if let Some((table, row)) = document.cells(statement) {
-            let mut told = false;
-            for cell in &row.cells {
-                told |= pairs(&cell.lower, &cell.quantities, statement, found);
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    for statement in all.document.statements.iter().filter(|s| s.place != Place::Code && s.quantities.len() >= 2) {
+        match all.document.cells(statement) {
+            Some((table, row)) => {
+                // A coverage is of lines, whatever is counted beside it.
+                let coverage = row.cells.first().is_some_and(|name| name.lower.contains("coverage"));
+                let cells = row.cells.iter().filter(|_| !coverage);
+                cells.for_each(|cell| pairs(&cell.lower, &cell.quantities, statement, found));
+                columns(table, row, found);
             }
-            if told {
-                continue;
-            }
-            let mut fractions =
-                row.cells.iter().filter_map(|cell| cell.number().filter(|q| q.of().is_some()));
-            let of_columns = columns(table, row);
-            let fraction = match (fractions.next(), fractions.next()) {
-                (Some(one), None) => Some((one.value, one.of().unwrap_or(0.0))),
-                (None, _) => of_columns,
-                _ => None,
-            };
-            let mut percents = table.header.iter().zip(&row.cells).filter_map(|(head, cell)| {
-                let rate = RATE.is_in(&head.lower) && !TARGET.is_in(&head.lower);
-                cell.number().filter(|q| {
-                    rate && q.bound.is_none()
-                        && (q.kind == Kind::Percent || (head.lower.contains('%') && q.kind == Kind::Plain))
-                })
-            });
-            if let (Some((part, whole)), Some(percent), None) = (fraction, percents.next(), percents.next()) {
-                compare(part, whole, percent, false, statement, found);
-            }
-        } else {
-            pairs(&statement.lower, &statement.quantities, statement, found);
+            None => pairs(&statement.lower, &statement.quantities, statement, found),
         }
+    }
+    found.extend(tally::all(all).iter().filter_map(rate));
+}
+
+pattern!(COUNTED, r"^(tests? )?(passed|tests?|results?|counts?|tools|cases|checks|successful|succeeded|completed?|done|success|progress|met|covered|score|implemented)$");
+pattern!(SHARE, r"^(pass |success |completion )?(rate|%|percent|percentage|share)$|^(pass|success|completion) (rate|%)$");
+
+/// The one fraction of a row beside its one rate.
+fn columns(table: &Table, row: &Row, found: &mut Vec<Finding>) {
+    let counted = table.header.iter().zip(&row.cells).filter(|(head, _)| COUNTED.is_in(head.words()));
+    let mut fractions = counted.filter_map(|(_, cell)| cell.number()).filter(|q| q.of().is_some());
+    let rates = table.header.iter().zip(&row.cells).filter(|(head, _)| SHARE.is_in(head.words()));
+    let mut rates = rates.filter_map(|(_, cell)| cell.number()).filter(|q| q.kind == Kind::Percent && q.bound.is_none());
+    let (Some(fraction), None, Some(rate), None) = (fractions.next(), fractions.next(), rates.next(), rates.next()) else { return };
+    let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
+    if whole > 0.0 && part <= whole && !fraction.rough && differs(100.0 * part / whole, rate) {
+        let message = format!("{} / {} is {}, not {}", show(part), show(whole), rounded(100.0 * part / whole), rate.written());
+        found.push(Finding::new(message, [row.line]));
     }
 }
 
-/// `Passed` and `Total` columns.
-fn columns(table: &crate::document::Table, row: &crate::document::Row) -> Option<(f64, f64)> {
-    let count = |wanted: &[&str]| {
-        let mut columns = table.header.iter().enumerate().filter(|(_, cell)| wanted.contains(&cell.words()));
-        let (column, _) = columns.next()?;
-        columns.next().is_none().then_some(())?;
-        row.cells.get(column)?.number().filter(|q| q.is_count()).map(|q| q.value)
-    };
-    let part = count(&[
-        "passed",
-        "succeeded",
-        "successful",
-        "ok",
-        "successes",
-        "pass",
-        "completed",
-        "correct",
-        "delivered",
-        "detected",
-        "found",
-    ])?;
-    let whole = count(&[
-        "total", "attempts", "runs", "tests", "cases", "trials", "executed", "requests", "samples",
-        "planned", "sent", "checks", "of", "tried",
-    ])?;
-    Some((part, whole))
-}
-
-fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mut Vec<Finding>) -> bool {
-    let before = found.len();
-    for pair in quantities.windows(2) {
+/// Fractions right beside a percentage.
+fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mut Vec<Finding>) {
+    for (at, pair) in quantities.windows(2).enumerate() {
         let (fraction, percent) = match (pair[0].kind, pair[1].kind) {
             (Kind::Of(_), Kind::Percent) => (&pair[0], &pair[1]),
             (Kind::Percent, Kind::Of(_)) => (&pair[1], &pair[0]),
             _ => continue,
         };
-        let between = &lower[pair[0].end..pair[1].start];
+        let between = lower.get(pair[0].end..pair[1].start).unwrap_or("");
         // The noun of the fraction may stand between.
         let between = between.trim_start().strip_prefix(fraction.unit.as_str()).unwrap_or(between);
-        let close = LINK.is_in(between) && !between.contains('|');
-        if close && percent.bound.is_none() && fraction.bound.is_none() {
-            let rough = ROUGH.is_in(tail(&lower[..percent.start]));
-            compare(fraction.value, fraction.of().unwrap_or(0.0), percent, rough, statement, found);
+        let after = lower.get(percent.end..).unwrap_or("");
+        // What stands in quotation marks is an example of what a program shows.
+        let quotes = |text: &str| text.matches('"').count() % 2 == 1;
+        if quotes(lower.get(..pair[0].start).unwrap_or("")) {
+            continue;
+        }
+        let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
+        // A percentage between two fractions may be that of either.
+        let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
+            && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));
+        if !LINK.is_in(between) || !plain || ELSE.is_in(after) || other || OTHER.is_in(tail(lower.get(..pair[0].start).unwrap_or(""))) {
+            continue;
+        }
+        let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
+        if whole <= 0.0 || part > whole {
+            continue;
+        }
+        let real = 100.0 * part / whole;
+        if differs(real, percent) && differs(100.0 - real, percent) {
+            let message = format!("{} / {} is {}, not {}", show(part), show(whole), rounded(real), percent.written());
+            found.push(Finding::new(message, [statement.line]));
         }
     }
-    found.len() > before
 }
 
-fn compare(
-    part: f64,
-    whole: f64,
-    percent: &Quantity,
-    rough: bool,
-    statement: &Statement,
-    found: &mut Vec<Finding>,
-) {
-    if whole <= 0.0 || part > whole {
-        return;
+fn rounded(percent: f64) -> String {
+    format!("{} %", show((percent * 100.0).round() / 100.0))
+}
+
+fn differs(real: f64, percent: &Quantity) -> bool {
+    let slack = percent.half_digit() * if percent.rough { 6.0 } else { 2.0 } + 1e-9;
+    (real - percent.value).abs() >= slack
+}
+
+/// A rate beside counts; every way to count that makes it right is accepted.
+fn rate(tally: &Tally<'_>) -> Option<Finding> {
+    let (percent, line) = *tally.counts.get(&Counted::Rate)?;
+    let (passed, failed) = (tally.value(Counted::Passed), tally.value(Counted::Failed));
+    let total = tally.value(Counted::Total).or_else(|| Some(passed? + failed?))?;
+    if passed.is_none() && failed.is_none() {
+        return impossible(total, percent).map(|message| Finding::new(message, [line].into_iter().chain(tally.lines())));
     }
-    let real = 100.0 * part / whole;
-    let tolerance = percent.half_digit() * if rough { 6.0 } else { 2.0 } + 1e-9;
-    let off = |real: f64| (real - percent.value).abs() >= tolerance;
-    if off(real) && off(100.0 - real) {
-        let message = format!(
-            "{} / {} is {} %, not {} %",
-            show(part),
-            show(whole),
-            show((real * 100.0).round() / 100.0),
-            show(percent.value)
-        );
-        found.push(Finding::new(message, [statement.line]));
+    let mut ways = Vec::new();
+    if let Some(passed) = passed {
+        ways.push((passed, total));
+        ways.push((passed, total - tally.other));
+        ways.push((passed + tally.other, total));
+        ways.extend(failed.map(|failed| (passed, passed + failed)));
     }
+    if let Some(failed) = failed {
+        ways.push((total - failed, total));
+        ways.push((total - failed - tally.other, total));
+        ways.push((total - failed, total - tally.other));
+    }
+    ways.retain(|(part, whole)| *whole > 0.0 && *part >= 0.0 && part <= whole);
+    if ways.is_empty() || ways.iter().any(|(part, whole)| !differs(100.0 * part / whole, percent)) {
+        return None;
+    }
+    let (part, whole) = ways[0];
+    let message = format!("{} of {} is {}, not {}", show(part), show(whole), rounded(100.0 * part / whole), percent.written());
+    Some(Finding::new(message, [line].into_iter().chain(tally.lines())))
+}
+
+/// Trials; of more than that almost every whole percentage is some number of them.
+const MAX_FEW: f64 = 60.0;
+
+/// A percentage that no number of so few can be.
+fn impossible(total: f64, percent: &Quantity) -> Option<String> {
+    if !(1.0..=MAX_FEW).contains(&total) || percent.rough {
+        return None;
+    }
+    let least = (percent.value * total / 100.0).floor();
+    let shares = [least, least + 1.0].map(|part| 100.0 * part / total);
+    shares.iter().all(|share| differs(*share, percent)).then(|| {
+        let [below, above] = shares.map(rounded);
+        format!("{} of {} is no whole number: {} are {below}, {} are {above}", percent.written(), show(total), show(least), show(least + 1.0))
+    })
 }

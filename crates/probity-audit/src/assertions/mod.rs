@@ -1,0 +1,290 @@
+//! The middle layer: what a report asserts, read once from its statements, so that rules compare assertions and not words.
+
+mod outcome;
+mod section;
+mod subject;
+mod table;
+mod text;
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::document::{Document, Place, Statement};
+use crate::parallel;
+use crate::quantity::{Bound, Quantity};
+
+pub use outcome::Outcome;
+pub use section::Section;
+pub use subject::Subject;
+
+pub(crate) use subject::{is_generic, singular};
+pub(crate) use table::{Columns, Role};
+pub(crate) use text::{labelled, without_marks};
+
+/// Statements that one thread reads at a time.
+const AT_A_TIME: usize = 1024;
+
+/// Bytes; a longer sentence is data, and asserts nothing that could be told.
+pub(crate) const MAX_SENTENCE: usize = 1500;
+
+/// Rows; a longer table is data: it is added up, and asserts nothing else.
+pub(crate) const MAX_ROWS: usize = 2000;
+
+/// How something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modality {
+    /// As it is.
+    Done,
+    /// To come, wished for, demanded.
+    Planned,
+    /// Under a condition, as an example.
+    Possible,
+    /// Output of a program in a code block.
+    Quoted,
+    /// As it was, or was before something changed it.
+    Was,
+}
+
+/// What is said of a subject.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// A value.
+    Measured(Quantity),
+    /// What a value has to be.
+    Target(Quantity, Bound),
+    /// What became of it.
+    Outcome(Outcome),
+    /// All of it is well: "all interfaces are operational".
+    All,
+    /// The whole may be released: "production ready".
+    Ready,
+    /// It has to be there first, and is open.
+    Open,
+    /// It could not be looked at.
+    Limit,
+    /// When it began, as written.
+    Begun,
+    /// When it ended, as written.
+    Ended,
+    /// How long it took.
+    Lasted(Quantity),
+}
+
+/// Where in the layout it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `Label: value`.
+    Label,
+    /// A cell of a table, by the numbers of table, row and column.
+    Cell(usize, usize, usize),
+    /// Running text.
+    Phrase,
+}
+
+/// Something that a report asserts.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    /// What it is about.
+    pub subject: Subject,
+    /// The words for the subject as the report has them, in lower case.
+    pub name: String,
+    /// What is said of it.
+    pub said: Said,
+    /// How.
+    pub modality: Modality,
+    /// Where in the layout.
+    pub form: Form,
+    /// The number of its statement in the document.
+    pub at: usize,
+    /// Its line.
+    pub line: usize,
+    /// The heading over it, by the number of its statement.
+    pub section: Option<usize>,
+    /// Its paragraph, list or table.
+    pub block: usize,
+}
+
+impl Assertion {
+    /// The value, if one is said.
+    pub fn measured(&self) -> Option<&Quantity> {
+        match &self.said {
+            Said::Measured(quantity) => Some(quantity),
+            _ => None,
+        }
+    }
+}
+
+/// How much was read, by kind: a report without anything to check is not taken for a sound one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Read {
+    /// Values.
+    pub measured: usize,
+    /// Targets.
+    pub targets: usize,
+    /// Outcomes: passed, failed, not done.
+    pub outcomes: usize,
+    /// Words of approval, or that all is well.
+    pub approvals: usize,
+    /// Open preconditions.
+    pub preconditions: usize,
+    /// Limits of what could be looked at.
+    pub limits: usize,
+    /// Starts, ends, durations.
+    pub times: usize,
+}
+
+/// A report with what it asserts.
+#[derive(Debug)]
+pub struct Assertions<'d> {
+    /// The report.
+    pub document: &'d Document,
+    /// What it asserts, in its order.
+    pub all: Vec<Assertion>,
+    /// What the columns of its tables hold.
+    pub(crate) columns: Vec<Columns>,
+    sections: HashMap<Option<usize>, Section>,
+    /// Headings over a box that is ticked.
+    ticked: HashSet<usize>,
+}
+
+impl<'d> Assertions<'d> {
+    /// Reads what a report asserts.
+    pub fn read(document: &'d Document) -> Self {
+        let sections = section::all(document);
+        let columns: Vec<Columns> = document.tables.iter().map(Columns::of).collect();
+        let mut out = Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new() };
+        for statement in &document.statements {
+            let mut over =
+                statement.heading.filter(|_| matches!(statement.place, Place::Item { done: Some(true), .. }));
+            while let Some(heading) = over.filter(|heading| out.ticked.insert(*heading)) {
+                over = out.section(Some(heading)).parent;
+            }
+        }
+        let mut parts: Vec<(usize, Vec<Assertion>)> = (0..document.statements.len().div_ceil(AT_A_TIME))
+            .map(|part| (part * AT_A_TIME, Vec::new()))
+            .collect();
+        parallel::each(&mut parts, 1, |(from, found)| {
+            for (at, statement) in document.statements.iter().enumerate().skip(*from).take(AT_A_TIME) {
+                if statement.lower.len() <= MAX_SENTENCE {
+                    out.statement(at, statement, found);
+                }
+            }
+        });
+        out.all = parts.into_iter().flat_map(|(_, found)| found).collect();
+        out
+    }
+
+    fn statement(&self, at: usize, statement: &Statement, found: &mut Vec<Assertion>) {
+        match statement.place {
+            Place::Row { table, row } => table::read(self, at, (table, row), found),
+            _ => text::read(self, at, found),
+        }
+    }
+
+    /// What the headings over a statement say of it.
+    pub fn section(&self, heading: Option<usize>) -> &Section {
+        self.sections.get(&heading).or_else(|| self.sections.get(&None)).unwrap_or(&EMPTY)
+    }
+
+    /// What the headings over an assertion say of it.
+    pub fn over(&self, assertion: &Assertion) -> &Section {
+        self.section(assertion.section)
+    }
+
+    /// Assertions that say how it is.
+    pub fn done(&self) -> impl Iterator<Item = &Assertion> {
+        self.all.iter().filter(|assertion| assertion.modality == Modality::Done)
+    }
+
+    /// Whether what stands at two places can be about one thing: each is about the report as a whole, or about what the
+    /// subject itself names. Places under headings that name different things cannot.
+    pub fn comparable(&self, one: &Assertion, other: &Assertion) -> bool {
+        self.stands_for_itself(one) && self.stands_for_itself(other)
+    }
+
+    fn stands_for_itself(&self, one: &Assertion) -> bool {
+        let mut section = one.section;
+        if self.over(one).whole {
+            return !self.introduced(one);
+        }
+        while let Some(at) = section {
+            let heading = self.document.statements.get(at).map_or("", |heading| heading.lower.as_str());
+            let over = self.section(section);
+            let title = over.parent.is_none() && over.whole;
+            if !title && !names_no_other(without_marks(heading), &one.subject) {
+                return false;
+            }
+            section = over.parent;
+        }
+        !self.introduced(one)
+    }
+
+    /// Whether a short line before its list or table names something else: a heading in all but its marks.
+    fn introduced(&self, one: &Assertion) -> bool {
+        let before = self.document.statements.get(..one.at).unwrap_or_default().iter().rev();
+        let mut before = before.take(200).skip_while(|s| s.block == one.block);
+        let Some(intro) = before.next().filter(|s| s.place == Place::Prose && s.heading == one.section)
+        else {
+            return false;
+        };
+        let short = intro.lower.len() <= 60 && !intro.lower.ends_with('.') && intro.quantities.is_empty();
+        short && !names_no_other(&intro.lower, &one.subject) && one.form != Form::Phrase
+    }
+
+    /// Whether a box is ticked anywhere in the checklist that a section is part of.
+    pub fn some_ticked(&self, heading: Option<usize>) -> bool {
+        let parent =
+            |at: usize| self.section(Some(at)).parent.filter(|parent| self.section(Some(*parent)).checklist);
+        let top = std::iter::successors(heading, |at| parent(*at)).last();
+        top.is_some_and(|top| self.ticked.contains(&top))
+    }
+
+    /// Whether one section is the other, or encloses it.
+    pub fn encloses(&self, outer: Option<usize>, inner: Option<usize>) -> bool {
+        let mut at = inner;
+        while at.is_some() {
+            if at == outer {
+                return true;
+            }
+            at = self.section(at).parent;
+        }
+        outer.is_none()
+    }
+
+    /// How much was read.
+    pub fn count(&self) -> Read {
+        let mut read = Read::default();
+        for assertion in &self.all {
+            *match assertion.said {
+                Said::Measured(_) => &mut read.measured,
+                Said::Target(..) => &mut read.targets,
+                Said::Outcome(_) => &mut read.outcomes,
+                Said::All | Said::Ready => &mut read.approvals,
+                Said::Open => &mut read.preconditions,
+                Said::Limit => &mut read.limits,
+                Said::Begun | Said::Ended | Said::Lasted(_) => &mut read.times,
+            } += 1;
+        }
+        read
+    }
+}
+
+/// Whether a heading names nothing but what the subject names.
+fn names_no_other(heading: &str, subject: &Subject) -> bool {
+    subject::words(heading).all(|word| !subject::names(word) || subject.has(singular(word)))
+}
+
+static EMPTY: Section = Section {
+    parent: None,
+    whole: true,
+    summary: true,
+    planned: false,
+    wished: false,
+    was: false,
+    required: false,
+    checklist: false,
+    limits: false,
+    excluded: false,
+    level: 0,
+};

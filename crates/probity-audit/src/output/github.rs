@@ -1,0 +1,38 @@
+//! Annotations as GitHub's runners read them from standard output, which other code hosts understand too:
+//! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
+
+use std::fmt::Write;
+
+use super::{Report, listed, title};
+use crate::finding::Severity;
+use crate::visible::visible;
+
+/// A line `::error file=...,line=...,endLine=...,title=...::...` for each finding that nothing accepts.
+pub fn github(reports: &[Report]) -> String {
+    let mut out = String::new();
+    for report in reports {
+        for finding in report.audit.open().filter(|finding| !listed(finding)) {
+            let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
+            let line = finding.lines.first().copied().unwrap_or(1);
+            _ = writeln!(
+                out,
+                "::{kind} file={},line={line},endLine={},title={}::{}",
+                property(&report.name),
+                report.audit.document.until(line),
+                property(finding.rule),
+                data(&format!("{} {}", title(finding.rule), finding.message))
+            );
+        }
+    }
+    out
+}
+
+/// A message: what would end it or begin another command is escaped.
+fn data(text: &str) -> String {
+    visible(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property: its separators are escaped as well.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,92 @@
+//! All is well, beside a rate or a failure of the same.
+
+use crate::assertions::{Assertion, Assertions, Outcome, Said};
+use crate::document::Place;
+use crate::finding::{Finding, Rule, Severity};
+use crate::quantity::Kind;
+use crate::rules::{contradiction, words_of};
+use crate::words::pattern;
+
+/// See [`Rule::explanation`].
+pub const RULE: Rule = Rule {
+    id: "all-but",
+    severity: Severity::Error,
+    title: "All is said to be well of what a rate or a failure in the report denies.",
+    explanation: "\"All interfaces are operational\", \"fully compliant\", \"all tests passed\" is held against rates below 100 %, \
+        fractions below their whole and counts of failures of the same subject: in the same sentence, in the items below it, in sections that can be \
+        about the same; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
+        before it was mended is not meant.",
+    example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
+};
+
+pattern!(
+    RATE,
+    r"\b(success|pass|passed|passing|compliance|compliant|rate|compatibility|working|operational|found|met|succeeded|successful|fulfilled|reachable)\b"
+);
+pattern!(
+    NO_RATE,
+    r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget)\b"
+);
+pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
+pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");
+
+/// Claims, and rates held against them; no report that somebody reads has more.
+const MAX_SIDE: usize = 500;
+
+/// Finds.
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let short: Vec<&Assertion> = all.done().filter(|one| is_short(all, one)).take(MAX_SIDE).collect();
+    let mut told: Vec<usize> = Vec::new();
+    for claim in all.done().filter(|one| one.said == Said::All).take(MAX_SIDE) {
+        if let Some(rate) = short.iter().find(|rate| rate.at == claim.at).and_then(|rate| rate.measured()) {
+            found.push(Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), rate.written()), [claim.line]));
+        } else if let Some(other) = below(all, claim) {
+            found.push(contradiction(all, claim, other));
+        } else if let Some(other) = short.iter().find(|other| denies(all, claim, other)).filter(|other| !told.contains(&other.at)) {
+            told.push(other.at);
+            found.push(contradiction(all, claim, other));
+        }
+    }
+}
+
+/// Whether a rate or a failure is of what is said to be well.
+fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
+    let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(&text(all, one));
+    if of_tests(claim) && of_tests(other) {
+        // What is said of the whole covers every section; what is said of a part, that part.
+        return all.over(claim).whole && (all.over(claim).summary || all.comparable(claim, other)) || all.encloses(claim.section, other.section);
+    }
+    all.comparable(claim, other) && other.subject.within(&claim.subject)
+}
+
+/// A failure or something not done in the items below the claim.
+fn below<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
+    let depth = |at: usize| match all.document.statements.get(at)?.place {
+        Place::Item { depth, .. } => Some(depth),
+        _ => None,
+    };
+    let own = depth(claim.at)?;
+    let after = all.all.iter().skip_while(|one| one.at <= claim.at).take(60);
+    let below = after.take_while(|one| one.block == claim.block && depth(one.at).is_some_and(|depth| depth > own));
+    below.filter(|one| one.line != claim.line).find(|one| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)))
+}
+
+fn text(all: &Assertions<'_>, one: &Assertion) -> String {
+    all.document.statements.get(one.at).map_or(String::new(), |statement| statement.lower.clone())
+}
+
+/// Whether a value says that not all of its subject is well.
+fn is_short(all: &Assertions<'_>, one: &Assertion) -> bool {
+    let Said::Measured(q) = &one.said else { return one.said == Said::Outcome(Outcome::Failed) && one.subject.specific() >= 2 };
+    if q.rough || q.negative {
+        return false;
+    }
+    let text = text(all, one);
+    let rate = || RATE.is_in(&text) && !NO_RATE.is_in(&text);
+    match q.kind {
+        Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(&text),
+        Kind::Of(of) => q.value < of && of > 1.0 && rate(),
+        Kind::Plain => q.is_count() && q.value > 0.0 && FAILURES.is_in(&one.name) && TESTS.is_in(&text),
+        Kind::Seconds(_) => false,
+    }
+}

@@ -1,0 +1,106 @@
+//! The percentage of a change beside the values before and after.
+
+use crate::assertions::Assertions;
+use crate::document::{Place, Table};
+use crate::finding::{Finding, Rule, Severity};
+use crate::quantity::{Kind, Quantity};
+use crate::words::{pattern, show, tail};
+
+/// See [`Rule::explanation`].
+pub const RULE: Rule = Rule {
+    id: "change-not-percent",
+    severity: Severity::Error,
+    title: "The percentage of a change is not that of the values before and after.",
+    explanation: "\"2,000 -> 23 (-97.5 %)\" in a sentence or item, and rows with columns before, after and change. The change may be told by the \
+        value before, by the one after, as the ratio, or as speed, and as a multiple (10x); only a percentage that is none of these is found, and what rounding of the \
+        values explains is accepted.",
+    example: "- Dependencies: 2,000 -> 23 (-97.5%)",
+};
+
+pattern!(ARROW, r"^[\s*`]*([a-z]{1,12})?[\s*`]*(->|→|⟶|-->|=>)[\s*`]*$");
+pattern!(FROM, r"\bfrom \W{0,3}$");
+pattern!(TO, r"^[\s*`]*([a-z]{1,12})?[\s*`]* ?(down |up )?to[\s*`]*$");
+pattern!(CLOSE, r"^\W{0,4}((a|an|is|that is|=|by|improvement|reduction|decrease|increase)\W{0,3}){0,3}$");
+pattern!(BACK, r"^\W{0,4}((reduction|decrease|increase|improvement|faster|smaller|slower|growth|drop|less|more|fewer)\W{0,3}){0,2}$");
+pattern!(ELSE, r"\b(target|goal|of (the )?(goal|target|total|plan)|coverage|complete|confidence|avg|average|up to|cumulative)\b");
+pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?$");
+pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
+pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
+
+/// Finds.
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    for statement in &all.document.statements {
+        if matches!(statement.place, Place::Row { .. } | Place::Code) || statement.quantities.len() > 8 || ELSE.is_in(&statement.lower) {
+            continue;
+        }
+        for three in statement.quantities.windows(3) {
+            let between = |at: usize| statement.lower.get(three[at].end..three[at + 1].start).unwrap_or("");
+            let arrow = |text: &str| text.contains(['→', '⟶', '>']);
+            let before = tail(statement.lower.get(..three[0].start).unwrap_or(""));
+            if (arrow(between(0)) && arrow(between(1))) || before.trim_end().ends_with(['→', '⟶', '>']) {
+                continue;
+            }
+            let (before, after, percent) = match () {
+                () if (ARROW.is_in(between(0)) || (TO.is_in(between(0)) && FROM.is_in(tail(statement.lower.get(..three[0].start).unwrap_or(""))))) && CLOSE.is_in(between(1)) => (&three[0], &three[1], &three[2]),
+                () if ARROW.is_in(between(1)) && BACK.is_in(between(0)) && between(0).contains('(') => (&three[1], &three[2], &three[0]),
+                () => continue,
+            };
+            // A chain of three values has no one change.
+            let chain = statement.lower.get(three[2].end..).is_some_and(|rest| rest.trim_start().starts_with(['→', '⟶']) || rest.trim_start().starts_with("->"));
+            if !chain && let Some(message) = wrong(before, after, percent) {
+                found.push(Finding::new(message, [statement.line]));
+            }
+        }
+    }
+    for table in &all.document.tables {
+        rows(table, found);
+    }
+}
+
+fn rows(table: &Table, found: &mut Vec<Finding>) {
+    let column = |wanted: &crate::words::Words| table.column(|head| wanted.is_in(head));
+    let (Some(before), Some(after), Some(change)) = (column(&BEFORE), column(&AFTER), column(&CHANGED)) else { return };
+    for row in &table.rows {
+        let cell = |at: usize| row.cells.get(at).and_then(crate::document::Cell::number);
+        if let (Some(before), Some(after), Some(percent)) = (cell(before), cell(after), cell(change))
+            && let Some(message) = wrong(before, after, percent)
+        {
+            found.push(Finding::new(message, [row.line]));
+        }
+    }
+}
+
+/// What is wrong with the percentage, if no way of telling the change gives it.
+fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<String> {
+    let plain = |q: &Quantity| q.bound.is_none() && !q.rough && !q.negative && q.value > 0.0;
+    let same = matches!((before.kind, after.kind), (Kind::Seconds(_), Kind::Seconds(_)))
+        || (before.kind == after.kind && matches!(before.kind, Kind::Plain | Kind::Percent) && (before.unit == after.unit || before.unit.is_empty()));
+    if same && plain(before) && plain(after) && percent.unit == "x" && percent.kind == Kind::Plain && percent.value > 0.0 && !percent.rough && percent.bound.is_none() {
+        let ratio = (before.base() / after.base()).max(after.base() / before.base());
+        let slack = (percent.half_digit() * 2.0).max(ratio * 0.12);
+        let off = (ratio - percent.value).abs() > slack && (ratio - 1.0 - percent.value).abs() > slack;
+        return off.then(|| format!("from {} to {} is {} times, not {}", before.written(), after.written(), show((ratio * 10.0).round() / 10.0), show(percent.value)));
+    }
+    if !same || !plain(before) || !plain(after) || percent.kind != Kind::Percent || percent.rough || percent.bound.is_some() || percent.value == 0.0 {
+        return None;
+    }
+    let span = |q: &Quantity| {
+        let half = q.half_digit() * if q.value == 0.0 { 1.0 } else { q.base() / q.value };
+        [q.base() - half, q.base(), q.base() + half]
+    };
+    let told = percent.value;
+    let slack = percent.half_digit() * 2.0 + 1e-9;
+    let mut least = f64::INFINITY;
+    for a in span(before).into_iter().filter(|a| *a > 0.0) {
+        for b in span(after).into_iter().filter(|b| *b > 0.0) {
+            let ways = [(b - a).abs() / a, (b - a).abs() / b, b / a, a / b, (b - a).abs() / (a + b) * 2.0].map(|share| share * 100.0);
+            // Points of percentages, and the whole range between two roundings.
+            let points = if before.kind == Kind::Percent { (b - a).abs() } else { f64::INFINITY };
+            least = ways.into_iter().chain([points]).map(|way| (way - told).abs()).fold(least, f64::min);
+        }
+    }
+    let real = 100.0 * (after.base() - before.base()).abs() / before.base();
+    (least > slack.max(real * 0.005)).then(|| {
+        format!("from {} to {} is {} %, not {}", before.written(), after.written(), show((real * 100.0).round() / 100.0), percent.written())
+    })
+}

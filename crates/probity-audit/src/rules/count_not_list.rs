@@ -1,0 +1,157 @@
+//! A number of things against the list of them.
+
+use crate::assertions::{Assertions, labelled, without_marks};
+use crate::document::{Place, Statement};
+use crate::quantity::Quantity;
+use crate::finding::{Finding, Rule, Severity};
+use crate::rules::TOTAL;
+use crate::words::pattern;
+
+/// See [`Rule::explanation`].
+pub const RULE: Rule = Rule {
+    id: "count-not-list",
+    severity: Severity::Error,
+    title: "As many are announced as are not listed.",
+    explanation: "A heading or line that ends with a number of things (\"Extensions (8 new fields)\", \"Tools (12)\") and is followed by one list of single items, \
+        or one table, and nothing else, whose number is another; and a number of things right before their names (\"7 models: a, b, c\"). Lists that \
+        say they are examples, or whose items hold several things, are not counted.",
+    example: "### Resource extensions (8 new fields)\n\n- `a`\n- `b`\n- `c`",
+};
+
+pattern!(
+    ANNOUNCED,
+    r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|pages|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types|items)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
+);
+pattern!(
+    NAMED,
+    r"\b(\d+) ((?:[a-z-]+ ){0,2}(?:fields|endpoints|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
+);
+pattern!(
+    NOT_ALL,
+    r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|some|most|highlights?|etc|and more|others?|another|remaining|plus|first|over|more|than|least|like|with|each|per|was|were|see)\b|\.\.\.|…|\d+\+|->|→|\d"
+);
+
+/// Bytes; a longer name tells more than one thing.
+const MAX_NAME: usize = 70;
+
+/// A list that is shorter by more names groups or examples.
+const MAX_APART: usize = 2;
+
+/// A higher number is a year, a percentage or a measure.
+const MAX_TOLD: usize = 40;
+
+/// Finds.
+pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let statements = &all.document.statements;
+    for (at, announced) in statements.iter().enumerate() {
+        let place = matches!(announced.place, Place::Heading(_) | Place::Prose) && announced.lower.len() < 100;
+        if let Some(told) = ANNOUNCED.captures(&announced.lower).filter(|_| place).and_then(|parts| number(parts.get(1).or_else(|| parts.get(2)))) {
+            if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
+                && listed != told
+                && (listed.abs_diff(told) <= MAX_APART || bare)
+                && (2..=MAX_TOLD).contains(&told)
+            {
+                let message = format!("{told} are announced, and {listed} are listed");
+                found.push(Finding::new(message, [announced.line, first.line]));
+            }
+        } else if let Some(finding) = ticked(announced, statements.get(at + 1..).unwrap_or_default()) {
+            found.push(finding);
+        } else if matches!(announced.place, Place::Prose | Place::Item { .. }) && announced.lower.contains(", ") {
+            found.extend(named(announced));
+        }
+    }
+}
+
+fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
+    text.and_then(|number| number.as_str().parse().ok())
+}
+
+/// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.
+fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement]) -> Option<(usize, &'d Statement, bool)> {
+    // A line that repeats the name may stand between.
+    let repeats = rest.first().is_some_and(|line| {
+        line.place == Place::Prose && line.lower.ends_with(':') && announced.lower.starts_with(line.lower.trim_end_matches(':'))
+    });
+    let rest = rest.get(usize::from(repeats)..)?;
+    let first = rest.first()?;
+    let list: Vec<&Statement> = rest.iter().take_while(|s| s.block == first.block).collect();
+    let ends = rest.get(list.len()).is_none_or(|next| matches!(next.place, Place::Heading(_)));
+    let lines = list.windows(2).all(|pair| pair[0].line != pair[1].line);
+    if !ends || !lines || list.len() < 2 || EXAMPLES.is_in(&announced.lower) {
+        return None;
+    }
+    if let Place::Row { table, .. } = first.place {
+        let rows = &all.document.tables.get(table)?.rows;
+        let plain = rows.iter().all(|row| row.cells.first().is_some_and(|cell| !TOTAL.is_in(cell.words()) && single(&cell.lower)));
+        return plain.then_some((rows.len(), first, false));
+    }
+    // Items with counts of their own are groups.
+    let items = list.iter().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && !s.quantities.iter().any(Quantity::is_count) && !EXAMPLES.is_in(&s.lower) && single(&s.lower));
+    // What only a number in brackets announces is known by its names being names.
+    let names = |s: &&Statement| s.lower.starts_with(['`', '✅', '✔', '☑', '✓']) || s.text.starts_with(char::is_numeric);
+    let kind = announced.lower.trim_end().ends_with(')') && BRACKETS.is_in(&announced.lower);
+    let items = items && (!kind || list.iter().all(names));
+    let bare = list.iter().all(|s| !without_marks(&s.lower).trim().contains(' '));
+    items.then_some((list.len(), first, bare))
+}
+
+pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
+pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
+pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");
+
+/// Whether an item names one thing.
+fn single(lower: &str) -> bool {
+    let text = without_marks(lower);
+    let name = labelled(text).map_or(text, |(label, _)| label);
+    let described = matches!(name, "status" | "location" | "file" | "files" | "purpose" | "description" | "impact" | "result" | "note" | "type" | "total");
+    !described && name.len() <= MAX_NAME && !name.contains([',', '&', '/', '+', '(', '*']) && !name.contains(" and ") && !name.contains(char::is_numeric)
+}
+
+/// "Phase 2 (5/6)" over a list of boxes or marks: as many are ticked as it says, or as many are listed.
+fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
+    if !matches!(announced.place, Place::Heading(_) | Place::Prose) {
+        return None;
+    }
+    if DEMANDED.is_in(&announced.lower) {
+        return None;
+    }
+    let mut fractions = announced.quantities.iter().filter(|q| q.bound.is_none()).filter_map(|q| Some((q.value, q.of()?)));
+    let (Some((part, whole)), None) = (fractions.next(), fractions.next()) else { return None };
+    let first = rest.first()?;
+    let items: Vec<&Statement> = rest.iter().take_while(|s| s.block == first.block).filter(|s| matches!(s.place, Place::Item { depth: 1, .. })).collect();
+    let marks: Option<Vec<bool>> = items
+        .iter()
+        .map(|s| match s.place {
+            Place::Item { done: Some(done), .. } => Some(done),
+            _ if s.lower.starts_with(['✅', '✔', '☑', '✓']) => Some(true),
+            _ if s.lower.starts_with(['❌', '✗', '⬜', '☐', '⏳', '⚠', '🔄', '🚧']) => Some(false),
+            _ => None,
+        })
+        .collect();
+    // "Remaining: 3" stands for several.
+    let marks = marks.filter(|marks| marks.len() >= 2 && !items.iter().any(|s| EXAMPLES.is_in(&s.lower)))?;
+    let count = |marks: usize| u32::try_from(marks).map_or(0.0, f64::from);
+    let (done, all) = (count(marks.iter().filter(|done| **done).count()), count(marks.len()));
+    // A list of ticked ones alone leaves the others out.
+    let differs = (all == whole && done != part) || (all != whole && done == part && done < all);
+    (differs && part <= whole).then(|| {
+        Finding::new(format!("{part} of {whole} are announced, and {done} of {all} are ticked"), [announced.line, first.line])
+    })
+}
+
+/// "7 models: a, b, c" in a sentence.
+fn named(statement: &Statement) -> Option<Finding> {
+    let parts = NAMED.captures(&statement.lower)?;
+    let (told, things, names) = (number(parts.get(1))?, parts.get(2)?.as_str(), parts.get(3)?.as_str());
+    let whole = parts.get(0)?;
+    let after = statement.lower.get(whole.end()..).unwrap_or("");
+    let ends = after.is_empty() || after.starts_with(')') || names.trim_end().ends_with('.');
+    let before = statement.lower.get(..whole.start()).unwrap_or("");
+    let names: Vec<&str> = names.trim_end_matches(['.', ' ']).split(", ").flat_map(|name| name.split(" and ")).map(str::trim).filter(|name| !name.is_empty()).collect();
+    let short = names.iter().all(|name| name.len() <= 40 && name.split(' ').count() <= 5 && !name.contains('&') && !name.contains(" or "));
+    let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
+    let apart = names.len() > told || names.len() + 1 == told;
+    (plain && (2..=20).contains(&told) && apart).then(|| {
+        Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])
+    })
+}

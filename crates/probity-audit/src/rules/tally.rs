@@ -1,0 +1,227 @@
+//! Counts that belong together: how many there were, passed, failed, were skipped, and the rate beside them.
+
+use std::collections::HashMap;
+
+use crate::assertions::{Assertion, Assertions, Form, MAX_ROWS, Modality};
+use crate::document::Place;
+use crate::quantity::{Kind, Quantity};
+use crate::words::pattern;
+
+/// What a count counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Counted {
+    /// All of them.
+    Total,
+    /// Those that passed.
+    Passed,
+    /// Those that failed.
+    Failed,
+    /// Those with any other outcome.
+    Other,
+    /// The share of those that passed.
+    Rate,
+    /// Those that passed, of all.
+    Fraction,
+}
+
+/// Counts of one row, one list or one sentence.
+#[derive(Debug, Default)]
+pub(super) struct Tally<'a> {
+    /// Each with its line.
+    pub(super) counts: HashMap<Counted, (&'a Quantity, usize)>,
+    /// Other outcomes, added up.
+    pub(super) other: f64,
+    /// A number beside them that may be one of their parts.
+    pub(super) unknown: bool,
+}
+
+pattern!(
+    TOTAL,
+    r"^(total|sum|(total )?(number of )?(tests?|test cases|cases|checks|scenarios|requests|runs|attempts|assertions|specs|transactions|tasks)( run| executed| total| in total)?|total (tests?|test cases|cases|checks|scenarios|requests|runs|attempts))$"
+);
+pattern!(
+    PASSED,
+    r"^((tests?|requests|checks|cases|scenarios) )?(pass(ed|ing|es)?|succeeded|successful|successes)( tests?| test cases| cases| checks| requests| scenarios)?$"
+);
+pattern!(
+    FAILED,
+    r"^((tests?|requests|checks|cases|scenarios) )?(fail(ed|ing|ures?|s)?)( tests?| test cases| cases| checks| requests| scenarios)?$"
+);
+pattern!(
+    OTHER,
+    r"^((tests?|checks|cases) )?(skip(ped|s)?|pending|ignored|blocked|not run|not tested|todo|warnings?|warn|partial(ly)?|xfail|xfailed|errors?|errored|deselected|unknown|in progress|manual|n/?a|inconclusive|aborted|cancell?ed|timed? ?outs?|remaining|deferred|untested)( tests?| cases)?$"
+);
+pattern!(
+    RATE,
+    r"^(test |overall |tests )?(pass(ing)?|success)( rate| percentage| ?%)( \(?%\)?)?$|^test pass rate$"
+);
+
+fn counted(name: &str) -> Option<Counted> {
+    let name = name.trim();
+    [
+        (&TOTAL, Counted::Total),
+        (&PASSED, Counted::Passed),
+        (&FAILED, Counted::Failed),
+        (&OTHER, Counted::Other),
+        (&RATE, Counted::Rate),
+    ]
+    .into_iter()
+    .find(|(pattern, _)| pattern.is_in(name))
+    .map(|(_, counted)| counted)
+}
+
+impl<'a> Tally<'a> {
+    /// Notes one; `None` if there is another of the kind.
+    fn note(&mut self, counted: Counted, q: &'a Quantity, line: usize) -> Option<()> {
+        let fits = if counted == Counted::Rate { matches!(q.kind, Kind::Percent) } else { q.is_count() };
+        if !fits || q.rough || q.negative || q.bound.is_some() {
+            return None;
+        }
+        if counted == Counted::Other {
+            self.other += q.value;
+        } else if self
+            .counts
+            .get(&counted)
+            .is_some_and(|(before, _)| !std::ptr::eq(*before, q) && before.value != q.value)
+        {
+            return None;
+        }
+        self.counts.insert(counted, (q, line));
+        Some(())
+    }
+    /// The count.
+    pub(super) fn value(&self, counted: Counted) -> Option<f64> {
+        self.counts.get(&counted).map(|(q, _)| q.value)
+    }
+    /// Its lines, in order.
+    pub(super) fn lines(&self) -> Vec<usize> {
+        let mut lines: Vec<usize> = self.counts.values().map(|(_, line)| *line).collect();
+        lines.sort_unstable();
+        lines
+    }
+}
+
+/// Every tally of a report.
+pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
+    let mut out: Vec<Tally<'a>> = rows(all);
+    let text = |one: &&Assertion| {
+        !matches!(one.form, Form::Cell(..)) && matches!(one.modality, Modality::Done | Modality::Quoted)
+    };
+    // Labels of one list; phrases of one sentence.
+    let mut groups: Vec<Vec<&Assertion>> = Vec::new();
+    let mut places: HashMap<(bool, usize, Option<usize>), usize> = HashMap::new();
+    for one in all.all.iter().filter(text).filter(|one| one.measured().is_some()) {
+        let key = if one.form == Form::Label {
+            (true, one.block, one.section)
+        } else {
+            (false, one.line, one.section)
+        };
+        let group = *places.entry(key).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(one);
+    }
+    out.extend(groups.iter().filter_map(|group| of(all, group)));
+    out.extend(headings(all));
+    // "49 failing tests, 74 %": the total stands once in the same section.
+    for tally in out
+        .iter_mut()
+        .filter(|tally| tally.value(Counted::Total).is_none() && tally.value(Counted::Rate).is_some())
+    {
+        let Some(line) = tally.lines().first().copied() else { continue };
+        let section = all.all.iter().find(|one| one.line == line).map(|one| one.section);
+        let totals = all.done().filter(|one| {
+            Some(one.section) == section && one.form == Form::Label && TOTAL.is_in(one.name.trim())
+        });
+        let mut totals = totals.filter_map(|one| Some((one.measured()?, one.line)));
+        if let (Some((q, line)), None) = (totals.next(), totals.next()) {
+            _ = tally.note(Counted::Total, q, line);
+        }
+    }
+    out
+}
+
+fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
+    let mut tally = Tally::default();
+    for one in group {
+        let q = one.measured()?;
+        match counted(&one.name) {
+            Some(counted) => tally.note(counted, q, one.line)?,
+            None => tally.unknown |= q.is_count(),
+        }
+        // "4 (1 pending)".
+        let others = all
+            .document
+            .statements
+            .get(one.at)
+            .is_some_and(|s| s.quantities.iter().any(|other| other.start > q.end && other.is_count()));
+        tally.unknown |= others && one.form == Form::Label;
+    }
+    (tally.counts.len() >= 2).then_some(tally)
+}
+
+/// The rows of tables whose headings name them.
+fn rows<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
+    let mut out = Vec::new();
+    for table in all.document.tables.iter().filter(|table| table.rows.len() <= MAX_ROWS) {
+        let heads: Vec<Option<Counted>> = table.header.iter().map(|head| counted(head.words())).collect();
+        let times = |wanted: Counted| heads.iter().flatten().filter(|counted| **counted == wanted).count();
+        if times(Counted::Total) != 1
+            || times(Counted::Passed) > 1
+            || times(Counted::Failed) > 1
+            || times(Counted::Rate) > 1
+        {
+            continue;
+        }
+        for row in &table.rows {
+            let mut tally = Tally::default();
+            let read = row.cells.iter().zip(&heads).skip(1).try_for_each(|(cell, head)| {
+                let number = cell.number().filter(|q| q.unit.is_empty() || q.kind == Kind::Percent);
+                match (head, number) {
+                    (Some(counted), Some(q)) => tally.note(*counted, q, row.line),
+                    (Some(_), None) => cell.words().is_empty().then_some(()),
+                    (None, Some(q)) => {
+                        tally.unknown |= q.is_count();
+                        Some(())
+                    }
+                    (None, None) => Some(()),
+                }
+            });
+            if read.is_some() && tally.counts.len() >= 2 {
+                out.push(tally);
+            }
+        }
+    }
+    out
+}
+
+/// A heading with a fraction of tests, and the one number of failures in its section.
+fn headings<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
+    let mut failures: HashMap<Option<usize>, Vec<(&'a Quantity, usize)>> = HashMap::new();
+    for one in
+        all.done().filter(|one| one.name.trim_end().ends_with("failures") || FAILED.is_in(one.name.trim()))
+    {
+        if let Some(q) = one.measured().filter(|q| q.is_count() && !q.rough) {
+            failures.entry(one.section).or_default().push((q, one.line));
+        }
+    }
+    let mut out = Vec::new();
+    for (at, heading) in all.document.statements.iter().enumerate() {
+        let mut own = heading
+            .quantities
+            .iter()
+            .filter(|q| q.of().is_some() && matches!(heading.place, Place::Heading(_)));
+        let (Some(q), None) = (own.next(), own.next()) else { continue };
+        let (Some(of), Some([(failed, line)])) = (q.of(), failures.get(&Some(at)).map(Vec::as_slice)) else {
+            continue;
+        };
+        let tests = heading.lower.contains("test") || heading.lower.contains("passed");
+        if tests && q.value < of {
+            let counts =
+                HashMap::from([(Counted::Fraction, (q, heading.line)), (Counted::Failed, (*failed, *line))]);
+            out.push(Tally { counts, other: 0.0, unknown: false });
+        }
+    }
+    out
+}
