@@ -83,12 +83,17 @@ impl ForAudience for StreamUrls {
     }
 }
 
+impl Coverage {
+    /// Why something is missing, as everybody may know it.
+    fn public_reason(&self) -> &'static str {
+        self.cause.map_or("less was recorded than was wanted", ShortfallCause::words)
+    }
+}
+
 impl ForAudience for Coverage {
     fn fit(&mut self, to: &Audience) {
-        to.veil(
-            &mut self.reason,
-            self.cause.map_or("less was recorded than was wanted", ShortfallCause::words),
-        );
+        let public = self.public_reason();
+        to.veil(&mut self.reason, public);
     }
 }
 
@@ -182,9 +187,10 @@ impl ForAudience for ServiceStatus {
 impl ForAudience for Notification {
     fn fit(&mut self, to: &Audience) {
         let public = match self.topic {
-            Topic::RecordingError | Topic::RecordingStatusUpdate => {
-                "the recording ended otherwise than asked"
-            }
+            Topic::RecordingError | Topic::RecordingStatusUpdate => self
+                .recording
+                .as_ref()
+                .map_or("less was recorded than was wanted", |state| state.coverage.public_reason()),
             Topic::SystemHealth => "a component's state changed; get_system_status says which",
             _ => match &self.camera {
                 Some(camera) => public_reason(camera.status),
@@ -193,6 +199,7 @@ impl ForAudience for Notification {
         };
         to.veil(&mut self.reason, public);
         self.camera.iter_mut().for_each(|camera| camera.fit(to));
+        self.recording.iter_mut().for_each(|state| state.coverage.fit(to));
     }
 }
 
@@ -235,5 +242,34 @@ mod tests {
         assert_eq!(fitted(true), (words.to_owned(), words.to_owned(), link.clone()));
         let public = ShortfallCause::SourceLost.words().to_owned();
         assert_eq!(fitted(false), ("no pictures come from the camera".to_owned(), public, link));
+    }
+
+    #[test]
+    fn a_notification_of_a_recording_s_end_tells_its_cause_and_not_the_machine_s_words() {
+        let words = "rtsp://root@10.0.0.9/1: 401 Unauthorized";
+        let mut told = Notification {
+            topic: Topic::RecordingError,
+            device: None,
+            timestamp: jiff::Timestamp::UNIX_EPOCH,
+            camera: None,
+            recording: Some(RecordingState {
+                status: "incomplete",
+                filename: "door.mp4".into(),
+                duration: None,
+                file_size: None,
+                start_time: jiff::Timestamp::UNIX_EPOCH,
+                coverage: Coverage {
+                    cause: Some(ShortfallCause::DiskFull),
+                    reason: Some(words.into()),
+                    ..Coverage::default()
+                },
+            }),
+            filename: None,
+            reason: Some(words.into()),
+        };
+        told.fit(&Audience { details: false, base: "https://cameras.test".into() });
+        let public = Some("the disk reached its blocking level");
+        assert_eq!(told.reason.as_deref(), public);
+        assert_eq!(told.recording.unwrap().coverage.reason.as_deref(), public);
     }
 }
