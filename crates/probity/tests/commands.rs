@@ -51,6 +51,10 @@ fn findings_are_data_and_json_for_programs_has_the_sentences_beside_it() {
     let run = parse(&stdout(&home.run(&["run", "plan.yaml", "-o", "out.probity", "--format", "json"])));
     let kept = parse(&std::fs::read_to_string(home.path("out.probity/findings.json")).unwrap());
     let entry = &kept["findings"][0]["telling"][0];
+    let whole = plan(&home, "size_bytes == 7");
+    let without_probes: Vec<&str> =
+        whole.lines().filter(|line| !line.contains("target: {") && *line != "probes:").collect();
+    home.write("claims.yaml", &without_probes.join("\n"));
     let reason = serde_json::json!({
         "name": "some-do-not", "failures": 1, "observations": 1,
         "first": { "entry": entry, "against": {
@@ -61,7 +65,7 @@ fn findings_are_data_and_json_for_programs_has_the_sentences_beside_it() {
     let outputs = [
         run,
         parse(&stdout(&home.run(&["report", "out.probity", "--format", "json"]))),
-        parse(&stdout(&home.run(&["evaluate", "out.probity", "--plan", "plan.yaml", "--format", "json"]))),
+        parse(&stdout(&home.run(&["evaluate", "out.probity", "--plan", "claims.yaml", "--format", "json"]))),
     ];
     for output in outputs {
         let finding = &output["judgement"]["findings"][0];
