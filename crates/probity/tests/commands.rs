@@ -44,6 +44,44 @@ fn an_accepted_verdict_exits_0_and_its_bundle_verifies() {
 }
 
 #[test]
+fn findings_are_data_and_json_for_programs_has_the_sentences_beside_it() {
+    let home = Home::new();
+    home.write("plan.yaml", &plan(&home, "size_bytes == 7"));
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let run = parse(&stdout(&home.run(&["run", "plan.yaml", "-o", "out.probity", "--format", "json"])));
+    let kept = parse(&std::fs::read_to_string(home.path("out.probity/findings.json")).unwrap());
+    let entry = &kept["findings"][0]["telling"][0];
+    let whole = plan(&home, "size_bytes == 7");
+    let without_probes: Vec<&str> =
+        whole.lines().filter(|line| !line.contains("target: {") && *line != "probes:").collect();
+    home.write("claims.yaml", &without_probes.join("\n"));
+    let reason = serde_json::json!({
+        "name": "some-do-not", "failures": 1, "observations": 1,
+        "first": { "entry": entry, "against": {
+            "name": "seen", "seen": [{ "what": "size_bytes", "value": "6" }], "reasons": []
+        } },
+    });
+    assert_eq!(kept["findings"][0]["reason"], reason);
+    let outputs = [
+        run,
+        parse(&stdout(&home.run(&["report", "out.probity", "--format", "json"]))),
+        parse(&stdout(&home.run(&["evaluate", "out.probity", "--plan", "claims.yaml", "--format", "json"]))),
+    ];
+    for output in outputs {
+        let finding = &output["judgement"]["findings"][0];
+        assert_eq!(
+            finding["reason"],
+            format!("1 of 1 observation does not satisfy it; first in entry {entry}: size_bytes = 6")
+        );
+        assert_eq!(finding["data"]["reason"], reason);
+        let verdict = &output["judgement"]["verdict"];
+        assert_eq!((&verdict["label"], &verdict["accepted"]), (&"NOT READY".into(), &false.into()));
+        assert_eq!(verdict["data"]["why"], kept["verdict"]["why"]);
+        assert_eq!(verdict["why"][1], "rule 2, NOT READY, applies: right fails (\"the file is right\")");
+    }
+}
+
+#[test]
 fn each_look_is_placed_in_the_run_by_a_clock_that_nobody_sets() {
     let home = Home::new();
     home.write(
