@@ -1,7 +1,8 @@
 //! How well the rules do on reports that they had not seen, as `tests/corpus.tsv` has it. A test holds these figures to it.
 
-/// Of the findings at the first run over reports that no rule had seen: how many are right, of how many. Debatable ones count as wrong.
-pub const RIGHT: (u32, u32) = (51, 134);
+/// Of the findings at the first run over reports that no rule had seen: how many are right to both of who judged them, of how
+/// many.
+pub const RIGHT: (u32, u32) = (39, 134);
 
 /// Of the defects that a reader saw in such reports before the audit was run on them: how many are found, of how many.
 /// `None` until that has been read.
