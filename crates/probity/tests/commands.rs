@@ -531,8 +531,8 @@ fn try_prints_facts_with_their_types() {
     let path = home.write("target.txt", "hello\n");
     let seen = home.run(&["try", "file", path.to_str().unwrap()]);
     assert_eq!(code(&seen), 0, "{}", stderr(&seen));
-    assert!(stdout(&seen).contains("size_bytes  int       6\n"), "{}", stdout(&seen));
-    assert!(stdout(&seen).contains("content     text      \"hello\\n\"\n"), "{}", stdout(&seen));
+    assert!(stdout(&seen).contains("size_bytes      int       6\n"), "{}", stdout(&seen));
+    assert!(stdout(&seen).contains("content         text      \"hello\\n\"\n"), "{}", stdout(&seen));
     assert!(
         stdout(&seen).contains("parsed"),
         "a text that is no known format is still seen: {}",

@@ -212,8 +212,8 @@ fn the_first_rule_that_is_surely_true_wins() {
     assert_eq!(
         ready.why,
         [
-            "rule 1, NOT READY, does not apply: a holds, b holds",
-            "rule 2, READY, applies: a holds, score.s is 1"
+            "rule 1, NOT READY, does not apply: a holds; b holds",
+            "rule 2, READY, applies: a holds; score.s is 1"
         ]
     );
     let conditions = verdict(&camera(), &[Holds, Holds, Fails]);
@@ -319,7 +319,7 @@ fn a_waived_claim_reads_as_holding_in_rules_and_not_in_scores() {
     assert_eq!(judgement.findings[1].waived.as_ref().unwrap().owner, "ops");
     assert_eq!(
         verdict.why[2],
-        "rule 3, READY WITH CONDITIONS, applies: a holds, b fails but is waived until 2027-01-31 by ops (slow disk)"
+        "rule 3, READY WITH CONDITIONS, applies: a holds; b fails but is waived until 2027-01-31 by ops (slow disk)"
     );
 }
 

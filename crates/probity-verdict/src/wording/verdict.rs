@@ -59,7 +59,7 @@ fn reason(plan: &Plan, judgement: &Judgement, why: &Why) -> String {
             let claims = claims.iter().map(|read| claim(plan, judgement, read));
             let scores = scores.iter().map(|read| score(plan, read));
             let readings: Vec<String> = claims.chain(scores).collect();
-            let mut sentence = format!("rule {rule}, {label}, {verb}: {}", readings.join(", "));
+            let mut sentence = format!("rule {rule}, {label}, {verb}: {}", readings.join("; "));
             if let Some(rates) = stricter {
                 sentence += &format!(
                     "; it rests on {} of which any could be mistaken, so each is decided at {} instead of {}",
