@@ -130,6 +130,10 @@ pub(super) fn outcomes(
     for (at, citation) in citations.iter().enumerate().rev() {
         let to = citations.get(at + 1).map_or(lower.len(), |next| next.start.max(citation.end));
         let piece = &lower[citation.end..to];
+        // What the author says, in brackets behind the name: the words about the claim stand before it.
+        if lower[..citation.start].ends_with("(\"") && piece.starts_with("\")") {
+            continue;
+        }
         let joins = piece.trim_matches(|c: char| !c.is_alphanumeric());
         let said = if matches!(joins, "" | "and" | "or") && at + 1 < citations.len() { last } else { piece };
         last = said;
