@@ -53,7 +53,8 @@ fn each_row_says_what_was_judged_where_and_of_which_version() {
 fn what_the_audit_says_of_itself_is_what_was_judged() {
     let rows = rows();
     let unseen = || rows.iter().filter(|row| row[0].starts_with("unseen-"));
-    let of = |wanted: &[&str]| u32::try_from(unseen().filter(|row| wanted.contains(&row[7])).count()).unwrap();
+    let of =
+        |wanted: &[&str]| u32::try_from(unseen().filter(|row| wanted.contains(&row[7])).count()).unwrap();
     let both = unseen().filter(|row| row[6] == "right" && row[7] == "right").count();
     assert_eq!(measured::RIGHT, (u32::try_from(both).unwrap(), of(&JUDGED)));
     let seen = of(&["found", "missed"]);

@@ -153,6 +153,12 @@ impl Check {
         self.reads().any(|name| name == "attempt" || probe.spec().fact(name).is_some())
     }
 
+    /// What it reads that depends on what was seen: facts, and `attempt` where attempts go on until something is seen.
+    pub fn reads_sight<'a>(&'a self, probe: &'a Probe) -> impl Iterator<Item = &'a str> {
+        let waits = probe.schedule.until.is_some();
+        self.reads().filter(move |name| probe.spec().fact(name).is_some() || waits && *name == "attempt")
+    }
+
     /// Its truth, given each fact by its name (`against.NAME` for the second observation's). What it takes is taken from
     /// the budget; beyond that it is unknown.
     pub fn evaluate(&self, fact: &dyn Fn(&str) -> Fact, budget: &mut Budget) -> Evaluated {

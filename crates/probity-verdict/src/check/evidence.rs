@@ -238,7 +238,7 @@ fn selected(compiled: &Compiled<'_>, found: &mut Found) {
     let Some(filter) = compiled.filter.filter(|_| claim.form.objective().is_some()) else {
         return;
     };
-    let seen: Vec<&str> = filter.reads().filter(|name| compiled.probe.spec().fact(name).is_some()).collect();
+    let seen: Vec<&str> = filter.reads_sight(compiled.probe).collect();
     if claim.selected || seen.is_empty() {
         return;
     }

@@ -9,7 +9,7 @@ use probity_plan::{Moment, Number, Value};
 use super::Evaluated;
 use super::arithmetic::{self, calculate, truncate};
 use super::evaluate::{Around, Got, Run};
-use super::pattern::Pattern;
+use super::pattern::{Draft, Pattern};
 use super::reason::{Class, Reason};
 use super::syntax::Operator;
 use super::tree::{Function, Matched};
@@ -277,8 +277,10 @@ impl Run<'_> {
             Matched::Told(told) => match (text, self.value(told, around)) {
                 (Ok(text), Ok(told)) => {
                     let Value::Text(source) = &*told else { return Err(not_made_for("matches", &told)) };
-                    self.spend(Pattern::cost_of_making(source))?;
-                    search(&text, &Pattern::new(source)?)
+                    self.spend(Draft::cost(source))?;
+                    let draft = Draft::new(source)?;
+                    self.spend(draft.cost_of_making())?;
+                    search(&text, &draft.make()?)
                 }
                 (Err(a), Err(b)) => Err(super::evaluate::merge(a, b)),
                 (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),

@@ -206,6 +206,10 @@ impl<'f> Run<'f> {
                     Part::Known(truth) => Box::new(Evaluated::known(truth)),
                     Part::Told(told) => told,
                 };
+                // It is kept for those who ask why, once for every element around it.
+                if let Err(limit) = self.spend(super::compare::copying(element)) {
+                    return Part::Told(limit);
+                }
                 told.witness.insert(0, Witness::new(&look.text, index, element));
                 return Part::Told(told);
             }
@@ -243,6 +247,9 @@ impl<'f> Run<'f> {
                 let side = if matches!(sides.sides.0.node, Node::List(_)) { &right } else { &left };
                 let element = at.and_then(|at| Some((at, elements(side).get(at)?)));
                 let Some((at, element)) = element else { return Part::Known(negated) };
+                if let Err(limit) = self.spend(super::compare::copying(element)) {
+                    return Part::Told(limit);
+                }
                 let mut told = Evaluated::known(negated);
                 told.witness.push(Witness::new(&sides.list, at, element));
                 Part::Told(Box::new(told))

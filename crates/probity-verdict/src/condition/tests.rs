@@ -346,6 +346,38 @@ fn a_long_list_from_the_target_does_not_stall_a_condition() {
 }
 
 #[test]
+fn what_a_target_sends_is_paid_for_before_it_is_made_or_copied() {
+    let too_many = |source: &str, sent: &str| {
+        let mut facts = facts();
+        facts.insert("json", Fact::Known(json(sent)));
+        let evaluated = evaluate_with(source, &facts, false);
+        assert!(
+            evaluated.truth != Truth4::Unknown || evaluated.reasons == [Reason::TooManySteps],
+            "{:?}",
+            evaluated.reasons
+        );
+        evaluated.truth == Truth4::Unknown
+    };
+    // Short to write, long to make.
+    let patterns = |pattern: &str, count: usize| serde_json::to_string(&vec![pattern; count]).unwrap();
+    let search = "json.exists(p, 'x'.matches(p))";
+    assert!(too_many(search, &patterns("\\w{25}N", 860)));
+    assert!(too_many(search, &patterns("(\\w{5}){5}", 20)));
+    assert!(!too_many(search, &patterns("^[a-w]{2,40}$", 500)));
+    assert!(!too_many(search, &patterns("^\\w+\\d?$", 60)));
+    // The element that decides is large, and decides for each around it.
+    let large: BTreeMap<String, u32> = (0..2500).map(|key| (format!("key {key}"), key)).collect();
+    let sent = |outer: usize| json_text(&vec![1; outer], &large);
+    assert!(too_many("json.ids.all(i, json.big.exists(b, i > 0))", &sent(6000)));
+    assert!(!too_many("json.ids.all(i, json.big.exists(b, i > 0))", &sent(20)));
+}
+
+/// Numbers, and a list of one map.
+fn json_text(ids: &[u32], big: &BTreeMap<String, u32>) -> String {
+    serde_json::json!({ "ids": ids, "big": [big] }).to_string()
+}
+
+#[test]
 fn a_judgement_has_a_budget_of_its_own() {
     let check = compile("lines.all(a, a in lines)", &scope(), false).unwrap();
     let facts = facts();

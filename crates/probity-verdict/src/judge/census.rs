@@ -53,10 +53,8 @@ impl Room for Census<'_> {
 pub(super) fn ask(check: &Check, trial: &Trial, subject: &mut Subject) -> Option<Answer> {
     let (evaluated, sure) = match &trial.membership {
         Membership::Outside => return None,
-        Membership::Inside => (check.of(trial.observation, &mut subject.budget), None),
-        Membership::Unknown(membership) => {
-            (check.of(trial.observation, &mut subject.budget), Some(membership))
-        }
+        Membership::Inside => (subject.evaluate(check, trial.observation), None),
+        Membership::Unknown(membership) => (subject.evaluate(check, trial.observation), Some(membership)),
     };
     let denied = || subject.denied(trial.observation, check.reads());
     let answer = answer(&evaluated, denied);

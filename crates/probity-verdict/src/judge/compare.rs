@@ -7,7 +7,7 @@ use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Probe, Sh
 
 use super::census::{answer, census, note, seen_any};
 use super::control::Controls;
-use super::subject::{self, Membership, Subject, Trial};
+use super::subject::{self, Membership, Subject, Trial, seen_to_be_true, unknown};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{AGAINST, Check, Evaluated, fact_of};
@@ -22,7 +22,7 @@ pub(super) struct Compare<'p> {
     pairing: Pairing,
     /// The other probe's rows apply to every cell: it has no matrix.
     spread: bool,
-    other: OtherShows,
+    other: OtherShows<'p>,
     cells: Vec<Held>,
     tallies: Vec<Tally>,
     held: usize,
@@ -32,8 +32,8 @@ pub(super) struct Compare<'p> {
 
 /// What the other probe's facts show, and which of its values are denials, as needed later.
 #[derive(Clone)]
-struct OtherShows {
-    name: String,
+struct OtherShows<'p> {
+    probe: &'p Probe,
     weakest: Option<Shows>,
     both: Vec<String>,
 }
@@ -60,7 +60,7 @@ struct Kept {
 }
 
 impl<'p> Compare<'p> {
-    pub(super) fn new(check: &'p Check, subject: &Subject, other: &Probe) -> Result<Self, Unreadable> {
+    pub(super) fn new(check: &'p Check, subject: &Subject, other: &'p Probe) -> Result<Self, Unreadable> {
         let own = subject.probe;
         let same = own.name == other.name;
         let pairing = if same {
@@ -79,7 +79,7 @@ impl<'p> Compare<'p> {
         };
         let both = check.reads().filter(|name| check.reads_against().any(|against| against == *name));
         let other_shows = OtherShows {
-            name: other.name.clone(),
+            probe: other,
             weakest: subject::weakest(other, check.reads_against()),
             both: both.map(ToOwned::to_owned).collect(),
         };
@@ -161,6 +161,11 @@ impl<'p> Compare<'p> {
             None => own.fact(name),
         };
         let evaluated = self.check.evaluate(&fact, &mut subject.budget);
+        let evaluated =
+            seen_to_be_true(evaluated, subject.probe, self.check.reads(), &|name| unknown(own.fact(name)));
+        let evaluated = seen_to_be_true(evaluated, self.other.probe, self.check.reads_against(), &|name| {
+            unknown(against.fact(name))
+        });
         let answer = answer(&evaluated, || own.denied.or(against.denied));
         if matches!(answer, Answer::Success | Answer::Denial(_)) {
             let differs = self.other.both.iter().all(|name| own.fact(name) != against.fact(name));
@@ -195,7 +200,7 @@ impl<'p> Compare<'p> {
             Some(if both { fact.change_shows.unwrap_or(alone) } else { alone })
         };
         let own = self.check.reads().filter_map(|name| of_change(subject.probe, name));
-        let other = subject.plan.probe(&self.other.name);
+        let other = subject.plan.probe(&self.other.probe.name);
         let against = self.check.reads_against().filter_map(|name| of_change(other?, name));
         own.chain(against).min()
     }
@@ -225,7 +230,7 @@ impl Room for Compare<'_> {
         }
         let slot = observation.slot;
         for cell in cells {
-            let other = subject.plan.probe(&self.other.name);
+            let other = subject.plan.probe(&self.other.probe.name);
             let denied =
                 other.and_then(|other| subject::denied(other, observation, self.check.reads_against()));
             let kept = keep(entry, observation, self.check.reads_against(), denied);
@@ -256,7 +261,7 @@ impl Room for Compare<'_> {
             let own = std::mem::take(&mut self.cells[cell].own);
             if !matches!(self.pairing, Pairing::FirstAndLast) {
                 for kept in own.into_values() {
-                    let blocked = Blocked::by(Cause::NotBeside { probe: self.other.name.clone() });
+                    let blocked = Blocked::by(Cause::NotBeside { probe: self.other.probe.name.clone() });
                     self.undecided(
                         cell,
                         kept.entry,
@@ -291,7 +296,7 @@ impl Room for Compare<'_> {
                 Decided::FirstAndLast { probe: subject.probe.name.clone(), check, filter }
             } else {
                 Decided::Beside {
-                    probe: self.other.name.clone(),
+                    probe: self.other.probe.name.clone(),
                     observations: counts.planned,
                     check,
                     filter,

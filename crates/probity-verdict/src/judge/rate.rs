@@ -129,7 +129,7 @@ impl Room for Rate<'_> {
         let answer = match &trial.membership {
             Membership::Outside => return self.tallies[group].outside(block),
             Membership::Inside => {
-                let evaluated = self.check.of(trial.observation, &mut subject.budget);
+                let evaluated = subject.evaluate(self.check, trial.observation);
                 let denied = || subject.denied(trial.observation, self.check.reads());
                 let answer = answer(&evaluated, denied);
                 note(subject, trial.entry, answer, &evaluated, || {

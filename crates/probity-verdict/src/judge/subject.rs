@@ -11,7 +11,7 @@ use super::asked::Cells;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
-use crate::condition::{Budget, Check, Evaluated};
+use crate::condition::{Budget, Check, Evaluated, fact_of};
 use crate::judgement::{Against, BarrierMet, Example, FindingReason, Note, Step, Unclear};
 use crate::truth::Truth4;
 
@@ -318,8 +318,16 @@ impl<'p> Subject<'p> {
 
     /// Whether `where` reads what was seen, rather than only which row and slot it was.
     pub(super) fn selects_by_sight(&self) -> bool {
-        let read = |filter: &Check| filter.reads().any(|name| self.probe.spec().fact(name).is_some());
-        self.filter.is_some_and(read)
+        self.filter.is_some_and(|filter| filter.reads_sight(self.probe).next().is_some())
+    }
+
+    /// What a check says of a look. It is true only of a look that saw something which it reads: row and slot are known of
+    /// one that was never made.
+    pub(super) fn evaluate(&mut self, check: &Check, observation: &Observation) -> Evaluated {
+        let evaluated = check.of(observation, &mut self.budget);
+        seen_to_be_true(evaluated, self.probe, check.reads(), &|name| {
+            if observation.facts.contains_key(name) { None } else { unknown(fact_of(observation, name)) }
+        })
     }
 
     /// How many observations were left out by what was seen, of all that there were.
@@ -376,13 +384,44 @@ pub(super) fn weakest<'a>(probe: &Probe, facts: impl Iterator<Item = &'a str>) -
     facts.filter_map(|name| spec.fact(name)).map(|fact| fact.shows.unwrap_or(spec.shows)).min()
 }
 
+/// Why a fact is not known.
+pub(super) fn unknown(fact: Fact) -> Option<Blocked> {
+    match fact {
+        Fact::Known(_) => None,
+        Fact::Unknown(blocked) => Some(blocked),
+    }
+}
+
+/// The same, or unknown if it is true and none of these facts of the probe was seen.
+pub(super) fn seen_to_be_true<'a>(
+    evaluated: Evaluated,
+    probe: &Probe,
+    names: impl Iterator<Item = &'a str>,
+    unseen: &dyn Fn(&str) -> Option<Blocked>,
+) -> Evaluated {
+    if evaluated.truth != Truth4::True {
+        return evaluated;
+    }
+    let mut met = Vec::new();
+    for name in names.filter(|name| *name == "attempt" || probe.spec().fact(name).is_some()) {
+        match unseen(name) {
+            None => return evaluated,
+            Some(blocked) => met.push((name.to_owned(), blocked)),
+        }
+    }
+    if met.is_empty() { evaluated } else { Evaluated::blocked(met) }
+}
+
 pub(super) fn denied<'a>(
     probe: &Probe,
     observation: &Observation,
     mut facts: impl Iterator<Item = &'a str>,
 ) -> Option<Denied> {
     let spec = probe.spec();
-    spec.denial(&observation.facts).filter(|_| facts.any(|name| spec.states(name)))
+    // How many attempts there were says how `until` came out.
+    let waits = probe.schedule.until.is_some();
+    spec.denial(&observation.facts)
+        .filter(|_| facts.any(|name| spec.states(name) || waits && name == "attempt"))
 }
 
 /// Whether a fact is a measured interval.

@@ -147,3 +147,49 @@ fn a_check_that_reads_only_the_row_says_nothing() {
         (Outcome::Undetermined, "its `check` reads nothing that `web` sees")
     );
 }
+
+#[test]
+fn a_look_that_saw_nothing_of_what_is_claimed_is_no_success() {
+    let plan = plan(
+        &["a: { http: http://x, repeat: 3 }", "b: { http: http://y, repeat: 3 }"],
+        &[
+            "census: { of: a, check: slot > 0 || status == 200 }",
+            "rate: { of: a, check: slot > 0 || status == 200, share: \">= 10%\" }",
+            "own: { of: a, against: b, check: against.status != 200 || status == 200 }",
+            "other: { of: b, against: a, check: status != 200 || against.status == 200 }",
+        ],
+    );
+    let mut observations: Vec<_> = (0..3).map(|slot| barred("a", slot, Barrier::NotPermitted)).collect();
+    observations.extend((0..3).map(|slot| look("b", slot, &json!({ "status": 500 }))));
+    for finding in findings(&plan, &observations) {
+        assert_eq!(finding.outcome, Outcome::Undetermined, "{}", finding.claim);
+        assert_eq!((finding.counts.successes, finding.counts.blocked), (0, 3), "{}", finding.claim);
+        assert_eq!(finding.barriers[0].barrier, Barrier::NotPermitted, "{}", finding.claim);
+    }
+    // What speaks against it does so without the look.
+    let plan = crate::support::plan(
+        &["a: { http: http://x, repeat: 3 }"],
+        &["c: { of: a, check: slot < 2 && status == 200 }"],
+    );
+    assert_eq!(finding(&plan, &[barred("a", 2, Barrier::TimedOut)]).outcome, Outcome::Fails);
+}
+
+#[test]
+fn how_many_attempts_there_were_is_chosen_by_what_was_seen() {
+    let waiting = "a: { http: http://x, repeat: 40, until: status == 200, within: 1s }";
+    let claim = "c: { of: a, where: attempt == 1, check: status == 200, share: \">= 80%\" }";
+    let selected = |probe: &str| {
+        let plan = plan(&[probe], &[claim]);
+        check(&plan).iter().any(|problem| problem.rule == "selected")
+    };
+    assert!(selected(waiting));
+    assert!(!selected("a: { http: http://x, repeat: 40 }"));
+    let plan = plan(&[waiting], &[claim]);
+    let mut observations = looks("a", 0..40, |_| json!({ "status": 200 }));
+    observations.iter_mut().step_by(2).for_each(|again| again.attempt = 2);
+    let found = finding(&plan, &observations);
+    assert!(
+        found.notes.iter().any(|note| note.contains("20 of 40") && note.contains("what was seen")),
+        "{found:?}"
+    );
+}
