@@ -126,5 +126,5 @@ fn nothing_found_says_what_was_read_and_how_much_is_missed() {
     assert!(nothing("# Fine\n").contains("Read: no value, target or outcome."), "{}", nothing("# Fine\n"));
     let read = nothing("- Test coverage: 90.0% (target: 80%)\n- ✅ Backups\n");
     assert!(read.contains("Read: 1 value, 1 target, 1 outcome."), "{read}");
-    assert!(read.contains("of the defects that a reader saw"), "{read}");
+    assert!(read.contains("of the defects that readers saw"), "{read}");
 }
