@@ -379,10 +379,11 @@ pub(super) fn weakest<'a>(probe: &Probe, facts: impl Iterator<Item = &'a str>) -
 pub(super) fn denied<'a>(
     probe: &Probe,
     observation: &Observation,
-    mut facts: impl Iterator<Item = &'a str>,
+    facts: impl Iterator<Item = &'a str>,
 ) -> Option<Denied> {
     let spec = probe.spec();
-    spec.denial(&observation.facts).filter(|_| facts.any(|name| spec.states(name)))
+    let read: Vec<&str> = facts.filter(|name| spec.states(name)).collect();
+    if read.is_empty() { None } else { spec.denial(&observation.facts, &read) }
 }
 
 /// Whether a fact is a measured interval.
