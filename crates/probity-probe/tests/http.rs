@@ -169,6 +169,30 @@ async fn redirects_are_followed_only_as_far_as_the_plan_says() {
     assert!(matches!(known(&seen, "redirects"), Value::List(way) if way.len() == 5));
 }
 
+#[tokio::test]
+async fn who_answers_with_a_redirect_was_reached_wherever_it_leads() {
+    let says = |to: &str| {
+        support::says(format!(
+            "HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        ))
+    };
+    let hole = support::black_hole();
+    for (to, answered) in [
+        (format!("http://127.0.0.1:{}/", support::free_port()), Some(false)),
+        (format!("http://{}/", support::says(Vec::new())), Some(false)),
+        (format!("http://{}/", hole.address), None),
+        ("http://no-such-host.invalid/".to_owned(), None),
+    ] {
+        let act = Act::Http(Http { redirects: Some(3), ..get(format!("http://{}/", says(&to))) });
+        let seen = look_with(act, &[], Duration::from_secs(2)).await;
+        let [connected, _, _, whole] = far(&seen);
+        assert_eq!((connected, whole), (Some(true), answered), "{to}: {seen:?}");
+        assert_eq!(known(&seen, "redirects"), &Value::from(vec![to.clone()]));
+        let denied = probity_plan::kinds::kind("http").unwrap().denial(&seen.facts, &[]);
+        assert_ne!(denied, Some(probity_plan::Denied::Connection), "{to}");
+    }
+}
+
 /// Answers every connection with this, and hands on what was asked.
 fn answering(listener: std::net::TcpListener, answer: String) -> std::sync::mpsc::Receiver<String> {
     use std::io::{Read, Write};

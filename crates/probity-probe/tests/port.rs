@@ -214,6 +214,8 @@ async fn a_refused_connection_is_not_connected() {
     let seen = look("port", json!({ "port": free_port(), "connect": "127.0.0.1" })).await;
     assert_eq!(json_of(&seen, "connected"), json!(false));
     assert_eq!(text(&seen, "outcome"), "refused");
+    // A refusal is quick, and no quick connection.
+    assert_eq!(barrier(&seen, "connect_ms"), Barrier::ConnectionRefused);
 }
 
 #[tokio::test]

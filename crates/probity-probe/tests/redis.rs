@@ -212,6 +212,31 @@ async fn nonsense_is_a_barrier_never_a_reply() {
     }
 }
 
+#[tokio::test]
+async fn a_reply_that_holds_an_error_is_neither_an_error_nor_none() {
+    for (reply, plain) in [
+        ("*2\r\n-NOPERM no\r\n:1\r\n", false),
+        ("*2\r\n:1\r\n*1\r\n-ERR wrong\r\n", false),
+        ("%1\r\n+a\r\n-NOPERM no\r\n", false),
+        ("*2\r\n+NOPERM no\r\n:1\r\n", true),
+        ("*0\r\n", true),
+    ] {
+        let seen = look(Act::Redis(act(&support::says(reply).to_string(), &["PING"]))).await;
+        assert_eq!(known(&seen, "answered"), &Value::Bool(true), "{reply:?}");
+        if plain {
+            assert_eq!(
+                (text(&seen, "error"), known(&seen, "denied")),
+                ("", &Value::Bool(false)),
+                "{reply:?}"
+            );
+        } else {
+            for fact in ["error", "denied", "reply", "info"] {
+                assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{reply:?} {fact}");
+            }
+        }
+    }
+}
+
 /// Redis in TLS alone, which asks who we are.
 #[tokio::test]
 async fn tls_is_spoken_only_with_a_server_that_can_be_trusted() {

@@ -52,7 +52,7 @@ pub fn names_read(plan: &Plan, conditions: &Conditions) -> BTreeSet<String> {
     }
     // What was denied or granted is told by these, whatever a claim reads.
     let facts = plan.probes.iter().flat_map(|probe| probe.spec().facts);
-    let telling = facts.filter(|fact| fact.grant.is_some() || fact.denial.is_some());
+    let telling = facts.filter(|fact| fact.tells());
     names.extend(telling.map(|fact| fact.name.to_owned()));
     names
 }

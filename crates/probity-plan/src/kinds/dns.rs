@@ -100,7 +100,8 @@ impl Kind for Dns {
                 "the response code by its RFC name: NOERROR, NXDOMAIN, SERVFAIL, REFUSED, ...",
             )
             .denies(Denied::Request, Values::Texts(&["REFUSED", "NOTAUTH", "NOTIMP", "FORMERR", "SERVFAIL"]))
-            .grants(Denied::Name, Values::Texts(&["NOERROR"])),
+            // A server that refers to others says so too, and not that there is the name.
+            .grants(Denied::Request, Values::Texts(&["NOERROR"])),
             FactSpec::new(
                 "nxdomain",
                 FactType::Bool,
@@ -122,7 +123,8 @@ impl Kind for Dns {
                  their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an \
                  error or only referred to other servers",
             )
-            .grants(Denied::Request, Values::Any),
+            .grants(Denied::Request, Values::Any)
+            .grants_further(Denied::Name, Values::Filled),
             FactSpec::new(
                 "aliases",
                 FactType::List,
@@ -130,7 +132,8 @@ impl Kind for Dns {
             ),
             FactSpec::new("count", FactType::Int, "how many records of the type asked for")
                 .grants(Denied::Name, Values::Range(1, i64::MAX)),
-            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds"),
+            FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds")
+                .grants(Denied::Name, Values::Any),
             FactSpec::new("authoritative", FactType::Bool, "whether the server answered as an authority for the name"),
             FactSpec::new("over_tcp", FactType::Bool, "whether the answer was too long for UDP").aside(),
             FactSpec::new(

@@ -87,7 +87,8 @@ impl Kind for Http {
                 .grants(Denied::Request, Values::Range(200, 299)),
             FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0").aside(),
             FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").aside(),
-            FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order"),
+            FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order")
+                .withdraws(Denied::Request, Values::Filled),
             FactSpec::new("size_bytes", FactType::Int, "the length of the whole body as received"),
             FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, or more than 16 MiB").on_demand(),
             FactSpec::new("json", FactType::Any, "that text parsed as JSON, numbers of any size").on_demand(),

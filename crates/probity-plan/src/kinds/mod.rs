@@ -208,6 +208,8 @@ pub enum Values {
     Texts(&'static [&'static str]),
     /// Texts that begin with one of these.
     Prefixes(&'static [&'static str]),
+    /// Lists that are not empty.
+    Filled,
     /// Whatever it is: that it is known at all says it.
     Any,
 }
@@ -224,6 +226,7 @@ impl Values {
                 value.as_i64().is_some_and(|code| (first..=last).contains(&code))
             }
             (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
+            (Self::Filled, Value::List(list)) => !list.is_empty(),
             (Self::Any, _) => true,
             (Self::Prefixes(prefixes), Value::Text(text)) => {
                 prefixes.iter().any(|prefix| text.starts_with(prefix))
@@ -267,6 +270,11 @@ pub struct FactSpec {
     pub denial: Option<(Denied, Values)>,
     /// Values that show that something was granted.
     pub grant: Option<(Denied, Values)>,
+    /// Values that show that more was granted than `grant` does.
+    pub further_grant: Option<(Denied, Values)>,
+    /// Values beside which nothing shows that this was granted: a page that a redirect led to may be another one than was
+    /// asked for.
+    pub withdrawal: Option<(Denied, Values)>,
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
@@ -287,6 +295,8 @@ impl FactSpec {
             on_demand: false,
             denial: None,
             grant: None,
+            further_grant: None,
+            withdrawal: None,
             aside: false,
             window: None,
         }
@@ -315,6 +325,20 @@ impl FactSpec {
     pub const fn grants(mut self, what: Denied, values: Values) -> Self {
         self.grant = Some((what, values));
         self
+    }
+    /// These values show that this too was granted, which is more.
+    pub const fn grants_further(mut self, what: Denied, values: Values) -> Self {
+        self.further_grant = Some((what, values));
+        self
+    }
+    /// Beside these values nothing shows that this, or more, was granted.
+    pub const fn withdraws(mut self, what: Denied, values: Values) -> Self {
+        self.withdrawal = Some((what, values));
+        self
+    }
+    /// Whether it tells what was denied or granted.
+    pub const fn tells(&self) -> bool {
+        self.denial.is_some() || self.grant.is_some() || self.withdrawal.is_some()
     }
     /// It is looked for within the window that begins where the first fact says, if the second one is true.
     pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
@@ -354,26 +378,39 @@ impl KindSpec {
     /// The facts that can show that this was granted, or more than this, with the values that do; none where the kind does
     /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
-        let grants = self.facts.iter().filter_map(|fact| Some((fact.name, fact.grant?)));
+        let grants = self.facts.iter().flat_map(|fact| {
+            fact.grant.into_iter().chain(fact.further_grant).map(|grant| (fact.name, grant))
+        });
         grants
             .filter(move |(_, (of, _))| *of >= what && what != Denied::Answer)
             .map(|(name, (_, values))| (name, values))
     }
 
     /// What the look denied in which these facts were seen, if it did: the first denial in the order of the facts. Whoever
-    /// was reached denied no connection, whatever came of it.
-    pub fn denial(&self, seen: &BTreeMap<String, Value>) -> Option<Denied> {
-        let denied = self.facts.iter().find_map(|fact| {
+    /// was reached denied no connection, whatever came of it: a whole answer, unless all that is `read` is what itself
+    /// denies something, such as the status of a page of which the rest did not come.
+    pub fn denial(&self, seen: &BTreeMap<String, Value>, read: &[&str]) -> Option<Denied> {
+        let denied = |fact: &FactSpec| {
             let (what, values) = fact.denial?;
             seen.get(fact.name).is_some_and(|value| values.include(value)).then_some(what)
-        })?;
-        let unlike = denied == Denied::Connection && self.granted(Denied::Connection, seen);
-        Some(if unlike { Denied::Answer } else { denied })
+        };
+        let first = self.facts.iter().find_map(denied)?;
+        if first != Denied::Connection || !self.granted(Denied::Connection, seen) {
+            return Some(first);
+        }
+        let mut itself = read.iter().map(|name| self.fact(name).and_then(denied));
+        let own = itself.next().flatten().filter(|own| *own != Denied::Connection);
+        Some(own.filter(|own| itself.all(|other| other == Some(*own))).unwrap_or(Denied::Answer))
     }
 
-    /// Whether a fact says that this was granted.
+    /// Whether a fact says that this was granted, and none that it may have been something else.
     pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
-        self.grants(what).any(|(name, values)| seen.get(name).is_some_and(|value| values.include(value)))
+        let says = |name: &str, values: Values| seen.get(name).is_some_and(|value| values.include(value));
+        let withdrawn = self
+            .facts
+            .iter()
+            .any(|fact| fact.withdrawal.is_some_and(|(of, values)| of <= what && says(fact.name, values)));
+        !withdrawn && self.grants(what).any(|(name, values)| says(name, values))
     }
 
     /// Whether a fact of this name says something about outcome or content.
@@ -493,17 +530,45 @@ mod tests {
         for kind in ["http", "tls", "dns", "redis", "postgres"] {
             let spec = kind_of(kind);
             let refused = seen(&[("connected", no.clone()), ("answered", no.clone())]);
-            assert_eq!(spec.denial(&refused), Some(Denied::Connection), "{kind}");
+            assert_eq!(spec.denial(&refused, &[]), Some(Denied::Connection), "{kind}");
             // Nonsense, or a certificate that is not to be trusted.
             let reached = seen(&[("connected", yes.clone()), ("answered", no.clone())]);
-            assert_eq!(spec.denial(&reached), Some(Denied::Answer), "{kind}");
+            assert_eq!(spec.denial(&reached, &[]), Some(Denied::Answer), "{kind}");
             assert!(spec.grants(Denied::Answer).next().is_none(), "{kind}");
             // An answer whose rest did not come in time is no denial.
-            assert_eq!(spec.denial(&seen(&[("connected", yes.clone())])), None, "{kind}");
+            assert_eq!(spec.denial(&seen(&[("connected", yes.clone())]), &[]), None, "{kind}");
             assert!(spec.granted(Denied::Connection, &reached), "{kind}");
         }
         let forbidden = seen(&[("connected", yes.clone()), ("answered", yes), ("status", Value::from(403))]);
-        assert_eq!(kind_of("http").denial(&forbidden), Some(Denied::Request));
+        assert_eq!(kind_of("http").denial(&forbidden, &[]), Some(Denied::Request));
+    }
+
+    #[test]
+    fn a_denial_that_is_cut_short_is_one_to_who_reads_nothing_else() {
+        let cut = BTreeMap::from([
+            ("connected".to_owned(), Value::Bool(true)),
+            ("answered".to_owned(), Value::Bool(false)),
+            ("body_received".to_owned(), Value::Bool(false)),
+            ("status".to_owned(), Value::from(403)),
+        ]);
+        let denial = |read: &[&str]| kind_of("http").denial(&cut, read);
+        assert_eq!(denial(&["status"]), Some(Denied::Request));
+        for read in [&["answered"][..], &["connected"], &["body_received"], &["status", "answered"], &[]] {
+            assert_eq!(denial(read), Some(Denied::Answer), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_a_redirect_led_to_may_be_another_than_was_asked_for() {
+        let seen = |way: Vec<String>| {
+            let facts = [("connected", true.into()), ("status", Value::from(200)), ("redirects", way.into())];
+            facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        };
+        let http = kind_of("http");
+        assert!(http.granted(Denied::Request, &seen(Vec::new())));
+        let moved = seen(vec!["http://x/login".to_owned()]);
+        assert!(!http.granted(Denied::Request, &moved));
+        assert!(http.granted(Denied::Connection, &moved));
     }
 
     fn kind_of(name: &str) -> &'static KindSpec {

@@ -201,7 +201,8 @@ impl Kind for Port {
             FactSpec::new(
                 "connect_ms",
                 FactType::Interval,
-                "with `connect`: time to connect, name resolution included, in milliseconds; without an end where it timed out",
+                "with `connect`: time to connect, name resolution included, in milliseconds; without an end where it timed out, \
+                 unknown where it was refused or unreachable",
             ).aside(),
         ],
     };

@@ -85,12 +85,6 @@ impl Conversation {
         self.0.called.load(Ordering::Relaxed)
     }
 
-    /// Begins anew, with another target.
-    pub fn restart(&self) {
-        self.0.called.store(false, Ordering::Relaxed);
-        self.0.heard.store(0, Ordering::Relaxed);
-    }
-
     /// Listens to what the target says on this stream.
     pub fn listen<S>(&self, stream: S) -> Tapped<S> {
         let conversation = self.clone();

@@ -80,7 +80,8 @@ async fn talk(
             }
             followed.push(request::without_user(&to).to_string());
             destination = destination.redirected(to);
-            conversation.restart();
+            // Who answered with a redirect was reached, wherever that leads.
+            seen.know("connected", true).know("redirects", followed.clone());
             for fact in tls::FACTS {
                 seen.facts.remove(fact);
             }

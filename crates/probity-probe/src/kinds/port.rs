@@ -179,12 +179,12 @@ async fn try_to_connect(host: &str, port: u16, context: &Context<'_>) -> Seen {
     };
     let tried = tokio::time::timeout_at(context.deadline(), attempt).await;
     let elapsed = context.began.elapsed();
-    let outcome = match tried {
+    let outcome = match &tried {
         Ok(Ok(())) => "connected",
         Ok(Err(Fault::Target(blocked))) if blocked.barrier == Barrier::TimedOut => "timed-out",
         Ok(Err(Fault::Target(blocked))) if blocked.barrier == Barrier::Unreachable => "unreachable",
         Ok(Err(Fault::Target(_))) => "refused",
-        Ok(Err(Fault::Observer(blocked))) => return Seen::nothing(blocked),
+        Ok(Err(Fault::Observer(blocked))) => return Seen::nothing(blocked.clone()),
         Err(_) if !conversation.called() => return Seen::nothing(context.timed_out()),
         Err(_) => {
             seen.know("connected", false)
@@ -193,8 +193,12 @@ async fn try_to_connect(host: &str, port: u16, context: &Context<'_>) -> Seen {
             return seen;
         }
     };
-    seen.know("connected", outcome == "connected")
-        .know("outcome", outcome)
-        .know("connect_ms", elapsed_ms(elapsed));
+    seen.know("connected", outcome == "connected").know("outcome", outcome);
+    match tried {
+        _ if outcome == "timed-out" => seen.know("connect_ms", at_least_ms(elapsed)),
+        // How long it took to be turned away is no time to connect.
+        Ok(Err(fault)) => seen.block("connect_ms", fault.blocked().clone()),
+        _ => seen.know("connect_ms", elapsed_ms(elapsed)),
+    };
     seen
 }

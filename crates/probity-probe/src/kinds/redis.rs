@@ -127,6 +127,11 @@ async fn ask(
             .block_rest(Blocked::new(barrier, text.trim_end()));
         return Ok(());
     }
+    if hides_error(&reply) {
+        let why = "the reply holds an error, or is of a later version of RESP";
+        seen.block_rest(Blocked::new(Barrier::Protocol, why));
+        return Ok(());
+    }
     seen.know("error", "").know("denied", false);
     let value = value(&reply);
     seen.settle(
@@ -178,6 +183,15 @@ impl std::io::Read for Arrived<'_> {
         } else {
             std::io::Read::read(&mut self.0, into)
         }
+    }
+}
+
+/// Whether an error may stand somewhere within a reply: then there is neither one error nor none.
+fn hides_error(reply: &Reply) -> bool {
+    match reply {
+        Reply::Nil | Reply::Int(_) | Reply::Okay | Reply::SimpleString(_) | Reply::BulkString(_) => false,
+        Reply::Array(list) => list.iter().any(hides_error),
+        _ => true,
     }
 }
 

@@ -189,6 +189,7 @@ fn among(values: Values, literals: Vec<Value>) -> Vec<Value> {
         Values::Codes(codes) => codes.iter().copied().map(Value::from).collect(),
         Values::Range(first, last) => vec![first.into(), last.into()],
         Values::Texts(texts) | Values::Prefixes(texts) => texts.iter().copied().map(Value::from).collect(),
+        Values::Filled => vec![vec!["something"].into()],
         Values::Any => Vec::new(),
     };
     given.into_iter().chain(literals.into_iter().filter(|value| values.include(value))).collect()
@@ -202,6 +203,7 @@ fn other_than(values: Values, literals: Vec<Value>) -> Vec<Reading> {
             [-1, 0, 1, 100, 200, 204, 302, 404, 429, 500].map(Value::from).into()
         }
         Values::Empty | Values::Texts(_) | Values::Prefixes(_) => vec!["something else".into(), "".into()],
+        Values::Filled => return vec![Reading::Is(Value::List(Vec::new())), Reading::Never],
         Values::Any => return vec![Reading::Never],
     };
     let same_class = |value: &Value| {

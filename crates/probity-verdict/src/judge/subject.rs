@@ -415,13 +415,13 @@ pub(super) fn seen_to_be_true<'a>(
 pub(super) fn denied<'a>(
     probe: &Probe,
     observation: &Observation,
-    mut facts: impl Iterator<Item = &'a str>,
+    facts: impl Iterator<Item = &'a str>,
 ) -> Option<Denied> {
     let spec = probe.spec();
     // How many attempts there were says how `until` came out.
     let waits = probe.schedule.until.is_some();
-    spec.denial(&observation.facts)
-        .filter(|_| facts.any(|name| spec.states(name) || waits && name == "attempt"))
+    let read: Vec<&str> = facts.filter(|name| spec.states(name) || waits && *name == "attempt").collect();
+    if read.is_empty() { None } else { spec.denial(&observation.facts, &read) }
 }
 
 /// Whether a fact is a measured interval.

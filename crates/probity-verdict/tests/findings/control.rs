@@ -194,3 +194,66 @@ fn what_tells_whether_something_was_granted_or_denied_is_read_from_the_log() {
     let names = probity_verdict::names_read(&plan, &Conditions::new(&plan));
     assert!(names.contains("status") && names.contains("answered"), "{names:?}");
 }
+
+#[test]
+fn a_page_that_a_redirect_led_to_is_no_control() {
+    use Outcome::{Holds, Undetermined};
+    let http = "http: http://x, redirects: 3, headers: { Authorization: '${who}' }";
+    let check = "(expect == 0 && status == 200) || (expect == 1 && status == 403)";
+    let found = |way: Json| {
+        let granted = json!({ "connected": true, "answered": true, "status": 200, "redirects": way });
+        let denied = json!({ "connected": true, "answered": true, "status": 403, "redirects": [] });
+        two_rows(http, check, &[granted, denied])
+    };
+    assert_eq!(found(json!(["http://x/login"])).1, [Holds, Undetermined]);
+    assert_eq!(found(json!([])).1, [Holds, Holds]);
+    let plan = plan(&[ROLES], &["c: { of: call, check: answered }"]);
+    assert!(probity_verdict::names_read(&plan, &Conditions::new(&plan)).contains("redirects"));
+}
+
+#[test]
+fn a_name_is_shown_by_records_and_not_by_a_referral() {
+    let refused = |claim: &str, control: &str| {
+        let probes = ["p: { dns: a.example }", "q: { dns: b.example }"];
+        let claims = [
+            format!("c: {{ of: p, check: {claim}, control: k }}"),
+            format!("k: {{ of: q, check: '{control}' }}"),
+        ];
+        let plan = plan(&probes, &claims.each_ref().map(String::as_str));
+        check(&plan).iter().any(|problem| problem.rule == "control")
+    };
+    for control in [
+        "\"127.0.0.1\" in records",
+        "records == [\"127.0.0.1\"]",
+        "records.size() > 0",
+        "ttl_s >= 0",
+        "count > 0",
+        "answered && !nxdomain",
+    ] {
+        assert!(!refused("nxdomain", control), "{control}");
+    }
+    for control in
+        ["rcode == \"NOERROR\"", "records == []", "records.size() >= 0", "!(\"127.0.0.1\" in records)"]
+    {
+        assert!(refused("nxdomain", control), "{control}");
+    }
+    assert!(!refused("refused", "rcode == \"NOERROR\""));
+    assert!(!refused("refused", "records == []"));
+}
+
+#[test]
+fn a_denial_whose_body_is_cut_short_is_one_to_who_reads_its_status() {
+    let probes = ["viewer: { http: http://x }", "admin: { http: http://x }"];
+    let outcome = |check: &str| {
+        let claim = format!("c: {{ of: viewer, check: '{check}', control: k }}");
+        let plan = plan(&probes, &[&claim, "k: { of: admin, check: status == 200 }"]);
+        let cut = json!({ "connected": true, "answered": false, "body_received": false, "status": 403 });
+        let whole = json!({ "connected": true, "answered": true, "body_received": true, "status": 200 });
+        finding(&plan, &[look("viewer", 0, &cut), look("admin", 0, &whole)]).outcome
+    };
+    assert_eq!(outcome("status == 403"), Outcome::Holds);
+    assert_eq!(outcome("status in [401, 403]"), Outcome::Holds);
+    for check in ["!answered", "!body_received", "status == 403 && !answered"] {
+        assert_eq!(outcome(check), Outcome::Undetermined, "{check}");
+    }
+}
