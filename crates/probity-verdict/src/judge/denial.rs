@@ -164,7 +164,11 @@ impl Question<'_> {
         for text in texts {
             let numbers =
                 text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<i64>().ok());
-            literals.extend(numbers.flat_map(|number| [number - 1, number, number + 1]).map(Value::from));
+            literals.extend(
+                numbers
+                    .flat_map(|number| [number.saturating_sub(1), number, number.saturating_add(1)])
+                    .map(Value::from),
+            );
             literals.extend(text.split(['"', '\'']).skip(1).step_by(2).map(Value::from));
         }
         literals.truncate(3 * MAX_LITERALS);

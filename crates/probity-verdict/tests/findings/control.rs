@@ -194,3 +194,12 @@ fn what_tells_whether_something_was_granted_or_denied_is_read_from_the_log() {
     let names = probity_verdict::names_read(&plan, &Conditions::new(&plan));
     assert!(names.contains("status") && names.contains("answered"), "{names:?}");
 }
+
+#[test]
+fn the_largest_and_the_least_number_may_stand_in_a_condition() {
+    for number in ["9223372036854775807", "-9223372036854775808", "99999999999999999999"] {
+        let claim = format!("good: {{ of: web, check: size_bytes != {number} && status == 403 }}");
+        let plan = plan(&["web: { http: http://x }"], &[&claim]);
+        assert!(check(&plan).iter().any(|problem| problem.rule == "denial"), "{number}");
+    }
+}
