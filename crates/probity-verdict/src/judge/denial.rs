@@ -35,6 +35,20 @@ impl Shown {
     }
 }
 
+/// Which denials a control shows to be able to be otherwise, for each side of a comparison; any other claim has one side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ShownOfSides {
+    pub(crate) own: Shown,
+    pub(crate) against: Shown,
+}
+
+impl ShownOfSides {
+    /// Those of either side.
+    pub(crate) fn either(self) -> Shown {
+        Shown::of(|what| self.own.includes(what) || self.against.includes(what))
+    }
+}
+
 /// What a claim's condition reads, row by row, and what it needs to be true.
 pub(crate) struct Question<'a> {
     pub(crate) probe: &'a Probe,

@@ -321,3 +321,47 @@ fn a_code_that_only_a_row_tells_is_no_control() {
     use Outcome::{Holds, Undetermined};
     assert_eq!(outcomes, [Undetermined, Holds, Holds, Holds]);
 }
+
+#[test]
+fn of_two_looks_beside_each_other_each_that_denies_needs_its_control() {
+    let plan = plan(
+        &[
+            "p: { http: http://p }",
+            "q: { http: http://q }",
+            "r: { redis: 'r:1', command: [GET, a] }",
+            "ok: { http: http://ok }",
+            "set: { redis: 'r:1', command: [GET, b] }",
+            "gone: { http: http://gone }",
+        ],
+        &[
+            // The connection is shown, the request is not; then both are.
+            "a: { of: gone, against: q, check: '!connected && against.status == 403', control: made }",
+            "b: { of: gone, against: q, check: '!connected && against.status == 403', control: http }",
+            // The other side is of another kind than the control; then its own.
+            "c: { of: p, against: r, check: 'status == 200 && against.denied', control: http }",
+            "d: { of: p, against: r, check: 'status == 200 && against.denied', control: redis }",
+            "e: { of: q, against: r, check: 'status == 403 && against.denied', control: redis }",
+            "f: { of: q, against: r, check: 'status == 403 && against.elapsed_ms >= 0', control: http }",
+            "made: { of: ok, check: connected }",
+            "http: { of: ok, check: status == 200 }",
+            "redis: { of: set, check: 'error == \"\"' }",
+        ],
+    );
+    let ok = json!({ "connected": true, "answered": true, "status": 200 });
+    let looks = [
+        look("ok", 0, &ok),
+        look("set", 0, &json!({ "connected": true, "answered": true, "error": "" })),
+        look("p", 0, &ok),
+        look("q", 0, &json!({ "connected": true, "answered": true, "status": 403 })),
+        look("gone", 0, &json!({ "connected": false, "answered": false })),
+        look(
+            "r",
+            0,
+            &json!({ "connected": true, "denied": true, "error": "NOPERM", "elapsed_ms": { "at_least": 1, "at_most": 2 } }),
+        ),
+    ];
+    use Outcome::{Holds, Undetermined};
+    let outcomes: Vec<Outcome> = findings(&plan, &looks).iter().map(|found| found.outcome).collect();
+    assert_eq!(outcomes[..6], [Undetermined, Holds, Undetermined, Holds, Undetermined, Holds]);
+    assert_eq!(outcomes[6..], [Holds; 3]);
+}
