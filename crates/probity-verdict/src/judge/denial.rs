@@ -7,7 +7,7 @@ use probity_plan::kinds::{Denied, KindSpec, Values};
 use probity_plan::model::Cell;
 use probity_plan::{Claim, Plan, Probe, Value};
 
-use crate::condition::{Check, Reading};
+use crate::condition::{AGAINST, Check, Reading};
 
 /// Rows of a matrix that are tried; the rest are like them.
 const MAX_ROWS: usize = 1000;
@@ -75,6 +75,21 @@ impl Question<'_> {
                     .into_iter()
                     .any(|value| self.can_hold(cell, what, &[(name, Reading::Is(value))]))
             })
+        })
+    }
+
+    /// What the look beside it, of this kind, may deny that satisfies it, as far as it reads a fact that tells so.
+    pub(crate) fn possible_against(&self, other: &KindSpec, cell: &Cell) -> Shown {
+        Shown::of(|what| {
+            let denies = other.facts.iter().filter_map(|fact| Some((fact.name, fact.denial?)));
+            let mut denies = denies.filter(|(_, (of, _))| *of == what);
+            self.check.reads_against().any(|name| about(other, name, what))
+                && denies.any(|(name, (_, values))| {
+                    let name = format!("{AGAINST}{name}");
+                    among(values, self.literals(cell))
+                        .into_iter()
+                        .any(|value| self.readable(cell, &[(&name, Reading::Is(value))], |_| Reading::Any))
+                })
         })
     }
 

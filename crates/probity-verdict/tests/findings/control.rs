@@ -364,4 +364,37 @@ fn of_two_looks_beside_each_other_each_that_denies_needs_its_control() {
     let outcomes: Vec<Outcome> = findings(&plan, &looks).iter().map(|found| found.outcome).collect();
     assert_eq!(outcomes[..6], [Undetermined, Holds, Undetermined, Holds, Undetermined, Holds]);
     assert_eq!(outcomes[6..], [Holds; 3]);
+    let told = check(&plan);
+    for (claim, right) in [("a", false), ("b", true), ("c", false), ("d", true), ("e", false), ("f", true)] {
+        let named = format!("of `{claim}`:");
+        let told = told.iter().any(|problem| problem.rule == "control" && problem.message.contains(&named));
+        assert_eq!(told, !right, "{claim}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_several_looks_is_no_control() {
+    let plan = plan(
+        &["p: { http: http://p, repeat: 3 }", "q: { http: http://q, repeat: 3 }"],
+        &[
+            "a: { of: p, check: status == 403, control: stable }",
+            "b: { of: p, check: status == 403, control: periodic }",
+            "c: { of: p, check: status == 403, control: beside }",
+            "d: { of: p, stable: [status], control: stable }",
+            "e: { of: p, stable: [status], control: each }",
+            "f: { of: p, stable: [size_bytes], control: stable }",
+            "stable: { of: q, stable: [status] }",
+            "periodic: { of: q, periodic: 60s, tolerance: 15s, changes: status, periods: 5 }",
+            "beside: { of: q, check: status == 200 && against.status == 200, against: q }",
+            "each: { of: q, check: status == 200 }",
+        ],
+    );
+    let told = check(&plan);
+    for (claim, right) in [("a", false), ("b", false), ("c", false), ("d", false), ("e", true), ("f", true)] {
+        let named = format!("of `{claim}`:");
+        let mut told =
+            told.iter().filter(|problem| problem.rule == "control" && problem.message.contains(&named));
+        assert_eq!(told.clone().count(), usize::from(!right), "{claim}");
+        assert!(told.all(|problem| problem.hint.contains("each single look")), "{claim}");
+    }
 }
