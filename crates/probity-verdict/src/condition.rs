@@ -25,6 +25,7 @@ mod version;
 
 use std::borrow::Cow;
 
+use probity_plan::kinds::Values;
 use probity_plan::{Barrier, Blocked, Fact, Observation, Probe, Value};
 
 use crate::truth::Truth4;
@@ -57,6 +58,8 @@ pub(crate) enum Reading {
     Is(Value),
     /// It may be anything.
     Any,
+    /// It may be any text but these.
+    Other(Values),
     /// It is never known.
     Never,
 }
@@ -190,6 +193,7 @@ impl Check {
         let seen = |name: &String| match reading(name) {
             Reading::Is(value) => Seen::Known(Cow::Owned(value)),
             Reading::Any => Seen::Unknown(Cow::Owned(Blocked::new(Barrier::NotMade, ""))),
+            Reading::Other(values) => Seen::Other(values),
             Reading::Never => Seen::Never,
         };
         let seen: Vec<Seen<'_>> = self.facts.iter().map(seen).collect();

@@ -19,7 +19,7 @@ pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{Claim, Form, Observation, Plan, Shows};
+use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows};
 
 use crate::condition::{Budget, ClaimConditions, Conditions};
 use crate::judgement::{
@@ -30,7 +30,7 @@ use asked::Asked;
 use census::Census;
 use clock::Shift;
 use compare::Compare;
-use denial::Shown;
+use denial::{Shown, ShownOfSides};
 use periodic::Periodic;
 use rate::Rate;
 use room::{BothWays, Room};
@@ -45,7 +45,7 @@ pub struct Judge<'p> {
     /// For each probe: the claims that want its observations, by their place, and whether as the other side.
     wanted: BTreeMap<&'p str, Vec<(usize, Side)>>,
     /// For each claim: what its control shows if it holds.
-    shown: Vec<Shown>,
+    shown: Vec<ShownOfSides>,
     asked: Asked<'p>,
     shift: Shift,
     /// What is left of what all conditions together may cost.
@@ -102,18 +102,19 @@ impl<'p> Judge<'p> {
     /// A judge of a run of this plan that began at `started`, by the observer's clock. A claim that cannot be read is undetermined; `plan check` says so before.
     pub fn new(plan: &'p Plan, conditions: &'p Conditions, started: jiff::Timestamp) -> Self {
         let mut wanted: BTreeMap<&str, Vec<(usize, Side)>> = BTreeMap::new();
+        let shown: Vec<ShownOfSides> =
+            plan.claims.iter().map(|claim| shown_by_control(plan, conditions, claim)).collect();
         let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
             wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
             if let Some(against) = claim.form.against().filter(|against| *against != claim.of) {
                 wanted.entry(against).or_default().push((at, Side::Against));
             }
-            open(plan, claim, conditions.claim(at))
+            open(plan, claim, conditions.claim(at), shown[at])
                 .map_or_else(State::Broken, |(subject, room)| State::Open(Box::new(subject), room))
         });
         let claims = claims.collect();
         let mut shift = Shift::default();
         shift.look(started, 0);
-        let shown = plan.claims.iter().map(|claim| shown_by_control(plan, conditions, claim)).collect();
         Self {
             plan,
             started,
@@ -202,7 +203,7 @@ impl<'p> Judge<'p> {
     fn finding(&self, at: usize, control: Option<&Finding>) -> Finding {
         let claim = &self.plan.claims[at];
         let holds = control.is_some_and(|control| control.outcome == Outcome::Holds);
-        let facts = Facts { control: if holds { self.shown[at] } else { Shown::default() } };
+        let facts = Facts { control: if holds { self.shown[at].either() } else { Shown::default() } };
         let (mut decision, subject) = match &self.claims[at] {
             State::Broken(why) => (broken(why.clone()), None),
             State::Open(subject, room) => (room.decide(subject, &facts), Some(subject)),
@@ -249,18 +250,26 @@ impl<'p> Judge<'p> {
 }
 
 /// What the control that a claim names shows, if it holds; nothing without one.
-fn shown_by_control(plan: &Plan, conditions: &Conditions, claim: &Claim) -> Shown {
+fn shown_by_control(plan: &Plan, conditions: &Conditions, claim: &Claim) -> ShownOfSides {
     let named = claim.control.as_ref();
     let control = named.and_then(|name| plan.claims.iter().position(|claim| claim.name == *name));
-    let (Some(control), Some(probe)) = (control, plan.probe(&claim.of)) else { return Shown::default() };
-    let own = conditions.claim(control);
-    denial::shown_by(plan, &plan.claims[control], own.check(), own.filter(), probe.spec())
+    let Some(control) = control else { return ShownOfSides::default() };
+    let conditions = conditions.claim(control);
+    let to = |probe: &str| {
+        let shown = |probe: &Probe| {
+            let (check, filter) = (conditions.check(), conditions.filter());
+            denial::shown_by(plan, &plan.claims[control], check, filter, probe.spec())
+        };
+        plan.probe(probe).map(shown).unwrap_or_default()
+    };
+    ShownOfSides { own: to(&claim.of), against: claim.form.against().map(to).unwrap_or_default() }
 }
 
 fn open<'p>(
     plan: &'p Plan,
     claim: &'p Claim,
     conditions: &'p ClaimConditions,
+    shown: ShownOfSides,
 ) -> Result<(Subject<'p>, Box<dyn Room + 'p>), Unreadable> {
     let probe = plan.probe(&claim.of).ok_or_else(|| Unreadable::NoProbe { probe: claim.of.clone() })?;
     let filter = match &conditions.filter {
@@ -280,7 +289,7 @@ fn open<'p>(
         Form::Rate { .. } => Box::new(Rate::new(check()?, claim, &subject)?),
         Form::Compare { against, .. } => {
             let other = plan.probe(against).ok_or_else(|| Unreadable::NoProbe { probe: against.clone() })?;
-            Box::new(BothWays::new(Compare::new(check()?, &subject, other)?))
+            Box::new(BothWays::new(Compare::new(check()?, &subject, other, shown)?))
         }
         Form::Stable { facts, at_most } => Box::new(BothWays::new(Stable::new(facts, *at_most, &subject)?)),
         Form::Periodic { every, tolerance, periods, starts } => {

@@ -131,6 +131,7 @@ impl Kind for Dns {
                 "the names that the name is an alias of (CNAME), in order, when another type was asked for",
             ),
             FactSpec::new("count", FactType::Int, "how many records of the type asked for")
+                .between(0, i64::MAX)
                 .grants(Denied::Name, Values::Range(1, i64::MAX)),
             FactSpec::new("ttl_s", FactType::Int, "the least time to live of them, in seconds")
                 .grants(Denied::Name, Values::Any),

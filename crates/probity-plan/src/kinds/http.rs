@@ -78,11 +78,13 @@ impl Kind for Http {
             FactSpec::new("tls", FactType::Bool, "with https: whether it answered in TLS with a certificate").aside(),
             FactSpec::new("trusted", FactType::Bool, "with https: whether that certificate leads to the system's certificates, or to `ca`, and is for the URL's host").aside(),
             FactSpec::new("trust_error", FactType::Text, "with https: why it does not; empty if it does").aside(),
-            FactSpec::new("head_received", FactType::Bool, "whether status line and headers arrived whole"),
+            FactSpec::new("head_received", FactType::Bool, "whether status line and headers arrived whole")
+                .grants(Denied::Connection, Values::True),
             FactSpec::new("body_received", FactType::Bool, "whether the whole body arrived too; unknown where the look ended before it, at the time-out or at 16 MiB"),
             FactSpec::new("framing", FactType::Text, "what tells the end of the body: length, chunked, frames (HTTP/2), none (HEAD, 204, 304), or close: the end of the connection, so that nothing tells a whole body from one cut short").aside(),
             FactSpec::new("received_bytes", FactType::Int, "how much of the body arrived, whole or not"),
             FactSpec::new("status", FactType::Int, "the status code, 100 to 599")
+                .between(100, 599)
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511]))
                 .grants(Denied::Request, Values::Range(200, 299)),
             FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0").aside(),

@@ -281,6 +281,10 @@ pub struct FactSpec {
     /// Of times that are looked for within a window: the facts that say where the window begins, and whether the record
     /// reaches back so far.
     pub window: Option<(&'static str, &'static str)>,
+    /// Whether it is known also where no connection was made: from the machine's own tables.
+    pub unconnected: bool,
+    /// The least and the greatest whole number that it can be.
+    pub range: Option<(i64, i64)>,
 }
 
 impl FactSpec {
@@ -299,7 +303,19 @@ impl FactSpec {
             withdrawal: None,
             aside: false,
             window: None,
+            unconnected: false,
+            range: None,
         }
+    }
+    /// It is known also where no connection was made.
+    pub const fn unconnected(mut self) -> Self {
+        self.unconnected = true;
+        self
+    }
+    /// It is a whole number from the first to the last.
+    pub const fn between(mut self, first: i64, last: i64) -> Self {
+        self.range = Some((first, last));
+        self
     }
     /// Shows this, rather than what its kind does.
     pub const fn shows(mut self, shows: Shows) -> Self {

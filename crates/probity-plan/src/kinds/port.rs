@@ -153,36 +153,36 @@ impl Kind for Port {
                 "listening",
                 FactType::Bool,
                 "whether a socket listens there, in the observer's network namespace (not with `connect`)",
-            ),
+            ).unconnected(),
             FactSpec::new(
                 "addresses",
                 FactType::List,
                 "the addresses it is bound to, sorted: `0.0.0.0` and `::` are every address; a Unix socket's path",
-            ),
+            ).unconnected(),
             FactSpec::new(
                 "loopback_only",
                 FactType::Bool,
                 "whether every one of these addresses is reached from this machine only; unknown where nothing listens",
-            ),
-            FactSpec::new("users", FactType::List, "the names of the users who opened the sockets, sorted; not of Unix sockets"),
+            ).unconnected(),
+            FactSpec::new("users", FactType::List, "the names of the users who opened the sockets, sorted; not of Unix sockets").unconnected(),
             FactSpec::new(
                 "sockets",
                 FactType::List,
                 "each listening TCP and UDP socket as a map: protocol, address, port, loopback, user, uid",
-            ),
+            ).unconnected(),
             FactSpec::new(
                 "owners",
                 FactType::List,
                 "each pair of socket and process as a map: what `sockets` has, and pid, executable, process_user; pid 0 \
                  for a socket of the kernel; unknown if one owner is hidden",
-            )
+            ).unconnected()
             .on_demand(),
-            FactSpec::new("pids", FactType::List, "the numbers of the processes that hold the sockets, sorted").on_demand(),
+            FactSpec::new("pids", FactType::List, "the numbers of the processes that hold the sockets, sorted").unconnected().on_demand(),
             FactSpec::new(
                 "unix_sockets",
                 FactType::List,
                 "with `all`: the paths of listening Unix sockets, sorted; `@` begins an abstract name",
-            )
+            ).unconnected()
             .on_demand(),
             FactSpec::new(
                 "connected",

@@ -99,7 +99,7 @@ fn timed_beside_load(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
 /// control that shows nothing of the kind.
 fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Found) {
     let claim = compiled.claim;
-    let Some(check) = compiled.check else { return };
+    let Some(check) = compiled.check else { return of_more_looks(compiled, claims, found) };
     let question = Question { probe: compiled.probe, check, filter: compiled.filter };
     if !question.states() {
         return;
@@ -107,12 +107,27 @@ fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: 
     let cells = || compiled.probe.cells.iter().take(MAX_ROWS);
     if let Some(name) = &claim.control {
         let Some(control) = claims.iter().find(|other| other.claim.name == *name) else { return };
-        let (check, filter) = (control.check, control.filter);
-        let shown = shown_by(plan, control.claim, check, filter, compiled.probe.spec());
-        let possible =
-            |what| question.reads_of(what) && cells().any(|cell| question.possible(cell).includes(what));
-        let lacking = ALL.into_iter().find(|what| possible(*what) && !shown.includes(*what));
-        if let (Some(what), Some(_)) = (lacking, check) {
+        let shown_to =
+            |probe: &Probe| shown_by(plan, control.claim, control.check, control.filter, probe.spec());
+        let shown = shown_to(compiled.probe);
+        let own = |what| {
+            question.reads_of(what)
+                && !shown.includes(what)
+                && cells().any(|cell| question.possible(cell).includes(what))
+        };
+        let other = claim.form.against().and_then(|against| plan.probe(against));
+        let other = other.map(|other| (other, shown_to(other)));
+        let against = |what| {
+            other.is_some_and(|(other, shown)| {
+                let possible = |cell| question.possible_against(other.spec(), cell).includes(what);
+                !shown.includes(what) && cells().any(possible)
+            })
+        };
+        // A check that cannot be read is an error already.
+        let readable = control.check.is_some() || !control.claim.form.is_of_single_looks();
+        if let Some(what) = ALL.into_iter().find(|what| own(*what) || against(*what))
+            && readable
+        {
             let (message, hint) = no_control(claim, control, what);
             found.push(Level::Error, "control", &claim.at, message, hint);
         }
@@ -139,6 +154,19 @@ fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: 
     }
 }
 
+/// A claim without a check of its own, of facts that deny, beside a control that shows no denial.
+fn of_more_looks(compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Found) {
+    let claim = compiled.claim;
+    let named = claim.control.as_ref();
+    let control = named.and_then(|name| claims.iter().find(|other| other.claim.name == *name));
+    let Some(control) = control.filter(|control| !control.claim.form.is_of_single_looks()) else { return };
+    let denied = claim.form.facts().into_iter().find_map(|name| compiled.probe.spec().fact(name)?.denial);
+    if let Some((what, _)) = denied {
+        let (message, hint) = no_control(claim, control, what);
+        found.push(Level::Error, "control", &claim.at, message, hint);
+    }
+}
+
 /// Why a control is none, and what one would be.
 fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, String) {
     let kind = control.probe.spec().name;
@@ -152,6 +180,10 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, S
         "`{}` is no positive control of `{}`: it can hold although nothing shows that {granted}",
         control.claim.name, claim.name
     );
+    if !control.claim.form.is_of_single_looks() {
+        let hint = "name a claim whose `check` is asked of each single look: without `against`, `stable` and `periodic`";
+        return (message, hint.to_owned());
+    }
     let grants: Vec<&str> = control.probe.spec().grants(what).map(|(name, _)| name).collect();
     let hint = if grants.is_empty() || (kind != claim_kind(claim, control) && what != Denied::Connection) {
         "name a claim about a probe of the same kind that is granted what is denied here".to_owned()

@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use probity_plan::kinds::Values;
 use probity_plan::{Barrier, Blocked, Value};
 
 use super::budget::MAX_STEPS;
 use super::compare::Equality;
 use super::interval::Range;
 use super::reason::{Class, Reason};
-use super::tree::{Look, LookKind, Node, Sides, Term, Typed};
+use super::tree::{Function, Look, LookKind, Node, Sides, Term, Typed};
 use super::{Check, Evaluated, Witness};
 use crate::truth::Truth4;
 
@@ -18,6 +19,8 @@ use crate::truth::Truth4;
 pub(super) enum Seen<'f> {
     Known(Cow<'f, Value>),
     Unknown(Cow<'f, Blocked>),
+    /// Any text but these: only `==`, `!=`, `in` and its length may tell anything of it.
+    Other(Values),
     /// Nobody ever sees it: what reads it cannot be true, nor its negation.
     Never,
 }
@@ -235,6 +238,10 @@ impl<'f> Run<'f> {
     }
 
     fn equality<'e>(&'e self, sides: &'e Sides, negated: bool, around: Elements<'e>) -> Part {
+        let (left, right) = &*sides.sides;
+        if self.is_other(left, right, around) || self.is_other(right, left, around) {
+            return Part::Known(negated);
+        }
         let (left, right) = match self.both(&sides.sides, around) {
             Ok(both) => both,
             Err(told) => return Part::Told(told),
@@ -259,6 +266,12 @@ impl<'f> Run<'f> {
 
     fn membership<'e>(&'e self, sides: &'e Sides, negated: bool, around: Elements<'e>) -> Part {
         let (element, list) = &*sides.sides;
+        if let Node::List(items) = &list.node
+            && !items.is_empty()
+            && items.iter().all(|item| self.is_other(element, item, around))
+        {
+            return Part::Known(negated);
+        }
         let element = self.value(element, around);
         // A list that is written out need not be made.
         let found = match (&list.node, element) {
@@ -292,6 +305,29 @@ impl<'f> Run<'f> {
             }
             Ok(Some(_)) => Part::Known(!negated),
         }
+    }
+
+    /// Whether the one surely differs from the other: it may be any text but this one, or is the length of a text that is
+    /// not empty beside 0.
+    fn is_other<'e>(&'e self, one: &'e Typed, other: &'e Typed, around: Elements<'e>) -> bool {
+        let not_among = |fact: &Typed| match &fact.node {
+            Node::Fact(place) => match &self.seen[*place] {
+                Seen::Other(values) => Some(*values),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (values, length) = match &one.node {
+            Node::Call(Function::Size, arguments) => (arguments.first().and_then(not_among), true),
+            _ => (not_among(one), false),
+        };
+        let Some(values) = values else { return false };
+        self.value(other, around).is_ok_and(|other| match &*other {
+            Value::Number(number) if length => {
+                values.include(&Value::Text(String::new())) && number.as_i64() == Some(0)
+            }
+            other => !length && values.include(other),
+        })
     }
 
     /// Where among these the element is: an or over `==`.
@@ -350,6 +386,10 @@ impl<'f> Run<'f> {
             Node::Fact(fact) => match &self.seen[*fact] {
                 Seen::Known(value) => Ok(Cow::Borrowed(value)),
                 Seen::Never => Err(Reason::NeverKnown.into()),
+                Seen::Other(_) => {
+                    let blocked = Blocked::new(Barrier::NotMade, "");
+                    Err(Box::new(Evaluated::blocked(vec![(self.check.facts[*fact].clone(), blocked)])))
+                }
                 Seen::Unknown(blocked) => {
                     let met = (self.check.facts[*fact].clone(), blocked.clone().into_owned());
                     Err(Box::new(Evaluated::blocked(vec![met])))

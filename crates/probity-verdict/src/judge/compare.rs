@@ -7,6 +7,7 @@ use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Probe, Sh
 
 use super::census::{answer, census, note, seen_any};
 use super::control::Controls;
+use super::denial::ShownOfSides;
 use super::subject::{self, Membership, Subject, Trial, seen_to_be_true, unknown};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
@@ -26,6 +27,8 @@ pub(super) struct Compare<'p> {
     cells: Vec<Held>,
     tallies: Vec<Tally>,
     held: usize,
+    /// What the claim's control shows of each side.
+    shown: ShownOfSides,
     /// Whether every pair that satisfied the check also differed in each fact that it reads of both.
     differed: Option<bool>,
 }
@@ -56,11 +59,17 @@ struct Held {
 struct Kept {
     entry: u64,
     facts: BTreeMap<String, Fact>,
-    denied: Option<Denied>,
+    /// What it denies as the claim's own look, and as the one beside it.
+    denied: [Option<Denied>; 2],
 }
 
 impl<'p> Compare<'p> {
-    pub(super) fn new(check: &'p Check, subject: &Subject, other: &'p Probe) -> Result<Self, Unreadable> {
+    pub(super) fn new(
+        check: &'p Check,
+        subject: &Subject,
+        other: &'p Probe,
+        shown: ShownOfSides,
+    ) -> Result<Self, Unreadable> {
         let own = subject.probe;
         let same = own.name == other.name;
         let pairing = if same {
@@ -91,6 +100,7 @@ impl<'p> Compare<'p> {
             cells: (0..subject.width()).map(|_| Held::default()).collect(),
             tallies: vec![Tally::default(); subject.width()],
             held: 0,
+            shown,
             differed: None,
         })
     }
@@ -99,7 +109,10 @@ impl<'p> Compare<'p> {
     fn observe_own(&mut self, trial: &Trial, subject: &mut Subject) {
         let slot = trial.observation.slot;
         let names = self.check.reads();
-        let denied = subject.denied(trial.observation, self.check.reads());
+        let denied = [
+            subject.denied(trial.observation, self.check.reads()),
+            subject.denied(trial.observation, self.check.reads_against()),
+        ];
         let kept = match self.pairing {
             // Either look may come to be the first or the last.
             Pairing::FirstAndLast => {
@@ -166,7 +179,7 @@ impl<'p> Compare<'p> {
         let evaluated = seen_to_be_true(evaluated, self.other.probe, self.check.reads_against(), &|name| {
             unknown(against.fact(name))
         });
-        let answer = answer(&evaluated, || own.denied.or(against.denied));
+        let answer = answer(&evaluated, || self.denied(own.denied[0], against.denied[1]));
         if matches!(answer, Answer::Success | Answer::Denial(_)) {
             let differs = self.other.both.iter().all(|name| own.fact(name) != against.fact(name));
             self.differed = Some(self.differed.unwrap_or(true) && differs);
@@ -181,6 +194,13 @@ impl<'p> Compare<'p> {
             Against::Compared { seen: seen.take(4).collect(), reasons: evaluated.reasons.clone() }
         });
         self.tallies[cell].add(answer, None);
+    }
+
+    /// What a pair denies: where the control can say nothing of one of the two, what nothing grants.
+    fn denied(&self, own: Option<Denied>, against: Option<Denied>) -> Option<Denied> {
+        let shown = own.is_none_or(|what| self.shown.own.includes(what))
+            && against.is_none_or(|what| self.shown.against.includes(what));
+        own.or(against).map(|what| if shown { what } else { Denied::Answer })
     }
 
     fn undecided(&mut self, cell: usize, entry: u64, evaluated: &Evaluated, subject: &mut Subject) {
@@ -233,7 +253,7 @@ impl Room for Compare<'_> {
             let other = subject.plan.probe(&self.other.probe.name);
             let denied =
                 other.and_then(|other| subject::denied(other, observation, self.check.reads_against()));
-            let kept = keep(entry, observation, self.check.reads_against(), denied);
+            let kept = keep(entry, observation, self.check.reads_against(), [None, denied]);
             match self.pairing {
                 Pairing::FirstAndLast => {}
                 Pairing::OneForAll => {
@@ -325,7 +345,7 @@ fn keep<'a>(
     entry: u64,
     observation: &Observation,
     names: impl Iterator<Item = &'a str>,
-    denied: Option<Denied>,
+    denied: [Option<Denied>; 2],
 ) -> Kept {
     let facts = names.map(|name| (name.to_owned(), fact_of(observation, name))).collect();
     Kept { entry, facts, denied }

@@ -7,10 +7,12 @@ use probity_plan::kinds::{Denied, KindSpec, Values};
 use probity_plan::model::Cell;
 use probity_plan::{Claim, Plan, Probe, Value};
 
-use crate::condition::{Check, Reading};
+use crate::condition::{AGAINST, Check, Reading};
 
 /// Rows of a matrix that are tried; the rest are like them.
 const MAX_ROWS: usize = 1000;
+/// Codes of a fact that are tried: all that it can be, or the least ones.
+const MAX_CODES: usize = 1000;
 /// Literals of a condition that are tried as values.
 const MAX_LITERALS: usize = 30;
 
@@ -30,6 +32,20 @@ impl Shown {
     pub(crate) const fn includes(self, what: Denied) -> bool {
         // What nothing grants, nothing shows.
         !matches!(what, Denied::Answer) && self.0[what as usize]
+    }
+}
+
+/// Which denials a control shows to be able to be otherwise, for each side of a comparison; any other claim has one side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ShownOfSides {
+    pub(crate) own: Shown,
+    pub(crate) against: Shown,
+}
+
+impl ShownOfSides {
+    /// Those of either side.
+    pub(crate) fn either(self) -> Shown {
+        Shown::of(|what| self.own.includes(what) || self.against.includes(what))
     }
 }
 
@@ -59,6 +75,21 @@ impl Question<'_> {
                     .into_iter()
                     .any(|value| self.can_hold(cell, what, &[(name, Reading::Is(value))]))
             })
+        })
+    }
+
+    /// What the look beside it, of this kind, may deny that satisfies it, as far as it reads a fact that tells so.
+    pub(crate) fn possible_against(&self, other: &KindSpec, cell: &Cell) -> Shown {
+        Shown::of(|what| {
+            let denies = other.facts.iter().filter_map(|fact| Some((fact.name, fact.denial?)));
+            let mut denies = denies.filter(|(_, (of, _))| *of == what);
+            self.check.reads_against().any(|name| about(other, name, what))
+                && denies.any(|(name, (_, values))| {
+                    let name = format!("{AGAINST}{name}");
+                    among(values, self.literals(cell))
+                        .into_iter()
+                        .any(|value| self.readable(cell, &[(&name, Reading::Is(value))], |_| Reading::Any))
+                })
         })
     }
 
@@ -114,31 +145,64 @@ impl Question<'_> {
         if spec.grants(what).next().is_none() {
             return true;
         }
-        self.probe.cells.iter().take(MAX_ROWS).any(|cell| {
-            let not_granted = |(name, values): (&'static str, Values)| {
-                let readings = match values {
-                    Values::Any => vec![Reading::Never],
-                    values => other_than(values, self.literals(cell)),
-                };
-                readings.into_iter().map(|reading| (name, reading)).collect::<Vec<_>>()
-            };
+        self.cells_that_differ().into_iter().any(|cell| {
+            let holds = |world: &[(&str, Reading)]| self.can_hold(cell, what, world);
             if what == Denied::Connection {
                 // Nothing is said over a connection that was not made.
                 let own = spec.grants(what).filter(|(name, _)| about(spec, name, what));
-                let world: Vec<(&str, Reading)> =
-                    own.filter_map(|grant| not_granted(grant).into_iter().next()).collect();
-                return self.can_hold(cell, what, &world);
+                let mut worlds: Vec<Vec<(&str, Reading)>> = vec![Vec::new()];
+                for (name, values) in own {
+                    let readings = ungranted(spec, name, values);
+                    let with = |world: &Vec<_>, reading: &Reading| {
+                        [world.as_slice(), &[(name, reading.clone())]].concat()
+                    };
+                    worlds = (worlds.iter())
+                        .flat_map(|world| readings.iter().map(move |reading| with(world, reading)))
+                        .collect();
+                }
+                return worlds.iter().any(|world| holds(world));
             }
-            spec.grants(what)
-                .all(|grant| not_granted(grant).into_iter().any(|one| self.can_hold(cell, what, &[one])))
+            spec.grants(what).all(|(name, values)| {
+                // One stands for all where it is not read.
+                let tried = if self.reads(name) { usize::MAX } else { 1 };
+                let mut readings = ungranted(spec, name, values).into_iter().take(tried);
+                readings.any(|reading| holds(&[(name, reading)]))
+            })
         })
+    }
+
+    fn reads(&self, name: &str) -> bool {
+        let mut reads = self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads()));
+        reads.any(|read| read == name)
+    }
+
+    /// The rows that differ in a column that it reads.
+    fn cells_that_differ(&self) -> Vec<&Cell> {
+        let reads = || self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads()));
+        let mut seen: Vec<Vec<Option<&Value>>> = Vec::new();
+        let cells = self.probe.cells.iter().take(MAX_ROWS);
+        cells
+            .filter(|cell| {
+                let row: Vec<Option<&Value>> = reads().map(|name| cell.row.get(name)).collect();
+                let new = !seen.contains(&row);
+                if new {
+                    seen.push(row);
+                }
+                new
+            })
+            .collect()
     }
 
     fn can_hold(&self, cell: &Cell, what: Denied, world: &[(&str, Reading)]) -> bool {
         let spec = self.probe.spec();
         self.readable(cell, world, |name| match spec.fact(name) {
             // What is not said about the connection itself is not known without one.
-            Some(fact) if what == Denied::Connection && !fact.aside && !about(spec, name, what) => {
+            Some(fact)
+                if what == Denied::Connection
+                    && !fact.aside
+                    && !fact.unconnected
+                    && !about(spec, name, what) =>
+            {
                 Reading::Never
             }
             _ => Reading::Any,
@@ -164,7 +228,11 @@ impl Question<'_> {
         for text in texts {
             let numbers =
                 text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<i64>().ok());
-            literals.extend(numbers.flat_map(|number| [number - 1, number, number + 1]).map(Value::from));
+            literals.extend(
+                numbers
+                    .flat_map(|number| [number.saturating_sub(1), number, number.saturating_add(1)])
+                    .map(Value::from),
+            );
             literals.extend(text.split(['"', '\'']).skip(1).step_by(2).map(Value::from));
         }
         literals.truncate(3 * MAX_LITERALS);
@@ -193,6 +261,23 @@ fn among(values: Values, literals: Vec<Value>) -> Vec<Value> {
         Values::Any => Vec::new(),
     };
     given.into_iter().chain(literals.into_iter().filter(|value| values.include(value))).collect()
+}
+
+/// All that a fact can be where it is not one of the values that grant something: each code, or any other text.
+fn ungranted(spec: &KindSpec, name: &str, values: Values) -> Vec<Reading> {
+    match values {
+        Values::Any => vec![Reading::Never],
+        Values::False => vec![Reading::Is(true.into())],
+        Values::True => vec![Reading::Is(false.into())],
+        Values::Codes(_) | Values::Range(..) => {
+            let range = spec.fact(name).and_then(|fact| fact.range);
+            let Some((first, last)) = range else { return vec![Reading::Any] };
+            let codes = (first..=last).take(MAX_CODES).map(Value::from);
+            codes.filter(|code| !values.include(code)).map(Reading::Is).collect()
+        }
+        Values::Filled => vec![Reading::Is(Value::List(Vec::new())), Reading::Never],
+        Values::Empty | Values::Texts(_) | Values::Prefixes(_) => vec![Reading::Other(values)],
+    }
 }
 
 /// A few values that are not among these.

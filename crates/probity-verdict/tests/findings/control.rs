@@ -257,3 +257,207 @@ fn a_denial_whose_body_is_cut_short_is_one_to_who_reads_its_status() {
         assert_eq!(outcome(check), Outcome::Undetermined, "{check}");
     }
 }
+
+#[test]
+fn the_largest_and_the_least_number_may_stand_in_a_condition() {
+    for number in ["9223372036854775807", "-9223372036854775808", "99999999999999999999"] {
+        let claim = format!("good: {{ of: web, check: size_bytes != {number} && status == 403 }}");
+        let plan = plan(&["web: { http: http://x }"], &[&claim]);
+        assert!(check(&plan).iter().any(|problem| problem.rule == "denial"), "{number}");
+    }
+}
+
+/// What comes of a denial beside a control, each of one look; and whether the plan's check finds the control to be none.
+fn beside(denied: (&str, &str, Json), control: (&str, &str, Json)) -> (Outcome, bool) {
+    let probes = [format!("p: {{ {} }}", denied.0), format!("q: {{ {} }}", control.0)];
+    let claims = [
+        format!("c: {{ of: p, check: '{}', control: k }}", denied.1),
+        format!("k: {{ of: q, check: '{}' }}", control.1),
+    ];
+    let plan = plan(&[&probes[0], &probes[1]], &[&claims[0], &claims[1]]);
+    let found = findings(&plan, &[look("p", 0, &denied.2), look("q", 0, &control.2)]);
+    assert_eq!(found[1].outcome, Outcome::Holds, "{}: {}", control.1, found[1].reason);
+    (found[0].outcome, check(&plan).iter().any(|problem| problem.rule == "control"))
+}
+
+const NONE: (Outcome, bool) = (Outcome::Undetermined, true);
+const SHOWN: (Outcome, bool) = (Outcome::Holds, false);
+
+#[test]
+fn a_table_of_sockets_shows_no_connection() {
+    let with = |kind: &str, check: &str, seen: Json| {
+        beside(
+            ("http: http://x", "!answered", json!({ "connected": false, "answered": false })),
+            (kind, check, seen),
+        )
+    };
+    assert_eq!(with("port: 80", "listening", json!({ "listening": true })), NONE);
+    assert_eq!(with("port: 80", "!listening", json!({ "listening": false })), NONE);
+    assert_eq!(with("port: 80", "addresses.size() > 0", json!({ "addresses": ["::"] })), NONE);
+    let silent = json!({ "head_received": false });
+    assert_eq!(with("http: http://y", "!head_received", silent), NONE);
+    let head = json!({ "connected": true, "head_received": true });
+    assert_eq!(with("http: http://y", "head_received", head), SHOWN);
+    let connected = json!({ "connected": true, "outcome": "connected" });
+    for check in ["connected", "outcome == \"connected\"", "!(outcome != \"connected\")"] {
+        assert_eq!(with("port: 80, connect: h", check, connected.clone()), SHOWN, "{check}");
+    }
+}
+
+#[test]
+fn whatever_is_no_grant_is_no_control() {
+    let redis = |check: &str, error: &str| {
+        let noperm = json!({ "answered": true, "denied": true, "error": "NOPERM no" });
+        let seen = json!({ "answered": true, "denied": false, "error": error });
+        let of = "redis: \"x:1\", command: [GET, a]";
+        beside((of, "denied", noperm), (of, check, seen))
+    };
+    for check in [
+        "error.matches(\"^ERR\")",
+        "error.size() == 11",
+        "error > \"ERR\" && error < \"ERS\"",
+        "error.endsWith(\"unk\" + \"nown\")",
+        "error != \"\"",
+        "error in [\"\", \"ERR \" + \"unknown\"]",
+        "error == error",
+    ] {
+        assert_eq!(redis(check, "ERR unknown"), NONE, "{check}");
+    }
+    for check in ["error == \"\"", "error.size() == 0", "error in [\"\"]", "!(error != \"\") && answered"] {
+        assert_eq!(redis(check, ""), SHOWN, "{check}");
+    }
+    let postgres = |check: &str, state: &str| {
+        let of = "postgres: \"postgresql://u@h/d\", query: SELECT 1";
+        let refused = json!({ "answered": true, "denied": true, "sqlstate": "28000" });
+        beside((of, "denied", refused), (of, check, json!({ "answered": true, "sqlstate": state })))
+    };
+    assert_eq!(postgres("sqlstate.matches(\"^42\")", "42P01"), NONE);
+    assert_eq!(postgres("sqlstate == \"00000\"", "00000"), SHOWN);
+    let http = |check: &str, status: i64| {
+        let seen = json!({ "answered": true, "connected": true, "status": status });
+        let of = "http: http://x";
+        beside((of, "status == 403", json!({ "status": 403 })), (of, check, seen))
+    };
+    let long = (200..232).chain([418]).map(|code| code.to_string()).collect::<Vec<_>>().join(", ");
+    for check in ["answered && status - 200 == 218", "status * 2 == 836", &format!("status in [{long}]")] {
+        assert_eq!(http(check, 418), NONE, "{check}");
+    }
+    for check in
+        ["answered && string(status).startsWith(\"2\")", "int(status / 100) == 2", "status - 200 == 4"]
+    {
+        assert_eq!(http(check, 204), SHOWN, "{check}");
+    }
+    // Refused itself, and no control even where another one stands behind it.
+    let port = "port: 1, connect: h";
+    for check in ["outcome == \"refused\"", "outcome != \"connected\"", "outcome.size() == 7"] {
+        let plan = plan(
+            &[&format!("p: {{ {port} }}"), &format!("q: {{ {port} }}"), &format!("r: {{ {port} }}")],
+            &[
+                "c: { of: p, check: '!connected', control: k }",
+                &format!("k: {{ of: q, check: '{check}', control: l }}"),
+                "l: { of: r, check: connected }",
+            ],
+        );
+        let refused = json!({ "connected": false, "outcome": "refused" });
+        let made = json!({ "connected": true, "outcome": "connected" });
+        let looks = [look("p", 0, &refused), look("q", 0, &refused), look("r", 0, &made)];
+        let outcomes: Vec<Outcome> = findings(&plan, &looks).iter().map(|found| found.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Undetermined, Outcome::Holds, Outcome::Holds], "{check}");
+    }
+}
+
+#[test]
+fn a_code_that_only_a_row_tells_is_no_control() {
+    let plan = plan(
+        &["p: { http: http://x }", "q: { http: http://y, matrix: [ { x: 200 }, { x: 417 } ] }"],
+        &[
+            "c: { of: p, check: status == 403, control: k }",
+            "k: { of: q, check: status == x + 1 }",
+            "d: { of: p, check: status == 403, control: l }",
+            "l: { of: q, check: status == x + 1, where: x == 200 }",
+        ],
+    );
+    let rows =
+        [200, 417].map(|x: i64| in_cell(look("q", 0, &json!({ "status": x + 1 })), &json!({ "x": x })));
+    let looks = [&[look("p", 0, &json!({ "status": 403 }))], &rows[..]].concat();
+    let outcomes: Vec<Outcome> = findings(&plan, &looks).iter().map(|finding| finding.outcome).collect();
+    use Outcome::{Holds, Undetermined};
+    assert_eq!(outcomes, [Undetermined, Holds, Holds, Holds]);
+}
+
+#[test]
+fn of_two_looks_beside_each_other_each_that_denies_needs_its_control() {
+    let plan = plan(
+        &[
+            "p: { http: http://p }",
+            "q: { http: http://q }",
+            "r: { redis: 'r:1', command: [GET, a] }",
+            "ok: { http: http://ok }",
+            "set: { redis: 'r:1', command: [GET, b] }",
+            "gone: { http: http://gone }",
+        ],
+        &[
+            // The connection is shown, the request is not; then both are.
+            "a: { of: gone, against: q, check: '!connected && against.status == 403', control: made }",
+            "b: { of: gone, against: q, check: '!connected && against.status == 403', control: http }",
+            // The other side is of another kind than the control; then its own.
+            "c: { of: p, against: r, check: 'status == 200 && against.denied', control: http }",
+            "d: { of: p, against: r, check: 'status == 200 && against.denied', control: redis }",
+            "e: { of: q, against: r, check: 'status == 403 && against.denied', control: redis }",
+            "f: { of: q, against: r, check: 'status == 403 && against.elapsed_ms >= 0', control: http }",
+            "made: { of: ok, check: connected }",
+            "http: { of: ok, check: status == 200 }",
+            "redis: { of: set, check: 'error == \"\"' }",
+        ],
+    );
+    let ok = json!({ "connected": true, "answered": true, "status": 200 });
+    let looks = [
+        look("ok", 0, &ok),
+        look("set", 0, &json!({ "connected": true, "answered": true, "error": "" })),
+        look("p", 0, &ok),
+        look("q", 0, &json!({ "connected": true, "answered": true, "status": 403 })),
+        look("gone", 0, &json!({ "connected": false, "answered": false })),
+        look(
+            "r",
+            0,
+            &json!({ "connected": true, "denied": true, "error": "NOPERM", "elapsed_ms": { "at_least": 1, "at_most": 2 } }),
+        ),
+    ];
+    use Outcome::{Holds, Undetermined};
+    let outcomes: Vec<Outcome> = findings(&plan, &looks).iter().map(|found| found.outcome).collect();
+    assert_eq!(outcomes[..6], [Undetermined, Holds, Undetermined, Holds, Undetermined, Holds]);
+    assert_eq!(outcomes[6..], [Holds; 3]);
+    let told = check(&plan);
+    for (claim, right) in [("a", false), ("b", true), ("c", false), ("d", true), ("e", false), ("f", true)] {
+        let named = format!("of `{claim}`:");
+        let told = told.iter().any(|problem| problem.rule == "control" && problem.message.contains(&named));
+        assert_eq!(told, !right, "{claim}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_several_looks_is_no_control() {
+    let plan = plan(
+        &["p: { http: http://p, repeat: 3 }", "q: { http: http://q, repeat: 3 }"],
+        &[
+            "a: { of: p, check: status == 403, control: stable }",
+            "b: { of: p, check: status == 403, control: periodic }",
+            "c: { of: p, check: status == 403, control: beside }",
+            "d: { of: p, stable: [status], control: stable }",
+            "e: { of: p, stable: [status], control: each }",
+            "f: { of: p, stable: [size_bytes], control: stable }",
+            "stable: { of: q, stable: [status] }",
+            "periodic: { of: q, periodic: 60s, tolerance: 15s, changes: status, periods: 5 }",
+            "beside: { of: q, check: status == 200 && against.status == 200, against: q }",
+            "each: { of: q, check: status == 200 }",
+        ],
+    );
+    let told = check(&plan);
+    for (claim, right) in [("a", false), ("b", false), ("c", false), ("d", false), ("e", true), ("f", true)] {
+        let named = format!("of `{claim}`:");
+        let mut told =
+            told.iter().filter(|problem| problem.rule == "control" && problem.message.contains(&named));
+        assert_eq!(told.clone().count(), usize::from(!right), "{claim}");
+        assert!(told.all(|problem| problem.hint.contains("each single look")), "{claim}");
+    }
+}
