@@ -61,6 +61,32 @@ fn stable_facts_are_equal_in_every_sample() {
 }
 
 #[test]
+fn how_far_numbers_are_apart_is_exact() {
+    let outcome = |most: &str, replies: &[&str]| {
+        let claim = format!("near: {{ of: cache, stable: [reply], at_most: {most} }}");
+        let plan = plan(
+            &["cache: { redis: 'x:1', command: [GET, a], impact: observe, every: 5s, for: 10s }"],
+            &[&claim],
+        );
+        let reply = |slot: u32| {
+            let mut seen = look("cache", slot, &json!({ "connected": true, "answered": true }));
+            seen.facts.insert("reply".to_owned(), Value::from_json(replies[slot as usize]).unwrap());
+            seen
+        };
+        finding(&plan, &[reply(0), reply(1)]).outcome
+    };
+    use Outcome::{Fails, Holds};
+    assert_eq!(outcome("0", &["9007199254740992", "9007199254740993"]), Fails);
+    assert_eq!(outcome("1", &["9007199254740993", "9007199254740992"]), Holds);
+    assert_eq!(outcome("0.1", &["1.0", "1.1"]), Holds);
+    assert_eq!(outcome("0.1", &["1.3", "1.2"]), Holds);
+    assert_eq!(outcome("0.1", &["1.0", "1.1000000000000000000001"]), Fails);
+    // With more digits than are calculated with.
+    assert_eq!(outcome("10", &["1e300", "1"]), Fails);
+    assert_eq!(outcome("1e305", &["1e300", "1"]), Holds);
+}
+
+#[test]
 fn a_clock_that_is_set_shifts_nothing_that_is_decided() {
     let plan = plan(
         &["file: { file: /x, every: 5s, for: 600s }"],
