@@ -1,12 +1,14 @@
 //! Whether the verdict's rules can do what rules are for.
 
+use std::collections::BTreeMap;
+
 use probity_plan::{Plan, Position};
 
 use super::{Found, Level};
 use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
-use crate::verdict::{Rules, Source, World, label, last_day};
+use crate::verdict::{NO_RULE, Rules, Source, WITH_WAIVERS, World, label, last_day};
 
 /// The most combinations of outcomes that are tried to find rules that never apply.
 const MOST_WORLDS: usize = 1 << 14;
@@ -120,14 +122,29 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
     }
 }
 
-/// Labels that say what only Probity may add.
+/// Labels that say what only Probity may add, or that mean two things.
 fn labels(plan: &Plan, found: &mut Found) {
+    // Nobody sees how it is spaced or put into brackets.
+    let letters =
+        |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
+    // Signs are kept: `A+` and `A-` differ in nothing else.
+    let words = |label: &str| label.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     for rule in &plan.rules {
-        let label = rule.label.trim_end().to_lowercase();
-        if label.ends_with(crate::verdict::WITH_WAIVERS.trim_start()) {
+        if letters(&rule.label).ends_with(&letters(WITH_WAIVERS)) {
             let message =
                 format!("the label `{}` says what is added to a label where a waiver was needed", rule.label);
             found.push(Level::Error, "label", &rule.at, message, "choose another label");
+        }
+    }
+    let mut meanings = BTreeMap::from([(words(NO_RULE), false)]);
+    for rule in &plan.rules {
+        let meaning = *meanings.entry(words(&rule.label)).or_insert(rule.accepted);
+        if meaning != rule.accepted {
+            let message = format!(
+                "the label `{}` is an acceptance in one rule and none in another: nobody could tell which was meant",
+                rule.label
+            );
+            found.push(Level::Error, "label", &rule.at, message, "choose another label for one of them");
         }
     }
 }

@@ -269,6 +269,36 @@ const GO: &str = "label: GO, when: holds(a) && holds(b), accepted: true";
 const NO: &str = "label: NO";
 
 #[test]
+fn a_label_says_one_thing_and_not_what_is_added_to_one() {
+    let labels = |accepting: &str, other: &str| {
+        let accepting = format!("label: '{accepting}', when: holds(a) && holds(b), accepted: true");
+        let text = ruled(&[&accepting, &format!("label: '{other}'")], "");
+        printed(&text)
+            .iter()
+            .filter(|problem| problem.contains("error") && problem.contains("[label]"))
+            .count()
+    };
+    for label in [
+        "GO with waivers",
+        "GO with  waivers",
+        "GO with\u{a0}waivers",
+        "GO (with waivers)",
+        "GO, With-Waivers.",
+        "GO with wai\u{200b}vers",
+    ] {
+        assert_eq!(labels(label, "NO"), 1, "{label}");
+    }
+    for (accepting, other) in
+        [("GO", "GO"), ("GO", "go "), ("NOT  YET", "Not yet"), ("No rule applies", "NO")]
+    {
+        assert_eq!(labels(accepting, other), 1, "{accepting} {other}");
+    }
+    for (accepting, other) in [("A+", "A"), ("✓", "✗"), ("GO without waivers", "NO RULE APPLIES")] {
+        assert_eq!(labels(accepting, other), 0, "{accepting} {other}");
+    }
+}
+
+#[test]
 fn rules_that_accept_whatever_happens_are_errors() {
     let hint = "let what accepts ask for holds(CLAIM), or put a rule before it that rejects";
     let text = ruled(&["label: NO, when: fails(a) && holds(b)", "label: GO, accepted: true"], "");
