@@ -339,6 +339,31 @@ fn a_periodic_claim_needs_complete_gaps() {
 }
 
 #[test]
+fn two_starts_at_one_moment_are_two() {
+    let plan = plan(
+        &["tool: { command: [x], impact: observe, every: 60s, for: 120s }"],
+        &["a: { of: tool, periodic: 60s, tolerance: 15s, starts: lines, periods: 3 }"],
+    );
+    let at = |second: i64| jiff::Timestamp::from_microsecond(BEGIN + second * 1_000_000).unwrap().to_string();
+    let look_at = |slot: u32, second: u32, seconds: &[i64]| {
+        let lines: Vec<_> = seconds.iter().map(|s| at(*s)).collect();
+        at_second(look("tool", slot, &json!({ "lines": lines })), second)
+    };
+    let judged = |first: &[i64], last: &[i64]| {
+        let found = finding(&plan, &[look_at(0, 190, first), look_at(1, 250, last)]);
+        (found.outcome, found.reason.clone())
+    };
+    // The same start seen twice is one.
+    assert_eq!(judged(&[0, 60, 120, 180], &[60, 120, 180, 240]).0, Outcome::Holds);
+    let (outcome, reason) = judged(&[0, 0, 60, 60, 120, 120, 180, 180], &[240, 240]);
+    assert_eq!(outcome, Outcome::Fails);
+    assert!(reason.contains("5 of "), "{reason}");
+    // The last one alone, and one that only an earlier look saw twice.
+    assert_eq!(judged(&[0, 60, 120, 180], &[60, 120, 180, 240, 240]).0, Outcome::Fails);
+    assert_eq!(judged(&[0, 60, 60, 120, 180], &[180, 240]).0, Outcome::Fails);
+}
+
+#[test]
 fn a_list_of_recorded_times_needs_one_look() {
     let plan = plan(
         &["tool: { command: [x], impact: observe }"],
