@@ -358,6 +358,37 @@ fn waivers_that_excuse_everything_are_a_warning() {
 }
 
 #[test]
+fn a_claim_that_had_better_fail_is_a_warning_whatever_else_fails() {
+    let warned = |rules: &[&str]| -> Vec<String> {
+        let rules: Vec<String> = rules.iter().map(|rule| format!("  - {{ {rule} }}\n")).collect();
+        let claims = ["t", "a", "b", "c", "d"].map(|name| format!("  {name}: {{ of: p, check: found }}\n"));
+        let text = format!(
+            "plan: A plan\nprobes:\n  p: {COMMAND}\nclaims:\n{}scores:\n  s: {{ a: 1, b: 1, c: 1, d: 1 }}\nverdict:\n{}",
+            claims.concat(),
+            rules.concat()
+        );
+        let better = |problem: &String| problem.contains("[worse-is-better]");
+        let name = |problem: String| problem.split('`').nth(1).unwrap_or_default().to_owned();
+        printed(&text).into_iter().filter(better).map(name).collect()
+    };
+    let accepts = |when: &str| warned(&[&format!("label: GO, when: {when}, accepted: true"), NO]);
+    assert_eq!(accepts("holds(t) && (holds(b) || holds(c) || fails(a))"), ["a"]);
+    assert_eq!(accepts("holds(t) && (holds(b) || holds(c) || holds(d) || undetermined(a))"), ["a"]);
+    assert_eq!(accepts("holds(t) && !((fails(b) || fails(c)) && holds(a))"), ["a"]);
+    assert!(!accepts("holds(t) && score.s <= 0.5").is_empty());
+    let rejects = "label: LOOK, when: (fails(b) || fails(d)) && fails(c) && holds(a)";
+    assert_eq!(warned(&[rejects, "label: GO, when: holds(t), accepted: true", NO]), ["a"]);
+    // Not where it helps nothing.
+    for when in [
+        "holds(t) && (holds(b) || holds(c) || holds(a))",
+        "holds(t) && score.s >= 0.5",
+        "holds(a) && (holds(b) || !undetermined(a) && holds(c))",
+    ] {
+        assert_eq!(accepts(when), [""; 0], "{when}");
+    }
+}
+
+#[test]
 fn rules_that_never_apply_are_warnings() {
     let text = ruled(
         &[
