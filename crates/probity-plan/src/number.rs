@@ -89,6 +89,18 @@ impl Number {
         }
     }
 
+    /// This number less the other, exactly; `None` where 128 bits do not hold it.
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        let (a, b) = (self.decimal(), other.decimal());
+        let places = match (a.digits.is_empty(), b.digits.is_empty()) {
+            (true, _) => b.places,
+            (_, true) => a.places,
+            _ => a.places.max(b.places),
+        };
+        let difference = a.scaled(places)?.checked_sub(b.scaled(places)?)?;
+        Self::parse(&format!("{difference}e{}", places.checked_neg()?))
+    }
+
     fn decimal(&self) -> Decimal {
         match &self.0 {
             Form::Whole(whole) => Decimal::of(&whole.to_string()),
@@ -129,6 +141,16 @@ impl Decimal {
             return Self { negative: false, digits, places: 0 };
         }
         Self { negative, digits, places: fraction.len() as i64 - cut - exponent }
+    }
+
+    /// How many times ten to the power of `-places` it is, with no fewer places than its own.
+    fn scaled(&self, places: i64) -> Option<i128> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let scale = 10_i128.checked_pow(u32::try_from(places.checked_sub(self.places)?).ok()?)?;
+        let whole = self.digits.parse::<i128>().ok()?.checked_mul(scale)?;
+        Some(if self.negative { -whole } else { whole })
     }
 
     /// The power of ten above the first digit.
@@ -290,6 +312,24 @@ mod tests {
             assert!(number(less) < number(more), "{less} {more}");
             assert!(number(more) > number(less), "{less} {more}");
             assert_ne!(number(less), number(more));
+        }
+    }
+
+    #[test]
+    fn a_difference_is_exact_or_none() {
+        for (a, b, difference) in [
+            ("9007199254740993", "9007199254740992", "1"),
+            ("1.1", "1.0", "0.1"),
+            ("0", "1e-300", "-1e-300"),
+            ("1e-300", "0", "1e-300"),
+            ("0", "0", "0"),
+            ("-2.5", "1e1", "-12.5"),
+            ("18446744073709551616", "18446744073709551615", "1"),
+        ] {
+            assert_eq!(number(a).minus(&number(b)), Some(number(difference)), "{a} {b}");
+        }
+        for (a, b) in [("1e400", "1"), ("1", "1e-99999999999999999999"), (&"9".repeat(50), "1")] {
+            assert_eq!(number(a).minus(&number(b)), None, "{a} {b}");
         }
     }
 

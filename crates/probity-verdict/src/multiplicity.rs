@@ -29,6 +29,7 @@ use probity_plan::{Claim, Form, Plan};
 
 use crate::judgement::{Corrected, ErrorBound, Outcome, Uncovered};
 use crate::rule::{Asks, Node};
+use crate::truth::Truth;
 
 /// What a rule asks of the rates under it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,7 +41,7 @@ pub(crate) struct Demand {
     /// Whether it rests on a score, for the wording.
     pub(crate) score: bool,
     parts: BTreeSet<Part>,
-    /// Rates that it is true of although they are not shown to hold: what is then accepted is not covered by any bound.
+    /// Of an accepting rule: rates that it is reached with although they are not shown to hold, which no bound covers.
     pub(crate) uncovered: BTreeSet<(usize, Outcome)>,
 }
 
@@ -63,9 +64,6 @@ impl Demand {
     pub(crate) fn new(plan: &Plan, rule: usize, node: &Node, wanted: bool) -> Self {
         let mut demand = Self::default();
         demand.add(plan, node, wanted);
-        if plan.rules[rule].accepted {
-            demand.uncover(plan, node, wanted);
-        }
         demand.alternatives |= demand.rates.values().any(|ways| *ways > 1);
         if demand.alternatives && !demand.rates.is_empty() {
             demand.parts = BTreeSet::from([Part::Rule(rule)]);
@@ -87,33 +85,10 @@ impl Demand {
             Node::Score(score, order, _) => {
                 self.alternatives = true;
                 self.score = true;
-                for (name, _) in &plan.scores[*score].weights {
-                    if let Some(claim) = plan.claims.iter().position(|claim| &claim.name == name) {
-                        self.claim(plan, claim, order.rises() == wanted);
-                    }
+                for claim in in_score(plan, *score) {
+                    self.claim(plan, claim, order.rises() == wanted);
                 }
             }
-        }
-    }
-
-    /// Takes note of what leads to the acceptance although a rate is not shown to hold.
-    fn uncover(&mut self, plan: &Plan, node: &Node, wanted: bool) {
-        match node {
-            Node::Not(a) => self.uncover(plan, a, !wanted),
-            Node::Both(a, b) | Node::Either(a, b) => {
-                self.uncover(plan, a, wanted);
-                self.uncover(plan, b, wanted);
-            }
-            Node::Claim(asks, claim) if cells(plan, &plan.claims[*claim]).is_some() => {
-                let outcome = match (asks, wanted) {
-                    (Asks::Undetermined, true) => Outcome::Undetermined,
-                    (Asks::Fails, true) | (Asks::Holds, false) => Outcome::Fails,
-                    (Asks::NotApplicable, true) => Outcome::NotApplicable,
-                    _ => return,
-                };
-                self.uncovered.insert((*claim, outcome));
-            }
-            Node::Claim(..) | Node::Score(..) => {}
         }
     }
 
@@ -122,6 +97,62 @@ impl Demand {
         let ways = self.rates.entry(claim).or_default();
         *ways = (*ways).max(if holds { 1 } else { cells });
         self.parts.insert(Part::Claim(claim, holds));
+    }
+}
+
+/// The claims of a score.
+fn in_score(plan: &Plan, score: usize) -> impl Iterator<Item = usize> {
+    let place = |name: &String| plan.claims.iter().position(|claim| claim.name == *name);
+    plan.scores[score].weights.iter().filter_map(move |(name, _)| place(name))
+}
+
+/// Rates that this acceptance is reached with although they are not shown to hold: by its own condition being true, or by
+/// that of a rule before it, which rejects, being false.
+fn uncovered(plan: &Plan, conditions: &[Option<Node>], acceptance: usize) -> BTreeSet<(usize, Outcome)> {
+    let path: Vec<(&Node, bool)> = (0..=acceptance)
+        .filter(|rule| *rule == acceptance || !plan.rules[*rule].accepted)
+        .filter_map(|rule| Some((conditions[rule].as_ref()?, rule == acceptance)))
+        .collect();
+    let mut found = BTreeSet::new();
+    for (node, wanted) in &path {
+        uncover(plan, node, *wanted, &mut found);
+    }
+    // `undetermined(a)` may well be false where `a` fails, if something else on the way asks that it holds.
+    found.retain(|(claim, outcome)| {
+        let leaf = |leaf: &Node, _| match leaf {
+            Node::Claim(asks, of) if of == claim => asks.of(*outcome),
+            _ => Truth::Unknown,
+        };
+        path.iter().all(|(node, wanted)| node.truth_of(&leaf, true) != Truth::from(!*wanted))
+    });
+    found
+}
+
+/// Takes note of what makes a condition so although a rate is not shown to hold.
+fn uncover(plan: &Plan, node: &Node, wanted: bool, found: &mut BTreeSet<(usize, Outcome)>) {
+    match node {
+        Node::Not(a) => uncover(plan, a, !wanted, found),
+        Node::Both(a, b) | Node::Either(a, b) => {
+            uncover(plan, a, wanted, found);
+            uncover(plan, b, wanted, found);
+        }
+        Node::Claim(asks, claim) if cells(plan, &plan.claims[*claim]).is_some() => {
+            let outcome = match (asks, wanted) {
+                (Asks::Undetermined, true) => Outcome::Undetermined,
+                (Asks::NotApplicable, true) => Outcome::NotApplicable,
+                (Asks::Fails, true) | (Asks::Holds | Asks::Undetermined | Asks::NotApplicable, false) => {
+                    Outcome::Fails
+                }
+                (Asks::Holds, true) | (Asks::Fails, false) => return,
+            };
+            found.insert((*claim, outcome));
+        }
+        // A score that must be low is so where its claims fail.
+        Node::Score(score, order, _) if order.rises() != wanted => {
+            let rates = in_score(plan, *score).filter(|claim| cells(plan, &plan.claims[*claim]).is_some());
+            found.extend(rates.map(|claim| (claim, Outcome::Fails)));
+        }
+        Node::Claim(..) | Node::Score(..) => {}
     }
 }
 
@@ -139,18 +170,20 @@ fn cells(plan: &Plan, claim: &Claim) -> Option<u32> {
 }
 
 /// The demands of each rule: of an accepting one that it is true, of any other before an accepting one that it is
-/// false. `None` where nothing is at stake: no condition, or no acceptance after it.
+/// false. `None` where nothing is at stake: no acceptance after it.
 pub(crate) fn demands(plan: &Plan, conditions: &[Option<Node>]) -> Vec<Option<Demand>> {
     let last = plan.rules.iter().rposition(|rule| rule.accepted);
     plan.rules
         .iter()
         .zip(conditions)
         .enumerate()
-        .map(|(number, (rule, condition))| match condition {
-            Some(node) if rule.accepted || Some(number) < last => {
-                Some(Demand::new(plan, number, node, rule.accepted))
+        .map(|(number, (rule, condition))| {
+            let demand = condition.as_ref().map(|node| Demand::new(plan, number, node, rule.accepted));
+            if rule.accepted {
+                let uncovered = uncovered(plan, conditions, number);
+                return Some(Demand { uncovered, ..demand.unwrap_or_default() });
             }
-            _ => None,
+            demand.filter(|_| Some(number) < last)
         })
         .collect()
 }

@@ -24,8 +24,14 @@ pub fn score(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> ScoreR
     let holds = weight_of(|outcome| outcome == Outcome::Holds);
     let fails = weight_of(|outcome| outcome == Outcome::Fails);
     let applies = weight_of(|outcome| outcome != Outcome::NotApplicable);
-    let (lower, upper) =
-        if applies > 0.0 { (down(holds / applies), 1.0 - down(fails / applies)) } else { (0.0, 1.0) };
+    // 1 and 0 are said only where all that applies holds or fails, however little the rest weighs.
+    let all = |is: Outcome| parts.iter().all(|(.., outcome)| [is, Outcome::NotApplicable].contains(outcome));
+    let share = |weight: f64, of: Outcome| down(weight / applies).min(if all(of) { 1.0 } else { BELOW_ONE });
+    let (lower, upper) = if applies > 0.0 {
+        (share(holds, Outcome::Holds), 1.0 - share(fails, Outcome::Fails))
+    } else {
+        (0.0, 1.0)
+    };
     let mut open: Vec<&(String, f64, Outcome)> =
         parts.iter().filter(|(_, _, outcome)| *outcome == Outcome::Undetermined).collect();
     // Stable: claims of one weight stay in the plan's order.
@@ -42,6 +48,9 @@ pub fn score(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> ScoreR
 }
 
 const SCALE: f64 = 1e6;
+
+/// The greatest six-decimal number below 1.
+const BELOW_ONE: f64 = 0.999_999;
 
 /// Rounded down to six decimals, inside [0, 1]. A mean of decimal weights that is a six-decimal number itself (9 of
 /// 10) comes out of the division an ulp beside it: within 1e-12 of such a number it is taken for that number.
@@ -90,6 +99,22 @@ mod tests {
         for scale in [1.0, 0.1, 0.3, 7.7] {
             let result = scored(&[(9.0 * scale, Holds), (scale, Fails)]);
             assert_eq!((result.lower, result.upper), (0.9, 0.9), "{scale}");
+        }
+    }
+
+    #[test]
+    fn one_is_said_only_where_all_that_applies_holds() {
+        for light in [1e-7, 1e-300] {
+            for other in [Fails, Undetermined] {
+                let result = scored(&[(light, other), (1e6, Holds), (1e6, NotApplicable)]);
+                assert_eq!((result.lower, result.upper), (0.999_999, 1.0), "{light} {other:?}");
+            }
+            for other in [Holds, Undetermined] {
+                let result = scored(&[(light, other), (1e6, Fails)]);
+                assert_eq!((result.lower, result.upper), (0.0, 0.000_001), "{light} {other:?}");
+            }
+            let result = scored(&[(light, Holds), (1e6, Holds), (1.0, NotApplicable)]);
+            assert_eq!((result.lower, result.upper), (1.0, 1.0), "{light}");
         }
     }
 

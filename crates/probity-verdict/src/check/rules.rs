@@ -1,18 +1,23 @@
 //! Whether the verdict's rules can do what rules are for.
 
+use std::collections::BTreeMap;
+
 use probity_plan::{Plan, Position};
 
 use super::{Found, Level};
 use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
-use crate::verdict::{Rules, Source, World, label, last_day};
+use crate::verdict::{NO_RULE, Rules, Source, WITH_WAIVERS, World, label, last_day};
 
 /// The most combinations of outcomes that are tried to find rules that never apply.
 const MOST_WORLDS: usize = 1 << 14;
 
 /// Claims that are imagined to fail alone.
 const MAX_SINGLE: usize = 200;
+
+/// Worlds that are made to see on what conditions turn.
+const MAX_TOLD: usize = 2000;
 
 pub(super) fn check(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
     waivers(plan, rules, today, found);
@@ -89,6 +94,7 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
         let accepted = possible.iter().filter(|(_, accepted)| *accepted).count();
         u8::from(accepted > 0) + u8::from(accepted == possible.len())
     };
+    let telling = telling(plan, rules);
     for (number, claim) in plan.claims.iter().enumerate() {
         let others =
             [Outcome::Holds, Outcome::Fails, Outcome::Undetermined].map(|all| vec![all; plan.claims.len()]);
@@ -98,7 +104,8 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
             world[other] = Outcome::Fails;
             world
         });
-        for mut world in others.into_iter().chain(single) {
+        let told = telling.iter().filter(|(claim, _)| *claim == number).map(|(_, world)| world.clone());
+        for mut world in others.into_iter().chain(single).chain(told) {
             world[number] = Outcome::Holds;
             let holding = rank(&world);
             let worse = [(Outcome::Fails, "fails"), (Outcome::Undetermined, "is undetermined")];
@@ -120,14 +127,96 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
     }
 }
 
-/// Labels that say what only Probity may add.
+/// For each time a claim is read, by a condition or by a score in one, worlds in which that condition turns on it.
+fn telling(plan: &Plan, rules: &Rules<'_>) -> Vec<(usize, Vec<Outcome>)> {
+    let mut told = Vec::new();
+    for node in (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)) {
+        for rest in [Outcome::Holds, Outcome::Fails] {
+            turn(plan, rules, node, vec![rest; plan.claims.len()], &mut told);
+        }
+    }
+    told
+}
+
+/// Goes to each leaf with the other side of every `&&` on the way true, and of every `||` false.
+fn turn(
+    plan: &Plan,
+    rules: &Rules<'_>,
+    node: &Node,
+    world: Vec<Outcome>,
+    told: &mut Vec<(usize, Vec<Outcome>)>,
+) {
+    match node {
+        Node::Not(a) => turn(plan, rules, a, world, told),
+        Node::Both(a, b) | Node::Either(a, b) => {
+            for (way, other) in [(a, b), (b, a)] {
+                let mut world = world.clone();
+                make(plan, rules, other, matches!(node, Node::Both(..)), &mut world);
+                turn(plan, rules, way, world, told);
+            }
+        }
+        Node::Claim(..) | Node::Score(..) if told.len() >= MAX_TOLD => {}
+        Node::Claim(_, claim) => told.push((*claim, world)),
+        Node::Score(..) => {
+            // One claim after the other fails: at one of them the score crosses the number.
+            let claims = in_scores(plan, rules, node);
+            let mut world = world;
+            claims.iter().for_each(|claim| world[*claim] = Outcome::Holds);
+            for claim in claims {
+                told.push((claim, world.clone()));
+                world[claim] = Outcome::Fails;
+            }
+        }
+    }
+}
+
+/// Makes a condition so, as far as its claims can all do their part.
+fn make(plan: &Plan, rules: &Rules<'_>, node: &Node, wanted: bool, world: &mut [Outcome]) {
+    match node {
+        Node::Not(a) => make(plan, rules, a, !wanted, world),
+        Node::Both(a, b) | Node::Either(a, b) => {
+            make(plan, rules, a, wanted, world);
+            make(plan, rules, b, wanted, world);
+        }
+        Node::Claim(asks, claim) => {
+            world[*claim] = match (asks, wanted) {
+                (Asks::Fails, true) | (Asks::Holds, false) => Outcome::Fails,
+                (Asks::Undetermined, true) => Outcome::Undetermined,
+                (Asks::NotApplicable, true) => Outcome::NotApplicable,
+                (Asks::Holds, true) | (_, false) => Outcome::Holds,
+            };
+        }
+        Node::Score(_, order, _) => {
+            for claim in in_scores(plan, rules, node) {
+                world[claim] = if order.rises() == wanted { Outcome::Holds } else { Outcome::Fails };
+            }
+        }
+    }
+}
+
+/// Labels that say what only Probity may add, or that mean two things.
 fn labels(plan: &Plan, found: &mut Found) {
+    // Nobody sees how it is spaced or put into brackets.
+    let letters =
+        |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
+    // Signs are kept: `A+` and `A-` differ in nothing else.
+    let words = |label: &str| label.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     for rule in &plan.rules {
-        let label = rule.label.trim_end().to_lowercase();
-        if label.ends_with(crate::verdict::WITH_WAIVERS.trim_start()) {
+        if letters(&rule.label).ends_with(&letters(WITH_WAIVERS)) {
             let message =
                 format!("the label `{}` says what is added to a label where a waiver was needed", rule.label);
             found.push(Level::Error, "label", &rule.at, message, "choose another label");
+        }
+    }
+    let mut meanings = BTreeMap::from([(words(NO_RULE), false)]);
+    for rule in &plan.rules {
+        let meaning = *meanings.entry(words(&rule.label)).or_insert(rule.accepted);
+        if meaning != rule.accepted {
+            let message = format!(
+                "the label `{}` is an acceptance in one rule and none in another: nobody could tell which was meant",
+                rule.label
+            );
+            found.push(Level::Error, "label", &rule.at, message, "choose another label for one of them");
         }
     }
 }

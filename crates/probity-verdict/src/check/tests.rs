@@ -269,6 +269,36 @@ const GO: &str = "label: GO, when: holds(a) && holds(b), accepted: true";
 const NO: &str = "label: NO";
 
 #[test]
+fn a_label_says_one_thing_and_not_what_is_added_to_one() {
+    let labels = |accepting: &str, other: &str| {
+        let accepting = format!("label: '{accepting}', when: holds(a) && holds(b), accepted: true");
+        let text = ruled(&[&accepting, &format!("label: '{other}'")], "");
+        printed(&text)
+            .iter()
+            .filter(|problem| problem.contains("error") && problem.contains("[label]"))
+            .count()
+    };
+    for label in [
+        "GO with waivers",
+        "GO with  waivers",
+        "GO with\u{a0}waivers",
+        "GO (with waivers)",
+        "GO, With-Waivers.",
+        "GO with wai\u{200b}vers",
+    ] {
+        assert_eq!(labels(label, "NO"), 1, "{label}");
+    }
+    for (accepting, other) in
+        [("GO", "GO"), ("GO", "go "), ("NOT  YET", "Not yet"), ("No rule applies", "NO")]
+    {
+        assert_eq!(labels(accepting, other), 1, "{accepting} {other}");
+    }
+    for (accepting, other) in [("A+", "A"), ("✓", "✗"), ("GO without waivers", "NO RULE APPLIES")] {
+        assert_eq!(labels(accepting, other), 0, "{accepting} {other}");
+    }
+}
+
+#[test]
 fn rules_that_accept_whatever_happens_are_errors() {
     let hint = "let what accepts ask for holds(CLAIM), or put a rule before it that rejects";
     let text = ruled(&["label: NO, when: fails(a) && holds(b)", "label: GO, accepted: true"], "");
@@ -325,6 +355,37 @@ fn waivers_that_excuse_everything_are_a_warning() {
     );
     let text = ruled(&[GO, NO], &format!("waivers:\n{}", waiver("a")));
     assert_eq!(printed(&text), Vec::<String>::new());
+}
+
+#[test]
+fn a_claim_that_had_better_fail_is_a_warning_whatever_else_fails() {
+    let warned = |rules: &[&str]| -> Vec<String> {
+        let rules: Vec<String> = rules.iter().map(|rule| format!("  - {{ {rule} }}\n")).collect();
+        let claims = ["t", "a", "b", "c", "d"].map(|name| format!("  {name}: {{ of: p, check: found }}\n"));
+        let text = format!(
+            "plan: A plan\nprobes:\n  p: {COMMAND}\nclaims:\n{}scores:\n  s: {{ a: 1, b: 1, c: 1, d: 1 }}\nverdict:\n{}",
+            claims.concat(),
+            rules.concat()
+        );
+        let better = |problem: &String| problem.contains("[worse-is-better]");
+        let name = |problem: String| problem.split('`').nth(1).unwrap_or_default().to_owned();
+        printed(&text).into_iter().filter(better).map(name).collect()
+    };
+    let accepts = |when: &str| warned(&[&format!("label: GO, when: {when}, accepted: true"), NO]);
+    assert_eq!(accepts("holds(t) && (holds(b) || holds(c) || fails(a))"), ["a"]);
+    assert_eq!(accepts("holds(t) && (holds(b) || holds(c) || holds(d) || undetermined(a))"), ["a"]);
+    assert_eq!(accepts("holds(t) && !((fails(b) || fails(c)) && holds(a))"), ["a"]);
+    assert!(!accepts("holds(t) && score.s <= 0.5").is_empty());
+    let rejects = "label: LOOK, when: (fails(b) || fails(d)) && fails(c) && holds(a)";
+    assert_eq!(warned(&[rejects, "label: GO, when: holds(t), accepted: true", NO]), ["a"]);
+    // Not where it helps nothing.
+    for when in [
+        "holds(t) && (holds(b) || holds(c) || holds(a))",
+        "holds(t) && score.s >= 0.5",
+        "holds(a) && (holds(b) || !undetermined(a) && holds(c))",
+    ] {
+        assert_eq!(accepts(when), [""; 0], "{when}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use probity_plan::{Denied, Fact, Shows, Value};
+use probity_plan::{Denied, Fact, Number, Shows, Value};
 
 use super::census::overall;
 use super::subject::{Membership, Subject, Trial, is_interval};
@@ -45,8 +45,12 @@ struct Extent {
     first: Option<Value>,
     last: Option<Value>,
     changes: u64,
-    /// Least and greatest lower end, least and greatest upper end.
+    /// Least and greatest lower end, least and greatest upper end; of numbers as near as doubles come.
     ends: Option<[f64; 4]>,
+    /// The least and the greatest number.
+    numbers: Option<(Number, Number)>,
+    /// Whether there was an interval too, beside which numbers are compared as doubles.
+    intervals: bool,
 }
 
 impl Stable {
@@ -200,8 +204,10 @@ impl Room for Stable {
                     i64::from(subject.probe.planned()) - i64::from(slot) > MOST_SLOTS
                 });
             gaps |= gap;
-            let surely =
-                cell.extents.iter().all(|extent| self.at_most.is_none_or(|most| extent.surely_within(most)));
+            let surely = cell
+                .extents
+                .iter()
+                .all(|extent| self.at_most.is_none_or(|most| extent.within(most) == Some(true)));
             let outcome = if cell.changed > 0 {
                 Outcome::Fails
             } else if cell.samples < 2 || gap || !surely || denied {
@@ -278,16 +284,7 @@ impl Extent {
         self.changes += u64::from(changed);
         let stable = match at_most {
             None => self.first.as_ref().is_none_or(|first| first == value),
-            Some(most) => match value.ends() {
-                None => false,
-                Some((least, greatest)) => {
-                    let ends = [least, least, greatest, greatest];
-                    let ends = self.ends.map_or(ends, |before| wider(before, ends));
-                    self.ends = Some(ends);
-                    // Surely farther apart: even the greatest lower end and the least upper end are.
-                    ends[1] - ends[2] <= most
-                }
-            },
+            Some(most) => self.reach(value) && self.within(most) != Some(false),
         };
         if self.first.is_none() {
             self.first = Some(value.clone());
@@ -298,9 +295,47 @@ impl Extent {
         stable
     }
 
-    fn surely_within(&self, most: f64) -> bool {
-        self.ends.is_none_or(|ends| ends[3] - ends[0] <= most)
+    /// Takes a sample into what it extends over; false if it is no number.
+    fn reach(&mut self, value: &Value) -> bool {
+        let Some((least, greatest)) = value.ends() else { return false };
+        let ends = [least, least, greatest, greatest];
+        self.ends = Some(self.ends.map_or(ends, |before| wider(before, ends)));
+        match value {
+            Value::Number(number) => {
+                let (least, greatest) = self.numbers.get_or_insert_with(|| (number.clone(), number.clone()));
+                if number < least {
+                    *least = number.clone();
+                } else if number > greatest {
+                    *greatest = number.clone();
+                }
+            }
+            _ => self.intervals = true,
+        }
+        true
     }
+
+    /// Whether all samples are surely within so much of each other, or surely not; `None` if it may be either.
+    fn within(&self, most: f64) -> Option<bool> {
+        match (&self.numbers, self.ends) {
+            (Some((least, greatest)), _) if !self.intervals => numbers_within(least, greatest, most),
+            (_, Some(ends)) if ends[3] - ends[0] <= most => Some(true),
+            // Even the greatest lower end and the least upper end are farther apart.
+            (_, Some(ends)) => (ends[1] - ends[2] > most).then_some(false),
+            (_, None) => Some(true),
+        }
+    }
+}
+
+/// Whether two numbers differ by at most so much: exactly, or as surely as doubles tell where they have too many digits.
+fn numbers_within(least: &Number, greatest: &Number, most: f64) -> Option<bool> {
+    if let (Some(apart), Some(most)) = (greatest.minus(least), Number::from_f64(most)) {
+        return Some(apart <= most);
+    }
+    let (low, high) = (least.to_f64(), greatest.to_f64());
+    if (high.next_up() - low.next_down()).next_up() <= most {
+        return Some(true);
+    }
+    ((high.next_down() - low.next_up()).next_down() > most).then_some(false)
 }
 
 fn wider(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {

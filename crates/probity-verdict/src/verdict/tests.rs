@@ -510,6 +510,25 @@ fn the_bound_counts_acceptances_that_rest_on_different_rates() {
     assert_eq!(bound(&[("A+", "holds(d) && fails(a)"), ("NO", "")]), none("fails"));
     assert_eq!(bound(&[("A+", "holds(d) && !holds(a)"), ("NO", "")]), none("fails"));
     assert_eq!(bound(&[("A+", "holds(a) || undetermined(a)"), ("NO", "")]), none("is undetermined"));
+    // Also where it does not fail but is only not called undetermined, and by a rule before it that rejects.
+    assert_eq!(bound(&[("A+", "holds(b) && !undetermined(a)"), ("NO", "")]), none("fails"));
+    assert_eq!(bound(&[("A+", "holds(b) && !not_applicable(a)"), ("NO", "")]), none("fails"));
+    for rejecting in ["holds(a)", "undetermined(a)", "!fails(a)", "holds(d) || holds(a)"] {
+        assert_eq!(bound(&[("NO", rejecting), ("A+", "holds(b)"), ("NO", "")]), none("fails"), "{rejecting}");
+        assert_eq!(bound(&[("NO", rejecting), ("A+", "")]), none("fails"), "{rejecting}");
+    }
+    for rules in [
+        [("A+", "holds(b) && score.s <= 0.5"), ("NO", "")],
+        [("A+", "!(score.s > 0.5)"), ("NO", "")],
+        [("NO", "score.s >= 0.9"), ("A+", "")],
+    ] {
+        let named = bound(&rules).unwrap();
+        assert!(named.starts_with("no bound is given") && named.contains("`c` fails"), "{rules:?} {named}");
+    }
+    // Not where something on the way to the acceptance asks that it holds.
+    assert_eq!(bound(&[("LOOK", "undetermined(a)"), ("A+", "holds(a)"), ("NO", "")]), is("5%"));
+    assert_eq!(bound(&[("NO", "fails(a) || undetermined(a)"), ("A+", "holds(d)"), ("NO", "")]), is("5%"));
+    assert_eq!(bound(&[("A+", "holds(a) && !not_applicable(a)"), ("NO", "")]), is("5%"));
 }
 
 /// A random condition without `!`, `fails` and the like: more that holds never makes it less true.

@@ -61,6 +61,32 @@ fn stable_facts_are_equal_in_every_sample() {
 }
 
 #[test]
+fn how_far_numbers_are_apart_is_exact() {
+    let outcome = |most: &str, replies: &[&str]| {
+        let claim = format!("near: {{ of: cache, stable: [reply], at_most: {most} }}");
+        let plan = plan(
+            &["cache: { redis: 'x:1', command: [GET, a], impact: observe, every: 5s, for: 10s }"],
+            &[&claim],
+        );
+        let reply = |slot: u32| {
+            let mut seen = look("cache", slot, &json!({ "connected": true, "answered": true }));
+            seen.facts.insert("reply".to_owned(), Value::from_json(replies[slot as usize]).unwrap());
+            seen
+        };
+        finding(&plan, &[reply(0), reply(1)]).outcome
+    };
+    use Outcome::{Fails, Holds};
+    assert_eq!(outcome("0", &["9007199254740992", "9007199254740993"]), Fails);
+    assert_eq!(outcome("1", &["9007199254740993", "9007199254740992"]), Holds);
+    assert_eq!(outcome("0.1", &["1.0", "1.1"]), Holds);
+    assert_eq!(outcome("0.1", &["1.3", "1.2"]), Holds);
+    assert_eq!(outcome("0.1", &["1.0", "1.1000000000000000000001"]), Fails);
+    // With more digits than are calculated with.
+    assert_eq!(outcome("10", &["1e300", "1"]), Fails);
+    assert_eq!(outcome("1e305", &["1e300", "1"]), Holds);
+}
+
+#[test]
 fn a_clock_that_is_set_shifts_nothing_that_is_decided() {
     let plan = plan(
         &["file: { file: /x, every: 5s, for: 600s }"],
@@ -310,6 +336,31 @@ fn a_periodic_claim_needs_complete_gaps() {
     let found = &findings(&plan, &ahead)[0];
     assert_eq!((found.outcome, found.telling.as_slice()), (Undetermined, &[121][..]));
     assert_eq!(found.reason, "it cannot be told what was recorded; 1 time is later than its look");
+}
+
+#[test]
+fn two_starts_at_one_moment_are_two() {
+    let plan = plan(
+        &["tool: { command: [x], impact: observe, every: 60s, for: 120s }"],
+        &["a: { of: tool, periodic: 60s, tolerance: 15s, starts: lines, periods: 3 }"],
+    );
+    let at = |second: i64| jiff::Timestamp::from_microsecond(BEGIN + second * 1_000_000).unwrap().to_string();
+    let look_at = |slot: u32, second: u32, seconds: &[i64]| {
+        let lines: Vec<_> = seconds.iter().map(|s| at(*s)).collect();
+        at_second(look("tool", slot, &json!({ "lines": lines })), second)
+    };
+    let judged = |first: &[i64], last: &[i64]| {
+        let found = finding(&plan, &[look_at(0, 190, first), look_at(1, 250, last)]);
+        (found.outcome, found.reason.clone())
+    };
+    // The same start seen twice is one.
+    assert_eq!(judged(&[0, 60, 120, 180], &[60, 120, 180, 240]).0, Outcome::Holds);
+    let (outcome, reason) = judged(&[0, 0, 60, 60, 120, 120, 180, 180], &[240, 240]);
+    assert_eq!(outcome, Outcome::Fails);
+    assert!(reason.contains("5 of "), "{reason}");
+    // The last one alone, and one that only an earlier look saw twice.
+    assert_eq!(judged(&[0, 60, 120, 180], &[60, 120, 180, 240, 240]).0, Outcome::Fails);
+    assert_eq!(judged(&[0, 60, 60, 120, 180], &[180, 240]).0, Outcome::Fails);
 }
 
 #[test]

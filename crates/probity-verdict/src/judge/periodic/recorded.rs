@@ -18,8 +18,8 @@ const MAX_AHEAD: i64 = 1_000_000;
 #[derive(Clone)]
 pub(super) struct Recorded {
     limits: Limits,
-    /// Each start with the one that comes next, where no other can lie between them unseen. Microseconds.
-    starts: BTreeMap<i64, Option<i64>>,
+    /// The moments at which something started. Microseconds.
+    starts: BTreeMap<i64, Start>,
     /// Where the record was covered from, by the first look that told.
     covered_from: Option<i64>,
     /// When the last look that saw the record began, by the run's clock and by the observer's, and when it ended.
@@ -33,6 +33,15 @@ pub(super) struct Recorded {
     ahead: u64,
     /// Of the observer's clock; where the target is the same machine, of the one that its record is made by.
     shift: Shift,
+}
+
+/// A moment at which something started.
+#[derive(Clone, Copy, Default)]
+struct Start {
+    /// The one that comes next, where no other can lie between them unseen. Microseconds.
+    next: Option<i64>,
+    /// How many more starts one look saw at the same moment.
+    more: u64,
 }
 
 impl Recorded {
@@ -67,6 +76,8 @@ impl Recorded {
         let ahead = (all - seen.len()) as u64;
         self.ahead += ahead;
         seen.sort_unstable();
+        let each: Vec<(i64, u64)> =
+            seen.chunk_by(i64::eq).map(|same| (same[0], same.len() as u64 - 1)).collect();
         seen.dedup();
         if self.last_look.is_none() {
             self.covered_from = covered_from;
@@ -84,8 +95,11 @@ impl Recorded {
         for pair in seen.windows(2) {
             self.link(pair[0], pair[1]);
         }
-        if let Some(last) = seen.last() {
-            self.keep(*last);
+        for (at, more) in each {
+            self.keep(at);
+            if let Some(start) = self.starts.get_mut(&at) {
+                start.more = start.more.max(more);
+            }
         }
         let newest = self.starts.last_key_value().map(|(start, _)| *start);
         // Where the clock was set back, a new start may be less than the greatest.
@@ -107,7 +121,7 @@ impl Recorded {
         if self.starts.len() >= MAX_STARTS && !self.starts.contains_key(&start) {
             self.too_many = true;
         } else {
-            self.starts.entry(start).or_insert(None);
+            self.starts.entry(start).or_default();
         }
     }
 
@@ -115,7 +129,7 @@ impl Recorded {
         self.keep(start);
         self.keep(next);
         if let Some(known) = self.starts.get_mut(&start) {
-            *known = Some(known.map_or(next, |known| known.min(next)));
+            known.next = Some(known.next.map_or(next, |known| known.min(next)));
         }
     }
 
@@ -127,7 +141,10 @@ impl Recorded {
             unclear: self.malformed || self.ahead > 0,
             ..Gaps::default()
         };
-        for ((start, next), (end, _)) in self.starts.iter().zip(self.starts.iter().skip(1)) {
+        for _ in 0..self.starts.values().map(|start| start.more).sum() {
+            gaps.add(0, moved, self.limits);
+        }
+        for ((start, Start { next, .. }), (end, _)) in self.starts.iter().zip(self.starts.iter().skip(1)) {
             let gap = end - start;
             // Another start in between would only make it shorter.
             let sure = next.is_some_and(|next| next >= *end) || gap < self.limits.least;
