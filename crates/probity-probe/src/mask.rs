@@ -191,7 +191,7 @@ fn text_of(bytes: Vec<u8>) -> String {
 }
 
 /// A text as it can stand in bytes: UTF-8, and UTF-16, whose bytes have no letter case; each also as what reads Latin-1
-/// shows it, in UTF-8 again.
+/// shows it, in UTF-8 again: true Latin-1, and the windows-1252 that goes by its name (WHATWG Encoding, 4.2).
 fn forms_of(text: &str) -> Vec<Vec<u8>> {
     let mut cased = vec![text.to_owned()];
     if !text.is_ascii() {
@@ -204,7 +204,17 @@ fn forms_of(text: &str) -> Vec<Vec<u8>> {
     }
     let as_latin_1 = |bytes: &Vec<u8>| bytes.iter().copied().map(char::from).collect::<String>().into_bytes();
     let shown: Vec<Vec<u8>> = forms.iter().filter(|form| !form.is_ascii()).map(as_latin_1).collect();
+    let as_windows_1252 = |bytes: &Vec<u8>| {
+        encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned().into_bytes()
+    };
+    let labelled: Vec<Vec<u8>> = forms
+        .iter()
+        .filter(|form| !form.is_ascii())
+        .map(as_windows_1252)
+        .filter(|form| !shown.contains(form))
+        .collect();
     forms.extend(shown);
+    forms.extend(labelled);
     forms
 }
 

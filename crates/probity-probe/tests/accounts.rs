@@ -77,6 +77,21 @@ fn all_accounts_are_listed_with_what_stands_out() {
 }
 
 #[test]
+fn the_first_line_of_an_account_counts_for_its_password() {
+    let first = instead(
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/bin/bash\ntwice:x:1:1::/:/bin/sh\nnone:x:2:2::/:/bin/sh\nno:x:3:3::/:/bin/sh\n",
+    ) + &instead(
+        "/etc/shadow",
+        "root:$6$x$y:1:0:9:7:::\n  twice::1::::::\ntwice:!:1::::::\nnone:NP:1::::::\nno:x:1::::::\n",
+    );
+    for (name, password) in [("twice", "empty"), ("none", "locked"), ("no", "locked")] {
+        let Some(seen) = look_after(first.clone(), "user", &json!({ "user": name })) else { return };
+        assert_eq!(text(&seen, "password"), password, "{name}");
+    }
+}
+
+#[test]
 fn passwords_are_hidden_from_others() {
     let seen = look_as_nobody("user", &json!({ "user": "root" }));
     assert_eq!(json_of(&seen, "exists"), json!(true));

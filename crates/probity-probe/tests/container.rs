@@ -305,7 +305,7 @@ fn response(status: u16, body: &str) -> Vec<u8> {
 /// As Docker's API describes a container (GET /containers/{id}/json).
 fn described(status: &str) -> serde_json::Value {
     json!({
-        "Id": "0123", "Image": "sha256:4567", "RestartCount": 3, "Config": { "Image": "nginx:1" },
+        "Id": "0123456789abcdef", "Name": "/web", "Image": "sha256:4567", "RestartCount": 3, "Config": { "Image": "nginx:1" },
         "State": {
             "Status": status, "Running": status == "running", "Pid": 4711, "ExitCode": 0,
             "StartedAt": "2026-11-21T10:20:30.123456789Z", "FinishedAt": "0001-01-01T00:00:00Z",
@@ -319,8 +319,12 @@ fn described(status: &str) -> serde_json::Value {
 }
 
 async fn ask(answer: Vec<u8>) -> Seen {
+    ask_for("web", answer).await
+}
+
+async fn ask_for(name: &str, answer: Vec<u8>) -> Seen {
     let answering = answering(answer);
-    let act = act("container", &json!({ "container": "web", "socket": answering.socket }));
+    let act = act("container", &json!({ "container": name, "socket": answering.socket }));
     look_with(act, &[], Duration::from_secs(1)).await
 }
 
@@ -343,6 +347,31 @@ async fn dockers_description_is_read() {
         barrier(&ask(response(200, &described("restarting").to_string())).await, "exit_code"),
         Barrier::Unreachable
     );
+}
+
+#[tokio::test]
+async fn what_waits_for_its_next_start_does_not_run() {
+    let mut answer = described("restarting");
+    answer["State"]["Running"] = json!(true);
+    answer["State"]["Restarting"] = json!(true);
+    let seen = ask(response(200, &answer.to_string())).await;
+    assert_eq!(known(&seen, "running"), &Value::Bool(false));
+    assert_eq!(barrier(&seen, "exit_code"), Barrier::Unreachable);
+    let mut answer = described("running");
+    answer["State"]["Restarting"] = json!(false);
+    assert_eq!(known(&ask(response(200, &answer.to_string())).await, "running"), &Value::Bool(true));
+    answer["State"]["Pid"] = json!(0);
+    assert_eq!(known(&ask(response(200, &answer.to_string())).await, "running"), &Value::Bool(false));
+}
+
+#[tokio::test]
+async fn the_beginning_of_an_identifier_is_no_name() {
+    let answer = || response(200, &described("running").to_string());
+    for (name, exists) in
+        [("web", true), ("0123456789ab", true), ("0123456789abcdef", true), ("0123", false), ("we", false)]
+    {
+        assert_eq!(known(&ask_for(name, answer()).await, "exists"), &Value::Bool(exists), "{name}");
+    }
 }
 
 #[tokio::test]

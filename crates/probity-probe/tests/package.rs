@@ -92,7 +92,9 @@ fn what_rpm_installed_is_described_though_dpkg_has_no_such_package() {
         assert_eq!(text(&seen, fact), expected, "{fact}");
     }
     assert!(paths(&seen).is_empty());
-    machine.run("echo more >>/opt/thing");
+    machine.run("chmod 4755 /opt/thing");
+    assert_eq!(paths(&look()), ["/opt/thing"]);
+    machine.run("chmod 644 /opt/thing; echo more >>/opt/thing");
     assert_eq!(paths(&look()), ["/opt/thing"]);
 }
 
@@ -128,6 +130,22 @@ fn every_state_of_dpkg_is_one_of_three() {
             with(&[("dpkg-query", &format!("printf '{state}\\t1.0\\tall\\n'")), ("dpkg", "true"), NO_RPM]);
         assert_eq!(barrier(&seen, "installed"), Barrier::Unsupported, "{state}");
     }
+}
+
+#[test]
+fn what_is_left_of_another_architecture_is_not_the_version() {
+    let rows = "deinstall ok config-files\\t9.0\\tamd64\\ninstall ok installed\\t8.0\\ti386\\n";
+    let seen = with(&[("dpkg-query", &format!("printf '{rows}'")), ("dpkg", "true"), NO_RPM]);
+    assert_eq!((text(&seen, "version"), text(&seen, "architecture")), ("8.0", "i386"), "{seen:?}");
+    assert_eq!(text(&seen, "status"), "install ok installed");
+}
+
+#[test]
+fn a_package_without_digests_has_neither_changed_files_nor_none() {
+    let query = "case \"$*\" in *--control-path*) ;; *) printf 'install ok installed\\t1.0\\tall\\n';; esac";
+    let seen = with(&[("dpkg-query", query), ("dpkg", "true"), NO_RPM]);
+    assert_eq!(known(&seen, "installed"), &Value::Bool(true));
+    assert_eq!(barrier(&seen, "changed"), Barrier::Unsupported, "{seen:?}");
 }
 
 #[test]
@@ -182,15 +200,31 @@ fn with(scripts: &[(&str, &str)]) -> Seen {
     here().with_path(path).within(Duration::from_secs(1)).look("package", &json!({ "package": "demo" }))
 }
 
-const NO_DPKG: (&str, &str) =
+/// One that has other packages.
+const NO_DPKG: (&str, &str) = (
+    "dpkg-query",
+    "case \"$*\" in *demo*) echo 'dpkg-query: no packages found matching demo' >&2; exit 1;; *) echo ..;; esac",
+);
+const NO_RPM: (&str, &str) =
+    ("rpm", "case \"$*\" in *demo*) echo 'package demo is not installed'; exit 1;; *) echo ..;; esac");
+/// They have none at all.
+const EMPTY_DPKG: (&str, &str) =
     ("dpkg-query", "echo 'dpkg-query: no packages found matching demo' >&2; exit 1");
-const NO_RPM: (&str, &str) = ("rpm", "echo 'package demo is not installed'; exit 1");
+const EMPTY_RPM: (&str, &str) =
+    ("rpm", "case \"$*\" in *demo*) echo 'package demo is not installed'; exit 1;; esac");
 
 #[test]
 fn not_installed_is_believed_only_if_every_manager_says_so() {
     assert_eq!(barrier(&with(&[]), "installed"), Barrier::ToolMissing);
     for managers in [&[NO_DPKG][..], &[NO_RPM], &[NO_DPKG, NO_RPM]] {
         assert_eq!(known(&with(managers), "installed"), &Value::Bool(false));
+    }
+    for managers in [&[EMPTY_DPKG][..], &[EMPTY_RPM], &[EMPTY_DPKG, EMPTY_RPM]] {
+        assert_eq!(barrier(&with(managers), "installed"), Barrier::Unsupported, "{managers:?}");
+    }
+    // Debian's rpm has none, which says nothing against dpkg.
+    for managers in [[NO_DPKG, EMPTY_RPM], [EMPTY_DPKG, NO_RPM]] {
+        assert_eq!(known(&with(&managers), "installed"), &Value::Bool(false), "{managers:?}");
     }
     let broken = ("rpm", "echo 'error: cannot open Packages database' >&2; exit 1");
     assert_eq!(barrier(&with(&[NO_DPKG, broken]), "installed"), Barrier::Protocol);

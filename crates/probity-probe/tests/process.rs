@@ -121,6 +121,25 @@ async fn a_process_whose_executable_was_deleted_is_found_and_says_so() {
     assert_eq!(json_of(&seen, "executable_deleted"), json!(true));
 }
 
+#[tokio::test]
+async fn a_file_that_is_called_deleted_hides_no_process() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-decoy");
+    let _running = start(Command::new(&sleep).arg("1000"));
+    std::fs::remove_file(&sleep).unwrap();
+    std::fs::write(folder.path().join("probity-decoy (deleted)"), "").unwrap();
+    for process in [sleep.to_str().unwrap(), "probity-decoy"] {
+        let seen = look("process", json!({ "process": process, "arguments": ["1000"] })).await;
+        assert_eq!(int(&seen, "count"), 1, "{process}: {seen:?}");
+        assert_eq!(json_of(&seen, "executable_deleted"), json!(true));
+    }
+    // One that is really called so is no deleted one.
+    let own = copied(&folder, "/bin/sleep", "probity-own (deleted)");
+    let _running = start(Command::new(&own).arg("1000"));
+    let seen = look("process", json!({ "process": own, "arguments": ["1000"] })).await;
+    assert_eq!((int(&seen, "count"), json_of(&seen, "executable_deleted")), (1, json!(false)));
+}
+
 #[test]
 fn the_same_path_on_other_mounts_is_another_file() {
     let folder = support::folder();

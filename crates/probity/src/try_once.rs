@@ -57,13 +57,13 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
             let observation = look_once(probe, cell, &secrets).map_err(Failure::failed)?;
             seen_all &= is_seen(&observation);
             match args.format {
-                Output::Json => json.push(serde_json::to_value(&observation).map_err(Failure::failed)?),
+                Output::Json => json.push(serde_json::to_string(&observation).map_err(Failure::failed)?),
                 Output::Text => terminal::print(&describe(probe, &observation))?,
             }
         }
     }
     if args.format == Output::Json {
-        terminal::print(&serde_json::Value::from(json).to_string())?;
+        terminal::print(&format!("[{}]", json.join(",")))?;
     }
     Ok(if seen_all { Exit::Fine } else { Exit::Open })
 }

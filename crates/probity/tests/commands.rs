@@ -538,6 +538,11 @@ fn try_prints_facts_with_their_types() {
         "a text that is no known format is still seen: {}",
         stdout(&seen)
     );
+    // A number that no float holds.
+    let large = home.write("large.json", "{\"a\":1e999}");
+    let seen = home.run(&["try", "--format", "json", "file", large.to_str().unwrap()]);
+    assert_eq!(code(&seen), 0, "{}", stderr(&seen));
+    assert!(stdout(&seen).starts_with("[{") && stdout(&seen).contains("\"parsed\""), "{}", stdout(&seen));
     home.write("plan.yaml", &plan(&home, "exists"));
     let late = home.run(&["try", "plan.yaml", "target", "--input", "a=b"]);
     assert_eq!(code(&late), 3);

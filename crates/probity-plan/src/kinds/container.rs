@@ -9,7 +9,7 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Container {
-    /// The container's name or identifier.
+    /// The container's name or identifier, of which 12 digits or more are written.
     pub container: String,
     /// The path of the socket; without it the first that is there of Docker's, Podman's, and Podman's for the
     /// observer's user.

@@ -82,7 +82,7 @@ pub async fn tcp(addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
     loop {
         match waiting.next() {
             Some(address) => attempts.push(async move {
-                let connected = TcpStream::connect(address).await;
+                let connected = TcpStream::connect(address).await.and_then(to_another);
                 connected.map_err(|e| Fault::of_io(&format!("connect {address}"), &e))
             }),
             None if attempts.is_empty() => break,
@@ -107,6 +107,15 @@ pub async fn tcp(addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
         Some(Fault::Observer(blocked)) => Fault::Observer(Blocked::new(blocked.barrier, detail)),
         None => Fault::Observer(Blocked::new(Barrier::Unreachable, "no address")),
     })
+}
+
+/// Where nobody listens on a port that this machine also gives to clients, a client may be given that very port and connect
+/// to itself (RFC 9293, 3.5): that is nobody's answer.
+fn to_another(stream: TcpStream) -> std::io::Result<TcpStream> {
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(std::io::Error::from(rustix::io::Errno::CONNREFUSED));
+    }
+    Ok(stream)
 }
 
 /// The addresses with their families alternating, that of the first one first.
@@ -162,6 +171,17 @@ mod tests {
         );
         assert!(matches!(tcp(&[own]).await, Err(Fault::Observer(_))));
         assert!(matches!(tcp(&[]).await, Err(Fault::Observer(_))));
+    }
+
+    #[tokio::test]
+    async fn a_connection_to_itself_is_refused() {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let own = socket.local_addr().unwrap();
+        let refused = to_another(socket.connect(own).await.unwrap()).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        assert!(tcp(&[listener.local_addr().unwrap()]).await.is_ok());
     }
 
     #[test]

@@ -40,7 +40,12 @@ async fn see(container: &Container) -> Result<Seen, Blocked> {
     let (status, json) = get(stream, &format!("/containers/{name}/json")).await?;
     let mut seen = Seen::default();
     match status {
-        200 => tell(&json, &mut seen)?,
+        200 if is_called(&json, name)? => tell(&json, &mut seen)?,
+        200 => {
+            seen.know("exists", false);
+            let why = format!("there is no container {name}, only one whose identifier begins so");
+            seen.block_rest(Blocked::new(Barrier::Unreachable, why));
+        }
         404 if says(&json).to_ascii_lowercase().contains("no such container") => {
             seen.know("exists", false);
             seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no container {name}")));
@@ -112,6 +117,18 @@ fn says(json: &Json) -> &str {
     json.get("message").and_then(Json::as_str).unwrap_or_default()
 }
 
+/// Whether the container bears this name, or this identifier as it is shown, in 12 digits or more: the engines also take
+/// any shorter beginning of one for it.
+fn is_called(json: &Json, name: &str) -> Result<bool, Blocked> {
+    let text = |key: &str| {
+        json.get(key)
+            .and_then(Json::as_str)
+            .ok_or_else(|| Blocked::new(Barrier::Protocol, format!("the answer has no /{key}")))
+    };
+    let (own, id) = (text("Name")?, text("Id")?);
+    Ok(own.strip_prefix('/').unwrap_or(own) == name || (name.len() >= 12 && id.starts_with(name)))
+}
+
 fn tell(json: &Json, seen: &mut Seen) -> Result<(), Blocked> {
     let missing = |what: &str| Blocked::new(Barrier::Protocol, format!("the answer has no {what}"));
     let get = |pointer: &str| {
@@ -121,13 +138,16 @@ fn tell(json: &Json, seen: &mut Seen) -> Result<(), Blocked> {
     let int = |pointer: &str| get(pointer)?.as_i64().ok_or_else(|| missing(pointer));
     // Without these it is no container's description.
     let status = text("/State/Status")?;
-    let running = get("/State/Running")?.as_bool().ok_or_else(|| missing("/State/Running"))?;
+    let active = get("/State/Running")?.as_bool().ok_or_else(|| missing("/State/Running"))?;
+    // Docker calls it running, too, between two starts, where nothing of it runs.
+    let restarting = json.pointer("/State/Restarting").and_then(Json::as_bool) == Some(true);
+    let running = active && !restarting && json.pointer("/State/Pid").and_then(Json::as_i64) != Some(0);
     let health = match json.pointer("/State/Health/Status").and_then(Json::as_str) {
         None | Some("") => "none",
         Some(health) => health,
     };
     // Podman says `configured` of what Docker calls `created`.
-    let ended = !running && !matches!(status.as_str(), "created" | "configured" | "paused" | "restarting");
+    let ended = !active && !matches!(status.as_str(), "created" | "configured" | "paused" | "restarting");
     let exit_code = if ended {
         int("/State/ExitCode")
     } else {

@@ -49,7 +49,8 @@ async fn see(package: &Package, context: &Context<'_>) -> Result<Seen, Blocked> 
         (Err(blocked), _) | (_, Err(blocked)) if blocked.barrier != Barrier::ToolMissing => {
             return Err(blocked);
         }
-        _ => {
+        (dpkg, rpm) => {
+            has_any(dpkg.is_ok(), rpm.is_ok(), context).await?;
             seen.know("installed", false);
             seen.block_rest(Blocked::new(Barrier::Unreachable, format!("{name} is not installed")));
             return Ok(seen);
@@ -75,6 +76,21 @@ async fn see(package: &Package, context: &Context<'_>) -> Result<Seen, Blocked> 
     Ok(seen)
 }
 
+/// That a manager which does not know the package knows any: one without a database knows of nothing.
+async fn has_any(dpkg: bool, rpm: bool, context: &Context<'_>) -> Result<(), Blocked> {
+    let lists: [(bool, &[&str]); 2] = [
+        (dpkg, &["dpkg-query", "--show", "--showformat=."]),
+        (rpm, &["rpm", "--query", "--all", "--queryformat", "."]),
+    ];
+    for (_, list) in lists.iter().filter(|(asked, _)| *asked) {
+        if matches!(ask(list, context).await?, (0, stdout, _) if !stdout.trim().is_empty()) {
+            return Ok(());
+        }
+    }
+    let why = "the package manager lists no package at all: its database is empty or elsewhere";
+    Err(Blocked::new(Barrier::Unsupported, why))
+}
+
 async fn dpkg(name: &str, context: &Context<'_>) -> Result<Option<Installed>, Blocked> {
     let format = "${Status}\\t${Version}\\t${Architecture}\\n";
     let (code, stdout, stderr) =
@@ -86,16 +102,20 @@ async fn dpkg(name: &str, context: &Context<'_>) -> Result<Option<Installed>, Bl
         }
         return Err(Blocked::new(Barrier::Protocol, format!("dpkg-query: {}", stderr.trim())));
     }
-    let rows = rows(&stdout, "dpkg-query")?;
-    let status = join(&rows, 0);
+    let mut rows = rows(&stdout, "dpkg-query")?;
+    let installed = installed(rows.iter().map(|row| row[0]));
+    // Where it is there for one architecture, what is left of it for another says nothing of it.
+    if installed == Ok(true) {
+        rows.retain(|row| !row[0].ends_with(" not-installed") && !row[0].ends_with(" config-files"));
+    }
     // Known, for instance because another package recommends it, but never installed.
     if rows.iter().all(|row| row[0].ends_with(" not-installed")) {
         return Ok(None);
     }
     Ok(Some(Installed {
         manager: "dpkg",
-        installed: installed(rows.iter().map(|row| row[0])),
-        status,
+        installed,
+        status: join(&rows, 0),
         version: join(&rows, 1),
         architecture: join(&rows, 2),
     }))
@@ -162,18 +182,28 @@ fn join(rows: &[[&str; 3]], column: usize) -> String {
 }
 
 /// The files that differ. Both tools print a line for each in rpm's form, `??5??????   c /etc/file` or `missing
-/// /file`, and nothing for the others. `5` stands for the digest, `S` for the size, `L` for a link's target, `?` for
+/// /file`, and nothing for the others. `5` stands for the digest, `S` for the size, `L` for a link's target, `M`, `U` and `G`
+/// for mode, owner and group, `?` for
 /// what was not looked at; a file of which not even the digest was could not be read.
 async fn changed(name: &str, manager: &str, context: &Context<'_>) -> Result<Vec<Value>, Blocked> {
-    let (_, stdout, stderr) = ask(&[manager, "--verify", name], context).await?;
     let blocked = |barrier, what: &str| Blocked::new(barrier, format!("{manager} --verify {name}: {what}"));
+    if manager == "dpkg" {
+        // Where it has no digests it compares nothing, and says nothing.
+        let (code, digests, _) = ask(&["dpkg-query", "--control-path", name, "md5sums"], context).await?;
+        if code != 0 || digests.trim().is_empty() {
+            let why = "the package came without the digests of its files (md5sums)";
+            return Err(blocked(Barrier::Unsupported, why));
+        }
+    }
+    let (_, stdout, stderr) = ask(&[manager, "--verify", name], context).await?;
     let mut files = Vec::new();
     for line in stdout.lines() {
         let (marks, path) = line.split_once(" /").ok_or_else(|| blocked(Barrier::Protocol, line))?;
         if line.ends_with("(Permission denied)") || marks.as_bytes().get(2) == Some(&b'?') {
             return Err(blocked(Barrier::PermissionDenied, line));
         }
-        if marks.starts_with("missing") || marks.get(..9).is_some_and(|marks| marks.contains(['5', 'S', 'L']))
+        if marks.starts_with("missing")
+            || marks.get(..9).is_some_and(|marks| marks.contains(['5', 'S', 'L', 'M', 'U', 'G']))
         {
             files.push(Value::from(format!("/{path}")));
         }

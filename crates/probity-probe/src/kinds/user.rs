@@ -77,7 +77,8 @@ pub(super) fn accounts(names: &Names) -> Result<Vec<&names::User>, Blocked> {
     lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect()
 }
 
-/// What the passwords in `/etc/shadow` allow (shadow(5)), by account. The hashes are not kept.
+/// What the passwords in `/etc/shadow` allow (shadow(5)), by account; of several lines of one
+/// the first counts, as it does for the C library. The hashes are not kept.
 async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static str>, Blocked> {
     let read = tokio::task::spawn_blocking(|| whole::read(SHADOW, LONGEST));
     let bytes = match tokio::time::timeout_at(context.deadline(), read).await {
@@ -87,17 +88,22 @@ async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static st
         Err(_) => return Err(context.timed_out()),
     };
     let text = String::from_utf8_lossy(&bytes);
-    let state = |line: &str| {
-        let mut fields = line.split(':');
-        Some((fields.next()?.to_owned(), allows(fields.next()?)))
-    };
-    Ok(text.lines().filter_map(state).collect())
+    let mut states = BTreeMap::new();
+    for line in text.lines() {
+        let mut fields = line.trim_start().split(':');
+        if let (Some(name), Some(field)) = (fields.next(), fields.next()) {
+            states.entry(name.to_owned()).or_insert_with(|| allows(field));
+        }
+    }
+    Ok(states)
 }
 
 /// What a password field allows, in `/etc/passwd` as in `/etc/shadow`.
 fn allows(field: &str) -> &'static str {
     match field {
         "" => "empty",
+        // No password has a hash like these.
+        "x" | "NP" => "locked",
         hash if hash.starts_with(['!', '*']) => "locked",
         _ => "set",
     }

@@ -69,6 +69,7 @@ const ENCODERS: &[Encoder] = &[
     ("bytea", |text| format!("\\x{}", bytes(text, |byte| format!("{byte:02x}")))),
     ("utf-16 le", |text| latin_1(text.encode_utf16().flat_map(u16::to_le_bytes))),
     ("mojibake", |text| latin_1(text.bytes())),
+    ("mojibake of windows-1252", |text| encoding_rs::WINDOWS_1252.decode(text.as_bytes()).0.into_owned()),
     ("utf-16 be", |text| latin_1(text.encode_utf16().flat_map(u16::to_be_bytes))),
 ];
 
@@ -95,6 +96,16 @@ fn is_gone(masked: &str, form: &str) -> bool {
 fn encoded(path: &[usize], secret: &str) -> (String, String) {
     let names: Vec<&str> = path.iter().map(|at| ENCODERS[*at].0).collect();
     (names.join(", then "), path.iter().fold(secret.to_owned(), |text, at| ENCODERS[*at].1(&text)))
+}
+
+#[test]
+fn a_secret_in_utf_8_that_is_read_as_what_is_labelled_latin_1_is_masked() {
+    let secret = "Straße-Größe";
+    for label in ["latin1", "iso-8859-1", "windows-1252"] {
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
+        let read = encoding.decode(format!("pw={secret}").as_bytes()).0.into_owned();
+        assert_eq!(masks(&[secret]).mask(&read), "pw=[0]", "{label}");
+    }
 }
 
 #[test]
