@@ -268,7 +268,7 @@ fn the_largest_and_the_least_number_may_stand_in_a_condition() {
 }
 
 /// What comes of a denial beside a control, each of one look; and whether the plan's check finds the control to be none.
-fn beside(denied: (&str, &str, Json), control: (&str, &str, Json)) -> (Outcome, bool) {
+fn beside(denied: &(&str, &str, Json), control: &(&str, &str, Json)) -> (Outcome, bool) {
     let probes = [format!("p: {{ {} }}", denied.0), format!("q: {{ {} }}", control.0)];
     let claims = [
         format!("c: {{ of: p, check: '{}', control: k }}", denied.1),
@@ -287,8 +287,8 @@ const SHOWN: (Outcome, bool) = (Outcome::Holds, false);
 fn a_table_of_sockets_shows_no_connection() {
     let with = |kind: &str, check: &str, seen: Json| {
         beside(
-            ("http: http://x", "!answered", json!({ "connected": false, "answered": false })),
-            (kind, check, seen),
+            &("http: http://x", "!answered", json!({ "connected": false, "answered": false })),
+            &(kind, check, seen),
         )
     };
     assert_eq!(with("port: 80", "listening", json!({ "listening": true })), NONE);
@@ -310,7 +310,7 @@ fn whatever_is_no_grant_is_no_control() {
         let noperm = json!({ "answered": true, "denied": true, "error": "NOPERM no" });
         let seen = json!({ "answered": true, "denied": false, "error": error });
         let of = "redis: \"x:1\", command: [GET, a]";
-        beside((of, "denied", noperm), (of, check, seen))
+        beside(&(of, "denied", noperm), &(of, check, seen))
     };
     for check in [
         "error.matches(\"^ERR\")",
@@ -329,14 +329,14 @@ fn whatever_is_no_grant_is_no_control() {
     let postgres = |check: &str, state: &str| {
         let of = "postgres: \"postgresql://u@h/d\", query: SELECT 1";
         let refused = json!({ "answered": true, "denied": true, "sqlstate": "28000" });
-        beside((of, "denied", refused), (of, check, json!({ "answered": true, "sqlstate": state })))
+        beside(&(of, "denied", refused), &(of, check, json!({ "answered": true, "sqlstate": state })))
     };
     assert_eq!(postgres("sqlstate.matches(\"^42\")", "42P01"), NONE);
     assert_eq!(postgres("sqlstate == \"00000\"", "00000"), SHOWN);
     let http = |check: &str, status: i64| {
         let seen = json!({ "answered": true, "connected": true, "status": status });
         let of = "http: http://x";
-        beside((of, "status == 403", json!({ "status": 403 })), (of, check, seen))
+        beside(&(of, "status == 403", json!({ "status": 403 })), &(of, check, seen))
     };
     let long = (200..232).chain([418]).map(|code| code.to_string()).collect::<Vec<_>>().join(", ");
     for check in ["answered && status - 200 == 218", "status * 2 == 836", &format!("status in [{long}]")] {
