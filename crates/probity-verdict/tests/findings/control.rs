@@ -110,6 +110,27 @@ fn a_row_that_asks_the_same_as_somebody_else_is_the_control_of_one_that_is_denie
 }
 
 #[test]
+fn rows_are_controls_of_what_stays_the_same_too() {
+    use Outcome::{Fails, Holds, Undetermined};
+    let plan = plan(&[ROLES], &["same: { of: call, stable: [status] }"]);
+    let (yes, no) = ([200; 2], [403; 2]);
+    let judged = |codes: [[i64; 2]; 4]| {
+        let found = finding(&plan, &calls(&codes));
+        (found.outcome, found.cells.iter().map(|cell| cell.outcome).collect::<Vec<_>>())
+    };
+    assert_eq!(judged([yes, no, yes, no]), (Holds, vec![Holds; 4]));
+    let found = finding(&plan, &calls(&[yes, no, yes, no]));
+    assert!(found.notes.iter().any(|note| note.starts_with("4 of these are denials")), "{:?}", found.notes);
+    // Whom nobody who asks the same stands beside, being granted it each time.
+    assert_eq!(judged([yes, no, no, no]), (Undetermined, vec![Holds, Holds, Undetermined, Undetermined]));
+    assert_eq!(judged([yes, no, [503; 2], no]).1, [Holds, Holds, Holds, Undetermined]);
+    assert_eq!(judged([yes, no, [200, 403], no]).1, [Holds, Holds, Fails, Undetermined]);
+    let found = finding(&plan, &calls(&[no, no, no, no]));
+    let how = found.settle.unwrap().how;
+    assert!(how.contains("another one asks the same as somebody who may"), "{how}");
+}
+
+#[test]
 fn what_differs_in_more_than_who_asks_is_no_control() {
     for rows in [
         // Another path, another method of asking who it is, and the same person twice.
