@@ -4,9 +4,9 @@
 use probity_plan::{Fact, Number, Shows, Value};
 
 use super::census::overall;
-use super::control::Controls;
+use super::control::{self, Controls};
 use super::subject::{Membership, Subject, Trial, is_interval};
-use super::tally::{Answer, Tally};
+use super::tally::Tally;
 use super::{Decision, Facts, Room, clock, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{
@@ -162,14 +162,8 @@ impl Room for Stable {
             subject.note_unknown(Some(trial.entry), &Evaluated::blocked(met));
             return;
         }
-        let tally = &mut self.tallies[trial.cell];
-        match subject.denied(observation, self.facts.iter().map(String::as_str)) {
-            Some(what) => tally.add(Answer::Denial(what), None),
-            None => {
-                tally.add(Answer::Success, None);
-                tally.grant(subject.granted(observation));
-            }
-        }
+        let facts: Vec<&str> = self.facts.iter().map(String::as_str).collect();
+        control::count(&mut self.tallies[trial.cell], subject, observation, &facts);
         cell.step(observation, subject);
         cell.samples += 1;
         let mut against = Vec::new();
