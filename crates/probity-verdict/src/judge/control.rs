@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Act, model::Cell};
+use probity_plan::{Act, Observation, model::Cell};
 
 use super::Facts;
 use super::denial::{ALL, Shown};
 use super::subject::Subject;
-use super::tally::Tally;
+use super::tally::{Answer, Tally};
 use crate::judgement::{Note, Step};
 
 /// Which denials count, for each group of trials that is decided for itself.
@@ -77,6 +77,17 @@ impl Controls {
             None if in_matrix => Step::ControlInMatrix,
             None => Step::NameControl,
         })
+    }
+}
+
+/// Counts a look that is asked for these facts and for no condition: a denial, if one of them says anything about it.
+pub(super) fn count(tally: &mut Tally, subject: &Subject, observation: &Observation, facts: &[&str]) {
+    match subject.denied(observation, facts.iter().copied()) {
+        Some(what) => tally.add(Answer::Denial(what), None),
+        None => {
+            tally.add(Answer::Success, None);
+            tally.grant(subject.granted(observation));
+        }
     }
 }
 

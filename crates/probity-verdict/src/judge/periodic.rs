@@ -4,15 +4,15 @@
 mod changes;
 mod recorded;
 
-use std::collections::BTreeSet;
-
 use probity_plan::model::Starts;
 use probity_plan::units::Span;
-use probity_plan::{Denied, Fact, Observation, Shows, Value};
+use probity_plan::{Fact, Observation, Shows, Value};
 
 use super::census::overall;
 use super::clock;
+use super::control::{self, Controls};
 use super::subject::{Membership, Subject, Trial};
+use super::tally::Tally;
 use super::{Decision, Facts, Room};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{
@@ -57,8 +57,8 @@ pub(super) struct Periodic {
     looks: [u64; 2],
     /// Whether the last look at each cell saw the fact.
     last_saw: Vec<bool>,
-    /// Denials, where the fact says something that they could have kept from it.
-    denials: BTreeSet<Denied>,
+    /// For each cell what its looks were: denials, where the fact says something that they could have kept from it.
+    tallies: Vec<Tally>,
 }
 
 /// When a look was made: from the start of the run (microseconds), by the observer's clock, and for how long
@@ -77,6 +77,13 @@ enum Cell {
 }
 
 impl Cell {
+    fn gaps(&self) -> Gaps {
+        match self {
+            Self::Recorded(recorded) => recorded.gaps(),
+            Self::Changes(changes) => changes.gaps(),
+        }
+    }
+
     /// How far the clock moved by which the starts may be recorded, in microseconds.
     fn moved(&self) -> Option<i64> {
         match self {
@@ -118,12 +125,30 @@ impl Periodic {
             limits,
             looks: [0; 2],
             last_saw: vec![false; subject.width()],
-            denials: BTreeSet::new(),
+            tallies: vec![Tally::default(); subject.width()],
         })
     }
 
-    fn settle(&self, subject: &Subject, gaps: &Gaps) -> Settle {
+    /// Whether the last planned look of a cell was made and saw the fact.
+    fn ended(&self, cell: usize, subject: &Subject) -> bool {
+        self.last_saw[cell] && subject.saw_last(cell)
+    }
+
+    /// What a cell's gaps say, each denial taken as one that counts.
+    fn outcome(&self, cell: usize, gaps: &Gaps, subject: &Subject) -> Outcome {
+        let clear = gaps.unsure == 0 && !gaps.too_many && !gaps.unclear && self.ended(cell, subject);
+        if gaps.outside > 0 || gaps.silent {
+            Outcome::Fails
+        } else if clear && gaps.within >= u64::from(self.periods) {
+            Outcome::Holds
+        } else {
+            Outcome::Undetermined
+        }
+    }
+
+    fn settle(&self, subject: &Subject, gaps: &Gaps, controls: &Controls) -> Settle {
         let mut steps = subject.see_past_barriers();
+        steps.extend(controls.step(subject, &self.tallies));
         if gaps.unsure > 0 {
             steps.push(Step::LookEvery { every: self.tolerance });
         }
@@ -195,7 +220,7 @@ impl Room for Periodic {
             Membership::Inside => {}
         }
         let observation = trial.observation;
-        self.denials.extend(subject.denied(observation, std::iter::once(self.fact.as_str())));
+        control::count(&mut self.tallies[trial.cell], subject, observation, &[self.fact.as_str()]);
         self.last_saw[trial.cell] = false;
         let value = match fact_of(observation, &self.fact) {
             Fact::Known(value) => value,
@@ -235,25 +260,22 @@ impl Room for Periodic {
         let mut all = Gaps::default();
         let mut fewest: Option<u64> = None;
         let mut cut = false;
-        let denied = self.denials.iter().any(|what| !facts.control.includes(*what));
+        let controls = Controls::of(subject, facts, &self.tallies, |at, tally| {
+            tally.denials() == 0 && self.outcome(at, &self.cells[at].gaps(), subject) == Outcome::Holds
+        });
+        let denied = controls.lacking(&self.tallies);
         for (at, cell) in self.cells.iter().enumerate() {
             if subject.excluded(at) {
                 continue;
             }
-            let gaps = match cell {
-                Cell::Recorded(recorded) => recorded.gaps(),
-                Cell::Changes(changes) => changes.gaps(),
+            let gaps = cell.gaps();
+            let outcome = match self.outcome(at, &gaps, subject) {
+                Outcome::Holds if self.tallies[at].uncontrolled(controls.of_group(at)) > 0 => {
+                    Outcome::Undetermined
+                }
+                outcome => outcome,
             };
-            let ended = self.last_saw[at] && subject.saw_last(at);
-            let clear = gaps.unsure == 0 && !gaps.too_many && !gaps.unclear && ended;
-            let outcome = if gaps.outside > 0 || gaps.silent {
-                Outcome::Fails
-            } else if clear && gaps.within >= u64::from(self.periods) && !denied {
-                Outcome::Holds
-            } else {
-                Outcome::Undetermined
-            };
-            cut |= !ended;
+            cut |= !self.ended(at, subject);
             fewest = Some(fewest.unwrap_or(u64::MAX).min(gaps.within));
             cells.push(CellFinding { cell: subject.name(at), outcome, counts: gaps.counts(), bounds: None });
             all.join(&gaps);
@@ -268,6 +290,8 @@ impl Room for Periodic {
         if outcome == Outcome::Holds && unseen > 0 {
             notes.push(Note::LooksUnseen { looks: unseen, of: self.looks[0] + unseen });
         }
+        // What a claim names as its control is said beside it.
+        notes.extend(controls.note(subject, &self.tallies).filter(|_| subject.claim.control.is_none()));
         let moved_us = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
         if moved_us > 0 {
             notes.push(Note::ClockMoved { moved_us });
@@ -289,7 +313,7 @@ impl Room for Periodic {
             counts: all.counts(),
             cells: if self.cells.len() > 1 { cells } else { Vec::new() },
             notes,
-            settle: (outcome == Outcome::Undetermined).then(|| self.settle(subject, &all)),
+            settle: (outcome == Outcome::Undetermined).then(|| self.settle(subject, &all, &controls)),
             shows,
         }
     }

@@ -1,12 +1,12 @@
 //! `stable`: named facts are the same in every sample, or differ by at most so much. What happened between two samples
 //! is not seen; so samples may not be farther apart than two slots.
 
-use std::collections::BTreeSet;
-
-use probity_plan::{Denied, Fact, Number, Shows, Value};
+use probity_plan::{Fact, Number, Shows, Value};
 
 use super::census::overall;
+use super::control::{self, Controls};
 use super::subject::{Membership, Subject, Trial, is_interval};
+use super::tally::Tally;
 use super::{Decision, Facts, Room, clock, words};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{
@@ -24,8 +24,8 @@ pub(super) struct Stable {
     at_most: Option<f64>,
     intervals: bool,
     cells: Vec<Cell>,
-    /// Denials, where the facts say something that they could have kept from them.
-    denials: BTreeSet<Denied>,
+    /// For each cell what its samples were: denials, where the facts say something that they could have kept from them.
+    tallies: Vec<Tally>,
 }
 
 #[derive(Clone)]
@@ -81,7 +81,7 @@ impl Stable {
             at_most,
             intervals,
             cells: (0..subject.width()).map(|_| cell()).collect(),
-            denials: BTreeSet::new(),
+            tallies: vec![Tally::default(); subject.width()],
         })
     }
 
@@ -162,7 +162,8 @@ impl Room for Stable {
             subject.note_unknown(Some(trial.entry), &Evaluated::blocked(met));
             return;
         }
-        self.denials.extend(subject.denied(observation, self.facts.iter().map(String::as_str)));
+        let facts: Vec<&str> = self.facts.iter().map(String::as_str).collect();
+        control::count(&mut self.tallies[trial.cell], subject, observation, &facts);
         cell.step(observation, subject);
         cell.samples += 1;
         let mut against = Vec::new();
@@ -187,7 +188,11 @@ impl Room for Stable {
         let mut cells = Vec::new();
         let mut total = Counts::default();
         let mut gaps = false;
-        let denied = self.denials.iter().any(|what| !facts.control.includes(*what));
+        let planned = subject.probe.planned();
+        let controls = Controls::of(subject, facts, &self.tallies, |cell, tally| {
+            tally.denials() == 0 && self.cells[cell].outcome(self.at_most, planned) == Outcome::Holds
+        });
+        let denied = controls.lacking(&self.tallies);
         for (at, cell) in self.cells.iter().enumerate() {
             let missing = subject.missing(at);
             let counts = Counts {
@@ -199,21 +204,12 @@ impl Room for Stable {
             if counts.planned == 0 && (self.cells.len() > 1 || subject.excluded(at)) {
                 continue;
             }
-            let gap = cell.gap
-                || cell.last.is_none_or(|(slot, _)| {
-                    i64::from(subject.probe.planned()) - i64::from(slot) > MOST_SLOTS
-                });
-            gaps |= gap;
-            let surely = cell
-                .extents
-                .iter()
-                .all(|extent| self.at_most.is_none_or(|most| extent.within(most) == Some(true)));
-            let outcome = if cell.changed > 0 {
-                Outcome::Fails
-            } else if cell.samples < 2 || gap || !surely || denied {
-                Outcome::Undetermined
-            } else {
-                Outcome::Holds
+            gaps |= cell.has_gap(planned);
+            let outcome = match cell.outcome(self.at_most, planned) {
+                Outcome::Holds if self.tallies[at].uncontrolled(controls.of_group(at)) > 0 => {
+                    Outcome::Undetermined
+                }
+                outcome => outcome,
             };
             total += &counts;
             cells.push(CellFinding { cell: subject.name(at), outcome, counts, bounds: None });
@@ -231,6 +227,8 @@ impl Room for Stable {
             notes.push(Note::LooksNotMade { looks: total.blocked, of: total.planned });
         }
         notes.push(Note::BetweenSamplesUnseen);
+        // What a claim names as its control is said beside it.
+        notes.extend(controls.note(subject, &self.tallies).filter(|_| subject.claim.control.is_none()));
         Decision {
             outcome,
             reason: self.reason(outcome, subject, samples, gaps, denied, total.planned),
@@ -248,7 +246,8 @@ impl Room for Stable {
             notes,
             settle: (outcome == Outcome::Undetermined).then(|| {
                 let mut steps = subject.see_past_barriers();
-                if subject.probe.planned() < 2 {
+                steps.extend(controls.step(subject, &self.tallies));
+                if planned < 2 {
                     steps.push(Step::PlanTwoLooks);
                 } else if gaps && steps.is_empty() {
                     steps.push(Step::LookWithoutGaps);
@@ -263,6 +262,23 @@ impl Room for Stable {
 }
 
 impl Cell {
+    /// Whether something may have happened between two samples, or after the last, that nobody saw.
+    fn has_gap(&self, planned: u32) -> bool {
+        self.gap || self.last.is_none_or(|(slot, _)| i64::from(planned) - i64::from(slot) > MOST_SLOTS)
+    }
+
+    /// What its samples say, each denial taken as one that counts.
+    fn outcome(&self, at_most: Option<f64>, planned: u32) -> Outcome {
+        let surely = |extent: &Extent| at_most.is_none_or(|most| extent.within(most) == Some(true));
+        if self.changed > 0 {
+            Outcome::Fails
+        } else if self.samples < 2 || self.has_gap(planned) || !self.extents.iter().all(surely) {
+            Outcome::Undetermined
+        } else {
+            Outcome::Holds
+        }
+    }
+
     /// Goes to an observation's slot; more than two from the last one leave a gap.
     fn step(&mut self, observation: &probity_plan::Observation, subject: &Subject) {
         let began = clock::began(observation);

@@ -110,6 +110,50 @@ fn a_row_that_asks_the_same_as_somebody_else_is_the_control_of_one_that_is_denie
 }
 
 #[test]
+fn rows_are_controls_of_what_stays_the_same_too() {
+    use Outcome::{Fails, Holds, Undetermined};
+    let plan = plan(&[ROLES], &["same: { of: call, stable: [status] }"]);
+    let (yes, no) = ([200; 2], [403; 2]);
+    let judged = |codes: [[i64; 2]; 4]| {
+        let found = finding(&plan, &calls(&codes));
+        (found.outcome, found.cells.iter().map(|cell| cell.outcome).collect::<Vec<_>>())
+    };
+    assert_eq!(judged([yes, no, yes, no]), (Holds, vec![Holds; 4]));
+    let found = finding(&plan, &calls(&[yes, no, yes, no]));
+    assert!(found.notes.iter().any(|note| note.starts_with("4 of these are denials")), "{:?}", found.notes);
+    // Whom nobody who asks the same stands beside, being granted it each time.
+    assert_eq!(judged([yes, no, no, no]), (Undetermined, vec![Holds, Holds, Undetermined, Undetermined]));
+    assert_eq!(judged([yes, no, [503; 2], no]).1, [Holds, Holds, Holds, Undetermined]);
+    assert_eq!(judged([yes, no, [200, 403], no]).1, [Holds, Holds, Fails, Undetermined]);
+    let found = finding(&plan, &calls(&[no, no, no, no]));
+    let how = found.settle.unwrap().how;
+    assert!(how.contains("another one asks the same as somebody who may"), "{how}");
+}
+
+#[test]
+fn rows_are_controls_of_what_begins_again_and_again_too() {
+    use Outcome::{Fails, Holds, Undetermined};
+    let probe = "call: { http: 'http://x/', headers: { Authorization: '${who}' }, every: 5s, for: 360s, matrix: [ \
+                 { who: admin }, { who: viewer } ] }";
+    let plan =
+        plan(&[probe], &["again: { of: call, periodic: 60s, tolerance: 15s, changes: body, periods: 4 }"]);
+    // The page says which minute it is, to each with a status of its own.
+    let judged = |admin: i64, viewer: i64, stops: u32| {
+        let page = |who: &str, status: i64, slot: u32| {
+            let facts = json!({ "status": status, "body": (slot.min(stops) / 12).to_string() });
+            in_cell(look("call", slot, &facts), &json!({ "who": who }))
+        };
+        let seen: Vec<_> =
+            (0..72).flat_map(|slot| [page("admin", admin, slot), page("viewer", viewer, slot)]).collect();
+        finding(&plan, &seen).cells.iter().map(|cell| cell.outcome).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(200, 403, 99), [Holds, Holds]);
+    assert_eq!(judged(403, 403, 99), [Undetermined, Undetermined]);
+    assert_eq!(judged(503, 403, 99), [Holds, Undetermined]);
+    assert_eq!(judged(200, 403, 30), [Fails, Fails]);
+}
+
+#[test]
 fn what_differs_in_more_than_who_asks_is_no_control() {
     for rows in [
         // Another path, another method of asking who it is, and the same person twice.
