@@ -198,16 +198,22 @@ pub(crate) fn error_bound(
     waived: &dyn Fn(usize) -> bool,
 ) -> Option<ErrorBound> {
     let mut accepted: Vec<Uncovered> = Vec::new();
-    for (rule, demand) in plan.rules.iter().zip(demands).filter(|(rule, _)| rule.accepted) {
+    let mut passed: BTreeSet<usize> = BTreeSet::new();
+    for (rule, demand) in plan.rules.iter().zip(demands) {
         let Some(demand) = demand else { continue };
+        let excused = demand.rates.keys().copied().filter(|claim| waived(*claim));
+        if !rule.accepted {
+            passed.extend(excused);
+            continue;
+        }
         let where_it = |claim: usize, outcome| Uncovered {
             label: rule.label.clone(),
             claim: plan.claims[claim].name.clone(),
             outcome,
         };
         accepted.extend(demand.uncovered.iter().map(|(claim, outcome)| where_it(*claim, Some(*outcome))));
-        let excused = demand.rates.keys().filter(|claim| waived(**claim));
-        accepted.extend(excused.map(|claim| where_it(*claim, None)));
+        let excused: BTreeSet<usize> = passed.iter().copied().chain(excused).collect();
+        accepted.extend(excused.into_iter().map(|claim| where_it(claim, None)));
     }
     if !accepted.is_empty() {
         return Some(ErrorBound::NotGiven { accepted });

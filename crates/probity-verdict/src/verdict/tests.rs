@@ -531,6 +531,22 @@ fn the_bound_counts_acceptances_that_rest_on_different_rates() {
     assert_eq!(bound(&[("A+", "holds(a) && !not_applicable(a)"), ("NO", "")]), is("5%"));
 }
 
+/// A rule that rejects where a rate fails is passed where that is waived.
+#[test]
+fn a_waiver_before_an_acceptance_leaves_no_bound_either() {
+    let claims = vec![claim("a", rate(0.95)), claim("b", rate(0.95))];
+    let mut plan = plan(1, claims, &[], &[("NO", "fails(a)"), ("GO+", "holds(b)"), ("NO", "")]);
+    let judged = |plan: &Plan| {
+        let found = vec![finding("a", Fails, of(0, 59)), finding("b", Holds, of(59, 59))];
+        decide(plan, started(), found).verdict
+    };
+    plan.waivers = vec![waiver("a", "2027-01-31", false)];
+    let verdict = judged(&plan);
+    assert_eq!(verdict.label, "GO with waivers");
+    let bound = verdict.error_bound.unwrap();
+    assert!(bound.starts_with("no bound is given") && bound.ends_with("GO with `a` waived"), "{bound}");
+}
+
 /// A random condition without `!`, `fails` and the like: more that holds never makes it less true.
 fn monotone() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
