@@ -202,7 +202,8 @@ async fn changed(name: &str, manager: &str, context: &Context<'_>) -> Result<Vec
         if line.ends_with("(Permission denied)") || marks.as_bytes().get(2) == Some(&b'?') {
             return Err(blocked(Barrier::PermissionDenied, line));
         }
-        if marks.starts_with("missing") || marks.get(..9).is_some_and(|marks| marks.contains(['5', 'S', 'L', 'M', 'U', 'G']))
+        if marks.starts_with("missing")
+            || marks.get(..9).is_some_and(|marks| marks.contains(['5', 'S', 'L', 'M', 'U', 'G']))
         {
             files.push(Value::from(format!("/{path}")));
         }
