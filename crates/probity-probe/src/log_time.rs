@@ -51,13 +51,17 @@ impl LogTimes {
     /// where the plan says so.
     ///
     /// # Errors
-    /// `unsupported` for a zone that the machine does not know.
+    /// `unsupported` for a zone that the machine does not know, and for a format with an hour of 12 that could be either.
     pub fn new(
         zone: Option<&str>,
         format: Option<&str>,
         now: Timestamp,
         start: Timestamp,
     ) -> Result<Self, Blocked> {
+        if let Some(format) = format.filter(|format| has_half_an_hour(format)) {
+            let why = format!("`{format}`: %I is an hour of 12; say %p, too, for its half of the day, or %H");
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
         let zone = match zone {
             Some(name) => Zone::Said(named(name)?),
             None => {
@@ -175,6 +179,10 @@ impl LogTimes {
     fn zoned(&self, civil: DateTime, zone: &str) -> Result<Timestamp, Blocked> {
         match zone {
             "" => self.local(civil),
+            half if HALVES.contains(&half) => {
+                let why = "its clock has 12 hours: say `format`, with %I for the hour and %p for its half of the day";
+                Err(Blocked::new(Barrier::Unsupported, why))
+            }
             "Z" | "z" | "UTC" | "GMT" | "UT" => self.in_zone(&TimeZone::UTC, civil),
             offset if offset.starts_with(['+', '-']) => {
                 self.in_zone(&fixed(offset).ok_or_else(|| unknown_zone(offset))?, civil)
@@ -273,7 +281,8 @@ impl Memo {
             [b' ', b'+' | b'-', ..] => true,
             [b' ', word @ ..] => {
                 let length = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-                word.get(length) == Some(&b'/') || ZONES.iter().any(|zone| zone.as_bytes() == &word[..length])
+                word.get(length) == Some(&b'/')
+                    || ZONES.iter().chain(&HALVES).any(|zone| zone.as_bytes() == &word[..length])
             }
             [byte, ..] => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'),
             [] => false,
@@ -285,6 +294,18 @@ impl Memo {
             self.minute.as_nanosecond() + i128::from(second) * 1_000_000_000 + i128::from(nanoseconds);
         Timestamp::from_nanosecond(nanosecond).ok()
     }
+}
+
+/// Whether this format of strftime(3) reads an hour of 12, and not of which half of the day.
+fn has_half_an_hour(format: &str) -> bool {
+    let parts = format.replace("%%", "");
+    let is = |letters: [char; 2]| {
+        let mut parts = parts.split('%').skip(1);
+        parts.any(|part| {
+            part.trim_start_matches(|c: char| c.is_ascii_digit() || "-_^#".contains(c)).starts_with(letters)
+        })
+    };
+    is(['I', 'l']) && !is(['p', 'P'])
 }
 
 /// A number since 1970. No log is older than 1973 in milliseconds, nor younger than 5138 in seconds; and so on.
@@ -348,11 +369,14 @@ fn of_the_machine() -> Result<TimeZone, Blocked> {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Abbreviations that stand for zones behind a time, and for nothing that a program would say there.
-const ZONES: [&str; 36] = [
+const ZONES: [&str; 46] = [
     "UTC", "GMT", "UT", "WET", "WEST", "CET", "CEST", "EET", "EEST", "MSK", "BST", "IST", "PKT", "WIB",
     "SGT", "HKT", "CST", "CDT", "JST", "KST", "AWST", "ACST", "ACDT", "AEST", "AEDT", "NZST", "NZDT", "EST",
-    "EDT", "MST", "MDT", "PST", "PDT", "AKST", "AKDT", "HST",
+    "EDT", "MST", "MDT", "PST", "PDT", "AKST", "AKDT", "HST", "SAST", "EAT", "WAT", "CAT", "AST", "ADT",
+    "NST", "NDT", "IDT", "WITA",
 ];
+/// Halves of a day, behind a clock of 12 hours.
+const HALVES: [&str; 4] = ["AM", "PM", "am", "pm"];
 /// Words of an access log before the time: the virtual host, the client, two names.
 const MOST_WORDS: usize = 5;
 
@@ -367,8 +391,9 @@ fn patterns() -> &'static [regex::Regex] {
             [\[(]?(?:(?:time|ts|timestamp|t|date)="?)?"#;
         let clock = r"(?<minute>[0-9]{2}:[0-9]{2}):(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]{1,9}))?";
         let zone = format!(
-            r"(?<zone>[Zz]\b|\ ?[+-][0-9]{{2}}:?[0-9]{{2}}\b|[+-][0-9]{{2}}\b|\ (?:{})\b|\ [A-Z][A-Za-z]+/[A-Za-z_/+-]+)?",
-            ZONES.join("|")
+            r"(?<zone>[Zz]\b|\ ?[+-][0-9]{{2}}:?[0-9]{{2}}\b|\ ?[+-][0-9]{{2}}\b|\ (?:{})\b|\ ?(?:{HALVES})\b|\ [A-Z][A-Za-z]+/[A-Za-z_/+-]+)?",
+            ZONES.join("|"),
+            HALVES = HALVES.join("|")
         );
         let month = format!("(?<month>{})", MONTHS.join("|"));
         let forms = [
@@ -413,6 +438,8 @@ mod tests {
             ("2026-11-21T10:20:30Z started", "2026-11-21T10:20:30Z"),
             ("2026-11-21T10:20:30.123456+02:00 host app: started", "2026-11-21T08:20:30.123456Z"),
             ("2026-11-21T10:20:30+02 app", "2026-11-21T08:20:30Z"),
+            ("2026-11-21 10:20:30.000 -03 [7] LOG:  ready", "2026-11-21T13:20:30Z"),
+            ("2026-11-21 10:20:30 +03 app", "2026-11-21T07:20:30Z"),
             ("<34>1 2026-11-21T10:20:30.5Z host app - - - started", "2026-11-21T10:20:30.5Z"),
             ("[2026-11-21 10:20:30,250 +0000] INFO started", "2026-11-21T10:20:30.25Z"),
             ("INFO [app] 2026/11/21 10:20:30 -0130 started", "2026-11-21T11:50:30Z"),
@@ -468,6 +495,20 @@ mod tests {
             |line: &str, zone: &str| times(Some(zone), None, now).of(line.as_bytes()).unwrap_err().barrier;
         assert_eq!(blocked("2026-11-21 10:20:30 CST started", "Europe/Berlin"), Barrier::Unsupported);
         assert_eq!(blocked("2026-11-21 10:20:30 Mars/Base started", "UTC"), Barrier::Unsupported);
+        for zone in ["SAST", "EAT", "WAT", "CAT", "AST", "ADT", "NST", "NDT", "IDT", "PM", "AM"] {
+            let line = format!("2026-11-21 09:01:05 {zone} [7] LOG:  ready");
+            assert_eq!(blocked(&line, "Europe/Berlin"), Barrier::Unsupported, "{zone}");
+            // Also behind one of the same minute.
+            let mut berlin = times(Some("Europe/Berlin"), None, now);
+            assert!(berlin.of(b"2026-11-21 09:01:01 LOG:  begins").is_ok());
+            assert_eq!(berlin.of(line.as_bytes()).unwrap_err().barrier, Barrier::Unsupported, "{zone}");
+        }
+        for (format, known) in
+            [("%I:%M:%S", false), ("%-I:%M %%p", false), ("%I:%M:%S %p", true), ("%H:%M %%I", true)]
+        {
+            let made = LogTimes::new(Some("UTC"), Some(format), at(now), at(now));
+            assert_eq!(made.is_ok(), known, "{format}");
+        }
         // The hour that an autumn night has twice.
         let mut berlin = times(Some("Europe/Berlin"), None, "2027-11-21T22:00:00Z");
         assert!(berlin.of(b"2027-10-31 02:30:00 started").is_err());

@@ -319,6 +319,16 @@ pub async fn groups_of(user: &str, names: &Names, context: &Context<'_>) -> Resu
     numbers.map(|number| number.parse().map_err(|_| wrong())).collect()
 }
 
+/// Who is a member of this group: of its lines, of which a file may have several, each counts for the rights of its members.
+pub fn members_of(group: &Group, names: &Names) -> BTreeSet<String> {
+    let mut members = group.members.clone();
+    if names.services(Database::Groups).files_first {
+        let lines = names.groups.iter().flatten().flatten();
+        members.extend(lines.filter(|line| line.gid == group.gid).flat_map(|line| line.members.clone()));
+    }
+    members
+}
+
 fn find<T: Entry>(lines: &Lines<T>, is: impl Fn(&T) -> bool) -> Result<Option<&T>, Blocked> {
     let lines = lines.as_ref().map_err(Clone::clone)?;
     Ok(lines.iter().flatten().find(|entry| is(entry)))

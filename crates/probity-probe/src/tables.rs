@@ -91,13 +91,30 @@ pub struct Running {
     pub stat: Stat,
     /// The path of the file it executes; `None` for kernel threads and zombies, which have none.
     pub executable: Result<Option<PathBuf>, Blocked>,
+    /// A thread of it that runs, where the first one has ended: the process runs on without that one, under whose number
+    /// the kernel shows nothing of it any more.
+    thread: Option<i32>,
 }
 
 impl Running {
     /// Whether it has ended and waits only for its parent to take notice.
     pub fn ended(&self) -> bool {
-        matches!(self.stat.state, 'Z' | 'X' | 'x')
+        has_ended(&self.stat) && self.thread.is_none()
     }
+
+    /// The folder of `/proc` in which its files are found.
+    pub fn folder(&self) -> String {
+        folder(self.stat.pid, self.thread)
+    }
+}
+
+/// Whether the thread that this says something of has ended.
+fn has_ended(stat: &Stat) -> bool {
+    matches!(stat.state, 'Z' | 'X' | 'x')
+}
+
+fn folder(pid: i32, thread: Option<i32>) -> String {
+    thread.map_or_else(|| format!("/proc/{pid}"), |thread| format!("/proc/{pid}/task/{thread}"))
 }
 
 /// The processes, now or as told by [`sharing`].
@@ -135,11 +152,22 @@ fn read_processes() -> Result<Processes, Blocked> {
 }
 
 fn read_process(process: &Process) -> ProcResult<Running> {
-    let stat = process.stat()?;
-    let executable = if stat.flags & KERNEL_THREAD != 0 || matches!(stat.state, 'Z' | 'X' | 'x') {
+    let mut stat = process.stat()?;
+    let mut thread = None;
+    if has_ended(&stat) && stat.num_threads > 1 {
+        let others = process.tasks()?.flatten().filter_map(|task| Some((task.tid, task.stat().ok()?)));
+        if let Some((number, running)) = others.into_iter().find(|(_, other)| !has_ended(other)) {
+            (stat.rss, thread) = (running.rss, Some(number));
+        }
+    }
+    let executable = if stat.flags & KERNEL_THREAD != 0 || (has_ended(&stat) && thread.is_none()) {
         Ok(None)
     } else {
-        match process.exe() {
+        let exe = || match thread {
+            None => process.exe(),
+            Some(_) => Ok(std::fs::read_link(format!("{}/exe", folder(process.pid, thread)))?),
+        };
+        match exe() {
             Ok(path) => Ok(Some(path)),
             Err(error @ ProcError::PermissionDenied(_)) => {
                 // The kernel says so, too, of one that has just ended: its state then cannot be read any more.
@@ -149,7 +177,7 @@ fn read_process(process: &Process) -> ProcResult<Running> {
             Err(error) => return Err(error),
         }
     };
-    Ok(Running { stat, executable })
+    Ok(Running { stat, executable, thread })
 }
 
 /// A process that ends while its files are open answers reads with ESRCH.

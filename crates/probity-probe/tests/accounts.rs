@@ -56,6 +56,15 @@ async fn a_group_shows_its_members() {
 }
 
 #[test]
+fn every_line_of_a_group_s_number_names_members() {
+    let first = instead("/etc/group", "root:x:0:\nstaff:x:50:zoe\nother:x:7:bob\nalso:x:50:adam\n");
+    for group in [json!("staff"), json!("also"), json!(50)] {
+        let Some(seen) = look_after(first.clone(), "group", &json!({ "group": group })) else { return };
+        assert_eq!(json_of(&seen, "members"), json!(["adam", "zoe"]), "{group}");
+    }
+}
+
+#[test]
 fn all_accounts_are_listed_with_what_stands_out() {
     let first = instead(
         "/etc/passwd",

@@ -55,6 +55,21 @@ fn an_address_with_a_label_is_the_interfaces() {
     assert!(names.contains(&json!("lo")) && !names.contains(&json!("lo:vip")), "{names:?}");
 }
 
+#[test]
+fn an_alternative_name_is_the_interfaces() {
+    let first = "ip link property add dev lo altname probity-alt || :";
+    let Some(seen) = look_after(first, "interface", &json!({ "interface": "probity-alt" })) else { return };
+    if json_of(&seen, "exists") == json!(true) {
+        assert_eq!(json_of(&seen, "loopback"), json!(true));
+        assert!(json_of(&seen, "mtu_bytes").is_number());
+    } else {
+        eprintln!("skipped: this kernel has no alternative names");
+    }
+    let long = "probity-name-of-more-than-15";
+    let seen = look_after(first, "interface", &json!({ "interface": long })).unwrap();
+    assert_eq!(barrier(&seen, "exists"), Barrier::Unsupported);
+}
+
 #[tokio::test]
 async fn a_parameter_that_is_not_there_does_not_exist() {
     for name in ["net.ipv4.no_such_thing", "net.ipv4", "kernel.ostype.below"] {

@@ -111,6 +111,31 @@ async fn a_zombie_does_not_run() {
 }
 
 #[tokio::test]
+async fn what_runs_on_without_its_first_thread_runs() {
+    let folder = support::folder();
+    let program = folder.path().join("probity-headless");
+    let source = folder.path().join("main.c");
+    std::fs::write(
+        &source,
+        "#include <pthread.h>\n#include <unistd.h>\nstatic void *wait(void *x) { for (;;) pause(); return x; }\n\
+         int main(void) { pthread_t t; pthread_create(&t, 0, wait, 0); pthread_exit(0); }\n",
+    )
+    .unwrap();
+    let made = Command::new("cc").args(["-pthread", "-o"]).arg(&program).arg(&source).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no C compiler for a program whose first thread ends");
+        return;
+    }
+    let child = start(Command::new(&program).arg("1000"));
+    let stat = format!("/proc/{}/stat", child.pid());
+    until("its first thread has ended", || std::fs::read_to_string(&stat).unwrap().contains(") Z "));
+    let seen = look("process", json!({ "process": program, "arguments": ["1000"] })).await;
+    assert_eq!((int(&seen, "count"), json_of(&seen, "running")), (1, json!(true)), "{seen:?}");
+    assert_eq!(text(&seen, "executable"), program.to_str().unwrap());
+    assert!(int(&seen, "memory_bytes") > 0 && int(&seen, "open_files") >= 3, "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_process_whose_executable_was_deleted_is_found_and_says_so() {
     let folder = support::folder();
     let sleep = copied(&folder, "/bin/sleep", "probity-deleted");

@@ -247,6 +247,34 @@ async fn a_bad_certificate_is_seen_and_not_refused() {
 }
 
 #[tokio::test]
+async fn an_authority_that_has_expired_vouches_for_nothing() {
+    let Some(pki) = Pki::new() else { return };
+    let mut old = tool("openssl").unwrap();
+    old.args(["x509", "-in", &pki.path("ca.pem"), "-signkey", &pki.path("ca.key"), "-days", "-1"]);
+    support::run(old.args(["-out", &pki.path("old.pem")]));
+    let (address, _running) = pki.serve("good", &[]);
+    let Act::Tls(tls) = pki.act(&address) else { panic!("another act") };
+    let seen = look(Act::Tls(Tls { ca: Some(pki.path("old.pem")), ..tls.clone() })).await;
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(false), "{seen:?}");
+    assert!(text(&seen, "trust_error").contains("authority: certificate expired"), "{seen:?}");
+    // Beside one of the same name that has not, it takes nothing away.
+    let both = ["old.pem", "ca.pem"].map(|name| std::fs::read_to_string(pki.path(name)).unwrap()).concat();
+    std::fs::write(pki.path("both.pem"), both).unwrap();
+    let seen = look(Act::Tls(Tls { ca: Some(pki.path("both.pem")), ..tls })).await;
+    assert_eq!(known(&seen, "trusted"), &Value::Bool(true), "{seen:?}");
+}
+
+#[tokio::test]
+async fn an_authoritys_certificate_as_the_servers_is_neither_trusted_nor_not() {
+    let Some(pki) = Pki::new() else { return };
+    let names = "DNS:www.example.test\nbasicConstraints=CA:TRUE\n[other]";
+    pki.issue("authority", &["-newkey", "rsa:2048"], "/CN=below", names, 30);
+    let (address, _running) = pki.serve("authority", &[]);
+    let seen = look(pki.act(&address)).await;
+    assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported, "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_self_signed_and_a_weak_certificate() {
     let Some(pki) = Pki::new() else { return };
     let mut own = tool("openssl").unwrap();

@@ -61,7 +61,7 @@ impl Roots {
             return Err(wrong(&"holds no certificate; write PEM, `-----BEGIN CERTIFICATE-----` and so on"));
         }
         let mut store = RootCertStore::empty();
-        for certificate in &pinned {
+        for certificate in pinned.iter().filter(|certificate| is_in_time(certificate)) {
             store.add(certificate.clone()).map_err(|e| wrong(&e))?;
         }
         Ok(Self { store: Arc::new(store), pinned: Arc::new(pinned) })
@@ -73,7 +73,8 @@ impl Roots {
         let load = || {
             let found = rustls_native_certs::load_native_certs().certs;
             let mut store = RootCertStore::empty();
-            let (added, _) = store.add_parsable_certificates(found.iter().cloned());
+            let (added, _) =
+                store.add_parsable_certificates(found.iter().filter(|it| is_in_time(it)).cloned());
             if added == 0 {
                 return Err(Blocked::new(
                     Barrier::ToolMissing,
@@ -99,8 +100,20 @@ impl Roots {
         });
         match judged {
             Ok(()) => Ok(String::new()),
-            Err(error) if is_own_limit(&error) || self.is_beyond_ring(&error, chain) => {
+            Err(error)
+                if is_own_limit(&error)
+                    || self.is_beyond_ring(&error, chain)
+                    || self.is_from_an_authority_to_one(&error, chain) =>
+            {
                 Err(cannot_tell(&error))
+            }
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                let late = self.authorities(chain).into_iter().filter_map(|(der, _)| valid_now(der).ok());
+                let late = late.into_iter().find(|why| !why.is_empty());
+                Ok(late.map_or_else(
+                    || Error::from(CertificateError::UnknownIssuer).to_string(),
+                    |why| format!("of the authority: {why}"),
+                ))
             }
             Err(error) => Ok(error.to_string()),
         }
@@ -112,13 +125,32 @@ impl Roots {
         if *error != Error::InvalidCertificate(CertificateError::BadSignature) {
             return false;
         }
+        let mut sent = chain.iter().filter_map(|der| Certificate::from_der(der).ok());
+        sent.any(|certificate| is_odd_rsa(&certificate))
+            || self.authorities(chain).iter().any(|(_, authority)| is_odd_rsa(authority))
+    }
+
+    /// The authorities that this chain names, whether they signed it or not.
+    fn authorities(&self, chain: &[CertificateDer<'_>]) -> Vec<(&CertificateDer<'static>, Certificate)> {
         let sent: Vec<_> = chain.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
         let named = |authority: &Certificate| {
             let subject = &authority.tbs_certificate.subject;
             sent.iter().any(|certificate| certificate.tbs_certificate.issuer == *subject)
         };
-        let authorities = self.pinned.iter().filter_map(|der| Certificate::from_der(der).ok()).filter(named);
-        sent.iter().any(is_odd_rsa) || authorities.into_iter().any(|authority| is_odd_rsa(&authority))
+        let all = self.pinned.iter().filter_map(|der| Some((der, Certificate::from_der(der).ok()?)));
+        all.filter(|(_, authority)| named(authority)).collect()
+    }
+
+    /// Whether the server's certificate, which names an authority that we know, is only refused because it is one of an
+    /// authority itself: other clients take such a one.
+    fn is_from_an_authority_to_one(&self, error: &Error, chain: &[CertificateDer<'_>]) -> bool {
+        let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else {
+            return false;
+        };
+        let own = chain.first().and_then(|first| Certificate::from_der(first).ok());
+        matches!(cause.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+            && own.is_some_and(|own| own.tbs_certificate.issuer != own.tbs_certificate.subject)
+            && !self.authorities(chain).is_empty()
     }
 }
 
@@ -162,6 +194,11 @@ pub fn rsa_bits(certificate: &Certificate) -> Option<i64> {
 pub fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<bool, Blocked> {
     let parsed = ParsedCertificate::try_from(certificate).map_err(|e| cannot_tell(&e))?;
     Ok(verify_server_name(&parsed, name).is_ok())
+}
+
+/// Whether an authority can vouch now: webpki does not ask. One that we cannot read is left to it.
+fn is_in_time(authority: &CertificateDer<'_>) -> bool {
+    valid_now(authority).map_or(true, |why| why.is_empty())
 }
 
 /// A pinned certificate needs nobody's word but its own validity.

@@ -26,8 +26,9 @@ async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> 
         return Ok(seen);
     };
     let sorted = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>();
+    let members = names::members_of(&group, &names);
     seen.know("exists", true).know("name", group.name).know("gid", i64::from(group.gid));
-    seen.know("members", sorted(group.members));
+    seen.know("members", sorted(members));
     let primary = super::user::accounts(&names).map(|accounts| {
         let members = accounts.into_iter().filter(|user| user.gid == group.gid);
         sorted(members.map(|user| user.name.clone()).collect())

@@ -163,7 +163,7 @@ fn is(process: &Process, running: &Running) -> Is {
 /// Whether a process whose executable bears this path executes the file that stands there for us: in a container, on mounts
 /// of its own, the same path is another file. `None` if it has ended since.
 fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
-    let proc = |name: &str| format!("/proc/{}/{name}", running.stat.pid);
+    let proc = |name: &str| format!("{}/{name}", running.folder());
     let gone = |error: &std::io::Error| {
         error.kind() == std::io::ErrorKind::NotFound
             || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
@@ -209,7 +209,7 @@ fn path_of(running: &Running) -> (String, bool) {
 fn executed(running: &Running, link: &Path) -> (String, bool) {
     let text = link.to_string_lossy();
     let Some(path) = text.strip_suffix(" (deleted)") else { return (text.into_owned(), false) };
-    let executes = std::fs::metadata(format!("/proc/{}/exe", running.stat.pid));
+    let executes = std::fs::metadata(format!("{}/exe", running.folder()));
     match (executes, std::fs::metadata(link)) {
         (Ok(executes), Ok(stands)) if (executes.dev(), executes.ino()) == (stands.dev(), stands.ino()) => {
             (text.into_owned(), false)
@@ -231,7 +231,7 @@ pub(super) fn really(path: &Path) -> (String, bool) {
 /// Its arguments, its own name first. `None` if it has ended since.
 fn arguments(running: &Running) -> Result<Option<Vec<Vec<u8>>>, Blocked> {
     use std::io::Read;
-    let path = format!("/proc/{}/cmdline", running.stat.pid);
+    let path = format!("{}/cmdline", running.folder());
     let mut bytes = Vec::new();
     let read =
         std::fs::File::open(&path).and_then(|file| file.take(LONGEST_ARGUMENTS + 1).read_to_end(&mut bytes));
@@ -294,7 +294,7 @@ fn memory_bytes(running: &Running) -> i64 {
 }
 
 fn open_files(running: &Running) -> Result<i64, Blocked> {
-    let path = format!("/proc/{}/fd", running.stat.pid);
+    let path = format!("{}/fd", running.folder());
     let files = std::fs::read_dir(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => ended(running.stat.pid),
         _ => barrier_of(&format!("list {path}"), &error),
