@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_plan::kinds::port::{Port, Socket};
 use probity_plan::{Barrier, Blocked, Value};
 
-use super::process::{ended, really, user_of};
+use super::process::{ended, executed, user_of};
 use crate::connect::{self, Conversation, Fault};
 use crate::look::{Context, Look, Seen, Wanted, at_least_ms, elapsed_ms};
 use crate::names::{Names, with_names};
@@ -112,7 +112,7 @@ fn owners(each: &[(&Listening, BTreeSet<i32>)], names: &Names) -> Result<Vec<Val
                 procfs::ProcError::NotFound(_) => ended(*pid),
                 error => barrier_of_proc(&format!("readlink /proc/{pid}/exe"), &error),
             })?;
-            add(*pid, really(&path).0, user_of(*pid, names)?);
+            add(*pid, executed(&format!("/proc/{pid}"), &path).0, user_of(*pid, names)?);
         }
     }
     Ok(maps)

@@ -184,7 +184,7 @@ fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
     let link = std::fs::read_link(proc("exe"));
     let mounts = (std::fs::read_link(proc("ns/mnt")), std::fs::read_link("/proc/self/ns/mnt"));
     match (link, mounts) {
-        (Ok(link), (Ok(its), Ok(ours))) => Ok(Some(executed(running, &link).1 && its == ours)),
+        (Ok(link), (Ok(its), Ok(ours))) => Ok(Some(executed(&running.folder(), &link).1 && its == ours)),
         (Err(error), _) | (_, (Err(error), _)) if gone(&error) => Ok(None),
         (Err(error), _) | (_, (Err(error), _) | (_, Err(error))) => {
             Err(barrier_of(&format!("readlink {}", proc("ns/mnt")), &error))
@@ -199,32 +199,23 @@ fn file_name(path: &str) -> &[u8] {
 /// The path of the executable and whether the file is gone.
 fn path_of(running: &Running) -> (String, bool) {
     match &running.executable {
-        Ok(Some(path)) => executed(running, path),
+        Ok(Some(path)) => executed(&running.folder(), path),
         _ => (String::new(), false),
     }
 }
 
 /// The path that its `exe` link shows, and whether the file is gone: the kernel then adds ` (deleted)`. A file may really be
-/// called so, but that is then the file that it executes; another one of that name hides nothing.
-fn executed(running: &Running, link: &Path) -> (String, bool) {
+/// called so, but that is then the file that it executes; another one of that name hides nothing. `folder` is the process's
+/// below `/proc`.
+pub(super) fn executed(folder: &str, link: &Path) -> (String, bool) {
     let text = link.to_string_lossy();
     let Some(path) = text.strip_suffix(" (deleted)") else { return (text.into_owned(), false) };
-    let executes = std::fs::metadata(format!("{}/exe", running.folder()));
+    let executes = std::fs::metadata(format!("{folder}/exe"));
     match (executes, std::fs::metadata(link)) {
         (Ok(executes), Ok(stands)) if (executes.dev(), executes.ino()) == (stands.dev(), stands.ino()) => {
             (text.into_owned(), false)
         }
         _ => (path.to_owned(), true),
-    }
-}
-
-/// The path that an `exe` link shows, and whether the file is gone: the kernel then adds ` (deleted)`.
-pub(super) fn really(path: &Path) -> (String, bool) {
-    let text = path.to_string_lossy();
-    match text.strip_suffix(" (deleted)") {
-        // A file may really be called so.
-        Some(path) if !Path::new(text.as_ref()).exists() => (path.to_owned(), true),
-        _ => (text.into_owned(), false),
     }
 }
 
