@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use probity_plan::{Sources, load_or_refuse};
-use probity_verdict::{check, check_refused};
+use probity_verdict::{Conditions, check, check_refused};
 
 struct Same<'a>(&'a [u8]);
 
@@ -20,6 +20,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(loaded) => {
             let again = load_or_refuse("plan.yaml", &Same(data), &BTreeMap::new()).expect("the same bytes");
             assert_eq!(loaded.resolved(), again.resolved());
+            let check = |plan| check(plan, &Conditions::new(plan));
             assert_eq!(check(&loaded.plan), check(&again.plan));
         }
         Err(refused) => {

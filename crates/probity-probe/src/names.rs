@@ -158,7 +158,7 @@ impl Names {
     /// The user's name, or the number where there is none.
     ///
     /// # Errors
-    /// See [`Self::name`].
+    /// A barrier where it cannot be told; `not-made` where somebody beside the files has still to be asked.
     pub fn user(&self, uid: u32) -> Result<String, Blocked> {
         self.name(Database::Users, uid, &self.users)
     }
@@ -166,16 +166,12 @@ impl Names {
     /// The group's name, or the number where there is none.
     ///
     /// # Errors
-    /// See [`Self::name`].
+    /// A barrier where it cannot be told; `not-made` where somebody beside the files has still to be asked.
     pub fn group(&self, gid: u32) -> Result<String, Blocked> {
         self.name(Database::Groups, gid, &self.groups)
     }
 
     /// The name, or the number where there is none.
-    ///
-    /// # Errors
-    /// A barrier where it cannot be told; `not-made` where somebody beside the files has still to be asked, which
-    /// [`Self::ask`] does.
     fn name<T: Entry>(&self, database: Database, number: u32, lines: &Lines<T>) -> Result<String, Blocked> {
         let services = self.services(database);
         let found = || find(lines, |entry: &T| entry.number() == number);

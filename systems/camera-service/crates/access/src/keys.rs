@@ -28,7 +28,7 @@ const MOST_KEYS: usize = 10_000;
 /// The API keys of one file.
 ///
 /// A key is verified by one Argon2 computation (some 20 ms, 19 MiB; two at a time, 32 may wait, more are told that we are
-/// busy). Wrong ones do not get that far: beside the hash stand 32 bits of another one (see [`StoredKey`]), which all but one of
+/// busy). Wrong ones do not get that far: beside the hash stand 32 bits of another one (see `StoredKey`), which all but one of
 /// four thousand million guesses miss. A key that was verified lately is recognised by a keyed digest
 /// of its text. Whether it is still good is looked up each time: a `stat` of the file, and a read
 /// if anybody changed it.
