@@ -48,7 +48,7 @@ fn configuration(server: &Server) -> String {
 /// Follows a link as players do: to the playlist, to the one that it names, to the beginning and a piece that that one names.
 async fn watched(service: &Running, link: &str) {
     let (path, query) = link.split_once('?').unwrap();
-    assert_eq!(path, "/live/front/index.m3u8");
+    assert_eq!(path, format!("http://{}/live/front/index.m3u8", service.clients));
     let get = async |file: &str| {
         let (status, head, body) = http(service.clients, &format!("/live/front/{file}"), &[]).await;
         assert_eq!(status, 200, "{file}: {head}");
