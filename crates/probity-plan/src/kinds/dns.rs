@@ -83,16 +83,14 @@ impl Kind for Dns {
                 FactType::Bool,
                 "whether anything came back from it; false where it refused or was silent",
             )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            .shows_connection(),
             FactSpec::new(
                 "answered",
                 FactType::Bool,
                 "whether the name server answered the question whole; false is a fact where it refused the connection, was \
                  silent, or answered otherwise; unknown where the answer was cut short and the rest did not come over TCP",
             )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            .shows_connection(),
             FactSpec::new("server", FactType::Text, "the name server asked, as ip:port").aside(),
             FactSpec::new(
                 "rcode",

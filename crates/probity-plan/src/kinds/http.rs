@@ -70,11 +70,9 @@ impl Kind for Http {
         privilege: "",
         facts: &[
             FactSpec::new("connected", FactType::Bool, "whether the target was reached: it took the connection and said something; false where it refused or reset the connection or was silent")
-                .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+                .shows_connection(),
             FactSpec::new("answered", FactType::Bool, "whether a whole HTTP response arrived: head and body; false where the target refused, was silent, is not to be trusted, or said what is no whole response; unknown where the observer did not wait for all of it or could not read it")
-                .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+                .shows_connection(),
             FactSpec::new("tls", FactType::Bool, "with https: whether it answered in TLS with a certificate").aside(),
             FactSpec::new("trusted", FactType::Bool, "with https: whether that certificate leads to the system's certificates, or to `ca`, and is for the URL's host").aside(),
             FactSpec::new("trust_error", FactType::Text, "with https: why it does not; empty if it does").aside(),

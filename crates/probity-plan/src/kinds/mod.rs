@@ -17,6 +17,7 @@ pub mod port;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+mod server;
 pub mod service;
 pub mod tls;
 pub mod user;
@@ -351,6 +352,10 @@ impl FactSpec {
     pub const fn withdraws(mut self, what: Denied, values: Values) -> Self {
         self.withdrawal = Some((what, values));
         self
+    }
+    /// True shows that the connection was granted, false that it was denied.
+    pub const fn shows_connection(self) -> Self {
+        self.denies(Denied::Connection, Values::False).grants(Denied::Connection, Values::True)
     }
     /// Whether it tells what was denied or granted.
     pub const fn tells(&self) -> bool {

@@ -189,8 +189,7 @@ impl Kind for Port {
                 FactType::Bool,
                 "with `connect`: whether the connection was taken; false where it was refused, reset, unreachable or silent",
             )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            .shows_connection(),
             FactSpec::new(
                 "outcome",
                 FactType::Text,

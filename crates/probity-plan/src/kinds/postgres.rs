@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values, server};
 use crate::text::{Exposure, Text};
 
 /// Runs one query in a transaction that PostgreSQL itself holds read-only, with a statement time-out.
@@ -37,29 +37,17 @@ impl Kind for Postgres {
         floor: Impact::Observe,
         privilege: "",
         facts: &[
-            FactSpec::new(
-                "connected",
-                FactType::Bool,
-                "whether the server was reached: it took the connection and said something; false where it refused or \
-                 reset the connection or was silent",
-            )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            server::CONNECTED,
             FactSpec::new(
                 "answered",
                 FactType::Bool,
                 "whether the server answered the query whole, be it with an error; false where it refused, was silent, is \
                  not to be trusted, or answered otherwise; unknown where the look ended before",
             )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
-            FactSpec::new("tls", FactType::Bool, "with TLS: whether the server answered in it with a certificate").aside(),
-            FactSpec::new(
-                "trusted",
-                FactType::Bool,
-                "with TLS: whether that certificate leads to the system's certificates, or to `ca`, and is for the host",
-            ).aside(),
-            FactSpec::new("trust_error", FactType::Text, "with TLS: why it does not; empty if it does").aside(),
+            .shows_connection(),
+            server::TLS,
+            server::TRUSTED,
+            server::TRUST_ERROR,
             FactSpec::new(
                 "logged_in",
                 FactType::Bool,

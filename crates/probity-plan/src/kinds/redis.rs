@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values, server};
 use crate::text::{Piece, Text};
 
 /// Sends a Redis server (or Valkey, KeyDB) one command of those that only read.
@@ -154,29 +154,17 @@ impl Kind for Redis {
         floor: Impact::Observe,
         privilege: "",
         facts: &[
-            FactSpec::new(
-                "connected",
-                FactType::Bool,
-                "whether the server was reached: it took the connection and said something; false where it refused or \
-                 reset the connection or was silent",
-            )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            server::CONNECTED,
             FactSpec::new(
                 "answered",
                 FactType::Bool,
                 "whether a whole reply arrived, be it an error; false where the server refused, was silent, is not to be \
                  trusted, or answered otherwise; unknown where the look ended before",
             )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
-            FactSpec::new("tls", FactType::Bool, "with TLS: whether the server answered in it with a certificate").aside(),
-            FactSpec::new(
-                "trusted",
-                FactType::Bool,
-                "with TLS: whether that certificate leads to the system's certificates, or to `ca`, and is for the host",
-            ).aside(),
-            FactSpec::new("trust_error", FactType::Text, "with TLS: why it does not; empty if it does").aside(),
+            .shows_connection(),
+            server::TLS,
+            server::TRUSTED,
+            server::TRUST_ERROR,
             FactSpec::new(
                 "reply",
                 FactType::Any,

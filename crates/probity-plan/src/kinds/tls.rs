@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values, server};
 
 /// Shakes hands with a TLS server and looks at what it offers, trustworthy or not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,29 +60,20 @@ impl Kind for Tls {
         floor: Impact::Observe,
         privilege: "",
         facts: &[
-            FactSpec::new(
-                "connected",
-                FactType::Bool,
-                "whether the server was reached: it took the connection and said something; false where it refused or \
-                 reset the connection or was silent",
-            )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            server::CONNECTED,
             FactSpec::new(
                 "answered",
                 FactType::Bool,
                 "whether the server answered in TLS, be it with an alert; false is a fact where the connection was \
                  refused, closed, silent, or answered otherwise; unknown where the look ended before",
             )
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            .shows_connection(),
             FactSpec::new(
                 "starttls",
                 FactType::Bool,
                 "with `starttls`: whether the server offers to go on in TLS",
             ).aside()
-            .denies(Denied::Connection, Values::False)
-            .grants(Denied::Connection, Values::True),
+            .shows_connection(),
             FactSpec::new(
                 "completed",
                 FactType::Bool,

@@ -6,21 +6,11 @@ mod common;
 
 use std::time::Duration;
 
-use camera_media::{
-    EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, Force, Gap, GapCause, RecordingEnd, RecordingFormat,
-};
+use camera_media::{EmbeddedEngine, EmbeddedOptions, Engine, Force, GapCause, RecordingEnd, RecordingFormat};
 use common::{
-    Behaviour, HttpCamera, LIMIT, add, decode, engine, event, ffmpeg_is_here, is_end, is_up, named, options,
-    request, seconds, test_source,
+    Behaviour, HttpCamera, LIMIT, add, decode, engine, event, ffmpeg_is_here, is_end, is_interrupted,
+    is_resumed, is_up, named, options, request, seconds, test_source,
 };
-
-fn is_interrupted(event: &EngineEvent) -> Option<Gap> {
-    if let EngineEvent::RecordingInterrupted { gap, .. } = event { Some(*gap) } else { None }
-}
-
-fn is_resumed(event: &EngineEvent) -> Option<Duration> {
-    if let EngineEvent::RecordingResumed { gap, .. } = event { Some(*gap) } else { None }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_whose_source_stays_away_ends_with_what_is_missing() {

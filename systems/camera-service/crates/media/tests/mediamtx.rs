@@ -18,8 +18,8 @@ use camera_media::{
 };
 use common::{
     Behaviour, Ended, FOLDER, HttpCamera, LIMIT, RtspCamera, SIZE, SmallDisk, add, decode, event,
-    is_begun_after, is_closed, is_down, is_end, is_up, named, names_in, older_than_said, probed,
-    processes_with, request, seconds, service_to_be_killed, test_source, wait_until,
+    is_begun_after, is_closed, is_down, is_end, is_interrupted, is_resumed, is_up, named, names_in,
+    older_than_said, probed, processes_with, request, seconds, service_to_be_killed, test_source, wait_until,
 };
 use server::Server;
 
@@ -279,14 +279,6 @@ async fn a_source_that_dies_comes_back_and_its_recording_goes_on() {
     engine.shutdown(LIMIT).await;
 }
 
-fn is_interrupted(event: &EngineEvent) -> Option<GapCause> {
-    if let EngineEvent::RecordingInterrupted { gap, .. } = event { Some(gap.cause) } else { None }
-}
-
-fn is_resumed(event: &EngineEvent) -> Option<Duration> {
-    if let EngineEvent::RecordingResumed { gap, .. } = event { Some(*gap) } else { None }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_or_a_server_that_is_away_interrupts_the_recording_and_is_missing_from_it() {
     if !is_here() {
@@ -300,13 +292,13 @@ async fn a_source_or_a_server_that_is_away_interrupts_the_recording_and_is_missi
     add(&engine, "yard", camera.source()).await;
     engine.start_recording("yard", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
     camera.go_away().await;
-    assert_eq!(event(&mut events, is_interrupted).await, GapCause::SourceLost);
+    assert_eq!(event(&mut events, is_interrupted).await.cause, GapCause::SourceLost);
     assert!(engine.recording("yard").unwrap().unwrap().gaps.present.is_some());
     tokio::time::sleep(Duration::from_secs(4)).await;
     camera.come_back(Behaviour::Plays).await;
     let first = event(&mut events, is_resumed).await;
     server.kill();
-    assert_eq!(event(&mut events, is_interrupted).await, GapCause::ServerLost);
+    assert_eq!(event(&mut events, is_interrupted).await.cause, GapCause::ServerLost);
     server.restart().await;
     let second = event(&mut events, is_resumed).await;
     let done = engine.stop_recording("yard").await.unwrap();

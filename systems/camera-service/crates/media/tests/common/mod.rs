@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camera_media::{
-    CameraSpec, EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, LiveStream, LiveView, RecordingDone,
-    RecordingFormat, RecordingRequest, Resolution, Source, SourceOptions,
+    CameraSpec, EmbeddedEngine, EmbeddedOptions, Engine, EngineEvent, Gap, LiveStream, LiveView,
+    RecordingDone, RecordingFormat, RecordingRequest, Resolution, Source, SourceOptions,
 };
 use tokio::sync::broadcast;
 
@@ -128,6 +128,16 @@ pub fn is_begun_after(first: &Path) -> impl Fn(&EngineEvent) -> Option<PathBuf> 
         EngineEvent::RecordingFileStarted { path, .. } if path != first => Some(path.clone()),
         _ => None,
     }
+}
+
+/// That nothing is written of a recording any more.
+pub fn is_interrupted(event: &EngineEvent) -> Option<Gap> {
+    if let EngineEvent::RecordingInterrupted { gap, .. } = event { Some(*gap) } else { None }
+}
+
+/// That a recording goes on, and how long it was interrupted.
+pub fn is_resumed(event: &EngineEvent) -> Option<Duration> {
+    if let EngineEvent::RecordingResumed { gap, .. } = event { Some(*gap) } else { None }
 }
 
 pub fn is_end(event: &EngineEvent) -> Option<RecordingDone> {
