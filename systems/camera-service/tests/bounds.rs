@@ -11,9 +11,9 @@ use std::time::Duration;
 use camera_access::Role;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use support::{Client, Installation, PATIENCE, Running, token};
+use support::{Client, Installation, PATIENCE, Running, connect_from, token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
@@ -30,12 +30,6 @@ fn print(attack: &str, came_to: &str) {
 /// By how much the service's memory grew at most since then, in MB; in megabytes for the table.
 fn grown(service: &Running, before: (u64, u64)) -> u64 {
     service.memory().1.saturating_sub(before.0) / MB
-}
-
-async fn connect_from(source: &str, service: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
-    socket.connect(service).await.unwrap()
 }
 
 #[tokio::test]

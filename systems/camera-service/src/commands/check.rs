@@ -145,8 +145,7 @@ fn media(config: &Config, environment: &Environment, found: &mut Vec<String>) {
             ));
         }
         for (key, address) in [("api", &server.api), ("hls", &server.hls), ("rtsp", &server.rtsp)] {
-            let host = address.as_str().split_once("://").map_or("", |(_, rest)| rest);
-            let host = host.split('/').next().unwrap_or_default();
+            let host = address.authority();
             let reached =
                 host.to_socket_addrs().map_err(|error| error.to_string()).and_then(|mut addresses| {
                     let address = addresses.next().ok_or("the name leads nowhere")?;

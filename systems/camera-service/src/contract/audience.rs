@@ -190,7 +190,7 @@ impl ForAudience for Notification {
             Topic::RecordingError | Topic::RecordingStatusUpdate => self
                 .recording
                 .as_ref()
-                .map_or("less was recorded than was wanted", |state| state.coverage.public_reason()),
+                .map_or_else(|| Coverage::default().public_reason(), |state| state.coverage.public_reason()),
             Topic::SystemHealth => "a component's state changed; get_system_status says which",
             _ => match &self.camera {
                 Some(camera) => public_reason(camera.status),

@@ -1,21 +1,17 @@
 //! Cameras and their streams: what the calls answer about them, and what is told when they change.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use camera_media::{CameraSpec, EngineError, Source, SourceOptions, StreamState, StreamStatus as Stream};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::Service;
+use super::{FIRST_PICTURE, Service};
 use crate::contract::{
     Camera, CameraList, CameraState, CameraStatus, Capabilities, Code, Device, NewCamera, Notification,
     RecordingState, RpcError, StreamMetrics, StreamProcess, StreamStarted, StreamStatus, StreamStopped,
     StreamUrl, StreamUrls, Streams, Topic, Validation,
 };
-
-/// How long a stream may take until its first picture, which is a key frame; some cameras send one in 25 s.
-const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
 /// A camera as the service knows it; what it delivers, the engine knows.
 pub struct Known {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rtime_clock::adjtime::{Timex, adjtimex};
 
 use super::{Kind, Service, blocking};
-use crate::contract::{ClockView, Notification, Topic};
+use crate::contract::ClockView;
 
 /// `status` of adjtimex(2): nothing keeps the clock right.
 const STA_UNSYNC: i32 = 0x40;
@@ -151,15 +151,7 @@ impl Service {
         tracing::warn!("{words}");
         // The first look tells nobody anything new.
         if before.is_some() {
-            self.hub.publish(&Notification {
-                topic: Topic::SystemHealth,
-                device: None,
-                timestamp: Timestamp::now(),
-                camera: None,
-                recording: None,
-                filename: None,
-                reason: Some(words.to_owned()),
-            });
+            self.tell_health(words.to_owned());
         }
     }
 }

@@ -43,7 +43,7 @@ fn shortfall(done: &RecordingDone) -> Option<Cause> {
 }
 
 /// `stopped`, `incomplete` or `error`.
-pub(super) fn status(done: &RecordingDone) -> &'static str {
+fn status(done: &RecordingDone) -> &'static str {
     match (&done.end, shortfall(done)) {
         (RecordingEnd::Failed(_), _) => "error",
         (_, Some(_)) => "incomplete",
@@ -52,7 +52,7 @@ pub(super) fn status(done: &RecordingDone) -> &'static str {
 }
 
 /// What a recording came to.
-pub(super) fn of(done: &RecordingDone) -> Coverage {
+fn of(done: &RecordingDone) -> Coverage {
     let cause = shortfall(done);
     let reason = cause.map(|cause| match &done.end {
         RecordingEnd::Failed(why) => format!("{}: {why}", cause.words()),
@@ -100,7 +100,8 @@ pub(super) fn running(now: &RecordingNow) -> RecordingState {
         filename: file_name(now.path.as_deref().unwrap_or(&now.first)),
         duration: None,
         file_size: None,
-        start_time: now.started,
+        // By the clock as it is now: it may have been put right since.
+        start_time: now.started.timestamp(),
         coverage: Coverage {
             seconds_wanted: now.wanted.map(|wanted| wanted.as_secs_f64()),
             seconds_got: Some(now.duration.saturating_sub(now.lead).as_secs_f64()),

@@ -89,8 +89,11 @@ impl Service {
         let library = self.library(kind);
         let path = library.path_of(&name);
         let asked = name.clone();
-        // Never closed.
-        let _turn = self.probes.acquire().await;
+        // Of a snapshot no program is asked. Never closed.
+        let _turn = match kind {
+            Kind::Recordings => Some(self.probes.acquire().await),
+            Kind::Snapshots => None,
+        };
         let (info, incomplete) = blocking(move || {
             Ok::<_, StorageError>((library.info(&asked)?, super::coverage::kept(&library, &asked)))
         })
@@ -166,9 +169,7 @@ impl Service {
             for library in libraries {
                 let cleaned = library
                     .cleanup(retention, now, &|name| in_use.contains(name) || unfinished(&library, name))?;
-                all.bytes_freed += cleaned.bytes_freed;
-                all.removed.extend(cleaned.removed);
-                all.failed.extend(cleaned.failed);
+                all.add(cleaned);
             }
             Ok::<_, StorageError>(all)
         })
@@ -187,9 +188,7 @@ impl Service {
             let over = self.usage(kind).await?.over(warn.midpoint(block));
             if over > 0 {
                 let cleaned = self.clean_by(Retention::Free(over), &[kind]).await?;
-                all.bytes_freed += cleaned.bytes_freed;
-                all.removed.extend(cleaned.removed);
-                all.failed.extend(cleaned.failed);
+                all.add(cleaned);
             }
         }
         Ok(all)

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camera_config::Config;
 use camera_media::Engine;
@@ -28,6 +28,10 @@ use crate::events::Hub;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
+
+/// How long a picture, or the first second of a recording, may take: a source that is only being opened shows nothing before its next
+/// key frame, and some cameras send one in 25 s.
+const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
 pub use cameras::Known;
 pub use changes::Kept;

@@ -10,15 +10,12 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::files::{Kind, file_name as named};
-use super::{Service, blocking, coverage};
+use super::{FIRST_PICTURE, Service, blocking, coverage};
 use crate::contract::{
     Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState,
     RecordingStopped, RpcError, SnapshotRequest, SnapshotTaken, Topic,
 };
 
-/// How long a picture, or the first second of a recording, may take: a source that is only being opened shows nothing before its next
-/// key frame, and some cameras send one in 25 s.
-const FIRST_PICTURE: Duration = Duration::from_secs(30);
 /// The longest recording that is asked for with a duration.
 const LONGEST: u64 = 86_400;
 
@@ -74,8 +71,11 @@ impl Service {
         self.refuse_full_disk(Kind::Recordings).await?;
         let _turn = known.turn.lock().await;
         if let Some(running) = self.engine.recording(&known.name)? {
-            let message =
-                format!("{} is being recorded since {}: stop_recording first", known.name, running.started);
+            let message = format!(
+                "{} is being recorded since {}: stop_recording first",
+                known.name,
+                running.started.timestamp()
+            );
             return Err(RpcError::new(Code::InvalidState, message));
         }
         let rotate = self.config.read().storage.rotate.clone();
@@ -124,7 +124,7 @@ impl Service {
         let Some(filename) = filenames.first().cloned() else {
             return Err(RpcError::new(Code::DependencyFailed, "the recording left no file"));
         };
-        let (status, coverage) = (coverage::status(&done), coverage::of(&done));
+        let RecordingState { status, coverage, .. } = coverage::ended(&done);
         Ok(RecordingStopped {
             device: known.name.to_string(),
             filename,

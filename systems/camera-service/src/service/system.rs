@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use camera_config::Engine as EngineKind;
+use camera_config::{CameraName, Engine as EngineKind};
 use camera_media::StreamState;
 use jiff::Timestamp;
 
@@ -19,9 +19,6 @@ use crate::metrics::{CameraReading, Readings};
 /// The components as they were when last looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Components(pub Vec<Component>);
-
-/// The longest name of a camera, in bytes.
-const MAX_DEVICE: usize = 63;
 
 /// This service's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -73,19 +70,24 @@ impl Service {
                 reason = component.reason,
                 "changed"
             );
-            self.hub.publish(&Notification {
-                topic: Topic::SystemHealth,
-                device: None,
-                timestamp: Timestamp::now(),
-                camera: None,
-                recording: None,
-                filename: None,
-                reason: Some(match &component.reason {
-                    Some(reason) => format!("{} is {}: {reason}", component.name, component.state),
-                    None => format!("{} is {}", component.name, component.state),
-                }),
+            self.tell_health(match &component.reason {
+                Some(reason) => format!("{} is {}: {reason}", component.name, component.state),
+                None => format!("{} is {}", component.name, component.state),
             });
         }
+    }
+
+    /// Tells subscribers what became of the system.
+    pub(super) fn tell_health(&self, reason: String) {
+        self.hub.publish(&Notification {
+            topic: Topic::SystemHealth,
+            device: None,
+            timestamp: Timestamp::now(),
+            camera: None,
+            recording: None,
+            filename: None,
+            reason: Some(reason),
+        });
     }
 
     /// Whether the service works. A camera that delivers nothing makes it partial, not unready: the others are served.
@@ -214,10 +216,10 @@ impl Service {
             return Err(RpcError::invalid_params("topics names at least one; get_server_info lists them"));
         }
         let filters = request.filters.clone().unwrap_or_default();
-        if filters.devices.iter().any(|device| device.len() > MAX_DEVICE) {
-            return Err(RpcError::invalid_params(format!("a camera's name has at most {MAX_DEVICE} bytes")));
+        if filters.devices.iter().any(|device| device.len() > CameraName::MAX) {
+            let most = CameraName::MAX;
+            return Err(RpcError::invalid_params(format!("a camera's name has at most {most} bytes")));
         }
-        caller.mailbox.set_audience(caller.audience());
         Ok(Subscribed { topics: caller.mailbox.subscribe(&request.topics, &filters) })
     }
 

@@ -9,6 +9,7 @@ use tower_http::cors::CorsLayer;
 
 use super::refuse;
 use crate::service::Service;
+use camera_config::BaseUrl;
 
 /// How long a browser remembers what it may ask.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -37,8 +38,7 @@ pub(super) fn foreign_page(service: &Service, peer: IpAddr, headers: &HeaderMap)
     let server = service.config.read().server.clone();
     // What the client called the service, or what the proxy before it is called.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let public = server.public_url.as_ref().and_then(|url| url.as_str().split_once("://"));
-    let public = public.map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let public = server.public_url.as_ref().map(BaseUrl::authority);
     let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     let own = page.is_some() && (page == host || page == public);
     if own || server.allowed_origins.iter().any(|allowed| allowed == origin) {

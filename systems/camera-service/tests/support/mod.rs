@@ -234,6 +234,13 @@ pub struct Client {
     next: u64,
 }
 
+/// A connection from another address of this machine, such as `127.0.0.2`.
+pub async fn connect_from(source: &str, service: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+    socket.connect(service).await.unwrap()
+}
+
 impl Client {
     /// A connection that nobody has authenticated, to whatever service is there.
     pub async fn connect(url: &str) -> Client {
@@ -243,12 +250,7 @@ impl Client {
 
     /// The same from another address of this machine, such as `127.0.0.2`.
     pub async fn connect_from(source: &str, service: SocketAddr) -> Client {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
-        let stream = MaybeTlsStream::Plain(socket.connect(service).await.unwrap());
-        let (socket, _) =
-            tokio_tungstenite::client_async(format!("ws://{service}/ws"), stream).await.unwrap();
-        Client { socket, next: 1 }
+        Client::over(connect_from(source, service).await, service).await
     }
 
     /// A connection that is there already.

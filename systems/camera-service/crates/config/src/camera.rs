@@ -8,6 +8,9 @@ use std::{fmt, str::FromStr};
 pub struct CameraName(String);
 
 impl CameraName {
+    /// How long it may be, in bytes.
+    pub const MAX: usize = 63;
+
     /// The name as written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -18,7 +21,7 @@ impl FromStr for CameraName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        if text.len() <= 63
+        if text.len() <= Self::MAX
             && text.starts_with(plain)
             && text.chars().all(|c| plain(c) || c == '_' || c == '-')
         {

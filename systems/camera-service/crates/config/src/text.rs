@@ -61,6 +61,12 @@ impl BaseUrl {
     pub fn scheme(&self) -> &str {
         self.0.split_once(':').map_or("", |(scheme, _)| scheme)
     }
+
+    /// The host, and the port if it is not the scheme's usual one.
+    pub fn authority(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
 }
 
 impl FromStr for BaseUrl {

@@ -246,7 +246,7 @@ pub struct RecordingNow {
     /// The file written now; `None` while the source is away and no new file has been begun.
     pub path: Option<PathBuf>,
     /// When the recording began.
-    pub started: Timestamp,
+    pub started: Moment,
     /// Its container.
     pub format: RecordingFormat,
     /// Length of all its files so far.

@@ -173,7 +173,7 @@ impl Group {
     fn bytes(&self) -> Bytes {
         match &self.0[..] {
             [only] => only.fragment.bytes.clone(),
-            _ => self.fragments().flat_map(|fragment| fragment.bytes.iter().copied()).collect(),
+            _ => self.fragments().map(|fragment| &fragment.bytes[..]).collect::<Vec<_>>().concat().into(),
         }
     }
 }

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 /// The clock that people read was set if it differs by more than this from what it should say by now. Less is what two looks at two
 /// clocks may differ by; slewing moves both.
 const SET: Duration = Duration::from_millis(50);
+/// By so much the clock may be set without a word.
+const UNNOTICED: Duration = Duration::from_secs(1);
 /// Looks at both clocks that took longer say too little of how they stand to each other; it is looked again, so often at most.
 const PROMPT: Duration = Duration::from_millis(5);
 const LOOKS: usize = 5;
@@ -62,12 +64,23 @@ impl Moment {
 
 /// What both clocks said at one moment.
 #[derive(Clone, Copy)]
-struct Pair {
+pub(crate) struct Pair {
     moment: Moment,
     clock: Timestamp,
 }
 
 impl Pair {
+    /// Now, and what is said of it.
+    pub(crate) fn said() -> Self {
+        let moment = Moment::now();
+        Self { moment, clock: moment.timestamp() }
+    }
+
+    /// Whether the clock was set since by so much that who was told of the time has to be told again.
+    pub(crate) fn clock_was_set(&self) -> bool {
+        self.moment.timestamp().duration_since(self.clock).unsigned_abs() >= UNNOTICED
+    }
+
     fn look() -> Self {
         let look = || {
             let before = Moment::now();

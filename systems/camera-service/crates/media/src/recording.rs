@@ -46,7 +46,7 @@ struct Recording {
     /// When it was to end, and for what, unless somebody asked for it.
     ending: OnceLock<(Moment, Option<Force>)>,
     outcome: watch::Receiver<Option<Outcome>>,
-    now: Mutex<Option<(Moment, RecordingNow)>>,
+    now: Mutex<Option<RecordingNow>>,
 }
 
 impl Slot {
@@ -131,9 +131,7 @@ impl Slot {
     }
 
     pub(crate) fn now(&self) -> Option<RecordingNow> {
-        let (began, now) = self.lock().as_ref().and_then(|recording| recording.now().clone())?;
-        // By the clock as it is now: it may have been put right since.
-        Some(RecordingNow { started: began.timestamp(), ..now })
+        self.lock().as_ref().and_then(|recording| recording.now().clone())
     }
 
     /// Ends the recording and every interest in the camera; from then on, none is started.
@@ -175,7 +173,7 @@ impl Recording {
         outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone()).flatten()
     }
 
-    fn now(&self) -> MutexGuard<'_, Option<(Moment, RecordingNow)>> {
+    fn now(&self) -> MutexGuard<'_, Option<RecordingNow>> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -411,7 +409,7 @@ impl Course {
         let now = RecordingNow {
             first,
             path,
-            started: started.timestamp(),
+            started,
             format: self.request.format,
             duration,
             lead: self.lead,
@@ -419,7 +417,7 @@ impl Course {
             wanted: self.request.duration,
             gaps: self.gaps,
         };
-        *self.recording.now() = Some((started, now));
+        *self.recording.now() = Some(now);
     }
 }
 

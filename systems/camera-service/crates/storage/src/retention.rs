@@ -28,6 +28,15 @@ pub struct Cleaned {
     pub failed: Vec<Failed>,
 }
 
+impl Cleaned {
+    /// Adds what another cleanup did.
+    pub fn add(&mut self, other: Self) {
+        self.removed.extend(other.removed);
+        self.bytes_freed += other.bytes_freed;
+        self.failed.extend(other.failed);
+    }
+}
+
 /// A file that is gone.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Removed {

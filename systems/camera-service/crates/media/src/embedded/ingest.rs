@@ -9,6 +9,7 @@ use super::camera::{Camera, Feed};
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
 use crate::guard::guarded;
+use crate::moment::Pair;
 use crate::process::{Running, Start, words};
 use crate::{EngineError, Moment};
 
@@ -16,8 +17,8 @@ use crate::{EngineError, Moment};
 const GOODBYE: Duration = Duration::from_secs(1);
 /// No source sends more than it has: what has come of it by now, and what it had kept until it was asked.
 const AHEAD: Duration = Duration::from_secs(60);
-/// By so much the clock may be set without a word.
-const SET: Duration = Duration::from_secs(1);
+/// How often it is looked whether the clock was set.
+const LOOK: Duration = Duration::from_secs(1);
 /// Less than the length at which a fragment ends by itself.
 const SECOND: Duration = Duration::from_millis(900);
 
@@ -108,9 +109,8 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
 }
 
 async fn until_clock_is_set() {
-    let begun = Moment::now();
-    let said = begun.timestamp();
-    while begun.timestamp().duration_since(said).unsigned_abs() < SET {
-        tokio::time::sleep(SET).await;
+    let said = Pair::said();
+    while !said.clock_was_set() {
+        tokio::time::sleep(LOOK).await;
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -12,14 +11,13 @@ use super::Shared;
 use super::camera::Camera;
 use super::path::{CLOSE_AFTER, FOLDER};
 use super::status::Seen;
-use crate::{EngineError, Moment};
+use crate::EngineError;
+use crate::moment::Pair;
 
 /// One request that was not answered in time is no outage.
 const OUT_AFTER: u32 = 2;
 /// Health is answered from what was seen so lately.
 const FRESH: Duration = Duration::from_secs(5);
-/// By so much the clock may be set without a word.
-const CLOCK_SET: Duration = Duration::from_secs(1);
 /// How long MediaMTX may take to forget a path, or to end a recording.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,17 +38,14 @@ struct Known {
     failures: u32,
     /// Paths that it is to forget.
     unwanted: BTreeSet<String>,
-    /// A moment, and what the clock said of it.
-    clock: Option<(Moment, Timestamp)>,
+    /// What was said of a moment.
+    clock: Option<Pair>,
 }
 
 impl Known {
     /// Whether the clock was set since it was looked at last.
     fn clock_was_set(&mut self) -> bool {
-        let moment = Moment::now();
-        let before = self.clock.replace((moment, moment.timestamp()));
-        before
-            .is_some_and(|(moment, said)| moment.timestamp().duration_since(said).unsigned_abs() >= CLOCK_SET)
+        self.clock.replace(Pair::said()).is_some_and(|before| before.clock_was_set())
     }
 }
 
