@@ -1,7 +1,7 @@
 //! `config check`: what a start would find. Everything that stands in the way is listed at once; nothing is made or changed, and a service that
 //! runs goes on.
 
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -146,11 +146,10 @@ fn media(config: &Config, environment: &Environment, found: &mut Vec<String>) {
         }
         for (key, address) in [("api", &server.api), ("hls", &server.hls), ("rtsp", &server.rtsp)] {
             let host = address.authority();
-            let reached =
-                host.to_socket_addrs().map_err(|error| error.to_string()).and_then(|mut addresses| {
-                    let address = addresses.next().ok_or("the name leads nowhere")?;
-                    TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| error.to_string())
-                });
+            let reached = address.socket_addrs().map_err(|error| error.to_string()).and_then(|addresses| {
+                let address = addresses.first().ok_or("the name leads nowhere")?;
+                TcpStream::connect_timeout(address, PATIENCE).map_err(|error| error.to_string())
+            });
             if let Err(why) = reached {
                 found.push(format!("media.mediamtx.{key}: MediaMTX cannot be reached at {host}: {why}"));
             }

@@ -69,6 +69,18 @@ impl BaseUrl {
     }
 }
 
+impl BaseUrl {
+    /// Where its host is, by name resolution, which may take long; with the scheme's usual port if it names none.
+    ///
+    /// # Errors
+    /// As name resolution has it.
+    pub fn socket_addrs(&self) -> std::io::Result<Vec<std::net::SocketAddr>> {
+        let url = url::Url::parse(&self.0).map_err(std::io::Error::other)?;
+        // RFC 7826, section 4.2; of the other schemes the crate `url` knows it.
+        url.socket_addrs(|| (url.scheme() == "rtsp").then_some(554))
+    }
+}
+
 impl FromStr for BaseUrl {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {

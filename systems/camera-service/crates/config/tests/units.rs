@@ -1,7 +1,7 @@
 //! Values with units: what they mean, how they are printed, and what is said of those that are wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use camera_config::{Devices, Network, Percent, Resolution, Size, Span};
+use camera_config::{BaseUrl, Devices, Network, Percent, Resolution, Size, Span};
 use std::time::Duration;
 
 fn wrong<T: std::str::FromStr<Err = String> + std::fmt::Debug>(text: &str) -> String {
@@ -172,5 +172,20 @@ proptest::proptest! {
     fn no_text_makes_a_reader_panic(text in "\\PC{0,40}|[0-9.]{0,25} ?[a-zA-Z%]{0,3}|[0-9,x-]{0,12}") {
         let _ = (text.parse::<Size>(), text.parse::<Span>(), text.parse::<Percent>(), text.parse::<Devices>());
         let _ = (text.parse::<Network>(), text.parse::<Resolution>(), text.parse::<camera_config::Source>());
+    }
+}
+
+#[test]
+fn an_address_without_a_port_is_reached_at_its_scheme_s_usual_one() {
+    for (address, reached) in [
+        ("http://127.0.0.1", "127.0.0.1:80"),
+        ("http://127.0.0.1:80/media", "127.0.0.1:80"),
+        ("https://127.0.0.1", "127.0.0.1:443"),
+        ("rtsp://127.0.0.1", "127.0.0.1:554"),
+        ("rtsp://127.0.0.1:8554", "127.0.0.1:8554"),
+        ("http://[::1]:9997", "[::1]:9997"),
+    ] {
+        let address: BaseUrl = address.parse().unwrap();
+        assert_eq!(address.socket_addrs().unwrap(), [reached.parse().unwrap()], "{address}");
     }
 }
