@@ -1,14 +1,16 @@
-//! A hostile bundle, recomputed to its verdict: a plan, a zero byte, and the lines of a log that nobody had to sign. Reading
-//! the lines, judging them and making the report end, and none of them panics; judged again, they decide the same.
+//! A hostile bundle, recomputed to its verdict and its report: a plan, a zero byte, and the lines of a log that nobody had to sign. Reading
+//! the lines, judging them and making the report end, and none of them panics; folded again, they give the same.
 #![no_main]
 
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
+use probity_case::{Fold, KEPT_NAME, Permitted, Surroundings};
+use probity_evidence::entry::{Identity, LedgerHead};
 use probity_evidence::line::decode;
-use probity_evidence::{Body, Declared};
-use probity_plan::{Observation, Sources, load};
-use probity_verdict::{Judge, Judgement};
+use probity_evidence::{Body, Declared, Start};
+use probity_plan::{Impact, Sources, load};
+use probity_verdict::Conditions;
 
 struct One<'d>(&'d [u8]);
 
@@ -21,23 +23,56 @@ impl Sources for One<'_> {
 fuzz_target!(|data: &[u8]| {
     let Some(end) = data.iter().position(|byte| *byte == 0) else { return };
     let Ok(loaded) = load("plan.yaml", &One(&data[..end]), &BTreeMap::new()) else { return };
-    let declared = Declared::of(&loaded.plan);
-    let mut observations: Vec<Observation> = Vec::new();
-    for line in data[end + 1..].split(|byte| *byte == b'\n') {
-        if let Ok(entry) = decode(&mut line.to_vec(), Some(&declared))
-            && let Body::Observation(observation) = entry.body
-        {
-            observations.push(observation);
-        }
-    }
-    let judge = || -> Judgement {
-        let conditions = probity_verdict::Conditions::new(&loaded.plan);
-        let mut judge = Judge::new(&loaded.plan, &conditions, jiff::Timestamp::UNIX_EPOCH);
-        for (entry, observation) in (2..).zip(&observations) {
-            judge.observe(entry, observation);
-        }
-        judge.conclude(true)
+    let plan = &loaded.plan;
+    let declared = Declared::of(plan);
+    let bodies: Vec<Body> = data[end + 1..]
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| decode(&mut line.to_vec(), Some(&declared)).ok())
+        .map(|entry| entry.body)
+        .collect();
+    let start = Start {
+        format: 1,
+        rules: probity_verdict::RULES,
+        run: String::new(),
+        started: jiff::Timestamp::UNIX_EPOCH,
+        plan: plan.title.clone(),
+        files: BTreeMap::new(),
+        declared,
+        resolved_sha256: String::new(),
+        inputs: BTreeMap::new(),
+        allow: Impact::Disrupt,
+        only: None,
+        run_key: String::new(),
+        operator_key: String::new(),
+        challenge: None,
+        ledger: LedgerHead { run: 1, head: None, began: None },
+        reproduces: None,
+        observer: Identity {
+            version: String::new(),
+            host: String::new(),
+            user: String::new(),
+            system: String::new(),
+        },
     };
-    let written = serde_json::to_vec(&judge()).expect("a judgement can be written");
-    assert_eq!(written, serde_json::to_vec(&judge()).expect("a judgement can be written"));
+    let derive = || -> (Vec<u8>, String) {
+        let conditions = Conditions::new(plan);
+        let mut fold = Fold::new(plan, &conditions, start.started, Permitted::of(&start));
+        for (entry, body) in (2..).zip(&bodies) {
+            fold.take(entry, body);
+        }
+        let derived = fold.conclude(true);
+        let report = probity_report::html(&derived.contents(&Surroundings {
+            bundle: KEPT_NAME,
+            plan,
+            after_the_fact: false,
+            start: &start,
+            ended: None,
+            unsigned: 0,
+            exhibits: &[],
+            verification: None,
+            unacceptable: None,
+        }));
+        (serde_json::to_vec(&derived.judgement).expect("a judgement can be written"), report)
+    };
+    assert!(derive() == derive());
 });

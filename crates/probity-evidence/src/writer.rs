@@ -95,9 +95,6 @@ pub enum WriteError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// What was recorded so far cannot be read.
-    #[error("what was recorded so far cannot be read: {0}")]
-    Unreadable(Box<crate::bundle::ReadError>),
     /// It says what its kind cannot.
     #[error("the observation cannot be recorded: {0}")]
     Undeclared(#[from] Undeclared),

@@ -1,26 +1,59 @@
 //! A run's two clocks: the observer's, which anybody may set, and one that nobody sets.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+
+/// The clocks that a run goes by. What it waits for is tokio's time, which a test can pause: then these have to follow it.
+pub trait Clock: Debug + Sync {
+    /// By the observer's clock: UTC, to the microsecond.
+    fn utc(&self) -> jiff::Timestamp;
+    /// By a clock that nobody sets, since a moment before the run that does not change.
+    fn steady(&self) -> Duration;
+}
+
+/// Those of this machine.
+#[derive(Debug)]
+pub struct MachineClock;
+
+impl Clock for MachineClock {
+    fn utc(&self) -> jiff::Timestamp {
+        crate::observer::now()
+    }
+    fn steady(&self) -> Duration {
+        since_boot()
+    }
+}
 
 /// When a run began, by both.
 #[derive(Clone, Copy, Debug)]
 pub struct Began {
     /// By the observer's clock: UTC, to the microsecond.
     pub at: jiff::Timestamp,
-    since_boot: Duration,
+    steady: Duration,
+    clock: &'static dyn Clock,
 }
 
 impl Began {
-    /// It begins now.
+    /// It begins now, by the clocks of this machine.
     pub fn now() -> Self {
-        Self { at: crate::observer::now(), since_boot: since_boot() }
+        Self::by(&MachineClock)
+    }
+
+    /// It begins now, by these clocks.
+    pub fn by(clock: &'static dyn Clock) -> Self {
+        Self { at: clock.utc(), steady: clock.steady(), clock }
     }
 
     /// How long it has been going on, by the clock that nobody sets.
     pub fn elapsed(&self) -> Duration {
-        since_boot().saturating_sub(self.since_boot)
+        self.clock.steady().saturating_sub(self.steady)
+    }
+
+    /// What the observer's clock shows now: UTC, to the microsecond.
+    pub fn utc(&self) -> jiff::Timestamp {
+        self.clock.utc()
     }
 }
 

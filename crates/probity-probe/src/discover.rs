@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use probity_plan::{Sources, Value};
+use probity_plan::Value;
 use serde_json::json;
 
 use crate::look::{Context, Seen, Wanted};
 use crate::names::Names;
 use crate::program;
 use crate::secrets::Secrets;
+use crate::single::single_probe;
 use crate::tables::{self, Running};
 
 /// How long each look may take.
@@ -99,15 +100,6 @@ struct Discovery {
     unseen: Vec<String>,
 }
 
-/// One text as a plan's only file.
-struct Only(String);
-
-impl Sources for Only {
-    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
-        Ok(self.0.clone().into_bytes())
-    }
-}
-
 /// A process as the table tells it.
 struct Process {
     pid: i64,
@@ -120,14 +112,7 @@ struct Process {
 impl Discovery {
     /// One look by a probe as a plan has it.
     async fn look(&self, probe: serde_json::Value, timeout: Duration) -> Seen {
-        let plan = json!({
-            "plan": "discovery",
-            "probes": { "it": probe },
-            "claims": { "c": { "of": "it", "check": "attempt == 1" } },
-            "verdict": [{ "label": "none" }],
-        });
-        let loaded = probity_plan::load("discovery", &Only(plan.to_string()), &BTreeMap::new());
-        let Ok(plan) = loaded.map(|loaded| loaded.plan) else { return Seen::default() };
+        let Ok(plan) = single_probe("discovery", &probe.to_string()) else { return Seen::default() };
         let Some(cell) = plan.probes.first().and_then(|probe| probe.cells.first()) else {
             return Seen::default();
         };

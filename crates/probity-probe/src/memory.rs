@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cookie_store::CookieStore;
 use probity_plan::kinds::http::Cookies;
-use probity_plan::model::Cell;
-use probity_plan::{Act, Probe};
+use probity_plan::{Act, Value};
 
 /// What is kept of one row.
 #[derive(Debug, Default)]
@@ -25,15 +24,21 @@ tokio::task_local! {
 pub struct Memories(Mutex<BTreeMap<(String, String), Arc<Memory>>>);
 
 impl Memories {
-    /// Looks with what was kept of this row.
-    pub async fn recall<F: Future>(&self, probe: &Probe, cell: &Cell, look: F) -> F::Output {
-        if !matches!(&cell.act, Act::Http(http) if http.cookies == Some(Cookies::Looks)) {
+    /// Looks with what was kept of this row of this probe.
+    pub async fn recall<F: Future>(
+        &self,
+        probe: &str,
+        row: &BTreeMap<String, Value>,
+        act: &Act,
+        look: F,
+    ) -> F::Output {
+        if !matches!(act, Act::Http(http) if http.cookies == Some(Cookies::Looks)) {
             return look.await;
         }
-        let row = serde_json::to_string(&cell.row).unwrap_or_default();
+        let row = serde_json::to_string(row).unwrap_or_default();
         let memory = {
             let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            memories.entry((probe.name.clone(), row)).or_default().clone()
+            memories.entry((probe.to_owned(), row)).or_default().clone()
         };
         MEMORY.scope(memory, look).await
     }

@@ -7,7 +7,8 @@ use probity_plan::model::Cell;
 use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
 
 use crate::clock::Began;
-use crate::look::{Seen, Wanted};
+use crate::look::Wanted;
+use crate::observe::Sighting;
 use crate::secrets::Secrets;
 
 /// The longest text or list, as JSON, that is kept as a fact.
@@ -38,6 +39,7 @@ pub struct Kept<'a> {
 }
 
 /// How long a look took.
+#[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// From its beginning to its end.
     pub elapsed: Duration,
@@ -80,7 +82,8 @@ impl Taken {
 
 impl Kept<'_> {
     /// What is recorded of what was seen.
-    pub fn take(&self, seen: Seen, times: &Times, secrets: &Secrets) -> Taken {
+    pub fn take(&self, sighting: Sighting, secrets: &Secrets) -> Taken {
+        let Sighting { seen, times } = sighting;
         let mut observation = Observation {
             probe: self.probe.name.clone(),
             cell: self.cell.row.clone(),
@@ -110,7 +113,7 @@ impl Kept<'_> {
                 widen(value, times.delay);
             }
         }
-        self.doubt_denials(&mut observation, times);
+        self.doubt_denials(&mut observation, &times);
         let spec = self.probe.spec();
         secrets.mask_observation(&mut observation, |fact| spec.fact(fact).map(|fact| fact.ty));
         let artifacts = self.shorten(&mut observation);
@@ -192,7 +195,7 @@ pub fn blocked_at(
         attempt: 1,
         superseded: false,
         lane,
-        started: to_microseconds(jiff::Timestamp::now()),
+        started: run.utc(),
         offset_us: microseconds(run.elapsed()),
         duration_us: 0,
         scheduling_delay_us: None,

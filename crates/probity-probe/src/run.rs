@@ -1,23 +1,25 @@
 //! Runs a plan's probes, stage by stage, and hands every attempt to a [`Sink`] as it ends.
+//!
+//! Must not know: how a look is made, or by whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant as WallInstant};
 
 use futures_util::StreamExt;
 use probity_plan::model::Cell;
-use probity_plan::{Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Value};
+use probity_plan::{Act, Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Value};
+use tokio::time::Instant;
 
 use crate::clock::Began;
-use crate::kinds;
-use crate::look::{Context, Seen, Wanted};
-use crate::memory::Memories;
-use crate::metronome;
+use crate::crew::{Crew, Job};
+use crate::look::{Seen, Wanted};
 use crate::observation::{Kept, Taken, Times, blocked_at};
+use crate::observe::{Observe, Request, Sighting};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
-use crate::tables;
 
 /// Looks under way at once in the parallel lane, on each of its threads.
 const AT_ONCE: usize = 8;
@@ -62,11 +64,11 @@ pub trait Sink {
 
 /// A request to stop, with its reason, from the operator or a limit.
 #[derive(Clone, Debug)]
-pub struct Stop(std::sync::Arc<tokio::sync::watch::Sender<Option<Cause>>>);
+pub struct Stop(Arc<tokio::sync::watch::Sender<Option<Cause>>>);
 
 impl Default for Stop {
     fn default() -> Self {
-        Self(std::sync::Arc::new(tokio::sync::watch::Sender::new(None)))
+        Self(Arc::new(tokio::sync::watch::Sender::new(None)))
     }
 }
 
@@ -98,7 +100,18 @@ impl Stop {
 pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 
 /// When a probe was over that others run with.
-type Over = std::sync::OnceLock<Instant>;
+type Over = OnceLock<Instant>;
+
+/// A planned look.
+#[derive(Clone, Copy)]
+struct Slot<'p> {
+    probe: &'p Probe,
+    cell: &'p Cell,
+    number: u32,
+    lane: Lane,
+    /// When its stage began, if it may share its reading of a table of the kernel's.
+    shared_since: Option<WallInstant>,
+}
 
 /// A run about to begin.
 pub struct Runner<'a> {
@@ -120,8 +133,10 @@ pub struct Runner<'a> {
     pub until: &'a Until<'a>,
     /// Ends the run early.
     pub stop: &'a Stop,
-    /// What probes keep from look to look.
-    pub memories: Memories,
+    /// Makes the looks.
+    pub observe: &'a dyn Observe,
+    /// Does the work.
+    pub crew: &'a dyn Crew,
 }
 
 impl Runner<'_> {
@@ -182,103 +197,117 @@ impl Runner<'_> {
     }
 
     fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
-        let began = Instant::now();
-        let over = Over::new();
+        let (began, over) = (Instant::now(), Over::new());
         let (send, receive) = sync_channel::<Taken>(1024);
-        let recorded = std::thread::scope(|scope| {
-            match stage.lane {
-                Lane::Quiet => {
-                    for probe in &stage.probes {
-                        let (send, over) = (send.clone(), &over);
-                        scope.spawn(move || {
-                            self.on_thread(|| self.run_probe(probe, began, over, &send));
-                            if probe.with.is_none() {
-                                let planned =
-                                    probe.schedule.lasting.map_or(Duration::ZERO, |lasting| lasting.0);
-                                _ = over.set(Instant::now().max(began + planned));
-                            }
-                        });
-                    }
-                }
-                Lane::Parallel => {
-                    let work: Vec<_> = stage
-                        .probes
-                        .iter()
-                        .flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)))
-                        .collect();
-                    let (work, next) = (std::sync::Arc::new(work), std::sync::Arc::new(AtomicUsize::new(0)));
-                    let threads = std::thread::available_parallelism()
-                        .map_or(1, usize::from)
-                        .min(work.len().div_ceil(AT_ONCE));
-                    for _ in 0..threads {
-                        let (send, work, next) = (send.clone(), work.clone(), next.clone());
-                        scope.spawn(move || {
-                            let take = || work.get(next.fetch_add(1, Ordering::Relaxed)).copied();
-                            self.on_thread(|| async {
-                                futures_util::stream::iter(std::iter::from_fn(take))
-                                    .for_each_concurrent(AT_ONCE, |(probe, cell)| {
-                                        self.run_cell(probe, cell, began, &send)
-                                    })
-                                    .await;
-                            });
-                        });
-                    }
-                }
-            }
-            drop(send);
-            let recorded = record(&receive, sink);
+        let jobs = match stage.lane {
+            Lane::Quiet => self.quiet_jobs(stage, began, &over, &send),
+            Lane::Parallel => self.parallel_jobs(stage, &send),
+        };
+        drop(send);
+        let mut recorded = Ok(());
+        self.crew.work(jobs, &|error| self.no_runtime(&error), &mut || {
+            recorded = record(&receive, sink);
             if recorded.is_err() {
                 self.stop.request(Cause::Unrecordable);
                 // Let the looks under way end; what they saw can no longer be kept.
                 while receive.recv().is_ok() {}
             }
-            recorded
         });
         // Whatever happened meanwhile, and even if it can no longer be recorded.
-        let mut undone = Vec::new();
-        for probe in &stage.probes {
-            if let Some(undo) = &probe.undo {
-                let context = self.context(&Wanted::All, UNDO);
-                let seen = self.on_thread(|| kinds::look(undo, &context)).unwrap_or_default();
-                undone.push(undo_event(probe, &undo.describe(), &seen, self.secrets));
-            }
-        }
+        let undone: Vec<Happening> = stage.probes.iter().filter_map(|probe| self.undo(probe)).collect();
         recorded?;
         undone.into_iter().try_for_each(|what| sink.event(what))
     }
 
-    /// Runs a future on this thread, on a runtime of its own. `None` only if the system has no more resources for one.
-    fn on_thread<F: Future>(&self, future: impl FnOnce() -> F) -> Option<F::Output> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => {
-                let output = runtime.block_on(future());
-                // A look that hangs in the kernel must not keep the run from ending.
-                runtime.shutdown_background();
-                Some(output)
-            }
-            Err(error) => {
-                self.stop.request(Cause::Failed { detail: format!("no runtime: {error}") });
-                None
-            }
-        }
+    fn no_runtime(&self, error: &std::io::Error) {
+        self.stop.request(Cause::Failed { detail: format!("no runtime: {error}") });
     }
 
-    fn context<'c>(&'c self, wanted: &'c Wanted, timeout: Duration) -> Context<'c> {
-        Context { wanted, secrets: self.secrets, began: Instant::now(), run_began: self.began.at, timeout }
+    /// A job for each probe.
+    fn quiet_jobs<'j>(
+        &'j self,
+        stage: &'j Stage<'_>,
+        began: Instant,
+        over: &'j Over,
+        send: &SyncSender<Taken>,
+    ) -> Vec<Job<'j>> {
+        let job = |probe: &'j Probe| -> Job<'j> {
+            let send = send.clone();
+            Box::new(move || {
+                Box::pin(async move {
+                    self.run_probe(probe, began, over, &send).await;
+                    if probe.with.is_none() {
+                        let planned = probe.schedule.lasting.map_or(Duration::ZERO, |lasting| lasting.0);
+                        _ = over.set(Instant::now().max(began + planned));
+                    }
+                })
+            })
+        };
+        stage.probes.iter().map(|probe| job(probe)).collect()
+    }
+
+    /// A job for each hand, which all take from the same rows.
+    fn parallel_jobs<'j>(&'j self, stage: &'j Stage<'_>, send: &SyncSender<Taken>) -> Vec<Job<'j>> {
+        let since = WallInstant::now();
+        let rows = stage.probes.iter().flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)));
+        let rows: Arc<Vec<(&Probe, &Cell)>> = Arc::new(rows.collect());
+        let next = Arc::new(AtomicUsize::new(0));
+        let hands = self.crew.hands().min(rows.len().div_ceil(AT_ONCE));
+        let job = |_| -> Job<'j> {
+            let (send, rows, next) = (send.clone(), rows.clone(), next.clone());
+            Box::new(move || {
+                Box::pin(async move {
+                    let take = || rows.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+                    futures_util::stream::iter(std::iter::from_fn(take))
+                        .for_each_concurrent(AT_ONCE, |(probe, cell)| {
+                            self.run_cell(probe, cell, since, &send)
+                        })
+                        .await;
+                })
+            })
+        };
+        (0..hands).map(job).collect()
+    }
+
+    /// Takes back what a probe did, and tells how that went.
+    fn undo(&self, probe: &Probe) -> Option<Happening> {
+        let undo = probe.undo.as_ref()?;
+        let done: Mutex<Option<Seen>> = Mutex::new(None);
+        let job: Job<'_> = Box::new(|| {
+            Box::pin(async {
+                let seen = self.look(probe, &BTreeMap::new(), undo, &Wanted::All, UNDO, None).await.seen;
+                *done.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+            })
+        });
+        self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || ());
+        let seen = done.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_default();
+        Some(undo_event(probe, &undo.describe(), &seen, self.secrets))
+    }
+
+    async fn look(
+        &self,
+        probe: &Probe,
+        row: &BTreeMap<String, Value>,
+        act: &Act,
+        wanted: &Wanted,
+        timeout: Duration,
+        slot: Option<&Slot<'_>>,
+    ) -> Sighting {
+        let (lane, shared_since) = slot.map_or((Lane::Quiet, None), |slot| (slot.lane, slot.shared_since));
+        let request = Request { probe: &probe.name, row, act, wanted, timeout, lane, shared_since };
+        self.observe.observe(&request).await
     }
 
     /// All looks at one cell, one after the other. A single look may share its reading of a table of the kernel's with
     /// others of the stage that began at `since`; repeated looks are to be looks of their own.
-    async fn run_cell(&self, probe: &Probe, cell: &Cell, since: Instant, send: &SyncSender<Taken>) {
-        if probe.schedule.slots() == 1 {
-            return tables::sharing(since, self.run_slot(probe, cell, 0, Lane::Parallel, send)).await;
-        }
-        for slot in 0..probe.schedule.slots() {
-            if self.stop.reason().is_some() {
+    async fn run_cell(&self, probe: &Probe, cell: &Cell, since: WallInstant, send: &SyncSender<Taken>) {
+        let slots = probe.schedule.slots();
+        let shared_since = (slots == 1).then_some(since);
+        for number in 0..slots {
+            if slots > 1 && self.stop.reason().is_some() {
                 return;
             }
-            self.run_slot(probe, cell, slot, Lane::Parallel, send).await;
+            self.run_slot(Slot { probe, cell, number, lane: Lane::Parallel, shared_since }, send).await;
         }
     }
 
@@ -286,20 +315,19 @@ impl Runner<'_> {
     /// until that is over.
     async fn run_probe(&self, probe: &Probe, began: Instant, over: &Over, send: &SyncSender<Taken>) {
         let lane = Lane::Quiet;
-        let began = tokio::time::Instant::from_std(began);
+        let not_made = |cell: &Cell, slot: u32, why: Cause| {
+            let observation = blocked_at(&self.began, probe, cell, slot, lane, Blocked::by(why));
+            _ = send.send(Taken { observation, artifacts: Vec::new() });
+        };
         let slots = probe.schedule.slots();
         for slot in 0..slots {
             if self.stop.reason().is_some() {
                 return;
             }
-            if let Some(every) = probe.schedule.every {
-                let due = began + every.0 * slot;
-                if slot > 0 && due < tokio::time::Instant::now() {
-                    let why = Blocked::by(Cause::SlotMissed);
-                    for cell in &probe.cells {
-                        let missed = blocked_at(&self.began, probe, cell, slot, lane, why.clone());
-                        _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
-                    }
+            let due = probe.schedule.every.map(|every| began + every.0 * slot);
+            if let Some(due) = due {
+                if slot > 0 && due < Instant::now() {
+                    probe.cells.iter().for_each(|cell| not_made(cell, slot, Cause::SlotMissed));
                     continue;
                 }
                 tokio::select! {
@@ -307,34 +335,31 @@ impl Runner<'_> {
                     _ = self.stop.requested() => return,
                 }
             }
-            let due =
-                probe.schedule.every.map_or_else(Instant::now, |every| (began + every.0 * slot).into_std());
+            let due = due.unwrap_or_else(Instant::now);
             if slot > 0
                 && let Some(with) = &probe.with
                 && over.get().is_some_and(|over| *over < due)
             {
-                let why = Blocked::by(Cause::ProbeOver { probe: with.clone() });
-                for (cell, slot) in
-                    probe.cells.iter().flat_map(|cell| (slot..slots).map(move |slot| (cell, slot)))
-                {
-                    let missed = blocked_at(&self.began, probe, cell, slot, lane, why.clone());
-                    _ = send.send(Taken { observation: missed, artifacts: Vec::new() });
+                for cell in &probe.cells {
+                    (slot..slots)
+                        .for_each(|slot| not_made(cell, slot, Cause::ProbeOver { probe: with.clone() }));
                 }
                 return;
             }
             for cell in &probe.cells {
-                self.run_slot(probe, cell, slot, lane, send).await;
+                self.run_slot(Slot { probe, cell, number: slot, lane, shared_since: None }, send).await;
             }
         }
     }
 
     /// One trial: a look, and further attempts while `until` does not hold and `within` is not over.
-    async fn run_slot(&self, probe: &Probe, cell: &Cell, slot: u32, lane: Lane, send: &SyncSender<Taken>) {
-        let give_up = Instant::now() + probe.schedule.within.map_or(Duration::ZERO, |within| within.0);
+    async fn run_slot(&self, slot: Slot<'_>, send: &SyncSender<Taken>) {
+        let schedule = &slot.probe.schedule;
+        let give_up = Instant::now() + schedule.within.map_or(Duration::ZERO, |within| within.0);
         for attempt in 1.. {
-            let mut taken = self.attempt(probe, cell, slot, attempt, lane).await;
-            let again = probe.schedule.until.is_some()
-                && !(self.until)(probe, &taken.observation)
+            let mut taken = self.attempt(&slot, attempt).await;
+            let again = schedule.until.is_some()
+                && !(self.until)(slot.probe, &taken.observation)
                 && Instant::now() + PAUSE < give_up
                 && self.stop.reason().is_none();
             taken.observation.superseded = again;
@@ -349,59 +374,21 @@ impl Runner<'_> {
         }
     }
 
-    async fn attempt(&self, probe: &Probe, cell: &Cell, slot: u32, attempt: u32, lane: Lane) -> Taken {
+    async fn attempt(&self, slot: &Slot<'_>, attempt: u32) -> Taken {
+        let Slot { probe, cell, number, lane, .. } = *slot;
         let nothing = Wanted::Only(BTreeSet::new());
         let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
-        let (started, offset) = (jiff::Timestamp::now(), self.began.elapsed());
-        let kept = Kept { probe, cell, slot, attempt, lane, started, offset, wanted };
-        let measured = Measured::begin();
-        let context = self.context(wanted, probe.schedule.timeout.0);
-        let seen = tokio::select! {
-            seen = self.memories.recall(probe, cell, kinds::look(&cell.act, &context)) => seen,
-            reason = self.stop.requested() => Seen::nothing(Blocked::by(reason)),
+        let (started, offset, began) = (self.began.utc(), self.began.elapsed(), Instant::now());
+        let kept = Kept { probe, cell, slot: number, attempt, lane, started, offset, wanted };
+        let timeout = probe.schedule.timeout.0;
+        let sighting = tokio::select! {
+            sighting = self.look(probe, &cell.row, &cell.act, wanted, timeout, Some(slot)) => sighting,
+            reason = self.stop.requested() => Sighting {
+                seen: Seen::nothing(Blocked::by(reason)),
+                times: Times { elapsed: began.elapsed(), delay: None, paused: Duration::ZERO },
+            },
         };
-        kept.take(seen, &measured.end(context.began, lane), self.secrets)
-    }
-}
-
-/// Looks once at one cell, outside any run, at every fact: for `probity try`.
-///
-/// # Errors
-/// If the system has no resources for it.
-pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Result<Observation> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let wanted = Wanted::All;
-    let started = jiff::Timestamp::now();
-    let (lane, offset) = (Lane::Quiet, Duration::ZERO);
-    let kept = Kept { probe, cell, slot: 0, attempt: 1, lane, started, offset, wanted: &wanted };
-    let measured = Measured::begin();
-    let timeout = probe.schedule.timeout.0;
-    let context = Context { wanted: &wanted, secrets, began: Instant::now(), run_began: started, timeout };
-    let seen = runtime.block_on(kinds::look(&cell.act, &context));
-    let times = measured.end(context.began, lane);
-    runtime.shutdown_background();
-    Ok(kept.take(seen, &times, secrets).observation)
-}
-
-/// A look being timed, from just before it begins.
-struct Measured {
-    waited: Option<Duration>,
-    ticking: metronome::Ticking,
-}
-
-impl Measured {
-    fn begin() -> Self {
-        Self { ticking: metronome::listen(), waited: crate::observer::scheduling_delay() }
-    }
-
-    fn end(self, began: Instant, lane: Lane) -> Times {
-        let elapsed = began.elapsed();
-        let waited = self.waited.zip(crate::observer::scheduling_delay());
-        let waited = waited.map(|(before, after)| after.saturating_sub(before));
-        let paused = self.ticking.paused();
-        // Beside other looks on this thread the kernel's figure says nothing about one of them.
-        let delay = if lane == Lane::Quiet { waited.map(|waited| waited + paused) } else { None };
-        Times { elapsed, delay, paused }
+        kept.take(sighting, self.secrets)
     }
 }
 
@@ -409,14 +396,14 @@ impl Measured {
 fn record<S: Sink>(receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
     while let Ok(first) = receive.recv() {
         // One write for what ends at nearly the same time, rather than one each.
-        let gathered = Instant::now() + GATHER;
+        let gathered = WallInstant::now() + GATHER;
         let mut batch = Vec::new();
         let mut next = Ok(first);
         loop {
             match next {
                 Ok(taken) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
                 // Now and then, rather than being woken by each: the looks need the processors.
-                Err(TryRecvError::Empty) if Instant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
+                Err(TryRecvError::Empty) if WallInstant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
                 Err(_) => break,
             }
             // Before another is taken: what is taken is in this batch.

@@ -137,7 +137,7 @@ async fn what_is_recorded_of_an_output_names_the_secret_in_its_place() {
     let secrets =
         probity_probe::Secrets::new([("token".to_owned(), "correct horse".to_owned())].into()).unwrap();
     let observation = tokio::task::spawn_blocking(move || {
-        probity_probe::run::look_once(&plan, &plan.cells[0], &secrets).unwrap()
+        probity_probe::look_once(&plan, &plan.cells[0], &secrets).unwrap()
     })
     .await
     .unwrap();

@@ -846,7 +846,7 @@ async fn cookies_are_kept_for_as_long_as_the_plan_says() {
         let cell = &probe.cells[row];
         let mut ways = Vec::new();
         for _ in 0..2 {
-            let seen = memories.recall(probe, cell, look(cell.act.clone())).await;
+            let seen = memories.recall(&probe.name, &cell.row, &cell.act, look(cell.act.clone())).await;
             assert_eq!(known(&seen, "status"), &Value::from(200), "{seen:?}");
             let Value::List(way) = known(&seen, "redirects") else { panic!("{seen:?}") };
             ways.push(way.len());

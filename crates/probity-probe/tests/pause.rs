@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use probity_plan::{Barrier, FactType, Observation, Sources};
-use probity_probe::{Secrets, run::look_once};
+use probity_probe::{Secrets, look_once};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PLAN: &str = "PROBITY_TEST_PLAN";

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use probity_plan::{Barrier, Claim, Fact, FactType, Observation, Plan, Probe};
 use probity_verdict::Truth4;
-use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions};
+use probity_verdict::condition::{Budget, Check, ClaimConditions, Conditions, Limit};
 
 /// How many groups of neighbouring observations a series keeps at most. Each keeps its extremes.
 const GROUPS: usize = 240;
@@ -41,28 +41,19 @@ pub struct Plot {
     pub unseen: u64,
 }
 
-/// A limit: `fact < value`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
-    /// `<`, `<=`, `>` or `>=`.
-    pub operator: &'static str,
-    /// In the fact's unit.
-    pub value: f64,
-}
-
-impl Limit {
+impl Mark {
     /// Whether a quantity in `[lower, upper]` is surely within the limit, surely not, or neither.
-    pub fn mark(self, lower: f64, upper: f64) -> Mark {
-        let (surely, surely_not) = match self.operator {
-            "<" => (upper < self.value, lower >= self.value),
-            "<=" => (upper <= self.value, lower > self.value),
-            ">" => (lower > self.value, upper <= self.value),
-            _ => (lower >= self.value, upper < self.value),
+    fn of(limit: Limit, lower: f64, upper: f64) -> Self {
+        let (surely, surely_not) = match limit.operator {
+            "<" => (upper < limit.value, lower >= limit.value),
+            "<=" => (upper <= limit.value, lower > limit.value),
+            ">" => (lower > limit.value, upper <= limit.value),
+            _ => (lower >= limit.value, upper < limit.value),
         };
         match (surely, surely_not) {
-            (true, _) => Mark::Within,
-            (_, true) => Mark::Beyond,
-            _ => Mark::Straddles,
+            (true, _) => Self::Within,
+            (_, true) => Self::Beyond,
+            _ => Self::Straddles,
         }
     }
 }
@@ -147,7 +138,8 @@ impl<'p> SeriesCollector<'p> {
     /// For each claim over a measured quantity, and for each probe with more than one look, one series; at most
     /// [`MOST_SERIES`] of each kind.
     pub fn new(plan: &'p Plan, conditions: &'p Conditions) -> Self {
-        let plots = plan.claims.iter().filter_map(|claim| plot(plan, claim)).take(MOST_SERIES);
+        let plots = plan.claims.iter().enumerate();
+        let plots = plots.filter_map(|(at, claim)| plot(plan, claim, conditions.claim(at))).take(MOST_SERIES);
         let plots = plots.map(|plot| (plot, Thinned::new()));
         let strips = plan.probes.iter().filter(|probe| probe.planned() > 1).take(MOST_SERIES).map(|probe| {
             let planned = u64::from(probe.planned()) * probe.cells.len() as u64;
@@ -190,7 +182,7 @@ impl<'p> SeriesCollector<'p> {
                 continue;
             };
             plot.seen += 1;
-            let mark = plot.limit.map_or(Mark::Plain, |limit| limit.mark(lower, upper));
+            let mark = plot.limit.map_or(Mark::Plain, |limit| Mark::of(limit, lower, upper));
             let point = Point { entry, at: observation.started, lower, upper, mark };
             kept.push((point, point));
         }
@@ -218,13 +210,12 @@ impl<'p> SeriesCollector<'p> {
 }
 
 /// The plot for a claim whose check reads a measured quantity.
-fn plot(plan: &Plan, claim: &Claim) -> Option<Plot> {
-    let check = claim.form.check().filter(|_| claim.form.is_of_single_looks())?;
-    let facts = plan.probe(&claim.of)?.spec().facts;
-    let (fact, limit) = facts
-        .iter()
-        .filter(|fact| fact.ty == FactType::Interval)
-        .find_map(|fact| reads(&check.source, fact.name).map(|limit| (fact.name, limit)))?;
+fn plot(plan: &Plan, claim: &Claim, conditions: &ClaimConditions) -> Option<Plot> {
+    let check = conditions.check().filter(|_| claim.form.is_of_single_looks())?;
+    let mut facts = plan.probe(&claim.of)?.spec().facts.iter();
+    let fact =
+        facts.find(|fact| fact.ty == FactType::Interval && check.reads().any(|name| name == fact.name))?.name;
+    let limit = check.limit_on(fact);
     Some(Plot {
         claim: claim.name.clone(),
         probe: claim.of.clone(),
@@ -234,22 +225,6 @@ fn plot(plan: &Plan, claim: &Claim) -> Option<Plot> {
         seen: 0,
         unseen: 0,
     })
-}
-
-/// `Some` if the condition names the fact; with the limit if the condition is nothing but `FACT OPERATOR NUMBER`.
-/// Only for drawing: what a condition means is decided elsewhere.
-fn reads(condition: &str, fact: &str) -> Option<Option<Limit>> {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    if !condition.split(|c| !word(c)).any(|name| name == fact) {
-        return None;
-    }
-    let limit = condition.trim().strip_prefix(fact).map(str::trim_start).and_then(|rest| {
-        let operator = ["<=", ">=", "<", ">"].into_iter().find(|operator| rest.starts_with(operator))?;
-        let value: f64 =
-            rest[operator.len()..].trim().parse().ok().filter(|value: &f64| value.is_finite())?;
-        Some(Limit { operator, value })
-    });
-    Some(limit)
 }
 
 /// The check of a claim, if it is about single looks of this probe and can be read.
@@ -379,26 +354,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_plainest_condition_has_a_limit() {
-        let limit = |operator, value| Some(Some(Limit { operator, value }));
-        assert_eq!(reads("elapsed_ms < 100", "elapsed_ms"), limit("<", 100.0));
-        assert_eq!(reads(" elapsed_ms>=2.5 ", "elapsed_ms"), limit(">=", 2.5));
-        assert_eq!(reads("status == 200 && elapsed_ms < 100", "elapsed_ms"), Some(None));
-        assert_eq!(reads("elapsed_ms < 100 || true", "elapsed_ms"), Some(None));
-        assert_eq!(reads("elapsed_ms_total < 100", "elapsed_ms"), None);
-    }
-
-    #[test]
     fn an_interval_lies_within_beyond_or_across_a_limit() {
         let below = Limit { operator: "<", value: 100.0 };
-        assert_eq!(below.mark(90.0, 99.0), Mark::Within);
-        assert_eq!(below.mark(99.0, 100.0), Mark::Straddles);
-        assert_eq!(below.mark(100.0, 100.0), Mark::Beyond);
-        assert_eq!(below.mark(5000.0, f64::INFINITY), Mark::Beyond);
-        assert_eq!(below.mark(50.0, f64::INFINITY), Mark::Straddles);
+        assert_eq!(Mark::of(below, 90.0, 99.0), Mark::Within);
+        assert_eq!(Mark::of(below, 99.0, 100.0), Mark::Straddles);
+        assert_eq!(Mark::of(below, 100.0, 100.0), Mark::Beyond);
+        assert_eq!(Mark::of(below, 5000.0, f64::INFINITY), Mark::Beyond);
+        assert_eq!(Mark::of(below, 50.0, f64::INFINITY), Mark::Straddles);
         let at_least = Limit { operator: ">=", value: 2.0 };
-        assert_eq!(at_least.mark(2.0, 3.0), Mark::Within);
-        assert_eq!(at_least.mark(1.0, 1.9), Mark::Beyond);
+        assert_eq!(Mark::of(at_least, 2.0, 3.0), Mark::Within);
+        assert_eq!(Mark::of(at_least, 1.0, 1.9), Mark::Beyond);
     }
 
     #[test]

@@ -38,6 +38,7 @@ use stable::Stable;
 use subject::Subject;
 
 /// Derives findings from the observations of a run.
+#[derive(Clone)]
 pub struct Judge<'p> {
     plan: &'p Plan,
     started: jiff::Timestamp,
@@ -59,6 +60,7 @@ enum Side {
 }
 
 /// One claim's state.
+#[derive(Clone)]
 enum State<'p> {
     Open(Box<Subject<'p>>, Box<dyn Room + 'p>),
     /// The claim cannot be decided: why.

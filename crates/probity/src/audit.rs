@@ -4,12 +4,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use probity_audit::{Baseline, Shown, output};
+use probity_case::Compare;
 
-use crate::bundle::{self, Compare};
+use crate::bundle;
 use crate::cli::{AuditArgs, AuditFormat, ReportFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::terminal;
+use crate::{report, terminal};
 
 /// A report is text for people; nobody reads more.
 const LARGEST: u64 = 64 << 20;
@@ -36,17 +37,18 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         None => probity_audit::audit_all(&texts, &args.rules, None),
         Some(path) => {
             let signers = bundle::signers(args.signers.as_deref(), environment)?;
-            let (read, _) = bundle::read(path, &signers, Compare::All, |_| Ok(None))
-                .map_err(|unread| unread.failure(path))?;
-            read.refuse_altered(path)?;
+            let read = bundle::read(path, &signers, Compare::All, |_| Ok(None))
+                .map_err(|unread| bundle::failure(unread, path))?;
+            bundle::refuse_altered(&read, path)?;
             let remarks: Vec<String> =
                 read.unacceptable().into_iter().map(probity_report::unacceptable).collect();
-            bundle_exit = read.exit(Exit::Fine);
+            bundle_exit = bundle::exit(&read, Exit::Fine);
             let labels: Vec<_> =
                 read.loaded.plan.rules.iter().map(|rule| (rule.label.clone(), rule.accepted)).collect();
-            let report = read.render(None, ReportFormat::Markdown, environment);
+            let (name, report) =
+                (bundle::name(path), report::render(&read, path, ReportFormat::Markdown, environment));
             let shown = Shown {
-                bundle: &read.name,
+                bundle: &name,
                 judgement: &read.derived.judgement,
                 labels: &labels,
                 report: &report,

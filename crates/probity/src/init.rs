@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use probity_plan::{Sources, Value};
+use probity_plan::Value;
 use probity_probe::discover::{self, Answer, Listener, Service};
-use probity_probe::{Secrets, run::look_once};
+use probity_probe::{Secrets, look_once, single_probe};
 
 use crate::cli::InitArgs;
 use crate::exit::{Exit, Failure};
@@ -59,21 +59,9 @@ fn draft() -> Result<String, Failure> {
     Ok(written(&groups, &unseen))
 }
 
-/// One plan with one probe, for what is looked at once more to be described.
-struct Look(String);
-
-impl Sources for Look {
-    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
-        Ok(self.0.clone().into_bytes())
-    }
-}
-
 /// What this probe sees now; facts that are unknown are not in it.
 fn facts(probe: &str) -> Result<BTreeMap<String, Value>, Failure> {
-    let plan = format!(
-        "plan: init\nprobes:\n  it: {{ {probe} }}\nclaims:\n  c: {{ of: it, check: attempt == 1 }}\nverdict:\n  - {{ label: L }}\n"
-    );
-    let plan = probity_plan::load("init", &Look(plan), &BTreeMap::new()).map_err(Failure::failed)?.plan;
+    let plan = single_probe("init", &format!("{{ {probe} }}")).map_err(Failure::failed)?;
     let Some((probe, cell)) = plan.probes.first().and_then(|probe| Some((probe, probe.cells.first()?)))
     else {
         return Ok(BTreeMap::new());

@@ -4,8 +4,6 @@
 mod audit;
 mod bundle;
 mod cli;
-mod conditions;
-mod derive;
 mod dry_run;
 mod environment;
 mod exit;

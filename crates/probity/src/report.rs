@@ -2,24 +2,23 @@
 
 use std::path::Path;
 
-use probity_plan::Plan;
-use probity_report::{Contents, Unacceptable};
+use probity_case::{Compare, Recomputed, Unread};
+use probity_report::Unacceptable;
+use probity_verdict::Conditions;
 
-use crate::bundle::{self, Compare, Recomputed, Unread};
-
+use crate::bundle;
 use crate::cli::{EvaluateArgs, ReportArgs, ReportFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::run::bundle_name;
 use crate::terminal;
 
 /// `report`.
 pub fn report(args: &ReportArgs, environment: &Environment) -> Result<Exit, Failure> {
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
     let read = bundle::read(&args.bundle, &signers, Compare::All, |_| Ok(None));
-    let (read, _) = told(read, &args.bundle, args.format)?;
-    terminal::print(&read.render(None, args.format, environment))?;
-    Ok(read.exit(Exit::Fine))
+    let read = told(read, &args.bundle, args.format)?;
+    terminal::print(&render(&read, &args.bundle, args.format, environment))?;
+    Ok(bundle::exit(&read, Exit::Fine))
 }
 
 /// `evaluate`.
@@ -30,41 +29,44 @@ pub fn evaluate(args: &EvaluateArgs, environment: &Environment) -> Result<Exit, 
     let read = bundle::read(&args.bundle, &signers, Compare::All, |theirs| {
         let loaded =
             probity_plan::load_claims(folder.name(), &folder, &overrides, theirs).map_err(Failure::wrong)?;
-        crate::plan::refuse_unworkable(&loaded.plan, &probity_verdict::Conditions::new(&loaded.plan))?;
-        Ok(Some(loaded.plan))
+        let conditions = Conditions::new(&loaded.plan);
+        crate::plan::refuse_unworkable(&loaded.plan, &conditions)?;
+        Ok(Some((loaded.plan, conditions)))
     });
-    let (read, mine) = told(read, &args.bundle, args.format)?;
-    terminal::print(&read.render(mine.as_ref(), args.format, environment))?;
-    let accepted = read.other.as_ref().and_then(|derived| derived.judgement.verdict.accepted);
-    Ok(read.exit(Exit::of(accepted)))
+    let read = told(read, &args.bundle, args.format)?;
+    terminal::print(&render(&read, &args.bundle, args.format, environment))?;
+    let accepted = read.other.as_ref().and_then(|(_, derived)| derived.judgement.verdict.accepted);
+    Ok(bundle::exit(&read, Exit::of(accepted)))
 }
 
 /// What was read, unless nothing may be rendered from it; a build server that waits for JUnit is told in JUnit.
 fn told(
-    read: Result<(Recomputed, Option<Plan>), Unread>,
+    read: Result<Recomputed, Unread<Failure>>,
     path: &Path,
     format: ReportFormat,
-) -> Result<(Recomputed, Option<Plan>), Failure> {
-    let read = read.map_err(|unread| unread.failure(path));
-    let read = read.and_then(|read| read.0.refuse_altered(path).map(|()| read));
+) -> Result<Recomputed, Failure> {
+    let read = read.map_err(|unread| bundle::failure(unread, path));
+    let read = read.and_then(|read| bundle::refuse_altered(&read, path).map(|()| read));
     if let Err(failure) = &read
         && failure.exit == Exit::Against
         && format == ReportFormat::Junit
     {
-        terminal::print(&probity_report::junit_unacceptable(&bundle_name(path), Unacceptable::Altered))?;
+        terminal::print(&probity_report::junit_unacceptable(&bundle::name(path), Unacceptable::Altered))?;
     }
     read
 }
 
-/// The contents in a format.
-pub fn render(contents: &Contents<'_>, format: ReportFormat, environment: &Environment) -> String {
+/// The report of what was read, in a format.
+pub fn render(read: &Recomputed, path: &Path, format: ReportFormat, environment: &Environment) -> String {
+    let (name, checks) = (bundle::name(path), read.checks());
+    let contents = read.contents(&name, &checks);
     match format {
         ReportFormat::Text => {
-            probity_report::terminal(contents, terminal::colour(environment), terminal::width(environment))
+            probity_report::terminal(&contents, terminal::colour(environment), terminal::width(environment))
         }
-        ReportFormat::Markdown => probity_report::markdown(contents),
-        ReportFormat::Html => probity_report::html(contents),
-        ReportFormat::Json => probity_report::json(contents),
-        ReportFormat::Junit => probity_report::junit(contents),
+        ReportFormat::Markdown => probity_report::markdown(&contents),
+        ReportFormat::Html => probity_report::html(&contents),
+        ReportFormat::Json => probity_report::json(&contents),
+        ReportFormat::Junit => probity_report::junit(&contents),
     }
 }

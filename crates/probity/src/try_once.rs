@@ -1,12 +1,11 @@
 //! `try`: looks once and prints what a plan could ask about. Never evidence.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use probity_plan::kinds::KINDS;
-use probity_plan::{Barrier, Blocked, FactType, Impact, KindSpec, Observation, Plan, Probe, Sources, Value};
-use probity_probe::{Secrets, run::look_once};
+use probity_plan::{Barrier, Blocked, FactType, Impact, KindSpec, Observation, Plan, Probe, Value};
+use probity_probe::{Secrets, look_once, single_probe};
 
 use crate::cli::{Output, TryArgs};
 use crate::environment::Environment;
@@ -97,21 +96,9 @@ fn ad_hoc(spec: &KindSpec, parameters: &[String]) -> Result<Plan, Failure> {
             map.insert(name.to_owned(), scalar(value));
         }
     }
-    // JSON is YAML; the plan language's own reader says what is wrong with a parameter.
-    let plan = serde_json::json!({
-        "plan": "try",
-        "probes": { "it": map },
-        "claims": { "looked": { "of": "it", "check": "attempt == 1" } },
-        "verdict": [{ "label": "none" }],
-    });
-    struct InMemory(String);
-    impl Sources for InMemory {
-        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
-            Ok(self.0.clone().into_bytes())
-        }
-    }
-    let loaded = probity_plan::load("command line", &InMemory(plan.to_string()), &BTreeMap::new());
-    Ok(loaded.map_err(Failure::wrong)?.plan)
+    // JSON is YAML.
+    let probe = serde_json::Value::from(map).to_string();
+    single_probe("command line", &probe).map_err(Failure::wrong)
 }
 
 /// A word as the number, the truth value or the text it looks like.

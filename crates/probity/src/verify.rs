@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use probity_case::{Compare, Unread};
 use probity_evidence::verify::Status;
 use probity_evidence::{Gap, Outcome, Verification};
 
-use crate::bundle::{self, Compare, Unread};
+use crate::bundle;
 use crate::cli::{Output, VerifyArgs};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
@@ -17,7 +18,7 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
     let compare = if args.without_report { Compare::Decisions } else { Compare::All };
     let (verification, verdict, compared) = match bundle::read(&args.bundle, &signers, compare, |_| Ok(None))
     {
-        Ok((read, _)) => {
+        Ok(read) => {
             let compared = read.is_compared(compare);
             (read.verification, Some(read.derived.judgement.verdict), compared)
         }
@@ -26,7 +27,7 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
             plan.into_iter().for_each(|why| terminal::complain(&why));
             (*verification, None, false)
         }
-        Err(Unread::Call(failure)) => return Err(failure),
+        Err(unread) => return Err(bundle::failure(unread, &args.bundle)),
     };
     // A verdict recomputed from altered bytes would be nobody's.
     let verdict = verdict.filter(|_| verification.outcome != Outcome::Altered);

@@ -10,12 +10,14 @@ use probity_plan::{Observation, Plan, Probe, Value};
 use super::ranges::Ranges;
 
 /// The looks that a plan asks for, and those of them that were seen.
+#[derive(Clone)]
 pub(super) struct Asked<'p> {
     probes: BTreeMap<&'p str, Looks<'p>>,
     /// How many observations were not asked for, and the entry of the first.
     unasked: Option<(u64, u64)>,
 }
 
+#[derive(Clone)]
 struct Looks<'p> {
     probe: &'p Probe,
     cells: Cells,
@@ -24,6 +26,7 @@ struct Looks<'p> {
 }
 
 /// The cells of a probe by their row.
+#[derive(Clone)]
 pub(super) struct Cells(BTreeMap<String, usize>);
 
 impl Cells {

@@ -12,6 +12,7 @@ use crate::judgement::{
 use crate::truth::Truth4;
 use probity_plan::Shows;
 
+#[derive(Clone)]
 pub(super) struct Census<'p> {
     check: &'p Check,
     tallies: Vec<Tally>,

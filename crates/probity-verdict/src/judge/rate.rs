@@ -15,6 +15,7 @@ use crate::judgement::{
 };
 use crate::statistics;
 
+#[derive(Clone)]
 pub(super) struct Rate<'p> {
     check: &'p Check,
     /// One for each row of the matrix, or one for all.

@@ -8,7 +8,7 @@ use super::{Decision, Facts};
 use crate::judgement::{FindingReason, Outcome, Settle, Step};
 
 /// A form of claim at work on one claim.
-pub(super) trait Room {
+pub(super) trait Room: CopyRoom {
     /// Takes a trial into account, or an observation that the claim is not about.
     fn observe(&mut self, trial: &Trial, subject: &mut Subject);
     /// Takes an observation of the other probe into account, where there is one.
@@ -19,8 +19,32 @@ pub(super) trait Room {
     fn decide(&self, subject: &Subject, facts: &Facts) -> Decision;
 }
 
+/// Copies a room with what it took so far.
+pub(super) trait CopyRoom {
+    /// The copy.
+    fn copy<'r>(&self) -> Box<dyn Room + 'r>
+    where
+        Self: 'r;
+}
+
+impl<R: Room + Clone> CopyRoom for R {
+    fn copy<'r>(&self) -> Box<dyn Room + 'r>
+    where
+        Self: 'r,
+    {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Room + '_> {
+    fn clone(&self) -> Self {
+        (**self).copy()
+    }
+}
+
 /// A form that looks at more than one observation at a time. Where it cannot be told whether an observation is meant, it
 /// decides only what holds with it and without it.
+#[derive(Clone)]
 pub(super) struct BothWays<R> {
     without: R,
     /// The same with those observations, once there is one.

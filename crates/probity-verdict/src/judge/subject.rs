@@ -24,6 +24,7 @@ const MOST_RANGES: usize = 1000;
 /// The most different reasons that are kept.
 const MOST_REASONS: usize = 3;
 
+#[derive(Clone)]
 pub(super) struct Subject<'p> {
     pub(super) plan: &'p Plan,
     pub(super) claim: &'p Claim,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use probity_evidence::entry::{Body, Event, Observer, Start};
 use probity_plan::{Impact, Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
-use probity_verdict::{Conditions, Judge, Judgement};
+use probity_verdict::{Conditions, Finding, Judge, Judgement, Outcome};
 
 /// What the operator permitted a run.
 #[derive(Clone, Debug)]
@@ -154,6 +154,12 @@ impl<'p> Fold<'p> {
         self.series.observe(entry, observation);
         self.observations += 1;
         self.entries = entry + 1;
+    }
+
+    /// Whether this claim holds on what was taken so far.
+    pub fn holds(&self, claim: &str) -> bool {
+        let holds = |finding: &Finding| finding.claim == claim && finding.outcome == Outcome::Holds;
+        self.judge.clone().findings(false).iter().any(holds)
     }
 
     /// The end of the log. `complete` says whether the run came to its plan's end.

@@ -1,0 +1,96 @@
+//! The findings of two runs of one plan, held against each other.
+
+use probity_plan::units::counted;
+use probity_verdict::{Bounds, Finding, Judgement, Outcome};
+
+/// What a comparison comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Each finding that was decided is decided so again.
+    Again,
+    /// One is decided otherwise.
+    Contradicted,
+    /// Nothing was shown, or not all of it again.
+    NotAll,
+}
+
+/// The findings of two runs of one plan beside each other.
+#[derive(Debug, Default)]
+pub struct Comparison<'j> {
+    /// Decided in both, and the same, with bounds that meet where there are any.
+    again: Vec<(&'j Finding, &'j Finding)>,
+    /// Decided in both, and not the same.
+    contradicted: Vec<(&'j Finding, &'j Finding)>,
+    /// Decided in one of them only.
+    open: Vec<(&'j Finding, &'j Finding)>,
+}
+
+impl<'j> Comparison<'j> {
+    /// Of the judgements of two runs of one plan.
+    pub fn of(before: &'j Judgement, after: &'j Judgement) -> Self {
+        let mut comparison = Self::default();
+        for (before, after) in before.findings.iter().zip(&after.findings) {
+            let undecided = |finding: &Finding| finding.outcome == Outcome::Undetermined;
+            let list = match (undecided(before), undecided(after)) {
+                // What was never known is not known again: that shows nothing.
+                (true, true) => continue,
+                (false, false) if before.outcome == after.outcome && meet(before.bounds, after.bounds) => {
+                    &mut comparison.again
+                }
+                (false, false) => &mut comparison.contradicted,
+                _ => &mut comparison.open,
+            };
+            list.push((before, after));
+        }
+        comparison
+    }
+
+    /// What it comes to.
+    pub fn result(&self) -> Shown {
+        match (self.contradicted.is_empty(), self.open.is_empty() && !self.again.is_empty()) {
+            (false, _) => Shown::Contradicted,
+            (true, true) => Shown::Again,
+            (true, false) => Shown::NotAll,
+        }
+    }
+}
+
+/// Whether one rate can be within both.
+fn meet(a: Option<Bounds>, b: Option<Bounds>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.lower <= b.upper && b.lower <= a.upper,
+        _ => true,
+    }
+}
+
+impl std::fmt::Display for Comparison<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let heading = match self.result() {
+            Shown::Again => "The same findings as before",
+            Shown::Contradicted => "NOT the same findings",
+            _ if self.again.is_empty() && self.open.is_empty() => {
+                "Nothing was shown: no finding is decided, neither before nor now"
+            }
+            _ => "Not all of it was shown again",
+        };
+        writeln!(f, "{heading}: {} shown again.", counted(self.again.len() as u64, "finding", "findings"))?;
+        for (before, after) in &self.again {
+            if before.bounds.is_some() || after.bounds.is_some() {
+                writeln!(f, "  {}: {} before, {} now", before.claim, told(before), told(after))?;
+            }
+        }
+        for (before, after) in self.contradicted.iter().chain(&self.open) {
+            let reason = probity_verdict::wording::finding::reason(after);
+            writeln!(f, "  {}: {} before, {} now ({reason})", before.claim, told(before), told(after))?;
+        }
+        Ok(())
+    }
+}
+
+/// "holds, between 0.930 and 1".
+fn told(finding: &Finding) -> String {
+    match finding.bounds {
+        Some(bounds) => format!("{}, between {} and {}", finding.outcome.name(), bounds.lower, bounds.upper),
+        None => finding.outcome.name().to_owned(),
+    }
+}

@@ -1,0 +1,333 @@
+//! When looks begin and which are made, in tokio's paused time: slots, missed slots, attempts, companions, undo, abort. The looks
+//! are scripted: how they are made is tested elsewhere, on real things.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use probity_plan::units::Span;
+use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Sources, Value};
+use probity_probe::clock::Clock;
+use probity_probe::crew::{Crew, Job};
+use probity_probe::observation::Times;
+use probity_probe::observe::{Observe, Request, Sighting};
+use probity_probe::{Began, Runner, Secrets, Seen, Sink, Stop};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+thread_local! {
+    static ZERO: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Both clocks follow tokio's.
+#[derive(Debug)]
+struct PausedClock;
+
+impl Clock for PausedClock {
+    fn utc(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH + self.steady()
+    }
+    fn steady(&self) -> Duration {
+        ZERO.get().map_or(Duration::ZERO, |zero| zero.elapsed())
+    }
+}
+
+/// All jobs on one runtime, so that they share its time.
+struct OneThread(Runtime);
+
+impl Crew for OneThread {
+    fn work<'j>(&self, jobs: Vec<Job<'j>>, _: &(dyn Fn(io::Error) + Sync), meanwhile: &mut dyn FnMut()) {
+        self.0.block_on(join_all(jobs.into_iter().map(|job| job())));
+        meanwhile();
+    }
+    fn hands(&self) -> usize {
+        2
+    }
+}
+
+/// What a look does.
+#[derive(Clone, Copy, Default)]
+struct Look {
+    /// How long it takes, in milliseconds.
+    lasts: u64,
+    /// Whether it sees that what `until` waits for is there.
+    there: bool,
+    /// After how many milliseconds of it the operator ends the run.
+    stop_after: Option<u64>,
+}
+
+struct Script<'s> {
+    stop: &'s Stop,
+    looks: Mutex<BTreeMap<String, u32>>,
+    look: &'s (dyn Fn(&str, u32) -> Look + Sync),
+}
+
+impl Observe for Script<'_> {
+    fn observe<'a>(&'a self, request: &'a Request<'a>) -> LocalBoxFuture<'a, Sighting> {
+        Box::pin(async {
+            let number = {
+                let mut looks = self.looks.lock().unwrap();
+                let number = looks.entry(request.probe.to_owned()).or_default();
+                *number += 1;
+                *number
+            };
+            let look = (self.look)(request.probe, number);
+            if let Some(after) = look.stop_after {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                self.stop.request(Cause::TimeLimit { limit: Span(Duration::from_secs(1)) });
+            }
+            let lasts = Duration::from_millis(look.lasts);
+            tokio::time::sleep(lasts).await;
+            let mut seen = Seen::default();
+            seen.know("exists", look.there);
+            Sighting { seen, times: Times { elapsed: lasts, delay: None, paused: Duration::ZERO } }
+        })
+    }
+}
+
+/// What was recorded, a line each: probe, slot, attempt, when in milliseconds, and what came of it.
+#[derive(Default)]
+struct Lines(Vec<String>);
+
+impl Sink for Lines {
+    type Error = Infallible;
+    fn record(&mut self, observations: Vec<Observation>) -> Result<(), Infallible> {
+        for seen in observations {
+            let row: String =
+                seen.cell.values().map(|value| format!("[{}]", value.as_i64().unwrap())).collect();
+            let came = match (seen.unknown.get("*").map(|blocked| blocked.cause.as_ref()), seen.superseded) {
+                (Some(cause), _) => format!("{}", cause.unwrap()),
+                (None, true) => "again".to_owned(),
+                (None, false) => "seen".to_owned(),
+            };
+            let (slot, attempt, at) = (seen.slot, seen.attempt, seen.offset_us / 1000);
+            self.0.push(format!("{}{row} {slot}.{attempt} at {at}: {came}", seen.probe));
+        }
+        Ok(())
+    }
+    fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Infallible> {
+        panic!("nothing is long")
+    }
+    fn event(&mut self, what: Happening) -> Result<(), Infallible> {
+        let Happening::Undo { probe, .. } = what;
+        self.0.push(format!("undo of {probe} at {}", PausedClock.steady().as_millis()));
+        Ok(())
+    }
+    fn holds(&mut self, claim: &str) -> Result<bool, Infallible> {
+        Ok(claim == "good")
+    }
+}
+
+struct Text(String);
+
+impl Sources for Text {
+    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+/// Runs these probes (lines of YAML) by a script, which is told of the probe and the how-manieth look of it that is.
+fn run(probes: &[&str], look: &(dyn Fn(&str, u32) -> Look + Sync)) -> Vec<String> {
+    let probes: String = probes.iter().map(|probe| format!("  {probe}\n")).collect();
+    let plan = format!(
+        "plan: paused\nprobes:\n  first: {{ file: /first }}\n{probes}claims:\n  good: {{ of: first, check: exists }}\n  \
+         bad: {{ of: first, check: '!exists' }}\nverdict:\n  - {{ label: DONE }}\n"
+    );
+    let plan =
+        probity_plan::load("plan.yaml", &Text(plan), &BTreeMap::new()).unwrap_or_else(|e| panic!("{e}"));
+    let mut plan = plan.plan;
+    plan.probes.retain(|probe| probe.name != "first");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let crew = OneThread(runtime);
+    let _entered = crew.0.handle().clone();
+    let _guard = _entered.enter();
+    ZERO.set(Some(Instant::now()));
+    let (stop, secrets) = (Stop::default(), Secrets::default());
+    let there = |observation: &Observation| observation.facts.get("exists") == Some(&Value::Bool(true));
+    let runner = Runner {
+        plan: &plan,
+        began: Began::by(&PausedClock),
+        allow: Impact::Disrupt,
+        only: None,
+        secrets: &secrets,
+        wanted: &BTreeMap::new(),
+        timed: &BTreeSet::new(),
+        until: &|_, observation| there(observation),
+        stop: &stop,
+        observe: &Script { stop: &stop, looks: Mutex::default(), look },
+        crew: &crew,
+    };
+    let mut lines = Lines::default();
+    runner.run(&mut lines).unwrap();
+    lines.0
+}
+
+const QUICK: Look = Look { lasts: 1, there: true, stop_after: None };
+
+fn lasts(milliseconds: u64) -> Look {
+    Look { lasts: milliseconds, ..QUICK }
+}
+
+#[test]
+fn a_slot_begins_when_it_is_due_and_one_that_was_missed_is_not_caught_up() {
+    for (probe, look, expected) in [
+        (
+            "a: { file: /a, every: 10s, for: 30s }",
+            QUICK,
+            vec!["a 0.1 at 0: seen", "a 1.1 at 10000: seen", "a 2.1 at 20000: seen"],
+        ),
+        // For a second and a half: the half does not count.
+        ("a: { file: /a, every: 1s, for: 1500ms }", QUICK, vec!["a 0.1 at 0: seen"]),
+        (
+            "a: { file: /a, every: 10s, for: 40s }",
+            lasts(25_000),
+            vec![
+                "a 0.1 at 0: seen",
+                "a 1.1 at 25000: the look before it lasted past this slot's time",
+                "a 2.1 at 25000: the look before it lasted past this slot's time",
+                "a 3.1 at 30000: seen",
+            ],
+        ),
+        // Over just when the next is due.
+        (
+            "a: { file: /a, every: 10s, for: 20s }",
+            lasts(10_000),
+            vec!["a 0.1 at 0: seen", "a 1.1 at 10000: seen"],
+        ),
+        (
+            "a: { file: /a, repeat: 3 }",
+            lasts(2_000),
+            vec!["a 0.1 at 0: seen", "a 1.1 at 2000: seen", "a 2.1 at 4000: seen"],
+        ),
+        // The rows of a slot, one after the other.
+        (
+            "a: { file: /$n, every: 10s, for: 20s, matrix: [{ n: 7 }, { n: 8 }] }",
+            lasts(3_000),
+            vec![
+                "a[7] 0.1 at 0: seen",
+                "a[8] 0.1 at 3000: seen",
+                "a[7] 1.1 at 10000: seen",
+                "a[8] 1.1 at 13000: seen",
+            ],
+        ),
+    ] {
+        assert_eq!(run(&[probe], &|_, _| look), expected, "{probe}");
+    }
+}
+
+#[test]
+fn attempts_go_on_until_the_condition_holds_or_the_time_is_over() {
+    let until = |within: &str| format!("a: {{ file: /a, until: exists, within: {within}, timeout: 100ms }}");
+    // There at the third attempt, each of which takes a tenth of a second; two tenths lie between two.
+    let third = |_: &str, number| Look { there: number >= 3, ..lasts(100) };
+    for (within, expected) in [
+        ("1s", vec!["a 0.1 at 0: again", "a 0.2 at 300: again", "a 0.3 at 600: seen"]),
+        ("601ms", vec!["a 0.1 at 0: again", "a 0.2 at 300: again", "a 0.3 at 600: seen"]),
+        ("600ms", vec!["a 0.1 at 0: again", "a 0.2 at 300: seen"]),
+        ("300ms", vec!["a 0.1 at 0: seen"]),
+    ] {
+        assert_eq!(run(&[&until(within)], &third), expected, "{within}");
+    }
+}
+
+#[test]
+fn what_runs_with_another_probe_ends_with_it() {
+    let beside = "beside: { file: /b, every: 10s, for: 50s, with: main }";
+    let over = |slot| format!("beside {slot}.1 at 30000: `main`, which it runs with, was over");
+    let look = |probe: &str, _| if probe == "main" { lasts(25_000) } else { QUICK };
+    let lines = run(&["main: { file: /m }", beside], &look);
+    let expected = [
+        "beside 0.1 at 0: seen".to_owned(),
+        "beside 1.1 at 10000: seen".to_owned(),
+        "beside 2.1 at 20000: seen".to_owned(),
+        "main 0.1 at 0: seen".to_owned(),
+        over(3),
+        over(4),
+    ];
+    let mut sorted = lines.clone();
+    sorted.sort_unstable();
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(sorted, expected);
+    // One that looks for a while is not over with its last look, but when that while is.
+    let lines = run(&["main: { file: /m, every: 15s, for: 45s }", beside], &|_, _| QUICK);
+    let made = lines.iter().filter(|line| line.starts_with("beside") && line.ends_with("seen")).count();
+    assert_eq!(made, 5, "{lines:?}");
+}
+
+#[test]
+fn an_undo_runs_once_its_stage_is_over_whatever_became_of_it() {
+    let acts = "acts: { command: [touch, /x], impact: write, undo: { command: [rm, /x] } }";
+    let then = "then: { file: /t, every: 10s, for: 10s }";
+    // The look takes two seconds, and so does the undo.
+    let lines = run(&[acts, then], &|probe, _| if probe == "acts" { lasts(2_000) } else { QUICK });
+    assert_eq!(lines, ["acts 0.1 at 0: seen", "undo of acts at 4000", "then 0.1 at 4000: seen"]);
+    // Also where the run is ended in the middle of the act.
+    let stop = |probe: &str, number| match (probe, number) {
+        ("acts", 1) => Look { stop_after: Some(500), ..lasts(2_000) },
+        _ => lasts(2_000),
+    };
+    assert_eq!(
+        run(&[acts, then], &stop),
+        [
+            "acts 0.1 at 0: the limit of 1s was reached (--limit)",
+            "undo of acts at 2500",
+            "then 0.1 at 2500: the limit of 1s was reached (--limit)",
+        ]
+    );
+}
+
+#[test]
+fn a_run_that_is_ended_makes_no_further_look() {
+    // In the second look, and while the third is awaited.
+    let during = |_: &str, number| Look { stop_after: (number == 2).then_some(300), ..lasts(1_000) };
+    assert_eq!(
+        run(&["a: { file: /a, every: 10s, for: 40s }"], &during),
+        ["a 0.1 at 0: seen", "a 1.1 at 10000: the limit of 1s was reached (--limit)"]
+    );
+    let between = |probe: &str, _| match probe {
+        "main" => Look { stop_after: Some(14_000), ..lasts(1) },
+        _ => QUICK,
+    };
+    let lines = run(&["main: { file: /m }", "a: { file: /a, every: 10s, for: 40s, with: main }"], &between);
+    let mut sorted = lines.clone();
+    sorted.sort_unstable();
+    assert_eq!(
+        sorted,
+        ["a 0.1 at 0: seen", "a 1.1 at 10000: seen", "main 0.1 at 0: the limit of 1s was reached (--limit)"]
+    );
+    // While another attempt is awaited: the one before it was the last.
+    let attempts =
+        |_: &str, number| Look { lasts: 100, there: false, stop_after: (number == 2).then_some(50) };
+    assert_eq!(
+        run(&["a: { file: /a, until: exists, within: 60s }"], &attempts),
+        ["a 0.1 at 0: again", "a 0.2 at 300: the limit of 1s was reached (--limit)"]
+    );
+}
+
+#[test]
+fn what_is_not_run_has_its_reason_for_each_planned_look() {
+    assert_eq!(
+        run(&["a: { file: /a, needs: bad, repeat: 2 }", "b: { file: /b, needs: good }"], &|_, _| QUICK),
+        [
+            "a 0.1 at 0: the claim `bad` does not hold",
+            "a 1.1 at 0: the claim `bad` does not hold",
+            "b 0.1 at 0: seen",
+        ]
+    );
+}
+
+#[test]
+fn pure_reads_run_beside_each_other() {
+    let lines =
+        run(&["a: { file: /a }", "b: { file: /$n, matrix: [{ n: 1 }, { n: 2 }] }"], &|_, _| lasts(5_000));
+    let mut sorted = lines.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, ["a 0.1 at 0: seen", "b[1] 0.1 at 0: seen", "b[2] 0.1 at 0: seen"]);
+}
