@@ -16,6 +16,7 @@ mod schema;
 mod source;
 mod template;
 pub mod text;
+pub mod token;
 pub mod units;
 pub mod value;
 mod yaml;

@@ -41,7 +41,7 @@ fn server() -> Option<Server> {
 }
 
 /// A call whose first parameter is this token; `${token}` names the secret.
-fn call(method: &str, token: &str, rest: serde_json::Value) -> Call {
+fn call(method: &str, token: &str, rest: &serde_json::Value) -> Call {
     let mut params = vec![json!(format!("token:{token}"))];
     params.extend(rest.as_array().unwrap().clone());
     serde_json::from_value(json!({ "method": method, "params": params })).unwrap()
@@ -60,7 +60,7 @@ async fn calls_are_answered_over_either_transport() {
     let Some(server) = server() else { return };
     for scheme in ["ws", "http"] {
         let calls =
-            vec![call("aria2.getGlobalStat", TOKEN, json!([])), call("aria2.getVersion", TOKEN, json!([]))];
+            vec![call("aria2.getGlobalStat", TOKEN, &json!([])), call("aria2.getVersion", TOKEN, &json!([]))];
         let seen = ask(&server.at(scheme), calls).await;
         for fact in ["connected", "answered", "succeeded"] {
             assert_eq!(known(&seen, fact), &Value::Bool(true), "{scheme} {fact}: {seen:?}");
@@ -84,14 +84,14 @@ async fn calls_are_answered_over_either_transport() {
 async fn an_error_is_a_fact_with_its_code() {
     let Some(server) = server() else { return };
     for scheme in ["ws", "http"] {
-        let seen = ask(&server.at(scheme), vec![call("aria2.getVersion", "guessed-wrong", json!([]))]).await;
+        let seen = ask(&server.at(scheme), vec![call("aria2.getVersion", "guessed-wrong", &json!([]))]).await;
         assert_eq!(known(&seen, "succeeded"), &Value::Bool(false), "{scheme}: {seen:?}");
         assert_eq!(
             (known(&seen, "error_code"), text(&seen, "error_message")),
             (&Value::from(1), "Unauthorized")
         );
         assert_eq!(known(&seen, "result"), &Value::Null);
-        let seen = ask(&server.at(scheme), vec![call("aria2.noSuch", TOKEN, json!([]))]).await;
+        let seen = ask(&server.at(scheme), vec![call("aria2.noSuch", TOKEN, &json!([]))]).await;
         assert_eq!(text(&seen, "error_message"), "No such method: aria2.noSuch", "{scheme}: {seen:?}");
     }
     // Elsewhere on this server is no WebSocket.
@@ -107,7 +107,7 @@ async fn an_error_is_a_fact_with_its_code() {
 async fn notifications_are_waited_for() {
     let Some(server) = server() else { return };
     let nobody = format!("http://127.0.0.1:{}/file", support::free_port());
-    let add = vec![call("aria2.addUri", TOKEN, json!([[nobody]]))];
+    let add = vec![call("aria2.addUri", TOKEN, &json!([[nobody]]))];
     let act = JsonRpc { notifications: Some(2), ..act(&server.at("ws"), add.clone()) };
     let seen = look(Act::JsonRpc(act.clone())).await;
     let Value::List(came) = known(&seen, "notifications") else { panic!("{seen:?}") };
@@ -134,9 +134,9 @@ async fn notifications_are_waited_for() {
 async fn calls_that_do_not_wait_for_each_other_get_their_own_replies() {
     let Some(server) = server() else { return };
     let calls = vec![
-        call("aria2.getVersion", TOKEN, json!([])),
-        call("aria2.noSuch", TOKEN, json!([])),
-        call("aria2.getSessionInfo", TOKEN, json!([])),
+        call("aria2.getVersion", TOKEN, &json!([])),
+        call("aria2.noSuch", TOKEN, &json!([])),
+        call("aria2.getSessionInfo", TOKEN, &json!([])),
     ];
     let seen = look(Act::JsonRpc(JsonRpc { pipelined: true, ..act(&server.at("ws"), calls) })).await;
     let Value::List(replies) = known(&seen, "replies") else { panic!("{seen:?}") };
