@@ -447,7 +447,7 @@ fn inputs_that_are_wrong() {
         (
             "a: { env: A }",
             "",
-            "2:14: in input `a`: what comes from the environment, a file or a descriptor is a secret; add `secret: true`\n",
+            "2:14: in input `a`: what comes from the environment, a file or a descriptor, or is a token, is a secret; add `secret: true`\n",
         ),
         (
             "a: { env: A, file: b, secret: true }",

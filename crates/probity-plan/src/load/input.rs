@@ -210,7 +210,7 @@ impl Loader<'_> {
             ([_, _, ..], ..) => "a secret has one source: `env`, `file`, `descriptor` or `token`".to_owned(),
             ([_], _, Some(true)) => "a secret with a source is not `required`".to_owned(),
             ([_], None, _) => {
-                "what comes from the environment, a file or a descriptor, and a token, is a secret; add `secret: true`"
+                "what comes from the environment, a file or a descriptor, or is a token, is a secret; add `secret: true`"
                     .to_owned()
             }
             ([InputValue::SecretEnv(env)], ..) if !is_variable(env) => {
