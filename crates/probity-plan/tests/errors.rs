@@ -467,12 +467,12 @@ fn inputs_that_are_wrong() {
         (
             "a: { token: { key: b }, secret: true }, b: { env: B, secret: true }",
             "",
-            "2:14: in input `a`: the token's key `b` is no secret input that is declared before it\n2:54: input `b` is not used; use it as $b, or take it out\n",
+            "2:14: in input `a`: the token's key `b` is no secret input that is declared before it\n2:51: input `b` is not used; use it as $b, or take it out\n",
         ),
         (
             "b: { env: B, secret: true }, a: { token: { key: b, defect: expird }, secret: true }",
             "",
-            "2:70: in input `a`: `expird` is not one of `expired`, `not-yet-valid`, `other-key`, `none`, `other-algorithm`, `altered` or `cut`; did you mean `expired`?\n2:14: input `b` is not used; use it as $b, or take it out\n",
+            "2:11: input `b` is not used; use it as $b, or take it out\n2:70: in input `a`: `expird` is not one of `expired`, `not-yet-valid`, `other-key`, `none`, `other-algorithm`, `altered` or `cut`; did you mean `expired`?\n",
         ),
         ("a: { env: A, secret: false }", "", "2:14: in input `a`: `secret` is `true` or left out\n"),
         (
