@@ -14,7 +14,9 @@ pub mod number;
 pub mod observation;
 mod schema;
 mod source;
+mod template;
 pub mod text;
+pub mod token;
 pub mod units;
 pub mod value;
 mod yaml;
@@ -30,5 +32,6 @@ pub use model::{
 pub use number::Number;
 pub use observation::{Artifact, Lane, Observation, Trial};
 pub use schema::schema;
+pub use template::Template;
 pub use text::Text;
 pub use value::{Interval, Moment, Value, unique};

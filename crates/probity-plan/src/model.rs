@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::{Act, Impact, KindSpec};
+use crate::token::Token;
 use crate::units::{Percent, Share, Span};
 use crate::value::Value;
 
@@ -79,6 +80,8 @@ pub enum InputValue {
     SecretFile(String),
     /// A secret, read from this file descriptor when the run starts.
     SecretDescriptor(u32),
+    /// A secret that is made from another one when the run starts.
+    SecretToken(Token),
 }
 
 /// One probe of a resolved plan.

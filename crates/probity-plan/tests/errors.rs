@@ -437,22 +437,22 @@ fn inputs_that_are_wrong() {
         (
             "a: { value: 5, secret: true }",
             "",
-            "2:23: in input `a`: a secret is never written in a plan; say where it comes from: `env`, `file` or `descriptor`\n",
+            "2:23: in input `a`: a secret is never written in a plan; say where it comes from: `env`, `file`, `descriptor` or `token`\n",
         ),
         (
             "a: { secret: true }",
             "",
-            "2:14: in input `a`: a secret needs a source: `env`, `file` or `descriptor`\n",
+            "2:14: in input `a`: a secret needs a source: `env`, `file`, `descriptor` or `token`\n",
         ),
         (
             "a: { env: A }",
             "",
-            "2:14: in input `a`: what comes from the environment, a file or a descriptor is a secret; add `secret: true`\n",
+            "2:14: in input `a`: what comes from the environment, a file or a descriptor, or is a token, is a secret; add `secret: true`\n",
         ),
         (
             "a: { env: A, file: b, secret: true }",
             "",
-            "2:14: in input `a`: a secret has one source: `env`, `file` or `descriptor`\n",
+            "2:14: in input `a`: a secret has one source: `env`, `file`, `descriptor` or `token`\n",
         ),
         (
             "a: { env: \"A B\", secret: true }",
@@ -463,6 +463,16 @@ fn inputs_that_are_wrong() {
             "a: { descriptor: 1, secret: true }",
             "",
             "2:14: in input `a`: descriptors 0, 1 and 2 are taken; use 3 or higher\n",
+        ),
+        (
+            "a: { token: { key: b }, secret: true }, b: { env: B, secret: true }",
+            "",
+            "2:14: in input `a`: the token's key `b` is no secret input that is declared before it\n2:51: input `b` is not used; use it as $b, or take it out\n",
+        ),
+        (
+            "b: { env: B, secret: true }, a: { token: { key: b, defect: expird }, secret: true }",
+            "",
+            "2:11: input `b` is not used; use it as $b, or take it out\n2:70: in input `a`: `expird` is not one of `expired`, `not-yet-valid`, `other-key`, `none`, `other-algorithm`, `altered` or `cut`; did you mean `expired`?\n",
         ),
         ("a: { env: A, secret: false }", "", "2:14: in input `a`: `secret` is `true` or left out\n"),
         (

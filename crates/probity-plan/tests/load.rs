@@ -306,3 +306,25 @@ fn claims_can_be_read_about_the_probes_of_another_plan() {
     );
     assert!(said.contains("there is no probe `web_answer`; did you mean `web_answers`?"), "{said}");
 }
+
+#[test]
+fn the_parameters_of_a_call_are_json_in_which_secrets_stand_by_name() {
+    let plan = |params: &str| {
+        format!(
+            "plan: P\ninputs: {{ t: {{ env: TOKEN, secret: true }}, device: camera0 }}\nprobes:\n  r:\n    jsonrpc: ws://h/ws\n    calls: [ {{ method: m, params: {params} }} ]\nclaims: {{ c: {{ of: r, check: succeeded }} }}\nverdict: [ label: L ]\n"
+        )
+    };
+    let params = "{ auth: \"Bearer $t\", device: $device, list: [1, -2.5, true, null, \"3\", []], more: {}, price: $$5 }";
+    let loaded = load_with(&plan(params), &[], &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let said = loaded.plan.probe("r").unwrap().cells[0].act.describe();
+    let expected = r#"JSON-RPC ws://h/ws m({"auth":"Bearer ${t}","device":"camera0","list":[1,-2.5,true,null,"3",[]],"more":{},"price":"$5"})"#;
+    assert_eq!(said, expected);
+    // As it is kept, a secret and a dollar differ.
+    let kept = loaded.resolved();
+    assert!(kept.contains(r#""auth": "Bearer ${t}""#) && kept.contains(r#""price": "$$5""#), "{kept}");
+    let errors = load_with(&plan("7"), &[], &[]).unwrap_err().to_string();
+    assert!(
+        errors.contains("a call's parameters are a map or a list, such as { device: camera0 }"),
+        "{errors}"
+    );
+}

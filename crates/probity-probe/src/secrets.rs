@@ -44,11 +44,16 @@ impl Secrets {
     /// # Errors
     /// Lists every secret that is missing, unreadable, too long, or not one that can be masked, and how to give it.
     pub fn read(plan: &Plan, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
-        let mut values = BTreeMap::new();
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut problems = Vec::new();
+        let mut tokens = Vec::new();
         for (name, input) in &plan.inputs {
             let read = match &input.value {
                 InputValue::Plain(_) => continue,
+                InputValue::SecretToken(token) => {
+                    tokens.push((name, token));
+                    continue;
+                }
                 InputValue::SecretEnv(variable) => {
                     environment(variable).ok_or_else(|| format!("set the environment variable {variable}"))
                 }
@@ -61,6 +66,15 @@ impl Secrets {
             match read {
                 Ok(text) => _ = values.insert(name.clone(), text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(how) => problems.push(format!("the secret `{name}` is missing: {how}")),
+            }
+        }
+        let now = jiff::Timestamp::now();
+        for (name, token) in tokens {
+            // Where its key is missing, that is said already.
+            let Some(key) = values.get(&token.key) else { continue };
+            match crate::token::sign(token, key, now) {
+                Ok(signed) => _ = values.insert(name.clone(), signed),
+                Err(why) => problems.push(format!("the secret `{name}` cannot be made: {why}")),
             }
         }
         match Self::new(values) {
@@ -318,6 +332,29 @@ mod tests {
 
     fn refusal(value: &str) -> String {
         Secrets::new(BTreeMap::from([("it".to_owned(), value.to_owned())])).unwrap_err().join("\n")
+    }
+
+    #[test]
+    fn a_token_is_made_of_its_key_and_masked_like_any_secret() {
+        let plan = "plan: P\ninputs:\n  key: { env: KEY, secret: true }\n  op: { token: { key: key, claims: { sub: op } }, secret: true }\nprobes: { r: { http: http://h, headers: { authorization: $op } } }\nclaims: { c: { of: r, check: answered } }\nverdict: [ label: L ]\n";
+        let file = |_: &str| Ok(plan.as_bytes().to_vec());
+        struct One<F>(F);
+        impl<F: Fn(&str) -> Result<Vec<u8>, String>> probity_plan::Sources for One<F> {
+            fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+                (self.0)(path)
+            }
+        }
+        let loaded = probity_plan::load("plan.yaml", &One(file), &BTreeMap::new()).unwrap();
+        let given = |name: &str| (name == "KEY").then(|| "correct horse battery".to_owned());
+        let secrets = Secrets::read(&loaded.plan, given).unwrap();
+        let sent = secrets
+            .fill(&Text(vec![probity_plan::text::Piece::Secret("op".to_owned())]), Syntax::Plain)
+            .unwrap();
+        assert_eq!(sent.reveal().split('.').count(), 3);
+        assert_eq!(secrets.mask(&format!("got {}", sent.reveal())), "got [secret op]");
+        // Without its key it is not made, and that alone is said.
+        let problems = Secrets::read(&loaded.plan, |_| None).unwrap_err();
+        assert_eq!(problems, ["the secret `key` is missing: set the environment variable KEY"]);
     }
 
     #[test]

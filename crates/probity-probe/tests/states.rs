@@ -277,6 +277,28 @@ claims:
 ",
     },
     Row {
+        kind: "jsonrpc",
+        present: &[Test("jsonrpc.rs", "calls_are_answered_over_either_transport"), Test("jsonrpc.rs", "notifications_are_waited_for"), Test("jsonrpc.rs", "calls_that_do_not_wait_for_each_other_get_their_own_replies")],
+        absent: &[Test("jsonrpc.rs", "where_nobody_listens_nobody_answers")],
+        forbidden: &[Test("jsonrpc.rs", "an_error_is_a_fact_with_its_code"), Test("jsonrpc.rs", "a_server_that_closes_says_with_which_code")],
+        hanging: &[Test("jsonrpc.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("jsonrpc.rs", "what_is_no_reply_is_no_answer")],
+        hostile: &[Test("jsonrpc.rs", "hostile_text_is_kept_as_text_and_more_than_is_read_is_a_barrier")],
+        plan: "
+inputs:
+  token: { env: CAMERA_TOKEN, secret: true }
+probes:
+  cameras:
+    jsonrpc: \"ws://127.0.0.1:8002/ws\"
+    calls:
+      - { method: authenticate, params: { auth_token: $token } }
+      - { method: get_camera_list }
+    impact: observe
+claims:
+  two_connected: { of: cameras, check: succeeded && result.connected == 2 }
+",
+    },
+    Row {
         kind: "postgres",
         present: &[Test("postgres.rs", "tls_is_spoken_only_with_a_server_that_can_be_trusted"), Test("postgres.rs", "a_query_yields_typed_rows"), Test("postgres.rs", "over_the_socket_too"), Test("postgres.rs", "nothing_is_written_and_no_second_statement_runs")],
         absent: &[Test("postgres.rs", "a_port_where_nobody_listens_is_not_answered")],

@@ -9,6 +9,7 @@ pub mod file;
 pub mod group;
 pub mod http;
 pub mod interface;
+pub mod jsonrpc;
 pub mod kernel_parameter;
 pub mod log;
 pub mod mount;
@@ -515,6 +516,7 @@ kinds! {
     command::Command,
     file::File,
     http::Http,
+    jsonrpc::JsonRpc,
     process::Process,
     port::Port,
     user::User,

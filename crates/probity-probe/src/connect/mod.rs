@@ -5,6 +5,7 @@ mod p521;
 pub mod starttls;
 pub mod tls;
 pub mod trust;
+pub mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -8,6 +8,7 @@ mod file;
 mod group;
 mod http;
 mod interface;
+mod jsonrpc;
 mod kernel_parameter;
 mod log;
 mod mount;
@@ -38,6 +39,7 @@ kinds! {
     command::Command,
     file::File,
     http::Http,
+    jsonrpc::JsonRpc,
     process::Process,
     port::Port,
     user::User,
