@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use probity_diagnostic::Level;
 use probity_evidence::verify::{Check, Status};
 use probity_evidence::{
     Bundle, CheckId, Declared, Key, Outcome, Reading, Signers, Verification, verify_bundle,
 };
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::{CheckOutcome, Unacceptable};
+use probity_verdict::Conditions;
 use probity_verdict::judgement::Decisions;
-use probity_verdict::{Conditions, Level};
 
 use crate::derive::{Derived, Fold, Permitted, Surroundings, findings_json};
 use crate::environment::Environment;

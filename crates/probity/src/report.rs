@@ -30,7 +30,7 @@ pub fn evaluate(args: &EvaluateArgs, environment: &Environment) -> Result<Exit, 
     let read = bundle::read(&args.bundle, &signers, Compare::All, |theirs| {
         let loaded =
             probity_plan::load_claims(folder.name(), &folder, &overrides, theirs).map_err(Failure::wrong)?;
-        crate::plan::refuse_unworkable(&loaded.plan, &probity_verdict::Conditions::new(&loaded.plan))?;
+        crate::plan::refuse_unworkable(&loaded, &probity_verdict::Conditions::new(&loaded.plan))?;
         Ok(Some(loaded.plan))
     });
     let (read, mine) = told(read, &args.bundle, args.format)?;
