@@ -2,7 +2,9 @@
 
 use crate::assertions::{Assertion, Assertions, Outcome, Said};
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::Kind;
 use crate::rules::{contradiction, words_of};
 use crate::words::pattern;
@@ -10,7 +12,7 @@ use crate::words::pattern;
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "all-but",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "All is said to be well of what a rate or a failure in the report denies.",
     explanation: "\"All interfaces are operational\", \"fully compliant\", \"all tests passed\" is held against rates below 100 %, \
         fractions below their whole and counts of failures of the same subject: in the same sentence, in the items below it, in sections that can be \

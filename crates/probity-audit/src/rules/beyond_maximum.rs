@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::assertions::Assertions;
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::{pattern, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "beyond-maximum",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A value is beyond what it can be.",
     explanation: "A score written as 170/120 points, a column of points beside one of their maximum, a share of tests or a rate of passes above 100 %, a \
         negative overhead. Where the maxima of the parts are given, they are added up. Growth, comparisons, points of a bonus and percentages of a target have no \

@@ -2,14 +2,16 @@
 
 use crate::assertions::Assertions;
 use crate::document::{Place, Table};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::{pattern, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "change-not-percent",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "The percentage of a change is not that of the values before and after.",
     explanation: "\"2,000 -> 23 (-97.5 %)\" in a sentence or item, and rows with columns before, after and change. The change may be told by the \
         value before, by the one after, as the ratio, or as speed, and as a multiple (10x); only a percentage that is none of these is found, and what rounding of the \

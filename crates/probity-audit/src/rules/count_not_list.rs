@@ -3,14 +3,16 @@
 use crate::assertions::{Assertions, labelled, without_marks};
 use crate::document::{Place, Statement};
 use crate::quantity::Quantity;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::rules::TOTAL;
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "count-not-list",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "As many are announced as are not listed.",
     explanation: "A heading or line that ends with a number of things (\"Extensions (8 new fields)\", \"Tools (12)\") and is followed by one list of single items, \
         or one table, and nothing else, whose number is another; and a number of things right before their names (\"7 models: a, b, c\"). Lists that \

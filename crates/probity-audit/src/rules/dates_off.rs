@@ -7,14 +7,16 @@ use regex::Regex;
 
 use crate::assertions::{Assertion, Assertions, Form, Said};
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "dates-off",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "Dates, times or durations do not fit each other.",
     explanation: "A start, an end and a duration in one row or sentence, or on three lines of their own (times may cross midnight; \
         days may be counted with or without the first), \"N days later\", the weekday beside a date, and dates that do not exist. Working days are not computed.",

@@ -2,13 +2,15 @@
 
 use crate::assertions::{Assertions, labelled, without_marks};
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "existence-as-function",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "That something exists is given as proof that it works.",
     explanation: "An item or a sentence where the only ground for \"works\" or \"is operational\" is that a process runs, a port listens, a file lies \
         there or something is installed; and a list of nothing but place, version or process number whose state is \"operational\". What \

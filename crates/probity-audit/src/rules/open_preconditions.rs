@@ -3,13 +3,15 @@
 use super::target_missed::{missed, pairs};
 use crate::assertions::{Assertion, Assertions, Modality, Said};
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::rules::words_of;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "open-preconditions",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "It is called ready or approved while its own preconditions are open.",
     explanation: "The whole is said to be production ready, approved or complete, without a condition, in a report that lists as open what has to be \
         there first: boxes not ticked under \"before the release\" or a readiness checklist, pending or failed rows there, blockers, \

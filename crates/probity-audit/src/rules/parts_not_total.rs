@@ -6,14 +6,16 @@ use super::tally::{self, Counted, Tally};
 use super::TOTAL as ANY_TOTAL;
 use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
 use crate::document::{Place, Statement, Table};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::{pattern, show};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "parts-not-total",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A total or an average is not that of its parts.",
     explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, passed, \
         failed and skipped beside the number of all, findings by severity, equations (2 + 4 = 7), a whole of 100 % whose parts are given as less, \

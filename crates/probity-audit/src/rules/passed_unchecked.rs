@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use crate::assertions::{labelled, without_marks, Assertion, Assertions, Form, Modality, Outcome, Role, Said};
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::rules::{contradiction, words_of};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "passed-unchecked",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a row whose outcome is a pass while another cell says that it was not tested; an item that is ticked \

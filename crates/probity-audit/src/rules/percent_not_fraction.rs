@@ -3,14 +3,16 @@
 use super::tally::{self, Counted, Tally};
 use crate::assertions::Assertions;
 use crate::document::{Place, Row, Statement, Table};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::{pattern, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "percent-not-fraction",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A percentage is not that of the counts beside it.",
     explanation: "A percentage right beside its fraction (\"171 of 180 (92 %)\"), or the pass rate beside the numbers of tests, of passed and of failed \
         ones in one row, list or sentence. Rounding, cutting off and the share of the rest are accepted.",

@@ -4,14 +4,16 @@ use probity_verdict::statistics;
 
 use super::target_missed::{Pair, missed, pairs};
 use crate::assertions::{Assertion, Assertions, Said};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Bound, Kind};
 use crate::words::{pattern, show};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "sample-too-small",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "The sample is too small to show the target it is said to meet.",
     explanation: "A rate of success, reliability or detection that is marked as meeting its target, counted in the same row or sentence (8 of 8), \
         or out of a number of trials that the report gives once, is held against the exact (Clopper-Pearson) lower bound of that \

@@ -1,12 +1,14 @@
 //! The target repeated as the result.
 
 use crate::assertions::{Assertions, Form, Outcome, Role, Said};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "target-repeated",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "The target stands as the result: nothing measured is shown.",
     explanation: "A row that passes whose result is its target again, sign and all (\"< 50 ms\" beside \"< 50 ms\"). What would have to be shown: \
         the value that was measured.",

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "two-values",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "The same quantity has two values.",
     explanation: "Compares values of the same subject in two sections, one of which sums up (the title, a summary, a conclusion). \
         Sections whose headings name different things are not compared, nor are values before and after, planned ones, targets, \

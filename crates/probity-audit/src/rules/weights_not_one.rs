@@ -2,14 +2,16 @@
 
 use super::TOTAL;
 use crate::assertions::Assertions;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::show;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "weights-not-one",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "Weights do not sum to 1 (or 100 %).",
     explanation: "Adds up a column of weights, if they are percentages or all less than 1. What rounding explains is accepted (0.33 three times). \
         Weights such as 5, 3 and 2 are shares of their sum and are not looked at.",

@@ -127,6 +127,10 @@ impl Kind for Http {
         })
     }
 
+    fn may_withdraw(&self) -> bool {
+        self.redirects.is_some_and(|most| most > 0)
+    }
+
     fn exposes(&self) -> Vec<Exposure> {
         self.http.secrets_in_host()
     }

@@ -425,13 +425,16 @@ impl KindSpec {
         Some(own.filter(|own| itself.all(|other| other == Some(*own))).unwrap_or(Denied::Answer))
     }
 
+    /// The facts beside some values of which nothing shows that this was granted, with those values.
+    pub fn withdrawals(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
+        let withdrawals = self.facts.iter().filter_map(|fact| Some((fact.name, fact.withdrawal?)));
+        withdrawals.filter(move |(_, (of, _))| *of <= what).map(|(name, (_, values))| (name, values))
+    }
+
     /// Whether a fact says that this was granted, and none that it may have been something else.
     pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
         let says = |name: &str, values: Values| seen.get(name).is_some_and(|value| values.include(value));
-        let withdrawn = self
-            .facts
-            .iter()
-            .any(|fact| fact.withdrawal.is_some_and(|(of, values)| of <= what && says(fact.name, values)));
+        let withdrawn = self.withdrawals(what).any(|(name, values)| says(name, values));
         !withdrawn && self.grants(what).any(|(name, values)| says(name, values))
     }
 
@@ -453,6 +456,10 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     /// where the kind does not tell who asks from what is asked.
     fn anonymous(&self) -> Option<Self> {
         None
+    }
+    /// Whether a look with these parameters may see something beside which nothing shows a grant ([`FactSpec::withdrawal`]).
+    fn may_withdraw(&self) -> bool {
+        true
     }
     /// The secrets that it hands over where others can read them.
     fn exposes(&self) -> Vec<Exposure> {
@@ -487,6 +494,10 @@ macro_rules! kinds {
             /// The same act without who asks; `None` where the kind does not tell that from what is asked.
             pub fn anonymous(&self) -> Option<Self> {
                 match self { $(Self::$Kind(act) => act.anonymous().map(Self::$Kind)),* }
+            }
+            /// Whether a look may see something beside which nothing shows a grant.
+            pub fn may_withdraw(&self) -> bool {
+                match self { $(Self::$Kind(act) => act.may_withdraw()),* }
             }
             /// The secrets that it hands over where others can read them.
             pub fn exposes(&self) -> Vec<Exposure> {

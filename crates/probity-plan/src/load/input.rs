@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use probity_diagnostic::Position;
+
 use super::Loader;
 use super::part::Part;
 use super::scope::Bound;
 use crate::error::{Errors, did_you_mean};
-use crate::model::{Input, InputValue, Position};
+use crate::model::{Input, InputValue};
 use crate::source::InputSource;
 use crate::text::Piece;
 use crate::value::Value;

@@ -2,12 +2,12 @@
 
 use std::fmt::{self, Display};
 
+use probity_diagnostic::Position;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{self, DeserializeSeed, Expected, IntoDeserializer, Unexpected, Visitor};
 
 use super::{Key, Kind, Node, scalar};
 use crate::error::{did_you_mean, enumerate};
-use crate::model::Position;
 use crate::template::TEMPLATE_MARKER;
 use crate::text::{Piece, TEXT_MARKER};
 
