@@ -360,7 +360,7 @@ impl Runner<'_> {
             seen = self.memories.recall(probe, cell, kinds::look(&cell.act, &context)) => seen,
             reason = self.stop.requested() => Seen::nothing(Blocked::by(reason)),
         };
-        kept.take(seen, &measured.end(context.began, lane), self.secrets)
+        kept.take(seen, &measured.end(context.began, lane), self.secrets).await
     }
 }
 
@@ -377,10 +377,12 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
     let measured = Measured::begin();
     let timeout = probe.schedule.timeout.0;
     let context = Context { wanted: &wanted, secrets, began: Instant::now(), run_began: started, timeout };
-    let seen = runtime.block_on(kinds::look(&cell.act, &context));
-    let times = measured.end(context.began, lane);
+    let taken = runtime.block_on(async {
+        let seen = kinds::look(&cell.act, &context).await;
+        kept.take(seen, &measured.end(context.began, lane), secrets).await
+    });
     runtime.shutdown_background();
-    Ok(kept.take(seen, &times, secrets).observation)
+    Ok(taken.observation)
 }
 
 /// A look being timed, from just before it begins.

@@ -105,7 +105,7 @@ async fn talk(
         }
         let body = body::receive(&mut answer.response, &method, seen).await?;
         seen.know("body_received", true).know("answered", true);
-        body::see(&body, answer.response.headers(), context, seen);
+        body::see(body, answer.response.headers().clone(), context, seen).await;
         return Ok(());
     }
 }
