@@ -117,7 +117,7 @@ claims:
     Row {
         kind: "port",
         present: &[Test("port.rs", "a_listening_port_shows_its_addresses_and_owner"), Test("port.rs", "every_address_of_both_families_is_shown"), Test("port.rs", "udp_and_tcp_are_told_apart"), Test("port.rs", "a_unix_socket_is_found_by_its_path_or_abstract_name"), Test("port.rs", "without_a_number_every_listening_socket_is_listed")],
-        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_unix_socket_is_the_file_that_stands_at_its_path"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
+        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_unix_socket_is_the_file_that_stands_at_its_path"), Test("port.rs", "a_unix_socket_is_found_whatever_network_its_listener_lives_in"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
         forbidden: &[Test("port.rs", "another_users_process_is_a_barrier_and_its_port_is_not"), Test("port.rs", "without_proc_nobody_is_said_to_listen_or_not")],
         hanging: &[Test("port.rs", "a_port_that_drops_is_not_connected_in_time"), Test("../src/tables.rs", "a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again")],
         nonsense: &[Test("port.rs", "a_table_that_makes_no_sense_is_a_barrier"), Test("port.rs", "a_connection_that_is_taken_is_connected_whoever_answers")],
