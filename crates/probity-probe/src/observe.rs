@@ -99,9 +99,12 @@ pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Resu
         lane,
         shared_since: None,
     };
-    let sighting = runtime.block_on(Here::new(secrets, started).look(&request));
+    let taken = runtime.block_on(async {
+        let sighting = Here::new(secrets, started).look(&request).await;
+        kept.take(sighting, secrets).await
+    });
     runtime.shutdown_background();
-    Ok(kept.take(sighting, secrets).observation)
+    Ok(taken.observation)
 }
 
 /// A look being timed, from just before it begins.

@@ -388,7 +388,7 @@ impl Runner<'_> {
                 times: Times { elapsed: began.elapsed(), delay: None, paused: Duration::ZERO },
             },
         };
-        kept.take(sighting, self.secrets)
+        kept.take(sighting, self.secrets).await
     }
 }
 

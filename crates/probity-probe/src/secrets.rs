@@ -10,7 +10,7 @@ use probity_plan::units::counted;
 use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, Plan, Text, Value};
 use url::Url;
 
-use crate::mask::Masks;
+use crate::mask::{self, Masks};
 use crate::plaintext::{Plaintext, Syntax};
 
 /// The least length of a secret, and of each of its lines, in bytes; a shorter one would be found by accident all over the
@@ -26,7 +26,7 @@ const MAX_SECRETS: usize = 16 << 20;
 /// The secrets of a run. `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    values: BTreeMap<String, String>,
+    values: Arc<BTreeMap<String, String>>,
     masks: Arc<Masks>,
     /// The masks of those that are numbers, by the bits of the nearest double.
     numbers: Arc<BTreeMap<u64, String>>,
@@ -108,7 +108,7 @@ impl Secrets {
         let numbers = Arc::new(numbers.collect());
         let masks =
             Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
-        Ok(Self { masks: Arc::new(masks), numbers, values })
+        Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values) })
     }
 
     /// The text with its secrets in their places; the name of one that was not given is the error.
@@ -135,6 +135,56 @@ impl Secrets {
     /// What masks them, for a digest of what is too long to be held.
     pub(crate) fn masks(&self) -> Arc<Masks> {
         Arc::clone(&self.masks)
+    }
+
+    /// What a value begins with, masked: as text, or as the JSON of its first parts; of so many bytes about, before they were
+    /// masked.
+    pub(crate) fn mask_beginning(&self, value: &Value, length: usize) -> String {
+        let mut left = length;
+        match self.beginning(value, &mut left) {
+            Value::Text(text) => text,
+            value => serde_json::to_string(&value).unwrap_or_default(),
+        }
+    }
+
+    fn beginning(&self, value: &Value, left: &mut usize) -> Value {
+        let begin = |text: &str, left: &mut usize| {
+            let masked = self.masks.mask_beginning(text, *left);
+            *left = left.saturating_sub(text.len());
+            masked
+        };
+        match value {
+            Value::Text(text) => Value::Text(begin(text, left)),
+            Value::List(list) => match lines_of(list) {
+                Some(lines) => {
+                    let mut room = *left + mask::OVERLAP;
+                    let enough = lines.iter().take_while(|line| {
+                        let more = room > 0;
+                        room = room.saturating_sub(line.len() + 1);
+                        more
+                    });
+                    let text = enough.copied().collect::<Vec<_>>().join("\n");
+                    Value::List(begin(&text, left).split('\n').map(Value::from).collect())
+                }
+                None => {
+                    let parts = list.iter().map_while(|part| (*left > 0).then(|| self.beginning(part, left)));
+                    Value::List(parts.collect())
+                }
+            },
+            Value::Map(map) => {
+                let parts = map.iter().map_while(|(key, part)| {
+                    let key = (*left > 0).then(|| self.mask(key))?;
+                    Some((key, self.beginning(part, left)))
+                });
+                Value::Map(parts.collect())
+            }
+            other => {
+                let mut other = other.clone();
+                self.mask_value(&mut other);
+                *left = left.saturating_sub(MIN_SECRET);
+                other
+            }
+        }
     }
 
     /// Masks every text of an observation, keys included. A number inside a list or a map that would show a secret becomes
@@ -182,16 +232,12 @@ impl Secrets {
     fn mask_value(&self, value: &mut Value) {
         match value {
             Value::Text(text) => *text = self.mask(text),
-            Value::List(list) => {
-                // Lines of an output, over which a form may go on.
-                let lines: Option<Vec<&str>> = list.iter().map(Value::as_text).collect();
-                match lines.filter(|lines| lines.len() > 1) {
-                    Some(lines) => {
-                        *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
-                    }
-                    None => list.iter_mut().for_each(|value| self.mask_value(value)),
+            Value::List(list) => match lines_of(list) {
+                Some(lines) => {
+                    *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
                 }
-            }
+                None => list.iter_mut().for_each(|value| self.mask_value(value)),
+            },
             Value::Map(map) => {
                 let mut masked = BTreeMap::new();
                 for (key, mut value) in std::mem::take(map) {
@@ -240,6 +286,11 @@ impl Secrets {
         });
         masked.or_else(|| self.numbers.get(&number.to_f64().to_bits()).cloned())
     }
+}
+
+/// The lines of an output, over which a form may go on.
+fn lines_of(list: &[Value]) -> Option<Vec<&str>> {
+    list.iter().map(Value::as_text).collect::<Option<Vec<_>>>().filter(|lines| lines.len() > 1)
 }
 
 /// The bits of the double that is nearest to a text that is a number, if it is not one that stands everywhere.
@@ -458,6 +509,31 @@ mod tests {
             assert_eq!(observation.unknown[fact], Blocked::new(Barrier::Masked, detail), "{fact}");
             assert!(!observation.facts.contains_key(fact));
         }
+    }
+
+    #[test]
+    fn of_what_is_too_long_only_the_beginning_is_masked_and_nothing_of_a_secret_across_its_end_is_left() {
+        let secrets = secrets("correct horse battery staple");
+        let long = format!("{}correct horse battery staple{}", "x".repeat(90), "y".repeat(1 << 20));
+        for length in [80, 95, 100, 118] {
+            let begun = secrets.mask_beginning(&Value::from(long.as_str()), length);
+            let expected =
+                if length < 90 { "x".repeat(length) } else { format!("{}[secret it]", "x".repeat(90)) };
+            assert_eq!(begun, expected, "{length}");
+        }
+        let lines = ["a", "Y29ycmVjdCBob3Jz", "ZSBiYXR0ZXJ5IHN0YXBsZQ", "b"].map(Value::from);
+        assert_eq!(secrets.mask_beginning(&Value::from(lines.to_vec()), 4), r#"["a","[secret it]"]"#);
+        let map = Value::Map(
+            [
+                ("a", Value::from(7)),
+                ("correct horse battery staple", Value::from(long)),
+                ("z", Value::from(1)),
+            ]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into(),
+        );
+        let expected = format!(r#"{{"[secret it]":"{}[secret it]","a":7}}"#, "x".repeat(90));
+        assert_eq!(secrets.mask_beginning(&map, 100), expected);
     }
 
     #[test]
