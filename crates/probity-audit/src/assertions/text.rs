@@ -3,7 +3,7 @@
 use super::{Assertion, Assertions, Form, Modality, Outcome, Said, Subject, outcome};
 use crate::document::{Place, Statement};
 use crate::quantity::{self, Kind, Quantity};
-use crate::words::{pattern, tail};
+use crate::words::{TICKS, pattern, tail};
 
 pattern!(
     POSSIBLE,
@@ -81,10 +81,6 @@ pattern!(
     r"^\W*((we|the (team|tester|validation|audit|auditor)s?) )?(could not (be )?(verif\w+|check\w*|confirm\w*|inspect\w*|test\w*|access\w*|look\w*)|(cannot|can't) (be )?(directly |fully )?(verif\w+|check\w*|confirm\w*|inspect\w*|quer\w+|test\w*|access\w*)|(were |was )?unable to (verify|check|confirm|inspect|access|test|see)|no access to|not verifiable|verification blocked|permissions? (prevents?|blocks?|denied)|it was not possible to (verify|check|see|test))\b"
 );
 pattern!(LIMIT_LABEL, r"^\W*(limitations?|restrictions?|caveats?|not verified): ");
-pattern!(
-    NO_SUCH,
-    r"^(?:no|zero) ((?:[a-z]+ ){1,2}(?:issues|bugs|errors|failures|vulnerabilities|warnings|blockers|defects|violations|regressions))(?: (?:found|identified|detected|remaining|remain|discovered|were found))?\\W*$"
-);
 pattern!(
     NEXT,
     r"^\W*(\d+\.? )?(next steps?|todo|to-do|remaining( work| tasks)?|pending|not (yet )?done)\W*$"
@@ -167,9 +163,6 @@ pub(super) fn read(all: &Assertions<'_>, at: usize, found: &mut Vec<Assertion>) 
     reader.quantities(label.map(|(label, value)| (label, value + marks)));
     if statement.place == Place::Code {
         return;
-    }
-    if let Some(none) = NO_SUCH.captures(text).and_then(|parts| parts.get(1)) {
-        reader.say(Said::Measured(Quantity::none()), none.as_str(), Form::Label, modality);
     }
     let value = label.map_or("", |(_, value)| text.get(value..).unwrap_or(""));
     let name = label.map_or(text, |(label, _)| label);
@@ -358,7 +351,7 @@ impl Reader<'_, '_> {
         let open = match (done, sign) {
             (Some(done), _) => !done,
             (None, Some(outcome)) => outcome != Outcome::Passed,
-            (None, None) => to_do && !lower.contains(['✅', '✔', '☑', '✓']),
+            (None, None) => to_do && !lower.contains(TICKS),
         };
         if open && !lower.contains("optional") && !AFTERWARDS.is_in(without_marks(lower)) {
             self.say(Said::Open, name, Form::Label, Modality::Done);

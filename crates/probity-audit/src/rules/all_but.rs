@@ -51,7 +51,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 
 /// Whether a rate or a failure is of what is said to be well.
 fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
-    let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(&text(all, one));
+    let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(text(all, one));
     if of_tests(claim) && of_tests(other) {
         // What is said of the whole covers every section; what is said of a part, that part.
         return all.over(claim).whole && (all.over(claim).summary || all.comparable(claim, other)) || all.encloses(claim.section, other.section);
@@ -71,8 +71,8 @@ fn below<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion
     below.filter(|one| one.line != claim.line).find(|one| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)))
 }
 
-fn text(all: &Assertions<'_>, one: &Assertion) -> String {
-    all.document.statements.get(one.at).map_or(String::new(), |statement| statement.lower.clone())
+fn text<'a>(all: &'a Assertions<'_>, one: &Assertion) -> &'a str {
+    all.document.statements.get(one.at).map_or("", |statement| statement.lower.as_str())
 }
 
 /// Whether a value says that not all of its subject is well.
@@ -82,11 +82,11 @@ fn is_short(all: &Assertions<'_>, one: &Assertion) -> bool {
         return false;
     }
     let text = text(all, one);
-    let rate = || RATE.is_in(&text) && !NO_RATE.is_in(&text);
+    let rate = || RATE.is_in(text) && !NO_RATE.is_in(text);
     match q.kind {
-        Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(&text),
+        Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(text),
         Kind::Of(of) => q.value < of && of > 1.0 && rate(),
-        Kind::Plain => q.is_count() && q.value > 0.0 && FAILURES.is_in(&one.name) && TESTS.is_in(&text),
+        Kind::Plain => q.is_count() && q.value > 0.0 && FAILURES.is_in(&one.name) && TESTS.is_in(text),
         Kind::Seconds(_) => false,
     }
 }

@@ -6,7 +6,7 @@ use crate::assertions::Assertions;
 use crate::document::{Place, Statement};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail};
+use crate::words::{pattern, show, tail, terms};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -50,7 +50,12 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
     let row = matches!(statement.place, Place::Row { .. });
     let before = tail(statement.lower.get(..q.start).unwrap_or(""));
     let after = statement.lower.get(q.end..).unwrap_or("");
-    if q.bound.is_some() || FREE.is_in(&statement.lower) || FREE.is_in(all.document.heading(statement.heading)) {
+    let possible = match q.kind {
+        Kind::Of(of) => q.value > of,
+        Kind::Percent => q.value > 100.0 || q.negative,
+        _ => false,
+    };
+    if !possible || q.bound.is_some() || FREE.is_in(&statement.lower) || FREE.is_in(all.document.heading(statement.heading)) {
         return None;
     }
     match q.kind {
@@ -82,8 +87,7 @@ fn maxima(all: &Assertions<'_>, message: &str) -> String {
     }).collect();
     let sum: f64 = parts.iter().sum();
     if parts.len() >= 2 && message.starts_with(&format!("{} ", show(sum))) {
-        let terms = parts.iter().map(|of| show(*of)).collect::<Vec<_>>().join(" + ");
-        return format!("; the maxima of its parts are {terms} = {}", show(sum));
+        return format!("; the maxima of its parts are {} = {}", terms(&parts), show(sum));
     }
     String::new()
 }

@@ -4,7 +4,7 @@ use crate::assertions::Assertions;
 use crate::document::{Place, Table};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail};
+use crate::words::{pattern, rounded, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -27,10 +27,14 @@ pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
+/// Numbers of a sentence; one with more is data.
+const MAX_NUMBERS: usize = 8;
+
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for statement in &all.document.statements {
-        if matches!(statement.place, Place::Row { .. } | Place::Code) || statement.quantities.len() > 8 || ELSE.is_in(&statement.lower) {
+        let few = (3..=MAX_NUMBERS).contains(&statement.quantities.len());
+        if matches!(statement.place, Place::Row { .. } | Place::Code) || !few || ELSE.is_in(&statement.lower) {
             continue;
         }
         for three in statement.quantities.windows(3) {
@@ -101,6 +105,6 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
     }
     let real = 100.0 * (after.base() - before.base()).abs() / before.base();
     (least > slack.max(real * 0.005)).then(|| {
-        format!("from {} to {} is {} %, not {}", before.written(), after.written(), show((real * 100.0).round() / 100.0), percent.written())
+        format!("from {} to {} is {}, not {}", before.written(), after.written(), rounded(real), percent.written())
     })
 }

@@ -1,11 +1,11 @@
 //! A number of things against the list of them.
 
-use crate::assertions::{Assertions, labelled, without_marks};
+use crate::assertions::{Assertions, MAX_SENTENCE, labelled, without_marks};
 use crate::document::{Place, Statement};
 use crate::quantity::Quantity;
 use crate::finding::{Finding, Rule, Severity};
 use crate::rules::TOTAL;
-use crate::words::pattern;
+use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -43,7 +43,8 @@ const MAX_TOLD: usize = 40;
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
-    for (at, announced) in statements.iter().enumerate() {
+    let counts = |s: &Statement| s.lower.len() <= MAX_SENTENCE && s.lower.bytes().any(|byte| byte.is_ascii_digit());
+    for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
         let place = matches!(announced.place, Place::Heading(_) | Place::Prose) && announced.lower.len() < 100;
         if let Some(told) = ANNOUNCED.captures(&announced.lower).filter(|_| place).and_then(|parts| number(parts.get(1).or_else(|| parts.get(2)))) {
             if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
@@ -123,7 +124,7 @@ fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
         .iter()
         .map(|s| match s.place {
             Place::Item { done: Some(done), .. } => Some(done),
-            _ if s.lower.starts_with(['✅', '✔', '☑', '✓']) => Some(true),
+            _ if s.lower.starts_with(TICKS) => Some(true),
             _ if s.lower.starts_with(['❌', '✗', '⬜', '☐', '⏳', '⚠', '🔄', '🚧']) => Some(false),
             _ => None,
         })

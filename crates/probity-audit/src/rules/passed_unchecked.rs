@@ -6,7 +6,7 @@ use crate::assertions::{labelled, without_marks, Assertion, Assertions, Form, Mo
 use crate::document::Place;
 use crate::finding::{Finding, Rule, Severity};
 use crate::rules::{contradiction, words_of};
-use crate::words::pattern;
+use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -40,19 +40,25 @@ pattern!(
 
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 
+/// Places at which one thing is said not to be checked; more say nothing more.
+const MAX_PLACES: usize = 50;
+
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let mut open: HashMap<&[String], Vec<&Assertion>> = HashMap::new();
+    let mut open: HashMap<&str, Vec<&Assertion>> = HashMap::new();
     for one in &all.all {
         let current = matches!(one.modality, Modality::Done | Modality::Planned);
         if one.said == Said::Outcome(Outcome::NotDone) && current && one.subject.specific() > 0 {
-            open.entry(one.subject.key()).or_default().push(one);
+            let others = open.entry(one.subject.key()).or_default();
+            if others.len() < MAX_PLACES {
+                others.push(one);
+            }
         }
     }
     let passes = |one: &&Assertion| one.said == Said::Outcome(Outcome::Passed) && one.modality == Modality::Done;
     for claim in all.all.iter().filter(passes) {
         let others = open.get(claim.subject.key()).map_or(&[][..], Vec::as_slice);
-        let long = |other: &Assertion| claim.subject.key().len() >= 2 || other.form == Form::Phrase || claim.form == other.form;
+        let long = |other: &Assertion| claim.subject.words().nth(1).is_some() || other.form == Form::Phrase || claim.form == other.form;
         let denies = |other: &&&Assertion| other.at != claim.at && all.comparable(claim, other) && long(other);
         if let Some(other) = others.iter().find(denies) {
             found.push(contradiction(all, claim, other));
@@ -93,7 +99,7 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if statement.lower.contains(['⚠', '❌', '⏳']) || statement.lower.contains("unknown") {
             continue;
         }
-        let ticked = |text: &str| (text.contains(['✅', '✔', '☑', '✓']) || TOLD.is_in(text)) && !text.contains(['❌', '⚠']);
+        let ticked = |text: &str| (text.contains(TICKS) || TOLD.is_in(text)) && !text.contains(['❌', '⚠']);
         let heading = all.document.heading(statement.heading);
         let coverage = statement.lower.contains("% coverage");
         if ticked(&statement.lower) || coverage || ticked(heading) {

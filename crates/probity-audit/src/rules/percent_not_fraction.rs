@@ -1,11 +1,11 @@
 //! A percentage beside the counts it is of.
 
 use super::tally::{self, Counted, Tally};
-use crate::assertions::Assertions;
+use crate::assertions::{Assertions, MAX_SENTENCE};
 use crate::document::{Place, Row, Statement, Table};
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail};
+use crate::words::{pattern, show, tail, rounded};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -27,7 +27,7 @@ pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|g
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    for statement in all.document.statements.iter().filter(|s| s.place != Place::Code && s.quantities.len() >= 2) {
+    for statement in all.document.statements.iter().filter(|s| s.place != Place::Code && s.quantities.len() >= 2 && s.lower.len() <= MAX_SENTENCE) {
         match all.document.cells(statement) {
             Some((table, row)) => {
                 // A coverage is of lines, whatever is counted beside it.
@@ -93,10 +93,6 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             found.push(Finding::new(message, [statement.line]));
         }
     }
-}
-
-fn rounded(percent: f64) -> String {
-    format!("{} %", show((percent * 100.0).round() / 100.0))
 }
 
 fn differs(real: f64, percent: &Quantity) -> bool {

@@ -29,7 +29,7 @@ type Value<'a> = (&'a Assertion, &'a Quantity);
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let mut groups: HashMap<(&[String], &str), Vec<Value<'_>>> = HashMap::new();
+    let mut groups: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();
     for one in &all.all {
         let Some(q) = one.measured().filter(|q| !q.negative) else { continue };
         // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
@@ -39,7 +39,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
-        let named = one.subject.specific() >= if one.form == Form::Phrase { 2 } else { 1 } || one.subject.key().len() >= 2;
+        let named = one.subject.specific() >= if one.form == Form::Phrase { 2 } else { 1 } || one.subject.words().nth(1).is_some();
         if (one.modality == Modality::Done || quoted) && named {
             groups.entry((one.subject.key(), unit(q))).or_default().push((one, q));
         }

@@ -4,7 +4,7 @@ use super::TOTAL;
 use crate::assertions::Assertions;
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
-use crate::words::show;
+use crate::words::{show, terms};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -35,8 +35,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let round = parts.iter().all(|(_, q)| (q.value * 20.0 / one - (q.value * 20.0 / one).round()).abs() < 1e-9);
         let slack: f64 = if round { 1e-9 } else { parts.iter().map(|(_, q)| q.half_digit()).sum::<f64>() + 1e-9 };
         if (sum - one).abs() > slack {
-            let terms = parts.iter().map(|(_, q)| show(q.value)).collect::<Vec<_>>().join(" + ");
-            let message = format!("the weights {terms} sum to {}, not {one}", show(sum));
+            let parts_of_one: Vec<f64> = parts.iter().map(|(_, q)| q.value).collect();
+            let message = format!("the weights {} sum to {}, not {one}", terms(&parts_of_one), show(sum));
             found.push(Finding::new(message, parts.iter().map(|(line, _)| *line)));
         }
     }
