@@ -120,3 +120,72 @@ fn a_pass_that_takes_itself_back_is_none() {
         ],
     );
 }
+
+#[test]
+fn all_of_a_number_is_held_against_fewer_of_it() {
+    only(
+        "all-but",
+        &[
+            "## Checklist\n\n- ✅ All 11 models downloaded\n\n## State\n\nStatus: 2/11 models complete",
+            "## ✅ All phases completed (6/11)\n\nEach was reviewed.",
+            "**Status**: ✅ All Tests Passing\n\nThe run completed with 55 out of 56 tests passing.",
+        ],
+        &[
+            "Once all 11 models are downloaded, training begins.\n\nStatus: 2/11 models complete",
+            "- ✅ All 11 models downloaded\n\nStatus: 2/11 hosts updated",
+            "- ✅ All 11 models downloaded\n\nStatus: 2/4 models quantised",
+            "## ✅ All phases completed (11/11)\n\nEach was reviewed.",
+        ],
+    );
+}
+
+#[test]
+fn a_ticked_heading_is_held_against_its_boxes() {
+    only(
+        "passed-unchecked",
+        &[
+            "## Infrastructure ✅\n\n- [x] network\n- [ ] backups automated",
+            "## Automated checks (complete)\n\n- [x] lint\n- [ ] image verified",
+        ],
+        &[
+            "## Infrastructure ✅\n\n- [x] network\n- [x] backups automated",
+            // A list of which nothing is ticked is a form.
+            "## Infrastructure ✅\n\n- [ ] network\n- [ ] backups automated",
+            "## Infrastructure ✅\n\n- [x] network\n- [ ] second region (optional)",
+            "## Infrastructure: 80 % ✅\n\n- [x] network\n- [ ] backups automated",
+            "## Infrastructure ✅\n\n- [x] network\n\n### Region\n\n- [ ] backups automated",
+        ],
+    );
+}
+
+#[test]
+fn readiness_is_held_against_tests_that_failed_and_what_was_not_tested() {
+    only(
+        "open-preconditions",
+        &[
+            "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing",
+            "**Status**: production ready\n\nWhat was not fully tested:\n\n- database writes\n- downloads",
+        ],
+        &[
+            "**Status**: production ready\n\n## Summary\n\n- 10/10 integration tests passing",
+            "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing (3 skipped)",
+            // Of a part.
+            "**Status**: production ready\n\n## Importer\n\n- 7/10 integration tests passing",
+            "**Status**: production ready\n\nWhat was tested:\n\n- database writes\n- downloads",
+        ],
+    );
+}
+
+#[test]
+fn totals_of_a_table_are_values_and_adjectives_are_none() {
+    only(
+        "two-values",
+        &[
+            "# R\n\n## Summary\n\n- Total files created: 30\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
+        ],
+        &[
+            "# R\n\n## Summary\n\nThe 5-agent swarm has finished.\n\n## Metrics\n\n- Memory of a 10-agent swarm: 50 MB",
+            "# R\n\n## Summary\n\n- Total files created: 43\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
+        ],
+    );
+}

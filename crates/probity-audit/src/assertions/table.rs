@@ -22,7 +22,7 @@ pattern!(
     r"\b(before|previous(ly)?|baseline|old|original|was|initial|after|change|improvement|delta|diff|difference|new|now|planned|estimated?|expected|projected|legacy|v\d)\b"
 );
 pattern!(NUMBER, r"^(#|no\.?|nr\.?|id|step|rank|priority|date|time)$");
-pattern!(TOTAL, r"^(grand )?(total|sum|totals|all|overall)\b");
+pattern!(TOTAL, r"^(grand )?(total|sum|totals|all|overall)$");
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

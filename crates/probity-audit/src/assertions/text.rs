@@ -41,6 +41,10 @@ pattern!(
     r"^no (.{3,40}?)(?: testing| tests?| checks?)? (?:was |were |has been |have been )?(?:performed|done|conducted|carried out|executed)\b"
 );
 pattern!(
+    UNTESTED_LIST,
+    r"^\W*(what )?(was |were |is |are |has |have |been )*not (yet |fully |been )*(tested|verified|validated)\b[^.]*:\W*$"
+);
+pattern!(
     DID,
     r"^(?:the )?(.{3,50}?) (?:is |are |was |were |has |have )?(?:now |all |fully |successfully )*(passed|works|working|operational|functional|validated|verified)(?: successfully)?\W*$"
 );
@@ -51,6 +55,11 @@ pattern!(
 pattern!(
     ALL_OF,
     r"\ball (?:of )?(?:the |our )?(?:\d+ )?((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|test cases|checks|scenarios|validations|components|modules|endpoints|tools|services|criteria|requirements|targets))(?: have| has| are| were| is| been)* (?:now |fully |successfully )*(?:passed|passing|pass|green|met|successful|working|operational|functional|validated|verified|loaded|achieved|exceeded)\b|\b(?:loaded|validated|verified|passed|met) all ((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|checks|components|modules|endpoints|tools|services|criteria|requirements|targets))\W*$"
+);
+// "All 11 models downloaded": of whatever they are, their number tells which.
+pattern!(
+    ALL_COUNTED,
+    r"\ball (?:of )?(?:the |our )?\d+ ((?:[a-z0-9-]+ ){0,3}?[a-z0-9-]+) (?:are |were |have |been |is |now |fully |successfully )*(?:downloaded|completed?|passed|passing|pass|working|implemented|fixed|tested|verified|validated|operational|functional|deployed|migrated|integrated|running|healthy|covered|met|achieved|configured|resolved|done|finished|successful|reachable|found)\b"
 );
 pattern!(
     NOT_ALL,
@@ -173,7 +182,8 @@ pub(super) fn read(all: &Assertions<'_>, at: usize, found: &mut Vec<Assertion>) 
     }
     let unticked = matches!(statement.place, Place::Item { done: Some(false), .. });
     if !unticked
-        && let Some(parts) = ALL.captures(lower).or_else(|| ALL_OF.captures(lower))
+        && let Some(parts) =
+            ALL.captures(lower).or_else(|| ALL_OF.captures(lower)).or_else(|| ALL_COUNTED.captures(lower))
         && !NOT_ALL.is_in(lower)
         && let Some(of) = parts.get(1).or_else(|| parts.get(2))
     {
@@ -293,6 +303,7 @@ impl Reader<'_, '_> {
             (Some(false), None) => Some(Outcome::NotDone),
             (None, None) => outcome::sign(lower).or_else(|| outcome::of(last)),
         };
+        let given = given.or_else(|| self.is_listed_as_untested(boxed).then_some(Outcome::NotDone));
         if let Some(outcome) = given {
             let name = name.split(['(', ',']).next().unwrap_or("");
             if name.len() <= 80 {
@@ -331,6 +342,9 @@ impl Reader<'_, '_> {
     fn open(&mut self, name: &str, value: &str) {
         let lower = self.statement.lower.as_str();
         let Place::Item { done, depth } = self.statement.place else { return };
+        if self.is_listed_as_untested(done) && !NONE.is_in(lower) {
+            return self.say(Said::Open, name, Form::Label, self.modality);
+        }
         let section = self.all.section(self.statement.heading);
         let introduced = || self.introduction().is_some_and(super::section::requires);
         let mixed = done == Some(false)
@@ -356,6 +370,12 @@ impl Reader<'_, '_> {
         if open && !lower.contains("optional") && !AFTERWARDS.is_in(without_marks(lower)) {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
+    }
+
+    /// Whether an item without a sign of its own stands in a list of what was not tested.
+    fn is_listed_as_untested(&self, boxed: Option<bool>) -> bool {
+        let item = matches!(self.statement.place, Place::Item { depth: 1, .. }) && boxed.is_none();
+        item && self.introduction().is_some_and(|line| UNTESTED_LIST.is_in(line))
     }
 
     /// The short line before the list of this item.
@@ -448,7 +468,8 @@ pattern!(
 fn noun_after(after: &str) -> String {
     let after: &str =
         after.get(..after.char_indices().nth(60).map_or(after.len(), |(at, _)| at)).unwrap_or("");
-    let Some(after) = after.strip_prefix([' ', '-']) else { return String::new() };
+    // "The 5-agent swarm" counts no swarms.
+    let Some(after) = after.strip_prefix(' ') else { return String::new() };
     let end = NOUN_END.find(after).map_or(after.len(), |found| found.start());
     let noun = after.get(..end).unwrap_or("").trim();
     let words = noun.split(' ').count();

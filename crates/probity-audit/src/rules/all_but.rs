@@ -1,9 +1,9 @@
 //! All is well, beside a rate or a failure of the same.
 
-use crate::assertions::{Assertion, Assertions, Outcome, Said};
+use crate::assertions::{Assertion, Assertions, Outcome, Said, singular};
 use crate::document::Place;
 use crate::finding::{Finding, Rule, Severity};
-use crate::quantity::Kind;
+use crate::quantity::{Kind, Quantity};
 use crate::rules::{contradiction, words_of};
 use crate::words::pattern;
 
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     title: "All is said to be well of what a rate or a failure in the report denies.",
     explanation: "\"All interfaces are operational\", \"fully compliant\", \"all tests passed\" is held against rates below 100 %, \
         fractions below their whole and counts of failures of the same subject: in the same sentence, in the items below it, in sections that can be \
-        about the same; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
+        about the same; \"all 11 models are downloaded\" against \"2/11 models\" anywhere; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
         before it was mended is not meant.",
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
 };
@@ -39,7 +39,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut told: Vec<usize> = Vec::new();
     for claim in all.done().filter(|one| one.said == Said::All).take(MAX_SIDE) {
         if let Some(rate) = short.iter().find(|rate| rate.at == claim.at).and_then(|rate| rate.measured()) {
-            found.push(Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), rate.written()), [claim.line]));
+            found.push(says_both(all, claim, rate));
+        } else if let Some(fraction) = behind(all, claim) {
+            found.push(says_both(all, claim, fraction));
+        } else if let Some(other) = counted(all, claim) {
+            found.push(contradiction(all, claim, other));
         } else if let Some(other) = below(all, claim) {
             found.push(contradiction(all, claim, other));
         } else if let Some(other) = short.iter().find(|other| denies(all, claim, other)).filter(|other| !told.contains(&other.at)) {
@@ -57,6 +61,37 @@ fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
         return all.over(claim).whole && (all.over(claim).summary || all.comparable(claim, other)) || all.encloses(claim.section, other.section);
     }
     all.comparable(claim, other) && other.subject.within(&claim.subject)
+}
+
+/// "2/11 models" of "all 11 models": the same number of the same things tells which are meant.
+fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
+    let statement = all.document.statements.get(claim.at)?;
+    let names = |q: &&Quantity| statement.lower.get(q.end..).is_some_and(|rest| rest.trim_start().starts_with(&claim.name));
+    let number = statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value);
+    let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| thing.len() > 2)?;
+    let fewer = |one: &&Assertion| {
+        let Some((q, of)) = one.measured().and_then(|q| Some((q, q.of()?))).filter(|(q, of)| q.value < *of && !q.rough) else { return false };
+        match number {
+            Some(number) => of == number && one.at != claim.at && text(all, one).contains(thing),
+            // "6/11 phases complete" of "all phases completed".
+            None => singular(&q.unit) == thing && all.comparable(claim, one),
+        }
+    };
+    all.done().find(fewer)
+}
+
+/// "All phases completed (6/11)": the fraction in brackets behind it.
+fn behind<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Quantity> {
+    let statement = all.document.statements.get(claim.at)?;
+    let short = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value < of) && !q.rough);
+    short.into_iter().find(|q| {
+        let (before, after) = (statement.lower.get(..q.start).unwrap_or(""), statement.lower.get(q.end..).unwrap_or(""));
+        before.ends_with('(') && before.contains(&claim.name) && after.starts_with(')')
+    })
+}
+
+fn says_both(all: &Assertions<'_>, claim: &Assertion, short: &Quantity) -> Finding {
+    Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), short.written()), [claim.line])
 }
 
 /// A failure or something not done in the items below the claim.

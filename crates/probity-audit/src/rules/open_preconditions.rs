@@ -4,7 +4,9 @@ use super::target_missed::{missed, pairs};
 use crate::assertions::{Assertion, Assertions, Modality, Said};
 use crate::document::Place;
 use crate::finding::{Finding, Rule, Severity};
+use crate::quantity::Kind;
 use crate::rules::words_of;
+use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -13,7 +15,8 @@ pub const RULE: Rule = Rule {
     title: "It is called ready or approved while its own preconditions are open.",
     explanation: "The whole is said to be production ready, approved or complete, without a condition, in a report that lists as open what has to be \
         there first: boxes not ticked under \"before the release\" or a readiness checklist, pending or failed rows there, blockers, \
-        immediate actions, or a target that the report itself says is missed. What waits until after the release is fine.",
+        immediate actions, what it lists as not tested, tests of the whole that failed without a word that explains them, or a target that the report itself \
+        says is missed. What waits until after the release is fine.",
     example: "Must be complete before the release:\n\n- [ ] rollback tested\n\nDecision: approved for production.",
 };
 
@@ -34,7 +37,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let open = open.into_iter().filter(|one| !(form && is_box(one)));
     let pairs = pairs(all);
     let short = pairs.iter().filter(|pair| !pair.met && pair.claim.modality == Modality::Done && missed(pair)).map(|pair| pair.claim);
-    let mut open: Vec<&Assertion> = open.chain(short).filter(|one| one.at != ready.at).collect();
+    let mut open: Vec<&Assertion> = open.chain(short).chain(failing(all, ready)).filter(|one| one.at != ready.at).collect();
     open.sort_by_key(|one| one.at);
     open.dedup_by_key(|one| one.at);
     if let Some(first) = open.first() {
@@ -49,4 +52,28 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         );
         found.push(Finding::new(message, [ready.line].into_iter().chain(open.iter().take(MAX_OPEN).map(|one| one.line))));
     }
+}
+
+pattern!(TESTS, r"\b(tests?|checks|test cases|scenarios)\b");
+pattern!(PASSED, r"\b(pass(ed|es|ing)?|ok|succeed(ed|s)?|successful|green)\b");
+pattern!(FAILED, r"^((unit|integration|e2e|end-to-end|regression|total) )?(tests? )?fail(ed|ing|ures?)( tests?| test cases| checks)?$");
+// Failures that the report itself takes for none.
+pattern!(
+    EXPLAINED,
+    r"\b(expect\w*|known|unrelated|pre-?existing|environment\w*|infrastructure|skip\w*|pending|minor|flaky|mocks?|only|non-?block\w*|non-?critical|acceptable|before|after|was|were|fixed|now|optional|by design|intentional\w*|excluding|legacy|not failing|coverage|score)\b|->|→"
+);
+
+/// Tests of the whole that did not pass: "7/10 tests passing", "Failed: 9".
+fn failing<'a>(all: &'a Assertions<'_>, ready: &Assertion) -> Vec<&'a Assertion> {
+    let short = |one: &&Assertion| {
+        let Some(q) = one.measured().filter(|q| !q.rough && !q.negative && q.bound.is_none()) else { return false };
+        let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
+        match q.kind {
+            Kind::Of(of) => q.value < of && q.decimals == 0 && TESTS.is_in(text) && PASSED.is_in(text) && !EXPLAINED.is_in(text),
+            Kind::Plain => q.is_count() && q.value > 0.0 && FAILED.is_in(one.name.trim()) && !EXPLAINED.is_in(text),
+            _ => false,
+        }
+    };
+    let whole = |one: &&Assertion| all.comparable(ready, one) || one.name.contains("total") || one.name.contains("overall");
+    all.done().filter(short).filter(whole).collect()
 }

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a row whose outcome is a pass while another cell says that it was not tested; an item that is ticked \
-        and takes it back itself. What was missing before it was mended is not meant.",
+        and takes it back itself; a heading that is ticked over boxes of which some are not. What was missing before it was mended is not meant.",
     example: "| Aspect | Status |\n|---|---|\n| Concurrent access | ✅ PASS |\n\n## Risks\n\nConcurrent access was not tested.",
 };
 
@@ -66,6 +66,38 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     }
     rows(all, found);
     own(all, found);
+    headings(all, found);
+}
+
+pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
+pattern!(
+    NOT_DONE,
+    r"❌|⚠|⏳|🔄|\b(not|in progress|partial\w*|almost|mostly|next|remaining|pending|todo|how|guide|steps|test plan|checklist|criteria|requirements|indicators|sign-?off|approval|must|should|will|if|when|goals?|targets?|ready|readiness|tasks?|\d+ ?%|\d+/\d+)\b|%"
+);
+pattern!(LATER, r"\b(optional|recommend\w*|future|later|post-?\w*|nice to have|n/?a|if needed|next|not (needed|required)|deferred|after|todo by)\b");
+
+/// A heading that is ticked, over a list of which something is and something is not.
+fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let statements = &all.document.statements;
+    for (at, heading) in statements.iter().enumerate() {
+        if !matches!(heading.place, Place::Heading(2..)) || !DONE.is_in(&heading.lower) || NOT_DONE.is_in(&heading.lower) {
+            continue;
+        }
+        let section = all.section(Some(at));
+        if section.planned || section.was || section.wished {
+            continue;
+        }
+        let mut boxes = statements.iter().enumerate().skip(at + 1).take_while(|(_, s)| s.heading == Some(at)).filter_map(|(at, s)| match s.place {
+            Place::Item { done: Some(done), .. } => Some((at, s, done)),
+            _ => None,
+        });
+        let ticked = boxes.clone().any(|(.., done)| done);
+        let open = boxes.find(|(_, s, done)| !done && !LATER.is_in(&s.lower));
+        if let Some((item_at, item, _)) = open.filter(|_| ticked) {
+            let message = format!("line {} says {}, and line {} below it is not ticked: {}", heading.line, words_of(all, at), item.line, words_of(all, item_at));
+            found.push(Finding::new(message, [heading.line, item.line]));
+        }
+    }
 }
 
 /// A row that passes, and says in another cell that it was not tested.

@@ -35,7 +35,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
         let other = one.form == Form::Label && is_of_another(all, one, q);
         let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
-        if other || shares {
+        // Within a sentence a number may be of any part of the subject.
+        let part = one.form == Form::Phrase && !begins(all, one, q);
+        if other || shares || part {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
@@ -66,6 +68,12 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             found.push(Finding::new(message, [one.line, other.line].into_iter().chain(rest)));
         }
     }
+}
+
+/// Whether nothing but signs or a label stands before the number.
+fn begins(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
+    let before = all.document.statements.get(one.at).and_then(|s| s.lower.get(..q.start)).unwrap_or("a");
+    !before.contains(char::is_alphabetic) || before.ends_with(": ")
 }
 
 fn unit(q: &Quantity) -> &str {
