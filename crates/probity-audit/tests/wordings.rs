@@ -189,3 +189,25 @@ fn totals_of_a_table_are_values_and_adjectives_are_none() {
         ],
     );
 }
+
+/// What public reports showed to be wrong findings, each in its smallest form.
+#[test]
+fn what_other_reports_say_of_two_things_is_no_contradiction() {
+    for text in [
+        "- Score: 75/100 (95% production ready)",
+        "- Target: 1,400 / 1,400 functions (70% of 1,947)",
+        "- **Tests:** 27 passing, 9 failing edge cases = 75% pass rate",
+        "**Next**: Day 3 - Node Types (HTTP, Transform, Filter, Email, Webhook)",
+        "## Progress: 7 of 19 tasks\n\n- ✅ one\n- ✅ two\n- 🔄 three",
+        "Total unsafe blocks: 74\n\n- Audited: 74\n- Safe: 74\n- Needs fix: 0",
+        "| Category | Weight | Score |\n|---|---|---|\n| Code | 25% | 92/100 |\n| Tests | 75% | 80/100 |\n| **OVERALL** | 100% | **87/100** |",
+        "- ✅ 100% test success rate - All 73 tests passing\n\n## Statistics\n\n- Combined tests: 140/155 passing (90%)",
+        "## Status\n\n**Status**: production ready with documented limitations\n\n## Summary\n\n- 7/10 tests passing",
+        "**Status**: ready for deployment\n\n## Launch checklist\n\n- [x] built\n- [ ] API deployed to the cluster",
+        "- Overhead: -3.40% (within noise)",
+        "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
+        "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}

@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable)\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -96,7 +96,7 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b"
+    r"^\W*(\d+\. )?(deploy|deployment|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
 pattern!(
     NONE,
@@ -432,8 +432,9 @@ impl Reader<'_, '_> {
         };
         let own = if heading { Some(self.at) } else { self.statement.heading };
         let section = self.all.section(own);
-        let whole =
-            whole && !rest.trim_end_matches(['*', '_']).ends_with(['"', '\'']) && !self.statement.quoted;
+        let whole = whole
+            && lower.matches('"').count().is_multiple_of(2)
+            && !rest.trim_end_matches(['*', '_']).ends_with(['"', '\'']) && !self.statement.quoted;
         // What ends a report, and what calls the whole ready by its label, is about the whole.
         let ends = self.at + CLOSING >= self.all.document.statements.len();
         let labels_itself = label.is_some_and(|label| READY_ITSELF.is_in(label));

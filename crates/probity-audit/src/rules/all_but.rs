@@ -55,6 +55,10 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 
 /// Whether a rate or a failure is of what is said to be well.
 fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
+    // "All 73 tests" are not those of "140/155".
+    if other.measured().and_then(Quantity::of).zip(number(all, claim)).is_some_and(|(of, number)| of != number) {
+        return false;
+    }
     let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(text(all, one));
     if of_tests(claim) && of_tests(other) {
         // What is said of the whole covers every section; what is said of a part, that part.
@@ -63,11 +67,16 @@ fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
     all.comparable(claim, other) && other.subject.within(&claim.subject)
 }
 
-/// "2/11 models" of "all 11 models": the same number of the same things tells which are meant.
-fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
+/// The number of things that all are said to be well of: "all 11 models".
+fn number(all: &Assertions<'_>, claim: &Assertion) -> Option<f64> {
     let statement = all.document.statements.get(claim.at)?;
     let names = |q: &&Quantity| statement.lower.get(q.end..).is_some_and(|rest| rest.trim_start().starts_with(&claim.name));
-    let number = statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value);
+    statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value)
+}
+
+/// "2/11 models" of "all 11 models": the same number of the same things tells which are meant.
+fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
+    let number = number(all, claim);
     let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| thing.len() > 2)?;
     let fewer = |one: &&Assertion| {
         let Some((q, of)) = one.measured().and_then(|q| Some((q, q.of()?))).filter(|(q, of)| q.value < *of && !q.rough) else { return false };

@@ -22,7 +22,6 @@ rules![
     change_not_percent,
     parts_not_total,
     count_not_list,
-    weights_not_one,
     beyond_maximum,
     two_values,
     all_but,

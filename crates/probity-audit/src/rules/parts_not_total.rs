@@ -28,6 +28,7 @@ pattern!(
     NOT_ADDED,
     r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
 );
+pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max)\b");
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall( average| score| rating| quality)?|average score)$");
 pattern!(SHARE, r"^(%|percent|percentage|share|% of total|ratio|distribution)( \(%\))?$");
 pattern!(COUNTS, r"^(count|number|total|files|issues|findings|tests|lines|amount|quantity|instances|occurrences|policies|items|#)$");
@@ -96,7 +97,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         // Marks on one scale are not added; what grows from row to row ends in its last row.
         let scale = said.of().is_some() && values.iter().all(|q| q.of() == said.of());
         let grows = values.last().is_some_and(|last| last.value == said.value) || values.iter().any(|q| q.value > said.value);
-        if !average && (scale || grows) {
+        if average && NOT_AVERAGED.is_in(&head.lower) || !average && (scale || grows) {
             continue;
         }
         if values.len() < 2 || !plain(said) || !values.iter().all(|q| plain(q)) {
@@ -251,7 +252,8 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let plain = items.clone().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && s.quantities.len() == 1) && items.count() == parts.len();
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
         let values: Vec<f64> = parts.iter().map(|part| value(part)).collect();
-        let single = parts.iter().all(|part| !SUBTOTAL.is_in(&part.name));
+        // "Audited: 74, safe: 74" of 74 are no parts of it.
+        let single = parts.iter().all(|part| !SUBTOTAL.is_in(&part.name) && value(part) != value(total));
         if plain && single && parts.len() >= 3 && values.iter().sum::<f64>() != value(total) {
             let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));

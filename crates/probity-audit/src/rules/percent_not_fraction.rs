@@ -23,6 +23,7 @@ pattern!(
     r"^[\s(),:=|*]*((i\.e\.|or|that is|which is|=|->|→|giving|equals?|a|an|the|to|is|was|of|and|succeeded|passed|completed|success|pass|rate|share|ratio)[\s(),:=|]*)*(about |roughly |approx\.? |~ ?|approximately )?$"
 );
 pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of [a-z]+|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
+pattern!(SAME, r"^[\s)*]*($|[,.;:|(/✅❌⚠-]|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
 pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
@@ -77,6 +78,10 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             continue;
         }
         let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
+        // "75/100 (95 % production ready)" tells of two things.
+        if percent.start > fraction.start && !SAME.is_in(after) {
+            continue;
+        }
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
             && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));

@@ -144,7 +144,13 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
 
 fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
     let mut tally = Tally { section: group.first()?.section, ..Tally::default() };
-    for one in group {
+    // "Tests: 27 passing, 9 failing" has no total.
+    let total = |one: &Assertion| counted(&one.name) == Some(Counted::Total);
+    let passing = |one: &Assertion| {
+        let start = one.measured().map(|q| q.start);
+        group.iter().any(|other| other.at == one.at && other.measured().map(|q| q.start) == start && counted(&other.name).is_some() && !total(other))
+    };
+    for one in group.iter().filter(|one| !(total(one) && passing(one))) {
         let q = one.measured()?;
         match counted(&one.name) {
             Some(counted) => tally.note(counted, q, one.line)?,

@@ -34,7 +34,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let Some(q) = one.measured().filter(|q| !q.negative) else { continue };
         // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
         let other = one.form == Form::Label && is_of_another(all, one, q);
-        let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
+        let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.roles.contains(&Role::Was) || columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
         // Within a sentence a number may be of any part of the subject.
         let part = one.form == Form::Phrase && !begins(all, one, q);
         if other || shares || part {
@@ -46,12 +46,18 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             groups.entry((one.subject.key(), unit(q))).or_default().push((one, q));
         }
     }
+    // A label or a row that names wholly what it counts, in one place about the whole.
+    let by_itself = |one: &Assertion, other: &Assertion| {
+        let labels = one.form == Form::Label && other.form == Form::Label;
+        let rows = one.form != Form::Phrase && other.form != Form::Phrase && (all.over(one).whole || all.over(other).whole);
+        one.subject.specific() >= NAMED_WHOLLY && (labels || rows)
+    };
     for places in groups.values().filter(|places| (2..=MAX_PLACES).contains(&places.len())) {
         let (one, first) = places[0];
         let Some((other, second)) = places.iter().find(|(_, q)| !q.agrees(first)) else { continue };
         let two = places.iter().all(|(_, q)| q.agrees(first) || q.agrees(second));
         let output = |one: &Assertion| one.modality == Modality::Quoted;
-            let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (one.subject.specific() >= NAMED_WHOLLY && first.value != 0.0 && second.value != 0.0));
+            let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (by_itself(one, other) && first.value != 0.0 && second.value != 0.0));
         let sums_up = all.over(one).summary || all.over(other).summary;
         // "About 20" is another value only than none at all.
         let rough = places.iter().any(|(_, q)| q.rough) && first.value != 0.0 && second.value != 0.0;
