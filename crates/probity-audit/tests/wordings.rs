@@ -211,3 +211,25 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }
 }
+
+#[test]
+fn a_count_in_brackets_is_the_sum_of_those_below_it() {
+    only(
+        "parts-not-total",
+        &[
+            "## Core modules (19 total)\n\n### Fixes (5 modules)\n\nText.\n\n### Tools (15 modules)\n\nText.",
+            "## Commits (79 new commits)\n\n### Core (27 commits)\n\n### Pages (31 commits)",
+            "**Handlers (13 locations)**\n\n- `agent.py` (6) - main loop\n- `lang.py` (5)\n- `mail.py` (3)",
+            "1. Handlers (13 locations)\n   - `agent.py` (6)\n   - `lang.py` (8)",
+        ],
+        &[
+            "## Core modules (20 total)\n\n### Fixes (5 modules)\n\nText.\n\n### Tools (15 modules)\n\nText.",
+            // Of something else.
+            "## Architecture (5 divisions)\n\n### Code (10 roles)\n\n### Web (10 roles)",
+            "## Files (16 files)\n\n### Core (25 tests)\n\n### Web (10 tests)",
+            "## Start (5 minutes)\n\n### Install (3 minutes)\n\n### Run (3 minutes)",
+            "## Modules (19)\n\n### Fixes (5)\n\n### Tools",
+            "## Modules (19)\n\n### Fixes (~5)\n\n### Tools (15)",
+        ],
+    );
+}

@@ -97,6 +97,7 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
 }
 
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
+pattern!(EXCUSED, r"\b(normal|acceptable|expected|optional|intentional)\b");
 pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");
 
@@ -130,7 +131,7 @@ fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
         })
         .collect();
     // "Remaining: 3" stands for several.
-    let marks = marks.filter(|marks| marks.len() >= 2 && !items.iter().any(|s| EXAMPLES.is_in(&s.lower)))?;
+    let marks = marks.filter(|marks| marks.len() >= 2 && !items.iter().any(|s| EXAMPLES.is_in(&s.lower) || EXCUSED.is_in(&s.lower)))?;
     let count = |marks: usize| u32::try_from(marks).map_or(0.0, f64::from);
     let (done, all) = (count(marks.iter().filter(|done| **done).count()), count(marks.len()));
     // A list of another length leaves others out, or names the next.

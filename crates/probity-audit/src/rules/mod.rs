@@ -15,6 +15,7 @@ macro_rules! rules {
     };
 }
 
+mod bracketed;
 mod tally;
 
 rules![

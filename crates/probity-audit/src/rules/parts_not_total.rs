@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bracketed;
 use super::tally::{self, Counted, Tally};
 use super::TOTAL as ANY_TOTAL;
 use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
@@ -15,8 +16,8 @@ pub const RULE: Rule = Rule {
     id: "parts-not-total",
     severity: Severity::Error,
     title: "A total or an average is not that of its parts.",
-    explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, passed, \
-        failed and skipped beside the number of all, findings by severity, equations (2 + 4 = 7), a whole of 100 % whose parts are given as less, \
+    explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, counts in brackets below \
+        a count in brackets (\"Modules (19)\" over \"Core (5)\" and \"Tools (15)\"), passed, failed and skipped beside the number of all, findings by severity, equations (2 + 4 = 7), a whole of 100 % whose parts are given as less, \
         and averages that none of their values allows. Rates, averages and approximate numbers are not added.",
     example: "| Ward | Beds |\n|---|---|\n| North | 14 |\n| South | 9 |\n| Total | 25 |",
 };
@@ -48,6 +49,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         rows(table, found);
         shares(table, found);
     }
+    bracketed::check(all, found);
     lists(all, found);
     total_before(all, found);
     fractions(all, found);
