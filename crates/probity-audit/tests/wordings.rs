@@ -205,6 +205,10 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "## Status\n\n**Status**: production ready with documented limitations\n\n## Summary\n\n- 7/10 tests passing",
         "**Status**: ready for deployment\n\n## Launch checklist\n\n- [x] built\n- [ ] API deployed to the cluster",
         "- Overhead: -3.40% (within noise)",
+        "## Phase 1: tests ✅ (partially complete)\n\n- [x] fixtures\n- [ ] all pass",
+        "# R\n\n## Summary\n\n- Test suites: 18\n\n## Deliverables\n\n- [x] **E2E test suite**\n  - 8 test suites",
+        "**Ready for production**: YES ✅\n\n## Release checklist\n\n- [x] built\n- [ ] **Recommended:** a filter by category",
+        "**Status**: ready for deployment approval\n\n## Release checklist\n\n- [x] built\n- [ ] tested in a browser",
         "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
     ] {

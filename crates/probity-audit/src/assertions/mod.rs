@@ -274,4 +274,3 @@ impl<'d> Assertions<'d> {
 fn names_no_other(heading: &str, subject: &Subject) -> bool {
     subject::words(heading).all(|word| !subject::names(word) || subject.has(singular(word)))
 }
-

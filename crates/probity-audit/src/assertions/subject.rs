@@ -114,8 +114,7 @@ impl Subject {
     }
     /// Whether every word that names something is one of the other's, and there is one.
     pub fn within(&self, other: &Self) -> bool {
-        self.specific() > 0
-            && self.words().filter(|word| !is_generic(word)).all(|word| other.has(word))
+        self.specific() > 0 && self.words().filter(|word| !is_generic(word)).all(|word| other.has(word))
     }
     /// Whether it has this word.
     pub fn has(&self, word: &str) -> bool {

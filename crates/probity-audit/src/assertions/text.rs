@@ -67,11 +67,11 @@ pattern!(
 );
 pattern!(
     READY,
-    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves? (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
+    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|deployment (approval|review|testing)|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -96,7 +96,7 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|deployment|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+    r"^\W*(\d+\. )?(deploy|deployment|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
 pattern!(
     NONE,
@@ -367,7 +367,11 @@ impl Reader<'_, '_> {
             (None, Some(outcome)) => outcome != Outcome::Passed,
             (None, None) => to_do && !lower.contains(TICKS),
         };
-        if open && !lower.contains("optional") && !AFTERWARDS.is_in(without_marks(lower)) {
+        if open
+            && !lower.contains("optional")
+            && !lower.contains("recommended")
+            && !AFTERWARDS.is_in(without_marks(lower))
+        {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
     }
@@ -434,7 +438,8 @@ impl Reader<'_, '_> {
         let section = self.all.section(own);
         let whole = whole
             && lower.matches('"').count().is_multiple_of(2)
-            && !rest.trim_end_matches(['*', '_']).ends_with(['"', '\'']) && !self.statement.quoted;
+            && !rest.trim_end_matches(['*', '_']).ends_with(['"', '\''])
+            && !self.statement.quoted;
         // What ends a report, and what calls the whole ready by its label, is about the whole.
         let ends = self.at + CLOSING >= self.all.document.statements.len();
         let labels_itself = label.is_some_and(|label| READY_ITSELF.is_in(label));

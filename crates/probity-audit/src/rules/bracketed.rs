@@ -10,7 +10,10 @@ use crate::words::{not_the_sum, pattern, show};
 pattern!(BRACKET, r"\((\d[\d,]*)(?: (?:new |total )?([a-z]+(?: [a-z]+)?))?\)(?:[^a-z0-9]*$|:? - |: )");
 // Times are added where they are said to be.
 pattern!(TIME, r"^(s|sec\w*|min\w*|hours?|hrs?|h|days?|weeks?|months?|years?|ms|am|pm)$");
-pattern!(ROUGH, r"~|≈|\d\+|\b(about|approx\w*|over|up to|at least|estimat\w*|planned|remaining of|of which|including)\b");
+pattern!(
+    ROUGH,
+    r"~|≈|\d\+|\b(about|approx\w*|over|up to|at least|estimat\w*|planned|remaining of|of which|including)\b"
+);
 
 /// Sums further apart, as a share of the greater, are of two things.
 const MAX_APART: f64 = 0.5;
@@ -40,7 +43,9 @@ pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let Some(whole) = bracketed(statements, at) else { continue };
         let below = below(statements, at);
         let parts: Option<Vec<Bracketed<'_>>> = below.iter().map(|at| bracketed(statements, *at)).collect();
-        let Some(parts) = parts.filter(|parts| parts.len() >= 2 && same(statement, &whole, parts)) else { continue };
+        let Some(parts) = parts.filter(|parts| parts.len() >= 2 && same(statement, &whole, parts)) else {
+            continue;
+        };
         let counts: Vec<f64> = parts.iter().map(|part| part.count).collect();
         let sum: f64 = counts.iter().sum();
         // What is as many as the parts counts them.
@@ -58,7 +63,10 @@ fn same(statement: &Statement, whole: &Bracketed<'_>, parts: &[Bracketed<'_>]) -
     let noun = parts.first().map_or("", |part| part.noun);
     let alike = parts.iter().all(|part| part.noun == noun);
     let total = whole.noun == "total" && (noun.is_empty() || statement.lower.contains(noun));
-    alike && (total || (!whole.noun.is_empty() && (noun.is_empty() || noun == whole.noun)) || (whole.noun.is_empty() && noun.is_empty()))
+    alike
+        && (total
+            || (!whole.noun.is_empty() && (noun.is_empty() || noun == whole.noun))
+            || (whole.noun.is_empty() && noun.is_empty()))
 }
 
 /// The headings of the next level in the section of a heading, or else the items of the list right below.
@@ -82,9 +90,13 @@ fn below(statements: &[Statement], at: usize) -> Vec<usize> {
         Place::Code | Place::Row { .. } => return Vec::new(),
     };
     let Some(block) = statements.get(at + 1).map(|s| s.block) else { return Vec::new() };
-    let items = rest().take_while(|(_, s)| s.block == block && matches!(s.place, Place::Item { depth: own, .. } if own > depth));
-    let mut items: Vec<(usize, usize)> =
-        items.filter(|(_, s)| matches!(s.place, Place::Item { depth: own, .. } if own == depth + 1)).map(|(at, s)| (at, s.line)).collect();
+    let items = rest().take_while(|(_, s)| {
+        s.block == block && matches!(s.place, Place::Item { depth: own, .. } if own > depth)
+    });
+    let mut items: Vec<(usize, usize)> = items
+        .filter(|(_, s)| matches!(s.place, Place::Item { depth: own, .. } if own == depth + 1))
+        .map(|(at, s)| (at, s.line))
+        .collect();
     // Further sentences of an item are no items.
     items.dedup_by_key(|(_, line)| *line);
     items.into_iter().map(|(at, _)| at).collect()

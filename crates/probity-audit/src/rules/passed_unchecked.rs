@@ -72,7 +72,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
 pattern!(
     NOT_DONE,
-    r"❌|⚠|⏳|🔄|\b(not|in progress|partial\w*|almost|mostly|next|remaining|pending|todo|how|guide|steps|test plan|checklist|criteria|requirements|indicators|sign-?off|approval|must|should|will|if|when|goals?|targets?|ready|readiness|tasks?|\d+ ?%|\d+/\d+)\b|%|^\W*(final |overall )?(validation|verification|testing|status|summary|overview|deliverables|results?)\W*$"
+    r"❌|⚠|⏳|🔄|\b(not|in progress|part(ial|iel|ziell?|cial|iell)\w*|parzial\w*|teilweise|almost|mostly|next|remaining|pending|todo|how|guide|steps|test plan|checklist|criteria|requirements|indicators|sign-?off|approval|must|should|will|if|when|goals?|targets?|ready|readiness|tasks?|\d+ ?%|\d+/\d+)\b|%|^\W*(final |overall )?(validation|verification|testing|status|summary|overview|deliverables|results?)\W*$"
 );
 pattern!(LATER, r"\b(optional|recommend\w*|future|later|post-?\w*|nice to have|n/?a|if needed|next|not (needed|required)|deferred|after|todo by)\b");
 

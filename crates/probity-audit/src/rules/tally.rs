@@ -133,7 +133,8 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
             totals.entry(one.section).or_default().push((q, one.line));
         }
     }
-    let alone = |tally: &Tally<'_>| tally.value(Counted::Total).is_none() && tally.value(Counted::Rate).is_some();
+    let alone =
+        |tally: &Tally<'_>| tally.value(Counted::Total).is_none() && tally.value(Counted::Rate).is_some();
     for tally in out.iter_mut().filter(|tally| alone(tally)) {
         if let Some([(q, line)]) = totals.get(&tally.section).map(Vec::as_slice) {
             _ = tally.note(Counted::Total, q, *line);
@@ -148,7 +149,12 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
     let total = |one: &Assertion| counted(&one.name) == Some(Counted::Total);
     let passing = |one: &Assertion| {
         let start = one.measured().map(|q| q.start);
-        group.iter().any(|other| other.at == one.at && other.measured().map(|q| q.start) == start && counted(&other.name).is_some() && !total(other))
+        group.iter().any(|other| {
+            other.at == one.at
+                && other.measured().map(|q| q.start) == start
+                && counted(&other.name).is_some()
+                && !total(other)
+        })
     };
     for one in group.iter().filter(|one| !(total(one) && passing(one))) {
         let q = one.measured()?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular};
+use crate::document::Place;
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
 
@@ -78,8 +79,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 
 /// Whether nothing but signs or a label stands before the number.
 fn begins(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
-    let before = all.document.statements.get(one.at).and_then(|s| s.lower.get(..q.start)).unwrap_or("a");
-    !before.contains(char::is_alphabetic) || before.ends_with(": ")
+    let Some(statement) = all.document.statements.get(one.at) else { return false };
+    // What stands below an item is of that item.
+    let below = matches!(statement.place, Place::Item { depth: 2.., .. });
+    let before = statement.lower.get(..q.start).unwrap_or("a");
+    !below && (!before.contains(char::is_alphabetic) || before.ends_with(": "))
 }
 
 fn unit(q: &Quantity) -> &str {
