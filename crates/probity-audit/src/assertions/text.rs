@@ -185,6 +185,7 @@ pub(super) fn read(all: &Assertions<'_>, at: usize, found: &mut Vec<Assertion>) 
         && let Some(parts) =
             ALL.captures(lower).or_else(|| ALL_OF.captures(lower)).or_else(|| ALL_COUNTED.captures(lower))
         && !NOT_ALL.is_in(lower)
+        && !reader.introduction().is_some_and(|line| line.contains("legend"))
         && let Some(of) = parts.get(1).or_else(|| parts.get(2))
     {
         let of = of.as_str();

@@ -1,6 +1,6 @@
 //! All is well, beside a rate or a failure of the same.
 
-use crate::assertions::{Assertion, Assertions, Outcome, Said, singular};
+use crate::assertions::{Assertion, Assertions, Form, Outcome, Said, singular};
 use crate::document::Place;
 use crate::finding::{Finding, Rule, Severity};
 use crate::quantity::{Kind, Quantity};
@@ -21,12 +21,14 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     RATE,
-    r"\b(success|pass|passed|passing|compliance|compliant|rate|compatibility|working|operational|found|met|succeeded|successful|fulfilled|reachable)\b"
+    r"\b(success|pass|passed|passing|compliance|compliant|compatibility|working|operational|found|met|succeeded|successful|fulfilled|reachable)\b"
 );
 pattern!(
     NO_RATE,
     r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget)\b"
 );
+// A rate of anything counts where it is called so by a label or a row.
+pattern!(CALLED_RATE, r"\brate\b");
 pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
 pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");
 
@@ -126,7 +128,7 @@ fn is_short(all: &Assertions<'_>, one: &Assertion) -> bool {
         return false;
     }
     let text = text(all, one);
-    let rate = || RATE.is_in(text) && !NO_RATE.is_in(text);
+    let rate = || (RATE.is_in(text) || (one.form != Form::Phrase && CALLED_RATE.is_in(&one.name))) && !NO_RATE.is_in(text);
     match q.kind {
         Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(text),
         Kind::Of(of) => q.value < of && of > 1.0 && rate(),

@@ -79,7 +79,9 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         }
         let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
         // "75/100 (95 % production ready)" tells of two things.
-        if percent.start > fraction.start && !SAME.is_in(after) {
+        // So does "Banks at 100 %: 5 of 16".
+        let named = percent.start < fraction.start && between.trim_start_matches('*').starts_with(':');
+        if named || (percent.start > fraction.start && !SAME.is_in(after)) {
             continue;
         }
         // A percentage between two fractions may be that of either.
