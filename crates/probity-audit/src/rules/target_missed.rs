@@ -113,7 +113,7 @@ pub(super) fn missed(pair: &Pair<'_>) -> bool {
     };
     let bound = match (pair.bound, pair.claim.form) {
         (Bound::Above, Form::Cell(..)) => Bound::Least,
-        (Bound::Below, Form::Cell(..)) => Bound::Most,
+        (Bound::Below, _) => Bound::Most,
         (bound, _) => bound,
     };
     !bound.holds(value, target)
