@@ -141,6 +141,31 @@ async fn age_counts_once_the_clock_is_trusted_be_it_set_by_hours_before() {
 }
 
 #[tokio::test]
+async fn a_machine_that_nothing_synchronises_keeps_as_much_as_it_may_whatever_its_age() {
+    let installation = Installation::new(
+        "storage: { recordings: HERE/recordings, snapshots: HERE/snapshots, warn: \"98 %\", block: \"99 %\", \
+         retention: { every: 1 s, age: 30 d, size: 3 MiB } }\ncameras: []\n",
+    );
+    let Some(clock) = Clock::ahead(installation.path(), -24 * HOUR) else { return };
+    let file = |day: u32| installation.path().join(format!("recordings/yard_2026-01-{day:02}_00-00-00.mp4"));
+    for day in 1..=5 {
+        old(&file(day), 100);
+    }
+    let service = clock.start(&installation);
+    let begun = Instant::now();
+    while file(2).exists() {
+        assert!(begun.elapsed() < PATIENCE, "nothing makes room");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!file(1).exists(), "the oldest goes first");
+    // Some turns later, what may stay is there, though it is over its age.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!((3..=5).all(|day| file(day).exists()));
+    let (_, _, body) = http(service.health, "/metrics", &[]).await;
+    assert!(String::from_utf8_lossy(&body).contains("camera_service_clock_trusted 0"));
+}
+
+#[tokio::test]
 async fn a_machine_that_nothing_synchronises_makes_room_for_its_recordings() {
     let installation = Installation::new(
         "storage: { recordings: HERE/disk, snapshots: HERE/snapshots, retention: { every: 1 s } }\n\

@@ -289,6 +289,16 @@ async fn backed_up(media: bool) -> (Installation, PathBuf, String) {
     if media {
         service.camera_delivers(&mut client, "front").await;
         client.succeed("take_snapshot", json!({ "device": "front" })).await;
+        // A recording that falls short, which is kept beside it.
+        client.succeed("add_camera", json!({ "name": "gone", "source": "test:bars" })).await;
+        service.camera_delivers(&mut client, "gone").await;
+        client.succeed("start_recording", json!({ "device": "gone", "duration": 600 })).await;
+        client.succeed("delete_camera", json!({ "device": "gone" })).await;
+        let begun = Instant::now();
+        while incomplete(&mut client).await.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "nothing is kept of it");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         client.succeed("start_recording", json!({ "device": "front" })).await;
         tokio::time::sleep(Duration::from_millis(2500)).await;
     }
@@ -300,6 +310,13 @@ async fn backed_up(media: bool) -> (Installation, PathBuf, String) {
     assert!(fails(&installation, 2, &arguments).contains("is there already"));
     client.succeed("get_camera_list", json!({})).await;
     (installation, archive, key)
+}
+
+/// What is known to be missing of recordings.
+async fn incomplete(client: &mut Client) -> Vec<Value> {
+    let list = client.succeed("list_recordings", json!({})).await;
+    let files = list["files"].as_array().unwrap().iter();
+    files.filter(|file| !file["incomplete"].is_null()).map(|file| file["incomplete"].clone()).collect()
 }
 
 fn empty() -> Installation {
@@ -336,8 +353,10 @@ async fn a_backup_made_while_recording_starts_in_another_folder() {
     let list = client.succeed("get_camera_list", json!({})).await;
     assert_eq!(list["total"], 2, "the added camera too: {list}");
     let recordings = client.succeed("list_recordings", json!({})).await;
-    assert_eq!(recordings["total"], 1, "{recordings}");
+    assert_eq!(recordings["total"], 2, "{recordings}");
     let name = recordings["files"][0]["filename"].as_str().unwrap();
+    let missing = incomplete(&mut client).await;
+    assert_eq!((missing.len(), &missing[0]["cause"]), (1, &json!("camera_removed")), "{recordings}");
     assert!(plays(&to.path().join("recordings").join(name)), "what was being recorded plays");
     assert_eq!(client.succeed("list_snapshots", json!({})).await["total"], 1);
 }

@@ -1,6 +1,8 @@
 //! Starts the real service on free ports, in a folder of its own, and speaks raw JSON text with it. Always ended with the test.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod debian;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
