@@ -2,8 +2,9 @@
 //! clock that the test sets (`support/clock.c`), since a test cannot set the machine's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-#[path = "support/camera.rs"]
-mod camera;
+#[allow(dead_code, reason = "the engine's tests use the rest")]
+#[path = "../crates/media/tests/common/cameras.rs"]
+mod cameras;
 #[path = "support/clock.rs"]
 mod clock;
 mod support;
@@ -12,11 +13,11 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use camera::HttpCamera;
+use cameras::{Behaviour, HttpCamera};
 use clock::Clock;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use support::{Client, Installation, PATIENCE, Running, SmallDisk, http};
+use support::{Client, Installation, PATIENCE, Running, SmallDisk, camera_line, http};
 
 const HOUR: i64 = 3600;
 
@@ -45,10 +46,10 @@ async fn live_times(service: &Running, client: &mut Client, device: &str) -> Vec
 
 #[tokio::test]
 async fn a_clock_put_right_by_hours_rights_every_time_at_once_and_renames_nothing() {
-    let camera = HttpCamera::start().await;
+    let camera = HttpCamera::start(Behaviour::Plays).await;
     let cameras = format!(
         "cameras:\n  - {{ name: yard, source: \"test:pattern\", resolution: 160x120, fps: 5 }}\n{}",
-        camera.line("web")
+        camera_line("web", &camera.source_url())
     );
     for wrong in [-2 * HOUR, 2 * HOUR] {
         let installation = Installation::new(&cameras);

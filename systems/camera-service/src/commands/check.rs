@@ -49,6 +49,8 @@ pub fn run(home: &Home) -> Result<(), Failure> {
     if !runs {
         ports(&config, &mut found);
     }
+    // One folder may be in the way of several files.
+    found.dedup();
     if found.is_empty() {
         eprintln!("Nothing stands in the way of a start.");
         return Ok(());
@@ -161,7 +163,8 @@ fn ports(config: &Config, found: &mut Vec<String>) {
 fn refused(path: &Path, needed: Access, keys: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     if let Err(error) = access(path, needed) {
-        return Some(format!("{}: {}", path.display(), std::io::Error::from(error)));
+        let remedy = if path.exists() { "" } else { "; `camera-service install` makes what is missing" };
+        return Some(format!("{}: {}{remedy}", path.display(), std::io::Error::from(error)));
     }
     let owner = Owner::of(folder_of(keys));
     if !rustix::process::geteuid().is_root() || owner.user == 0 {

@@ -212,6 +212,18 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A line of the configuration's `cameras`.
+pub fn camera_line(name: &str, source: &str) -> String {
+    format!("  - {{ name: {name}, source: \"{source}\" }}\n")
+}
+
+/// Makes a shell script; by another process, since the kernel executes nothing that is open for writing.
+pub fn install_script(script: &str, to: &Path) {
+    let text = to.with_extension("text");
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+    assert!(Command::new("install").arg(&text).arg(to).status().unwrap().success());
+}
+
 /// A token of that role, good for an hour.
 pub fn token(role: Role) -> String {
     token_until(role, Duration::from_secs(3600))

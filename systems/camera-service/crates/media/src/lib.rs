@@ -4,6 +4,7 @@
 //! Begin with [`Engine`]; [`EmbeddedEngine`] is the one that needs nothing but ffmpeg,
 //! [`MediaMtxEngine`] the one that works with a MediaMTX server.
 
+mod cameras;
 mod certificates;
 mod discovery;
 mod embedded;

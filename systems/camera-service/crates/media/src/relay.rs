@@ -22,6 +22,8 @@ use crate::source::host_and_port;
 
 /// The longest message of a camera's, in bytes: a packet of pictures has at most 65,539.
 const MAX_MESSAGE: usize = 128 << 10;
+/// The longest head of one.
+const MAX_HEAD: usize = 16 << 10;
 /// Redirects in a row.
 const MAX_REDIRECTS: u32 = 5;
 
@@ -102,23 +104,26 @@ impl Relay {
 
     async fn serve(&self, mut here: TcpStream) {
         let (place, redirects) = self.redirected().take().unwrap_or_else(|| (self.own.clone(), 0));
-        let connected = self.connect(&place).await;
-        let ended = match connected {
+        let mut number = None;
+        let ended = match self.connect(&place).await {
             Err(refusal) => {
                 // It has to be asked before it can refuse.
-                let _ = here.read(&mut [0; 1024]).await;
+                let mut request = [0; 2048];
+                let length = here.read(&mut request).await.unwrap_or(0);
+                number = number_of(&request[..length]);
                 Err(refusal)
             }
             Ok(there) => self.pass_on(&mut here, there, redirects).await,
         };
-        if let Err(refusal) = ended {
+        let Err(refusal) = ended else { return };
+        if !matches!(refusal, Refusal::Barred(Barred::Unreachable(_))) {
             tracing::warn!(host = place.host, %refusal, "a source that is read over RTSP was broken off");
-            let answer =
-                Response::builder(Version::V1_0, refusal.status()).reason_phrase(refusal.to_string());
-            // It may have gone.
-            let _ = here.write_all(&written(&answer.build(Vec::new()))).await;
-            let _ = here.shutdown().await;
         }
+        let answer = Response::builder(Version::V1_0, refusal.status()).reason_phrase(refusal.to_string());
+        let answer = number.into_iter().fold(answer, |answer, number| answer.header(CSEQ, number));
+        // It may have gone.
+        let _ = here.write_all(&written(&answer.build(Vec::new()))).await;
+        let _ = here.shutdown().await;
     }
 
     async fn connect(&self, place: &Place) -> Result<Box<dyn Stream>, Refusal> {
@@ -209,6 +214,14 @@ pub(crate) fn at(url: &Url, address: SocketAddr) -> Option<Url> {
     Some(moved)
 }
 
+/// The number of a request, which its answer repeats.
+fn number_of(request: &[u8]) -> Option<String> {
+    match Message::<Vec<u8>>::parse(request) {
+        Ok((Message::Request(request), _)) => request.header(&CSEQ).map(|number| number.as_str().to_owned()),
+        _ => None,
+    }
+}
+
 fn written(answer: &Response<Vec<u8>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Fails only where memory cannot be written to.
@@ -232,6 +245,7 @@ fn read(bytes: &[u8]) -> (usize, Next) {
         let rest = &bytes[length..];
         let (message, taken) = match Message::<&[u8]>::parse(rest) {
             Ok(parsed) => parsed,
+            Err(ParseError::Incomplete(_)) if is_endless(rest) => return (length, Next::NoRtsp),
             Err(ParseError::Incomplete(_)) => return (length, Next::Incomplete),
             Err(ParseError::Error) => return (length, Next::NoRtsp),
         };
@@ -247,6 +261,12 @@ fn read(bytes: &[u8]) -> (usize, Next) {
         }
         length += taken;
     }
+}
+
+/// Whether these are lines that go on beyond all measure.
+fn is_endless(bytes: &[u8]) -> bool {
+    let head = bytes.get(..MAX_HEAD).filter(|head| !head.starts_with(b"$"));
+    head.is_some_and(|head| !head.windows(4).any(|four| four == b"\r\n\r\n"))
 }
 
 /// Whether everybody who reads this message takes the same for its lines and its end. ffmpeg ends a line at any line feed, leaves
@@ -277,8 +297,22 @@ mod tests {
             assert!(next == Next::Incomplete && [0, 7, 7 + DESCRIPTION.len()].contains(&length), "{cut}");
         }
         let redirect = b"RTSP/1.0 302 Moved\r\nCSeq: 3\r\nLocation: rtsp://127.0.0.1/x\r\n\r\n";
+        let endless = [b"RTSP/1.0 200 OK\r\nX: ".as_slice(), &[b'x'; MAX_HEAD]].concat();
+        assert_eq!(read(&endless[..MAX_HEAD - 1]), (0, Next::Incomplete));
+        assert_eq!(read(&endless), (0, Next::NoRtsp));
         let (length, next) = read(&[DESCRIPTION, redirect].concat());
         assert!(length == DESCRIPTION.len() && matches!(next, Next::Redirect(_)), "{next:?}");
+    }
+
+    #[test]
+    fn a_request_that_is_refused_is_answered_with_its_number() {
+        let request =
+            b"OPTIONS rtsp://127.0.0.1:7001/x RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: Lavf59.27.100\r\n\r\n";
+        assert_eq!(number_of(request).as_deref(), Some("1"));
+        assert_eq!(number_of(b"OPTIONS"), None);
+        let answer = Response::builder(Version::V1_0, StatusCode::BadGateway).reason_phrase("closed");
+        let answer = answer.header(CSEQ, "1").build(Vec::new());
+        assert_eq!(written(&answer), b"RTSP/1.0 502 closed\r\nCSeq: 1\r\n\r\n");
     }
 
     /// Each hides a redirect from one who reads otherwise than ffmpeg does.

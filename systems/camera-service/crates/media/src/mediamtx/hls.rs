@@ -136,7 +136,7 @@ impl Shared {
     /// Whether live views can work: whether the server answers its user, and what came of the last view. Where there was none, or it failed,
     /// one is tried beside this, again and again until one works.
     pub(super) async fn look_at_live(&self) -> Result<(), EngineError> {
-        let cameras: Vec<_> = self.cameras().values().cloned().collect();
+        let cameras = self.cameras.all();
         // Of a path that MediaMTX does not know, it says nothing.
         let Some(camera) = cameras.iter().find(|camera| camera.is_listed()) else { return Ok(()) };
         if self.live.known().answered.is_none_or(|at| at.elapsed() > LOOK_AGAIN) {

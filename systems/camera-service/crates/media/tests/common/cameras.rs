@@ -68,8 +68,12 @@ impl HttpCamera {
         *self = Self::at(self.port, behaviour, self.picture.clone()).await;
     }
 
+    pub fn source_url(&self) -> String {
+        format!("http://127.0.0.1:{}/video", self.port)
+    }
+
     pub fn source(&self) -> Source {
-        self.source_at(&format!("http://127.0.0.1:{}/video", self.port))
+        self.source_at(&self.source_url())
     }
 
     pub fn source_at(&self, address: &str) -> Source {
