@@ -1,0 +1,3 @@
+//! The program `fabric-sync`.
+
+fn main() {}
