@@ -234,17 +234,23 @@ fn compare(object: &DesiredObject, actual: Option<&Actual>, inventory: &Inventor
     if object.identity.kind.is_shared() {
         return Status::Same;
     }
-    let differences: Vec<Difference> = object
-        .fields
-        .iter()
-        .filter(|(field, desired)| !actual.holds(field, desired, |identity| inventory.number(identity)))
-        .map(|(field, desired)| Difference {
-            field: (*field).into(),
-            actual: actual.shown(field),
-            desired: desired.clone(),
-        })
-        .collect();
+    let differences = object.differences(actual, |identity| inventory.number(identity));
     if differences.is_empty() { Status::Same } else { Status::Differs(differences) }
+}
+
+impl DesiredObject {
+    /// The declared fields that `actual` does not hold. `number` knows NetBox's numbers of objects.
+    pub fn differences(&self, actual: &Actual, number: impl Fn(&Identity) -> Option<u64>) -> Vec<Difference> {
+        self.fields
+            .iter()
+            .filter(|(field, desired)| !actual.holds(field, desired, &number))
+            .map(|(field, desired)| Difference {
+                field: (*field).into(),
+                actual: actual.shown(field),
+                desired: desired.clone(),
+            })
+            .collect()
+    }
 }
 
 /// The sources that have a problem.
