@@ -139,7 +139,7 @@ impl NetBox {
         let adopted =
             self.update_one(&candidate.object, candidate.id, &differences, &|_| None, message).await;
         match adopted {
-            Ok(()) => Ok(AdoptionOutcome::Adopted),
+            Ok(_) => Ok(AdoptionOutcome::Adopted),
             Err(NetBoxError::Stale | NetBoxError::NotFound) => Ok(AdoptionOutcome::Stale),
             Err(error) => Err(error),
         }

@@ -3,7 +3,7 @@
 use crate::write::Numbers;
 use crate::{NetBox, NetBoxError};
 use fabric_model::plan::DeleteReason;
-use fabric_model::{Action, Change, Identity, Inventory, Plan, Quarantine};
+use fabric_model::{Action, Actual, Change, Identity, Inventory, Plan, Quarantine};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -41,10 +41,12 @@ pub enum Outcome {
 }
 
 /// What came of a plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Applied {
     /// For each change of the plan, in its order.
     pub outcomes: Vec<Outcome>,
+    /// The objects that were updated, as NetBox answered them.
+    pub updated: Vec<Actual>,
 }
 
 impl Applied {
@@ -85,7 +87,7 @@ impl NetBox {
             options,
             created: HashMap::new(),
             failed: HashSet::new(),
-            is_down: false,
+            stopped: None,
             applied: Applied::default(),
             on_outcome,
         };
@@ -120,7 +122,8 @@ struct Run<'a> {
     options: &'a RunOptions<'a>,
     created: HashMap<Identity, u64>,
     failed: HashSet<Identity>,
-    is_down: bool,
+    /// Why nothing more is tried.
+    stopped: Option<Outcome>,
     applied: Applied,
     on_outcome: &'a mut (dyn FnMut(&Change, &Outcome) + Send),
 }
@@ -131,9 +134,10 @@ impl<'a> Run<'a> {
             Outcome::Written => {}
             Outcome::Failed(error) => {
                 tracing::warn!(object = %change.object, %error, "a change failed");
-                self.is_down = !matches!(error, NetBoxError::Forbidden(_));
+                self.stopped = Some(Outcome::NotTried);
                 self.fail(change);
             }
+            Outcome::MayNotWrite => self.stopped = Some(Outcome::MayNotWrite),
             outcome => {
                 tracing::debug!(object = %change.object, ?outcome, "a change was not made");
                 self.fail(change);
@@ -156,8 +160,8 @@ impl<'a> Run<'a> {
 
     /// Why a change is not even tried.
     fn obstacle(&self, change: &Change) -> Option<Outcome> {
-        if self.is_down {
-            return Some(Outcome::NotTried);
+        if let Some(stopped) = &self.stopped {
+            return Some(stopped.clone());
         }
         let needed = match &change.action {
             Action::Create { fields } => fields.values().flat_map(|value| value.references()).collect(),
@@ -249,10 +253,18 @@ impl<'a> Run<'a> {
                 let (created, inventory) = (&self.created, self.inventory);
                 let numbers: &Numbers<'_> =
                     &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
-                self.netbox.update_one(object, id, differences, numbers, message).await.map(|()| Some(id))
+                let updated = self.netbox.update_one(object, id, differences, numbers, message).await;
+                updated.map(|updated| {
+                    self.applied.updated.push(updated);
+                    Some(id)
+                })
             }
             Action::Mark { id } => {
-                self.netbox.mark_one(object, *id, self.options.now, message).await.map(|()| None)
+                let marked = self.netbox.mark_one(object, *id, self.options.now, message).await;
+                marked.map(|marked| {
+                    self.applied.updated.push(marked);
+                    None
+                })
             }
             Action::Delete { id, .. } => self.netbox.delete_one(object, *id, message).await.map(|()| None),
         };

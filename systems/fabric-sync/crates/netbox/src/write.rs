@@ -106,7 +106,7 @@ impl NetBox {
         }
     }
 
-    /// Changes the fields in `differences` of an object, if each still holds what was compared.
+    /// Changes the fields in `differences` of an object, if each still holds what was compared. The object as it is then.
     pub(crate) async fn update_one(
         &self,
         object: &Identity,
@@ -114,7 +114,7 @@ impl NetBox {
         differences: &[Difference],
         numbers: &Numbers<'_>,
         message: &str,
-    ) -> Result<(), NetBoxError> {
+    ) -> Result<Actual, NetBoxError> {
         let fresh = self.read_one(object.kind, id).await?;
         let key_field = custom(KEY_FIELD);
         // An object that is taken over bears another key still, one that is adopted none.
@@ -129,7 +129,7 @@ impl NetBox {
             // Unless it is as it should be already: a write of ours whose answer was lost.
             let is_done =
                 differences.iter().all(|each| fresh.actual.holds(&each.field, &each.desired, numbers));
-            return if is_done { Ok(()) } else { Err(NetBoxError::Stale) };
+            return if is_done { Ok(fresh.actual) } else { Err(NetBoxError::Stale) };
         }
         let mut body = Map::new();
         for difference in differences {
@@ -151,7 +151,7 @@ impl NetBox {
         };
         // NetBox answers 200 to fields that it does not know.
         match differences.iter().find(|each| !now.holds(&each.field, &each.desired, numbers)) {
-            None => Ok(()),
+            None => Ok(now),
             Some(each) => Err(NetBoxError::Refused(format!(
                 "{} should hold {} and holds {} after it was written",
                 each.field,
@@ -168,7 +168,7 @@ impl NetBox {
         id: u64,
         now: Timestamp,
         message: &str,
-    ) -> Result<(), NetBoxError> {
+    ) -> Result<Actual, NetBoxError> {
         let difference = Difference {
             field: custom(TOMBSTONE_FIELD),
             actual: Value::Null,

@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::Response;
 use fabric_model::ObjectKind;
+use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::io;
@@ -221,9 +222,13 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     }
     let body = axum::body::to_bytes(body, 64 << 20).await.unwrap_or_default();
     answer::answer(&shared, &head, &path, &body, fault.as_ref()).unwrap_or_else(|cut| {
-        // The connection ends in the middle.
-        let start = futures_util::stream::iter([Ok(cut), Err(io::Error::other("cut"))]);
-        let mut response = Response::new(Body::from_stream(start));
+        // The connection ends in the middle: after the head was sent, if anything was.
+        let start = futures_util::stream::iter(Some(cut).filter(|cut| !cut.is_empty()).map(Ok));
+        let end = futures_util::stream::once(async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Err(io::Error::other("cut"))
+        });
+        let mut response = Response::new(Body::from_stream(start.chain(end)));
         response
             .headers_mut()
             .insert("content-type", axum::http::HeaderValue::from_static("application/json"));
