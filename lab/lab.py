@@ -132,13 +132,15 @@ class Servers:
 
 
 def serve(servers, reached):
-    """Prints how the servers are reached, and waits until standard input closes or a signal comes."""
+    """Prints how the servers are reached, and waits until standard input closes (then returns what came by it) or a signal comes."""
     print(json.dumps({**reached, "folder": str(servers.folder), "processes": servers.processes()}), flush=True)
-    told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), told.set()), daemon=True).start()
+    told = []
+    reader = threading.Thread(target=lambda: told.append(sys.stdin.read()), daemon=True)
+    reader.start()
     # Without a time-out, a signal would not be seen until the thread ends.
-    while not told.wait(0.2):
-        pass
+    while reader.is_alive():
+        reader.join(0.2)
+    return told[0].strip()
 
 
 def main(body):
