@@ -1,0 +1,1 @@
+//! What the switches report, beside what is intended: wiring against LLDP, generations, heartbeats.
