@@ -50,7 +50,8 @@ class Api:
 
         def established():
             items = json.loads(self.request("GET", path)[1])["items"]
-            conditions = [(c["type"], c["status"]) for item in items for c in item.get("status", {}).get("conditions", ())]
+            # `conditions` is null at first.
+            conditions = [(c["type"], c["status"]) for item in items for c in item.get("status", {}).get("conditions") or ()]
             return conditions.count(("Established", "True")) >= len(kinds)
 
         lab.wait_until("the kinds are established", established, 60)
