@@ -1,3 +1,7 @@
 //! The program `fabric-sync`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fabric_sync::cli::main()
+}

@@ -135,6 +135,12 @@ impl FakeCluster {
         self.shared.store.lock().objects.get(&key).cloned()
     }
 
+    /// How many objects of a resource there are.
+    #[must_use]
+    pub fn count(&self, resource: &str) -> usize {
+        self.shared.store.lock().objects.keys().filter(|key| key.0 == resource).count()
+    }
+
     /// Breaks one kind, or mends it.
     pub fn break_kind(&self, resource: &str, fault: Option<Fault>) {
         let mut store = self.shared.store.lock();
@@ -187,7 +193,8 @@ impl Shared {
         let mut store = self.store.lock();
         store.version += 1;
         let version = store.version;
-        let word = |object: &Value, name: &str| object["metadata"][name].as_str().unwrap_or("default").to_owned();
+        let word =
+            |object: &Value, name: &str| object["metadata"][name].as_str().unwrap_or("default").to_owned();
         let (namespace, name) = (word(&object, "namespace"), word(&object, "name"));
         let key = (resource.to_owned(), namespace.clone(), name.clone());
         let old = store.objects.get(&key).cloned();
@@ -228,7 +235,12 @@ impl Shared {
     }
 
     /// What stands before every answer: a stopped process, a token, a fault.
-    async fn before(&self, resource: &str, path: String, headers: &HeaderMap) -> Result<Option<Fault>, Response> {
+    async fn before(
+        &self,
+        resource: &str,
+        path: String,
+        headers: &HeaderMap,
+    ) -> Result<Option<Fault>, Response> {
         let mut changed = self.changed.subscribe();
         self.store.lock().requests.push(path);
         while self.store.lock().stopped {
@@ -244,9 +256,11 @@ impl Shared {
             return Err(status(401, "Unauthorized", "Unauthorized"));
         }
         match fault {
-            Some(Fault::Forbidden) => {
-                Err(status(403, "Forbidden", &format!("{resource} is forbidden: User \"sync\" cannot list resource")))
-            }
+            Some(Fault::Forbidden) => Err(status(
+                403,
+                "Forbidden",
+                &format!("{resource} is forbidden: User \"sync\" cannot list resource"),
+            )),
             Some(Fault::Unauthenticated) => Err(status(401, "Unauthorized", "Unauthorized")),
             Some(Fault::Missing) => Err((StatusCode::NOT_FOUND, "404 page not found\n").into_response()),
             Some(Fault::Html) => Err((
@@ -335,7 +349,8 @@ fn page(
     let start = number("continue").unwrap_or(0);
     let limit = store.page.or(number("limit")).unwrap_or(usize::MAX).max(1);
     let in_place = |key: &Key| key.0 == plural && namespace.is_none_or(|namespace| key.1 == namespace);
-    let all: Vec<&Value> = store.objects.iter().filter(|(key, _)| in_place(key)).map(|(_, object)| object).collect();
+    let all: Vec<&Value> =
+        store.objects.iter().filter(|(key, _)| in_place(key)).map(|(_, object)| object).collect();
     let items: Vec<&Value> = all.iter().skip(start).take(limit).copied().collect();
     let end = start + items.len();
     let mut metadata = json!({"resourceVersion": store.version.to_string()});
@@ -350,7 +365,8 @@ fn page(
     }
     let kind = fabric_model::Kind::ALL.into_iter().find(|kind| kind.plural() == plural);
     let kind = kind.map_or("Object", |kind| kind.name());
-    let body = json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": metadata, "items": items});
+    let body =
+        json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": metadata, "items": items});
     let mut text = body.to_string();
     if fault == Some(Fault::HalfPage) && start > 0 {
         text.truncate(text.len() / 2);
@@ -371,7 +387,9 @@ fn follow(shared: Shared, plural: String, namespace: Option<String>, from: u64) 
                 }
                 let gone = seen < store.compacted;
                 let mine = |event: &&(u64, String, String, String)| {
-                    event.0 > seen && event.1 == plural && namespace.as_ref().is_none_or(|name| event.2 == *name)
+                    event.0 > seen
+                        && event.1 == plural
+                        && namespace.as_ref().is_none_or(|name| event.2 == *name)
                 };
                 let lines: Vec<(u64, String)> =
                     store.events.iter().filter(mine).map(|event| (event.0, event.3.clone())).collect();
@@ -455,9 +473,11 @@ async fn replace(
     let there = shared.store.lock().objects.get(&key).cloned();
     match there {
         None => status(404, "NotFound", &format!("{plural} \"{name}\" not found")),
-        Some(old) if old["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] => {
-            status(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
-        }
+        Some(old) if old["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] => status(
+            409,
+            "Conflict",
+            "the object has been modified; please apply your changes to the latest version",
+        ),
         Some(_) => axum::Json(shared.put(&plural, object)).into_response(),
     }
 }

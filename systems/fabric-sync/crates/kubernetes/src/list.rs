@@ -107,7 +107,10 @@ impl Listing<'_> {
     }
 
     /// Version, objects, continue token and how many remain, if this is a page of the kind's list.
-    fn take_apart(&self, mut page: Value) -> Result<(String, Vec<Value>, Option<String>, Option<u64>), Trouble> {
+    fn take_apart(
+        &self,
+        mut page: Value,
+    ) -> Result<(String, Vec<Value>, Option<String>, Option<u64>), Trouble> {
         let foreign = |what: &str| Trouble::Foreign(format!("the list has no {what}"));
         let api = format!("{}/{}", self.kind.group(), self.kind.version());
         let list = format!("{}List", self.kind.name());
@@ -143,7 +146,9 @@ impl Listing<'_> {
 
 /// The versions under which the kind's group is served; none if that cannot be told.
 async fn served(client: &Client, kind: Kind, deadline: Duration) -> Vec<String> {
-    let Ok(group) = get(client, &format!("/apis/{}", kind.group()), deadline).await else { return Vec::new() };
+    let Ok(group) = get(client, &format!("/apis/{}", kind.group()), deadline).await else {
+        return Vec::new();
+    };
     let versions = group["versions"].as_array().into_iter().flatten();
     versions.filter_map(|version| version["version"].as_str().map(crate::request::words)).collect()
 }

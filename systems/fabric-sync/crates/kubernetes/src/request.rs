@@ -96,16 +96,16 @@ async fn get_whole(client: &Client, path: &str) -> Result<Value, Trouble> {
     }
     serde_json::from_slice(&bytes).map_err(|error| match error.is_eof() && !bytes.is_empty() {
         true => Trouble::Cut("the JSON ends in its middle".into()),
-        false => Trouble::Foreign(format!("HTTP {} and no JSON ({error}): {}", status.as_u16(), start(&bytes))),
+        false => {
+            Trouble::Foreign(format!("HTTP {} and no JSON ({error}): {}", status.as_u16(), start(&bytes)))
+        }
     })
 }
 
 /// What kube met, as data.
 pub(crate) fn trouble(error: &kube::Error) -> Trouble {
     match error {
-        kube::Error::Api(status) => {
-            Trouble::Refused { code: status.code, message: words(&status.message) }
-        }
+        kube::Error::Api(status) => Trouble::Refused { code: status.code, message: words(&status.message) },
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Trouble::Foreign(words(&error.to_string())),
         other => Trouble::Unreachable(words(&chain(other))),
     }

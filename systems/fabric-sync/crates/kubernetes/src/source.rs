@@ -146,12 +146,8 @@ impl Source {
         if let Some(client) = &reading.client {
             for (kind, namespace, version) in &reading.versions {
                 let labels = self.scope.labels.as_deref();
-                let listing = Listing {
-                    kind: *kind,
-                    namespace: namespace.as_deref(),
-                    labels,
-                    deadline: self.deadline,
-                };
+                let listing =
+                    Listing { kind: *kind, namespace: namespace.as_deref(), labels, deadline: self.deadline };
                 let watch = Watch {
                     kind: *kind,
                     path: listing.path(),

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fabric_kubernetes::fake::{Fault, FakeCluster};
+use fabric_kubernetes::fake::{FakeCluster, Fault};
 use fabric_kubernetes::{Access, Leader, LeaseSettings, Role, Scope, Source};
 
 fn source(cluster: &FakeCluster) -> Source {
     let access = Access::Server { url: cluster.url(), authority: None, token: None };
-    Source::new(access, Scope { kinds: Vec::new(), namespaces: Vec::new(), labels: None }, Duration::from_secs(2))
+    Source::new(
+        access,
+        Scope { kinds: Vec::new(), namespaces: Vec::new(), labels: None },
+        Duration::from_secs(2),
+    )
 }
 
 fn settings(identity: &str) -> LeaseSettings {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use fabric_kubernetes::fake::{Fault, FakeCluster};
+use fabric_kubernetes::fake::{FakeCluster, Fault};
 use fabric_kubernetes::{Access, Scope, Source};
 use fabric_model::{Kind, Snapshot, UnreadCause};
 use serde_json::json;
@@ -112,14 +112,15 @@ async fn kinds_and_namespaces_out_of_scope_are_not_asked_for() {
     let cluster = fabric(2).await;
     let elsewhere = json!({"metadata": {"name": "other", "namespace": "elsewhere"}, "spec": {}});
     cluster.put("servers", elsewhere);
-    let only_servers =
-        Scope { kinds: vec![Kind::Server], namespaces: vec!["default".into()], labels: None };
+    let only_servers = Scope { kinds: vec![Kind::Server], namespaces: vec!["default".into()], labels: None };
     let snapshot = source(&cluster, only_servers).read().await.snapshot;
     assert_eq!(snapshot.objects(Kind::Server).len(), 2);
     assert!(cluster.requests().iter().all(|request| request.contains("/servers")));
     let both = vec!["default".to_owned(), "elsewhere".to_owned()];
-    let snapshot =
-        source(&cluster, Scope { kinds: vec![Kind::Server], namespaces: both, labels: None }).read().await.snapshot;
+    let snapshot = source(&cluster, Scope { kinds: vec![Kind::Server], namespaces: both, labels: None })
+        .read()
+        .await
+        .snapshot;
     assert_eq!(snapshot.objects(Kind::Server).len(), 3);
     let all = Scope { kinds: vec![Kind::Server], namespaces: Vec::new(), labels: None };
     assert_eq!(source(&cluster, all).read().await.snapshot.objects(Kind::Server).len(), 3);

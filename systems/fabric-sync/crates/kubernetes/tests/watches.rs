@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fabric_kubernetes::fake::{Fault, FakeCluster};
+use fabric_kubernetes::fake::{FakeCluster, Fault};
 use fabric_kubernetes::source::Watches;
 use fabric_kubernetes::{Access, Event, Scope, Source};
 use fabric_model::Kind;
