@@ -148,6 +148,8 @@ impl Comparison {
             |actual: &Actual| actual.identity().is_some_and(|identity| doubt(actual, &identity).is_none());
         let moved =
             if everything_read { slot::find_moved(&desired, inventory, is_extra) } else { HashMap::new() };
+        let number =
+            |identity: &Identity| inventory.number(identity).or_else(|| moved.get(identity).copied());
         let mut matched: HashSet<(ObjectKind, u64)> = HashSet::new();
         let mut objects = Vec::with_capacity(desired.objects.len());
         for object in &desired.objects {
@@ -160,7 +162,7 @@ impl Comparison {
             }
             let status = match unknown(object, &unread_sources, &unread_inventory) {
                 Some(reason) => Status::Unknown(reason),
-                None => compare(object, actual, inventory),
+                None => compare(object, actual, number),
             };
             objects.push(Compared {
                 object: object.identity.clone(),
@@ -229,22 +231,32 @@ fn unknown(
     kinds.find(|kind| inventory.contains_key(kind)).map(UnknownReason::InventoryUnread)
 }
 
-fn compare(object: &DesiredObject, actual: Option<&Actual>, inventory: &Inventory) -> Status {
+fn compare(
+    object: &DesiredObject,
+    actual: Option<&Actual>,
+    number: impl Fn(&Identity) -> Option<u64>,
+) -> Status {
     let Some(actual) = actual else { return Status::Missing };
     if object.identity.kind.is_shared() {
         return Status::Same;
     }
-    let differences: Vec<Difference> = object
-        .fields
-        .iter()
-        .filter(|(field, desired)| !actual.holds(field, desired, |identity| inventory.number(identity)))
-        .map(|(field, desired)| Difference {
-            field: (*field).into(),
-            actual: actual.shown(field),
-            desired: desired.clone(),
-        })
-        .collect();
+    let differences = object.differences(actual, number);
     if differences.is_empty() { Status::Same } else { Status::Differs(differences) }
+}
+
+impl DesiredObject {
+    /// The declared fields that `actual` does not hold. `number` knows NetBox's numbers of objects.
+    pub fn differences(&self, actual: &Actual, number: impl Fn(&Identity) -> Option<u64>) -> Vec<Difference> {
+        self.fields
+            .iter()
+            .filter(|(field, desired)| !actual.holds(field, desired, &number))
+            .map(|(field, desired)| Difference {
+                field: (*field).into(),
+                actual: actual.shown(field),
+                desired: desired.clone(),
+            })
+            .collect()
+    }
 }
 
 /// The sources that have a problem.

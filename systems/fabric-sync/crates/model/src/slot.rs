@@ -33,13 +33,13 @@ fn slot_of_actual(actual: &Actual) -> Option<Slot> {
     (!values.is_empty()).then_some((actual.kind, values))
 }
 
-fn slot_of_desired(object: &DesiredObject, inventory: &Inventory) -> Option<Slot> {
+fn slot_of_desired(object: &DesiredObject, number: impl Fn(&Identity) -> Option<u64>) -> Option<Slot> {
     let fields = unique_fields(object.identity.kind);
     let mut values = Vec::with_capacity(fields.len());
     for field in fields {
         let value: &FieldValue = object.fields.get(field)?;
         let mut body = serde_json::Map::new();
-        value.write(field, |identity| inventory.number(identity), &mut body).ok()?;
+        value.write(field, &number, &mut body).ok()?;
         let mut written: Vec<Value> = body.into_iter().map(|(_, value)| value).collect();
         // `NAME_id` comes before `NAME_type`.
         written.reverse();
@@ -74,12 +74,17 @@ pub(crate) fn find_moved(
         }
     }
     let mut taken = HashSet::new();
-    missing
-        .into_iter()
-        .filter_map(|object| {
-            let slot = slot_of_desired(object, inventory)?;
-            let id = *free.get(&slot)?;
-            taken.insert((slot.0, id)).then(|| (object.identity.clone(), id))
-        })
-        .collect()
+    let mut moved: HashMap<Identity, u64> = HashMap::new();
+    // In the order of creation, so that what refers to an object that is taken over is recognised after it.
+    for object in missing {
+        let number =
+            |identity: &Identity| inventory.number(identity).or_else(|| moved.get(identity).copied());
+        let Some(slot) = slot_of_desired(object, number) else { continue };
+        if let Some(id) = free.get(&slot)
+            && taken.insert((slot.0, *id))
+        {
+            moved.insert(object.identity.clone(), *id);
+        }
+    }
+    moved
 }

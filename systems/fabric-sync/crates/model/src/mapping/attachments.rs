@@ -1,7 +1,7 @@
 //! What is attached to which connection: VLANs of VPCs' subnets on the switches' ports and LAGs.
 
 use super::Mapper;
-use super::connections::Wiring;
+use super::connections::{Wired, Wiring};
 use super::names::split_path;
 use super::vpcs::vlan_identity;
 use crate::desired::ProblemKind;
@@ -34,7 +34,7 @@ fn attach(
 ) -> Result<(), ProblemKind> {
     let connection = connection(source, attachment);
     mapper.find(&connection, "spec.connection")?;
-    if !wiring.connections.get(&connection).is_some_and(|wired| wired.is_server_facing()) {
+    if !wiring.connections.get(&connection).is_some_and(Wired::is_server_facing) {
         let target = format!("{connection} as a connection to a server");
         return Err(ProblemKind::TargetMissing { field: "spec.connection".into(), target });
     }

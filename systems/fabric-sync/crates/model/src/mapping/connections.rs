@@ -327,7 +327,7 @@ fn read_connection(
         ("staticExternal", connection.static_external.is_some()),
     ];
     let types: Vec<String> =
-        types.into_iter().filter_map(|(name, is_there)| is_there.then(|| name.to_owned())).collect();
+        types.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name.to_owned()).collect();
     if types.len() != 1 {
         return Err(ProblemKind::ConnectionType(types));
     }

@@ -13,9 +13,7 @@ mod namespaces;
 mod vpcs;
 
 use crate::desired::{Desired, DesiredObject, Kinds, Problem, ProblemKind, Unrepresented, is_late};
-use crate::netbox::{
-    FabricName, FieldValue, Identity, KEY_FIELD, ObjectKind, SOURCE_FIELD, SPEC_FIELD, TOMBSTONE_FIELD,
-};
+use crate::netbox::{FabricName, FieldValue, Identity, ObjectKind};
 use crate::represented::find_remainder;
 use crate::source::{Kind, Snapshot, SourceList, SourceObject, SourceRef};
 use connections::Wiring;
@@ -277,7 +275,7 @@ fn reference(identity: &Identity) -> FieldValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netbox::{ASN_FIELD, custom};
+    use crate::netbox::{ASN_FIELD, KEY_FIELD, SOURCE_FIELD, SPEC_FIELD, TOMBSTONE_FIELD, custom};
 
     #[test]
     fn the_names_of_custom_fields_stand_here_as_they_are_declared() {

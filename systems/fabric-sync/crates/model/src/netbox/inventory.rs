@@ -48,6 +48,25 @@ impl Inventory {
         self.lists.insert(kind, list);
     }
 
+    /// An object as NetBox answered it just now, in place of what was known of it; a new one is added. Changes nothing where the
+    /// kind's list is not complete, and nothing of what such a write changes elsewhere.
+    pub fn put(&mut self, object: Actual) {
+        let (kind, id) = (object.kind, object.id);
+        let Some(InventoryList::Complete(objects)) = self.lists.get_mut(&kind) else { return };
+        let (keys, ids) = (self.by_key.entry(kind).or_default(), self.by_id.entry(kind).or_default());
+        let at = *ids.entry(id).or_insert(objects.len());
+        if let Some(key) = objects.get(at).and_then(|before| before.key.as_ref()) {
+            keys.remove(key);
+        }
+        if let Some(key) = &object.key {
+            keys.insert(key.clone(), at);
+        }
+        match objects.get_mut(at) {
+            Some(before) => *before = object,
+            None => objects.push(object),
+        }
+    }
+
     /// What is known of `kind`.
     pub fn list(&self, kind: ObjectKind) -> &InventoryList {
         static NOT_READ: InventoryList =
