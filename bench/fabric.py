@@ -223,7 +223,7 @@ def main():
             measure.run(home.command("prepare", "--token-file", home.admin), {0})
             with home.running() as (_, seconds):
                 print(f"first sync of an empty NetBox: {seconds:.0f} s")
-            netbox["input"].write(f"save {KEPT}".encode())
+            netbox["input"].write(f"save {KEPT}\n".encode())
             return print("the database is kept; run again for the figures")
         source = Client(kubernetes["url"], f"Bearer {kubernetes['tokens']['admin']}", kubernetes["certificate_authority"])
         target = Client(netbox["url"], netbox["tokens"]["admin"])

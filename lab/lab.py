@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import queue
 import random
 import shutil
 import signal
@@ -131,16 +132,34 @@ class Servers:
         return {name: child.pid for name, child, _ in self.children}
 
 
-def serve(servers, reached):
-    """Prints how the servers are reached, and waits until standard input closes (then returns what came by it) or a signal comes."""
+def serve(servers, reached, commands=None):
+    """Prints how the servers are reached, and waits until standard input closes or a signal comes.
+
+    `commands` are carried out as they come by standard input, a line each, by name and with the rest of the line as argument; each is
+    answered by a line.
+    """
     print(json.dumps({**reached, "folder": str(servers.folder), "processes": servers.processes()}), flush=True)
-    told = []
-    reader = threading.Thread(target=lambda: told.append(sys.stdin.read()), daemon=True)
-    reader.start()
-    # Without a time-out, a signal would not be seen until the thread ends.
-    while reader.is_alive():
-        reader.join(0.2)
-    return told[0].strip()
+    lines = queue.SimpleQueue()
+
+    def read():
+        for line in sys.stdin:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        # Without a time-out, a signal would not be seen until a line comes.
+        try:
+            line = lines.get(timeout=0.2)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
+        name, *arguments = line.split(maxsplit=1) or [""]
+        if name not in (commands or {}):
+            raise Failure(f"`{name}` is no command; there are: {', '.join(commands or {}) or 'none'}")
+        commands[name](*map(str.strip, arguments))
+        print("done", flush=True)
 
 
 def main(body):

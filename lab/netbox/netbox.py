@@ -23,7 +23,7 @@ SECRETS = HERE / "secrets.json"
 CONFIGURATION = """\
 ALLOWED_HOSTS = ['*']
 DATABASES = {{'default': {{'ENGINE': 'django.db.backends.postgresql', 'NAME': 'netbox', 'USER': 'netbox', 'HOST': {folder!r},
-             'CONN_MAX_AGE': 300}}}}
+             'CONN_MAX_AGE': 300, 'CONN_HEALTH_CHECKS': True}}}}
 REDIS = {{'tasks': {{'URL': 'unix://{folder}/redis?db=0', 'SSL': False}}, 'caching': {{'URL': 'unix://{folder}/redis?db=1'}}}}
 SECRET_KEY = {secret_key!r}
 API_TOKEN_PEPPERS = {{1: {pepper!r}}}
@@ -73,8 +73,21 @@ class NetBox:
         # Its last line says what it does: https://www.postgresql.org/docs/15/storage-file-layout.html
         return ready.exists() and ready.read_text().splitlines()[-1:] == ["ready   "]
 
+    def _on_databases(self, program, *arguments):
+        lab.run([lab.debian(program), "-h", self.folder, "-U", "netbox", *arguments], env=os.environ | lab.debian_libraries())
+
     def create_database(self):
-        lab.run([lab.debian("createdb"), "-h", self.folder, "-U", "netbox", "netbox"], env=os.environ | lab.debian_libraries())
+        self._on_databases("createdb", "netbox")
+
+    def keep_pristine(self):
+        """What `reset` goes back to."""
+        self._on_databases("createdb", "--template=netbox", "pristine")
+
+    def reset(self):
+        """The database as lab/netbox/build made it, under the server that runs: its connections break, and it makes new ones."""
+        self._on_databases("dropdb", "--force", "netbox")
+        self._on_databases("createdb", "--template=pristine", "netbox")
+        lab.run([lab.debian("redis-cli"), "-s", self.folder / "redis", "flushall"], env=os.environ | lab.debian_libraries())
 
     def configure(self, secrets):
         (self.folder / "conf").mkdir()
