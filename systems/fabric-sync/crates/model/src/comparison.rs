@@ -6,7 +6,7 @@ use crate::slot;
 use crate::source::{Kind, Snapshot, SourceList, SourceRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 /// A field that does not hold what it should.
