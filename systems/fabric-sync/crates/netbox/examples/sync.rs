@@ -1,9 +1,9 @@
 //! Syncs the objects in a file once, compares again, and prints what each step took:
 //!
-//!     sync OBJECTS [URL TOKEN_FILE]
+//!     sync OBJECTS [URL TOKEN_FILE [confirm]]
 //!
 //! OBJECTS has one object of Kubernetes a line, as `lab/kubernetes/fabric.py` prints them. Without an address, NetBox is the fake in
-//! this process, whose own memory and time count as well.
+//! this process, whose own memory and time count as well. With `confirm`, what lost its source is deleted at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "an example that measures")]
 
 use fabric_model::{Comparison, Fabric, FabricName, Kind, Plan, Policy, Quarantine, Snapshot, map_fabric};
@@ -45,8 +45,8 @@ async fn main() {
             std::fs::write(token.path(), "token").unwrap();
             (fake.url(), token.path().into())
         }
-        [_, url, token_file] => (url.parse().unwrap(), token_file.into()),
-        _ => panic!("sync OBJECTS [URL TOKEN_FILE]"),
+        [_, url, token_file, ..] => (url.parse().unwrap(), token_file.into()),
+        _ => panic!("sync OBJECTS [URL TOKEN_FILE [confirm]]"),
     };
     let mut options = Options::new(url, token_file);
     options.requests_per_second = 1000;
@@ -77,8 +77,14 @@ async fn main() {
             println!("  {kind}: {unread}");
         }
         let now = Timestamp::now();
-        let plan = Plan::new(&fabric.name, &comparison, &inventory, &Policy::default(), &quarantine, now);
-        println!("  {} changes, {} held, {} problems", plan.changes.len(), plan.held.len(), plan.problems.len());
+        let policy = Policy { confirmed: arguments.get(3).is_some(), ..Policy::default() };
+        let plan = Plan::new(&fabric.name, &comparison, &inventory, &policy, &quarantine, now);
+        println!(
+            "  {} changes, {} held, {} problems",
+            plan.changes.len(),
+            plan.held.len(),
+            plan.problems.len()
+        );
         for problem in plan.problems.iter().take(5) {
             println!("  {problem}");
         }
@@ -93,7 +99,8 @@ async fn main() {
         let applied = netbox.apply(&plan, &inventory, &options, &mut |_, _| {}).await;
         let written = applied.outcomes.iter().filter(|outcome| **outcome == Outcome::Written).count();
         println!("  {written} of {} written in {:.2?}", plan.changes.len(), start.elapsed());
-        let open = plan.changes.iter().zip(&applied.outcomes).filter(|(_, outcome)| **outcome != Outcome::Written);
+        let open =
+            plan.changes.iter().zip(&applied.outcomes).filter(|(_, outcome)| **outcome != Outcome::Written);
         for (change, outcome) in open.take(20) {
             println!("  {}: {outcome:?}\n    {:?}", change.object, change.action);
         }
