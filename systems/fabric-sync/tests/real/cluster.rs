@@ -1,12 +1,15 @@
 //! A real Kubernetes API with a fabric in it, changed as its administrator.
 
-use axum::http::{Method, Request};
+use http::{Method, Request};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 
 use crate::lab::Servers;
 
 const WIRING: [&str; 5] = ["switches", "servers", "connections", "switchgroups", "vlannamespaces"];
+
+const VPC: [&str; 7] =
+    ["vpcs", "vpcattachments", "vpcpeerings", "ipv4namespaces", "externals", "externalattachments", "externalpeerings"];
 
 pub struct Cluster {
     pub servers: Servers,
@@ -103,17 +106,65 @@ impl Cluster {
         self.ask(Method::PUT, path, "application/json", Some(&role)).await.unwrap();
     }
 
-    /// A new token of the sync's account, in its kubeconfig's place; those that were before are no longer good once the account
-    /// was made anew.
-    pub async fn renew_account(&self) -> Value {
+    /// How many objects there are of the 12 kinds.
+    pub async fn count(&self) -> usize {
+        let mut count = 0;
+        for plural in WIRING.iter().chain(&VPC) {
+            count += self.get(plural, "").await["items"].as_array().unwrap().len();
+        }
+        count
+    }
+
+    /// A switch's agent reports this neighbour on a port.
+    pub async fn see_neighbour(&self, switch: &str, port: &str, name: &str, other: &str) {
+        let seen = json!({ port: { "admin": "up", "oper": "up", "lldpNeighbors": [{ "name": name, "portID": other }] } });
+        let now = jiff::Timestamp::now().to_string();
+        self.change_status("agents", switch, json!({ "lastHeartbeat": now, "state": { "interfaces": seen } })).await;
+    }
+
+    /// Makes the sync's account anew and a token of it; those that were before are no longer good.
+    pub async fn renew_account(&self) -> String {
         let accounts = "/api/v1/namespaces/default/serviceaccounts";
         let account = format!("{accounts}/fabric-sync");
         self.ask(Method::DELETE, &account, "application/json", None).await.unwrap();
         let body = json!({ "metadata": { "name": "fabric-sync" } });
         self.ask(Method::POST, accounts, "application/json", Some(&body)).await.unwrap();
         let asked = json!({ "spec": { "expirationSeconds": 3600 } });
-        self.ask(Method::POST, &format!("{account}/token"), "application/json", Some(&asked)).await.unwrap()["status"]
-            ["token"]
-            .clone()
+        let answer = self.ask(Method::POST, &format!("{account}/token"), "application/json", Some(&asked)).await;
+        answer.unwrap()["status"]["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes another token into the kubeconfig of the sync's account.
+    pub fn set_token(&self, token: &str) {
+        self.rewrite_kubeconfig(&self.kubeconfig(), |config| config["users"][0]["user"]["token"] = token.into());
+    }
+
+    /// A kubeconfig of the sync's account that reaches the server at another address.
+    pub fn kubeconfig_by_way_of(&self, address: &str) -> String {
+        let path = format!("{}.proxy", self.kubeconfig());
+        self.rewrite_kubeconfig(&path, |config| {
+            config["clusters"][0]["cluster"]["server"] = format!("https://{address}").into();
+        });
+        path
+    }
+
+    fn rewrite_kubeconfig(&self, into: &str, change: impl FnOnce(&mut Value)) {
+        let mut config: Value = serde_json::from_slice(&std::fs::read(self.kubeconfig()).unwrap()).unwrap();
+        change(&mut config);
+        let new = format!("{into}.new");
+        std::fs::write(&new, config.to_string()).unwrap();
+        std::fs::rename(new, into).unwrap();
+    }
+
+    /// Whether a watch from this version on is answered with 410.
+    pub async fn is_forgotten(&self, plural: &str, version: &str) -> bool {
+        let path = Self::path(plural, "");
+        let path = format!("{}?watch=1&resourceVersion={version}&timeoutSeconds=1", path.trim_end_matches('/'));
+        let request = Request::builder().uri(path).body(Vec::new()).unwrap();
+        let events = self.client.request_text(request).await.unwrap();
+        events.lines().next().is_some_and(|line| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            event["object"]["code"] == 410
+        })
     }
 }

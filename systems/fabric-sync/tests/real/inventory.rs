@@ -1,26 +1,44 @@
 //! A real NetBox, looked at and changed as its administrator.
 
+use std::sync::Mutex;
+
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::lab::Servers;
 
+/// Of a test that is over. It ends with the process of the tests, by its standard input.
+static IDLE: Mutex<Option<Servers>> = Mutex::new(None);
+
 pub struct NetBox {
-    pub servers: Servers,
+    servers: Option<Servers>,
     pub url: String,
     client: reqwest::Client,
 }
 
 impl NetBox {
-    /// A fresh one, with nothing in it.
+    /// One with nothing in it. It takes NetBox long to start, so the one of the test before is emptied, if there was one.
     pub async fn start() -> Self {
-        let servers = tokio::task::spawn_blocking(|| Servers::start("netbox/start", &[])).await.unwrap();
-        Self { url: servers.text("/url"), client: reqwest::Client::new(), servers }
+        let servers = tokio::task::spawn_blocking(|| match IDLE.lock().unwrap().take() {
+            Some(mut servers) => {
+                servers.command("reset");
+                servers
+            }
+            None => Servers::start("netbox/start", &[]),
+        });
+        let servers = servers.await.unwrap();
+        // Of the two providers that rustls could have, ours; that it is set already is no matter.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        Self { url: servers.text("/url"), client: reqwest::Client::new(), servers: Some(servers) }
+    }
+
+    pub fn servers(&self) -> &Servers {
+        self.servers.as_ref().unwrap()
     }
 
     /// The value of the header `Authorization` of `admin`, `fabric-sync` or `reader`.
     pub fn token(&self, user: &str) -> String {
-        self.servers.text(&format!("/tokens/{user}"))
+        self.servers().text(&format!("/tokens/{user}"))
     }
 
     /// Status and body of an answer; the path begins after `/api/`.
@@ -93,5 +111,14 @@ impl NetBox {
         let is_empty = |cable: &Value, end: &str| cable[end].as_array().is_none_or(Vec::is_empty);
         cables.retain(|cable| is_empty(cable, "a_terminations") || is_empty(cable, "b_terminations"));
         cables
+    }
+}
+
+impl Drop for NetBox {
+    fn drop(&mut self) {
+        // After a test that failed nobody knows how it is: then it ends with it.
+        if !std::thread::panicking() {
+            *IDLE.lock().unwrap() = self.servers.take();
+        }
     }
 }

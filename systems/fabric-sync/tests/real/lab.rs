@@ -1,9 +1,9 @@
 //! Servers of `lab/`, each started by its script and ended with the test.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
@@ -31,6 +31,7 @@ pub fn is_here() -> bool {
 /// Servers that a script of the lab runs.
 pub struct Servers {
     child: Child,
+    output: BufReader<ChildStdout>,
     /// What the script said of them.
     pub told: Value,
 }
@@ -44,13 +45,22 @@ impl Servers {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        output.read_line(&mut line).unwrap();
         let Ok(told) = serde_json::from_str(&line) else {
             child.wait().unwrap();
             panic!("{script} did not start: it says why above")
         };
-        Self { child, told }
+        Self { child, output, told }
+    }
+
+    /// Sends the script a line and waits for its answer.
+    pub fn command(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_ref().unwrap(), "{line}").unwrap();
+        let mut answer = String::new();
+        self.output.read_line(&mut answer).unwrap();
+        assert_eq!(answer.trim(), "done", "`{line}`: the script says why above");
     }
 
     pub fn text(&self, pointer: &str) -> String {
@@ -77,19 +87,7 @@ impl Drop for Servers {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         // What was stopped is continued by the script, which waits for all to end.
-        let _ = self.child.stdout.take().map(|mut rest| rest.read_to_end(&mut Vec::new()));
+        let _ = self.output.read_to_end(&mut Vec::new());
         let _ = self.child.wait();
-    }
-}
-
-/// Asks again until there is an answer; how long is only the limit after which the test gives up.
-pub fn wait_for<T>(what: &str, mut asked: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(answer) = asked() {
-            return answer;
-        }
-        assert!(begun.elapsed() < PATIENCE, "after {} s still not: {what}", PATIENCE.as_secs());
-        std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -25,21 +25,35 @@ struct Trap {
 pub struct Proxy {
     pub address: SocketAddr,
     trap: Arc<Mutex<Option<Trap>>>,
+    /// The clients' connections; `None` while nobody gets through.
+    open: Arc<Mutex<Option<Vec<TcpStream>>>>,
 }
 
 impl Proxy {
     /// Listens on a free port; its threads end with the process.
     pub fn start(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Self { address: listener.local_addr().unwrap(), trap: Arc::default() };
+        let proxy = Self { address: listener.local_addr().unwrap(), trap: Arc::default(), open: Arc::new(Mutex::new(Some(Vec::new()))) };
         let (server, own) = (server.to_owned(), proxy.clone());
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (server, own) = (server.clone(), own.clone());
-                std::thread::spawn(move || own.carry(client.unwrap(), &server));
+                let (server, client) = (server.clone(), client.unwrap());
+                let Some(open) = &mut *own.open.lock().unwrap() else { continue };
+                open.push(client.try_clone().unwrap());
+                let own = own.clone();
+                std::thread::spawn(move || own.carry(client, &server));
             }
         });
         proxy
+    }
+
+    /// Ends all connections and lets nobody through, or lets them through again.
+    pub fn cut_off(&self, yes: bool) {
+        let mut open = self.open.lock().unwrap();
+        for client in open.take().into_iter().flatten() {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+        *open = (!yes).then(Vec::new);
     }
 
     /// From now on, `times` requests that begin with `with` meet this.
