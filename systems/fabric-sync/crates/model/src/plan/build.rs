@@ -115,6 +115,9 @@ impl Builder<'_> {
         match (&compared.status, compared.id) {
             (Status::Differs(differences), Some(id)) => {
                 if is_rewired(differences) {
+                    if actual.is_some_and(|actual| actual.protected) {
+                        return Err(HoldReason::Protected);
+                    }
                     freed = self.free_ports(desired, Some(id))?;
                     freed.push(make(Action::Delete { id, reason: DeleteReason::Rewired }));
                     changes.push(create());
@@ -149,6 +152,11 @@ impl Builder<'_> {
                     changes.push(make(Action::Update { id: None, differences: late }));
                 }
             }
+        }
+        let is_whole =
+            self.comparison.unread_sources.is_empty() && self.comparison.unread_inventory.is_empty();
+        if !freed.is_empty() && !is_whole {
+            return Err(HoldReason::Incomplete);
         }
         if let Some(entry) = changes.iter().find_map(|change| self.quarantine.hold(change, self.now)) {
             return Err(HoldReason::Quarantined(entry.clone()));
