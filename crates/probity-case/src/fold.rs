@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use probity_evidence::entry::{Body, Event, Observer, Start};
-use probity_plan::{Impact, Observation, Plan};
+use probity_plan::{Impact, Introduction, Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
 use probity_verdict::{Conditions, Finding, Judge, Judgement, Outcome};
 
@@ -135,8 +135,16 @@ impl<'p> Fold<'p> {
     pub fn take(&mut self, entry: u64, body: &Body) {
         match body {
             Body::Observation(observation) => return self.observe(entry, observation),
-            Body::Observer(observer) => self.observers.push((entry, observer.clone())),
-            Body::Event(event) => self.events.push((entry, event.clone())),
+            Body::Observer(observer) => {
+                if let Some(introduction) = &observer.introduction {
+                    self.judge.introduce(observer.id, introduction);
+                }
+                self.observers.push((entry, observer.clone()));
+            }
+            Body::Event(event) => {
+                self.judge.happened(entry, &event.what);
+                self.events.push((entry, event.clone()));
+            }
             // Not counted: the report was made before it, and has to come out the same after.
             Body::Close(_) => return,
             Body::Start(_) | Body::Endorsement(_) => {}
@@ -200,6 +208,11 @@ pub struct Surroundings<'a> {
 }
 
 impl Derived {
+    /// Who looked from elsewhere, each time that one was reached.
+    pub fn introductions(&self) -> impl Iterator<Item = &Introduction> {
+        self.observers.iter().filter_map(|(_, observer)| observer.introduction.as_ref())
+    }
+
     /// What a report is made from.
     pub fn contents<'a>(&'a self, around: &Surroundings<'a>) -> Contents<'a> {
         Contents {

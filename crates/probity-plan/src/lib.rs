@@ -12,6 +12,7 @@ mod load;
 pub mod model;
 pub mod number;
 pub mod observation;
+mod observer;
 mod schema;
 mod source;
 pub mod text;
@@ -29,6 +30,7 @@ pub use model::{
 };
 pub use number::Number;
 pub use observation::{Artifact, Lane, Observation, Trial};
+pub use observer::{Agent, Introduction, Observer, Passage, Reach};
 pub use schema::schema;
 pub use text::Text;
 pub use value::{Interval, Moment, Value, unique};

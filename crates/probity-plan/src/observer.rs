@@ -1,0 +1,96 @@
+//! Who looks from elsewhere: how a plan says that it is reached, and how it introduces itself in the evidence.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Position;
+use crate::value::unique;
+
+/// Somebody of a plan who looks from elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observer {
+    /// Its name.
+    pub name: String,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Where it is declared.
+    pub at: Position,
+}
+
+/// How an observer is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// Inside of all namespaces of this process, by its number here.
+    Pid(u32),
+    /// Inside of this running container: of systemd-nspawn, Docker, Podman or LXC.
+    Container(String),
+    /// In this network namespace of ip-netns(8), with the files, processes and users of here.
+    Netns(String),
+}
+
+impl std::fmt::Display for Reach {
+    /// As a plan has it: `container camera-lab`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pid(pid) => write!(f, "pid {pid}"),
+            Self::Container(name) => write!(f, "container {name}"),
+            Self::Netns(name) => write!(f, "netns {name}"),
+        }
+    }
+}
+
+/// An observer that was reached: who it is, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introduction {
+    /// Its name in the plan.
+    pub name: String,
+    /// How the plan says that it is reached.
+    pub reach: Reach,
+    /// What was met on the way.
+    pub passage: Passage,
+    /// Who it is, by its own word.
+    pub agent: Agent,
+    /// How far its clock was before that of the program that ran the plan, in microseconds: at least, and at most.
+    pub clock_ahead_us: (i64, i64),
+}
+
+/// What was met on the way to an observer, as the program that ran the plan saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passage {
+    /// The process whose namespaces were entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Who says that it is the container's: `docker`, `podman`, `lxc`, `systemd-nspawn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The digest of the container's image, as its engine tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// The program at the far side, by its own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Its version of Probity.
+    pub version: String,
+    /// The SHA-256 of the program, in lower-case hexadecimal; empty where it cannot read itself.
+    pub sha256: String,
+    /// The kinds of probe that it knows.
+    pub kinds: Vec<String>,
+    /// The host's name.
+    pub host: String,
+    /// The user's name, with its number.
+    pub user: String,
+    /// Operating system and kernel.
+    pub system: String,
+    /// Its effective capabilities, in hexadecimal; empty where the kernel does not tell.
+    pub capabilities: String,
+    /// The namespaces that it is in, by their kind.
+    #[serde(deserialize_with = "unique")]
+    pub namespaces: BTreeMap<String, String>,
+}
