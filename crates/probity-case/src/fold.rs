@@ -23,6 +23,12 @@ impl Permitted {
         Self { allow: start.allow, only: start.only.clone() }
     }
 
+    /// A program that was copied where nobody permitted to write.
+    fn objection_to_copy(&self, who: &Introduction) -> Option<Unpermitted> {
+        let copied = who.passage.copied_to.is_some() && self.allow < Impact::Write;
+        copied.then(|| Unpermitted::Copy { observer: who.name.clone(), allow: self.allow })
+    }
+
     /// What an observation saw that nobody permitted to look at.
     fn objection(&self, plan: &Plan, observation: &Observation) -> Option<Unpermitted> {
         let probe = plan.probe(&observation.probe)?;
@@ -46,6 +52,13 @@ impl Permitted {
 pub enum Unpermitted {
     /// Of a probe that the run was not restricted to.
     LeftOut(String),
+    /// A program was copied to somewhere.
+    Copy {
+        /// The observer.
+        observer: String,
+        /// What was allowed.
+        allow: Impact,
+    },
     /// Of a probe that may do more than was allowed.
     Impact {
         /// The probe.
@@ -62,6 +75,12 @@ impl std::fmt::Display for Unpermitted {
         match self {
             Self::LeftOut(probe) => {
                 write!(f, "`{probe}` was looked at, and the run was restricted to other probes (--only)")
+            }
+            Self::Copy { observer, allow } => {
+                write!(
+                    f,
+                    "the program was copied to `{observer}`, which writes, and only `{allow}` was allowed"
+                )
             }
             Self::Impact { probe, impact, allow } => {
                 write!(
@@ -137,6 +156,10 @@ impl<'p> Fold<'p> {
             Body::Observation(observation) => return self.observe(entry, observation),
             Body::Observer(observer) => {
                 if let Some(introduction) = &observer.introduction {
+                    let objection = self.permitted.objection_to_copy(introduction);
+                    if self.unpermitted.is_none() {
+                        self.unpermitted = objection.map(|objection| (entry, objection));
+                    }
                     self.judge.introduce(observer.id, introduction);
                 }
                 self.observers.push((entry, observer.clone()));

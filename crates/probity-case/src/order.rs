@@ -156,7 +156,7 @@ impl Case<'_> {
             timed: &self.reads.timed,
             until: &until,
             stop,
-            observe: &Observers::new(&loaded.plan, secrets, self.began),
+            observe: &Observers::new(&loaded.plan, secrets, self.began, permitted.allow),
             crew: &Threads,
         };
         let mut recorder = Recorder {

@@ -30,7 +30,7 @@ pub use model::{
 };
 pub use number::Number;
 pub use observation::{Artifact, Lane, Observation, Trial};
-pub use observer::{Agent, Introduction, Observer, Passage, Reach};
+pub use observer::{Agent, Introduction, Observer, Passage, Reach, Ssh};
 pub use schema::schema;
 pub use text::Text;
 pub use value::{Interval, Moment, Value, unique};

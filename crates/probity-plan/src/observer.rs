@@ -28,6 +28,29 @@ pub enum Reach {
     Container(String),
     /// In this network namespace of ip-netns(8), with the files, processes and users of here.
     Netns(String),
+    /// On another machine.
+    Ssh(Ssh),
+}
+
+impl Reach {
+    /// Whether it is on another machine, whose clock is another one.
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Ssh(_))
+    }
+}
+
+/// Another machine, by the operator's own OpenSSH.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ssh {
+    /// As ssh(1) takes it: a host of its configuration, `USER@HOST`, `ssh://USER@HOST:PORT`.
+    pub destination: String,
+    /// Whether the program becomes root there, by `sudo` without a password.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sudo: bool,
+    /// The fingerprint that the host's key must have, `SHA256:...`, beside being a known host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
 }
 
 impl std::fmt::Display for Reach {
@@ -37,6 +60,9 @@ impl std::fmt::Display for Reach {
             Self::Pid(pid) => write!(f, "pid {pid}"),
             Self::Container(name) => write!(f, "container {name}"),
             Self::Netns(name) => write!(f, "netns {name}"),
+            Self::Ssh(Ssh { destination, sudo, .. }) => {
+                write!(f, "ssh {destination}{}", if *sudo { ", become sudo" } else { "" })
+            }
         }
     }
 }
@@ -70,6 +96,15 @@ pub struct Passage {
     /// The digest of the container's image, as its engine tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The fingerprint of the host's key, as ssh(1) was shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
+    /// Where the program was copied to, which unlinks itself as it starts; absent where the same one was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_to: Option<String>,
+    /// Whether that copy could not be removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_behind: bool,
 }
 
 /// The program at the far side, by its own word.

@@ -79,8 +79,9 @@ fn inputs(generator: &mut SchemaGenerator) -> Value {
 /// An observer, which is reached in one way.
 fn observer(generator: &mut SchemaGenerator) -> Value {
     let mut observer = of::<ObserverSource>(generator);
-    observer["minProperties"] = json!(1);
-    observer["maxProperties"] = json!(1);
+    let one = ["pid", "container", "netns", "ssh"].map(|key| json!({ "required": [key] }));
+    observer["oneOf"] = json!(one);
+    observer["dependentRequired"] = json!({ "become": ["ssh"], "host_key": ["ssh"] });
     observer
 }
 

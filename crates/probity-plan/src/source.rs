@@ -72,7 +72,7 @@ impl JsonSchema for Scalar {
     }
 }
 
-/// Somebody who looks from elsewhere: exactly one of `pid`, `container` and `netns`.
+/// Somebody who looks from elsewhere: exactly one of `pid`, `container`, `netns` and `ssh`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ObserverSource {
@@ -83,6 +83,21 @@ pub(crate) struct ObserverSource {
     pub container: Option<String>,
     /// The name of a network namespace, as ip-netns(8) has it; files, processes and users are those of here.
     pub netns: Option<String>,
+    /// Another machine, as ssh(1) takes its name; by the operator's own configuration, agent, jump hosts and known hosts.
+    pub ssh: Option<String>,
+    /// With `ssh`: `sudo` to become root there, without a password.
+    #[serde(rename = "become")]
+    pub becomes: Option<Become>,
+    /// With `ssh`: the fingerprint that the host's key must have, `SHA256:...`.
+    pub host_key: Option<String>,
+}
+
+/// Who a program becomes on another machine.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Become {
+    /// Root, by sudo(8).
+    Sudo,
 }
 
 /// The keys that every probe may have, beside the parameters of its kind.

@@ -5,6 +5,7 @@ mod connection;
 pub mod far;
 mod protocol;
 mod reach;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -389,6 +389,14 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "what_cannot_be_reached_is_never_taken_for_absent",
         ],
     ),
+    (
+        "`ssh`",
+        &[
+            "another_machine_is_reached_by_the_operator_s_own_ssh",
+            "a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier",
+            "a_connection_that_is_cut_is_made_anew",
+        ],
+    ),
 ];
 
 fn tests_folder() -> PathBuf {

@@ -39,7 +39,7 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
     if let Some(unknown) = chosen.iter().find(|name| loaded.probe(name).is_none()) {
         return Err(Failure::wrong(format!("the plan has no probe `{unknown}`")));
     }
-    let observers = Observers::new(&loaded, &secrets, Began::now());
+    let observers = Observers::new(&loaded, &secrets, Began::now(), args.allow.into());
     let mut seen_all = true;
     let mut json = Vec::new();
     for probe in loaded.probes.iter().filter(|probe| chosen.is_empty() || chosen.contains(&probe.name)) {

@@ -3,7 +3,7 @@
 use super::Loader;
 use super::part::Part;
 use crate::model::Position;
-use crate::observer::{Observer, Reach};
+use crate::observer::{Observer, Reach, Ssh};
 use crate::source::ObserverSource;
 use crate::yaml::{Key, Node};
 
@@ -33,24 +33,33 @@ impl Loader<'_> {
     fn reach(&mut self, part: &mut Part, key: &Key, node: &Node) -> Option<Reach> {
         let of = format!("observer `{}`", key.text);
         let filled = part.scope.fill(node, &mut self.errors)?;
-        let ObserverSource { pid, container, netns } = self.decode(&filled, &of)?;
+        let source: ObserverSource = self.decode(&filled, &of)?;
+        let ObserverSource { pid, container, netns, ssh, becomes, host_key } = source;
         let at = |name: &str| filled.get(name).unwrap_or(&filled).at.clone();
         let ways = [
             pid.map(|pid| (at("pid"), Reach::Pid(pid))),
             container.map(|name| (at("container"), Reach::Container(name))),
             netns.map(|name| (at("netns"), Reach::Netns(name))),
+            ssh.map(|destination| {
+                let ssh = Ssh { destination, sudo: becomes.is_some(), host_key: host_key.clone() };
+                (at("ssh"), Reach::Ssh(ssh))
+            }),
         ];
         let mut ways = ways.into_iter().flatten();
         let (Some((at, reach)), None) = (ways.next(), ways.next()) else {
-            let message = format!("in {of}: say how it is reached, by one of `pid`, `container` and `netns`");
+            let message =
+                format!("in {of}: say how it is reached, by one of `pid`, `container`, `netns` and `ssh`");
             self.errors.push(&filled.at, message);
             return None;
         };
         let wrong = match &reach {
             Reach::Pid(0) => Some("a process has a number from 1".to_owned()),
             Reach::Pid(_) => None,
+            Reach::Ssh(ssh) => refused_ssh(ssh),
             Reach::Container(name) | Reach::Netns(name) => refused(name),
         };
+        let alone = !matches!(reach, Reach::Ssh(_)) && (becomes.is_some() || host_key.is_some());
+        let wrong = wrong.or_else(|| alone.then(|| "`become` and `host_key` go with `ssh`".to_owned()));
         match wrong {
             Some(wrong) => {
                 self.refuse_at(&at, &of, &wrong);
@@ -63,6 +72,21 @@ impl Loader<'_> {
     fn refuse_at(&mut self, at: &Position, of: &str, wrong: &str) {
         self.errors.push(at, format!("in {of}: {wrong}"));
     }
+}
+
+/// What is wrong with where ssh(1) is to go, or with whom it is to meet there.
+fn refused_ssh(ssh: &Ssh) -> Option<String> {
+    let destination = &ssh.destination;
+    let odd = |c: char| c.is_control() || c.is_whitespace();
+    if destination.is_empty() || destination.starts_with('-') || destination.contains(odd) {
+        let shown = crate::yaml::shortened(destination);
+        return Some(format!(
+            "`{shown}` is no destination of ssh: a host, USER@HOST, or ssh://USER@HOST:PORT"
+        ));
+    }
+    let key = ssh.host_key.as_ref()?;
+    let fine = key.strip_prefix("SHA256:").is_some_and(|digest| digest.len() == 43);
+    (!fine).then(|| "`host_key` is a fingerprint as `ssh-keygen -l` prints it: SHA256:...".to_owned())
 }
 
 /// What is wrong with the name of a container or a network namespace: tools take it as an argument, and as the name of a file.

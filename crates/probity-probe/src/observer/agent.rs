@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,17 +23,19 @@ use crate::secrets::Secrets;
 /// How long looks under way are given to end once nobody asks any more.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves until `from` ends.
+/// Serves until `from` ends. `unlink` is the copy of the program that is removed first.
 ///
 /// # Errors
 /// If what it is told is not of this protocol, or it cannot answer.
-pub fn serve(mut from: impl Read, to: impl Write + Send + 'static) -> io::Result<()> {
+pub fn serve(mut from: impl Read, to: impl Write + Send + 'static, unlink: Option<&Path>) -> io::Result<()> {
+    // The digest is read through the descriptor that the kernel keeps.
+    let left_behind = unlink.is_some_and(|path| std::fs::remove_file(path).is_err());
     let (say, said) = channel::<FromAgent>();
     let writer = std::thread::spawn(move || {
         let mut to = to;
         said.into_iter().try_for_each(|message| write_frame(&mut to, &message))
     });
-    _ = say.send(FromAgent::Hello(Box::new(hello())));
+    _ = say.send(FromAgent::Hello(Box::new(hello(left_behind))));
     let outcome = answer(&mut from, &say);
     drop(say);
     outcome?;
@@ -144,7 +147,7 @@ impl Looker {
     }
 }
 
-fn hello() -> Hello {
+fn hello(left_behind: bool) -> Hello {
     let (host, user, system) = super::identity();
     let seen = super::condition();
     Hello {
@@ -159,6 +162,8 @@ fn hello() -> Hello {
             capabilities: capabilities().unwrap_or_default(),
             namespaces: namespaces(),
         },
+        at: MachineClock.utc(),
+        left_behind,
         boot: super::boot(),
         facts: seen.facts,
         unknown: seen.unknown,
@@ -203,7 +208,7 @@ mod tests {
     /// A far side on a thread, greeted; our end, and how it ends.
     fn serving(secrets: &[(&str, &str)]) -> (UnixStream, JoinHandle<io::Result<()>>) {
         let (mut near, far) = UnixStream::pair().unwrap();
-        let thread = std::thread::spawn(move || serve(far.try_clone().unwrap(), far));
+        let thread = std::thread::spawn(move || serve(far.try_clone().unwrap(), far, None));
         let Some(FromAgent::Hello(hello)) = read_frame(&mut near).unwrap() else { panic!("no hello") };
         assert_eq!((hello.protocol, hello.agent.kinds.len()), (PROTOCOL, KINDS.len()));
         let secrets = secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -268,7 +273,7 @@ mod tests {
         }
         // A secret that could not be masked is none.
         let (mut near, far) = UnixStream::pair().unwrap();
-        let thread = std::thread::spawn(move || serve(far.try_clone().unwrap(), far));
+        let thread = std::thread::spawn(move || serve(far.try_clone().unwrap(), far, None));
         let secrets = [("short".to_owned(), "x".to_owned())].into();
         let begin = Begin { run_began: MachineClock.utc(), secrets };
         write_frame(&mut near, &ToAgent::Begin(begin)).unwrap();

@@ -4,7 +4,7 @@
 //! Must not know: which ways lead there, or what a look is for.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -103,7 +103,7 @@ impl Connection {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || shared.keep_complaints(stderr))
         });
-        if let Some(mut stdout) = stdout {
+        if let Some(mut stdout) = stdout.map(BufReader::new) {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || {
                 let why = shared.listen(&mut stdout);

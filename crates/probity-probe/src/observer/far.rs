@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use probity_plan::kinds::kind;
-use probity_plan::{Barrier, Blocked, Introduction, Lane, Plan, Reach, Text, Value};
+use probity_plan::{Barrier, Blocked, Impact, Introduction, Lane, Passage, Plan, Reach, Text, Value};
 use serde_json::value::to_raw_value;
 use tokio::sync::Mutex;
 
 use super::connection::{Connection, Greeting};
-use super::protocol::{Begin, Order, Report};
-use super::reach;
+use super::protocol::{Begin, Hello, Order, Report};
+use super::reach::{self, Held};
 use crate::clock::Began;
 use crate::look::Seen;
 use crate::observation::Times;
@@ -28,6 +28,7 @@ const NEXT_TRY: Duration = Duration::from_secs(5);
 pub struct Observers<'a> {
     here: Here<'a>,
     began: Began,
+    allow: Impact,
     far: BTreeMap<&'a str, Far<'a>>,
     ids: AtomicU32,
 }
@@ -43,13 +44,13 @@ struct Far<'a> {
 
 #[derive(Default)]
 struct State {
-    there: Option<(u32, Arc<Connection>)>,
+    there: Option<(u32, Arc<Connection>, Held)>,
     failed: Option<(Instant, Blocked)>,
 }
 
 impl<'a> Observers<'a> {
-    /// Those of this plan, for a run that began then.
-    pub fn new(plan: &'a Plan, secrets: &'a Secrets, began: Began) -> Self {
+    /// Those of this plan, for a run that began then. `allow` is the greatest impact that reaching them may have.
+    pub fn new(plan: &'a Plan, secrets: &'a Secrets, began: Began, allow: Impact) -> Self {
         let far = plan.observers.iter().map(|observer| {
             let name = observer.name.as_str();
             let probes = plan.probes.iter().filter(|probe| probe.on.as_deref() == Some(name));
@@ -59,7 +60,7 @@ impl<'a> Observers<'a> {
                 Far { name, reach: &observer.reach, secrets: secrets.only(&named), state: Mutex::default() };
             (name, far)
         });
-        Self { here: Here::new(secrets, began.at), began, far: far.collect(), ids: AtomicU32::new(1) }
+        Self { here: Here::new(secrets, began.at), began, allow, far: far.collect(), ids: AtomicU32::new(1) }
     }
 
     async fn look(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
@@ -96,7 +97,7 @@ impl<'a> Observers<'a> {
         tell: &dyn Fn(Reached),
     ) -> Result<(u32, Arc<Connection>), Blocked> {
         let mut state = far.state.lock().await;
-        if let Some((id, connection)) = &state.there
+        if let Some((id, connection, _)) = &state.there
             && connection.is_there()
         {
             return Ok((*id, connection.clone()));
@@ -108,11 +109,11 @@ impl<'a> Observers<'a> {
             return Err(why.clone());
         }
         match self.connect(far).await {
-            Ok((connection, reached)) => {
-                let there = (reached.id, Arc::new(connection));
+            Ok((connection, held, reached)) => {
+                let (id, connection) = (reached.id, Arc::new(connection));
                 tell(reached);
-                state.there = Some(there.clone());
-                Ok(there)
+                state.there = Some((id, connection.clone(), held));
+                Ok((id, connection))
             }
             Err(blocked) => {
                 let why = lost(far, &blocked);
@@ -122,18 +123,23 @@ impl<'a> Observers<'a> {
         }
     }
 
-    async fn connect(&self, far: &Far<'_>) -> Result<(Connection, Reached), Blocked> {
-        let way = reach::find(far.reach).await?;
-        let begin = |_: &_| Begin { run_began: self.began.at, secrets: far.secrets.clone() };
+    async fn connect(&self, far: &Far<'_>) -> Result<(Connection, Held, Reached), Blocked> {
+        let way = reach::find(far.reach, self.allow).await?;
+        let begin =
+            |hello: &Hello| Begin { run_began: self.began_there(hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
-        let (connection, greeting) = Connection::open(way.command, begin, now).await?;
+        let opened = Connection::open(way.command, begin, now).await;
+        if opened.is_err() {
+            way.held.take_back(&way.passage).await;
+        }
+        let (connection, greeting) = opened?;
         let Greeting { hello, clock, between: (asked, answered) } = greeting;
         let microseconds = |span: jiff::SignedDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let ahead = |of: jiff::Timestamp| microseconds(clock.duration_since(of));
         let introduction = Introduction {
             name: far.name.to_owned(),
             reach: far.reach.clone(),
-            passage: way.passage,
+            passage: Passage { left_behind: hello.left_behind, ..way.passage },
             agent: hello.agent,
             clock_ahead_us: (ahead(answered), ahead(asked)),
         };
@@ -145,7 +151,13 @@ impl<'a> Observers<'a> {
             introduction,
             seen: Seen { facts: hello.facts, unknown: hello.unknown },
         };
-        Ok((connection, reached))
+        Ok((connection, way.held, reached))
+    }
+
+    /// When the run began by the far clock, as near as its greeting tells.
+    fn began_there(&self, hello: &Hello) -> jiff::Timestamp {
+        let gone_by = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        hello.at.checked_sub(gone_by).unwrap_or(self.began.at)
     }
 }
 
@@ -170,6 +182,9 @@ impl Observe for Observers<'_> {
 
 /// A barrier that an observer met, with its name: what it hides is not the target's doing.
 fn lost(far: &Far<'_>, blocked: &Blocked) -> Blocked {
+    if blocked.cause.is_some() {
+        return blocked.clone();
+    }
     Blocked::new(blocked.barrier, format!("observer `{}` ({}): {}", far.name, far.reach, blocked.detail))
 }
 
@@ -226,4 +241,37 @@ fn sighting(request: &Request<'_>, report: Report, by: By) -> Sighting {
         paused: duration(report.paused_us),
     };
     Sighting { seen, times, by: Some(by) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Text(&'static str);
+
+    impl probity_plan::Sources for Text {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn an_observer_is_given_the_secrets_that_its_probes_name_and_no_other() {
+        let plan = "plan: P\ninputs:\n  one: { env: ONE, secret: true }\n  two: { env: TWO, secret: true }\n  three: { env: THREE, secret: true }\n\
+                    observers:\n  a: { pid: 1 }\n  b: { pid: 2 }\n  c: { pid: 3 }\nprobes:\n  \
+                    x: { http: \"http://h/?t=$one\", on: a, undo: { command: [undo], env: { T: $two } } }\n  \
+                    y: { http: http://h/, headers: { t: \"$two$$\" }, on: b }\n  z: { file: /a, on: c }\n  here: { http: http://h/, body: $three }\n\
+                    claims:\n  k: { of: x, check: answered }\nverdict:\n  - { label: DONE }\n";
+        let plan = probity_plan::load("plan.yaml", &Text(plan), &BTreeMap::new());
+        let plan = plan.unwrap_or_else(|errors| panic!("{errors}")).plan;
+        let values = ["one", "two", "three"].map(|name| (name.to_owned(), format!("the secret {name}")));
+        let secrets = Secrets::new(values.into()).unwrap();
+        let observers = Observers::new(&plan, &secrets, Began::now(), Impact::Observe);
+        let given = |name: &str| observers.far[name].secrets.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(
+            (given("a"), given("b")),
+            (vec!["one".to_owned(), "two".to_owned()], vec!["two".to_owned()])
+        );
+        assert_eq!(given("c"), Vec::<String>::new());
+    }
 }

@@ -119,6 +119,10 @@ pub struct Hello {
     pub protocol: u32,
     /// Who it is.
     pub agent: probity_plan::Agent,
+    /// What its clock showed when it said so.
+    pub at: jiff::Timestamp,
+    /// Whether the copy that it was started from could not be removed.
+    pub left_behind: bool,
     /// The boot that its steady clock counts from.
     pub boot: Option<String>,
     /// How its machine is doing.
@@ -152,11 +156,13 @@ pub struct Report {
 /// # Errors
 /// If it is too long, or cannot be written.
 pub fn write_frame(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
-    let bytes = serde_json::to_vec(message)?;
-    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= MAX_FRAME);
+    let mut frame = vec![0; 4];
+    serde_json::to_writer(&mut frame, message)?;
+    let length = u32::try_from(frame.len() - 4).ok().filter(|length| *length <= MAX_FRAME);
     let length = length.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
-    to.write_all(&length.to_be_bytes())?;
-    to.write_all(&bytes)?;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    // In one piece, which wakes the other side once.
+    to.write_all(&frame)?;
     to.flush()
 }
 

@@ -1,5 +1,5 @@
-//! The ways to a far observer: what is started here so that the program runs there. Nothing is written on the way: the program is
-//! handed over as an open descriptor.
+//! The ways to a far observer: what is started here so that the program runs there. Into namespaces nothing is written: the program
+//! is handed over as an open descriptor.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,9 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use probity_plan::{Barrier, Blocked, Passage, Reach};
+use probity_plan::{Barrier, Blocked, Impact, Passage, Reach};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use super::ssh::Master;
 use crate::look::{Context, Wanted, barrier_of};
 use crate::program;
 use crate::secrets::Secrets;
@@ -28,15 +29,40 @@ pub struct Way {
     pub command: Command,
     /// What was met.
     pub passage: Passage,
-    /// The program, for as long as it is not started.
-    _program: File,
+    /// What has to be there as long as the connection is: our program, as a descriptor, or the connection of ssh(1).
+    pub held: Held,
+}
+
+/// What a way needs as long as it is used.
+#[derive(Default)]
+pub struct Held {
+    /// Our program, which is handed over.
+    _program: Option<File>,
+    /// A connection.
+    ssh: Option<Master>,
+}
+
+impl Held {
+    /// Removes the copy of the program, which did not start there and so did not remove itself.
+    pub async fn take_back(&self, passage: &Passage) {
+        if let (Some(ssh), Some(copy)) = (&self.ssh, &passage.copied_to) {
+            ssh.remove(copy).await;
+        }
+    }
 }
 
 /// Finds the way.
 ///
 /// # Errors
 /// A barrier.
-pub async fn find(reach: &Reach) -> Result<Way, Blocked> {
+pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
+    if let Reach::Ssh(ssh) = reach {
+        let to = ssh.clone();
+        let master = tokio::task::spawn_blocking(move || Master::open(&to)).await;
+        let master = master.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "ssh was cut off")))?;
+        let (command, passage) = master.way(ssh, allow).await?;
+        return Ok(Way { command, passage, held: Held { ssh: Some(master), ..Held::default() } });
+    }
     let program = File::open("/proc/self/exe").map_err(|error| barrier_of("open /proc/self/exe", &error))?;
     // It is inherited; whoever else is started meanwhile gets to read our program.
     fcntl_setfd(&program, FdFlags::empty())
@@ -51,6 +77,7 @@ pub async fn find(reach: &Reach) -> Result<Way, Blocked> {
             let found = container(name).await?;
             (enter(found.pid)?, found.passage())
         }
+        Reach::Ssh(_) => return Err(Blocked::new(Barrier::Unsupported, "nothing leads there")),
     };
     let (tool, arguments) = words.split_first().map_or(("", &[][..]), |(tool, rest)| (tool.as_str(), rest));
     let tool = program::find(tool)
@@ -59,7 +86,7 @@ pub async fn find(reach: &Reach) -> Result<Way, Blocked> {
     // A group of its own: what the terminal sends to end the run must not end who takes back what it did.
     command.args(arguments).args([&descriptor, "agent"]).env_clear().env("PATH", PATH);
     command.env("LC_ALL", "C.UTF-8").process_group(0);
-    Ok(Way { command, passage, _program: program })
+    Ok(Way { command, passage, held: Held { _program: Some(program), ..Held::default() } })
 }
 
 /// Into all namespaces of a process, at its root and in its folder.
@@ -88,7 +115,8 @@ struct Found {
 
 impl Found {
     fn passage(self) -> Passage {
-        Passage { pid: Some(self.pid), engine: Some(self.engine.to_owned()), image: self.image }
+        let engine = Some(self.engine.to_owned());
+        Passage { pid: Some(self.pid), engine, image: self.image, ..Passage::default() }
     }
 }
 

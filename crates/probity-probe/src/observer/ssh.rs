@@ -37,12 +37,20 @@ impl Master {
         let folder = private_folder().map_err(|error| barrier_of("make a folder for ssh", &error))?;
         let mut command = client(&folder)?;
         command.args(["-M", "-N", "-v", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]);
-        command.args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=20"]);
+        command.args([
+            "-o",
+            "ServerAliveInterval=5",
+            "-o",
+            "ServerAliveCountMax=3",
+            "-o",
+            "ConnectTimeout=20",
+        ]);
         command.args(["--", &ssh.destination]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| barrier_of("start ssh", &error))?;
         let said = lines(child.stderr.take());
-        let mut master = Self { child, folder, destination: ssh.destination.clone(), host_key: String::new() };
+        let mut master =
+            Self { child, folder, destination: ssh.destination.clone(), host_key: String::new() };
         master.wait_until_in(&said)?;
         if let Some(pinned) = ssh.host_key.as_ref().filter(|pinned| **pinned != master.host_key) {
             let why = format!("the host's key is {}, not {pinned} as the plan says", master.host_key);
@@ -98,12 +106,19 @@ impl Master {
         let ended = ended.map_err(|error| barrier_of("start ssh", &error))?;
         let complaint = String::from_utf8_lossy(&ended.stderr.bytes).trim().to_owned();
         match ended.status {
-            None => Err(Blocked::new(Barrier::TimedOut, format!("ssh: nothing within {} s", PATIENCE.as_secs()))),
+            None => {
+                Err(Blocked::new(Barrier::TimedOut, format!("ssh: nothing within {} s", PATIENCE.as_secs())))
+            }
             Some(status) if status.success() => {
                 Ok(String::from_utf8_lossy(&ended.stdout.bytes).trim().to_owned())
             }
             Some(_) => Err(Blocked::new(Barrier::Unreachable, format!("ssh: {complaint}"))),
         }
+    }
+
+    /// Removes a file there, if it can.
+    pub async fn remove(&self, path: &str) {
+        _ = self.ask(&format!("rm -f -- {}", quoted(path)), None).await;
     }
 
     /// Starts the program there, and what was met.

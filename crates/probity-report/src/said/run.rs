@@ -101,6 +101,11 @@ pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
         let passage = &who.passage;
         says.extend(passage.engine.as_ref().map(|engine| format!("which {engine} named")));
         says.extend(passage.pid.map(|pid| format!("entered the namespaces of process {pid}")));
+        says.extend(passage.host_key.as_ref().map(|key| format!("host key {key}")));
+        says.extend(passage.copied_to.as_ref().map(|path| {
+            let left = if passage.left_behind { "COULD NOT BE REMOVED" } else { "was removed as it started" };
+            format!("the program was copied to {path}, which {left}")
+        }));
         says.extend(passage.image.as_ref().map(|image| format!("image {image}")));
         let agent = &who.agent;
         says.push(format!(

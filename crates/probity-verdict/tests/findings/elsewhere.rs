@@ -138,3 +138,23 @@ fn what_was_not_taken_back_withholds_an_acceptance() {
         assert_eq!(verdict(500, Some(undone)), ("NOT READY".to_owned(), Some(false), 1));
     }
 }
+
+#[test]
+fn times_of_two_machines_are_not_held_against_each_other() {
+    let found = |on: &str, check_of: &str| {
+        let yaml = format!(
+            "plan: P\nobservers:\n  box: {{ ssh: h }}\n  cave: {{ pid: 1 }}\nprobes:\n  a: {{ file: /a, on: box }}\n  z: {{ file: /z, on: cave }}\n  \
+             b: {{ file: /b{on} }}\nclaims:\n  c: {{ of: a, against: b, check: {check_of} }}\n  d: {{ of: z, against: b, check: {check_of} }}\nverdict: \
+             [ label: L ]\n"
+        );
+        let loaded = probity_plan::load("plan.yaml", &Source(yaml), &BTreeMap::new());
+        let plan = loaded.unwrap_or_else(|errors| panic!("{errors}")).plan;
+        check(&plan).iter().filter(|problem| problem.rule == "two-clocks").count()
+    };
+    let times = "modified < against.modified";
+    // `a` is on another machine; `z`, in a cave of this one, has its clock.
+    assert_eq!(found("", times), 1);
+    assert_eq!(found(", on: cave", times), 1);
+    assert_eq!(found(", on: box", times), 1);
+    assert_eq!(found("", "size_bytes < against.size_bytes"), 0);
+}
