@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use probity_evidence::entry::{Body, Event, Observer, Start};
-use probity_plan::{Impact, Observation, Plan};
+use probity_plan::{Impact, Introduction, Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
 use probity_verdict::{Conditions, Finding, Judge, Judgement, Outcome};
 
@@ -21,6 +21,12 @@ impl Permitted {
     /// As the first entry of a log has it.
     pub fn of(start: &Start) -> Self {
         Self { allow: start.allow, only: start.only.clone() }
+    }
+
+    /// A program that was copied where nobody permitted to write.
+    fn objection_to_copy(&self, who: &Introduction) -> Option<Unpermitted> {
+        let copied = who.passage.copied_to.is_some() && self.allow < Impact::Write;
+        copied.then(|| Unpermitted::Copy { observer: who.name.clone(), allow: self.allow })
     }
 
     /// What an observation saw that nobody permitted to look at.
@@ -46,6 +52,13 @@ impl Permitted {
 pub enum Unpermitted {
     /// Of a probe that the run was not restricted to.
     LeftOut(String),
+    /// A program was copied to somewhere.
+    Copy {
+        /// The observer.
+        observer: String,
+        /// What was allowed.
+        allow: Impact,
+    },
     /// Of a probe that may do more than was allowed.
     Impact {
         /// The probe.
@@ -62,6 +75,12 @@ impl std::fmt::Display for Unpermitted {
         match self {
             Self::LeftOut(probe) => {
                 write!(f, "`{probe}` was looked at, and the run was restricted to other probes (--only)")
+            }
+            Self::Copy { observer, allow } => {
+                write!(
+                    f,
+                    "the program was copied to `{observer}`, which writes, and only `{allow}` was allowed"
+                )
             }
             Self::Impact { probe, impact, allow } => {
                 write!(
@@ -135,8 +154,20 @@ impl<'p> Fold<'p> {
     pub fn take(&mut self, entry: u64, body: &Body) {
         match body {
             Body::Observation(observation) => return self.observe(entry, observation),
-            Body::Observer(observer) => self.observers.push((entry, observer.clone())),
-            Body::Event(event) => self.events.push((entry, event.clone())),
+            Body::Observer(observer) => {
+                if let Some(introduction) = &observer.introduction {
+                    let objection = self.permitted.objection_to_copy(introduction);
+                    if self.unpermitted.is_none() {
+                        self.unpermitted = objection.map(|objection| (entry, objection));
+                    }
+                    self.judge.introduce(observer.id, introduction);
+                }
+                self.observers.push((entry, observer.clone()));
+            }
+            Body::Event(event) => {
+                self.judge.happened(entry, &event.what);
+                self.events.push((entry, event.clone()));
+            }
             // Not counted: the report was made before it, and has to come out the same after.
             Body::Close(_) => return,
             Body::Start(_) | Body::Endorsement(_) => {}
@@ -200,6 +231,11 @@ pub struct Surroundings<'a> {
 }
 
 impl Derived {
+    /// Who looked from elsewhere, each time that one was reached.
+    pub fn introductions(&self) -> impl Iterator<Item = &Introduction> {
+        self.observers.iter().filter_map(|(_, observer)| observer.introduction.as_ref())
+    }
+
     /// What a report is made from.
     pub fn contents<'a>(&'a self, around: &Surroundings<'a>) -> Contents<'a> {
         Contents {

@@ -9,7 +9,7 @@ use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Declared, Key, Ledger, Opening, ReadError, Writer};
 use probity_plan::{Cause, Loaded, Observation, Plan};
 use probity_probe::crew::Threads;
-use probity_probe::{Began, Here, Runner, Secrets, Stop, Wanted, observer};
+use probity_probe::{Began, Observers, Runner, Secrets, Stop, Wanted, observer};
 use probity_report::Contents;
 use probity_verdict::Conditions;
 
@@ -156,7 +156,7 @@ impl Case<'_> {
             timed: &self.reads.timed,
             until: &until,
             stop,
-            observe: &Here::new(secrets, self.began.at),
+            observe: &Observers::new(&loaded.plan, secrets, self.began, permitted.allow),
             crew: &Threads,
         };
         let mut recorder = Recorder {

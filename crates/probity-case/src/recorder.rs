@@ -7,6 +7,7 @@ use probity_evidence::declared::Undeclared;
 use probity_evidence::entry::{Body, Event, Observer};
 use probity_evidence::writer::WriteError;
 use probity_plan::{Blocked, Happening, Observation};
+use probity_probe::observe::Reached;
 use probity_probe::{Began, Sink, observer};
 
 use crate::fold::Fold;
@@ -40,6 +41,7 @@ impl Recorder<'_, '_> {
             at: self.observed_self,
             offset_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
             boot: observer::boot(),
+            introduction: None,
             facts: seen.facts,
             unknown: seen.unknown,
         }))
@@ -103,6 +105,19 @@ impl Sink for Recorder<'_, '_> {
             Ok(sha256) => Ok(Ok(sha256)),
             Err(error) => error.barrier().map(Err).ok_or(error),
         }
+    }
+
+    fn reached(&mut self, observer: Reached) -> Result<(), WriteError> {
+        let Reached { id, at, offset, boot, introduction, seen } = observer;
+        self.append(&Body::Observer(Observer {
+            id,
+            at,
+            offset_us: u64::try_from(offset.as_micros()).unwrap_or(u64::MAX),
+            boot,
+            introduction: Some(introduction),
+            facts: seen.facts,
+            unknown: seen.unknown,
+        }))
     }
 
     fn event(&mut self, what: Happening) -> Result<(), WriteError> {

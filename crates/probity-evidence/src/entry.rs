@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Value, unique};
+use probity_plan::{Blocked, Cause, Happening, Impact, Introduction, Observation, Value, unique};
 
 use crate::declared::Declared;
 
@@ -135,6 +135,9 @@ pub struct Observer {
     /// The boot that this clock counts from, as its kernel names it; absent where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
+    /// Who it is and how it was reached: there once for each observer but 0, before it looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introduction: Option<Introduction>,
     /// Facts: `load_1m`, `clock_synchronised`, `memory_available_bytes`, ...
     #[serde(deserialize_with = "unique")]
     pub facts: BTreeMap<String, Value>,

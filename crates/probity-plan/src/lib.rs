@@ -12,6 +12,7 @@ mod load;
 pub mod model;
 pub mod number;
 pub mod observation;
+mod observer;
 mod schema;
 mod source;
 mod template;
@@ -31,6 +32,7 @@ pub use model::{
 };
 pub use number::Number;
 pub use observation::{Artifact, Lane, Observation, Trial};
+pub use observer::{Agent, Introduction, Observer, Passage, Reach, Ssh};
 pub use probity_diagnostic::Position;
 pub use schema::schema;
 pub use template::Template;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use probity_diagnostic::Position;
 
 use crate::kinds::{Act, Impact, KindSpec};
+use crate::observer::Observer;
 use crate::token::Token;
 use crate::units::{Percent, Share, Span};
 use crate::value::Value;
@@ -21,6 +22,8 @@ pub struct Plan {
     pub confidence: f64,
     /// Inputs by name.
     pub inputs: BTreeMap<String, Input>,
+    /// Who looks from elsewhere, in the plan's order.
+    pub observers: Vec<Observer>,
     /// Probes in the plan's order.
     pub probes: Vec<Probe>,
     /// Claims in the plan's order.
@@ -37,6 +40,10 @@ impl Plan {
     /// The probe of this name.
     pub fn probe(&self, name: &str) -> Option<&Probe> {
         self.probes.iter().find(|probe| probe.name == name)
+    }
+    /// The observer of this name.
+    pub fn observer(&self, name: &str) -> Option<&Observer> {
+        self.observers.iter().find(|observer| observer.name == name)
     }
     /// The claim of this name.
     pub fn claim(&self, name: &str) -> Option<&Claim> {
@@ -80,6 +87,8 @@ pub struct Probe {
     pub columns: Vec<String>,
     /// When and how often.
     pub schedule: Schedule,
+    /// The observer that looks; the program that runs the plan, where it runs, without it.
+    pub on: Option<String>,
     /// Runs during this probe, instead of before or after it.
     pub with: Option<String>,
     /// Runs only if this claim holds by then; otherwise every fact is behind `prerequisite`.

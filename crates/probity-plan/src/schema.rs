@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::kinds::{self, KINDS};
 use crate::load::{RESERVED, parameters};
 use crate::source::{
-    ClaimSource, IncludeSource, InputSource, ProbeSource, RuleSource, SECTIONS, Scalar, WaiverSource,
+    ClaimSource, IncludeSource, InputSource, ObserverSource, ProbeSource, RuleSource, SECTIONS, Scalar,
+    WaiverSource,
 };
 use crate::units::Percent;
 
@@ -22,6 +23,7 @@ pub fn schema() -> Value {
             "confidence" => of::<Percent>(&mut generator),
             "inputs" => inputs.clone(),
             "include" => named(&of::<IncludeSource>(&mut generator)),
+            "observers" => named(&observer(&mut generator)),
             "probes" => named(&probe(&mut generator)),
             "claims" => named(&claim(&mut generator)),
             "scores" => named(&weights()),
@@ -72,6 +74,15 @@ fn inputs(generator: &mut SchemaGenerator) -> Value {
     as_read(&mut declaration, false);
     declaration["minProperties"] = json!(1);
     named(&json!({ "anyOf": [of::<Scalar>(generator), declaration] }))
+}
+
+/// An observer, which is reached in one way.
+fn observer(generator: &mut SchemaGenerator) -> Value {
+    let mut observer = of::<ObserverSource>(generator);
+    let one = ["pid", "container", "netns", "ssh"].map(|key| json!({ "required": [key] }));
+    observer["oneOf"] = json!(one);
+    observer["dependentRequired"] = json!({ "become": ["ssh"], "host_key": ["ssh"] });
+    observer
 }
 
 fn weights() -> Value {

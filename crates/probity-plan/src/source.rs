@@ -18,6 +18,7 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("confidence", "The confidence of each one-sided bound, from 50% up; 95% without it."),
     ("inputs", "Values that the plan uses as `$name`; `--input name=value` replaces them."),
     ("include", "Other plans, whose probes, claims and scores join this one under `NAME_`."),
+    ("observers", "Who looks from elsewhere: probes name them with `on`."),
     ("probes", "What is looked at, in this order."),
     ("claims", "Sentences about what the probes see."),
     ("scores", "Weighted means of claims."),
@@ -74,6 +75,34 @@ impl JsonSchema for Scalar {
     }
 }
 
+/// Somebody who looks from elsewhere: exactly one of `pid`, `container`, `netns` and `ssh`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObserverSource {
+    /// The number of a process here, all of whose namespaces are entered.
+    #[schemars(range(min = 1))]
+    pub pid: Option<u32>,
+    /// The name of a running container of systemd-nspawn, Docker, Podman or LXC.
+    pub container: Option<String>,
+    /// The name of a network namespace, as ip-netns(8) has it; files, processes and users are those of here.
+    pub netns: Option<String>,
+    /// Another machine, as ssh(1) takes its name; by the operator's own configuration, agent, jump hosts and known hosts.
+    pub ssh: Option<String>,
+    /// With `ssh`: `sudo` to become root there, without a password.
+    #[serde(rename = "become")]
+    pub becomes: Option<Become>,
+    /// With `ssh`: the fingerprint that the host's key must have, `SHA256:...`.
+    pub host_key: Option<String>,
+}
+
+/// Who a program becomes on another machine.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Become {
+    /// Root, by sudo(8).
+    Sudo,
+}
+
 /// The keys that every probe may have, beside the parameters of its kind.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +114,8 @@ pub(crate) struct ProbeSource {
     pub lasting: Option<Span>,
     /// So many looks, one after the other; instead of `every` and `for`.
     pub repeat: Option<u32>,
+    /// The observer that looks; without it, the program that runs the plan, where it runs.
+    pub on: Option<String>,
     /// An earlier probe, during which this one runs.
     #[serde(rename = "with")]
     pub during: Option<String>,

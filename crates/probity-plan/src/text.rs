@@ -28,6 +28,33 @@ impl Text {
         Self(vec![Piece::Plain(text.into())])
     }
 
+    /// The text that was written so, as a plan would: what [`Serialize`] makes of it. What names nothing stands for itself.
+    pub fn parse(written: &str) -> Self {
+        let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), written);
+        while let Some((before, after)) = rest.split_once('$') {
+            plain.push_str(before);
+            let secret = after.strip_prefix('{').and_then(|after| after.split_once('}'));
+            if let Some(after) = after.strip_prefix('$') {
+                plain.push('$');
+                rest = after;
+            } else if let Some((name, after)) = secret {
+                if !plain.is_empty() {
+                    pieces.push(Piece::Plain(std::mem::take(&mut plain)));
+                }
+                pieces.push(Piece::Secret(name.to_owned()));
+                rest = after;
+            } else {
+                plain.push('$');
+                rest = after;
+            }
+        }
+        plain.push_str(rest);
+        if !plain.is_empty() {
+            pieces.push(Piece::Plain(plain));
+        }
+        Self(pieces)
+    }
+
     /// Whether it names a secret.
     pub fn has_secret(&self) -> bool {
         self.secrets().next().is_some()
@@ -143,6 +170,10 @@ impl<'de> Deserialize<'de> for Text {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
                 Ok(Text::plain(text))
             }
+            /// As [`Serialize`] wrote it, from any other deserializer that tells one type from another.
+            fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, written: D) -> Result<Text, D::Error> {
+                String::deserialize(written).map(|written| Text::parse(&written))
+            }
             /// Pieces, from the plan's own deserializer.
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Text, A::Error> {
                 let mut pieces = Vec::new();
@@ -153,5 +184,28 @@ impl<'de> Deserialize<'de> for Text {
             }
         }
         deserializer.deserialize_newtype_struct(TEXT_MARKER, Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let secret = |name: &str| Piece::Secret(name.to_owned());
+        let plain = |text: &str| Piece::Plain(text.to_owned());
+        for (pieces, written) in [
+            (vec![], "\"\""),
+            (vec![plain("a $ b ${c} $$")], "\"a $$ b $${c} $$$$\""),
+            (vec![plain("Bearer "), secret("token")], "\"Bearer ${token}\""),
+            (vec![secret("a"), secret("b"), plain("$")], "\"${a}${b}$$\""),
+        ] {
+            let text = Text(pieces);
+            assert_eq!(serde_json::to_string(&text).unwrap(), written);
+            assert_eq!(serde_json::from_str::<Text>(written).unwrap(), text);
+        }
+        // What no plan writes names nothing.
+        assert_eq!(Text::parse("$1 ${"), Text::plain("$1 ${"));
     }
 }

@@ -35,6 +35,7 @@ mod whole;
 pub use clock::Began;
 pub use look::{Context, Look, Seen, Wanted};
 pub use observe::{Here, look_once};
+pub use observer::far::Observers;
 pub use plaintext::{Plaintext, Syntax};
 pub use run::{Runner, Sink, Stop};
 pub use secrets::Secrets;

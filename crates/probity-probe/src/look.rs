@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Text, Value};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::plaintext::{Plaintext, Syntax};
@@ -27,7 +28,8 @@ thread_local! {
 }
 
 /// Which facts to look up, of those that are looked up only on demand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Wanted {
     /// Every fact: `keep: all`, and `probity try`.
     All,

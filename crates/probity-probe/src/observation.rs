@@ -87,7 +87,7 @@ impl Kept<'_> {
     /// What is recorded of what was seen. What takes long to mask is masked on a thread of its own: this one keeps time for
     /// other looks.
     pub async fn take(&self, sighting: Sighting, secrets: &Secrets) -> Taken {
-        let Sighting { seen, times } = sighting;
+        let Sighting { seen, times, by } = sighting;
         let mut observation = Observation {
             probe: self.probe.name.clone(),
             cell: self.cell.row.clone(),
@@ -95,12 +95,13 @@ impl Kept<'_> {
             attempt: self.attempt,
             superseded: false,
             lane: self.lane,
-            started: to_microseconds(self.started),
-            offset_us: microseconds(self.offset),
-            duration_us: microseconds(times.elapsed),
+            started: to_microseconds(by.map_or(self.started, |by| by.started)),
+            // Of a look of somebody else's, the time in which it lies, by the clocks of this program.
+            offset_us: microseconds(by.map_or(self.offset, |by| by.offset)),
+            duration_us: microseconds(by.map_or(times.elapsed, |by| by.within)),
             scheduling_delay_us: times.delay.map(microseconds),
             trial: None,
-            observer: 0,
+            observer: by.map_or(0, |by| by.observer),
             facts: seen.facts,
             artifacts: BTreeMap::new(),
             excerpts: BTreeMap::new(),

@@ -1,26 +1,37 @@
 //! Making one look for a run: what is asked, what came of it, and the observer that is this program itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use probity_plan::model::Cell;
-use probity_plan::{Act, Lane, Observation, Probe, Value};
+use probity_plan::{Act, Blocked, Introduction, Lane, Observation, Probe, Value};
 
-use crate::clock::{Clock, MachineClock};
 use crate::look::{Context, Seen, Wanted};
 use crate::memory::Memories;
 use crate::observation::{Kept, Times};
 use crate::secrets::Secrets;
 use crate::{kinds, metronome, tables};
 
+/// Looks that may share a reading of a table of the kernel's.
+#[derive(Clone, Copy, Debug)]
+pub struct Sharing {
+    /// The number of their stage.
+    pub stage: u64,
+    /// When it began.
+    pub since: Instant,
+}
+
 /// A look to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The probe, for what is kept from look to look.
     pub probe: &'a str,
     /// Its row, likewise.
     pub row: &'a BTreeMap<String, Value>,
+    /// The observer that is to look; this program, where it runs, without one.
+    pub on: Option<&'a str>,
     /// What to do.
     pub act: &'a Act,
     /// Which on-demand facts to look up.
@@ -29,8 +40,8 @@ pub struct Request<'a> {
     pub timeout: Duration,
     /// Its lane.
     pub lane: Lane,
-    /// When its stage began, if it may share its reading of a table of the kernel's with others of that stage.
-    pub shared_since: Option<Instant>,
+    /// With which looks it may share its readings.
+    pub sharing: Option<Sharing>,
 }
 
 /// What came of a look.
@@ -40,12 +51,62 @@ pub struct Sighting {
     pub seen: Seen,
     /// How long it took.
     pub times: Times,
+    /// Who looked, if it was not this program.
+    pub by: Option<By>,
+}
+
+impl Sighting {
+    /// Nobody looked, and why.
+    pub fn blocked(blocked: Blocked) -> Self {
+        let times = Times { elapsed: Duration::ZERO, delay: None, paused: Duration::ZERO };
+        Self { seen: Seen::nothing(blocked), times, by: None }
+    }
+}
+
+/// A look of somebody else's.
+#[derive(Clone, Copy, Debug)]
+pub struct By {
+    /// The number of the observer.
+    pub observer: u32,
+    /// When the look began, by that one's clock.
+    pub started: jiff::Timestamp,
+    /// When it was asked for, after the run began.
+    pub offset: Duration,
+    /// How long after that its answer was here: the look lies within.
+    pub within: Duration,
+}
+
+/// An observer that was reached.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Its number.
+    pub id: u32,
+    /// When, by its clock.
+    pub at: jiff::Timestamp,
+    /// When, after the run began.
+    pub offset: Duration,
+    /// The boot that its steady clock counts from.
+    pub boot: Option<String>,
+    /// Who it is, and how it was reached.
+    pub introduction: Introduction,
+    /// How its machine is doing.
+    pub seen: Seen,
 }
 
 /// Somebody who makes looks.
 pub trait Observe: Sync {
     /// Makes one. What could not be looked at is a barrier in what comes of it. Dropped, it ends with everything it started.
-    fn observe<'a>(&'a self, request: &'a Request<'a>) -> LocalBoxFuture<'a, Sighting>;
+    /// `reached` is told of an observer that was reached for it, before anybody looks through that one.
+    fn observe<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        reached: &'a dyn Fn(Reached),
+    ) -> LocalBoxFuture<'a, Sighting>;
+
+    /// Reaches an observer before its looks are due, if it can: finding the way takes its time, which is none of theirs.
+    fn reach<'a>(&'a self, _on: &'a str, _reached: &'a dyn Fn(Reached)) -> LocalBoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// This program, where it runs.
@@ -53,31 +114,41 @@ pub trait Observe: Sync {
 pub struct Here<'a> {
     secrets: &'a Secrets,
     run_began: jiff::Timestamp,
-    memories: Memories,
+    memories: Arc<Memories>,
 }
 
 impl<'a> Here<'a> {
     /// For a run that began then.
     pub fn new(secrets: &'a Secrets, run_began: jiff::Timestamp) -> Self {
-        Self { secrets, run_began, memories: Memories::default() }
+        Self::with(secrets, run_began, Arc::default())
     }
 
-    async fn look(&self, request: &Request<'_>) -> Sighting {
+    /// With what was kept from look to look.
+    pub(crate) fn with(secrets: &'a Secrets, run_began: jiff::Timestamp, memories: Arc<Memories>) -> Self {
+        Self { secrets, run_began, memories }
+    }
+
+    /// Makes a look here, whoever is asked to.
+    pub(crate) async fn look(&self, request: &Request<'_>) -> Sighting {
         let measured = Measured::begin();
-        let Request { probe, row, act, wanted, timeout, lane, shared_since } = *request;
+        let Request { probe, row, act, wanted, timeout, lane, sharing, on: _ } = *request;
         let (secrets, run_began, began) = (self.secrets, self.run_began, Instant::now());
         let context = Context { wanted, secrets, began, run_began, timeout };
         let look = self.memories.recall(probe, row, act, kinds::look(act, &context));
-        let seen = match shared_since {
-            Some(since) => tables::sharing(since, look).await,
+        let seen = match sharing {
+            Some(sharing) => tables::sharing(sharing.since, look).await,
             None => look.await,
         };
-        Sighting { seen, times: measured.end(began, lane) }
+        Sighting { seen, times: measured.end(began, lane), by: None }
     }
 }
 
 impl Observe for Here<'_> {
-    fn observe<'a>(&'a self, request: &'a Request<'a>) -> LocalBoxFuture<'a, Sighting> {
+    fn observe<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        _: &'a dyn Fn(Reached),
+    ) -> LocalBoxFuture<'a, Sighting> {
         Box::pin(self.look(request))
     }
 }
@@ -86,21 +157,27 @@ impl Observe for Here<'_> {
 ///
 /// # Errors
 /// If the system has no resources for it.
-pub fn look_once(probe: &Probe, cell: &Cell, secrets: &Secrets) -> std::io::Result<Observation> {
+pub fn look_once(
+    observe: &dyn Observe,
+    probe: &Probe,
+    cell: &Cell,
+    secrets: &Secrets,
+) -> std::io::Result<Observation> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (wanted, lane, started) = (&Wanted::All, Lane::Quiet, MachineClock.utc());
+    let (wanted, lane, started) = (&Wanted::All, Lane::Quiet, crate::observer::now());
     let kept = Kept { probe, cell, slot: 0, attempt: 1, lane, started, offset: Duration::ZERO, wanted };
     let request = Request {
         probe: &probe.name,
         row: &cell.row,
+        on: probe.on.as_deref(),
         act: &cell.act,
         wanted,
         timeout: probe.schedule.timeout.0,
         lane,
-        shared_since: None,
+        sharing: None,
     };
     let taken = runtime.block_on(async {
-        let sighting = Here::new(secrets, started).look(&request).await;
+        let sighting = observe.observe(&request, &|_| ()).await;
         kept.take(sighting, secrets).await
     });
     runtime.shutdown_background();

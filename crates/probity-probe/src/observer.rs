@@ -1,5 +1,12 @@
 //! The observer observed: who looks, from where, under what load, by what clock (design.md, rule 8).
 
+pub mod agent;
+mod connection;
+pub mod far;
+mod protocol;
+mod reach;
+mod ssh;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

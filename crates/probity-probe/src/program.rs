@@ -128,6 +128,12 @@ fn search_path() -> String {
         .unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())
 }
 
+/// The path of a program by its name.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let is_file = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    std::env::split_paths(&search_path()).map(|folder| folder.join(name)).find(is_file)
+}
+
 /// Why a program that is there could not be started although the system says that there is no such file: what it names to
 /// run it is missing. `None` if the program itself is.
 pub fn missing_interpreter(program: &Program<'_>) -> Option<String> {

@@ -5,19 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant as WallInstant};
 
 use futures_util::StreamExt;
 use probity_plan::model::Cell;
-use probity_plan::{Act, Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Value};
+use probity_plan::{Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Value};
 use tokio::time::Instant;
 
 use crate::clock::Began;
 use crate::crew::{Crew, Job};
 use crate::look::{Seen, Wanted};
 use crate::observation::{Kept, Taken, Times, blocked_at};
-use crate::observe::{Observe, Request, Sighting};
+use crate::observe::{Observe, Reached, Request, Sharing, Sighting};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
 
@@ -50,6 +50,11 @@ pub trait Sink {
     /// # Errors
     /// Ends the run.
     fn artifact(&mut self, bytes: &[u8]) -> Result<Result<String, Blocked>, Self::Error>;
+    /// Takes that an observer was reached.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn reached(&mut self, observer: Reached) -> Result<(), Self::Error>;
     /// Takes something that befell the run.
     ///
     /// # Errors
@@ -102,6 +107,14 @@ pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 /// When a probe was over that others run with.
 type Over = OnceLock<Instant>;
 
+/// What comes from those who look.
+enum News {
+    /// An observation.
+    Look(Taken),
+    /// Somebody was reached who will look.
+    Reached(Box<Reached>),
+}
+
 /// A planned look.
 #[derive(Clone, Copy)]
 struct Slot<'p> {
@@ -109,8 +122,7 @@ struct Slot<'p> {
     cell: &'p Cell,
     number: u32,
     lane: Lane,
-    /// When its stage began, if it may share its reading of a table of the kernel's.
-    shared_since: Option<WallInstant>,
+    sharing: Option<Sharing>,
 }
 
 /// A run about to begin.
@@ -145,7 +157,7 @@ impl Runner<'_> {
     /// # Errors
     /// The sink's. Undos run all the same.
     pub fn run<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
-        for stage in stages(self.plan, self.timed) {
+        for (number, stage) in (0_u64..).zip(stages(self.plan, self.timed)) {
             let mut ready: Vec<&Probe> = Vec::new();
             for probe in &stage.probes {
                 // What runs with another probe says nothing if that one does not run.
@@ -172,7 +184,7 @@ impl Runner<'_> {
                 }
             }
             if !ready.is_empty() {
-                self.run_stage(&Stage { lane: stage.lane, probes: ready }, sink)?;
+                self.run_stage(number, &Stage { lane: stage.lane, probes: ready }, sink)?;
             }
         }
         Ok(())
@@ -196,12 +208,13 @@ impl Runner<'_> {
         Ok((!sink.holds(needs)?).then(|| Blocked::by(Cause::ClaimNeeded { claim: needs.to_owned() })))
     }
 
-    fn run_stage<S: Sink>(&self, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
+    fn run_stage<S: Sink>(&self, number: u64, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
+        self.meet(stage).into_iter().try_for_each(|observer| sink.reached(observer))?;
         let (began, over) = (Instant::now(), Over::new());
-        let (send, receive) = sync_channel::<Taken>(1024);
+        let (send, receive) = sync_channel::<News>(1024);
         let jobs = match stage.lane {
             Lane::Quiet => self.quiet_jobs(stage, began, &over, &send),
-            Lane::Parallel => self.parallel_jobs(stage, &send),
+            Lane::Parallel => self.parallel_jobs(number, stage, &send),
         };
         drop(send);
         let mut recorded = Ok(());
@@ -214,9 +227,35 @@ impl Runner<'_> {
             }
         });
         // Whatever happened meanwhile, and even if it can no longer be recorded.
-        let undone: Vec<Happening> = stage.probes.iter().filter_map(|probe| self.undo(probe)).collect();
+        let undone: Vec<_> = stage.probes.iter().filter_map(|probe| self.undo(probe)).collect();
         recorded?;
-        undone.into_iter().try_for_each(|what| sink.event(what))
+        for (reached, what) in undone {
+            reached.into_iter().try_for_each(|observer| sink.reached(observer))?;
+            sink.event(what)?;
+        }
+        Ok(())
+    }
+
+    /// Reaches everybody whom a stage needs, before it begins.
+    fn meet(&self, stage: &Stage<'_>) -> Vec<Reached> {
+        let names: BTreeSet<&str> = stage.probes.iter().filter_map(|probe| probe.on.as_deref()).collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let met: Mutex<Vec<Reached>> = Mutex::default();
+        let job: Job<'_> = Box::new(|| {
+            Box::pin(async {
+                let tell = |observer| lock(&met).push(observer);
+                let all = names.iter().map(|name| self.observe.reach(name, &tell));
+                tokio::select! {
+                    _ = futures_util::future::join_all(all) => {}
+                    _ = self.stop.requested() => {}
+                }
+            })
+        });
+        self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || ());
+        let met = std::mem::take(&mut *lock(&met));
+        met
     }
 
     fn no_runtime(&self, error: &std::io::Error) {
@@ -229,7 +268,7 @@ impl Runner<'_> {
         stage: &'j Stage<'_>,
         began: Instant,
         over: &'j Over,
-        send: &SyncSender<Taken>,
+        send: &SyncSender<News>,
     ) -> Vec<Job<'j>> {
         let job = |probe: &'j Probe| -> Job<'j> {
             let send = send.clone();
@@ -247,8 +286,13 @@ impl Runner<'_> {
     }
 
     /// A job for each hand, which all take from the same rows.
-    fn parallel_jobs<'j>(&'j self, stage: &'j Stage<'_>, send: &SyncSender<Taken>) -> Vec<Job<'j>> {
-        let since = WallInstant::now();
+    fn parallel_jobs<'j>(
+        &'j self,
+        number: u64,
+        stage: &'j Stage<'_>,
+        send: &SyncSender<News>,
+    ) -> Vec<Job<'j>> {
+        let sharing = Sharing { stage: number, since: WallInstant::now() };
         let rows = stage.probes.iter().flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)));
         let rows: Arc<Vec<(&Probe, &Cell)>> = Arc::new(rows.collect());
         let next = Arc::new(AtomicUsize::new(0));
@@ -260,7 +304,7 @@ impl Runner<'_> {
                     let take = || rows.get(next.fetch_add(1, Ordering::Relaxed)).copied();
                     futures_util::stream::iter(std::iter::from_fn(take))
                         .for_each_concurrent(AT_ONCE, |(probe, cell)| {
-                            self.run_cell(probe, cell, since, &send)
+                            self.run_cell(probe, cell, sharing, &send)
                         })
                         .await;
                 })
@@ -269,55 +313,54 @@ impl Runner<'_> {
         (0..hands).map(job).collect()
     }
 
-    /// Takes back what a probe did, and tells how that went.
-    fn undo(&self, probe: &Probe) -> Option<Happening> {
+    /// Takes back what a probe did, and tells how that went, and whom it was done through.
+    fn undo(&self, probe: &Probe) -> Option<(Vec<Reached>, Happening)> {
         let undo = probe.undo.as_ref()?;
-        let done: Mutex<Option<Seen>> = Mutex::new(None);
+        let reached: Mutex<Vec<Reached>> = Mutex::default();
+        let done: Mutex<Option<Seen>> = Mutex::default();
         let job: Job<'_> = Box::new(|| {
             Box::pin(async {
-                let seen = self.look(probe, &BTreeMap::new(), undo, &Wanted::All, UNDO, None).await.seen;
-                *done.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+                let request = Request {
+                    probe: &probe.name,
+                    row: &BTreeMap::new(),
+                    on: probe.on.as_deref(),
+                    act: undo,
+                    wanted: &Wanted::All,
+                    timeout: UNDO,
+                    lane: Lane::Quiet,
+                    sharing: None,
+                };
+                let tell = |observer| lock(&reached).push(observer);
+                let seen = self.observe.observe(&request, &tell).await.seen;
+                *lock(&done) = Some(seen);
             })
         });
         self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || ());
-        let seen = done.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_default();
-        Some(undo_event(probe, &undo.describe(), &seen, self.secrets))
-    }
-
-    async fn look(
-        &self,
-        probe: &Probe,
-        row: &BTreeMap<String, Value>,
-        act: &Act,
-        wanted: &Wanted,
-        timeout: Duration,
-        slot: Option<&Slot<'_>>,
-    ) -> Sighting {
-        let (lane, shared_since) = slot.map_or((Lane::Quiet, None), |slot| (slot.lane, slot.shared_since));
-        let request = Request { probe: &probe.name, row, act, wanted, timeout, lane, shared_since };
-        self.observe.observe(&request).await
+        let seen = lock(&done).take().unwrap_or_default();
+        let reached = std::mem::take(&mut *lock(&reached));
+        Some((reached, undo_event(probe, &undo.describe(), &seen, self.secrets)))
     }
 
     /// All looks at one cell, one after the other. A single look may share its reading of a table of the kernel's with
-    /// others of the stage that began at `since`; repeated looks are to be looks of their own.
-    async fn run_cell(&self, probe: &Probe, cell: &Cell, since: WallInstant, send: &SyncSender<Taken>) {
+    /// others of its stage; repeated looks are to be looks of their own.
+    async fn run_cell(&self, probe: &Probe, cell: &Cell, sharing: Sharing, send: &SyncSender<News>) {
         let slots = probe.schedule.slots();
-        let shared_since = (slots == 1).then_some(since);
+        let sharing = (slots == 1).then_some(sharing);
         for number in 0..slots {
             if slots > 1 && self.stop.reason().is_some() {
                 return;
             }
-            self.run_slot(Slot { probe, cell, number, lane: Lane::Parallel, shared_since }, send).await;
+            self.run_slot(Slot { probe, cell, number, lane: Lane::Parallel, sharing }, send).await;
         }
     }
 
     /// All looks of one probe of the quiet lane by its schedule, which begins at `began`. What runs with another one looks
     /// until that is over.
-    async fn run_probe(&self, probe: &Probe, began: Instant, over: &Over, send: &SyncSender<Taken>) {
+    async fn run_probe(&self, probe: &Probe, began: Instant, over: &Over, send: &SyncSender<News>) {
         let lane = Lane::Quiet;
         let not_made = |cell: &Cell, slot: u32, why: Cause| {
             let observation = blocked_at(&self.began, probe, cell, slot, lane, Blocked::by(why));
-            _ = send.send(Taken { observation, artifacts: Vec::new() });
+            _ = send.send(News::Look(Taken { observation, artifacts: Vec::new() }));
         };
         let slots = probe.schedule.slots();
         for slot in 0..slots {
@@ -347,24 +390,24 @@ impl Runner<'_> {
                 return;
             }
             for cell in &probe.cells {
-                self.run_slot(Slot { probe, cell, number: slot, lane, shared_since: None }, send).await;
+                self.run_slot(Slot { probe, cell, number: slot, lane, sharing: None }, send).await;
             }
         }
     }
 
     /// One trial: a look, and further attempts while `until` does not hold and `within` is not over.
-    async fn run_slot(&self, slot: Slot<'_>, send: &SyncSender<Taken>) {
+    async fn run_slot(&self, slot: Slot<'_>, send: &SyncSender<News>) {
         let schedule = &slot.probe.schedule;
         let give_up = Instant::now() + schedule.within.map_or(Duration::ZERO, |within| within.0);
         for attempt in 1.. {
-            let mut taken = self.attempt(&slot, attempt).await;
+            let mut taken = self.attempt(&slot, attempt, send).await;
             let again = schedule.until.is_some()
                 && !(self.until)(slot.probe, &taken.observation)
                 && Instant::now() + PAUSE < give_up
                 && self.stop.reason().is_none();
             taken.observation.superseded = again;
             // The receiver is gone only when nothing can be recorded any more.
-            if send.send(taken).is_err() || !again {
+            if send.send(News::Look(taken)).is_err() || !again {
                 return;
             }
             tokio::select! {
@@ -374,18 +417,29 @@ impl Runner<'_> {
         }
     }
 
-    async fn attempt(&self, slot: &Slot<'_>, attempt: u32) -> Taken {
-        let Slot { probe, cell, number, lane, .. } = *slot;
+    async fn attempt(&self, slot: &Slot<'_>, attempt: u32, send: &SyncSender<News>) -> Taken {
+        let Slot { probe, cell, number, lane, sharing } = *slot;
         let nothing = Wanted::Only(BTreeSet::new());
         let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
         let (started, offset, began) = (self.began.utc(), self.began.elapsed(), Instant::now());
         let kept = Kept { probe, cell, slot: number, attempt, lane, started, offset, wanted };
-        let timeout = probe.schedule.timeout.0;
+        let request = Request {
+            probe: &probe.name,
+            row: &cell.row,
+            on: probe.on.as_deref(),
+            act: &cell.act,
+            wanted,
+            timeout: probe.schedule.timeout.0,
+            lane,
+            sharing,
+        };
+        let tell = |observer| _ = send.send(News::Reached(Box::new(observer)));
         let sighting = tokio::select! {
-            sighting = self.look(probe, &cell.row, &cell.act, wanted, timeout, Some(slot)) => sighting,
+            sighting = self.observe.observe(&request, &tell) => sighting,
             reason = self.stop.requested() => Sighting {
                 seen: Seen::nothing(Blocked::by(reason)),
                 times: Times { elapsed: began.elapsed(), delay: None, paused: Duration::ZERO },
+                by: None,
             },
         };
         kept.take(sighting, self.secrets).await
@@ -393,7 +447,7 @@ impl Runner<'_> {
 }
 
 /// Records what ends until nobody is left who looks.
-fn record<S: Sink>(receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Error> {
+fn record<S: Sink>(receive: &Receiver<News>, sink: &mut S) -> Result<(), S::Error> {
     while let Ok(first) = receive.recv() {
         // One write for what ends at nearly the same time, rather than one each.
         let gathered = WallInstant::now() + GATHER;
@@ -401,7 +455,9 @@ fn record<S: Sink>(receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Err
         let mut next = Ok(first);
         loop {
             match next {
-                Ok(taken) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
+                Ok(News::Look(taken)) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
+                // Before whatever it sees.
+                Ok(News::Reached(observer)) => sink.reached(*observer)?,
                 // Now and then, rather than being woken by each: the looks need the processors.
                 Err(TryRecvError::Empty) if WallInstant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
                 Err(_) => break,
@@ -415,6 +471,10 @@ fn record<S: Sink>(receive: &Receiver<Taken>, sink: &mut S) -> Result<(), S::Err
         sink.record(batch)?;
     }
     Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> Happening {
@@ -444,6 +504,9 @@ mod tests {
         fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Self::Error> {
             Ok(Ok(String::new()))
         }
+        fn reached(&mut self, _: Reached) -> Result<(), Self::Error> {
+            Ok(())
+        }
         fn event(&mut self, _: Happening) -> Result<(), Self::Error> {
             Ok(())
         }
@@ -452,7 +515,7 @@ mod tests {
         }
     }
 
-    fn taken(slot: u32) -> Taken {
+    fn taken(slot: u32) -> News {
         let observation = Observation {
             trial: None,
             observer: 0,
@@ -471,7 +534,7 @@ mod tests {
             facts: BTreeMap::new(),
             unknown: BTreeMap::new(),
         };
-        Taken { observation, artifacts: Vec::new() }
+        News::Look(Taken { observation, artifacts: Vec::new() })
     }
 
     #[test]

@@ -10,6 +10,7 @@ use probity_plan::units::counted;
 use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, Plan, Text, Value};
 use url::Url;
 
+use crate::look::Seen;
 use crate::mask::{self, Masks};
 use crate::plaintext::{Plaintext, Syntax};
 
@@ -111,6 +112,12 @@ impl Secrets {
         Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values) })
     }
 
+    /// Those of these names, by name, for another process that masks them itself.
+    pub(crate) fn only(&self, names: &BTreeSet<String>) -> BTreeMap<String, String> {
+        let known = |name: &String| Some((name.clone(), self.values.get(name)?.clone()));
+        names.iter().filter_map(known).collect()
+    }
+
     /// The text with its secrets in their places; the name of one that was not given is the error.
     ///
     /// # Errors
@@ -198,19 +205,29 @@ impl Secrets {
         if self.masks.is_empty() {
             return;
         }
-        for blocked in observation.unknown.values_mut() {
+        let seen = Seen {
+            facts: std::mem::take(&mut observation.facts),
+            unknown: std::mem::take(&mut observation.unknown),
+        };
+        Seen { facts: observation.facts, unknown: observation.unknown } = self.mask_seen(seen, declared);
+        observation.cell.values_mut().for_each(|value| self.mask_value(value));
+    }
+
+    /// The same of what was seen, before it is an observation.
+    pub(crate) fn mask_seen(&self, mut seen: Seen, declared: impl Fn(&str) -> Option<FactType>) -> Seen {
+        if self.masks.is_empty() {
+            return seen;
+        }
+        for blocked in seen.unknown.values_mut() {
             blocked.detail = self.mask(&blocked.detail);
         }
-        for (name, mut value) in std::mem::take(&mut observation.facts) {
+        for (name, mut value) in std::mem::take(&mut seen.facts) {
             match self.mask_fact(declared(&name), &mut value) {
-                None => _ = observation.facts.insert(name, value),
-                Some(mask) => {
-                    let blocked = Blocked::new(Barrier::Masked, format!("it shows {mask}"));
-                    observation.unknown.insert(name, blocked);
-                }
-            }
+                None => seen.know(&name, value),
+                Some(mask) => seen.block(&name, Blocked::new(Barrier::Masked, format!("it shows {mask}"))),
+            };
         }
-        observation.cell.values_mut().for_each(|value| self.mask_value(value));
+        seen
     }
 
     /// Masks a fact; what stands in its place if that cannot be, as it is of a type of which no part can be left out.

@@ -137,7 +137,8 @@ async fn what_is_recorded_of_an_output_names_the_secret_in_its_place() {
     let secrets =
         probity_probe::Secrets::new([("token".to_owned(), "correct horse".to_owned())].into()).unwrap();
     let observation = tokio::task::spawn_blocking(move || {
-        probity_probe::look_once(&plan, &plan.cells[0], &secrets).unwrap()
+        let here = probity_probe::Here::new(&secrets, jiff::Timestamp::now());
+        probity_probe::look_once(&here, &plan, &plan.cells[0], &secrets).unwrap()
     })
     .await
     .unwrap();
@@ -161,6 +162,7 @@ fn probe(command: Command) -> probity_plan::Probe {
             within: None,
         },
         with: None,
+        on: None,
         needs: None,
         impact: probity_plan::Impact::Disrupt,
         declared_harmless: false,

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use probity_plan::{Barrier, FactType, Observation, Sources};
-use probity_probe::{Secrets, look_once};
+use probity_probe::{Here, Secrets, look_once};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PLAN: &str = "PROBITY_TEST_PLAN";
@@ -31,7 +31,9 @@ fn look_that_is_stopped() {
         "plan: p\nprobes:\n  it: {probe}\nclaims:\n  c: {{ of: it, check: answered }}\nverdict:\n  - {{ label: L }}\n"
     );
     let plan = probity_plan::load("p.yaml", &Only(plan), &BTreeMap::new()).unwrap().plan;
-    let seen = look_once(&plan.probes[0], &plan.probes[0].cells[0], &Secrets::default()).unwrap();
+    let secrets = Secrets::default();
+    let here = Here::new(&secrets, jiff::Timestamp::now());
+    let seen = look_once(&here, &plan.probes[0], &plan.probes[0].cells[0], &secrets).unwrap();
     println!("\n{SEEN}{}", serde_json::to_string(&seen).unwrap());
 }
 

@@ -15,7 +15,7 @@ use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Sources, Valu
 use probity_probe::clock::Clock;
 use probity_probe::crew::{Crew, Job};
 use probity_probe::observation::Times;
-use probity_probe::observe::{Observe, Request, Sighting};
+use probity_probe::observe::{Observe, Reached, Request, Sighting};
 use probity_probe::{Began, Runner, Secrets, Seen, Sink, Stop};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -68,7 +68,11 @@ struct Script<'s> {
 }
 
 impl Observe for Script<'_> {
-    fn observe<'a>(&'a self, request: &'a Request<'a>) -> LocalBoxFuture<'a, Sighting> {
+    fn observe<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        _: &'a dyn Fn(Reached),
+    ) -> LocalBoxFuture<'a, Sighting> {
         Box::pin(async {
             let number = {
                 let mut looks = self.looks.lock().unwrap();
@@ -85,7 +89,7 @@ impl Observe for Script<'_> {
             tokio::time::sleep(lasts).await;
             let mut seen = Seen::default();
             seen.know("exists", look.there);
-            Sighting { seen, times: Times { elapsed: lasts, delay: None, paused: Duration::ZERO } }
+            Sighting { seen, times: Times { elapsed: lasts, delay: None, paused: Duration::ZERO }, by: None }
         })
     }
 }
@@ -112,6 +116,9 @@ impl Sink for Lines {
     }
     fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Infallible> {
         panic!("nothing is long")
+    }
+    fn reached(&mut self, _: Reached) -> Result<(), Infallible> {
+        panic!("nobody else looks")
     }
     fn event(&mut self, what: Happening) -> Result<(), Infallible> {
         let Happening::Undo { probe, .. } = what;

@@ -436,6 +436,41 @@ claims:
     },
 ];
 
+/// What is tested of looks from elsewhere, for every kind alike, by the way there: in `crates/probity/tests/observers.rs`.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        "`pid`",
+        &[
+            "every_kind_sees_through_an_observer_what_it_sees_here",
+            "what_is_inside_a_process_s_namespaces_is_seen_from_there_and_verifies",
+            "a_connection_that_is_lost_is_a_barrier_until_it_is_made_anew",
+            "what_cannot_be_reached_is_never_taken_for_absent",
+            "a_secret_goes_over_the_pipe_only_and_is_masked",
+            "an_undo_runs_where_the_act_was_done_and_one_that_fails_withholds_the_acceptance",
+        ],
+    ),
+    (
+        "`container` of systemd-nspawn",
+        &["a_booted_container_is_found_by_its_name", "what_cannot_be_reached_is_never_taken_for_absent"],
+    ),
+    ("`container` of Docker, Podman, LXC", &["the_tool_of_an_engine_names_the_process_of_a_container"]),
+    (
+        "`netns`",
+        &[
+            "a_network_namespace_is_another_network_with_the_same_files",
+            "what_cannot_be_reached_is_never_taken_for_absent",
+        ],
+    ),
+    (
+        "`ssh`",
+        &[
+            "another_machine_is_reached_by_the_operator_s_own_ssh",
+            "a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier",
+            "a_connection_that_is_cut_is_made_anew",
+        ],
+    ),
+];
+
 fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
@@ -475,6 +510,11 @@ fn every_test_that_a_cell_names_exists() {
                 }
             }
         }
+    }
+    let source = std::fs::read_to_string(tests_folder().join("../../probity/tests/observers.rs")).unwrap();
+    for (way, tests) in ELSEWHERE {
+        let unknown = tests.iter().filter(|name| !is_test(&source, name));
+        missing.extend(unknown.map(|name| format!("{way}: no test `{name}` in observers.rs")));
     }
     assert!(missing.is_empty(), "{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
 }
@@ -518,7 +558,7 @@ fn a_function_without_the_attribute_is_not_a_test() {
 
 #[test]
 fn docs_probes_md_is_what_the_kinds_declare() {
-    let page = reference::page(ROWS);
+    let page = reference::page(ROWS, ELSEWHERE);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/probes.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();

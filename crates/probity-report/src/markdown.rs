@@ -27,6 +27,7 @@ fn write_all(out: &mut String, contents: &Contents) -> std::fmt::Result {
     settle(out, contents)?;
     waivers(out, contents)?;
     permissions(out, contents)?;
+    observers(out, contents)?;
     signature(out, contents)?;
     run(out, contents)?;
     writeln!(
@@ -223,6 +224,22 @@ fn signature(out: &mut String, contents: &Contents) -> std::fmt::Result {
     writeln!(out, "\nTo verify and to look again:\n")?;
     for (command, does) in said::commands(contents) {
         writeln!(out, "- {}: {}", code(&command, false), worded(does))?;
+    }
+    Ok(())
+}
+
+fn observers(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let observers = said::observers(contents);
+    if observers.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n## Who looked from elsewhere\n\n{}\n\n| observer | how, and who |\n|---|---|",
+        said::WORD_OF_OTHERS
+    )?;
+    for (name, says) in observers {
+        writeln!(out, "| {} | {} |", text(&name), text(&says))?;
     }
     Ok(())
 }

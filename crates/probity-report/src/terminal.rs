@@ -18,6 +18,7 @@ pub fn terminal(contents: &Contents, colour: bool, width: usize) -> String {
     page.unseen(contents);
     page.settle(contents);
     page.waivers(contents);
+    page.observers(contents);
     page.evidence(contents);
     page.out
 }
@@ -188,6 +189,18 @@ impl Page {
             self.paragraph(&format!("{present}  "), "         ", thing.thing);
         }
         self.paragraph("", "  ", &format!("probity verify {}", said::quoted(contents.bundle)));
+    }
+
+    fn observers(&mut self, contents: &Contents) {
+        let observers = said::observers(contents);
+        if observers.is_empty() {
+            return;
+        }
+        self.heading("Who looked from elsewhere");
+        self.paragraph("", "", said::WORD_OF_OTHERS);
+        for (name, says) in observers {
+            self.paragraph("- ", "  ", &format!("{name}: {says}"));
+        }
     }
 
     fn labelled(&mut self, label: &str, text: &str) {

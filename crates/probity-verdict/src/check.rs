@@ -2,6 +2,7 @@
 //!
 //! A plan that loads is well-formed; this looks at what it can mean. Must not know: what was observed.
 
+mod clocks;
 mod evidence;
 mod rules;
 mod samples;
@@ -31,6 +32,7 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     evidence::check(plan, &claims, &mut found);
     rows_alike(plan, &mut found);
     secrets::check(plan, &mut found);
+    clocks::check(plan, &claims, &mut found);
     found.problems.sort_by(|a, b| (&a.place.at, a.level, a.rule).cmp(&(&b.place.at, b.level, b.rule)));
     found.problems
 }

@@ -19,7 +19,7 @@ pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{Claim, Form, Observation, Plan, Probe, Shows};
+use probity_plan::{Claim, Form, Happening, Introduction, Observation, Plan, Probe, Shows};
 
 use crate::condition::{Budget, ClaimConditions, Conditions};
 use crate::judgement::{
@@ -48,7 +48,10 @@ pub struct Judge<'p> {
     /// For each claim: what its control shows if it holds.
     shown: Vec<ShownOfSides>,
     asked: Asked<'p>,
-    shift: Shift,
+    /// How far clocks moved, by the number of the observer.
+    shifts: BTreeMap<u32, Shift>,
+    /// The entries that say that what a probe did was not taken back, with the probe.
+    left_behind: Vec<(u64, String)>,
     /// What is left of what all conditions together may cost.
     budget: Budget,
 }
@@ -116,7 +119,7 @@ impl<'p> Judge<'p> {
         });
         let claims = claims.collect();
         let mut shift = Shift::default();
-        shift.look(started, 0);
+        shift.look(started, 0, 0);
         Self {
             plan,
             started,
@@ -124,15 +127,32 @@ impl<'p> Judge<'p> {
             wanted,
             shown,
             asked: Asked::of(plan),
-            shift,
+            shifts: BTreeMap::from([(0, shift)]),
+            left_behind: Vec::new(),
             budget: Budget::default(),
+        }
+    }
+
+    /// Who looks from elsewhere, before the first observation by this number.
+    pub fn introduce(&mut self, id: u32, who: &Introduction) {
+        self.asked.introduce(id, who);
+    }
+
+    /// Takes something that befell the run into account. `entry` is its number in the log.
+    pub fn happened(&mut self, entry: u64, what: &Happening) {
+        let Happening::Undo { probe, exit_code, .. } = what;
+        if *exit_code != Some(0) {
+            self.left_behind.push((entry, probe.clone()));
         }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
-        self.shift.look(observation.started, clock::began(observation));
         let asked = self.asked.admits(entry, observation);
+        if asked || observation.observer == 0 {
+            let shift = self.shifts.entry(observation.observer).or_default();
+            shift.look(observation.started, clock::began(observation), clock::slack(observation));
+        }
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
             let State::Open(subject, room) = &mut self.claims[*claim] else { continue };
@@ -160,13 +180,22 @@ impl<'p> Judge<'p> {
     /// Findings, scores and verdict. `complete` says whether the run came to its plan's end.
     pub fn conclude(self, complete: bool) -> Judgement {
         let (plan, started, limits) = (self.plan, self.started, self.limits());
-        Judgement { limits, ..crate::verdict::decide(plan, started, self.findings(complete)) }
+        let left_behind = !self.left_behind.is_empty();
+        let mut judgement =
+            Judgement { limits, ..crate::verdict::decide(plan, started, self.findings(complete)) };
+        if left_behind {
+            judgement.verdict.withhold();
+        }
+        judgement
     }
 
     /// What limits all that is said of the run.
     fn limits(&self) -> Vec<Limit> {
-        let moved_us = self.shift.micros();
-        (moved_us > 0).then_some(Limit::ClockSet { moved_us }).into_iter().collect()
+        let moved_us = self.shifts.values().map(|shift| shift.micros()).max().unwrap_or_default();
+        let clock = (moved_us > 0).then_some(Limit::ClockSet { moved_us });
+        let left = self.left_behind.iter();
+        let left = left.map(|(entry, probe)| Limit::NotUndone { probe: probe.clone(), entry: *entry });
+        clock.into_iter().chain(left).collect()
     }
 
     /// The findings alone, in the plan's order; `complete` as for [`Judge::conclude`].

@@ -280,3 +280,13 @@ pub struct Verdict {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<(String, WaivedBy)>,
 }
+
+impl Verdict {
+    /// An acceptance is none, and says so; everything else stays.
+    pub(crate) fn withhold(&mut self) {
+        if self.accepted == Some(true) {
+            self.accepted = None;
+            self.label += crate::verdict::WITHHELD;
+        }
+    }
+}

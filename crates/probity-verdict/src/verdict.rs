@@ -21,6 +21,9 @@ pub const NO_RULE: &str = "NO RULE APPLIES";
 /// What is added to a label for which a waiver was needed.
 pub(crate) const WITH_WAIVERS: &str = " with waivers";
 
+/// What is added to the label of an acceptance that something forbids which befell the run ([`crate::judgement::Limit`]).
+pub(crate) const WITHHELD: &str = " withheld";
+
 /// Scores and the verdict from the findings; marks findings that a waiver in force covers.
 ///
 /// `findings` are found by their claim's name; a claim without one is undetermined. `started` is the start of the run

@@ -106,6 +106,13 @@ A comment on the line before accepts a finding:
     /// Draft a plan from what can be seen on this machine, and from what each port answers; everything in it is marked as discovered, not
     /// required.
     Init(InitArgs),
+    /// Look from elsewhere for a run of somebody else's: what a run starts at the far side of an observer of its plan (docs/trust.md).
+    #[command(hide = true)]
+    Agent {
+        /// The copy of the program that is removed first.
+        #[arg(long, value_name = "FILE")]
+        unlink: Option<PathBuf>,
+    },
     /// Print shell completions or the man page.
     #[command(hide = true)]
     Generate {

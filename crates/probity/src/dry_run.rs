@@ -39,7 +39,7 @@ fn stages_of(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String
         longest += stage_longest;
         _ = writeln!(out, "\n{}. {lane}, at most {}", number + 1, Span(stage_longest));
         for probe in &stage.probes {
-            describe_probe(&mut out, probe);
+            describe_probe(&mut out, plan, probe);
         }
     }
     _ = writeln!(out, "\nAt most {} in all.", Span(longest));
@@ -109,10 +109,13 @@ fn longest_of(probe: &Probe) -> Duration {
     probe.schedule.longest().saturating_mul(u32::try_from(probe.cells.len()).unwrap_or(u32::MAX))
 }
 
-fn describe_probe(out: &mut String, probe: &Probe) {
+fn describe_probe(out: &mut String, plan: &Plan, probe: &Probe) {
     let spec = probe.spec();
     let harmless = if probe.declared_harmless { ", declared harmless by the author" } else { "" };
     _ = writeln!(out, "   {} ({}; impact {}{harmless})", probe.name, spec.name, probe.impact);
+    if let Some(observer) = probe.on.as_deref().and_then(|name| plan.observer(name)) {
+        _ = writeln!(out, "      from {} ({})", observer.name, observer.reach);
+    }
     for cell in probe.cells.iter().take(5) {
         _ = writeln!(out, "      {}", probity_report::visible(&cell.act.describe()));
     }
@@ -148,8 +151,8 @@ fn describe_probe(out: &mut String, probe: &Probe) {
     if let Some(undo) = &probe.undo {
         _ = writeln!(out, "      afterwards, always: {}", probity_report::visible(&undo.describe()));
     }
-    // Who is root sees it.
-    if !spec.privilege.is_empty() && !rustix::process::geteuid().is_root() {
+    // Who is root sees it. Who somebody elsewhere is nobody knows yet.
+    if !spec.privilege.is_empty() && probe.on.is_none() && !rustix::process::geteuid().is_root() {
         _ = writeln!(out, "      without root it does not see: {}", spec.privilege);
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use probity_plan::Value;
 use probity_probe::discover::{self, Answer, Listener, Service};
-use probity_probe::{Secrets, look_once, single_probe};
+use probity_probe::{Here, Secrets, look_once, observer, single_probe};
 
 use crate::cli::InitArgs;
 use crate::exit::{Exit, Failure};
@@ -67,7 +67,8 @@ fn facts(probe: &str) -> Result<BTreeMap<String, Value>, Failure> {
         return Ok(BTreeMap::new());
     };
     let secrets = Secrets::default();
-    look_once(probe, cell, &secrets).map(|seen| seen.facts).map_err(Failure::failed)
+    let here = Here::new(&secrets, observer::now());
+    look_once(&here, probe, cell, &secrets).map(|seen| seen.facts).map_err(Failure::failed)
 }
 
 fn machine() -> Result<Vec<Found>, Failure> {

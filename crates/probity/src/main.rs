@@ -59,8 +59,16 @@ fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure
         Command::Show(args) => show::run(&args),
         Command::Reproduce(args) => reproduce::run(&args, environment),
         Command::Init(args) => init::run(&args),
+        Command::Agent { unlink } => serve(unlink.as_deref()),
         Command::Generate { what } => generate(what),
     }
+}
+
+/// `agent`.
+fn serve(unlink: Option<&std::path::Path>) -> Result<Exit, Failure> {
+    probity_probe::observer::agent::serve(std::io::stdin().lock(), std::io::stdout(), unlink)
+        .map_err(Failure::failed)?;
+    Ok(Exit::Fine)
 }
 
 fn generate(what: Generated) -> Result<Exit, Failure> {

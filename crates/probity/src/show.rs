@@ -45,7 +45,12 @@ fn line(entry: &Entry) -> String {
     let said = match &entry.body {
         Body::Start(start) => format!("start        {} {}", start.started, start.plan),
         Body::Endorsement(_) => "endorsement  the operator's signature over entry 0".to_owned(),
-        Body::Observer(observer) => format!("observer     {} {}", observer.at, facts(&observer.facts)),
+        Body::Observer(observer) => {
+            let who = observer.introduction.as_ref();
+            let who =
+                who.map_or_else(String::new, |who| format!(" {}: {} ({})", observer.id, who.name, who.reach));
+            format!("observer     {}{who} {}", observer.at, facts(&observer.facts))
+        }
         Body::Event(event) => format!("event        {} {}", event.at, event.what),
         Body::Close(close) => {
             let why = close.interrupted.as_ref().map_or_else(String::new, |why| format!(" {why}"));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use probity_plan::kinds::KINDS;
 use probity_plan::{Barrier, Blocked, FactType, Impact, KindSpec, Observation, Plan, Probe, Value};
-use probity_probe::{Secrets, look_once, single_probe};
+use probity_probe::{Began, Observers, Secrets, look_once, single_probe};
 
 use crate::cli::{Output, TryArgs};
 use crate::environment::Environment;
@@ -39,6 +39,7 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
     if let Some(unknown) = chosen.iter().find(|name| loaded.probe(name).is_none()) {
         return Err(Failure::wrong(format!("the plan has no probe `{unknown}`")));
     }
+    let observers = Observers::new(&loaded, &secrets, Began::now(), args.allow.into());
     let mut seen_all = true;
     let mut json = Vec::new();
     for probe in loaded.probes.iter().filter(|probe| chosen.is_empty() || chosen.contains(&probe.name)) {
@@ -53,7 +54,7 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
             continue;
         }
         for cell in &probe.cells {
-            let observation = look_once(probe, cell, &secrets).map_err(Failure::failed)?;
+            let observation = look_once(&observers, probe, cell, &secrets).map_err(Failure::failed)?;
             seen_all &= is_seen(&observation);
             match args.format {
                 Output::Json => json.push(serde_json::to_string(&observation).map_err(Failure::failed)?),

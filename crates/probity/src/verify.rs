@@ -1,5 +1,6 @@
 //! `verify`: each check made and not made.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use probity_case::{Compare, Unread};
@@ -20,7 +21,9 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
     {
         Ok(read) => {
             let compared = read.is_compared(compare);
-            (read.verification, Some(read.derived.judgement.verdict), compared)
+            let elsewhere: BTreeSet<String> =
+                read.derived.introductions().map(|who| format!("{} ({})", who.name, who.reach)).collect();
+            (read.verification, Some((read.derived.judgement.verdict, elsewhere)), compared)
         }
         // Not even its plan can be read: the bytes alone then say what is wrong with it.
         Err(Unread::Bundle { verification, plan }) => {
@@ -31,17 +34,25 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
     };
     // A verdict recomputed from altered bytes would be nobody's.
     let verdict = verdict.filter(|_| verification.outcome != Outcome::Altered);
+    let (verdict, elsewhere) = verdict.unzip();
+    let elsewhere = elsewhere.unwrap_or_default();
     let exit = match (Exit::of_verification(verification.outcome, compared), &verdict) {
         (Exit::Fine, Some(verdict)) if args.accepted => Exit::of(verdict.accepted),
         (exit, _) => exit,
     };
     match args.format {
-        Output::Json => terminal::print(&json(&verification, compared, verdict.as_ref()).to_string())?,
+        Output::Json => {
+            terminal::print(&json(&verification, compared, verdict.as_ref(), &elsewhere).to_string())?
+        }
         Output::Text => {
             let mut text = describe(&verification, compared);
             if let Some(verdict) = verdict {
                 // The plan's author chose the label: it must not look like lines of ours.
                 _ = writeln!(text, "Verdict, recomputed: {}", probity_report::visible(&verdict.label));
+            }
+            for who in &elsewhere {
+                let who = probity_report::visible(who);
+                _ = writeln!(text, "Seen from elsewhere, by the word of the machine there: {who}");
             }
             text.push_str(remark(&verification, args.without_report, compared));
             terminal::print(&text)?;
@@ -116,6 +127,7 @@ fn json(
     verification: &Verification,
     compared: bool,
     verdict: Option<&probity_verdict::Verdict>,
+    elsewhere: &BTreeSet<String>,
 ) -> serde_json::Value {
     let status = |status| match status {
         Status::Passed => "passed",
@@ -145,5 +157,6 @@ fn json(
         "root": verification.root,
         "signer": verification.fingerprint,
         "verdict": verdict,
+        "seen_from_elsewhere": elsewhere,
     })
 }

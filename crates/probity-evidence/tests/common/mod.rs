@@ -139,6 +139,7 @@ pub fn running(path: &Path, key: Key) -> Writer {
             id: 0,
             offset_us: 500_000,
             boot: Some("b".to_owned()),
+            introduction: None,
             at: time("2026-01-31T12:00:00.5Z"),
             facts: BTreeMap::from([("load_1m".to_owned(), Value::decimal(0.25))]),
             unknown: BTreeMap::new(),

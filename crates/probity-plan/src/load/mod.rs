@@ -6,6 +6,7 @@ mod include;
 mod input;
 mod matrix;
 mod names;
+mod observer;
 mod part;
 mod probe;
 mod resolved;
@@ -144,6 +145,7 @@ impl<'s> Loader<'s> {
             title: String::new(),
             confidence: 0.95,
             inputs: BTreeMap::new(),
+            observers: probes_of.map(|plan| plan.observers.clone()).unwrap_or_default(),
             probes: probes_of.map(|plan| plan.probes.clone()).unwrap_or_default(),
             claims: Vec::new(),
             scores: Vec::new(),

@@ -23,6 +23,8 @@ pub(super) struct Part {
     /// Its inputs.
     pub scope: Scope,
     /// Names it declares, without prefix: also of entries that turned out to be wrong.
+    pub observers: BTreeSet<String>,
+    /// The same for probes.
     pub probes: BTreeSet<String>,
     /// The same for claims.
     pub claims: BTreeSet<String>,
@@ -38,6 +40,7 @@ const HINTED: usize = 20;
 /// What names are looked up among.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
+    Observers,
     Probes,
     Claims,
 }
@@ -49,6 +52,7 @@ impl Part {
             folder,
             chain,
             scope: Scope::default(),
+            observers: BTreeSet::new(),
             probes: BTreeSet::new(),
             claims: BTreeSet::new(),
             scores: BTreeSet::new(),
@@ -64,6 +68,7 @@ impl Part {
     /// What is wrong with a reference, if anything; a near name is searched for only if `hint`.
     fn unknown(&self, of: Of, name: &str, hint: bool) -> Option<String> {
         let (what, known) = match of {
+            Of::Observers => ("observer", &self.observers),
             Of::Probes => ("probe", &self.probes),
             Of::Claims => ("claim", &self.claims),
         };
@@ -101,7 +106,12 @@ impl Loader<'_> {
     /// The sections that an included plan has in common with the plan itself, after its inputs.
     pub(super) fn body(&mut self, part: &mut Part, root: &Node) {
         self.includes(part, root.get("include"));
+        self.observers(part, root.get("observers"));
+        let before = self.errors.len();
         self.probes(part, root.get("probes"), root.get("claims"));
+        if self.errors.len() == before {
+            self.unused_observers(part, root.get("observers"));
+        }
         self.claims(part, root.get("claims"));
         self.needs(part, root.get("probes"));
         self.scores(part, root.get("scores"));
@@ -126,7 +136,9 @@ impl Loader<'_> {
                 }
                 self.errors
                     .push(&key.at, format!("unknown key `{}`{hint}", crate::yaml::shortened(&key.text)));
-            } else if self.probes_of.is_some() && matches!(key.text.as_str(), "probes" | "include") {
+            } else if self.probes_of.is_some()
+                && matches!(key.text.as_str(), "observers" | "probes" | "include")
+            {
                 self.errors.push(
                     &key.at,
                     format!(

@@ -83,6 +83,10 @@ impl Loader<'_> {
             return None;
         };
 
+        let on = source.on.as_ref().and_then(|name| {
+            let at = &shared.get("on").unwrap_or(node).at;
+            self.refer(part, Of::Observers, name, at, of).then(|| part.full(name))
+        });
         let with = source.during.as_ref().and_then(|name| {
             let at = &shared.get("with").unwrap_or(node).at;
             let wrong = if !self.refer(part, Of::Probes, name, at, of) {
@@ -114,6 +118,7 @@ impl Loader<'_> {
             cells,
             columns: matrix.map(|rows| rows.columns).unwrap_or_default(),
             schedule,
+            on,
             with,
             needs: source.needs.map(|claim| part.full(&claim)),
             impact: source.impact.unwrap_or(floor),

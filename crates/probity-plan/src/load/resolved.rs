@@ -25,6 +25,11 @@ pub(super) fn text(plan: &Plan) -> String {
         claims: plan.claims.iter().map(|one| sorted(claim(one))).collect(),
         confidence: plan.confidence,
         inputs,
+        observers: plan
+            .observers
+            .iter()
+            .map(|one| sorted(json!({ "name": one.name, "reach": one.reach })))
+            .collect(),
         probes: plan.probes.iter().map(ProbeText::of).collect(),
         scores: plan.scores.iter().map(|one| sorted(score(one))).collect(),
         title: &plan.title,
@@ -44,6 +49,8 @@ struct Whole<'a> {
     claims: Vec<Value>,
     confidence: f64,
     inputs: BTreeMap<&'a str, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    observers: Vec<Value>,
     probes: Vec<ProbeText<'a>>,
     scores: Vec<Value>,
     title: &'a str,
@@ -62,6 +69,8 @@ struct ProbeText<'a> {
     kind: &'a str,
     name: &'a str,
     needs: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<&'a str>,
     schedule: Value,
     undo: Value,
     with: Option<&'a str>,
@@ -78,6 +87,7 @@ impl<'a> ProbeText<'a> {
             kind: probe.spec().name,
             name: &probe.name,
             needs: probe.needs.as_deref(),
+            on: probe.on.as_deref(),
             schedule: sorted(json!(probe.schedule)),
             undo: sorted(json!(probe.undo)),
             with: probe.with.as_deref(),

@@ -9,13 +9,13 @@ use serde_json::Value as Json;
 use crate::{Cell, Row};
 
 /// The whole page.
-pub fn page(rows: &[Row]) -> String {
+pub fn page(rows: &[Row], elsewhere: &[(&str, &[&str])]) -> String {
     let mut out = String::from(
         "<!-- Generated from the kinds' declarations and crates/probity-probe/tests/states.rs.\n     \
          Do not edit: UPDATE_DOCS=1 cargo test -p probity-probe --test states -->\n\n\
          # Probe kinds\n\n\
          A probe is one line under `probes:`: the kind's own key first, then its parameters; `every`, `for`, `repeat`,\n\
-         `timeout`, `until`, `within`, `matrix`, `with`, `needs`, `keep`, `impact` and `undo` can stand beside any of them.\n\
+         `timeout`, `until`, `within`, `matrix`, `on`, `with`, `needs`, `keep`, `impact` and `undo` can stand beside any of them.\n\
          Every fact is a value or a named barrier: what could not be looked at is unknown, never false. Absence is a fact.\n\n\
          *Impact* is what a probe of the kind may do to its target unless the plan says otherwise. *Shows* is the most that\n\
          a finding resting on it can claim. A fact *on demand* is looked up only when a claim reads it, with `keep: all`, or\n\
@@ -32,6 +32,7 @@ pub fn page(rows: &[Row]) -> String {
         section(&mut out, spec, schema.1.as_value(), &definitions, row);
     }
     matrix(&mut out, rows);
+    from_elsewhere(&mut out, elsewhere);
     out
 }
 
@@ -166,6 +167,22 @@ fn matrix(out: &mut String, rows: &[Row]) {
         }
         out.push('\n');
     }
+}
+
+fn from_elsewhere(out: &mut String, ways: &[(&str, &[&str])]) {
+    out.push_str(
+        "\n## From elsewhere\n\n\
+         With `on` the same program makes the look elsewhere ([observers](plan-language.md#observers)): every kind works through each\n\
+         of them, and what cannot be had there is behind a barrier. What is tested (`crates/probity/tests/observers.rs`):\n\n\
+         | observer | tests |\n|---|---|\n",
+    );
+    for (way, tests) in ways {
+        let tests: Vec<String> = tests.iter().map(|name| format!("`{name}`")).collect();
+        _ = writeln!(out, "| {way} | {} |", tests.join(", "));
+    }
+    out.push_str(
+        "\nThe engines' tools for Docker, Podman and LXC are stood in for by scripts that answer as they do: no test here starts a container of theirs.\n",
+    );
 }
 
 /// Text fit for a cell of a Markdown table.

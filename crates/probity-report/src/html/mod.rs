@@ -50,6 +50,7 @@ pub fn html(contents: &Contents) -> String {
                     (findings::waivers(contents))
                     (plots::strips(contents))
                     (run::permissions(contents))
+                    (run::observers(contents))
                     (run::signature(contents))
                     (run::run(contents))
                     (evidence::appendix(contents))

@@ -106,6 +106,30 @@ pub(super) fn signature(contents: &Contents) -> Markup {
     }
 }
 
+/// Who looked from elsewhere, and what that is worth; nothing where nobody did.
+pub(super) fn observers(contents: &Contents) -> Markup {
+    let observers = said::observers(contents);
+    html! {
+        @if !observers.is_empty() {
+            section {
+                h2 id="observers" { "Who looked from elsewhere" }
+                p { (said::WORD_OF_OTHERS) }
+                table.rows {
+                    thead { tr {
+                        th scope="col" style="width:27%" { "Observer" }
+                        th scope="col" { "How it was reached, and who it says it is" }
+                    } }
+                    tbody {
+                        @for (name, says) in observers {
+                            tr { th scope="row" { (Said(&name)) } td { (Said(&says)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Which run this was, how the observer was doing, and what befell it.
 pub(super) fn run(contents: &Contents) -> Markup {
     html! {

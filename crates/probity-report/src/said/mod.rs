@@ -20,9 +20,10 @@ use crate::contents::{Contents, Unacceptable};
 pub(crate) use entries::{entries, entry_count, numbers, ranges};
 pub(crate) use finding::{bounds, cell_counts, cells, decided, notes, rests_on, sections, tally, to_settle};
 pub(crate) use plan::{declared_harmless, waivers};
-pub(crate) use run::{identity, log, observer, warnings, when};
+pub(crate) use run::{identity, log, observer, observers, warnings, when};
 pub(crate) use trust::{
-    SIGNATURE_BRIEFLY, SIGNATURE_DOES_NOT_SHOW, SIGNATURE_SHOWS, commands, five_things, quoted,
+    SIGNATURE_BRIEFLY, SIGNATURE_DOES_NOT_SHOW, SIGNATURE_SHOWS, WORD_OF_OTHERS, commands, five_things,
+    quoted,
 };
 pub(crate) use unseen::{not_made, unseen};
 pub(crate) use value::{cell_line, facts_line, interval, moment, number, pieces, score, weight};

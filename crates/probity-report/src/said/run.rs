@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use probity_evidence::CheckId;
+use probity_evidence::entry::Observer;
 use probity_plan::units::counted;
 use probity_verdict::wording::verdict;
 
@@ -60,7 +61,7 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
             texts.push(text);
         }
     };
-    for (_, observer) in contents.observers {
+    for (_, observer) in contents.observers.iter().filter(|(_, observer)| observer.id == 0) {
         for (name, value) in &observer.facts {
             match value {
                 probity_plan::Value::Number(number) => {
@@ -83,6 +84,49 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
         facts.entry(name).or_default().insert(0, text);
     }
     facts.into_iter().map(|(name, texts)| (name.to_owned(), texts.join("; "))).collect()
+}
+
+/// Who looked from elsewhere: name and number, for each time that one was reached; how, and who that is by its own word; and
+/// what it looked for. Of one that was never reached there is that.
+pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
+    let looked_for = |name: &str| {
+        let probes = contents.plan.probes.iter().filter(|probe| probe.on.as_deref() == Some(name));
+        let probes: Vec<&str> = probes.map(|probe| probe.name.as_str()).collect();
+        format!("looks for {}", probes.join(", "))
+    };
+    let mut rows = Vec::new();
+    for (entry, observer) in contents.observers {
+        let Some(who) = &observer.introduction else { continue };
+        let mut says = vec![format!("reached by {} at {}", who.reach, moment(observer.at))];
+        let passage = &who.passage;
+        says.extend(passage.engine.as_ref().map(|engine| format!("which {engine} named")));
+        says.extend(passage.pid.map(|pid| format!("entered the namespaces of process {pid}")));
+        says.extend(passage.host_key.as_ref().map(|key| format!("host key {key}")));
+        says.extend(passage.copied_to.as_ref().map(|path| {
+            let left = if passage.left_behind { "COULD NOT BE REMOVED" } else { "was removed as it started" };
+            format!("the program was copied to {path}, which {left}")
+        }));
+        says.extend(passage.image.as_ref().map(|image| format!("image {image}")));
+        let agent = &who.agent;
+        says.push(format!(
+            "by its own word {} on {}, {}, Probity {}, program SHA-256 {}",
+            agent.user, agent.host, agent.system, agent.version, agent.sha256
+        ));
+        let (least, most) = who.clock_ahead_us;
+        says.push(format!("its clock {least} to {most} µs ahead"));
+        says.push(looked_for(&who.name));
+        rows.push((format!("{} ({}, entry {entry})", who.name, observer.id), says.join("; ")));
+    }
+    let unreached = contents.plan.observers.iter().filter(|planned| {
+        let of =
+            |observer: &Observer| observer.introduction.as_ref().is_some_and(|who| who.name == planned.name);
+        !contents.observers.iter().any(|(_, observer)| of(observer))
+    });
+    rows.extend(unreached.map(|planned| {
+        let says = format!("never reached by {}; {}", planned.reach, looked_for(&planned.name));
+        (planned.name.clone(), says)
+    }));
+    rows
 }
 
 /// What must be known before anything else is read: sentences, worst first.

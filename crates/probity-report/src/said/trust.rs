@@ -16,6 +16,10 @@ pub(crate) const SIGNATURE_DOES_NOT_SHOW: &str = "It does not show that the obse
 pub(crate) const SIGNATURE_BRIEFLY: &str = "A signature does not show that the observations are true, when they were \
     made, that the target is the one named, or that this was the only run. Five things narrow this:";
 
+/// What the word of those who look from elsewhere is worth.
+pub(crate) const WORD_OF_OTHERS: &str = "What somebody saw who looked from elsewhere is the word of the machine it \
+    looked on: whoever rules that machine can make it say anything, its own name, clock and program included.";
+
 /// One of the five things that narrow what a signature leaves open (design.md).
 pub(crate) struct Narrowing {
     /// What it is.

@@ -100,6 +100,7 @@ fn plan() -> Plan {
         title: "Camera service in production (sample: made-up data)".to_owned(),
         confidence: 0.95,
         inputs: BTreeMap::new(),
+        observers: Vec::new(),
         probes: vec![
             probe("answers", get(READY), schedule("5s", "8m")),
             probe("restart", get(READY), repeated(40)),

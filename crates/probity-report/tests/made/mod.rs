@@ -109,6 +109,7 @@ pub fn probe(name: &str, act: Act, schedule: Schedule) -> Probe {
         columns: Vec::new(),
         schedule,
         with: None,
+        on: None,
         needs: None,
         declared_harmless: false,
         keep_all: false,
@@ -310,6 +311,7 @@ pub fn observer(seconds: i64, load: f64) -> Observer {
         at: at(seconds),
         offset_us: u64::try_from(seconds).unwrap_or_default() * 1_000_000,
         boot: None,
+        introduction: None,
         facts: BTreeMap::from([
             ("clock_synchronised".to_owned(), Value::Bool(true)),
             ("load_1m".to_owned(), Value::decimal(load)),
@@ -333,6 +335,7 @@ pub fn small() -> Made {
         title: "Sync in production".to_owned(),
         confidence: 0.95,
         inputs: BTreeMap::new(),
+        observers: Vec::new(),
         probes: vec![
             probe("worker", stat("/run/netbox/rqworker.pid"), schedule("30s", "8m")),
             probe("api", get("http://127.0.0.1:8000/api/"), repeated(20)),

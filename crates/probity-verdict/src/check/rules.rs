@@ -9,7 +9,7 @@ use super::Found;
 use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
-use crate::verdict::{NO_RULE, Rules, Source, WITH_WAIVERS, World, label, last_day};
+use crate::verdict::{NO_RULE, Rules, Source, WITH_WAIVERS, WITHHELD, World, label, last_day};
 
 /// The most combinations of outcomes that are tried to find rules that never apply.
 const MOST_WORLDS: usize = 1 << 14;
@@ -206,6 +206,11 @@ fn labels(plan: &Plan, found: &mut Found) {
         if letters(&rule.label).ends_with(&letters(WITH_WAIVERS)) {
             let message =
                 format!("the label `{}` says what is added to a label where a waiver was needed", rule.label);
+            found.push(Level::Error, "label", &rule.at, message, "choose another label");
+        }
+        if letters(&rule.label).ends_with(&letters(WITHHELD)) {
+            let message =
+                format!("the label `{}` says what is added to an acceptance that is withheld", rule.label);
             found.push(Level::Error, "label", &rule.at, message, "choose another label");
         }
     }

@@ -5,14 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Observation, Plan, Probe, Value};
+use probity_plan::{Introduction, Observation, Plan, Probe, Value};
 
 use super::ranges::Ranges;
 
 /// The looks that a plan asks for, and those of them that were seen.
 #[derive(Clone)]
 pub(super) struct Asked<'p> {
+    plan: &'p Plan,
     probes: BTreeMap<&'p str, Looks<'p>>,
+    /// The names of those who look from elsewhere, by their number.
+    introduced: BTreeMap<u32, String>,
     /// How many observations were not asked for, and the entry of the first.
     unasked: Option<(u64, u64)>,
 }
@@ -51,14 +54,29 @@ impl<'p> Asked<'p> {
             let seen = vec![Ranges::default(); probe.cells.len()];
             (probe.name.as_str(), Looks { probe, cells: Cells::of(probe), seen })
         };
-        Self { probes: plan.probes.iter().map(looks).collect(), unasked: None }
+        Self {
+            plan,
+            probes: plan.probes.iter().map(looks).collect(),
+            introduced: BTreeMap::new(),
+            unasked: None,
+        }
+    }
+
+    /// From now on there may be observations by this number: who introduces themselves as the plan has them. A number is given
+    /// once.
+    pub(super) fn introduce(&mut self, id: u32, who: &Introduction) {
+        let planned = self.plan.observer(&who.name).is_some_and(|observer| observer.reach == who.reach);
+        if planned && id != 0 {
+            self.introduced.entry(id).or_insert_with(|| who.name.clone());
+        }
     }
 
     /// Whether a run of the plan can have yielded this beside what came before: a look of a probe and a row of the plan, in
     /// a slot it has, with one last attempt a slot, and with further attempts only where the plan asks for them (`until`).
     pub(super) fn admits(&mut self, entry: u64, observation: &Observation) -> bool {
+        let by = self.introduced.get(&observation.observer).map(String::as_str);
         let asked =
-            self.probes.get_mut(observation.probe.as_str()).is_some_and(|looks| looks.admit(observation));
+            self.probes.get_mut(observation.probe.as_str()).is_some_and(|looks| looks.admit(observation, by));
         if !asked {
             let (count, first) = self.unasked.unwrap_or((0, entry));
             self.unasked = Some((count + 1, first));
@@ -73,9 +91,18 @@ impl<'p> Asked<'p> {
 }
 
 impl Looks<'_> {
-    fn admit(&mut self, observation: &Observation) -> bool {
-        // A plan has no trials yet and no observer but the program itself: once it has, `seen` is by trial too.
-        if observation.trial.is_some() || observation.observer != 0 {
+    /// `by`: the name of whom it says that it is by, if that is somebody elsewhere who was introduced.
+    fn admit(&mut self, observation: &Observation, by: Option<&str>) -> bool {
+        // A plan has no trials yet: once it has, `seen` is by trial too.
+        if observation.trial.is_some() {
+            return false;
+        }
+        let right_one = match observation.observer {
+            // Of what is to be seen from elsewhere the program itself says only that it was not.
+            0 => self.probe.on.is_none() || observation.facts.is_empty(),
+            _ => by.is_some() && by == self.probe.on.as_deref(),
+        };
+        if !right_one {
             return false;
         }
         let again = observation.superseded || observation.attempt != 1;

@@ -68,6 +68,8 @@ struct Look {
     began: i64,
     started: jiff::Timestamp,
     took: i64,
+    /// How much later it may have begun.
+    slack: u64,
 }
 
 #[derive(Clone)]
@@ -238,7 +240,8 @@ impl Room for Periodic {
         let took = i64::try_from(observation.duration_us.min(1 << 60)).unwrap_or(0);
         let heard = match &mut self.cells[trial.cell] {
             Cell::Recorded(recorded) => {
-                let look = Look { began, started: observation.started, took };
+                let slack = clock::slack(observation);
+                let look = Look { began, started: observation.started, took, slack };
                 recorded.look(look, covered_from(subject, observation, &self.fact), &value)
             }
             Cell::Changes(changes) => {

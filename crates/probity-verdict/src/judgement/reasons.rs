@@ -438,6 +438,13 @@ pub enum Limit {
         /// By so many microseconds.
         moved_us: i64,
     },
+    /// What a probe did was not taken back: nothing is accepted.
+    NotUndone {
+        /// The probe.
+        probe: String,
+        /// The entry that says so.
+        entry: u64,
+    },
 }
 
 /// Why a verdict is what it is.

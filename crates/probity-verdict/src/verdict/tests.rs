@@ -66,6 +66,7 @@ fn plan(cells: usize, claims: Vec<Claim>, weights: &[(&str, f64)], rules: &[(&st
             within: None,
         },
         with: None,
+        on: None,
         needs: None,
         impact: probity_plan::Impact::Observe,
         declared_harmless: true,
@@ -77,6 +78,7 @@ fn plan(cells: usize, claims: Vec<Claim>, weights: &[(&str, f64)], rules: &[(&st
         title: "A plan".to_owned(),
         confidence: 0.95,
         inputs: Default::default(),
+        observers: Vec::new(),
         probes: vec![probe],
         claims,
         scores: vec![Score {

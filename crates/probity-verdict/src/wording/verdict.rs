@@ -34,6 +34,10 @@ pub fn limits(judgement: &Judgement) -> Vec<String> {
              Times of day in the evidence are off by as much; how far apart looks were is taken from the other.",
             finding::seconds(*moved_us)
         ),
+        Limit::NotUndone { probe, entry } => format!(
+            "What the probe `{probe}` did was not taken back (entry {entry}): its `undo` did not succeed. Nothing is accepted until \
+             that was looked after, and the run made again."
+        ),
     };
     judgement.limits.iter().map(limit).collect()
 }

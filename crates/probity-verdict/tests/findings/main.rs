@@ -4,6 +4,7 @@
 mod census;
 mod control;
 mod data;
+mod elsewhere;
 mod improve;
 mod rates;
 mod support;

@@ -63,8 +63,8 @@ impl Recorded {
     /// Takes a look into account; what it says against the claim, or why it cannot count. `covered_from` is where the
     /// window of the record begins, if the record reaches back so far.
     pub(super) fn look(&mut self, look: Look, covered_from: Option<i64>, value: &Value) -> Option<Heard> {
-        let Look { began, started, took } = look;
-        self.shift.look(started, began);
+        let Look { began, started, took, slack } = look;
+        self.shift.look(started, began, slack);
         let Some(mut seen) = times(value) else {
             self.malformed = true;
             return Some(Heard::Unclear(Unclear::NotATime { value: words::value(value) }));

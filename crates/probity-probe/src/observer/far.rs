@@ -1,0 +1,277 @@
+//! The observers of a plan: this program where it runs, and those elsewhere, each reached when it is first asked, and anew after
+//! it was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::LocalBoxFuture;
+use probity_plan::kinds::kind;
+use probity_plan::{Barrier, Blocked, Impact, Introduction, Lane, Passage, Plan, Reach, Text, Value};
+use serde_json::value::to_raw_value;
+use tokio::sync::Mutex;
+
+use super::connection::{Connection, Greeting};
+use super::protocol::{Begin, Hello, Order, Report};
+use super::reach::{self, Held};
+use crate::clock::Began;
+use crate::look::Seen;
+use crate::observation::Times;
+use crate::observe::{By, Here, Observe, Reached, Request, Sighting};
+use crate::secrets::Secrets;
+
+/// How long after a try that failed the next one is made: whoever asks before is told why it failed.
+const NEXT_TRY: Duration = Duration::from_secs(5);
+
+/// Everybody who looks for a plan.
+pub struct Observers<'a> {
+    here: Here<'a>,
+    began: Began,
+    allow: Impact,
+    far: BTreeMap<&'a str, Far<'a>>,
+    ids: AtomicU32,
+}
+
+/// An observer elsewhere.
+struct Far<'a> {
+    name: &'a str,
+    reach: &'a Reach,
+    /// The secrets that its probes name, and no other.
+    secrets: BTreeMap<String, String>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    there: Option<(u32, Arc<Connection>, Held)>,
+    failed: Option<(Instant, Blocked)>,
+}
+
+impl<'a> Observers<'a> {
+    /// Those of this plan, for a run that began then. `allow` is the greatest impact that reaching them may have.
+    pub fn new(plan: &'a Plan, secrets: &'a Secrets, began: Began, allow: Impact) -> Self {
+        let far = plan.observers.iter().map(|observer| {
+            let name = observer.name.as_str();
+            let probes = plan.probes.iter().filter(|probe| probe.on.as_deref() == Some(name));
+            let acts = probes.flat_map(|probe| probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo));
+            let named: BTreeSet<String> = acts.flat_map(secrets_of).collect();
+            let far =
+                Far { name, reach: &observer.reach, secrets: secrets.only(&named), state: Mutex::default() };
+            (name, far)
+        });
+        Self { here: Here::new(secrets, began.at), began, allow, far: far.collect(), ids: AtomicU32::new(1) }
+    }
+
+    async fn look(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
+        let Some(name) = request.on else { return self.here.look(request).await };
+        let Some(far) = self.far.get(name) else {
+            return Sighting::blocked(Blocked::new(Barrier::Protocol, format!("no observer `{name}`")));
+        };
+        let (id, connection) = match self.reached(far, tell).await {
+            Ok(there) => there,
+            Err(blocked) => return Sighting::blocked(blocked),
+        };
+        let order = match order(request) {
+            Ok(order) => order,
+            Err(blocked) => return Sighting::blocked(blocked),
+        };
+        // After the way was found: what it took is none of the look's.
+        let (offset, asked) = (self.began.elapsed(), Instant::now());
+        match connection.look(order).await {
+            Ok(report) => {
+                let by = By { observer: id, started: report.started, offset, within: asked.elapsed() };
+                sighting(request, report, by)
+            }
+            Err(blocked) => {
+                let times = Times { elapsed: asked.elapsed(), delay: None, paused: Duration::ZERO };
+                Sighting { seen: Seen::nothing(lost(far, &blocked)), times, by: None }
+            }
+        }
+    }
+
+    /// The connection to an observer, which is made if there is none; whoever reaches it says so before anybody looks.
+    async fn reached(
+        &self,
+        far: &Far<'_>,
+        tell: &dyn Fn(Reached),
+    ) -> Result<(u32, Arc<Connection>), Blocked> {
+        let mut state = far.state.lock().await;
+        if let Some((id, connection, _)) = &state.there
+            && connection.is_there()
+        {
+            return Ok((*id, connection.clone()));
+        }
+        state.there = None;
+        if let Some((at, why)) = &state.failed
+            && at.elapsed() < NEXT_TRY
+        {
+            return Err(why.clone());
+        }
+        match self.connect(far).await {
+            Ok((connection, held, reached)) => {
+                let (id, connection) = (reached.id, Arc::new(connection));
+                tell(reached);
+                state.there = Some((id, connection.clone(), held));
+                Ok((id, connection))
+            }
+            Err(blocked) => {
+                let why = lost(far, &blocked);
+                state.failed = Some((Instant::now(), why.clone()));
+                Err(why)
+            }
+        }
+    }
+
+    async fn connect(&self, far: &Far<'_>) -> Result<(Connection, Held, Reached), Blocked> {
+        let way = reach::find(far.reach, self.allow).await?;
+        let begin =
+            |hello: &Hello| Begin { run_began: self.began_there(hello), secrets: far.secrets.clone() };
+        let now = || self.began.utc();
+        let opened = Connection::open(way.command, begin, now).await;
+        if opened.is_err() {
+            way.held.take_back(&way.passage).await;
+        }
+        let (connection, greeting) = opened?;
+        let Greeting { hello, clock, between: (asked, answered) } = greeting;
+        let microseconds = |span: jiff::SignedDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let ahead = |of: jiff::Timestamp| microseconds(clock.duration_since(of));
+        let introduction = Introduction {
+            name: far.name.to_owned(),
+            reach: far.reach.clone(),
+            passage: Passage { left_behind: hello.left_behind, ..way.passage },
+            agent: hello.agent,
+            clock_ahead_us: (ahead(answered), ahead(asked)),
+        };
+        let reached = Reached {
+            id: self.ids.fetch_add(1, Ordering::Relaxed),
+            at: clock,
+            offset: self.began.elapsed(),
+            boot: hello.boot,
+            introduction,
+            seen: Seen { facts: hello.facts, unknown: hello.unknown },
+        };
+        Ok((connection, way.held, reached))
+    }
+
+    /// When the run began by the far clock, as near as its greeting tells.
+    fn began_there(&self, hello: &Hello) -> jiff::Timestamp {
+        let gone_by = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        hello.at.checked_sub(gone_by).unwrap_or(self.began.at)
+    }
+}
+
+impl Observe for Observers<'_> {
+    fn observe<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        reached: &'a dyn Fn(Reached),
+    ) -> LocalBoxFuture<'a, Sighting> {
+        Box::pin(self.look(request, reached))
+    }
+
+    fn reach<'a>(&'a self, on: &'a str, reached: &'a dyn Fn(Reached)) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(far) = self.far.get(on) {
+                // Whoever asks it is told what stood in the way.
+                _ = self.reached(far, reached).await;
+            }
+        })
+    }
+}
+
+/// A barrier that an observer met, with its name: what it hides is not the target's doing.
+fn lost(far: &Far<'_>, blocked: &Blocked) -> Blocked {
+    if blocked.cause.is_some() {
+        return blocked.clone();
+    }
+    Blocked::new(blocked.barrier, format!("observer `{}` ({}): {}", far.name, far.reach, blocked.detail))
+}
+
+/// The names of the secrets in an act.
+fn secrets_of(act: &probity_plan::Act) -> Vec<String> {
+    let Ok(json) = serde_json::to_value(act) else { return Vec::new() };
+    let mut texts = vec![&json];
+    let mut names = Vec::new();
+    while let Some(value) = texts.pop() {
+        match value {
+            serde_json::Value::String(text) => {
+                names.extend(Text::parse(text).secrets().map(str::to_owned));
+            }
+            serde_json::Value::Array(items) => texts.extend(items),
+            serde_json::Value::Object(map) => texts.extend(map.values()),
+            _ => {}
+        }
+    }
+    names
+}
+
+fn order(request: &Request<'_>) -> Result<Order, Blocked> {
+    let parameters = to_raw_value(request.act).map_err(|error| {
+        Blocked::new(Barrier::Protocol, format!("the look cannot be told to the observer: {error}"))
+    })?;
+    Ok(Order {
+        id: 0,
+        probe: request.probe.to_owned(),
+        row: request.row.clone(),
+        kind: request.act.spec().name.to_owned(),
+        parameters,
+        wanted: request.wanted.clone(),
+        timeout_ms: u64::try_from(request.timeout.as_millis()).unwrap_or(u64::MAX),
+        alone: request.lane == Lane::Quiet,
+        shared: request.sharing.map(|sharing| sharing.stage),
+    })
+}
+
+/// What a far observer says, read as what its kind declares: all else is behind a barrier.
+fn sighting(request: &Request<'_>, report: Report, by: By) -> Sighting {
+    let spec = request.act.spec();
+    let mut seen = Seen { facts: BTreeMap::new(), unknown: report.unknown };
+    for (name, raw) in report.facts {
+        let value = Value::from_json(raw.get()).ok();
+        let value = value.zip(kind(spec.name).and_then(|spec| spec.fact(&name)));
+        let value = value.and_then(|(value, fact)| fact.ty.adopt(value));
+        let strange = || Blocked::new(Barrier::Protocol, "the observer says of it what it cannot be");
+        seen.settle(&name, value.ok_or_else(strange));
+    }
+    let duration = Duration::from_micros;
+    let times = Times {
+        elapsed: duration(report.elapsed_us),
+        delay: report.delay_us.map(duration),
+        paused: duration(report.paused_us),
+    };
+    Sighting { seen, times, by: Some(by) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Text(&'static str);
+
+    impl probity_plan::Sources for Text {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn an_observer_is_given_the_secrets_that_its_probes_name_and_no_other() {
+        let plan = "plan: P\ninputs:\n  one: { env: ONE, secret: true }\n  two: { env: TWO, secret: true }\n  three: { env: THREE, secret: true }\n\
+                    observers:\n  a: { pid: 1 }\n  b: { pid: 2 }\n  c: { pid: 3 }\nprobes:\n  \
+                    x: { http: \"http://h/?t=$one\", on: a, undo: { command: [undo], env: { T: $two } } }\n  \
+                    y: { http: http://h/, headers: { t: \"$two$$\" }, on: b }\n  z: { file: /a, on: c }\n  here: { http: http://h/, body: $three }\n\
+                    claims:\n  k: { of: x, check: answered }\nverdict:\n  - { label: DONE }\n";
+        let plan = probity_plan::load("plan.yaml", &Text(plan), &BTreeMap::new());
+        let plan = plan.unwrap_or_else(|errors| panic!("{errors}")).plan;
+        let values = ["one", "two", "three"].map(|name| (name.to_owned(), format!("the secret {name}")));
+        let secrets = Secrets::new(values.into()).unwrap();
+        let observers = Observers::new(&plan, &secrets, Began::now(), Impact::Observe);
+        let given = |name: &str| observers.far[name].secrets.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(
+            (given("a"), given("b")),
+            (vec!["one".to_owned(), "two".to_owned()], vec!["two".to_owned()])
+        );
+        assert_eq!(given("c"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,207 @@
+//! The ways to a far observer: what is started here so that the program runs there. Into namespaces nothing is written: the program
+//! is handed over as an open descriptor.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use probity_plan::{Barrier, Blocked, Impact, Passage, Reach};
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use super::ssh::Master;
+use crate::look::{Context, Wanted, barrier_of};
+use crate::program;
+use crate::secrets::Secrets;
+
+/// How long an engine may take to name a container's process.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Where the far side looks for programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What an engine's tool may need of the operator's environment.
+const OF_OPERATOR: [&str; 4] = ["HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTAINER_HOST"];
+
+/// A way that is open.
+pub struct Way {
+    /// Starts the program there.
+    pub command: Command,
+    /// What was met.
+    pub passage: Passage,
+    /// What has to be there as long as the connection is: our program, as a descriptor, or the connection of ssh(1).
+    pub held: Held,
+}
+
+/// What a way needs as long as it is used.
+#[derive(Default)]
+pub struct Held {
+    /// Our program, which is handed over.
+    _program: Option<File>,
+    /// A connection.
+    ssh: Option<Master>,
+}
+
+impl Held {
+    /// Removes the copy of the program, which did not start there and so did not remove itself.
+    pub async fn take_back(&self, passage: &Passage) {
+        if let (Some(ssh), Some(copy)) = (&self.ssh, &passage.copied_to) {
+            ssh.remove(copy).await;
+        }
+    }
+}
+
+/// Finds the way.
+///
+/// # Errors
+/// A barrier.
+pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
+    if let Reach::Ssh(ssh) = reach {
+        let to = ssh.clone();
+        let master = tokio::task::spawn_blocking(move || Master::open(&to)).await;
+        let master = master.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "ssh was cut off")))?;
+        let (command, passage) = master.way(ssh, allow).await?;
+        return Ok(Way { command, passage, held: Held { ssh: Some(master), ..Held::default() } });
+    }
+    let program = File::open("/proc/self/exe").map_err(|error| barrier_of("open /proc/self/exe", &error))?;
+    // It is inherited; whoever else is started meanwhile gets to read our program.
+    fcntl_setfd(&program, FdFlags::empty())
+        .map_err(|error| barrier_of("hand over the program", &error.into()))?;
+    let descriptor = format!("/proc/self/fd/{}", program.as_raw_fd());
+    let (words, passage) = match reach {
+        Reach::Netns(name) => {
+            (vec!["ip".to_owned(), "netns".to_owned(), "exec".to_owned(), name.clone()], Passage::default())
+        }
+        Reach::Pid(pid) => (enter(*pid)?, Passage { pid: Some(*pid), ..Passage::default() }),
+        Reach::Container(name) => {
+            let found = container(name).await?;
+            (enter(found.pid)?, found.passage())
+        }
+        Reach::Ssh(_) => return Err(Blocked::new(Barrier::Unsupported, "nothing leads there")),
+    };
+    let (tool, arguments) = words.split_first().map_or(("", &[][..]), |(tool, rest)| (tool.as_str(), rest));
+    let tool = program::find(tool)
+        .ok_or_else(|| Blocked::new(Barrier::ToolMissing, format!("there is no program `{tool}`")))?;
+    let mut command = Command::new(tool);
+    // A group of its own: what the terminal sends to end the run must not end who takes back what it did.
+    command.args(arguments).args([&descriptor, "agent"]).env_clear().env("PATH", PATH);
+    command.env("LC_ALL", "C.UTF-8").process_group(0);
+    Ok(Way { command, passage, held: Held { _program: Some(program), ..Held::default() } })
+}
+
+/// Into all namespaces of a process, at its root and in its folder.
+fn enter(pid: u32) -> Result<Vec<String>, Blocked> {
+    match std::fs::symlink_metadata(format!("/proc/{pid}")) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Blocked::new(
+                Barrier::Unreachable,
+                format!("there is no process {pid} to look from"),
+            ));
+        }
+        Err(error) => return Err(barrier_of(&format!("look at process {pid}"), &error)),
+    }
+    let target = format!("--target={pid}");
+    Ok(["nsenter", &target, "--all", "--root", "--wd", "--"].map(str::to_owned).to_vec())
+}
+
+/// A running container.
+#[derive(Debug)]
+struct Found {
+    engine: &'static str,
+    pid: u32,
+    image: Option<String>,
+}
+
+impl Found {
+    fn passage(self) -> Passage {
+        let engine = Some(self.engine.to_owned());
+        Passage { pid: Some(self.pid), engine, image: self.image, ..Passage::default() }
+    }
+}
+
+/// The one running container of this name, by the word of its engine.
+async fn container(name: &str) -> Result<Found, Blocked> {
+    let inspect =
+        |tool| vec![tool, "inspect", "--type=container", "--format={{.State.Pid}} {{.Image}}", "--", name];
+    let engines = [
+        ("docker", inspect("docker")),
+        ("podman", inspect("podman")),
+        ("lxc", vec!["lxc-info", "--name", name, "--pid", "--no-humanize"]),
+        ("systemd-nspawn", vec!["machinectl", "show", "--property=Leader", "--value", "--", name]),
+    ];
+    let mut found: Vec<Found> =
+        nspawn(name).into_iter().map(|pid| Found { engine: "systemd-nspawn", pid, image: None }).collect();
+    let mut said = Vec::new();
+    for (engine, words) in engines {
+        match ask(&words).await {
+            Ok(answer) => {
+                let mut words = answer.split_whitespace();
+                let pid = words.next().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0);
+                match pid {
+                    Some(pid) if found.iter().any(|other| other.pid == pid) => {}
+                    Some(pid) => found.push(Found { engine, pid, image: words.next().map(str::to_owned) }),
+                    None => said.push(format!("{engine}: it does not run")),
+                }
+            }
+            Err(why) => said.extend(why.map(|why| format!("{engine}: {why}"))),
+        }
+    }
+    match found.pop() {
+        Some(only) if found.is_empty() => Ok(only),
+        Some(one) => {
+            let mut engines: Vec<&str> = found.iter().map(|other| other.engine).collect();
+            engines.push(one.engine);
+            let why = format!("more than one container `{name}` runs ({})", engines.join(", "));
+            Err(Blocked::new(Barrier::Unreachable, why))
+        }
+        None => {
+            let why = if said.is_empty() { String::new() } else { format!(" ({})", said.join("; ")) };
+            Err(Blocked::new(Barrier::Unreachable, format!("no running container `{name}` was found{why}")))
+        }
+    }
+}
+
+/// What an engine's tool says. Where it does not know, why; nothing where there is no such tool.
+async fn ask(words: &[&str]) -> Result<String, Option<String>> {
+    let of_operator = |name: &&'static str| Some((*name, std::env::var(name).ok()?));
+    let environment: Vec<(&str, String)> = OF_OPERATOR.iter().filter_map(of_operator).collect();
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let secrets = Secrets::default();
+    let context = Context {
+        wanted: &Wanted::All,
+        secrets: &secrets,
+        began: Instant::now(),
+        run_began: jiff::Timestamp::UNIX_EPOCH,
+        timeout: PATIENCE,
+    };
+    match program::ask(words, &environment, &context).await {
+        Ok((0, answer, _)) => Ok(answer),
+        Ok((_, _, complaint)) => Err(complaint.lines().last().map(str::to_owned)),
+        Err(blocked) if blocked.barrier == Barrier::ToolMissing => Err(None),
+        Err(blocked) => Err(Some(blocked.detail)),
+    }
+}
+
+/// The first process of a container of systemd-nspawn that nobody else may know of (`--register=no`), by its command line.
+fn nspawn(name: &str) -> Option<u32> {
+    let processes: Vec<procfs::process::Process> =
+        procfs::process::all_processes().ok()?.filter_map(Result::ok).collect();
+    let wanted = format!("--machine={name}");
+    let is_it = |process: &&procfs::process::Process| {
+        let Ok(words) = process.cmdline() else { return false };
+        let nspawn = words.iter().any(|word| word.rsplit('/').next() == Some("systemd-nspawn"));
+        let named = words.iter().any(|word| *word == wanted)
+            || words.windows(2).any(|pair| matches!(pair[0].as_str(), "-M" | "--machine") && pair[1] == name);
+        nspawn && named
+    };
+    let namespace = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    // Itself, and not a shell that was told to start it.
+    processes.iter().filter(is_it).find_map(|nspawn| {
+        let inside = processes.iter().find(|process| {
+            process.stat().is_ok_and(|stat| stat.ppid == nspawn.pid)
+                && namespace(process.pid) != namespace(nspawn.pid)
+        })?;
+        u32::try_from(inside.pid).ok()
+    })
+}

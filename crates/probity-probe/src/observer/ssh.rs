@@ -1,0 +1,222 @@
+//! The way to another machine: over the operator's own OpenSSH, with its configuration, agent, jump hosts and known hosts, in one
+//! connection that all that follows shares. The same program is used there if its digest is ours; else it is copied, which
+//! writes, and unlinks itself as it starts.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use probity_plan::{Barrier, Blocked, Cause, Impact, Passage, Ssh};
+
+use crate::look::barrier_of;
+use crate::program::{self, Program};
+
+/// How long each step may take: to be let in, to ask, to copy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What of the operator's environment ssh(1) is given.
+const OF_OPERATOR: [&str; 5] = ["HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"];
+
+/// A connection that is open, for as long as this is there.
+pub struct Master {
+    child: Child,
+    folder: PathBuf,
+    destination: String,
+    /// The host's key, as ssh(1) says that it was shown.
+    host_key: String,
+}
+
+impl Master {
+    /// Connects, and holds the host's key against the one that the plan names.
+    ///
+    /// # Errors
+    /// A barrier: the way is closed, or leads to somebody else.
+    pub fn open(ssh: &Ssh) -> Result<Self, Blocked> {
+        let folder = private_folder().map_err(|error| barrier_of("make a folder for ssh", &error))?;
+        let mut command = client(&folder)?;
+        command.args(["-M", "-N", "-v", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]);
+        command.args([
+            "-o",
+            "ServerAliveInterval=5",
+            "-o",
+            "ServerAliveCountMax=3",
+            "-o",
+            "ConnectTimeout=20",
+        ]);
+        command.args(["--", &ssh.destination]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| barrier_of("start ssh", &error))?;
+        let said = lines(child.stderr.take());
+        let mut master =
+            Self { child, folder, destination: ssh.destination.clone(), host_key: String::new() };
+        master.wait_until_in(&said)?;
+        if let Some(pinned) = ssh.host_key.as_ref().filter(|pinned| **pinned != master.host_key) {
+            let why = format!("the host's key is {}, not {pinned} as the plan says", master.host_key);
+            return Err(Blocked::new(Barrier::PermissionDenied, why));
+        }
+        Ok(master)
+    }
+
+    /// Reads what ssh(1) says (`-v`) until it is let in.
+    fn wait_until_in(&mut self, said: &Receiver<String>) -> Result<(), Blocked> {
+        let (began, mut complaints) = (Instant::now(), Vec::new());
+        loop {
+            match said.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+                Ok(line) => {
+                    // That of a jump host comes before; the last one is the destination's.
+                    if let Some((_, key)) = line.split_once("debug1: Server host key: ") {
+                        self.host_key = key.split_whitespace().last().unwrap_or_default().to_owned();
+                    } else if line.starts_with("debug1: Entering interactive session")
+                        && self.folder.join("control").exists()
+                    {
+                        return Ok(());
+                    } else if !line.starts_with("debug") && !line.starts_with("OpenSSH_") {
+                        complaints.push(line);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let why = format!("ssh was not let in within {} s", PATIENCE.as_secs());
+                    return Err(Blocked::new(Barrier::TimedOut, why));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(refused(&complaints)),
+            }
+        }
+    }
+
+    /// Starts something there over this connection: a line for the shell of the user there.
+    fn session(&self, line: &str) -> Result<Command, Blocked> {
+        let mut command = client(&self.folder)?;
+        command.args(["-T", "-o", "ControlMaster=no", "--", &self.destination, line]);
+        Ok(command)
+    }
+
+    /// What a line says there.
+    async fn ask(&self, line: &str, stdin: Option<&[u8]>) -> Result<String, Blocked> {
+        let command = self.session(line)?;
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        let env = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
+            .collect();
+        let program = Program { arguments: &words, stdin, env: &env };
+        let ended = program::run(&program, tokio::time::Instant::now() + PATIENCE).await;
+        let ended = ended.map_err(|error| barrier_of("start ssh", &error))?;
+        let complaint = String::from_utf8_lossy(&ended.stderr.bytes).trim().to_owned();
+        match ended.status {
+            None => {
+                Err(Blocked::new(Barrier::TimedOut, format!("ssh: nothing within {} s", PATIENCE.as_secs())))
+            }
+            Some(status) if status.success() => {
+                Ok(String::from_utf8_lossy(&ended.stdout.bytes).trim().to_owned())
+            }
+            Some(_) => Err(Blocked::new(Barrier::Unreachable, format!("ssh: {complaint}"))),
+        }
+    }
+
+    /// Removes a file there, if it can.
+    pub async fn remove(&self, path: &str) {
+        _ = self.ask(&format!("rm -f -- {}", quoted(path)), None).await;
+    }
+
+    /// Starts the program there, and what was met.
+    ///
+    /// # Errors
+    /// A barrier: it is not there and may not be copied, or cannot be.
+    pub async fn way(&self, ssh: &Ssh, allow: Impact) -> Result<(Command, Passage), Blocked> {
+        let own = super::agent::own_digest()
+            .ok_or_else(|| Blocked::new(Barrier::Unreachable, "our own program cannot be read"))?;
+        let there = "p=$(command -v probity) && sha256sum -- \"$p\" || :";
+        let there = self.ask(there, None).await?;
+        let mut passage = Passage { host_key: Some(self.host_key.clone()), ..Passage::default() };
+        let same = there.split_once("  ").filter(|(digest, _)| *digest == own);
+        let start = match same {
+            Some((_, path)) => format!("{} agent", quoted(path)),
+            None if allow < Impact::Write => {
+                let cause = Cause::NotAllowed { impact: Impact::Write, allowed: allow };
+                return Err(Blocked::by(cause));
+            }
+            None => {
+                let program = std::fs::read("/proc/self/exe")
+                    .map_err(|error| barrier_of("open /proc/self/exe", &error))?;
+                let copy = "umask 077; p=$(mktemp /tmp/probity-agent.XXXXXXXXXX) && { cat > \"$p\" && chmod 700 \"$p\" || \
+                            { rm -f \"$p\"; false; }; } && echo \"$p\"";
+                let path = self.ask(copy, Some(&program)).await?;
+                let start = format!("{0} agent --unlink {0}", quoted(&path));
+                passage.copied_to = Some(path);
+                start
+            }
+        };
+        let sudo = if ssh.sudo { "sudo -n -- " } else { "" };
+        Ok((self.session(&format!("exec {sudo}{start}"))?, passage))
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+        _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// ssh(1) as the operator has it, without questions, over a connection of its own.
+fn client(folder: &Path) -> Result<Command, Blocked> {
+    let ssh = program::find("ssh")
+        .ok_or_else(|| Blocked::new(Barrier::ToolMissing, "there is no program `ssh`"))?;
+    let mut command = Command::new(ssh);
+    let of_operator = OF_OPERATOR.iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
+    command.env_clear().env("LC_ALL", "C.UTF-8").envs(of_operator);
+    command.env("PATH", std::env::var("PATH").unwrap_or_default());
+    let control = format!("ControlPath={}", folder.join("control").display());
+    command.args(["-o", "BatchMode=yes", "-o", &control]).process_group(0);
+    Ok(command)
+}
+
+/// Why ssh(1) ended before it was let in.
+fn refused(complaints: &[String]) -> Blocked {
+    let complaint = complaints.join("; ");
+    let says = |words: &str| complaint.contains(words);
+    let barrier = if says("Connection refused") {
+        Barrier::ConnectionRefused
+    } else if says("timed out") {
+        Barrier::TimedOut
+    } else if says("Permission denied") || says("Host key verification failed") {
+        Barrier::PermissionDenied
+    } else {
+        Barrier::Unreachable
+    };
+    Blocked::new(barrier, format!("ssh: {complaint}"))
+}
+
+/// The lines of a pipe, read on a thread of its own to its end.
+fn lines(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (send, receive) = channel();
+    if let Some(pipe) = pipe {
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                // Goes on reading where nobody asks: a full pipe would stop ssh.
+                _ = send.send(line.trim_end().to_owned());
+            }
+        });
+    }
+    receive
+}
+
+/// A folder that nobody else enters, short enough for the name of a socket.
+fn private_folder() -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut random = [0; 8];
+    getrandom::getrandom(&mut random)?;
+    let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let folder = PathBuf::from(format!("/tmp/probity-ssh-{name}"));
+    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    Ok(folder)
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
