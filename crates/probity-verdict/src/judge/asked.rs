@@ -53,14 +53,15 @@ impl<'p> Asked<'p> {
 
     /// Whether a run of the plan can have yielded this beside what came before: a look of a probe and a row of the plan, in
     /// a slot it has, with one last attempt a slot, and with further attempts only where the plan asks for them (`until`).
-    pub(super) fn admits(&mut self, entry: u64, observation: &Observation) -> bool {
-        let asked =
-            self.probes.get_mut(observation.probe.as_str()).is_some_and(|looks| looks.admit(observation));
-        if !asked {
+    /// The cell of its row, if so.
+    pub(super) fn admit(&mut self, entry: u64, observation: &Observation) -> Option<usize> {
+        let looks = self.probes.get_mut(observation.probe.as_str());
+        let cell = looks.and_then(|looks| looks.admit(observation));
+        if cell.is_none() {
             let (count, first) = self.unasked.unwrap_or((0, entry));
             self.unasked = Some((count + 1, first));
         }
-        asked
+        cell
     }
 
     /// How many observations were not asked for, and the entry of the first.
@@ -70,18 +71,16 @@ impl<'p> Asked<'p> {
 }
 
 impl Looks<'_> {
-    fn admit(&mut self, observation: &Observation) -> bool {
+    fn admit(&mut self, observation: &Observation) -> Option<usize> {
         // A plan has no trials yet and no observer but the program itself: once it has, `seen` is by trial too.
         if observation.trial.is_some() || observation.observer != 0 {
-            return false;
+            return None;
         }
         let again = observation.superseded || observation.attempt != 1;
         if observation.slot >= self.probe.planned() || (again && self.probe.schedule.until.is_none()) {
-            return false;
+            return None;
         }
-        match self.cells.find(&observation.cell) {
-            Some(cell) => observation.superseded || self.seen[cell].add(observation.slot.into()),
-            None => false,
-        }
+        let cell = self.cells.find(&observation.cell)?;
+        (observation.superseded || self.seen[cell].add(observation.slot.into())).then_some(cell)
     }
 }
