@@ -44,31 +44,31 @@ const RESERVE_NAME: &str = "reserve.partial";
 /// What the caller knows when a run begins; the writer adds format, run id, keys and digests.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// See [`Start::rules`].
+    /// See [`crate::Start::rules`].
     pub rules: u32,
-    /// See [`Start::started`].
+    /// See [`crate::Start::started`].
     pub started: jiff::Timestamp,
-    /// See [`Start::plan`].
+    /// See [`crate::Start::plan`].
     pub plan: String,
     /// The files of the plan, exactly as they were read, by their path in the bundle: `plan.yaml`, `includes/...`.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// See [`Start::declared`].
+    /// See [`crate::Start::declared`].
     pub declared: Declared,
-    /// See [`Start::resolved_sha256`].
+    /// See [`crate::Start::resolved_sha256`].
     pub resolved_sha256: String,
-    /// See [`Start::inputs`].
+    /// See [`crate::Start::inputs`].
     pub inputs: BTreeMap<String, String>,
-    /// See [`Start::allow`].
+    /// See [`crate::Start::allow`].
     pub allow: Impact,
-    /// See [`Start::only`].
+    /// See [`crate::Start::only`].
     pub only: Option<Vec<String>>,
-    /// See [`Start::challenge`].
+    /// See [`crate::Start::challenge`].
     pub challenge: Option<String>,
-    /// See [`Start::ledger`].
+    /// See [`crate::Start::ledger`].
     pub ledger: LedgerHead,
-    /// See [`Start::reproduces`].
+    /// See [`crate::Start::reproduces`].
     pub reproduces: Option<String>,
-    /// See [`Start::observer`].
+    /// See [`crate::Start::observer`].
     pub observer: Identity,
 }
 

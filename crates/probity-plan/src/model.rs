@@ -49,6 +49,10 @@ impl Plan {
     pub fn claim(&self, name: &str) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.name == name)
     }
+    /// The place of the claim of this name, from 0.
+    pub fn place_of_claim(&self, name: &str) -> Option<usize> {
+        self.claims.iter().position(|claim| claim.name == name)
+    }
 }
 
 /// An input of a plan.

@@ -3,9 +3,9 @@
 //! A plan that loads is well-formed; this looks at what it can mean. Must not know: what was observed.
 
 mod clocks;
+mod companions;
 mod evidence;
 mod rules;
-mod samples;
 mod secrets;
 
 use unicode_normalization::UnicodeNormalization;
@@ -27,7 +27,10 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     let rules = Rules::new(plan, jiff::Timestamp::MIN);
     let mut found = Found { problems: Vec::new() };
     let claims = compiled(plan, conditions, &rules, &mut found);
-    samples::check(plan, &rules, &claims, &mut found);
+    companions::check(plan, &mut found);
+    for compiled in &claims {
+        crate::judge::check_planned(plan, &rules, compiled, &mut found);
+    }
     rules::check(plan, &rules, today, &mut found);
     evidence::check(plan, &claims, &mut found);
     rows_alike(plan, &mut found);
@@ -86,12 +89,12 @@ fn rows_alike(plan: &Plan, found: &mut Found) {
 }
 
 /// Problems found so far.
-struct Found {
+pub(crate) struct Found {
     problems: Vec<Diagnostic>,
 }
 
 impl Found {
-    fn push(
+    pub(crate) fn push(
         &mut self,
         level: Level,
         rule: &'static str,
@@ -104,9 +107,9 @@ impl Found {
 }
 
 /// A claim with its probe and what of its conditions can be read.
-struct Compiled<'a> {
-    claim: &'a Claim,
-    probe: &'a Probe,
+pub(crate) struct Compiled<'a> {
+    pub(crate) claim: &'a Claim,
+    pub(crate) probe: &'a Probe,
     check: Option<&'a Check>,
     filter: Option<&'a Check>,
 }
@@ -145,6 +148,11 @@ fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> 
         compiled.push(Compiled { claim, probe, check, filter });
     }
     compiled
+}
+
+/// `1 sample`, `17 samples`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    probity_plan::units::counted(number, what, &format!("{what}s"))
 }
 
 #[cfg(test)]

@@ -164,6 +164,20 @@ impl Check {
         self.run(&self.facts.iter().map(seen).collect::<Vec<_>>(), budget)
     }
 
+    /// The same of facts that are kept by somebody else; one that is not was not looked for.
+    pub(crate) fn evaluate_kept<'f>(
+        &self,
+        fact: &dyn Fn(&str) -> Option<&'f Fact>,
+        budget: &mut Budget,
+    ) -> Evaluated {
+        let seen = |name: &String| match fact(name) {
+            Some(Fact::Known(value)) => Seen::Known(Cow::Borrowed(value)),
+            Some(Fact::Unknown(blocked)) => Seen::Unknown(Cow::Borrowed(blocked)),
+            None => Seen::Unknown(Cow::Owned(Blocked::new(Barrier::NotMade, ""))),
+        };
+        self.run(&self.facts.iter().map(seen).collect::<Vec<_>>(), budget)
+    }
+
     /// Its truth of one observation; as [`Check::evaluate`], without a copy of the facts.
     pub fn of(&self, observation: &Observation, budget: &mut Budget) -> Evaluated {
         let seen = |name: &String| {

@@ -21,11 +21,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::{Claim, Form, Happening, Introduction, Observation, Plan, Probe, Shows};
 
+use crate::check::{Compiled, Found};
 use crate::condition::{Budget, ClaimConditions, Conditions};
 use crate::judgement::{
     Bounds, CellFinding, ControlFinding, Counts, Decided, Finding, FindingReason, Judgement, Limit, Measured,
     Note, Outcome, Selected, Settle, Step, Unreadable,
 };
+use crate::verdict::Rules;
 use asked::Asked;
 use census::Census;
 use clock::Shift;
@@ -35,7 +37,7 @@ use periodic::Periodic;
 use rate::Rate;
 use room::{BothWays, Room};
 use stable::Stable;
-use subject::Subject;
+use subject::{Observed, Subject};
 
 /// Derives findings from the observations of a run.
 #[derive(Clone)]
@@ -148,23 +150,24 @@ impl<'p> Judge<'p> {
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
-        let asked = self.asked.admits(entry, observation);
-        if asked || observation.observer == 0 {
+        let cell = self.asked.admit(entry, observation);
+        if cell.is_some() || observation.observer == 0 {
             let shift = self.shifts.entry(observation.observer).or_default();
             shift.look(observation.started, clock::began(observation), clock::slack(observation));
         }
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
             let State::Open(subject, room) = &mut self.claims[*claim] else { continue };
-            if !asked {
+            let Some(cell) = cell else {
                 subject.note_unasked(entry);
                 continue;
-            }
+            };
+            let look = Observed { cell, entry, observation };
             // One budget for all claims.
             subject.budget = std::mem::take(&mut self.budget);
             if *side == Side::Against {
-                room.observe_against(entry, observation, subject);
-            } else if let Some(trial) = subject.admit(entry, observation) {
+                room.observe_against(&look, subject);
+            } else if let Some(trial) = subject.admit(look) {
                 room.observe(&trial, subject);
             }
             self.budget = std::mem::take(&mut subject.budget);
@@ -222,7 +225,7 @@ impl<'p> Judge<'p> {
         }
         let claim = &self.plan.claims[at];
         let named = claim.control.as_ref();
-        let control = named.and_then(|name| self.plan.claims.iter().position(|claim| claim.name == *name));
+        let control = named.and_then(|name| self.plan.place_of_claim(name));
         if let Some(control) = control {
             self.decide(control, found, under_way);
         }
@@ -283,7 +286,7 @@ impl<'p> Judge<'p> {
 /// What the control that a claim names shows, if it holds; nothing without one.
 fn shown_by_control(plan: &Plan, conditions: &Conditions, claim: &Claim) -> ShownOfSides {
     let named = claim.control.as_ref();
-    let control = named.and_then(|name| plan.claims.iter().position(|claim| claim.name == *name));
+    let control = named.and_then(|name| plan.place_of_claim(name));
     let Some(control) = control else { return ShownOfSides::default() };
     let conditions = conditions.claim(control);
     let to = |probe: &str| {
@@ -317,7 +320,9 @@ fn open<'p>(
     };
     let room: Box<dyn Room + 'p> = match &claim.form {
         Form::Each { .. } => Box::new(Census::new(check()?, subject.width())),
-        Form::Rate { .. } => Box::new(Rate::new(check()?, claim, &subject)?),
+        Form::Rate { share, block, pooled, .. } => {
+            Box::new(Rate::new(check()?, *share, *block, *pooled, &subject)?)
+        }
         Form::Compare { against, .. } => {
             let other = plan.probe(against).ok_or_else(|| Unreadable::NoProbe { probe: against.clone() })?;
             Box::new(BothWays::new(Compare::new(check()?, &subject, other, shown)?))
@@ -328,6 +333,18 @@ fn open<'p>(
         }
     };
     Ok((subject, room))
+}
+
+/// What no run of the plan could settle of a claim, or hardly: each form says what it needs.
+pub(crate) fn check_planned(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Found) {
+    match &compiled.claim.form {
+        // Any look is one of those that are asked.
+        Form::Each { .. } => {}
+        Form::Rate { .. } => rate::check_planned(plan, rules, compiled, found),
+        Form::Compare { against, .. } => compare::check_planned(plan, compiled, against, found),
+        Form::Stable { .. } => stable::check_planned(compiled, found),
+        Form::Periodic { .. } => periodic::check_planned(compiled, found),
+    }
 }
 
 fn broken(why: Unreadable) -> Decision {

@@ -101,9 +101,8 @@ impl Demand {
 }
 
 /// The claims of a score.
-fn in_score(plan: &Plan, score: usize) -> impl Iterator<Item = usize> {
-    let place = |name: &String| plan.claims.iter().position(|claim| claim.name == *name);
-    plan.scores[score].weights.iter().filter_map(move |(name, _)| place(name))
+pub(crate) fn in_score(plan: &Plan, score: usize) -> impl Iterator<Item = usize> {
+    plan.scores[score].weights.iter().filter_map(|(name, _)| plan.place_of_claim(name))
 }
 
 /// Rates that this acceptance is reached with although they are not shown to hold: by its own condition being true, or by
@@ -257,11 +256,6 @@ pub(crate) fn error_bound(
 /// The confidence at which a rate is decided where `alpha` is divided, as `97.5%`.
 pub(crate) fn confidence(plan: &Plan, divisor: u32) -> String {
     Percent(1.0 - (1.0 - plan.confidence) / f64::from(divisor)).to_string()
-}
-
-/// `1 rate`, `2 rates`.
-pub(crate) fn counted(number: u32, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// Into how few chains of inclusion the sets go, filled greedily from the smallest on. Empty sets need none.

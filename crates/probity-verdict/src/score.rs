@@ -12,38 +12,52 @@ use crate::judgement::{Outcome, ScoreResult};
 /// A claim that holds is worth 1, one that fails 0, one that is undetermined anything in [0, 1]. Claims that do not
 /// apply leave the mean. If none applies, nothing is known: [0, 1].
 pub fn score(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> ScoreResult {
-    let parts: Vec<(String, f64, Outcome)> = score
-        .weights
-        .iter()
-        .map(|(claim, weight)| (claim.clone(), *weight, outcome(claim).unwrap_or(Outcome::Undetermined)))
-        .collect();
-    let weight_of = |counted: fn(Outcome) -> bool| -> f64 {
-        // Not `sum()`: without summands that is -0.
-        parts.iter().filter(|(_, _, outcome)| counted(*outcome)).fold(0.0, |sum, (_, weight, _)| sum + weight)
-    };
-    let holds = weight_of(|outcome| outcome == Outcome::Holds);
-    let fails = weight_of(|outcome| outcome == Outcome::Fails);
-    let applies = weight_of(|outcome| outcome != Outcome::NotApplicable);
-    // 1 and 0 are said only where all that applies holds or fails, however little the rest weighs.
-    let all = |is: Outcome| parts.iter().all(|(.., outcome)| [is, Outcome::NotApplicable].contains(outcome));
-    let share = |weight: f64, of: Outcome| down(weight / applies).min(if all(of) { 1.0 } else { BELOW_ONE });
-    let (lower, upper) = if applies > 0.0 {
-        (share(holds, Outcome::Holds), 1.0 - share(fails, Outcome::Fails))
-    } else {
-        (0.0, 1.0)
-    };
-    let mut open: Vec<&(String, f64, Outcome)> =
+    let parts = parts(score, outcome);
+    let (lower, upper) = interval_of(&parts);
+    let mut open: Vec<&(&str, f64, Outcome)> =
         parts.iter().filter(|(_, _, outcome)| *outcome == Outcome::Undetermined).collect();
     // Stable: claims of one weight stay in the plan's order.
     open.sort_by(|a, b| b.1.total_cmp(&a.1));
     ScoreResult {
         name: score.name.clone(),
         lower,
-        upper: up(upper),
-        weight: applies,
-        of_weight: weight_of(|_| true),
-        open: open.into_iter().map(|(claim, ..)| claim.clone()).collect(),
-        parts,
+        upper,
+        weight: weight_of(&parts, |outcome| outcome != Outcome::NotApplicable),
+        of_weight: weight_of(&parts, |_| true),
+        open: open.into_iter().map(|(claim, ..)| (*claim).to_owned()).collect(),
+        parts: parts
+            .iter()
+            .map(|(claim, weight, outcome)| ((*claim).to_owned(), *weight, *outcome))
+            .collect(),
+    }
+}
+
+/// The same, the interval alone.
+pub(crate) fn interval(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> (f64, f64) {
+    interval_of(&parts(score, outcome))
+}
+
+fn parts(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> Vec<(&str, f64, Outcome)> {
+    let known = |claim: &str| outcome(claim).unwrap_or(Outcome::Undetermined);
+    score.weights.iter().map(|(claim, weight)| (claim.as_str(), *weight, known(claim))).collect()
+}
+
+fn weight_of(parts: &[(&str, f64, Outcome)], counted: fn(Outcome) -> bool) -> f64 {
+    // Not `sum()`: without summands that is -0.
+    parts.iter().filter(|(_, _, outcome)| counted(*outcome)).fold(0.0, |sum, (_, weight, _)| sum + weight)
+}
+
+fn interval_of(parts: &[(&str, f64, Outcome)]) -> (f64, f64) {
+    let holds = weight_of(parts, |outcome| outcome == Outcome::Holds);
+    let fails = weight_of(parts, |outcome| outcome == Outcome::Fails);
+    let applies = weight_of(parts, |outcome| outcome != Outcome::NotApplicable);
+    // 1 and 0 are said only where all that applies holds or fails, however little the rest weighs.
+    let all = |is: Outcome| parts.iter().all(|(.., outcome)| [is, Outcome::NotApplicable].contains(outcome));
+    let share = |weight: f64, of: Outcome| down(weight / applies).min(if all(of) { 1.0 } else { BELOW_ONE });
+    if applies > 0.0 {
+        (share(holds, Outcome::Holds), up(1.0 - share(fails, Outcome::Fails)))
+    } else {
+        (0.0, up(1.0))
     }
 }
 

@@ -39,7 +39,9 @@ pub fn decide(plan: &Plan, started: jiff::Timestamp, mut findings: Vec<Finding>)
     let scores = plan
         .scores
         .iter()
-        .map(|score| crate::score::score(score, |name| rules.claim(name).map(|claim| case.outcome(claim, 1))))
+        .map(|score| {
+            crate::score::score(score, |name| plan.place_of_claim(name).map(|claim| case.outcome(claim, 1)))
+        })
         .collect();
     let verdict = case.verdict();
     Judgement { rules: crate::RULES, plan: plan.title.clone(), limits: Vec::new(), findings, scores, verdict }
@@ -81,10 +83,6 @@ impl<'a> Rules<'a> {
         Self { plan, conditions, errors, demands, waivers, expired }
     }
 
-    pub(crate) fn claim(&self, name: &str) -> Option<usize> {
-        self.plan.claims.iter().position(|claim| claim.name == name)
-    }
-
     /// The condition of this rule, if it has one that can be read.
     pub(crate) fn condition(&self, rule: usize) -> Option<&Node> {
         self.conditions[rule].as_ref()
@@ -93,7 +91,7 @@ impl<'a> Rules<'a> {
     /// Whether this rule decides the rate of this name, by itself or in a score.
     pub(crate) fn decides(&self, rule: usize, claim: &str) -> bool {
         let Some(demand) = &self.demands[rule] else { return false };
-        self.claim(claim).is_some_and(|claim| demand.rates.contains_key(&claim))
+        self.plan.place_of_claim(claim).is_some_and(|claim| demand.rates.contains_key(&claim))
     }
 
     /// By how much this rule divides the error probability of its rates.
@@ -144,7 +142,12 @@ pub(crate) struct World<'a> {
     pub(crate) instead: Option<(usize, Outcome)>,
 }
 
-impl World<'_> {
+impl<'a> World<'a> {
+    /// Outcomes that nobody found, without waivers.
+    pub(crate) const fn imagined(rules: &'a Rules<'a>, outcomes: &'a [Outcome]) -> Self {
+        Self { rules, source: Source::Imagined(outcomes), waive: false, instead: None }
+    }
+
     /// A claim's outcome with its rate decided at `alpha / divisor`, before any waiver.
     fn outcome(&self, claim: usize, divisor: u32) -> Outcome {
         if let Some((other, outcome)) = self.instead
@@ -179,12 +182,11 @@ impl World<'_> {
     /// A score; with `doubting`, what is doubtful in it taken for undetermined.
     fn score(&self, score: usize, divisor: u32, doubting: bool) -> (f64, f64) {
         let outcome = |name: &str| {
-            let claim = self.rules.claim(name)?;
+            let claim = self.rules.plan.place_of_claim(name)?;
             let doubted = doubting && self.doubtful(claim, divisor);
             Some(if doubted { Outcome::Undetermined } else { self.outcome(claim, divisor) })
         };
-        let result = crate::score::score(&self.rules.plan.scores[score], outcome);
-        (result.lower, result.upper)
+        crate::score::interval(&self.rules.plan.scores[score], outcome)
     }
 
     /// A rule's truth with its rates decided at `alpha / divisor`.

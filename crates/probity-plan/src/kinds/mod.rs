@@ -400,6 +400,13 @@ impl KindSpec {
         self.facts.iter().find(|fact| fact.name == name)
     }
 
+    /// What a fact of this name shows; `changed`: where two looks saw it differ.
+    pub fn shows_of(&self, name: &str, changed: bool) -> Option<Shows> {
+        let fact = self.fact(name)?;
+        let look = fact.shows.unwrap_or(self.shows);
+        Some(if changed { fact.change_shows.unwrap_or(look) } else { look })
+    }
+
     /// The facts that can show that this was granted, or more than this, with the values that do; none where the kind does
     /// not tell.
     pub fn grants(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {

@@ -57,10 +57,7 @@ fn presence_alone(compiled: &Compiled<'_>) -> bool {
     let change = matches!(form, Form::Periodic { starts: Starts::Changes(_), .. })
         || form.against() == Some(compiled.claim.of.as_str());
     let spec = compiled.probe.spec();
-    let mut shown = compiled.reads().into_iter().filter_map(|name| spec.fact(name)).map(|fact| {
-        let look = fact.shows.unwrap_or(spec.shows);
-        if change { fact.change_shows.unwrap_or(look) } else { look }
-    });
+    let mut shown = compiled.reads().into_iter().filter_map(|name| spec.shows_of(name, change));
     // No fact of the kind at all: the condition could not be read, or reads only its matrix.
     let Some(first) = shown.next() else { return false };
     shown.fold(first, Shows::max) == Shows::Presence

@@ -7,9 +7,10 @@ use probity_plan::Plan;
 
 use super::Found;
 use crate::judgement::Outcome;
+use crate::multiplicity::in_score;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
-use crate::verdict::{NO_RULE, Rules, Source, WITH_WAIVERS, WITHHELD, World, label, last_day};
+use crate::verdict::{NO_RULE, Rules, WITH_WAIVERS, WITHHELD, World, label, last_day};
 
 /// The most combinations of outcomes that are tried to find rules that never apply.
 const MOST_WORLDS: usize = 1 << 14;
@@ -63,7 +64,7 @@ fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) -> bool {
         ));
     }
     for (rule, words, outcomes) in worlds {
-        let world = World { rules, source: Source::Imagined(&outcomes), waive: false, instead: None };
+        let world = World::imagined(rules, &outcomes);
         let waived = World { waive: true, ..world };
         if let Some((at, label)) = accepted(&world, plan) {
             easy = true;
@@ -90,8 +91,7 @@ fn easy_acceptance(plan: &Plan, rules: &Rules<'_>, found: &mut Found) -> bool {
 /// Claims whose failure, or whose not being known, leads nearer to an acceptance than their holding does.
 fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
     let rank = |outcomes: &[Outcome]| {
-        let possible =
-            World { rules, source: Source::Imagined(outcomes), waive: false, instead: None }.possible();
+        let possible = World::imagined(rules, outcomes).possible();
         let accepted = possible.iter().filter(|(_, accepted)| *accepted).count();
         u8::from(accepted > 0) + u8::from(accepted == possible.len())
     };
@@ -133,34 +133,28 @@ fn telling(plan: &Plan, rules: &Rules<'_>) -> Vec<(usize, Vec<Outcome>)> {
     let mut told = Vec::new();
     for node in (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)) {
         for rest in [Outcome::Holds, Outcome::Fails] {
-            turn(plan, rules, node, vec![rest; plan.claims.len()], &mut told);
+            turn(plan, node, vec![rest; plan.claims.len()], &mut told);
         }
     }
     told
 }
 
 /// Goes to each leaf with the other side of every `&&` on the way true, and of every `||` false.
-fn turn(
-    plan: &Plan,
-    rules: &Rules<'_>,
-    node: &Node,
-    world: Vec<Outcome>,
-    told: &mut Vec<(usize, Vec<Outcome>)>,
-) {
+fn turn(plan: &Plan, node: &Node, world: Vec<Outcome>, told: &mut Vec<(usize, Vec<Outcome>)>) {
     match node {
-        Node::Not(a) => turn(plan, rules, a, world, told),
+        Node::Not(a) => turn(plan, a, world, told),
         Node::Both(a, b) | Node::Either(a, b) => {
             for (way, other) in [(a, b), (b, a)] {
                 let mut world = world.clone();
-                make(plan, rules, other, matches!(node, Node::Both(..)), &mut world);
-                turn(plan, rules, way, world, told);
+                make(plan, other, matches!(node, Node::Both(..)), &mut world);
+                turn(plan, way, world, told);
             }
         }
         Node::Claim(..) | Node::Score(..) if told.len() >= MAX_TOLD => {}
         Node::Claim(_, claim) => told.push((*claim, world)),
         Node::Score(..) => {
             // One claim after the other fails: at one of them the score crosses the number.
-            let claims = in_scores(plan, rules, node);
+            let claims = in_scores(plan, node);
             let mut world = world;
             claims.iter().for_each(|claim| world[*claim] = Outcome::Holds);
             for claim in claims {
@@ -172,12 +166,12 @@ fn turn(
 }
 
 /// Makes a condition so, as far as its claims can all do their part.
-fn make(plan: &Plan, rules: &Rules<'_>, node: &Node, wanted: bool, world: &mut [Outcome]) {
+fn make(plan: &Plan, node: &Node, wanted: bool, world: &mut [Outcome]) {
     match node {
-        Node::Not(a) => make(plan, rules, a, !wanted, world),
+        Node::Not(a) => make(plan, a, !wanted, world),
         Node::Both(a, b) | Node::Either(a, b) => {
-            make(plan, rules, a, wanted, world);
-            make(plan, rules, b, wanted, world);
+            make(plan, a, wanted, world);
+            make(plan, b, wanted, world);
         }
         Node::Claim(asks, claim) => {
             world[*claim] = match (asks, wanted) {
@@ -188,7 +182,7 @@ fn make(plan: &Plan, rules: &Rules<'_>, node: &Node, wanted: bool, world: &mut [
             };
         }
         Node::Score(_, order, _) => {
-            for claim in in_scores(plan, rules, node) {
+            for claim in in_scores(plan, node) {
                 world[claim] = if order.rises() == wanted { Outcome::Holds } else { Outcome::Fails };
             }
         }
@@ -242,7 +236,7 @@ fn unreachable(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
     let mut choice = vec![0_usize; domains.len()];
     loop {
         let outcomes: Vec<Outcome> = domains.iter().zip(&choice).map(|(domain, at)| domain[*at]).collect();
-        let world = World { rules, source: Source::Imagined(&outcomes), waive: false, instead: None };
+        let world = World::imagined(rules, &outcomes);
         if let Some((rule, Truth::True)) = world.considered().last() {
             first_once[*rule] = true;
         }
@@ -281,7 +275,7 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
         }
     };
     for node in (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)) {
-        for claim in node.claims().into_iter().chain(in_scores(plan, rules, node)) {
+        for claim in node.claims().into_iter().chain(in_scores(plan, node)) {
             widen(claim, Outcome::Fails);
             if plan.claims[claim].empty_ok {
                 widen(claim, Outcome::NotApplicable);
@@ -298,9 +292,8 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
 }
 
 /// The claims in the scores a condition reads.
-fn in_scores(plan: &Plan, rules: &Rules<'_>, node: &Node) -> Vec<usize> {
-    let weights = node.scores().into_iter().flat_map(|score| &plan.scores[score].weights);
-    weights.filter_map(|(claim, _)| rules.claim(claim)).collect()
+fn in_scores(plan: &Plan, node: &Node) -> Vec<usize> {
+    node.scores().into_iter().flat_map(|score| in_score(plan, score)).collect()
 }
 
 /// Claims and scores that decide nothing.

@@ -8,7 +8,7 @@ use probity_plan::{Moment, Number, Value};
 
 use super::Evaluated;
 use super::arithmetic::{self, calculate, truncate};
-use super::evaluate::{Around, Got, Run};
+use super::evaluate::{Around, Got, Run, pair};
 use super::pattern::{Draft, Pattern};
 use super::reason::{Class, Reason};
 use super::syntax::Operator;
@@ -278,17 +278,14 @@ impl Run<'_> {
         };
         match matched {
             Matched::Pattern(pattern) => search(&*text?, pattern),
-            Matched::Told(told) => match (text, self.value(told, around)) {
-                (Ok(text), Ok(told)) => {
-                    let Value::Text(source) = &*told else { return Err(not_made_for("matches", &told)) };
-                    self.spend(Draft::cost(source))?;
-                    let draft = Draft::new(source)?;
-                    self.spend(draft.cost_of_making())?;
-                    search(&text, &draft.make()?)
-                }
-                (Err(a), Err(b)) => Err(super::evaluate::merge(a, b)),
-                (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),
-            },
+            Matched::Told(told) => {
+                let (text, told) = pair(text, self.value(told, around))?;
+                let Value::Text(source) = &*told else { return Err(not_made_for("matches", &told)) };
+                self.spend(Draft::cost(source))?;
+                let draft = Draft::new(source)?;
+                self.spend(draft.cost_of_making())?;
+                search(&text, &draft.make()?)
+            }
         }
     }
 }

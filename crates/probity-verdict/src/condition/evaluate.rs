@@ -74,7 +74,7 @@ impl From<Reason> for Box<Evaluated> {
 }
 
 /// What keeps two operands from being compared, if both do.
-pub(super) fn merge(mut a: Box<Evaluated>, b: Box<Evaluated>) -> Box<Evaluated> {
+fn merge(mut a: Box<Evaluated>, b: Box<Evaluated>) -> Box<Evaluated> {
     match (a.truth, b.truth) {
         (Truth4::Error, Truth4::Unknown) => a,
         (Truth4::Unknown, Truth4::Error) => b,
@@ -82,6 +82,18 @@ pub(super) fn merge(mut a: Box<Evaluated>, b: Box<Evaluated>) -> Box<Evaluated> 
             a.absorb(*b);
             a
         }
+    }
+}
+
+/// Both of two operands, or what keeps them from being compared.
+pub(super) fn pair<A, B>(
+    a: Result<A, Box<Evaluated>>,
+    b: Result<B, Box<Evaluated>>,
+) -> Result<(A, B), Box<Evaluated>> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(a), Err(b)) => Err(merge(a, b)),
+        (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),
     }
 }
 
@@ -159,12 +171,7 @@ impl<'f> Run<'f> {
                 self.versions(*operator, *scheme, &left, &right)
             }
             Node::Measured(operator, sides, first) => {
-                let range = |term| self.range(term, around);
-                let (left, right) = match (range(&sides.0), range(&sides.1)) {
-                    (Ok(left), Ok(right)) => (left, right),
-                    (Err(a), Err(b)) => return Err(merge(a, b)),
-                    (Err(told), Ok(_)) | (Ok(_), Err(told)) => return Err(told),
-                };
+                let (left, right) = pair(self.range(&sides.0, around), self.range(&sides.1, around))?;
                 left.compare(*operator, right).ok_or_else(|| {
                     let blocked =
                         Blocked::new(Barrier::Overloaded, "the measured interval straddles the limit");
@@ -288,8 +295,8 @@ impl<'f> Run<'f> {
                 let items = items.iter().map(|item| self.value(item, around));
                 self.found(&element, items)
             }
-            (_, element) => match (element, self.value(list, around)) {
-                (Ok(element), Ok(list)) => match (&*list, &*element) {
+            (_, element) => pair(element, self.value(list, around)).and_then(|(element, list)| {
+                match (&*list, &*element) {
                     (Value::List(items), _) if items.is_empty() && !sides.empty_ok => {
                         Err(self.nothing.clone().into())
                     }
@@ -305,10 +312,8 @@ impl<'f> Run<'f> {
                         let class = Class::of(if matches!(other, Value::Map(_)) { element } else { other });
                         Err(Reason::NotMadeFor { what: "in".to_owned(), class }.into())
                     }
-                },
-                (Err(a), Err(b)) => Err(merge(a, b)),
-                (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),
-            },
+                }
+            }),
         };
         match found {
             Err(told) => Part::Told(told),
@@ -387,11 +392,7 @@ impl<'f> Run<'f> {
         sides: &'e (Typed, Typed),
         around: Elements<'e>,
     ) -> Result<(Cow<'e, Value>, Cow<'e, Value>), Box<Evaluated>> {
-        match (self.value(&sides.0, around), self.value(&sides.1, around)) {
-            (Ok(left), Ok(right)) => Ok((left, right)),
-            (Err(a), Err(b)) => Err(merge(a, b)),
-            (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),
-        }
+        pair(self.value(&sides.0, around), self.value(&sides.1, around))
     }
 
     pub(super) fn value<'e>(&'e self, typed: &'e Typed, around: Elements<'e>) -> Got<'e> {
@@ -420,11 +421,7 @@ impl<'f> Run<'f> {
             }
             Node::Field(operand, field) => self.field(self.value(operand, around)?, field),
             Node::Index(operand, index) => {
-                let (operand, index) = match (self.value(operand, around), self.value(index, around)) {
-                    (Ok(operand), Ok(index)) => (operand, index),
-                    (Err(a), Err(b)) => return Err(merge(a, b)),
-                    (Err(told), Ok(_)) | (Ok(_), Err(told)) => return Err(told),
-                };
+                let (operand, index) = pair(self.value(operand, around), self.value(index, around))?;
                 self.index(operand, &index)
             }
             Node::Has(operand, field) => match &*self.value(operand, around)? {
@@ -544,12 +541,7 @@ impl<'f> Run<'f> {
     }
 
     fn range<'e>(&'e self, term: &'e Term, around: Elements<'e>) -> Result<Range, Box<Evaluated>> {
-        let both =
-            |sides: &'e (Term, Term)| match (self.range(&sides.0, around), self.range(&sides.1, around)) {
-                (Ok(a), Ok(b)) => Ok((a, b)),
-                (Err(a), Err(b)) => Err(merge(a, b)),
-                (Err(told), Ok(_)) | (Ok(_), Err(told)) => Err(told),
-            };
+        let both = |sides: &'e (Term, Term)| pair(self.range(&sides.0, around), self.range(&sides.1, around));
         match term {
             Term::Value(typed) => {
                 let value = self.value(typed, around)?;

@@ -50,7 +50,7 @@ fn each(typed: &Typed, see: &mut impl FnMut(&Node)) {
     match &typed.node {
         Node::Literal(_) | Node::Fact(_) | Node::Element(_) => {}
         Node::Field(inner, _) | Node::Has(inner, _) | Node::Not(inner) | Node::Negative(inner) => {
-            each(inner, see)
+            each(inner, see);
         }
         Node::Index(a, b) => {
             each(a, see);

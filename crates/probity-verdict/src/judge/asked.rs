@@ -73,15 +73,16 @@ impl<'p> Asked<'p> {
 
     /// Whether a run of the plan can have yielded this beside what came before: a look of a probe and a row of the plan, in
     /// a slot it has, with one last attempt a slot, and with further attempts only where the plan asks for them (`until`).
-    pub(super) fn admits(&mut self, entry: u64, observation: &Observation) -> bool {
+    /// The cell of its row, if so.
+    pub(super) fn admit(&mut self, entry: u64, observation: &Observation) -> Option<usize> {
         let by = self.introduced.get(&observation.observer).map(String::as_str);
-        let asked =
-            self.probes.get_mut(observation.probe.as_str()).is_some_and(|looks| looks.admit(observation, by));
-        if !asked {
+        let looks = self.probes.get_mut(observation.probe.as_str());
+        let cell = looks.and_then(|looks| looks.admit(observation, by));
+        if cell.is_none() {
             let (count, first) = self.unasked.unwrap_or((0, entry));
             self.unasked = Some((count + 1, first));
         }
-        asked
+        cell
     }
 
     /// How many observations were not asked for, and the entry of the first.
@@ -92,10 +93,10 @@ impl<'p> Asked<'p> {
 
 impl Looks<'_> {
     /// `by`: the name of whom it says that it is by, if that is somebody elsewhere who was introduced.
-    fn admit(&mut self, observation: &Observation, by: Option<&str>) -> bool {
+    fn admit(&mut self, observation: &Observation, by: Option<&str>) -> Option<usize> {
         // A plan has no trials yet: once it has, `seen` is by trial too.
         if observation.trial.is_some() {
-            return false;
+            return None;
         }
         let right_one = match observation.observer {
             // Of what is to be seen from elsewhere the program itself says only that it was not.
@@ -103,15 +104,13 @@ impl Looks<'_> {
             _ => by.is_some() && by == self.probe.on.as_deref(),
         };
         if !right_one {
-            return false;
+            return None;
         }
         let again = observation.superseded || observation.attempt != 1;
         if observation.slot >= self.probe.planned() || (again && self.probe.schedule.until.is_none()) {
-            return false;
+            return None;
         }
-        match self.cells.find(&observation.cell) {
-            Some(cell) => observation.superseded || self.seen[cell].add(observation.slot.into()),
-            None => false,
-        }
+        let cell = self.cells.find(&observation.cell)?;
+        (observation.superseded || self.seen[cell].add(observation.slot.into())).then_some(cell)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::control::Controls;
 use super::denial::Shown;
-use super::subject::{Membership, Subject, Trial};
+use super::subject::{Membership, Observed, Subject, Trial};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{Check, Evaluated};
@@ -26,11 +26,24 @@ impl<'p> Census<'p> {
 
 impl Room for Census<'_> {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        if let Some(answer) = ask(self.check, trial, subject) {
-            self.tallies[trial.cell].add(answer, None);
-            if answer == Answer::Success {
-                self.tallies[trial.cell].grant(subject.granted(trial.observation));
+        let look = &trial.look;
+        let answer = match &trial.membership {
+            Membership::Outside => return,
+            Membership::Inside => ask(self.check, look, subject),
+            // Of an observation that may not be meant, only what would speak against the claim counts, and that is then
+            // not decided.
+            Membership::Unknown(membership) => {
+                let evaluated = subject.evaluate(self.check, look.observation);
+                if evaluated.truth == Truth4::True {
+                    return;
+                }
+                subject.note_unknown(look.entry, membership);
+                Answer::Undecided
             }
+        };
+        self.tallies[look.cell].add(answer, None);
+        if answer == Answer::Success {
+            self.tallies[look.cell].grant(subject.granted(look.observation));
         }
     }
 
@@ -49,25 +62,12 @@ impl Room for Census<'_> {
     }
 }
 
-/// What a look answers to a check; `None` if it is not asked. Of an observation that may not be meant, only what would
-/// speak against the claim counts, and that is then not decided.
-pub(super) fn ask(check: &Check, trial: &Trial, subject: &mut Subject) -> Option<Answer> {
-    let (evaluated, sure) = match &trial.membership {
-        Membership::Outside => return None,
-        Membership::Inside => (subject.evaluate(check, trial.observation), None),
-        Membership::Unknown(membership) => (subject.evaluate(check, trial.observation), Some(membership)),
-    };
-    let denied = || subject.denied(trial.observation, check.reads());
-    let answer = answer(&evaluated, denied);
-    if let Some(membership) = sure {
-        if matches!(answer, Answer::Success | Answer::Denial(_)) {
-            return None;
-        }
-        subject.note_unknown(Some(trial.entry), membership);
-        return Some(Answer::Undecided);
-    }
-    note(subject, trial.entry, answer, &evaluated, || words::seen(&evaluated, check, trial.observation));
-    Some(answer)
+/// What a look that is meant answers to a check, noted.
+pub(super) fn ask(check: &Check, look: &Observed, subject: &mut Subject) -> Answer {
+    let evaluated = subject.evaluate(check, look.observation);
+    let answer = answer(&evaluated, || subject.denied(look.observation, check.reads()));
+    note(subject, look.entry, answer, &evaluated, || words::seen(&evaluated, check, look.observation));
+    answer
 }
 
 /// What an evaluation answers; `denied` says what the look denied.
@@ -91,7 +91,7 @@ pub(super) fn note(
         Answer::Success => {}
         Answer::Denial(_) => subject.note_undecided(entry),
         Answer::Failure | Answer::Error => subject.note_false(entry, why),
-        Answer::Undecided => subject.note_unknown(Some(entry), evaluated),
+        Answer::Undecided => subject.note_unknown(entry, evaluated),
     }
 }
 

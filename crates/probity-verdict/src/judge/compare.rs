@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Probe, Shows, Value};
+use probity_diagnostic::Level;
+use probity_plan::{Barrier, Blocked, Cause, Denied, Fact, Observation, Plan, Probe, Shows, Value};
 
+use super::asked::Cells;
 use super::census::{answer, census, note, seen_any};
 use super::control::Controls;
 use super::denial::ShownOfSides;
-use super::subject::{self, Membership, Subject, Trial, seen_to_be_true, unknown};
+use super::room::SureRoom;
+use super::subject::{self, Observed, Subject, seen_to_be_true};
 use super::tally::{Answer, Tally};
-use super::{Decision, Facts, Room, words};
+use super::{Decision, Facts, words};
+use crate::check::{Compiled, Found, counted};
 use crate::condition::{AGAINST, Check, Evaluated, fact_of};
 use crate::judgement::{Against, Counts, Decided, Seen, Unclear, Unreadable};
 
@@ -21,8 +25,8 @@ const MOST_HELD: usize = 16 << 20;
 pub(super) struct Compare<'p> {
     check: &'p Check,
     pairing: Pairing,
-    /// The other probe's rows apply to every cell: it has no matrix.
-    spread: bool,
+    /// The own cell that has the row of each of the other probe's; none where that has no matrix: it stands beside every cell.
+    rows: Option<Vec<Option<usize>>>,
     other: OtherShows<'p>,
     cells: Vec<Held>,
     tallies: Vec<Tally>,
@@ -63,6 +67,33 @@ struct Kept {
     denied: [Option<Denied>; 2],
 }
 
+/// Which look is compared with which has to be known, and there have to be two.
+pub(super) fn check_planned(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Found) {
+    let (name, of) = (&compiled.claim.name, &compiled.claim.of);
+    if against == of && compiled.probe.planned() < 2 {
+        let message =
+            format!("`{name}` compares the first look of `{of}` with its last, and `{of}` looks once");
+        let remedy = format!("let `{of}` look several times: `every` and `for`, or `repeat`");
+        found.push(Level::Error, "one-look", &compiled.claim.at, message, remedy);
+        return;
+    }
+    let (own, other) = (compiled.probe.planned(), plan.probe(against).map_or(1, Probe::planned));
+    if compiled.claim.of != against && other != 1 && own != other {
+        found.push(
+            Level::Error,
+            "compare",
+            &compiled.claim.at,
+            format!(
+                "`{}` compares {} of `{}` with {other} of `{against}`, and which with which is not known",
+                compiled.claim.name,
+                counted(own.into(), "look"),
+                compiled.claim.of
+            ),
+            format!("plan as many looks of both, or one of `{against}`"),
+        );
+    }
+}
+
 impl<'p> Compare<'p> {
     pub(super) fn new(
         check: &'p Check,
@@ -95,7 +126,10 @@ impl<'p> Compare<'p> {
         Ok(Self {
             check,
             pairing,
-            spread: other.cells.len() == 1,
+            rows: (other.cells.len() > 1).then(|| {
+                let cells = Cells::of(own);
+                other.cells.iter().map(|cell| cells.find(&cell.row)).collect()
+            }),
             other: other_shows,
             cells: (0..subject.width()).map(|_| Held::default()).collect(),
             tallies: vec![Tally::default(); subject.width()],
@@ -106,23 +140,23 @@ impl<'p> Compare<'p> {
     }
 
     /// Takes an observation of the claim's own probe into account.
-    fn observe_own(&mut self, trial: &Trial, subject: &mut Subject) {
-        let slot = trial.observation.slot;
+    fn observe_own(&mut self, look: &Observed, subject: &mut Subject) {
+        let slot = look.observation.slot;
         let names = self.check.reads();
         let denied = [
-            subject.denied(trial.observation, self.check.reads()),
-            subject.denied(trial.observation, self.check.reads_against()),
+            subject.denied(look.observation, self.check.reads()),
+            subject.denied(look.observation, self.check.reads_against()),
         ];
         let kept = match self.pairing {
             // Either look may come to be the first or the last.
             Pairing::FirstAndLast => {
-                keep(trial.entry, trial.observation, names.chain(self.check.reads_against()), denied)
+                keep(look.entry, look.observation, names.chain(self.check.reads_against()), denied)
             }
-            _ => keep(trial.entry, trial.observation, names, denied),
+            _ => keep(look.entry, look.observation, names, denied),
         };
         match self.pairing {
             Pairing::FirstAndLast => {
-                let own = &mut self.cells[trial.cell].own;
+                let own = &mut self.cells[look.cell].own;
                 own.insert(slot, kept);
                 if own.len() > 2
                     && let Some(middle) = own.keys().copied().nth(1)
@@ -130,19 +164,19 @@ impl<'p> Compare<'p> {
                     own.remove(&middle);
                 }
             }
-            Pairing::OneForAll => match self.cells[trial.cell].against.remove(&0) {
+            Pairing::OneForAll => match self.cells[look.cell].against.remove(&0) {
                 Some(against) => {
-                    self.pair(trial.cell, &kept, &against, subject);
-                    self.cells[trial.cell].against.insert(0, against);
+                    self.pair(look.cell, &kept, &against, subject);
+                    self.cells[look.cell].against.insert(0, against);
                 }
-                None => self.hold(trial.cell, slot, kept, true, subject),
+                None => self.hold(look.cell, slot, kept, true, subject),
             },
-            Pairing::SlotBySlot => match self.cells[trial.cell].against.remove(&slot) {
+            Pairing::SlotBySlot => match self.cells[look.cell].against.remove(&slot) {
                 Some(against) => {
                     self.held = self.held.saturating_sub(against.size());
-                    self.pair(trial.cell, &kept, &against, subject);
+                    self.pair(look.cell, &kept, &against, subject);
                 }
-                None => self.hold(trial.cell, slot, kept, true, subject),
+                None => self.hold(look.cell, slot, kept, true, subject),
             },
         }
     }
@@ -170,26 +204,26 @@ impl<'p> Compare<'p> {
 
     fn pair(&mut self, cell: usize, own: &Kept, against: &Kept, subject: &mut Subject) {
         let fact = |name: &str| match name.strip_prefix(AGAINST) {
-            Some(name) => against.fact(name),
-            None => own.fact(name),
+            Some(name) => against.facts.get(name),
+            None => own.facts.get(name),
         };
-        let evaluated = self.check.evaluate(&fact, &mut subject.budget);
+        let evaluated = self.check.evaluate_kept(&fact, &mut subject.budget);
         let evaluated =
-            seen_to_be_true(evaluated, subject.probe, self.check.reads(), &|name| unknown(own.fact(name)));
+            seen_to_be_true(evaluated, subject.probe, self.check.reads(), &|name| own.unknown(name));
         let evaluated = seen_to_be_true(evaluated, self.other.probe, self.check.reads_against(), &|name| {
-            unknown(against.fact(name))
+            against.unknown(name)
         });
         let answer = answer(&evaluated, || self.denied(own.denied[0], against.denied[1]));
         if matches!(answer, Answer::Success | Answer::Denial(_)) {
-            let differs = self.other.both.iter().all(|name| own.fact(name) != against.fact(name));
+            let differs = self.other.both.iter().all(|name| own.facts.get(name) != against.facts.get(name));
             self.differed = Some(self.differed.unwrap_or(true) && differs);
         }
         note(subject, own.entry, answer, &evaluated, || {
             let names = self.check.reads().map(ToOwned::to_owned);
             let against = self.check.reads_against().map(|name| format!("{AGAINST}{name}"));
             let seen = names.chain(against).filter_map(|name| match fact(&name) {
-                Fact::Known(value) => Some(Seen { value: words::value(&value), what: name }),
-                Fact::Unknown(_) => None,
+                Some(Fact::Known(value)) => Some(Seen { value: words::value(value), what: name }),
+                Some(Fact::Unknown(_)) | None => None,
             });
             Against::Compared { seen: seen.take(4).collect(), reasons: evaluated.reasons.clone() }
         });
@@ -204,7 +238,7 @@ impl<'p> Compare<'p> {
     }
 
     fn undecided(&mut self, cell: usize, entry: u64, evaluated: &Evaluated, subject: &mut Subject) {
-        subject.note_unknown(Some(entry), evaluated);
+        subject.note_unknown(entry, evaluated);
         self.tallies[cell].add(Answer::Undecided, None);
     }
 
@@ -214,45 +248,37 @@ impl<'p> Compare<'p> {
             return [subject.weakest(self.check.reads()), self.other.weakest].into_iter().flatten().min();
         }
         let of_change = |probe: &Probe, name: &str| {
-            let fact = probe.spec().fact(name)?;
-            let alone = fact.shows.unwrap_or(probe.spec().shows);
-            let both = self.other.both.iter().any(|both| both == name);
-            Some(if both { fact.change_shows.unwrap_or(alone) } else { alone })
+            probe.spec().shows_of(name, self.other.both.iter().any(|both| both == name))
         };
         let own = self.check.reads().filter_map(|name| of_change(subject.probe, name));
-        let other = subject.plan.probe(&self.other.probe.name);
-        let against = self.check.reads_against().filter_map(|name| of_change(other?, name));
+        let against = self.check.reads_against().filter_map(|name| of_change(self.other.probe, name));
         own.chain(against).min()
     }
 }
 
-impl Room for Compare<'_> {
-    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        match &trial.membership {
-            Membership::Outside => {}
-            Membership::Inside => self.observe_own(trial, subject),
-            Membership::Unknown(evaluated) => self.undecided(trial.cell, trial.entry, evaluated, subject),
+impl SureRoom for Compare<'_> {
+    fn observe(&mut self, look: &Observed, meant: bool, subject: &mut Subject) {
+        if meant {
+            self.observe_own(look, subject);
         }
     }
 
     /// Takes an observation of the other probe into account.
-    fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
+    fn observe_against(&mut self, look: &Observed, subject: &mut Subject) {
+        let (entry, observation) = (look.entry, look.observation);
         if observation.superseded {
             return;
         }
-        let cells: Vec<usize> = if self.spread {
-            (0..self.cells.len()).collect()
-        } else {
-            subject.cell(&observation.cell).into_iter().collect()
+        let cells: Vec<usize> = match &self.rows {
+            None => (0..self.cells.len()).collect(),
+            Some(own) => own[look.cell].into_iter().collect(),
         };
         if !cells.is_empty() {
             subject.also(entry);
         }
         let slot = observation.slot;
         for cell in cells {
-            let other = subject.plan.probe(&self.other.probe.name);
-            let denied =
-                other.and_then(|other| subject::denied(other, observation, self.check.reads_against()));
+            let denied = subject::denied(self.other.probe, observation, self.check.reads_against());
             let kept = keep(entry, observation, self.check.reads_against(), [None, denied]);
             match self.pairing {
                 Pairing::FirstAndLast => {}
@@ -328,8 +354,13 @@ impl Room for Compare<'_> {
 }
 
 impl Kept {
-    fn fact(&self, name: &str) -> Fact {
-        self.facts.get(name).cloned().unwrap_or_else(|| Fact::Unknown(Blocked::new(Barrier::NotMade, "")))
+    /// Why a fact is not known.
+    fn unknown(&self, name: &str) -> Option<Blocked> {
+        match self.facts.get(name) {
+            Some(Fact::Known(_)) => None,
+            Some(Fact::Unknown(blocked)) => Some(blocked.clone()),
+            None => Some(Blocked::new(Barrier::NotMade, "")),
+        }
     }
 
     fn size(&self) -> usize {

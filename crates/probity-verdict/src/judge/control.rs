@@ -9,7 +9,7 @@ use super::Facts;
 use super::denial::{ALL, Shown};
 use super::subject::Subject;
 use super::tally::{Answer, Tally};
-use crate::judgement::{Note, Step};
+use crate::judgement::{Note, Outcome, Step};
 
 /// Which denials count, for each group of trials that is decided for itself.
 pub(super) struct Controls {
@@ -66,6 +66,19 @@ impl Controls {
             .map(|(counts, tally)| tally.denials() - tally.uncontrolled(*counts));
         let denials = counted.sum::<u64>();
         (denials > 0).then(|| Note::DenialsCount { denials, control: subject.claim.control.clone() })
+    }
+
+    /// Nothing holds in a group of which a denial does not count.
+    pub(super) fn hold_back(&self, outcome: Outcome, group: usize, tally: &Tally) -> Outcome {
+        match outcome {
+            Outcome::Holds if tally.uncontrolled(self.of_group(group)) > 0 => Outcome::Undetermined,
+            outcome => outcome,
+        }
+    }
+
+    /// As [`Controls::note`], where the claim names no control: of one that it names it is said beside it.
+    pub(super) fn note_unnamed(&self, subject: &Subject, tallies: &[Tally]) -> Option<Note> {
+        self.note(subject, tallies).filter(|_| subject.claim.control.is_none())
     }
 
     /// What would let a denial count.

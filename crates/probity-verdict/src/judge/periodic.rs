@@ -2,6 +2,7 @@
 //! lie between two looks at which a fact differs.
 
 mod changes;
+mod planned;
 mod recorded;
 
 use probity_plan::model::Starts;
@@ -11,9 +12,10 @@ use probity_plan::{Fact, Observation, Shows, Value};
 use super::census::overall;
 use super::clock;
 use super::control::{self, Controls};
-use super::subject::{Membership, Subject, Trial};
+use super::room::SureRoom;
+use super::subject::{Observed, Subject};
 use super::tally::Tally;
-use super::{Decision, Facts, Room};
+use super::{Decision, Facts};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{
     CellFinding, Counts, Decided, FindingReason, Measured, Note, Outcome, Settle, Step, Unreadable,
@@ -44,6 +46,8 @@ struct Gaps {
     /// More starts than are kept.
     too_many: bool,
 }
+
+pub(super) use planned::check as check_planned;
 
 #[derive(Clone)]
 pub(super) struct Periodic {
@@ -193,52 +197,41 @@ impl Periodic {
 
     /// Times that the target records show what the fact shows; changes that were seen, what its change shows.
     fn shows(&self, subject: &Subject, gaps: &Gaps) -> Option<Shows> {
-        let spec = subject.probe.spec();
-        let fact = spec.fact(&self.fact)?;
-        let alone = fact.shows.unwrap_or(spec.shows);
         let changed = gaps.within + gaps.outside + gaps.unsure > 0;
+        let shows = |changed| subject.probe.spec().shows_of(&self.fact, changed);
         let seen = self.cells.iter().any(|cell| match cell {
             Cell::Recorded(recorded) => recorded.seen(),
             Cell::Changes(changes) => changes.seen(),
         });
         match self.cells.first() {
-            Some(Cell::Changes(_)) if changed => Some(fact.change_shows.unwrap_or(alone)),
-            _ => seen.then_some(alone),
+            Some(Cell::Changes(_)) if changed => shows(true),
+            _ => shows(false).filter(|_| seen),
         }
     }
 }
 
-impl Room for Periodic {
-    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        match &trial.membership {
-            Membership::Outside => {
-                self.last_saw[trial.cell] &= !subject.selects_by_sight();
-                return;
-            }
-            Membership::Unknown(evaluated) => {
-                self.looks[1] += 1;
-                return subject.note_unknown(Some(trial.entry), evaluated);
-            }
-            Membership::Inside => {}
+impl SureRoom for Periodic {
+    fn observe(&mut self, look: &Observed, meant: bool, subject: &mut Subject) {
+        if !meant {
+            self.last_saw[look.cell] &= !subject.selects_by_sight();
+            return;
         }
-        let observation = trial.observation;
-        control::count(&mut self.tallies[trial.cell], subject, observation, &[self.fact.as_str()]);
-        self.last_saw[trial.cell] = false;
+        let observation = look.observation;
+        control::count(&mut self.tallies[look.cell], subject, observation, &[self.fact.as_str()]);
+        self.last_saw[look.cell] = false;
         let value = match fact_of(observation, &self.fact) {
             Fact::Known(value) => value,
             Fact::Unknown(blocked) => {
                 self.looks[1] += 1;
-                return subject.note_unknown(
-                    Some(trial.entry),
-                    &Evaluated::blocked(vec![(self.fact.clone(), blocked)]),
-                );
+                let met = vec![(self.fact.clone(), blocked)];
+                return subject.note_unknown(look.entry, &Evaluated::blocked(met));
             }
         };
         self.looks[0] += 1;
-        self.last_saw[trial.cell] = true;
+        self.last_saw[look.cell] = true;
         let began = clock::began(observation);
         let took = i64::try_from(observation.duration_us.min(1 << 60)).unwrap_or(0);
-        let heard = match &mut self.cells[trial.cell] {
+        let heard = match &mut self.cells[look.cell] {
             Cell::Recorded(recorded) => {
                 let slack = clock::slack(observation);
                 let look = Look { began, started: observation.started, took, slack };
@@ -249,9 +242,9 @@ impl Room for Periodic {
             }
         };
         match heard {
-            Some(Heard::Against(why)) => subject.note_false(trial.entry, || why),
+            Some(Heard::Against(why)) => subject.note_false(look.entry, || why),
             Some(Heard::Unclear(why)) => {
-                subject.note_undecided(trial.entry);
+                subject.note_undecided(look.entry);
                 subject.note_unclear(why);
             }
             None => {}
@@ -272,12 +265,7 @@ impl Room for Periodic {
                 continue;
             }
             let gaps = cell.gaps();
-            let outcome = match self.outcome(at, &gaps, subject) {
-                Outcome::Holds if self.tallies[at].uncontrolled(controls.of_group(at)) > 0 => {
-                    Outcome::Undetermined
-                }
-                outcome => outcome,
-            };
+            let outcome = controls.hold_back(self.outcome(at, &gaps, subject), at, &self.tallies[at]);
             cut |= !self.ended(at, subject);
             fewest = Some(fewest.unwrap_or(u64::MAX).min(gaps.within));
             cells.push(CellFinding { cell: subject.name(at), outcome, counts: gaps.counts(), bounds: None });
@@ -293,8 +281,7 @@ impl Room for Periodic {
         if outcome == Outcome::Holds && unseen > 0 {
             notes.push(Note::LooksUnseen { looks: unseen, of: self.looks[0] + unseen });
         }
-        // What a claim names as its control is said beside it.
-        notes.extend(controls.note(subject, &self.tallies).filter(|_| subject.claim.control.is_none()));
+        notes.extend(controls.note_unnamed(subject, &self.tallies));
         let moved_us = self.cells.iter().filter_map(Cell::moved).max().unwrap_or(0);
         if moved_us > 0 {
             notes.push(Note::ClockMoved { moved_us });

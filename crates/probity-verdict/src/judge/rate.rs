@@ -1,19 +1,22 @@
 //! `check` with `share`: the rate of observations that satisfy it reaches an objective, by exact bounds.
 
-use probity_plan::units::{Share, Span};
-use probity_plan::{Claim, Form};
+mod planned;
 
-use super::census::{answer, note, overall, seen_any};
+use probity_plan::units::{Share, Span};
+
+use super::census::{ask, overall, seen_any};
 use super::control::Controls;
 use super::denial::Shown;
-use super::subject::{Membership, Subject, Trial};
+use super::subject::{Membership, Observed, Subject, Trial};
 use super::tally::{Answer, Tally};
-use super::{Decision, Facts, Room, clock, words};
+use super::{Decision, Facts, Room, clock};
 use crate::condition::Check;
 use crate::judgement::{
     CellFinding, Counts, Decided, FindingReason, Measured, Note, Outcome, Settle, Step, Unreadable,
 };
 use crate::statistics;
+
+pub(super) use planned::check as check_planned;
 
 #[derive(Clone)]
 pub(super) struct Rate<'p> {
@@ -28,10 +31,13 @@ pub(super) struct Rate<'p> {
 }
 
 impl<'p> Rate<'p> {
-    pub(super) fn new(check: &'p Check, claim: &Claim, subject: &Subject) -> Result<Self, Unreadable> {
-        let Form::Rate { share, block, pooled, .. } = claim.form else {
-            return Err(Unreadable::NotARate);
-        };
+    pub(super) fn new(
+        check: &'p Check,
+        share: Share,
+        block: Option<Span>,
+        pooled: bool,
+        subject: &Subject,
+    ) -> Result<Self, Unreadable> {
         if let (Some(block), Some(every)) = (block, subject.probe.schedule.every)
             && block.0 < every.0.saturating_mul(2)
         {
@@ -42,12 +48,12 @@ impl<'p> Rate<'p> {
     }
 
     /// The block of time a trial is in: by its slot where looks are planned in time, else by when it began.
-    fn block_of(&mut self, trial: &Trial, subject: &Subject) -> Option<i64> {
+    fn block_of(&mut self, look: &Observed, subject: &Subject) -> Option<i64> {
         let block = micros(self.block?);
         if let Some(every) = subject.probe.schedule.every {
-            return i64::try_from(u128::from(trial.observation.slot) * micros(every) / block).ok();
+            return i64::try_from(u128::from(look.observation.slot) * micros(every) / block).ok();
         }
-        let began = clock::began(trial.observation);
+        let began = clock::began(look.observation);
         let first = *self.first.get_or_insert(began);
         Some((began - first).div_euclid(i64::try_from(block).unwrap_or(i64::MAX)))
     }
@@ -125,26 +131,19 @@ impl<'p> Rate<'p> {
 
 impl Room for Rate<'_> {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        let block = self.block_of(trial, subject);
-        let group = if self.tallies.len() == 1 { 0 } else { trial.cell };
+        let look = &trial.look;
+        let block = self.block_of(look, subject);
+        let group = if self.tallies.len() == 1 { 0 } else { look.cell };
         let answer = match &trial.membership {
             Membership::Outside => return self.tallies[group].outside(block),
-            Membership::Inside => {
-                let evaluated = subject.evaluate(self.check, trial.observation);
-                let denied = || subject.denied(trial.observation, self.check.reads());
-                let answer = answer(&evaluated, denied);
-                note(subject, trial.entry, answer, &evaluated, || {
-                    words::seen(&evaluated, self.check, trial.observation)
-                });
-                answer
-            }
+            Membership::Inside => ask(self.check, look, subject),
             Membership::Unknown(membership) => {
-                subject.note_unknown(Some(trial.entry), membership);
+                subject.note_unknown(look.entry, membership);
                 Answer::Undecided
             }
         };
         if answer == Answer::Success {
-            self.tallies[group].grant(subject.granted(trial.observation));
+            self.tallies[group].grant(subject.granted(look.observation));
         }
         self.tallies[group].add(answer, block);
     }

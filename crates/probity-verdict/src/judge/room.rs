@@ -1,9 +1,7 @@
 //! What every form of claim has: it takes trials in, and decides. One file each: `census`, `rate`, `compare`, `stable`,
 //! `periodic`. How to add one: docs/adding-a-claim.md.
 
-use probity_plan::Observation;
-
-use super::subject::{Membership, Subject, Trial};
+use super::subject::{Membership, Observed, Subject, Trial};
 use super::{Decision, Facts};
 use crate::judgement::{FindingReason, Outcome, Settle, Step};
 
@@ -12,7 +10,7 @@ pub(super) trait Room: CopyRoom {
     /// Takes a trial into account, or an observation that the claim is not about.
     fn observe(&mut self, trial: &Trial, subject: &mut Subject);
     /// Takes an observation of the other probe into account, where there is one.
-    fn observe_against(&mut self, _entry: u64, _observation: &Observation, _subject: &mut Subject) {}
+    fn observe_against(&mut self, _look: &Observed, _subject: &mut Subject) {}
     /// No more observations come.
     fn finish(&mut self, _subject: &mut Subject) {}
     /// What is decided.
@@ -42,6 +40,18 @@ impl Clone for Box<dyn Room + '_> {
     }
 }
 
+/// A form that looks at more than one observation at a time: of each it is told whether that is meant.
+pub(super) trait SureRoom: Clone {
+    /// Takes an observation of the claim's probe into account; `meant`: it is what the claim is about.
+    fn observe(&mut self, look: &Observed, meant: bool, subject: &mut Subject);
+    /// As [`Room::observe_against`].
+    fn observe_against(&mut self, _look: &Observed, _subject: &mut Subject) {}
+    /// As [`Room::finish`].
+    fn finish(&mut self, _subject: &mut Subject) {}
+    /// As [`Room::decide`].
+    fn decide(&self, subject: &Subject, facts: &Facts) -> Decision;
+}
+
 /// A form that looks at more than one observation at a time. Where it cannot be told whether an observation is meant, it
 /// decides only what holds with it and without it.
 #[derive(Clone)]
@@ -57,33 +67,29 @@ impl<R> BothWays<R> {
     }
 }
 
-impl<R: Room + Clone> Room for BothWays<R> {
+impl<R: SureRoom> Room for BothWays<R> {
     fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
         let (without, with) = match &trial.membership {
             Membership::Unknown(evaluated) => {
-                subject.note_unknown(Some(trial.entry), evaluated);
+                subject.note_unknown(trial.look.entry, evaluated);
                 self.with.get_or_insert_with(|| self.without.clone());
-                (trial.taken_for(Membership::Outside), trial.taken_for(Membership::Inside))
+                (false, true)
             }
-            Membership::Inside => (trial.taken_for(Membership::Inside), trial.taken_for(Membership::Inside)),
-            Membership::Outside => {
-                (trial.taken_for(Membership::Outside), trial.taken_for(Membership::Outside))
-            }
+            Membership::Inside => (true, true),
+            Membership::Outside => (false, false),
         };
-        self.without.observe(&without, subject);
-        quietly(self.with.as_mut(), subject, |room, subject| room.observe(&with, subject));
+        self.without.observe(&trial.look, without, subject);
+        quietly(self.with.as_mut(), subject, |room, subject| room.observe(&trial.look, with, subject));
     }
 
-    fn observe_against(&mut self, entry: u64, observation: &Observation, subject: &mut Subject) {
-        self.without.observe_against(entry, observation, subject);
-        quietly(self.with.as_mut(), subject, |room, subject| {
-            room.observe_against(entry, observation, subject);
-        });
+    fn observe_against(&mut self, look: &Observed, subject: &mut Subject) {
+        self.without.observe_against(look, subject);
+        quietly(self.with.as_mut(), subject, |room, subject| room.observe_against(look, subject));
     }
 
     fn finish(&mut self, subject: &mut Subject) {
         self.without.finish(subject);
-        quietly(self.with.as_mut(), subject, Room::finish);
+        quietly(self.with.as_mut(), subject, SureRoom::finish);
     }
 
     fn decide(&self, subject: &Subject, facts: &Facts) -> Decision {

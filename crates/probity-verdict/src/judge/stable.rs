@@ -1,13 +1,16 @@
 //! `stable`: named facts are the same in every sample, or differ by at most so much. What happened between two samples
 //! is not seen; so samples may not be farther apart than two slots.
 
+use probity_diagnostic::Level;
 use probity_plan::{Fact, Number, Shows, Value};
 
 use super::census::overall;
 use super::control::{self, Controls};
-use super::subject::{Membership, Subject, Trial, is_interval};
+use super::room::SureRoom;
+use super::subject::{Observed, Subject, is_interval};
 use super::tally::Tally;
-use super::{Decision, Facts, Room, clock, words};
+use super::{Decision, Facts, clock, words};
+use crate::check::{Compiled, Found};
 use crate::condition::{Evaluated, fact_of};
 use crate::judgement::{
     Against, CellFinding, Change, Counts, Decided, FindingReason, Measured, MeasuredFact, Note, Outcome,
@@ -51,6 +54,16 @@ struct Extent {
     numbers: Option<(Number, Number)>,
     /// Whether there was an interval too, beside which numbers are compared as doubles.
     intervals: bool,
+}
+
+/// A plan that looks once says nothing of what stays the same.
+pub(super) fn check_planned(compiled: &Compiled<'_>, found: &mut Found) {
+    let (name, of) = (&compiled.claim.name, &compiled.claim.of);
+    if compiled.probe.planned() < 2 {
+        let message = format!("`{name}` says that facts do not change, and `{of}` looks once");
+        let remedy = format!("let `{of}` look several times: `every` and `for`, or `repeat`");
+        found.push(Level::Error, "one-look", &compiled.claim.at, message, remedy);
+    }
 }
 
 impl Stable {
@@ -124,32 +137,26 @@ impl Stable {
 
     /// A fact that was seen to differ shows what its change shows.
     fn shows(&self, subject: &Subject) -> Option<Shows> {
-        let spec = subject.probe.spec();
         let each = self.facts.iter().enumerate().filter_map(|(at, name)| {
-            let fact = spec.fact(name)?;
-            let alone = fact.shows.unwrap_or(spec.shows);
             let changed = self.cells.iter().any(|cell| cell.extents[at].changes > 0);
-            Some(if changed { fact.change_shows.unwrap_or(alone) } else { alone })
+            subject.probe.spec().shows_of(name, changed)
         });
         each.min()
     }
 }
 
-impl Room for Stable {
-    fn observe(&mut self, trial: &Trial, subject: &mut Subject) {
-        let cell = &mut self.cells[trial.cell];
-        let observation = trial.observation;
-        let mut met = match &trial.membership {
+impl SureRoom for Stable {
+    fn observe(&mut self, look: &Observed, meant: bool, subject: &mut Subject) {
+        let cell = &mut self.cells[look.cell];
+        let observation = look.observation;
+        if !meant {
             // What is left out by what was seen is not seen: it leaves a gap.
-            Membership::Outside => {
-                if !subject.selects_by_sight() {
-                    cell.step(observation, subject);
-                }
-                return;
+            if !subject.selects_by_sight() {
+                cell.step(observation, subject);
             }
-            Membership::Inside => Vec::new(),
-            Membership::Unknown(evaluated) => evaluated.met.clone(),
-        };
+            return;
+        }
+        let mut met = Vec::new();
         let mut values = Vec::new();
         for name in &self.facts {
             match fact_of(observation, name) {
@@ -157,30 +164,29 @@ impl Room for Stable {
                 Fact::Unknown(blocked) => met.push((name.clone(), blocked)),
             }
         }
-        if !met.is_empty() || matches!(trial.membership, Membership::Unknown(_)) {
+        if !met.is_empty() {
             cell.undecided += 1;
-            subject.note_unknown(Some(trial.entry), &Evaluated::blocked(met));
+            subject.note_unknown(look.entry, &Evaluated::blocked(met));
             return;
         }
         let facts: Vec<&str> = self.facts.iter().map(String::as_str).collect();
-        control::count(&mut self.tallies[trial.cell], subject, observation, &facts);
+        control::count(&mut self.tallies[look.cell], subject, observation, &facts);
         cell.step(observation, subject);
         cell.samples += 1;
         let mut against = Vec::new();
         for ((name, value), extent) in self.facts.iter().zip(values).zip(&mut cell.extents) {
-            let before = extent.last.as_ref().map(words::value);
-            if !extent.add(&value, self.at_most) {
+            if let Err(before) = extent.add(&value, self.at_most) {
                 against.push(Change {
                     fact: name.clone(),
                     value: words::value(&value),
-                    before,
+                    before: before.as_ref().map(words::value),
                     not_a_number: self.at_most.is_some() && value.ends().is_none(),
                 });
             }
         }
         if !against.is_empty() {
             cell.changed += 1;
-            subject.note_false(trial.entry, || Against::Changed { facts: against });
+            subject.note_false(look.entry, || Against::Changed { facts: against });
         }
     }
 
@@ -205,12 +211,7 @@ impl Room for Stable {
                 continue;
             }
             gaps |= cell.has_gap(planned);
-            let outcome = match cell.outcome(self.at_most, planned) {
-                Outcome::Holds if self.tallies[at].uncontrolled(controls.of_group(at)) > 0 => {
-                    Outcome::Undetermined
-                }
-                outcome => outcome,
-            };
+            let outcome = controls.hold_back(cell.outcome(self.at_most, planned), at, &self.tallies[at]);
             total += &counts;
             cells.push(CellFinding { cell: subject.name(at), outcome, counts, bounds: None });
         }
@@ -227,8 +228,7 @@ impl Room for Stable {
             notes.push(Note::LooksNotMade { looks: total.blocked, of: total.planned });
         }
         notes.push(Note::BetweenSamplesUnseen);
-        // What a claim names as its control is said beside it.
-        notes.extend(controls.note(subject, &self.tallies).filter(|_| subject.claim.control.is_none()));
+        notes.extend(controls.note_unnamed(subject, &self.tallies));
         Decision {
             outcome,
             reason: self.reason(outcome, subject, samples, gaps, denied, total.planned),
@@ -294,8 +294,9 @@ impl Cell {
 }
 
 impl Extent {
-    /// Adds a sample; false if it shows that the fact is not stable.
-    fn add(&mut self, value: &Value, at_most: Option<f64>) -> bool {
+    /// Adds a sample; if it shows that the fact is not stable, the one before it is the error.
+    fn add(&mut self, value: &Value, at_most: Option<f64>) -> Result<(), Option<Value>> {
+        let first = self.last.is_none();
         let changed = self.last.as_ref().is_some_and(|last| last != value);
         self.changes += u64::from(changed);
         let stable = match at_most {
@@ -305,10 +306,11 @@ impl Extent {
         if self.first.is_none() {
             self.first = Some(value.clone());
         }
-        if changed || self.last.is_none() {
-            self.last = Some(value.clone());
+        let before = if changed || first { self.last.replace(value.clone()) } else { None };
+        if stable {
+            return Ok(());
         }
-        stable
+        Err(if changed || first { before } else { self.last.clone() })
     }
 
     /// Takes a sample into what it extends over; false if it is no number.

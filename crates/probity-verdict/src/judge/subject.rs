@@ -3,11 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{
-    Barrier, Blocked, Cause, Claim, Denied, Fact, FactType, Observation, Plan, Probe, Shows, Value,
-};
+use probity_plan::{Barrier, Blocked, Cause, Claim, Denied, Fact, FactType, Observation, Plan, Probe, Shows};
 
-use super::asked::Cells;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
@@ -30,7 +27,6 @@ pub(super) struct Subject<'p> {
     pub(super) claim: &'p Claim,
     pub(super) probe: &'p Probe,
     pub(super) filter: Option<&'p Check>,
-    cells: Cells,
     /// Cells whose row alone shows that they are not what the claim is about.
     excluded: Vec<bool>,
     slots: Vec<Ranges>,
@@ -51,19 +47,18 @@ pub(super) struct Subject<'p> {
     pub(super) budget: Budget,
 }
 
-/// A trial, or an observation that the claim is not about.
-pub(super) struct Trial<'o> {
+/// An observation with its entry in the log and its cell in the matrix of its probe.
+#[derive(Clone, Copy)]
+pub(super) struct Observed<'o> {
     pub(super) cell: usize,
     pub(super) entry: u64,
     pub(super) observation: &'o Observation,
-    pub(super) membership: Membership,
 }
 
-impl Trial<'_> {
-    /// The same look, taken for one that is meant or not.
-    pub(super) fn taken_for(&self, membership: Membership) -> Self {
-        Self { membership, ..*self }
-    }
+/// A trial, or an observation that the claim is not about.
+pub(super) struct Trial<'o> {
+    pub(super) look: Observed<'o>,
+    pub(super) membership: Membership,
 }
 
 /// Whether an observation is what the claim is about (`where`).
@@ -94,7 +89,6 @@ impl<'p> Subject<'p> {
             claim,
             probe,
             filter,
-            cells: Cells::of(probe),
             excluded,
             slots: vec![Ranges::default(); probe.cells.len()],
             entries: Ranges::default(),
@@ -115,11 +109,6 @@ impl<'p> Subject<'p> {
     /// How many cells the probe has.
     pub(super) fn width(&self) -> usize {
         self.slots.len()
-    }
-
-    /// The cell of a row; `None` if the plan has no such row.
-    pub(super) fn cell(&self, row: &BTreeMap<String, Value>) -> Option<usize> {
-        if self.slots.len() == 1 && row.is_empty() { Some(0) } else { self.cells.find(row) }
     }
 
     /// A cell's row, in words; empty without a matrix.
@@ -144,8 +133,8 @@ impl<'p> Subject<'p> {
     }
 
     /// Takes note of an observation of the claim's probe; `None` if it is no trial.
-    pub(super) fn admit<'o>(&mut self, entry: u64, observation: &'o Observation) -> Option<Trial<'o>> {
-        let cell = self.cell(&observation.cell)?;
+    pub(super) fn admit<'o>(&mut self, look: Observed<'o>) -> Option<Trial<'o>> {
+        let Observed { cell, entry, observation } = look;
         self.entries.insert(entry);
         if observation.superseded {
             return None;
@@ -166,7 +155,7 @@ impl<'p> Subject<'p> {
         } else if !self.excluded[cell] {
             self.left_out += 1;
         }
-        Some(Trial { cell, entry, observation, membership })
+        Some(Trial { look, membership })
     }
 
     /// Takes note of another probe's entry that the claim rests on.
@@ -206,15 +195,11 @@ impl<'p> Subject<'p> {
         }
     }
 
-    pub(super) fn note_unknown(&mut self, entry: Option<u64>, evaluated: &Evaluated) {
+    pub(super) fn note_unknown(&mut self, entry: u64, evaluated: &Evaluated) {
         if self.quiet {
             return;
         }
-        if let Some(entry) = entry
-            && self.undecided.len() < MOST_TELLING
-        {
-            self.undecided.push(entry);
-        }
+        self.note_undecided(entry);
         let mut seen: Vec<(&str, Barrier)> = Vec::new();
         for (fact, blocked) in &evaluated.met {
             // Twice in one observation is once.
@@ -381,8 +366,7 @@ impl<'p> Subject<'p> {
 }
 
 pub(super) fn weakest<'a>(probe: &Probe, facts: impl Iterator<Item = &'a str>) -> Option<Shows> {
-    let spec = probe.spec();
-    facts.filter_map(|name| spec.fact(name)).map(|fact| fact.shows.unwrap_or(spec.shows)).min()
+    facts.filter_map(|name| probe.spec().shows_of(name, false)).min()
 }
 
 /// Why a fact is not known.

@@ -217,7 +217,6 @@ pub enum Unreadable {
         fact: String,
     },
     NoFacts,
-    NotARate,
     /// A block of time shorter than two looks.
     ShortBlock {
         block: Span,

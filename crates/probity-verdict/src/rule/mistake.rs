@@ -14,7 +14,7 @@ use crate::place;
 /// Why a rule's condition cannot be used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleError {
-    condition: Condition,
+    condition: Box<Condition>,
     /// Where in the condition, in characters from 0, and how many.
     span: (usize, usize),
     mistake: Mistake,
@@ -25,7 +25,7 @@ impl RuleError {
     pub(super) fn new(condition: &Condition, at: usize, mistake: Mistake) -> Self {
         let source = &condition.source;
         let length = characters(&source[at..], lex::length(&source[at..])).max(1);
-        Self { condition: condition.clone(), span: (characters(source, at), length), mistake }
+        Self { condition: Box::new(condition.clone()), span: (characters(source, at), length), mistake }
     }
 
     /// The error at its place in the plan.

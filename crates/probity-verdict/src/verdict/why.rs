@@ -100,9 +100,10 @@ impl Case<'_> {
         let mut claims: Vec<usize> = node.claims();
         claims.retain(|claim| world.read(*claim, divisor) == Outcome::Undetermined);
         for score in node.scores() {
-            let outcome = |name: &str| self.rules.claim(name).map(|claim| world.outcome(claim, divisor));
+            let outcome =
+                |name: &str| self.rules.plan.place_of_claim(name).map(|claim| world.outcome(claim, divisor));
             let open = crate::score::score(&self.rules.plan.scores[score], outcome).open;
-            for claim in open.iter().filter_map(|name| self.rules.claim(name)) {
+            for claim in open.iter().filter_map(|name| self.rules.plan.place_of_claim(name)) {
                 if !claims.contains(&claim) {
                     claims.push(claim);
                 }

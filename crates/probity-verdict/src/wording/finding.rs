@@ -248,7 +248,6 @@ fn unreadable(why: &Unreadable) -> String {
         Unreadable::NoCheck => "it has no `check`".to_owned(),
         Unreadable::NoFact { kind, fact } => format!("`{kind}` has no fact `{fact}`"),
         Unreadable::NoFacts => "it names no fact".to_owned(),
-        Unreadable::NotARate => "it is no rate".to_owned(),
         Unreadable::ShortBlock { block, every } => short_block(*block, *every),
         Unreadable::NotPaired { probe, looks, other, other_looks } => format!(
             "`{probe}` looks {} and `{other}` {other_looks}: which to compare with which is not known; plan as many looks of \

@@ -1,14 +1,14 @@
 //! The sentences of verdicts, and of what limits them.
 
 use probity_plan::Plan;
-use probity_plan::units::Percent;
+use probity_plan::units::{Percent, counted};
 
 use super::finding;
 use crate::judgement::{
     ClaimRead, Corrected, ErrorBound, FindOut, Finding, Judgement, Limit, Outcome, ScoreRead, Uncovered,
     Waited, Why,
 };
-use crate::multiplicity::{confidence, counted};
+use crate::multiplicity::confidence;
 use crate::truth::Truth;
 
 /// `READY`, `READY or NOT READY`, `A, B or C`.
@@ -67,7 +67,7 @@ fn reason(plan: &Plan, judgement: &Judgement, why: &Why) -> String {
             if let Some(rates) = stricter {
                 sentence += &format!(
                     "; it rests on {} of which any could be mistaken, so each is decided at {} instead of {}",
-                    counted(*rates, "rate"),
+                    counted((*rates).into(), "rate", "rates"),
                     confidence(plan, *rates),
                     confidence(plan, 1),
                 );
@@ -202,7 +202,7 @@ pub(crate) fn bound(plan: &Plan, bound: &ErrorBound) -> String {
                 sentence += &format!(
                     "; rule {rule} ({label}) rests on {}, so its {} are decided at {} each",
                     if *score { "a score" } else { "alternatives" },
-                    counted(*rates, "rate"),
+                    counted((*rates).into(), "rate", "rates"),
                     confidence(plan, *rates),
                 );
             }
