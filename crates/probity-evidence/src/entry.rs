@@ -23,7 +23,6 @@ pub struct Entry {
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "nearly every entry is the large one")]
 pub enum Body {
     /// Entry 0: which run this is.
     Start(Start),

@@ -108,6 +108,7 @@ pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 type Over = OnceLock<Instant>;
 
 /// What comes from those who look.
+#[expect(clippy::large_enum_variant, reason = "nearly all of it is the large one")]
 enum News {
     /// An observation.
     Look(Taken),
@@ -254,8 +255,7 @@ impl Runner<'_> {
             })
         });
         self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || ());
-        let met = std::mem::take(&mut *lock(&met));
-        met
+        met.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn no_runtime(&self, error: &std::io::Error) {

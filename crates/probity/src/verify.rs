@@ -42,7 +42,7 @@ pub fn run(args: &VerifyArgs, environment: &Environment) -> Result<Exit, Failure
     };
     match args.format {
         Output::Json => {
-            terminal::print(&json(&verification, compared, verdict.as_ref(), &elsewhere).to_string())?
+            terminal::print(&json(&verification, compared, verdict.as_ref(), &elsewhere).to_string())?;
         }
         Output::Text => {
             let mut text = describe(&verification, compared);

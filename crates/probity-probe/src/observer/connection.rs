@@ -38,7 +38,7 @@ pub struct Connection {
 /// Who it is, and between which two moments of ours it read its clock.
 pub struct Greeting {
     /// By its own word.
-    pub hello: Hello,
+    pub hello: Box<Hello>,
     /// What its clock showed.
     pub clock: jiff::Timestamp,
     /// When it was asked for that, and when it was answered, by our clock.
@@ -55,7 +55,7 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     looks: BTreeMap<u64, oneshot::Sender<Report>>,
-    hello: Option<oneshot::Sender<Hello>>,
+    hello: Option<oneshot::Sender<Box<Hello>>>,
     ready: Option<oneshot::Sender<jiff::Timestamp>>,
     lost: Option<Blocked>,
 }
@@ -108,7 +108,7 @@ impl Connection {
             std::thread::spawn(move || {
                 let why = shared.listen(&mut stdout);
                 // What it complained of last belongs to why.
-                _ = complaints.map(|thread| thread.join());
+                _ = complaints.map(std::thread::JoinHandle::join);
                 shared.lose(&why);
             });
         }
@@ -221,7 +221,7 @@ impl Shared {
             let mut waiting = lock(&self.waiting);
             // Whoever asked may be gone.
             match message {
-                FromAgent::Hello(hello) => _ = waiting.hello.take().map(|to| to.send(*hello)),
+                FromAgent::Hello(hello) => _ = waiting.hello.take().map(|to| to.send(hello)),
                 FromAgent::Ready(clock) => _ = waiting.ready.take().map(|to| to.send(clock)),
                 FromAgent::Seen(report) => {
                     let to = waiting.looks.remove(&report.id);

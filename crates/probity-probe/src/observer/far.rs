@@ -126,7 +126,7 @@ impl<'a> Observers<'a> {
     async fn connect(&self, far: &Far<'_>) -> Result<(Connection, Held, Reached), Blocked> {
         let way = reach::find(far.reach, self.allow).await?;
         let begin =
-            |hello: &Hello| Begin { run_began: self.began_there(hello), secrets: far.secrets.clone() };
+            |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
         let opened = Connection::open(way.command, begin, now).await;
         if opened.is_err() {
@@ -154,8 +154,11 @@ impl<'a> Observers<'a> {
         Ok((connection, way.held, reached))
     }
 
-    /// When the run began by the far clock, as near as its greeting tells.
-    fn began_there(&self, hello: &Hello) -> jiff::Timestamp {
+    /// When the run began by the far clock: on this machine that is ours, on another one as near as its greeting tells.
+    fn began_there(&self, far: &Far<'_>, hello: &Hello) -> jiff::Timestamp {
+        if !far.reach.is_elsewhere() {
+            return self.began.at;
+        }
         let gone_by = jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
         hello.at.checked_sub(gone_by).unwrap_or(self.began.at)
     }

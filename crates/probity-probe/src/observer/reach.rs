@@ -191,7 +191,7 @@ fn nspawn(name: &str) -> Option<u32> {
     let is_it = |process: &&procfs::process::Process| {
         let Ok(words) = process.cmdline() else { return false };
         let nspawn = words.iter().any(|word| word.rsplit('/').next() == Some("systemd-nspawn"));
-        let named = words.iter().any(|word| *word == wanted)
+        let named = words.contains(&wanted)
             || words.windows(2).any(|pair| matches!(pair[0].as_str(), "-M" | "--machine") && pair[1] == name);
         nspawn && named
     };
