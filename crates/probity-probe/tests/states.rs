@@ -260,6 +260,56 @@ claims:
 ",
     },
     Row {
+        kind: "mysql",
+        present: &[Test("mysql.rs", "a_query_yields_typed_rows"), Test("mysql.rs", "over_the_socket_too"), Test("mysql.rs", "tls_is_spoken_where_the_server_does_and_required_only_with_whom_we_trust")],
+        absent: &[Test("mysql.rs", "a_port_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("mysql.rs", "who_may_not_is_denied_and_told_so"), Test("mysql.rs", "nothing_is_written_and_no_second_statement_runs")],
+        hanging: &[Test("mysql.rs", "a_query_that_takes_too_long_is_ended_on_the_server_too"), Test("mysql.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("mysql.rs", "nonsense_is_a_barrier_never_a_row"), Test("../src/kinds/mysql/packets.rs", "no_packet_is_more_than_nonsense")],
+        hostile: &[Test("mysql.rs", "hostile_and_huge_results_are_kept_as_text_or_not_at_all")],
+        plan: "
+inputs:
+  password: { env: DB_PASSWORD, secret: true }
+probes:
+  orders: { mysql: \"mysql://auditor:$password@127.0.0.1:3306/shop?ssl-mode=REQUIRED\", query: \"SELECT count(*) AS open FROM orders WHERE paid IS NULL\" }
+claims:
+  paid: { of: orders, check: value == 0 }
+",
+    },
+    Row {
+        kind: "smtp",
+        present: &[Test("smtp.rs", "a_mail_server_says_what_it_offers_and_lets_a_user_in"), Test("smtp.rs", "tls_from_the_first_byte_too")],
+        absent: &[Test("smtp.rs", "a_port_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("smtp.rs", "who_may_not_is_denied_and_told_so"), Test("smtp.rs", "a_password_is_sent_in_trusted_tls_only")],
+        hanging: &[Test("smtp.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("smtp.rs", "nonsense_is_a_barrier_never_a_reply")],
+        hostile: &[Test("smtp.rs", "hostile_texts_are_kept_as_text")],
+        plan: "
+inputs:
+  password: { env: MAIL_PASSWORD, secret: true }
+probes:
+  mail: { smtp: \"mail.example:587\", starttls: true, username: ann, password: $password }
+claims:
+  lets_in: { of: mail, check: logged_in && max_size_bytes >= 10485760 }
+",
+    },
+    Row {
+        kind: "icmp",
+        present: &[Test("icmp.rs", "a_host_that_is_there_replies")],
+        absent: &[Test("icmp.rs", "who_turns_a_request_away_is_told_with_the_code"), Test("icmp.rs", "a_request_that_cannot_be_sent_says_nothing_of_the_host")],
+        forbidden: &[Test("icmp.rs", "who_may_not_ask_the_kernel_says_nothing_of_the_host")],
+        hanging: &[Test("icmp.rs", "silence_ends_at_the_time_out_and_is_no_answer")],
+        nonsense: &[Empty("what is no reply to this very request is not for this look, and it goes on waiting")],
+        hostile: &[Empty("nothing of an answer is text, and none of it is kept")],
+        plan: "
+probes:
+  router: { icmp: 192.0.2.1, every: 1s, for: 60s, timeout: 900ms }
+claims:
+  hardly_any_loss: { of: router, check: answered, share: \">= 95%\" }
+  near: { of: router, check: round_trip_ms < 50, share: \">= 90%\" }
+",
+    },
+    Row {
         kind: "redis",
         present: &[Test("redis.rs", "tls_is_spoken_only_with_a_server_that_can_be_trusted"), Test("redis.rs", "a_server_answers_each_kind_of_reading_command"), Test("redis.rs", "info_is_a_map_of_numbers_and_texts"), Test("redis.rs", "a_reply_in_crumbs_is_read_whole")],
         absent: &[Test("redis.rs", "a_port_or_socket_where_nobody_listens_is_not_answered")],

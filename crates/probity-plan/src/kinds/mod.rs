@@ -8,10 +8,12 @@ pub mod dns;
 pub mod file;
 pub mod group;
 pub mod http;
+pub mod icmp;
 pub mod interface;
 pub mod kernel_parameter;
 pub mod log;
 pub mod mount;
+pub mod mysql;
 pub mod package;
 pub mod port;
 pub mod postgres;
@@ -19,6 +21,7 @@ pub mod process;
 pub mod redis;
 mod server;
 pub mod service;
+pub mod smtp;
 pub mod tls;
 pub mod user;
 
@@ -531,6 +534,9 @@ kinds! {
     dns::Dns,
     redis::Redis,
     postgres::Postgres,
+    mysql::Mysql,
+    smtp::Smtp,
+    icmp::Icmp,
 }
 
 /// The kind of this name.
@@ -548,7 +554,7 @@ mod tests {
             facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         };
         let (no, yes) = (Value::Bool(false), Value::Bool(true));
-        for kind in ["http", "tls", "dns", "redis", "postgres"] {
+        for kind in ["http", "tls", "dns", "redis", "postgres", "mysql", "smtp"] {
             let spec = kind_of(kind);
             let refused = seen(&[("connected", no.clone()), ("answered", no.clone())]);
             assert_eq!(spec.denial(&refused, &[]), Some(Denied::Connection), "{kind}");

@@ -2,6 +2,7 @@
 
 pub mod conversation;
 mod p521;
+pub mod smtp;
 pub mod starttls;
 pub mod tls;
 pub mod trust;

@@ -7,16 +7,19 @@ mod dns;
 mod file;
 mod group;
 mod http;
+mod icmp;
 mod interface;
 mod kernel_parameter;
 mod log;
 mod mount;
+mod mysql;
 mod package;
 mod port;
 mod postgres;
 mod process;
 mod redis;
 mod service;
+mod smtp;
 mod tls;
 mod user;
 
@@ -54,4 +57,7 @@ kinds! {
     dns::Dns,
     redis::Redis,
     postgres::Postgres,
+    mysql::Mysql,
+    smtp::Smtp,
+    icmp::Icmp,
 }
