@@ -75,9 +75,10 @@ impl FromStr for Source {
         }
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         if !matches!(scheme, Some("rtsp" | "rtsps" | "http" | "https")) {
-            return Err("a camera's source is one of rtsp://HOST/PATH, rtsps://..., http://..., https://..., /dev/videoN, \
-                        test:pattern"
-                .into());
+            return Err(
+                "a camera's source is one of rtsp(s)://HOST/PATH, http(s)://HOST/PATH, /dev/videoN, test:pattern"
+                    .into(),
+            );
         }
         match url::Url::parse(text) {
             Ok(url) if url.has_host() => source,

@@ -117,7 +117,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
         ),
         (
             "cameras:\n- {name: a, source: file:///etc/passwd}",
-            "c.yaml:2:21: a camera's source is one of rtsp://HOST/PATH, http://HOST/PATH, /dev/videoN, test:pattern",
+            "c.yaml:2:21: a camera's source is one of rtsp(s)://HOST/PATH, http(s)://HOST/PATH, /dev/videoN, test:pattern",
         ),
         (
             "cameras:\n- {name: a, source: /dev/sda}",
