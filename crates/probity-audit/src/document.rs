@@ -352,7 +352,9 @@ impl<'t> Reader<'t> {
             .chars()
             .next()
             .is_some_and(|c| !c.is_ascii() && !c.is_alphanumeric() && c != '“' && c != '≥');
-        if next.starts_with("**") || (label && next.starts_with(char::is_uppercase)) || sign {
+        // In italics too.
+        let begins = next.trim_start_matches(['*', '_']).starts_with(char::is_uppercase);
+        if next.starts_with("**") || (label && begins) || sign {
             self.flush();
         } else {
             self.buffer.push(' ');

@@ -91,7 +91,7 @@ fn one_cause_is_one_finding_with_all_its_places() {
 
 #[test]
 fn a_long_report_is_found_in_whole_and_in_order() {
-    let long = "The pages answered 171 of 180 times (92 %).\n\n- Dependencies: 2,000 -> 23 (97.5 %)\n\n"
+    let long = "The pages answered 171 of 180 times (92 %).\n\n- Dependencies: 2,000 -> 23 (-97.5 %)\n\n"
         .repeat(1500);
     let result = audit(&long, &[], None);
     let found: Vec<_> = result.findings.iter().map(|finding| (finding.rule, finding.lines[0])).collect();

@@ -61,7 +61,7 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
         return None;
     }
     match q.kind {
-        Kind::Of(of) if q.value > of && of >= 3.0 && q.value < of * 5.0 && !row && !(q.value == 24.0 && of == 7.0) => {
+        Kind::Of(of) if q.value > of && of >= 3.0 && q.value < of * 5.0 && !row && !(q.value == 24.0 && of == 7.0) && q.value + of != 100.0 => {
             let whole = q.value.fract() == 0.0 && of.fract() == 0.0;
             (SCORE.is_in(&statement.lower) && whole && !q.rough).then(|| format!("{} is more than the maximum of {}", show(q.value), show(of)))
         }

@@ -25,7 +25,9 @@ pattern!(
     r"^[\s(),:=|*]*((i\.e\.|or|that is|which is|=|->|→|giving|equals?|a|an|the|to|is|was|of|and|succeeded|passed|completed|success|pass|rate|share|ratio)[\s(),:=|]*)*(about |roughly |approx\.? |~ ?|approximately )?$"
 );
 pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of [a-z]+|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
-pattern!(SAME, r"^[\s)*]*($|[,.;:|(/✅❌⚠-]|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
+pattern!(SAME, r"^[\s)*]*($|[^a-z0-9\s→⟶>-]|-(?:[^>]|$)|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
+// "100 % (16/20 passed, 4 not run)", "100 % of runnable tests".
+pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining)\b");
 pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
@@ -83,7 +85,7 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         // "75/100 (95 % production ready)" tells of two things.
         // So does "Banks at 100 %: 5 of 16".
         let named = percent.start < fraction.start && between.trim_start_matches('*').starts_with(':');
-        if named || (percent.start > fraction.start && !SAME.is_in(after)) {
+        if named || NOT_RUN.is_in(after) || (percent.start > fraction.start && !SAME.is_in(after)) {
             continue;
         }
         // A percentage between two fractions may be that of either.
