@@ -20,7 +20,8 @@ async fn assert_nothing_is_deleted(
     // A new process, which has not seen the objects itself, deletes nothing either.
     drop(service);
     let plan = home.plan(&[]);
-    let deletions = plan["changes"].as_array().unwrap().iter().filter(|change| change.to_string().contains("delete"));
+    let deletions =
+        plan["changes"].as_array().unwrap().iter().filter(|change| change.to_string().contains("delete"));
     assert_eq!(deletions.count(), 0, "{plan:#}");
     let service = home.start();
     service.until("f1", "it is told again", &told).await;
@@ -38,7 +39,8 @@ fn unread(list: &str, cause: &str) -> impl Fn(&Value) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_deleted_when_a_kind_may_no_longer_be_read() {
-    assert_nothing_is_deleted(async |cluster| cluster.forbid("servers").await, unread("Server", "forbidden")).await;
+    assert_nothing_is_deleted(async |cluster| cluster.forbid("servers").await, unread("Server", "forbidden"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

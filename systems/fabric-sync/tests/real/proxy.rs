@@ -33,7 +33,11 @@ impl Proxy {
     /// Listens on a free port; its threads end with the process.
     pub fn start(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Self { address: listener.local_addr().unwrap(), trap: Arc::default(), open: Arc::new(Mutex::new(Some(Vec::new()))) };
+        let proxy = Self {
+            address: listener.local_addr().unwrap(),
+            trap: Arc::default(),
+            open: Arc::new(Mutex::new(Some(Vec::new()))),
+        };
         let (server, own) = (server.to_owned(), proxy.clone());
         std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -68,7 +72,9 @@ impl Proxy {
 
     fn deed_for(&self, request: &[u8]) -> Option<Deed> {
         let mut trap = self.trap.lock().unwrap();
-        let trap = trap.as_mut().filter(|trap| trap.times > trap.sprung && request.starts_with(trap.with.as_bytes()))?;
+        let trap = trap
+            .as_mut()
+            .filter(|trap| trap.times > trap.sprung && request.starts_with(trap.with.as_bytes()))?;
         trap.sprung += 1;
         Some(trap.deed.clone())
     }

@@ -125,7 +125,8 @@ impl Home {
         let mut child = self.command(&["run"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("status http://").unwrap_or_else(|| panic!("{line}{}", self.log()));
+        let address =
+            line.trim().strip_prefix("status http://").unwrap_or_else(|| panic!("{line}{}", self.log()));
         Service { status: format!("http://{address}status.json"), child, client: reqwest::Client::new() }
     }
 }

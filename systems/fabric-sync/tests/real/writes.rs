@@ -59,8 +59,10 @@ async fn a_write_that_landed_before_the_connection_broke_makes_no_twin() {
     }
     let keys = async |path: &str| {
         let list = netbox.list(path).await;
-        let mut keys: Vec<_> =
-            list.iter().map(|one| one["custom_fields"]["fabric_sync_key"].as_str().unwrap().to_owned()).collect();
+        let mut keys: Vec<_> = list
+            .iter()
+            .map(|one| one["custom_fields"]["fabric_sync_key"].as_str().unwrap().to_owned())
+            .collect();
         keys.sort_unstable();
         keys
     };
@@ -81,9 +83,12 @@ async fn a_cable_is_plugged_in_elsewhere() {
     service.until_in_sync("f1").await;
     let cables = netbox.list("dcim/cables/").await.len();
     // server-01's second link moves to another port of leaf-02.
-    let link = |server: &str, switch: &str| json!({ "server": { "port": server }, "switch": { "port": switch } });
+    let link =
+        |server: &str, switch: &str| json!({ "server": { "port": server }, "switch": { "port": switch } });
     let links = json!([link("server-01/enp2s1", "leaf-01/E1/2"), link("server-01/enp2s2", "leaf-02/E1/9")]);
-    cluster.change("connections", "server-01--eslag--leaf-01--leaf-02", json!({ "eslag": { "links": links } })).await;
+    cluster
+        .change("connections", "server-01--eslag--leaf-01--leaf-02", json!({ "eslag": { "links": links } }))
+        .await;
     let other_end = async || {
         let device = netbox.named("dcim/devices/", "server-01").await["id"].clone();
         let interfaces = netbox.list(&format!("dcim/interfaces/?device_id={device}&name=enp2s2")).await;
@@ -111,7 +116,8 @@ async fn an_object_that_netbox_refuses_is_named_and_the_others_are_written() {
         .until("f1", "it is in quarantine", |status| status["quarantine"].to_string().contains(&name))
         .await;
     assert_eq!(status["quarantine"].as_array().unwrap().len(), 1, "{status:#}");
-    let status = service.until("f1", "all others are written", |status| status["counts"]["missing"] == 1).await;
+    let status =
+        service.until("f1", "all others are written", |status| status["counts"]["missing"] == 1).await;
     assert_ne!(status["summary"], "in-sync");
     assert_eq!(netbox.list("dcim/devices/").await.len(), 5);
     // Out of quarantine once the source is right.
@@ -130,7 +136,10 @@ async fn a_login_page_is_no_netbox_and_nothing_is_written() {
     let changes = netbox.changes().await;
     proxy.set("GET /api/dcim/devices/", Deed::Answer(LOGIN_PAGE.to_owned()), usize::MAX);
     let status = service.until("f1", "unknown", |status| status["summary"] == "unknown").await;
-    assert!(status["unread"].as_array().unwrap().iter().any(|one| one["cause"] == "wrong-shape"), "{status:#}");
+    assert!(
+        status["unread"].as_array().unwrap().iter().any(|one| one["cause"] == "wrong-shape"),
+        "{status:#}"
+    );
     proxy.set("", Deed::Cut, 0);
     service.until_in_sync("f1").await;
     assert_eq!(netbox.changes().await, changes);
