@@ -218,7 +218,7 @@ impl Fabric {
             changes: plan.changes.len(),
             by: self.instance.clone(),
         };
-        history.append(&began).map_err(unrecorded)?;
+        history.append(&began).map_err(|error| unrecorded(&error))?;
         let head = history.head().get(..16).unwrap_or_default().to_owned();
         let message = format!(
             "fabric-sync run {run} plan {} history {head}",
@@ -303,10 +303,10 @@ impl Fabric {
         let sides = (&look.reading.snapshot, &look.inventory);
         let found = (&finding.comparison, &finding.plan);
         let record = record::looked(run, (look.begun, look.ended), sides, found, standstill, known);
-        history.append(&record).map_err(unrecorded)
+        history.append(&record).map_err(|error| unrecorded(&error))
     }
 }
 
-fn unrecorded(error: HistoryError) -> Standstill {
+fn unrecorded(error: &HistoryError) -> Standstill {
     Standstill::History { detail: error.to_string() }
 }

@@ -71,7 +71,7 @@ mod tests {
 
     const NOW: &str = "2026-03-01T12:00:00Z";
 
-    fn snapshot(heartbeat: &str, applied: i64, neighbor: Value) -> Snapshot {
+    fn snapshot(heartbeat: &str, applied: i64, neighbor: &Value) -> Snapshot {
         let mut snapshot = Snapshot::new();
         for kind in Kind::ALL {
             snapshot.insert(kind, Ok(("1".into(), Vec::new())));
@@ -87,18 +87,18 @@ mod tests {
         snapshot
     }
 
-    fn seen(heartbeat: &str, applied: i64, neighbor: Value) -> Observed {
+    fn seen(heartbeat: &str, applied: i64, neighbor: &Value) -> Observed {
         observe(&snapshot(heartbeat, applied, neighbor), Duration::from_secs(300), NOW.parse().unwrap())
     }
 
     #[test]
     fn each_switch_is_as_intended_otherwise_or_not_known() {
         let right = json!([{"name": "server-01", "portID": "eth0"}]);
-        let well = seen("2026-03-01T11:59:30Z", 4, right.clone());
+        let well = seen("2026-03-01T11:59:30Z", 4, &right);
         assert_eq!((well.same, well.differs.len()), (2, 0), "{well:?}");
         assert_eq!(well.unknown, ["leaf-02: it has no agent"]);
 
-        let behind = seen("2026-03-01T11:59:30Z", 3, json!([{"name": "server-02", "portID": "eth0"}]));
+        let behind = seen("2026-03-01T11:59:30Z", 3, &json!([{"name": "server-02", "portID": "eth0"}]));
         assert_eq!(
             behind.differs,
             [
@@ -106,16 +106,16 @@ mod tests {
                 "leaf-01/E1/1: server-02/eth0 is plugged in where server-01/eth0 should be"
             ]
         );
-        let silent = seen("2026-03-01T11:59:30Z", 4, json!([]));
+        let silent = seen("2026-03-01T11:59:30Z", 4, &json!([]));
         assert_eq!((silent.same, silent.unknown.len()), (1, 2), "{silent:?}");
         // What it said before it fell silent is not believed, good or bad.
-        let stale = seen("2026-03-01T11:54:59Z", 3, right);
+        let stale = seen("2026-03-01T11:54:59Z", 3, &right);
         assert_eq!((stale.same, stale.differs.len(), stale.unknown.len()), (0, 0, 2), "{stale:?}");
     }
 
     #[test]
     fn agents_that_could_not_be_read_leave_everything_unknown() {
-        let mut snapshot = snapshot("2026-03-01T11:59:30Z", 4, json!([]));
+        let mut snapshot = snapshot("2026-03-01T11:59:30Z", 4, &json!([]));
         let why = fabric_model::Unread::new(fabric_model::UnreadCause::Forbidden, "");
         snapshot.insert(Kind::Agent, Err(why));
         let observed = observe(&snapshot, Duration::from_secs(300), NOW.parse().unwrap());

@@ -39,7 +39,7 @@ async fn a_plan_that_no_longer_fits_is_refused() {
     let plan = ends.home().join("plan.json");
     let plan = plan.to_str().unwrap();
     ends.run(&["plan", "-o", plan]).await.is(1);
-    put(&ends.cluster, Kind::Server, "server-03", json!({}));
+    put(&ends.cluster, Kind::Server, "server-03", &json!({}));
     ends.run(&["apply", plan]).await.is(1).says("refused, nothing was written");
     assert_eq!(ends.netbox.change_count(), 0);
     ends.run(&["plan", "-o", plan]).await.is(1);

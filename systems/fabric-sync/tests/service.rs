@@ -29,10 +29,10 @@ async fn it_converges_then_writes_nothing_and_carries_changes_over() {
     };
     let before = updates().await;
 
-    put(&ends.cluster, Kind::Server, "server-01", json!({"description": "database, moved"}));
+    put(&ends.cluster, Kind::Server, "server-01", &json!({"description": "database, moved"}));
     until("the change arrives", || ends.device("server-01").unwrap()["description"] == "database, moved")
         .await;
-    put(&ends.cluster, Kind::Server, "server-03", json!({"description": "new"}));
+    put(&ends.cluster, Kind::Server, "server-03", &json!({"description": "new"}));
     until("the new one arrives", || ends.device("server-03").is_some()).await;
     let report = service.in_sync().await;
     assert_eq!(report["last_run"]["refused"], 0);
@@ -67,7 +67,7 @@ async fn a_humans_edit_is_healed_where_we_declare_and_kept_where_not() {
 async fn an_object_that_netbox_refuses_is_named_and_the_others_go_on() {
     let ends = ends().await;
     let name = format!("server-{}", "x".repeat(120));
-    put(&ends.cluster, Kind::Server, &name, json!({}));
+    put(&ends.cluster, Kind::Server, &name, &json!({}));
     let service = Running::start(&ends).await;
     let report =
         service.until("it is named", |report| !report["quarantine"].as_array().unwrap().is_empty()).await;
@@ -143,7 +143,7 @@ async fn of_two_instances_one_writes_and_the_other_takes_over() {
     second.until("the second follows", |report| report["standstill"]["cause"] == "follower").await;
     // As a machine that hangs: the lease runs out, and only then somebody else writes.
     first.signal(Signal::STOP);
-    put(&ends.cluster, Kind::Server, "server-03", json!({}));
+    put(&ends.cluster, Kind::Server, "server-03", &json!({}));
     until("the second writes", || ends.device("server-03").is_some()).await;
     first.signal(Signal::CONT);
     first.until("the first follows", |report| report["standstill"]["cause"] == "follower").await;
@@ -177,7 +177,7 @@ async fn what_only_tells_writes_nothing() {
         let report = service.until("it is looked at", |report| report["summary"] == "out-of-sync").await;
         assert!(report["counts"]["missing"].as_u64().unwrap() > 20);
         service.next_look().await;
-        put(&ends.cluster, Kind::Server, "server-09", json!({"description": line}));
+        put(&ends.cluster, Kind::Server, "server-09", &json!({"description": line}));
         service.next_look().await;
         assert_eq!(ends.netbox.change_count(), 0, "{line}");
     }
@@ -200,4 +200,6 @@ async fn an_unwritable_history_stops_every_write() {
     let report = service.until("it is told", |report| report["standstill"]["cause"] == "history").await;
     assert_eq!((report["summary"].as_str(), ends.netbox.change_count()), (Some("out-of-sync"), 0));
     assert!(service.get("/metrics").await.contains("fabric_sync_history_faulty{fabric=\"lab\"} 1"));
+    std::fs::remove_dir(ends.home().join("state/lab.history.jsonl")).unwrap();
+    assert_eq!(service.in_sync().await["standstill"], Value::Null);
 }

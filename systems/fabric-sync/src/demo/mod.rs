@@ -98,6 +98,7 @@ impl Stage {
         self.carry_over().await?;
         self.heal().await?;
         self.delete().await?;
+        self.observe().await?;
         self.silence().await?;
         self.check_history()
     }
@@ -185,8 +186,27 @@ impl Stage {
         Ok(())
     }
 
+    async fn observe(&self) -> Result<(), Failure> {
+        println!(
+            "5  The agent of leaf-01 reports: by LLDP it hears server-02 at the port where the wiring has server-01."
+        );
+        let heard = |name: &str| json!([{"name": name, "portID": "enp2s1"}]);
+        let interfaces = json!({"E1/1": {"lldpNeighbors": heard("server-02")}});
+        let status = json!({"lastHeartbeat": Timestamp::now(), "lastAppliedGen": 1, "state": {"interfaces": interfaces}});
+        let api = format!("{}/{}", Kind::Agent.group(), Kind::Agent.version());
+        let metadata = json!({"name": "leaf-01", "namespace": "default"});
+        let agent =
+            json!({"apiVersion": api, "kind": "Agent", "metadata": metadata, "spec": {}, "status": status});
+        self.cluster.put(Kind::Agent.plural(), agent);
+        let seconds = self.until("it is told", |report| !report.observed.differs.is_empty()).await?;
+        let report = self.report();
+        println!("   {seconds:.1} s later the report says: {}.", report.observed.differs.join("; "));
+        println!("   NetBox keeps what is intended; the state is still \"{}\".\n", report.summary);
+        Ok(())
+    }
+
     async fn silence(&self) -> Result<(), Failure> {
-        println!("5  The API server falls silent.");
+        println!("6  The API server falls silent.");
         let before = self.netbox.change_count();
         self.cluster.stop(true);
         let seconds = self

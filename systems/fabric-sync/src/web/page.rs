@@ -142,7 +142,10 @@ pub(super) fn fabric(report: &Report, note: Option<&str>, now: Timestamp) -> Mar
         (held(report))
         (observed(report))
         @if report.unrepresented > 0 {
-            p { (report.unrepresented) " fields of the source have no place of their own in NetBox; `fabric-sync plan` names them." }
+            p {
+                (report.unrepresented) " fields of the source have no place of their own in NetBox; "
+                code { "fabric-sync plan" } " names them."
+            }
         }
     };
     frame(&report.fabric, note, &body)

@@ -71,11 +71,11 @@ pub fn fill(cluster: &FakeCluster) {
             json!({"connection": "server-01--unbundled--leaf-01", "subnet": "vpc-01/default"}),
         ),
     ] {
-        put(cluster, kind, name, spec);
+        put(cluster, kind, name, &spec);
     }
 }
 
-pub fn put(cluster: &FakeCluster, kind: Kind, name: &str, spec: Value) {
+pub fn put(cluster: &FakeCluster, kind: Kind, name: &str, spec: &Value) {
     let api = format!("{}/{}", kind.group(), kind.version());
     let metadata = json!({"name": name, "namespace": "default"});
     cluster.put(

@@ -174,7 +174,7 @@ async fn attempt(
     let failed = |error: &kube::Error| trouble(error).to_string();
     let found = api.get_opt(&settings.name).await.map_err(|error| failed(&error))?;
     let Some(found) = found else {
-        let fresh = Lease { metadata: named(settings), spec: Some(spec(settings, None)), ..Lease::default() };
+        let fresh = Lease { metadata: named(settings), spec: Some(spec(settings, None)) };
         return match api.create(&PostParams::default(), &fresh).await {
             Ok(_) => Ok((Role::Leader, Some(0))),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(another("somebody was faster")),
@@ -195,7 +195,7 @@ async fn attempt(
     }
     let next = spec(settings, Some(&old));
     let transitions = next.lease_transitions;
-    let lease = Lease { metadata: found.metadata, spec: Some(next), ..Lease::default() };
+    let lease = Lease { metadata: found.metadata, spec: Some(next) };
     match api.replace(&settings.name, &PostParams::default(), &lease).await {
         Ok(_) => Ok((Role::Leader, transitions)),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(another("somebody was faster")),

@@ -26,6 +26,16 @@ pub(crate) struct List {
     pub(crate) objects: Vec<Value>,
 }
 
+/// One page of a list.
+struct Page {
+    resource_version: String,
+    objects: Vec<Value>,
+    /// The continue token, if there is more.
+    next: Option<String>,
+    /// How many objects follow, where the server says so.
+    remaining: Option<u64>,
+}
+
 /// What is listed.
 #[derive(Debug, Clone)]
 pub(crate) struct Listing<'a> {
@@ -65,22 +75,22 @@ impl Listing<'_> {
         let mut next: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let page = get(client, &self.page(next.as_deref()), self.deadline).await?;
-            let (page_version, items, token, remaining) = self.take_apart(page)?;
+            let page = self.take_apart(page)?;
             match &version {
-                Some(first) if *first != page_version => {
-                    let text = format!("a page of {page_version} follows one of {first}");
+                Some(first) if *first != page.resource_version => {
+                    let text = format!("a page of {} follows one of {first}", page.resource_version);
                     return Err(Trouble::Cut(text));
                 }
-                _ => version = Some(page_version),
+                _ => version = Some(page.resource_version),
             }
-            for object in items {
+            for object in page.objects {
                 let identity = identity(&object)?;
                 if !seen.insert(identity.clone()) {
                     return Err(Trouble::Foreign(format!("{identity} is listed twice")));
                 }
                 objects.push(object);
             }
-            match (token, remaining) {
+            match (page.next, page.remaining) {
                 (Some(token), _) => next = Some(token),
                 (None, Some(left)) if left > 0 => {
                     return Err(Trouble::Cut(format!("the list ends, but {left} objects remain")));
@@ -106,11 +116,8 @@ impl Listing<'_> {
         query.finish()
     }
 
-    /// Version, objects, continue token and how many remain, if this is a page of the kind's list.
-    fn take_apart(
-        &self,
-        mut page: Value,
-    ) -> Result<(String, Vec<Value>, Option<String>, Option<u64>), Trouble> {
+    /// The page, if it is one of the kind's list.
+    fn take_apart(&self, mut page: Value) -> Result<Page, Trouble> {
         let foreign = |what: &str| Trouble::Foreign(format!("the list has no {what}"));
         let api = format!("{}/{}", self.kind.group(), self.kind.version());
         let list = format!("{}List", self.kind.name());
@@ -120,12 +127,12 @@ impl Listing<'_> {
         }
         let metadata = &page["metadata"];
         let word = |name: &str| metadata[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let version = word("resourceVersion").ok_or_else(|| foreign("metadata.resourceVersion"))?;
-        let token = word("continue");
+        let resource_version = word("resourceVersion").ok_or_else(|| foreign("metadata.resourceVersion"))?;
+        let next = word("continue");
         let remaining = metadata["remainingItemCount"].as_u64();
-        let Value::Array(mut items) = page["items"].take() else { return Err(foreign("items")) };
-        items.iter_mut().for_each(trim);
-        Ok((version, items, token, remaining))
+        let Value::Array(mut objects) = page["items"].take() else { return Err(foreign("items")) };
+        objects.iter_mut().for_each(trim);
+        Ok(Page { resource_version, objects, next, remaining })
     }
 
     /// The reason as the model has it; whether a 404 means that the kind is not served is asked for.

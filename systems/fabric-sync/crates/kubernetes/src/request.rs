@@ -9,6 +9,8 @@ use kube::client::Body;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::access::AccessError;
+
 /// The largest answer that is read: a page of 500 objects of 128 KiB.
 const MAX_ANSWER: usize = 64 << 20;
 /// How much of a server's own words is kept.
@@ -19,7 +21,7 @@ const MAX_WORDS: usize = 300;
 pub enum Trouble {
     /// The credentials make no client.
     #[error(transparent)]
-    Access(#[from] crate::access::AccessError),
+    Access(#[from] AccessError),
     /// No connection, or it broke before the answer was whole.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
@@ -49,10 +51,14 @@ impl Trouble {
     /// As the model has it. A 404 is not decided here: whether it means a missing kind depends on what was asked.
     pub(crate) fn into_unread(self) -> Unread {
         let cause = match &self {
-            Trouble::Access(_) | Trouble::Refused { code: 401, .. } => UnreadCause::Unauthenticated,
-            Trouble::Unreachable(_) => UnreadCause::Unreachable,
+            Trouble::Access(AccessError::File { .. }) | Trouble::Refused { code: 401, .. } => {
+                UnreadCause::Unauthenticated
+            }
+            Trouble::Access(AccessError::Invalid(_)) | Trouble::Unreachable(_) => UnreadCause::Unreachable,
             Trouble::Silent { .. } => UnreadCause::TimedOut,
             Trouble::Refused { code: 403, .. } => UnreadCause::Forbidden,
+            // A continue token that expired, and again with the next try.
+            Trouble::Refused { code: 410, .. } => UnreadCause::Unsettled,
             Trouble::Refused { .. } => UnreadCause::ServerError,
             Trouble::Foreign(_) => UnreadCause::WrongShape,
             Trouble::Cut(_) => UnreadCause::Cut,

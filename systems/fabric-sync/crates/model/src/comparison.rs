@@ -126,7 +126,6 @@ impl Comparison {
                     if objects.is_empty() && malformed.is_empty())
             })
             .collect();
-        let everything_read = unread_sources.is_empty() && unread_inventory.is_empty();
         let invalid = Invalid::new(&desired);
         // Why an object that nothing asks for may not be called extra.
         let doubt = |actual: &Actual, identity: &Identity| {
@@ -144,10 +143,24 @@ impl Comparison {
                 Some(source) => invalid.reason(&source),
             }
         };
-        let is_extra =
-            |actual: &Actual| actual.identity().is_some_and(|identity| doubt(actual, &identity).is_none());
-        let moved =
-            if everything_read { slot::find_moved(&desired, inventory, is_extra) } else { HashMap::new() };
+        let is_unwanted = |actual: &Actual| {
+            let identity = actual.identity();
+            identity.is_some_and(|identity| match doubt(actual, &identity) {
+                None => true,
+                // Whether anything wants it is not known: what would take its place has to wait.
+                Some(UnknownReason::SourceUnread(_)) => true,
+                Some(_) => false,
+            })
+        };
+        let mut moved = slot::find_moved(&desired, inventory, is_unwanted);
+        let not_known = unread_sources.keys().next().map(|kind| UnknownReason::SourceUnread(*kind));
+        let not_known = not_known
+            .or_else(|| unread_inventory.keys().next().map(|kind| UnknownReason::InventoryUnread(*kind)));
+        let contested: HashSet<Identity> = if not_known.is_some() {
+            std::mem::take(&mut moved).into_keys().collect()
+        } else {
+            HashSet::new()
+        };
         let number =
             |identity: &Identity| inventory.number(identity).or_else(|| moved.get(identity).copied());
         let mut matched: HashSet<(ObjectKind, u64)> = HashSet::new();
@@ -160,7 +173,8 @@ impl Comparison {
             if let Some(actual) = actual {
                 matched.insert((actual.kind, actual.id));
             }
-            let status = match unknown(object, &unread_sources, &unread_inventory) {
+            let contested = not_known.clone().filter(|_| contested.contains(&object.identity));
+            let status = match unknown(object, &unread_sources, &unread_inventory).or(contested) {
                 Some(reason) => Status::Unknown(reason),
                 None => compare(object, actual, number),
             };

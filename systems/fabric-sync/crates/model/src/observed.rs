@@ -132,17 +132,17 @@ fn links(connection: &Connection) -> Vec<(&str, &str)> {
     for bundle in [&connection.bundled, &connection.eslag, &connection.mclag].into_iter().flatten() {
         links.extend(bundle.links.iter().map(|link| (&link.switch.port, &link.server.port)));
     }
-    for domain in &connection.mclag_domain {
+    if let Some(domain) = &connection.mclag_domain {
         let both = domain.peer_links.iter().chain(&domain.session_links);
         links.extend(both.map(|link| (&link.switch1.port, &link.switch2.port)));
     }
-    for fabric in &connection.fabric {
+    if let Some(fabric) = &connection.fabric {
         links.extend(fabric.links.iter().map(|link| (&link.spine.port, &link.leaf.port)));
     }
-    for mesh in &connection.mesh {
+    if let Some(mesh) = &connection.mesh {
         links.extend(mesh.links.iter().map(|link| (&link.leaf1.port, &link.leaf2.port)));
     }
-    for gateway in &connection.gateway {
+    if let Some(gateway) = &connection.gateway {
         links.extend(gateway.links.iter().map(|link| (&link.switch.port, &link.gateway.port)));
     }
     links.into_iter().map(|(a, b)| (a.as_str(), b.as_str())).collect()
