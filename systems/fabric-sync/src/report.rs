@@ -177,7 +177,8 @@ impl Report {
     /// Whether the first look is done, or none will be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.as_of.is_some() || matches!(self.standstill, Some(Standstill::Misconfigured { .. }))
+        self.as_of.is_some()
+            || matches!(self.standstill, Some(Standstill::Misconfigured { .. } | Standstill::Failed))
     }
 
     /// Takes in a comparison of what was read at `read`, and the plan that follows.

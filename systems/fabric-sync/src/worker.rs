@@ -4,19 +4,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use fabric_kubernetes::Event;
 use fabric_kubernetes::source::Watches;
 use fabric_model::plan::DeleteReason;
 use fabric_model::{Action, Change, Inventory, Kind, Quarantine, Snapshot, SourceRef, Summary};
 use jiff::Timestamp;
 use serde_json::Value;
+use ssh_key::PrivateKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::fabric::{Fabric, Finding};
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::observe::observe;
+use crate::patience::Patience;
 use crate::record::{Trigger, name_run};
 use crate::report::{Report, RunLine};
 use crate::standstill::Standstill;
@@ -35,13 +36,14 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Worker {
     fabric: Fabric,
     history: Result<History, String>,
+    key: Option<PrivateKey>,
     metrics: Arc<Metrics>,
     board: Arc<Board>,
     report: Report,
     quarantine: Quarantine,
     sides: Option<Sides>,
     watches: Option<Watches>,
-    backoff: ExponentialBackoff,
+    patience: Patience,
     next_look: Instant,
     observed_at: Instant,
     /// The digest of what the last look read.
@@ -65,26 +67,22 @@ enum Wake {
 }
 
 impl Worker {
-    /// A worker that has not begun.
+    /// A worker that has not begun. `key` signs the history.
     #[must_use]
-    pub fn new(
-        fabric: Fabric,
-        history: Result<History, String>,
-        metrics: Arc<Metrics>,
-        board: Arc<Board>,
-    ) -> Self {
+    pub fn new(fabric: Fabric, key: Option<PrivateKey>, metrics: Arc<Metrics>, board: Arc<Board>) -> Self {
         let report = Report::new(fabric.name(), &fabric.config.site);
-        let backoff = backoff(&fabric);
+        let patience = Patience::new(fabric.config.interval.duration());
         Worker {
             fabric,
-            history,
+            history: Err("not opened yet".into()),
+            key,
             metrics,
             board,
             report,
             quarantine: Quarantine::default(),
             sides: None,
             watches: None,
-            backoff,
+            patience,
             next_look: Instant::now(),
             observed_at: Instant::now(),
             reads: String::new(),
@@ -153,9 +151,12 @@ impl Worker {
         self.watches = Some(self.fabric.source.watch(&look.reading));
         let whole =
             finding.comparison.unread_sources.is_empty() && finding.comparison.unread_inventory.is_empty();
-        self.next_look = Instant::now() + self.pause(whole);
+        self.next_look = Instant::now() + self.patience.after_look(whole);
         let run = name_run(look.begun);
         let standstill = self.fabric.standstill(Timestamp::now());
+        if self.history.is_err() {
+            self.history = self.fabric.history(self.key.clone()).map_err(|error| error.to_string());
+        }
         let recorded = match &mut self.history {
             Ok(history) => {
                 let kept = (history, &mut self.reads);
@@ -194,7 +195,7 @@ impl Worker {
                     tracing::info!(fabric = self.fabric.name(), %kind, %why, "a watch broke; both sides are read anew");
                     self.metrics.count_loss(self.fabric.name());
                     self.watches = None;
-                    self.next_look = Instant::now() + self.backoff.next().unwrap_or(TICK);
+                    self.next_look = Instant::now() + self.patience.after_trouble();
                     self.sides = Some(sides);
                     return None;
                 }
@@ -243,7 +244,7 @@ impl Worker {
             match written {
                 Err(why) => {
                     standstill = Some(why);
-                    self.next_look = Instant::now() + self.backoff.next().unwrap_or(TICK);
+                    self.next_look = Instant::now() + self.patience.after_trouble();
                 }
                 Ok(written) => {
                     tracing::info!(
@@ -262,7 +263,7 @@ impl Worker {
                         }
                     }
                     if written.stopped.is_some() || written.open > 0 {
-                        self.next_look = Instant::now() + self.backoff.next().unwrap_or(TICK);
+                        self.next_look = Instant::now() + self.patience.after_trouble();
                     }
                     self.report.last_run = Some(RunLine {
                         run: written.run,
@@ -336,16 +337,6 @@ impl Worker {
         self.report.standstill = standstill;
         self.board.publish(self.report.clone());
     }
-
-    /// How long until the next look: the interval, or less and with jitter as long as something cannot be read.
-    fn pause(&mut self, whole: bool) -> Duration {
-        let interval = self.fabric.config.interval.duration();
-        if whole {
-            self.backoff = backoff(&self.fabric);
-            return interval;
-        }
-        self.backoff.next().unwrap_or(interval).min(interval)
-    }
 }
 
 /// Which object an event is about.
@@ -367,14 +358,4 @@ fn is_heartbeat(snapshot: &Snapshot, kind: Kind, object: &Value) -> bool {
 /// Whether a change deletes for want of a source, or marks for it. A cable that is replaced is not deleted in that sense.
 fn is_deletion(change: &Change) -> bool {
     matches!(change.action, Action::Mark { .. } | Action::Delete { reason: DeleteReason::SourceGone, .. })
-}
-
-/// Waits that grow from a second to the interval, with jitter.
-fn backoff(fabric: &Fabric) -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(fabric.config.interval.duration().max(Duration::from_secs(1)))
-        .without_max_times()
-        .build()
 }
