@@ -6,7 +6,7 @@ use crate::slot;
 use crate::source::{Kind, Snapshot, SourceList, SourceRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 /// A field that does not hold what it should.
@@ -213,10 +213,12 @@ impl Comparison {
         counts
     }
 
-    /// The whole in one word. Nothing is in sync on a list that was not read, whichever it is.
+    /// The whole in one word. Nothing is in sync on a list that was not read, whichever it is, and nothing on no objects at all: of a
+    /// fabric without any, nothing was compared.
     pub fn summary(&self) -> Summary {
         let counts = self.counts();
-        if counts.unknown > 0 || !self.unread_sources.is_empty() || !self.unread_inventory.is_empty() {
+        let is_whole = self.unread_sources.is_empty() && self.unread_inventory.is_empty();
+        if counts.unknown > 0 || !is_whole || (self.objects.is_empty() && counts.problems == 0) {
             Summary::Unknown
         } else if counts.differs + counts.missing + counts.extra + counts.problems > 0 {
             Summary::OutOfSync

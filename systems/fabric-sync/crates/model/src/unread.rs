@@ -29,6 +29,8 @@ pub enum UnreadCause {
     Unsettled,
     /// The server ignored the filter and answered objects that were not asked for.
     FilterIgnored,
+    /// The server lacks what this program needs before it can read anything: a version, custom fields.
+    NotPrepared,
     /// It has more objects than this program reads.
     TooLarge,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for UnreadCause {
             Self::Cut => "the answer was cut short",
             Self::Unsettled => "it kept changing while it was read",
             Self::FilterIgnored => "the server ignored the filter",
+            Self::NotPrepared => "the server is not prepared",
             Self::TooLarge => "it has too many objects",
         })
     }

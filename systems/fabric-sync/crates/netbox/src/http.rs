@@ -196,7 +196,11 @@ fn judge(
         }
         401 => NetBoxError::Unauthenticated,
         403 => NetBoxError::Forbidden(said(headers, bytes)),
-        404 => NetBoxError::NotFound,
+        // Only in JSON it is NetBox's word that the object is gone; a proxy's page says nothing of it.
+        404 => match read_json(headers, bytes) {
+            Ok(_) => NetBoxError::NotFound,
+            Err(error) => error,
+        },
         409 => NetBoxError::Conflict(said(headers, bytes)),
         412 => NetBoxError::Stale,
         429 => NetBoxError::Throttled,

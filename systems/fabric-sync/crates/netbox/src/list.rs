@@ -19,6 +19,14 @@ const COMMON_FIELDS: &str = "id,display,last_updated,tags,custom_fields";
 impl NetBox {
     /// Everything of `fabric` that NetBox holds. Never fails as a whole: each list is complete or says why not.
     pub async fn read_inventory(&self, fabric: &FabricName) -> Inventory {
+        if let Err(unread) = self.check_prepared().await {
+            tracing::warn!(%unread, "nothing of NetBox can be read");
+            let mut inventory = Inventory::new();
+            for kind in ObjectKind::ALL {
+                inventory.insert(kind, Err(unread.clone()));
+            }
+            return inventory;
+        }
         let mut lists = futures_util::stream::iter(ObjectKind::ALL)
             .map(|kind| async move { (kind, self.read_list(kind, fabric).await) })
             .buffer_unordered(AT_ONCE);
@@ -30,6 +38,16 @@ impl NetBox {
             inventory.insert(kind, list);
         }
         inventory
+    }
+
+    /// Without the ownership key, unique and found by a filter, nothing that NetBox answers says what is ours.
+    async fn check_prepared(&self) -> Result<(), Unread> {
+        let setup = self.check_setup().await?;
+        if setup.problems.is_empty() {
+            return Ok(());
+        }
+        let problems: Vec<String> = setup.problems.iter().map(ToString::to_string).collect();
+        Err(Unread::new(UnreadCause::NotPrepared, problems.join("; ")))
     }
 
     /// All objects of `kind` that bear a key of `fabric`; of shared kinds, all there are.

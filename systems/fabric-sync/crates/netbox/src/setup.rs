@@ -10,6 +10,9 @@ use std::fmt;
 /// The first version of NetBox with `If-Match`, major and minor.
 pub const MIN_VERSION: (u32, u32) = (4, 6);
 
+/// More custom fields than this are not read.
+const MAX_CUSTOM_FIELDS: usize = 1000;
+
 /// What is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupProblem {
@@ -75,10 +78,11 @@ impl NetBox {
         if major.zip(minor).is_none_or(|version| version < MIN_VERSION) {
             problems.push(SetupProblem::Version(version.clone()));
         }
+        let fields = self.read_custom_fields().await?;
         for field in &CUSTOM_FIELDS {
-            match self.find_custom_field(field).await? {
+            match find(&fields, field) {
                 None => problems.push(SetupProblem::FieldMissing(field.name)),
-                Some(actual) => problems.extend(compare(field, &actual)),
+                Some(actual) => problems.extend(compare(field, actual)),
             }
         }
         Ok(Setup { version, problems })
@@ -91,8 +95,9 @@ impl NetBox {
     /// One of them cannot be created.
     pub async fn prepare(&self) -> Result<Vec<String>, NetBoxError> {
         let mut created = Vec::new();
+        let fields = self.read_custom_fields().await?;
         for field in &CUSTOM_FIELDS {
-            if self.find_custom_field(field).await?.is_none() {
+            if find(&fields, field).is_none() {
                 self.write(Method::POST, "extras/custom-fields/", &field.body(), None).await?;
                 created.push(format!("custom field {}", field.name));
             }
@@ -112,13 +117,19 @@ impl NetBox {
         Ok(created)
     }
 
-    async fn find_custom_field(&self, field: &CustomField) -> Result<Option<Value>, NetBoxError> {
-        let answer = self.get("extras/custom-fields/", &[("name", field.name.into())]).await?;
-        let fields = answer.body.get("results").and_then(Value::as_array);
-        let fields = fields.ok_or_else(|| NetBoxError::WrongShape("the list has no `results`".into()))?;
-        let is_it = |each: &&Value| each.get("name").and_then(Value::as_str) == Some(field.name);
-        Ok(fields.iter().find(is_it).cloned())
+    /// Those whose names begin as ours do; all there are, if NetBox ignores that.
+    async fn read_custom_fields(&self) -> Result<Vec<Value>, NetBoxError> {
+        let query = [("name__isw", "fabric_sync_".into()), ("limit", MAX_CUSTOM_FIELDS.to_string())];
+        let mut answer = self.get("extras/custom-fields/", &query).await?;
+        match answer.body.get_mut("results").map(Value::take) {
+            Some(Value::Array(fields)) => Ok(fields),
+            _ => Err(NetBoxError::WrongShape("the list has no `results`".into())),
+        }
     }
+}
+
+fn find<'a>(fields: &'a [Value], field: &CustomField) -> Option<&'a Value> {
+    fields.iter().find(|each| each.get("name").and_then(Value::as_str) == Some(field.name))
 }
 
 fn compare(field: &CustomField, actual: &Value) -> Vec<SetupProblem> {

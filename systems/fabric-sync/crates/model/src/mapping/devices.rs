@@ -44,12 +44,14 @@ fn map_switch(mapper: &mut Mapper<'_>, source: &SourceRef, switch: &Switch) -> R
     .map(|(path, address)| Ok((path, address?)))
     .collect::<Result<_, ProblemKind>>()?;
 
+    // Zero is how a number that is not set is written.
+    let asn = switch.asn.filter(|asn| *asn != 0);
     let management = mapper.own(ObjectKind::IpAddress, &format!("{}/management", device_path(source)));
     let has_management = addresses.iter().any(|(path, _)| *path == "management");
     let mut device = draft_device(mapper, source, &profile, &role, &[Kind::Switch, Kind::SwitchGroup])
         .with("description", text(&switch.description))
         .with("serial", text(&switch.boot.serial))
-        .with(ASN, switch.asn.map_or(FieldValue::Empty, |asn| FieldValue::Integer(asn.into())));
+        .with(ASN, asn.map_or(FieldValue::Empty, |asn| FieldValue::Integer(asn.into())));
     device = device
         .with("primary_ip4", if has_management { reference(&management) } else { FieldValue::Empty })
         .keeping(source);
@@ -59,7 +61,7 @@ fn map_switch(mapper: &mut Mapper<'_>, source: &SourceRef, switch: &Switch) -> R
         device.sources.get_or_insert_default().push((group, true));
     }
     mapper.put(device)?;
-    if let Some(asn) = switch.asn {
+    if let Some(asn) = asn {
         put_asn(mapper, asn, Kind::Switch)?;
     }
     if !addresses.is_empty() {

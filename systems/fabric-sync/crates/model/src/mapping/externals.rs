@@ -66,7 +66,7 @@ fn map_attachment(
         let path = format!("{}/external/{}", device_path(&port.device), source.name);
         put_address(mapper, source, &path, ip, &vrf, &port)?;
     }
-    if let Some(asn) = attachment.neighbor.asn {
+    if let Some(asn) = attachment.neighbor.asn.filter(|asn| *asn != 0) {
         put_asn(mapper, asn, Kind::ExternalAttachment)?;
     }
     Ok(())

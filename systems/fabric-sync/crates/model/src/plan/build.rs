@@ -115,6 +115,9 @@ impl Builder<'_> {
         match (&compared.status, compared.id) {
             (Status::Differs(differences), Some(id)) => {
                 if is_rewired(differences) {
+                    if actual.is_some_and(|actual| actual.protected) {
+                        return Err(HoldReason::Protected);
+                    }
                     freed = self.free_ports(desired, Some(id))?;
                     freed.push(make(Action::Delete { id, reason: DeleteReason::Rewired }));
                     changes.push(create());

@@ -129,7 +129,7 @@ fn merge(fields: &mut Map<String, Value>, body: Map<String, Value>) {
     for (name, value) in body {
         match (fields.get_mut(&name), value) {
             (Some(Value::Object(custom)), Value::Object(more)) if name == "custom_fields" => {
-                custom.extend(more)
+                custom.extend(more);
             }
             (_, value) => drop(fields.insert(name, value)),
         }

@@ -161,6 +161,15 @@ impl FakeNetBox {
         self.shared.store.lock().objects(kind)
     }
 
+    /// Changes a property of a custom field, as an administrator would.
+    pub fn change_custom_field(&self, name: &str, property: &str, value: Value) {
+        for field in &mut self.shared.store.lock().custom_fields {
+            if field["name"] == name {
+                field[property] = value.clone();
+            }
+        }
+    }
+
     /// How many changes stand in the changelog.
     pub fn change_count(&self) -> usize {
         self.shared.store.lock().changes.len()

@@ -221,7 +221,7 @@ impl Store {
                             end["object_id"].as_u64() != Some(id) || kind != ObjectKind::Interface
                         }),
                         Value::Array(numbers) if is_list(field) => {
-                            numbers.retain(|each| each.as_u64() != Some(id))
+                            numbers.retain(|each| each.as_u64() != Some(id));
                         }
                         other if reference(user, field) == Some(kind) && other.as_u64() == Some(id) => {
                             *other = Value::Null;

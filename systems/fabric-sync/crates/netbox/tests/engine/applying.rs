@@ -1,4 +1,6 @@
 use crate::fixtures::{Bench, Objects, TOKEN};
+use fabric_model::netbox::PROTECT_TAG;
+use fabric_model::plan::HoldReason;
 use fabric_model::{Action, Kind, ObjectKind, Status, Summary};
 use fabric_netbox::fake::Fault;
 use fabric_netbox::{NetBoxError, Outcome, RunOptions};
@@ -162,6 +164,84 @@ async fn a_cable_of_somebody_else_is_not_touched() {
     let cable =
         plan.changes.iter().zip(&applied.outcomes).find(|(c, _)| c.object.kind == ObjectKind::Cable).unwrap();
     assert!(matches!(cable.1, Outcome::Skipped(_)), "{cable:?}");
+}
+
+#[tokio::test]
+async fn a_port_with_a_cable_of_somebody_else_is_left_as_it_is() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    bench.sync(&objects).await;
+    let ours = bench
+        .fake
+        .objects(ObjectKind::Cable)
+        .into_iter()
+        .find(|cable| cable["label"] == "one--left")
+        .unwrap();
+    bench.fake.delete(ObjectKind::Cable, ours["id"].as_u64().unwrap());
+    let left =
+        bench.fake.objects(ObjectKind::Device).iter().find(|d| d["name"] == "left").unwrap()["id"].clone();
+    let other =
+        bench.fake.create(ObjectKind::Interface, json!({"device": left, "name": "E9", "type": "other"}));
+    let theirs = bench.fake.create(
+        ObjectKind::Cable,
+        json!({"a_terminations": ours["a_terminations"], "b_terminations": [{"object_type": "dcim.interface", "object_id": other}]}),
+    );
+    assert_ne!(theirs, 0);
+    let (plan, _) = bench.plan(&objects.snapshot(&[])).await;
+    assert!(plan.is_empty(), "{:#?}", plan.changes);
+    assert!(
+        matches!(plan.held[0].reason, HoldReason::PortTaken { cable, .. } if cable == theirs),
+        "{:#?}",
+        plan.held
+    );
+    // Neither is it when the port moves onto it.
+    objects.spec(Kind::Connection, "two--pair")["eslag"]["links"][0]["server"]["port"] = "one/eth0".into();
+    objects.spec(Kind::Connection, "one--left")["unbundled"]["link"]["server"]["port"] = "two/eth0".into();
+    let plan = bench.sync(&objects).await;
+    assert!(
+        plan.held.iter().any(|held| matches!(held.reason, HoldReason::PortTaken { .. })),
+        "{:#?}",
+        plan.held
+    );
+    assert!(bench.fake.objects(ObjectKind::Cable).iter().any(|cable| cable["id"] == theirs));
+}
+
+#[tokio::test]
+async fn a_protected_cable_is_not_replaced() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    bench.sync(&objects).await;
+    let ours = bench
+        .fake
+        .objects(ObjectKind::Cable)
+        .into_iter()
+        .find(|cable| cable["label"] == "one--left")
+        .unwrap();
+    bench.fake.change(
+        ObjectKind::Cable,
+        ours["id"].as_u64().unwrap(),
+        json!({"tags": [{"slug": PROTECT_TAG}]}),
+    );
+    objects.spec(Kind::Connection, "one--left")["unbundled"]["link"]["server"]["port"] = "one/eth5".into();
+    let plan = bench.sync(&objects).await;
+    assert!(plan.changes.iter().all(|change| change.object.kind != ObjectKind::Cable), "{:#?}", plan.changes);
+    assert!(plan.held.iter().any(|held| held.reason == HoldReason::Protected));
+}
+
+#[tokio::test]
+async fn an_answer_replaces_what_was_known_of_an_object() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    bench.sync(&objects).await;
+    objects.spec(Kind::Switch, "left")["description"] = "Renamed".into();
+    let snapshot = objects.snapshot(&[]);
+    let (plan, mut inventory) = bench.plan(&snapshot).await;
+    let applied = bench.apply(&plan, &inventory).await;
+    assert_eq!(applied.updated.len(), 1);
+    for object in applied.updated {
+        inventory.put(object);
+    }
+    assert_eq!(inventory, bench.inventory().await);
 }
 
 #[tokio::test]

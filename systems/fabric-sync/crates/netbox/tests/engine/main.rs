@@ -7,4 +7,5 @@ mod applying;
 mod deleting;
 mod fixtures;
 mod reading;
+mod recorded;
 mod setup;

@@ -87,13 +87,33 @@ async fn a_silent_server_is_given_up_at_the_deadline_and_a_closed_port_at_once()
 }
 
 #[tokio::test]
-async fn without_our_custom_fields_nothing_is_believed_to_be_ours() {
+async fn without_our_custom_fields_as_they_must_be_nothing_is_believed_to_be_ours() {
     let bench = Bench::with(FakeNetBox::start_bare(crate::fixtures::TOKEN).await.unwrap());
     bench.fake.create(ObjectKind::Site, json!({"name": "Somewhere", "slug": "somewhere"}));
     bench.fake.create(ObjectKind::Device, json!({"name": "foreign", "site": 1}));
-    let inventory = bench.inventory().await;
-    assert_eq!(
-        inventory.unread(ObjectKind::Device).map(|unread| unread.cause),
-        Some(UnreadCause::FilterIgnored)
-    );
+    let cause =
+        |inventory: fabric_model::Inventory| inventory.unread(ObjectKind::Device).map(|unread| unread.cause);
+    assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared));
+    bench.netbox.prepare().await.unwrap();
+    assert_eq!(cause(bench.inventory().await), None);
+    for (property, value) in [
+        ("unique", json!(false)),
+        ("filter_logic", json!("disabled")),
+        ("type", json!("integer")),
+        ("object_types", json!(["dcim.device"])),
+    ] {
+        let bench = Bench::start().await;
+        bench.fake.change_custom_field("fabric_sync_key", property, value);
+        assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared), "{property}");
+    }
+    let bench = Bench::start().await;
+    bench.fake.set_token("another");
+    assert_eq!(cause(bench.inventory().await), Some(UnreadCause::Unauthenticated));
+}
+
+#[tokio::test]
+async fn a_fabric_without_any_object_is_not_in_sync_for_that() {
+    let bench = Bench::start().await;
+    let (comparison, _) = bench.compare(&Objects::default().snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::Unknown);
 }
