@@ -29,9 +29,7 @@ fn it_goes_through_the_whole_loop_and_says_that_both_ends_are_fakes() {
     }
     // What it says to do next works, after it has ended.
     let home = said.lines().find_map(|line| line.trim().strip_prefix("files        ")).unwrap();
-    let history = Command::new(env!("CARGO_BIN_EXE_fabric-sync"))
-        .args(["--home", home, "history"])
-        .output()
-        .unwrap();
+    let history =
+        Command::new(env!("CARGO_BIN_EXE_fabric-sync")).args(["--home", home, "history"]).output().unwrap();
     assert!(history.status.success(), "{}", String::from_utf8_lossy(&history.stderr));
 }

@@ -23,7 +23,7 @@ pub fn fabric(name: &str, kubeconfig: &str, more: Value) -> Value {
         "site": name,
         "kubernetes": { "kubeconfig": kubeconfig, "deadline": "5 s" },
         "interval": "5 s",
-        "deletion": { "grace": "0 s", "ceiling": 1000, "ceiling_percent": 100 },
+        "deletion": { "grace": "0 s", "max_objects": 1000, "max_percent": 100 },
     });
     fabric.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     fabric
