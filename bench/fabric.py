@@ -2,7 +2,7 @@
 """The fabric sync with 4,000 fabric objects, a real kube-apiserver and a real NetBox: what a comparison costs beside a plain paged read
 of the same lists, how long a change takes to arrive, how much memory it needs. Prints; asserts nothing.
 
-  bench/fabric.py [PROGRAM]        target/release/fabric-sync if none is named
+  bench/fabric.py [PROGRAM [LEAVES SPINES SERVERS VPCS]]        target/release/fabric-sync, 64 8 1000 200: 4,021 objects
 
 Needs lab/kubernetes/build and lab/netbox/build. The first run fills NetBox through the sync and keeps its database below target/lab/
 (with 11,000 objects, which NetBox takes a good quarter of an hour to write); later runs begin with that.
@@ -28,8 +28,8 @@ import measure
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAB = ROOT / "lab"
-KEPT = ROOT / "target/lab/netbox/large"
-NUMBERS = ["64", "8", "1000", "200"]
+NUMBERS = sys.argv[2:] or ["64", "8", "1000", "200"]
+KEPT = ROOT / "target/lab/netbox" / f"filled-{'-'.join(NUMBERS)}"
 CHANGES = 300
 TURNS = 3
 PAGE = 500
@@ -184,11 +184,11 @@ def percentile(values, share):
 
 def arrivals(kubernetes, netbox):
     """Seconds from each change's answer at the source to its place in NetBox's own log of changes; both clocks are this machine's."""
-    switches = [f"leaf-{n:02}" for n in range(1, 65)]
+    switches = [f"leaf-{n:02}" for n in range(1, int(NUMBERS[0]) + 1)]
     sent = {}
     for n in range(CHANGES):
         words = f"bench {n} {os.urandom(4).hex()}"
-        path = f"/apis/wiring.githedgehog.com/v1beta1/namespaces/default/switches/{switches[n % 64]}"
+        path = f"/apis/wiring.githedgehog.com/v1beta1/namespaces/default/switches/{switches[n % len(switches)]}"
         kubernetes.ask("PATCH", path, {"spec": {"description": words}}, "application/merge-patch+json")
         sent[words] = time.time()
         # Two a second: NetBox, not the queue before it, is what is measured.

@@ -1,6 +1,6 @@
 """Run inside NetBox's shell, once: who may use the lab's NetBox. Prints the tokens as JSON.
 
-`admin` may all; `fabric-sync` may what docs/fabric-sync says that the sync needs, and no more; `reader` may look.
+`admin` may all; `fabric-sync` may what docs/fabric-sync/security.md says that the sync needs, and no more; `reader` may look.
 """
 
 import json
@@ -29,7 +29,8 @@ permissions = json.loads(os.environ["PERMISSIONS"])
 admin = User.objects.create_superuser("admin", "admin@example.invalid", os.urandom(16).hex())
 sync = User.objects.create_user("fabric-sync", "sync@example.invalid", os.urandom(16).hex())
 reader = User.objects.create_user("reader", "reader@example.invalid", os.urandom(16).hex())
-permit(sync, "fabric-sync writes", ["view", "add", "change", "delete"], permissions["write"])
-permit(sync, "fabric-sync reads", ["view"], permissions["read"])
-permit(reader, "reader", ["view"], permissions["write"] + permissions["read"])
+permit(sync, "fabric-sync owns", ["view", "add", "change", "delete"], permissions["own"])
+permit(sync, "fabric-sync shares", ["view", "add"], permissions["share"])
+permit(sync, "fabric-sync looks", ["view"], permissions["look"])
+permit(reader, "reader", ["view"], sum(permissions.values(), []))
 print(json.dumps({"admin": token(admin), "fabric-sync": token(sync), "reader": token(reader, write_enabled=False)}))

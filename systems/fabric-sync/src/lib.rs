@@ -16,6 +16,7 @@ pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod observe;
+pub mod patience;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -118,9 +118,18 @@ impl Service {
         });
         let mut workers = JoinSet::new();
         for fabric in ready {
-            let history = fabric.history(key.clone()).map_err(|error| error.to_string());
-            let worker = Worker::new(fabric, history, Arc::clone(&metrics), Arc::clone(&board));
-            workers.spawn(worker.work(stop.clone()));
+            let mut last_words = Report::new(fabric.name(), &fabric.config.site);
+            last_words.standstill = Some(Standstill::Failed);
+            let worker = Worker::new(fabric, key.clone(), Arc::clone(&metrics), Arc::clone(&board));
+            let work = tokio::spawn(worker.work(stop.clone()));
+            let board = Arc::clone(&board);
+            workers.spawn(async move {
+                // What it said last must not stand there as if it were so.
+                if let Err(error) = work.await {
+                    tracing::error!(fabric = last_words.fabric, %error, "this fabric's task failed");
+                    board.publish(last_words);
+                }
+            });
         }
         Ok(Service { address, board, workers, server })
     }

@@ -43,8 +43,8 @@ pub enum Standstill {
         /// Which.
         detail: String,
     },
-    /// The service stops.
-    Stopping,
+    /// The fabric's task failed: a fault of this program.
+    Failed,
 }
 
 impl std::fmt::Display for Standstill {
@@ -60,7 +60,9 @@ impl std::fmt::Display for Standstill {
             }
             Standstill::History { detail } => write!(f, "the history cannot be kept: {detail}"),
             Standstill::Lock { detail } => f.write_str(detail),
-            Standstill::Stopping => f.write_str("the service stops"),
+            Standstill::Failed => {
+                f.write_str("this fabric's task failed; the log has why. Restart the service")
+            }
         }
     }
 }

@@ -4,21 +4,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use fabric_kubernetes::Event;
 use fabric_kubernetes::source::Watches;
 use fabric_model::plan::DeleteReason;
-use fabric_model::{Action, Change, Inventory, Kind, Quarantine, Snapshot, SourceRef, Summary};
+use fabric_model::{Action, Change, Inventory, Kind, Plan, Quarantine, Snapshot, SourceRef, Summary};
 use jiff::Timestamp;
 use serde_json::Value;
+use ssh_key::PrivateKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::fabric::{Fabric, Finding};
+use crate::fabric::{Fabric, Finding, Written};
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::observe::observe;
+use crate::patience::Patience;
 use crate::record::{Trigger, name_run};
-use crate::report::{Report, RunLine};
+use crate::report::{Progress, Report, RunLine};
 use crate::standstill::Standstill;
 use crate::web::Board;
 
@@ -35,13 +36,14 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Worker {
     fabric: Fabric,
     history: Result<History, String>,
+    key: Option<PrivateKey>,
     metrics: Arc<Metrics>,
     board: Arc<Board>,
     report: Report,
     quarantine: Quarantine,
     sides: Option<Sides>,
     watches: Option<Watches>,
-    backoff: ExponentialBackoff,
+    patience: Patience,
     next_look: Instant,
     observed_at: Instant,
     /// The digest of what the last look read.
@@ -65,26 +67,22 @@ enum Wake {
 }
 
 impl Worker {
-    /// A worker that has not begun.
+    /// A worker that has not begun. `key` signs the history.
     #[must_use]
-    pub fn new(
-        fabric: Fabric,
-        history: Result<History, String>,
-        metrics: Arc<Metrics>,
-        board: Arc<Board>,
-    ) -> Self {
+    pub fn new(fabric: Fabric, key: Option<PrivateKey>, metrics: Arc<Metrics>, board: Arc<Board>) -> Self {
         let report = Report::new(fabric.name(), &fabric.config.site);
-        let backoff = backoff(&fabric);
+        let patience = Patience::new(fabric.config.interval.duration());
         Worker {
             fabric,
-            history,
+            history: Err("not opened yet".into()),
+            key,
             metrics,
             board,
             report,
             quarantine: Quarantine::default(),
             sides: None,
             watches: None,
-            backoff,
+            patience,
             next_look: Instant::now(),
             observed_at: Instant::now(),
             reads: String::new(),
@@ -153,9 +151,12 @@ impl Worker {
         self.watches = Some(self.fabric.source.watch(&look.reading));
         let whole =
             finding.comparison.unread_sources.is_empty() && finding.comparison.unread_inventory.is_empty();
-        self.next_look = Instant::now() + self.pause(whole);
+        self.next_look = Instant::now() + self.patience.after_look(whole);
         let run = name_run(look.begun);
         let standstill = self.fabric.standstill(Timestamp::now());
+        if self.history.is_err() {
+            self.history = self.fabric.history(self.key.clone()).map_err(|error| error.to_string());
+        }
         let recorded = match &mut self.history {
             Ok(history) => {
                 let kept = (history, &mut self.reads);
@@ -194,7 +195,7 @@ impl Worker {
                     tracing::info!(fabric = self.fabric.name(), %kind, %why, "a watch broke; both sides are read anew");
                     self.metrics.count_loss(self.fabric.name());
                     self.watches = None;
-                    self.next_look = Instant::now() + self.backoff.next().unwrap_or(TICK);
+                    self.next_look = Instant::now() + self.patience.after_trouble();
                     self.sides = Some(sides);
                     return None;
                 }
@@ -230,47 +231,12 @@ impl Worker {
         read: Timestamp,
         stop: &CancellationToken,
     ) {
-        if standstill.is_none()
-            && !finding.plan.is_empty()
-            && let Ok(history) = &mut self.history
-        {
-            let plan = &finding.plan;
-            let go_on = || !stop.is_cancelled();
-            let written = self
-                .fabric
-                .write(plan, run, &mut sides.inventory, &mut self.quarantine, history, go_on)
-                .await;
-            match written {
-                Err(why) => {
-                    standstill = Some(why);
-                    self.next_look = Instant::now() + self.backoff.next().unwrap_or(TICK);
-                }
-                Ok(written) => {
-                    tracing::info!(
-                        fabric = self.fabric.name(),
-                        run = written.run,
-                        written = written.written,
-                        refused = written.refused,
-                        open = written.open,
-                        stopped = written.stopped,
-                        "wrote"
-                    );
-                    for write in &written.writes {
-                        self.metrics.count_write(self.fabric.name(), write.action, write.outcome);
-                        if let Some(detail) = &write.detail {
-                            tracing::warn!(fabric = self.fabric.name(), object = %write.object, outcome = write.outcome.name(), detail);
-                        }
-                    }
-                    if written.stopped.is_some() || written.open > 0 {
-                        self.next_look = Instant::now() + self.backoff.next().unwrap_or(TICK);
-                    }
-                    self.report.last_run = Some(RunLine {
-                        run: written.run,
-                        ended: Timestamp::now(),
-                        written: written.written,
-                        refused: written.refused,
-                        open: written.open,
-                    });
+        self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);
+        if standstill.is_none() && !finding.plan.is_empty() {
+            self.tell(None);
+            match self.write(&mut sides, &finding.plan, run, stop).await {
+                Err(why) => standstill = Some(why),
+                Ok(()) => {
                     finding = self.fabric.find(
                         &sides.snapshot,
                         &sides.inventory,
@@ -294,6 +260,47 @@ impl Worker {
         self.sides = Some(sides);
         self.observe();
         self.tell(standstill);
+    }
+
+    /// Writes a plan, and tells how far it is in between.
+    async fn write(
+        &mut self,
+        sides: &mut Sides,
+        plan: &Plan,
+        run: (&str, Trigger),
+        stop: &CancellationToken,
+    ) -> Result<(), Standstill> {
+        let history = match &mut self.history {
+            Ok(history) => history,
+            Err(reason) => return Err(Standstill::History { detail: reason.clone() }),
+        };
+        let (board, metrics, fabric) = (&self.board, &self.metrics, self.fabric.name());
+        let (mut report, mut told) = (self.report.clone(), Instant::now());
+        let on_write = |written: &Written| {
+            if let Some(write) = written.writes.last() {
+                metrics.count_write(fabric, write.action, write.outcome);
+                if let Some(detail) = &write.detail {
+                    tracing::warn!(fabric, object = %write.object, outcome = write.outcome.name(), detail);
+                }
+            }
+            if told.elapsed() >= TICK {
+                told = Instant::now();
+                report.writing = Some(Progress { done: written.writes.len(), of: plan.changes.len() });
+                board.publish(report.clone());
+            }
+        };
+        let go_on = || !stop.is_cancelled();
+        let known = (&mut sides.inventory, &mut self.quarantine);
+        let written = self.fabric.write(plan, run, known, history, go_on, on_write).await;
+        let troubled = written.as_ref().map_or(true, |written| written.stopped.is_some() || written.open > 0);
+        if troubled {
+            self.next_look = Instant::now() + self.patience.after_trouble();
+        }
+        let Written { run, written, refused, open, stopped, .. } = written?;
+        tracing::info!(fabric, run, written, refused, open, stopped, "wrote");
+        let ended = Timestamp::now();
+        self.report.last_run = Some(RunLine { run, ended, written, refused, open });
+        Ok(())
     }
 
     /// What the switches report, as of now: a heartbeat that stays away is seen without anything happening.
@@ -336,16 +343,6 @@ impl Worker {
         self.report.standstill = standstill;
         self.board.publish(self.report.clone());
     }
-
-    /// How long until the next look: the interval, or less and with jitter as long as something cannot be read.
-    fn pause(&mut self, whole: bool) -> Duration {
-        let interval = self.fabric.config.interval.duration();
-        if whole {
-            self.backoff = backoff(&self.fabric);
-            return interval;
-        }
-        self.backoff.next().unwrap_or(interval).min(interval)
-    }
 }
 
 /// Which object an event is about.
@@ -367,14 +364,4 @@ fn is_heartbeat(snapshot: &Snapshot, kind: Kind, object: &Value) -> bool {
 /// Whether a change deletes for want of a source, or marks for it. A cable that is replaced is not deleted in that sense.
 fn is_deletion(change: &Change) -> bool {
     matches!(change.action, Action::Mark { .. } | Action::Delete { reason: DeleteReason::SourceGone, .. })
-}
-
-/// Waits that grow from a second to the interval, with jitter.
-fn backoff(fabric: &Fabric) -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_secs(1))
-        .with_max_delay(fabric.config.interval.duration().max(Duration::from_secs(1)))
-        .without_max_times()
-        .build()
 }

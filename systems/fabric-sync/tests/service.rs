@@ -200,4 +200,6 @@ async fn an_unwritable_history_stops_every_write() {
     let report = service.until("it is told", |report| report["standstill"]["cause"] == "history").await;
     assert_eq!((report["summary"].as_str(), ends.netbox.change_count()), (Some("out-of-sync"), 0));
     assert!(service.get("/metrics").await.contains("fabric_sync_history_faulty{fabric=\"lab\"} 1"));
+    std::fs::remove_dir(ends.home().join("state/lab.history.jsonl")).unwrap();
+    assert_eq!(service.in_sync().await["standstill"], Value::Null);
 }

@@ -8,8 +8,15 @@ use crate::lab::Servers;
 
 const WIRING: [&str; 5] = ["switches", "servers", "connections", "switchgroups", "vlannamespaces"];
 
-const VPC: [&str; 7] =
-    ["vpcs", "vpcattachments", "vpcpeerings", "ipv4namespaces", "externals", "externalattachments", "externalpeerings"];
+const VPC: [&str; 7] = [
+    "vpcs",
+    "vpcattachments",
+    "vpcpeerings",
+    "ipv4namespaces",
+    "externals",
+    "externalattachments",
+    "externalpeerings",
+];
 
 pub struct Cluster {
     pub servers: Servers,
@@ -30,7 +37,8 @@ impl Cluster {
         });
         let servers = servers.await.unwrap();
         let config = Kubeconfig::read_from(servers.text("/admin_kubeconfig")).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        let config =
+            kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
         Self { servers, client: kube::Client::try_from(config).unwrap() }
     }
 
@@ -39,15 +47,28 @@ impl Cluster {
         self.servers.text("/kubeconfig")
     }
 
-    pub async fn ask(&self, method: Method, path: &str, kind: &str, body: Option<&Value>) -> kube::Result<Value> {
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Option<&Value>,
+    ) -> kube::Result<Value> {
         let body = body.map(|body| serde_json::to_vec(body).unwrap()).unwrap_or_default();
-        let request = Request::builder().method(method).uri(path).header("content-type", kind).body(body).unwrap();
+        let request =
+            Request::builder().method(method).uri(path).header("content-type", kind).body(body).unwrap();
         self.client.request(request).await
     }
 
     /// Where an object of a kind, by its plural, is.
     fn path(plural: &str, name: &str) -> String {
-        let group = if WIRING.contains(&plural) { "wiring" } else if plural == "agents" { "agent" } else { "vpc" };
+        let group = if WIRING.contains(&plural) {
+            "wiring"
+        } else if plural == "agents" {
+            "agent"
+        } else {
+            "vpc"
+        };
         format!("/apis/{group}.githedgehog.com/v1beta1/namespaces/default/{plural}/{name}")
     }
 
@@ -119,7 +140,12 @@ impl Cluster {
     pub async fn see_neighbour(&self, switch: &str, port: &str, name: &str, other: &str) {
         let seen = json!({ port: { "admin": "up", "oper": "up", "lldpNeighbors": [{ "name": name, "portID": other }] } });
         let now = jiff::Timestamp::now().to_string();
-        self.change_status("agents", switch, json!({ "lastHeartbeat": now, "state": { "interfaces": seen } })).await;
+        self.change_status(
+            "agents",
+            switch,
+            json!({ "lastHeartbeat": now, "state": { "interfaces": seen } }),
+        )
+        .await;
     }
 
     /// Makes the sync's account anew and a token of it; those that were before are no longer good.
@@ -130,13 +156,16 @@ impl Cluster {
         let body = json!({ "metadata": { "name": "fabric-sync" } });
         self.ask(Method::POST, accounts, "application/json", Some(&body)).await.unwrap();
         let asked = json!({ "spec": { "expirationSeconds": 3600 } });
-        let answer = self.ask(Method::POST, &format!("{account}/token"), "application/json", Some(&asked)).await;
+        let answer =
+            self.ask(Method::POST, &format!("{account}/token"), "application/json", Some(&asked)).await;
         answer.unwrap()["status"]["token"].as_str().unwrap().to_owned()
     }
 
     /// Writes another token into the kubeconfig of the sync's account.
     pub fn set_token(&self, token: &str) {
-        self.rewrite_kubeconfig(&self.kubeconfig(), |config| config["users"][0]["user"]["token"] = token.into());
+        self.rewrite_kubeconfig(&self.kubeconfig(), |config| {
+            config["users"][0]["user"]["token"] = token.into()
+        });
     }
 
     /// A kubeconfig of the sync's account that reaches the server at another address.
@@ -159,7 +188,8 @@ impl Cluster {
     /// Whether a watch from this version on is answered with 410.
     pub async fn is_forgotten(&self, plural: &str, version: &str) -> bool {
         let path = Self::path(plural, "");
-        let path = format!("{}?watch=1&resourceVersion={version}&timeoutSeconds=1", path.trim_end_matches('/'));
+        let path =
+            format!("{}?watch=1&resourceVersion={version}&timeoutSeconds=1", path.trim_end_matches('/'));
         let request = Request::builder().uri(path).body(Vec::new()).unwrap();
         let events = self.client.request_text(request).await.unwrap();
         events.lines().next().is_some_and(|line| {

@@ -100,7 +100,9 @@ impl NetBox {
         let mut all = Vec::new();
         for path in paths {
             let list = self.list(path).await;
-            all.extend(list.iter().map(|one| ((*path).to_owned(), one["id"].clone(), one["last_updated"].clone())));
+            all.extend(
+                list.iter().map(|one| ((*path).to_owned(), one["id"].clone(), one["last_updated"].clone())),
+            );
         }
         all
     }

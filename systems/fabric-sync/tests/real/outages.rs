@@ -49,11 +49,13 @@ async fn what_happened_while_the_watch_was_cut_off_is_not_missed() {
     let proxy = Proxy::start(cluster.servers.text("/url").strip_prefix("https://").unwrap());
     let kubeconfig = cluster.kubeconfig_by_way_of(&proxy.address.to_string());
     // Nothing is read whole again while this test runs, but for what the watch itself asks for.
-    let home = Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, json!({ "interval": "1 h" }))]).await;
+    let home =
+        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, json!({ "interval": "1 h" }))]).await;
     let service = home.start();
     service.until_in_sync("f1").await;
     proxy.cut_off(true);
-    let version = cluster.get("switches", "").await["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let version =
+        cluster.get("switches", "").await["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
     cluster.change("switches", "leaf-01", json!({ "description": "changed meanwhile" })).await;
     crate::wait_for("etcd has forgotten the version that was watched", async || {
         cluster.is_forgotten("switches", &version).await.then_some(())

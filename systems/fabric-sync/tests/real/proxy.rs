@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What the proxy does with a request that begins with these words.
 #[derive(Clone)]
@@ -11,6 +12,8 @@ pub enum Deed {
     Cut,
     /// Never asks the server; says this.
     Answer(String),
+    /// Passes it on only once the proxy was told to `clear`.
+    Hold,
 }
 
 /// For one request that begins with `with`, `deed`; `times` more times.
@@ -33,7 +36,11 @@ impl Proxy {
     /// Listens on a free port; its threads end with the process.
     pub fn start(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Self { address: listener.local_addr().unwrap(), trap: Arc::default(), open: Arc::new(Mutex::new(Some(Vec::new()))) };
+        let proxy = Self {
+            address: listener.local_addr().unwrap(),
+            trap: Arc::default(),
+            open: Arc::new(Mutex::new(Some(Vec::new()))),
+        };
         let (server, own) = (server.to_owned(), proxy.clone());
         std::thread::spawn(move || {
             for client in listener.incoming() {
@@ -61,6 +68,11 @@ impl Proxy {
         *self.trap.lock().unwrap() = Some(Trap { with: with.to_owned(), deed, times, sprung: 0 });
     }
 
+    /// Requests pass as they come, those that were held too.
+    pub fn clear(&self) {
+        *self.trap.lock().unwrap() = None;
+    }
+
     /// How many requests met it.
     pub fn sprung(&self) -> usize {
         self.trap.lock().unwrap().as_ref().map_or(0, |trap| trap.sprung)
@@ -68,7 +80,9 @@ impl Proxy {
 
     fn deed_for(&self, request: &[u8]) -> Option<Deed> {
         let mut trap = self.trap.lock().unwrap();
-        let trap = trap.as_mut().filter(|trap| trap.times > trap.sprung && request.starts_with(trap.with.as_bytes()))?;
+        let trap = trap
+            .as_mut()
+            .filter(|trap| trap.times > trap.sprung && request.starts_with(trap.with.as_bytes()))?;
         trap.sprung += 1;
         Some(trap.deed.clone())
     }
@@ -93,6 +107,11 @@ impl Proxy {
         while let Ok(length @ 1..) = client.read(&mut buffer) {
             match self.deed_for(&buffer[..length]) {
                 None => {}
+                Some(Deed::Hold) => {
+                    while self.trap.lock().unwrap().is_some() {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                }
                 Some(Deed::Cut) => *cutting.lock().unwrap() = true,
                 Some(Deed::Answer(text)) => {
                     let _ = client.write_all(text.as_bytes());

@@ -11,7 +11,10 @@ use crate::sync::{Home, fabric};
 async fn leaf_is_described(netbox: &crate::inventory::NetBox, site: &str, words: &str) {
     crate::wait_for(words, async || {
         let devices = netbox.list("dcim/devices/?name=leaf-01").await;
-        devices.iter().any(|device| device["site"]["slug"] == site && device["description"] == words).then_some(())
+        devices
+            .iter()
+            .any(|device| device["site"]["slug"] == site && device["description"] == words)
+            .then_some(())
     })
     .await;
 }
@@ -38,7 +41,10 @@ async fn one_of_two_instances_writes_and_the_other_takes_over() {
     first.signal(Signal::STOP);
     let begun = Instant::now();
     second.until("f1", "the second leads", |status| status["leader"] == true).await;
-    println!("from the leader's stop to the next leader: {:.1} s (lease of 6 s)", begun.elapsed().as_secs_f64());
+    println!(
+        "from the leader's stop to the next leader: {:.1} s (lease of 6 s)",
+        begun.elapsed().as_secs_f64()
+    );
     cluster.change("switches", "leaf-01", json!({ "description": "two" })).await;
     leaf_is_described(&netbox, "f1", "two").await;
     let changes = netbox.changes().await;
@@ -54,7 +60,8 @@ async fn one_of_two_instances_writes_and_the_other_takes_over() {
 async fn a_fabric_that_cannot_be_read_stops_no_other() {
     let Some((one, netbox)) = crate::servers().await else { return };
     let two = Cluster::start(crate::SMALL, &[]).await;
-    let fabrics = vec![fabric("f1", &one.kubeconfig(), json!({})), fabric("f2", &two.kubeconfig(), json!({}))];
+    let fabrics =
+        vec![fabric("f1", &one.kubeconfig(), json!({})), fabric("f2", &two.kubeconfig(), json!({}))];
     let home = Home::with(&netbox, &netbox.url, fabrics).await;
     let service = home.start();
     service.until_in_sync("f1").await;

@@ -23,7 +23,7 @@ pub fn fabric(name: &str, kubeconfig: &str, more: Value) -> Value {
         "site": name,
         "kubernetes": { "kubeconfig": kubeconfig, "deadline": "5 s" },
         "interval": "5 s",
-        "deletion": { "grace": "0 s", "ceiling": 1000, "ceiling_percent": 100 },
+        "deletion": { "grace": "0 s", "max_objects": 1000, "max_percent": 100 },
     });
     fabric.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     fabric
@@ -125,7 +125,8 @@ impl Home {
         let mut child = self.command(&["run"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("status http://").unwrap_or_else(|| panic!("{line}{}", self.log()));
+        let address =
+            line.trim().strip_prefix("status http://").unwrap_or_else(|| panic!("{line}{}", self.log()));
         Service { status: format!("http://{address}status.json"), child, client: reqwest::Client::new() }
     }
 }
