@@ -61,6 +61,13 @@ fn errors_of_conditions_and_rules_are_listed_with_those_that_keep_a_plan_from_lo
     let places: Vec<_> = list.as_array().unwrap().iter().map(|it| it["line"].as_u64().unwrap()).collect();
     assert_eq!(places, [4, 9, 11, 6, 13]);
     assert!(list.as_array().unwrap().iter().all(|it| it["level"] == "error"), "{list}");
+    let sarif = home.run(&["plan", "check", "plan.yaml", "--format", "sarif"]);
+    assert_eq!(code(&sarif), 3);
+    let sarif: serde_json::Value = serde_json::from_str(&stdout(&sarif)).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let regions = results.iter().map(|it| &it["locations"][0]["physicalLocation"]["region"]);
+    let starts: Vec<_> = regions.map(|region| region["startLine"].as_u64().unwrap()).collect();
+    assert_eq!(starts, [4, 9, 11, 6, 13]);
     // Where an include cannot be read, nobody knows which claims it brings.
     home.write(
         "plan.yaml",
