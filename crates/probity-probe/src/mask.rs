@@ -54,10 +54,9 @@ impl Masks {
         let (texts, masks): (Vec<String>, Vec<String>) = texts.into_iter().unzip();
         let (mut forms, mut of, mut shortest) = (Vec::new(), Vec::new(), usize::MAX);
         for (number, text) in texts.iter().enumerate() {
-            for form in forms_of(text) {
-                // What is Latin-1 takes a byte a character there.
-                let characters = std::str::from_utf8(&form).ok().filter(|text| is_latin_1(text));
-                shortest = shortest.min(characters.map_or(form.len(), |text| text.chars().count()));
+            let (written, least) = forms_of(text);
+            shortest = shortest.min(least);
+            for form in written {
                 forms.push(form);
                 of.push(number);
             }
@@ -203,28 +202,36 @@ fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A text as it can stand in bytes: UTF-8, and UTF-16, whose bytes have no letter case, in each normal form (Unicode, UAX
-/// 15); each also as what reads Latin-1 shows it, in UTF-8 again: true Latin-1, and the windows-1252 that goes by its name
-/// (WHATWG Encoding, 4.2); UTF-8 also where it was read so twice.
-fn forms_of(text: &str) -> BTreeSet<Vec<u8>> {
-    let mut texts = BTreeSet::from([text.to_owned()]);
+/// A text as it can stand in bytes: UTF-8, which is read in any letter case and normal form (Unicode, UAX 15), and UTF-16,
+/// whose bytes are not; each also as what reads Latin-1 shows it, in UTF-8 again: true Latin-1, and the windows-1252 that
+/// goes by its name (WHATWG Encoding, 4.2); UTF-8 also where it was read so twice. And the fewest bytes that it can take.
+fn forms_of(text: &str) -> (BTreeSet<Vec<u8>>, usize) {
+    let utf8 = |text: &String| text.as_bytes().to_vec();
+    let utf16 = |text: &String| {
+        let little = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        [little, text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()]
+    };
+    let normal: BTreeSet<String> = [text.to_owned(), text.nfc().collect(), text.nfd().collect()].into();
+    let mut written = normal.clone();
+    let mut shown = BTreeSet::from([text.nfkc().collect(), text.nfkd().collect::<String>()]);
     if !text.is_ascii() {
-        texts.extend([
-            text.nfc().collect(),
-            text.nfd().collect(),
-            text.nfkc().collect(),
-            text.nfkd().collect(),
-        ]);
-        let cased: Vec<String> =
-            texts.iter().flat_map(|text| [text.to_lowercase(), text.to_uppercase()]).collect();
-        texts.extend(cased);
+        written.extend([text.to_lowercase(), text.to_uppercase()]);
+        let cased = shown.iter().flat_map(|text| [text.to_lowercase(), text.to_uppercase()]);
+        shown = cased.chain(shown.iter().cloned()).collect();
     }
-    let utf8: BTreeSet<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
-    let little = texts.iter().map(|text| text.encode_utf16().flat_map(u16::to_le_bytes).collect());
-    let big = texts.iter().map(|text| text.encode_utf16().flat_map(u16::to_be_bytes).collect());
-    let forms: BTreeSet<Vec<u8>> = utf8.iter().cloned().chain(little).chain(big).collect();
-    let (misread, twice) = (misread(&forms), misread(&misread(&utf8)));
-    forms.into_iter().chain(misread).chain(twice).collect()
+    let mut forms: BTreeSet<Vec<u8>> = written.iter().flat_map(utf16).collect();
+    let wide = misread(&utf16(&text.to_owned()).into());
+    let narrow = misread(&written.iter().map(utf8).collect());
+    let twice = misread(&misread(&normal.iter().map(utf8).collect()));
+    let least = written.iter().chain(&shown).map(|text| fewest_bytes(text)).min().unwrap_or(text.len());
+    forms.extend([utf8(&text.to_owned())].into_iter().chain(wide).chain(narrow).chain(twice));
+    (forms, least)
+}
+
+/// In Latin-1 where that has all of its characters, else in UTF-8 or UTF-16.
+fn fewest_bytes(text: &str) -> usize {
+    let is_latin_1 = text.chars().all(|c| u8::try_from(c).is_ok());
+    if is_latin_1 { text.chars().count() } else { text.len().min(2 * text.encode_utf16().count()) }
 }
 
 /// What is shown of these bytes by who takes them for Latin-1.
@@ -235,10 +242,6 @@ fn misread(forms: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
     };
     let beyond_ascii = forms.iter().filter(|form| !form.is_ascii());
     beyond_ascii.flat_map(|form| [latin_1(form), windows_1252(form)]).collect()
-}
-
-fn is_latin_1(text: &str) -> bool {
-    text.chars().all(|c| u8::try_from(c).is_ok())
 }
 
 /// Bytes that are masked as they come. What is masked does not depend on how they are cut.
