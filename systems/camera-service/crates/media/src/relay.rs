@@ -2,7 +2,7 @@
 //! are connected to nothing but this, which makes each connection to an address that was just checked, and reads every word of the camera's
 //! before it passes it on: what a redirect names is where it connects next.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, BytesMut};
@@ -164,7 +164,7 @@ impl Relay {
                 buffer.advance(length);
                 match next {
                     Next::Redirect(answer) => {
-                        let answer = written(&self.redirect(answer, redirects)?);
+                        let answer = written(&self.redirect(&answer, redirects)?);
                         let _ = to_reader.write_all(&answer).await;
                         return Ok(());
                     }
@@ -184,7 +184,7 @@ impl Relay {
     }
 
     /// The redirect, back to this relay, which will connect to where it led.
-    fn redirect(&self, answer: Response<Vec<u8>>, redirects: u32) -> Result<Response<Vec<u8>>, Refusal> {
+    fn redirect(&self, answer: &Response<Vec<u8>>, redirects: u32) -> Result<Response<Vec<u8>>, Refusal> {
         if redirects == MAX_REDIRECTS {
             return Err(Refusal::EndlessRedirect);
         }
@@ -209,7 +209,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(crate) fn at(url: &Url, address: SocketAddr) -> Option<Url> {
     let mut moved = url.clone();
     moved.set_scheme("rtsp").ok()?;
-    moved.set_ip_host(IpAddr::from(address.ip())).ok()?;
+    moved.set_ip_host(address.ip()).ok()?;
     moved.set_port(Some(address.port())).ok()?;
     Some(moved)
 }
