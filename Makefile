@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx
+.PHONY: demo test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -34,6 +34,16 @@ test-mediamtx:
 	  cargo test -p camera-media --test mediamtx -- --nocapture; \
 	  cargo test -p camera-service --test mediamtx -- --nocapture; \
 	done
+
+# The fabric sync with a real kube-apiserver, etcd and NetBox, which are built below target/lab/ once (about 20 minutes of one processor).
+# Without them its tests say that they were skipped. `make test-fabric ONLY=NAME` runs the tests whose name has NAME in it.
+test-fabric: tools
+	lab/kubernetes/build
+	lab/netbox/build
+	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test -p fabric-sync --test real -- --nocapture --test-threads 1 $(ONLY)
+
+# Everything: also what .ci/run leaves out because it takes long.
+test-all: test test-mediamtx test-fabric
 
 lint:
 	cargo fmt --all --check

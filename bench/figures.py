@@ -12,6 +12,7 @@ import bundle
 import camera
 import checks
 import log
+import look
 import report
 
 HEAD = """\
@@ -90,11 +91,12 @@ SECTIONS = {
         "another, dense text those with a planted defect each, one every 490 bytes.",
         report.figures,
     ),
+    "look": ("A look at a log of 1 GB", "", look.figures),
     "camera": ("Camera service", "", camera.figures),
     "masking": (
         "Masking secrets",
         "Processor time for each byte of a text, of two lengths, with one secret and with a hundred: linear, so the figures of a "
-        "line are about the same. The last three texts are made to be slow.",
+        "line are about the same. The last five texts are made to be slow; the last column is what a body of 16 MiB of them takes.",
         masking,
     ),
     "soundness": (

@@ -22,7 +22,7 @@ pub fn page() -> String {
             "\n## {}\n\n{} ({})\n\n{}\n\n{fence}markdown\n{}\n{fence}\n",
             rule.id,
             rule.title,
-            rule.severity.word(),
+            rule.level.word(),
             rule.explanation,
             rule.example
         );

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+pub use probity_diagnostic::Acceptance;
+use probity_diagnostic::Level;
 
 use crate::against::{self, Compared, Shown};
 use crate::assertions::{Assertions, Read};
@@ -13,35 +14,13 @@ use crate::{parallel, rules};
 /// Lines; a shorter report is done before another thread is there.
 const LONG: usize = 2000;
 
-/// How much a finding matters to somebody who has to rely on the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Neither right nor wrong by the bundle: it shows nothing of the kind. Listed together, after everything else.
-    Unsupported,
-    /// What is claimed is more than what is shown.
-    Warning,
-    /// The report contradicts itself.
-    Error,
-}
-
-impl Severity {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Unsupported => "unsupported",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
 /// A rule, with what `docs/audit-rules.md` says about it.
 pub struct Rule {
     /// Its name on the command line and in an accepting comment.
     pub id: &'static str,
-    /// How much its findings matter.
-    pub severity: Severity,
+    /// How much its findings matter to somebody who has to rely on the report. An error: the report contradicts itself. A warning:
+    /// what is claimed is more than what is shown. Unsupported: the bundle shows nothing of the kind.
+    pub level: Level,
     /// One sentence: what is wrong where it finds something.
     pub title: &'static str,
     /// When it speaks, when it keeps silent, and what would have to be shown.
@@ -51,12 +30,12 @@ pub struct Rule {
 }
 
 /// Something a report contradicts in itself or claims beyond what it shows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// The rule's id.
     pub rule: &'static str,
-    /// The rule's severity.
-    pub severity: Severity,
+    /// The rule's level.
+    pub level: Level,
     /// What is wrong, with the arithmetic.
     pub message: String,
     /// The lines it rests on, counted from 1, the one it is about first.
@@ -65,34 +44,8 @@ pub struct Finding {
     pub accepted: Option<Acceptance>,
 }
 
-/// Why a finding does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
-pub enum Acceptance {
-    /// A comment in the report, with its reason.
-    Comment(String),
-    /// It is in the baseline.
-    Baseline,
-}
-
-impl Acceptance {
-    /// The reason.
-    pub fn words(&self) -> &str {
-        match self {
-            Self::Comment(reason) => reason,
-            Self::Baseline => "in the baseline",
-        }
-    }
-}
-
-impl From<Acceptance> for String {
-    fn from(acceptance: Acceptance) -> Self {
-        acceptance.words().to_owned()
-    }
-}
-
 impl Finding {
-    /// A finding of a rule; `audit` fills in rule and severity.
+    /// A finding of a rule; `audit` fills in rule and level.
     pub(crate) fn new(message: impl Into<String>, lines: impl IntoIterator<Item = usize>) -> Self {
         let mut unique = Vec::new();
         for line in lines {
@@ -100,7 +53,7 @@ impl Finding {
                 unique.push(line);
             }
         }
-        Self { rule: "", severity: Severity::Warning, message: message.into(), lines: unique, accepted: None }
+        Self { rule: "", level: Level::Warning, message: message.into(), lines: unique, accepted: None }
     }
 }
 
@@ -135,7 +88,7 @@ pub fn audit(text: &str, only: &[String], bundle: Option<&Shown<'_>>) -> Audit {
     let mut take = |rule: &Rule, found: Vec<Finding>| {
         for finding in found {
             let accepted = document.accepted(rule.id, &finding.lines).map(Acceptance::Comment);
-            findings.push(Finding { rule: rule.id, severity: rule.severity, accepted, ..finding });
+            findings.push(Finding { rule: rule.id, level: rule.level, accepted, ..finding });
         }
     };
     let chosen = rules::ALONE.iter().zip(rules::CHECKS).filter(|(rule, _)| wanted(rule));
@@ -190,7 +143,7 @@ fn merged(findings: Vec<Finding>) -> Vec<Finding> {
                     .extend(finding.lines.into_iter().take(MAX_PLACES.saturating_sub(first.lines.len())));
                 *first = Finding {
                     rule: first.rule,
-                    severity: first.severity,
+                    level: first.level,
                     accepted: first.accepted.take(),
                     ..Finding::new(first.message.clone(), first.lines.iter().copied())
                 };

@@ -22,5 +22,5 @@ pub use against::{Compared, Shown};
 pub use assertions::Assertions;
 pub use baseline::{Baseline, BaselineError};
 pub use document::Document;
-pub use finding::{Acceptance, Audit, Finding, Rule, Severity, audit, audit_all};
+pub use finding::{Acceptance, Audit, Finding, Rule, audit, audit_all};
 pub use output::Report;

@@ -64,20 +64,6 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// None of something.
-    pub fn none() -> Self {
-        Self {
-            start: 0,
-            end: 0,
-            value: 0.0,
-            decimals: 0,
-            kind: Kind::Plain,
-            unit: String::new(),
-            bound: None,
-            negative: false,
-            rough: false,
-        }
-    }
     /// Half a unit of its last digit.
     pub fn half_digit(&self) -> f64 {
         0.5 * 10_f64.powi(-i32::try_from(self.decimals).unwrap_or(0))
@@ -262,7 +248,10 @@ fn bound(before: &str) -> Option<Bound> {
 
 /// The numbers of a simplified text. Those in inline code, in identifiers, versions, dates, times and addresses are none.
 pub fn scan(text: &str) -> Vec<Quantity> {
-    let mut out: Vec<Quantity> = Vec::new();
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Vec::new();
+    }
+    let mut out: Vec<Quantity> = Vec::with_capacity(1);
     let code = code_spans(text);
     let mut at = 0;
     while let Some(skipped) = text[at..].bytes().position(|byte| byte.is_ascii_digit()) {

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use probity_audit::against::RULES;
-use probity_audit::{Audit, Report, Severity, Shown, audit, output};
+use probity_audit::{Audit, Report, Shown, audit, output};
+use probity_diagnostic::Level;
 use probity_verdict::Judgement;
 use serde_json::{Value, json};
 
@@ -253,19 +254,17 @@ fn other_numbers_are_listed_together_and_do_not_drown_the_rest() {
         [("unsupported-number", 3), ("differs-from-bundle", 5), ("unsupported-number", 7)]
     );
     let reports = [Report { name: "report.md".to_owned(), audit: held(text, &three()) }];
-    assert_eq!(reports[0].audit.findings[0].severity, Severity::Unsupported);
+    assert_eq!(reports[0].audit.findings[0].level, Level::Unsupported);
     let shown = output::terminal(&reports, false);
     assert_eq!(
         shown,
-        "error[differs-from-bundle]: A number is not the one in the bundle.
- --> report.md:5
-5 |> `starts` reached 20 of 20.
-  = 20 of 20 is not what was found of `starts`: undetermined, 19 of 20 (95 %), at least 0.783894, at most 0.997439; the objective is >= 95%
+        "report.md:5: error: A number is not the one in the bundle. [differs-from-bundle]
+  5 |> `starts` reached 20 of 20.
+  20 of 20 is not what was found of `starts`: undetermined, 19 of 20 (95 %), at least 0.783894, at most 0.997439; the objective is >= 95%
 
-unsupported[unsupported-number]: A number is neither a claim's nor anything else that the bundle says.
- --> report.md:3
-3 |  4,200, 31 %
-7 |  14 minutes
+report.md:3: unsupported: A number is neither a claim's nor anything else that the bundle says. [unsupported-number]
+  line 3: 4,200, 31 %
+  line 7: 14 minutes
 
 Held against camera.probity, whose verdict is READY or NOT READY.
 The report cites 1 of its 3 claims: starts (undetermined).
@@ -282,7 +281,7 @@ report.md: 1 error, 0 warnings, 2 lines with unsupported numbers
     );
     let json: Value = serde_json::from_str(&output::json(&reports, false)).unwrap();
     assert_eq!(json["against"]["not_cited"], json!([["prompt", "holds"], ["roles", "fails"]]));
-    assert_eq!(json["findings"][0]["severity"], "unsupported");
+    assert_eq!(json["findings"][0]["level"], "unsupported");
     let sarif: Value = serde_json::from_str(&output::sarif(&reports)).unwrap();
     let results = &sarif["runs"][0]["results"];
     assert_eq!((&results[0]["kind"], &results[0]["level"]), (&json!("open"), &json!("none")));
@@ -296,7 +295,7 @@ fn a_comment_accepts_here_too_and_a_sentence_is_quoted_to_its_end() {
     assert_eq!(reports[0].audit.open().count(), 0, "{:?}", reports[0].audit.findings);
     let shown = output::terminal(&reports, false);
     assert!(
-        shown.contains("2 |> Letters went out. Of all\n3 |  those letters 31 %\n4 |  came back.\n"),
+        shown.contains("  2 |> Letters went out. Of all\n  3 |  those letters 31 %\n  4 |  came back.\n"),
         "{shown}"
     );
 }
@@ -458,7 +457,7 @@ fn a_duration_of_the_objective_is_read_as_one() {
             "`runs`: looked at every 250 ms.",
         ] {
             let found = held(text, &periodic(outcome, measured)).findings;
-            assert!(!found.iter().any(|one| one.severity == Severity::Error), "{text}: {found:?}");
+            assert!(!found.iter().any(|one| one.level == Level::Error), "{text}: {found:?}");
         }
         for (text, written) in [
             ("`runs` asks for a start every 2m.", "2m is not"),

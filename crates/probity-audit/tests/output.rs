@@ -13,20 +13,18 @@ fn reports(text: &str) -> [Report; 1] {
 }
 
 #[test]
-fn on_a_terminal_like_a_compiler() {
+fn on_a_terminal_as_every_diagnostic_is_printed() {
     let text = output::terminal(&reports(REPORT), false);
     assert_eq!(
         text,
-        "error[change-not-percent]: The percentage of a change is not that of the values before and after.
- --> report.md:5
-5 |> - Dependencies: 2,000 -> 23 (-97.5%)
-  = from 2000 to 23 is 98.85 %, not 97.5 %
+        "report.md:5: error: The percentage of a change is not that of the values before and after. [change-not-percent]
+  5 |> - Dependencies: 2,000 -> 23 (-97.5%)
+  from 2000 to 23 is 98.85 %, not 97.5 %
 
-accepted[percent-not-fraction]: A percentage is not that of the counts beside it.
- --> report.md:8
-8 |> The pages answered 171 of 180 times (92 %).
-  = 171 / 180 is 95 %, not 92 %
-  = accepted: known, ticket 4
+report.md:8: accepted: A percentage is not that of the counts beside it. [percent-not-fraction]
+  8 |> The pages answered 171 of 180 times (92 %).
+  171 / 180 is 95 %, not 92 %
+  accepted: known, ticket 4
 
 report.md: 1 error, 0 warnings, 1 accepted
 "
@@ -86,8 +84,8 @@ fn json_and_sarif_say_the_same() {
     let json: Value = serde_json::from_str(&output::json(&reports, false)).unwrap();
     assert_eq!(json["open"], 1);
     assert_eq!(json["findings"][0]["rule"], "change-not-percent");
-    assert_eq!(json["findings"][0]["severity"], "error");
-    assert_eq!(json["findings"][0]["lines"][0]["line"], 5);
+    assert_eq!(json["findings"][0]["level"], "error");
+    assert_eq!(json["findings"][0]["line"], 5);
     assert_eq!(json["findings"][1]["accepted"], "known, ticket 4");
     assert_eq!(json["read"]["measured"], 3);
     let sarif: Value = serde_json::from_str(&output::sarif(&reports)).unwrap();

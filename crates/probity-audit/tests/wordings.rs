@@ -120,3 +120,124 @@ fn a_pass_that_takes_itself_back_is_none() {
         ],
     );
 }
+
+#[test]
+fn all_of_a_number_is_held_against_fewer_of_it() {
+    only(
+        "all-but",
+        &[
+            "## Checklist\n\n- ✅ All 11 models downloaded\n\n## State\n\nStatus: 2/11 models complete",
+            "## ✅ All phases completed (6/11)\n\nEach was reviewed.",
+            "**Status**: ✅ All Tests Passing\n\nThe run completed with 55 out of 56 tests passing.",
+        ],
+        &[
+            "Once all 11 models are downloaded, training begins.\n\nStatus: 2/11 models complete",
+            "- ✅ All 11 models downloaded\n\nStatus: 2/11 hosts updated",
+            "- ✅ All 11 models downloaded\n\nStatus: 2/4 models quantised",
+            "## ✅ All phases completed (11/11)\n\nEach was reviewed.",
+        ],
+    );
+}
+
+#[test]
+fn a_ticked_heading_is_held_against_its_boxes() {
+    only(
+        "passed-unchecked",
+        &[
+            "## Infrastructure ✅\n\n- [x] network\n- [ ] backups automated",
+            "## Automated checks (complete)\n\n- [x] lint\n- [ ] image verified",
+        ],
+        &[
+            "## Infrastructure ✅\n\n- [x] network\n- [x] backups automated",
+            // A list of which nothing is ticked is a form.
+            "## Infrastructure ✅\n\n- [ ] network\n- [ ] backups automated",
+            "## Infrastructure ✅\n\n- [x] network\n- [ ] second region (optional)",
+            "## Infrastructure: 80 % ✅\n\n- [x] network\n- [ ] backups automated",
+            "## Infrastructure ✅\n\n- [x] network\n\n### Region\n\n- [ ] backups automated",
+        ],
+    );
+}
+
+#[test]
+fn readiness_is_held_against_tests_that_failed_and_what_was_not_tested() {
+    only(
+        "open-preconditions",
+        &[
+            "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing",
+            "**Status**: production ready\n\nWhat was not fully tested:\n\n- database writes\n- downloads",
+        ],
+        &[
+            "**Status**: production ready\n\n## Summary\n\n- 10/10 integration tests passing",
+            "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing (3 skipped)",
+            // Of a part.
+            "**Status**: production ready\n\n## Importer\n\n- 7/10 integration tests passing",
+            "**Status**: production ready\n\nWhat was tested:\n\n- database writes\n- downloads",
+        ],
+    );
+}
+
+#[test]
+fn totals_of_a_table_are_values_and_adjectives_are_none() {
+    only(
+        "two-values",
+        &[
+            "# R\n\n## Summary\n\n- Total files created: 30\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
+        ],
+        &[
+            "# R\n\n## Summary\n\nThe 5-agent swarm has finished.\n\n## Metrics\n\n- Memory of a 10-agent swarm: 50 MB",
+            "# R\n\n## Summary\n\n- Total files created: 43\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
+        ],
+    );
+}
+
+/// What public reports showed to be wrong findings, each in its smallest form.
+#[test]
+fn what_other_reports_say_of_two_things_is_no_contradiction() {
+    for text in [
+        "- Score: 75/100 (95% production ready)",
+        "- Target: 1,400 / 1,400 functions (70% of 1,947)",
+        "- **Tests:** 27 passing, 9 failing edge cases = 75% pass rate",
+        "**Next**: Day 3 - Node Types (HTTP, Transform, Filter, Email, Webhook)",
+        "## Progress: 7 of 19 tasks\n\n- ✅ one\n- ✅ two\n- 🔄 three",
+        "Total unsafe blocks: 74\n\n- Audited: 74\n- Safe: 74\n- Needs fix: 0",
+        "| Category | Weight | Score |\n|---|---|---|\n| Code | 25% | 92/100 |\n| Tests | 75% | 80/100 |\n| **OVERALL** | 100% | **87/100** |",
+        "- ✅ 100% test success rate - All 73 tests passing\n\n## Statistics\n\n- Combined tests: 140/155 passing (90%)",
+        "## Status\n\n**Status**: production ready with documented limitations\n\n## Summary\n\n- 7/10 tests passing",
+        "**Status**: ready for deployment\n\n## Launch checklist\n\n- [x] built\n- [ ] API deployed to the cluster",
+        "- Overhead: -3.40% (within noise)",
+        "- **Banks 100%**: 5 of 16",
+        "- Campaign total: 24,987 → 26,107 (30.7%)",
+        "**Legend:**\n\n- ✅ COMPLETE - All tests passing\n- 🔄 running\n\n## Results\n\nTests: 2/3 passing",
+        "All 8 test cases pass.\n\n- Test zero cashback when card has 0% rate",
+        "## Phase 1: tests ✅ (partially complete)\n\n- [x] fixtures\n- [ ] all pass",
+        "# R\n\n## Summary\n\n- Test suites: 18\n\n## Deliverables\n\n- [x] **E2E test suite**\n  - 8 test suites",
+        "**Ready for production**: YES ✅\n\n## Release checklist\n\n- [x] built\n- [ ] **Recommended:** a filter by category",
+        "**Status**: ready for deployment approval\n\n## Release checklist\n\n- [x] built\n- [ ] tested in a browser",
+        "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
+        "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn a_count_in_brackets_is_the_sum_of_those_below_it() {
+    only(
+        "parts-not-total",
+        &[
+            "## Core modules (19 total)\n\n### Fixes (5 modules)\n\nText.\n\n### Tools (15 modules)\n\nText.",
+            "## Commits (79 new commits)\n\n### Core (27 commits)\n\n### Pages (31 commits)",
+            "**Handlers (13 locations)**\n\n- `agent.py` (6) - main loop\n- `lang.py` (5)\n- `mail.py` (3)",
+            "1. Handlers (13 locations)\n   - `agent.py` (6)\n   - `lang.py` (8)",
+        ],
+        &[
+            "## Core modules (20 total)\n\n### Fixes (5 modules)\n\nText.\n\n### Tools (15 modules)\n\nText.",
+            // Of something else.
+            "## Architecture (5 divisions)\n\n### Code (10 roles)\n\n### Web (10 roles)",
+            "## Files (16 files)\n\n### Core (25 tests)\n\n### Web (10 tests)",
+            "## Start (5 minutes)\n\n### Install (3 minutes)\n\n### Run (3 minutes)",
+            "## Modules (19)\n\n### Fixes (5)\n\n### Tools",
+            "## Modules (19)\n\n### Fixes (~5)\n\n### Tools (15)",
+        ],
+    );
+}

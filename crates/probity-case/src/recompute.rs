@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use probity_diagnostic::Level;
 use probity_evidence::verify::{Check, Status};
 use probity_evidence::{
     Bundle, CheckId, Declared, Outcome, ReadError, Reading, Signers, Verification, verify_bundle,
 };
 use probity_plan::{Loaded, Observation, Plan, Sources};
 use probity_report::{CheckOutcome, Contents, Unacceptable};
+use probity_verdict::Conditions;
 use probity_verdict::judgement::Decisions;
-use probity_verdict::{Conditions, Level};
 
 use crate::fold::{Derived, Fold, Permitted, Surroundings, findings_json};
 use crate::{KEPT_NAME, exhibits, in_bundle};

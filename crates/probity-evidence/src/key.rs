@@ -3,14 +3,12 @@
 //!
 //! What we cannot hold ourselves signs through the stock `ssh-keygen -Y sign`. No key is read that was not named or made here.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 
-use crate::disk;
+use crate::{disk, keygen};
 
 /// The namespace of every SSHSIG we make or accept.
 pub const NAMESPACE: &str = "probity";
@@ -157,24 +155,8 @@ impl Key {
 
     fn sign_by_keygen(&self, bytes: &[u8]) -> Result<String, KeyError> {
         let failed = |reason: String| KeyError::Keygen { path: self.path.clone(), reason };
-        let mut child = Command::new("ssh-keygen")
-            .args(["-Y", "sign", "-n", NAMESPACE, "-f"])
-            .arg(&self.path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A security key asks to be touched there; a passphrase is asked for on the terminal itself.
-            .stderr(if self.public.algorithm() == Algorithm::SkEd25519 {
-                Stdio::inherit()
-            } else {
-                Stdio::piped()
-            })
-            .spawn()
-            .map_err(|error| failed(format!("it could not be started ({error}); install openssh-client")))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A ssh-keygen that gave up says why by its exit and its words.
-            let _ = stdin.write_all(bytes);
-        }
-        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+        let touched = self.public.algorithm() == Algorithm::SkEd25519;
+        let output = keygen::sign(&self.path, NAMESPACE, touched, bytes).map_err(failed)?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(failed(format!("it failed ({}): {}", output.status, said.trim())));

@@ -50,6 +50,8 @@ pub enum Gap {
     Interrupted,
     /// The operator's signature on the last checkpoint.
     NotSigned,
+    /// Times that can be relied on: the run says that it began before the run before it in the ledger.
+    BeforeItsPredecessor,
 }
 
 /// How a check went.
@@ -314,7 +316,7 @@ pub fn verify_bundle(
         (false, ..) => Some(Gap::NotClosed),
         (true, false, _) => Some(Gap::NotSigned),
         (true, true, Some(_)) => Some(Gap::Interrupted),
-        (true, true, None) => None,
+        (true, true, None) => before_its_predecessor(start).map(|_| Gap::BeforeItsPredecessor),
     };
     let outcome = match (altered, gap, accepted) {
         (true, ..) => Outcome::Altered,
@@ -354,7 +356,7 @@ fn times(start: &Start, close: Option<&Close>, last_look_us: u64) -> Found {
             "it says that it ended {lasted} µs after it began, and that a look was over only after {last_look_us} µs"
         ));
     }
-    match start.ledger.began.filter(|before| *before > start.started) {
+    match before_its_predecessor(start) {
         Some(before) => not_made(format!(
             "it says that it began at {}, but the run before it in its ledger at {before}: the observer's clock was \
              wrong in one of them, and no time in here can be relied on",
@@ -364,6 +366,11 @@ fn times(start: &Start, close: Option<&Close>, last_look_us: u64) -> Found {
             passed("it says that it ended after it began, and began after the run before it in its ledger")
         }
     }
+}
+
+/// When the run before it in the ledger began, if that is later than this one did.
+fn before_its_predecessor(start: &Start) -> Option<jiff::Timestamp> {
+    start.ledger.began.filter(|before| *before > start.started)
 }
 
 fn fingerprint(start: &Start) -> Option<String> {

@@ -265,6 +265,7 @@ fn what_the_holder_of_the_key_writes_wrongly_of_times_is_told() {
     let verification = verify(&path, &scratch.signers());
     let times = verification.check(CheckId::Times).unwrap();
     assert_eq!(times.status, Status::NotMade);
+    assert_eq!(verification.outcome, Outcome::Incomplete(Gap::BeforeItsPredecessor));
     assert!(
         times.detail.contains("the run before it in its ledger at 2026-02-02T12:00:00Z"),
         "{}",

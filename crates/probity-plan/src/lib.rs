@@ -15,22 +15,26 @@ pub mod observation;
 mod observer;
 mod schema;
 mod source;
+mod template;
 pub mod text;
+pub mod token;
 pub mod units;
 pub mod value;
 mod yaml;
 
 pub use cause::{Cause, Happening};
-pub use error::{PlanError, PlanErrors};
+pub use error::PlanErrors;
 pub use fact::{Barrier, Blocked, Fact};
 pub use kinds::{Act, Denied, FactSpec, FactType, Impact, KindSpec, Shows, Values};
 pub use load::{Declared, Loaded, Refused, Sources, load, load_claims, load_or_refuse};
 pub use model::{
-    Claim, Condition, Form, Input, InputValue, Plan, Position, Probe, Rule, Schedule, Score, Severity, Waiver,
+    Claim, Condition, Form, Input, InputValue, Plan, Probe, Rule, Schedule, Score, Severity, Waiver,
 };
 pub use number::Number;
 pub use observation::{Artifact, Lane, Observation, Trial};
 pub use observer::{Agent, Introduction, Observer, Passage, Reach, Ssh};
+pub use probity_diagnostic::Position;
 pub use schema::schema;
+pub use template::Template;
 pub use text::Text;
 pub use value::{Interval, Moment, Value, unique};

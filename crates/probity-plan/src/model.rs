@@ -5,27 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use probity_diagnostic::Position;
+
 use crate::kinds::{Act, Impact, KindSpec};
 use crate::observer::Observer;
+use crate::token::Token;
 use crate::units::{Percent, Share, Span};
 use crate::value::Value;
-
-/// A place in a plan's source, for messages. Lines and columns count from 1; columns are characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The file as named on the command line or in `include`.
-    pub file: std::sync::Arc<str>,
-    /// The line.
-    pub line: u32,
-    /// The column.
-    pub column: u32,
-}
-
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
 
 /// A resolved plan.
 #[derive(Clone, Debug)]
@@ -86,6 +72,8 @@ pub enum InputValue {
     SecretFile(String),
     /// A secret, read from this file descriptor when the run starts.
     SecretDescriptor(u32),
+    /// A secret that is made from another one when the run starts.
+    SecretToken(Token),
 }
 
 /// One probe of a resolved plan.
@@ -175,7 +163,7 @@ impl Schedule {
     }
 }
 
-/// A CEL expression with its place. Which facts it may read depends on where it stands.
+/// A condition with its place. Which facts it may read depends on where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     /// The source, at most 1024 bytes.

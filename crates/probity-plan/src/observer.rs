@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use probity_diagnostic::Position;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Position;
 use crate::value::unique;
 
 /// Somebody of a plan who looks from elsewhere.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::kinds::Impact;
 use crate::kinds::command::Command;
 use crate::model::Severity;
+use crate::token::Token;
 use crate::units::{Percent, Share, Span};
 
 /// The sections of a plan, in the order of the reference, each with what it is.
@@ -35,6 +36,8 @@ pub(crate) struct InputSource {
     pub file: Option<String>,
     /// The file descriptor, from 3, that the secret is read from.
     pub descriptor: Option<u32>,
+    /// A JSON Web Token that is made from another secret when the run starts.
+    pub token: Option<Token>,
     /// Must be `true` for a secret, so that nobody overlooks that it is one.
     pub secret: Option<bool>,
     /// `true`: there is no default; the value comes from `--input`, or from the plan that includes this one.

@@ -7,12 +7,13 @@ use common::load_with;
 
 /// The errors of a plan, one a line, without the source lines.
 fn errors(yaml: &str, files: &[(&str, &str)], inputs: &[(&str, &str)]) -> String {
-    let errors = load_with(yaml, files, inputs).err().unwrap_or_else(|| panic!("this loads:\n{yaml}")).0;
-    let line = |error: &probity_plan::PlanError| {
-        if error.at.line == 0 {
-            format!("{}: {}\n", error.at.file, error.message)
+    let errors = load_with(yaml, files, inputs).err().unwrap_or_else(|| panic!("this loads:\n{yaml}")).list;
+    let line = |error: &probity_diagnostic::Diagnostic| {
+        let at = &error.place.at;
+        if at.line == 0 {
+            format!("{}: {}\n", at.file, error.message)
         } else {
-            format!("{}:{}: {}\n", error.at.line, error.at.column, error.message)
+            format!("{}:{}: {}\n", at.line, at.column, error.message)
         }
     };
     errors.iter().map(line).collect()
@@ -51,13 +52,13 @@ fn all_errors_are_listed_with_their_lines() {
     assert_eq!(
         errors.to_string(),
         "\
-plan.yaml:3:8: in probe `r`: unknown key `htp`; did you mean `http`?
+plan.yaml:3:8: error: in probe `r`: unknown key `htp`; did you mean `http`? [load]
   3 |   r: { htp: http://x }
     |        ^
-plan.yaml:4:33: in probe `s`: `5` is not a duration; write a number and ms, s, m, h or d, such as `500ms` or `8m`
+plan.yaml:4:33: error: in probe `s`: `5` is not a duration; write a number and ms, s, m, h or d, such as `500ms` or `8m` [load]
   4 |   s: { http: http://x, timeout: 5 }
     |                                 ^
-plan.yaml:7:10: the list is empty; fill it or leave it out
+plan.yaml:7:10: error: the list is empty; fill it or leave it out [load]
   7 | verdict: []
     |          ^"
     );
@@ -437,22 +438,22 @@ fn inputs_that_are_wrong() {
         (
             "a: { value: 5, secret: true }",
             "",
-            "2:23: in input `a`: a secret is never written in a plan; say where it comes from: `env`, `file` or `descriptor`\n",
+            "2:23: in input `a`: a secret is never written in a plan; say where it comes from: `env`, `file`, `descriptor` or `token`\n",
         ),
         (
             "a: { secret: true }",
             "",
-            "2:14: in input `a`: a secret needs a source: `env`, `file` or `descriptor`\n",
+            "2:14: in input `a`: a secret needs a source: `env`, `file`, `descriptor` or `token`\n",
         ),
         (
             "a: { env: A }",
             "",
-            "2:14: in input `a`: what comes from the environment, a file or a descriptor is a secret; add `secret: true`\n",
+            "2:14: in input `a`: what comes from the environment, a file or a descriptor, or is a token, is a secret; add `secret: true`\n",
         ),
         (
             "a: { env: A, file: b, secret: true }",
             "",
-            "2:14: in input `a`: a secret has one source: `env`, `file` or `descriptor`\n",
+            "2:14: in input `a`: a secret has one source: `env`, `file`, `descriptor` or `token`\n",
         ),
         (
             "a: { env: \"A B\", secret: true }",
@@ -463,6 +464,16 @@ fn inputs_that_are_wrong() {
             "a: { descriptor: 1, secret: true }",
             "",
             "2:14: in input `a`: descriptors 0, 1 and 2 are taken; use 3 or higher\n",
+        ),
+        (
+            "a: { token: { key: b }, secret: true }, b: { env: B, secret: true }",
+            "",
+            "2:14: in input `a`: the token's key `b` is no secret input that is declared before it\n2:51: input `b` is not used; use it as $b, or take it out\n",
+        ),
+        (
+            "b: { env: B, secret: true }, a: { token: { key: b, defect: expird }, secret: true }",
+            "",
+            "2:11: input `b` is not used; use it as $b, or take it out\n2:70: in input `a`: `expird` is not one of `expired`, `not-yet-valid`, `other-key`, `none`, `other-algorithm`, `altered` or `cut`; did you mean `expired`?\n",
         ),
         ("a: { env: A, secret: false }", "", "2:14: in input `a`: `secret` is `true` or left out\n"),
         (
@@ -531,9 +542,11 @@ fn matrices_that_are_wrong() {
         ),
         ("a,b\n1,2\n3,4\n1,2\n", "t.csv:4: in the matrix of probe `r`: this row repeats the one in line 2\n"),
     ] {
-        let errors = load_with(&table, &[("t.csv", csv)], &[]).unwrap_err().0;
-        let said: String =
-            errors.iter().map(|e| format!("{}:{}: {}\n", e.at.file, e.at.line, e.message)).collect();
+        let errors = load_with(&table, &[("t.csv", csv)], &[]).unwrap_err().list;
+        let said: String = errors
+            .iter()
+            .map(|e| format!("{}:{}: {}\n", e.place.at.file, e.place.at.line, e.message))
+            .collect();
         assert_eq!(said, expected, "{csv}");
     }
     for (entry, expected) in [
@@ -602,8 +615,9 @@ fn a_matrix_of_a_million_rows_is_refused() {
     for n in 0..1_000_000 {
         csv.push_str(&format!("{n}\n"));
     }
-    let errors = load_with(&probes("r: { http: x, matrix: t.csv }"), &[("t.csv", &csv)], &[]).unwrap_err().0;
+    let errors =
+        load_with(&probes("r: { http: x, matrix: t.csv }"), &[("t.csv", &csv)], &[]).unwrap_err().list;
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].message, "in the matrix of probe `r`: more than 10000 rows");
-    assert_eq!((&*errors[0].at.file, errors[0].at.line), ("t.csv", 10_002));
+    assert_eq!((&*errors[0].place.at.file, errors[0].place.at.line), ("t.csv", 10_002));
 }

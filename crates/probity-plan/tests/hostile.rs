@@ -18,8 +18,9 @@ fn busy() -> Duration {
 /// The message of the first error, within a time that is far below what a quadratic step would take.
 fn quickly(yaml: &str) -> String {
     let before = busy();
-    let message =
-        load_with(yaml, &[], &[]).map(|_| String::new()).unwrap_or_else(|errors| errors.0[0].message.clone());
+    let message = load_with(yaml, &[], &[])
+        .map(|_| String::new())
+        .unwrap_or_else(|errors| errors.list[0].message.clone());
     let took = busy() - before;
     assert!(took < Duration::from_secs(20), "{took:?}");
     message
@@ -107,7 +108,7 @@ fn bytes_that_are_not_text_are_refused() {
     let errors = probity_plan::load("plan.yaml", &files, &Default::default()).unwrap_err();
     assert_eq!(
         errors.to_string(),
-        "plan.yaml:2:1: not UTF-8: byte 12 of the file is not part of a character"
+        "plan.yaml:2:1: error: not UTF-8: byte 12 of the file is not part of a character [load]"
     );
 }
 
@@ -187,7 +188,7 @@ proptest! {
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let files = common::Files([("plan.yaml".to_owned(), bytes)].into());
         if let Err(errors) = probity_plan::load("plan.yaml", &files, &Default::default()) {
-            prop_assert!(!errors.0.is_empty());
+            prop_assert!(!errors.list.is_empty());
             let _ = errors.to_string();
         }
     }
@@ -196,7 +197,7 @@ proptest! {
     fn no_pieces_of_plans_panic(pieces in proptest::collection::vec(0..PIECES.len(), 0..80)) {
         let plan: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
         if let Err(errors) = load_with(&plan, &[], &[]) {
-            prop_assert!(!errors.0.is_empty());
+            prop_assert!(!errors.list.is_empty());
             let _ = errors.to_string();
         }
     }

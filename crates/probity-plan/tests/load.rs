@@ -79,7 +79,9 @@ fn a_scalar_that_is_one_input_takes_its_type() {
     assert_eq!((probe.planned(), probe.schedule.timeout.to_string().as_str()), (4, "1500ms"));
     let errors = load_with(plan, &[], &[("n", "many")]).unwrap_err().to_string();
     assert!(
-        errors.starts_with("plan.yaml:3:33: in probe `r`: expected a whole number, found the text `many`"),
+        errors.starts_with(
+            "plan.yaml:3:33: error: in probe `r`: expected a whole number, found the text `many`"
+        ),
         "{errors}"
     );
 }
@@ -212,9 +214,9 @@ fn a_secret_and_text_that_looks_like_one_resolve_differently() {
 fn includes_that_are_wrong() {
     let errors = |files: &[(&str, &str)]| {
         let plan = "plan: P\ninclude: { a: { plan: a.yaml } }\nverdict: [ label: L ]\n";
-        load_with(plan, files, &[])
-            .err()
-            .map(|errors| errors.0.iter().map(|e| format!("{}: {}\n", e.at, e.message)).collect::<String>())
+        load_with(plan, files, &[]).err().map(|errors| {
+            errors.list.iter().map(|e| format!("{}: {}\n", e.place.at, e.message)).collect::<String>()
+        })
     };
     let probe = "probes: { r: { http: x } }\nclaims: { c: { of: r, check: x } }\n";
     assert_eq!(errors(&[("a.yaml", probe)]), None);
@@ -261,8 +263,8 @@ fn includes_that_are_wrong() {
     );
     let said = said.unwrap_err().to_string();
     assert!(
-        said.contains("2:44: input `n` is a secret; hand over a secret input")
-            && said.contains("2:50: the included plan has no input `m`"),
+        said.contains("2:44: error: input `n` is a secret; hand over a secret input")
+            && said.contains("2:50: error: the included plan has no input `m`"),
         "{said}"
     );
 }
@@ -272,8 +274,8 @@ fn names_that_meet_through_a_prefix_are_refused() {
     let plan = "plan: P\ninputs: { a_key: { env: MINE, secret: true } }\ninclude: { a: { plan: a.yaml }, a_b: { plan: b.yaml } }\nprobes: { r: { http: $a_key } }\nverdict: [ label: L ]\n";
     let a = "inputs: { key: { env: THEIRS, secret: true } }\nprobes: { b_c: { http: $key } }";
     let b = "probes: { c: { http: x } }";
-    let errors = load_with(plan, &[("a.yaml", a), ("b.yaml", b)], &[]).unwrap_err().0;
-    let said: String = errors.iter().map(|e| format!("{}: {}\n", e.at, e.message)).collect();
+    let errors = load_with(plan, &[("a.yaml", a), ("b.yaml", b)], &[]).unwrap_err().list;
+    let said: String = errors.iter().map(|e| format!("{}: {}\n", e.place.at, e.message)).collect();
     assert_eq!(
         said,
         "plan.yaml:3:33: two includes bring a probe called `a_b_c`; call one of them otherwise\n\
@@ -300,9 +302,31 @@ fn claims_can_be_read_about_the_probes_of_another_plan() {
     let said = read(&wrong).unwrap_err().to_string();
     assert!(
         said.contains(
-            "mine.yaml:2:1: `probes` cannot stand here: these claims are about probes that have already run"
+            "mine.yaml:2:1: error: `probes` cannot stand here: these claims are about probes that have already run"
         ),
         "{said}"
     );
     assert!(said.contains("there is no probe `web_answer`; did you mean `web_answers`?"), "{said}");
+}
+
+#[test]
+fn the_parameters_of_a_call_are_json_in_which_secrets_stand_by_name() {
+    let plan = |params: &str| {
+        format!(
+            "plan: P\ninputs: {{ t: {{ env: TOKEN, secret: true }}, device: camera0 }}\nprobes:\n  r:\n    jsonrpc: ws://h/ws\n    calls: [ {{ method: m, params: {params} }} ]\nclaims: {{ c: {{ of: r, check: succeeded }} }}\nverdict: [ label: L ]\n"
+        )
+    };
+    let params = "{ auth: \"Bearer $t\", device: $device, list: [1, -2.5, true, null, \"3\", []], more: {}, price: $$5 }";
+    let loaded = load_with(&plan(params), &[], &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let said = loaded.plan.probe("r").unwrap().cells[0].act.describe();
+    let expected = r#"JSON-RPC ws://h/ws m({"auth":"Bearer ${t}","device":"camera0","list":[1,-2.5,true,null,"3",[]],"more":{},"price":"$5"})"#;
+    assert_eq!(said, expected);
+    // As it is kept, a secret and a dollar differ.
+    let kept = loaded.resolved();
+    assert!(kept.contains(r#""auth": "Bearer ${t}""#) && kept.contains(r#""price": "$$5""#), "{kept}");
+    let errors = load_with(&plan("7"), &[], &[]).unwrap_err().to_string();
+    assert!(
+        errors.contains("a call's parameters are a map or a list, such as { device: camera0 }"),
+        "{errors}"
+    );
 }

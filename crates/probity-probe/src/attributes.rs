@@ -141,7 +141,8 @@ const NAMES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
-/// The capabilities that executing the file gives, as getcap(8) writes them: `cap_net_raw=ep`.
+/// The capabilities that executing the file gives, as `getcap -n` writes them: `cap_net_raw=ep`, in
+/// another user namespace `cap_net_raw=ep [rootid=100000]`.
 fn capabilities(place: &str) -> Result<Vec<String>, Blocked> {
     const NAME: &str = "security.capability";
     let Some(bytes) = attribute(place, NAME)? else { return Ok(Vec::new()) };
@@ -153,22 +154,24 @@ fn capabilities(place: &str) -> Result<Vec<String>, Blocked> {
 fn capability_names(bytes: &[u8]) -> Option<Vec<String>> {
     let words: Vec<u32> =
         bytes.chunks_exact(4).filter_map(|word| Some(u32::from_le_bytes(word.try_into().ok()?))).collect();
-    let (magic, low, inherited_low, high, inherited_high) = match words.as_slice() {
-        [magic, low, inherited_low, high, inherited_high, ..] => {
-            (magic, low, inherited_low, high, inherited_high)
+    let (magic, low, inherited_low, high, inherited_high, root) = match words.as_slice() {
+        [magic, low, inherited_low, high, inherited_high] if magic >> 24 == 2 => {
+            (magic, low, inherited_low, high, inherited_high, &0)
+        }
+        [magic, low, inherited_low, high, inherited_high, root] if magic >> 24 == 3 => {
+            (magic, low, inherited_low, high, inherited_high, root)
         }
         _ => return None,
     };
-    if !matches!(magic >> 24, 2 | 3) {
-        return None;
-    }
+    // They are those of another user namespace, whose root is this user.
+    let root = if *root == 0 { String::new() } else { format!(" [rootid={root}]") };
     let whole = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
     let (permitted, inheritable) = (whole(*low, *high), whole(*inherited_low, *inherited_high));
     let effective = if magic & 1 == 0 { "" } else { "e" };
     let named = (0..64_usize).filter(|number| (permitted | inheritable) >> number & 1 == 1).map(|number| {
         let name = NAMES.get(number).map_or_else(|| format!("{number}"), |name| format!("cap_{name}"));
         let has = |set: u64, word: &'static str| if set >> number & 1 == 1 { word } else { "" };
-        format!("{name}={effective}{}{}", has(inheritable, "i"), has(permitted, "p"))
+        format!("{name}={effective}{}{}{root}", has(inheritable, "i"), has(permitted, "p"))
     });
     Some(named.collect())
 }
@@ -224,6 +227,13 @@ mod tests {
         let set = words(&[0x0200_0001, 1 << 13, 0, 1 << 8, 0]);
         assert_eq!(capability_names(&set).unwrap(), ["cap_net_raw=ep", "cap_checkpoint_restore=ep"]);
         assert_eq!(capability_names(&words(&[0x0100_0000, 1, 0, 0, 0])), None);
+        let of_namespace = words(&[0x0300_0001, 1 << 13, 0, 0, 0, 100_000]);
+        assert_eq!(capability_names(&of_namespace).unwrap(), ["cap_net_raw=ep [rootid=100000]"]);
+        assert_eq!(
+            capability_names(&words(&[0x0300_0001, 1 << 13, 0, 0, 0, 0])).unwrap(),
+            ["cap_net_raw=ep"]
+        );
+        assert_eq!(capability_names(&of_namespace[..20]), None);
         assert_eq!(capability_names(&set[..8]), None);
     }
 }

@@ -255,10 +255,9 @@ impl Discovery {
     }
 
     async fn ask(&self, words: &[&str]) -> Option<String> {
-        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
         let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
         let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
-        match program::ask(&words, &BTreeMap::new(), &context).await {
+        match program::ask(words, &[], &context).await {
             Ok((0, said, _)) => Some(said),
             _ => None,
         }

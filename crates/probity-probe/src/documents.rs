@@ -15,9 +15,12 @@ use probity_plan::{Barrier, Blocked, Number, Value};
 /// `protocol` where they are no text in it, `unsupported` where nobody knows the encoding.
 pub fn decode(what: &str, bytes: Vec<u8>, encoding: Option<&str>) -> Result<String, Blocked> {
     let (encoding, marked) = match (encoding, encoding_rs::Encoding::for_bom(&bytes)) {
-        (Some(label), _) => {
+        (Some(label), mark) => {
             let unknown = || Blocked::new(Barrier::Unsupported, format!("there is no encoding `{label}`"));
-            (encoding_rs::Encoding::for_label(label.as_bytes()).ok_or_else(unknown)?, 0)
+            let said = encoding_rs::Encoding::for_label(label.as_bytes()).ok_or_else(unknown)?;
+            // `utf-16` says no byte order; the mark does, and is right where it says the other one (RFC 2781, 4.3).
+            let is_utf_16 = |it: &'static encoding_rs::Encoding| it.name().starts_with("UTF-16");
+            mark.filter(|(marked, _)| is_utf_16(said) && is_utf_16(marked)).unwrap_or((said, 0))
         }
         // The mark of UTF-8 says nothing that is not so without it, and stays.
         (None, Some((encoding, length))) if encoding != encoding_rs::UTF_8 => (encoding, length),
@@ -59,7 +62,10 @@ pub fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
         Some(Format::Toml) => toml::from_str::<toml::Table>(text)
             .map(of_table)
             .map_err(|error| wrong("TOML", error.to_string())),
-        Some(Format::Ini) => ini(text).map_err(|error| wrong("INI", error)),
+        Some(Format::Ini) => {
+            let is_unit = matches!(ending, Some("service" | "socket" | "timer"));
+            ini(text, is_unit).map_err(|error| wrong("INI", error))
+        }
         None => {
             let why = format!(
                 "what {} holds is not known from its name; say `format: yaml, json, toml or ini`",
@@ -88,19 +94,62 @@ fn of_toml(value: toml::Value) -> Value {
     }
 }
 
-/// Sections of keys. What is there several times is a list of all of them, in their order.
-fn ini(text: &str) -> Result<Value, String> {
+/// Stands for the value of a key that has none; in a text it can only be written as an escape.
+const NO_VALUE: &str = "\u{0}";
+
+/// Sections of keys. What is there several times is a list of all of them, in their order. A key without `=` has no value
+/// (`null`), as in the files of MySQL and Git. In a unit of systemd's a line goes on behind a backslash (systemd.syntax(7)).
+fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
+    let text = lines_with_values(text, is_unit)?;
     // systemd and many others use backslashes and quotes as plain text.
     let options =
         ini::ParseOption { enabled_escape: false, enabled_quote: false, ..ini::ParseOption::default() };
-    let ini = ini::Ini::load_from_str_opt(text, options).map_err(|e| e.to_string())?;
+    let ini = ini::Ini::load_from_str_opt(&text, options).map_err(|e| e.to_string())?;
     // The part before the first section is always there, mostly without a line.
     let sections = ini.iter().filter(|(section, properties)| section.is_some() || !properties.is_empty());
     let sections = sections.map(|(section, properties)| {
-        let properties = properties.iter().map(|(key, value)| (key.to_owned(), Value::from(value)));
+        let value = |value: &str| if value == NO_VALUE { Value::Null } else { Value::from(value) };
+        let properties = properties.iter().map(|(key, text)| (key.to_owned(), value(text)));
         (section.unwrap_or_default().to_owned(), gathered(properties))
     });
     Ok(gathered(sections))
+}
+
+/// The text as the parser takes it, for which every line has a value: it would take the next line for a part of the key.
+fn lines_with_values(text: &str, is_unit: bool) -> Result<String, String> {
+    if text.contains(NO_VALUE) {
+        return Err("it holds a zero byte".to_owned());
+    }
+    let mut out = String::with_capacity(text.len());
+    // How far the last key was indented, and whether its line goes on.
+    let (mut indented, mut goes_on) = (usize::MAX, false);
+    for (number, line) in text.lines().enumerate() {
+        let rest = line.trim_start();
+        let depth = line.len() - rest.len();
+        let apart = rest.is_empty() || rest.starts_with(['#', ';', '[']);
+        if goes_on && rest.starts_with(['#', ';']) {
+            continue;
+        }
+        if goes_on {
+            out.push_str(rest);
+        } else if apart || rest.contains(['=', ':']) {
+            indented = if apart { indented } else { depth };
+            out.push_str(line);
+        } else if depth > indented {
+            return Err(format!("line {} may go on from the one before it; give it a value", number + 1));
+        } else {
+            indented = depth;
+            out.extend([line.trim_end(), "=", NO_VALUE]);
+        }
+        goes_on = is_unit && !apart && out.ends_with('\\');
+        if goes_on {
+            out.pop();
+            out.push(' ');
+        } else {
+            out.push('\n');
+        }
+    }
+    Ok(out)
 }
 
 fn gathered(entries: impl Iterator<Item = (String, Value)>) -> Value {
@@ -136,6 +185,27 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_an_ini_file_without_a_value_has_none_and_keeps_to_its_line() {
+        let text = "[mysqld]\nskip-networking\nport = 3306\n# a comment\nempty =\n";
+        assert_eq!(
+            parsed(Format::Ini, text),
+            r#"{"mysqld":{"empty":"","port":"3306","skip-networking":null}}"#
+        );
+        assert_eq!(
+            parsed(Format::Ini, "[core]\n\tbare\n\tignorecase\n"),
+            r#"{"core":{"bare":null,"ignorecase":null}}"#
+        );
+        let said = parsed(Format::Ini, "[a]\nkey = 1\n  2\nother = 3\n");
+        assert!(said.contains("line 3 may go on from the one before it"), "{said}");
+        let unit = File { file: "/a.service".to_owned(), follow: false, format: None, encoding: None };
+        let text = "[Service]\nExecStart=/bin/a \\\n  --b \\\n# not this\n  c=d\nType=simple\n";
+        assert_eq!(
+            json(&parse(&unit, text).unwrap()),
+            r#"{"Service":{"ExecStart":"/bin/a  --b  c=d","Type":"simple"}}"#
+        );
+    }
+
+    #[test]
     fn times_and_infinity_of_toml_are_text() {
         let text = "at = 2026-01-02T03:04:05Z\nday = 2026-01-02\nmost = inf\nleast = -inf\nno = nan\nbig = 9223372036854775807\nf = 1.5\n";
         assert_eq!(
@@ -151,6 +221,12 @@ mod tests {
         assert_eq!(text(b"\xfe\xff\0a", None).unwrap(), "a");
         assert_eq!(text(b"\xef\xbb\xbfa", None).unwrap(), "\u{feff}a");
         assert_eq!(text(b"\xe4", Some("latin1")).unwrap(), "ä");
+        for label in ["utf-16", "utf-16le", "utf-16be"] {
+            assert_eq!(text(b"\xff\xfea\0", Some(label)).unwrap(), "a", "{label}");
+            assert_eq!(text(b"\xfe\xff\0a", Some(label)).unwrap(), "a", "{label}");
+        }
+        assert_eq!(text(b"\0a", Some("utf-16be")).unwrap(), "a");
+        assert_eq!(text(b"\xff\xfe", Some("latin1")).unwrap(), "ÿþ");
         assert_eq!(text(b"\xe4", None).unwrap_err().barrier, Barrier::Protocol);
         assert_eq!(text(b"\xe4", Some("utf-8")).unwrap_err().barrier, Barrier::Protocol);
         assert_eq!(text(b"a", Some("klingon")).unwrap_err().barrier, Barrier::Unsupported);

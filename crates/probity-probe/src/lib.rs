@@ -28,6 +28,7 @@ pub mod schedule;
 pub mod secrets;
 mod single;
 pub mod tables;
+mod token;
 mod unix_sockets;
 mod whole;
 

@@ -119,11 +119,23 @@ impl LogTimes {
 
     fn json(&mut self, line: &[u8]) -> Result<Option<Timestamp>, Blocked> {
         let Ok(json) = serde_json::from_slice::<serde_json::Value>(line) else { return Ok(None) };
-        match ["time", "timestamp", "@timestamp", "ts"].iter().find_map(|key| json.get(key)) {
-            Some(serde_json::Value::String(value)) => self.text(value),
-            Some(serde_json::Value::Number(number)) => Ok(number.as_f64().and_then(since_1970)),
-            _ => Ok(None),
+        let values = || KEYS.iter().filter_map(|key| json.get(key));
+        // Text first: a number beside it may be how long something took.
+        for text in values().filter_map(serde_json::Value::as_str) {
+            if let Some(at) = self.text(text)? {
+                return Ok(Some(at));
+            }
         }
+        Ok(values().filter_map(serde_json::Value::as_f64).find_map(since_1970))
+    }
+
+    /// Whether a line that bears no time in a known form begins with one in another: a clock, alone or behind a date. Then
+    /// it does not belong to the line before it.
+    pub fn is_in_another_form(line: &[u8]) -> bool {
+        let near = line.get(..NEAR).unwrap_or(line);
+        // Most lines without a time are told by their first byte.
+        let first = near.iter().find(|byte| !b"[(<\"'".contains(byte));
+        first.is_some_and(u8::is_ascii_alphanumeric) && another_form().is_some_and(|it| it.is_match(near))
     }
 
     fn text(&mut self, text: &str) -> Result<Option<Timestamp>, Blocked> {
@@ -308,13 +320,18 @@ fn has_half_an_hour(format: &str) -> bool {
     is(['I', 'l']) && !is(['p', 'P'])
 }
 
-/// A number since 1970. No log is older than 1973 in milliseconds, nor younger than 5138 in seconds; and so on.
+/// The names under which a line that is a JSON object bears its time.
+const KEYS: [&str; 4] = ["time", "timestamp", "@timestamp", "ts"];
+
+/// A number since 1970, if it is one. No log is older than 1973, nor younger than 5138: so in seconds, and in milliseconds; and
+/// so on.
 fn since_1970(number: f64) -> Option<Timestamp> {
     let seconds = match number {
         1e17.. => number / 1e9,
         1e14.. => number / 1e6,
         1e11.. => number / 1e3,
-        _ => number,
+        1e8.. => number,
+        _ => return None,
     };
     #[expect(
         clippy::cast_possible_truncation,
@@ -414,6 +431,24 @@ fn patterns() -> &'static [regex::Regex] {
     })
 }
 
+/// A clock, alone or behind a date, at the beginning of a line.
+fn another_form() -> Option<&'static regex::bytes::Regex> {
+    static FORM: OnceLock<Option<regex::bytes::Regex>> = OnceLock::new();
+    let form = || {
+        let month = MONTHS.join("|");
+        let date = format!(
+            r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\ )?
+              (?: [0-9]{{1,4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,4}} | [0-9]{{8}}
+                | [0-9]{{1,2}}[-\ /](?:{month})[a-z]*[-\ /][0-9]{{2,4}} | (?:{month})[a-z]*\ +[0-9]{{1,2}}(?:,?\ [0-9]{{4}})? )
+              [T\ ,:_-]{{1,2}}"
+        );
+        let form =
+            format!(r#"(?x)^[\[(<"']{{0,2}}(?:{date})?[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})?(?:[^0-9:]|$)"#);
+        regex::bytes::Regex::new(&form).ok()
+    };
+    FORM.get_or_init(form).as_ref()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,6 +492,10 @@ mod tests {
             (r#"{"level":"info","time":"2026-11-21T10:20:30Z","msg":"x"}"#, "2026-11-21T10:20:30Z"),
             (r#"{"ts":1795256430.5,"msg":"x"}"#, "2026-11-21T10:20:30.5Z"),
             (r#"{"time":1795256430500,"msg":"x"}"#, "2026-11-21T10:20:30.5Z"),
+            (r#"{"time":0.004,"timestamp":"2026-11-21T10:20:30Z"}"#, "2026-11-21T10:20:30Z"),
+            (r#"{"time":4000000000,"ts":"2026-11-21T10:20:30Z"}"#, "2026-11-21T10:20:30Z"),
+            (r#"{"time":"12 ms","@timestamp":"2026-11-21T10:20:30Z"}"#, "2026-11-21T10:20:30Z"),
+            (r#"{"time":0.004,"ts":1795256430}"#, "2026-11-21T10:20:30Z"),
             (r#"{"time":1795256430500000000,"msg":"x"}"#, "2026-11-21T10:20:30.5Z"),
         ] {
             assert_eq!(times.of(line.as_bytes()), Ok(Some(at(expected))), "{line}");
@@ -570,6 +609,42 @@ mod tests {
                 let alone = times(Some("America/New_York"), None, now).of(other.as_bytes());
                 assert_eq!(memo.of(other.as_bytes()), alone, "{other} after {first}");
             }
+        }
+    }
+
+    #[test]
+    fn a_time_in_another_form_is_told_from_none() {
+        for line in [
+            "21.11.2026 10:20:30 started",
+            "[11/21/2026, 10:20:30] started",
+            "21-Nov-26 10:20 started",
+            "November 21, 2026 10:20:30 started",
+            "10:20:30 started",
+            "(10:20:30.123) started",
+            "20261121 10:20:30 started",
+            "Saturday, 21 Nov 2026 10:20:30 started",
+        ] {
+            assert_eq!(
+                times(Some("UTC"), None, "2026-11-21T22:00:00Z").of(line.as_bytes()),
+                Ok(None),
+                "{line}"
+            );
+            assert!(LogTimes::is_in_another_form(line.as_bytes()), "{line}");
+        }
+        for line in [
+            "",
+            "    at main.rs:12:30",
+            "\tat com.example.Main(Main.java:12)",
+            "Caused by: java.io.IOException",
+            "10.0.0.1 - - refused",
+            "1.2.3 is older than 1.2.4",
+            "12 errors at 10:20:30",
+            "{\"a\": \"10:20:30\"}",
+            "de:ad:be:ef",
+            "1: lo: <LOOPBACK>",
+            "see 10:20:30",
+        ] {
+            assert!(!LogTimes::is_in_another_form(line.as_bytes()), "{line}");
         }
     }
 

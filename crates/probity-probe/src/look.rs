@@ -78,6 +78,18 @@ impl Context<'_> {
         timed_out(self.timeout)
     }
 
+    /// What this work yields by the time-out, else that it took too long.
+    ///
+    /// # Errors
+    /// Those of the work, and `timed-out`.
+    pub async fn in_time<T, E: From<Blocked>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let done = tokio::time::timeout_at(self.deadline(), work).await;
+        done.unwrap_or_else(|_| Err(self.timed_out().into()))
+    }
+
     /// Sees on a thread of its own what may block, in turn with the looks beside it: a system call that hangs then ends as a
     /// time-out, and keeps no other look from its own for long. At the time-out what `see` kept so far is seen, and it is
     /// told to stop.
@@ -117,6 +129,28 @@ impl Context<'_> {
             .fill(text, syntax)
             .map_err(|name| Blocked::new(Barrier::NotMade, format!("the secret `{name}` was not given")))
     }
+}
+
+/// Does on a thread of its own what may block. It goes on there where nobody waits any more.
+///
+/// # Errors
+/// Those of the work.
+pub async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Blocked> + Send + 'static,
+) -> Result<T, Blocked> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "the look was cut off")))
+}
+
+/// Random bytes of the operating system.
+///
+/// # Errors
+/// `tool-missing` where it has none.
+pub fn random<const N: usize>() -> Result<[u8; N], Blocked> {
+    let mut bytes = [0; N];
+    let failed = |error| Blocked::new(Barrier::ToolMissing, format!("random bytes: {error}"));
+    getrandom::getrandom(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 fn timed_out(timeout: Duration) -> Blocked {

@@ -5,9 +5,13 @@
 mod block;
 mod entity;
 mod escape;
+mod list;
 mod scan;
 
+use std::collections::BTreeSet;
+
 use sha2::Digest;
+use unicode_normalization::UnicodeNormalization as _;
 
 use self::block::Decoded;
 use self::escape::Escapes;
@@ -19,7 +23,7 @@ pub(crate) const MAX_DEPTH: u8 = 3;
 /// A longer text is masked in windows of so many bytes.
 const WINDOW: usize = 1 << 20;
 /// So many bytes of a window are seen in the next one too: the longest form that is masked wherever it stands.
-const OVERLAP: usize = 256 << 10;
+pub(crate) const OVERLAP: usize = 256 << 10;
 
 /// What to look for and what to put in its place.
 #[derive(Default)]
@@ -48,12 +52,12 @@ impl Masks {
     /// More texts than can be looked for at once: some gigabytes.
     pub(crate) fn new(texts: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
         let (texts, masks): (Vec<String>, Vec<String>) = texts.into_iter().unzip();
-        let is_latin_1 = |text: &String| text.chars().all(|c| u8::try_from(c).is_ok());
-        let length = |text: &String| if is_latin_1(text) { text.chars().count() } else { text.len() };
-        let shortest = texts.iter().map(length).min().unwrap_or(0);
-        let (mut forms, mut of) = (Vec::new(), Vec::new());
+        let (mut forms, mut of, mut shortest) = (Vec::new(), Vec::new(), usize::MAX);
         for (number, text) in texts.iter().enumerate() {
             for form in forms_of(text) {
+                // What is Latin-1 takes a byte a character there.
+                let characters = std::str::from_utf8(&form).ok().filter(|text| is_latin_1(text));
+                shortest = shortest.min(characters.map_or(form.len(), |text| text.chars().count()));
                 forms.push(form);
                 of.push(number);
             }
@@ -80,6 +84,15 @@ impl Masks {
         let mut masking = Masking::new(self);
         masking.update(text.as_bytes(), &mut |part| out.extend_from_slice(part));
         masking.finish(&mut |part| out.extend_from_slice(part));
+        text_of(out)
+    }
+
+    /// The first so many bytes of a text, with every form masked that begins within them.
+    pub(crate) fn mask_beginning(&self, text: &str, length: usize) -> String {
+        let until = (0..=length.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let window = text.as_bytes().get(..text.len().min(until + OVERLAP)).unwrap_or_default();
+        let mut out = Vec::new();
+        self.walk(window, until, &mut |part| out.extend_from_slice(part));
         text_of(out)
     }
 
@@ -190,32 +203,42 @@ fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A text as it can stand in bytes: UTF-8, and UTF-16, whose bytes have no letter case; each also as what reads Latin-1
-/// shows it, in UTF-8 again: true Latin-1, and the windows-1252 that goes by its name (WHATWG Encoding, 4.2).
-fn forms_of(text: &str) -> Vec<Vec<u8>> {
-    let mut cased = vec![text.to_owned()];
+/// A text as it can stand in bytes: UTF-8, and UTF-16, whose bytes have no letter case, in each normal form (Unicode, UAX
+/// 15); each also as what reads Latin-1 shows it, in UTF-8 again: true Latin-1, and the windows-1252 that goes by its name
+/// (WHATWG Encoding, 4.2); UTF-8 also where it was read so twice.
+fn forms_of(text: &str) -> BTreeSet<Vec<u8>> {
+    let mut texts = BTreeSet::from([text.to_owned()]);
     if !text.is_ascii() {
-        cased.extend([text.to_lowercase(), text.to_uppercase()]);
+        texts.extend([
+            text.nfc().collect(),
+            text.nfd().collect(),
+            text.nfkc().collect(),
+            text.nfkd().collect(),
+        ]);
+        let cased: Vec<String> =
+            texts.iter().flat_map(|text| [text.to_lowercase(), text.to_uppercase()]).collect();
+        texts.extend(cased);
     }
-    let mut forms: Vec<Vec<u8>> = cased.iter().map(|text| text.as_bytes().to_vec()).collect();
-    for text in &cased {
-        forms.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
-        forms.push(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
-    }
-    let as_latin_1 = |bytes: &Vec<u8>| bytes.iter().copied().map(char::from).collect::<String>().into_bytes();
-    let shown: Vec<Vec<u8>> = forms.iter().filter(|form| !form.is_ascii()).map(as_latin_1).collect();
-    let as_windows_1252 = |bytes: &Vec<u8>| {
+    let utf8: BTreeSet<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    let little = texts.iter().map(|text| text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    let big = texts.iter().map(|text| text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    let forms: BTreeSet<Vec<u8>> = utf8.iter().cloned().chain(little).chain(big).collect();
+    let (misread, twice) = (misread(&forms), misread(&misread(&utf8)));
+    forms.into_iter().chain(misread).chain(twice).collect()
+}
+
+/// What is shown of these bytes by who takes them for Latin-1.
+fn misread(forms: &BTreeSet<Vec<u8>>) -> BTreeSet<Vec<u8>> {
+    let latin_1 = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect::<String>().into_bytes();
+    let windows_1252 = |bytes: &[u8]| {
         encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned().into_bytes()
     };
-    let labelled: Vec<Vec<u8>> = forms
-        .iter()
-        .filter(|form| !form.is_ascii())
-        .map(as_windows_1252)
-        .filter(|form| !shown.contains(form))
-        .collect();
-    forms.extend(shown);
-    forms.extend(labelled);
-    forms
+    let beyond_ascii = forms.iter().filter(|form| !form.is_ascii());
+    beyond_ascii.flat_map(|form| [latin_1(form), windows_1252(form)]).collect()
+}
+
+fn is_latin_1(text: &str) -> bool {
+    text.chars().all(|c| u8::try_from(c).is_ok())
 }
 
 /// Bytes that are masked as they come. What is masked does not depend on how they are cut.

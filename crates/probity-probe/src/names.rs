@@ -69,12 +69,12 @@ pub struct User {
 impl Entry for User {
     const DATABASE: Database = Database::Users;
     fn parse(line: &str) -> Option<Self> {
-        let fields: Vec<&str> = line.split(':').collect();
-        let [name, password, uid, gid, comment, home, shell] = fields.as_slice() else { return None };
-        let text = |field: &str| field.to_owned();
-        let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
-        let (name, password) = (text(name), text(password));
-        Some(Self { name, password, uid, gid, comment: text(comment), home: text(home), shell: text(shell) })
+        // What is missing behind the numbers is empty, and the shell is all the rest.
+        let mut fields = line.splitn(7, ':');
+        let (name, password) = (fields.next()?.to_owned(), fields.next()?.to_owned());
+        let (uid, gid) = (number(fields.next()?)?, number(fields.next()?)?);
+        let mut rest = || fields.next().unwrap_or_default().to_owned();
+        Some(Self { name, password, uid, gid, comment: rest(), home: rest(), shell: rest() })
     }
     fn name(&self) -> &str {
         &self.name
@@ -96,10 +96,10 @@ pub struct Group {
 impl Entry for Group {
     const DATABASE: Database = Database::Groups;
     fn parse(line: &str) -> Option<Self> {
-        let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, gid, members] = fields.as_slice() else { return None };
-        let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
-        Some(Self { name: (*name).to_owned(), gid: gid.parse().ok()?, members })
+        let mut fields = line.splitn(4, ':');
+        let (name, _, gid) = (fields.next()?.to_owned(), fields.next()?, number(fields.next()?)?);
+        let members = fields.next().unwrap_or_default().split(',').map(str::trim);
+        Some(Self { name, gid, members: members.filter(|it| !it.is_empty()).map(str::to_owned).collect() })
     }
     fn name(&self) -> &str {
         &self.name
@@ -107,6 +107,11 @@ impl Entry for Group {
     fn number(&self) -> u32 {
         self.gid
     }
+}
+
+/// A number as the C library reads one in these files: blanks and a sign may stand before it (glibc, nss/nss_files).
+fn number(field: &str) -> Option<u32> {
+    field.trim_start().parse().ok()
 }
 
 /// A file of entries, each line of it read or the barrier of one that is none.
@@ -123,7 +128,8 @@ pub struct Names {
     /// The groups of `/etc/group`.
     pub groups: Lines<Group>,
     /// Those whom the machine asks beside its files.
-    services: BTreeMap<Database, Services>,
+    of_users: Services,
+    of_groups: Services,
     asked: Mutex<Asked>,
     missing: Mutex<BTreeSet<(Database, u32)>>,
 }
@@ -140,19 +146,22 @@ struct Services {
 impl Names {
     /// Reads the files. Blocks.
     pub fn read() -> Self {
-        let services =
-            |database: Database| services_of(read_text(SERVICES).as_deref().unwrap_or(""), database);
+        let said = read_text(SERVICES).unwrap_or_default();
         Self {
             users: lines(),
             groups: lines(),
-            services: [Database::Users, Database::Groups].map(|it| (it, services(it))).into(),
+            of_users: services_of(&said, Database::Users),
+            of_groups: services_of(&said, Database::Groups),
             asked: Mutex::default(),
             missing: Mutex::default(),
         }
     }
 
-    fn services(&self, database: Database) -> Services {
-        self.services.get(&database).cloned().unwrap_or_default()
+    fn services(&self, database: Database) -> &Services {
+        match database {
+            Database::Users => &self.of_users,
+            Database::Groups => &self.of_groups,
+        }
     }
 
     /// The user's name, or the number where there is none.
@@ -309,7 +318,7 @@ pub async fn groups_of(user: &str, names: &Names, context: &Context<'_>) -> Resu
     }
     let services = names.services(Database::Groups);
     // The name, and the numbers of its groups.
-    let said = run_getent("initgroups", &[user.to_owned()], &services, context).await?;
+    let said = run_getent("initgroups", &[user.to_owned()], services, context).await?;
     let numbers = said.split_whitespace().skip(1);
     let wrong = || Blocked::new(Barrier::Protocol, format!("getent initgroups: `{}`", said.trim()));
     numbers.map(|number| number.parse().map_err(|_| wrong())).collect()
@@ -332,7 +341,7 @@ fn find<T: Entry>(lines: &Lines<T>, is: impl Fn(&T) -> bool) -> Result<Option<&T
 
 async fn getent<T: Entry>(names: &Names, keys: &[String], context: &Context<'_>) -> Result<Vec<T>, Blocked> {
     let services = names.services(T::DATABASE);
-    let said = run_getent(T::DATABASE.name(), keys, &services, context).await?;
+    let said = run_getent(T::DATABASE.name(), keys, services, context).await?;
     let wrong =
         |line: &str| Blocked::new(Barrier::Protocol, format!("getent {}: `{line}`", T::DATABASE.name()));
     said.lines().map(|line| T::parse(line).ok_or_else(|| wrong(line))).collect()
@@ -348,9 +357,9 @@ async fn run_getent(
     let left = context.timeout.saturating_sub(context.began.elapsed());
     let timeout = context.timeout.saturating_sub(left / 2);
     let context = Context { timeout: timeout.max(Duration::from_millis(1)), ..context.clone() };
-    let arguments: Vec<String> =
-        ["getent", database, "--"].map(str::to_owned).into_iter().chain(keys.iter().cloned()).collect();
-    let asked = program::ask(&arguments, &BTreeMap::new(), &context).await;
+    let command = ["getent", database, "--"].into_iter();
+    let arguments: Vec<&str> = command.chain(keys.iter().map(String::as_str)).collect();
+    let asked = program::ask(&arguments, &[], &context).await;
     match asked {
         // 2: one of the keys was not found.
         Ok((0 | 2, stdout, _)) => Ok(stdout),
@@ -387,8 +396,8 @@ fn services_of(text: &str, database: Database) -> Services {
 fn lines<T: Entry>() -> Lines<T> {
     let path = T::DATABASE.file();
     let text = read_text(path)?;
-    let lines =
-        text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
+    let lines = text.lines().map(str::trim_start).enumerate();
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
     let wrong = |number: usize| {
         let why = format!("{path}, line {}: not the fields of {}(5)", number + 1, T::DATABASE.name());
         Blocked::new(Barrier::Protocol, why)
@@ -408,6 +417,30 @@ fn read_text(path: &str) -> Result<String, Blocked> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_the_c_library_takes_is_read_as_it_does() {
+        let user =
+            |line: &str| User::parse(line).map(|user| (user.name, user.uid, user.gid, user.home, user.shell));
+        let told =
+            |home: &str, shell: &str| Some(("ann".to_owned(), 1000, 100, home.to_owned(), shell.to_owned()));
+        for (line, expected) in [
+            ("ann:x:1000:100:Ann:/home/ann:/bin/sh", told("/home/ann", "/bin/sh")),
+            ("ann:x: 1000:+100:Ann:/home/ann:/bin/sh:more", told("/home/ann", "/bin/sh:more")),
+            ("ann:x:1000:100", told("", "")),
+            ("ann:x:1000:100:Ann:/home/ann", told("/home/ann", "")),
+            ("ann:x:1000", None),
+            ("ann:x:1000 :100:::", None),
+            ("ann:x::100:::", None),
+            ("ann", None),
+        ] {
+            assert_eq!(user(line), expected, "{line}");
+        }
+        let group = |line: &str| Group::parse(line).map(|group| (group.gid, Vec::from_iter(group.members)));
+        assert_eq!(group("staff:x:50:ann, bob,,"), Some((50, vec!["ann".to_owned(), "bob".to_owned()])));
+        assert_eq!(group("staff:x:50"), Some((50, vec![])));
+        assert_eq!(group("staff:x:fifty:ann"), None);
+    }
 
     #[test]
     fn who_is_asked_beside_the_files() {

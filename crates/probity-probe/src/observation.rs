@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use probity_plan::kinds::KindSpec;
 use probity_plan::model::Cell;
 use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
 
@@ -15,6 +16,8 @@ use crate::secrets::Secrets;
 pub const LONGEST_FACT: usize = 64 << 10;
 /// What is kept of a longer text without `keep: all`.
 const EXCERPT: usize = 4 << 10;
+/// So many bytes are masked in no time worth speaking of, also of text that is made to be slow.
+const MAX_MASKED_HERE: usize = 4 << 10;
 /// A silence counts as such if the observer itself was kept for no more than this part of the time-out.
 const MOST_KEPT: u32 = 10;
 
@@ -81,8 +84,9 @@ impl Taken {
 }
 
 impl Kept<'_> {
-    /// What is recorded of what was seen.
-    pub fn take(&self, sighting: Sighting, secrets: &Secrets) -> Taken {
+    /// What is recorded of what was seen. What takes long to mask is masked on a thread of its own: this one keeps time for
+    /// other looks.
+    pub async fn take(&self, sighting: Sighting, secrets: &Secrets) -> Taken {
         let Sighting { seen, times, by } = sighting;
         let mut observation = Observation {
             probe: self.probe.name.clone(),
@@ -103,22 +107,33 @@ impl Kept<'_> {
             excerpts: BTreeMap::new(),
             unknown: seen.unknown,
         };
-        for spec in self.probe.spec().facts {
+        let spec = self.probe.spec();
+        for fact in spec.facts {
             let unwanted =
-                spec.on_demand && matches!(self.wanted, Wanted::Only(facts) if !facts.contains(spec.name));
+                fact.on_demand && matches!(self.wanted, Wanted::Only(facts) if !facts.contains(fact.name));
             if unwanted {
-                observation.facts.remove(spec.name);
-            } else if spec.ty == FactType::Interval
-                && let Some(value) = observation.facts.get_mut(spec.name)
+                observation.facts.remove(fact.name);
+            } else if fact.ty == FactType::Interval
+                && let Some(value) = observation.facts.get_mut(fact.name)
             {
                 widen(value, times.delay);
             }
         }
         self.doubt_denials(&mut observation, &times);
-        let spec = self.probe.spec();
-        secrets.mask_observation(&mut observation, |fact| spec.fact(fact).map(|fact| fact.ty));
-        let artifacts = self.shorten(&mut observation);
-        Taken { observation, artifacts }
+        let keep_all = self.probe.keep_all;
+        if observation.facts.values().map(size).sum::<usize>() <= MAX_MASKED_HERE {
+            return record(observation, spec, keep_all, secrets);
+        }
+        let (secrets, blank) =
+            (secrets.clone(), Observation { facts: BTreeMap::new(), ..observation.clone() });
+        let recorded = tokio::task::spawn_blocking(move || record(observation, spec, keep_all, &secrets));
+        recorded.await.unwrap_or_else(|_| {
+            let why = Blocked::new(Barrier::Aborted, "what was seen could not be masked");
+            Taken {
+                observation: Observation { unknown: BTreeMap::from([("*".to_owned(), why)]), ..blank },
+                artifacts: Vec::new(),
+            }
+        })
     }
 
     /// Nobody was silent for the whole time-out if the observer did not listen all that time: what it missed meanwhile may
@@ -138,33 +153,63 @@ impl Kept<'_> {
             }
         }
     }
+}
 
-    /// Takes what is too long out of the facts: into an artifact with `keep: all`, else down to an excerpt. A claim
-    /// that reads such a fact stays undetermined rather than being decided on a part.
-    fn shorten(&self, observation: &mut Observation) -> Vec<(String, Vec<u8>)> {
-        let mut artifacts = Vec::new();
-        let names: Vec<String> = observation.facts.keys().cloned().collect();
-        for name in names {
-            let Some(value) = observation.facts.get(&name) else { continue };
-            let bytes = match value {
-                Value::Text(text) if text.len() > LONGEST_FACT => text.clone().into_bytes(),
-                Value::List(_) | Value::Map(_) => match serde_json::to_vec(value) {
-                    Ok(bytes) if bytes.len() > LONGEST_FACT => bytes,
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            let why = format!("{} bytes; a fact holds at most {LONGEST_FACT}", bytes.len());
-            observation.unknown.insert(name.clone(), Blocked::new(Barrier::TooLarge, why));
-            observation.facts.remove(&name);
-            if self.probe.keep_all {
-                artifacts.push((name, bytes));
-            } else {
-                let excerpt = String::from_utf8_lossy(bytes.get(..EXCERPT).unwrap_or(&bytes)).into_owned();
-                observation.excerpts.insert(name, excerpt);
+/// The observation with its secrets masked, and without what is too long: that is an artifact with `keep_all`, else an
+/// excerpt. A claim that reads such a fact stays undetermined rather than being decided on a part.
+fn record(mut observation: Observation, spec: &KindSpec, keep_all: bool, secrets: &Secrets) -> Taken {
+    let too_large = |length: usize| {
+        Blocked::new(Barrier::TooLarge, format!("{length} bytes; a fact holds at most {LONGEST_FACT}"))
+    };
+    let mut artifacts = Vec::new();
+    if !keep_all {
+        // Only what is kept of it is masked.
+        let long = observation.facts.iter().filter_map(|(name, value)| Some((name.clone(), excess(value)?)));
+        for (name, length) in long.collect::<Vec<_>>() {
+            if let Some(value) = observation.facts.remove(&name) {
+                let mut excerpt = secrets.mask_beginning(&value, EXCERPT);
+                excerpt.truncate((0..=EXCERPT).rev().find(|at| excerpt.is_char_boundary(*at)).unwrap_or(0));
+                observation.excerpts.insert(name.clone(), excerpt);
+            }
+            observation.unknown.insert(name, too_large(length));
+        }
+    }
+    secrets.mask_observation(&mut observation, |fact| spec.fact(fact).map(|fact| fact.ty));
+    if keep_all {
+        for (name, value) in std::mem::take(&mut observation.facts) {
+            match (excess(&value), value) {
+                (None, value) => _ = observation.facts.insert(name, value),
+                (Some(length), value) => {
+                    let bytes = match value {
+                        Value::Text(text) => text.into_bytes(),
+                        value => serde_json::to_vec(&value).unwrap_or_default(),
+                    };
+                    observation.unknown.insert(name.clone(), too_large(length));
+                    artifacts.push((name, bytes));
+                }
             }
         }
-        artifacts
+    }
+    Taken { observation, artifacts }
+}
+
+/// How long a fact is, if that is more than a fact may be: of text its bytes, else those of its JSON.
+fn excess(value: &Value) -> Option<usize> {
+    let length = match value {
+        Value::Text(text) => text.len(),
+        Value::List(_) | Value::Map(_) => serde_json::to_vec(value).map_or(0, |bytes| bytes.len()),
+        _ => 0,
+    };
+    Some(length).filter(|length| *length > LONGEST_FACT)
+}
+
+/// About how many bytes of text it has.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(list) => list.iter().map(|value| 1 + size(value)).sum(),
+        Value::Map(map) => map.iter().map(|(key, value)| key.len() + size(value)).sum(),
+        _ => 1,
     }
 }
 

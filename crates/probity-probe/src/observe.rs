@@ -176,9 +176,12 @@ pub fn look_once(
         lane,
         sharing: None,
     };
-    let sighting = runtime.block_on(observe.observe(&request, &|_| ()));
+    let taken = runtime.block_on(async {
+        let sighting = observe.observe(&request, &|_| ()).await;
+        kept.take(sighting, secrets).await
+    });
     runtime.shutdown_background();
-    Ok(kept.take(sighting, secrets).observation)
+    Ok(taken.observation)
 }
 
 /// A look being timed, from just before it begins.

@@ -170,12 +170,14 @@ pub fn missing_interpreter(program: &Program<'_>) -> Option<String> {
 /// `tool-missing` where there is no such program; `timed-out`; `too-large`; `protocol` where a signal ended it. What is
 /// not UTF-8 is replaced.
 pub async fn ask(
-    arguments: &[String],
-    env: &BTreeMap<String, String>,
+    arguments: &[&str],
+    env: &[(&str, &str)],
     context: &Context<'_>,
 ) -> Result<(i32, String, String), Blocked> {
-    let name = arguments.first().map_or("", String::as_str);
-    let program = Program { arguments, stdin: None, env };
+    let name = arguments.first().copied().unwrap_or_default();
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let program = Program { arguments: &arguments, stdin: None, env: &env };
     let ended = run(&program, context.deadline()).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`"))
@@ -189,7 +191,7 @@ pub async fn ask(
     }
     if ended.stdout.open {
         let why = format!("a child of {name} that goes on after its end still holds its output open");
-        return Err(Blocked::new(Barrier::TimedOut, why));
+        return Err(Blocked::new(Barrier::Unsupported, why));
     }
     let code = status.code().ok_or_else(|| Blocked::new(Barrier::Protocol, format!("{name}: {status}")))?;
     let text = |output: &Output| String::from_utf8_lossy(&output.bytes).into_owned();
@@ -206,7 +208,7 @@ async fn read(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Output
         }
         into.total += n as u64;
         let room = LONGEST_OUTPUT.saturating_sub(into.bytes.len()).min(n);
-        into.bytes.extend(buffer.iter().take(room));
+        into.bytes.extend_from_slice(buffer.get(..room).unwrap_or_default());
     }
     into.open = false;
 }

@@ -442,7 +442,7 @@ impl Runner<'_> {
                 by: None,
             },
         };
-        kept.take(sighting, self.secrets)
+        kept.take(sighting, self.secrets).await
     }
 }
 

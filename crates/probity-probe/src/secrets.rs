@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, 
 use url::Url;
 
 use crate::look::Seen;
-use crate::mask::Masks;
+use crate::mask::{self, Masks};
 use crate::plaintext::{Plaintext, Syntax};
 
 /// The least length of a secret, and of each of its lines, in bytes; a shorter one would be found by accident all over the
@@ -27,7 +27,7 @@ const MAX_SECRETS: usize = 16 << 20;
 /// The secrets of a run. `Debug` shows names only.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    values: BTreeMap<String, String>,
+    values: Arc<BTreeMap<String, String>>,
     masks: Arc<Masks>,
     /// The masks of those that are numbers, by the bits of the nearest double.
     numbers: Arc<BTreeMap<u64, String>>,
@@ -45,11 +45,16 @@ impl Secrets {
     /// # Errors
     /// Lists every secret that is missing, unreadable, too long, or not one that can be masked, and how to give it.
     pub fn read(plan: &Plan, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
-        let mut values = BTreeMap::new();
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut problems = Vec::new();
+        let mut tokens = Vec::new();
         for (name, input) in &plan.inputs {
             let read = match &input.value {
                 InputValue::Plain(_) => continue,
+                InputValue::SecretToken(token) => {
+                    tokens.push((name, token));
+                    continue;
+                }
                 InputValue::SecretEnv(variable) => {
                     environment(variable).ok_or_else(|| format!("set the environment variable {variable}"))
                 }
@@ -62,6 +67,15 @@ impl Secrets {
             match read {
                 Ok(text) => _ = values.insert(name.clone(), text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(how) => problems.push(format!("the secret `{name}` is missing: {how}")),
+            }
+        }
+        let now = jiff::Timestamp::now();
+        for (name, token) in tokens {
+            // Where its key is missing, that is said already.
+            let Some(key) = values.get(&token.key) else { continue };
+            match crate::token::sign(token, key, now) {
+                Ok(signed) => _ = values.insert(name.clone(), signed),
+                Err(why) => problems.push(format!("the secret `{name}` cannot be made: {why}")),
             }
         }
         match Self::new(values) {
@@ -95,7 +109,7 @@ impl Secrets {
         let numbers = Arc::new(numbers.collect());
         let masks =
             Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
-        Ok(Self { masks: Arc::new(masks), numbers, values })
+        Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values) })
     }
 
     /// Those of these names, by name, for another process that masks them itself.
@@ -128,6 +142,56 @@ impl Secrets {
     /// What masks them, for a digest of what is too long to be held.
     pub(crate) fn masks(&self) -> Arc<Masks> {
         Arc::clone(&self.masks)
+    }
+
+    /// What a value begins with, masked: as text, or as the JSON of its first parts; of so many bytes about, before they were
+    /// masked.
+    pub(crate) fn mask_beginning(&self, value: &Value, length: usize) -> String {
+        let mut left = length;
+        match self.beginning(value, &mut left) {
+            Value::Text(text) => text,
+            value => serde_json::to_string(&value).unwrap_or_default(),
+        }
+    }
+
+    fn beginning(&self, value: &Value, left: &mut usize) -> Value {
+        let begin = |text: &str, left: &mut usize| {
+            let masked = self.masks.mask_beginning(text, *left);
+            *left = left.saturating_sub(text.len());
+            masked
+        };
+        match value {
+            Value::Text(text) => Value::Text(begin(text, left)),
+            Value::List(list) => match lines_of(list) {
+                Some(lines) => {
+                    let mut room = *left + mask::OVERLAP;
+                    let enough = lines.iter().take_while(|line| {
+                        let more = room > 0;
+                        room = room.saturating_sub(line.len() + 1);
+                        more
+                    });
+                    let text = enough.copied().collect::<Vec<_>>().join("\n");
+                    Value::List(begin(&text, left).split('\n').map(Value::from).collect())
+                }
+                None => {
+                    let parts = list.iter().map_while(|part| (*left > 0).then(|| self.beginning(part, left)));
+                    Value::List(parts.collect())
+                }
+            },
+            Value::Map(map) => {
+                let parts = map.iter().map_while(|(key, part)| {
+                    let key = (*left > 0).then(|| self.mask(key))?;
+                    Some((key, self.beginning(part, left)))
+                });
+                Value::Map(parts.collect())
+            }
+            other => {
+                let mut other = other.clone();
+                self.mask_value(&mut other);
+                *left = left.saturating_sub(MIN_SECRET);
+                other
+            }
+        }
     }
 
     /// Masks every text of an observation, keys included. A number inside a list or a map that would show a secret becomes
@@ -185,16 +249,12 @@ impl Secrets {
     fn mask_value(&self, value: &mut Value) {
         match value {
             Value::Text(text) => *text = self.mask(text),
-            Value::List(list) => {
-                // Lines of an output, over which a form may go on.
-                let lines: Option<Vec<&str>> = list.iter().map(Value::as_text).collect();
-                match lines.filter(|lines| lines.len() > 1) {
-                    Some(lines) => {
-                        *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
-                    }
-                    None => list.iter_mut().for_each(|value| self.mask_value(value)),
+            Value::List(list) => match lines_of(list) {
+                Some(lines) => {
+                    *list = self.masks.mask_lines(&lines).into_iter().map(Value::Text).collect();
                 }
-            }
+                None => list.iter_mut().for_each(|value| self.mask_value(value)),
+            },
             Value::Map(map) => {
                 let mut masked = BTreeMap::new();
                 for (key, mut value) in std::mem::take(map) {
@@ -243,6 +303,11 @@ impl Secrets {
         });
         masked.or_else(|| self.numbers.get(&number.to_f64().to_bits()).cloned())
     }
+}
+
+/// The lines of an output, over which a form may go on.
+fn lines_of(list: &[Value]) -> Option<Vec<&str>> {
+    list.iter().map(Value::as_text).collect::<Option<Vec<_>>>().filter(|lines| lines.len() > 1)
 }
 
 /// The bits of the double that is nearest to a text that is a number, if it is not one that stands everywhere.
@@ -335,6 +400,29 @@ mod tests {
 
     fn refusal(value: &str) -> String {
         Secrets::new(BTreeMap::from([("it".to_owned(), value.to_owned())])).unwrap_err().join("\n")
+    }
+
+    #[test]
+    fn a_token_is_made_of_its_key_and_masked_like_any_secret() {
+        let plan = "plan: P\ninputs:\n  key: { env: KEY, secret: true }\n  op: { token: { key: key, claims: { sub: op } }, secret: true }\nprobes: { r: { http: http://h, headers: { authorization: $op } } }\nclaims: { c: { of: r, check: answered } }\nverdict: [ label: L ]\n";
+        let file = |_: &str| Ok(plan.as_bytes().to_vec());
+        struct One<F>(F);
+        impl<F: Fn(&str) -> Result<Vec<u8>, String>> probity_plan::Sources for One<F> {
+            fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+                (self.0)(path)
+            }
+        }
+        let loaded = probity_plan::load("plan.yaml", &One(file), &BTreeMap::new()).unwrap();
+        let given = |name: &str| (name == "KEY").then(|| "correct horse battery".to_owned());
+        let secrets = Secrets::read(&loaded.plan, given).unwrap();
+        let sent = secrets
+            .fill(&Text(vec![probity_plan::text::Piece::Secret("op".to_owned())]), Syntax::Plain)
+            .unwrap();
+        assert_eq!(sent.reveal().split('.').count(), 3);
+        assert_eq!(secrets.mask(&format!("got {}", sent.reveal())), "got [secret op]");
+        // Without its key it is not made, and that alone is said.
+        let problems = Secrets::read(&loaded.plan, |_| None).unwrap_err();
+        assert_eq!(problems, ["the secret `key` is missing: set the environment variable KEY"]);
     }
 
     #[test]
@@ -438,6 +526,31 @@ mod tests {
             assert_eq!(observation.unknown[fact], Blocked::new(Barrier::Masked, detail), "{fact}");
             assert!(!observation.facts.contains_key(fact));
         }
+    }
+
+    #[test]
+    fn of_what_is_too_long_only_the_beginning_is_masked_and_nothing_of_a_secret_across_its_end_is_left() {
+        let secrets = secrets("correct horse battery staple");
+        let long = format!("{}correct horse battery staple{}", "x".repeat(90), "y".repeat(1 << 20));
+        for length in [80, 95, 100, 118] {
+            let begun = secrets.mask_beginning(&Value::from(long.as_str()), length);
+            let expected =
+                if length < 90 { "x".repeat(length) } else { format!("{}[secret it]", "x".repeat(90)) };
+            assert_eq!(begun, expected, "{length}");
+        }
+        let lines = ["a", "Y29ycmVjdCBob3Jz", "ZSBiYXR0ZXJ5IHN0YXBsZQ", "b"].map(Value::from);
+        assert_eq!(secrets.mask_beginning(&Value::from(lines.to_vec()), 4), r#"["a","[secret it]"]"#);
+        let map = Value::Map(
+            [
+                ("a", Value::from(7)),
+                ("correct horse battery staple", Value::from(long)),
+                ("z", Value::from(1)),
+            ]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into(),
+        );
+        let expected = format!(r#"{{"[secret it]":"{}[secret it]","a":7}}"#, "x".repeat(90));
+        assert_eq!(secrets.mask_beginning(&map, 100), expected);
     }
 
     #[test]

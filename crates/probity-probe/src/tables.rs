@@ -16,7 +16,7 @@ use procfs::process::{Process, Stat};
 use procfs::{ProcError, ProcResult};
 use tokio::sync::Mutex;
 
-use crate::look::{Context, barrier_of};
+use crate::look::{Context, barrier_of, on_a_thread};
 use crate::names::Names;
 
 /// How much older than a look a shared reading may be.
@@ -62,16 +62,11 @@ impl<T: Send + Sync + 'static> Table<T> {
             }
             let began = Instant::now();
             // On a thread of its own: the kernel may let a reader of /proc wait.
-            let table = match tokio::task::spawn_blocking(read).await {
-                Ok(read) => Arc::new(read?),
-                Err(_) => return Err(Blocked::new(Barrier::Aborted, "the look was cut off")),
-            };
+            let table = Arc::new(on_a_thread(read).await?);
             *last = Some((began, Arc::clone(&table)));
             Ok(table)
         };
-        tokio::time::timeout_at(context.deadline(), reading)
-            .await
-            .unwrap_or_else(|_| Err(context.timed_out()))
+        context.in_time(reading).await
     }
 }
 
@@ -197,7 +192,7 @@ pub fn barrier_of_proc(what: &str, error: &ProcError) -> Blocked {
 }
 
 /// Whether `/proc` is mounted so that it keeps other users' processes from us (proc(5), `hidepid`).
-fn hidden_processes() -> Option<Blocked> {
+pub(crate) fn hidden_processes() -> Option<Blocked> {
     let mounts = match crate::mounts::read() {
         Ok(mounts) => mounts,
         Err(blocked) => return Some(blocked),
@@ -344,6 +339,11 @@ impl Sockets {
 /// `PROC_PID_INIT_INO`).
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
+/// Whether no process can be outside of the observer's process namespace.
+pub(crate) fn sees_every_process() -> bool {
+    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|own| own.to_str() == Some(FIRST_PID_NAMESPACE))
+}
+
 fn walk(wanted: &BTreeSet<u64>) -> Result<Owners, Blocked> {
     let mut owners = Owners { by_inode: BTreeMap::new(), hidden: hidden_processes() };
     let mut closed = 0_usize;
@@ -369,8 +369,7 @@ fn walk(wanted: &BTreeSet<u64>) -> Result<Owners, Blocked> {
         let why = format!("the open files of {closed} processes may not be listed");
         owners.hidden = Some(Blocked::new(Barrier::PermissionDenied, why));
     }
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    if owners.hidden.is_none() && namespace.to_str() != Some(FIRST_PID_NAMESPACE) {
+    if owners.hidden.is_none() && !sees_every_process() {
         let why = "the observer is in a process namespace of its own: the owner may be outside of it";
         owners.hidden = Some(Blocked::new(Barrier::Unsupported, why));
     }

@@ -1,7 +1,10 @@
 //! The names of listening Unix sockets, from the kernel's socket diagnostics (sock_diag(7)). `/proc/net/unix` would not
 //! do: a name may hold a newline and forge a line of it.
 
+use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::ErrorKind;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::time::Duration;
@@ -14,8 +17,10 @@ use netlink_packet_sock_diag::unix::nlas::{Nla, UnixDiagName, Vfs};
 use netlink_packet_sock_diag::unix::{ShowFlags, StateFlags, UnixRequest};
 use probity_plan::{Barrier, Blocked};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, sockopt};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::look::barrier_of;
+use crate::tables;
 
 /// The kernel's answers come in pieces of at most 32 KiB.
 const PIECE: usize = 64 << 10;
@@ -107,11 +112,13 @@ fn numbers(vfs: &Vfs) -> (u32, u32) {
     (number(&bytes[..4]), number(&bytes[4..]))
 }
 
-/// Whether one of these sockets is the file that stands at a path. That decides, and not the name to which it was bound, which
-/// may lead elsewhere by now, or by another way to the same file.
+/// Whether one of these sockets, or of those of another network namespace, is the file that stands at a path: who may open the
+/// file reaches it from any. That decides, and not the name to which it was bound, which may lead elsewhere by now, or by
+/// another way to the same file. Blocks.
 ///
 /// # Errors
-/// A barrier where the path may not be looked at, or where its file system numbers its files otherwise than the kernel does.
+/// A barrier where the path, or another namespace, may not be looked at, or where its file system numbers its files otherwise
+/// than the kernel does.
 pub fn listens(path: &str, sockets: &[UnixSocket]) -> Result<bool, Blocked> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => metadata,
@@ -121,6 +128,79 @@ pub fn listens(path: &str, sockets: &[UnixSocket]) -> Result<bool, Blocked> {
         }
         Err(error) => return Err(barrier_of(&format!("stat {path}"), &error)),
     };
+    if is_one_of(path, &metadata, sockets)? {
+        return Ok(true);
+    }
+    for pid in other_namespaces(path)? {
+        if is_one_of(path, &metadata, &listening_beside(pid, path)?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A process of each network namespace that is not ours.
+fn other_namespaces(path: &str) -> Result<Vec<i32>, Blocked> {
+    let blind = |why: &str| {
+        let why = format!("nobody here listens on {path}, but {why}");
+        Err(Blocked::new(Barrier::Unsupported, why))
+    };
+    if !tables::sees_every_process() {
+        return blind("the observer is in a process namespace of its own: a process outside of it may");
+    }
+    if let Some(hidden) = tables::hidden_processes() {
+        return blind(&hidden.detail);
+    }
+    // Each namespace has such a file of its own, whose number everybody may see.
+    let number = |of: &str| std::fs::metadata(format!("/proc/{of}/net/unix")).map(|file| file.ino());
+    let own = number("self").map_err(|error| barrier_of("stat /proc/self/net/unix", &error))?;
+    let all = std::fs::read_dir("/proc").map_err(|error| barrier_of("list /proc", &error))?;
+    let all = all.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let each = all.filter_map(|name| Some((number(&name).ok()?, name.parse().ok()?)));
+    let others: BTreeMap<u64, i32> = each.filter(|(number, _)| *number != own).collect();
+    Ok(others.into_values().collect())
+}
+
+/// The listening sockets of the network namespace that a process lives in; none if it has ended. Who may not enter it is
+/// content if no socket is listed there that is a file.
+fn listening_beside(pid: i32, path: &str) -> Result<Vec<UnixSocket>, Blocked> {
+    let place = format!("/proc/{pid}/ns/net");
+    let enter = || -> std::io::Result<_> {
+        let namespace = std::fs::File::open(&place)?;
+        // A thread of its own, as it does not come back.
+        let look = move || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            Ok(listening())
+        };
+        std::thread::Builder::new().spawn(look)?.join().unwrap_or_else(|_| Err(ErrorKind::Other.into()))
+    };
+    match enter() {
+        Ok(sockets) => sockets,
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let table = format!("/proc/{pid}/net/unix");
+            let table =
+                std::fs::read(&table).map_err(|error| barrier_of(&format!("open {table}"), &error))?;
+            // A name may forge a line, but hide none.
+            let is_file = |line: &str| {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let listens = fields.get(3).is_some_and(|flags| *flags == "00010000");
+                listens && fields.get(7).is_some_and(|name| !name.starts_with('@'))
+            };
+            if String::from_utf8_lossy(&table).lines().any(is_file) {
+                let why = format!(
+                    "nobody here listens on {path}, but somebody in the network namespace of process {pid} may"
+                );
+                return Err(Blocked::new(Barrier::PermissionDenied, why));
+            }
+            Ok(Vec::new())
+        }
+        Err(error) => Err(barrier_of(&format!("enter {place}"), &error)),
+    }
+}
+
+/// Whether one of these sockets is this file.
+fn is_one_of(path: &str, metadata: &Metadata, sockets: &[UnixSocket]) -> Result<bool, Blocked> {
     #[expect(clippy::cast_possible_truncation, reason = "the kernel tells the lower half only")]
     let inode = metadata.ino() as u32;
     // The kernel's own form of a device number (include/linux/kdev_t.h).

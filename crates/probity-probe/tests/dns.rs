@@ -264,6 +264,31 @@ async fn a_referral_says_nothing_of_the_records() {
     });
     let seen = look(act(&resolver, "www.example.test", Record::A)).await;
     assert_eq!(known(&seen, "count"), &Value::from(0));
+    // But not with an alias alone, which it would have followed: `x.`, and nothing of it.
+    let bare = answers(|question| {
+        let mut answer = answer(question, 0, 1, b"\xc0\x0c\x00\x05\x00\x01\0\0\0\x01\0\x03\x01x\0");
+        answer[3] |= 0x80;
+        answer
+    });
+    let seen = look(act(&bare, "www.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "aliases"), &Value::from(vec!["x."]));
+    assert_eq!(barrier(&seen, "count"), Barrier::Unsupported, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_shown_as_it_is_sent() {
+    // `xn--mnchen-3ya.`, once as an alias and once as what an alias leads to.
+    let alias: Make =
+        |question| answer(question, 0, 1, b"\xc0\x0c\x00\x05\x00\x01\0\0\0\x01\0\x10\x0exn--mnchen-3ya\0");
+    let seen = look(act(&answers(alias), "www.example.test", Record::Cname)).await;
+    assert_eq!(records(&seen), ["xn--mnchen-3ya."]);
+    let seen = look(act(&answers(alias), "www.example.test", Record::A)).await;
+    assert_eq!(known(&seen, "aliases"), &Value::from(vec!["xn--mnchen-3ya."]));
+    let mail = answers(|question| {
+        answer(question, 0, 1, b"\xc0\x0c\x00\x0f\x00\x01\0\0\0\x01\0\x12\0\x0a\x0exn--mnchen-3ya\0")
+    });
+    let seen = look(act(&mail, "www.example.test", Record::Mx)).await;
+    assert_eq!(records(&seen), ["10 xn--mnchen-3ya."]);
 }
 
 #[tokio::test]

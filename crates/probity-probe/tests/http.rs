@@ -457,8 +457,8 @@ async fn what_the_observer_itself_cannot_do_is_nothing_of_the_targets() {
     for (act, word) in [
         (with(&file("garbage.pem")), "no certificate"),
         (with(&file("absent.pem")), "absent.pem"),
-        (with(&file("pipe")), "not a file"),
-        (with("/dev/zero"), "not a file"),
+        (with(&file("pipe")), "not a regular file"),
+        (with("/dev/zero"), "not a regular file"),
         (client(&file("garbage.pem"), None), "no certificate"),
         (client(&file("cert.pem"), None), "private key"),
         (client(&file("cert.pem"), Some("/absent/key")), "/absent/key"),

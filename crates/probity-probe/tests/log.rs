@@ -191,6 +191,48 @@ async fn a_long_log_is_read_as_far_back_as_its_window_reaches() {
 }
 
 #[tokio::test]
+async fn a_line_whose_time_is_in_another_form_is_not_taken_for_one_of_the_line_before_it() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let other = "21.11.2026 10:20:30 ERROR of another program\n";
+    std::fs::write(
+        &path,
+        format!("{}{}{other}    at main.rs:1\n{}", line(60, "start"), line(5, "fine"), line(1, "fine")),
+    )
+    .unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    for fact in ["count", "last", "times", "lines"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}: {seen:?}");
+    }
+    assert_eq!(known(&seen, "at_least"), &Value::from(0));
+    // What does not match is of no interest, and what stands before the window was written before it.
+    let seen = look_at(&path, "10m", "fine").await;
+    assert_eq!(known(&seen, "count"), &Value::from(2));
+    let late = [line(60, "start"), line(5, "fine"), other.to_owned(), line(50, "late")].concat();
+    std::fs::write(&path, late).unwrap();
+    assert_eq!(barrier(&look_at(&path, "10m", "ERROR").await, "count"), Barrier::Protocol);
+    std::fs::write(&path, format!("{}{other}{}{}", line(60, "start"), line(50, "fine"), line(1, "ERROR")))
+        .unwrap();
+    assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "count"), &Value::from(1));
+}
+
+#[tokio::test]
+async fn a_line_that_bears_an_old_time_does_not_begin_the_window() {
+    let folder = support::folder();
+    let path = folder.path().join("access.log");
+    // As a request that took an hour and is written when it ends: at the beginning of the last 256 KiB.
+    let fine = line(5, &"x".repeat(100));
+    let after = fine.repeat((256 << 10) / fine.len() - 1);
+    let late = line(60, &"late ".repeat(60));
+    let content = format!("{}{}{late}{after}", line(600, "start"), line(5, "ERROR").repeat(3));
+    std::fs::write(&path, &content).unwrap();
+    assert!(late.len() + after.len() > 256 << 10 && after.len() < 256 << 10);
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!(known(&seen, "count"), &Value::from(3));
+    assert_eq!(known(&seen, "window_covered"), &Value::Bool(true));
+}
+
+#[tokio::test]
 async fn a_log_without_end_is_left_in_time() {
     let folder = support::folder();
     let path = folder.path().join("app.log");

@@ -183,6 +183,29 @@ async fn a_unix_socket_is_the_file_that_stands_at_its_path() {
 }
 
 #[tokio::test]
+async fn a_unix_socket_is_found_whatever_network_its_listener_lives_in() {
+    if !support::root() {
+        eprintln!("SKIPPED: only root makes network namespaces");
+        return;
+    }
+    let folder = support::folder();
+    let path = folder.path().join("beside.sock");
+    let listen = "import socket, sys, time; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(1000)";
+    let mut command = std::process::Command::new("unshare");
+    let beside = support::start(command.args(["--net", "python3", "-c", listen]).arg(&path));
+    support::until("it listens", || std::os::unix::net::UnixStream::connect(&path).is_ok());
+    let seen = look("port", json!({ "port": path })).await;
+    assert_eq!(json_of(&seen, "listening"), json!(true), "{seen:?}");
+    // Who may not look there cannot say that nobody listens.
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let seen = look_as_nobody("port", &json!({ "port": path }));
+    assert_eq!(barrier(&seen, "listening"), Barrier::PermissionDenied);
+    drop(beside);
+    assert!(path.exists());
+    assert_eq!(json_of(&look("port", json!({ "port": path })).await, "listening"), json!(false));
+}
+
+#[tokio::test]
 async fn a_hostile_socket_name_forges_no_other() {
     use std::os::linux::net::SocketAddrExt as _;
     // In /proc/net/unix the second line would look like a listening socket.

@@ -121,7 +121,7 @@ async fn see(server: &Server, query: &str) -> Seen {
 
 fn at(address: &str) -> Act {
     Act::Postgres(Postgres {
-        postgres: Text::plain(format!("postgresql://auditor:guess@{address}/postgres")),
+        postgres: Text::plain(format!("postgresql://auditor:guess@{address}/postgres?sslmode=disable")),
         query: "SELECT 1".to_owned(),
         ..Postgres::default()
     })
@@ -350,7 +350,21 @@ async fn tls_is_spoken_only_with_a_server_that_can_be_trusted() {
     assert_eq!((known(&seen, "tls"), known(&seen, "answered")), (&Value::Bool(false), &Value::Bool(false)));
     assert_eq!(known(&seen, "connected"), &Value::Bool(true));
 
+    // As libpq does, without a word of it the server is asked, and what it says is told.
+    let any = Postgres {
+        postgres: Text::plain(format!("postgresql://auditor:{PASSWORD}@127.0.0.1:{}/postgres", server.port)),
+        ..act.clone()
+    };
+    let seen = look(Act::Postgres(any.clone())).await;
+    assert_eq!((known(&seen, "value"), known(&seen, "tls")), (&Value::Bool(false), &Value::Bool(false)));
+    assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported);
+
     let ca = in_tls(&server);
+    for (act, trusted) in [(any.clone(), false), (Postgres { ca: Some(ca.clone()), ..any }, true)] {
+        let seen = look(Act::Postgres(act)).await;
+        assert_eq!((known(&seen, "value"), known(&seen, "tls")), (&Value::Bool(true), &Value::Bool(true)));
+        assert_eq!(known(&seen, "trusted"), &Value::Bool(trusted), "{seen:?}");
+    }
     for mode in ["require", "verify-full", "verify-ca"] {
         let act = Postgres { postgres: how("127.0.0.1", mode), ca: Some(ca.clone()), ..act.clone() };
         let seen = look(Act::Postgres(act)).await;

@@ -147,6 +147,49 @@ async fn a_process_whose_executable_was_deleted_is_found_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_process_is_found_by_a_path_that_leads_to_its_file() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-linked-1.2");
+    let link = folder.path().join("probity-linked");
+    std::os::unix::fs::symlink("probity-linked-1.2", &link).unwrap();
+    let _running = start(Command::new(&link).arg("1000"));
+    for path in [&link, &sleep] {
+        let seen = look("process", json!({ "process": path, "arguments": ["1000"] })).await;
+        assert_eq!(json_of(&seen, "count"), json!(1), "{path:?}: {seen:?}");
+        assert_eq!(text(&seen, "executable"), sleep.to_str().unwrap());
+    }
+    // A link to nowhere is no program, and one that leads elsewhere now is another one.
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("missing", &link).unwrap();
+    let seen = look("process", json!({ "process": link, "arguments": ["1000"] })).await;
+    assert_eq!(json_of(&seen, "running"), json!(false));
+}
+
+#[tokio::test]
+async fn what_runs_in_a_container_is_told_from_what_does_not() {
+    if !support::root() {
+        eprintln!("SKIPPED: only root makes process namespaces");
+        return;
+    }
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-inside");
+    let _here = start(Command::new(&sleep).arg("1000"));
+    let mut unshare = Command::new("unshare");
+    let _inside = start(unshare.args(["--pid", "--fork", "--kill-child"]).arg(&sleep).arg("1000"));
+    let name = json!({ "process": "probity-inside", "arguments": ["1000"] });
+    let began = std::time::Instant::now();
+    let mut seen = look("process", name.clone()).await;
+    while json_of(&seen, "count") != json!(2) {
+        assert!(began.elapsed() < support::PATIENCE, "{seen:?}");
+        seen = look("process", name.clone()).await;
+    }
+    assert_eq!(json_of(&seen, "contained_count"), json!(1), "{seen:?}");
+    let contained = json_of(&seen, "processes");
+    let contained: Vec<_> = contained.as_array().unwrap().iter().map(|one| &one["contained"]).collect();
+    assert!(contained.contains(&&json!(true)) && contained.contains(&&json!(false)), "{contained:?}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_called_deleted_hides_no_process() {
     let folder = support::folder();
     let sleep = copied(&folder, "/bin/sleep", "probity-decoy");

@@ -212,6 +212,22 @@ async fn nonsense_is_a_barrier_never_a_reply() {
     }
 }
 
+/// A server before Redis 6, which Debian does not have any more: what it says is from its source (redis 5.0, server.c).
+#[tokio::test]
+async fn an_old_server_denies_without_a_code_of_its_own() {
+    for (reply, denied) in [
+        ("-ERR invalid password\r\n", true),
+        ("-ERR operation not permitted\r\n", true),
+        ("-ERR Client sent AUTH, but no password is set\r\n", false),
+        ("-ERR unknown command `PING`\r\n", false),
+    ] {
+        let seen = look(Act::Redis(act(&support::says(reply).to_string(), &["PING"]))).await;
+        assert_eq!(known(&seen, "denied"), &Value::Bool(denied), "{reply}");
+        let barred = if denied { Barrier::PermissionDenied } else { Barrier::Unsupported };
+        assert_eq!(barrier(&seen, "reply"), barred, "{reply}");
+    }
+}
+
 #[tokio::test]
 async fn a_reply_that_holds_an_error_is_neither_an_error_nor_none() {
     for (reply, plain) in [

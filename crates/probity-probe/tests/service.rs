@@ -124,7 +124,8 @@ fn a_unit_whose_file_is_gone_exists_as_long_as_it_runs() {
 #[test]
 fn what_runs_from_files_that_changed_since_says_so() {
     let Some(machine) = elsewhere::machine() else { return };
-    let unit = "[Service]\nExecStart=/usr/local/bin/old-sleep infinity\n";
+    let unit = "[Service]\nExecStart=/usr/local/bin/old-sleep infinity\nEnvironmentFile=/etc/old.env\nEnvironmentFile=-/etc/missing.env\n";
+    machine.write("/etc/old.env", "A=1\n");
     machine.run("cp /bin/sleep /usr/local/bin/old-sleep");
     machine.write("/etc/systemd/system/old.service", unit);
     // Older than the start by more than the second that systemd tells.
@@ -132,7 +133,7 @@ fn what_runs_from_files_that_changed_since_says_so() {
     machine.run("mkdir /etc/systemd/system/old.service.d");
     machine.write(setting, "[Service]\n");
     machine.run(&format!(
-        "touch -d '1 hour ago' {setting} /etc/systemd/system/old.service; systemctl daemon-reload; systemctl start old"
+        "touch -d '1 hour ago' {setting} /etc/old.env /etc/systemd/system/old.service; systemctl daemon-reload; systemctl start old"
     ));
     let look = || machine.inside().look("service", &json!({ "service": "old" }));
     let needs = |reload: bool, restart: bool| {
@@ -151,6 +152,12 @@ fn what_runs_from_files_that_changed_since_says_so() {
     machine.run(&format!("touch -d '1 hour' {setting}"));
     assert_eq!(known(&look(), "needs_reload"), &Value::Bool(true));
     machine.run("systemctl daemon-reload");
+    needs(false, true);
+    machine.run("systemctl restart old");
+    // Its environment, which is read as it starts.
+    machine.run(&format!("touch -d '1 hour ago' {setting}; systemctl daemon-reload"));
+    needs(false, false);
+    machine.run("touch -d '1 hour' /etc/old.env");
     needs(false, true);
     machine.run("systemctl stop old");
     assert_eq!(barrier(&look(), "needs_restart"), Barrier::Unreachable);

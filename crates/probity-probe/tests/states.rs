@@ -117,7 +117,7 @@ claims:
     Row {
         kind: "port",
         present: &[Test("port.rs", "a_listening_port_shows_its_addresses_and_owner"), Test("port.rs", "every_address_of_both_families_is_shown"), Test("port.rs", "udp_and_tcp_are_told_apart"), Test("port.rs", "a_unix_socket_is_found_by_its_path_or_abstract_name"), Test("port.rs", "without_a_number_every_listening_socket_is_listed")],
-        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_unix_socket_is_the_file_that_stands_at_its_path"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
+        absent: &[Test("port.rs", "a_free_port_is_not_listening"), Test("port.rs", "a_unix_socket_is_the_file_that_stands_at_its_path"), Test("port.rs", "a_unix_socket_is_found_whatever_network_its_listener_lives_in"), Test("port.rs", "a_refused_connection_is_not_connected"), Test("port.rs", "a_host_without_an_address_says_nothing_about_its_port")],
         forbidden: &[Test("port.rs", "another_users_process_is_a_barrier_and_its_port_is_not"), Test("port.rs", "without_proc_nobody_is_said_to_listen_or_not")],
         hanging: &[Test("port.rs", "a_port_that_drops_is_not_connected_in_time"), Test("../src/tables.rs", "a_table_that_hangs_is_a_time_out_and_the_next_look_reads_again")],
         nonsense: &[Test("port.rs", "a_table_that_makes_no_sense_is_a_barrier"), Test("port.rs", "a_connection_that_is_taken_is_connected_whoever_answers")],
@@ -260,6 +260,56 @@ claims:
 ",
     },
     Row {
+        kind: "mysql",
+        present: &[Test("mysql.rs", "a_query_yields_typed_rows"), Test("mysql.rs", "over_the_socket_too"), Test("mysql.rs", "tls_is_spoken_where_the_server_does_and_required_only_with_whom_we_trust")],
+        absent: &[Test("mysql.rs", "a_port_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("mysql.rs", "who_may_not_is_denied_and_told_so"), Test("mysql.rs", "nothing_is_written_and_no_second_statement_runs")],
+        hanging: &[Test("mysql.rs", "a_query_that_takes_too_long_is_ended_on_the_server_too"), Test("mysql.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("mysql.rs", "nonsense_is_a_barrier_never_a_row"), Test("../src/kinds/mysql/packets.rs", "no_packet_is_more_than_nonsense")],
+        hostile: &[Test("mysql.rs", "hostile_and_huge_results_are_kept_as_text_or_not_at_all")],
+        plan: "
+inputs:
+  password: { env: DB_PASSWORD, secret: true }
+probes:
+  orders: { mysql: \"mysql://auditor:$password@127.0.0.1:3306/shop?ssl-mode=REQUIRED\", query: \"SELECT count(*) AS open FROM orders WHERE paid IS NULL\" }
+claims:
+  paid: { of: orders, check: value == 0 }
+",
+    },
+    Row {
+        kind: "smtp",
+        present: &[Test("smtp.rs", "a_mail_server_says_what_it_offers_and_lets_a_user_in"), Test("smtp.rs", "tls_from_the_first_byte_too")],
+        absent: &[Test("smtp.rs", "a_port_where_nobody_listens_is_not_answered")],
+        forbidden: &[Test("smtp.rs", "who_may_not_is_denied_and_told_so"), Test("smtp.rs", "a_password_is_sent_in_trusted_tls_only")],
+        hanging: &[Test("smtp.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("smtp.rs", "nonsense_is_a_barrier_never_a_reply")],
+        hostile: &[Test("smtp.rs", "hostile_texts_are_kept_as_text")],
+        plan: "
+inputs:
+  password: { env: MAIL_PASSWORD, secret: true }
+probes:
+  mail: { smtp: \"mail.example:587\", starttls: true, username: ann, password: $password }
+claims:
+  lets_in: { of: mail, check: logged_in && max_size_bytes >= 10485760 }
+",
+    },
+    Row {
+        kind: "icmp",
+        present: &[Test("icmp.rs", "a_host_that_is_there_replies")],
+        absent: &[Test("icmp.rs", "who_turns_a_request_away_is_told_with_the_code"), Test("icmp.rs", "a_request_that_cannot_be_sent_says_nothing_of_the_host")],
+        forbidden: &[Test("icmp.rs", "who_may_not_ask_the_kernel_says_nothing_of_the_host")],
+        hanging: &[Test("icmp.rs", "silence_ends_at_the_time_out_and_is_no_answer")],
+        nonsense: &[Empty("what is no reply to this very request is not for this look, and it goes on waiting")],
+        hostile: &[Empty("nothing of an answer is text, and none of it is kept")],
+        plan: "
+probes:
+  router: { icmp: 192.0.2.1, every: 1s, for: 60s, timeout: 900ms }
+claims:
+  hardly_any_loss: { of: router, check: answered, share: \">= 95%\" }
+  near: { of: router, check: round_trip_ms < 50, share: \">= 90%\" }
+",
+    },
+    Row {
         kind: "redis",
         present: &[Test("redis.rs", "tls_is_spoken_only_with_a_server_that_can_be_trusted"), Test("redis.rs", "a_server_answers_each_kind_of_reading_command"), Test("redis.rs", "info_is_a_map_of_numbers_and_texts"), Test("redis.rs", "a_reply_in_crumbs_is_read_whole")],
         absent: &[Test("redis.rs", "a_port_or_socket_where_nobody_listens_is_not_answered")],
@@ -274,6 +324,28 @@ probes:
   queue: { redis: \"127.0.0.1:6379\", command: [LLEN, jobs], password: $password, every: 5s, for: 10m }
 claims:
   drained: { of: queue, check: reply < 100, share: \">= 95%\" }
+",
+    },
+    Row {
+        kind: "jsonrpc",
+        present: &[Test("jsonrpc.rs", "calls_are_answered_over_either_transport"), Test("jsonrpc.rs", "notifications_are_waited_for"), Test("jsonrpc.rs", "calls_that_do_not_wait_for_each_other_get_their_own_replies")],
+        absent: &[Test("jsonrpc.rs", "where_nobody_listens_nobody_answers")],
+        forbidden: &[Test("jsonrpc.rs", "an_error_is_a_fact_with_its_code"), Test("jsonrpc.rs", "a_server_that_closes_says_with_which_code")],
+        hanging: &[Test("jsonrpc.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("jsonrpc.rs", "what_is_no_reply_is_no_answer")],
+        hostile: &[Test("jsonrpc.rs", "hostile_text_is_kept_as_text_and_more_than_is_read_is_a_barrier")],
+        plan: "
+inputs:
+  token: { env: CAMERA_TOKEN, secret: true }
+probes:
+  cameras:
+    jsonrpc: \"ws://127.0.0.1:8002/ws\"
+    calls:
+      - { method: authenticate, params: { auth_token: $token } }
+      - { method: get_camera_list }
+    impact: observe
+claims:
+  two_connected: { of: cameras, check: succeeded && result.connected == 2 }
 ",
     },
     Row {

@@ -56,6 +56,23 @@ async fn a_path_where_nothing_is_mounted_or_is_nothing_is_said_so() {
     }
 }
 
+#[tokio::test]
+async fn a_path_is_followed_to_where_it_leads() {
+    let folder = support::folder();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("/proc", &link).unwrap();
+    for path in ["/proc", "//proc", "/proc/", "/./proc//", link.to_str().unwrap()] {
+        let seen = look("mount", json!({ "mount": path })).await;
+        assert_eq!(json_of(&seen, "mounted"), json!(true), "{path}: {seen:?}");
+        assert_eq!(text(&seen, "file_system"), "proc", "{path}");
+    }
+    std::os::unix::fs::symlink("/proc/version", folder.path().join("file")).unwrap();
+    let seen = look("mount", json!({ "mount": folder.path().join("file") })).await;
+    assert_eq!(json_of(&seen, "mounted"), json!(false));
+    let missing = look("mount", json!({ "mount": folder.path().join("missing") })).await;
+    assert_eq!(json_of(&missing, "mounted"), json!(false));
+}
+
 #[test]
 fn what_lies_below_another_mount_is_on_no_path() {
     let first = "mount -t tmpfs none /mnt; mkdir -p /mnt/m/a; mount -t tmpfs -o size=64k lower /mnt/m/a\n\

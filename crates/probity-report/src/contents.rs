@@ -53,6 +53,13 @@ pub struct Contents<'a> {
     pub unacceptable: Option<Unacceptable>,
 }
 
+impl Contents<'_> {
+    /// Whether the verdict is an acceptance; nothing is known where it is inconclusive, or not acceptable evidence.
+    pub fn accepted(&self) -> Option<bool> {
+        self.judgement.verdict.accepted.filter(|_| self.unacceptable.is_none())
+    }
+}
+
 /// Why what a bundle holds is not evidence that its reader accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unacceptable {

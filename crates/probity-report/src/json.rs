@@ -32,7 +32,7 @@ pub fn json(contents: &Contents) -> String {
         "format": 1,
         "generator": said::GENERATOR,
         "verdict": contents.judgement.verdict.label,
-        "accepted": contents.judgement.verdict.accepted.filter(|_| contents.unacceptable.is_none()),
+        "accepted": contents.accepted(),
         "unacceptable": contents.unacceptable.map(|why| json!({ "name": why.name(), "says": said::unacceptable(why) })),
         "judgement": probity_verdict::wording::judgement(contents.plan, contents.judgement),
         "after_the_fact": contents.after_the_fact,

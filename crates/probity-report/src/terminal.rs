@@ -42,7 +42,7 @@ struct Page {
 impl Page {
     fn verdict(&mut self, contents: &Contents) {
         let judgement = contents.judgement;
-        let style = match judgement.verdict.accepted.filter(|_| contents.unacceptable.is_none()) {
+        let style = match contents.accepted() {
             Some(true) => Style::Good,
             Some(false) => Style::Bad,
             None => Style::Open,

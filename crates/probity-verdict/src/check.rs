@@ -8,67 +8,21 @@ mod rules;
 mod samples;
 mod secrets;
 
-use std::fmt;
-
 use unicode_normalization::UnicodeNormalization;
 
-use probity_plan::{Claim, Declared, Plan, Position, Probe, Refused};
+use probity_diagnostic::{Diagnostic, Level, Position};
+use probity_plan::{Claim, Declared, Plan, Probe, Refused};
 
 use crate::condition::{Check, Conditions};
 use crate::verdict::Rules;
 
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// The plan cannot work: exit status 3.
-    Error,
-    /// It will not show what its author thinks, as far as can be told.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
-impl Level {
-    /// The word in front of a problem.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// Something `plan check` found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where in the plan.
-    pub at: Position,
-    /// How bad it is.
-    pub level: Level,
-    /// A short name of what was looked for, such as `sample`: the same for every problem of a sort.
-    pub rule: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right; empty if the message says it.
-    pub hint: String,
-}
-
-impl fmt::Display for Problem {
-    /// `plan.yaml:12:3: error: MESSAGE [sample]`, and the hint on a line of its own.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {} [{}]", self.at, self.level.name(), self.message, self.rule)?;
-        if self.hint.is_empty() { Ok(()) } else { write!(f, "\n  {}", self.hint) }
-    }
-}
-
 /// Everything there is to say about a plan before it runs, by place. No [`Level::Error`] among it: it can work.
-pub fn check(plan: &Plan, conditions: &Conditions) -> Vec<Problem> {
+pub fn check(plan: &Plan, conditions: &Conditions) -> Vec<Diagnostic> {
     check_on(plan, conditions, None)
 }
 
 /// The same, with waivers whose last day was before `today`.
-pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil::Date>) -> Vec<Problem> {
+pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil::Date>) -> Vec<Diagnostic> {
     // Without a day every waiver counts: its last day is not before the first one.
     let rules = Rules::new(plan, jiff::Timestamp::MIN);
     let mut found = Found { problems: Vec::new() };
@@ -79,13 +33,13 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     rows_alike(plan, &mut found);
     secrets::check(plan, &mut found);
     clocks::check(plan, &claims, &mut found);
-    found.problems.sort_by(|a, b| (&a.at, a.level, a.rule).cmp(&(&b.at, b.level, b.rule)));
+    found.problems.sort_by(|a, b| (&a.place.at, a.level, a.rule).cmp(&(&b.place.at, b.level, b.rule)));
     found.problems
 }
 
 /// The errors in the conditions and rules of a plan that did not load, by place: as far as they do not follow from what
 /// is wrong with it already.
-pub fn check_refused(refused: &Refused) -> Vec<Problem> {
+pub fn check_refused(refused: &Refused) -> Vec<Diagnostic> {
     let mut found = Found { problems: Vec::new() };
     claims(&refused.part, &Conditions::new(&refused.part), &mut found);
     if let Some(Declared { claims, scores }) = &refused.declared {
@@ -93,13 +47,13 @@ pub fn check_refused(refused: &Refused) -> Vec<Problem> {
         let scores: Vec<&str> = scores.iter().map(String::as_str).collect();
         for when in refused.part.rules.iter().filter_map(|rule| rule.when.as_ref()) {
             if let Err(error) = crate::rule::parse(when, &claims, &scores) {
-                found.push(Level::Error, "condition", &error.at, error.message, error.hint);
+                found.problems.push(error.diagnostic());
             }
         }
     }
-    let known = |at: &Position| refused.errors.0.iter().any(|error| error.at == *at);
-    found.problems.retain(|problem| !known(&problem.at));
-    found.problems.sort_by(|a, b| a.at.cmp(&b.at));
+    let known = |at: &Position| refused.errors.list.iter().any(|error| error.place.at == *at);
+    found.problems.retain(|problem| !known(&problem.place.at));
+    found.problems.sort_by(|a, b| a.place.at.cmp(&b.place.at));
     found.problems
 }
 
@@ -133,7 +87,7 @@ fn rows_alike(plan: &Plan, found: &mut Found) {
 
 /// Problems found so far.
 struct Found {
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
 }
 
 impl Found {
@@ -143,9 +97,9 @@ impl Found {
         rule: &'static str,
         at: &Position,
         message: String,
-        hint: impl Into<String>,
+        remedy: impl Into<String>,
     ) {
-        self.problems.push(Problem { at: at.clone(), level, rule, message, hint: hint.into() });
+        self.problems.push(Diagnostic::new(level, rule, at.into(), message).with_remedy(remedy));
     }
 }
 
@@ -171,17 +125,13 @@ fn compiled<'a>(
     rules: &Rules<'_>,
     found: &mut Found,
 ) -> Vec<Compiled<'a>> {
-    for (_, error) in &rules.errors {
-        found.push(Level::Error, "condition", &error.at, error.message.clone(), error.hint.clone());
-    }
+    found.problems.extend(rules.errors.iter().map(|(_, error)| error.diagnostic()));
     claims(plan, conditions, found)
 }
 
 /// The same without the conditions of rules.
 fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> Vec<Compiled<'a>> {
-    for (at, message, hint) in conditions.errors(plan) {
-        found.push(Level::Error, "condition", &at, message, hint);
-    }
+    found.problems.extend(conditions.errors(plan));
     let mut compiled = Vec::new();
     for (at, claim) in plan.claims.iter().enumerate() {
         let Some(probe) = plan.probe(&claim.of) else { continue };

@@ -10,11 +10,12 @@ mod compare;
 mod compile;
 mod compiled;
 mod evaluate;
-pub(crate) mod faults;
 mod interval;
 pub(crate) mod lex;
 mod limit;
+mod literals;
 mod measured;
+pub(crate) mod mistake;
 mod pattern;
 mod reason;
 mod relation;
@@ -36,22 +37,11 @@ pub use budget::{Budget, MAX_JUDGEMENT_STEPS, MAX_STEPS};
 pub use compile::compile;
 pub use compiled::{ClaimConditions, Conditions};
 pub use limit::Limit;
+pub use mistake::ConditionError;
 pub use reason::{Class, Reason};
 pub use scope::{AGAINST, Scope};
 pub use syntax::MAX_SOURCE;
 pub use version::Scheme;
-
-/// Why a condition cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ConditionError {
-    /// Where in the source, in characters from 0.
-    pub offset: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right; empty if the message says it.
-    pub hint: String,
-}
 
 /// What is known of a fact before any look.
 #[derive(Clone, Debug, PartialEq)]
@@ -199,7 +189,11 @@ impl Check {
             Reading::Never => Seen::Never,
         };
         let seen: Vec<Seen<'_>> = self.facts.iter().map(seen).collect();
-        matches!(self.run(&seen, &mut Budget::trial()).truth, Truth4::True | Truth4::Unknown)
+        let allowance = Budget::trial().allowance();
+        // Nor can what looks through nothing, nor its negation.
+        let mut run = Run::new(self, &seen, allowance);
+        run.nothing = Reason::NeverKnown;
+        matches!(run.whole().0.truth, Truth4::True | Truth4::Unknown)
     }
 
     fn run(&self, seen: &[Seen<'_>], budget: &mut Budget) -> Evaluated {

@@ -7,6 +7,7 @@ pub mod condition;
 pub mod judge;
 pub mod judgement;
 mod multiplicity;
+mod place;
 mod reads;
 pub mod rule;
 pub mod score;
@@ -15,7 +16,7 @@ pub mod truth;
 pub mod verdict;
 pub mod wording;
 
-pub use check::{Level, Problem, check, check_on, check_refused};
+pub use check::{check, check_on, check_refused};
 pub use condition::Conditions;
 pub use judge::Judge;
 pub use judgement::{Bounds, Finding, Judgement, Outcome, ScoreResult, Settle, Verdict};

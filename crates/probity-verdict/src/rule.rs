@@ -3,30 +3,17 @@
 //!
 //! Must not know: how findings came about, or which rule wins.
 
-use probity_plan::{Condition, Plan, Position};
-use probity_text::did_you_mean;
+mod mistake;
+
+use probity_plan::{Condition, Plan};
 
 use crate::condition::MAX_SOURCE;
-use crate::condition::faults::characters;
-use crate::condition::lex::Fault;
 use crate::condition::syntax::{self, Expr, Operator};
 use crate::judgement::Outcome;
 use crate::truth::Truth;
+use mistake::Mistake;
 
-const LANGUAGE: &str = "a rule may use holds(CLAIM), fails(CLAIM), undetermined(CLAIM), not_applicable(CLAIM), \
-                        score.NAME >= NUMBER (also >, <=, <), and join them with &&, ||, ! and brackets";
-
-/// Why a rule's condition cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at}: {message}")]
-pub struct RuleError {
-    /// Where, in the plan.
-    pub at: Position,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right; empty if the message says it.
-    pub hint: String,
-}
+pub use mistake::RuleError;
 
 /// Why the condition of a rule, counted from 0, cannot be read.
 pub(crate) fn error_of(plan: &Plan, rule: usize) -> Option<RuleError> {
@@ -186,59 +173,12 @@ impl Node {
 pub fn parse(condition: &Condition, claims: &[&str], scores: &[&str]) -> Result<Node, RuleError> {
     let bytes = condition.source.len();
     if bytes > MAX_SOURCE {
-        return Err(RuleError {
-            at: condition.at.clone(),
-            message: format!("this rule has {bytes} bytes; a condition has at most {MAX_SOURCE}"),
-            hint: "put the claims that belong together into a score, or split the rule".to_owned(),
-        });
+        return Err(RuleError::new(condition, 0, Mistake::TooLong { bytes }));
     }
     let reader = Reader { condition, claims, scores };
     let tree = syntax::parse(&condition.source)
-        .map_err(|(at, fault)| reader.error(at, misread(&fault), LANGUAGE.to_owned()))?;
+        .map_err(|(at, fault)| reader.error(at, Mistake::Unreadable(fault)))?;
     reader.node(&tree)
-}
-
-/// What is said of a rule that cannot be read.
-fn misread(fault: &Fault) -> String {
-    match fault {
-        Fault::Empty => "this rule's condition is empty".to_owned(),
-        Fault::EndsTooEarly => "this rule ends too early".to_owned(),
-        Fault::Word(word, symbol) => format!("`{word}` is written `{symbol}` in a rule"),
-        Fault::SingleEquals => {
-            "a single `=` is no comparison; a score is compared with >=, >, <= or <".to_owned()
-        }
-        Fault::Halved => "conditions are joined with `&&` and `||`, each written twice".to_owned(),
-        Fault::TooDeep => "this rule is nested too deeply".to_owned(),
-        Fault::TextNotClosed | Fault::Escape | Fault::TextNotExpected => {
-            "there is no text in a rule".to_owned()
-        }
-        Fault::LeadingZero | Fault::NumberEnd => "this number cannot be read".to_owned(),
-        Fault::NotReadable(what) => format!("this rule cannot be read from `{what}` on"),
-    }
-}
-
-/// The place in the plan of the character at this offset of the condition.
-fn place(condition: &Condition, offset: usize) -> Position {
-    let before: String = condition.source.chars().take(offset).collect();
-    let lines = before.matches('\n').count();
-    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count());
-    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let mut at = condition.at.clone();
-    at.column = if lines == 0 { at.column.saturating_add(number(column)) } else { number(column + 1) };
-    at.line = at.line.saturating_add(number(lines));
-    at
-}
-
-/// What is wrong at a character of a condition, with its place in the plan. Where inputs were filled in that is where the
-/// condition begins, and the message names the character of what is then read.
-pub(crate) fn located(condition: &Condition, offset: usize, message: String) -> (Position, String) {
-    if !condition.filled {
-        return (place(condition, offset), message);
-    }
-    let character = offset + 1;
-    let source = &condition.source;
-    let message = format!("{message} (character {character} of `{source}`, into which inputs were filled)");
-    (condition.at.clone(), message)
 }
 
 struct Reader<'a> {
@@ -265,22 +205,16 @@ impl Reader<'_> {
                     Operator::AtMost => Order::AtMost,
                     Operator::Less => Order::LessThan,
                     Operator::Equal | Operator::NotEqual => {
-                        return Err(self.error(
-                            expr.at,
-                            "a score is an interval and cannot be compared with == or !=".to_owned(),
-                            "compare it with >=, >, <= or <".to_owned(),
-                        ));
+                        return Err(self.error(expr.at, Mistake::ScoreEquals));
                     }
                     _ => return Err(self.not_allowed(expr)),
                 };
                 self.comparison(expr.at, order, left, right)
             }
             syntax::Node::Call(None, name, arguments) => self.call(expr.at, name, arguments),
-            syntax::Node::Name(name) if self.claims.contains(&name.as_str()) => Err(self.error(
-                expr.at,
-                format!("`{name}` alone says nothing about the claim"),
-                format!("write holds({name})"),
-            )),
+            syntax::Node::Name(name) if self.claims.contains(&name.as_str()) => {
+                Err(self.error(expr.at, Mistake::ClaimAlone(name.clone())))
+            }
             _ => Err(self.not_allowed(expr)),
         }
     }
@@ -291,33 +225,27 @@ impl Reader<'_> {
             "fails" => Asks::Fails,
             "undetermined" => Asks::Undetermined,
             "not_applicable" => Asks::NotApplicable,
-            _ => {
-                let known = ["holds", "fails", "undetermined", "not_applicable"];
-                let message = format!("`{name}` is not known in a verdict rule{}", did_you_mean(name, known));
-                return Err(self.error(at, message, LANGUAGE.to_owned()));
-            }
+            _ => return Err(self.error(at, Mistake::UnknownPredicate(name.to_owned()))),
         };
         match arguments {
             [claim] => self.claim(asks, claim),
-            _ => Err(self.error(
-                at,
-                format!("`{name}` takes the name of one claim, not {} arguments", arguments.len()),
-                format!("write {name}(CLAIM); join several with && or ||"),
-            )),
+            _ => {
+                let (predicate, given) = (name.to_owned(), arguments.len());
+                Err(self.error(at, Mistake::NotOneClaim { predicate, given }))
+            }
         }
     }
 
     fn claim(&self, asks: Asks, argument: &Expr) -> Result<Node, RuleError> {
         let syntax::Node::Name(name) = &argument.node else {
-            return Err(self.error(
-                argument.at,
-                "the name of a claim is expected here".to_owned(),
-                "write it without quotes, as in holds(CLAIM)".to_owned(),
-            ));
+            return Err(self.error(argument.at, Mistake::NoClaimName));
         };
         match self.claims.iter().position(|claim| claim == name) {
             Some(claim) => Ok(Node::Claim(asks, claim)),
-            None => Err(self.unknown(argument.at, "claim", name, self.claims)),
+            None => {
+                let (name, known) = (name.clone(), owned(self.claims));
+                Err(self.error(argument.at, Mistake::UnknownClaim { name, known }))
+            }
         }
     }
 
@@ -326,11 +254,7 @@ impl Reader<'_> {
             (Some(number), _) => (order, a, number),
             (None, Some(number)) => (order.turned(), b, number),
             (None, None) => {
-                return Err(self.error(
-                    at,
-                    "a score is compared with a number here".to_owned(),
-                    "write it as in score.NAME >= 0.9".to_owned(),
-                ));
+                return Err(self.error(at, Mistake::ScoreWithoutNumber));
             }
         };
         let name = match &score.node {
@@ -338,39 +262,30 @@ impl Reader<'_> {
                 field
             }
             _ => {
-                return Err(self.error(
-                    score.at,
-                    "only a score is compared with a number".to_owned(),
-                    "write it as in score.NAME >= 0.9".to_owned(),
-                ));
+                return Err(self.error(score.at, Mistake::NumberWithoutScore));
             }
         };
         match self.scores.iter().position(|known| known == name) {
             Some(score) => Ok(Node::Score(score, order, number)),
-            None => Err(self.unknown(score.at, "score", name, self.scores)),
+            None => {
+                let (name, known) = (name.clone(), owned(self.scores));
+                Err(self.error(score.at, Mistake::UnknownScore { name, known }))
+            }
         }
     }
 
-    fn unknown(&self, at: usize, what: &str, name: &str, known: &[&str]) -> RuleError {
-        let message = format!("there is no {what} `{name}`{}", did_you_mean(name, known.iter().copied()));
-        let hint = if known.is_empty() {
-            format!("the plan has no {what}s")
-        } else {
-            format!("the plan's {what}s: {}", known.join(", "))
-        };
-        self.error(at, message, hint)
-    }
-
     fn not_allowed(&self, expr: &Expr) -> RuleError {
-        self.error(expr.at, "this is not allowed in a verdict rule".to_owned(), LANGUAGE.to_owned())
+        self.error(expr.at, Mistake::NotAllowed)
     }
 
     /// An error at a byte of the condition.
-    fn error(&self, at: usize, message: String, hint: String) -> RuleError {
-        let offset = characters(&self.condition.source, at);
-        let (at, message) = located(self.condition, offset, message);
-        RuleError { at, message, hint }
+    fn error(&self, at: usize, mistake: Mistake) -> RuleError {
+        RuleError::new(self.condition, at, mistake)
     }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn number(expr: &Expr) -> Option<f64> {

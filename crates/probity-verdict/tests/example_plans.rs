@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use probity_verdict::Level;
+use probity_diagnostic::Level;
 
 struct Folder(std::path::PathBuf);
 

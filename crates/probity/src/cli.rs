@@ -270,6 +270,17 @@ pub enum AuditFormat {
     Baseline,
 }
 
+/// How `plan check` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people: each with its line.
+    Text,
+    /// For programs.
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors.
+    Sarif,
+}
+
 /// `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
@@ -345,7 +356,7 @@ pub enum PlanCommand {
         plan: PlanArgs,
         /// How to print.
         #[arg(long, value_name = "FORMAT", default_value = "text")]
-        format: Output,
+        format: PlanFormat,
     },
     /// Print the JSON Schema of the plan language, for editors.
     Schema,

@@ -29,6 +29,8 @@ pub fn watch(stop: &Stop) -> std::io::Result<Watch> {
     let at_once = watch.clone();
     std::thread::spawn(move || {
         for (count, signal) in signals.forever().enumerate() {
+            // Whoever is asked to sign the beginning or the end need not answer any more.
+            probity_evidence::end_signing();
             if at_once.0.load(Ordering::SeqCst) || count > 0 && signal == SIGINT {
                 std::process::exit(128 + signal);
             }

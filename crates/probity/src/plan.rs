@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use probity_diagnostic::{Diagnostic, Level, Texts, json, sarif, text};
 use probity_evidence::PlanFolder;
 use probity_plan::units::counted;
-use probity_plan::{Loaded, Plan, PlanError, Refused};
+use probity_plan::{Loaded, Plan, Refused};
 use probity_verdict::Conditions;
-use probity_verdict::check::{Level, Problem};
 
-use crate::cli::{Output, PlanArgs};
+use crate::cli::{PlanArgs, PlanFormat};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
 /// Loads a plan from disk.
 pub fn load(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
-    read(path, inputs).map_err(|refused| Failure::wrong(all_errors(&refused)))
+    read(path, inputs).map_err(|refused| {
+        let (errors, texts) = all_errors(*refused);
+        Failure::wrong(text(&errors, &texts, false))
+    })
 }
 
 fn read(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Box<Refused>> {
@@ -25,58 +28,46 @@ fn read(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Box<Refused>
 }
 
 /// What keeps a plan from loading, then the errors of its conditions and rules.
-fn all_errors(refused: &Refused) -> String {
-    let conditions = probity_verdict::check_refused(refused);
-    format!("{}\n{}", refused.errors, text(&conditions))
+fn all_errors(refused: Refused) -> (Vec<Diagnostic>, Texts) {
+    let conditions = probity_verdict::check_refused(&refused);
+    let mut all = refused.errors.list;
+    all.extend(conditions);
+    (all, refused.errors.texts)
 }
 
 /// Refuses a plan that cannot work; prints warnings to standard error.
-pub fn refuse_unworkable(plan: &Plan, conditions: &Conditions) -> Result<(), Failure> {
-    let problems = problems_of(plan, conditions);
+pub fn refuse_unworkable(loaded: &Loaded, conditions: &Conditions) -> Result<(), Failure> {
+    let mut problems = problems_of(&loaded.plan, conditions);
     if problems.iter().any(|problem| problem.level == Level::Error) {
-        return Err(Failure::wrong(text(&problems)));
+        return Err(Failure::wrong(text(&problems, &loaded.texts, false)));
     }
     // Notes are for `plan check`: every one of them is said in the report too.
-    let warnings: Vec<Problem> =
-        problems.into_iter().filter(|problem| problem.level == Level::Warning).collect();
-    if !warnings.is_empty() {
-        terminal::complain(&text(&warnings));
+    problems.retain(|problem| problem.level == Level::Warning);
+    if !problems.is_empty() {
+        terminal::complain(&text(&problems, &loaded.texts, false));
     }
     Ok(())
 }
 
 /// `plan check`.
-pub fn check(args: &PlanArgs, format: Output) -> Result<Exit, Failure> {
-    let loaded = match (read(&args.plan, &args.inputs), format) {
-        (Ok(loaded), _) => loaded,
-        (Err(refused), Output::Text) => return Err(Failure::wrong(all_errors(&refused))),
-        (Err(refused), Output::Json) => {
-            let conditions = probity_verdict::check_refused(&refused);
-            let errors = refused.errors.0.iter().map(json_of_error);
-            let list: Vec<_> = errors.chain(conditions.iter().map(json)).collect();
-            terminal::print(&serde_json::Value::from(list).to_string())?;
-            return Ok(Exit::Wrong);
-        }
+pub fn check(args: &PlanArgs, format: PlanFormat) -> Result<Exit, Failure> {
+    let (problems, texts) = match read(&args.plan, &args.inputs) {
+        Ok(loaded) => (problems_of(&loaded.plan, &Conditions::new(&loaded.plan)), loaded.texts),
+        Err(refused) => all_errors(*refused),
     };
-    let problems = problems_of(&loaded.plan, &Conditions::new(&loaded.plan));
-    let of = |level| problems.iter().filter(|problem| problem.level == level).count();
-    let errors = of(Level::Error);
-    match format {
-        Output::Json => {
-            let list: Vec<_> = problems.iter().map(json).collect();
-            terminal::print(&serde_json::Value::from(list).to_string())?;
-        }
-        Output::Text => {
-            let (warnings, notes) = (of(Level::Warning), of(Level::Note));
-            terminal::print(&format!(
-                "{}{}, {}, {}",
-                text(&problems),
-                counted(errors as u64, "error", "errors"),
-                counted(warnings as u64, "warning", "warnings"),
-                counted(notes as u64, "note", "notes")
-            ))?;
-        }
-    }
+    let of = |level| problems.iter().filter(|problem| problem.level == level).count() as u64;
+    let (errors, warnings, notes) = (of(Level::Error), of(Level::Warning), of(Level::Note));
+    terminal::print(&match format {
+        PlanFormat::Json => json(&problems, &texts).to_string(),
+        PlanFormat::Sarif => sarif("probity plan check", env!("CARGO_PKG_VERSION"), &[], &problems),
+        PlanFormat::Text => format!(
+            "{}{}, {}, {}",
+            text(&problems, &texts, false),
+            counted(errors, "error", "errors"),
+            counted(warnings, "warning", "warnings"),
+            counted(notes, "note", "notes")
+        ),
+    })?;
     Ok(if errors == 0 { Exit::Fine } else { Exit::Wrong })
 }
 
@@ -87,34 +78,7 @@ pub fn schema() -> Result<Exit, Failure> {
 }
 
 /// What `plan check` finds, waivers that have run out by today (UTC) included.
-fn problems_of(plan: &Plan, conditions: &Conditions) -> Vec<Problem> {
+fn problems_of(plan: &Plan, conditions: &Conditions) -> Vec<Diagnostic> {
     let today = probity_probe::observer::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     probity_verdict::check::check_on(plan, conditions, Some(today))
-}
-
-fn text(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
-}
-
-fn json(problem: &Problem) -> serde_json::Value {
-    serde_json::json!({
-        "file": &*problem.at.file,
-        "line": problem.at.line,
-        "column": problem.at.column,
-        "level": problem.level.name(),
-        "rule": problem.rule,
-        "message": problem.message,
-        "hint": problem.hint,
-    })
-}
-
-/// What keeps a plan from loading, in the same shape.
-fn json_of_error(error: &PlanError) -> serde_json::Value {
-    json(&Problem {
-        at: error.at.clone(),
-        level: Level::Error,
-        rule: "load",
-        message: error.message.clone(),
-        hint: String::new(),
-    })
 }

@@ -30,7 +30,7 @@ pub fn evaluate(args: &EvaluateArgs, environment: &Environment) -> Result<Exit, 
         let loaded =
             probity_plan::load_claims(folder.name(), &folder, &overrides, theirs).map_err(Failure::wrong)?;
         let conditions = Conditions::new(&loaded.plan);
-        crate::plan::refuse_unworkable(&loaded.plan, &conditions)?;
+        crate::plan::refuse_unworkable(&loaded, &conditions)?;
         Ok(Some((loaded.plan, conditions)))
     });
     let read = told(read, &args.bundle, args.format)?;

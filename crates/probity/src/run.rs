@@ -21,7 +21,7 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     let loaded = plan::load(&args.plan.plan, &args.plan.inputs)?;
     let conditions = Conditions::new(&loaded.plan);
     let checked = || {
-        plan::refuse_unworkable(&loaded.plan, &conditions)?;
+        plan::refuse_unworkable(&loaded, &conditions)?;
         known_probes(&loaded.plan, &args.how.only)
     };
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {

@@ -94,6 +94,9 @@ fn conclusion(outcome: Outcome, compared: bool) -> &'static str {
         Outcome::Incomplete(Gap::NotSigned) => {
             "incomplete: nothing is altered, but the operator's key did not sign the end of the run"
         }
+        Outcome::Incomplete(Gap::BeforeItsPredecessor) => {
+            "incomplete: nothing is altered, but it says that it began before the run before it: its clock cannot be relied on"
+        }
         Outcome::UnknownSigner => {
             "unaltered and complete, but by a key unknown to you: name it with --signers FILE"
         }

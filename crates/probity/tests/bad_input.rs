@@ -41,15 +41,15 @@ fn errors_of_conditions_and_rules_are_listed_with_those_that_keep_a_plan_from_lo
     );
     let check = home.run(&["plan", "check", "plan.yaml"]);
     assert_eq!(code(&check), 3);
-    let said = stderr(&check);
+    let said = stdout(&check);
     let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("plan.yaml:")).collect();
     // What rests on the probe `b` and the claim `four`, which could not be read, is left out.
     assert_eq!(
         errors,
         [
-            "plan.yaml:4:17: in probe `b`: unknown key `evry`; did you mean `every`?",
-            "plan.yaml:9:9: in claim `four`: a claim has one of `check`, `stable` and `periodic`",
-            "plan.yaml:11:16: in score `s`: there is no claim `five`",
+            "plan.yaml:4:17: error: in probe `b`: unknown key `evry`; did you mean `every`? [load]",
+            "plan.yaml:9:9: error: in claim `four`: a claim has one of `check`, `stable` and `periodic` [load]",
+            "plan.yaml:11:16: error: in score `s`: there is no claim `five` [load]",
             "plan.yaml:6:24: error: there is no fact `exits` here; did you mean `exists`? [condition]",
             "plan.yaml:13:29: error: there is no claim `onne`; did you mean `one`? [condition]",
         ],
@@ -66,7 +66,7 @@ fn errors_of_conditions_and_rules_are_listed_with_those_that_keep_a_plan_from_lo
         "plan.yaml",
         "plan: P\ninclude:\n  web: { plan: missing.yaml }\nverdict:\n  - { label: A, when: holds(web_up) }\n  - { label: B }\n",
     );
-    let said = stderr(&home.run(&["plan", "check", "plan.yaml"]));
+    let said = stdout(&home.run(&["plan", "check", "plan.yaml"]));
     assert!(said.contains("missing.yaml") && !said.contains("web_up"), "{said}");
 }
 

@@ -156,12 +156,17 @@ fn the_command_line_reference_is_what_help_prints() {
         ));
     }
     // As the code that writes it documents it.
-    let json = std::fs::read_to_string(root().join("crates/probity-report/src/json.rs")).unwrap();
-    let shape = json.split("//! ```json\n").nth(1).and_then(|rest| rest.split("//! ```").next()).unwrap();
-    let shape: Vec<&str> = shape.lines().map(|line| line.strip_prefix("//! ").unwrap_or_default()).collect();
+    let shape = |path: &str| {
+        let json = std::fs::read_to_string(root().join(path)).unwrap();
+        let shape = json.split("//! ```json\n").nth(1).and_then(|rest| rest.split("//! ```").next()).unwrap();
+        let lines = shape.lines().map(|line| line.strip_prefix("//! ").unwrap_or_default());
+        lines.collect::<Vec<_>>().join("\n")
+    };
     page.push_str(&format!(
-        "\n## JSON of `report` and `evaluate`\n\nA field may be added, none changes its meaning.\n\n```text\n{}\n```\n",
-        shape.join("\n")
+        "\n## JSON of `report` and `evaluate`\n\nA field may be added, none changes its meaning.\n\n```text\n{}\n```\n\
+         \n## JSON of `plan check` and `audit`\n\n`plan check` prints a list of these, `audit` has them as `findings`.\n\n```text\n{}\n```\n",
+        shape("crates/probity-report/src/json.rs"),
+        shape("crates/probity-diagnostic/src/json.rs")
     ));
     generated("docs/command-line.md", &page.replace("## probity \n", "## probity\n"));
 }

@@ -200,3 +200,40 @@ fn a_disk_that_is_full_before_anything_is_recorded_fails_the_run() {
     assert_eq!(out, "4\n", "{err}");
     assert!(!err.contains("kept"), "{err}");
 }
+
+/// The public half of some key, whose private half nobody has.
+const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
+/// `ssh-keygen` is a stand-in that never answers, as one whose security key is not touched.
+#[test]
+fn a_signal_ends_whoever_is_asked_to_sign() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.write("plan.yaml", SMALL_PLAN);
+    home.write("key.pub", PUBLIC_KEY);
+    let (folder, asked) = (home.path("bin"), home.path("asked"));
+    std::fs::create_dir(&folder).unwrap();
+    let program = folder.join("ssh-keygen");
+    std::fs::write(
+        &program,
+        format!("#!/bin/sh\necho $$ > {0}.part\nmv {0}.part {0}\nexec sleep 600\n", asked.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut command = home.probity();
+    command.env("PATH", path).args(["run", "plan.yaml", "-o", "out.probity", "--key", "key.pub"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while !asked.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody was asked to sign");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let asked = std::fs::read_to_string(asked).unwrap();
+    signal(&child, rustix::process::Signal::TERM);
+    let output = child.wait_with_output().unwrap();
+    assert_ne!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("ssh-keygen"), "{}", stderr(&output));
+    assert!(!std::path::Path::new("/proc").join(asked.trim()).exists(), "ssh-keygen was left");
+    assert!(!home.path("out.probity").exists(), "nothing was recorded");
+}

@@ -12,6 +12,7 @@ pub mod contract;
 pub mod demo;
 pub mod discovery;
 pub mod events;
+mod exchange;
 pub mod files;
 pub mod home;
 pub mod lock;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camera_config::KeySetUrl;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, HOST, HeaderValue};
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -16,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
+use crate::exchange;
 use crate::service::Service;
 use crate::web::tls::Io;
 
@@ -123,29 +122,12 @@ impl Provider {
         } else {
             Box::new(stream)
         };
-        let failed = |error: &dyn std::fmt::Display| error.to_string();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(&error))?;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-        let request = hyper::Request::get(path)
-            .header(HOST, authority)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| failed(&error))?;
-        let answer = async {
-            let answer = sender.send_request(request).await.map_err(|error| failed(&error))?;
-            if answer.status() != hyper::StatusCode::OK {
-                return Err(format!("it answered {}", answer.status()));
-            }
-            let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-            body.map(http_body_util::Collected::to_bytes).map_err(|error| failed(&error))
-        };
-        tokio::select! {
-            answer = answer => answer,
-            // It carries the conversation; should it end first, the answer says why.
-            Err(error) = connection => Err(error.to_string()),
+        match exchange::get(stream, authority, path, MAX_ANSWER).await {
+            Ok((StatusCode::OK, body)) => Ok(body),
+            Ok((status, _)) => Err(format!("it answered {status}")),
+            Err(error) => Err(error.to_string()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::provider::Provider;
-use crate::service::{Clock, Components, Kept, Service, component, keep_killed};
+use crate::service::{Changes, Clock, Components, Kept, Service, component, keep_killed};
 use crate::web;
 use crate::web::certificate::Certificate;
 use crate::web::host::Names;
@@ -85,10 +86,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     crate::log::start(&config.log).map_err(StartError::Other)?;
     let _lock = Lock::take(home).map_err(|error| StartError::Other(error.to_string()))?;
     let mut signals = Signals::new().map_err(because("signals"))?;
-    let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
-    let config = camera_config::apply_patch(&config, &changes.patch).map_err(because(
-        "a configuration change that was made by a call no longer fits (state/changes.json)",
-    ))?;
+    let (config, kept, changes) = changed(home, &config)?;
     crate::log::set_level(config.log.level);
 
     let certificate = match TlsFiles::of(&config) {
@@ -116,11 +114,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
 
     let listen = service.config.read().server.clone();
     let bind = async |address: SocketAddr, key: &str| {
-        TcpListener::bind(address).await.map_err(|error| {
-            StartError::Other(format!(
-                "{address} cannot be listened on ({key} in the configuration): {error}"
-            ))
-        })
+        TcpListener::bind(address).await.map_err(|error| not_bound(address, key, &error))
     };
     // Health is asked by few; it has places of its own, so that clients never take them all.
     let few = Arc::new(Places::new(512, 128));
@@ -203,8 +197,7 @@ async fn build(
 ) -> Result<Service, StartError> {
     let (tokens, links) = tokens(home, &config, environment)?;
     let keys = ApiKeys::open(&config.security.api_keys).map_err(because("API keys"))?;
-    let revoked = Revoked::open(&config.security.api_keys.with_file_name("revoked.json"))
-        .map_err(because("revocations"))?;
+    let revoked = Revoked::open(&config.security.revoked()).map_err(because("revocations"))?;
     let audit = AuditLog::open(&config.audit_log, AUDIT_LOG_MODE).map_err(because("audit log"))?;
     let access = Access::new(
         Authenticator::new(tokens, keys, revoked),
@@ -215,13 +208,8 @@ async fn build(
     )
     .map_err(because("limits"))?;
     let mut folders = Vec::new();
-    let mut library = |path: &std::path::Path| -> Result<Arc<Library>, StartError> {
-        let library = Library::open(path).map_err(|error| {
-            StartError::Other(format!(
-                "{error}; `camera-service install` makes it, or: mkdir -p {}",
-                path.display()
-            ))
-        })?;
+    let mut library = |path: &Path| -> Result<Arc<Library>, StartError> {
+        let library = open_library(path)?;
         // Before anything in it is touched: what looks left behind may be another installation's.
         folders.push(Lock::take_media(path).map_err(|error| StartError::Other(error.to_string()))?);
         let swept = library.sweep().map_err(because("storage"))?;
@@ -298,6 +286,28 @@ fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {
         rotate_every: Some(config.storage.rotate.every.duration()),
         ..MediaMtxOptions::default()
     }
+}
+
+/// The configuration with what calls changed of it, and where that is kept.
+pub(crate) fn changed(home: &Home, config: &Config) -> Result<(Config, Kept, Changes), StartError> {
+    let (kept, changes) = Kept::open(&home.changes()).map_err(StartError::Other)?;
+    let config = camera_config::apply_patch(config, &changes.patch).map_err(because(
+        "a configuration change that was made by a call no longer fits (state/changes.json)",
+    ))?;
+    Ok((config, kept, changes))
+}
+
+/// A folder of media.
+pub(crate) fn open_library(path: &Path) -> Result<Library, StartError> {
+    Library::open(path).map_err(|error| {
+        let path = path.display();
+        StartError::Other(format!("{error}; `camera-service install` makes it, or: mkdir -p {path}"))
+    })
+}
+
+/// That an address is somebody else's already, or not this machine's.
+pub(crate) fn not_bound(address: SocketAddr, key: &str, error: &std::io::Error) -> StartError {
+    StartError::Other(format!("{address} cannot be listened on ({key} in the configuration): {error}"))
 }
 
 /// What tokens are verified with, and links signed.

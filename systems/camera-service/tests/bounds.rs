@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
+#[path = "bounds/time.rs"]
+mod time;
+#[path = "bounds/work.rs"]
+mod work;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -171,6 +175,10 @@ async fn one_64_has_the_share_of_one_address_and_so_has_one_identity() {
         assert_eq!(code, (number >= 5).then_some(-32020), "{number}");
     }
     assert_eq!(settle("2001:db8:2::1", Role::Admin).await, None, "and others are let in");
+    print(
+        "15 connections of one /64, and 15 of one identity, with a limit of 10",
+        "10 have places; others are served",
+    );
     let (status, ..) = support::http(service.health, "/health/live", &[]).await;
     assert_eq!(status, 200, "health is asked without the proxy's ways");
 }
@@ -277,6 +285,8 @@ async fn heads_of_requests_without_end_are_not_kept() {
     let grown = grown(&service, before);
     print("100 heads of requests of 390 kB that never end", &format!("{grown} MB more"));
     assert!(grown < 8, "{grown} MB");
+    let (status, ..) = support::http(service.clients, "/", &[("X", &"x".repeat(17 << 10))]).await;
+    assert_eq!(status, 431);
 }
 
 #[tokio::test]
@@ -325,4 +335,7 @@ async fn a_batch_has_an_end_and_so_has_its_answer() {
     let answers: Vec<Value> = serde_json::from_str(&answer).unwrap();
     let refused = answers.iter().filter(|one| one["error"]["code"] == -32020).count();
     assert!(refused > 80 && bytes < 6 * MB, "{refused}, {bytes}");
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let answer = client.exchange(&json!(vec![ping; 101]).to_string()).await;
+    assert!(answer.contains("-32600") && !answer.contains("pong"), "{answer}");
 }

@@ -2,8 +2,9 @@
 //! clock that the test sets (`support/clock.c`), since a test cannot set the machine's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-#[path = "support/camera.rs"]
-mod camera;
+#[allow(dead_code, reason = "the engine's tests use the rest")]
+#[path = "../crates/media/tests/common/cameras.rs"]
+mod cameras;
 #[path = "support/clock.rs"]
 mod clock;
 mod support;
@@ -12,11 +13,11 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use camera::HttpCamera;
+use cameras::{Behaviour, HttpCamera};
 use clock::Clock;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use support::{Client, Installation, PATIENCE, Running, SmallDisk, http};
+use support::{Client, Installation, PATIENCE, Running, SmallDisk, camera_line, http};
 
 const HOUR: i64 = 3600;
 
@@ -45,10 +46,10 @@ async fn live_times(service: &Running, client: &mut Client, device: &str) -> Vec
 
 #[tokio::test]
 async fn a_clock_put_right_by_hours_rights_every_time_at_once_and_renames_nothing() {
-    let camera = HttpCamera::start().await;
+    let camera = HttpCamera::start(Behaviour::Plays).await;
     let cameras = format!(
         "cameras:\n  - {{ name: yard, source: \"test:pattern\", resolution: 160x120, fps: 5 }}\n{}",
-        camera.line("web")
+        camera_line("web", &camera.source_url())
     );
     for wrong in [-2 * HOUR, 2 * HOUR] {
         let installation = Installation::new(&cameras);
@@ -138,6 +139,31 @@ async fn age_counts_once_the_clock_is_trusted_be_it_set_by_hours_before() {
     assert!(recent.exists());
     let (_, _, body) = http(service.health, "/metrics", &[]).await;
     assert!(String::from_utf8_lossy(&body).contains("camera_service_clock_trusted 1"));
+}
+
+#[tokio::test]
+async fn a_machine_that_nothing_synchronises_keeps_as_much_as_it_may_whatever_its_age() {
+    let installation = Installation::new(
+        "storage: { recordings: HERE/recordings, snapshots: HERE/snapshots, warn: \"98 %\", block: \"99 %\", \
+         retention: { every: 1 s, age: 30 d, size: 3 MiB } }\ncameras: []\n",
+    );
+    let Some(clock) = Clock::ahead(installation.path(), -24 * HOUR) else { return };
+    let file = |day: u32| installation.path().join(format!("recordings/yard_2026-01-{day:02}_00-00-00.mp4"));
+    for day in 1..=5 {
+        old(&file(day), 100);
+    }
+    let service = clock.start(&installation);
+    let begun = Instant::now();
+    while file(2).exists() {
+        assert!(begun.elapsed() < PATIENCE, "nothing makes room");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!file(1).exists(), "the oldest goes first");
+    // Some turns later, what may stay is there, though it is over its age.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!((3..=5).all(|day| file(day).exists()));
+    let (_, _, body) = http(service.health, "/metrics", &[]).await;
+    assert!(String::from_utf8_lossy(&body).contains("camera_service_clock_trusted 0"));
 }
 
 #[tokio::test]

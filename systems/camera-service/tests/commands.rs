@@ -280,6 +280,13 @@ fn status_trusts_only_the_certificate_of_the_configuration() {
 /// A service with a camera and a key, and its backup made while it records.
 async fn backed_up(media: bool) -> (Installation, PathBuf, String) {
     let installation = Installation::new(CAMERA);
+    if media {
+        // A recording that was cut short, which is kept beside it.
+        let killed = installation.start();
+        let mut client = killed.client(Role::Operator).await;
+        killed.camera_delivers(&mut client, "front").await;
+        client.succeed("start_recording", json!({ "device": "front" })).await;
+    }
     let service = installation.start();
     let (out, _) = well(&installation, &["api-key", "new", "--name", "script", "--role", "operator"]);
     let key = alone(&out).to_owned();
@@ -300,6 +307,13 @@ async fn backed_up(media: bool) -> (Installation, PathBuf, String) {
     assert!(fails(&installation, 2, &arguments).contains("is there already"));
     client.succeed("get_camera_list", json!({})).await;
     (installation, archive, key)
+}
+
+/// What is known to be missing of recordings.
+async fn incomplete(client: &mut Client) -> Vec<Value> {
+    let list = client.succeed("list_recordings", json!({})).await;
+    let files = list["files"].as_array().unwrap().iter();
+    files.filter(|file| !file["incomplete"].is_null()).map(|file| file["incomplete"].clone()).collect()
 }
 
 fn empty() -> Installation {
@@ -336,8 +350,10 @@ async fn a_backup_made_while_recording_starts_in_another_folder() {
     let list = client.succeed("get_camera_list", json!({})).await;
     assert_eq!(list["total"], 2, "the added camera too: {list}");
     let recordings = client.succeed("list_recordings", json!({})).await;
-    assert_eq!(recordings["total"], 1, "{recordings}");
+    assert_eq!(recordings["total"], 2, "{recordings}");
     let name = recordings["files"][0]["filename"].as_str().unwrap();
+    let missing = incomplete(&mut client).await;
+    assert_eq!((missing.len(), &missing[0]["cause"]), (1, &json!("service_killed")), "{recordings}");
     assert!(plays(&to.path().join("recordings").join(name)), "what was being recorded plays");
     assert_eq!(client.succeed("list_snapshots", json!({})).await["total"], 1);
 }

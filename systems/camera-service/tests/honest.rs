@@ -1,16 +1,17 @@
 //! What clients, lists and metrics are told of a recording of which something is missing: how much was wanted, got and is missing, and why.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-#[path = "support/camera.rs"]
-mod camera;
+#[allow(dead_code, reason = "the engine's tests use the rest")]
+#[path = "../crates/media/tests/common/cameras.rs"]
+mod cameras;
 mod support;
 
 use std::time::Duration;
 
-use camera::HttpCamera;
 use camera_access::Role;
+use cameras::{Behaviour, HttpCamera};
 use serde_json::{Value, json};
-use support::{Client, Installation, Running, SmallDisk, http};
+use support::{Client, Installation, Running, SmallDisk, camera_line, http};
 
 const TOPICS: [&str; 6] = [
     "recording.start",
@@ -46,8 +47,8 @@ async fn camera_of(client: &mut Client, device: &str) -> Value {
 
 #[tokio::test]
 async fn a_source_that_goes_away_is_told_while_it_is_away_and_missing_in_the_end() {
-    let camera = HttpCamera::start().await;
-    let installation = Installation::new(&format!("cameras:\n{}", camera.line("yard")));
+    let mut camera = HttpCamera::start(Behaviour::Plays).await;
+    let installation = Installation::new(&format!("cameras:\n{}", camera_line("yard", &camera.source_url())));
     let service = installation.start();
     let mut client = service.client(Role::Operator).await;
     service.camera_delivers(&mut client, "yard").await;
@@ -57,7 +58,7 @@ async fn a_source_that_goes_away_is_told_while_it_is_away_and_missing_in_the_end
     assert_eq!((&now["recording"], &now["recording_state"]["status"]), (&json!(true), &json!("recording")));
     assert_eq!(now["recording_state"]["filename"], started["filename"]);
 
-    camera.unplug();
+    camera.go_away().await;
     let told = client.notification("recording.interrupted").await;
     assert_eq!(told["recording"]["status"], "interrupted", "{told}");
     assert_eq!(
@@ -79,7 +80,7 @@ async fn a_source_that_goes_away_is_told_while_it_is_away_and_missing_in_the_end
         camera_of(&mut client, "yard").await["recording_state"]["seconds_missing"].as_f64().unwrap();
     assert!(missing >= 5.0, "{missing} s");
 
-    camera.plug_in();
+    camera.come_back(Behaviour::Plays).await;
     let told = client.notification("recording.resumed").await;
     assert_eq!(
         (&told["recording"]["status"], &told["recording"]["interruptions"]),
@@ -128,8 +129,8 @@ async fn a_source_that_goes_away_is_told_while_it_is_away_and_missing_in_the_end
 
 #[tokio::test]
 async fn what_comes_to_an_end_with_less_than_was_asked_for_is_no_recording_stop() {
-    let camera = HttpCamera::start().await;
-    let installation = Installation::new(&format!("cameras:\n{}", camera.line("yard")));
+    let mut camera = HttpCamera::start(Behaviour::Plays).await;
+    let installation = Installation::new(&format!("cameras:\n{}", camera_line("yard", &camera.source_url())));
     let service = installation.start();
     let mut client = service.client(Role::Operator).await;
     service.camera_delivers(&mut client, "yard").await;
@@ -149,7 +150,7 @@ async fn what_comes_to_an_end_with_less_than_was_asked_for_is_no_recording_stop(
     );
 
     let started = client.succeed("start_recording", asked).await;
-    camera.unplug();
+    camera.go_away().await;
     // Until its time is up: 5 s, and 10 s that its source may be away.
     let (topic, told) = end(&mut client).await;
     assert_eq!(

@@ -3,8 +3,9 @@
 
 #[allow(dead_code, reason = "the console's tests use the rest")]
 mod browser;
-#[path = "support/camera.rs"]
-mod camera;
+#[allow(dead_code, reason = "the engine's tests use the rest")]
+#[path = "../crates/media/tests/common/cameras.rs"]
+mod cameras;
 #[path = "support/clock.rs"]
 mod clock;
 #[allow(dead_code, reason = "the engine's tests use the rest")]
@@ -16,12 +17,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use browser::Browser;
-use camera::HttpCamera;
 use camera_access::Role;
+use cameras::{Behaviour, HttpCamera};
 use clock::Clock;
 use serde_json::{Value, json};
 use server::Server;
-use support::{Installation, PATIENCE, Running, http, token};
+use support::{Installation, PATIENCE, Running, camera_line, http, install_script, token};
 
 /// What ffprobe says of a file, without complaint, as one JSON object.
 fn ffprobe(path: &std::path::Path) -> Value {
@@ -133,19 +134,18 @@ async fn a_source_that_is_timed_by_the_clock_is_not_recorded_for_as_long_as_that
         return;
     }
     let server = Server::start().await;
-    let camera = HttpCamera::start().await;
+    let camera = HttpCamera::start(Behaviour::Plays).await;
     let folder = tempfile::tempdir().unwrap();
     let Some(clock) = Clock::ahead(folder.path(), -7200) else { return };
     // MediaMTX starts what the service names; it is to have the clock that the service has.
     for program in ["ffmpeg", "ffprobe"] {
         let (library, path) = (clock.library.display(), clock.path.display());
-        let script = format!("#!/bin/sh\nLD_PRELOAD={library} CLOCK={path} exec {program} \"$@\"\n");
-        std::fs::write(folder.path().join("text"), script).unwrap();
-        let paths = ["text", program].map(|name| folder.path().join(name));
-        assert!(Command::new("install").args(paths).status().unwrap().success());
+        let script = format!("LD_PRELOAD={library} CLOCK={path} exec {program} \"$@\"");
+        install_script(&script, &folder.path().join(program));
     }
     let ffmpeg = format!("media: {{ ffmpeg: {}/ffmpeg, engine", folder.path().display());
-    let text = configuration(&server).replace("media: { engine", &ffmpeg) + &camera.line("web");
+    let text = configuration(&server).replace("media: { engine", &ffmpeg)
+        + &camera_line("web", &camera.source_url());
     let installation = Installation::new(&text);
     let service = clock.start(&installation);
     let mut client = clock::client(&service).await;

@@ -5,8 +5,12 @@ mod support;
 
 use camera_access::Role;
 use camera_service::contract::METHODS;
+use futures_util::SinkExt;
 use serde_json::{Value, json};
 use support::{Installation, token};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 const NO_CAMERA: &str = "cameras: []\n";
 
@@ -54,6 +58,7 @@ async fn what_is_no_request_is_answered_as_the_standard_says() {
             r#"{"jsonrpc":"2.0","method":7,"id":7}"#,
             error(-32600, "no JSON-RPC request: invalid type: integer `7`, expected a string", json!(7)),
         ),
+        ("", error(-32700, "not JSON: EOF while parsing a value at line 1 column 0", Value::Null)),
         (r#"[]"#, error(-32600, "an empty batch asks for nothing", Value::Null)),
         (
             r#"{"jsonrpc":"2.0","#,
@@ -101,24 +106,31 @@ async fn calls_sent_at_once_are_answered_in_order_and_the_first_may_authenticate
 }
 
 #[tokio::test]
-async fn a_message_over_the_limit_ends_its_connection_and_no_other() {
+async fn what_is_no_message_of_a_websocket_is_told_so_and_ends_its_connection_and_no_other() {
     let installation = Installation::new(NO_CAMERA);
     let service = installation.start();
     let mut other = service.connect().await;
-    let mut client = service.connect().await;
-    let long = |bytes: usize| {
-        let empty = r#"{"jsonrpc":"2.0","method":"ping","id":""}"#.len();
-        format!(r#"{{"jsonrpc":"2.0","method":"ping","id":"{}"}}"#, "x".repeat(bytes - empty))
-    };
-    assert!(client.exchange(&long(1 << 20)).await.contains("pong"), "1 MiB is read");
-    client.send(&long((1 << 20) + 1)).await;
-    match client.next_message().await {
-        tokio_tungstenite::tungstenite::Message::Close(Some(frame)) => {
-            assert_eq!(u16::from(frame.code), 1009);
+    let text = OpCode::Data(Data::Text);
+    // Nobody agreed on an extension.
+    let mut compressed = Frame::message("{}", text, true);
+    compressed.header_mut().rsv1 = true;
+    for (frame, expected) in [
+        (compressed, 1002),
+        (Frame::message("{}", OpCode::Data(Data::Continue), true), 1002),
+        (Frame::message("x", OpCode::Control(Control::Ping), false), 1002),
+        (Frame::message("{}", OpCode::Data(Data::Binary), true), 1003),
+        (Frame::message(vec![0xff], text, true), 1007),
+        (Frame::message(" ".repeat((1 << 20) + 1), text, true), 1009),
+    ] {
+        let mut client = service.connect().await;
+        client.socket.send(Message::Frame(frame)).await.unwrap();
+        match client.next_message().await {
+            Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), expected),
+            message => panic!("{message:?} came instead of {expected}"),
         }
-        message => panic!("{message:?} came instead of the end"),
     }
-    assert!(other.exchange(r#"{"jsonrpc":"2.0","method":"ping","id":1}"#).await.contains("pong"));
+    let whole = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":1}}{}"#, " ".repeat((1 << 20) - 40));
+    assert!(other.exchange(&whole).await.contains("pong"), "1 MiB is read");
 }
 
 /// Every call by every role and by nobody: who may not is refused for that reason, who may is not.

@@ -165,6 +165,7 @@ fn a_check_finds_all_that_a_start_would_and_a_running_service_is_not_in_its_way(
     for part in [
         "key.pem",
         "/nowhere/ffmpeg",
+        "apt install ffmpeg",
         "snapshots",
         "server.listen",
         "api-keys.json",
@@ -187,6 +188,15 @@ fn a_check_finds_all_that_a_start_would_and_a_running_service_is_not_in_its_way(
     installation.write_private(".env", "");
     let output = installation.command().args(["config", "check"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "no secret is a wrong configuration");
+}
+
+#[test]
+fn a_folder_that_is_missing_is_in_the_way_once_and_it_is_said_what_makes_it() {
+    let installation = Installation::new("cameras: []\n");
+    std::fs::remove_dir_all(installation.path().join("security")).unwrap();
+    let (status, said) = checked(&installation);
+    assert_eq!((status, said.matches("security").count()), (Some(1), 1), "{said}");
+    assert!(said.contains("camera-service install") && said.contains("one thing stands"), "{said}");
 }
 
 #[test]

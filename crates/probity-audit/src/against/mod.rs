@@ -13,7 +13,9 @@ use probity_verdict::{Judgement, Outcome};
 use serde::Serialize;
 
 use crate::document::{Document, Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
 use called::Role;
@@ -58,7 +60,7 @@ pub struct Compared {
 
 const DIFFERS: Rule = Rule {
     id: "differs-from-bundle",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A number is not the one in the bundle.",
     explanation: "Only with `--against`. A sentence, item or row that cites a claim, by its name (`in backticks`, in a cell of its own, as the label of \
         an item) or by its `says`, gives a share, a count, a bound, an objective or a time that the finding has otherwise. \
@@ -70,7 +72,7 @@ const DIFFERS: Rule = Rule {
 
 const STRONGER: Rule = Rule {
     id: "stronger-than-bundle",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A word is stronger than the finding or the verdict in the bundle.",
     explanation: "Only with `--against`. The report says that a claim holds, passes, is met or achieved (or ticks it) where the bundle has \
         it as undetermined, failed or not applicable; that it fails where that was not found; or it gives as the verdict a \
@@ -81,7 +83,7 @@ const STRONGER: Rule = Rule {
 
 const NO_SUCH_CLAIM: Rule = Rule {
     id: "claim-not-in-bundle",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A claim is said to be decided that the bundle does not have.",
     explanation: "Only with `--against`. A row or an item among others that cite claims of the bundle, or \"the claim `x`\", with an \
         outcome, and the bundle has no claim of that name.",
@@ -90,7 +92,7 @@ const NO_SUCH_CLAIM: Rule = Rule {
 
 const UNSUPPORTED: Rule = Rule {
     id: "unsupported-number",
-    severity: Severity::Unsupported,
+    level: Level::Unsupported,
     title: "A number is neither a claim's nor anything else that the bundle says.",
     explanation: "Only with `--against`. Such a number may be right; the bundle does not show it. They are listed line by line after everything \
         else. Numbers that only name something are left out: dates, years, versions, addresses, steps, sections, ports. What \

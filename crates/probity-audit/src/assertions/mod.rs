@@ -184,7 +184,7 @@ impl<'d> Assertions<'d> {
 
     /// What the headings over a statement say of it.
     pub fn section(&self, heading: Option<usize>) -> &Section {
-        self.sections.get(&heading).or_else(|| self.sections.get(&None)).unwrap_or(&EMPTY)
+        self.sections.get(&heading).or_else(|| self.sections.get(&None)).unwrap_or(&section::OPENING)
     }
 
     /// What the headings over an assertion say of it.
@@ -274,17 +274,3 @@ impl<'d> Assertions<'d> {
 fn names_no_other(heading: &str, subject: &Subject) -> bool {
     subject::words(heading).all(|word| !subject::names(word) || subject.has(singular(word)))
 }
-
-static EMPTY: Section = Section {
-    parent: None,
-    whole: true,
-    summary: true,
-    planned: false,
-    wished: false,
-    was: false,
-    required: false,
-    checklist: false,
-    limits: false,
-    excluded: false,
-    level: 0,
-};

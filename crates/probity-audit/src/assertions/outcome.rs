@@ -1,6 +1,6 @@
 //! Words and signs for what became of something.
 
-use crate::words::pattern;
+use crate::words::{TICKS, pattern};
 
 /// What became of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn of(lower: &str) -> Option<Outcome> {
     if lower.len() > 60 || lower.is_empty() {
         return None;
     }
-    let (tick, cross) = (lower.contains(['✅', '✔', '☑', '✓']), lower.contains(['❌', '✗', '✘']));
+    let (tick, cross) = (lower.contains(TICKS), lower.contains(['❌', '✗', '✘']));
     if NOT_DONE.is_in(lower) {
         (!tick).then_some(Outcome::NotDone)
     } else if FAILED.is_in(lower) {
@@ -56,7 +56,7 @@ pub(crate) fn of(lower: &str) -> Option<Outcome> {
 /// The outcome that the sign before an item gives.
 pub(super) fn sign(lower: &str) -> Option<Outcome> {
     let signs = lower.split(|c: char| c.is_alphanumeric() || c == '`').next().unwrap_or("");
-    if signs.contains(['✅', '✔', '☑', '✓']) {
+    if signs.contains(TICKS) {
         Some(Outcome::Passed)
     } else if signs.contains(['❌', '✗', '✘']) {
         Some(Outcome::Failed)

@@ -44,7 +44,7 @@ pattern!(
 );
 
 /// What the headings over an assertion, from the nearest to the title, say of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Section {
     /// The heading over this one.
     pub parent: Option<usize>,
@@ -69,10 +69,24 @@ pub struct Section {
     pub(super) excluded: bool,
 }
 
+/// What stands before any heading: about the whole.
+pub(super) const OPENING: Section = Section {
+    parent: None,
+    level: 0,
+    whole: true,
+    summary: true,
+    planned: false,
+    wished: false,
+    was: false,
+    required: false,
+    checklist: false,
+    limits: false,
+    excluded: false,
+};
+
 /// The sections of a report by the number of their heading's statement; `None` is what stands before any.
 pub(super) fn all(document: &Document) -> HashMap<Option<usize>, Section> {
-    let opening = Section { whole: true, summary: true, ..Section::default() };
-    let mut out = HashMap::from([(None, opening.clone())]);
+    let mut out = HashMap::from([(None, OPENING)]);
     let mut stack: Vec<usize> = Vec::new();
     let mut first = true;
     // Of several headings of the first level none is the title.
@@ -84,7 +98,7 @@ pub(super) fn all(document: &Document) -> HashMap<Option<usize>, Section> {
             stack.pop();
         }
         let title = first && level == 1 && titles == 1;
-        let over = stack.last().and_then(|parent| out.get(&Some(*parent))).unwrap_or(&opening);
+        let over = stack.last().and_then(|parent| out.get(&Some(*parent))).unwrap_or(&OPENING);
         let text = statement.lower.as_str();
         let required = REQUIRED.is_in(text);
         let section = Section {

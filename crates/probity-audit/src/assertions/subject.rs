@@ -61,8 +61,8 @@ pub(crate) fn names(word: &str) -> bool {
 /// What an assertion is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Subject {
-    /// Normal form: the words that carry meaning, in the singular, sorted, each once.
-    words: Vec<String>,
+    /// Normal form: the words that carry meaning, in the singular, sorted, each once, with a space between.
+    words: String,
 }
 
 /// A word in the singular, as far as spelling tells.
@@ -91,14 +91,18 @@ impl Subject {
         let mut first = words(text);
         let order = first.next().is_some_and(|word| ORDERS.contains(word)) && first.next() == Some("the");
         let all = words(text).skip(usize::from(order)).filter(|word| !EMPTY.contains(word));
-        let mut words: Vec<String> = all.map(|word| singular(word).to_owned()).collect();
+        let mut words: Vec<&str> = all.map(singular).collect();
         words.sort_unstable();
         words.dedup();
-        Self { words }
+        Self { words: words.join(" ") }
     }
     /// The normal form, to look it up by.
-    pub fn key(&self) -> &[String] {
+    pub fn key(&self) -> &str {
         &self.words
+    }
+    /// Its words.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        words(&self.words)
     }
     /// Whether nothing is named.
     pub fn is_empty(&self) -> bool {
@@ -106,16 +110,15 @@ impl Subject {
     }
     /// How many of its words name something by themselves.
     pub fn specific(&self) -> usize {
-        self.words.iter().filter(|word| !is_generic(word)).count()
+        self.words().filter(|word| !is_generic(word)).count()
     }
     /// Whether every word that names something is one of the other's, and there is one.
     pub fn within(&self, other: &Self) -> bool {
-        self.specific() > 0
-            && self.words.iter().filter(|word| !is_generic(word)).all(|word| other.words.contains(word))
+        self.specific() > 0 && self.words().filter(|word| !is_generic(word)).all(|word| other.has(word))
     }
     /// Whether it has this word.
     pub fn has(&self, word: &str) -> bool {
-        self.words.iter().any(|own| own == word)
+        self.words().any(|own| own == word)
     }
 }
 

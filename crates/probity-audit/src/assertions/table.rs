@@ -22,7 +22,7 @@ pattern!(
     r"\b(before|previous(ly)?|baseline|old|original|was|initial|after|change|improvement|delta|diff|difference|new|now|planned|estimated?|expected|projected|legacy|v\d)\b"
 );
 pattern!(NUMBER, r"^(#|no\.?|nr\.?|id|step|rank|priority|date|time)$");
-pattern!(TOTAL, r"^(grand )?(total|sum|totals|all|overall)\b");
+pattern!(TOTAL, r"^(grand )?(total|sum|totals|all|overall)$");
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) enum Role {
 pub(crate) struct Columns {
     /// One for each column.
     pub(crate) roles: Vec<Role>,
+    /// Whether a heading demands what stands below it.
+    demands: bool,
 }
 
 impl Columns {
@@ -84,7 +86,7 @@ impl Columns {
                 *role = Role::Actual;
             }
         }
-        Self { roles }
+        Self { roles, demands: table.header.iter().any(|cell| super::section::requires(&cell.lower)) }
     }
 
     /// The only column of this role.
@@ -124,7 +126,6 @@ pub(super) fn read(
         return;
     }
     let compared = columns.roles.contains(&Role::Was);
-    let demands = table.header.iter().any(|cell| super::section::requires(&cell.lower));
     for (column, (cell, role)) in row.cells.iter().zip(&columns.roles).enumerate() {
         let assertion = |said: Said, name: String, modality: Modality| Assertion {
             subject: Subject::of(&name),
@@ -158,7 +159,7 @@ pub(super) fn read(
                     let modality =
                         if compared && modality == Modality::Done { Modality::Was } else { modality };
                     found.push(assertion(Said::Outcome(outcome), name.words().to_owned(), modality));
-                    if outcome != Outcome::Passed && (section.required || demands) {
+                    if outcome != Outcome::Passed && (section.required || columns.demands) {
                         found.push(assertion(Said::Open, name.words().to_owned(), modality));
                     }
                 }

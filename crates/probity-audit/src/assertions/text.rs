@@ -3,7 +3,7 @@
 use super::{Assertion, Assertions, Form, Modality, Outcome, Said, Subject, outcome};
 use crate::document::{Place, Statement};
 use crate::quantity::{self, Kind, Quantity};
-use crate::words::{pattern, tail};
+use crate::words::{TICKS, pattern, tail};
 
 pattern!(
     POSSIBLE,
@@ -41,6 +41,10 @@ pattern!(
     r"^no (.{3,40}?)(?: testing| tests?| checks?)? (?:was |were |has been |have been )?(?:performed|done|conducted|carried out|executed)\b"
 );
 pattern!(
+    UNTESTED_LIST,
+    r"^\W*(what )?(was |were |is |are |has |have |been )*not (yet |fully |been )*(tested|verified|validated)\b[^.]*:\W*$"
+);
+pattern!(
     DID,
     r"^(?:the )?(.{3,50}?) (?:is |are |was |were |has |have )?(?:now |all |fully |successfully )*(passed|works|working|operational|functional|validated|verified)(?: successfully)?\W*$"
 );
@@ -52,17 +56,22 @@ pattern!(
     ALL_OF,
     r"\ball (?:of )?(?:the |our )?(?:\d+ )?((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|test cases|checks|scenarios|validations|components|modules|endpoints|tools|services|criteria|requirements|targets))(?: have| has| are| were| is| been)* (?:now |fully |successfully )*(?:passed|passing|pass|green|met|successful|working|operational|functional|validated|verified|loaded|achieved|exceeded)\b|\b(?:loaded|validated|verified|passed|met) all ((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|checks|components|modules|endpoints|tools|services|criteria|requirements|targets))\W*$"
 );
+// "All 11 models downloaded": of whatever they are, their number tells which.
+pattern!(
+    ALL_COUNTED,
+    r"\ball (?:of )?(?:the |our )?\d+ ((?:[a-z0-9-]+ ){0,3}?[a-z0-9-]+) (?:are |were |have |been |is |now |fully |successfully )*(?:downloaded|completed?|passed|passing|pass|working|implemented|fixed|tested|verified|validated|operational|functional|deployed|migrated|integrated|running|healthy|covered|met|achieved|configured|resolved|done|finished|successful|reachable|found)\b"
+);
 pattern!(
     NOT_ALL,
     r"\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠"
 );
 pattern!(
     READY,
-    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves? (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
+    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable)\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|deployment (approval|review|testing)|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -82,16 +91,12 @@ pattern!(
 );
 pattern!(LIMIT_LABEL, r"^\W*(limitations?|restrictions?|caveats?|not verified): ");
 pattern!(
-    NO_SUCH,
-    r"^(?:no|zero) ((?:[a-z]+ ){1,2}(?:issues|bugs|errors|failures|vulnerabilities|warnings|blockers|defects|violations|regressions))(?: (?:found|identified|detected|remaining|remain|discovered|were found))?\\W*$"
-);
-pattern!(
     NEXT,
     r"^\W*(\d+\.? )?(next steps?|todo|to-do|remaining( work| tasks)?|pending|not (yet )?done)\W*$"
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b"
+    r"^\W*(\d+\. )?(deploy|deployment|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
 pattern!(
     NONE,
@@ -168,9 +173,6 @@ pub(super) fn read(all: &Assertions<'_>, at: usize, found: &mut Vec<Assertion>) 
     if statement.place == Place::Code {
         return;
     }
-    if let Some(none) = NO_SUCH.captures(text).and_then(|parts| parts.get(1)) {
-        reader.say(Said::Measured(Quantity::none()), none.as_str(), Form::Label, modality);
-    }
     let value = label.map_or("", |(_, value)| text.get(value..).unwrap_or(""));
     let name = label.map_or(text, |(label, _)| label);
     if !heading {
@@ -180,8 +182,10 @@ pub(super) fn read(all: &Assertions<'_>, at: usize, found: &mut Vec<Assertion>) 
     }
     let unticked = matches!(statement.place, Place::Item { done: Some(false), .. });
     if !unticked
-        && let Some(parts) = ALL.captures(lower).or_else(|| ALL_OF.captures(lower))
+        && let Some(parts) =
+            ALL.captures(lower).or_else(|| ALL_OF.captures(lower)).or_else(|| ALL_COUNTED.captures(lower))
         && !NOT_ALL.is_in(lower)
+        && !reader.introduction().is_some_and(|line| line.contains("legend"))
         && let Some(of) = parts.get(1).or_else(|| parts.get(2))
     {
         let of = of.as_str();
@@ -300,6 +304,7 @@ impl Reader<'_, '_> {
             (Some(false), None) => Some(Outcome::NotDone),
             (None, None) => outcome::sign(lower).or_else(|| outcome::of(last)),
         };
+        let given = given.or_else(|| self.is_listed_as_untested(boxed).then_some(Outcome::NotDone));
         if let Some(outcome) = given {
             let name = name.split(['(', ',']).next().unwrap_or("");
             if name.len() <= 80 {
@@ -338,6 +343,9 @@ impl Reader<'_, '_> {
     fn open(&mut self, name: &str, value: &str) {
         let lower = self.statement.lower.as_str();
         let Place::Item { done, depth } = self.statement.place else { return };
+        if self.is_listed_as_untested(done) && !NONE.is_in(lower) {
+            return self.say(Said::Open, name, Form::Label, self.modality);
+        }
         let section = self.all.section(self.statement.heading);
         let introduced = || self.introduction().is_some_and(super::section::requires);
         let mixed = done == Some(false)
@@ -358,11 +366,21 @@ impl Reader<'_, '_> {
         let open = match (done, sign) {
             (Some(done), _) => !done,
             (None, Some(outcome)) => outcome != Outcome::Passed,
-            (None, None) => to_do && !lower.contains(['✅', '✔', '☑', '✓']),
+            (None, None) => to_do && !lower.contains(TICKS),
         };
-        if open && !lower.contains("optional") && !AFTERWARDS.is_in(without_marks(lower)) {
+        if open
+            && !lower.contains("optional")
+            && !lower.contains("recommended")
+            && !AFTERWARDS.is_in(without_marks(lower))
+        {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
+    }
+
+    /// Whether an item without a sign of its own stands in a list of what was not tested.
+    fn is_listed_as_untested(&self, boxed: Option<bool>) -> bool {
+        let item = matches!(self.statement.place, Place::Item { depth: 1, .. }) && boxed.is_none();
+        item && self.introduction().is_some_and(|line| UNTESTED_LIST.is_in(line))
     }
 
     /// The short line before the list of this item.
@@ -419,8 +437,10 @@ impl Reader<'_, '_> {
         };
         let own = if heading { Some(self.at) } else { self.statement.heading };
         let section = self.all.section(own);
-        let whole =
-            whole && !rest.trim_end_matches(['*', '_']).ends_with(['"', '\'']) && !self.statement.quoted;
+        let whole = whole
+            && lower.matches('"').count().is_multiple_of(2)
+            && !rest.trim_end_matches(['*', '_']).ends_with(['"', '\''])
+            && !self.statement.quoted;
         // What ends a report, and what calls the whole ready by its label, is about the whole.
         let ends = self.at + CLOSING >= self.all.document.statements.len();
         let labels_itself = label.is_some_and(|label| READY_ITSELF.is_in(label));
@@ -455,7 +475,8 @@ pattern!(
 fn noun_after(after: &str) -> String {
     let after: &str =
         after.get(..after.char_indices().nth(60).map_or(after.len(), |(at, _)| at)).unwrap_or("");
-    let Some(after) = after.strip_prefix([' ', '-']) else { return String::new() };
+    // "The 5-agent swarm" counts no swarms.
+    let Some(after) = after.strip_prefix(' ') else { return String::new() };
     let end = NOUN_END.find(after).map_or(after.len(), |found| found.start());
     let noun = after.get(..end).unwrap_or("").trim();
     let words = noun.split(' ').count();

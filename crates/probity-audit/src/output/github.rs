@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
+use probity_diagnostic::Level;
+
 use super::{Report, listed, title};
-use crate::finding::Severity;
 use crate::visible::visible;
 
 /// A line `::error file=...,line=...,endLine=...,title=...::...` for each finding that nothing accepts.
@@ -12,7 +13,7 @@ pub fn github(reports: &[Report]) -> String {
     let mut out = String::new();
     for report in reports {
         for finding in report.audit.open().filter(|finding| !listed(finding)) {
-            let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
+            let kind = if finding.level == Level::Error { "error" } else { "warning" };
             let line = finding.lines.first().copied().unwrap_or(1);
             _ = writeln!(
                 out,

@@ -24,7 +24,7 @@ fn one(report: &Report, out: &mut String) {
         _ = writeln!(out, "\n{}", code(&sentence));
     }
     for finding in audit.findings.iter().filter(|finding| !listed(finding)) {
-        let word = if finding.accepted.is_some() { "accepted" } else { finding.severity.word() };
+        let word = if finding.accepted.is_some() { "accepted" } else { finding.level.word() };
         _ = writeln!(out, "\n## {word}: {}\n\n{}\n", finding.rule, title(finding.rule));
         let quotes: Vec<String> =
             lines(audit, finding).iter().map(|line| format!("{line}: {}", quoted(audit, *line))).collect();

@@ -1,4 +1,4 @@
-//! Findings in every form: for a terminal (like a compiler), JSON, SARIF 2.1.0, Markdown, annotations of a code host. One
+//! Findings in every form: for a terminal, JSON, SARIF 2.1.0, Markdown, annotations of a code host. One
 //! file a form. Text of the report is hostile.
 
 mod github;
@@ -8,9 +8,12 @@ mod sarif;
 mod terminal;
 
 use std::fmt::Write;
+use std::sync::Arc;
+
+use probity_diagnostic::{Diagnostic, Level, Lines, Place, Position};
 
 use crate::against::Compared;
-use crate::finding::{Audit, Finding, Severity};
+use crate::finding::{Audit, Finding};
 use crate::rules;
 use crate::visible::visible;
 
@@ -32,6 +35,36 @@ pub struct Report {
     pub audit: Audit,
 }
 
+impl Report {
+    /// What was found, in the order of the report; accepted ones too.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let file: Arc<str> = self.name.as_str().into();
+        self.audit.findings.iter().map(|finding| self.diagnostic(&file, finding)).collect()
+    }
+
+    fn diagnostic(&self, file: &Arc<str>, finding: &Finding) -> Diagnostic {
+        let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+        let mut places = finding.lines.iter().map(|line| Place {
+            at: Position { file: Arc::clone(file), line: number(*line), column: 0 },
+            length: 0,
+            last_line: number(self.audit.document.until(*line)),
+        });
+        let place = places.next().unwrap_or_default();
+        Diagnostic {
+            title: title(finding.rule),
+            related: places.collect(),
+            accepted: finding.accepted.clone(),
+            ..Diagnostic::new(finding.level, finding.rule, place, finding.message.clone())
+        }
+    }
+}
+
+impl Lines for Report {
+    fn line(&self, _: &str, line: u32) -> Option<&str> {
+        self.audit.document.lines.get((line as usize).checked_sub(1)?).map(String::as_str)
+    }
+}
+
 fn quoted(audit: &Audit, line: usize) -> String {
     let text = audit.document.lines.get(line.saturating_sub(1)).map_or("", String::as_str);
     let text = visible(text.trim_end());
@@ -50,22 +83,17 @@ fn some(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Findings of a severity that nothing accepts.
-fn of_severity(reports: &[Report], severity: Severity) -> usize {
-    reports
-        .iter()
-        .flat_map(|report| report.audit.open())
-        .filter(|finding| finding.severity == severity)
-        .count()
+/// Findings of a level that nothing accepts.
+fn of_level(reports: &[Report], level: Level) -> usize {
+    reports.iter().flat_map(|report| report.audit.open()).filter(|finding| finding.level == level).count()
 }
 
 fn count(reports: &[Report]) -> String {
-    let of = |severity| of_severity(reports, severity);
+    let of = |level| of_level(reports, level);
     let accepted =
         reports.iter().map(|report| report.audit.findings.len() - report.audit.open().count()).sum::<usize>();
-    let mut out =
-        format!("{}, {}", some(of(Severity::Error), "error"), some(of(Severity::Warning), "warning"));
-    let unsupported = of(Severity::Unsupported);
+    let mut out = format!("{}, {}", some(of(Level::Error), "error"), some(of(Level::Warning), "warning"));
+    let unsupported = of(Level::Unsupported);
     if unsupported > 0 {
         _ = write!(out, ", {} with unsupported numbers", some(unsupported, "line"));
     }
@@ -86,7 +114,7 @@ fn lines(audit: &Audit, finding: &Finding) -> Vec<usize> {
 
 /// Whether a finding stands in the list at the end.
 fn listed(finding: &Finding) -> bool {
-    finding.severity == Severity::Unsupported && finding.accepted.is_none()
+    finding.level == Level::Unsupported && finding.accepted.is_none()
 }
 
 /// What was held against a bundle, in sentences.

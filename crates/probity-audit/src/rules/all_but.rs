@@ -1,32 +1,36 @@
 //! All is well, beside a rate or a failure of the same.
 
-use crate::assertions::{Assertion, Assertions, Outcome, Said};
+use probity_diagnostic::Level;
+
+use crate::assertions::{Assertion, Assertions, Form, Outcome, Said, singular};
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
-use crate::quantity::Kind;
+use crate::finding::{Finding, Rule};
+use crate::quantity::{Kind, Quantity};
 use crate::rules::{contradiction, words_of};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "all-but",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "All is said to be well of what a rate or a failure in the report denies.",
     explanation: "\"All interfaces are operational\", \"fully compliant\", \"all tests passed\" is held against rates below 100 %, \
         fractions below their whole and counts of failures of the same subject: in the same sentence, in the items below it, in sections that can be \
-        about the same; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
+        about the same; \"all 11 models are downloaded\" against \"2/11 models\" anywhere; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
         before it was mended is not meant.",
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
 };
 
 pattern!(
     RATE,
-    r"\b(success|pass|passed|passing|compliance|compliant|rate|compatibility|working|operational|found|met|succeeded|successful|fulfilled|reachable)\b"
+    r"\b(success|pass|passed|passing|compliance|compliant|compatibility|working|operational|found|met|succeeded|successful|fulfilled|reachable)\b"
 );
 pattern!(
     NO_RATE,
     r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget)\b"
 );
+// A rate of anything counts where it is called so by a label or a row.
+pattern!(CALLED_RATE, r"\brate\b");
 pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
 pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");
 
@@ -39,7 +43,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut told: Vec<usize> = Vec::new();
     for claim in all.done().filter(|one| one.said == Said::All).take(MAX_SIDE) {
         if let Some(rate) = short.iter().find(|rate| rate.at == claim.at).and_then(|rate| rate.measured()) {
-            found.push(Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), rate.written()), [claim.line]));
+            found.push(says_both(all, claim, rate));
+        } else if let Some(fraction) = behind(all, claim) {
+            found.push(says_both(all, claim, fraction));
+        } else if let Some(other) = counted(all, claim) {
+            found.push(contradiction(all, claim, other));
         } else if let Some(other) = below(all, claim) {
             found.push(contradiction(all, claim, other));
         } else if let Some(other) = short.iter().find(|other| denies(all, claim, other)).filter(|other| !told.contains(&other.at)) {
@@ -51,12 +59,52 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 
 /// Whether a rate or a failure is of what is said to be well.
 fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
-    let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(&text(all, one));
+    // "All 73 tests" are not those of "140/155".
+    if other.measured().and_then(Quantity::of).zip(number(all, claim)).is_some_and(|(of, number)| of != number) {
+        return false;
+    }
+    let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(text(all, one));
     if of_tests(claim) && of_tests(other) {
         // What is said of the whole covers every section; what is said of a part, that part.
         return all.over(claim).whole && (all.over(claim).summary || all.comparable(claim, other)) || all.encloses(claim.section, other.section);
     }
     all.comparable(claim, other) && other.subject.within(&claim.subject)
+}
+
+/// The number of things that all are said to be well of: "all 11 models".
+fn number(all: &Assertions<'_>, claim: &Assertion) -> Option<f64> {
+    let statement = all.document.statements.get(claim.at)?;
+    let names = |q: &&Quantity| statement.lower.get(q.end..).is_some_and(|rest| rest.trim_start().starts_with(&claim.name));
+    statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value)
+}
+
+/// "2/11 models" of "all 11 models": the same number of the same things tells which are meant.
+fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
+    let number = number(all, claim);
+    let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| thing.len() > 2)?;
+    let fewer = |one: &&Assertion| {
+        let Some((q, of)) = one.measured().and_then(|q| Some((q, q.of()?))).filter(|(q, of)| q.value < *of && !q.rough) else { return false };
+        match number {
+            Some(number) => of == number && one.at != claim.at && text(all, one).contains(thing),
+            // "6/11 phases complete" of "all phases completed".
+            None => singular(&q.unit) == thing && all.comparable(claim, one),
+        }
+    };
+    all.done().find(fewer)
+}
+
+/// "All phases completed (6/11)": the fraction in brackets behind it.
+fn behind<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Quantity> {
+    let statement = all.document.statements.get(claim.at)?;
+    let short = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value < of) && !q.rough);
+    short.into_iter().find(|q| {
+        let (before, after) = (statement.lower.get(..q.start).unwrap_or(""), statement.lower.get(q.end..).unwrap_or(""));
+        before.ends_with('(') && before.contains(&claim.name) && after.starts_with(')')
+    })
+}
+
+fn says_both(all: &Assertions<'_>, claim: &Assertion, short: &Quantity) -> Finding {
+    Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), short.written()), [claim.line])
 }
 
 /// A failure or something not done in the items below the claim.
@@ -71,8 +119,8 @@ fn below<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion
     below.filter(|one| one.line != claim.line).find(|one| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)))
 }
 
-fn text(all: &Assertions<'_>, one: &Assertion) -> String {
-    all.document.statements.get(one.at).map_or(String::new(), |statement| statement.lower.clone())
+fn text<'a>(all: &'a Assertions<'_>, one: &Assertion) -> &'a str {
+    all.document.statements.get(one.at).map_or("", |statement| statement.lower.as_str())
 }
 
 /// Whether a value says that not all of its subject is well.
@@ -82,11 +130,11 @@ fn is_short(all: &Assertions<'_>, one: &Assertion) -> bool {
         return false;
     }
     let text = text(all, one);
-    let rate = || RATE.is_in(&text) && !NO_RATE.is_in(&text);
+    let rate = || (RATE.is_in(text) || (one.form != Form::Phrase && CALLED_RATE.is_in(&one.name))) && !NO_RATE.is_in(text);
     match q.kind {
-        Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(&text),
+        Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(text),
         Kind::Of(of) => q.value < of && of > 1.0 && rate(),
-        Kind::Plain => q.is_count() && q.value > 0.0 && FAILURES.is_in(&one.name) && TESTS.is_in(&text),
+        Kind::Plain => q.is_count() && q.value > 0.0 && FAILURES.is_in(&one.name) && TESTS.is_in(text),
         Kind::Seconds(_) => false,
     }
 }

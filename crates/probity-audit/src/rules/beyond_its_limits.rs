@@ -2,14 +2,16 @@
 
 use crate::assertions::{Assertions, Said};
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::rules::words_of;
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "beyond-its-limits",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "A conclusion is stronger than the limits that the report itself lists.",
     explanation: "Words of certainty about the report's own result (definitive, conclusive or high-confidence evidence, \"all issues were found\") in a report \
         that lists as a limitation that something could not be verified or looked at. Sentences that deny certainty, ask for it or put a \

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::assertions::Assertions;
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail};
+use crate::words::{pattern, show, tail, terms};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "beyond-maximum",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A value is beyond what it can be.",
     explanation: "A score written as 170/120 points, a column of points beside one of their maximum, a share of tests or a rate of passes above 100 %, a \
         negative overhead. Where the maxima of the parts are given, they are added up. Growth, comparisons, points of a bonus and percentages of a target have no \
@@ -50,7 +52,12 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
     let row = matches!(statement.place, Place::Row { .. });
     let before = tail(statement.lower.get(..q.start).unwrap_or(""));
     let after = statement.lower.get(q.end..).unwrap_or("");
-    if q.bound.is_some() || FREE.is_in(&statement.lower) || FREE.is_in(all.document.heading(statement.heading)) {
+    let possible = match q.kind {
+        Kind::Of(of) => q.value > of,
+        Kind::Percent => q.value > 100.0 || q.negative,
+        _ => false,
+    };
+    if !possible || q.bound.is_some() || FREE.is_in(&statement.lower) || FREE.is_in(all.document.heading(statement.heading)) {
         return None;
     }
     match q.kind {
@@ -61,9 +68,14 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
         Kind::Percent if q.value > 100.0 && !row => {
             (RATE.is_in(before) || RATE_AFTER.is_in(after)).then(|| format!("{} is more than all", q.written()))
         }
-        Kind::Percent if q.negative && OVERHEAD.is_in(before.trim_end_matches('-')) && !introduces_change(all, statement) => Some(format!("an overhead of -{} is none", q.written())),
+        Kind::Percent if q.negative && OVERHEAD.is_in(before.trim_end_matches('-')) && !introduces_change(all, statement) && !explains_noise(all) => Some(format!("an overhead of -{} is none", q.written())),
         _ => None,
     }
+}
+
+/// Whether the report speaks of the noise of its measurements.
+fn explains_noise(all: &Assertions<'_>) -> bool {
+    all.document.statements.iter().any(|s| s.lower.contains("noise"))
 }
 
 /// Whether the line before the list speaks of changes: "-60 %" is one there.
@@ -82,8 +94,7 @@ fn maxima(all: &Assertions<'_>, message: &str) -> String {
     }).collect();
     let sum: f64 = parts.iter().sum();
     if parts.len() >= 2 && message.starts_with(&format!("{} ", show(sum))) {
-        let terms = parts.iter().map(|of| show(*of)).collect::<Vec<_>>().join(" + ");
-        return format!("; the maxima of its parts are {terms} = {}", show(sum));
+        return format!("; the maxima of its parts are {} = {}", terms(&parts), show(sum));
     }
     String::new()
 }

@@ -2,14 +2,16 @@
 
 use crate::assertions::Assertions;
 use crate::document::{Place, Table};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail};
+use crate::words::{pattern, rounded, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "change-not-percent",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "The percentage of a change is not that of the values before and after.",
     explanation: "\"2,000 -> 23 (-97.5 %)\" in a sentence or item, and rows with columns before, after and change. The change may be told by the \
         value before, by the one after, as the ratio, or as speed, and as a multiple (10x); only a percentage that is none of these is found, and what rounding of the \
@@ -23,14 +25,19 @@ pattern!(TO, r"^[\s*`]*([a-z]{1,12})?[\s*`]* ?(down |up )?to[\s*`]*$");
 pattern!(CLOSE, r"^\W{0,4}((a|an|is|that is|=|by|improvement|reduction|decrease|increase)\W{0,3}){0,3}$");
 pattern!(BACK, r"^\W{0,4}((reduction|decrease|increase|improvement|faster|smaller|slower|growth|drop|less|more|fewer)\W{0,3}){0,2}$");
 pattern!(ELSE, r"\b(target|goal|of (the )?(goal|target|total|plan)|coverage|complete|confidence|avg|average|up to|cumulative)\b");
+pattern!(CHANGE, r"\b(improv|reduc|decreas|increas|faster|slower|smaller|larger|grow|drop|gain|less|more|fewer|better|worse|sav|chang|up|down)\w*");
 pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?$");
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
+/// Numbers of a sentence; one with more is data.
+const MAX_NUMBERS: usize = 8;
+
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for statement in &all.document.statements {
-        if matches!(statement.place, Place::Row { .. } | Place::Code) || statement.quantities.len() > 8 || ELSE.is_in(&statement.lower) {
+        let few = (3..=MAX_NUMBERS).contains(&statement.quantities.len());
+        if matches!(statement.place, Place::Row { .. } | Place::Code) || !few || ELSE.is_in(&statement.lower) {
             continue;
         }
         for three in statement.quantities.windows(3) {
@@ -45,6 +52,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
                 () if ARROW.is_in(between(1)) && BACK.is_in(between(0)) && between(0).contains('(') => (&three[1], &three[2], &three[0]),
                 () => continue,
             };
+            // "24,987 -> 26,107 (30.7 %)" may be a share of a whole.
+            let text = (tail(statement.lower.get(..percent.start).unwrap_or("")), statement.lower.get(percent.end..).unwrap_or(""));
+            if !(percent.negative || text.0.ends_with(['+', '-']) || CHANGE.is_in(text.0) || CHANGE.is_in(text.1.get(..40).unwrap_or(text.1))) && percent.kind == Kind::Percent {
+                continue;
+            }
             // A chain of three values has no one change.
             let chain = statement.lower.get(three[2].end..).is_some_and(|rest| rest.trim_start().starts_with(['→', '⟶']) || rest.trim_start().starts_with("->"));
             if !chain && let Some(message) = wrong(before, after, percent) {
@@ -101,6 +113,6 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
     }
     let real = 100.0 * (after.base() - before.base()).abs() / before.base();
     (least > slack.max(real * 0.005)).then(|| {
-        format!("from {} to {} is {} %, not {}", before.written(), after.written(), show((real * 100.0).round() / 100.0), percent.written())
+        format!("from {} to {} is {}, not {}", before.written(), after.written(), rounded(real), percent.written())
     })
 }

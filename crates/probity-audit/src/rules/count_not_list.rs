@@ -1,16 +1,18 @@
 //! A number of things against the list of them.
 
-use crate::assertions::{Assertions, labelled, without_marks};
+use crate::assertions::{Assertions, MAX_SENTENCE, labelled, without_marks};
 use crate::document::{Place, Statement};
 use crate::quantity::Quantity;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::rules::TOTAL;
-use crate::words::pattern;
+use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "count-not-list",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "As many are announced as are not listed.",
     explanation: "A heading or line that ends with a number of things (\"Extensions (8 new fields)\", \"Tools (12)\") and is followed by one list of single items, \
         or one table, and nothing else, whose number is another; and a number of things right before their names (\"7 models: a, b, c\"). Lists that \
@@ -24,7 +26,7 @@ pattern!(
 );
 pattern!(
     NAMED,
-    r"\b(\d+) ((?:[a-z-]+ ){0,2}(?:fields|endpoints|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
+    r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|endpoints|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
 );
 pattern!(
     NOT_ALL,
@@ -43,7 +45,8 @@ const MAX_TOLD: usize = 40;
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
-    for (at, announced) in statements.iter().enumerate() {
+    let counts = |s: &Statement| s.lower.len() <= MAX_SENTENCE && s.lower.bytes().any(|byte| byte.is_ascii_digit());
+    for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
         let place = matches!(announced.place, Place::Heading(_) | Place::Prose) && announced.lower.len() < 100;
         if let Some(told) = ANNOUNCED.captures(&announced.lower).filter(|_| place).and_then(|parts| number(parts.get(1).or_else(|| parts.get(2)))) {
             if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
@@ -96,6 +99,7 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
 }
 
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
+pattern!(EXCUSED, r"\b(normal|acceptable|expected|optional|intentional)\b");
 pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");
 
@@ -123,18 +127,17 @@ fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
         .iter()
         .map(|s| match s.place {
             Place::Item { done: Some(done), .. } => Some(done),
-            _ if s.lower.starts_with(['✅', '✔', '☑', '✓']) => Some(true),
+            _ if s.lower.starts_with(TICKS) => Some(true),
             _ if s.lower.starts_with(['❌', '✗', '⬜', '☐', '⏳', '⚠', '🔄', '🚧']) => Some(false),
             _ => None,
         })
         .collect();
     // "Remaining: 3" stands for several.
-    let marks = marks.filter(|marks| marks.len() >= 2 && !items.iter().any(|s| EXAMPLES.is_in(&s.lower)))?;
+    let marks = marks.filter(|marks| marks.len() >= 2 && !items.iter().any(|s| EXAMPLES.is_in(&s.lower) || EXCUSED.is_in(&s.lower)))?;
     let count = |marks: usize| u32::try_from(marks).map_or(0.0, f64::from);
     let (done, all) = (count(marks.iter().filter(|done| **done).count()), count(marks.len()));
-    // A list of ticked ones alone leaves the others out.
-    let differs = (all == whole && done != part) || (all != whole && done == part && done < all);
-    (differs && part <= whole).then(|| {
+    // A list of another length leaves others out, or names the next.
+    (all == whole && done != part && part <= whole).then(|| {
         Finding::new(format!("{part} of {whole} are announced, and {done} of {all} are ticked"), [announced.line, first.line])
     })
 }

@@ -1,31 +1,30 @@
 //! Dates and durations that do not fit each other.
 
-use std::sync::LazyLock;
-
 use jiff::civil::{Date, Weekday};
-use regex::Regex;
 
 use crate::assertions::{Assertion, Assertions, Form, Said};
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "dates-off",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "Dates, times or durations do not fit each other.",
     explanation: "A start, an end and a duration in one row or sentence, or on three lines of their own (times may cross midnight; \
         days may be counted with or without the first), \"N days later\", the weekday beside a date, and dates that do not exist. Working days are not computed.",
     example: "The outage lasted from 13:05 to 14:35 (2 h 10 min).",
 };
 
-static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    crate::words::ascii(r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})\.? (january|february|march|april|may|june|july|august|september|october|november|december) (\d{4})\b").ok()
-});
-static TIME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| crate::words::ascii(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b").ok());
+pattern!(
+    DATE,
+    r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})\.? (january|february|march|april|may|june|july|august|september|october|november|december) (\d{4})\b"
+);
+pattern!(TIME, r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b");
 pattern!(
     NOT_COMPARED,
     r"during|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
@@ -64,9 +63,8 @@ struct Dated {
 }
 
 fn dates(text: &str) -> Vec<Dated> {
-    let Some(pattern) = DATE.as_ref() else { return Vec::new() };
     let mut out = Vec::new();
-    for parts in pattern.captures_iter(text) {
+    for parts in DATE.all_in(text) {
         let Some(whole) = parts.get(0) else { continue };
         let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<i16>().ok());
         let (year, month, day) = if parts.get(1).is_some() {
@@ -87,9 +85,7 @@ fn dates(text: &str) -> Vec<Dated> {
 
 /// Seconds since midnight, where it stands, whether with seconds.
 fn times(text: &str) -> Vec<(f64, usize, usize, bool)> {
-    let Some(pattern) = TIME.as_ref() else { return Vec::new() };
-    pattern
-        .captures_iter(text)
+    TIME.all_in(text)
         .filter_map(|parts| {
             let whole = parts.get(0)?;
             let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<f64>().ok());

@@ -2,13 +2,15 @@
 
 use crate::assertions::Assertions;
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "effort-as-evidence",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "Effort is counted as evidence.",
     explanation: "Points or a claim of quality given for how much was done (commands executed, lines of code written, days spent, screenshots taken) or \
         that it was done (\"monitoring completed: +30 points\") rather than for what was seen.",

@@ -2,13 +2,15 @@
 
 use crate::assertions::{Assertions, labelled, without_marks};
 use crate::document::{Place, Statement};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "existence-as-function",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "That something exists is given as proof that it works.",
     explanation: "An item or a sentence where the only ground for \"works\" or \"is operational\" is that a process runs, a port listens, a file lies \
         there or something is installed; and a list of nothing but place, version or process number whose state is \"operational\". What \
@@ -38,12 +40,12 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let text = |s: &&Statement| matches!(s.place, Place::Prose | Place::Item { .. });
     for statement in all.document.statements.iter().filter(text) {
         let lower = statement.lower.as_str();
-        if WORKS.is_in(lower) && EXISTS.is_in(lower) && SO.is_in(lower) && !SEEN.is_in(lower) && lower.len() < 160 {
+        if lower.len() < 160 && WORKS.is_in(lower) && EXISTS.is_in(lower) && SO.is_in(lower) && !SEEN.is_in(lower) {
             lines.push(statement.line);
         }
     }
     for statement in &all.document.statements {
-        let Some((_, row)) = all.document.cells(statement) else { continue };
+        let Some((_, row)) = all.document.cells(statement).filter(|_| statement.lower.contains('✅')) else { continue };
         let ground = row.cells.iter().any(|cell| EXISTS.is_in(&cell.lower));
         let works = row.cells.iter().skip(1).any(|cell| ASSERTED.is_in(&cell.lower) && !EXISTS.is_in(&cell.lower));
         if ground && works && !SEEN.is_in(&statement.lower) {

@@ -15,6 +15,7 @@ macro_rules! rules {
     };
 }
 
+mod bracketed;
 mod tally;
 
 rules![
@@ -22,7 +23,6 @@ rules![
     change_not_percent,
     parts_not_total,
     count_not_list,
-    weights_not_one,
     beyond_maximum,
     two_values,
     all_but,

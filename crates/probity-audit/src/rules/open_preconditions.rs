@@ -1,19 +1,24 @@
 //! Ready, while what has to be there first is open.
 
 use super::target_missed::{missed, pairs};
+use probity_diagnostic::Level;
+
 use crate::assertions::{Assertion, Assertions, Modality, Said};
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
+use crate::finding::{Finding, Rule};
+use crate::quantity::Kind;
 use crate::rules::words_of;
+use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "open-preconditions",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "It is called ready or approved while its own preconditions are open.",
     explanation: "The whole is said to be production ready, approved or complete, without a condition, in a report that lists as open what has to be \
         there first: boxes not ticked under \"before the release\" or a readiness checklist, pending or failed rows there, blockers, \
-        immediate actions, or a target that the report itself says is missed. What waits until after the release is fine.",
+        immediate actions, what it lists as not tested, more than 15 % of the tests of the whole failed without a word that explains them, or a target that the report itself \
+        says is missed. What waits until after the release is fine.",
     example: "Must be complete before the release:\n\n- [ ] rollback tested\n\nDecision: approved for production.",
 };
 
@@ -33,8 +38,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
     let open = open.into_iter().filter(|one| !(form && is_box(one)));
     let pairs = pairs(all);
-    let short = pairs.iter().filter(|pair| !pair.met && pair.claim.modality == Modality::Done && missed(pair)).map(|pair| pair.claim);
-    let mut open: Vec<&Assertion> = open.chain(short).filter(|one| one.at != ready.at).collect();
+    let short = pairs.iter().filter(|pair| !pair.met && pair.claim.modality == Modality::Done && missed(pair) && !is_accepted(all, pair.claim)).map(|pair| pair.claim);
+    let mut open: Vec<&Assertion> = open.chain(short).chain(failing(all, ready)).filter(|one| one.at != ready.at).collect();
     open.sort_by_key(|one| one.at);
     open.dedup_by_key(|one| one.at);
     if let Some(first) = open.first() {
@@ -49,4 +54,40 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         );
         found.push(Finding::new(message, [ready.line].into_iter().chain(open.iter().take(MAX_OPEN).map(|one| one.line))));
     }
+}
+
+pattern!(ACCEPTED, r"\b(accept\w*|near\w*|slightly|close( to)?|almost|marginal\w*|minor)\b");
+
+/// Whether the report itself accepts what it says is missed.
+fn is_accepted(all: &Assertions<'_>, claim: &Assertion) -> bool {
+    all.document.statements.get(claim.at).is_some_and(|s| ACCEPTED.is_in(&s.lower))
+}
+
+pattern!(TESTS, r"\b(tests?|checks|test cases|scenarios)\b");
+pattern!(PASSED, r"\b(pass(ed|es|ing)?|ok|succeed(ed|s)?|successful|green)\b");
+pattern!(FAILED, r"^((unit|integration|e2e|end-to-end|regression|total) )?(tests? )?fail(ed|ing|ures?)( tests?| test cases| checks)?$");
+// Failures that the report itself takes for none.
+pattern!(
+    EXPLAINED,
+    r"\b(expect\w*|known|unrelated|pre-?existing|environment\w*|infrastructure|skip\w*|pending|minor|flaky|mocks?|only|non-?block\w*|non-?critical|acceptable|before|after|was|were|fixed|now|optional|by design|intentional\w*|excluding|legacy|not failing|coverage|score)\b|->|→"
+);
+
+/// The share of tests that fail in much of what is released all the same.
+const MAX_FAILED: f64 = 0.15;
+
+/// Tests of the whole that did not pass: "7/10 tests passing", "Failed: 14 (33 %)".
+fn failing<'a>(all: &'a Assertions<'_>, ready: &Assertion) -> Vec<&'a Assertion> {
+    // "Failed: 14 (33 %)".
+    let many = |at: usize| all.document.statements.get(at).is_some_and(|s| s.quantities.iter().any(|q| q.kind == Kind::Percent && q.value > 100.0 * MAX_FAILED));
+    let short = |one: &&Assertion| {
+        let Some(q) = one.measured().filter(|q| !q.rough && !q.negative && q.bound.is_none()) else { return false };
+        let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
+        match q.kind {
+            Kind::Of(of) => 1.0 - q.value / of > MAX_FAILED && q.decimals == 0 && TESTS.is_in(text) && PASSED.is_in(text) && !EXPLAINED.is_in(text),
+            Kind::Plain => many(one.at) && q.is_count() && q.value > 0.0 && FAILED.is_in(one.name.trim()) && !EXPLAINED.is_in(text),
+            _ => false,
+        }
+    };
+    let whole = |one: &&Assertion| all.comparable(ready, one) || one.name.contains("total") || one.name.contains("overall");
+    all.done().filter(short).filter(whole).collect()
 }

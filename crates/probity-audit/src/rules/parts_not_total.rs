@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use super::bracketed;
 use super::tally::{self, Counted, Tally};
 use super::TOTAL as ANY_TOTAL;
 use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
 use crate::document::{Place, Statement, Table};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show};
+use crate::words::{not_the_sum, pattern, show, rounded};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "parts-not-total",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A total or an average is not that of its parts.",
-    explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, passed, \
-        failed and skipped beside the number of all, findings by severity, equations (2 + 4 = 7), a whole of 100 % whose parts are given as less, \
+    explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, counts in brackets below \
+        a count in brackets (\"Modules (19)\" over \"Core (5)\" and \"Tools (15)\"), passed, failed and skipped beside the number of all, findings by severity, equations (2 + 4 = 7), a whole of 100 % whose parts are given as less, \
         and averages that none of their values allows. Rates, averages and approximate numbers are not added.",
     example: "| Ward | Beds |\n|---|---|\n| North | 14 |\n| South | 9 |\n| Total | 25 |",
 };
@@ -28,6 +31,7 @@ pattern!(
     NOT_ADDED,
     r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
 );
+pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max)\b");
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall( average| score| rating| quality)?|average score)$");
 pattern!(SHARE, r"^(%|percent|percentage|share|% of total|ratio|distribution)( \(%\))?$");
 pattern!(COUNTS, r"^(count|number|total|files|issues|findings|tests|lines|amount|quantity|instances|occurrences|policies|items|#)$");
@@ -47,6 +51,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         rows(table, found);
         shares(table, found);
     }
+    bracketed::check(all, found);
     lists(all, found);
     total_before(all, found);
     fractions(all, found);
@@ -96,7 +101,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         // Marks on one scale are not added; what grows from row to row ends in its last row.
         let scale = said.of().is_some() && values.iter().all(|q| q.of() == said.of());
         let grows = values.last().is_some_and(|last| last.value == said.value) || values.iter().any(|q| q.value > said.value);
-        if !average && (scale || grows) {
+        if average && NOT_AVERAGED.is_in(&head.lower) || !average && (scale || grows) {
             continue;
         }
         if values.len() < 2 || !plain(said) || !values.iter().all(|q| plain(q)) {
@@ -122,9 +127,8 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
             let slack: f64 = values.iter().map(|q| q.half_digit()).filter(|half| *half < 0.5).sum::<f64>() + 1e-6;
             let wholes: f64 = values.iter().filter_map(|q| q.of()).sum();
             if (sum - said.value).abs() > slack || said.of().is_some_and(|of| (of - wholes).abs() > 1e-6 && values.iter().any(|q| q.of() != Some(of))) {
-                let terms = values.iter().take(12).map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
-                let more = if values.len() > 12 { " + …" } else { "" };
-                wrong.push(format!("\"{}\": {terms}{more} = {}, not {}", head.text, show(sum), said.written()));
+                let parts: Vec<f64> = values.iter().map(|q| q.value).collect();
+                wrong.push(format!("\"{}\": {}", head.text, not_the_sum(&parts, &said.written())));
             }
         }
     }
@@ -151,7 +155,7 @@ fn shares(table: &Table, found: &mut Vec<Finding>) {
         && rows.len() >= 3
     {
         let real = 100.0 * count.value / total.value;
-        let message = format!("{} of {} is {} %, not {}", count.written(), total.written(), show((real * 100.0).round() / 100.0), share.written());
+        let message = format!("{} of {} is {}, not {}", count.written(), total.written(), rounded(real), share.written());
         found.push(Finding::new(message, [row.line, last.line]));
     }
 }
@@ -173,10 +177,10 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
             let name = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',').trim();
             piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && (name.is_empty() || name.len() >= 3) && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
         });
-        let sum: f64 = parts.iter().map(|q| q.value).sum();
+        let parts: Vec<f64> = parts.iter().map(|q| q.value).collect();
+        let sum: f64 = parts.iter().sum();
         if plain && kinds && sum != whole.value && near(sum, whole.value) {
-            let terms = parts.iter().map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
-            found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(whole.value)), [statement.line]));
+            found.push(Finding::new(not_the_sum(&parts, &show(whole.value)), [statement.line]));
         }
     }
 }
@@ -225,7 +229,7 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             _ => continue,
         };
         // "Total visas" is of what is called visas, where some of it is.
-        let of_it = |part: &Assertion| total.subject.key().iter().any(|word| word != "total" && part.subject.has(word));
+        let of_it = |part: &Assertion| total.subject.words().any(|word| word != "total" && part.subject.has(word));
         if parts.iter().any(|part| of_it(part)) && !parts.iter().all(|part| of_it(part)) {
             continue;
         }
@@ -233,10 +237,10 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
-        let sum: f64 = parts.iter().map(|part| value(part)).sum();
+        let values: Vec<f64> = parts.iter().map(|part| value(part)).collect();
+        let sum: f64 = values.iter().sum();
         if sum != value(total) && (sum - value(total)).abs() <= 0.5 * sum.max(value(total)) {
-            let terms = parts.iter().map(|part| show(value(part))).collect::<Vec<_>>().join(" + ");
-            let message = format!("{terms} = {}, not {}", show(sum), show(value(total)));
+            let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }
     }
@@ -251,11 +255,11 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let items = all.document.statements.iter().skip(next.at).take_while(|s| s.block == next.block);
         let plain = items.clone().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && s.quantities.len() == 1) && items.count() == parts.len();
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
-        let sum: f64 = parts.iter().map(|part| value(part)).sum();
-        let single = parts.iter().all(|part| !SUBTOTAL.is_in(&part.name));
-        if plain && single && parts.len() >= 3 && sum != value(total) {
-            let terms = parts.iter().map(|part| show(value(part))).collect::<Vec<_>>().join(" + ");
-            let message = format!("{terms} = {}, not {}", show(sum), show(value(total)));
+        let values: Vec<f64> = parts.iter().map(|part| value(part)).collect();
+        // "Audited: 74, safe: 74" of 74 are no parts of it.
+        let single = parts.iter().all(|part| !SUBTOTAL.is_in(&part.name) && value(part) != value(total));
+        if plain && single && parts.len() >= 3 && values.iter().sum::<f64>() != value(total) {
+            let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }
     }
@@ -331,8 +335,8 @@ fn equation(statement: &Statement, found: &mut Vec<Finding>) {
             let sum: f64 = parts.iter().map(|q| q.value).sum();
             let slack: f64 = parts.iter().map(Quantity::half_digit).filter(|half| *half < 0.5).sum::<f64>() + 1e-6;
             if kinds && (sum - all[result].value).abs() > slack && !after.starts_with(['+', '-', '*', '/', 'x', '×', '^']) {
-                let terms = parts.iter().map(|q| show(q.value)).collect::<Vec<_>>().join(" + ");
-                found.push(Finding::new(format!("{terms} = {}, not {}", show(sum), show(all[result].value)), [statement.line]));
+                let parts: Vec<f64> = parts.iter().map(|q| q.value).collect();
+                found.push(Finding::new(not_the_sum(&parts, &show(all[result].value)), [statement.line]));
             }
         }
         at = result;

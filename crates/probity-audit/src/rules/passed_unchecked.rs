@@ -4,18 +4,20 @@ use std::collections::HashMap;
 
 use crate::assertions::{labelled, without_marks, Assertion, Assertions, Form, Modality, Outcome, Role, Said};
 use crate::document::Place;
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::rules::{contradiction, words_of};
-use crate::words::pattern;
+use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "passed-unchecked",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a row whose outcome is a pass while another cell says that it was not tested; an item that is ticked \
-        and takes it back itself. What was missing before it was mended is not meant.",
+        and takes it back itself; a heading that is ticked over boxes of which some are not. What was missing before it was mended is not meant.",
     example: "| Aspect | Status |\n|---|---|\n| Concurrent access | ✅ PASS |\n\n## Risks\n\nConcurrent access was not tested.",
 };
 
@@ -40,19 +42,25 @@ pattern!(
 
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 
+/// Places at which one thing is said not to be checked; more say nothing more.
+const MAX_PLACES: usize = 50;
+
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let mut open: HashMap<&[String], Vec<&Assertion>> = HashMap::new();
+    let mut open: HashMap<&str, Vec<&Assertion>> = HashMap::new();
     for one in &all.all {
         let current = matches!(one.modality, Modality::Done | Modality::Planned);
         if one.said == Said::Outcome(Outcome::NotDone) && current && one.subject.specific() > 0 {
-            open.entry(one.subject.key()).or_default().push(one);
+            let others = open.entry(one.subject.key()).or_default();
+            if others.len() < MAX_PLACES {
+                others.push(one);
+            }
         }
     }
     let passes = |one: &&Assertion| one.said == Said::Outcome(Outcome::Passed) && one.modality == Modality::Done;
     for claim in all.all.iter().filter(passes) {
         let others = open.get(claim.subject.key()).map_or(&[][..], Vec::as_slice);
-        let long = |other: &Assertion| claim.subject.key().len() >= 2 || other.form == Form::Phrase || claim.form == other.form;
+        let long = |other: &Assertion| claim.subject.words().nth(1).is_some() || other.form == Form::Phrase || claim.form == other.form;
         let denies = |other: &&&Assertion| other.at != claim.at && all.comparable(claim, other) && long(other);
         if let Some(other) = others.iter().find(denies) {
             found.push(contradiction(all, claim, other));
@@ -60,6 +68,38 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     }
     rows(all, found);
     own(all, found);
+    headings(all, found);
+}
+
+pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
+pattern!(
+    NOT_DONE,
+    r"❌|⚠|⏳|🔄|\b(not|in progress|part(ial|iel|ziell?|cial|iell)\w*|parzial\w*|teilweise|almost|mostly|next|remaining|pending|todo|how|guide|steps|test plan|checklist|criteria|requirements|indicators|sign-?off|approval|must|should|will|if|when|goals?|targets?|ready|readiness|tasks?|\d+ ?%|\d+/\d+)\b|%|^\W*(final |overall )?(validation|verification|testing|status|summary|overview|deliverables|results?)\W*$"
+);
+pattern!(LATER, r"\b(optional|recommend\w*|future|later|post-?\w*|nice to have|n/?a|if needed|next|not (needed|required)|deferred|after|todo by)\b");
+
+/// A heading that is ticked, over a list of which something is and something is not.
+fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let statements = &all.document.statements;
+    for (at, heading) in statements.iter().enumerate() {
+        if !matches!(heading.place, Place::Heading(2..)) || !DONE.is_in(&heading.lower) || NOT_DONE.is_in(&heading.lower) {
+            continue;
+        }
+        let section = all.section(Some(at));
+        if section.planned || section.was || section.wished {
+            continue;
+        }
+        let mut boxes = statements.iter().enumerate().skip(at + 1).take_while(|(_, s)| s.heading == Some(at)).filter_map(|(at, s)| match s.place {
+            Place::Item { done: Some(done), .. } => Some((at, s, done)),
+            _ => None,
+        });
+        let ticked = boxes.clone().any(|(.., done)| done);
+        let open = boxes.find(|(_, s, done)| !done && !LATER.is_in(&s.lower));
+        if let Some((item_at, item, _)) = open.filter(|_| ticked) {
+            let message = format!("line {} says {}, and line {} below it is not ticked: {}", heading.line, words_of(all, at), item.line, words_of(all, item_at));
+            found.push(Finding::new(message, [heading.line, item.line]));
+        }
+    }
 }
 
 /// A row that passes, and says in another cell that it was not tested.
@@ -93,7 +133,7 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if statement.lower.contains(['⚠', '❌', '⏳']) || statement.lower.contains("unknown") {
             continue;
         }
-        let ticked = |text: &str| (text.contains(['✅', '✔', '☑', '✓']) || TOLD.is_in(text)) && !text.contains(['❌', '⚠']);
+        let ticked = |text: &str| (text.contains(TICKS) || TOLD.is_in(text)) && !text.contains(['❌', '⚠']);
         let heading = all.document.heading(statement.heading);
         let coverage = statement.lower.contains("% coverage");
         if ticked(&statement.lower) || coverage || ticked(heading) {

@@ -1,16 +1,18 @@
 //! A percentage beside the counts it is of.
 
 use super::tally::{self, Counted, Tally};
-use crate::assertions::Assertions;
+use crate::assertions::{Assertions, MAX_SENTENCE};
 use crate::document::{Place, Row, Statement, Table};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail};
+use crate::words::{pattern, show, tail, rounded};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "percent-not-fraction",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A percentage is not that of the counts beside it.",
     explanation: "A percentage right beside its fraction (\"171 of 180 (92 %)\"), or the pass rate beside the numbers of tests, of passed and of failed \
         ones in one row, list or sentence. Rounding, cutting off and the share of the rest are accepted.",
@@ -23,11 +25,12 @@ pattern!(
     r"^[\s(),:=|*]*((i\.e\.|or|that is|which is|=|->|→|giving|equals?|a|an|the|to|is|was|of|and|succeeded|passed|completed|success|pass|rate|share|ratio)[\s(),:=|]*)*(about |roughly |approx\.? |~ ?|approximately )?$"
 );
 pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of [a-z]+|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
+pattern!(SAME, r"^[\s)*]*($|[,.;:|(/✅❌⚠-]|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
 pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    for statement in all.document.statements.iter().filter(|s| s.place != Place::Code && s.quantities.len() >= 2) {
+    for statement in all.document.statements.iter().filter(|s| s.place != Place::Code && s.quantities.len() >= 2 && s.lower.len() <= MAX_SENTENCE) {
         match all.document.cells(statement) {
             Some((table, row)) => {
                 // A coverage is of lines, whatever is counted beside it.
@@ -77,6 +80,12 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             continue;
         }
         let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
+        // "75/100 (95 % production ready)" tells of two things.
+        // So does "Banks at 100 %: 5 of 16".
+        let named = percent.start < fraction.start && between.trim_start_matches('*').starts_with(':');
+        if named || (percent.start > fraction.start && !SAME.is_in(after)) {
+            continue;
+        }
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
             && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));
@@ -93,10 +102,6 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             found.push(Finding::new(message, [statement.line]));
         }
     }
-}
-
-fn rounded(percent: f64) -> String {
-    format!("{} %", show((percent * 100.0).round() / 100.0))
 }
 
 fn differs(real: f64, percent: &Quantity) -> bool {

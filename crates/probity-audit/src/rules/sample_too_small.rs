@@ -1,17 +1,21 @@
 //! A sample that cannot show the target it is said to meet.
 
+use std::cell::LazyCell;
+
 use probity_verdict::statistics;
 
 use super::target_missed::{Pair, missed, pairs};
 use crate::assertions::{Assertion, Assertions, Said};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Bound, Kind};
 use crate::words::{pattern, show};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "sample-too-small",
-    severity: Severity::Warning,
+    level: Level::Warning,
     title: "The sample is too small to show the target it is said to meet.",
     explanation: "A rate of success, reliability or detection that is marked as meeting its target, counted in the same row or sentence (8 of 8), \
         or out of a number of trials that the report gives once, is held against the exact (Clopper-Pearson) lower bound of that \
@@ -33,6 +37,7 @@ pattern!(TRIED, r"^(tests?|endpoints?( were tested)?|attempts?|trials?|runs?|tot
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let pairs = pairs(all);
+    let trials = LazyCell::new(|| trials(all));
     for pair in pairs.iter().filter(|pair| pair.met && !missed(pair)) {
         let text = all.document.statements.get(pair.claim.at).map_or("", |statement| statement.lower.as_str());
         let least = matches!(pair.bound, Bound::Least | Bound::Above) && pair.target.kind == Kind::Percent;
@@ -40,7 +45,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let beside = all.document.statements.get(pair.claim.at).into_iter().flat_map(|s| &s.quantities).find_map(|q| Some((q.value, q.of()?)));
-        let (count, of, lines) = match (beside, trials(all)) {
+        let (count, of, lines) = match (beside, *trials) {
             (Some((count, of)), _) => (count, of, vec![pair.claim.line]),
             (None, Some((of, line))) => {
                 let count = (pair.value.value * of / 100.0).round();

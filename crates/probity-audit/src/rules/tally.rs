@@ -33,6 +33,8 @@ pub(super) struct Tally<'a> {
     pub(super) other: f64,
     /// A number beside them that may be one of their parts.
     pub(super) unknown: bool,
+    /// The heading over them.
+    section: Option<usize>,
 }
 
 pattern!(
@@ -125,26 +127,36 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     out.extend(groups.iter().filter_map(|group| of(all, group)));
     out.extend(headings(all));
     // "49 failing tests, 74 %": the total stands once in the same section.
-    for tally in out
-        .iter_mut()
-        .filter(|tally| tally.value(Counted::Total).is_none() && tally.value(Counted::Rate).is_some())
-    {
-        let Some(line) = tally.lines().first().copied() else { continue };
-        let section = all.all.iter().find(|one| one.line == line).map(|one| one.section);
-        let totals = all.done().filter(|one| {
-            Some(one.section) == section && one.form == Form::Label && TOTAL.is_in(one.name.trim())
-        });
-        let mut totals = totals.filter_map(|one| Some((one.measured()?, one.line)));
-        if let (Some((q, line)), None) = (totals.next(), totals.next()) {
-            _ = tally.note(Counted::Total, q, line);
+    let mut totals: HashMap<Option<usize>, Vec<(&Quantity, usize)>> = HashMap::new();
+    for one in all.done().filter(|one| one.form == Form::Label && TOTAL.is_in(one.name.trim())) {
+        if let Some(q) = one.measured() {
+            totals.entry(one.section).or_default().push((q, one.line));
+        }
+    }
+    let alone =
+        |tally: &Tally<'_>| tally.value(Counted::Total).is_none() && tally.value(Counted::Rate).is_some();
+    for tally in out.iter_mut().filter(|tally| alone(tally)) {
+        if let Some([(q, line)]) = totals.get(&tally.section).map(Vec::as_slice) {
+            _ = tally.note(Counted::Total, q, *line);
         }
     }
     out
 }
 
 fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
-    let mut tally = Tally::default();
-    for one in group {
+    let mut tally = Tally { section: group.first()?.section, ..Tally::default() };
+    // "Tests: 27 passing, 9 failing" has no total.
+    let total = |one: &Assertion| counted(&one.name) == Some(Counted::Total);
+    let passing = |one: &Assertion| {
+        let start = one.measured().map(|q| q.start);
+        group.iter().any(|other| {
+            other.at == one.at
+                && other.measured().map(|q| q.start) == start
+                && counted(&other.name).is_some()
+                && !total(other)
+        })
+    };
+    for one in group.iter().filter(|one| !(total(one) && passing(one))) {
         let q = one.measured()?;
         match counted(&one.name) {
             Some(counted) => tally.note(counted, q, one.line)?,
@@ -175,7 +187,7 @@ fn rows<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
             continue;
         }
         for row in &table.rows {
-            let mut tally = Tally::default();
+            let mut tally = Tally { section: table.heading, ..Tally::default() };
             let read = row.cells.iter().zip(&heads).skip(1).try_for_each(|(cell, head)| {
                 let number = cell.number().filter(|q| q.unit.is_empty() || q.kind == Kind::Percent);
                 match (head, number) {
@@ -220,7 +232,7 @@ fn headings<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
         if tests && q.value < of {
             let counts =
                 HashMap::from([(Counted::Fraction, (q, heading.line)), (Counted::Failed, (*failed, *line))]);
-            out.push(Tally { counts, other: 0.0, unknown: false });
+            out.push(Tally { counts, section: Some(at), ..Tally::default() });
         }
     }
     out

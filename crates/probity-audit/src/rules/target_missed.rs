@@ -1,14 +1,16 @@
 //! A missed target that is marked as achieved.
 
 use crate::assertions::{Assertion, Assertions, Form, Modality, Outcome, Role, Said};
-use crate::finding::{Finding, Rule, Severity};
+use probity_diagnostic::Level;
+
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Bound, Kind, Quantity};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "target-missed",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "A target is missed and yet marked as achieved.",
     explanation: "Compares target and value in a row of a table, an item or a sentence that is ticked or says that it is met. The direction comes \
         from the words (at least, within, at most); a bare percentage of success, availability or coverage is a least one, a bare latency a \
@@ -111,7 +113,7 @@ pub(super) fn missed(pair: &Pair<'_>) -> bool {
     };
     let bound = match (pair.bound, pair.claim.form) {
         (Bound::Above, Form::Cell(..)) => Bound::Least,
-        (Bound::Below, Form::Cell(..)) => Bound::Most,
+        (Bound::Below, _) => Bound::Most,
         (bound, _) => bound,
     };
     !bound.holds(value, target)

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
+use probity_diagnostic::Level;
+
 use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular};
-use crate::finding::{Finding, Rule, Severity};
+use crate::document::Place;
+use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "two-values",
-    severity: Severity::Error,
+    level: Level::Error,
     title: "The same quantity has two values.",
     explanation: "Compares values of the same subject in two sections, one of which sums up (the title, a summary, a conclusion). \
         Sections whose headings name different things are not compared, nor are values before and after, planned ones, targets, \
@@ -29,27 +32,35 @@ type Value<'a> = (&'a Assertion, &'a Quantity);
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let mut groups: HashMap<(&[String], &str), Vec<Value<'_>>> = HashMap::new();
+    let mut groups: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();
     for one in &all.all {
         let Some(q) = one.measured().filter(|q| !q.negative) else { continue };
         // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
         let other = one.form == Form::Label && is_of_another(all, one, q);
-        let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
-        if other || shares {
+        let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.roles.contains(&Role::Was) || columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
+        // Within a sentence a number may be of any part of the subject.
+        let part = one.form == Form::Phrase && !begins(all, one, q);
+        if other || shares || part {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
-        let named = one.subject.specific() >= if one.form == Form::Phrase { 2 } else { 1 } || one.subject.key().len() >= 2;
+        let named = one.subject.specific() >= if one.form == Form::Phrase { 2 } else { 1 } || one.subject.words().nth(1).is_some();
         if (one.modality == Modality::Done || quoted) && named {
             groups.entry((one.subject.key(), unit(q))).or_default().push((one, q));
         }
     }
+    // A label or a row that names wholly what it counts, in one place about the whole.
+    let by_itself = |one: &Assertion, other: &Assertion| {
+        let labels = one.form == Form::Label && other.form == Form::Label;
+        let rows = one.form != Form::Phrase && other.form != Form::Phrase && (all.over(one).whole || all.over(other).whole);
+        one.subject.specific() >= NAMED_WHOLLY && (labels || rows)
+    };
     for places in groups.values().filter(|places| (2..=MAX_PLACES).contains(&places.len())) {
         let (one, first) = places[0];
         let Some((other, second)) = places.iter().find(|(_, q)| !q.agrees(first)) else { continue };
         let two = places.iter().all(|(_, q)| q.agrees(first) || q.agrees(second));
         let output = |one: &Assertion| one.modality == Modality::Quoted;
-            let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (one.subject.specific() >= NAMED_WHOLLY && first.value != 0.0 && second.value != 0.0));
+            let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (by_itself(one, other) && first.value != 0.0 && second.value != 0.0));
         let sums_up = all.over(one).summary || all.over(other).summary;
         // "About 20" is another value only than none at all.
         let rough = places.iter().any(|(_, q)| q.rough) && first.value != 0.0 && second.value != 0.0;
@@ -66,6 +77,15 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             found.push(Finding::new(message, [one.line, other.line].into_iter().chain(rest)));
         }
     }
+}
+
+/// Whether nothing but signs or a label stands before the number.
+fn begins(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
+    let Some(statement) = all.document.statements.get(one.at) else { return false };
+    // What stands below an item is of that item.
+    let below = matches!(statement.place, Place::Item { depth: 2.., .. });
+    let before = statement.lower.get(..q.start).unwrap_or("a");
+    !below && (!before.contains(char::is_alphabetic) || before.ends_with(": "))
 }
 
 fn unit(q: &Quantity) -> &str {

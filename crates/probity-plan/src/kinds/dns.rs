@@ -118,8 +118,8 @@ impl Kind for Dns {
                 "records",
                 FactType::List,
                 "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
-                 their last dot, texts; an empty list if the server says that there are none. Unknown where it reported an \
-                 error or only referred to other servers",
+                 their last dot and as they are sent (`xn--`), texts; an empty list if the server says that there are none. Unknown where it reported an \
+                 error, only referred to other servers, or told an alias and not what is at its end",
             )
             .grants(Denied::Request, Values::Any)
             .grants_further(Denied::Name, Values::Filled),

@@ -61,6 +61,16 @@ pub enum Cookies {
 /// Headers that say who asks.
 const WHO_ASKS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 
+/// The headers that do not say who asks.
+pub(super) fn without_who_asks(headers: &BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+    let tells = |name: &str| WHO_ASKS.iter().any(|header| name.eq_ignore_ascii_case(header));
+    headers
+        .iter()
+        .filter(|(name, _)| !tells(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 impl Kind for Http {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "http",
@@ -109,11 +119,16 @@ impl Kind for Http {
     }
 
     fn anonymous(&self) -> Option<Self> {
-        let mut act = self.clone();
-        act.headers.retain(|name, _| !WHO_ASKS.iter().any(|header| name.eq_ignore_ascii_case(header)));
-        act.client_certificate = None;
-        act.client_key = None;
-        Some(act)
+        Some(Self {
+            headers: without_who_asks(&self.headers),
+            client_certificate: None,
+            client_key: None,
+            ..self.clone()
+        })
+    }
+
+    fn may_withdraw(&self) -> bool {
+        self.redirects.is_some_and(|most| most > 0)
     }
 
     fn exposes(&self) -> Vec<Exposure> {

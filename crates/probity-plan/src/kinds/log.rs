@@ -170,7 +170,8 @@ impl Kind for Log {
             FactSpec::new(
                 "count",
                 FactType::Int,
-                "how many lines of the window match; unknown if the log does not cover the window",
+                "how many lines of the window match; unknown if the log does not cover the window, or a matching line begins with a \
+                 time in a form that is not known",
             ),
             FactSpec::new(
                 "at_least",

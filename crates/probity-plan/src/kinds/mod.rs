@@ -8,10 +8,13 @@ pub mod dns;
 pub mod file;
 pub mod group;
 pub mod http;
+pub mod icmp;
 pub mod interface;
+pub mod jsonrpc;
 pub mod kernel_parameter;
 pub mod log;
 pub mod mount;
+pub mod mysql;
 pub mod package;
 pub mod port;
 pub mod postgres;
@@ -19,6 +22,7 @@ pub mod process;
 pub mod redis;
 mod server;
 pub mod service;
+pub mod smtp;
 pub mod tls;
 pub mod user;
 
@@ -424,13 +428,16 @@ impl KindSpec {
         Some(own.filter(|own| itself.all(|other| other == Some(*own))).unwrap_or(Denied::Answer))
     }
 
+    /// The facts beside some values of which nothing shows that this was granted, with those values.
+    pub fn withdrawals(&self, what: Denied) -> impl Iterator<Item = (&'static str, Values)> {
+        let withdrawals = self.facts.iter().filter_map(|fact| Some((fact.name, fact.withdrawal?)));
+        withdrawals.filter(move |(_, (of, _))| *of <= what).map(|(name, (_, values))| (name, values))
+    }
+
     /// Whether a fact says that this was granted, and none that it may have been something else.
     pub fn granted(&self, what: Denied, seen: &BTreeMap<String, Value>) -> bool {
         let says = |name: &str, values: Values| seen.get(name).is_some_and(|value| values.include(value));
-        let withdrawn = self
-            .facts
-            .iter()
-            .any(|fact| fact.withdrawal.is_some_and(|(of, values)| of <= what && says(fact.name, values)));
+        let withdrawn = self.withdrawals(what).any(|(name, values)| says(name, values));
         !withdrawn && self.grants(what).any(|(name, values)| says(name, values))
     }
 
@@ -452,6 +459,10 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     /// where the kind does not tell who asks from what is asked.
     fn anonymous(&self) -> Option<Self> {
         None
+    }
+    /// Whether a look with these parameters may see something beside which nothing shows a grant ([`FactSpec::withdrawal`]).
+    fn may_withdraw(&self) -> bool {
+        true
     }
     /// The secrets that it hands over where others can read them.
     fn exposes(&self) -> Vec<Exposure> {
@@ -487,6 +498,10 @@ macro_rules! kinds {
             pub fn anonymous(&self) -> Option<Self> {
                 match self { $(Self::$Kind(act) => act.anonymous().map(Self::$Kind)),* }
             }
+            /// Whether a look may see something beside which nothing shows a grant.
+            pub fn may_withdraw(&self) -> bool {
+                match self { $(Self::$Kind(act) => act.may_withdraw()),* }
+            }
             /// The secrets that it hands over where others can read them.
             pub fn exposes(&self) -> Vec<Exposure> {
                 match self { $(Self::$Kind(act) => act.exposes()),* }
@@ -515,6 +530,7 @@ kinds! {
     command::Command,
     file::File,
     http::Http,
+    jsonrpc::JsonRpc,
     process::Process,
     port::Port,
     user::User,
@@ -531,6 +547,9 @@ kinds! {
     dns::Dns,
     redis::Redis,
     postgres::Postgres,
+    mysql::Mysql,
+    smtp::Smtp,
+    icmp::Icmp,
 }
 
 /// The kind of this name.
@@ -548,7 +567,7 @@ mod tests {
             facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
         };
         let (no, yes) = (Value::Bool(false), Value::Bool(true));
-        for kind in ["http", "tls", "dns", "redis", "postgres"] {
+        for kind in ["http", "tls", "dns", "redis", "postgres", "mysql", "smtp"] {
             let spec = kind_of(kind);
             let refused = seen(&[("connected", no.clone()), ("answered", no.clone())]);
             assert_eq!(spec.denial(&refused, &[]), Some(Denied::Connection), "{kind}");

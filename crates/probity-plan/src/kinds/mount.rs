@@ -9,7 +9,7 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mount {
-    /// The absolute path of the mount point, as the kernel names it; `all` lists every mount.
+    /// The absolute path of the mount point, or one that leads there by links; `all` lists every mount.
     #[serde(deserialize_with = "super::disk::absolute_or_all")]
     pub mount: String,
 }

@@ -147,12 +147,12 @@ impl Kind for Port {
         doc: "Looks at listening sockets, the addresses they are bound to and who owns them; or connects from here.",
         shows: Shows::Presence,
         floor: Impact::Observe,
-        privilege: "the processes that own other users' sockets",
+        privilege: "the processes that own other users' sockets; Unix sockets of other network namespaces",
         facts: &[
             FactSpec::new(
                 "listening",
                 FactType::Bool,
-                "whether a socket listens there, in the observer's network namespace (not with `connect`)",
+                "whether a socket listens there, in the observer's network namespace; a Unix socket that is a file in any (not with `connect`)",
             ).unconnected(),
             FactSpec::new(
                 "addresses",

@@ -12,7 +12,8 @@ use crate::text::{Exposure, Text};
 pub struct Postgres {
     /// Where and as whom: `postgresql://user:$password@host:5432/database` or `host=... user=... password=$password`. In
     /// TLS with `sslmode=require` or `verify-full`, whose certificate must then be for the host and to be trusted;
-    /// `verify-ca` leaves the name out.
+    /// `verify-ca` leaves the name out. Without `sslmode` in TLS with a server that speaks it, whoever it is, else in plain
+    /// text: `tls` and `trusted` say so. Never in TLS with `sslmode=disable`.
     pub postgres: Text,
     /// One statement. Anything but SELECT, WITH, TABLE, VALUES, SHOW and EXPLAIN has impact `disrupt`, although the
     /// transaction is read-only: `COPY ... TO PROGRAM` is a way out of it. So are functions that act outside the

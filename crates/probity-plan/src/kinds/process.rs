@@ -10,7 +10,8 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[serde(deny_unknown_fields)]
 pub struct Process {
     /// The executable: an absolute path, or the file's name. It is the file that runs, behind symbolic links and
-    /// interpreters (`python3.11` for a Python script). Kernel threads go by their name. `all` lists every process.
+    /// interpreters (`python3.11` for a Python script); a path may lead to it by links. Those of containers count, too, where
+    /// the observer sees them: `contained_count` says how many. Kernel threads go by their name. `all` lists every process.
     #[serde(deserialize_with = "executable")]
     pub process: String,
     /// What its arguments begin with, each compared whole: `[-m, http.server]`.
@@ -53,6 +54,12 @@ impl Kind for Process {
                 FactType::Int,
                 "how many run; unknown, as all that follows, if a process whose executable is hidden could be one",
             ),
+            FactSpec::new(
+                "contained_count",
+                FactType::Int,
+                "how many of them live in a process namespace below the observer's, as in a container",
+            )
+            .on_demand(),
             FactSpec::new("pids", FactType::List, "their numbers, the oldest process first"),
             FactSpec::new("pid", FactType::Int, "the number of the oldest"),
             FactSpec::new("executable", FactType::Text, "the path of the file that the oldest executes; empty for a thread of the kernel"),
@@ -75,7 +82,7 @@ impl Kind for Process {
             FactSpec::new(
                 "processes",
                 FactType::List,
-                "each as a map, without those that end meanwhile: pid, parent_pid, executable, arguments, user, started, state, threads, cpu_s, memory_bytes",
+                "each as a map, without those that end meanwhile: pid, parent_pid, executable, arguments, user, contained, started, state, threads, cpu_s, memory_bytes",
             )
             .on_demand(),
             FactSpec::new(

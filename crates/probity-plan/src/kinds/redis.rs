@@ -144,6 +144,11 @@ impl<'de> Deserialize<'de> for Reading {
     }
 }
 
+/// What an error begins with by which a server says that the user may not. Before Redis 6 a wrong password had no code of its
+/// own, and before 2.8 a missing one had none.
+pub const DENIALS: &[&str] =
+    &["NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "ERR invalid password", "ERR operation not permitted"];
+
 impl Kind for Redis {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "redis",
@@ -174,12 +179,13 @@ impl Kind for Redis {
             .change_shows(Shows::Effect)
             .grants(Denied::Request, Values::Any),
             FactSpec::new("error", FactType::Text, "the server's error with its code, such as `WRONGTYPE ...`; empty if there was none")
-                .denies(Denied::Request, Values::Prefixes(&["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"]))
+                .denies(Denied::Request, Values::Prefixes(DENIALS))
                 .grants(Denied::Request, Values::Empty),
             FactSpec::new(
                 "denied",
                 FactType::Bool,
-                "whether the server refused the user: NOAUTH, WRONGPASS, NOPERM, or DENIED (protected mode)",
+                "whether the server refused the user: NOAUTH, WRONGPASS, NOPERM, or DENIED (protected mode); before Redis 6 `ERR \
+                 invalid password`, too",
             )
             .denies(Denied::Request, Values::True),
             FactSpec::new(

@@ -23,3 +23,10 @@ pub(super) const TRUSTED: FactSpec = FactSpec::new(
 
 pub(super) const TRUST_ERROR: FactSpec =
     FactSpec::new("trust_error", FactType::Text, "with TLS: why it does not; empty if it does").aside();
+
+pub(super) const ELAPSED: FactSpec = FactSpec::new(
+    "elapsed_ms",
+    FactType::Interval,
+    "how long the look took, in milliseconds; without an end where it timed out",
+)
+.aside();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use probity_diagnostic::Position;
+
 use super::Loader;
 use super::part::Part;
 use super::scope::Bound;
 use crate::error::{Errors, did_you_mean};
-use crate::model::{Input, InputValue, Position};
+use crate::model::{Input, InputValue};
 use crate::source::InputSource;
 use crate::text::Piece;
 use crate::value::Value;
@@ -61,7 +63,7 @@ impl Loader<'_> {
 
     fn input(
         &mut self,
-        part: &Part,
+        part: &mut Part,
         key: &Key,
         node: &Node,
         given: Option<Given>,
@@ -133,7 +135,18 @@ impl Loader<'_> {
             (Default::Value(value, text), None) => {
                 plain(self, value.clone(), Bound::new(text, &value), &node.at)
             }
-            (Default::Secret(value), None) => {
+            (Default::Secret(mut value), None) => {
+                if let InputValue::SecretToken(token) = &mut value {
+                    let Some(key) = part.scope.secret(&token.key) else {
+                        let message = format!(
+                            "in input `{name}`: the token's key `{}` is no secret input that is declared before it",
+                            crate::yaml::shortened(&token.key)
+                        );
+                        self.errors.push(&node.at, message);
+                        return None;
+                    };
+                    token.key = key;
+                }
                 let full = part.full(name);
                 self.declare(full.clone(), value, &node.at)?;
                 Some(Bound::Secret(vec![Piece::Secret(full)]))
@@ -149,7 +162,7 @@ impl Loader<'_> {
             }
             (Default::RequiredSecret, None) => {
                 let message = if part.prefix.is_empty() {
-                    format!("the secret `{name}` needs a source: `env`, `file` or `descriptor`")
+                    format!("the secret `{name}` needs a source: `env`, `file`, `descriptor` or `token`")
                 } else {
                     format!(
                         "input `{name}` is required; the plan that includes this one must give it a secret, under `inputs`"
@@ -179,7 +192,7 @@ impl Loader<'_> {
         let of = format!("input `{name}`");
         if let Some(value) = node.get("value").or_else(|| node.get("default")) {
             let message = if node.get("secret").is_some() {
-                "a secret is never written in a plan; say where it comes from: `env`, `file` or `descriptor`"
+                "a secret is never written in a plan; say where it comes from: `env`, `file`, `descriptor` or `token`"
                     .to_owned()
             } else {
                 format!("write the value itself: `{name}: VALUE`")
@@ -192,13 +205,14 @@ impl Loader<'_> {
         sources.extend(source.env.map(InputValue::SecretEnv));
         sources.extend(source.file.map(InputValue::SecretFile));
         sources.extend(source.descriptor.map(InputValue::SecretDescriptor));
+        sources.extend(source.token.map(InputValue::SecretToken));
         let wrong = match (sources.as_slice(), source.secret, source.required) {
             (_, Some(false), _) => "`secret` is `true` or left out".to_owned(),
             (_, _, Some(false)) => "`required` is `true` or left out".to_owned(),
-            ([_, _, ..], ..) => "a secret has one source: `env`, `file` or `descriptor`".to_owned(),
+            ([_, _, ..], ..) => "a secret has one source: `env`, `file`, `descriptor` or `token`".to_owned(),
             ([_], _, Some(true)) => "a secret with a source is not `required`".to_owned(),
             ([_], None, _) => {
-                "what comes from the environment, a file or a descriptor is a secret; add `secret: true`"
+                "what comes from the environment, a file or a descriptor, or is a token, is a secret; add `secret: true`"
                     .to_owned()
             }
             ([InputValue::SecretEnv(env)], ..) if !is_variable(env) => {
@@ -210,7 +224,7 @@ impl Loader<'_> {
             }
             ([value], ..) => return Some(Default::Secret(value.clone())),
             ([], Some(true), None) if !given || part.prefix.is_empty() => {
-                "a secret needs a source: `env`, `file` or `descriptor`".to_owned()
+                "a secret needs a source: `env`, `file`, `descriptor` or `token`".to_owned()
             }
             ([], Some(true), _) => return Some(Default::RequiredSecret),
             ([], None, Some(true)) => return Some(Default::Required),

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use probity_diagnostic::Position;
+
 use super::part::Part;
 use super::scope::Bound;
 use super::{Loader, names};
 use crate::error::enumerate;
 use crate::kinds::KindSpec;
-use crate::model::Position;
 use crate::value::Value;
 use crate::yaml::{Kind, Node, typed};
 

@@ -16,8 +16,10 @@ mod verdict;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use probity_diagnostic::{Position, Texts};
+
 use crate::error::{Errors, PlanErrors};
-use crate::model::{Claim, Condition, Plan, Position, Probe};
+use crate::model::{Claim, Condition, Plan, Probe};
 use crate::yaml::{self, De, Node};
 
 pub(crate) use matrix::MOST_ROWS;
@@ -38,6 +40,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// The exact bytes of each file: the plan itself under `plan.yaml`, others under the path they were read by.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// The same as text, each file as messages call it.
+    pub texts: Texts,
     resolved: OnceLock<String>,
 }
 
@@ -125,7 +129,7 @@ struct Loader<'s> {
     errors: Errors,
     plan: Plan,
     files: BTreeMap<String, Vec<u8>>,
-    texts: BTreeMap<Arc<str>, String>,
+    texts: Texts,
     /// Where each probe and each claim stands in the plan, by its full name.
     probe_at: HashMap<String, usize>,
     claim_at: HashMap<String, usize>,
@@ -156,7 +160,7 @@ impl<'s> Loader<'s> {
             probe_at: plan.probes.iter().enumerate().map(|(i, probe)| (probe.name.clone(), i)).collect(),
             plan,
             files: BTreeMap::new(),
-            texts: BTreeMap::new(),
+            texts: Texts::default(),
             claim_at: HashMap::new(),
             included: 0,
             looks: 0,
@@ -191,10 +195,11 @@ impl<'s> Loader<'s> {
             let is_yaml = self.errors.len() == 0;
             declared = self.main(&root, overrides).filter(|_| is_yaml);
         }
-        match self.errors.listed(&name, &self.texts) {
-            Some(errors) => Err(Box::new(Refused { errors, part: self.plan, declared })),
-            None => Ok(Loaded { plan: self.plan, files: self.files, resolved: OnceLock::new() }),
+        let (list, texts) = (self.errors.listed(&name), self.texts);
+        if list.is_empty() {
+            return Ok(Loaded { plan: self.plan, files: self.files, texts, resolved: OnceLock::new() });
         }
+        Err(Box::new(Refused { errors: PlanErrors { list, texts }, part: self.plan, declared }))
     }
 
     /// Reads a file once; a failure is an error at `at`.

@@ -1,8 +1,9 @@
 //! `observers`: who looks from elsewhere, and how they are reached.
 
+use probity_diagnostic::Position;
+
 use super::Loader;
 use super::part::Part;
-use crate::model::Position;
 use crate::observer::{Observer, Reach, Ssh};
 use crate::source::ObserverSource;
 use crate::yaml::{Key, Node};

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use probity_diagnostic::Position;
+
 use super::scope::Scope;
 use super::{Declared, Loader, names};
 use crate::error::{did_you_mean, enumerate};
-use crate::model::Position;
 use crate::source::SECTIONS;
 use crate::units::Percent;
 use crate::yaml::{Key, Kind, Node};

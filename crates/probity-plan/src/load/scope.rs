@@ -63,6 +63,20 @@ impl Scope {
         matches!(self.names.get(name), Some((bound, false)) if !matches!(bound, Bound::Broken))
     }
 
+    /// The full name of the secret that this name stands for, which is used by that; `None` if it is no secret as a whole.
+    pub fn secret(&mut self, name: &str) -> Option<String> {
+        match self.names.get_mut(name)? {
+            (Bound::Secret(pieces), used) => match pieces.as_slice() {
+                [Piece::Secret(full)] => {
+                    *used = true;
+                    Some(full.clone())
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     fn look_up(&mut self, name: &str) -> Result<&Bound, String> {
         if !self.names.contains_key(name) {
             if self.elsewhere.iter().any(|column| column == name) {

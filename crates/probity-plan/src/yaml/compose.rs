@@ -8,10 +8,10 @@ use std::sync::Arc;
 use granit_parser::{
     ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
 };
+use probity_diagnostic::Position;
 
 use super::{Key, Kind, Node, shortened};
 use crate::error::Errors;
-use crate::model::Position;
 
 /// The greatest size of a document, in bytes.
 pub(crate) const MOST_BYTES: usize = 4 << 20;

@@ -2,12 +2,13 @@
 
 use std::fmt::{self, Display};
 
+use probity_diagnostic::Position;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{self, DeserializeSeed, Expected, IntoDeserializer, Unexpected, Visitor};
 
 use super::{Key, Kind, Node, scalar};
 use crate::error::{did_you_mean, enumerate};
-use crate::model::Position;
+use crate::template::TEMPLATE_MARKER;
 use crate::text::{Piece, TEXT_MARKER};
 
 /// What is wrong with a node.
@@ -216,12 +217,12 @@ impl<'de> de::Deserializer<'de> for De<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if name != TEXT_MARKER {
-            return visitor.visit_newtype_struct(self);
-        }
-        match &self.0.kind {
-            Kind::Pieces(pieces) => self.placed(visitor.visit_seq(Pieces(pieces.iter()))),
-            _ => self.deserialize_str(visitor),
+        match (name, &self.0.kind) {
+            (TEXT_MARKER, Kind::Pieces(pieces)) => self.placed(visitor.visit_seq(Pieces(pieces.iter()))),
+            (TEXT_MARKER, _) => self.deserialize_str(visitor),
+            (TEMPLATE_MARKER, Kind::Pieces(_)) => visitor.visit_some(self),
+            (TEMPLATE_MARKER, _) => self.deserialize_any(visitor),
+            _ => visitor.visit_newtype_struct(self),
         }
     }
 

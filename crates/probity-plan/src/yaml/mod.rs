@@ -7,7 +7,8 @@ mod scalar;
 
 use std::rc::Rc;
 
-use crate::model::Position;
+use probity_diagnostic::Position;
+
 use crate::text::Piece;
 
 pub(crate) use compose::{MOST_BYTES, parse};

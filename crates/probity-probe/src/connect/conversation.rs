@@ -2,6 +2,7 @@
 //! the observer could not do or did not wait for says nothing of the target (design.md, "An answer").
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,8 +10,9 @@ use std::task::{Context as TaskContext, Poll};
 
 use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 
-use crate::look::{Context, Seen, at_least_ms, barrier_of};
+use crate::look::{Context, Seen, at_least_ms, barrier_of, elapsed_ms};
 
 /// Why there is no whole answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +101,32 @@ impl Conversation {
     /// Whether it said anything.
     pub fn heard(&self) -> bool {
         self.0.heard.load(Ordering::Relaxed) > 0
+    }
+
+    /// Ends a look that talked, with what came of it.
+    pub fn conclude(&self, talked: Result<(), Fault>, context: &Context<'_>, seen: &mut Seen) {
+        match talked {
+            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
+            Err(fault) => self.end(fault, context, seen),
+        }
+    }
+
+    /// Calls the target at the first of these addresses that takes a connection, and listens to it.
+    ///
+    /// # Errors
+    /// Those of [`super::tcp`].
+    pub async fn tcp(&self, addresses: &[SocketAddr]) -> Result<Tapped<TcpStream>, Fault> {
+        self.call();
+        Ok(self.listen(super::tcp(addresses).await?))
+    }
+
+    /// Calls the target at the socket of this path, and listens to it.
+    ///
+    /// # Errors
+    /// Those of [`super::unix`].
+    pub async fn unix(&self, path: &str) -> Result<Tapped<UnixStream>, Fault> {
+        self.call();
+        Ok(self.listen(super::unix(path).await?))
     }
 
     /// Ends a look that got no whole answer. `answered` is false only where that is the target's doing; `connected` says

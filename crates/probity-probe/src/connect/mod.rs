@@ -2,9 +2,11 @@
 
 pub mod conversation;
 mod p521;
+pub mod smtp;
 pub mod starttls;
 pub mod tls;
 pub mod trust;
+pub mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;

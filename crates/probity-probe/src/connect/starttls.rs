@@ -4,6 +4,7 @@ use probity_plan::kinds::tls::StartTls;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::conversation::Fault;
+use super::smtp;
 
 /// The longest line, and the most lines, that a server may say before.
 const MAX_LINE: usize = 4096;
@@ -39,31 +40,14 @@ pub async fn postgres<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Resu
 
 /// RFC 3207.
 async fn smtp<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<bool, Fault> {
-    if smtp_reply(stream).await?.0 != "220" {
+    if smtp::read(stream).await?.code != 220 {
         return Ok(false);
     }
-    send(stream, b"EHLO probity\r\n").await?;
-    let (code, lines) = smtp_reply(stream).await?;
-    if code != "250" || !lines.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
+    let offer = smtp::ask(stream, "EHLO probity").await?;
+    if offer.code != 250 || !offer.lines.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
         return Ok(false);
     }
-    send(stream, b"STARTTLS\r\n").await?;
-    Ok(smtp_reply(stream).await?.0 == "220")
-}
-
-/// The code and the text of each line of a reply (RFC 5321, 4.2.1).
-async fn smtp_reply<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(String, Vec<String>), Fault> {
-    let mut texts = Vec::new();
-    for _ in 0..MAX_LINES {
-        let line = line(stream).await?;
-        let code = line.get(..3).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(code) = code else { return Err(Fault::nonsense(format!("not SMTP: `{line}`"))) };
-        texts.push(line.get(4..).unwrap_or_default().trim().to_owned());
-        if line.as_bytes().get(3) != Some(&b'-') {
-            return Ok((code.to_owned(), texts));
-        }
-    }
-    Err(Fault::nonsense(format!("a reply of SMTP with more than {MAX_LINES} lines")))
+    Ok(smtp::ask(stream, "STARTTLS").await?.code == 220)
 }
 
 /// RFC 9051, 6.2.1.

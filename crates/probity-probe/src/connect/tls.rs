@@ -11,8 +11,7 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
-    SignatureScheme,
+    AlertDescription, CertificateError, DigitallySignedStruct, Error, InvalidMessage, SignatureScheme,
 };
 
 use super::conversation::Fault;
@@ -52,11 +51,13 @@ impl Files<'_> {
 /// A client for one server.
 pub struct Client {
     name: ServerName<'static>,
-    roots: Roots,
+    roots: Result<Roots, Blocked>,
     identity: Option<Arc<dyn ResolvesClientCert>>,
     alpn: Vec<Vec<u8>>,
     /// Whether the certificate must be for the server's name.
     pub checks_name: bool,
+    /// Whether it speaks only to a server that is to be trusted; else it says only whether it is.
+    insists: bool,
 }
 
 impl Client {
@@ -65,12 +66,23 @@ impl Client {
     /// # Errors
     /// What is wrong with the files or the name.
     pub async fn load(host: &str, files: &Files<'_>, alpn: &[&str]) -> Result<Self, Blocked> {
+        let client = Self::load_trusting(host, files, alpn).await?;
+        client.roots.as_ref().map_err(Clone::clone)?;
+        Ok(Self { insists: true, ..client })
+    }
+
+    /// The same of a client that speaks to any server, as what is asked for is TLS and no more.
+    ///
+    /// # Errors
+    /// What is wrong with our own certificate or the name.
+    pub async fn load_trusting(host: &str, files: &Files<'_>, alpn: &[&str]) -> Result<Self, Blocked> {
         Ok(Self {
             name: server_name(host)?,
-            roots: Roots::load(files.ca).await?,
+            roots: Roots::load(files.ca).await,
             identity: files.identity().await?,
             alpn: alpn.iter().map(|name| name.as_bytes().to_vec()).collect(),
             checks_name: true,
+            insists: false,
         })
     }
 
@@ -86,16 +98,12 @@ impl Client {
         let name = self.checks_name.then(|| self.name.clone());
         let verifier = Arc::new(Verifier {
             roots: self.roots.clone(),
+            insists: self.insists,
             name,
             trust: OnceLock::new(),
             first: OnceLock::new(),
         });
-        let setup = |e: &Error| Blocked::new(Barrier::Unsupported, format!("TLS: {e}"));
-        let config = ClientConfig::builder_with_provider(trust::provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| setup(&e))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier.clone());
+        let config = trust::client(verifier.clone())?;
         let mut config = match &self.identity {
             Some(identity) => config.with_client_cert_resolver(identity.clone()),
             None => config.with_no_client_auth(),
@@ -108,13 +116,15 @@ impl Client {
             match trust {
                 Ok(why) => {
                     seen.know("trusted", why.is_empty()).know("trust_error", why.as_str());
-                    if !why.is_empty() {
+                    if !why.is_empty() && self.insists {
                         return Err(Fault::nonsense(format!("the server's certificate: {why}")));
                     }
                 }
                 Err(blocked) => {
                     seen.block("trusted", blocked.clone()).block("trust_error", blocked.clone());
-                    return Err(Fault::Observer(blocked.clone()));
+                    if self.insists {
+                        return Err(Fault::Observer(blocked.clone()));
+                    }
                 }
             }
         }
@@ -195,7 +205,8 @@ pub fn fault_of(error: &Error, certified: bool) -> Fault {
 /// Keeps what it thinks of the chain, since rustls' error says less.
 #[derive(Debug)]
 struct Verifier {
-    roots: Roots,
+    roots: Result<Roots, Blocked>,
+    insists: bool,
     /// The name that the certificate must be for; any without it.
     name: Option<ServerName<'static>>,
     trust: OnceLock<Trust>,
@@ -210,7 +221,7 @@ impl Verifier {
     }
 
     fn judge(&self, chain: &[CertificateDer<'_>]) -> Trust {
-        let why = self.roots.judge(chain)?;
+        let why = self.roots.as_ref().map_err(Clone::clone)?.judge(chain)?;
         match (&self.name, chain.first()) {
             (Some(name), Some(first)) if why.is_empty() && !trust::is_for(first, name)? => {
                 Ok(format!("it is not for {}", name.to_str()))
@@ -232,6 +243,7 @@ impl ServerCertVerifier for Verifier {
         _ = self.first.set(first.to_vec());
         let chain: Vec<_> = [first].into_iter().chain(rest).cloned().collect();
         match self.trust.get_or_init(|| self.judge(&chain)) {
+            _ if !self.insists => Ok(ServerCertVerified::assertion()),
             Ok(why) if why.is_empty() => Ok(ServerCertVerified::assertion()),
             _ => Err(CertificateError::ApplicationVerificationFailure.into()),
         }

@@ -1,13 +1,12 @@
 //! Whom to trust and who we are: authorities, pinned certificates and our own, from their files; and whether a
 //! server's chain is to be trusted, which is webpki's word.
 
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, OnceLock};
 
 use probity_plan::{Barrier, Blocked};
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::client::{
-    ResolvesClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name,
+    ResolvesClientCert, WantsClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -16,13 +15,15 @@ use tokio_rustls::rustls::pki_types::{
 };
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio_rustls::rustls::{CertificateError, Error, OtherError, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::UintRef;
 use x509_cert::der::{Decode, Reader, SliceReader};
 
 use super::p521;
-use crate::look::barrier_of;
+use crate::look::{barrier_of, on_a_thread};
 
 /// The longest file of certificates or keys that is read.
 const MAX_PEM: u64 = 8 << 20;
@@ -35,6 +36,9 @@ pub struct Roots {
     pinned: Arc<Vec<CertificateDer<'static>>>,
 }
 
+/// The system's.
+static SYSTEM: OnceLock<Result<Roots, Blocked>> = OnceLock::new();
+
 /// Why a chain is not to be trusted, empty if it is; or why that cannot be told.
 pub type Trust = Result<String, Blocked>;
 
@@ -44,12 +48,12 @@ impl Roots {
     /// # Errors
     /// What is wrong with the file or the system.
     pub async fn load(ca: Option<&str>) -> Result<Self, Blocked> {
-        let ca = ca.map(str::to_owned);
-        on_a_thread(move || match ca {
-            Some(path) => Self::read(&path),
-            None => Self::system(),
-        })
-        .await
+        match ca.map(str::to_owned) {
+            Some(path) => on_a_thread(move || Self::read(&path)).await,
+            // Once read, they are there.
+            None if SYSTEM.get().is_some() => Self::system(),
+            None => on_a_thread(Self::system).await,
+        }
     }
 
     fn read(path: &str) -> Result<Self, Blocked> {
@@ -69,7 +73,6 @@ impl Roots {
 
     /// Read once.
     fn system() -> Result<Self, Blocked> {
-        static SYSTEM: OnceLock<Result<Roots, Blocked>> = OnceLock::new();
         let load = || {
             let found = rustls_native_certs::load_native_certs().certs;
             let mut store = RootCertStore::empty();
@@ -278,6 +281,18 @@ pub fn provider() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(make).clone()
 }
 
+/// A client of TLS 1.2 and 1.3 that asks this verifier whom to believe.
+///
+/// # Errors
+/// `unsupported` if the two versions cannot be spoken.
+pub fn client(
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Blocked> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|e| Blocked::new(Barrier::Unsupported, format!("TLS: {e}")))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
+}
+
 /// Who we are, to a server that asks.
 ///
 /// # Errors
@@ -304,26 +319,7 @@ pub async fn identity(certificate: &str, key: &str) -> Result<Arc<dyn ResolvesCl
     .await
 }
 
-async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Blocked> + Send + 'static,
-) -> Result<T, Blocked> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "the look was cut off")))
-}
-
-/// What a file holds; nothing that could keep us waiting or grow without end.
+/// What a file of certificates or keys holds.
 fn read_pem(path: &str) -> Result<Vec<u8>, Blocked> {
-    let failed = |e: &std::io::Error| barrier_of(&format!("open {path}"), e);
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
-    let file = file.map_err(|e| failed(&e))?;
-    if !file.metadata().map_err(|e| failed(&e))?.is_file() {
-        return Err(Blocked::new(Barrier::Unsupported, format!("{path} is not a file")));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_PEM + 1).read_to_end(&mut bytes).map_err(|e| failed(&e))?;
-    if bytes.len() as u64 > MAX_PEM {
-        return Err(Blocked::new(Barrier::TooLarge, format!("{path} has more than {MAX_PEM} bytes")));
-    }
-    Ok(bytes)
+    crate::whole::read(path, MAX_PEM).map_err(|error| barrier_of(&format!("open {path}"), &error))
 }

@@ -102,7 +102,7 @@ fn all_of<'a>(what: &str, output: &'a Output) -> Result<&'a Output, Blocked> {
         let why = format!(
             "a child that goes on after the program's end still holds {what} open; send its output elsewhere"
         );
-        return Err(Blocked::new(Barrier::TimedOut, why));
+        return Err(Blocked::new(Barrier::Unsupported, why));
     }
     Ok(output)
 }

@@ -18,8 +18,7 @@ const LONGEST: usize = 4 << 20;
 
 impl Look for Container {
     async fn look(&self, context: &Context<'_>) -> Seen {
-        let looked = tokio::time::timeout_at(context.deadline(), see(self)).await;
-        looked.unwrap_or_else(|_| Err(context.timed_out())).unwrap_or_else(Seen::nothing)
+        context.in_time(see(self)).await.unwrap_or_else(Seen::nothing)
     }
 }
 

@@ -11,15 +11,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use crate::connect::{Conversation, Fault};
-use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms};
+use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, random};
 
 impl Look for Dns {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
         let talk = talk(self, &conversation, &mut seen);
-        let done = tokio::time::timeout_at(context.deadline(), talk).await;
-        if let Err(fault) = done.unwrap_or_else(|_| Err(context.timed_out().into())) {
+        if let Err(fault) = context.in_time(talk).await {
             conversation.end(fault, context, &mut seen);
         }
         seen
@@ -88,7 +87,8 @@ fn states_absence(answer: &Message, aliases: &[String]) -> bool {
     answer.metadata.response_code == ResponseCode::NXDomain
         || names(RecordType::SOA)
         || authority
-        || (answer.metadata.recursion_available && !names(RecordType::NS))
+        // One that asks for us would have followed an alias to its end (RFC 1034, 4.3.2): bare, it says nothing of that.
+        || (answer.metadata.recursion_available && aliases.is_empty() && !names(RecordType::NS))
 }
 
 /// The name as it is written, always complete. In labels any byte may stand (RFC 2181, 11): `_domainkey`, `64/26`.
@@ -142,10 +142,7 @@ fn zone_number(zone: &str) -> Result<u32, Blocked> {
 }
 
 fn question(name: Name, record: RecordType) -> Result<Message, Blocked> {
-    let mut id = [0; 2];
-    getrandom::getrandom(&mut id)
-        .map_err(|e| Blocked::new(Barrier::ToolMissing, format!("random bytes: {e}")))?;
-    let mut message = Message::new(u16::from_ne_bytes(id), MessageType::Query, OpCode::Query);
+    let mut message = Message::new(u16::from_ne_bytes(random()?), MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     message.add_query(Query::query(name, record));
     Ok(message)
@@ -212,7 +209,7 @@ fn aliases(answer: &Message, mut name: Name, record: RecordType) -> (Vec<String>
             _ => None,
         });
         let Some(next) = next else { break };
-        aliases.push(next.to_utf8());
+        aliases.push(next.to_ascii());
         name = next;
     }
     (aliases, name)
@@ -225,6 +222,24 @@ fn shown(data: &RData) -> String {
             let bytes: Vec<u8> = texts.txt_data.iter().flat_map(|part| part.iter().copied()).collect();
             String::from_utf8_lossy(&bytes).into_owned()
         }
+        // Names as they are sent, `xn--` among them: two of them may look alike once they are decoded.
+        RData::CNAME(name) => name.0.to_ascii(),
+        RData::NS(name) => name.0.to_ascii(),
+        RData::PTR(name) => name.0.to_ascii(),
+        RData::MX(mx) => format!("{} {}", mx.preference, mx.exchange.to_ascii()),
+        RData::SRV(srv) => {
+            format!("{} {} {} {}", srv.priority, srv.weight, srv.port, srv.target.to_ascii())
+        }
+        RData::SOA(soa) => format!(
+            "{} {} {} {} {} {} {}",
+            soa.mname.to_ascii(),
+            soa.rname.to_ascii(),
+            soa.serial,
+            soa.refresh,
+            soa.retry,
+            soa.expire,
+            soa.minimum
+        ),
         other => other.to_string(),
     }
 }

@@ -23,11 +23,8 @@ impl Look for Http {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
         let talk = talk(self, context, &conversation, &mut seen);
-        let done = tokio::time::timeout_at(context.deadline(), talk).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
-            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(fault) => conversation.end(fault, context, &mut seen),
-        }
+        let talked = context.in_time(talk).await;
+        conversation.conclude(talked, context, &mut seen);
         seen
     }
 }
@@ -105,7 +102,7 @@ async fn talk(
         }
         let body = body::receive(&mut answer.response, &method, seen).await?;
         seen.know("body_received", true).know("answered", true);
-        body::see(&body, answer.response.headers(), context, seen);
+        body::see(body, answer.response.headers().clone(), context, seen).await;
         return Ok(());
     }
 }

@@ -118,6 +118,14 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
             format!("{} matching lines bear times ahead of the look at {now}, such as {at}", tally.ahead);
         Blocked::new(Barrier::Protocol, why)
     });
+    let unknown = (tally.unknown > 0).then(|| {
+        let why = format!(
+            "{} matching lines begin with a time in a form that is not known; say `format`",
+            tally.unknown
+        );
+        Blocked::new(Barrier::Protocol, why)
+    });
+    let ahead = ahead.or(unknown.clone());
     // "None" would pass on lines that nobody could see any more.
     let uncovered = window.covered.err().map(|why| Blocked::new(Barrier::Unreachable, why));
     let uncounted = ahead.clone().or(uncovered).or(window.suppressed);
@@ -141,5 +149,5 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         None => tally.times().map(Iterator::collect::<Vec<_>>).ok_or_else(too_many),
     };
     seen.settle("times", times);
-    seen.settle("lines", tally.lines().ok_or_else(too_many));
+    seen.settle("lines", unknown.map_or_else(|| tally.lines().ok_or_else(too_many), Err));
 }

@@ -7,16 +7,20 @@ mod dns;
 mod file;
 mod group;
 mod http;
+mod icmp;
 mod interface;
+mod jsonrpc;
 mod kernel_parameter;
 mod log;
 mod mount;
+mod mysql;
 mod package;
 mod port;
 mod postgres;
 mod process;
 mod redis;
 mod service;
+mod smtp;
 mod tls;
 mod user;
 
@@ -38,6 +42,7 @@ kinds! {
     command::Command,
     file::File,
     http::Http,
+    jsonrpc::JsonRpc,
     process::Process,
     port::Port,
     user::User,
@@ -54,4 +59,7 @@ kinds! {
     dns::Dns,
     redis::Redis,
     postgres::Postgres,
+    mysql::Mysql,
+    smtp::Smtp,
+    icmp::Icmp,
 }

@@ -1,9 +1,11 @@
 //! `mount`: the kernel's table of mounts.
 
+use std::io::ErrorKind;
+
 use probity_plan::kinds::mount::Mount;
 use probity_plan::{Barrier, Blocked};
 
-use crate::look::{Context, Look, Seen};
+use crate::look::{Context, Look, Seen, barrier_of};
 use crate::mounts;
 
 impl Look for Mount {
@@ -24,9 +26,17 @@ fn see(path: &str) -> Seen {
         seen.block_rest(Blocked::new(Barrier::NotMade, "`mount: all` lists mounts; name one for this fact"));
         return seen;
     }
-    // The kernel writes no slash at the end.
-    let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-    let here = all.at(path);
+    let mut path = without_double_slashes(path);
+    let mut here = all.at(&path);
+    if here.is_empty() {
+        // It may lead there by a link. Only then is a file system asked, which may hang.
+        match std::fs::canonicalize(&path) {
+            Ok(end) => path = end.to_string_lossy().into_owned(),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => return Seen::nothing(barrier_of(&format!("follow {path}"), &error)),
+        }
+        here = all.at(&path);
+    }
     seen.know("mounted", !here.is_empty());
     seen.know("layers", i64::try_from(here.len()).unwrap_or(i64::MAX));
     seen.know("mounts", here.iter().map(|mount| mount.value()).collect::<Vec<_>>());
@@ -42,4 +52,11 @@ fn see(path: &str) -> Seen {
         }
     }
     seen
+}
+
+/// The path as the kernel writes it: one slash between names and none at the end, without the names that lead nowhere.
+fn without_double_slashes(path: &str) -> String {
+    let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
+    let path: String = names.flat_map(|name| ["/", name]).collect();
+    if path.is_empty() { "/".to_owned() } else { path }
 }

@@ -1,7 +1,5 @@
 //! `package`: asks each package manager that is there, and believes "not installed" only if all of them say so.
 
-use std::collections::BTreeMap;
-
 use probity_plan::kinds::package::Package;
 use probity_plan::{Barrier, Blocked, Value};
 
@@ -215,6 +213,5 @@ async fn changed(name: &str, manager: &str, context: &Context<'_>) -> Result<Vec
 }
 
 async fn ask(arguments: &[&str], context: &Context<'_>) -> Result<(i32, String, String), Blocked> {
-    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    program::ask(&arguments, &BTreeMap::new(), context).await
+    program::ask(arguments, &[], context).await
 }

@@ -18,6 +18,9 @@ use crate::connect::{self, Conversation, Fault, Stream, starttls, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
 use crate::plaintext::Syntax;
 
+/// The protocol, as it is called in a handshake.
+const ALPN: [&str; 1] = ["postgresql"];
+
 /// The most rows that are kept.
 const MAX_ROWS: usize = 1000;
 
@@ -32,11 +35,8 @@ impl Look for Postgres {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
         let talk = talk(self, context, &conversation, &mut seen);
-        let done = tokio::time::timeout_at(context.deadline(), talk).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
-            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(fault) => conversation.end(fault, context, &mut seen),
-        }
+        let talked = context.in_time(talk).await;
+        conversation.conclude(talked, context, &mut seen);
         seen
     }
 }
@@ -97,34 +97,40 @@ async fn connect(
     let host = match config.get_hosts() {
         [Host::Unix(folder)] => {
             tls::not_spoken(seen);
-            conversation.call();
             let path = folder.join(format!(".s.PGSQL.{port}"));
-            return Ok(Box::new(conversation.listen(connect::unix(&path.display().to_string()).await?)));
+            return Ok(Box::new(conversation.unix(&path.display().to_string()).await?));
         }
         [Host::Tcp(host)] => host,
         hosts => return Err(unsupported(format!("how to connect: {} hosts; name one", hosts.len())).into()),
     };
+    let files = tls::Files {
+        ca: postgres.ca.as_deref(),
+        certificate: postgres.client_certificate.as_deref(),
+        key: postgres.client_key.as_deref(),
+    };
     let client = match config.get_ssl_mode() {
+        SslMode::Disable => None,
         SslMode::Require => {
-            let files = tls::Files {
-                ca: postgres.ca.as_deref(),
-                certificate: postgres.client_certificate.as_deref(),
-                key: postgres.client_key.as_deref(),
-            };
-            let mut client = tls::Client::load(host, &files, &["postgresql"]).await?;
+            let mut client = tls::Client::load(host, &files, &ALPN).await?;
             client.checks_name = checks_name;
             Some(client)
         }
-        _ => None,
+        // `prefer`, as libpq without a word of it: in TLS with whoever speaks it, else in plain text.
+        _ => Some(tls::Client::load_trusting(host, &files, &ALPN).await?),
     };
     let addresses = connect::resolve(host, port).await?;
-    conversation.call();
-    let mut stream = conversation.listen(connect::tcp(&addresses).await?);
+    let mut stream = conversation.tcp(&addresses).await?;
     let Some(client) = client else {
         tls::not_spoken(seen);
         return Ok(Box::new(stream));
     };
     if config.get_ssl_negotiation() == SslNegotiation::Postgres && !starttls::postgres(&mut stream).await? {
+        if config.get_ssl_mode() != SslMode::Require {
+            tls::not_spoken(seen);
+            seen.unknown.remove("tls");
+            seen.know("tls", false);
+            return Ok(Box::new(stream));
+        }
         seen.know("tls", false);
         return Err(Fault::nonsense("the server does not speak TLS"));
     }

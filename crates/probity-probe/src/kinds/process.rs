@@ -1,6 +1,7 @@
 //! `process`: the kernel's table of processes, one reading of it for many looks (`tables.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -46,11 +47,16 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> 
     let mut hidden: Vec<Blocked> = table.hidden.iter().cloned().collect();
     let mut named = 0_i64;
     let name = file_name(&process.process);
+    let end = if process.process.starts_with('/') { end_of(&process.process) } else { Ok(None) };
+    let end = end.unwrap_or_else(|blocked| {
+        hidden.push(blocked);
+        None
+    });
     for running in table.list.values().filter(|running| !running.ended()) {
         if running.stat.comm.as_bytes() == name.get(..15).unwrap_or(name) {
             named += 1;
         }
-        match is(process, running) {
+        match is(process, end.as_deref(), running) {
             Is::Wanted => found.push(running),
             Is::Hidden(blocked) => hidden.push(blocked),
             Is::Other | Is::Gone => {}
@@ -83,6 +89,10 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> 
             seen.settle(fact, answer());
         }
     };
+    ask("contained_count", &|| {
+        let contained = still(&found, is_contained)?;
+        Ok(Value::from(contained.into_iter().filter(|contained| *contained).count() as u64))
+    });
     ask("open_files", &|| {
         found.iter().map(|running| open_files(running)).sum::<Result<i64, _>>().map(Value::from)
     });
@@ -119,15 +129,25 @@ fn see_found(oldest: &Running, found: &[&Running], names: &Names, seen: &mut See
     seen.know("memory_bytes", found.iter().map(|running| memory_bytes(running)).sum::<i64>());
 }
 
-/// Whether a process is one that the plan means.
-fn is(process: &Process, running: &Running) -> Is {
+/// The file at the end of a path that the plan names: the kernel shows that one, whatever links lead there.
+fn end_of(path: &str) -> Result<Option<String>, Blocked> {
+    match std::fs::canonicalize(path) {
+        Ok(end) => Ok(Some(end.to_string_lossy().into_owned())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(barrier_of(&format!("follow {path}"), &error)),
+    }
+}
+
+/// Whether a process is one that the plan means; `end` is where its path leads.
+fn is(process: &Process, end: Option<&str>, running: &Running) -> Is {
     let runs = match &running.executable {
         _ if process.all() => true,
         Ok(Some(_)) if process.process.starts_with('/') => {
-            if path_of(running).0 != process.process {
+            let path = path_of(running).0;
+            if path != process.process && Some(path.as_str()) != end {
                 return Is::Other;
             }
-            match is_file(running, &process.process) {
+            match is_file(running, &path) {
                 Ok(Some(is)) => is,
                 Ok(None) => return Is::Gone,
                 Err(blocked) => return Is::Hidden(blocked),
@@ -165,8 +185,7 @@ fn is(process: &Process, running: &Running) -> Is {
 fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
     let proc = |name: &str| format!("{}/{name}", running.folder());
     let gone = |error: &std::io::Error| {
-        error.kind() == std::io::ErrorKind::NotFound
-            || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
+        error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
     };
     let (executes, stands) = (std::fs::metadata(proc("exe")), std::fs::metadata(path));
     match (executes, stands) {
@@ -175,7 +194,7 @@ fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
         }
         (Err(error), _) if gone(&error) => return Ok(None),
         (Err(error), _) => return Err(barrier_of(&format!("stat {}", proc("exe")), &error)),
-        (Ok(_), Err(error)) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+        (Ok(_), Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
             return Err(barrier_of(&format!("stat {path}"), &error));
         }
         _ => {}
@@ -258,6 +277,23 @@ pub(super) fn user_of(pid: i32, names: &Names) -> Result<String, Blocked> {
     }
 }
 
+/// Whether it lives in a process namespace below the observer's, as those of a container do: it has one more number for
+/// each (proc_pid_status(5), `NSpid`).
+fn is_contained(running: &Running) -> Result<bool, Blocked> {
+    let numbers = |process: procfs::ProcResult<procfs::process::Process>| {
+        process.and_then(|process| process.status()).map(|status| status.nspid.map(|numbers| numbers.len()))
+    };
+    let path = format!("read /proc/{}/status", running.stat.pid);
+    let its = numbers(procfs::process::Process::new(running.stat.pid));
+    let own = numbers(procfs::process::Process::myself());
+    match (its, own) {
+        (Ok(Some(its)), Ok(Some(own))) => Ok(its > own),
+        (Err(ProcError::NotFound(_)), _) => Err(ended(running.stat.pid)),
+        (Err(error), _) | (_, Err(error)) => Err(barrier_of_proc(&path, &error)),
+        _ => Err(Blocked::new(Barrier::Unsupported, "this kernel tells no process namespaces")),
+    }
+}
+
 /// The barrier of a process that ended too soon.
 pub(super) fn ended(pid: i32) -> Blocked {
     Blocked::new(Barrier::Unreachable, format!("process {pid} ended while it was looked at"))
@@ -287,7 +323,7 @@ fn memory_bytes(running: &Running) -> i64 {
 fn open_files(running: &Running) -> Result<i64, Blocked> {
     let path = format!("{}/fd", running.folder());
     let files = std::fs::read_dir(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => ended(running.stat.pid),
+        ErrorKind::NotFound => ended(running.stat.pid),
         _ => barrier_of(&format!("list {path}"), &error),
     })?;
     Ok(i64::try_from(files.count()).unwrap_or(i64::MAX))
@@ -324,6 +360,7 @@ fn described(running: &Running, names: &Names) -> Result<Value, Blocked> {
         ("executable".to_owned(), executable.into()),
         ("arguments".to_owned(), arguments.into()),
         ("user".to_owned(), user_of(running.stat.pid, names)?.into()),
+        ("contained".to_owned(), is_contained(running)?.into()),
         ("started".to_owned(), started(running).into()),
         ("state".to_owned(), state(running.stat.state).into()),
         ("threads".to_owned(), running.stat.num_threads.into()),

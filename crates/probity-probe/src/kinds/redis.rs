@@ -2,31 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::kinds::redis::Redis;
+use probity_plan::kinds::redis::{DENIALS, Redis};
 use probity_plan::{Barrier, Blocked, Number, Text, Value};
 use redis::Value as Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::connect::{self, Conversation, Fault, Stream, tls};
-use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::look::{Context, Look, Seen};
 use crate::plaintext::Syntax;
 
 /// The longest reply that is read.
 const MAX_REPLY: usize = 1 << 20;
 
-/// Error codes by which a server says that the user may not.
-const DENIALS: [&str; 4] = ["NOAUTH", "WRONGPASS", "NOPERM", "DENIED"];
+/// Whether a server says by this error that the user may not.
+fn is_denial(error: &str) -> bool {
+    DENIALS.iter().any(|denial| error.starts_with(denial))
+}
 
 impl Look for Redis {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
         let talk = talk(self, context, &conversation, &mut seen);
-        let done = tokio::time::timeout_at(context.deadline(), talk).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
-            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(fault) => conversation.end(fault, context, &mut seen),
-        }
+        let talked = context.in_time(talk).await;
+        conversation.conclude(talked, context, &mut seen);
         seen
     }
 }
@@ -78,8 +77,7 @@ async fn connect(redis: &Redis, conversation: &Conversation, seen: &mut Seen) ->
     let (host, port, secure) = match Place::parse(&redis.redis)? {
         Place::Socket(path) => {
             tls::not_spoken(seen);
-            conversation.call();
-            return Ok(Box::new(conversation.listen(connect::unix(path).await?)));
+            return Ok(Box::new(conversation.unix(path).await?));
         }
         Place::Tcp { host, port, secure } => (host, port, secure),
     };
@@ -90,8 +88,7 @@ async fn connect(redis: &Redis, conversation: &Conversation, seen: &mut Seen) ->
     };
     let client = if secure { Some(tls::Client::load(host, &files, &[]).await?) } else { None };
     let addresses = connect::resolve(host, port).await?;
-    conversation.call();
-    let stream = conversation.listen(connect::tcp(&addresses).await?);
+    let stream = conversation.tcp(&addresses).await?;
     match client {
         Some(client) => Ok(Box::new(client.shake_hands(stream, seen).await?)),
         None => {
@@ -120,7 +117,7 @@ async fn ask(
     seen.know("answered", true);
     if let Reply::ServerError(error) = &reply {
         let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
-        let denied = DENIALS.contains(&error.code());
+        let denied = is_denial(&text);
         let barrier = if denied { Barrier::PermissionDenied } else { Barrier::Unsupported };
         seen.know("error", text.trim_end())
             .know("denied", denied)

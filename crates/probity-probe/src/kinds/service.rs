@@ -13,7 +13,7 @@ use crate::program;
 
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,ActiveEnterTimestamp,\
                           ExecMainStartTimestamp,LastTriggerUSec,MainPID,NRestarts,Result,ExecMainCode,\
-                          ExecMainStatus,User,MemoryCurrent,NeedDaemonReload,DropInPaths";
+                          ExecMainStatus,User,MemoryCurrent,NeedDaemonReload,DropInPaths,EnvironmentFiles";
 
 /// A service that systemd restarted by itself so many times ...
 const MANY_RESTARTS: i64 = 3;
@@ -40,11 +40,9 @@ impl Look for Service {
 }
 
 async fn ask(service: &Service, context: &Context<'_>) -> Result<String, Blocked> {
-    let arguments = ["systemctl", "show", "--no-pager", "--property", PROPERTIES, "--", &service.service]
-        .map(str::to_owned);
+    let arguments = ["systemctl", "show", "--no-pager", "--property", PROPERTIES, "--", &service.service];
     // Times then come in UTC, which every version of systemctl can do.
-    let env = BTreeMap::from([("TZ".to_owned(), "UTC".to_owned())]);
-    let (code, stdout, stderr) = program::ask(&arguments, &env, context).await?;
+    let (code, stdout, stderr) = program::ask(&arguments, &[("TZ", "UTC")], context).await?;
     if code == 0 {
         return Ok(stdout);
     }
@@ -68,7 +66,10 @@ fn parse(text: &str) -> Result<Vec<Properties>, Blocked> {
         for line in block.lines() {
             let (key, value) =
                 line.split_once('=').ok_or_else(|| wrong(format!("`{line}` is no KEY=VALUE")))?;
-            unit.insert(key.to_owned(), value.to_owned());
+            // A property that is a list may come a line an element.
+            unit.entry(key.to_owned())
+                .and_modify(|before: &mut String| before.extend(["\n", value]))
+                .or_insert_with(|| value.to_owned());
         }
         for key in ["Id", "LoadState", "ActiveState", "SubState"] {
             if unit.get(key).is_none_or(String::is_empty) {
@@ -150,8 +151,8 @@ fn crash_looping(unit: &Properties, now: Timestamp) -> bool {
     many && (waits || began.is_ok_and(|began| now.duration_since(began) < STEADY))
 }
 
-/// Whether it runs from something else than what stands in its files now: a unit file that changed since its main process
-/// was started, or a program or library that was deleted or replaced.
+/// Whether it runs from something else than what stands in its files now: a unit file, or a file of its environment, that
+/// changed since its main process was started, or a program or library that was deleted or replaced.
 fn needs_restart(unit: &Properties) -> Result<bool, Blocked> {
     let pid = number(unit, "MainPID")?;
     if pid == 0 {
@@ -161,7 +162,15 @@ fn needs_restart(unit: &Properties) -> Result<bool, Blocked> {
     // systemd tells the second only: a file of the same second was there before.
     let latest = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
     let files = text(unit, "DropInPaths").split_whitespace().chain([text(unit, "FragmentPath")]);
-    for file in files.filter(|file| !file.is_empty()) {
+    let files = files.filter(|file| !file.is_empty()).map(|file| (file, false));
+    for (file, may_lack) in files.chain(environment_files(unit)) {
+        if may_lack && !std::fs::exists(file).unwrap_or(true) {
+            continue;
+        }
+        if file.contains(['*', '?', '[']) {
+            let why = format!("EnvironmentFile={file} is a pattern: which files it stood for is not known");
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
         let changed = std::fs::metadata(file).map(|metadata| Timestamp::new(metadata.mtime(), 0));
         match changed {
             // As it was when it was loaded, it is no more.
@@ -174,6 +183,14 @@ fn needs_restart(unit: &Properties) -> Result<bool, Blocked> {
     let path = format!("/proc/{pid}/maps");
     let maps = std::fs::read(&path).map_err(|error| barrier_of(&format!("open {path}"), &error))?;
     Ok(String::from_utf8_lossy(&maps).lines().any(runs_deleted_file))
+}
+
+/// The files of its environment, and whether each may be missing: `/etc/default/app (ignore_errors=yes)`.
+fn environment_files(unit: &Properties) -> impl Iterator<Item = (&str, bool)> {
+    text(unit, "EnvironmentFiles").lines().filter_map(|line| {
+        let (file, flag) = line.rsplit_once(" (ignore_errors=")?;
+        Some((file, flag.starts_with("yes")))
+    })
 }
 
 /// Whether a line of `/proc/PID/maps` (proc_pid_maps(5)) maps a file for execution that is there no more. Not what programs
@@ -248,6 +265,11 @@ mod tests {
             assert_eq!(parse(nonsense).unwrap_err().barrier, Barrier::Protocol, "{nonsense}");
         }
         assert_eq!(parse("").unwrap(), Vec::<Properties>::new());
+        let lists = "Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\n\
+                     EnvironmentFiles=/etc/a b (ignore_errors=no)\nEnvironmentFiles=/etc/c (ignore_errors=yes)\n";
+        let units = parse(lists).unwrap();
+        let files: Vec<_> = environment_files(&units[0]).collect();
+        assert_eq!(files, [("/etc/a b", false), ("/etc/c", true)]);
     }
 
     #[test]

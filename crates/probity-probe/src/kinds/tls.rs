@@ -18,14 +18,13 @@ use tokio_rustls::rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorith
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
-    CipherSuite, ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion,
-    SignatureScheme,
+    CipherSuite, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
 };
 
 use self::hello::Answer;
 use crate::connect::trust::{self, Roots};
 use crate::connect::{self, Conversation, Fault, starttls};
-use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::look::{Context, Look, Seen, elapsed_ms, random};
 
 /// The facts about versions, with the version on the wire.
 const VERSIONS: [(&str, u16); 4] =
@@ -36,8 +35,7 @@ impl Look for Tls {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
         let greeted = greet(self, &conversation, &mut seen);
-        let done = tokio::time::timeout_at(context.deadline(), greeted).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
+        match context.in_time(greeted).await {
             Ok(server) => {
                 see(&server, context, &mut seen).await;
                 seen.know("elapsed_ms", elapsed_ms(context.began.elapsed()));
@@ -189,17 +187,13 @@ async fn offer_each(server: &Server<'_>, context: &Context<'_>) -> Vec<Offered> 
     };
     let offer = async |version: u16| {
         let asked = async {
-            let mut random = [0; 32];
-            getrandom::getrandom(&mut random)
-                .map_err(|e| Blocked::new(Barrier::ToolMissing, format!("random bytes: {e}")))?;
             let mut stream = connect::tcp(&[server.address]).await?;
             if let Some(protocol) = server.tls.starttls {
                 starttls::begin(protocol, &mut stream).await?;
             }
-            hello::offer(stream, version, name, random).await
+            hello::offer(stream, version, name, random()?).await
         };
-        let answer = tokio::time::timeout_at(context.deadline(), asked).await;
-        let answer = answer.unwrap_or_else(|_| Err(context.timed_out().into()));
+        let answer: Result<_, Fault> = context.in_time(asked).await;
         (version, answer.map_err(|fault| fault.blocked().clone()))
     };
     let (a, b, c, d) = tokio::join!(offer(0x0301), offer(0x0302), offer(0x0303), offer(0x0304));
@@ -275,14 +269,8 @@ async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Greeting, Fault> {
     let setup = |error: &Error| Blocked::new(Barrier::Unsupported, format!("TLS: {error}"));
     let broken = |error: std::io::Error| Fault::of_io("TLS handshake", &error);
-    let provider = trust::provider();
-    let witness = Arc::new(Witness::new(&provider, identity));
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| setup(&e))?
-        .dangerous()
-        .with_custom_certificate_verifier(witness.clone())
-        .with_client_cert_resolver(witness.clone());
+    let witness = Arc::new(Witness::new(&trust::provider(), identity));
+    let config = trust::client(witness.clone())?.with_client_cert_resolver(witness.clone());
     let mut client = ClientConnection::new(Arc::new(config), name.clone()).map_err(|e| setup(&e))?;
     let mut buffer = vec![0; 16 << 10];
     let end = 'handshake: loop {

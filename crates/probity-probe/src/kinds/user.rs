@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use probity_plan::kinds::user::{Account, User};
 use probity_plan::{Barrier, Blocked, Value};
 
-use crate::look::{Context, Look, Seen, barrier_of};
+use crate::look::{Context, Look, Seen, barrier_of, on_a_thread};
 use crate::names::{self, Database, Entry as _, Names};
 use crate::{tables, whole};
 
@@ -42,7 +42,8 @@ async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> 
         seen.block_rest(Blocked::new(Barrier::Unreachable, format!("there is no user {account}")));
         return Ok(seen);
     };
-    let (_, group) = names::owner_and_group(user.uid, user.gid, context).await;
+    let group = names::groups_by_number(&BTreeSet::from([user.gid]), context).await;
+    let group = group.map(|names| names.into_iter().next().unwrap_or_default());
     seen.know("exists", true)
         .know("name", user.name.as_str())
         .know("uid", i64::from(user.uid))
@@ -80,13 +81,8 @@ pub(super) fn accounts(names: &Names) -> Result<Vec<&names::User>, Blocked> {
 /// What the passwords in `/etc/shadow` allow (shadow(5)), by account; of several lines of one
 /// the first counts, as it does for the C library. The hashes are not kept.
 async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static str>, Blocked> {
-    let read = tokio::task::spawn_blocking(|| whole::read(SHADOW, LONGEST));
-    let bytes = match tokio::time::timeout_at(context.deadline(), read).await {
-        Ok(Ok(Ok(bytes))) => bytes,
-        Ok(Ok(Err(error))) => return Err(barrier_of(&format!("open {SHADOW}"), &error)),
-        Ok(Err(_)) => return Err(Blocked::new(Barrier::Aborted, "the look was cut off")),
-        Err(_) => return Err(context.timed_out()),
-    };
+    let read = || whole::read(SHADOW, LONGEST).map_err(|error| barrier_of(&format!("open {SHADOW}"), &error));
+    let bytes = context.in_time(on_a_thread(read)).await?;
     let text = String::from_utf8_lossy(&bytes);
     let mut states = BTreeMap::new();
     for line in text.lines() {

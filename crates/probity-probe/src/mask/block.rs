@@ -1,9 +1,10 @@
-//! Encodings of many bytes at once: base64, base32, hexadecimal, UTF-16. Any run of their characters that is long enough
+//! Encodings of many bytes at once: base64, base32, hexadecimal, UTF-16; lists of numbers are in `list`. Any run of their characters that is long enough
 //! is decoded, whatever it is. Must not know what is looked for.
 
 use std::cmp::Reverse;
 
 use super::escape::{Escapes, Reading, Unit, begins};
+use super::list;
 
 /// An encoding in which each character stands for so many bits.
 pub(super) struct Block {
@@ -18,7 +19,7 @@ pub(super) struct Block {
 }
 
 /// The most bytes between two characters of an encoding: a line break with the indentation behind it.
-const MAX_GAP: usize = 32;
+pub(super) const MAX_GAP: usize = 32;
 
 /// No character of an encoding.
 const NONE: u8 = u8::MAX;
@@ -107,6 +108,7 @@ pub(super) fn decode(
             });
         }
         utf16(bytes, escapes, escaped, least, decoded);
+        list::decode(bytes, escapes, escaped, least, decoded);
     }
 }
 
@@ -343,7 +345,7 @@ fn utf16(bytes: &[u8], escapes: &Escapes<'_>, depth: u8, least: usize, decoded: 
 
 /// The byte at this place, in the escape of the most encoders: if it is in one, that is what it was written in. With its
 /// end and the number of encoders; nothing, behind the end.
-fn unescaped(bytes: &[u8], escapes: &Escapes<'_>, at: usize, depth: u8) -> (usize, u8, u8) {
+pub(super) fn unescaped(bytes: &[u8], escapes: &Escapes<'_>, at: usize, depth: u8) -> (usize, u8, u8) {
     let byte = bytes.get(at).copied().unwrap_or_default();
     let read = if depth > 0 && begins(byte) { escapes.at(at) } else { &[] };
     let read = read.iter().filter(|read| read.depth <= depth);

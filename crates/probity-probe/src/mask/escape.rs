@@ -219,7 +219,8 @@ impl Begun<'_> {
                 }
             }
             b'0'..=b'9' => {
-                for (radix, count) in [(8, 3), (10, 3), (8, 2), (8, 1)] {
+                // Four digits as `echo` and `printf %b` take them: behind a zero (POSIX).
+                for (radix, count) in [(8, 4), (8, 3), (10, 3), (8, 2), (8, 1)] {
                     self.digits(radix, count, &mut |value, rest| {
                         if let Ok(byte) = u8::try_from(value) {
                             let rare = rest.rare || (radix, count) != (8, 3);

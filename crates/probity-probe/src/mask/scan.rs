@@ -6,6 +6,8 @@ use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::escape::{Escapes, Reading, Unit, begins};
 
 /// Texts to find.
@@ -14,9 +16,13 @@ pub(super) struct Texts {
     start: StateID,
     /// Whether a text can begin with this byte, or an escape.
     wakes: Vec<bool>,
-    /// Whether any has a character beyond ASCII. If none has, such a byte is no part of any.
+    /// Whether any has a character beyond ASCII. If none has, such a byte is no part of any, unless full-width letters begin
+    /// with it.
     beyond_ascii: bool,
 }
+
+/// The first byte of full-width letters, U+FF01 to U+FF5E, in UTF-8: they are the same to a mask as those of ASCII.
+const FULL_WIDTH: u8 = 0xef;
 
 /// The most marks of one scan before those that no way needs are let go.
 const MAX_MARKS: usize = 1 << 16;
@@ -29,8 +35,9 @@ impl Texts {
         let start = automaton.start_state(Anchored::No).unwrap_or_default();
         let beyond_ascii = texts.iter().any(|text| !text.is_ascii());
         let first = |byte: u8| folded.iter().any(|text| text.first() == Some(&byte.to_ascii_lowercase()));
-        let wakes =
-            (0..=u8::MAX).map(|byte| begins(byte) || first(byte) || (beyond_ascii && !byte.is_ascii()));
+        let wakes = (0..=u8::MAX).map(|byte| {
+            begins(byte) || first(byte) || byte == FULL_WIDTH || (beyond_ascii && !byte.is_ascii())
+        });
         Ok(Self { start, wakes: wakes.collect(), beyond_ascii, automaton })
     }
 
@@ -151,9 +158,14 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
 
     fn read(&mut self, way: &mut Way, unit: Unit, end: usize) {
         match unit {
-            Unit::Byte(byte) if byte.is_ascii() || !self.texts.beyond_ascii => {
+            Unit::Byte(byte)
+                if byte.is_ascii() || !(self.texts.beyond_ascii || way.parts > 0 || byte == FULL_WIDTH) =>
+            {
                 self.flush(way);
                 self.feed(way, &[byte], end);
+                if way.at + 1 != end {
+                    self.mark(way, end);
+                }
             }
             Unit::Byte(byte) => self.assemble(way, byte, end),
             Unit::Character(c) => {
@@ -201,6 +213,7 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
             let text = c.encode_utf8(&mut bytes);
             self.feed(way, text.as_bytes(), end);
         }
+        self.mark(way, end);
     }
 
     /// One character for the automaton.
@@ -210,9 +223,6 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
             way.state = automaton.next_state(Anchored::No, way.state, byte.to_ascii_lowercase());
         }
         way.fed += character.len();
-        if way.at + 1 != end || character.len() != 1 {
-            self.mark(way, end);
-        }
         if automaton.is_match(way.state) {
             for number in 0..automaton.match_len(way.state) {
                 let text = automaton.match_pattern(way.state, number);
@@ -258,10 +268,11 @@ impl<F: FnMut(usize, usize, usize)> Scan<'_, F> {
     }
 }
 
-/// A character without its letter case.
+/// A character without its letter case, and apart into what it is composed of or compatible with (Unicode, UAX 15, NFKD):
+/// `é` as a letter with an accent, and full-width letters as letters.
 fn fold(c: char) -> impl Iterator<Item = char> {
     // By way of the upper case: `ß` is `SS` there.
-    c.to_uppercase().flat_map(char::to_lowercase)
+    c.nfkd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkd()
 }
 
 /// What the automaton reads of a text.

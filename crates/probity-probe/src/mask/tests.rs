@@ -108,6 +108,114 @@ fn a_secret_in_utf_8_that_is_read_as_what_is_labelled_latin_1_is_masked() {
     }
 }
 
+/// Bytes of UTF-16, which no UTF-8 is near.
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn a_secret_is_masked_where_its_other_form_takes_fewer_bytes() {
+    let hexadecimal = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for secret in ["秘密の鍵", "密碼不要說出去", "ﬀﬀﬀﬀ-ﬀﬀ"] {
+        for form in [
+            STANDARD_NO_PAD.encode(utf16(secret)),
+            hexadecimal(utf16(secret)),
+            STANDARD_NO_PAD.encode(secret.to_uppercase()),
+            hexadecimal(secret.to_uppercase().into_bytes()),
+        ] {
+            assert_eq!(masks(&[secret]).mask(&format!("<{form}>")), "<[0]>", "{secret} as {form}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_masked_in_every_normal_form() {
+    use unicode_normalization::UnicodeNormalization as _;
+    for secret in ["crème-brûlée", "Ｐａｓｓｗｏｒｄ１", "ﬁnal-ﬂight-é№5", "Ệệ-cà-phê", "한국어비밀번호"]
+    {
+        let (composed, apart): (String, String) = (secret.nfc().collect(), secret.nfd().collect());
+        let compatible: String = secret.nfkc().collect();
+        for known in [&composed, &apart, &compatible] {
+            let masks = masks(&[known.as_str()]);
+            for shown in [&composed, &apart, &compatible] {
+                assert_eq!(masks.mask(&format!("<{shown}>")), "<[0]>", "{known:?} as {shown:?}");
+                let form = STANDARD_NO_PAD.encode(shown);
+                assert_eq!(masks.mask(&form), "[0]", "{known:?} as {shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_masked_in_full_width_letters() {
+    let wide = |c: char| char::from_u32(u32::from(c) + 0xfee0).unwrap();
+    for secret in ["correct-horse!", "crème-brûlée"] {
+        let shown: String = secret.chars().map(|c| if c.is_ascii_graphic() { wide(c) } else { c }).collect();
+        assert_eq!(masks(&[secret]).mask(&format!("é<{shown}>")), "é<[0]>", "{shown}");
+        let escaped = serde_json::Value::from(shown.to_uppercase()).to_string();
+        assert_eq!(masks(&[secret]).mask(&escaped), "\"[0]\"", "{shown}");
+    }
+}
+
+#[test]
+fn a_mask_stands_where_the_secret_did_behind_characters_that_are_longer_to_a_mask() {
+    let masks = masks(&["straße-ärger"]);
+    // In Latin-1, each of these is a byte.
+    for before in [&b"\xdf\xdf "[..], b"\xbd \xdf", "\u{212a}\u{212a} \u{fb03}".as_bytes()] {
+        let latin_1 = [before, b"stra\xdfe-\xe4rger>"].concat();
+        let (mut digest, plain) = (masks.digest(), Masks::default());
+        digest.update(&latin_1);
+        let mut expected = plain.digest();
+        expected.update(&[before, b"[0]>"].concat());
+        assert_eq!(digest.finish(), expected.finish(), "{before:?}");
+    }
+}
+
+#[test]
+fn a_secret_in_utf_8_that_was_read_wrongly_twice_is_masked() {
+    let latin_1 = |text: &str| text.bytes().map(char::from).collect::<String>();
+    let windows = |text: &str| encoding_rs::WINDOWS_1252.decode(text.as_bytes()).0.into_owned();
+    for secret in ["Straße-Größe", "秘密の鍵-秘密"] {
+        for read in [latin_1(&latin_1(secret)), windows(&windows(secret)), windows(&latin_1(secret))] {
+            assert_eq!(masks(&[secret]).mask(&format!("pw={read}")), "pw=[0]", "{secret} as {read}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_masked_as_a_list_of_numbers() {
+    let joined = |secret: &str, between: &str, form: fn(u8) -> String| {
+        secret.bytes().map(form).collect::<Vec<_>>().join(between)
+    };
+    for secret in ["correct horse", "Straße-Größe"] {
+        for shown in [
+            joined(secret, ", ", |byte| format!("0x{byte:02x}")),
+            joined(secret, ",", |byte| format!("0x{byte:X}")),
+            joined(secret, ", ", |byte| byte.to_string()),
+            joined(secret, " ", |byte| format!("{byte:03}")),
+            joined(secret, ",\n    ", |byte| byte.to_string()),
+            joined(secret, ", ", |byte| byte.cast_signed().to_string()),
+            joined(secret, ",\\n", |byte| byte.to_string()),
+            joined(secret, ",&#32;", |byte| format!("0x{byte:02x}")),
+        ] {
+            assert_eq!(masks(&[secret]).mask(&format!("[{shown}]")), "[[0]]", "{shown}");
+        }
+        let within = STANDARD.encode(joined(secret, ", ", |byte| byte.to_string()));
+        assert_eq!(masks(&[secret]).mask(&within).trim_end_matches('='), "[0]");
+    }
+    // What is next to it, or has other numbers, is not it.
+    let masks = masks(&["correct horse"]);
+    for text in ["[1, 2, 3, 300, -200, 0x, 0x100, 4711, 99,, 111]", "2026-01-31 23:59:59, 12, 17"] {
+        assert_eq!(masks.mask(text), text);
+    }
+}
+
+#[test]
+fn a_secret_is_masked_in_octal_of_four_digits() {
+    let shown = bytes("correct-horse", |byte| format!("\\0{byte:03o}"));
+    assert_eq!(masks(&["correct-horse"]).mask(&format!("<{shown}>")), "<[0]>");
+}
+
 #[test]
 fn a_secret_is_masked_in_every_form_within_every_form() {
     let secret = "p@ss/w\u{f6}rd\"&+S1 x'9\\%41=3D";

@@ -1,7 +1,6 @@
 //! The ways to a far observer: what is started here so that the program runs there. Into namespaces nothing is written: the program
 //! is handed over as an open descriptor.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
@@ -164,9 +163,10 @@ async fn container(name: &str) -> Result<Found, Blocked> {
 
 /// What an engine's tool says. Where it does not know, why; nothing where there is no such tool.
 async fn ask(words: &[&str]) -> Result<String, Option<String>> {
-    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    let of_operator = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));
-    let environment: BTreeMap<String, String> = OF_OPERATOR.iter().filter_map(of_operator).collect();
+    let of_operator = |name: &&'static str| Some((*name, std::env::var(name).ok()?));
+    let environment: Vec<(&str, String)> = OF_OPERATOR.iter().filter_map(of_operator).collect();
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let secrets = Secrets::default();
     let context = Context {
         wanted: &Wanted::All,
@@ -175,7 +175,7 @@ async fn ask(words: &[&str]) -> Result<String, Option<String>> {
         run_began: jiff::Timestamp::UNIX_EPOCH,
         timeout: PATIENCE,
     };
-    match program::ask(&words, &environment, &context).await {
+    match program::ask(words, &environment, &context).await {
         Ok((0, answer, _)) => Ok(answer),
         Ok((_, _, complaint)) => Err(complaint.lines().last().map(str::to_owned)),
         Err(blocked) if blocked.barrier == Barrier::ToolMissing => Err(None),

@@ -73,6 +73,9 @@ pub fn unacceptable(why: Unacceptable) -> String {
         Unacceptable::Altered => "the bundle is altered",
         Unacceptable::Incomplete(Gap::NotClosed) => "the run did not come to its end",
         Unacceptable::Incomplete(Gap::Interrupted) => "the run ended before its plan did",
+        Unacceptable::Incomplete(Gap::BeforeItsPredecessor) => {
+            "the run says that it began before the run before it in the ledger"
+        }
         Unacceptable::Incomplete(Gap::NotSigned) => "the operator did not sign the end of the run",
         Unacceptable::UnknownSigner => "its signer is unknown to you: name the key with `--signers FILE`",
         Unacceptable::NotCompared(check) => {

@@ -1,9 +1,10 @@
 //! Whether moments of different clocks are held against each other: nothing that a run records says how far those were apart when
 //! something happened there.
 
+use probity_diagnostic::Level;
 use probity_plan::{FactType, Form, Plan, Probe};
 
-use super::{Compiled, Found, Level};
+use super::{Compiled, Found};
 
 pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     for Compiled { claim, probe, check, .. } in claims {

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use probity_diagnostic::Level;
 use probity_plan::model::{Cell, Starts};
 use probity_plan::{
     Barrier, Blocked, Claim, Denied, Fact, FactType, Form, Impact, Plan, Probe, Shows, Value,
 };
 
-use super::{Compiled, Found, Level};
+use super::{Compiled, Found};
 use crate::condition::{Budget, Check};
 use crate::judge::control::SameForOthers;
-use crate::judge::denial::{ALL, Question, shown_by};
+use crate::judge::denial::{ALL, MAX_ROWS, Question, shown_by};
 use crate::truth::Truth4;
 
-/// Rows of a matrix that are tried; the rest are like them.
-const MAX_ROWS: usize = 1000;
+/// Worlds that are tried for one check.
+const MAX_WORLDS: usize = 4096;
+
+/// The longest list or text that is made to be tried, in elements or characters.
+const MAX_LENGTH: i64 = 10_000;
 
 pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     presence(claims, found);
@@ -185,6 +189,17 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, S
         return (message, hint.to_owned());
     }
     let grants: Vec<&str> = control.probe.spec().grants(what).map(|(name, _)| name).collect();
+    let withdrawing = control.check.and_then(|check| {
+        let question = Question { probe: control.probe, check, filter: control.filter };
+        question.withdrawing(what)
+    });
+    if let (Some(fact), false) = (withdrawing, grants.is_empty()) {
+        let hint = format!(
+            "let its check ask for `{fact}.size() == 0` too, or let `{}` follow none: where a redirect led may be another page",
+            control.probe.name
+        );
+        return (message, hint);
+    }
     let hint = if grants.is_empty() || (kind != claim_kind(claim, control) && what != Denied::Connection) {
         "name a claim about a probe of the same kind that is granted what is denied here".to_owned()
     } else {
@@ -230,38 +245,105 @@ fn always(compiled: &Compiled<'_>, found: &mut Found) {
     }
 }
 
-/// What the facts might be that a check reads: every combination of a few values of their types, at most 4,096. None where
-/// the types do not tell.
+/// What the facts might be that a check reads: every combination of a few values of their types, at most [`MAX_WORLDS`]. None
+/// where no few values can tell.
 fn worlds(check: &Check, ty: impl Fn(&str) -> Option<FactType>) -> Vec<BTreeMap<&str, Value>> {
+    let Some(tried) = Tried::of(check) else { return Vec::new() };
     let mut worlds: Vec<BTreeMap<&str, Value>> = vec![BTreeMap::new()];
     let mut any = false;
     for name in check.reads() {
         let Some(ty) = ty(name) else { continue };
         any = true;
-        let numbers =
-            check.text().split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<i64>().ok());
-        let numbers = [0, 1, 7, 404, 1 << 40]
-            .into_iter()
-            .chain(numbers.flat_map(|n| [n.saturating_sub(1), n, n.saturating_add(1)]));
-        let numbers = numbers.filter(|number| *number >= 0).take(20);
-        let texts = ["", "x"].into_iter().chain(check.text().split(['"', '\'']).skip(1).step_by(2).take(10));
-        let values: Vec<Value> = match ty {
-            FactType::Bool => vec![true.into(), false.into()],
-            FactType::Int | FactType::Float => numbers.map(Value::from).collect(),
-            #[expect(clippy::cast_precision_loss, reason = "small numbers that a condition mentions")]
-            FactType::Interval => numbers.map(|n| Value::interval(n as f64, Some(n as f64))).collect(),
-            FactType::Text | FactType::Mode | FactType::Version => texts.map(Value::from).collect(),
-            _ => return Vec::new(),
-        };
+        let values = tried.of_type(ty);
         worlds = worlds
             .iter()
             .flat_map(|world| {
                 values.iter().map(|value| [(name, value.clone())].into_iter().chain(world.clone()).collect())
             })
-            .take(4096)
+            .take(MAX_WORLDS)
             .collect();
     }
     if any { worlds } else { Vec::new() }
+}
+
+/// Values on which a check may turn.
+struct Tried {
+    numbers: Vec<Value>,
+    texts: Vec<Value>,
+    /// Longer than any length that it mentions.
+    length: usize,
+}
+
+impl Tried {
+    /// `None` where it may turn on others: a text that a regular expression finds, a list of a million.
+    fn of(check: &Check) -> Option<Self> {
+        let mentioned = check.turning_values();
+        let of_check = || mentioned.iter().filter(|value| value.as_i64().is_none_or(|number| number >= 0));
+        let numbers = [0, 1, 7, 404, 1_i64 << 40].map(Value::from).into_iter();
+        let numbers = numbers.chain(of_check().filter(|value| value.as_f64().is_some()).cloned()).take(20);
+        let texts = ["", "x"].map(Value::from).into_iter();
+        let texts = texts.chain(of_check().filter(|value| value.as_text().is_some()).cloned()).take(12);
+        let most = mentioned.iter().filter_map(Value::as_i64).max().unwrap_or(0).max(3);
+        let measures = check.text().contains("size(");
+        if check.has_patterns() || measures && most > MAX_LENGTH {
+            return None;
+        }
+        let length = if measures { usize::try_from(most).unwrap_or(0) + 1 } else { 4 };
+        Some(Self { numbers: numbers.collect(), texts: texts.collect(), length })
+    }
+
+    fn of_type(&self, ty: FactType) -> Vec<Value> {
+        let moment = |text| probity_plan::Moment::parse(text).map(Value::Moment);
+        let moments = || ["1970-01-01T00:00:00Z", "2100-01-01T00:00:00Z"].into_iter().filter_map(moment);
+        match ty {
+            FactType::Bool => vec![true.into(), false.into()],
+            FactType::Int | FactType::Float => self.numbers.clone(),
+            FactType::Interval => {
+                let ends = self.numbers.iter().filter_map(Value::as_f64);
+                ends.map(|end| Value::interval(end, Some(end))).collect()
+            }
+            FactType::Text | FactType::Mode | FactType::Version => self.texts(),
+            FactType::Moment => moments().collect(),
+            FactType::Moments => {
+                vec![Value::List(moments().collect()), Value::List(moments().take(1).collect())]
+            }
+            FactType::List => self.lists(),
+            FactType::Map => self.maps(),
+            FactType::Any => {
+                let plain = [Value::Null, true.into(), false.into()].into_iter();
+                plain
+                    .chain(self.numbers.clone())
+                    .chain(self.texts())
+                    .chain(self.lists())
+                    .chain(self.maps())
+                    .collect()
+            }
+        }
+    }
+
+    fn texts(&self) -> Vec<Value> {
+        let long = Value::Text("y".repeat(self.length));
+        self.texts.iter().cloned().chain([long]).collect()
+    }
+
+    /// None, one of each, all of them, many.
+    fn lists(&self) -> Vec<Value> {
+        let alone = self.texts.iter().chain(self.numbers.first()).map(|value| vec![value.clone()]);
+        let several = [
+            Vec::new(),
+            self.texts.clone(),
+            vec!["y".into(); self.length],
+            vec![Value::Map(BTreeMap::new())],
+        ];
+        alone.chain(several).map(Value::List).collect()
+    }
+
+    fn maps(&self) -> Vec<Value> {
+        let keys = || self.texts.iter().filter_map(Value::as_text).map(str::to_owned);
+        let of = |keys: Vec<String>| Value::Map(keys.into_iter().map(|key| (key, "x".into())).collect());
+        let many = (0..self.length).map(|number| format!("y{number}")).collect();
+        [Vec::new(), keys().collect(), many].map(of).into()
+    }
 }
 
 /// A rate of what was chosen by what was seen.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use probity_plan::{Plan, Position};
+use probity_diagnostic::{Level, Position};
+use probity_plan::Plan;
 
-use super::{Found, Level};
+use super::Found;
 use crate::judgement::Outcome;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use probity_diagnostic::Level;
 use probity_plan::model::Starts;
 use probity_plan::units::{Percent, Share, Span};
 use probity_plan::{Form, Plan, Probe};
 
-use super::{Compiled, Found, Level};
+use super::{Compiled, Found};
 use crate::multiplicity::confidence;
 use crate::statistics;
 use crate::verdict::Rules;

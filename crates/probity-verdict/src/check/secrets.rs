@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use probity_diagnostic::Level;
 use probity_plan::Plan;
 
-use super::{Found, Level};
+use super::Found;
 
 pub(super) fn check(plan: &Plan, found: &mut Found) {
     for probe in &plan.probes {

@@ -13,7 +13,7 @@ impl probity_plan::Sources for Text {
 }
 
 /// Problems of a plan with these sections, notes left out unless they are all there is, as printed without hints.
-fn problems_of(text: &str) -> Vec<Problem> {
+fn problems_of(text: &str) -> Vec<Diagnostic> {
     match probity_plan::load("plan.yaml", &Text(text.to_owned()), &BTreeMap::new()) {
         Ok(loaded) => check(&loaded.plan, &Conditions::new(&loaded.plan)),
         Err(errors) => panic!("the plan does not load:\n{errors}"),
@@ -48,7 +48,7 @@ fn a_secret_that_others_can_read_is_told() {
         let text = text.replace("probes:", "inputs: { s: { env: S, secret: true } }\nprobes:");
         let problems = problems_of(&text).into_iter().filter(|problem| problem.rule == "exposed-secret");
         problems
-            .map(|problem| format!("{}: {}; {}", problem.level.name(), problem.message, problem.hint))
+            .map(|problem| format!("{}: {}; {}", problem.level.word(), problem.message, problem.remedy))
             .collect::<Vec<_>>()
     };
     let argument = "warning: in probe `p`: the secret `s` is an argument of a program: whoever lists the processes of the \
@@ -96,7 +96,9 @@ fn what_is_wrong_behind_an_input_that_was_filled_in_is_placed_in_what_was_read()
     let said = &printed(&text)[0];
     assert!(said.starts_with(&format!("plan.yaml:7:{column}: error: ")), "{said}");
     assert!(
-        said.contains("(character 25 of `size_bytes < 1000000 && mod > 0`, into which inputs were filled)"),
+        said.contains(
+            "\n  character 25 of `size_bytes < 1000000 && mod > 0`, into which inputs were filled\n"
+        ),
         "{said}"
     );
 }
@@ -107,7 +109,8 @@ fn conditions_of_where_until_and_rules_are_read_too() {
         claims:\n  good: { of: p, where: founded, check: exit_code == 0 }\nverdict:\n  \
         - { label: GO, when: holds(god), accepted: true }\n  - { label: NO }\n";
     let problems = problems_of(text);
-    let places: Vec<(u32, &str)> = problems.iter().map(|problem| (problem.at.line, problem.rule)).collect();
+    let places: Vec<(u32, &str)> =
+        problems.iter().map(|problem| (problem.place.at.line, problem.rule)).collect();
     assert_eq!(places, [(3, "condition"), (5, "condition"), (7, "condition")], "{problems:?}");
     assert_eq!(
         problems[2].to_string(),
@@ -587,7 +590,22 @@ fn a_check_that_is_true_whatever_is_seen_is_a_warning() {
     for check in ["exit_code >= 0", "exit_code != 1 || exit_code == 1", "attempt >= 1 && exit_code >= 0"] {
         assert_eq!(found(check), 1, "{check}");
     }
-    for check in ["exit_code == 0", "exit_code < 5", "stdout == \"\"", "elapsed_ms < 100"] {
+    for check in ["json == json", "lines == lines", "lines.size() >= 0", "!(json != json)"] {
+        assert_eq!(found(check), 1, "{check}");
+    }
+    for check in [
+        "exit_code == 0",
+        "exit_code < 5",
+        "stdout == \"\"",
+        "stdout.size() < 100",
+        "lines.size() < 100",
+        "!(\"x\" in lines)",
+        "!(\"ERROR\" in json)",
+        "json != \"ERROR\"",
+        "lines.all(line, line != \"bad\")",
+        "!stdout.matches(\"[0-9]\")",
+        "elapsed_ms < 100",
+    ] {
         assert_eq!(found(check), 0, "{check}");
     }
 }

@@ -13,6 +13,7 @@ use super::pattern::{Draft, Pattern};
 use super::reason::{Class, Reason};
 use super::syntax::Operator;
 use super::tree::{Function, Matched};
+use super::types::misordered;
 use super::version::Scheme;
 
 /// Whether two values are the same.
@@ -120,7 +121,10 @@ impl Run<'_> {
                 a.cmp(b)
             }
             (Value::Text(a), Value::Text(b)) => {
-                self.spend(text_steps(a.len().min(b.len())))?;
+                self.spend(text_steps(a.len()) + text_steps(b.len()))?;
+                if misordered(a).is_some() && misordered(b).is_some() {
+                    return Err(Reason::OrderOfText { operator: operator.symbol().to_owned() }.into());
+                }
                 a.cmp(b)
             }
             (Value::Moment(a), Value::Moment(b)) => a.cmp(b),

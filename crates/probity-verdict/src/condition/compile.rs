@@ -3,14 +3,13 @@
 
 use probity_plan::{Number, Value};
 
-use probity_text::did_you_mean;
-
+use super::Check;
+use super::mistake::{ConditionError, MadeFor, Mistake, Operand};
 use super::pattern::Pattern;
 use super::scope::{AGAINST, Scope};
 use super::syntax::{self, MAX_SOURCE, Operator};
-use super::tree::{Function, Look, LookKind, Matched, Node, Sides, Typed, functions};
+use super::tree::{Function, Look, LookKind, Matched, Node, Sides, Typed};
 use super::types::Type;
-use super::{Check, ConditionError, faults};
 
 /// Reads a condition. With `empty_ok`, looking through an empty list is no obstacle: `all` of nothing is true.
 ///
@@ -18,21 +17,14 @@ use super::{Check, ConditionError, faults};
 /// The first thing that is wrong with it, at its place.
 pub fn compile(source: &str, scope: &Scope, empty_ok: bool) -> Result<Check, ConditionError> {
     if source.len() > MAX_SOURCE {
-        return Err(ConditionError {
-            offset: 0,
-            message: format!(
-                "this condition has {} bytes; a condition has at most {MAX_SOURCE}",
-                source.len()
-            ),
-            hint: "split it into several claims".to_owned(),
-        });
+        return Err(ConditionError::new(source, 0, Mistake::TooLong { bytes: source.len() }));
     }
-    let tree = syntax::parse(source).map_err(|(at, fault)| faults::in_condition(source, at, &fault))?;
+    let unreadable = |(at, fault)| ConditionError::new(source, at, Mistake::Unreadable(fault));
+    let tree = syntax::parse(source).map_err(unreadable)?;
     let mut compiler = Compiler { source, scope, empty_ok, facts: Vec::new(), elements: Vec::new() };
     let root = compiler.truth(&tree)?;
     if compiler.facts.is_empty() {
-        let message = "this condition reads no fact, so it says nothing about the target";
-        return Err(compiler.error(0, message, compiler.facts_hint()));
+        return Err(compiler.error(0, Mistake::ReadsNoFact { readable: compiler.readable() }));
     }
     Ok(Check { text: collapsed(source), root, facts: compiler.facts })
 }
@@ -40,7 +32,7 @@ pub fn compile(source: &str, scope: &Scope, empty_ok: bool) -> Result<Check, Con
 pub(super) struct Compiler<'a> {
     source: &'a str,
     pub(super) scope: &'a Scope,
-    empty_ok: bool,
+    pub(super) empty_ok: bool,
     /// The facts that were read, in the order of their first mention.
     facts: Vec<String>,
     /// The names of elements that are being looked at, outermost first.
@@ -51,17 +43,8 @@ type Compiled<T> = Result<T, ConditionError>;
 
 impl Compiler<'_> {
     /// An error at a byte of the source.
-    pub(super) fn error(
-        &self,
-        at: usize,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> ConditionError {
-        ConditionError {
-            offset: faults::characters(self.source, at),
-            message: message.into(),
-            hint: hint.into(),
-        }
+    pub(super) fn error(&self, at: usize, mistake: Mistake) -> ConditionError {
+        ConditionError::new(self.source, at, mistake)
     }
 
     pub(super) fn written(&self, span: (usize, usize)) -> &str {
@@ -83,25 +66,21 @@ impl Compiler<'_> {
             if AGAINST.strip_suffix('.') == Some(name) && !self.elements.iter().any(|(element, _)| element == name))
     }
 
-    /// What a message calls it: "`status`", or "this".
-    pub(super) fn called(&self, typed: &Typed) -> String {
-        match &typed.node {
-            Node::Fact(_) | Node::Element(_) => format!("`{}`", self.written(typed.span)),
-            _ => "this".to_owned(),
-        }
+    pub(super) fn operand(&self, typed: &Typed) -> Operand {
+        let named = matches!(typed.node, Node::Fact(_) | Node::Element(_));
+        Operand { written: named.then(|| self.written(typed.span).to_owned()), ty: typed.ty.clone() }
     }
 
     /// Something that is true or false.
     fn truth(&mut self, expr: &syntax::Expr) -> Compiled<Typed> {
         if let Some(Type::Interval) = self.fact_name(expr).and_then(|name| self.scope.get(&name)) {
-            return Err(self.error(expr.at, "a measured time is not true or false", super::measured::HINT));
+            return Err(self.error(expr.at, Mistake::MeasuredAsTruth));
         }
         let typed = self.expr(expr)?;
         if matches!(typed.ty, Type::Bool | Type::Any) {
             return Ok(typed);
         }
-        let message = format!("{} is {}, not true or false", self.called(&typed), typed.ty.name());
-        Err(self.error(expr.at, message, "compare it with something, as in `== 200`"))
+        Err(self.error(expr.at, Mistake::NotTrueOrFalse(self.operand(&typed))))
     }
 
     pub(super) fn expr(&mut self, expr: &syntax::Expr) -> Compiled<Typed> {
@@ -109,7 +88,7 @@ impl Compiler<'_> {
         if let Some(name) = self.fact_name(expr) {
             let ty = self.fact(expr, &name)?;
             if ty == Type::Interval {
-                return Err(self.error(expr.at, "a measured time may not stand here", super::measured::HINT));
+                return Err(self.error(expr.at, Mistake::MeasuredHere));
             }
             return typed(Node::Fact(self.place_of(name)), ty);
         }
@@ -163,9 +142,7 @@ impl Compiler<'_> {
                 | Operator::Remainder => self.calculation(expr, *operator, left, right),
                 _ => self.relation(expr, *operator, left, right),
             },
-            syntax::Node::Choice => {
-                Err(self.error(expr.at, "`? :` is not allowed in a condition", "say it with && and ||"))
-            }
+            syntax::Node::Choice => Err(self.error(expr.at, Mistake::Choice)),
         }
     }
 
@@ -187,9 +164,8 @@ impl Compiler<'_> {
         if matches!(operand.ty, Type::Map | Type::Any) {
             return Ok(operand);
         }
-        let message =
-            format!("{} is {}, which has no field `{field}`", self.called(&operand), operand.ty.name());
-        Err(self.error(at, message, ""))
+        let mistake = Mistake::NoSuchField { operand: self.operand(&operand), field: field.to_owned() };
+        Err(self.error(at, mistake))
     }
 
     fn index(
@@ -203,18 +179,10 @@ impl Compiler<'_> {
             Type::List(of) => ((**of).clone(), index_.ty.is_number()),
             Type::Map => (Type::Any, index_.ty.is_text()),
             Type::Any => (Type::Any, index_.ty.is_number() || index_.ty.is_text()),
-            _ => {
-                let message = format!(
-                    "{} is {}, of which nothing is taken out",
-                    self.called(&operand),
-                    operand.ty.name()
-                );
-                return Err(self.error(expr.at, message, "`[...]` takes an element of a list or a map"));
-            }
+            _ => return Err(self.error(expr.at, Mistake::NothingTakenOut(self.operand(&operand)))),
         };
         if !fits {
-            let hint = "a list has its elements by number, from 0, and a map by text";
-            return Err(self.error(index.at, format!("this is {}", index_.ty.name()), hint));
+            return Err(self.error(index.at, Mistake::NoIndex(index_.ty)));
         }
         Ok(Typed { node: Node::Index(Box::new(operand), Box::new(index_)), ty, span: expr.span })
     }
@@ -223,14 +191,10 @@ impl Compiler<'_> {
         let mut map: Vec<(String, Typed)> = Vec::new();
         for (key, value) in entries {
             let syntax::Node::Literal(Value::Text(name)) = &key.node else {
-                return Err(self.error(
-                    key.at,
-                    "a key is text, written out",
-                    "write it as in `{\"name\": 1}`",
-                ));
+                return Err(self.error(key.at, Mistake::KeyIsNoText));
             };
             if map.iter().any(|(known, _)| known == name) {
-                return Err(self.error(key.at, "this key is there twice", ""));
+                return Err(self.error(key.at, Mistake::KeyTwice));
             }
             map.push((name.clone(), self.expr(value)?));
         }
@@ -238,12 +202,21 @@ impl Compiler<'_> {
     }
 
     /// Refuses what is surely no number.
-    fn number(&self, at: usize, what: &str, typed: &Typed) -> Compiled<()> {
+    fn number(&self, at: usize, what: &'static str, typed: &Typed) -> Compiled<()> {
         if typed.ty.is_number() {
             return Ok(());
         }
-        let message = format!("{} is {}; `{what}` is for numbers", self.called(typed), typed.ty.name());
-        Err(self.error(at, message, ""))
+        Err(self.not_made_for(at, typed, what, MadeFor::Numbers))
+    }
+
+    pub(super) fn not_made_for(
+        &self,
+        at: usize,
+        typed: &Typed,
+        what: &'static str,
+        made_for: MadeFor,
+    ) -> ConditionError {
+        self.error(at, Mistake::NotMadeFor { operand: self.operand(typed), what, made_for })
     }
 
     fn calculation(
@@ -280,8 +253,8 @@ impl Compiler<'_> {
         name: &str,
         arguments: &[syntax::Expr],
     ) -> Compiled<Typed> {
-        let otherwise = |compiler: &Self, hint: String| {
-            Err(compiler.error(expr.at, format!("`{name}` is used otherwise"), hint))
+        let otherwise = |compiler: &Self, written: String| {
+            Err(compiler.error(expr.at, Mistake::Misused { function: name.to_owned(), written }))
         };
         if let Some(kind) = LookKind::of_name(name) {
             return match (target, arguments) {
@@ -289,19 +262,16 @@ impl Compiler<'_> {
                 (Some(list), [element, filter, body]) if kind == LookKind::Map => {
                     self.look(expr, kind, list, element, &[filter, body])
                 }
-                _ => otherwise(self, format!("write it as in `lines.{name}(line, line.contains(\"ok\"))`")),
+                _ => otherwise(self, format!("lines.{name}(line, line.contains(\"ok\"))")),
             };
         }
         let given: Vec<&syntax::Expr> = target.into_iter().chain(arguments).collect();
         match (name, given.as_slice()) {
             ("has", [field]) if target.is_none() => self.has(expr, field),
-            ("version", _) => {
-                let hint = "write it as in `version(version, \"dpkg\") >= \"1.2\"`";
-                Err(self.error(expr.at, "a version may only be compared", hint))
-            }
+            ("version", _) => Err(self.error(expr.at, Mistake::VersionAlone { in_list: false })),
             ("matches", [text, pattern]) if target.is_some() => {
                 let text = self.expr(text)?;
-                self.text(expr.at, name, &text)?;
+                self.text(expr.at, "matches", &text)?;
                 let matched = self.pattern(pattern)?;
                 let node = Node::Matches(Box::new(text), matched);
                 Ok(Typed { node, ty: Type::Bool, span: expr.span })
@@ -309,47 +279,35 @@ impl Compiler<'_> {
             ("contains" | "startsWith" | "endsWith" | "matches", _)
                 if given.len() != 2 || target.is_none() =>
             {
-                otherwise(self, format!("write it as in `body.{name}(\"ok\")`"))
+                otherwise(self, format!("body.{name}(\"ok\")"))
             }
             _ => match Function::of_name(name) {
                 Some(function) if given.len() == 1 || function_of_two(function) => {
                     self.function(expr, function, &given)
                 }
-                None if name != "has" => {
-                    let known = functions();
-                    let message =
-                        format!("there is no function `{name}`{}", did_you_mean(name, known.iter().copied()));
-                    Err(self.error(expr.at, message, format!("a condition knows {}", known.join(", "))))
-                }
-                _ => otherwise(self, format!("write it as in `{name}(x)`")),
+                None if name != "has" => Err(self.error(expr.at, Mistake::UnknownFunction(name.to_owned()))),
+                _ => otherwise(self, format!("{name}(x)")),
             },
         }
     }
 
     fn has(&mut self, expr: &syntax::Expr, field: &syntax::Expr) -> Compiled<Typed> {
         let syntax::Node::Field(operand, name) = &field.node else {
-            let hint = "write it as in `has(json.name)`";
-            return Err(self.error(field.at, "`has` asks for a field", hint));
+            return Err(self.error(field.at, Mistake::NoFieldAsked));
         };
         if self.is_against(operand) {
-            let message = "a fact of the other observation is always there, or behind a barrier";
-            return Err(self.error(field.at, message, ""));
+            return Err(self.error(field.at, Mistake::AlwaysThere));
         }
         let operand = self.operand_of_field(field.at, operand, name)?;
         Ok(Typed { node: Node::Has(Box::new(operand), name.clone()), ty: Type::Bool, span: expr.span })
     }
 
     /// Refuses what is surely no text.
-    fn text(&self, at: usize, what: &str, typed: &Typed) -> Compiled<()> {
+    fn text(&self, at: usize, what: &'static str, typed: &Typed) -> Compiled<()> {
         if typed.ty.is_text() {
             return Ok(());
         }
-        let message = format!("{} is {}; `{what}` is for text", self.called(typed), typed.ty.name());
-        let hint = match typed.ty {
-            Type::List(_) => "ask whether something is in it as in `\"ok\" in lines`",
-            _ => "",
-        };
-        Err(self.error(at, message, hint))
+        Err(self.not_made_for(at, typed, what, MadeFor::Text))
     }
 
     fn function(
@@ -363,30 +321,30 @@ impl Compiler<'_> {
         let (ty, fits, made_for) = match function {
             Function::Size => {
                 let sized = matches!(first.ty, Type::List(_) | Type::Map) || first.ty.is_text();
-                (Type::Whole, sized, "text, lists and maps")
+                (Type::Whole, sized, MadeFor::Sized)
             }
-            Function::Int => (Type::Whole, first.ty.is_number() || first.ty.is_text(), "numbers and text"),
+            Function::Int => {
+                (Type::Whole, first.ty.is_number() || first.ty.is_text(), MadeFor::NumbersAndText)
+            }
             Function::Double => {
-                (Type::Number, first.ty.is_number() || first.ty.is_text(), "numbers and text")
+                (Type::Number, first.ty.is_number() || first.ty.is_text(), MadeFor::NumbersAndText)
             }
             Function::String => {
                 let written = !matches!(first.ty, Type::List(_) | Type::Map | Type::Null);
-                (Type::Text, written, "text, numbers, moments, true and false")
+                (Type::Text, written, MadeFor::Written)
             }
             Function::Moment => {
-                (Type::Moment, first.ty == Type::Moment || first.ty.is_text(), "text, as RFC 3339 has it")
+                (Type::Moment, first.ty == Type::Moment || first.ty.is_text(), MadeFor::Moments)
             }
             Function::Contains | Function::StartsWith | Function::EndsWith => {
                 for argument in &arguments {
                     self.text(expr.at, function.name(), argument)?;
                 }
-                (Type::Bool, true, "")
+                (Type::Bool, true, MadeFor::Text)
             }
         };
         if !fits {
-            let (called, name) = (self.called(first), function.name());
-            let message = format!("{called} is {}; `{name}` is for {made_for}", first.ty.name());
-            return Err(self.error(expr.at, message, ""));
+            return Err(self.not_made_for(expr.at, first, function.name(), made_for));
         }
         if let (Function::Moment, Node::Literal(literal)) = (function, &first.node) {
             let moment = self.moment_meant(first.span.0, literal)?;
@@ -399,11 +357,9 @@ impl Compiler<'_> {
     fn pattern(&mut self, expr: &syntax::Expr) -> Compiled<Matched> {
         let pattern = self.expr(expr)?;
         match &pattern.node {
-            Node::Literal(Value::Text(text)) => Pattern::new(text).map(Matched::Pattern).map_err(|_| {
-                let hint =
-                    "see https://docs.rs/regex for its syntax; it may take at most 1 MiB once it is read";
-                self.error(expr.at, "this regular expression cannot be read", hint)
-            }),
+            Node::Literal(Value::Text(text)) => {
+                Pattern::new(text).map(Matched::Pattern).map_err(|_| self.error(expr.at, Mistake::NoPattern))
+            }
             _ => {
                 self.text(expr.at, "matches", &pattern)?;
                 Ok(Matched::Told(Box::new(pattern)))
@@ -420,23 +376,14 @@ impl Compiler<'_> {
         bodies: &[&syntax::Expr],
     ) -> Compiled<Typed> {
         let syntax::Node::Name(name) = &element.node else {
-            let hint = format!("write it as in `lines.{}(line, line.contains(\"ok\"))`", kind.name());
-            return Err(self.error(element.at, "a name for each element is expected here", hint));
+            return Err(self.error(element.at, Mistake::NoNameOfElement(kind)));
         };
         let list = self.expr(list)?;
         let of = match &list.ty {
             Type::List(of) => (**of).clone(),
             Type::Map => Type::Text,
             Type::Any => Type::Any,
-            other => {
-                let message = format!(
-                    "{} is {}; `{}` looks through lists and maps",
-                    self.called(&list),
-                    other.name(),
-                    kind.name()
-                );
-                return Err(self.error(expr.at, message, ""));
-            }
+            _ => return Err(self.not_made_for(expr.at, &list, kind.name(), MadeFor::LookingThrough)),
         };
         self.elements.push((name.clone(), of.clone()));
         let compiled = self.bodies(kind, bodies);
@@ -469,22 +416,27 @@ impl Compiler<'_> {
             }
             _ => right.span,
         };
-        Sides { negated, list: self.written(list).into(), sides: Box::new((left, right)) }
+        Sides {
+            negated,
+            list: self.written(list).into(),
+            sides: Box::new((left, right)),
+            empty_ok: self.empty_ok,
+        }
     }
 
     fn unknown_fact(&self, at: usize, name: &str) -> ConditionError {
-        let short = name.strip_prefix(AGAINST).unwrap_or(name);
-        let message = if format!("{name}.") == AGAINST {
-            "`against` stands before the name of a fact, as in `against.size_bytes`".to_owned()
+        let readable = self.readable();
+        let mistake = if format!("{name}.") == AGAINST {
+            Mistake::AgainstAlone { readable }
         } else {
-            format!("there is no fact `{short}` here{}", did_you_mean(name, self.scope.names()))
+            Mistake::UnknownFact { name: name.to_owned(), readable }
         };
-        self.error(at, message, self.facts_hint())
+        self.error(at, mistake)
     }
 
-    fn facts_hint(&self) -> String {
-        let names: Vec<&str> = self.scope.names().collect();
-        format!("facts that may be read: {}", names.join(", "))
+    /// The names of all facts that may be read.
+    fn readable(&self) -> Vec<String> {
+        self.scope.names().map(str::to_owned).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The conditions of a plan, read once: check, judge, runner, plots and dry run take them by reference.
 
-use probity_plan::{Condition, Plan, Position};
+use probity_diagnostic::Diagnostic;
+use probity_plan::{Condition, Plan};
 
 use super::{Check, ConditionError, Scope, compile};
 
@@ -67,8 +68,8 @@ impl Conditions {
         &self.claims[claim]
     }
 
-    /// Everything that cannot be read: where in the plan, what is wrong, what would be right.
-    pub fn errors(&self, plan: &Plan) -> Vec<(Position, String, String)> {
+    /// Everything that cannot be read, at its place in the plan.
+    pub fn errors(&self, plan: &Plan) -> Vec<Diagnostic> {
         let of_probes = plan.probes.iter().map(|probe| probe.schedule.until.as_ref()).zip(&self.until);
         let of_probes = of_probes.filter_map(|(condition, read)| Some((condition?, read.as_ref()?)));
         let of_claims = plan.claims.iter().zip(&self.claims).flat_map(|(claim, read)| {
@@ -79,8 +80,8 @@ impl Conditions {
             .chain(of_claims)
             .filter_map(|(condition, read)| {
                 let error = read.as_ref().err()?;
-                let (at, message) = crate::rule::located(condition, error.offset, error.message.clone());
-                Some((at, message, error.hint.clone()))
+                let span = (error.offset, error.length);
+                Some(crate::place::diagnose(condition, span, error.message(), error.remedy()))
             })
             .collect()
     }

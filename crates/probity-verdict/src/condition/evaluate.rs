@@ -35,6 +35,8 @@ pub(super) struct Run<'f> {
     exhausted: Cell<bool>,
     /// Why there are no more.
     limit: Reason,
+    /// What is said where there is nothing to look through.
+    pub(super) nothing: Reason,
 }
 
 /// The truth of a part: mostly there is nothing more to say of it.
@@ -86,7 +88,14 @@ pub(super) fn merge(mut a: Box<Evaluated>, b: Box<Evaluated>) -> Box<Evaluated> 
 impl<'f> Run<'f> {
     pub(super) fn new(check: &'f Check, seen: &'f [Seen<'f>], allowance: u64) -> Self {
         let limit = if allowance < MAX_STEPS { Reason::JudgementTooLong } else { Reason::TooManySteps };
-        Self { check, seen, left: Cell::new(allowance), exhausted: Cell::new(false), limit }
+        Self {
+            check,
+            seen,
+            left: Cell::new(allowance),
+            exhausted: Cell::new(false),
+            limit,
+            nothing: Reason::EmptyList,
+        }
     }
 
     /// The truth of the whole, and how many steps are left.
@@ -229,7 +238,7 @@ impl<'f> Run<'f> {
             list = Cow::Owned(Value::List(map.keys().map(|key| Value::Text(key.clone())).collect()));
         }
         match &*list {
-            Value::List(items) if items.is_empty() && !look.empty_ok => Err(Reason::EmptyList.into()),
+            Value::List(items) if items.is_empty() && !look.empty_ok => Err(self.nothing.clone().into()),
             Value::List(_) => Ok(list),
             other => {
                 Err(Reason::NotMadeFor { what: look.kind.name().to_owned(), class: Class::of(other) }.into())
@@ -281,6 +290,12 @@ impl<'f> Run<'f> {
             }
             (_, element) => match (element, self.value(list, around)) {
                 (Ok(element), Ok(list)) => match (&*list, &*element) {
+                    (Value::List(items), _) if items.is_empty() && !sides.empty_ok => {
+                        Err(self.nothing.clone().into())
+                    }
+                    (Value::Map(map), _) if map.is_empty() && !sides.empty_ok => {
+                        Err(self.nothing.clone().into())
+                    }
                     (Value::List(items), element) => {
                         self.found(element, items.iter().map(|item| Ok(Cow::Borrowed(item))))
                     }

@@ -100,6 +100,11 @@ fn token(rest: &str) -> (Token, usize) {
     }
 }
 
+/// How many bytes the token has that a source begins with; 0 where there is none.
+pub(crate) fn length(source: &str) -> usize {
+    token(source).1
+}
+
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }

@@ -1,13 +1,10 @@
 //! Comparisons in which measured intervals stand: which may, and what beside them.
 
-use super::ConditionError;
 use super::compile::Compiler;
+use super::mistake::{ConditionError, Mistake};
 use super::syntax::{self, Operator};
 use super::tree::{Node, Term, Typed};
 use super::types::Type;
-
-pub(super) const HINT: &str = "a measured time is known as an interval; compare it with <, <=, > or >=, \
-                               where +, - and * may stand beside it, each interval once";
 
 type Compiled<T> = Result<T, ConditionError>;
 
@@ -40,7 +37,7 @@ impl Compiler<'_> {
         right: &syntax::Expr,
     ) -> Compiled<Typed> {
         if matches!(operator, Operator::Equal | Operator::NotEqual | Operator::In) {
-            return Err(self.error(expr.at, "a measured time may not stand here", HINT));
+            return Err(self.error(expr.at, Mistake::MeasuredHere));
         }
         let mut intervals = Vec::new();
         let (left, right) = (self.term(left, &mut intervals)?, self.term(right, &mut intervals)?);
@@ -57,7 +54,7 @@ impl Compiler<'_> {
         {
             let fact = self.place_of(name);
             if intervals.contains(&fact) {
-                return Err(self.error(expr.at, "a measured time may stand only once in a comparison", HINT));
+                return Err(self.error(expr.at, Mistake::MeasuredTwice));
             }
             intervals.push(fact);
             return Ok(Term::Value(Typed { node: Node::Fact(fact), ty: Type::Interval, span: expr.span }));
@@ -67,7 +64,7 @@ impl Compiler<'_> {
             return if typed.ty.is_number() {
                 Ok(Term::Value(typed))
             } else {
-                Err(self.refuse_beside(expr.at))
+                Err(self.error(expr.at, Mistake::BesideMeasured))
             };
         }
         match &expr.node {
@@ -78,10 +75,10 @@ impl Compiler<'_> {
                     Operator::Add => Ok(Term::Sum(sides)),
                     Operator::Subtract => Ok(Term::Difference(sides)),
                     Operator::Multiply => Ok(Term::Product(sides)),
-                    _ => Err(self.refuse_beside(expr.at)),
+                    _ => Err(self.error(expr.at, Mistake::BesideMeasured)),
                 }
             }
-            _ => Err(self.refuse_beside(expr.at)),
+            _ => Err(self.error(expr.at, Mistake::BesideMeasured)),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Pattern {
         Draft::new(pattern)?.make()
     }
 
+    /// As it is written.
+    pub(super) fn text(&self) -> &str {
+        self.regex.as_str()
+    }
+
     /// The steps that it takes to look for it in so many bytes.
     pub(super) fn cost(&self, length: usize) -> u64 {
         1 + (length as u64).saturating_mul(self.places) / 16

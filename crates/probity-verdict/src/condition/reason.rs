@@ -83,6 +83,11 @@ pub enum Reason {
         /// What stands right of it.
         right: Class,
     },
+    /// Both texts are numbers, versions or moments, whose order is not that of their letters.
+    OrderOfText {
+        /// The operator, such as `<`.
+        operator: String,
+    },
     /// Something is no value of the class that an operator or function takes.
     NotMadeFor {
         /// The operator or function, such as `contains` or `+`.
@@ -161,6 +166,11 @@ impl fmt::Display for Reason {
                     _ => Ok(()),
                 }
             }
+            Self::OrderOfText { operator } => write!(
+                f,
+                "`{operator}` would order numbers, versions or moments by their letters; write `double(x)`, `version(x, \"dpkg\")` or \
+                 `moment(x)`"
+            ),
             Self::NotMadeFor { what, class } => write!(f, "`{what}` is not made for {class}"),
             Self::DivisionByZero => f.write_str("a division by zero"),
             Self::TooManyDigits => f.write_str("a number of more digits than are calculated with"),

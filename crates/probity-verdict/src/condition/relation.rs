@@ -3,11 +3,11 @@
 use probity_plan::{Moment, Value};
 
 use super::compile::{Compiler, is_whole};
+use super::mistake::{ConditionError, MadeFor, Mistake};
 use super::syntax::{self, Operator};
-use super::tree::{Node, Typed};
+use super::tree::{Node, Sides, Typed};
 use super::types::{Type, is_mode, misordered, mode_meant};
 use super::version::Scheme;
-use super::{ConditionError, measured};
 
 type Compiled<T> = Result<T, ConditionError>;
 
@@ -34,11 +34,8 @@ impl Compiler<'_> {
             match operator {
                 Operator::In => {
                     let text = self.written(right.span).into();
-                    Node::In(super::tree::Sides {
-                        negated: false,
-                        list: text,
-                        sides: Box::new((left, right)),
-                    })
+                    let sides = Box::new((left, right));
+                    Node::In(Sides { negated: false, list: text, sides, empty_ok: self.empty_ok })
                 }
                 Operator::Equal | Operator::NotEqual => {
                     Node::Equal(self.sides(operator == Operator::NotEqual, left, right))
@@ -69,62 +66,35 @@ impl Compiler<'_> {
             }
             return Ok(());
         }
-        let hint = match &list.ty {
-            Type::Any => return Ok(()),
-            Type::List(of) if element.ty.compares_with(of) => return Ok(()),
+        match &list.ty {
+            Type::Any => Ok(()),
+            Type::List(of) if element.ty.compares_with(of) => Ok(()),
             Type::List(of) => {
-                let message = format!(
-                    "{} is {} and is looked for among {}",
-                    self.called(element),
-                    element.ty.name(),
-                    of.name()
-                );
-                return Err(self.error(at, message, ""));
+                let of = (**of).clone();
+                Err(self.error(at, Mistake::NeverAmong { element: self.operand(element), of }))
             }
-            Type::Map if element.ty.is_text() || element.ty == Type::Null => return Ok(()),
-            Type::Map => {
-                let message = format!(
-                    "{} is {}, and the keys of a map are text",
-                    self.called(element),
-                    element.ty.name()
-                );
-                return Err(self.error(at, message, ""));
-            }
-            ty if ty.is_text() => "write it as in `body.contains(\"ok\")`",
-            _ => "",
-        };
-        let message = format!("{} is {}; `in` looks into lists and maps", self.called(list), list.ty.name());
-        Err(self.error(at, message, hint))
+            Type::Map if element.ty.is_text() || element.ty == Type::Null => Ok(()),
+            Type::Map => Err(self.error(at, Mistake::NeverAKey(self.operand(element)))),
+            _ => Err(self.not_made_for(at, list, "in", MadeFor::LookingInto)),
+        }
     }
 
     fn order(&mut self, at: usize, operator: Operator, left: &mut Typed, right: &mut Typed) -> Compiled<()> {
         for (side, other) in [(&*left, &*right), (&*right, &*left)] {
-            let refuse = |message: String, hint: String| Err(self.error(at, message, hint));
-            match &side.ty {
-                Type::Version => {
-                    let other = self.written(other.span);
-                    return refuse(
-                        format!("{} is a version, whose order is not that of text", self.called(side)),
-                        format!(
-                            "write `version({}, \"dpkg\") {} {other}`, or \"rpm\" or \"apk\" for \"dpkg\"",
-                            self.written(side.span),
-                            turned_if(operator, std::ptr::eq(side, right)).symbol(),
-                        ),
-                    );
-                }
-                Type::Mode => {
-                    let hint = "write it as in `mode in [\"600\", \"640\"]`".to_owned();
-                    return refuse(
-                        format!("{} is a file's mode, which has no order", self.called(side)),
-                        hint,
-                    );
-                }
+            let mistake = match &side.ty {
+                Type::Version => Mistake::VersionInOrder {
+                    version: self.operand(side),
+                    written: self.written(side.span).to_owned(),
+                    operator: turned_if(operator, std::ptr::eq(side, right)),
+                    other: self.written(other.span).to_owned(),
+                },
+                Type::Mode => Mistake::ModeInOrder(self.operand(side)),
                 Type::Null | Type::Bool | Type::List(_) | Type::Map => {
-                    let message = format!("{} is {}, which has no order", self.called(side), side.ty.name());
-                    return refuse(message, "compare it with == or !=".to_owned());
+                    Mistake::HasNoOrder(self.operand(side))
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            return Err(self.error(at, mistake));
         }
         self.adapt(&left.ty, right)?;
         self.adapt(&right.ty, left)?;
@@ -135,8 +105,8 @@ impl Compiler<'_> {
                 Node::Fact(_) => self.scope.texts(self.written(side.span)),
                 _ => &[],
             };
-            if let Some(hint) = written.iter().find_map(|text| misordered(text)) {
-                return Err(self.error(side.span.0, "this is no text whose letters are in order", hint));
+            if let Some(because) = written.iter().find_map(|text| misordered(text)) {
+                return Err(self.error(side.span.0, Mistake::OrderOfText { because }));
             }
         }
         Ok(())
@@ -149,17 +119,16 @@ impl Compiler<'_> {
         }
         let is_fact = |typed: &Typed| matches!(typed.node, Node::Fact(_) | Node::Element(_));
         let (fact, other) = if is_fact(left) || !is_fact(right) { (left, right) } else { (right, left) };
-        let message =
-            format!("{} is {} and is compared with {}", self.called(fact), fact.ty.name(), other.ty.name());
         let moment = || {
             let text = self.written(other.span);
-            (fact.ty == Type::Moment && other.ty.is_text()).then(|| format!("write moment({text})"))
+            (fact.ty == Type::Moment && other.ty.is_text()).then(|| format!("moment({text})"))
         };
-        let hint = match &other.node {
-            Node::Literal(literal) => fact.ty.rewritten(literal).map(|literal| format!("write {literal}")),
+        let instead = match &other.node {
+            Node::Literal(literal) => fact.ty.rewritten(literal),
             _ => moment(),
         };
-        Err(self.error(at, message, hint.unwrap_or_default()))
+        let (fact, other) = (self.operand(fact), other.ty.clone());
+        Err(self.error(at, Mistake::NeverCompares { fact, other, instead }))
     }
 
     /// Refuses what a fact of this type surely never is.
@@ -169,19 +138,18 @@ impl Compiler<'_> {
                 (Type::Whole, Node::Literal(Value::Number(number)))
                     if !matches!(fact.node, Node::Literal(_)) && !is_whole(number) =>
                 {
-                    let message = format!("{} is a whole number, and never {number}", self.called(fact));
-                    return Err(self.error(other.span.0, message, ""));
+                    let mistake = Mistake::NeverThis { fact: self.operand(fact), number: number.clone() };
+                    return Err(self.error(other.span.0, mistake));
                 }
                 (Type::Mode, Node::Fact(_)) => {
                     let column = self.written(other.span);
                     let wrong = self.scope.texts(column).iter().find_map(|text| {
                         let meant = mode_meant(text).filter(|meant| meant != text)?;
-                        Some((text, meant))
+                        Some((text.clone(), meant))
                     });
                     if let Some((text, meant)) = wrong {
-                        let message =
-                            format!("`{column}` is `{text}` in a row, and no file's mode is written so");
-                        return Err(self.error(other.span.0, message, format!("write {meant} there")));
+                        let mistake = Mistake::NoModeInRow { column: column.to_owned(), text, meant };
+                        return Err(self.error(other.span.0, mistake));
                     }
                 }
                 _ => {}
@@ -198,14 +166,7 @@ impl Compiler<'_> {
                 typed.ty = Type::Moment;
             }
             (Type::Mode, Node::Literal(Value::Text(text))) if !is_mode(text) => {
-                let hint = mode_meant(text).map_or_else(
-                    || {
-                        "a mode is up to four octal digits without a zero before them, as in \"644\""
-                            .to_owned()
-                    },
-                    |meant| format!("write \"{meant}\""),
-                );
-                return Err(self.error(typed.span.0, "no file's mode is written so", hint));
+                return Err(self.error(typed.span.0, Mistake::NoMode { meant: mode_meant(text) }));
             }
             (Type::List(of), Node::List(items)) => {
                 for item in items.iter_mut() {
@@ -220,10 +181,8 @@ impl Compiler<'_> {
 
     /// The moment that a literal is.
     pub(super) fn moment_meant(&self, at: usize, literal: &Value) -> Compiled<Value> {
-        literal.as_text().and_then(Moment::parse).map(Value::Moment).ok_or_else(|| {
-            let hint = "write it as RFC 3339 has it, with its offset: \"2026-01-31T23:59:59Z\"";
-            self.error(at, "this is no moment", hint)
-        })
+        let moment = literal.as_text().and_then(Moment::parse).map(Value::Moment);
+        moment.ok_or_else(|| self.error(at, Mistake::NoMoment))
     }
 
     /// A comparison in which `version(x, "dpkg")` stands on one side or on both.
@@ -235,27 +194,24 @@ impl Compiler<'_> {
         right: &syntax::Expr,
     ) -> Compiled<Node> {
         if operator == Operator::In {
-            let hint = "write it as in `version(version, \"dpkg\") == \"1.2\"`, joined with ||";
-            return Err(self.error(at, "a version may only be compared", hint));
+            return Err(self.error(at, Mistake::VersionAlone { in_list: true }));
         }
         let (left, left_scheme) = self.version(left)?;
         let (right, right_scheme) = self.version(right)?;
         let scheme = match (left_scheme, right_scheme) {
             (Some(a), Some(b)) if a != b => {
-                return Err(self.error(at, format!("versions of {a} and of {b} do not compare"), ""));
+                return Err(self.error(at, Mistake::SchemesDiffer(a, b)));
             }
             (a, b) => a.or(b).unwrap_or(Scheme::Dpkg),
         };
         for side in [&left, &right] {
             if !side.ty.is_text() {
-                let message = format!("{} is {}, and a version is text", self.called(side), side.ty.name());
-                return Err(self.error(side.span.0, message, "write it in quotes, as in \"1.2\""));
+                return Err(self.error(side.span.0, Mistake::VersionIsNoText(self.operand(side))));
             }
             if let Node::Literal(Value::Text(text)) = &side.node
                 && !scheme.accepts(text)
             {
-                let message = format!("this is no version as {scheme} has them");
-                return Err(self.error(side.span.0, message, ""));
+                return Err(self.error(side.span.0, Mistake::NoVersion(scheme)));
             }
         }
         Ok(Node::Versions(operator, scheme, Box::new((left, right))))
@@ -269,24 +225,16 @@ impl Compiler<'_> {
         if name != "version" {
             return Ok((self.expr(side)?, None));
         }
-        let names = || Scheme::ALL.map(|scheme| format!("\"{scheme}\"")).join(", ");
         let [text, scheme] = arguments.as_slice() else {
-            let hint = format!("write it as in `version(x, \"dpkg\")`; it may be {}", names());
-            return Err(self.error(side.at, "`version` is used otherwise", hint));
+            let written = "version(x, \"dpkg\")".to_owned();
+            return Err(self.error(side.at, Mistake::Misused { function: name.clone(), written }));
         };
         let scheme = match &scheme.node {
             syntax::Node::Literal(Value::Text(name)) => Scheme::of_name(name),
             _ => None,
         }
-        .ok_or_else(|| {
-            self.error(scheme.at, "this is no scheme of versions", format!("it may be {}", names()))
-        })?;
+        .ok_or_else(|| self.error(scheme.at, Mistake::NoScheme))?;
         Ok((self.expr(text)?, Some(scheme)))
-    }
-
-    /// Refuses what may not stand beside a measured time.
-    pub(super) fn refuse_beside(&self, at: usize) -> ConditionError {
-        self.error(at, "this may not stand beside a measured time", measured::HINT)
     }
 }
 

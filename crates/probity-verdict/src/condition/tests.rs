@@ -190,6 +190,18 @@ fn what_does_not_fit_what_was_observed_fails_with_the_reason() {
             "{source}"
         );
     }
+    // By their letters "9" comes after "10", and 01:00+02:00 after 00:30Z.
+    for source in ["json.nine > json.ten", "!(json.nine > json.ten)", "json.early < json.late"] {
+        let text = r#"{"nine": "9", "ten": "10", "early": "2026-01-01T00:30:00Z", "late": "2026-01-01T01:00:00+02:00"}"#;
+        let facts = BTreeMap::from([("json", Fact::Known(json(text)))]);
+        let evaluated = evaluate_with(source, &facts, false);
+        assert_eq!(evaluated.truth, Truth4::Error, "{source}");
+        assert!(
+            matches!(evaluated.reasons.as_slice(), [Reason::OrderOfText { .. }]),
+            "{source}: {evaluated:?}"
+        );
+    }
+    assert_eq!(evaluate_with("lines[0] < lines[1]", &facts(), false).truth, Truth4::True);
     // What the plan takes for a moment or a version, and is none, is not known.
     for (source, reason) in [
         ("moment(body) < modified", "the text is no moment (RFC 3339)"),
@@ -218,6 +230,9 @@ fn nothing_passes_on_an_empty_list() {
         ("json.none.map(x, x.up) == []", true),
         ("json.nested.all(x, x.all(y, y == 1))", true),
         ("{}.all(k, k == body)", true),
+        ("'a' in json.none", false),
+        ("!('a' in json.none)", true),
+        ("('a' in json.none) == false", true),
     ] {
         let strict = evaluate_with(source, &facts(), false);
         assert_eq!(strict.truth, Truth4::Unknown, "{source}");

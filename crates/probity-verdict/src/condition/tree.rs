@@ -53,6 +53,8 @@ pub(super) struct Sides {
     pub(super) sides: Box<(Typed, Typed)>,
     /// The list that is looked through, as it is written.
     pub(super) list: Box<str>,
+    /// Of `in`: whether an empty list is no obstacle.
+    pub(super) empty_ok: bool,
 }
 
 /// What a text is held against.

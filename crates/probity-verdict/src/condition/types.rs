@@ -3,6 +3,7 @@
 
 use probity_plan::{FactType, Moment, Value};
 
+use super::mistake::Misordered;
 use super::version::Scheme;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,12 +147,10 @@ pub(super) fn mode_meant(text: &str) -> Option<String> {
     Some(format!("{mode:o}"))
 }
 
-/// Why a text has no order beside other text, and what orders it instead; `None` if its letters do.
-pub(super) fn misordered(text: &str) -> Option<&'static str> {
+/// What a text is whose letters are in another order than what it says; `None` if their order is its own.
+pub(super) fn misordered(text: &str) -> Option<Misordered> {
     if Moment::parse(text).is_some() {
-        return Some(
-            "text is ordered letter by letter, moments are not: write it as in `moment(x) > \"2026-01-31T00:00:00Z\"`",
-        );
+        return Some(Misordered::Moment);
     }
     let digits = text.strip_prefix('v').unwrap_or(text);
     let version = digits.starts_with(|c: char| c.is_ascii_digit())
@@ -159,8 +158,5 @@ pub(super) fn misordered(text: &str) -> Option<&'static str> {
     // A date alone, and what begins with one, is in order as text.
     let dated =
         digits.len() >= 10 && digits.parse::<jiff::civil::Date>().is_ok() && digits.as_bytes()[4] == b'-';
-    (version && !dated).then_some(
-        "text is ordered letter by letter, numbers and versions are not: write a number without quotes, or \
-         `version(x, \"dpkg\")` (or \"rpm\", \"apk\", \"semver\")",
-    )
+    (version && !dated).then_some(Misordered::Number)
 }

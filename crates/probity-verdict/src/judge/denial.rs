@@ -10,7 +10,7 @@ use probity_plan::{Claim, Plan, Probe, Value};
 use crate::condition::{AGAINST, Check, Reading};
 
 /// Rows of a matrix that are tried; the rest are like them.
-const MAX_ROWS: usize = 1000;
+pub(crate) const MAX_ROWS: usize = 1000;
 /// Codes of a fact that are tried: all that it can be, or the least ones.
 const MAX_CODES: usize = 1000;
 /// Literals of a condition that are tried as values.
@@ -145,6 +145,10 @@ impl Question<'_> {
         if spec.grants(what).next().is_none() {
             return true;
         }
+        // Where it may be another page than was asked for, what it grants is not what was asked for.
+        if self.withdrawing(what).is_some() {
+            return true;
+        }
         self.cells_that_differ().into_iter().any(|cell| {
             let holds = |world: &[(&str, Reading)]| self.can_hold(cell, what, world);
             if what == Denied::Connection {
@@ -169,6 +173,23 @@ impl Question<'_> {
                 readings.any(|reading| holds(&[(name, reading)]))
             })
         })
+    }
+
+    /// The fact, if any, that may say of a look which satisfies it that nothing shows that this was granted.
+    pub(crate) fn withdrawing(&self, what: Denied) -> Option<&'static str> {
+        let may = |cell: &Cell| cell.act.may_withdraw();
+        if !self.probe.cells.iter().take(MAX_ROWS).any(may) {
+            return None;
+        }
+        let cells = self.cells_that_differ();
+        let holds = |name, values| {
+            let worlds = among(values, Vec::new());
+            worlds.into_iter().any(|value| {
+                let world = [(name, Reading::Is(value))];
+                cells.iter().any(|cell| self.can_hold(cell, what, &world))
+            })
+        };
+        self.probe.spec().withdrawals(what).find(|(name, values)| holds(name, *values)).map(|(name, _)| name)
     }
 
     fn reads(&self, name: &str) -> bool {
@@ -223,18 +244,9 @@ impl Question<'_> {
 
     /// Values that the condition or the row mentions.
     fn literals(&self, cell: &Cell) -> Vec<Value> {
-        let texts = std::iter::once(self.check.text()).chain(self.filter.map(Check::text));
+        let checks = std::iter::once(self.check).chain(self.filter);
         let mut literals: Vec<Value> = cell.row.values().cloned().collect();
-        for text in texts {
-            let numbers =
-                text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<i64>().ok());
-            literals.extend(
-                numbers
-                    .flat_map(|number| [number.saturating_sub(1), number, number.saturating_add(1)])
-                    .map(Value::from),
-            );
-            literals.extend(text.split(['"', '\'']).skip(1).step_by(2).map(Value::from));
-        }
+        literals.extend(checks.flat_map(Check::turning_values));
         literals.truncate(3 * MAX_LITERALS);
         literals
     }

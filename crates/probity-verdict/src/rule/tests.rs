@@ -1,5 +1,7 @@
 //! What a rule may say, and what is said when it says something else.
 
+use probity_diagnostic::Position;
+
 use super::*;
 
 const CLAIMS: &[&str] = &["roles", "starts", "prompt"];
@@ -109,7 +111,7 @@ fn what_a_rule_may_not_say_is_told_with_its_column() {
 #[test]
 fn a_condition_too_long_is_refused_before_it_is_parsed() {
     let error = read(&format!("{}holds(roles)", "!".repeat(1100))).unwrap_err();
-    assert_eq!(error.message, "this rule has 1112 bytes; a condition has at most 1024");
+    assert_eq!(error.to_string(), "plan.yaml:30:30: this rule has 1112 bytes; a condition has at most 1024");
     // The longest that is parsed, as nested and as chained as it can be, does not overflow a test's stack.
     for source in [
         "(".repeat(MAX_SOURCE),

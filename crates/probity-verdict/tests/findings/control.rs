@@ -256,6 +256,32 @@ fn a_page_that_a_redirect_led_to_is_no_control() {
 }
 
 #[test]
+fn a_named_control_that_follows_redirects_asks_that_none_led_elsewhere() {
+    let told = |redirects: &str, check_: &str| {
+        let plan = plan(
+            &["p: { http: http://p }", &format!("q: {{ http: http://q, redirects: {redirects} }}")],
+            &[
+                "refused: { of: p, check: status == 403, control: allowed }",
+                &format!("allowed: {{ of: q, check: \"{check_}\" }}"),
+            ],
+        );
+        let found = check(&plan).into_iter().filter(|problem| problem.rule == "control");
+        found.map(|problem| problem.remedy).collect::<Vec<_>>()
+    };
+    let wrong = told("3", "status == 200");
+    assert!(wrong.len() == 1 && wrong[0].contains("`redirects.size() == 0`"), "{wrong:?}");
+    assert_eq!(told("3", "status == 200 && redirects.size() == 0"), Vec::<String>::new());
+    assert_eq!(told("3", "status == 200 && redirects == []"), Vec::<String>::new());
+    assert_eq!(told("0", "status == 200"), Vec::<String>::new());
+    // A connection was made, whoever answered in the end.
+    let port = plan(
+        &["p: { port: 9 }", "q: { http: http://q, redirects: 3 }"],
+        &["closed: { of: p, check: \"!listening\", control: open }", "open: { of: q, check: answered }"],
+    );
+    assert!(check(&port).iter().all(|problem| problem.rule != "control"));
+}
+
+#[test]
 fn a_name_is_shown_by_records_and_not_by_a_referral() {
     let refused = |claim: &str, control: &str| {
         let probes = ["p: { dns: a.example }", "q: { dns: b.example }"];
@@ -273,14 +299,20 @@ fn a_name_is_shown_by_records_and_not_by_a_referral() {
         "ttl_s >= 0",
         "count > 0",
         "answered && !nxdomain",
+        // Of no records nothing is absent.
+        "!(\"127.0.0.1\" in records)",
     ] {
         assert!(!refused("nxdomain", control), "{control}");
     }
-    for control in
-        ["rcode == \"NOERROR\"", "records == []", "records.size() >= 0", "!(\"127.0.0.1\" in records)"]
-    {
+    for control in ["rcode == \"NOERROR\"", "records == []", "records.size() >= 0"] {
         assert!(refused("nxdomain", control), "{control}");
     }
+    let empty = "c: { of: p, check: nxdomain, control: k }";
+    let accepting = plan(
+        &["p: { dns: a.example }", "q: { dns: b.example }"],
+        &[empty, "k: { of: q, check: '!(\"x\" in records)', empty: ok }"],
+    );
+    assert!(check(&accepting).iter().any(|problem| problem.rule == "control"));
     assert!(!refused("refused", "rcode == \"NOERROR\""));
     assert!(!refused("refused", "records == []"));
 }
@@ -502,6 +534,6 @@ fn what_is_asked_of_several_looks_is_no_control() {
         let mut told =
             told.iter().filter(|problem| problem.rule == "control" && problem.message.contains(&named));
         assert_eq!(told.clone().count(), usize::from(!right), "{claim}");
-        assert!(told.all(|problem| problem.hint.contains("each single look")), "{claim}");
+        assert!(told.all(|problem| problem.remedy.contains("each single look")), "{claim}");
     }
 }

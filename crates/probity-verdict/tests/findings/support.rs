@@ -3,8 +3,8 @@
 
 pub use std::collections::BTreeMap;
 
+pub use probity_diagnostic::Diagnostic;
 pub use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Plan, Shows, Value};
-pub use probity_verdict::check::Problem;
 pub use probity_verdict::judgement::{Counts, Finding};
 pub use probity_verdict::wording::finding as wording;
 pub use probity_verdict::{Conditions, Judge, Outcome, timed_probes};
@@ -12,7 +12,7 @@ pub use proptest::prelude::*;
 pub use serde_json::{Value as Json, json};
 
 /// What `plan check` finds.
-pub fn check(plan: &Plan) -> Vec<Problem> {
+pub fn check(plan: &Plan) -> Vec<Diagnostic> {
     probity_verdict::check(plan, &Conditions::new(plan))
 }
 

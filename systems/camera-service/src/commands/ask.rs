@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camera_config::Config;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::HOST;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -18,6 +16,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme};
 
+use crate::exchange;
 use crate::web::tls::Io;
 
 /// How long a connection may take, and then the answer.
@@ -53,13 +52,13 @@ pub(super) fn address(config: &Config) -> SocketAddr {
 }
 
 /// Asks for a path of the health listener; status and body.
-pub(super) fn get(config: &Config, path: &str) -> Result<(u16, Bytes), AskError> {
+pub(super) fn get(config: &Config, path: &str) -> Result<(StatusCode, Bytes), AskError> {
     let unable = |error: std::io::Error| AskError::Unable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unable)?;
     runtime.block_on(ask(config, path))
 }
 
-async fn ask(config: &Config, path: &str) -> Result<(u16, Bytes), AskError> {
+async fn ask(config: &Config, path: &str) -> Result<(StatusCode, Bytes), AskError> {
     let address = address(config);
     let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
@@ -78,27 +77,10 @@ async fn ask(config: &Config, path: &str) -> Result<(u16, Bytes), AskError> {
                 Box::new(secure)
             }
         };
-        exchange(stream, address, path).await.map_err(|error| other(error.to_string()))
+        let answer = exchange::get(stream, &address.to_string(), path, LONGEST).await;
+        answer.map_err(|error| other(error.to_string()))
     };
     timeout(ANSWER, answer).await.unwrap_or_else(|_| Err(other("no whole answer within 5 s".into())))
-}
-
-type Anything = Box<dyn std::error::Error + Send + Sync>;
-
-async fn exchange(stream: Box<dyn Io>, address: SocketAddr, path: &str) -> Result<(u16, Bytes), Anything> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = hyper::Request::get(path).header(HOST, address.to_string()).body(Empty::<Bytes>::new())?;
-    let conversation = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), LONGEST).collect().await?.to_bytes();
-        Ok((status, body))
-    };
-    tokio::select! {
-        answer = conversation => answer,
-        // It carries the conversation; should it end first, the answer says why.
-        Err(error) = connection => Err(error.into()),
-    }
 }
 
 fn pinned(certificate: &std::path::Path) -> Result<ClientConfig, AskError> {

@@ -100,7 +100,7 @@ fn settings(home: &Home, config: &Config) -> Result<BTreeMap<PathBuf, Read>, Fai
         take_folder(&home.folder().join(name), name, &mut found)?;
     }
     if !found.contains_key(keys) {
-        for path in [keys.clone(), keys.with_file_name("revoked.json")] {
+        for path in [keys.clone(), config.security.revoked()] {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             take(&path, &format!("keys/{name}"), &mut found)?;
         }
@@ -166,7 +166,7 @@ fn about(name: &str, size: u64, metadata: &std::fs::Metadata) -> About {
     }
 }
 
-/// Every finished file, and of one that is being recorded as much as is there now, which plays.
+/// Every finished file with what is kept of it, and of one that is being recorded as much as is there now, which plays.
 fn add_media<W: io::Write>(writer: &mut Writer<W>, folder: &str, path: &Path) -> Result<(), Failure> {
     let failed = |error: &StorageError| Failure::Failed(error.to_string());
     let library = Library::open(path).map_err(|error| failed(&error))?;
@@ -181,8 +181,13 @@ fn add_media<W: io::Write>(writer: &mut Writer<W>, folder: &str, path: &Path) ->
             Err(error) => return Err(failed(&error)),
         };
         let metadata = file.metadata().map_err(because(&name))?;
-        let about = about(&format!("{folder}/{name}"), info.bytes, &metadata);
-        writer.add(&about, &mut file).map_err(because(&name))?;
+        let of_file = about(&format!("{folder}/{name}"), info.bytes, &metadata);
+        writer.add(&of_file, &mut file).map_err(because(&name))?;
+        if let Some((hidden, mut note)) = library.note_file(&name) {
+            let metadata = note.metadata().map_err(because(&hidden))?;
+            let of_note = about(&format!("{folder}/{hidden}"), metadata.len(), &metadata);
+            writer.add(&of_note, &mut note).map_err(because(&hidden))?;
+        }
     }
     Ok(())
 }

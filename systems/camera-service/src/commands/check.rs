@@ -1,14 +1,13 @@
 //! `config check`: what a start would find. Everything that stands in the way is listed at once; nothing is made or changed, and a service that
 //! runs goes on.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
 use camera_access::{ApiKeys, Revoked};
-use camera_config::{Config, Engine, Environment, apply_patch};
+use camera_config::{Config, Engine, Environment};
 use camera_media::{EmbeddedEngine, EmbeddedOptions, Engine as _};
-use camera_storage::Library;
 use rustix::fs::{Access, access};
 
 use super::Failure;
@@ -16,7 +15,6 @@ use crate::files::{Owner, folder_of};
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::run::{self, configured};
-use crate::service::Kept;
 use crate::web::tls::{self, TlsFiles};
 
 /// How long MediaMTX may take to be reached.
@@ -35,18 +33,24 @@ pub fn run(home: &Home) -> Result<(), Failure> {
         return Err(error.into());
     }
     found.extend(tokens.err().map(|error| error.to_string()));
-    let config = match with_changes(home, &config) {
-        Ok(config) => config,
-        Err(why) => {
-            found.push(why);
+    let config = match run::changed(home, &config) {
+        Ok((changed, ..)) => changed,
+        Err(error) => {
+            found.push(error.to_string());
             config
         }
     };
     found.extend(configured(&config).err().map(|error| error.to_string()));
     files(&config, &mut found);
-    folders(home, &config, &mut found);
+    // What a service holds that runs here is its own.
+    let runs = Lock::look(home).is_err();
+    folders(&config, runs, &mut found);
     media(&config, &environment, &mut found);
-    ports(home, &config, &mut found);
+    if !runs {
+        ports(&config, &mut found);
+    }
+    // One folder may be in the way of several files.
+    found.dedup();
     if found.is_empty() {
         eprintln!("Nothing stands in the way of a start.");
         return Ok(());
@@ -60,13 +64,6 @@ pub fn run(home: &Home) -> Result<(), Failure> {
         format!("{} things stand", found.len())
     };
     Err(Failure::Failed(format!("{things} in the way of a start")))
-}
-
-fn with_changes(home: &Home, config: &Config) -> Result<Config, String> {
-    let (_, changes) = Kept::open(&home.changes())?;
-    apply_patch(config, &changes.patch).map_err(|error| {
-        format!("a configuration change that was made by a call no longer fits (state/changes.json): {error}")
-    })
 }
 
 /// Certificates, keys, and the files that say who gets in.
@@ -88,7 +85,7 @@ fn files(config: &Config, found: &mut Vec<String>) {
         }
     }
     let keys = &config.security.api_keys;
-    let revoked = keys.with_file_name("revoked.json");
+    let revoked = config.security.revoked();
     for path in [keys, &revoked, &config.audit_log] {
         // It is made where there is none.
         let there = path.exists();
@@ -104,14 +101,10 @@ fn files(config: &Config, found: &mut Vec<String>) {
     }
 }
 
-fn folders(home: &Home, config: &Config, found: &mut Vec<String>) {
-    let runs = Lock::look(home).is_err();
+fn folders(config: &Config, runs: bool, found: &mut Vec<String>) {
     for folder in [&config.storage.recordings, &config.storage.snapshots] {
-        if let Err(error) = Library::open(folder) {
-            found.push(format!(
-                "{error}; `camera-service install` makes it, or: mkdir -p {}",
-                folder.display()
-            ));
+        if let Err(error) = run::open_library(folder) {
+            found.push(error.to_string());
             continue;
         }
         found.extend(refused(
@@ -157,19 +150,12 @@ fn media(config: &Config, environment: &Environment, found: &mut Vec<String>) {
     }
 }
 
-fn ports(home: &Home, config: &Config, found: &mut Vec<String>) {
-    // Those of the service that runs here are its own.
-    if Lock::look(home).is_err() {
-        return;
-    }
+fn ports(config: &Config, found: &mut Vec<String>) {
     for (key, address) in [("server.listen", config.server.listen), ("server.health", config.server.health)] {
-        found.extend(taken(key, address));
+        if let Err(error) = TcpListener::bind(address) {
+            found.push(run::not_bound(address, key, &error).to_string());
+        }
     }
-}
-
-fn taken(key: &str, address: SocketAddr) -> Option<String> {
-    let error = TcpListener::bind(address).err()?;
-    Some(format!("{address} cannot be listened on ({key} in the configuration): {error}"))
 }
 
 /// Why the service may not do this with a path, if so. Asked by root it is the permissions of the user that counts whose the key file's
@@ -177,7 +163,8 @@ fn taken(key: &str, address: SocketAddr) -> Option<String> {
 fn refused(path: &Path, needed: Access, keys: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     if let Err(error) = access(path, needed) {
-        return Some(format!("{}: {}", path.display(), std::io::Error::from(error)));
+        let remedy = if path.exists() { "" } else { "; `camera-service install` makes what is missing" };
+        return Some(format!("{}: {}{remedy}", path.display(), std::io::Error::from(error)));
     }
     let owner = Owner::of(folder_of(keys));
     if !rustix::process::geteuid().is_root() || owner.user == 0 {

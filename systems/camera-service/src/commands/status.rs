@@ -1,5 +1,6 @@
 //! `status`: what the running service says of itself.
 
+use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::Failure;
@@ -48,7 +49,7 @@ pub fn show(home: &Home) -> Result<(), Failure> {
         println!("{}", harmless(line.trim_end()));
     }
     match asked("/health/ready")?.0 {
-        200 => Ok(()),
+        StatusCode::OK => Ok(()),
         _ => Err(Failure::Failed("not ready. What happened: journalctl -u camera-service -n 50".into())),
     }
 }
@@ -56,7 +57,7 @@ pub fn show(home: &Home) -> Result<(), Failure> {
 /// Whether the service is ready; what it says if not.
 pub(super) fn is_ready(config: &camera_config::Config) -> Result<(), String> {
     match ask::get(config, "/health/ready") {
-        Ok((200, _)) => Ok(()),
+        Ok((StatusCode::OK, _)) => Ok(()),
         Ok((_, body)) => Err(harmless(&String::from_utf8_lossy(&body))),
         Err(error) => Err(error.to_string()),
     }

@@ -49,12 +49,12 @@ pub fn revoke(home: &Home, id: &str) -> Result<(), Failure> {
     let (config, _) = home.read()?;
     let record = Record::open(&config)?;
     let now = Timestamp::now();
-    let path = &config.security.api_keys;
-    let keys = ApiKeys::open(path).and_then(|keys| keys.list()).map_err(because("API keys"))?;
+    let keys =
+        ApiKeys::open(&config.security.api_keys).and_then(|keys| keys.list()).map_err(because("API keys"))?;
     if keys.iter().any(|key| key.id == id) || ApiKeys::claimed_id(id).is_some() {
         return Err(Failure::Wrong("this is an API key: camera-service api-key revoke ID".into()));
     }
-    let revoked = Revoked::open(&path.with_file_name("revoked.json")).map_err(because("revocations"))?;
+    let revoked = Revoked::open(&config.security.revoked()).map_err(because("revocations"))?;
     // Nobody can say when it would have ended by itself, so it is never forgotten.
     revoked.revoke(id, Timestamp::MAX, now).map_err(because("revocations"))?;
     record.write(Event::TokenRevoked, id, "")?;

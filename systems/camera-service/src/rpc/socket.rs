@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -142,14 +142,14 @@ async fn take(
     loop {
         meter.begin();
         let text = match message {
-            Message::Text(text) => text,
+            Message::Text(text) => Some(text),
             Message::Binary(_) => {
                 return Some(Some((close_code::UNSUPPORTED, "JSON-RPC comes as text messages".into())));
             }
             Message::Close(_) => return Some(None),
-            Message::Ping(_) | Message::Pong(_) => Utf8Bytes::default(),
+            Message::Ping(_) | Message::Pong(_) => None,
         };
-        if !text.is_empty() {
+        if let Some(text) = text {
             let answer = session.answer(service, &text).await;
             if let Some(text) = answer.text {
                 gathered += text.len();
@@ -207,6 +207,7 @@ fn until(at: Timestamp) -> Duration {
 /// What a client is told that sent something which cannot be taken as a message.
 fn unreadable(error: axum::Error) -> Closing {
     use tokio_tungstenite::tungstenite::Error;
+    use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
     match error.into_inner().downcast_ref::<Error>() {
         Some(Error::Capacity(_)) => {
             Some((close_code::SIZE, "the message is too long; get_server_info tells the limit".into()))
@@ -214,6 +215,9 @@ fn unreadable(error: axum::Error) -> Closing {
         Some(Error::Io(error)) if OverBudget::is_cause_of(error) => {
             Some((close_code::AGAIN, OverBudget.to_string()))
         }
+        // It has gone.
+        Some(Error::Protocol(ResetWithoutClosingHandshake)) => None,
+        Some(Error::Protocol(why)) => Some((close_code::PROTOCOL, why.to_string())),
         Some(Error::Utf8(_)) => Some((close_code::INVALID, "the message is not UTF-8".into())),
         _ => None,
     }

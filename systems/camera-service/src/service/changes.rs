@@ -1,8 +1,6 @@
 //! What calls change for good: cameras that were added, configuration that was patched. Kept in one file beside the
 //! configuration, which stays the operator's.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +13,7 @@ use super::{Service, blocking};
 use crate::contract::{
     CleanedUp, ConfigPatch, ConfigView, NotRemoved, RetentionKind, RetentionPolicy, RpcError,
 };
+use crate::files::{Owner, write_whole};
 
 /// The changes and where they are kept.
 pub struct Kept {
@@ -82,24 +81,12 @@ impl Kept {
         let mut new = held.clone();
         change(&mut new);
         let (path, text) = (self.path.clone(), serde_json::to_vec_pretty(&new).unwrap_or_default());
-        blocking(move || replace(&path, &text)).await?.map_err(|error| {
+        blocking(move || write_whole(&path, &text, 0o600, Owner::of(&path))).await?.map_err(|error| {
             RpcError::dependency(format!("the change could not be kept in {}: {error}", self.path.display()))
         })?;
         *held = new;
         Ok(())
     }
-}
-
-/// Puts a file in the place of another; after a power failure there is the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
 }
 
 impl Service {

@@ -284,22 +284,17 @@ impl Service {
         let usage = self.usage(Kind::Recordings).await?;
         let other = self.usage(Kind::Snapshots).await?;
         let (recordings, snapshots) = (self.library(Kind::Recordings), self.library(Kind::Snapshots));
-        let (recordings, snapshots) = blocking(move || {
-            let sum = |library: &Library| {
-                library.all().map(|all| (all.iter().map(|file| file.bytes).sum::<u64>(), all.len() as u64))
-            };
-            Ok::<_, StorageError>((sum(&recordings)?, sum(&snapshots)?))
-        })
-        .await??;
+        let ((recordings, recordings_bytes), (snapshots, snapshots_bytes)) =
+            blocking(move || Ok::<_, StorageError>((recordings.size()?, snapshots.size()?))).await??;
         let thresholds = self.thresholds();
         Ok(StorageInfo {
             total_bytes: usage.total,
             free_bytes: usage.free,
             used_percent: usage.percent,
-            recordings_bytes: recordings.0,
-            recordings: recordings.1,
-            snapshots_bytes: snapshots.0,
-            snapshots: snapshots.1,
+            recordings_bytes,
+            recordings,
+            snapshots_bytes,
+            snapshots,
             level: match usage.level.max(other.level) {
                 Level::Ok => "ok",
                 Level::Warn => "warning",

@@ -34,7 +34,7 @@ use crate::places::Places;
 const FIRST_PICTURE: Duration = Duration::from_secs(30);
 
 pub use cameras::Known;
-pub use changes::Kept;
+pub use changes::{Changes, Kept};
 pub use clock::Clock;
 pub use coverage::keep_killed;
 pub use files::Kind;

@@ -1,6 +1,8 @@
 //! Starts the real service on free ports, in a folder of its own, and speaks raw JSON text with it. Always ended with the test.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod debian;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -208,6 +210,18 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// A line of the configuration's `cameras`.
+pub fn camera_line(name: &str, source: &str) -> String {
+    format!("  - {{ name: {name}, source: \"{source}\" }}\n")
+}
+
+/// Makes a shell script; by another process, since the kernel executes nothing that is open for writing.
+pub fn install_script(script: &str, to: &Path) {
+    let text = to.with_extension("text");
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+    assert!(Command::new("install").arg(&text).arg(to).status().unwrap().success());
 }
 
 /// A token of that role, good for an hour.

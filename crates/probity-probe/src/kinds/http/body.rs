@@ -9,10 +9,14 @@ use probity_plan::{Barrier, Blocked};
 use super::content;
 use super::request::fault_of;
 use crate::connect::Fault;
-use crate::look::{Context, Seen};
+use crate::look::{Context, Seen, Underway};
+use crate::mask::Masks;
 
 /// The longest body that is read.
 const MAX_BODY: usize = 16 << 20;
+
+/// So many bytes are masked between two looks at the time.
+const MAX_PART: usize = 1 << 20;
 
 /// What tells the end of a body (RFC 9112, 6.3).
 #[derive(Clone, Copy, PartialEq)]
@@ -109,21 +113,53 @@ fn count(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// What a whole body says.
-pub(super) fn see(body: &[u8], headers: &HeaderMap, context: &Context<'_>, seen: &mut Seen) {
+/// What a whole body says. A long one is read on a thread of its own.
+pub(super) async fn see(body: Vec<u8>, headers: HeaderMap, context: &Context<'_>, seen: &mut Seen) {
     seen.know("size_bytes", count(body.len()));
-    if context.wants("sha256") {
-        seen.know("sha256", context.secrets.sha256(body));
+    let wanted = ["sha256", "body", "json"].map(|fact| context.wants(fact));
+    if !wanted.contains(&true) {
+        return;
     }
-    if context.wants("body") || context.wants("json") {
+    let masks = context.secrets.masks();
+    let read = move |underway: &Underway| read(&body, &headers, wanted, &masks, underway);
+    let of_body = context.blocking(read).await;
+    seen.facts.extend(of_body.facts);
+    // What ran into the time-out is that of these facts alone.
+    for (fact, wanted) in ["sha256", "body", "json"].into_iter().zip(wanted) {
+        let blocked = of_body.unknown.get(fact).or_else(|| of_body.unknown.get("*"));
+        if let Some(blocked) = blocked.filter(|_| wanted && !seen.facts.contains_key(fact)) {
+            seen.block(fact, blocked.clone());
+        }
+    }
+}
+
+fn read(
+    body: &[u8],
+    headers: &HeaderMap,
+    [sha256, as_text, json]: [bool; 3],
+    masks: &Masks,
+    underway: &Underway,
+) -> Seen {
+    let mut seen = Seen::default();
+    if as_text || json {
         let text =
             content::decoded(body, headers, MAX_BODY).and_then(|content| content::text(&content, headers));
-        if context.wants("json") {
+        if json {
             let json = text.as_deref().map_err(Clone::clone).and_then(crate::kinds::command::parse_json);
             seen.settle("json", json);
         }
-        if context.wants("body") {
+        if as_text {
             seen.settle("body", text);
         }
+        underway.keep(&seen);
     }
+    if sha256 {
+        let mut digest = masks.digest();
+        let whole = body.chunks(MAX_PART).try_for_each(|part| {
+            digest.update(part);
+            underway.go_on()
+        });
+        seen.settle("sha256", whole.map(|()| digest.finish()));
+    }
+    seen
 }

@@ -15,6 +15,9 @@ use crate::look::{Underway, barrier_of, time_text};
 
 /// The first stretch before the end in which the window's start is sought; then four times as much, and so on.
 const FIRST: u64 = 256 << 10;
+/// So many lines at the beginning of a stretch have to lie before the window: one that took long, and bears the time when it
+/// began, stands among others of a later time.
+const MIN_LINES_BEFORE: usize = 100;
 /// What is read at once.
 const PART: usize = 1 << 20;
 /// The longest line, and the most that is read in search of one that bears a time, in bytes.
@@ -73,6 +76,8 @@ enum Place {
     Before,
     Within,
     Ahead,
+    /// It bears a time in a form that is not known.
+    Unknown,
 }
 
 impl LogFile<'_> {
@@ -84,9 +89,10 @@ impl LogFile<'_> {
         let mut stretch = FIRST;
         loop {
             let from = self.size.saturating_sub(stretch);
-            match self.first_time(from)? {
-                Some(first) if first <= self.span.start => return Ok((from, Ok(()))),
-                Some(first) if from == 0 => {
+            match self.first_times(from)? {
+                Some((_, latest)) if latest <= self.span.start => return Ok((from, Ok(()))),
+                Some((first, _)) if from == 0 && first <= self.span.start => return Ok((0, Ok(()))),
+                Some((first, _)) if from == 0 => {
                     let parts = if rotated.is_empty() {
                         String::new()
                     } else {
@@ -106,9 +112,10 @@ impl LogFile<'_> {
         }
     }
 
-    /// The time of the first line from here on that bears one.
-    fn first_time(&mut self, from: u64) -> Result<Option<Timestamp>, Blocked> {
-        let mut first = None;
+    /// The time of the first line from here on that bears one, and the latest of the first few.
+    fn first_times(&mut self, from: u64) -> Result<Option<(Timestamp, Timestamp)>, Blocked> {
+        let mut times: Option<(Timestamp, Timestamp)> = None;
+        let mut left = MIN_LINES_BEFORE;
         let mut cut = from > 0;
         let mut seen = 0;
         self.parts(from, |log, part, last| {
@@ -117,15 +124,18 @@ impl LogFile<'_> {
             if std::mem::take(&mut cut) {
                 at = memchr(b'\n', part).map_or(part.len(), |end| end + 1);
             }
-            while at < part.len() && first.is_none() {
+            while at < part.len() && left > 0 {
                 let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
-                first = log.times.of(&part[at..end])?;
+                if let Some(time) = log.times.of(&part[at..end])? {
+                    times = Some(times.map_or((time, time), |(first, latest)| (first, latest.max(time))));
+                    left -= 1;
+                }
                 at = end + 1;
             }
             seen += part.len();
-            Ok(first.is_none() && !last && seen < LONGEST)
+            Ok(times.is_none() && !last && seen < LONGEST)
         })?;
-        Ok(first)
+        Ok(times)
     }
 
     /// Counts the lines from here on, each by its own time. One without belongs to the one before it (a stack trace).
@@ -142,12 +152,17 @@ impl LogFile<'_> {
             let (mut began, mut lines, mut before) = (at, 0, current);
             while at < part.len() {
                 let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
-                if let Some(time) = log.times.of(&part[at..end])? {
-                    let place = match time {
-                        time if time < start => Place::Before,
-                        time if time > latest => Place::Ahead,
-                        _ => Place::Within,
-                    };
+                let line = &part[at..end];
+                let placed = match log.times.of(line)? {
+                    Some(time) if time < start => Some((time, Place::Before)),
+                    Some(time) if time > latest => Some((time, Place::Ahead)),
+                    Some(time) => Some((time, Place::Within)),
+                    None if LogTimes::is_in_another_form(line) => {
+                        Some((current.map_or(start, |(before, _)| before), Place::Unknown))
+                    }
+                    None => None,
+                };
+                if let Some((time, place)) = placed {
                     if current.is_none_or(|(_, now)| now != place) {
                         log.take(&part[began..at], lines, before, current)?;
                         (began, lines, before) = (at, 0, Some((time, place)));
@@ -173,9 +188,19 @@ impl LogFile<'_> {
         let (Some((before, _)), Some((_, place))) = (before.or(current), current) else { return Ok(()) };
         let stretch = Stretch { bytes, lines, before };
         match place {
-            Place::Before => Ok(()),
+            Place::Before => {
+                // What stands before them was written before, unless the window has begun: then it is they that are late.
+                if self.tally.entries == 0 {
+                    self.tally.unknown = 0;
+                }
+                Ok(())
+            }
             Place::Within => self.tally.add_lines(&stretch, &mut self.times),
             Place::Ahead => self.tally.add_lines_ahead(&stretch, &mut self.times),
+            Place::Unknown => {
+                self.tally.add_lines_of_unknown_time(&stretch);
+                Ok(())
+            }
         }
     }
 

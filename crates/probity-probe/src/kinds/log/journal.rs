@@ -1,7 +1,5 @@
 //! The system's journal, through `journalctl`.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use probity_plan::{Barrier, Blocked};
 
@@ -158,8 +156,8 @@ fn seconds(text: &str) -> Option<SignedDuration> {
 }
 
 async fn ask(words: &[&str], unit: Option<&str>, context: &Context<'_>) -> Result<String, Blocked> {
-    let arguments: Vec<String> = words.iter().copied().chain(unit).map(str::to_owned).collect();
-    let (code, stdout, stderr) = program::ask(&arguments, &BTreeMap::new(), context).await?;
+    let arguments: Vec<&str> = words.iter().copied().chain(unit).collect();
+    let (code, stdout, stderr) = program::ask(&arguments, &[], context).await?;
     if code == 0 {
         return Ok(stdout);
     }
@@ -169,12 +167,8 @@ async fn ask(words: &[&str], unit: Option<&str>, context: &Context<'_>) -> Resul
 
 async fn journalctl(options: &[&str], context: &Context<'_>) -> Result<Vec<Entry>, Blocked> {
     // Not `--quiet`: the hint that there are entries we may not see would go with it.
-    let mut arguments: Vec<String> =
-        ["journalctl", "--no-pager", "--all", "--output=json", "--output-fields=MESSAGE"]
-            .map(str::to_owned)
-            .to_vec();
-    arguments.extend(options.iter().map(|&option| option.to_owned()));
-    let (code, stdout, stderr) = program::ask(&arguments, &BTreeMap::new(), context).await?;
+    let command = ["journalctl", "--no-pager", "--all", "--output=json", "--output-fields=MESSAGE"];
+    let (code, stdout, stderr) = program::ask(&[&command, options].concat(), &[], context).await?;
     let said = |barrier| Err(Blocked::new(barrier, format!("journalctl: {}", stderr.trim())));
     if stderr.contains("insufficient permissions") || stderr.contains("not seeing messages from other users")
     {

@@ -107,6 +107,8 @@ pub struct Tally {
     pub ahead: u64,
     /// The time of the first of them.
     pub first_ahead: Option<Timestamp>,
+    /// Lines that match and bear a time in a form that is not known.
+    pub unknown: u64,
     /// The time of the last line that matches.
     pub last: Option<Timestamp>,
     list: Vec<(Timestamp, String)>,
@@ -115,7 +117,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing yet.
     pub fn new(matcher: Matcher, listed: bool) -> Self {
-        let (entries, matching, bytes, ahead) = (0, 0, 0, 0);
+        let (entries, matching, bytes, ahead, unknown) = (0, 0, 0, 0, 0);
         Self {
             matcher,
             listed,
@@ -123,6 +125,7 @@ impl Tally {
             matching,
             bytes,
             ahead,
+            unknown,
             first_ahead: None,
             last: None,
             list: Vec::new(),
@@ -190,6 +193,11 @@ impl Tally {
             self.last = Some(time_at(stretch, start, times)?);
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Counts lines that may lie in the window or not.
+    pub fn add_lines_of_unknown_time(&mut self, stretch: &Stretch<'_>) {
+        self.matcher.lines(stretch.bytes, |_, _| self.unknown += 1);
     }
 
     /// Counts lines that bear times ahead of the look.

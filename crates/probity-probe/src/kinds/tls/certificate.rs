@@ -16,8 +16,9 @@ use crate::secrets::Secrets;
 /// The facts of the chain, the server's certificate first.
 pub(super) fn see(chain: &[Vec<u8>], secrets: &Secrets, seen: &mut Seen) {
     let parsed: Vec<Result<Certificate, Blocked>> = chain.iter().map(|der| parse(der)).collect();
-    let summaries = chain.iter().zip(&parsed).map(|(der, certificate)| {
-        let mut map = BTreeMap::from([("sha256".to_owned(), Value::Text(secrets.sha256(der)))]);
+    let digests: Vec<String> = chain.iter().map(|der| secrets.sha256(der)).collect();
+    let summaries = digests.iter().zip(&parsed).map(|(digest, certificate)| {
+        let mut map = BTreeMap::from([("sha256".to_owned(), Value::from(digest.as_str()))]);
         if let Ok(certificate) = certificate {
             let tbs = &certificate.tbs_certificate;
             map.insert("subject".to_owned(), Value::Text(tbs.subject.to_string()));
@@ -44,8 +45,8 @@ pub(super) fn see(chain: &[Vec<u8>], secrets: &Secrets, seen: &mut Seen) {
     });
     seen.settle("chain_not_after", first_end.clone());
     seen.settle("chain_expires_in_days", first_end.map(days_until));
-    let Some(der) = chain.first() else { return };
-    seen.know("sha256", secrets.sha256(der));
+    let Some(digest) = digests.first() else { return };
+    seen.know("sha256", digest.as_str());
     match parsed.first() {
         Some(Ok(certificate)) => see_one(certificate, seen),
         Some(Err(blocked)) => {

@@ -84,9 +84,9 @@ fn mistakes_are_found_before_the_run_at_their_column() {
         ("body == 1.?x", 10, "this condition cannot be read from `?` on"),
     ] {
         let error = compile(source, &scope(), false).err().unwrap_or_else(|| panic!("{source} is accepted"));
-        assert_eq!((error.offset, error.message.as_str()), (offset, message), "{source}: {error:?}");
+        assert_eq!((error.offset, error.message()), (offset, message.to_owned()), "{source}: {error:?}");
     }
-    let hints = |source| compile(source, &scope(), false).unwrap_err().hint;
+    let hints = |source| compile(source, &scope(), false).unwrap_err().remedy();
     assert_eq!(hints("status == \"200\""), "write 200");
     assert_eq!(hints("body == 200"), "write \"200\"");
     assert!(hints("statsu == 1").contains("elapsed_ms"));
@@ -104,15 +104,14 @@ fn a_place_in_a_condition_is_a_place_in_the_plan() {
         probity_plan::Condition { source: "answered && statsu == 2".to_owned(), at, filled: false };
     let error = compile(&condition.source, &scope(), false).unwrap_err();
     let located = |condition: &probity_plan::Condition| {
-        let (at, message) = crate::rule::located(condition, error.offset, "wrong".to_owned());
-        format!("{at}: {message}")
+        let span = (error.offset, error.length);
+        let diagnostic = crate::place::diagnose(condition, span, "wrong".to_owned(), String::new());
+        (diagnostic.place.at.to_string(), diagnostic.place.length, diagnostic.notes)
     };
-    assert_eq!(located(&condition), "plan.yaml:7:32: wrong");
+    assert_eq!(located(&condition), ("plan.yaml:7:32".to_owned(), 6, Vec::new()));
     condition.filled = true;
-    assert_eq!(
-        located(&condition),
-        "plan.yaml:7:20: wrong (character 13 of `answered && statsu == 2`, into which inputs were filled)"
-    );
+    let note = "character 13 of `answered && statsu == 2`, into which inputs were filled";
+    assert_eq!(located(&condition), ("plan.yaml:7:20".to_owned(), 0, vec![note.to_owned()]));
 }
 
 struct One(&'static str);
@@ -143,14 +142,14 @@ fn the_rows_of_a_matrix_are_known_before_the_run() {
     ] {
         let first = rows.replace("m: ''", "m: 600");
         let error = beside(first.leak(), source).unwrap_err();
-        assert_eq!((error.offset, error.message.as_str()), (offset, message), "{source}");
+        assert_eq!((error.offset, error.message()), (offset, message.to_owned()), "{source}");
     }
     // YAML reads 0640 as text, and no mode is written so; what is no mode at all may be a row that asks for none.
     let octal = "[ { there: true, m: 0640 }, { there: false, m: '' } ]";
     for source in ["!there || mode == m", "!there || mode in ['600', m]", "m != mode"] {
         let error = beside(octal, source).unwrap_err();
-        assert_eq!(error.message, "`m` is `0640` in a row, and no file's mode is written so", "{source}");
-        assert_eq!(error.hint, "write 640 there");
+        assert_eq!(error.message(), "`m` is `0640` in a row, and no file's mode is written so", "{source}");
+        assert_eq!(error.remedy(), "write 640 there");
     }
     assert!(beside("[ { there: true, m: '640' }, { there: false, m: '' } ]", "!there || mode == m").is_ok());
     assert!(beside(rows, "!there || modified > moment(t) && size_bytes >= n").is_ok());

@@ -39,40 +39,14 @@ impl fmt::Display for CameraName {
 
 text_type!(CameraName, "a camera's name such as \"front-door\"");
 
-/// What kind of place a camera's picture comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// `rtsp://` or `rtsps://`.
-    Rtsp,
-    /// `http://` or `https://`.
-    Http,
-    /// `/dev/videoN`.
-    Device,
-    /// `test:PATTERN`, a moving picture made by ffmpeg.
-    Test,
-}
-
 /// Where a camera's picture comes from. `Display`, `Debug` and serialisation mask passwords and the values of a query.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Source {
-    clear: String,
-    kind: SourceKind,
-}
+pub struct Source(String);
 
 impl Source {
-    /// What stands before the first colon or slash decides.
-    pub fn kind(&self) -> SourceKind {
-        self.kind
-    }
-
     /// The source with its password, for whoever opens it. Not for logs, replies or error messages.
     pub fn clear(&self) -> &str {
-        &self.clear
-    }
-
-    /// The pattern of a `test:` source.
-    pub fn test_pattern(&self) -> Option<&str> {
-        self.clear.strip_prefix("test:")
+        &self.0
     }
 }
 
@@ -80,7 +54,7 @@ impl FromStr for Source {
     type Err = String;
     /// No error repeats the text: it may hold a password.
     fn from_str(text: &str) -> Result<Self, String> {
-        let source = |kind| Ok(Self { clear: text.into(), kind });
+        let source = Ok(Self(text.into()));
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) || text.len() > 2048 {
             return Err(
                 "a camera's source has at most 2048 bytes and no blanks (in a URL, a blank is %20)".into()
@@ -91,24 +65,22 @@ impl FromStr for Source {
             if pattern.is_empty() || pattern.len() > 32 || !pattern.chars().all(named) {
                 return Err("a test source is `test:` and the name of a pattern, such as test:pattern".into());
             }
-            return source(SourceKind::Test);
+            return source;
         }
         if text.starts_with('/') {
             return match text.strip_prefix("/dev/video").map(str::parse::<u8>) {
-                Some(Ok(_)) => source(SourceKind::Device),
+                Some(Ok(_)) => source,
                 _ => Err("a device is /dev/video and its number, such as /dev/video0".into()),
             };
         }
-        let kind = match text.split_once("://").map(|(scheme, _)| scheme) {
-            Some("rtsp" | "rtsps") => SourceKind::Rtsp,
-            Some("http" | "https") => SourceKind::Http,
-            _ => return Err(
-                "a camera's source is one of rtsp://HOST/PATH, http://HOST/PATH, /dev/videoN, test:pattern"
-                    .into(),
-            ),
-        };
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        if !matches!(scheme, Some("rtsp" | "rtsps" | "http" | "https")) {
+            return Err("a camera's source is one of rtsp://HOST/PATH, rtsps://..., http://..., https://..., /dev/videoN, \
+                        test:pattern"
+                .into());
+        }
         match url::Url::parse(text) {
-            Ok(url) if url.has_host() => source(kind),
+            Ok(url) if url.has_host() => source,
             Ok(_) => Err("this source names no host: write rtsp://HOST/PATH".into()),
             Err(error) => Err(format!(
                 "this source is not an address ({error}); in a user name or password `/` is written %2F, `?` %3F, `#` %23, `@` %40, `%` %25"
@@ -119,10 +91,10 @@ impl FromStr for Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.kind, SourceKind::Device | SourceKind::Test) {
-            return f.write_str(&self.clear);
+        if !self.0.contains("://") {
+            return f.write_str(&self.0);
         }
-        let Ok(url) = url::Url::parse(&self.clear) else { return f.write_str("***") };
+        let Ok(url) = url::Url::parse(&self.0) else { return f.write_str("***") };
         // A user without a password may be a token.
         let (user, password) =
             if url.password().is_some() { (url.username().to_owned(), true) } else { (String::new(), false) };

@@ -149,6 +149,13 @@ pub struct Security {
     pub admin_addresses: Vec<Network>,
 }
 
+impl Security {
+    /// The file of what was revoked, beside that of the API keys.
+    pub fn revoked(&self) -> PathBuf {
+        self.api_keys.with_file_name("revoked.json")
+    }
+}
+
 impl Default for Security {
     fn default() -> Self {
         Self {

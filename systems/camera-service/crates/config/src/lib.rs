@@ -22,7 +22,7 @@ mod text;
 mod units;
 mod validate;
 
-pub use camera::{CameraName, Resolution, Source, SourceKind};
+pub use camera::{CameraName, Resolution, Source};
 pub use config::{
     Algorithm, Camera, Config, Discovery, Encode, Engine, Jwt, Limits, Log, LogFormat, LogLevel, Media,
     MediaMtx, PLAIN_TEXT_SENTENCE, Policy, ProxySpeech, Retention, Rotate, Security, Server, Storage, Tls,

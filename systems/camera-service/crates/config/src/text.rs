@@ -67,9 +67,7 @@ impl BaseUrl {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
     }
-}
 
-impl BaseUrl {
     /// Where its host is, by name resolution, which may take long; with the scheme's usual port if it names none.
     ///
     /// # Errors

@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use crate::EngineError;
-use crate::proxy::Proxy;
+use crate::certificates::Certificates;
+use crate::gate::Gate;
 use crate::source::{Source, SourceKind};
+use crate::{EngineError, proxy, relay};
 
 /// How long a name may take to be looked up, and then a connection to be made.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What one source may be connected to.
 #[derive(Debug, Clone, Default)]
@@ -77,23 +78,21 @@ impl Guard {
     }
 }
 
-/// The source as it may be read: HTTP through a proxy of ours that checks every connection, as long as that is kept; RTSP of a camera that was
-/// added by a call at an address that was checked.
-pub(crate) async fn guarded(source: &Source) -> Result<(Source, Option<Proxy>), EngineError> {
+/// The source as it may be read: through a proxy or a relay of ours that checks every connection, as long as that is kept.
+pub(crate) async fn guarded(
+    source: &Source,
+    certificates: Certificates,
+) -> Result<(Source, Option<Gate>), EngineError> {
     let guard = Guard::of(source);
-    match (source.kind(), source.host_and_port()) {
-        (SourceKind::Http, _) => {
-            let proxy = Proxy::start(guard).await.map_err(|error| {
-                EngineError::Dependency(format!("nothing can be listened on for ffmpeg: {error}"))
-            })?;
-            Ok((source.through(proxy.address), Some(proxy)))
-        }
-        (SourceKind::Rtsp, Some((host, port))) if !source.is_trusted() => {
-            let addresses = guard.resolve(&host, port).await?;
-            Ok((addresses.first().map_or_else(|| source.clone(), |at| source.at(at.ip())), None))
-        }
-        _ => Ok((source.clone(), None)),
-    }
+    let opened = match (source.kind(), source.url()) {
+        (SourceKind::Http, _) => proxy::open(guard).await,
+        (SourceKind::Rtsp, Some(url)) => relay::open(guard, url, certificates).await,
+        _ => return Ok((source.clone(), None)),
+    };
+    let gate = opened.map_err(|error| {
+        EngineError::Dependency(format!("nothing can be listened on for the source: {error}"))
+    })?;
+    Ok((source.through(gate.address), Some(gate)))
 }
 
 /// Refuses a source whose address is one where no source may be. One that cannot be found now is not refused: each connection is

@@ -4,6 +4,8 @@
 //! Begin with [`Engine`]; [`EmbeddedEngine`] is the one that needs nothing but ffmpeg,
 //! [`MediaMtxEngine`] the one that works with a MediaMTX server.
 
+mod cameras;
+mod certificates;
 mod discovery;
 mod embedded;
 mod engine;
@@ -11,6 +13,7 @@ mod error;
 mod events;
 mod files;
 mod fragment;
+mod gate;
 mod guard;
 mod interest;
 mod live;
@@ -19,6 +22,7 @@ mod moment;
 mod process;
 mod proxy;
 mod recording;
+mod relay;
 mod retry;
 mod source;
 mod still;

@@ -112,8 +112,7 @@ impl Children {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order { command, answer }).map_err(|_| failed("the engine has ended".to_owned()))?;
         let spawned = answered.await.map_err(|_| failed("the engine has ended".to_owned()))?;
-        let mut child =
-            spawned.map_err(|error| failed(format!("{error}; install it (apt install ffmpeg)")))?;
+        let mut child = spawned.map_err(|error| failed(error.to_string()))?;
         let words = Words::default();
         let stderr = child.stderr.take();
         let listener = tokio::spawn(listen(stderr, words.clone(), redactor));

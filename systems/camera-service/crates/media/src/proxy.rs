@@ -1,8 +1,7 @@
 //! The proxy through which ffmpeg asks for a source over HTTP: it makes each connection itself, to an address it has just checked, so that no
-//! redirect, no playlist and no name that changes its meaning leads where no source may be. One for each source, on loopback.
+//! redirect, no playlist and no name that changes its meaning leads where no source may be.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,63 +14,29 @@ use hyper::header::{
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::net::TcpStream;
 
+use crate::gate::Gate;
 use crate::guard::{Barred, Guard};
-
-/// Connections of one source at the same time.
-const MAX_CONNECTIONS: usize = 16;
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
-/// A proxy that serves until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Proxy {
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    serving: AbortHandle,
+/// Opens a proxy that connects to what this guard allows.
+///
+/// # Errors
+/// Nothing can be listened on.
+pub(crate) async fn open(guard: Guard) -> std::io::Result<Gate> {
+    let guard = Arc::new(guard);
+    Gate::open(|_| move |stream| serve(Arc::clone(&guard), stream)).await
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
-impl Proxy {
-    /// Starts one that connects to what this guard allows.
-    pub(crate) async fn start(guard: Guard) -> std::io::Result<Proxy> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let serving = tokio::spawn(serve(listener, Arc::new(guard))).abort_handle();
-        Ok(Proxy { address, serving })
-    }
-}
-
-async fn serve(listener: TcpListener, guard: Arc<Guard>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) else {
-            continue;
-        };
-        let guard = Arc::clone(&guard);
-        connections.spawn(async move {
-            let service = service_fn(|request| answer(Arc::clone(&guard), request));
-            let serving = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades();
-            if let Err(error) = serving.await {
-                tracing::debug!(%error, "ffmpeg's connection for a source ended");
-            }
-            drop(place);
-        });
+async fn serve(guard: Arc<Guard>, stream: TcpStream) {
+    let service = service_fn(|request| answer(Arc::clone(&guard), request));
+    let serving = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = serving.await {
+        tracing::debug!(%error, "ffmpeg's connection for a source ended");
     }
 }
 

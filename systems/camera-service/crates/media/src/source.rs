@@ -2,11 +2,11 @@
 //! Knows nothing of processes. An address may hold a password: only `arguments` and `Redactor` ever see it.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::EngineError;
+use crate::{EngineError, relay};
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -118,30 +118,18 @@ impl Source {
 
     /// Where on the network it is; `None` for what is on this machine.
     pub(crate) fn host_and_port(&self) -> Option<(String, u16)> {
-        let (Address::Rtsp(url) | Address::Http(url)) = &self.address else { return None };
-        let usual = match url.scheme() {
-            "rtsps" => 322,
-            "rtsp" => 554,
-            "https" => 443,
-            _ => 80,
-        };
-        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Some((host, url.port().unwrap_or(usual)))
+        host_and_port(self.url()?)
     }
 
-    /// The same, asked for through a proxy.
-    pub(crate) fn through(&self, proxy: SocketAddr) -> Self {
-        Self { proxy: Some(proxy), ..self.clone() }
-    }
-
-    /// The same, at this address in the place of its name.
-    pub(crate) fn at(&self, address: IpAddr) -> Self {
-        let mut pinned = self.clone();
-        if let Address::Rtsp(url) | Address::Http(url) = &mut pinned.address {
-            // Fails only for addresses that cannot have a host.
-            let _ = url.set_ip_host(address);
+    /// The same, read through a proxy or relay that listens there.
+    pub(crate) fn through(&self, gate: SocketAddr) -> Self {
+        let mut source = self.clone();
+        match &mut source.address {
+            Address::Http(_) => source.proxy = Some(gate),
+            Address::Rtsp(url) => *url = relay::at(url, gate).unwrap_or_else(|| url.clone()),
+            Address::Test(_) | Address::Device(_) => {}
         }
-        pinned
+        source
     }
 
     /// Its kind.
@@ -262,10 +250,16 @@ impl Source {
 
     /// What takes this source's secrets out of texts.
     pub(crate) fn redactor(&self) -> Redactor {
-        match &self.address {
-            Address::Rtsp(url) | Address::Http(url) => Redactor::of(url),
-            Address::Test(_) | Address::Device(_) => Redactor::default(),
+        self.url().map(Redactor::of).unwrap_or_default()
+    }
+
+    /// The same, where it is read as `read`, which is then shown as what it stands for.
+    pub(crate) fn redactor_of(&self, read: &Source) -> Redactor {
+        let mut redactor = self.redactor();
+        if let Some(url) = read.url() {
+            redactor.0.insert(0, (url.to_string(), self.to_string()));
         }
+        redactor
     }
 }
 
@@ -286,6 +280,18 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Source({self}, {:?})", self.options)
     }
+}
+
+/// The host and port of a network camera's address.
+pub(crate) fn host_and_port(url: &Url) -> Option<(String, u16)> {
+    let usual = match url.scheme() {
+        "rtsps" => 322,
+        "rtsp" => 554,
+        "https" => 443,
+        _ => 80,
+    };
+    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Some((host, url.port().unwrap_or(usual)))
 }
 
 /// Takes secrets out of what ffmpeg says. Its `Debug` shows none.

@@ -21,8 +21,7 @@ async fn engine() -> EmbeddedEngine {
 }
 
 fn source(camera: &RtspCamera, encode: Encode) -> Source {
-    let options = SourceOptions { encode, ..SourceOptions::default() };
-    Source::parse(&format!("rtsp://127.0.0.1:{}/stream", camera.port), options).unwrap()
+    camera.source_at("stream", SourceOptions { encode, ..SourceOptions::default() })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,8 +18,9 @@ use camera_media::{
 };
 use common::{
     Behaviour, Ended, FOLDER, HttpCamera, LIMIT, RtspCamera, SIZE, SmallDisk, add, decode, event,
-    is_begun_after, is_closed, is_down, is_end, is_interrupted, is_resumed, is_up, named, names_in,
-    older_than_said, probed, processes_with, request, seconds, service_to_be_killed, test_source, wait_until,
+    event_within, is_begun_after, is_closed, is_down, is_end, is_interrupted, is_resumed, is_up, named,
+    names_in, older_than_said, probed, processes_with, request, seconds, service_to_be_killed, test_source,
+    wait_until,
 };
 use server::Server;
 
@@ -40,12 +41,11 @@ async fn sources_of_every_kind_are_streamed_counted_and_photographed() {
     let server = Server::start().await;
     let engine = engine(&server).await;
     let (http, rtsp) = (HttpCamera::start(Behaviour::Plays).await, RtspCamera::start().await);
-    let address = format!("rtsp://127.0.0.1:{}/stream", rtsp.port);
     let encoded = SourceOptions { encode: Encode::H264, ..SourceOptions::default() };
     add(&engine, "made", test_source("bars")).await;
     add(&engine, "http", http.source()).await;
-    add(&engine, "copied", Source::parse(&address, SourceOptions::default()).unwrap()).await;
-    add(&engine, "encoded", Source::parse(&address, encoded).unwrap()).await;
+    add(&engine, "copied", rtsp.source()).await;
+    add(&engine, "encoded", rtsp.source_at("stream", encoded)).await;
     for name in ["made", "http", "copied", "encoded"] {
         engine.start_stream(name, LIMIT).await.unwrap();
         let path = folder.path().join(format!("{name}.jpg"));
@@ -326,11 +326,10 @@ async fn a_camera_with_rare_key_frames_is_connected_photographed_and_recorded_to
     let options = MediaMtxOptions { key_frame_within: Duration::from_secs(40), ..server.options() };
     let engine = MediaMtxEngine::new(options).await.unwrap();
     let camera = RtspCamera::with_rare_key_frames(25).await;
-    let address = format!("rtsp://127.0.0.1:{}/stream", camera.port);
     let encoded = SourceOptions { encode: Encode::H264, ..SourceOptions::default() };
     let asked = Moment::now();
     for (name, options) in [("copied", SourceOptions::default()), ("encoded", encoded)] {
-        add(&engine, name, Source::parse(&address, options).unwrap()).await;
+        add(&engine, name, camera.source_at("stream", options)).await;
     }
     for name in ["copied", "encoded"] {
         engine.start_stream(name, LIMIT * 2).await.unwrap();
@@ -364,8 +363,7 @@ async fn an_rtsp_camera_that_is_closed_is_recorded_and_mediamtx_lives() {
     let options = MediaMtxOptions { recordings: Some(folder.path().to_owned()), ..server.options() };
     let engine = MediaMtxEngine::new(options).await.unwrap();
     let camera = RtspCamera::start().await;
-    let address = format!("rtsp://127.0.0.1:{}/stream", camera.port);
-    add(&engine, "door", Source::parse(&address, SourceOptions::default()).unwrap()).await;
+    add(&engine, "door", camera.source()).await;
     engine.start_stream("door", LIMIT).await.unwrap();
     engine.stop_stream("door").await.unwrap();
     // Its source has not been opened since.
@@ -432,14 +430,7 @@ async fn a_source_that_cannot_be_opened_says_so_without_its_password_and_leaves_
         assert!(!matches!(status.state, StreamState::Ready | StreamState::Stopped), "{status:?}");
     }
     // MediaMTX gives up after 40 s, and that is told.
-    let telling = async {
-        loop {
-            if let Some(reason) = is_down(&events.recv().await.unwrap()) {
-                return reason;
-            }
-        }
-    };
-    let reason = tokio::time::timeout(LIMIT * 2, telling).await.expect("it is not told");
+    let reason = event_within(LIMIT * 2, &mut events, is_down).await;
     assert!(["s3cret", "t0psecret"].iter().all(|secret| !reason.contains(secret)), "{reason}");
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
     engine.shutdown(LIMIT).await;
@@ -590,9 +581,8 @@ async fn its_user_is_given_to_each_of_its_servers_and_a_wrong_password_is_a_clea
     let folder = tempfile::tempdir().unwrap();
     let engine = MediaMtxEngine::new(options(password)).await.unwrap();
     let rtsp = RtspCamera::start().await;
-    let address = format!("rtsp://127.0.0.1:{}/stream", rtsp.port);
     add(&engine, "made", test_source("bars")).await;
-    add(&engine, "copied", Source::parse(&address, SourceOptions::default()).unwrap()).await;
+    add(&engine, "copied", rtsp.source()).await;
     for name in ["made", "copied"] {
         engine.start_stream(name, LIMIT).await.unwrap();
         let path = folder.path().join(format!("{name}.jpg"));

@@ -138,11 +138,10 @@ async fn an_rtsp_camera_is_recorded_as_it_sends_and_encoded_where_asked() {
     let folder = tempfile::tempdir().unwrap();
     let camera = RtspCamera::start().await;
     let engine = engine().await;
-    let address = format!("rtsp://127.0.0.1:{}/stream", camera.port);
     let half = Some(Resolution { width: 160, height: 90 });
     let encoded = SourceOptions { encode: Encode::H264, resolution: half, ..SourceOptions::default() };
-    add(&engine, "copied", Source::parse(&address, SourceOptions::default()).unwrap()).await;
-    add(&engine, "encoded", Source::parse(&address, encoded).unwrap()).await;
+    add(&engine, "copied", camera.source()).await;
+    add(&engine, "encoded", camera.source_at("stream", encoded)).await;
     for (name, size) in [("copied", "320,180"), ("encoded", "160,90")] {
         let wanted = named(name, request(folder.path(), RecordingFormat::Fmp4));
         engine.start_recording(name, wanted).await.unwrap();

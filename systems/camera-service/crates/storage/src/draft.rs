@@ -1,6 +1,6 @@
 //! A file that appears in its library whole or not at all: written under a hidden name, then renamed.
 
-use crate::{FileInfo, FileName, Library, StorageError, library::noted};
+use crate::{FileInfo, FileName, Library, StorageError, library::noted, recording_name};
 use jiff::Timestamp;
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags},
@@ -120,15 +120,25 @@ impl Draft {
         Ok(())
     }
 
-    /// As [`Draft::commit`], under the first free name for what `camera` begins at `began` (see [`Library::free_name`]).
+    /// As [`Draft::commit`], under the first free name for what `camera` begins at `began`: `CAMERA_2026-01-31_23-59-59.EXTENSION`, with
+    /// `_2`, `_3`... if that is taken.
     pub fn commit_as(
         &mut self,
         camera: &str,
         began: Timestamp,
         extension: &str,
     ) -> Result<FileInfo, StorageError> {
-        let library = self.library.clone();
-        library.number(camera, began, extension, |name| self.commit(name)).map(|(_, info)| info)
+        let mut number = 1;
+        loop {
+            let name = recording_name(camera, began, extension, number).map_err(|error| {
+                let path = self.library.path.clone();
+                StorageError::Failed { doing: "name a file", path, why: error.to_string() }
+            })?;
+            match self.commit(&name) {
+                Err(StorageError::AlreadyExists(_)) if number < 100_000 => number += 1,
+                committed => return committed,
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One folder of recordings or snapshots: what is in it, and deleting from it. The folder is opened anew for each act, so that a disk
 //! mounted or replaced meanwhile is seen; within it only plain files are touched, by name, without following links.
 
-use crate::{FileName, NameError, StorageError, recording_name};
+use crate::{FileName, StorageError};
 use jiff::Timestamp;
 use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps},
@@ -81,56 +81,6 @@ impl Library {
             Some(name) if matches!(errno, Errno::NOENT | Errno::LOOP) => StorageError::NotFound(name.clone()),
             Some(name) => StorageError::from_errno(doing, self.path_of(name), errno),
             None => StorageError::from_errno(doing, self.path.clone(), errno),
-        }
-    }
-
-    /// A free name for what `camera` begins at `began`: `CAMERA_2026-01-31_23-59-59.EXTENSION`, with `_2`, `_3`... if that is taken.
-    /// It may be taken by the time it is used: [`Library::create`] and [`Draft::commit`](crate::Draft::commit) never overwrite.
-    pub fn free_name(
-        &self,
-        camera: &str,
-        began: Timestamp,
-        extension: &str,
-    ) -> Result<FileName, StorageError> {
-        let folder = self.folder()?;
-        self.number(camera, began, extension, |name| {
-            match rustix::fs::statat(&folder, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => Ok(()),
-                Ok(_) => Err(StorageError::AlreadyExists(name.clone())),
-                Err(errno) => Err(self.failed("look for", Some(name), errno)),
-            }
-        })
-        .map(|(name, ())| name)
-    }
-
-    /// Tries the names with the numbers 1, 2, 3... until one is not taken.
-    pub(crate) fn number<T>(
-        &self,
-        camera: &str,
-        began: Timestamp,
-        extension: &str,
-        mut take: impl FnMut(&FileName) -> Result<T, StorageError>,
-    ) -> Result<(FileName, T), StorageError> {
-        let mut number = 1;
-        loop {
-            let name = recording_name(camera, began, extension, number).map_err(|error: NameError| {
-                StorageError::Failed { doing: "name a file", path: self.path.clone(), why: error.to_string() }
-            })?;
-            match take(&name) {
-                Err(StorageError::AlreadyExists(_)) if number < 100_000 => number += 1,
-                Err(error) => return Err(error),
-                Ok(taken) => return Ok((name, taken)),
-            }
-        }
-    }
-
-    /// Makes an empty file to be written into; refused if there is one of that name, be it a link that leads nowhere.
-    pub fn create(&self, name: &FileName) -> Result<File, StorageError> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(self.folder()?, name.as_str(), flags, Mode::from_raw_mode(0o640)) {
-            Ok(file) => Ok(file.into()),
-            Err(Errno::EXIST) => Err(StorageError::AlreadyExists(name.clone())),
-            Err(errno) => Err(StorageError::from_errno("make", self.path_of(name), errno)),
         }
     }
 
@@ -234,12 +184,17 @@ impl Library {
 
     /// What was kept of a file; `None` if nothing was, or it cannot be read.
     pub fn note(&self, name: &FileName) -> Option<String> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let note =
-            rustix::fs::openat(self.folder().ok()?, note_of(name).as_str(), flags, Mode::empty()).ok()?;
         let mut text = String::new();
-        File::from(note).take(MAX_NOTE).read_to_string(&mut text).ok()?;
+        self.note_file(name)?.1.take(MAX_NOTE).read_to_string(&mut text).ok()?;
         Some(text)
+    }
+
+    /// The hidden file in which that is kept, and its name.
+    pub fn note_file(&self, name: &FileName) -> Option<(String, File)> {
+        let hidden = note_of(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(self.folder().ok()?, hidden.as_str(), flags, Mode::empty()).ok()?;
+        Some((hidden, file.into()))
     }
 
     /// Deletes the file and answers once it is seen to be gone. `in_use` says which files are being written; they are refused.

@@ -74,18 +74,10 @@ impl Library {
         Ok(usage)
     }
 
-    /// The usage if something new may be written, [`StorageError::Full`] at the blocking level.
-    pub fn room(&self, thresholds: &Thresholds) -> Result<Usage, StorageError> {
-        match self.usage(thresholds)? {
-            Usage { level: Level::Block, why, .. } => Err(StorageError::Full(why)),
-            usage => Ok(usage),
-        }
-    }
-
     /// How many files there are and their bytes together. Looks at every file.
-    pub fn size(&self) -> Result<(usize, u64), StorageError> {
+    pub fn size(&self) -> Result<(u64, u64), StorageError> {
         let files = self.all()?;
-        Ok((files.len(), files.iter().map(|file| file.bytes).sum()))
+        Ok((files.len() as u64, files.iter().map(|file| file.bytes).sum()))
     }
 }
 

@@ -109,7 +109,10 @@ fn a_link_a_folder_and_a_fifo_are_not_found_and_never_followed() {
     assert_eq!(fs::read_to_string(&secret).unwrap(), "secret");
     assert!(fs::symlink_metadata(folder.path().join("link.mp4")).is_ok(), "the link was deleted");
     // Nor does making a file write through a link.
-    assert!(matches!(library.create(&name("link.mp4")), Err(StorageError::AlreadyExists(_))));
+    let mut draft = library.draft().unwrap();
+    draft.writer().unwrap().write_all(b"x").unwrap();
+    let made = draft.commit(&name("link.mp4"));
+    assert!(matches!(made, Err(StorageError::AlreadyExists(_))));
     assert_eq!(fs::read_to_string(&secret).unwrap(), "secret");
 }
 
@@ -128,7 +131,7 @@ fn a_file_is_read_with_its_length() {
 fn names_of_255_bytes_work_from_end_to_end() {
     let (_folder, library) = library();
     let long = name(&format!("{}.mp4", "a".repeat(251)));
-    library.create(&long).unwrap().write_all(b"x").unwrap();
+    fs::write(library.path_of(&long), "x").unwrap();
     assert_eq!(library.list(10, 0).unwrap().files[0].name, long);
     assert_eq!(library.delete(&long, &nothing_in_use).unwrap().bytes, 1);
     assert_eq!(library.list(10, 0).unwrap().total, 0);
@@ -157,17 +160,19 @@ fn what_is_being_recorded_is_not_deleted() {
 fn a_second_file_in_the_same_second_gets_a_number_and_nothing_is_overwritten() {
     let (_folder, library) = library();
     let second = "2026-01-31T23:59:59Z".parse().unwrap();
+    let commit = || {
+        let mut draft = library.draft().unwrap();
+        draft.writer().unwrap().write_all(b"picture").unwrap();
+        draft.commit_as("c", second, "mp4").unwrap().name.to_string()
+    };
     for expected in
         ["c_2026-01-31_23-59-59.mp4", "c_2026-01-31_23-59-59_2.mp4", "c_2026-01-31_23-59-59_3.mp4"]
     {
-        let free = library.free_name("c", second, "mp4").unwrap();
-        assert_eq!(free.as_str(), expected);
-        library.create(&free).unwrap();
-        assert!(matches!(library.create(&free), Err(StorageError::AlreadyExists(_))));
+        assert_eq!(commit(), expected);
     }
     // A dangling link takes its name too.
     symlink("nowhere", library.path_of(&name("c_2026-01-31_23-59-59_4.mp4"))).unwrap();
-    assert_eq!(library.free_name("c", second, "mp4").unwrap().as_str(), "c_2026-01-31_23-59-59_5.mp4");
+    assert_eq!(commit(), "c_2026-01-31_23-59-59_5.mp4");
 }
 
 #[test]

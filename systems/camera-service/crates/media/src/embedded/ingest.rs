@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::io::BufReader;
 
 use super::camera::{Camera, Feed};
+use crate::certificates::Certificates;
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
 use crate::guard::guarded;
@@ -27,7 +28,7 @@ const SECOND: Duration = Duration::from_millis(900);
 pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
     let mut arguments = words("-nostdin -hide_banner -loglevel warning");
     // Kept until it has ended: it asks through it.
-    let (source, _proxy) = guarded(&camera.source).await?;
+    let (source, _gate) = guarded(&camera.source, Certificates::OfAnybody).await?;
     arguments.extend(source.arguments());
     if source.copies() {
         // A fragment a second, whether or not a key frame has come: what was sent is known, and recorded, by then.
@@ -36,7 +37,10 @@ pub(super) async fn run(camera: &Camera) -> Result<(), EngineError> {
     let output = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -flush_packets 1 pipe:1";
     arguments.extend(words(output));
     let shared = &camera.shared;
-    let start = Start { redactor: camera.source.redactor(), ..Start::of(&shared.options.ffmpeg, arguments) };
+    let start = Start {
+        redactor: camera.source.redactor_of(&source),
+        ..Start::of(&shared.options.ffmpeg, arguments)
+    };
     let mut running = shared.children.start(start).await?;
     camera.live.lock().set_process(running.id());
     let ended = tokio::select! {

@@ -7,16 +7,15 @@ mod recorder;
 mod snapshot;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast};
-use tokio::task::JoinSet;
 
 use self::camera::Camera;
+use crate::cameras::Cameras;
 use crate::engine::{
     CameraSpec, Engine, EngineEvent, Force, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
     RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
@@ -67,7 +66,7 @@ struct Shared {
 /// The embedded engine.
 pub struct EmbeddedEngine {
     shared: Arc<Shared>,
-    cameras: Mutex<BTreeMap<String, Arc<Camera>>>,
+    cameras: Cameras<Camera>,
     /// When ffmpeg was last seen to work.
     seen_well: Mutex<Option<Instant>>,
 }
@@ -81,24 +80,16 @@ impl EmbeddedEngine {
             events: Events::new(),
             snapshots: Semaphore::new(still::AT_ONCE),
         });
-        let engine = Self { shared, cameras: Mutex::default(), seen_well: Mutex::default() };
+        let engine = Self { shared, cameras: Cameras::default(), seen_well: Mutex::default() };
         engine.health().await?;
         Ok(engine)
-    }
-
-    fn cameras(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Camera>>> {
-        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn camera(&self, name: &str) -> Result<Arc<Camera>, EngineError> {
-        self.cameras().get(name).cloned().ok_or_else(|| EngineError::NotFound(name.to_owned()))
     }
 }
 
 impl Drop for EmbeddedEngine {
     /// Without `shutdown`, everything is told to end, and nobody waits for it.
     fn drop(&mut self) {
-        for camera in self.cameras().values() {
+        for camera in self.cameras.all() {
             camera.tell_end();
         }
     }
@@ -117,7 +108,10 @@ impl Engine for EmbeddedEngine {
         }
         let arguments = words("-hide_banner -loglevel error -encoders");
         let start = Start::of(&self.shared.options.ffmpeg, arguments);
-        let encoders = self.shared.children.output(start, &[], 1 << 20, Duration::from_secs(5)).await?;
+        let asked = self.shared.children.output(start, &[], 1 << 20, Duration::from_secs(5)).await;
+        let encoders = asked.map_err(|error| {
+            EngineError::Dependency(format!("{error}; is it there, and the right one? (apt install ffmpeg)"))
+        })?;
         if String::from_utf8_lossy(&encoders).contains(" libx264 ") {
             *self.seen_well.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             return Ok(());
@@ -132,37 +126,30 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn add(&self, camera: CameraSpec) -> Result<(), EngineError> {
-        let mut cameras = self.cameras();
-        if cameras.contains_key(&camera.name) {
-            let name = camera.name;
-            return Err(EngineError::InvalidState(format!(
-                "there is a camera named {name:?} already; remove it first"
-            )));
-        }
-        cameras.insert(camera.name.clone(), Camera::start(camera, Arc::clone(&self.shared)));
+        let name = camera.name.clone();
+        self.cameras.add(&name, || Ok(Camera::start(camera, Arc::clone(&self.shared))))?;
         Ok(())
     }
 
     async fn remove(&self, name: &str) -> Result<(), EngineError> {
-        let camera = self.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
-        camera.end(Force::CameraRemoved).await;
+        self.cameras.remove(name)?.end(Force::CameraRemoved).await;
         Ok(())
     }
 
     async fn start_stream(&self, name: &str, within: Duration) -> Result<(), EngineError> {
-        self.camera(name)?.start_stream(within).await
+        self.cameras.get(name)?.start_stream(within).await
     }
 
     async fn stop_stream(&self, name: &str) -> Result<(), EngineError> {
-        self.camera(name)?.stop_stream().await
+        self.cameras.get(name)?.stop_stream().await
     }
 
     fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
-        Ok(self.camera(name)?.live.lock().status())
+        Ok(self.cameras.get(name)?.live.lock().status())
     }
 
     fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
-        self.camera(name)?;
+        self.cameras.get(name)?;
         Ok(StreamUrls::default())
     }
 
@@ -172,7 +159,7 @@ impl Engine for EmbeddedEngine {
         path: &Path,
         within: Duration,
     ) -> Result<SnapshotTaken, EngineError> {
-        snapshot::take(&self.camera(name)?, path, within).await
+        snapshot::take(&self.cameras.get(name)?, path, within).await
     }
 
     async fn start_recording(
@@ -180,23 +167,23 @@ impl Engine for EmbeddedEngine {
         name: &str,
         request: RecordingRequest,
     ) -> Result<RecordingStarted, EngineError> {
-        self.camera(name)?.start_recording(request).await
+        self.cameras.get(name)?.start_recording(request).await
     }
 
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop(None).await
+        self.cameras.get(name)?.recorder.stop(None).await
     }
 
     async fn force_end(&self, name: &str, force: Force) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop(Some(force)).await
+        self.cameras.get(name)?.recorder.stop(Some(force)).await
     }
 
     fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
-        Ok(self.camera(name)?.recorder.now())
+        Ok(self.cameras.get(name)?.recorder.now())
     }
 
     fn live(&self, name: &str) -> Option<LiveStream> {
-        self.camera(name).ok().map(|camera| LiveStream::Kept(LiveView(Arc::clone(&camera.live))))
+        self.cameras.get(name).ok().map(|camera| LiveStream::Kept(LiveView(Arc::clone(&camera.live))))
     }
 
     fn events(&self) -> broadcast::Receiver<EngineEvent> {
@@ -204,15 +191,7 @@ impl Engine for EmbeddedEngine {
     }
 
     async fn shutdown(&self, within: Duration) {
-        let cameras = std::mem::take(&mut *self.cameras());
-        let mut ending = JoinSet::new();
-        for camera in cameras.values().map(Arc::clone) {
-            ending.spawn(async move { camera.end(Force::Shutdown).await });
-        }
-        let all = async { while ending.join_next().await.is_some() {} };
-        if tokio::time::timeout(within, all).await.is_err() {
-            cameras.values().for_each(|camera| camera.tell_end());
-            tracing::warn!("not every recording was finished in time; what is in their files plays");
-        }
+        let end = |camera: Arc<Camera>| async move { camera.end(Force::Shutdown).await };
+        self.cameras.end(within, end, Camera::tell_end).await;
     }
 }

@@ -10,14 +10,15 @@ use tokio::task::JoinHandle;
 use super::path::{CLOSE_AFTER, Recording, configuration, reading, wait_before_reading};
 use super::status::{Known, Seen, VP8};
 use super::{Shared, recorder, still};
+use crate::certificates::Certificates;
 use crate::engine::{
     CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState, StreamStatus,
 };
 use crate::files::ProbedStream;
+use crate::gate::Gate;
 use crate::guard::guarded;
 use crate::interest::Interest;
 use crate::process::{Start, words};
-use crate::proxy::Proxy;
 use crate::recording::Slot;
 use crate::source::{Redactor, Source};
 use crate::{EngineError, retry};
@@ -37,8 +38,8 @@ pub(super) struct Camera {
     recording: Mutex<Recording>,
     /// Whether MediaMTX has been told what `recording` says; held while it is told.
     applied: tokio::sync::Mutex<Option<Recording>>,
-    /// Through which its source is asked by HTTP, for as long as there is the camera: MediaMTX starts ffmpeg when it likes.
-    proxy: tokio::sync::Mutex<Option<Proxy>>,
+    /// Through which its source is read, for as long as there is the camera: MediaMTX opens it when it likes.
+    gate: tokio::sync::Mutex<Option<Gate>>,
     pub(super) recorder: Slot,
     reader: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -57,7 +58,7 @@ impl Camera {
             status: Mutex::new(Known::new()),
             changes: watch::Sender::new(()),
             applied: tokio::sync::Mutex::default(),
-            proxy: tokio::sync::Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
             reader: tokio::sync::Mutex::default(),
         });
         let reader = tokio::spawn(keep_open(Arc::clone(&camera)));
@@ -141,14 +142,14 @@ impl Camera {
         Ok(())
     }
 
-    /// The source as MediaMTX is told it: checked, and through the proxy.
+    /// The source as MediaMTX is told it.
     async fn guarded_source(&self) -> Result<Source, EngineError> {
-        let mut proxy = self.proxy.lock().await;
-        if let Some(proxy) = &*proxy {
-            return Ok(self.source.through(proxy.address));
+        let mut gate = self.gate.lock().await;
+        if let Some(gate) = &*gate {
+            return Ok(self.source.through(gate.address));
         }
-        let (source, started) = guarded(&self.source).await?;
-        *proxy = started;
+        let (source, opened) = guarded(&self.source, Certificates::OfAuthorities).await?;
+        *gate = opened;
         Ok(source)
     }
 

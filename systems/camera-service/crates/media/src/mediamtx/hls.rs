@@ -109,10 +109,8 @@ pub(super) struct Live(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    /// One worked.
-    worked: bool,
-    /// What was wrong with the last one.
-    trouble: Option<String>,
+    /// What the last one came to: it worked, or why not.
+    came_to: Option<Result<(), String>>,
     /// When it was last seen that the server answers, and when a view was last tried.
     answered: Option<Instant>,
     tried: Option<Instant>,
@@ -127,8 +125,8 @@ impl Live {
     fn note(&self, answer: &Result<Response<Answer>, EngineError>) {
         let mut known = self.known();
         match answer {
-            Ok(answer) if answer.status() == StatusCode::OK => (known.worked, known.trouble) = (true, None),
-            Err(EngineError::Dependency(why)) => known.trouble = Some(why.clone()),
+            Ok(answer) if answer.status() == StatusCode::OK => known.came_to = Some(Ok(())),
+            Err(EngineError::Dependency(why)) => known.came_to = Some(Err(why.clone())),
             _ => {}
         }
     }
@@ -138,7 +136,7 @@ impl Shared {
     /// Whether live views can work: whether the server answers its user, and what came of the last view. Where there was none, or it failed,
     /// one is tried beside this, again and again until one works.
     pub(super) async fn look_at_live(&self) -> Result<(), EngineError> {
-        let cameras: Vec<_> = self.cameras().values().cloned().collect();
+        let cameras = self.cameras.all();
         // Of a path that MediaMTX does not know, it says nothing.
         let Some(camera) = cameras.iter().find(|camera| camera.is_listed()) else { return Ok(()) };
         if self.live.known().answered.is_none_or(|at| at.elapsed() > LOOK_AGAIN) {
@@ -148,15 +146,15 @@ impl Shared {
         if let Some(camera) = cameras.iter().find(|camera| camera.ready_for().is_some()) {
             let mut known = self.live.known();
             let due = known.tried.is_none_or(|at| at.elapsed() > TRY_AGAIN);
-            if due && (!known.worked || known.trouble.is_some()) {
+            if due && known.came_to != Some(Ok(())) {
                 known.tried = Some(Instant::now());
                 let view = LiveServer(Arc::clone(camera));
                 // What came of it is noted.
                 tokio::spawn(async move { drop(view.get(FIRST, "").await) });
             }
         }
-        let trouble = self.live.known().trouble.clone();
-        trouble.map_or(Ok(()), |why| Err(EngineError::Dependency(why)))
+        let came_to = self.live.known().came_to.clone().unwrap_or(Ok(()));
+        came_to.map_err(EngineError::Dependency)
     }
 
     /// Asks for the page of a path, which opens nothing.

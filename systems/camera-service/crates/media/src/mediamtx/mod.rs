@@ -14,15 +14,13 @@ mod status;
 mod still;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast};
-use tokio::task::JoinSet;
 
 use self::api::Api;
 pub use self::breaker::BreakerOptions;
@@ -32,6 +30,7 @@ pub use self::hls::{LIVE_PARAMETERS, LiveServer};
 pub use self::http::Answer;
 use self::watch::Server;
 use crate::EngineError;
+use crate::cameras::Cameras;
 use crate::engine::{
     CameraSpec, Engine, EngineEvent, Force, LiveStream, RecordingDone, RecordingNow, RecordingRequest,
     RecordingStarted, SnapshotTaken, StreamStatus, StreamUrls,
@@ -120,14 +119,10 @@ struct Shared {
     children: Children,
     events: Events,
     snapshots: Semaphore,
-    cameras: Mutex<BTreeMap<String, Arc<Camera>>>,
+    cameras: Cameras<Camera>,
 }
 
 impl Shared {
-    fn cameras(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Camera>>> {
-        self.cameras.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn ffprobe(&self) -> PathBuf {
         self.options.ffmpeg.with_file_name("ffprobe")
     }
@@ -156,17 +151,13 @@ impl MediaMtxEngine {
             children: Children::new().await?,
             events: Events::new(),
             snapshots: Semaphore::new(crate::still::AT_ONCE),
-            cameras: Mutex::default(),
+            cameras: Cameras::default(),
             options,
         });
         shared.look().await?;
         shared.end_old_recordings().await?;
         tokio::spawn(watch::watch(Arc::downgrade(&shared), shared.server.stop.clone()));
         Ok(Self { shared })
-    }
-
-    fn camera(&self, name: &str) -> Result<Arc<Camera>, EngineError> {
-        self.shared.cameras().get(name).cloned().ok_or_else(|| EngineError::NotFound(name.to_owned()))
     }
 }
 
@@ -175,7 +166,7 @@ impl Drop for MediaMtxEngine {
     fn drop(&mut self) {
         self.shared.server.stop.cancel();
         // Cameras know what they share, and it knows them.
-        for camera in std::mem::take(&mut *self.shared.cameras()).values() {
+        for camera in self.shared.cameras.take() {
             camera.tell_end();
         }
     }
@@ -202,21 +193,13 @@ impl Engine for MediaMtxEngine {
                 "a camera cannot be named {name:?} with MediaMTX, to which that is every path; take another name"
             )));
         }
-        let added = {
-            let mut cameras = self.shared.cameras();
-            if cameras.contains_key(&name) {
-                return Err(EngineError::InvalidState(format!(
-                    "there is a camera named {name:?} already; remove it first"
-                )));
-            }
-            let camera = Camera::start(camera, Arc::clone(&self.shared))?;
-            cameras.insert(name.clone(), Arc::clone(&camera));
-            camera
-        };
+        let shared = &self.shared;
+        let added = shared.cameras.add(&name, || Camera::start(camera, Arc::clone(shared)))?;
         match added.apply().await {
             // MediaMTX understands it and will not have it.
             Err(EngineError::Invalid(why)) => {
-                self.shared.cameras().remove(&name);
+                // Somebody may have removed it by now.
+                let _ = shared.cameras.remove(&name);
                 added.end(Force::CameraRemoved).await;
                 Err(EngineError::Invalid(why))
             }
@@ -226,27 +209,25 @@ impl Engine for MediaMtxEngine {
     }
 
     async fn remove(&self, name: &str) -> Result<(), EngineError> {
-        let camera =
-            self.shared.cameras().remove(name).ok_or_else(|| EngineError::NotFound(name.to_owned()))?;
-        camera.end(Force::CameraRemoved).await;
+        self.shared.cameras.remove(name)?.end(Force::CameraRemoved).await;
         self.shared.forget(name).await;
         Ok(())
     }
 
     async fn start_stream(&self, name: &str, within: Duration) -> Result<(), EngineError> {
-        self.camera(name)?.start_stream(within).await
+        self.shared.cameras.get(name)?.start_stream(within).await
     }
 
     async fn stop_stream(&self, name: &str) -> Result<(), EngineError> {
-        self.camera(name)?.stop_stream().await
+        self.shared.cameras.get(name)?.stop_stream().await
     }
 
     fn status(&self, name: &str) -> Result<StreamStatus, EngineError> {
-        Ok(self.camera(name)?.status())
+        Ok(self.shared.cameras.get(name)?.status())
     }
 
     fn urls(&self, name: &str) -> Result<StreamUrls, EngineError> {
-        self.camera(name)?;
+        self.shared.cameras.get(name)?;
         let options = &self.shared.options;
         let at = |server: &str, rest: &str| Some(format!("{}/{name}{rest}", server.trim_end_matches('/')));
         Ok(StreamUrls { rtsp: at(&options.rtsp, ""), webrtc: at(&options.webrtc, "/") })
@@ -258,7 +239,7 @@ impl Engine for MediaMtxEngine {
         path: &Path,
         within: Duration,
     ) -> Result<SnapshotTaken, EngineError> {
-        still::take(&self.camera(name)?, path, within).await
+        still::take(&self.shared.cameras.get(name)?, path, within).await
     }
 
     async fn start_recording(
@@ -266,23 +247,23 @@ impl Engine for MediaMtxEngine {
         name: &str,
         request: RecordingRequest,
     ) -> Result<RecordingStarted, EngineError> {
-        self.camera(name)?.start_recording(request).await
+        self.shared.cameras.get(name)?.start_recording(request).await
     }
 
     async fn stop_recording(&self, name: &str) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop(None).await
+        self.shared.cameras.get(name)?.recorder.stop(None).await
     }
 
     async fn force_end(&self, name: &str, force: Force) -> Result<RecordingDone, EngineError> {
-        self.camera(name)?.recorder.stop(Some(force)).await
+        self.shared.cameras.get(name)?.recorder.stop(Some(force)).await
     }
 
     fn recording(&self, name: &str) -> Result<Option<RecordingNow>, EngineError> {
-        Ok(self.camera(name)?.recorder.now())
+        Ok(self.shared.cameras.get(name)?.recorder.now())
     }
 
     fn live(&self, name: &str) -> Option<LiveStream> {
-        self.camera(name).ok().map(|camera| LiveStream::Served(LiveServer(camera)))
+        self.shared.cameras.get(name).ok().map(|camera| LiveStream::Served(LiveServer(camera)))
     }
 
     fn events(&self) -> broadcast::Receiver<EngineEvent> {
@@ -290,20 +271,11 @@ impl Engine for MediaMtxEngine {
     }
 
     async fn shutdown(&self, within: Duration) {
-        let cameras = std::mem::take(&mut *self.shared.cameras());
-        let mut ending = JoinSet::new();
-        for (name, camera) in &cameras {
-            let (name, camera, shared) = (name.clone(), Arc::clone(camera), Arc::clone(&self.shared));
-            ending.spawn(async move {
-                camera.end(Force::Shutdown).await;
-                shared.forget(&name).await;
-            });
-        }
-        let all = async { while ending.join_next().await.is_some() {} };
-        if tokio::time::timeout(within, all).await.is_err() {
-            cameras.values().for_each(|camera| camera.tell_end());
-            tracing::warn!("not every recording was finished in time; what is in their files plays");
-        }
+        let end = |camera: Arc<Camera>| async move {
+            camera.end(Force::Shutdown).await;
+            camera.shared.forget(&camera.name).await;
+        };
+        self.shared.cameras.end(within, end, Camera::tell_end).await;
         self.shared.server.stop.cancel();
     }
 }

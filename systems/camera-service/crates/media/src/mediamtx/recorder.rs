@@ -87,13 +87,8 @@ impl Recorder {
             if self.course.is_complete() {
                 return Ok(RecordingEnd::Complete);
             }
-            if !self.course.has_begun() && Instant::now() > begin_by {
-                match ready_for {
-                    None => return Err(self.camera.no_picture(self.course.request.within)),
-                    // A file begins at a key frame.
-                    Some(_) if written.elapsed() <= stall => {}
-                    Some(_) => return Err(self.not_written()),
-                }
+            if !self.course.has_begun() && Instant::now() > begin_by && ready_for.is_none() {
+                return Err(self.camera.no_picture(self.course.request.within));
             }
             let quiet = self.course.quiet_at().is_some_and(|at| Instant::now() >= at);
             if !self.turning && (quiet || (ready_for.is_none() && self.course.quiet_for() > LOST)) {
@@ -103,8 +98,13 @@ impl Recorder {
                     None => GapCause::ServerLost,
                 });
             }
+            // A file begins at a key frame.
             if ready_for.is_some_and(|ready| ready > stall) && written.elapsed() > stall {
-                return Err(self.not_written());
+                let folder = self.course.request.folder.display();
+                return Err(EngineError::Dependency(format!(
+                    "pictures come, and MediaMTX writes nothing into {folder}: it is to run on this machine as the same user, \
+                     the disk is not to be full, and a key frame is to come (a file begins with one); its log says more"
+                )));
             }
             if self.course.end_by().is_some_and(|by| Instant::now() >= by) {
                 return Ok(self.course.time_up());
@@ -115,14 +115,6 @@ impl Recorder {
 
     fn open(&self) -> Option<&Open> {
         self.folder.as_ref().and_then(|folder| folder.open.as_ref())
-    }
-
-    fn not_written(&self) -> EngineError {
-        let folder = self.course.request.folder.display();
-        EngineError::Dependency(format!(
-            "pictures come, and MediaMTX writes nothing into {folder}: it is to run on this machine as the same user, \
-             the disk is not to be full, and a key frame is to come (a file begins with one); its log says more"
-        ))
     }
 
     /// Begins a new file where the present one gets too large: MediaMTX itself knows no size.

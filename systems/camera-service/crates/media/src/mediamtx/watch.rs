@@ -119,7 +119,7 @@ impl Shared {
                         tracing::error!(%error, "MediaMTX is lost");
                     }
                     let why = error.to_string();
-                    let cameras: Vec<_> = self.cameras().values().cloned().collect();
+                    let cameras = self.cameras.all();
                     cameras.iter().for_each(|camera| camera.observe(Seen::Nothing(&why)));
                 }
                 return Err(error);
@@ -133,7 +133,7 @@ impl Shared {
         if self.server.up.set(true) {
             tracing::info!("MediaMTX answers");
         }
-        let cameras: Vec<_> = self.cameras().values().cloned().collect();
+        let cameras = self.cameras.all();
         let clock_was_set = self.server.known().clock_was_set();
         for camera in cameras {
             if clock_was_set && camera.source.is_timed_by_clock() {
@@ -157,7 +157,7 @@ impl Shared {
         };
         for name in unwanted {
             // One of that name may have been added since.
-            if self.cameras().contains_key(&name) {
+            if self.cameras.get(&name).is_ok() {
                 self.server.known().unwanted.remove(&name);
             } else if let Err(error) = self.api.delete(&name).await {
                 tracing::warn!(path = name, %error, "MediaMTX cannot be made to forget a path");

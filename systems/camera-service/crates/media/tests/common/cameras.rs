@@ -1,9 +1,14 @@
 //! Cameras on free ports of this machine, which do what cameras do.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use camera_media::{Moment, Source, SourceOptions};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
 /// What a small HTTP camera does.
 #[derive(Clone, Copy, PartialEq)]
@@ -63,8 +68,12 @@ impl HttpCamera {
         *self = Self::at(self.port, behaviour, self.picture.clone()).await;
     }
 
+    pub fn source_url(&self) -> String {
+        format!("http://127.0.0.1:{}/video", self.port)
+    }
+
     pub fn source(&self) -> Source {
-        self.source_at(&format!("http://127.0.0.1:{}/video", self.port))
+        self.source_at(&self.source_url())
     }
 
     pub fn source_at(&self, address: &str) -> Source {
@@ -117,8 +126,11 @@ async fn serve(
 /// packets (RFC 6184), are made by ffmpeg when one plays.
 pub struct RtspCamera {
     pub port: u16,
+    scheme: &'static str,
     task: tokio::task::JoinHandle<()>,
 }
+
+const EVERY_SECOND: Film = Film { graph: "testsrc2=size=320x180:rate=10", gop: 10, over: Duration::ZERO };
 
 /// What an RTSP camera sends.
 #[derive(Clone, Copy)]
@@ -134,26 +146,55 @@ pub struct Film {
 impl RtspCamera {
     /// With a key frame a second.
     pub async fn start() -> Self {
-        Self::showing(Film { graph: "testsrc2=size=320x180:rate=10", gop: 10, over: Duration::ZERO }).await
+        Self::showing(EVERY_SECOND, None).await
+    }
+
+    /// The same over TLS, with a certificate that nobody has signed.
+    pub async fn over_tls() -> Self {
+        let issued = rcgen::generate_simple_self_signed(vec!["camera".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.cert.der().clone()], key)
+            .unwrap();
+        Self::showing(EVERY_SECOND, Some(TlsAcceptor::from(Arc::new(config)))).await
     }
 
     /// With a key frame in so many seconds, the first of which nobody sees, and no word of what it sends before that. Its pictures are
     /// grey and get lighter for 40 s, again and again, see [`older_than_said`].
     pub async fn with_rare_key_frames(seconds: u32) -> Self {
         let graph = "nullsrc=size=64x36:rate=10,geq=lum=16+mod(N\\,400)/2:cb=128:cr=128";
-        Self::showing(Film { graph, gop: seconds * 10, over: Duration::from_secs(1) }).await
+        Self::showing(Film { graph, gop: seconds * 10, over: Duration::from_secs(1) }, None).await
     }
 
-    async fn showing(film: Film) -> Self {
+    async fn showing(film: Film, tls: Option<TlsAcceptor>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let scheme = if tls.is_some() { "rtsps" } else { "rtsp" };
         let task = tokio::spawn(async move {
             let mut serving = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                serving.spawn(serve_rtsp(socket, film));
+                let tls = tls.clone();
+                serving.spawn(async move {
+                    match tls {
+                        Some(tls) => serve_rtsp(tls.accept(socket).await?, film, port).await,
+                        None => serve_rtsp(socket, film, port).await,
+                    }
+                });
             }
         });
-        Self { port, task }
+        Self { port, scheme, task }
+    }
+
+    pub fn source(&self) -> Source {
+        self.source_at("stream", SourceOptions::default())
+    }
+
+    /// Another of its paths: what is asked for at `moved` is at `stream`.
+    pub fn source_at(&self, path: &str, options: SourceOptions) -> Source {
+        Source::parse(&format!("{}://127.0.0.1:{}/{path}", self.scheme, self.port), options).unwrap()
     }
 }
 
@@ -178,9 +219,13 @@ pub fn older_than_said(path: &std::path::Path, said: Moment, asked: Moment) -> f
     late - (late / 40.0).round() * 40.0
 }
 
-async fn serve_rtsp(socket: tokio::net::TcpStream, film: Film) -> std::io::Result<()> {
+async fn serve_rtsp(
+    socket: impl AsyncRead + AsyncWrite + Send,
+    film: Film,
+    port: u16,
+) -> std::io::Result<()> {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
-    let (reading, mut writing) = socket.into_split();
+    let (reading, mut writing) = tokio::io::split(socket);
     let mut lines = tokio::io::BufReader::new(reading).lines();
     let packets = tokio::net::UdpSocket::bind("127.0.0.1:0").await?;
     let mut encoder = tokio::process::Command::new("ffmpeg")
@@ -205,13 +250,20 @@ async fn serve_rtsp(socket: tokio::net::TcpStream, film: Film) -> std::io::Resul
         description.push_str(&format!("{line}\r\n"));
     }
     description.push_str("a=control:track1\r\n");
-    let (mut method, mut number) = (String::new(), String::new());
+    let (mut method, mut number, mut moved) = (String::new(), String::new(), false);
     while let Some(line) = lines.next_line().await? {
         if method.is_empty() {
             method = line.split(' ').next().unwrap_or_default().to_owned();
+            moved = line.contains("/moved ");
         } else if let Some(value) = line.strip_prefix("CSeq: ") {
             number = value.to_owned();
         } else if line.is_empty() {
+            if moved && method == "DESCRIBE" {
+                let location = format!("Location: rtsp://127.0.0.1:{port}/stream");
+                let answer =
+                    format!("RTSP/1.0 302 Moved Temporarily\r\nCSeq: {number}\r\n{location}\r\n\r\n");
+                return writing.write_all(answer.as_bytes()).await;
+            }
             let (head, body) = match method.as_str() {
                 "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n".to_owned(), ""),
                 "DESCRIBE" => (

@@ -95,6 +95,15 @@ pub async fn event<T>(
     events: &mut broadcast::Receiver<EngineEvent>,
     wanted: impl Fn(&EngineEvent) -> Option<T>,
 ) -> T {
+    event_within(LIMIT, events, wanted).await
+}
+
+/// The same, for what takes longer.
+pub async fn event_within<T>(
+    limit: Duration,
+    events: &mut broadcast::Receiver<EngineEvent>,
+    wanted: impl Fn(&EngineEvent) -> Option<T>,
+) -> T {
     let coming = async {
         loop {
             if let Some(found) = wanted(&events.recv().await.unwrap()) {
@@ -102,7 +111,7 @@ pub async fn event<T>(
             }
         }
     };
-    tokio::time::timeout(LIMIT, coming).await.expect("the event did not come")
+    tokio::time::timeout(limit, coming).await.expect("the event did not come")
 }
 
 pub fn is_up(camera: &str) -> impl Fn(&EngineEvent) -> Option<()> {

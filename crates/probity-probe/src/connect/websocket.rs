@@ -1,0 +1,114 @@
+//! A WebSocket (RFC 6455) over a connection of our own: its opening handshake, and what of it is whose fault.
+//! Must not know what is said over it.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Barrier, Blocked, Text};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, error::CapacityError};
+use url::Url;
+
+use crate::connect::{self, Conversation, Fault, Stream, tls};
+use crate::look::{Context, Seen};
+use crate::plaintext::Syntax;
+
+/// The longest message that is read.
+pub const MAX_MESSAGE: usize = 16 << 20;
+
+/// Where a WebSocket is, and what is sent for it.
+pub struct Opening<'a> {
+    /// `ws` or `wss`.
+    pub url: &'a Text,
+    /// Headers of the request.
+    pub headers: &'a BTreeMap<String, Text>,
+    /// Certificates.
+    pub files: tls::Files<'a>,
+}
+
+impl Opening<'_> {
+    /// Connects and shakes hands. The status of the answer is seen, whatever it is.
+    ///
+    /// # Errors
+    /// The target's fault if it refuses, or answers otherwise than RFC 6455 says.
+    pub async fn open(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<WebSocketStream<Stream>, Fault> {
+        let shown = self.url;
+        let wrong = |why: &dyn std::fmt::Display| {
+            Blocked::new(
+                Barrier::Unsupported,
+                format!("URL `{shown}`: {why}; write ws://host/path or wss://host/path"),
+            )
+        };
+        let text = context.expand(self.url, Syntax::Url)?;
+        let url = Url::parse(text.reveal()).map_err(|e| wrong(&e))?;
+        let host = url.host_str().ok_or_else(|| wrong(&"no host"))?;
+        let secure = match url.scheme() {
+            "wss" => true,
+            "ws" => false,
+            _ => return Err(wrong(&"no WebSocket").into()),
+        };
+        let port = url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 });
+        let request = self.request(context, text.reveal()).map_err(|why| wrong(&why))?;
+        let client = if secure { Some(tls::Client::load(host, &self.files, &[]).await?) } else { None };
+        let addresses = connect::resolve(host, port).await?;
+        conversation.call();
+        let stream = conversation.listen(connect::tcp(&addresses).await?);
+        let stream: Stream = match client {
+            Some(client) => Box::new(client.shake_hands(stream, seen).await?),
+            None => {
+                tls::not_spoken(seen);
+                Box::new(stream)
+            }
+        };
+        let limits =
+            WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+        let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await;
+        let (stream, answer) = opened.map_err(|error| {
+            if let Error::Http(answer) = &error {
+                seen.know("connected", true).know("status", i64::from(answer.status().as_u16()));
+            }
+            fault_of(&error)
+        })?;
+        seen.know("connected", true).know("status", i64::from(answer.status().as_u16()));
+        Ok(stream)
+    }
+
+    /// The request; what is wrong with a header is told by its name, since its value may hold a secret.
+    fn request(&self, context: &Context<'_>, url: &str) -> Result<Request, String> {
+        let mut request = url.into_client_request().map_err(|e| e.to_string())?;
+        for (name, value) in self.headers {
+            let value = context.expand(value, Syntax::Plain).map_err(|blocked| blocked.detail)?;
+            let header =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|e| format!("header `{name}`: {e}"))?;
+            let mut value = HeaderValue::from_bytes(value.reveal().as_bytes())
+                .map_err(|e| format!("header `{name}`: {e}"))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header, value);
+        }
+        Ok(request)
+    }
+}
+
+/// At whose door it lies that a WebSocket came to an end.
+pub fn fault_of(error: &Error) -> Fault {
+    match error {
+        Error::Io(error) => Fault::of_io("talk to the server", error),
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+            Blocked::new(Barrier::TooLarge, format!("a message of more than {MAX_MESSAGE} bytes is not read"))
+                .into()
+        }
+        Error::Http(answer) => {
+            Fault::nonsense(format!("the server answered {} and opens no WebSocket", answer.status()))
+        }
+        Error::ConnectionClosed | Error::AlreadyClosed => Fault::nonsense("the server closed the WebSocket"),
+        other => Fault::nonsense(other.to_string()),
+    }
+}

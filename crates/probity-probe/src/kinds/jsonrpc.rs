@@ -1,0 +1,289 @@
+//! `jsonrpc`: calls in one session over a WebSocket, or each in an HTTP request (JSON-RPC 2.0).
+
+mod reply;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use futures_util::{SinkExt, StreamExt};
+use probity_plan::kinds::http::Http;
+use probity_plan::kinds::jsonrpc::{Call, JsonRpc};
+use probity_plan::{Barrier, Blocked, Text, Value};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use self::reply::{Notification, Outcome, Said};
+use crate::connect::websocket::{self, Opening};
+use crate::connect::{Conversation, Fault, Stream, tls};
+use crate::look::{Context, Look, Seen, Wanted, elapsed_ms};
+use crate::plaintext::Syntax;
+
+/// The most calls of a session.
+const MAX_CALLS: usize = 1000;
+/// The most notifications that are kept.
+const MAX_NOTIFICATIONS: usize = 1000;
+
+impl Look for JsonRpc {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let mut seen = Seen::default();
+        let conversation = Conversation::default();
+        let talk = talk(self, context, &conversation, &mut seen);
+        let done = tokio::time::timeout_at(context.deadline(), talk).await;
+        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
+            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
+            Err(fault) => conversation.end(fault, context, &mut seen),
+        }
+        seen
+    }
+}
+
+async fn talk(
+    act: &JsonRpc,
+    context: &Context<'_>,
+    conversation: &Conversation,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
+    let unsupported = |why: &str| Blocked::new(Barrier::Unsupported, why);
+    if act.calls.len() > MAX_CALLS {
+        return Err(unsupported(&format!("a session has at most {MAX_CALLS} calls")).into());
+    }
+    let url = context.expand(&act.jsonrpc, Syntax::Url)?;
+    let over_http = url.reveal().starts_with("http://") || url.reveal().starts_with("https://");
+    if over_http && (act.pipelined || act.notifications.is_some()) {
+        return Err(
+            unsupported("`pipelined` and `notifications` need a WebSocket: a URL with ws or wss").into()
+        );
+    }
+    let messages = messages(&act.calls, context)?;
+    match over_http {
+        true => requests(act, context, messages, seen).await,
+        false => {
+            let files = tls::Files {
+                ca: act.ca.as_deref(),
+                certificate: act.client_certificate.as_deref(),
+                key: act.client_key.as_deref(),
+            };
+            let opening = Opening { url: &act.jsonrpc, headers: &act.headers, files };
+            let socket = opening.open(context, conversation, seen).await?;
+            let mut session = Session::new(socket, messages.len());
+            let done = match session.call(act.pipelined, messages).await {
+                Ok(()) => {
+                    session.see_replies(context, seen);
+                    session.wait_for(usize::from(act.notifications.unwrap_or(0))).await
+                }
+                Err(fault) => Err(fault),
+            };
+            seen.know("close_code", session.closed.map_or(Value::Null, Value::from));
+            done?;
+            seen.settle("notifications", session.notifications());
+            Ok(())
+        }
+    }
+}
+
+/// The calls as they are sent, numbered from 1.
+fn messages(calls: &[Call], context: &Context<'_>) -> Result<Vec<String>, Blocked> {
+    let fill = |text: &Text| Ok::<_, Blocked>(context.expand(text, Syntax::Plain)?.reveal().to_owned());
+    let message = |(at, call): (usize, &Call)| {
+        let mut message = serde_json::json!({ "jsonrpc": "2.0", "id": at + 1, "method": call.method });
+        if let (Some(params), Some(map)) = (&call.params, message.as_object_mut()) {
+            map.insert("params".to_owned(), params.template().fill(&fill)?);
+        }
+        Ok(message.to_string())
+    };
+    calls.iter().enumerate().map(message).collect()
+}
+
+/// Calls over one WebSocket.
+struct Session {
+    socket: WebSocketStream<Stream>,
+    replies: Vec<Option<Outcome>>,
+    notifications: Vec<Notification>,
+    /// More notifications came than are kept.
+    overflow: bool,
+    closed: Option<i64>,
+    /// When the last call was sent, and how long its reply took.
+    sent: Option<Instant>,
+    took: Option<std::time::Duration>,
+}
+
+impl Session {
+    fn new(socket: WebSocketStream<Stream>, calls: usize) -> Self {
+        Self {
+            socket,
+            replies: vec![None; calls],
+            notifications: Vec::new(),
+            overflow: false,
+            closed: None,
+            sent: None,
+            took: None,
+        }
+    }
+
+    /// Sends the calls and waits until each has its reply.
+    async fn call(&mut self, pipelined: bool, messages: Vec<String>) -> Result<(), Fault> {
+        let last = messages.len();
+        for (at, message) in messages.into_iter().enumerate() {
+            if at + 1 == last {
+                self.sent = Some(Instant::now());
+            }
+            self.socket.send(Message::text(message)).await.map_err(|e| websocket::fault_of(&e))?;
+            while !pipelined && self.replies.get(at).is_some_and(Option::is_none) {
+                self.listen().await?;
+            }
+        }
+        while self.replies.iter().any(Option::is_none) {
+            self.listen().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until so many notifications have come.
+    async fn wait_for(&mut self, notifications: usize) -> Result<(), Fault> {
+        while self.notifications.len() < notifications && !self.overflow {
+            self.listen().await?;
+        }
+        Ok(())
+    }
+
+    fn see_replies(&self, context: &Context<'_>, seen: &mut Seen) {
+        let outcomes: Vec<&Outcome> = self.replies.iter().flatten().collect();
+        see_replies(&outcomes, context, seen);
+        if let Some(took) = self.took {
+            seen.know("reply_ms", elapsed_ms(took));
+        }
+    }
+
+    fn notifications(&self) -> Result<Value, Blocked> {
+        if self.overflow {
+            return Err(Blocked::new(
+                Barrier::TooLarge,
+                format!("more than {MAX_NOTIFICATIONS} notifications came"),
+            ));
+        }
+        Ok(Value::List(self.notifications.iter().map(Notification::value).collect()))
+    }
+
+    /// The next message.
+    async fn listen(&mut self) -> Result<(), Fault> {
+        let message = match self.socket.next().await {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Err(websocket::fault_of(&error)),
+            None => return Err(Fault::nonsense("the server hung up")),
+        };
+        match message {
+            Message::Text(text) => self.take(reply::read(text.as_str())?),
+            Message::Binary(_) => Err(Fault::nonsense("a binary message, where JSON-RPC is text")),
+            Message::Close(frame) => {
+                let (code, reason) = frame.map_or((1005, String::new()), |frame| {
+                    (u16::from(frame.code), frame.reason.as_str().to_owned())
+                });
+                self.closed = Some(i64::from(code));
+                Err(Fault::nonsense(
+                    format!("the server closed the WebSocket with {code} {reason}").trim_end(),
+                ))
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        }
+    }
+
+    fn take(&mut self, said: Said) -> Result<(), Fault> {
+        match said {
+            Said::Notification(_) if self.notifications.len() >= MAX_NOTIFICATIONS => self.overflow = true,
+            Said::Notification(notification) => self.notifications.push(notification),
+            Said::Reply { id, outcome } => {
+                let place =
+                    id.checked_sub(1).and_then(|at| self.replies.get_mut(at)).filter(|place| place.is_none());
+                let Some(place) = place else {
+                    return Err(Fault::nonsense(format!("a reply to the call {id}, which waits for none")));
+                };
+                *place = Some(outcome);
+                if id == self.replies.len() {
+                    self.took = self.sent.map(|sent| sent.elapsed());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Calls, each in a request over a connection of its own.
+async fn requests(
+    act: &JsonRpc,
+    context: &Context<'_>,
+    messages: Vec<String>,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
+    let mut headers = act.headers.clone();
+    headers.entry("content-type".to_owned()).or_insert_with(|| Text::plain("application/json"));
+    let wanted = Wanted::Only(BTreeSet::from(["json".to_owned()]));
+    let request_context = Context { wanted: &wanted, ..context.clone() };
+    let mut outcomes = Vec::new();
+    for (at, message) in messages.into_iter().enumerate() {
+        let request = Http {
+            http: act.jsonrpc.clone(),
+            method: Some("POST".to_owned()),
+            headers: headers.clone(),
+            body: Some(Text::plain(message)),
+            ca: act.ca.clone(),
+            client_certificate: act.client_certificate.clone(),
+            client_key: act.client_key.clone(),
+            ..Http::default()
+        };
+        let sent = Instant::now();
+        let mut answer = request.look(&request_context).await;
+        let took = sent.elapsed();
+        for fact in ["connected", "tls", "trusted", "trust_error", "status"] {
+            if let Some(value) = answer.facts.remove(fact) {
+                seen.know(fact, value);
+            }
+        }
+        let Some(body) = answer.facts.remove("json") else { return Err(fault_of(&answer)) };
+        match reply::of_value(body)? {
+            Said::Reply { id, outcome } if id == at + 1 => outcomes.push(outcome),
+            Said::Reply { id, .. } => {
+                return Err(Fault::nonsense(format!("a reply to the call {id}, which waits for none")));
+            }
+            Said::Notification(_) => return Err(Fault::nonsense("a notification, where a reply was due")),
+        }
+        seen.know("reply_ms", elapsed_ms(took));
+    }
+    see_replies(&outcomes.iter().collect::<Vec<_>>(), context, seen);
+    seen.know("close_code", Value::Null).know("notifications", Value::List(Vec::new()));
+    Ok(())
+}
+
+/// Why an answer over HTTP holds no JSON.
+fn fault_of(answer: &Seen) -> Fault {
+    let whole = answer.facts.get("answered");
+    let barrier = |fact: &str| answer.unknown.get(fact).or_else(|| answer.unknown.get("*")).cloned();
+    let why = barrier("json").unwrap_or_else(|| Blocked::new(Barrier::Protocol, "the answer is no JSON"));
+    match (whole, why.barrier) {
+        // A whole answer that is none of JSON-RPC, or none at all: the target's.
+        (Some(Value::Bool(true)), Barrier::Protocol) | (Some(Value::Bool(false)), _) => Fault::Target(why),
+        _ => Fault::Observer(why),
+    }
+}
+
+/// What the replies to all calls say.
+fn see_replies(outcomes: &[&Outcome], context: &Context<'_>, seen: &mut Seen) {
+    let Some(last) = outcomes.last() else { return };
+    seen.know("answered", true);
+    match last {
+        Outcome::Result(result) => seen
+            .know("succeeded", true)
+            .know("result", result.clone())
+            .know("error_code", Value::Null)
+            .know("error_message", "")
+            .know("error_data", Value::Null),
+        Outcome::Error { code, message, data } => seen
+            .know("succeeded", false)
+            .know("result", Value::Null)
+            .know("error_code", *code)
+            .know("error_message", message.as_str())
+            .know("error_data", data.clone()),
+    };
+    if context.wants("replies") {
+        seen.know("replies", Value::List(outcomes.iter().map(|outcome| outcome.value()).collect()));
+    }
+}

@@ -1,0 +1,220 @@
+//! `smtp`: greeting, EHLO, STARTTLS, AUTH; and then goes.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use probity_plan::kinds::smtp::{DENIALS, Smtp};
+use probity_plan::{Barrier, Blocked};
+
+use crate::connect::smtp::{self, Reply};
+use crate::connect::{self, Conversation, Fault, Stream, tls};
+use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::plaintext::Syntax;
+
+impl Look for Smtp {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let mut seen = Seen::default();
+        let conversation = Conversation::default();
+        let talk = talk(self, context, &conversation, &mut seen);
+        let talked = context.in_time(talk).await;
+        conversation.conclude(talked, context, &mut seen);
+        seen
+    }
+}
+
+/// User and password.
+type Login = (String, String);
+
+async fn talk(
+    smtp: &Smtp,
+    context: &Context<'_>,
+    conversation: &Conversation,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
+    let (place, in_tls) = match smtp.smtp.split_once("://") {
+        Some(("smtps", place)) => (place, true),
+        Some(("smtp", place)) => (place, false),
+        _ => (smtp.smtp.as_str(), false),
+    };
+    let (host, port) = connect::host_and_port(place.trim_end_matches('/'))?;
+    let login = login(smtp, in_tls, context)?;
+    if smtp
+        .hello
+        .as_ref()
+        .is_some_and(|name| name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        let why = "`hello` is a name without blanks, such as mail.example.org";
+        return Err(Blocked::new(Barrier::Unsupported, why).into());
+    }
+    let files = tls::Files {
+        ca: smtp.ca.as_deref(),
+        certificate: smtp.client_certificate.as_deref(),
+        key: smtp.client_key.as_deref(),
+    };
+    let secure = in_tls || smtp.starttls;
+    let client = if secure { Some(tls::Client::load(host, &files, &[]).await?) } else { None };
+    let addresses = connect::resolve(host, port).await?;
+    let began = Instant::now();
+    conversation.call();
+    let stream = connect::tcp(&addresses).await?;
+    seen.know("connect_ms", elapsed_ms(began.elapsed()));
+    let hello = smtp.hello.clone().unwrap_or_else(|| literal(stream.local_addr().ok()));
+    let mut stream: Stream = Box::new(conversation.listen(stream));
+    if client.is_none() {
+        tls::not_spoken(seen);
+    }
+    if let Some(client) = client.as_ref().filter(|_| in_tls) {
+        stream = Box::new(client.shake_hands(stream, seen).await?);
+    }
+    let greeting = smtp::read(&mut stream).await?;
+    seen.know("connected", true).know("greeting", greeting.text());
+    if !greeting.is_positive() {
+        return refused(&greeting, seen);
+    }
+    let mut offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
+    if !offer.is_positive() {
+        return refused(&offer, seen);
+    }
+    if in_tls {
+        let why = "TLS began with the first byte; there was nothing to offer";
+        seen.block("starttls", Blocked::new(Barrier::NotMade, why));
+    } else {
+        seen.know("starttls", words_of(&offer, "STARTTLS").is_some());
+    }
+    if let Some(client) = client.as_ref().filter(|_| !in_tls) {
+        if words_of(&offer, "STARTTLS").is_none() {
+            return Err(Fault::nonsense("the server does not offer to go on in TLS"));
+        }
+        let ready = smtp::ask(&mut stream, "STARTTLS").await?;
+        if ready.code != 220 {
+            return refused(&ready, seen);
+        }
+        stream = Box::new(client.shake_hands(stream, seen).await?);
+        offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
+        if !offer.is_positive() {
+            return refused(&offer, seen);
+        }
+    }
+    see_offer(&offer, seen);
+    let last = match login {
+        Some(login) => {
+            let reply = log_in(&mut stream, &offer, &login).await?;
+            if reply.code == 235 {
+                seen.know("logged_in", true);
+            } else if is_denial(&reply) {
+                seen.know("logged_in", false);
+            }
+            reply
+        }
+        None => {
+            let why = "the probe does not log in; `username` and `password` do";
+            seen.block("logged_in", Blocked::new(Barrier::NotMade, why));
+            offer
+        }
+    };
+    if !last.is_positive() {
+        return refused(&last, seen);
+    }
+    see_reply(&last, seen);
+    // Politely; whether it says good-bye is of no interest.
+    _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"QUIT\r\n").await;
+    Ok(())
+}
+
+/// Who logs in, if anybody. A password is not sent where everybody can read it.
+fn login(smtp: &Smtp, in_tls: bool, context: &Context<'_>) -> Result<Option<Login>, Blocked> {
+    let unsupported = |why: &str| Err(Blocked::new(Barrier::Unsupported, why));
+    match (&smtp.username, &smtp.password) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) if !in_tls && !smtp.starttls => {
+            unsupported("a password is sent in TLS only; say `starttls: true` or `smtps://`")
+        }
+        (Some(user), Some(password)) => {
+            Ok(Some((user.clone(), context.expand(password, Syntax::Plain)?.reveal().to_owned())))
+        }
+        _ => unsupported("to log in takes both `username` and `password`"),
+    }
+}
+
+/// Our address as a name (RFC 5321, 4.1.3).
+fn literal(own: Option<SocketAddr>) -> String {
+    match own.map(|own| own.ip()) {
+        Some(IpAddr::V4(ip)) => format!("[{ip}]"),
+        Some(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+        None => "localhost".to_owned(),
+    }
+}
+
+/// PLAIN (RFC 4616), or LOGIN where the server offers nothing better.
+async fn log_in(stream: &mut Stream, offer: &Reply, (user, password): &Login) -> Result<Reply, Fault> {
+    let offered = mechanisms(offer);
+    if offered.contains("PLAIN") {
+        let initial = STANDARD.encode(format!("\0{user}\0{password}"));
+        return smtp::ask(stream, &format!("AUTH PLAIN {initial}")).await;
+    }
+    if offered.contains("LOGIN") {
+        let mut reply = smtp::ask(stream, "AUTH LOGIN").await?;
+        for answer in [user, password] {
+            if reply.code != 334 {
+                break;
+            }
+            reply = smtp::ask(stream, &STANDARD.encode(answer)).await?;
+        }
+        return Ok(reply);
+    }
+    let why = format!("the server lets nobody in by PLAIN or LOGIN, but by: {offered:?}");
+    Err(Blocked::new(Barrier::Unsupported, why).into())
+}
+
+/// What stands behind a keyword of the offer, if it is in it. The first line is the server's name.
+fn words_of<'r>(offer: &'r Reply, keyword: &str) -> Option<Vec<&'r str>> {
+    offer.lines.iter().skip(1).find_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next()?.eq_ignore_ascii_case(keyword).then(|| words.collect())
+    })
+}
+
+fn mechanisms(offer: &Reply) -> BTreeSet<String> {
+    words_of(offer, "AUTH").unwrap_or_default().into_iter().map(str::to_ascii_uppercase).collect()
+}
+
+fn see_offer(offer: &Reply, seen: &mut Seen) {
+    let capabilities: BTreeSet<&str> = offer.lines.iter().skip(1).map(String::as_str).collect();
+    seen.know("capabilities", capabilities.into_iter().collect::<Vec<_>>())
+        .know("auth_mechanisms", mechanisms(offer).into_iter().collect::<Vec<_>>());
+    // RFC 1870, 3: without a number, or with 0, there is no limit.
+    let size = words_of(offer, "SIZE").map(|words| words.first().map_or(Ok(0), |word| word.parse::<i64>()));
+    seen.settle(
+        "max_size_bytes",
+        match size {
+            Some(Ok(size)) => Ok(size),
+            Some(Err(error)) => Err(Blocked::new(Barrier::Protocol, format!("SIZE: {error}"))),
+            None => Err(Blocked::new(Barrier::Unsupported, "the server does not say how long a mail may be")),
+        },
+    );
+}
+
+fn is_denial(reply: &Reply) -> bool {
+    DENIALS.contains(&i64::from(reply.code))
+}
+
+/// The last reply.
+fn see_reply(reply: &Reply, seen: &mut Seen) {
+    let error = if reply.is_positive() { String::new() } else { reply.text() };
+    seen.know("answered", true)
+        .know("code", i64::from(reply.code))
+        .know("enhanced_code", reply.enhanced.clone().unwrap_or_default())
+        .know("error", error)
+        .know("denied", is_denial(reply));
+}
+
+/// A reply that is an answer all the same, but not the one that the rest needs.
+fn refused(reply: &Reply, seen: &mut Seen) -> Result<(), Fault> {
+    see_reply(reply, seen);
+    let barrier = if is_denial(reply) { Barrier::PermissionDenied } else { Barrier::Unsupported };
+    seen.block_rest(Blocked::new(barrier, format!("{} {}", reply.code, reply.text())));
+    Ok(())
+}

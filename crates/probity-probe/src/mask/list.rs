@@ -1,0 +1,138 @@
+//! Bytes written as a list of numbers, as debuggers, logs and JSON show them: `[99, 48]`, `0x63, 0x30`, `-61 -74`. Must not
+//! know what is looked for.
+
+use super::block::{Decoded, MAX_GAP, unescaped};
+use super::escape::Escapes;
+
+/// The most characters of a number: `0xff`, `-128`.
+const MAX_NUMBER: usize = 4;
+
+/// Hands on every run of at least so many numbers, some of them in escapes of so many encoders.
+pub(super) fn decode(
+    bytes: &[u8],
+    escapes: &Escapes<'_>,
+    depth: u8,
+    least: usize,
+    decoded: &mut impl FnMut(&Decoded),
+) {
+    if depth > 0 {
+        let mut runs = Runs::new(depth, least, decoded);
+        let mut at = 0;
+        while at < bytes.len() {
+            let (end, byte, read_depth) = unescaped(bytes, escapes, at, depth);
+            runs.read(byte, at, end, read_depth);
+            at = end;
+        }
+        return runs.finish();
+    }
+    // A run that is long enough covers a byte in so many: most of the others are never looked at.
+    let step = (2 * least).saturating_sub(1).max(1);
+    let (mut done, mut at) = (0, step - 1);
+    while at < bytes.len() {
+        if !stands(bytes[at]) {
+            at += step;
+            continue;
+        }
+        let start = (done..at).rev().find(|at| !stands(bytes[*at])).map_or(done, |at| at + 1);
+        done = (at..bytes.len()).find(|at| !stands(bytes[*at])).unwrap_or(bytes.len());
+        let mut runs = Runs::new(depth, least, decoded);
+        // What makes it another word is part of it.
+        let before = start.checked_sub(1).map(|before| (before, bytes[before]));
+        let after = bytes.get(done).map(|byte| (done, *byte));
+        let within = (start..done).map(|at| (at, bytes[at]));
+        for (at, byte) in before.into_iter().chain(within).chain(after) {
+            runs.read(byte, at, at + 1, 0);
+        }
+        runs.finish();
+        at = done + step;
+    }
+}
+
+/// Whether this byte can be within a run.
+fn stands(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'-') || separates(byte)
+}
+
+fn separates(byte: u8) -> bool {
+    matches!(byte, b',' | b';' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Numbers one after another.
+struct Runs<'d, F> {
+    depth: u8,
+    least: usize,
+    decoded: &'d mut F,
+    run: Decoded,
+    escaped: u8,
+    /// The characters of the word that is being read, as far as a number goes, and where it stands.
+    word: Vec<u8>,
+    place: (usize, usize),
+    gap: usize,
+}
+
+impl<'d, F: FnMut(&Decoded)> Runs<'d, F> {
+    fn new(depth: u8, least: usize, decoded: &'d mut F) -> Self {
+        let run = Decoded { bytes: Vec::new(), spans: Vec::new(), depth: depth + 1 };
+        Self { depth, least, decoded, run, escaped: 0, word: Vec::new(), place: (0, 0), gap: 0 }
+    }
+
+    fn read(&mut self, byte: u8, start: usize, end: usize, escaped: u8) {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') || !byte.is_ascii() {
+            if self.word.is_empty() {
+                self.place.0 = start;
+            }
+            self.place.1 = end;
+            if self.word.len() <= MAX_NUMBER {
+                self.word.push(byte);
+            }
+            self.escaped = self.escaped.max(escaped);
+            return;
+        }
+        self.end_word();
+        if separates(byte) && self.gap < MAX_GAP && !self.run.bytes.is_empty() {
+            self.gap += 1;
+            self.escaped = self.escaped.max(escaped);
+        } else {
+            self.end_run();
+        }
+    }
+
+    fn end_word(&mut self) {
+        if self.word.is_empty() {
+            return;
+        }
+        match number(&self.word) {
+            Some(byte) => {
+                self.run.bytes.push(byte);
+                self.run.spans.push(self.place);
+            }
+            None => self.end_run(),
+        }
+        self.word.clear();
+        self.gap = 0;
+    }
+
+    fn end_run(&mut self) {
+        if self.run.bytes.len() >= self.least && self.escaped == self.depth {
+            (self.decoded)(&self.run);
+        }
+        self.run.bytes.clear();
+        self.run.spans.clear();
+        self.escaped = 0;
+    }
+
+    fn finish(mut self) {
+        self.end_word();
+        self.end_run();
+    }
+}
+
+/// The byte that a word is the number of: in hexadecimal behind `0x`, else in decimal; of a signed byte too.
+fn number(word: &[u8]) -> Option<u8> {
+    let word = std::str::from_utf8(word).ok().filter(|word| word.len() <= MAX_NUMBER)?;
+    match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+        Some(digits) => u8::from_str_radix(digits, 16).ok(),
+        None if word.starts_with('-') => word.parse::<i8>().ok().map(i8::cast_unsigned),
+        None => word.parse().ok(),
+    }
+}

@@ -1,0 +1,246 @@
+//! One leader at a time, by a `coordination.k8s.io/v1` Lease. Whether we may write is decided by our own clock alone: from the moment at
+//! which the last successful renewal was sent, two thirds of the lease's duration, so that a write underway has a third to land before
+//! anybody else may take over. Others are judged by when we saw their lease change, never by the times in it. The rule is the one of
+//! client-go's leader election.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use parking_lot::Mutex;
+
+use crate::request::trouble;
+use crate::source::Source;
+
+/// Which lease, and who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseSettings {
+    /// The lease's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Our name in it, ours alone.
+    pub identity: String,
+    /// How long it is good without renewal; whole seconds.
+    pub duration: Duration,
+}
+
+/// What we are, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// We hold the lease.
+    Leader,
+    /// Somebody else does.
+    Follower {
+        /// Who.
+        holder: String,
+    },
+    /// The lease could not be read or written.
+    Unknown {
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// The time since boot, standstill of the machine included: `CLOCK_MONOTONIC` would not count a suspended machine's time.
+fn now() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[derive(Debug)]
+struct State {
+    role: Role,
+    /// Until when we may begin a write.
+    write_until: Duration,
+    transitions: i32,
+}
+
+/// The election's outcome so far; cheap to clone and to ask.
+#[derive(Debug, Clone)]
+pub struct Leader(Arc<Mutex<State>>);
+
+/// Another's lease as we saw it, and when.
+struct Sight {
+    version: Option<String>,
+    since: Duration,
+}
+
+impl Leader {
+    /// Nobody leads yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let role = Role::Unknown { reason: "the lease was not asked for yet".into() };
+        Leader(Arc::new(Mutex::new(State { role, write_until: Duration::ZERO, transitions: 0 })))
+    }
+
+    /// Whether a write may begin now.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        now() < self.0.lock().write_until
+    }
+
+    /// What we are. A leader whose time ran out leads no more, whoever does.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        let state = self.0.lock();
+        match &state.role {
+            Role::Leader if now() >= state.write_until => {
+                Role::Unknown { reason: "the lease was not renewed in time".into() }
+            }
+            role => role.clone(),
+        }
+    }
+
+    /// How often the lease changed hands.
+    #[must_use]
+    pub fn transitions(&self) -> i32 {
+        self.0.lock().transitions
+    }
+
+    /// Takes part in the election for ever, or until the future is dropped; then [`Leader::resign`].
+    pub async fn campaign(&self, source: &Source, settings: &LeaseSettings) {
+        let mut sight = Sight { version: None, since: now() };
+        let step = settings.duration / 3;
+        loop {
+            let sent = now();
+            let attempt = tokio::time::timeout(step, attempt(source, settings, &mut sight));
+            let (role, transitions) = match attempt.await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(reason)) => (Role::Unknown { reason }, None),
+                Err(_) => {
+                    let reason = format!("no answer within {} s", step.as_secs_f64());
+                    (Role::Unknown { reason }, None)
+                }
+            };
+            self.note(&settings.name, sent, step * 2, role, transitions);
+            tokio::time::sleep(step / 2).await;
+        }
+    }
+
+    /// Takes an attempt's outcome down; `sent` is when it was sent, `grant` how long we may write from then on if it succeeded.
+    fn note(&self, lease: &str, sent: Duration, grant: Duration, role: Role, transitions: Option<i32>) {
+        let mut state = self.0.lock();
+        match role {
+            Role::Leader => state.write_until = sent + grant,
+            Role::Follower { .. } => state.write_until = Duration::ZERO,
+            // A renewal that failed takes nothing away that was granted: as long as the grant lasts, we are what we were.
+            Role::Unknown { .. } if now() < state.write_until => return,
+            Role::Unknown { .. } => {}
+        }
+        if std::mem::discriminant(&state.role) != std::mem::discriminant(&role) {
+            tracing::info!(lease, ?role, "leadership");
+        }
+        state.role = role;
+        state.transitions = transitions.unwrap_or(state.transitions);
+    }
+
+    /// Gives the lease up, so that the next one need not wait; begin no write after.
+    pub async fn resign(&self, source: &Source, settings: &LeaseSettings) {
+        let held = self.may_write();
+        self.0.lock().write_until = Duration::ZERO;
+        if held {
+            let given_up = tokio::time::timeout(settings.duration / 3, give_up(source, settings)).await;
+            if !matches!(given_up, Ok(Ok(()))) {
+                tracing::info!(lease = settings.name, "the lease could not be given up; it runs out");
+            }
+        }
+    }
+}
+
+impl Default for Leader {
+    fn default() -> Self {
+        Leader::new()
+    }
+}
+
+fn api(client: Client, settings: &LeaseSettings) -> Api<Lease> {
+    Api::namespaced(client, &settings.namespace)
+}
+
+/// One attempt to get or keep the lease: our role, and how often it changed hands.
+async fn attempt(
+    source: &Source,
+    settings: &LeaseSettings,
+    sight: &mut Sight,
+) -> Result<(Role, Option<i32>), String> {
+    let client = source.client().await.map_err(|error| error.to_string())?;
+    let api = api(client, settings);
+    let failed = |error: &kube::Error| trouble(error).to_string();
+    let found = api.get_opt(&settings.name).await.map_err(|error| failed(&error))?;
+    let Some(found) = found else {
+        let fresh = Lease { metadata: named(settings), spec: Some(spec(settings, None)) };
+        return match api.create(&PostParams::default(), &fresh).await {
+            Ok(_) => Ok((Role::Leader, Some(0))),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(another("somebody was faster")),
+            Err(error) => Err(failed(&error)),
+        };
+    };
+    let old = found.spec.clone().unwrap_or_default();
+    let holder = old.holder_identity.clone().unwrap_or_default();
+    if !holder.is_empty() && holder != settings.identity {
+        if sight.version != found.metadata.resource_version {
+            *sight = Sight { version: found.metadata.resource_version.clone(), since: now() };
+        }
+        let seconds = u64::try_from(old.lease_duration_seconds.unwrap_or(0)).unwrap_or(0);
+        let good_for = Duration::from_secs(seconds).max(settings.duration);
+        if now() < sight.since + good_for {
+            return Ok((Role::Follower { holder }, old.lease_transitions));
+        }
+    }
+    let next = spec(settings, Some(&old));
+    let transitions = next.lease_transitions;
+    let lease = Lease { metadata: found.metadata, spec: Some(next) };
+    match api.replace(&settings.name, &PostParams::default(), &lease).await {
+        Ok(_) => Ok((Role::Leader, transitions)),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(another("somebody was faster")),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn another(holder: &str) -> (Role, Option<i32>) {
+    (Role::Follower { holder: holder.to_owned() }, None)
+}
+
+async fn give_up(source: &Source, settings: &LeaseSettings) -> Result<(), String> {
+    let client = source.client().await.map_err(|error| error.to_string())?;
+    let api = api(client, settings);
+    let failed = |error: kube::Error| trouble(&error).to_string();
+    let mut found = api.get(&settings.name).await.map_err(failed)?;
+    match &mut found.spec {
+        Some(spec) if spec.holder_identity.as_deref() == Some(&settings.identity) => {
+            spec.holder_identity = Some(String::new());
+            spec.lease_duration_seconds = Some(1);
+        }
+        _ => return Ok(()),
+    }
+    api.replace(&settings.name, &PostParams::default(), &found).await.map_err(failed)?;
+    Ok(())
+}
+
+fn named(settings: &LeaseSettings) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(settings.name.clone()),
+        namespace: Some(settings.namespace.clone()),
+        ..ObjectMeta::default()
+    }
+}
+
+fn spec(settings: &LeaseSettings, old: Option<&LeaseSpec>) -> LeaseSpec {
+    let now = MicroTime(Timestamp::now());
+    let same = old.is_some_and(|old| old.holder_identity.as_deref() == Some(&settings.identity));
+    let transitions = old.map_or(0, |old| old.lease_transitions.unwrap_or(0) + i32::from(!same));
+    LeaseSpec {
+        holder_identity: Some(settings.identity.clone()),
+        lease_duration_seconds: i32::try_from(settings.duration.as_secs()).ok(),
+        acquire_time: old.filter(|_| same).and_then(|old| old.acquire_time.clone()).or(Some(now.clone())),
+        renew_time: Some(now),
+        lease_transitions: Some(transitions),
+        ..LeaseSpec::default()
+    }
+}

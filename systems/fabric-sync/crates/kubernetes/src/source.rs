@@ -1,0 +1,163 @@
+//! All kinds of one fabric: read whole, then watched from the moment of that read.
+
+use std::time::Duration;
+
+use fabric_model::{Kind, Snapshot, Unread};
+use futures_util::StreamExt;
+use kube::Client;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::JoinSet;
+
+use crate::access::{Access, Connector};
+use crate::list::{List, Listing};
+use crate::request::Trouble;
+use crate::watch::{Event, Watch};
+
+/// Lists that are read at the same time.
+const AT_ONCE: usize = 4;
+/// Events that may wait.
+const EVENTS: usize = 1024;
+
+/// Which objects belong to a fabric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The kinds that are read.
+    pub kinds: Vec<Kind>,
+    /// The namespaces that are read; none: all of them.
+    pub namespaces: Vec<String>,
+    /// A label selector, such as `env=lab`.
+    pub labels: Option<String>,
+}
+
+/// One fabric's API server.
+pub struct Source {
+    connector: Connector,
+    scope: Scope,
+    deadline: Duration,
+}
+
+/// What was read, and where watches go on.
+pub struct Reading {
+    /// Every kind of the scope, whole or why not.
+    pub snapshot: Snapshot,
+    versions: Vec<(Kind, Option<String>, String)>,
+    client: Option<Client>,
+}
+
+/// Watches that end when this is dropped.
+#[derive(Debug)]
+pub struct Watches {
+    events: Receiver<Event>,
+    _tasks: JoinSet<()>,
+}
+
+impl Watches {
+    /// The next event; none only if nothing is watched.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// An event that is there already.
+    pub fn ready(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+}
+
+impl Source {
+    /// A source; nothing is asked yet. Each request may take `deadline`.
+    #[must_use]
+    pub fn new(access: Access, scope: Scope, deadline: Duration) -> Self {
+        Source { connector: Connector::new(access), scope, deadline }
+    }
+
+    /// A client with the credentials as they are now.
+    ///
+    /// # Errors
+    /// Files of credentials that cannot be read or used.
+    pub async fn client(&self) -> Result<Client, crate::AccessError> {
+        self.connector.client().await
+    }
+
+    /// Reads every kind, each list whole or not at all.
+    pub async fn read(&self) -> Reading {
+        let mut snapshot = Snapshot::new();
+        for kind in Kind::ALL.into_iter().filter(|kind| !self.scope.kinds.contains(kind)) {
+            snapshot.exclude(kind);
+        }
+        let mut versions = Vec::new();
+        let client = match self.connector.client().await {
+            Ok(client) => client,
+            Err(error) => {
+                let why = Trouble::from(error).into_unread();
+                for kind in &self.scope.kinds {
+                    snapshot.insert(*kind, Err(why.clone()));
+                }
+                return Reading { snapshot, versions, client: None };
+            }
+        };
+        let lists: Vec<_> = futures_util::stream::iter(self.scope.kinds.clone())
+            .map(|kind| {
+                let client = &client;
+                async move { (kind, self.read_kind(client, kind).await) }
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for (kind, lists) in lists {
+            match lists {
+                Ok(lists) => {
+                    let mut objects = Vec::new();
+                    let mut named = Vec::new();
+                    for (namespace, list) in lists {
+                        named.push(list.resource_version.clone());
+                        versions.push((kind, namespace, list.resource_version));
+                        objects.extend(list.objects);
+                    }
+                    snapshot.insert(kind, Ok((named.join(","), objects)));
+                }
+                Err(why) => snapshot.insert(kind, Err(why)),
+            }
+        }
+        Reading { snapshot, versions, client: Some(client) }
+    }
+
+    async fn read_kind(&self, client: &Client, kind: Kind) -> Result<Vec<(Option<String>, List)>, Unread> {
+        let mut lists = Vec::new();
+        for namespace in self.places() {
+            let labels = self.scope.labels.as_deref();
+            let listing = Listing { kind, namespace: namespace.as_deref(), labels, deadline: self.deadline };
+            lists.push((namespace.clone(), listing.read(client).await?));
+        }
+        Ok(lists)
+    }
+
+    fn places(&self) -> Vec<Option<String>> {
+        match self.scope.namespaces.as_slice() {
+            [] => vec![None],
+            named => named.iter().cloned().map(Some).collect(),
+        }
+    }
+
+    /// Watches every list of a reading from the moment at which it was read. A kind that was not read is not watched.
+    #[must_use]
+    pub fn watch(&self, reading: &Reading) -> Watches {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let mut tasks = JoinSet::new();
+        if let Some(client) = &reading.client {
+            for (kind, namespace, version) in &reading.versions {
+                let labels = self.scope.labels.as_deref();
+                let listing =
+                    Listing { kind: *kind, namespace: namespace.as_deref(), labels, deadline: self.deadline };
+                let watch = Watch {
+                    kind: *kind,
+                    path: listing.path(),
+                    labels: self.scope.labels.clone(),
+                    resource_version: version.clone(),
+                    deadline: self.deadline,
+                };
+                tasks.spawn(watch.tell(client.clone(), sender.clone()));
+            }
+        }
+        Watches { events, _tasks: tasks }
+    }
+}

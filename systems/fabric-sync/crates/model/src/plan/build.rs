@@ -1,0 +1,240 @@
+//! From a comparison to a plan: what is created and changed, what is held back, and in which order.
+
+use super::deletion;
+use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Plan, Policy, Quarantine};
+use crate::comparison::{Compared, Comparison, Difference, Status};
+use crate::desired::{DesiredObject, is_late};
+use crate::netbox::{FabricName, FieldValue, Identity, Inventory, ObjectKind};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+impl Plan {
+    /// What is to be written so that NetBox holds what `comparison` found it should, at `now`. `inventory` is the one that was compared.
+    pub fn new(
+        fabric: &FabricName,
+        comparison: &Comparison,
+        inventory: &Inventory,
+        policy: &Policy,
+        quarantine: &Quarantine,
+        now: Timestamp,
+    ) -> Self {
+        let mut builder = Builder {
+            comparison,
+            inventory,
+            quarantine,
+            now,
+            extra: comparison
+                .objects
+                .iter()
+                .filter(|object| object.status == Status::Extra)
+                .filter_map(|object| Some(((object.object.kind, object.id?), object)))
+                .collect(),
+            rewired: comparison
+                .objects
+                .iter()
+                .filter(|compared| matches!(&compared.status, Status::Differs(differences) if is_rewired(differences)))
+                .filter_map(|compared| compared.id)
+                .collect(),
+            available: HashSet::new(),
+            freed: Vec::new(),
+            writes: Vec::new(),
+            late: Vec::new(),
+            held: Vec::new(),
+        };
+        // Dependencies come first, so that what needs something that is held back is held back too.
+        let mut order: Vec<(&Compared, &DesiredObject)> = comparison
+            .objects
+            .iter()
+            .filter(|compared| matches!(compared.status, Status::Missing | Status::Differs(_)))
+            .filter_map(|compared| Some((compared, comparison.desired.find(&compared.object)?)))
+            .collect();
+        let depths = depths(&order);
+        order.sort_by_key(|(compared, _)| {
+            let depth = depths.get(&compared.object).copied().unwrap_or_default();
+            (compared.object.kind, depth, matches!(compared.status, Status::Missing), &compared.object)
+        });
+        for (compared, desired) in order {
+            builder.decide(compared, desired);
+        }
+        let deletions = deletion::decide(comparison, inventory, policy, &builder.freed, &builder.writes, now);
+        let Builder { freed, writes, late, mut held, .. } = builder;
+        held.extend(deletions.held);
+        let changes = [freed, writes, late, deletions.marks, deletions.deletes].concat();
+        Self::seal(fabric.clone(), changes, held, comparison.desired.problems.clone())
+    }
+}
+
+struct Builder<'a> {
+    comparison: &'a Comparison,
+    inventory: &'a Inventory,
+    quarantine: &'a Quarantine,
+    now: Timestamp,
+    extra: HashMap<(ObjectKind, u64), &'a Compared>,
+    /// Our cables that leave their present ports in this plan.
+    rewired: HashSet<u64>,
+    /// What will be there beside what is there by its key.
+    available: HashSet<Identity>,
+    /// Cables that go before others take their ports.
+    freed: Vec<Change>,
+    writes: Vec<Change>,
+    late: Vec<Change>,
+    held: Vec<Held>,
+}
+
+impl Builder<'_> {
+    fn decide(&mut self, compared: &Compared, desired: &DesiredObject) {
+        let intent = if compared.status == Status::Missing { Intent::Create } else { Intent::Update };
+        if let Err(reason) = self.accept(compared, desired) {
+            let (object, source) = (compared.object.clone(), compared.source.clone());
+            self.held.push(Held { object, source, intent, reason });
+        }
+    }
+
+    fn accept(&mut self, compared: &Compared, desired: &DesiredObject) -> Result<(), HoldReason> {
+        let actual = compared.id.and_then(|id| self.inventory.find_id(compared.object.kind, id));
+        let paused_source =
+            compared.source.as_ref().is_some_and(|source| self.comparison.desired.paused.contains(source));
+        if paused_source || actual.is_some_and(|actual| actual.paused) {
+            return Err(HoldReason::Paused);
+        }
+        let early = desired.fields.iter().filter(|(field, _)| !is_late(compared.object.kind, field));
+        let needed = early.clone().flat_map(|(_, value)| value.references());
+        let initial = desired.initial.values().flat_map(FieldValue::references);
+        if let Some(needed) = needed.chain(initial).find(|identity| !self.is_available(identity)) {
+            return Err(HoldReason::Needs(needed.clone()));
+        }
+        let make =
+            |action| Change { object: compared.object.clone(), source: compared.source.clone(), action };
+        let create = || {
+            let fields = early.clone().chain(&desired.initial);
+            let fields = fields.map(|(field, value)| ((*field).to_owned(), value.clone())).collect();
+            make(Action::Create { fields })
+        };
+        let (mut freed, mut changes) = (Vec::new(), Vec::new());
+        match (&compared.status, compared.id) {
+            (Status::Differs(differences), Some(id)) => {
+                if is_rewired(differences) {
+                    if actual.is_some_and(|actual| actual.protected) {
+                        return Err(HoldReason::Protected);
+                    }
+                    freed = self.free_ports(desired, Some(id))?;
+                    freed.push(make(Action::Delete { id, reason: DeleteReason::Rewired }));
+                    changes.push(create());
+                } else {
+                    let differences = differences.iter().cloned();
+                    let (late, early): (Vec<_>, Vec<_>) =
+                        differences.partition(|each| is_late(compared.object.kind, &each.field));
+                    if !early.is_empty() {
+                        changes.push(make(Action::Update { id: Some(id), differences: early }));
+                    }
+                    if !late.is_empty() {
+                        changes.push(make(Action::Update { id: Some(id), differences: late }));
+                    }
+                }
+            }
+            _ => {
+                freed = self.free_ports(desired, None)?;
+                changes.push(create());
+                let late: Vec<Difference> = desired
+                    .fields
+                    .iter()
+                    .filter(|(field, value)| {
+                        is_late(compared.object.kind, field) && **value != FieldValue::Empty
+                    })
+                    .map(|(field, value)| Difference {
+                        field: (*field).into(),
+                        actual: Value::Null,
+                        desired: value.clone(),
+                    })
+                    .collect();
+                if !late.is_empty() {
+                    changes.push(make(Action::Update { id: None, differences: late }));
+                }
+            }
+        }
+        let is_whole =
+            self.comparison.unread_sources.is_empty() && self.comparison.unread_inventory.is_empty();
+        if !freed.is_empty() && !is_whole {
+            return Err(HoldReason::Incomplete);
+        }
+        if let Some(entry) = changes.iter().find_map(|change| self.quarantine.hold(change, self.now)) {
+            return Err(HoldReason::Quarantined(entry.clone()));
+        }
+        self.available.insert(compared.object.clone());
+        self.freed.extend(freed);
+        for change in changes {
+            let is_late = matches!(&change.action, Action::Update { differences, .. }
+                if differences.iter().any(|each| is_late(change.object.kind, &each.field)));
+            if is_late { self.late.push(change) } else { self.writes.push(change) }
+        }
+        Ok(())
+    }
+
+    fn is_available(&self, identity: &Identity) -> bool {
+        self.inventory.number(identity).is_some() || self.available.contains(identity)
+    }
+
+    /// The deletions of our own cables that nothing asks for any more and that are plugged in where `desired`, a cable, goes. `own` is
+    /// its present number.
+    fn free_ports(&self, desired: &DesiredObject, own: Option<u64>) -> Result<Vec<Change>, HoldReason> {
+        if desired.identity.kind != ObjectKind::Cable {
+            return Ok(Vec::new());
+        }
+        let mut freed: Vec<Change> = Vec::new();
+        for port in desired.references() {
+            let Some(cable) = self.inventory.find(port).and_then(|port| port.field("cable").as_u64()) else {
+                continue;
+            };
+            let is_freed =
+                |change: &Change| matches!(change.action, Action::Delete { id, .. } if id == cable);
+            if own == Some(cable) || freed.iter().chain(&self.freed).any(is_freed) {
+                continue;
+            }
+            let taken = || HoldReason::PortTaken { port: port.clone(), cable };
+            let extra = self.extra.get(&(ObjectKind::Cable, cable));
+            let actual = self.inventory.find_id(ObjectKind::Cable, cable);
+            match (extra, actual) {
+                _ if self.rewired.contains(&cable) => {}
+                (Some(extra), Some(actual)) if !actual.protected && !actual.paused => freed.push(Change {
+                    object: extra.object.clone(),
+                    source: extra.source.clone(),
+                    action: Action::Delete {
+                        id: cable,
+                        reason: DeleteReason::Superseded(desired.identity.clone()),
+                    },
+                }),
+                _ => return Err(taken()),
+            }
+        }
+        Ok(freed)
+    }
+}
+
+fn is_rewired(differences: &[Difference]) -> bool {
+    differences.iter().any(|each| each.field.ends_with("_terminations"))
+}
+
+/// How many objects of its own kind stand before each object, along its references.
+fn depths(order: &[(&Compared, &DesiredObject)]) -> HashMap<Identity, usize> {
+    let by_identity: BTreeMap<&Identity, &DesiredObject> =
+        order.iter().map(|(compared, desired)| (&compared.object, *desired)).collect();
+    let mut depths = HashMap::new();
+    for identity in by_identity.keys() {
+        let depth = depth(identity, &by_identity, 0);
+        if depth > 0 {
+            depths.insert((*identity).clone(), depth);
+        }
+    }
+    depths
+}
+
+/// An interface's parent may have a LAG, which has neither; deeper is a circle, which the mapping never makes.
+const MAX_DEPTH: usize = 4;
+
+fn depth(identity: &Identity, objects: &BTreeMap<&Identity, &DesiredObject>, level: usize) -> usize {
+    let Some(object) = objects.get(identity).filter(|_| level < MAX_DEPTH) else { return 0 };
+    let same_kind = object.references().filter(|target| target.kind == identity.kind);
+    let among = same_kind.filter(|target| objects.contains_key(target));
+    among.map(|target| 1 + depth(target, objects, level + 1)).max().unwrap_or_default()
+}

@@ -1,0 +1,198 @@
+//! What is deleted, what is marked for it, and what is held back: tombstone, grace, ceiling, protection; nothing on a list that was not
+//! read whole, nothing that others still refer to.
+
+use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Policy};
+use crate::comparison::{Compared, Comparison, Status};
+use crate::netbox::{Actual, Inventory, ObjectKind, TOMBSTONE_FIELD};
+use crate::source::SourceRef;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+pub(super) struct Deletions {
+    pub marks: Vec<Change>,
+    pub deletes: Vec<Change>,
+    pub held: Vec<Held>,
+}
+
+/// Decides over every object that nothing asks for. `freed` is deleted already; `writes` says which objects will no longer hold what
+/// they hold now.
+pub(super) fn decide(
+    comparison: &Comparison,
+    inventory: &Inventory,
+    policy: &Policy,
+    freed: &[Change],
+    writes: &[Change],
+    now: Timestamp,
+) -> Deletions {
+    let mut gone: HashSet<(ObjectKind, u64)> = freed.iter().filter_map(deleted).collect();
+    let mut extras: Vec<(&Compared, &Actual)> = comparison
+        .objects
+        .iter()
+        .filter(|compared| compared.status == Status::Extra)
+        .filter_map(|compared| Some((compared, inventory.find_id(compared.object.kind, compared.id?)?)))
+        .filter(|(_, actual)| !gone.contains(&(actual.kind, actual.id)))
+        .collect();
+    // What refers to others goes first.
+    extras.sort_by_key(|(compared, actual)| {
+        let has = |field: &str| !actual.field(field).is_null();
+        let nested = actual.kind == ObjectKind::Interface && (has("parent") || has("lag"));
+        (std::cmp::Reverse((actual.kind, nested && has("parent"), nested)), &compared.object)
+    });
+    let limits = Limits::new(comparison, policy, &extras);
+    let mut out = Deletions { marks: Vec::new(), deletes: Vec::new(), held: Vec::new() };
+    let mut due = Vec::new();
+    for (compared, actual) in extras {
+        match limits.judge(compared, actual, now) {
+            Verdict::Delete => due.push((compared, actual)),
+            Verdict::Mark => out.marks.push(change(compared, Action::Mark { id: actual.id })),
+            Verdict::Hold(reason) => out.held.push(hold(compared, reason)),
+        }
+    }
+    // Everything that is due may go together; then, from those that are referred to, what stays holds what it refers to.
+    gone.extend(due.iter().map(|(_, actual)| (actual.kind, actual.id)));
+    let updated: HashSet<(ObjectKind, u64)> = writes
+        .iter()
+        .filter_map(|change| match change.action {
+            Action::Update { id: Some(id), .. } => Some((change.object.kind, id)),
+            _ => None,
+        })
+        .collect();
+    let mut kept: HashMap<(ObjectKind, u64), String> = HashMap::new();
+    for kind in ObjectKind::ALL {
+        for actual in inventory.objects(kind) {
+            if gone.contains(&(kind, actual.id)) {
+                continue;
+            }
+            let desired = actual.identity().and_then(|identity| comparison.desired.find(&identity));
+            match desired.filter(|_| updated.contains(&(kind, actual.id))) {
+                Some(desired) => {
+                    let numbers = desired
+                        .references()
+                        .filter_map(|target| Some((target.kind, inventory.number(target)?)));
+                    kept.extend(numbers.map(|target| (target, describe(actual))));
+                }
+                None => kept.extend(actual.references().into_iter().map(|target| (target, describe(actual)))),
+            }
+        }
+    }
+    for (compared, actual) in due {
+        let by =
+            kept.get(&(actual.kind, actual.id)).cloned().or_else(|| foreign_cable(actual, inventory, &gone));
+        match by {
+            Some(by) => {
+                kept.extend(actual.references().into_iter().map(|target| (target, describe(actual))));
+                out.held.push(hold(compared, HoldReason::StillReferenced { by }));
+            }
+            None => {
+                let action = Action::Delete { id: actual.id, reason: DeleteReason::SourceGone };
+                out.deletes.push(change(compared, action));
+            }
+        }
+    }
+    out
+}
+
+fn deleted(change: &Change) -> Option<(ObjectKind, u64)> {
+    match change.action {
+        Action::Delete { id, .. } => Some((change.object.kind, id)),
+        _ => None,
+    }
+}
+
+fn describe(actual: &Actual) -> String {
+    format!("{} {}", actual.kind, actual.display)
+}
+
+/// A cable that stays with one end empty is what nobody wants: ours goes first, somebody else's holds the interface.
+fn foreign_cable(
+    actual: &Actual,
+    inventory: &Inventory,
+    gone: &HashSet<(ObjectKind, u64)>,
+) -> Option<String> {
+    let cable = (actual.kind == ObjectKind::Interface).then(|| actual.field("cable").as_u64()).flatten()?;
+    if gone.contains(&(ObjectKind::Cable, cable)) {
+        return None;
+    }
+    let ours = inventory.find_id(ObjectKind::Cable, cable);
+    Some(ours.map_or_else(|| format!("cable {cable} of somebody else"), describe))
+}
+
+enum Verdict {
+    Delete,
+    Mark,
+    Hold(HoldReason),
+}
+
+struct Limits<'a> {
+    comparison: &'a Comparison,
+    policy: &'a Policy,
+    ceiling: Option<HoldReason>,
+}
+
+impl<'a> Limits<'a> {
+    fn new(comparison: &'a Comparison, policy: &'a Policy, extras: &[(&Compared, &Actual)]) -> Self {
+        let deletable = extras.iter().filter(|(_, actual)| !actual.protected && !actual.paused);
+        let vanishing: BTreeSet<&SourceRef> =
+            deletable.filter_map(|(compared, _)| compared.source.as_ref()).collect();
+        let staying = comparison.desired.objects.iter().filter_map(|object| object.source.as_ref());
+        let of = staying.chain(vanishing.iter().copied()).collect::<BTreeSet<_>>().len();
+        let sources = vanishing.len();
+        let too_many = sources > policy.max_deletions
+            || sources * 100 > of * usize::from(policy.max_deletion_percent.min(100));
+        Self { comparison, policy, ceiling: too_many.then_some(HoldReason::Ceiling { sources, of }) }
+    }
+
+    fn judge(&self, compared: &Compared, actual: &Actual, now: Timestamp) -> Verdict {
+        let paused =
+            compared.source.as_ref().is_some_and(|source| self.comparison.desired.paused.contains(source));
+        if !self.comparison.unread_sources.is_empty() || !self.comparison.unread_inventory.is_empty() {
+            return Verdict::Hold(HoldReason::Incomplete);
+        }
+        if !self.policy.deletions {
+            return Verdict::Hold(HoldReason::DeletionsOff);
+        }
+        if actual.paused || paused {
+            return Verdict::Hold(HoldReason::Paused);
+        }
+        if actual.protected {
+            return Verdict::Hold(HoldReason::Protected);
+        }
+        if self.policy.confirmed {
+            return Verdict::Delete;
+        }
+        if let Some(kind) = compared.source.as_ref().map(|source| source.kind)
+            && self.comparison.empty_sources.contains(&kind)
+        {
+            return Verdict::Hold(HoldReason::EmptyKind(kind));
+        }
+        if let Some(reason) = &self.ceiling {
+            return Verdict::Hold(reason.clone());
+        }
+        if !self.policy.grace.is_positive() {
+            return Verdict::Delete;
+        }
+        match actual.custom_field(TOMBSTONE_FIELD) {
+            Value::String(text) if !text.is_empty() => match text.parse::<Timestamp>() {
+                Err(_) => Verdict::Hold(HoldReason::BadTombstone(text.clone())),
+                Ok(since) => {
+                    let until = since.checked_add(self.policy.grace).unwrap_or(Timestamp::MAX);
+                    if now >= until {
+                        Verdict::Delete
+                    } else {
+                        Verdict::Hold(HoldReason::Grace { since, until })
+                    }
+                }
+            },
+            _ => Verdict::Mark,
+        }
+    }
+}
+
+fn change(compared: &Compared, action: Action) -> Change {
+    Change { object: compared.object.clone(), source: compared.source.clone(), action }
+}
+
+fn hold(compared: &Compared, reason: HoldReason) -> Held {
+    Held { object: compared.object.clone(), source: compared.source.clone(), intent: Intent::Delete, reason }
+}

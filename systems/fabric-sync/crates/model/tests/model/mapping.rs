@@ -1,0 +1,270 @@
+//! Each kind by example; what the whole looks like in NetBox is in `fabric-netbox`'s tests.
+
+use crate::fabrics::{Specs, fabric, snapshot};
+use fabric_model::netbox::custom;
+use fabric_model::{
+    Desired, DesiredObject, FieldValue, Identity, Kind, ObjectKind, ProblemKind, SourceRef, map_fabric,
+};
+use serde_json::{Value, json};
+
+fn specs(list: &[(Kind, &str, Value)]) -> Specs {
+    let mut specs: Specs =
+        list.iter().map(|(kind, name, spec)| ((*kind, (*name).to_owned()), spec.clone())).collect();
+    specs
+        .entry((Kind::VLANNamespace, "default".into()))
+        .or_insert(json!({"ranges": [{"from": 1000, "to": 1999}]}));
+    specs.entry((Kind::IPv4Namespace, "default".into())).or_insert(json!({"subnets": ["10.0.0.0/12"]}));
+    for name in ["leaf", "spine"] {
+        specs.entry((Kind::Switch, name.into())).or_insert(json!({"role": "spine", "profile": "box"}));
+    }
+    specs.entry((Kind::Server, "server".into())).or_insert(json!({}));
+    specs
+}
+
+fn map(list: &[(Kind, &str, Value)]) -> Desired {
+    map_fabric(&fabric(), &snapshot(&specs(list)))
+}
+
+fn find<'a>(desired: &'a Desired, kind: ObjectKind, key: &str) -> &'a DesiredObject {
+    let identity = Identity::new(kind, format!("lab/{key}"));
+    desired
+        .find(&identity)
+        .unwrap_or_else(|| panic!("{identity} is missing; there are {:#?}", desired.problems))
+}
+
+fn text(text: &str) -> FieldValue {
+    FieldValue::Text(text.into())
+}
+
+fn own(kind: ObjectKind, key: &str) -> Identity {
+    Identity::new(kind, format!("lab/{key}"))
+}
+
+fn problem(desired: &Desired, source: &str) -> ProblemKind {
+    let source: SourceRef = source.parse().unwrap();
+    let of_source: Vec<_> =
+        desired.problems.iter().filter(|problem| problem.source.as_ref() == Some(&source)).collect();
+    assert_eq!(of_source.len(), 1, "{:#?}", desired.problems);
+    assert!(
+        desired.objects.iter().all(|object| object.source.as_ref() != Some(&source)),
+        "nothing is made of it"
+    );
+    of_source[0].problem.clone()
+}
+
+#[test]
+fn a_port_has_slashes_of_its_own() {
+    let link = json!({"spine": {"port": "spine/E1/55/2"}, "leaf": {"port": "leaf/E1/1"}});
+    let desired = map(&[(Kind::Connection, "up", json!({"fabric": {"links": [link]}}))]);
+    let port = find(&desired, ObjectKind::Interface, "default/spine/E1/55/2");
+    assert_eq!(port.fields["name"], text("E1/55/2"));
+    let cable = find(&desired, ObjectKind::Cable, "default/up/spine/E1/55/2");
+    assert_eq!(cable.fields["a_terminations"], FieldValue::Terminations(vec![port.identity.clone()]));
+}
+
+#[test]
+fn a_bundle_over_two_switches_is_a_lag_on_each_device_and_a_cable_for_each_link() {
+    let links = json!([
+        {"server": {"port": "server/eth0"}, "switch": {"port": "leaf/E1/1"}},
+        {"server": {"port": "server/eth1"}, "switch": {"port": "spine/E1/1"}},
+    ]);
+    let desired = map(&[(Kind::Connection, "pair", json!({"eslag": {"links": links, "fallback": true}}))]);
+    let count = |kind| desired.objects.iter().filter(|object| object.identity.kind == kind).count();
+    assert_eq!((count(ObjectKind::Cable), count(ObjectKind::Interface)), (2, 4 + 3));
+    let lag = own(ObjectKind::Interface, "default/server/lag:pair");
+    assert_eq!(
+        find(&desired, ObjectKind::Interface, "default/server/eth1").fields["lag"],
+        FieldValue::Reference(lag)
+    );
+    let kept = json!({"Connection/default/pair": {"eslag.fallback": true}});
+    let cable = find(&desired, ObjectKind::Cable, "default/pair/leaf/E1/1");
+    assert_eq!(cable.fields[custom("fabric_sync_spec").as_str()], FieldValue::Json(kept));
+}
+
+#[test]
+fn each_other_type_of_connection_has_its_objects() {
+    let pair = json!([{"switch1": {"port": "leaf/E1/1"}, "switch2": {"port": "spine/E1/1"}}]);
+    let desired = map(&[
+        (
+            Kind::Connection,
+            "domain",
+            json!({"mclagDomain": {"peerLinks": pair, "sessionLinks": [{"switch1": {"port": "leaf/E1/2"}, "switch2": {"port": "spine/E1/2"}}]}}),
+        ),
+        (
+            Kind::Connection,
+            "loop",
+            json!({"vpcLoopback": {"links": [{"switch1": {"port": "leaf/E1/3"}, "switch2": {"port": "leaf/E1/4"}}]}}),
+        ),
+        (
+            Kind::Connection,
+            "mesh",
+            json!({"mesh": {"links": [{"leaf1": {"port": "leaf/E1/5", "ip": "172.30.0.0/31"}, "leaf2": {"port": "spine/E1/5", "ip": "172.30.0.1/31"}}]}}),
+        ),
+        (
+            Kind::Connection,
+            "gate",
+            json!({"gateway": {"links": [{"switch": {"port": "leaf/E1/6", "ip": "172.30.0.2/31"}, "gateway": {"port": "gw/eth0", "ip": "172.30.0.3/31"}}]}}),
+        ),
+        (
+            Kind::Connection,
+            "fixed",
+            json!({"staticExternal": {"link": {"switch": {"port": "leaf/E1/7", "ip": "192.0.2.1/24", "vlan": 7, "nextHop": "192.0.2.2", "subnets": ["10.99.0.0/16"]}}}}),
+        ),
+        (
+            Kind::Connection,
+            "alone",
+            json!({"unbundled": {"link": {"server": {"port": "server/eth9"}, "switch": {"port": "leaf/E1/8"}}, "mtu": 1500}}),
+        ),
+        (
+            Kind::Connection,
+            "packed",
+            json!({"bundled": {"links": [{"server": {"port": "server/eth8"}, "switch": {"port": "leaf/E1/9"}}]}}),
+        ),
+        (
+            Kind::Connection,
+            "old",
+            json!({"mclag": {"links": [{"server": {"port": "server/eth7"}, "switch": {"port": "leaf/E1/10"}}]}}),
+        ),
+        (Kind::Connection, "out", json!({"external": {"link": {"switch": {"port": "leaf/E1/11"}}}})),
+    ]);
+    assert_eq!(desired.problems, []);
+    for cable in [
+        "domain/leaf/E1/1",
+        "domain/leaf/E1/2",
+        "loop/leaf/E1/3",
+        "mesh/leaf/E1/5",
+        "alone/leaf/E1/8",
+        "packed/leaf/E1/9",
+        "old/leaf/E1/10",
+    ] {
+        find(&desired, ObjectKind::Cable, &format!("default/{cable}"));
+    }
+    assert_eq!(desired.objects.iter().filter(|object| object.identity.kind == ObjectKind::Cable).count(), 7);
+    let address = find(&desired, ObjectKind::IpAddress, "default/leaf/port/E1/6");
+    assert_eq!(
+        address.fields["assigned_object"],
+        FieldValue::Generic(own(ObjectKind::Interface, "default/leaf/E1/6"))
+    );
+    let below = find(&desired, ObjectKind::Interface, "default/leaf/E1/7.7");
+    assert_eq!(
+        below.fields["parent"],
+        FieldValue::Reference(own(ObjectKind::Interface, "default/leaf/E1/7"))
+    );
+    assert_eq!(
+        find(&desired, ObjectKind::Interface, "default/leaf/E1/8").fields["mtu"],
+        FieldValue::Integer(1500)
+    );
+    // What has no field is reported, as known.
+    let paths: Vec<_> =
+        desired.unrepresented.iter().map(|each| (each.path.as_str(), each.is_known, each.is_kept)).collect();
+    assert_eq!(
+        paths,
+        [
+            ("spec.staticExternal.link.switch.nextHop", true, true),
+            ("spec.staticExternal.link.switch.subnets", true, true),
+            ("spec.gateway.links[0].gateway", true, true),
+        ]
+    );
+}
+
+#[test]
+fn a_vpc_without_numbers_has_an_l2vpn_without_and_with_the_fabrics_numbers_has_them() {
+    let vpc = json!({"subnets": {"main": {"subnet": "10.0.1.0/24", "vlan": 1001}}});
+    let desired = map(&[(Kind::VPC, "red", vpc.clone())]);
+    assert!(!find(&desired, ObjectKind::L2vpn, "vpc/default/red/main").fields.contains_key("identifier"));
+
+    let mut seen = snapshot(&specs(&[(Kind::VPC, "red", vpc)]));
+    let agent = |name: &str, vni: u32| json!({"metadata": {"name": name}, "spec": {"catalog": {"vpcSubnetVNIs": {"red": {"main": vni}}}}, "status": {}});
+    seen.insert(Kind::Agent, Ok(("1".into(), vec![agent("leaf", 201), agent("spine", 201)])));
+    let desired = map_fabric(&fabric(), &seen);
+    assert_eq!(
+        find(&desired, ObjectKind::L2vpn, "vpc/default/red/main").fields["identifier"],
+        FieldValue::Integer(201)
+    );
+    seen.insert(Kind::Agent, Ok(("1".into(), vec![agent("leaf", 201), agent("spine", 301)])));
+    let desired = map_fabric(&fabric(), &seen);
+    assert!(
+        !find(&desired, ObjectKind::L2vpn, "vpc/default/red/main").fields.contains_key("identifier"),
+        "they disagree"
+    );
+}
+
+#[test]
+fn what_cannot_be_mapped_is_named_and_nothing_is_made_of_it() {
+    let desired = map(&[
+        (Kind::Switch, "bare", json!({"role": "spine"})),
+        (Kind::Switch, "lost", json!({"role": "spine", "profile": "box", "groups": ["none"]})),
+        (Kind::Switch, "twin", json!({"role": "spine", "profile": "box"})),
+        (Kind::Server, "twin", json!({})),
+        (Kind::Connection, "none", json!({})),
+        (Kind::Connection, "newer", json!({"teleport": {"links": []}})),
+        (
+            Kind::Connection,
+            "both",
+            json!({"external": {"link": {"switch": {"port": "leaf/E1/1"}}}, "unbundled": {"link": {"server": {"port": "server/a"}, "switch": {"port": "leaf/E1/1"}}}}),
+        ),
+        (Kind::Connection, "nowhere", json!({"external": {"link": {"switch": {"port": "ghost/E1/1"}}}})),
+        (Kind::Connection, "portless", json!({"external": {"link": {"switch": {"port": "leaf"}}}})),
+        (Kind::Connection, "one", json!({"external": {"link": {"switch": {"port": "leaf/E1/2"}}}})),
+        (Kind::Connection, "two", json!({"external": {"link": {"switch": {"port": "leaf/E1/2"}}}})),
+        (Kind::VPC, "bad", json!({"subnets": {"main": {"subnet": "10.0.0.0/99"}}})),
+        (Kind::VPCAttachment, "gone", json!({"subnet": "red/main", "connection": "gone"})),
+        (Kind::VPCPeering, "alone", json!({"permit": [{"red": {}}]})),
+        (Kind::External, "far", json!({"ipv4Namespace": "none"})),
+        (Kind::ExternalAttachment, "far", json!({"external": "far", "connection": "one"})),
+    ]);
+    assert_eq!(problem(&desired, "Switch/default/bare"), ProblemKind::FieldMissing("spec.profile".into()));
+    assert!(matches!(problem(&desired, "Switch/default/lost"), ProblemKind::TargetMissing { .. }));
+    assert!(matches!(problem(&desired, "Server/default/twin"), ProblemKind::SameObject { .. }));
+    assert_eq!(problem(&desired, "Connection/default/none"), ProblemKind::ConnectionType(vec![]));
+    assert_eq!(problem(&desired, "Connection/default/newer"), ProblemKind::ConnectionType(vec![]));
+    assert!(
+        matches!(problem(&desired, "Connection/default/both"), ProblemKind::ConnectionType(types) if types.len() == 2)
+    );
+    assert!(matches!(problem(&desired, "Connection/default/nowhere"), ProblemKind::TargetMissing { .. }));
+    assert!(matches!(problem(&desired, "Connection/default/portless"), ProblemKind::NotAPath { .. }));
+    for (one, other) in [("one", "two"), ("two", "one")] {
+        let other = SourceRef::new(Kind::Connection, "default", other);
+        let claimed = ProblemKind::PortClaimedTwice { port: "leaf/E1/2".into(), other };
+        assert_eq!(problem(&desired, &format!("Connection/default/{one}")), claimed);
+    }
+    assert!(matches!(problem(&desired, "VPC/default/bad"), ProblemKind::NotAnAddress { .. }));
+    assert!(matches!(problem(&desired, "VPCAttachment/default/gone"), ProblemKind::TargetMissing { .. }));
+    assert!(matches!(problem(&desired, "VPCPeering/default/alone"), ProblemKind::FieldMissing(_)));
+    assert!(matches!(problem(&desired, "External/default/far"), ProblemKind::TargetMissing { .. }));
+    assert!(matches!(problem(&desired, "ExternalAttachment/default/far"), ProblemKind::TargetInvalid(_)));
+}
+
+#[test]
+fn what_an_attachment_with_a_problem_would_say_is_left_undeclared() {
+    let connection =
+        json!({"unbundled": {"link": {"server": {"port": "server/eth0"}, "switch": {"port": "leaf/E1/1"}}}});
+    let vpc = json!({"subnets": {"main": {"subnet": "10.0.1.0/24", "vlan": 1001}}});
+    let good = json!({"subnet": "red/main", "connection": "c"});
+    let list =
+        [(Kind::Connection, "c", connection), (Kind::VPC, "red", vpc), (Kind::VPCAttachment, "good", good)];
+    let fields = |desired: &Desired| find(desired, ObjectKind::Interface, "default/leaf/E1/1").fields.clone();
+    assert_eq!(fields(&map(&list))["mode"], text("tagged"));
+    let mut with_bad = list.to_vec();
+    with_bad.push((Kind::VPCAttachment, "bad", json!({"subnet": "red/none", "connection": "c"})));
+    let declared = fields(&map(&with_bad));
+    assert!(!declared.contains_key("tagged_vlans") && !declared.contains_key("mode"), "{declared:#?}");
+    with_bad.pop();
+    with_bad.push((Kind::VPCAttachment, "unreadable", json!({"subnet": 7})));
+    assert!(!fields(&map(&with_bad)).contains_key("tagged_vlans"));
+}
+
+#[test]
+fn a_kind_that_is_left_out_is_neither_asked_for_nor_said_anything_of() {
+    let connection =
+        json!({"unbundled": {"link": {"server": {"port": "server/eth0"}, "switch": {"port": "leaf/E1/1"}}}});
+    let mut seen =
+        snapshot(&specs(&[(Kind::Connection, "c", connection), (Kind::VPC, "red", json!({"subnets": {}}))]));
+    for kind in [Kind::VPCAttachment, Kind::IPv4Namespace, Kind::VPCPeering] {
+        seen.exclude(kind);
+    }
+    let desired = map_fabric(&fabric(), &seen);
+    assert_eq!(desired.problems, []);
+    assert!(!find(&desired, ObjectKind::Interface, "default/leaf/E1/1").fields.contains_key("tagged_vlans"));
+    assert!(!find(&desired, ObjectKind::Vrf, "vpc/default/red").fields.contains_key("import_targets"));
+}

@@ -1,0 +1,147 @@
+use crate::fabrics::{Specs, fabric, object, snapshot, specs};
+use crate::inventory::ModelNetBox;
+use fabric_model::{
+    Action, Comparison, Inventory, Kind, ObjectKind, Plan, Policy, Quarantine, Snapshot, Status, Summary,
+    Unread, UnreadCause, map_fabric,
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+/// Deletes at once and whatever vanishes, so that the properties see deletions.
+fn eager() -> Policy {
+    Policy { grace: SignedDuration::ZERO, confirmed: true, ..Policy::default() }
+}
+
+fn plan(snapshot: &Snapshot, inventory: &Inventory, policy: &Policy) -> (Plan, Comparison) {
+    let comparison = Comparison::new(map_fabric(&fabric(), snapshot), snapshot, inventory);
+    (Plan::new(&fabric().name, &comparison, inventory, policy, &Quarantine::default(), now()), comparison)
+}
+
+fn sync(netbox: &mut ModelNetBox, specs: &Specs) -> Plan {
+    let (plan, _) = plan(&snapshot(specs), &netbox.inventory(&[]), &eager());
+    netbox.apply(&plan, now());
+    plan
+}
+
+fn is_deletion(action: &Action) -> bool {
+    matches!(action, Action::Delete { .. } | Action::Mark { .. })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_plan_that_was_applied_leaves_nothing_to_do(specs in specs()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &specs);
+        let (again, comparison) = plan(&snapshot(&specs), &netbox.inventory(&[]), &eager());
+        prop_assert!(again.is_empty(), "{:#?}", again.changes);
+        prop_assert!(comparison.objects.iter().all(|object| object.status == Status::Same));
+        let expected = if again.problems.is_empty() { Summary::InSync } else { Summary::OutOfSync };
+        prop_assert_eq!(comparison.summary(), expected);
+    }
+
+    /// The model NetBox panics at anything left dangling and at two cables in one port.
+    #[test]
+    fn any_fabric_becomes_any_other_without_leaving_anything_dangling(before in specs(), after in specs()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        sync(&mut netbox, &after);
+        // What one of two swapped objects held is free only after the first round.
+        sync(&mut netbox, &after);
+        let (again, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
+        prop_assert!(again.is_empty(), "{:#?}", again.changes);
+    }
+
+    #[test]
+    fn nothing_is_deleted_or_marked_while_a_list_is_not_whole(
+        before in specs(),
+        after in specs(),
+        sources in prop::collection::btree_set(prop::sample::select(Kind::intended().collect::<Vec<_>>()), 0..3),
+        lists in prop::collection::btree_set(prop::sample::select(ObjectKind::ALL.to_vec()), 0..3),
+        grace in any::<bool>(),
+    ) {
+        prop_assume!(!sources.is_empty() || !lists.is_empty());
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let mut seen = snapshot(&after);
+        for kind in &sources {
+            seen.insert(*kind, Err(Unread::new(UnreadCause::Forbidden, "")));
+        }
+        let unread: Vec<_> = lists.iter().map(|kind| (*kind, Unread::new(UnreadCause::Cut, ""))).collect();
+        let policy = if grace { Policy::default() } else { eager() };
+        let (plan, comparison) = plan(&seen, &netbox.inventory(&unread), &policy);
+        let deletions: Vec<_> = plan.changes.iter().filter(|change| is_deletion(&change.action)).collect();
+        prop_assert!(deletions.is_empty(), "{:#?}", deletions);
+        prop_assert_eq!(comparison.summary(), Summary::Unknown);
+    }
+
+    #[test]
+    fn what_rests_on_an_unread_kind_is_unknown_and_not_written(before in specs(), after in specs(), kind in prop::sample::select(Kind::intended().collect::<Vec<_>>())) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let mut seen = snapshot(&after);
+        seen.insert(kind, Err(Unread::new(UnreadCause::KindMissing, "")));
+        let (partial, comparison) = plan(&seen, &netbox.inventory(&[]), &eager());
+        let (whole, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
+        for change in &partial.changes {
+            // What is written on what is known is what would be written if everything were.
+            prop_assert!(whole.changes.contains(change), "{change:#?}");
+        }
+        prop_assert!(comparison.objects.iter().all(|object| object.status != Status::Extra));
+    }
+
+    #[test]
+    fn two_plans_of_the_same_state_are_the_same_and_a_changed_one_is_refused(before in specs(), after in specs()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let (one, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
+        let (other, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
+        prop_assert_eq!(&one, &other);
+        let text = serde_json::to_string(&one).unwrap();
+        prop_assert_eq!(&Plan::parse(&text).unwrap(), &one);
+        let mut changed = one.clone();
+        if changed.changes.pop().is_some() {
+            prop_assert!(Plan::parse(&serde_json::to_string(&changed).unwrap()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_is_kept_and_reported(specs in specs(), at in any::<prop::sample::Index>(), value in "[a-z]{1,8}") {
+        let known: Vec<_> = specs.keys().cloned().collect();
+        let (kind, name) = known[at.index(known.len())].clone();
+        let mut extended = specs.clone();
+        extended.get_mut(&(kind, name.clone())).unwrap()["brandNew"] = json!({"inner": [value.clone()]});
+        let desired = map_fabric(&fabric(), &snapshot(&extended));
+        let found: Vec<_> = desired.unrepresented.iter().filter(|each| each.path == "spec.brandNew").collect();
+        prop_assert_eq!(found.len(), 1);
+        prop_assert_eq!((found[0].source.kind, &found[0].source.name, found[0].is_known), (kind, &name, false));
+        prop_assert_eq!(&found[0].value, &json!({"inner": [value]}));
+        let source = format!("{kind}/default/{name}");
+        let keeps = desired.objects.iter().any(|object| object.fields.values().any(|field| {
+            matches!(field, fabric_model::FieldValue::Json(Value::Object(kept)) if kept.get(&source).is_some_and(|kept| kept["brandNew"] == found[0].value))
+        }));
+        prop_assert_eq!(keeps, found[0].is_kept, "{}", source);
+    }
+
+    /// The API server's schema is no promise: any JSON may stand in a specification.
+    #[test]
+    fn no_specification_brings_the_mapping_down(kind in prop::sample::select(Kind::ALL.to_vec()), text in "[ -~]{0,12}", number in any::<i64>(), specs in specs()) {
+        for hostile in [json!(text), json!(number), json!([text]), json!({"links": number}), Value::Null] {
+            let mut seen = snapshot(&specs);
+            let mut objects: Vec<Value> = Vec::new();
+            for field in ["ip", "ranges", "subnets", "fabric", "unbundled", "permit", "subnet", "connection", "switch", "catalog"] {
+                objects.push(object(&format!("hostile-{field}"), &json!({field: hostile})));
+            }
+            objects.push(json!({"metadata": hostile}));
+            objects.push(hostile.clone());
+            seen.insert(kind, Ok(("1".into(), objects)));
+            map_fabric(&fabric(), &seen);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Executes a plan, in its order: what fails is named, what needs it is left out, everything else goes on.
+
+use crate::write::Numbers;
+use crate::{NetBox, NetBoxError};
+use fabric_model::plan::DeleteReason;
+use fabric_model::{Action, Actual, Change, Identity, Inventory, Plan, Quarantine};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+/// How many objects are created in one request.
+const MAX_BATCH: usize = 50;
+
+/// How a plan is executed.
+pub struct RunOptions<'a> {
+    /// Stands in NetBox's changelog beside each change; at most 200 characters.
+    pub message: &'a str,
+    /// What tombstones say.
+    pub now: Timestamp,
+    /// Asked before each write: whether this instance may still write.
+    pub may_write: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// What came of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, by NetBox's own word.
+    Written,
+    /// NetBox refuses this change; the same change will be refused again.
+    Refused(NetBoxError),
+    /// The object is not what was compared: compare anew.
+    Stale,
+    /// It failed for a reason that does not lie with the object; it may have landed.
+    Failed(NetBoxError),
+    /// It needs something that was not done.
+    Skipped(Identity),
+    /// It was not tried, because NetBox failed before.
+    NotTried,
+    /// It was not tried, because this instance may not write any more.
+    MayNotWrite,
+}
+
+/// What came of a plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// For each change of the plan, in its order.
+    pub outcomes: Vec<Outcome>,
+    /// The objects that were updated, as NetBox answered them.
+    pub updated: Vec<Actual>,
+}
+
+impl Applied {
+    /// Whether everything is done.
+    pub fn is_complete(&self) -> bool {
+        self.outcomes.iter().all(|outcome| *outcome == Outcome::Written)
+    }
+
+    /// Whether something changed under us, so that a new comparison is worth it at once.
+    pub fn wants_new_plan(&self) -> bool {
+        self.outcomes.contains(&Outcome::Stale)
+    }
+
+    /// Writes down what was refused and what was not, of `plan`.
+    pub fn record(&self, plan: &Plan, quarantine: &mut Quarantine, now: Timestamp) {
+        for (change, outcome) in plan.changes.iter().zip(&self.outcomes) {
+            match outcome {
+                Outcome::Refused(error) => quarantine.record_refusal(change, &error.to_string(), now),
+                Outcome::Written => quarantine.record_success(&change.object),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl NetBox {
+    /// Does what `plan` says; `inventory` is the one that it was made of. `on_outcome` hears of each change as it is done, in order.
+    pub async fn apply(
+        &self,
+        plan: &Plan,
+        inventory: &Inventory,
+        options: &RunOptions<'_>,
+        on_outcome: &mut (dyn FnMut(&Change, &Outcome) + Send),
+    ) -> Applied {
+        let mut run = Run {
+            netbox: self,
+            inventory,
+            options,
+            created: HashMap::new(),
+            failed: HashSet::new(),
+            stopped: None,
+            applied: Applied::default(),
+            on_outcome,
+        };
+        let mut rest = plan.changes.as_slice();
+        while let Some(first) = rest.first() {
+            let batch = run.batch(rest);
+            if batch.len() > 1 {
+                let done = run.create_batch(&batch).await;
+                if done {
+                    rest = &rest[batch.len()..];
+                    continue;
+                }
+                // One of them is wrong, and NetBox took none: one by one, so that only that one is refused.
+                for change in &rest[..batch.len()] {
+                    let outcome = run.execute(change).await;
+                    run.note(change, outcome);
+                }
+                rest = &rest[batch.len()..];
+                continue;
+            }
+            let outcome = run.execute(first).await;
+            run.note(first, outcome);
+            rest = &rest[1..];
+        }
+        run.applied
+    }
+}
+
+struct Run<'a> {
+    netbox: &'a NetBox,
+    inventory: &'a Inventory,
+    options: &'a RunOptions<'a>,
+    created: HashMap<Identity, u64>,
+    failed: HashSet<Identity>,
+    /// Why nothing more is tried.
+    stopped: Option<Outcome>,
+    applied: Applied,
+    on_outcome: &'a mut (dyn FnMut(&Change, &Outcome) + Send),
+}
+
+impl<'a> Run<'a> {
+    fn note(&mut self, change: &Change, outcome: Outcome) {
+        match &outcome {
+            Outcome::Written => {}
+            Outcome::Failed(error) => {
+                tracing::warn!(object = %change.object, %error, "a change failed");
+                self.stopped = Some(Outcome::NotTried);
+                self.fail(change);
+            }
+            Outcome::MayNotWrite => self.stopped = Some(Outcome::MayNotWrite),
+            outcome => {
+                tracing::debug!(object = %change.object, ?outcome, "a change was not made");
+                self.fail(change);
+            }
+        }
+        (self.on_outcome)(change, &outcome);
+        self.applied.outcomes.push(outcome);
+    }
+
+    fn fail(&mut self, change: &Change) {
+        self.failed.insert(change.object.clone());
+        if let Action::Delete { reason: DeleteReason::Superseded(by), .. } = &change.action {
+            self.failed.insert(by.clone());
+        }
+    }
+
+    fn number(&self, identity: &Identity) -> Option<u64> {
+        self.created.get(identity).copied().or_else(|| self.inventory.number(identity))
+    }
+
+    /// Why a change is not even tried.
+    fn obstacle(&self, change: &Change) -> Option<Outcome> {
+        if let Some(stopped) = &self.stopped {
+            return Some(stopped.clone());
+        }
+        let needed = match &change.action {
+            Action::Create { fields } => fields.values().flat_map(|value| value.references()).collect(),
+            Action::Update { differences, .. } => {
+                differences.iter().flat_map(|each| each.desired.references()).collect()
+            }
+            Action::Mark { .. } | Action::Delete { .. } => Vec::new(),
+        };
+        let mut needed = needed.into_iter().chain([&change.object]);
+        needed
+            .find(|identity| self.failed.contains(*identity))
+            .map(|identity| Outcome::Skipped(identity.clone()))
+    }
+
+    /// The creations at the beginning of `changes` that can be sent together: of one kind, none naming another of them.
+    fn batch(&self, changes: &'a [Change]) -> Vec<(&'a Change, Map<String, Value>)> {
+        let mut batch: Vec<(&Change, Map<String, Value>)> = Vec::new();
+        for change in changes.iter().take(MAX_BATCH) {
+            let is_first_kind =
+                batch.first().is_none_or(|(first, _)| first.object.kind == change.object.kind);
+            let Action::Create { fields } = &change.action else { break };
+            if !is_first_kind || self.obstacle(change).is_some() {
+                break;
+            }
+            let Ok(body) = self.body(fields) else { break };
+            batch.push((change, body));
+        }
+        batch
+    }
+
+    fn body(
+        &self,
+        fields: &std::collections::BTreeMap<String, fabric_model::FieldValue>,
+    ) -> Result<Map<String, Value>, Identity> {
+        let mut body = Map::new();
+        for (name, value) in fields {
+            value.write(name, |identity| self.number(identity), &mut body)?;
+        }
+        // Null is no value for every field; what is not sent is empty.
+        body.retain(|_, value| !value.is_null());
+        Ok(body)
+    }
+
+    /// Whether it was decided; otherwise NetBox took none of them and it lies with one.
+    async fn create_batch(&mut self, batch: &[(&'a Change, Map<String, Value>)]) -> bool {
+        let Some((first, _)) = batch.first() else { return false };
+        if !(self.options.may_write)() {
+            for (change, _) in batch {
+                self.note(change, Outcome::MayNotWrite);
+            }
+            return true;
+        }
+        let bodies = batch.iter().map(|(change, body)| (&change.object, body.clone())).collect();
+        match self.netbox.create_many(first.object.kind, bodies, self.options.message).await {
+            Ok(numbers) => {
+                for ((change, _), number) in batch.iter().zip(numbers) {
+                    self.created.insert(change.object.clone(), number);
+                    self.note(change, Outcome::Written);
+                }
+                true
+            }
+            Err(error) if error.is_about_the_object() => false,
+            Err(error) => {
+                for (change, _) in batch {
+                    self.note(change, Outcome::Failed(error.clone()));
+                }
+                true
+            }
+        }
+    }
+
+    async fn execute(&mut self, change: &Change) -> Outcome {
+        if let Some(obstacle) = self.obstacle(change) {
+            return obstacle;
+        }
+        if !(self.options.may_write)() {
+            return Outcome::MayNotWrite;
+        }
+        let (object, message) = (&change.object, self.options.message);
+        let done = match &change.action {
+            Action::Create { fields } => match self.body(fields) {
+                Err(missing) => return Outcome::Skipped(missing),
+                Ok(body) => self.netbox.create_one(object, body, message).await.map(Some),
+            },
+            Action::Update { id, differences } => {
+                let Some(id) = id.or_else(|| self.number(object)) else {
+                    return Outcome::Skipped(object.clone());
+                };
+                let (created, inventory) = (&self.created, self.inventory);
+                let numbers: &Numbers<'_> =
+                    &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
+                let updated = self.netbox.update_one(object, id, differences, numbers, message).await;
+                updated.map(|updated| {
+                    self.applied.updated.push(updated);
+                    Some(id)
+                })
+            }
+            Action::Mark { id } => {
+                let marked = self.netbox.mark_one(object, *id, self.options.now, message).await;
+                marked.map(|marked| {
+                    self.applied.updated.push(marked);
+                    None
+                })
+            }
+            Action::Delete { id, .. } => self.netbox.delete_one(object, *id, message).await.map(|()| None),
+        };
+        match done {
+            Ok(number) => {
+                if let Some(number) = number {
+                    self.created.insert(object.clone(), number);
+                }
+                Outcome::Written
+            }
+            Err(NetBoxError::Stale | NetBoxError::NotFound) => Outcome::Stale,
+            Err(error @ (NetBoxError::Refused(_) | NetBoxError::Conflict(_) | NetBoxError::Forbidden(_))) => {
+                Outcome::Refused(error)
+            }
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong with a request, in the kinds that are answered differently.
+
+use fabric_model::{Unread, UnreadCause};
+use std::time::Duration;
+
+/// Why a request had no success. Texts of NetBox are cut short and never hold the token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetBoxError {
+    /// The token cannot be read.
+    #[error("the token cannot be read from {path}: {why}")]
+    Token {
+        /// The file.
+        path: String,
+        /// What the system said, or what is wrong with its content.
+        why: String,
+    },
+    /// No connection, or it broke before the answer began.
+    #[error("NetBox cannot be reached: {0}")]
+    Unreachable(String),
+    /// No whole answer within the deadline. A write may have landed.
+    #[error("NetBox has not answered within {} s", .0.as_secs_f32())]
+    TimedOut(Duration),
+    /// The answer ended before its end. A write may have landed.
+    #[error("NetBox's answer was cut short: {0}")]
+    Cut(String),
+    /// 401.
+    #[error("NetBox does not accept the token")]
+    Unauthenticated,
+    /// 403: the token is not accepted, or its permissions do not suffice.
+    #[error("NetBox refuses this to the token's user: {0}")]
+    Forbidden(String),
+    /// 404.
+    #[error("NetBox has no such object")]
+    NotFound,
+    /// 412: the object was changed since it was read.
+    #[error("the object was changed since it was read")]
+    Stale,
+    /// 409: other objects depend on it.
+    #[error("other objects depend on it: {0}")]
+    Conflict(String),
+    /// 400 and other statuses by which NetBox says that the content is wrong.
+    #[error("NetBox refuses it: {0}")]
+    Refused(String),
+    /// 429 even after waiting.
+    #[error("NetBox asks to be asked less often")]
+    Throttled,
+    /// 5xx even after waiting.
+    #[error("NetBox failed with status {status}: {text}")]
+    Server {
+        /// The status.
+        status: u16,
+        /// The beginning of what it said.
+        text: String,
+    },
+    /// What came is not what the API describes.
+    #[error("this is no answer of NetBox's API: {0}")]
+    WrongShape(String),
+    /// More than this program reads.
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl NetBoxError {
+    /// Whether the request may have been carried out although its answer is not known.
+    pub(crate) fn may_have_landed(&self) -> bool {
+        match self {
+            Self::Unreachable(_)
+            | Self::TimedOut(_)
+            | Self::Cut(_)
+            | Self::Server { .. }
+            | Self::WrongShape(_)
+            | Self::TooLarge(_) => true,
+            Self::Token { .. }
+            | Self::Unauthenticated
+            | Self::Forbidden(_)
+            | Self::NotFound
+            | Self::Stale
+            | Self::Conflict(_)
+            | Self::Refused(_)
+            | Self::Throttled => false,
+        }
+    }
+
+    /// Whether it lies with this object alone, so that others may be tried.
+    pub(crate) fn is_about_the_object(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound | Self::Stale | Self::Conflict(_) | Self::Refused(_) | Self::Forbidden(_)
+        )
+    }
+}
+
+impl From<NetBoxError> for Unread {
+    fn from(error: NetBoxError) -> Self {
+        let cause = match &error {
+            NetBoxError::Unreachable(_) => UnreadCause::Unreachable,
+            NetBoxError::TimedOut(_) => UnreadCause::TimedOut,
+            NetBoxError::Cut(_) => UnreadCause::Cut,
+            NetBoxError::Token { .. } | NetBoxError::Unauthenticated => UnreadCause::Unauthenticated,
+            NetBoxError::Forbidden(_) => UnreadCause::Forbidden,
+            NetBoxError::NotFound => UnreadCause::KindMissing,
+            NetBoxError::TooLarge(_) => UnreadCause::TooLarge,
+            NetBoxError::Throttled | NetBoxError::Server { .. } => UnreadCause::ServerError,
+            NetBoxError::Stale
+            | NetBoxError::Conflict(_)
+            | NetBoxError::Refused(_)
+            | NetBoxError::WrongShape(_) => UnreadCause::WrongShape,
+        };
+        Self::new(cause, error.to_string())
+    }
+}

@@ -1,0 +1,285 @@
+//! One request and its answer: rate, deadline, attempts, size, JSON. Knows no kinds of objects.
+
+use crate::token::read_authorization;
+use crate::{ConfigError, NetBoxError, Options};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER,
+};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_rustls::rustls;
+use url::Url;
+
+/// The largest answer that is read, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
+/// How much of NetBox's text an error holds, in characters.
+const MAX_TEXT: usize = 400;
+/// The longest wait that NetBox can ask for between two attempts.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// A NetBox. Clones share connections, rate and counts.
+#[derive(Clone)]
+pub struct NetBox {
+    client: reqwest::Client,
+    api: Url,
+    pub(crate) options: Arc<Options>,
+    limiter: Arc<DefaultDirectRateLimiter>,
+    counts: Arc<[AtomicU64; 2]>,
+}
+
+/// How many requests were made since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// Requests that change nothing.
+    pub reads: u64,
+    /// Requests that may change something, whatever came of them.
+    pub writes: u64,
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub body: Value,
+    pub etag: Option<HeaderValue>,
+}
+
+impl NetBox {
+    /// Nothing is asked yet.
+    ///
+    /// # Errors
+    /// The address is no HTTP address, or the authorities cannot be used.
+    pub fn new(options: Options) -> Result<Self, ConfigError> {
+        let mut api = options.url.clone();
+        if !matches!(api.scheme(), "http" | "https") || !api.has_host() {
+            return Err(ConfigError::Address(options.url));
+        }
+        api.set_path(&format!("{}/api/", api.path().trim_end_matches('/')));
+        api.set_query(None);
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(&options)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .retry(reqwest::retry::never())
+            .timeout(options.deadline)
+            .connect_timeout(options.deadline)
+            .user_agent(concat!("fabric-sync/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ConfigError::Client(describe(&error)))?;
+        let rate = NonZeroU32::new(options.requests_per_second).unwrap_or(NonZeroU32::MIN);
+        let limiter = Arc::new(RateLimiter::direct(Quota::per_second(rate)));
+        Ok(Self { client, api, options: Arc::new(options), limiter, counts: Arc::default() })
+    }
+
+    /// The requests made so far.
+    pub fn request_counts(&self) -> RequestCounts {
+        let [reads, writes] = &*self.counts;
+        RequestCounts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
+    }
+
+    /// Reads `path`, relative to `/api/`.
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, NetBoxError> {
+        self.request(Method::GET, path, query, None, None).await
+    }
+
+    /// Writes. Tried again only where it certainly was not carried out.
+    pub(crate) async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        if_match: Option<&HeaderValue>,
+    ) -> Result<Answer, NetBoxError> {
+        self.request(method, path, &[], Some(body), if_match).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+        if_match: Option<&HeaderValue>,
+    ) -> Result<Answer, NetBoxError> {
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(MAX_RETRY_AFTER)
+            .with_max_times(self.options.attempts.saturating_sub(1))
+            .with_jitter()
+            .build();
+        loop {
+            let (error, asked) = match self.attempt(&method, path, query, body, if_match).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let is_worth_it = match &error {
+                NetBoxError::Throttled => true,
+                NetBoxError::Unreachable(_)
+                | NetBoxError::TimedOut(_)
+                | NetBoxError::Cut(_)
+                | NetBoxError::Server { .. } => method == Method::GET,
+                _ => false,
+            };
+            // A silent server is not asked again and again within one call: that is the next run's.
+            let is_worth_it = is_worth_it && !matches!(error, NetBoxError::TimedOut(_));
+            let Some(wait) = waits.next().filter(|_| is_worth_it) else { return Err(error) };
+            tokio::time::sleep(asked.map_or(wait, |asked| asked.min(MAX_RETRY_AFTER))).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+        if_match: Option<&HeaderValue>,
+    ) -> Result<Answer, (NetBoxError, Option<Duration>)> {
+        let plain = |error| (error, None);
+        self.limiter.until_ready().await;
+        let authorization = read_authorization(&self.options.token_file).map_err(plain)?;
+        let url = self.api.join(path).map_err(|error| plain(NetBoxError::WrongShape(error.to_string())))?;
+        let mut request = self.client.request(method.clone(), url).query(query);
+        request = request.header(AUTHORIZATION, authorization).header(ACCEPT, "application/json");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(etag) = if_match {
+            request = request.header(IF_MATCH, etag);
+        }
+        let [reads, writes] = &*self.counts;
+        if *method == Method::GET { reads } else { writes }.fetch_add(1, Ordering::Relaxed);
+        let mut response = request.send().await.map_err(|error| plain(self.transport(&error)))?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| plain(self.transport(&error)))? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(plain(NetBoxError::TooLarge(MAX_ANSWER)));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        judge(status, &headers, &bytes)
+    }
+
+    fn transport(&self, error: &reqwest::Error) -> NetBoxError {
+        if error.is_timeout() {
+            NetBoxError::TimedOut(self.options.deadline)
+        } else if error.is_body() || error.is_decode() {
+            NetBoxError::Cut(describe(error))
+        } else {
+            NetBoxError::Unreachable(describe(error))
+        }
+    }
+}
+
+fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Answer, (NetBoxError, Option<Duration>)> {
+    let asked = || {
+        let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    };
+    let error = match status.as_u16() {
+        204 => return Ok(Answer { body: Value::Null, etag: None }),
+        200 | 201 => {
+            return match read_json(headers, bytes) {
+                Ok(body) => Ok(Answer { body, etag: headers.get(ETAG).cloned() }),
+                Err(error) => Err((error, None)),
+            };
+        }
+        401 => NetBoxError::Unauthenticated,
+        403 => NetBoxError::Forbidden(said(headers, bytes)),
+        // Only in JSON it is NetBox's word that the object is gone; a proxy's page says nothing of it.
+        404 => match read_json(headers, bytes) {
+            Ok(_) => NetBoxError::NotFound,
+            Err(error) => error,
+        },
+        409 => NetBoxError::Conflict(said(headers, bytes)),
+        412 => NetBoxError::Stale,
+        429 => NetBoxError::Throttled,
+        400 | 405..=499 => NetBoxError::Refused(said(headers, bytes)),
+        500..=599 => NetBoxError::Server { status: status.as_u16(), text: said(headers, bytes) },
+        // A redirect leads to a login page; 202 means that something may happen later.
+        _ => NetBoxError::WrongShape(format!("status {status}")),
+    };
+    Err((error, asked()))
+}
+
+fn read_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, NetBoxError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/json") {
+        return Err(NetBoxError::WrongShape(format!("it is {kind:?} and not JSON")));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        if error.is_eof() {
+            NetBoxError::Cut(error.to_string())
+        } else {
+            NetBoxError::WrongShape(error.to_string())
+        }
+    })
+}
+
+/// What NetBox says, for people: its `detail` or its errors by field, cut short. Not what a proxy's page says.
+fn said(headers: &HeaderMap, bytes: &[u8]) -> String {
+    let text = match read_json(headers, bytes) {
+        Ok(Value::Object(mut object)) => match object.remove("detail") {
+            Some(Value::String(detail)) => detail,
+            Some(other) => other.to_string(),
+            None => Value::Object(object).to_string(),
+        },
+        Ok(other) => other.to_string(),
+        Err(_) => format!("an answer of {} bytes that is not JSON", bytes.len()),
+    };
+    let mut short: String = text.chars().take(MAX_TEXT).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// The whole chain of causes, without the address, which holds what was asked.
+fn describe(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    if text.is_empty() { "the connection failed".into() } else { text }
+}
+
+fn tls(options: &Options) -> Result<rustls::ClientConfig, ConfigError> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let mut roots = rustls::RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(system.certs);
+    if let Some(path) = &options.ca_file {
+        let refuse = |why: String| ConfigError::Authorities { path: path.clone(), why };
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| refuse(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(refuse("there is no certificate in it".into()));
+        }
+        for certificate in certificates {
+            roots.add(certificate).map_err(|error| refuse(error.to_string()))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConfigError::Client(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}

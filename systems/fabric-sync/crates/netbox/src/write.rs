@@ -1,0 +1,239 @@
+//! One write to one object: read it first, see that it is still what was compared, write with its ETag, see what came of it.
+
+use crate::{NetBox, NetBoxError};
+use fabric_model::netbox::{KEY_FIELD, TOMBSTONE_FIELD, custom};
+use fabric_model::{Actual, Difference, FieldValue, Identity, ObjectKind};
+use jiff::Timestamp;
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use serde_json::{Map, Value};
+
+/// NetBox's numbers of objects.
+pub(crate) type Numbers<'a> = dyn Fn(&Identity) -> Option<u64> + Sync + 'a;
+
+/// An object as it is now, with the tag by which a write to it is refused if it changes meanwhile.
+pub(crate) struct Fresh {
+    pub actual: Actual,
+    etag: HeaderValue,
+}
+
+impl NetBox {
+    /// Reads one object of `kind`.
+    pub(crate) async fn read_one(&self, kind: ObjectKind, id: u64) -> Result<Fresh, NetBoxError> {
+        let answer = self.get(&format!("{}/{id}/", kind.path()), &[]).await?;
+        let etag = answer.etag.ok_or_else(|| {
+            NetBoxError::WrongShape(
+                "there is no ETag, so that no write is safe; NetBox 4.6 or later is needed".into(),
+            )
+        })?;
+        let actual =
+            Actual::read(kind, answer.body).map_err(|error| NetBoxError::WrongShape(error.to_string()))?;
+        if actual.id != id {
+            return Err(NetBoxError::WrongShape(format!("asked for {kind} {id}, it answered {}", actual.id)));
+        }
+        Ok(Fresh { actual, etag })
+    }
+
+    /// The objects among `keys` that are there, by asking for just these.
+    pub(crate) async fn find_keys(
+        &self,
+        kind: ObjectKind,
+        keys: &[&str],
+    ) -> Result<Vec<(String, u64)>, NetBoxError> {
+        let (filter, value): (String, fn(&str) -> &str) = match kind {
+            ObjectKind::Asn => ("asn".into(), |key| key),
+            // Of a device type's key, the slug stands behind the manufacturer's.
+            _ if kind.is_shared() => ("slug".into(), |key| key.rsplit('/').next().unwrap_or(key)),
+            _ => (format!("cf_{KEY_FIELD}"), |key| key),
+        };
+        let filter: Vec<_> = keys.iter().map(|key| (filter.as_str(), value(key).to_owned())).collect();
+        // What was not asked for is passed over: each object is known by its own key.
+        let objects = self.read_filtered(kind, &filter, &|_| Ok(())).await;
+        let objects = objects.map_err(|unread| NetBoxError::WrongShape(unread.to_string()))?;
+        let found = objects.into_iter().filter_map(|actual| Some((actual.key?, actual.id)));
+        Ok(found.filter(|(key, _)| keys.contains(&key.as_str())).collect())
+    }
+
+    /// Creates one object; its number.
+    pub(crate) async fn create_one(
+        &self,
+        object: &Identity,
+        body: Map<String, Value>,
+        message: &str,
+    ) -> Result<u64, NetBoxError> {
+        let body = with_message(body, message);
+        let path = format!("{}/", object.kind.path());
+        match self.write(Method::POST, &path, &body, None).await {
+            Ok(answer) => number_of(object, &answer.body),
+            // It may have landed, or be there since the list was read: then its key says so.
+            Err(error) if error.may_have_landed() || matches!(error, NetBoxError::Refused(_)) => {
+                let found = self.find_keys(object.kind, &[&object.key]).await.unwrap_or_default();
+                found.first().map_or(Err(error), |(_, id)| Ok(*id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates several objects of one kind in one request: all of them, or none. Their numbers, in order.
+    pub(crate) async fn create_many(
+        &self,
+        kind: ObjectKind,
+        bodies: Vec<(&Identity, Map<String, Value>)>,
+        message: &str,
+    ) -> Result<Vec<u64>, NetBoxError> {
+        let identities: Vec<&Identity> = bodies.iter().map(|(identity, _)| *identity).collect();
+        let body: Value = bodies.into_iter().map(|(_, body)| with_message(body, message)).collect();
+        match self.write(Method::POST, &format!("{}/", kind.path()), &body, None).await {
+            Ok(answer) => {
+                let created = answer.body.as_array().filter(|created| created.len() == identities.len());
+                let created = created.ok_or_else(|| {
+                    NetBoxError::WrongShape("it did not answer as many objects as were sent".into())
+                })?;
+                identities
+                    .iter()
+                    .zip(created)
+                    .map(|(identity, created)| number_of(identity, created))
+                    .collect()
+            }
+            Err(error) if error.may_have_landed() => {
+                let keys: Vec<&str> = identities.iter().map(|identity| identity.key.as_str()).collect();
+                let found = self.find_keys(kind, &keys).await.unwrap_or_default();
+                let numbers =
+                    keys.iter().map(|key| found.iter().find(|(found, _)| found == key).map(|(_, id)| *id));
+                numbers.collect::<Option<Vec<_>>>().ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes the fields in `differences` of an object, if each still holds what was compared. The object as it is then.
+    pub(crate) async fn update_one(
+        &self,
+        object: &Identity,
+        id: u64,
+        differences: &[Difference],
+        numbers: &Numbers<'_>,
+        message: &str,
+    ) -> Result<Actual, NetBoxError> {
+        let fresh = self.read_one(object.kind, id).await?;
+        let key_field = custom(KEY_FIELD);
+        // An object that is taken over bears another key still, one that is adopted none.
+        let expected_key = match differences.iter().find(|difference| difference.field == key_field) {
+            Some(difference) => difference.actual.as_str(),
+            None => Some(object.key.as_str()),
+        };
+        let is_as_compared = fresh.actual.key.as_deref() == expected_key
+            && !fresh.actual.paused
+            && differences.iter().all(|each| fresh.actual.shown(&each.field) == each.actual);
+        if !is_as_compared {
+            // Unless it is as it should be already: a write of ours whose answer was lost.
+            let is_done =
+                differences.iter().all(|each| fresh.actual.holds(&each.field, &each.desired, numbers));
+            return if is_done { Ok(fresh.actual) } else { Err(NetBoxError::Stale) };
+        }
+        let mut body = Map::new();
+        for difference in differences {
+            difference
+                .desired
+                .write(&difference.field, numbers, &mut body)
+                .map_err(|missing| NetBoxError::Refused(format!("{missing} is not there")))?;
+        }
+        let path = format!("{}/{id}/", object.kind.path());
+        let written = self.write(Method::PATCH, &path, &with_message(body, message), Some(&fresh.etag)).await;
+        let now = match written {
+            Ok(answer) => Actual::read(object.kind, answer.body)
+                .map_err(|error| NetBoxError::WrongShape(error.to_string()))?,
+            Err(error) if error.may_have_landed() => match self.read_one(object.kind, id).await {
+                Ok(now) => now.actual,
+                Err(_) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        };
+        // NetBox answers 200 to fields that it does not know.
+        match differences.iter().find(|each| !now.holds(&each.field, &each.desired, numbers)) {
+            None => Ok(now),
+            Some(each) => Err(NetBoxError::Refused(format!(
+                "{} should hold {} and holds {} after it was written",
+                each.field,
+                each.desired,
+                now.shown(&each.field)
+            ))),
+        }
+    }
+
+    /// Notes in an object that its source is gone as of `now`.
+    pub(crate) async fn mark_one(
+        &self,
+        object: &Identity,
+        id: u64,
+        now: Timestamp,
+        message: &str,
+    ) -> Result<Actual, NetBoxError> {
+        let difference = Difference {
+            field: custom(TOMBSTONE_FIELD),
+            actual: Value::Null,
+            desired: FieldValue::Text(now.to_string()),
+        };
+        self.update_one(object, id, &[difference], &|_| None, message).await
+    }
+
+    /// Deletes an object, if it is still ours and nobody tagged it meanwhile. One that is gone already is deleted.
+    pub(crate) async fn delete_one(
+        &self,
+        object: &Identity,
+        id: u64,
+        message: &str,
+    ) -> Result<(), NetBoxError> {
+        let fresh = match self.read_one(object.kind, id).await {
+            Err(NetBoxError::NotFound) => return Ok(()),
+            fresh => fresh?,
+        };
+        if fresh.actual.key.as_ref() != Some(&object.key) || fresh.actual.protected || fresh.actual.paused {
+            return Err(NetBoxError::Stale);
+        }
+        if object.kind == ObjectKind::Device {
+            self.refuse_foreign_interfaces(id).await?;
+        }
+        let path = format!("{}/{id}/", object.kind.path());
+        let body = with_message(Map::new(), message);
+        match self.write(Method::DELETE, &path, &body, Some(&fresh.etag)).await {
+            Ok(_) | Err(NetBoxError::NotFound) => Ok(()),
+            Err(error) if error.may_have_landed() => match self.read_one(object.kind, id).await {
+                Err(NetBoxError::NotFound) => Ok(()),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// NetBox would delete them with the device; ours are gone before it.
+    async fn refuse_foreign_interfaces(&self, device: u64) -> Result<(), NetBoxError> {
+        let filter = [("device_id", device.to_string())];
+        let check = |_: &Actual| Ok(());
+        let left = self.read_filtered(ObjectKind::Interface, &filter, &check).await;
+        let left = left.map_err(|unread| NetBoxError::WrongShape(unread.to_string()))?;
+        match left.iter().find(|interface| interface.field("device").as_u64() == Some(device)) {
+            None => Ok(()),
+            Some(interface) => Err(NetBoxError::Conflict(format!(
+                "interface {} is on it and would be deleted with it",
+                interface.display
+            ))),
+        }
+    }
+}
+
+fn with_message(mut body: Map<String, Value>, message: &str) -> Value {
+    body.insert("changelog_message".into(), message.into());
+    Value::Object(body)
+}
+
+/// The number of what was created, if that is what was asked for.
+fn number_of(object: &Identity, created: &Value) -> Result<u64, NetBoxError> {
+    let actual = Actual::read(object.kind, created.clone())
+        .map_err(|error| NetBoxError::WrongShape(error.to_string()))?;
+    if actual.key.as_ref() == Some(&object.key) {
+        Ok(actual.id)
+    } else {
+        Err(NetBoxError::WrongShape(format!("{} {} was created without its key", actual.kind, actual.id)))
+    }
+}

@@ -1,0 +1,277 @@
+use crate::fixtures::{Bench, Objects, fabric};
+use fabric_model::netbox::{PAUSE_TAG, PROTECT_TAG};
+use fabric_model::plan::HoldReason;
+use fabric_model::{
+    Action, Comparison, Kind, ObjectKind, Plan, Status, Summary, Unread, UnreadCause, map_fabric,
+};
+use fabric_netbox::fake::Fault;
+use serde_json::{Value, json};
+
+fn without_server() -> Objects {
+    let mut objects = Objects::small();
+    objects.remove(Kind::Connection, "one--left");
+    objects.remove(Kind::VPCAttachment, "red--one");
+    objects.remove(Kind::Server, "one");
+    objects
+}
+
+fn deletes(plan: &Plan) -> usize {
+    plan.changes.iter().filter(|change| matches!(change.action, Action::Delete { .. })).count()
+}
+
+fn device(bench: &Bench, name: &str) -> Option<Value> {
+    bench.fake.objects(ObjectKind::Device).into_iter().find(|device| device["name"] == name)
+}
+
+#[tokio::test]
+async fn what_lost_its_source_is_marked_then_deleted_after_its_grace() {
+    let mut bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let plan = bench.sync(&without_server()).await;
+    assert!(
+        plan.changes.iter().all(|change| matches!(change.action, Action::Mark { .. })),
+        "{:#?}",
+        plan.changes
+    );
+    // Device, cable and both its ports.
+    assert_eq!(plan.changes.len(), 4);
+    assert_eq!(
+        device(&bench, "one").unwrap()["custom_fields"]["fabric_sync_tombstone"],
+        "2026-03-01T12:00:00Z"
+    );
+    let plan = bench.sync(&without_server()).await;
+    assert!(plan.is_empty());
+    assert!(plan.held.iter().all(|held| matches!(held.reason, HoldReason::Grace { .. })));
+    bench.wait(1);
+    let plan = bench.sync(&without_server()).await;
+    assert_eq!(
+        plan.changes.iter().map(|change| change.object.kind).collect::<Vec<_>>(),
+        [ObjectKind::Cable, ObjectKind::Interface, ObjectKind::Interface, ObjectKind::Device]
+    );
+    assert_eq!((device(&bench, "one"), bench.fake.dangling_cables()), (None, 0));
+    let (comparison, _) = bench.compare(&without_server().snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::InSync);
+}
+
+#[tokio::test]
+async fn what_comes_back_within_its_grace_stays() {
+    let bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let id = device(&bench, "one").unwrap()["id"].clone();
+    bench.sync(&without_server()).await;
+    bench.sync(&Objects::small()).await;
+    let one = device(&bench, "one").unwrap();
+    assert_eq!((&one["id"], &one["custom_fields"]["fabric_sync_tombstone"]), (&id, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_spine_with_all_its_cables_goes_in_order() {
+    let mut bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    for connection in ["spine--left", "spine--right"] {
+        objects.remove(Kind::Connection, connection);
+    }
+    objects.remove(Kind::Switch, "spine");
+    bench.sync(&objects).await;
+    bench.wait(2);
+    bench.sync(&objects).await;
+    assert_eq!((device(&bench, "spine"), bench.fake.dangling_cables()), (None, 0));
+    assert!(bench.plan(&objects.snapshot(&[])).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_vpc_goes_with_everything_below_it() {
+    let mut bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    objects.remove(Kind::VPC, "blue");
+    objects.remove(Kind::VPCAttachment, "blue--two");
+    objects.put(Kind::VPCPeering, "red--blue", json!({"permit": [{"red": {}, "green": {}}]}));
+    let mut green = Objects::small().spec(Kind::VPC, "blue").clone();
+    green["subnets"]["main"]["vlan"] = 1500.into();
+    green["subnets"]["main"]["subnet"] = "10.0.5.0/24".into();
+    objects.put(Kind::VPC, "green", green);
+    bench.policy.max_deletion_percent = 100;
+    bench.sync(&objects).await;
+    bench.wait(2);
+    bench.sync(&objects).await;
+    let names: Vec<Value> =
+        bench.fake.objects(ObjectKind::Vrf).iter().map(|vrf| vrf["name"].clone()).collect();
+    assert!(names.contains(&json!("green")) && !names.contains(&json!("blue")), "{names:?}");
+    assert!(bench.plan(&objects.snapshot(&[])).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_on_a_list_that_was_not_read_whole() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.policy.confirmed = true;
+    bench.sync(&Objects::small()).await;
+    for kind in Kind::intended() {
+        for cause in [UnreadCause::Forbidden, UnreadCause::KindMissing, UnreadCause::Cut] {
+            let snapshot = without_server().snapshot(&[(kind, Unread::new(cause, ""))]);
+            let (plan, _) = bench.plan(&snapshot).await;
+            assert_eq!(deletes(&plan), 0, "{kind} {cause}");
+            let (comparison, _) = bench.compare(&snapshot).await;
+            assert_eq!(comparison.summary(), Summary::Unknown, "{kind} {cause}");
+        }
+    }
+    for (kind, fault) in [
+        (ObjectKind::Cable, Fault::ShortPage),
+        (ObjectKind::Interface, Fault::HalfBody),
+        (ObjectKind::Vlan, Fault::LoginPage),
+        (ObjectKind::Device, Fault::NoFilters),
+        (ObjectKind::Prefix, Fault::OtherShape),
+    ] {
+        if fault == Fault::NoFilters {
+            bench.fake.create(ObjectKind::Device, json!({"name": "foreign", "site": 1}));
+        }
+        bench.fake.fail(fault.clone(), Some("GET"), kind.path(), 100);
+        let (plan, _) = bench.plan(&without_server().snapshot(&[])).await;
+        assert_eq!(deletes(&plan), 0, "{kind} {fault:?}");
+        bench.fake.heal();
+    }
+    assert_eq!(
+        deletes(&bench.plan(&without_server().snapshot(&[])).await.0),
+        4,
+        "the whole lists show that it is gone"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_kind_and_too_many_vanishing_sources_need_confirmation() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    objects.remove(Kind::ExternalAttachment, "right--out");
+    let (plan, _) = bench.plan(&objects.snapshot(&[])).await;
+    assert_eq!(deletes(&plan), 0);
+    assert!(plan.held.iter().all(|held| held.reason == HoldReason::EmptyKind(Kind::ExternalAttachment)));
+
+    bench.policy.max_deletion_percent = 5;
+    let (plan, _) = bench.plan(&without_server().snapshot(&[])).await;
+    assert_eq!(deletes(&plan), 0);
+    assert!(
+        plan.held.iter().any(|held| matches!(held.reason, HoldReason::Ceiling { .. })),
+        "{:#?}",
+        plan.held
+    );
+
+    bench.policy.confirmed = true;
+    assert_eq!(deletes(&bench.plan(&without_server().snapshot(&[])).await.0), 4);
+}
+
+#[tokio::test]
+async fn what_people_tagged_stays_and_so_does_what_it_needs() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.sync(&Objects::small()).await;
+    let cable = bench
+        .fake
+        .objects(ObjectKind::Cable)
+        .into_iter()
+        .find(|cable| cable["label"] == "one--left")
+        .unwrap();
+    bench.fake.change(
+        ObjectKind::Cable,
+        cable["id"].as_u64().unwrap(),
+        json!({"tags": [{"slug": PROTECT_TAG}]}),
+    );
+    let plan = bench.sync(&without_server()).await;
+    assert!(plan.is_empty(), "{:#?}", plan.changes);
+    let reasons: Vec<_> = plan.held.iter().map(|held| (held.object.kind, held.reason.clone())).collect();
+    assert!(reasons.contains(&(ObjectKind::Cable, HoldReason::Protected)));
+    assert!(
+        reasons.iter().any(|(kind, reason)| *kind == ObjectKind::Device
+            && matches!(reason, HoldReason::StillReferenced { .. }))
+    );
+    bench.fake.change(
+        ObjectKind::Cable,
+        cable["id"].as_u64().unwrap(),
+        json!({"tags": [{"slug": PAUSE_TAG}]}),
+    );
+    assert!(bench.plan(&without_server().snapshot(&[])).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_device_that_somebody_put_an_interface_on_stays() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.sync(&Objects::small()).await;
+    let id = device(&bench, "one").unwrap()["id"].clone();
+    bench.fake.create(ObjectKind::Interface, json!({"device": id, "name": "ipmi", "type": "other"}));
+    let (plan, inventory) = bench.plan(&without_server().snapshot(&[])).await;
+    let applied = bench.apply(&plan, &inventory).await;
+    assert!(
+        matches!(applied.outcomes.last(), Some(fabric_netbox::Outcome::Refused(_))),
+        "{:?}",
+        applied.outcomes
+    );
+    assert!(device(&bench, "one").is_some());
+}
+
+#[tokio::test]
+async fn objects_of_others_are_neither_changed_nor_deleted() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.policy.confirmed = true;
+    bench.sync(&Objects::small()).await;
+    let site = bench.fake.objects(ObjectKind::Site)[0]["id"].clone();
+    let foreign = [
+        bench.fake.create(ObjectKind::Device, json!({"name": "foreign", "site": site})),
+        // Another fabric's, whose name begins alike.
+        bench.fake.create(ObjectKind::Device, json!({"name": "x", "site": site, "custom_fields": {"fabric_sync_key": "lab-2/default/x", "fabric_sync_source": "Server/default/x"}})),
+        bench.fake.create(ObjectKind::Device, json!({"name": "y", "site": site, "custom_fields": {"fabric_sync_key": "LAB/default/y", "fabric_sync_source": "Server/default/y"}})),
+    ];
+    assert!(!foreign.contains(&0));
+    assert!(bench.sync(&Objects::small()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_be_mapped_keeps_what_it_has() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.policy.confirmed = true;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    objects.spec(Kind::Switch, "left")["ip"] = "not an address".into();
+    objects.spec(Kind::VPC, "red")["subnets"]["main"]["vlan"] = "a text".into();
+    let snapshot = objects.snapshot(&[]);
+    let (plan, inventory) = bench.plan(&snapshot).await;
+    assert_eq!(deletes(&plan), 0, "{:#?}", plan.changes);
+    let comparison = Comparison::new(map_fabric(&fabric(), &snapshot), &snapshot, &inventory);
+    assert!(comparison.objects.iter().all(|object| object.status != Status::Extra));
+    assert_ne!(comparison.summary(), Summary::InSync);
+    let sources: Vec<String> =
+        plan.problems.iter().filter_map(|p| Some(p.source.as_ref()?.to_string())).collect();
+    assert!(
+        sources.contains(&"Switch/default/left".into()) && sources.contains(&"VPC/default/red".into()),
+        "{sources:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_takes_the_place_of_a_renamed_source_takes_its_objects_over() {
+    let bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let prefix = |bench: &Bench| {
+        let prefixes = bench.fake.objects(ObjectKind::Vlan);
+        prefixes.into_iter().find(|vlan| vlan["vid"] == 1000).unwrap()
+    };
+    let before = prefix(&bench);
+    bench.fake.change(ObjectKind::Vlan, before["id"].as_u64().unwrap(), json!({"comments": "kept"}));
+    let mut objects = Objects::small();
+    let subnets = objects.spec(Kind::VPC, "red")["subnets"].clone();
+    objects.spec(Kind::VPC, "red")["subnets"] = json!({"renamed": subnets["main"]});
+    for attachment in ["red--one", "red--two"] {
+        objects.spec(Kind::VPCAttachment, attachment)["subnet"] = "red/renamed".into();
+    }
+    bench.sync(&objects).await;
+    let after = prefix(&bench);
+    assert_eq!(
+        (&after["id"], &after["name"], &after["comments"]),
+        (&before["id"], &json!("red-renamed"), &json!("kept"))
+    );
+}

@@ -1,0 +1,119 @@
+use crate::fixtures::{Bench, Objects, fabric};
+use fabric_model::{ObjectKind, Summary, UnreadCause};
+use fabric_netbox::fake::{FakeNetBox, Fault};
+use fabric_netbox::{NetBox, Options};
+use serde_json::json;
+use std::time::Duration;
+
+async fn cause(bench: &Bench, fault: Fault, kind: ObjectKind) -> Option<UnreadCause> {
+    bench.fake.fail(fault, Some("GET"), kind.path(), 1000);
+    let inventory = bench.inventory().await;
+    bench.fake.heal();
+    inventory.unread(kind).map(|unread| unread.cause)
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_whole_says_why() {
+    let bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    bench.fake.create(ObjectKind::Interface, json!({"name": "foreign", "type": "other"}));
+    for (fault, wanted) in [
+        (Fault::LoginPage, UnreadCause::WrongShape),
+        (Fault::OtherShape, UnreadCause::WrongShape),
+        (Fault::Status(302), UnreadCause::WrongShape),
+        (Fault::HalfBody, UnreadCause::Cut),
+        (Fault::CutAfterDone, UnreadCause::Cut),
+        (Fault::ShortPage, UnreadCause::Cut),
+        (Fault::NoFilters, UnreadCause::FilterIgnored),
+        (Fault::Status(500), UnreadCause::ServerError),
+        (Fault::Throttled, UnreadCause::ServerError),
+        (Fault::Forbidden, UnreadCause::Forbidden),
+    ] {
+        assert_eq!(cause(&bench, fault.clone(), ObjectKind::Interface).await, Some(wanted), "{fault:?}");
+    }
+    assert_eq!(bench.inventory().await.unread(ObjectKind::Interface), None);
+}
+
+#[tokio::test]
+async fn an_empty_list_of_a_server_that_answers_nothing_useful_is_not_empty() {
+    let bench = Bench::start().await;
+    for fault in [Fault::LoginPage, Fault::OtherShape, Fault::Status(204)] {
+        bench.fake.fail(fault.clone(), Some("GET"), "", 1000);
+        let inventory = bench.inventory().await;
+        assert!(ObjectKind::ALL.iter().all(|kind| inventory.unread(*kind).is_some()), "{fault:?}");
+        bench.fake.heal();
+    }
+}
+
+#[tokio::test]
+async fn rows_that_come_between_two_pages_do_not_hide_others() {
+    let bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    let before = bench.inventory().await.objects(ObjectKind::Interface).len();
+    bench.fake.fail(Fault::RowBetweenPages, Some("GET"), ObjectKind::Interface.path(), 2);
+    let inventory = bench.inventory().await;
+    assert_eq!(inventory.unread(ObjectKind::Interface), None);
+    assert_eq!(inventory.objects(ObjectKind::Interface).len(), before);
+}
+
+#[tokio::test]
+async fn a_failure_that_passes_is_waited_out() {
+    let bench = Bench::start().await;
+    bench.sync(&Objects::small()).await;
+    bench.fake.fail(Fault::Status(502), Some("GET"), "ipam/vlans", 2);
+    bench.fake.fail(Fault::HalfBody, Some("GET"), "dcim/cables", 1);
+    let (comparison, _) = bench.compare(&Objects::small().snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::InSync);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up_at_the_deadline_and_a_closed_port_at_once() {
+    let bench = Bench::start().await;
+    let mut options = Options::new(bench.fake.url(), bench.token.path().into());
+    options.deadline = Duration::from_millis(200);
+    let netbox = NetBox::new(options.clone()).unwrap();
+    bench.fake.fail(Fault::Silence, None, "dcim/cables", 1);
+    let inventory = netbox.read_inventory(&fabric().name).await;
+    assert_eq!(inventory.unread(ObjectKind::Cable).map(|unread| unread.cause), Some(UnreadCause::TimedOut));
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    options.url.set_port(Some(closed.port())).unwrap();
+    options.attempts = 1;
+    let inventory = NetBox::new(options).unwrap().read_inventory(&fabric().name).await;
+    assert_eq!(
+        inventory.unread(ObjectKind::Cable).map(|unread| unread.cause),
+        Some(UnreadCause::Unreachable)
+    );
+}
+
+#[tokio::test]
+async fn without_our_custom_fields_as_they_must_be_nothing_is_believed_to_be_ours() {
+    let bench = Bench::with(FakeNetBox::start_bare(crate::fixtures::TOKEN).await.unwrap());
+    bench.fake.create(ObjectKind::Site, json!({"name": "Somewhere", "slug": "somewhere"}));
+    bench.fake.create(ObjectKind::Device, json!({"name": "foreign", "site": 1}));
+    let cause =
+        |inventory: fabric_model::Inventory| inventory.unread(ObjectKind::Device).map(|unread| unread.cause);
+    assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared));
+    bench.netbox.prepare().await.unwrap();
+    assert_eq!(cause(bench.inventory().await), None);
+    for (property, value) in [
+        ("unique", json!(false)),
+        ("filter_logic", json!("disabled")),
+        ("type", json!("integer")),
+        ("object_types", json!(["dcim.device"])),
+    ] {
+        let bench = Bench::start().await;
+        bench.fake.change_custom_field("fabric_sync_key", property, value);
+        assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared), "{property}");
+    }
+    let bench = Bench::start().await;
+    bench.fake.set_token("another");
+    assert_eq!(cause(bench.inventory().await), Some(UnreadCause::Unauthenticated));
+}
+
+#[tokio::test]
+async fn a_fabric_without_any_object_is_not_in_sync_for_that() {
+    let bench = Bench::start().await;
+    let (comparison, _) = bench.compare(&Objects::default().snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::Unknown);
+}

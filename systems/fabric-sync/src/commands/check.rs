@@ -1,0 +1,112 @@
+//! `config check`: what a start would find, and whether both ends let us do what we need to. Reads only.
+
+use std::path::Path;
+
+use fabric_model::{Kind, ObjectKind};
+use fabric_netbox::NetBox;
+
+use super::Failure;
+use crate::config::{self, Config, Problem};
+use crate::fabric::Fabric;
+use crate::history;
+use crate::home::Home;
+
+/// Reads the configuration with all its problems.
+///
+/// # Errors
+/// It cannot be read, or says what cannot be; every problem is named.
+pub fn read_whole(home: &Home) -> Result<Config, Failure> {
+    let config = config::load(&home.config())?;
+    let problems = config::problems(&config);
+    if problems.is_empty() { Ok(config) } else { Err(wrong(&home.config(), &problems)) }
+}
+
+fn wrong(path: &Path, problems: &[Problem]) -> Failure {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    Failure::Wrong(format!("{} cannot be as it is:\n{}", path.display(), lines.join("\n")))
+}
+
+/// Checks the configuration and, unless `offline`, asks both ends.
+///
+/// # Errors
+/// What is wrong, and what would be right.
+pub async fn run(home: &Home, offline: bool) -> Result<(), Failure> {
+    let config = read_whole(home)?;
+    println!("{}: {} fabric(s), every key as it should be", home.config().display(), config.fabrics.len());
+    let mut faults = 0;
+    let mut tell = |what: &str, found: Result<String, String>| match found {
+        Ok(text) => println!("  well   {what}: {text}"),
+        Err(text) => {
+            faults += 1;
+            println!("  fault  {what}: {text}");
+        }
+    };
+    if let Some(path) = &config.history.key_file {
+        let key = history::read_key(path)
+            .map(|key| format!("{}", key.public_key().fingerprint(ssh_key::HashAlg::Sha256)));
+        tell("history.key_file", key.map_err(|error| error.to_string()));
+    }
+    let state = home.state();
+    let writable = rustix::fs::access(&state, rustix::fs::Access::WRITE_OK);
+    tell(
+        "state",
+        writable
+            .map(|()| state.display().to_string())
+            .map_err(|error| format!("{}: {error}", state.display())),
+    );
+    let netbox = NetBox::new(config.netbox.options()).map_err(|error| error.to_string());
+    match (&netbox, offline) {
+        (Err(error), _) => tell("netbox", Err(error.clone())),
+        (Ok(_), true) => tell("netbox", Ok("not asked".into())),
+        (Ok(netbox), false) => {
+            let setup = netbox.check_setup().await;
+            tell(
+                "netbox",
+                match setup {
+                    Ok(setup) if setup.problems.is_empty() => Ok(format!(
+                        "{}, version {}, ready",
+                        config.netbox.url,
+                        super::harmless(&setup.version)
+                    )),
+                    Ok(setup) => Err(format!(
+                        "{}; `fabric-sync prepare` makes what is missing",
+                        setup.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                    )),
+                    Err(error) => Err(error.to_string()),
+                },
+            );
+        }
+    }
+    if let (Ok(netbox), false) = (&netbox, offline) {
+        for fabric in &config.fabrics {
+            let fabric = Fabric::new(fabric, netbox, home, "config check").map_err(Failure::Wrong)?;
+            let look = fabric.look().await;
+            let snapshot = &look.reading.snapshot;
+            let unread: Vec<String> = Kind::ALL
+                .into_iter()
+                .filter_map(|kind| snapshot.unread(kind).map(|why| format!("{kind}: {why}")))
+                .collect();
+            let found = if unread.is_empty() {
+                Ok(format!("{}: {} objects read", fabric.config.access(), snapshot.object_count()))
+            } else {
+                Err(format!("{}: {}", fabric.config.access(), unread.join("; ")))
+            };
+            tell(&format!("fabric {}, Kubernetes", fabric.name()), found);
+            let inventory = &look.inventory;
+            let unread: Vec<String> = ObjectKind::ALL
+                .into_iter()
+                .filter_map(|kind| inventory.unread(kind).map(|why| format!("{kind}: {why}")))
+                .collect();
+            let found = if unread.is_empty() {
+                Ok(format!("{} objects read", inventory.object_count()))
+            } else {
+                Err(unread.join("; "))
+            };
+            tell(&format!("fabric {}, NetBox", fabric.name()), found);
+        }
+    }
+    match faults {
+        0 => Ok(()),
+        faults => Err(Failure::Failed(format!("{faults} fault(s), see above"))),
+    }
+}

@@ -1,0 +1,129 @@
+//! `history`: what was read, compared and written, run by run, and whether anybody changed the record.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use ssh_key::PublicKey;
+
+use super::{Failure, because, harmless};
+use crate::config;
+use crate::history::{self, Entry};
+use crate::home::Home;
+use crate::record::Record;
+
+/// Shows the last records and checks all of them.
+///
+/// # Errors
+/// There is none, or it is not as it was written.
+pub fn run(
+    home: &Home,
+    fabric: Option<&str>,
+    key: Option<&Path>,
+    last: usize,
+    json: bool,
+) -> Result<(), Failure> {
+    let name = match fabric {
+        Some(name) => name.to_owned(),
+        None => {
+            let config = config::load(&home.config())?;
+            match config.fabrics.as_slice() {
+                [only] => only.name.clone(),
+                fabrics => {
+                    let names: Vec<&str> = fabrics.iter().map(|fabric| fabric.name.as_str()).collect();
+                    return Err(Failure::Wrong(format!(
+                        "which fabric? --fabric with one of: {}",
+                        names.join(", ")
+                    )));
+                }
+            }
+        }
+    };
+    let key = key.map(read_public).transpose()?;
+    let path = home.history(&name);
+    let (mut count, mut faults, mut shown) = (0, Vec::new(), VecDeque::new());
+    let result = history::read(&path, key.as_ref(), |entry| {
+        count += 1;
+        faults.extend(entry.fault.map(|fault| (entry.line, fault)));
+        shown.push_back(entry);
+        if shown.len() > last {
+            shown.pop_front();
+        }
+    });
+    result.map_err(|error| Failure::Failed(error.to_string()))?;
+    for entry in &shown {
+        if json { println!("{}", entry.record) } else { show(entry) }
+    }
+    let head = shown.back().map_or("none", |entry| entry.hash.as_str());
+    let checked = if key.is_some() { "chained and signed" } else { "chained" };
+    if !faults.is_empty() {
+        for (line, fault) in &faults {
+            eprintln!("fabric-sync: {}, line {line}: {fault}", path.display());
+        }
+        return Err(Failure::Failed(format!(
+            "{} of {count} records are not as they were written",
+            faults.len()
+        )));
+    }
+    eprintln!("{count} records, {checked} as they were written; the last has the hash {head}");
+    Ok(())
+}
+
+fn read_public(path: &Path) -> Result<PublicKey, Failure> {
+    let text = std::fs::read_to_string(path).map_err(because(path.display()))?;
+    PublicKey::from_openssh(&text).map_err(|error| {
+        Failure::Wrong(format!(
+            "{}: {error}; an OpenSSH public key is a line `ssh-ed25519 ...`",
+            path.display()
+        ))
+    })
+}
+
+fn show(entry: &Entry) {
+    let Ok(record) = serde_json::from_str::<Record>(&entry.record) else {
+        println!("{:>6}  {}", entry.line, harmless(&entry.record));
+        return;
+    };
+    let text = match record {
+        Record::Looked { run, trigger, ended, summary, counts, changes, held, standstill, .. } => {
+            let standstill = standstill.map(|why| format!("; nothing is written: {why}")).unwrap_or_default();
+            format!(
+                "{ended}  {run}  looked ({}): {summary}; {} same, {} differ, {} missing, {} extra, {} unknown; {changes} changes, {held} held back{standstill}",
+                trigger.name(),
+                counts.same,
+                counts.differs,
+                counts.missing,
+                counts.extra,
+                counts.unknown
+            )
+        }
+        Record::Began { run, at, changes, plan, by, .. } => {
+            format!(
+                "{at}  {run}  began {changes} changes of plan {} as {by}",
+                plan.get(..16).unwrap_or(&plan)
+            )
+        }
+        Record::Wrote { run, writes } => {
+            for write in &writes {
+                let detail = write.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+                let text = format!(
+                    "{:>6}  {run}  {} {:?} {} [{}]{detail}",
+                    entry.line,
+                    write.outcome.name(),
+                    write.action,
+                    write.object,
+                    write.fields.join(", ")
+                );
+                println!("{}", harmless(&text));
+            }
+            return;
+        }
+        Record::Adopted { run, at, object, id, outcome, .. } => {
+            format!("{at}  {run}  adoption of {object} (number {id}): {outcome}")
+        }
+        Record::Ended { run, at, written, refused, open, stopped } => {
+            let stopped = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
+            format!("{at}  {run}  ended: {written} written, {refused} refused, {open} open{stopped}")
+        }
+    };
+    println!("{:>6}  {}", entry.line, harmless(&text));
+}

@@ -1,0 +1,312 @@
+//! One fabric with both its ends: looking, comparing, planning, writing with everything recorded. The loop is `worker`'s matter, arguments
+//! and exit statuses are `commands`'.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fabric_kubernetes::{Leader, LeaseSettings, Reading, Source};
+use fabric_model::{
+    Action, Change, Comparison, FabricName, Inventory, Plan, Policy, Quarantine, Snapshot, SourceRef,
+    map_fabric,
+};
+use fabric_netbox::{Applied, NetBox, Outcome, RunOptions};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+
+use crate::config;
+use crate::history::{History, HistoryError};
+use crate::home::Home;
+use crate::lock::Lock;
+use crate::record::{self, MAX_WRITES, Record, Trigger, Write, WriteOutcome};
+use crate::standstill::{Standstill, by_configuration};
+
+/// One fabric.
+pub struct Fabric {
+    /// What the configuration says of it.
+    pub config: config::Fabric,
+    /// Its name and site.
+    pub identity: fabric_model::Fabric,
+    /// Kubernetes.
+    pub source: Arc<Source>,
+    /// NetBox.
+    pub netbox: NetBox,
+    /// What the lease says; none where no lease is configured.
+    pub leader: Option<(Leader, LeaseSettings)>,
+    /// What stands before a deletion.
+    pub policy: Policy,
+    /// This instance's name.
+    pub instance: String,
+    home: Home,
+    pause: BTreeSet<SourceRef>,
+}
+
+/// Both sides as they were read.
+pub struct Look {
+    /// Kubernetes' side.
+    pub reading: Reading,
+    /// NetBox' side.
+    pub inventory: Inventory,
+    /// When reading began.
+    pub begun: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
+/// What a look came to.
+pub struct Finding {
+    /// Object by object.
+    pub comparison: Comparison,
+    /// What is to be written.
+    pub plan: Plan,
+}
+
+/// How writing a plan went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Its run.
+    pub run: String,
+    /// Changes that NetBox made.
+    pub written: usize,
+    /// Changes that it refused.
+    pub refused: usize,
+    /// Changes that were not tried, or of which nothing is known.
+    pub open: usize,
+    /// Why it ended before its end, if so.
+    pub stopped: Option<String>,
+    /// Each write.
+    pub writes: Vec<Write>,
+}
+
+impl Fabric {
+    /// Puts a fabric's parts together; asks nobody yet.
+    ///
+    /// # Errors
+    /// What cannot be as the configuration says.
+    pub fn new(
+        config: &config::Fabric,
+        netbox: &NetBox,
+        home: &Home,
+        instance: &str,
+    ) -> Result<Self, String> {
+        let name = FabricName::new(&config.name).map_err(|error| error.to_string())?;
+        let pause = config.pause.iter().map(|text| text.parse::<SourceRef>());
+        let pause = pause.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let source = Source::new(config.access(), config.scope(), config.kubernetes.deadline.duration());
+        let leader = config.lease.as_ref().map(|lease| {
+            let settings = LeaseSettings {
+                namespace: lease.namespace.clone(),
+                name: lease.name.clone(),
+                identity: instance.to_owned(),
+                duration: lease.duration.duration(),
+            };
+            (Leader::new(), settings)
+        });
+        Ok(Fabric {
+            identity: fabric_model::Fabric { name, site: config.site.clone() },
+            source: Arc::new(source),
+            netbox: netbox.clone(),
+            leader,
+            policy: config.policy(),
+            instance: instance.to_owned(),
+            home: home.clone(),
+            pause,
+            config: config.clone(),
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Opens its history.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn history(&self, key: Option<ssh_key::PrivateKey>) -> Result<History, HistoryError> {
+        History::open(&self.home.history(self.name()), key)
+    }
+
+    /// Reads both sides, at the same time.
+    pub async fn look(&self) -> Look {
+        let begun = Timestamp::now();
+        let (reading, inventory) =
+            tokio::join!(self.source.read(), self.netbox.read_inventory(&self.identity.name));
+        Look { reading, inventory, begun, ended: Timestamp::now() }
+    }
+
+    /// Compares and plans.
+    #[must_use]
+    pub fn find(
+        &self,
+        snapshot: &Snapshot,
+        inventory: &Inventory,
+        policy: &Policy,
+        quarantine: &Quarantine,
+    ) -> Finding {
+        let mut desired = map_fabric(&self.identity, snapshot);
+        desired.paused.extend(self.pause.iter().cloned());
+        let comparison = Comparison::new(desired, snapshot, inventory);
+        let now = Timestamp::now();
+        let plan = Plan::new(&self.identity.name, &comparison, inventory, policy, quarantine, now);
+        Finding { comparison, plan }
+    }
+
+    /// Whether a write may begin, as far as leadership goes.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.leader.as_ref().is_none_or(|(leader, _)| leader.may_write())
+    }
+
+    /// Takes part in the election, if there is one, until [`Fabric::resign`].
+    #[must_use]
+    pub fn campaign(&self) -> Option<JoinHandle<()>> {
+        self.leader.clone().map(|(leader, settings)| {
+            let source = Arc::clone(&self.source);
+            tokio::spawn(async move { leader.campaign(&source, &settings).await })
+        })
+    }
+
+    /// Takes part no more, and gives the lease back.
+    pub async fn resign(&self, campaign: Option<JoinHandle<()>>) {
+        if let (Some(task), Some((leader, settings))) = (campaign, &self.leader) {
+            task.abort();
+            // Only once it has ended is nobody renewing any more.
+            let _ = task.await;
+            leader.resign(&self.source, settings).await;
+        }
+    }
+
+    /// Why nothing may be written at `now`, if so.
+    #[must_use]
+    pub fn standstill(&self, now: Timestamp) -> Option<Standstill> {
+        let time = now.to_zoned(jiff::tz::TimeZone::UTC).time();
+        if let Some(standstill) = by_configuration(&self.config, time) {
+            return Some(standstill);
+        }
+        let (leader, _) = self.leader.as_ref()?;
+        match leader.role() {
+            fabric_kubernetes::Role::Leader => None,
+            fabric_kubernetes::Role::Follower { holder } => Some(Standstill::Follower { holder }),
+            fabric_kubernetes::Role::Unknown { reason } => Some(Standstill::LeaseUnknown { detail: reason }),
+        }
+    }
+
+    /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `go_on` is asked before every write, beside
+    /// leadership.
+    ///
+    /// # Errors
+    /// Why nothing was begun.
+    pub async fn write(
+        &self,
+        plan: &Plan,
+        (run, trigger): (&str, Trigger),
+        inventory: &mut Inventory,
+        quarantine: &mut Quarantine,
+        history: &mut History,
+        go_on: impl Fn() -> bool + Sync,
+    ) -> Result<Written, Standstill> {
+        let lock = Lock::take(&self.home.lock(self.name()));
+        let _lock = lock.map_err(|error| Standstill::Lock { detail: error.to_string() })?;
+        let began = Record::Began {
+            run: run.to_owned(),
+            at: Timestamp::now(),
+            trigger,
+            plan: plan.digest.clone(),
+            changes: plan.changes.len(),
+            by: self.instance.clone(),
+        };
+        history.append(&began).map_err(|error| unrecorded(&error))?;
+        let head = history.head().get(..16).unwrap_or_default().to_owned();
+        let message = format!(
+            "fabric-sync run {run} plan {} history {head}",
+            plan.digest.get(..16).unwrap_or_default()
+        );
+        let recorded = AtomicBool::new(true);
+        let may_write = || recorded.load(Ordering::Relaxed) && self.may_write() && go_on();
+        let mut written = Written { run: run.to_owned(), ..Written::default() };
+        let mut pending: Vec<Write> = Vec::new();
+        let mut failure: Option<HistoryError> = None;
+        let mut keep = |pending: &mut Vec<Write>| {
+            let writes = std::mem::take(pending);
+            if !writes.is_empty()
+                && let Err(error) = history.append(&Record::Wrote { run: run.to_owned(), writes })
+            {
+                recorded.store(false, Ordering::Relaxed);
+                failure.get_or_insert(error);
+            }
+        };
+        let now = Timestamp::now();
+        let options = RunOptions { message: &message, now, may_write: &may_write };
+        let mut on_outcome = |change: &Change, outcome: &Outcome| {
+            let write = Write::new(change, outcome);
+            *match write.outcome {
+                WriteOutcome::Written => &mut written.written,
+                WriteOutcome::Refused => &mut written.refused,
+                WriteOutcome::Open => &mut written.open,
+            } += 1;
+            if *outcome == Outcome::MayNotWrite {
+                written.stopped.get_or_insert_with(|| "this instance may not write any more".to_owned());
+            }
+            pending.push(write.clone());
+            written.writes.push(write);
+            if pending.len() >= MAX_WRITES {
+                keep(&mut pending);
+            }
+        };
+        let applied = self.netbox.apply(plan, inventory, &options, &mut on_outcome).await;
+        keep(&mut pending);
+        applied.record(plan, quarantine, now);
+        if let Some(error) = failure {
+            written.stopped = Some(format!("the history cannot be kept: {error}"));
+        }
+        self.bring_up_to_date(inventory, plan, applied).await;
+        let ended = Record::Ended {
+            run: run.to_owned(),
+            at: Timestamp::now(),
+            written: written.written,
+            refused: written.refused,
+            open: written.open,
+            stopped: written.stopped.clone(),
+        };
+        if let Err(error) = history.append(&ended) {
+            written.stopped = Some(format!("the history cannot be kept: {error}"));
+        }
+        Ok(written)
+    }
+
+    /// NetBox's side as it is after `plan` was applied. Updates that all went well are what NetBox answered; creations and deletions
+    /// change other objects too, so then it is read anew.
+    async fn bring_up_to_date(&self, inventory: &mut Inventory, plan: &Plan, applied: Applied) {
+        let only_updates = plan.changes.iter().all(|change| matches!(change.action, Action::Update { .. }));
+        if only_updates && applied.is_complete() {
+            applied.updated.into_iter().for_each(|object| inventory.put(object));
+        } else {
+            *inventory = self.netbox.read_inventory(&self.identity.name).await;
+        }
+    }
+
+    /// Records a look. `known` is the digest of what the run before read.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn record(
+        &self,
+        run: (&str, Trigger),
+        look: &Look,
+        finding: &Finding,
+        standstill: Option<Standstill>,
+        (history, known): (&mut History, &mut String),
+    ) -> Result<(), Standstill> {
+        let sides = (&look.reading.snapshot, &look.inventory);
+        let found = (&finding.comparison, &finding.plan);
+        let record = record::looked(run, (look.begun, look.ended), sides, found, standstill, known);
+        history.append(&record).map_err(|error| unrecorded(&error))
+    }
+}
+
+fn unrecorded(error: &HistoryError) -> Standstill {
+    Standstill::History { detail: error.to_string() }
+}

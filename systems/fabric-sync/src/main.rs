@@ -1,0 +1,7 @@
+//! The program `fabric-sync`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fabric_sync::cli::main()
+}

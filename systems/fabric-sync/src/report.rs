@@ -1,0 +1,271 @@
+//! How one fabric is, as data for the status page, `status`, metrics and alerts: made of the last look at both sides, never of a clock.
+
+use fabric_model::plan::Held;
+use fabric_model::{
+    Comparison, Counts, Difference, Identity, Plan, Quarantine, SourceRef, Status, Summary, Unread,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::standstill::Standstill;
+
+/// Objects that are listed by name; the counts are of all.
+const MAX_LISTED: usize = 500;
+
+/// How one fabric is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Its name.
+    pub fabric: String,
+    /// The slug of its site.
+    pub site: String,
+    /// The whole in one word.
+    pub summary: Summary,
+    /// How many objects have which status.
+    pub counts: Counts,
+    /// Lists that could not be read whole.
+    pub unread: Vec<UnreadList>,
+    /// Why nothing is written now, if so.
+    pub standstill: Option<Standstill>,
+    /// Whether this instance may write for the fabric.
+    pub leader: bool,
+    /// When what this says was read; none before the first look.
+    pub as_of: Option<Timestamp>,
+    /// When both sides were last read whole.
+    pub whole_as_of: Option<Timestamp>,
+    /// Since when the sides have differed, as far as this process saw.
+    pub differs_since: Option<Timestamp>,
+    /// Objects that are not the same; at most 500.
+    pub objects: Vec<ObjectLine>,
+    /// What the source says and the mapping cannot represent as an object.
+    pub problems: Vec<String>,
+    /// What is not done, and why; at most 500.
+    pub held: Vec<HeldLine>,
+    /// How many deletions wait for somebody's word.
+    pub deletions_to_confirm: usize,
+    /// Changes that NetBox refused.
+    pub quarantine: Vec<QuarantineLine>,
+    /// Fields of the source that NetBox has no place for.
+    pub unrepresented: usize,
+    /// What the switches report, beside what is intended.
+    pub observed: Observed,
+    /// The last run that wrote or tried to.
+    pub last_run: Option<RunLine>,
+    /// What is wrong with the history.
+    pub history: Option<String>,
+}
+
+/// A list that could not be read whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadList {
+    /// Which end.
+    pub side: Side,
+    /// Of which kind.
+    pub list: String,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Unread,
+}
+
+/// One of the two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// Kubernetes.
+    Source,
+    /// NetBox.
+    Netbox,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Side::Source => "Kubernetes",
+            Side::Netbox => "NetBox",
+        })
+    }
+}
+
+/// An object that is not the same, or of which nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectLine {
+    /// Which.
+    pub object: Identity,
+    /// What it stands for.
+    pub source: Option<SourceRef>,
+    /// `differs`, `missing`, `extra` or `unknown`.
+    pub status: String,
+    /// The fields, or why it is not known.
+    pub detail: String,
+}
+
+/// Something that is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldLine {
+    /// Which object.
+    pub object: Identity,
+    /// Why.
+    pub reason: String,
+}
+
+/// A change that NetBox refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineLine {
+    /// Which object.
+    pub object: Identity,
+    /// NetBox's words.
+    pub reason: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// When it is tried again.
+    pub until: Timestamp,
+}
+
+/// What the switches report beside what is intended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// How much is as intended.
+    pub same: usize,
+    /// What is otherwise.
+    pub differs: Vec<String>,
+    /// What is not known.
+    pub unknown: Vec<String>,
+}
+
+/// A run that wrote or tried to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLine {
+    /// Its name, as in the history and in NetBox's changelog.
+    pub run: String,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Changes that NetBox made.
+    pub written: usize,
+    /// Changes that it refused.
+    pub refused: usize,
+    /// Changes that were not tried, or of which nothing is known.
+    pub open: usize,
+}
+
+impl Report {
+    /// Before the first look: nothing is known.
+    #[must_use]
+    pub fn new(fabric: &str, site: &str) -> Self {
+        Report {
+            fabric: fabric.to_owned(),
+            site: site.to_owned(),
+            summary: Summary::Unknown,
+            counts: Counts::default(),
+            unread: Vec::new(),
+            standstill: None,
+            leader: false,
+            as_of: None,
+            whole_as_of: None,
+            differs_since: None,
+            objects: Vec::new(),
+            problems: Vec::new(),
+            held: Vec::new(),
+            deletions_to_confirm: 0,
+            quarantine: Vec::new(),
+            unrepresented: 0,
+            observed: Observed::default(),
+            last_run: None,
+            history: None,
+        }
+    }
+
+    /// Whether the first look is done, or none will be.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.as_of.is_some() || matches!(self.standstill, Some(Standstill::Misconfigured { .. }))
+    }
+
+    /// Takes in a comparison of what was read at `read`, and the plan that follows.
+    pub fn take_in(
+        &mut self,
+        comparison: &Comparison,
+        plan: &Plan,
+        quarantine: &Quarantine,
+        read: Timestamp,
+    ) {
+        self.summary = comparison.summary();
+        self.counts = comparison.counts();
+        self.unread = unread_lists(comparison);
+        self.as_of = Some(read);
+        if self.unread.is_empty() {
+            self.whole_as_of = Some(read);
+        }
+        match self.summary {
+            Summary::InSync => self.differs_since = None,
+            Summary::OutOfSync => self.differs_since = self.differs_since.or(Some(read)),
+            // What is not known ends no difference and begins none.
+            Summary::Unknown => {}
+        }
+        let lines = comparison.objects.iter().filter_map(|compared| {
+            let (status, detail) = describe(&compared.status)?;
+            let (object, source) = (compared.object.clone(), compared.source.clone());
+            Some(ObjectLine { object, source, status: status.to_owned(), detail })
+        });
+        self.objects = lines.take(MAX_LISTED).collect();
+        self.problems =
+            comparison.desired.problems.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+        self.unrepresented = comparison.desired.unrepresented.len();
+        self.held = plan.held.iter().take(MAX_LISTED).map(held_line).collect();
+        self.deletions_to_confirm = plan.held.iter().filter(|held| needs_confirmation(held)).count();
+        self.quarantine = quarantine
+            .entries()
+            .map(|(object, entry)| QuarantineLine {
+                object: object.clone(),
+                reason: entry.reason.clone(),
+                failures: entry.failures,
+                until: entry.until,
+            })
+            .collect();
+    }
+}
+
+/// All lists that could not be read whole.
+#[must_use]
+pub fn unread_lists(comparison: &Comparison) -> Vec<UnreadList> {
+    let source = comparison.unread_sources.iter().map(|(kind, why)| UnreadList {
+        side: Side::Source,
+        list: kind.to_string(),
+        why: why.clone(),
+    });
+    let netbox = comparison.unread_inventory.iter().map(|(kind, why)| UnreadList {
+        side: Side::Netbox,
+        list: kind.to_string(),
+        why: why.clone(),
+    });
+    source.chain(netbox).collect()
+}
+
+/// Whether somebody's word is awaited: the only holds that time or another's deed does not end.
+fn needs_confirmation(held: &Held) -> bool {
+    use fabric_model::plan::HoldReason;
+    matches!(held.reason, HoldReason::Ceiling { .. } | HoldReason::EmptyKind(_))
+}
+
+fn held_line(held: &Held) -> HeldLine {
+    HeldLine { object: held.object.clone(), reason: held.reason.to_string() }
+}
+
+/// The word and the particulars; none for what is the same.
+fn describe(status: &Status) -> Option<(&'static str, String)> {
+    match status {
+        Status::Same => None,
+        Status::Differs(differences) => {
+            let fields: Vec<String> = differences.iter().map(describe_difference).collect();
+            Some(("differs", fields.join("; ")))
+        }
+        Status::Missing => Some(("missing", String::new())),
+        Status::Extra => Some(("extra", String::new())),
+        Status::Unknown(reason) => Some(("unknown", reason.to_string())),
+    }
+}
+
+/// A field with both its values.
+#[must_use]
+pub fn describe_difference(difference: &Difference) -> String {
+    format!("{}: {} should be {}", difference.field, difference.actual, difference.desired)
+}

@@ -1,0 +1,198 @@
+//! The commands end to end, the program as a child between two fakes (see `support`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use fabric_kubernetes::fake::Fault;
+use fabric_model::{Kind, ObjectKind};
+use serde_json::{Value, json};
+use support::{ends, put};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_applied_as_it_is_and_a_second_one_has_nothing_to_do() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    let shown = ends.run(&["plan", "-o", plan]).await.is(1);
+    let shown =
+        shown.says("create          device lab/default/leaf-01").says("NetBox differs from the fabric");
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap();
+    let changes = written["changes"].as_array().unwrap().len();
+    assert!(changes > 20 && shown.out.contains(&format!("{changes} changes")), "{}", shown.out);
+    assert_eq!(ends.netbox.change_count(), 0, "a plan writes nothing");
+
+    ends.run(&["apply", plan]).await.is(0).says(&format!("{changes} of {changes} changes written"));
+    assert_eq!(ends.device("leaf-01").unwrap()["description"], "rack 2");
+    let count = ends.netbox.change_count();
+    ends.run(&["plan"]).await.is(0).says("lab: in sync").says("0 changes");
+    ends.run(&["apply", plan]).await.is(1).says("refused, nothing was written");
+    assert_eq!(ends.netbox.change_count(), count);
+    let message = ends.netbox.change_messages().pop().unwrap();
+    assert!(message.starts_with("fabric-sync run ") && message.len() <= 200, "{message}");
+    let run = message.split(' ').nth(2).unwrap();
+    ends.run(&["history", "--last", "100"]).await.is(0).says(run).says("chained as they were written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_no_longer_fits_is_refused() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    put(&ends.cluster, Kind::Server, "server-03", &json!({}));
+    ends.run(&["apply", plan]).await.is(1).says("refused, nothing was written");
+    assert_eq!(ends.netbox.change_count(), 0);
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    // Changed by hand: its digest is not its own any more.
+    let text = std::fs::read_to_string(plan).unwrap().replace("rack 2", "rack 9");
+    std::fs::write(plan, text).unwrap();
+    ends.run(&["apply", plan]).await.is(2).says("this plan was changed after it was made");
+    assert_eq!(ends.netbox.change_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_unknown_and_nothing_of_it_is_deleted() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(0);
+    let count = ends.netbox.change_count();
+    for fault in [Fault::Forbidden, Fault::Missing, Fault::Html, Fault::Silent] {
+        ends.cluster.break_kind("servers", Some(fault));
+        let said = ends.run(&["plan", "-o", plan]).await.is(1);
+        let said = said.says("lab: unknown").says("not read whole  Kubernetes, Server").says("0 changes");
+        assert!(!said.out.contains("delete"), "{fault:?}: {}", said.out);
+        ends.run(&["apply", plan]).await.is(0).says("nothing to write");
+    }
+    ends.cluster.break_kind("servers", None);
+    assert_eq!(ends.netbox.change_count(), count);
+    ends.run(&["plan"]).await.is(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_deletions_wait_for_somebodys_word() {
+    let ends = ends().await;
+    ends.configure("interval: 1 s, deletion: { grace: 0 s }", "");
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(0);
+    for (kind, name) in [
+        (Kind::VPCAttachment, "server-01--vpc-01"),
+        (Kind::Connection, "server-01--unbundled--leaf-01"),
+        (Kind::Connection, "server-02--unbundled--leaf-01"),
+        (Kind::Server, "server-01"),
+        (Kind::Server, "server-02"),
+    ] {
+        assert!(ends.cluster.delete(kind.plural(), "default", name));
+    }
+    ends.run(&["plan", "-o", plan]).await.is(1).says("confirm that this is meant");
+    let held: Value = serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap();
+    let deletes = |plan: &Value| {
+        plan["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|change| !change["action"]["delete"].is_null())
+            .count()
+    };
+    assert_eq!(deletes(&held), 0);
+    assert!(ends.device("server-01").is_some());
+    ends.run(&["plan", "--confirm-deletions", "-o", plan]).await.is(1);
+    let confirmed: Value = serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap();
+    assert!(deletes(&confirmed) >= 4, "{confirmed:#}");
+    ends.run(&["apply", plan]).await.is(0);
+    assert!(ends.device("server-01").is_none() && ends.device("server-02").is_none());
+    assert_eq!(ends.netbox.dangling_cables(), 0);
+    ends.run(&["plan"]).await.is(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_somebody_changed_is_told_and_a_signed_one_is_the_keys() {
+    let ends = ends().await;
+    let key = ssh_key::PrivateKey::from(ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]));
+    let file = ends.home().join("secrets/history-key");
+    std::fs::write(&file, key.to_openssh(ssh_key::LineEnding::LF).unwrap()).unwrap();
+    let public = ends.home().join("history-key.pub");
+    std::fs::write(&public, key.public_key().to_openssh().unwrap()).unwrap();
+    ends.configure("interval: 1 s", &format!("history: {{ key_file: {} }}", file.display()));
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(0);
+    let check = ["history", "--key", public.to_str().unwrap()];
+    ends.run(&check).await.is(0).says("chained and signed as they were written");
+    let path = ends.home().join("state/lab.history.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains(support::TOKEN));
+    std::fs::write(&path, text.replacen("\"written\"", "\"refused\"", 1)).unwrap();
+    ends.run(&check).await.is(1).says("does not follow the line before");
+    std::fs::write(&path, &text).unwrap();
+    // The last line without its signature.
+    let at = text.rfind(",\"signature\"").unwrap();
+    std::fs::write(&path, format!("{}}}\n", &text[..at])).unwrap();
+    ends.run(&check).await.is(1).says("not signed");
+    ends.run(&["history"]).await.is(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_object_is_left_until_it_is_adopted() {
+    let ends = ends().await;
+    let site = ends.netbox.create(ObjectKind::Site, json!({"name": "Lab", "slug": "lab"}));
+    let maker = ends.netbox.create(ObjectKind::Manufacturer, json!({"name": "Theirs", "slug": "theirs"}));
+    let model = json!({"manufacturer": maker, "model": "T1", "slug": "t1"});
+    let model = ends.netbox.create(ObjectKind::DeviceType, model);
+    let role = ends.netbox.create(ObjectKind::DeviceRole, json!({"name": "Theirs", "slug": "theirs"}));
+    let theirs = json!({"name": "server-01", "site": site, "device_type": model, "role": role, "status": "active", "comments": "mine"});
+    let id = ends.netbox.create(ObjectKind::Device, theirs);
+    assert!(site * maker * model * role * id > 0);
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(1).says("refused").says("server-01");
+    let device = ends.device("server-01").unwrap();
+    assert_eq!((&device["id"], &device["comments"]), (&json!(id), &json!("mine")));
+    assert!(device["custom_fields"]["fabric_sync_key"].is_null());
+
+    let listed = ends.run(&["adopt"]).await.is(0).says("device lab/default/server-01");
+    assert!(listed.out.contains(&format!("number {id}")), "{}", listed.out);
+    ends.run(&["adopt", "device lab/default/nobody"]).await.is(2).says("is not in the list");
+    ends.run(&["adopt", "device lab/default/server-01"]).await.is(0).says("adopted");
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(0);
+    let device = ends.device("server-01").unwrap();
+    assert_eq!((&device["id"], &device["comments"]), (&json!(id), &json!("mine")));
+    ends.run(&["plan"]).await.is(0);
+    ends.run(&["history"]).await.is(0).says("adoption of device lab/default/server-01");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_what_a_start_would_find() {
+    let ends = ends().await;
+    ends.run(&["config", "check"]).await.is(0).says("well   netbox").says("well   fabric lab, Kubernetes");
+    ends.netbox.set_token("another");
+    ends.run(&["config", "check"]).await.is(1).says("fault  netbox");
+    ends.run(&["config", "check", "--offline"]).await.is(0);
+    ends.netbox.set_token(support::TOKEN);
+    ends.cluster.break_kind("vpcs", Some(Fault::Forbidden));
+    ends.run(&["config", "check"]).await.is(1).says("VPC: reading it is not allowed");
+    ends.configure("intervall: 1 s", "");
+    ends.run(&["config", "check"]).await.is(2).says("did you mean `interval`?");
+    std::fs::remove_file(ends.home().join("config/fabric-sync.yaml")).unwrap();
+    ends.run(&["plan"]).await.is(2).says("there is no such file: `fabric-sync install`");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bare_netbox_is_prepared_once_with_another_token() {
+    let mut ends = ends().await;
+    ends.netbox = fabric_netbox::fake::FakeNetBox::start_bare("admins-token").await.unwrap();
+    ends.configure("interval: 1 s", "");
+    let file = ends.home().join("admin-token");
+    std::fs::write(&file, "admins-token").unwrap();
+    let prepare = ["prepare", "--token-file", file.to_str().unwrap()];
+    ends.run(&prepare).await.is(0).says("custom field fabric_sync_key").says("is ready");
+    ends.run(&prepare).await.is(0).says("nothing was missing");
+    ends.netbox.set_token(support::TOKEN);
+    ends.run(&["config", "check"]).await.is(0);
+}
