@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use probity_diagnostic::Position;
 use serde::{Deserialize, Serialize};
 
 use crate::value::unique;

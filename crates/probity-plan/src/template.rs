@@ -72,6 +72,18 @@ impl fmt::Display for Template {
     }
 }
 
+/// What was written so, in which secrets stand by name.
+fn written(json: serde_json::Value) -> Template {
+    match json {
+        serde_json::Value::String(text) => Template::Text(Text::parse(&text)),
+        serde_json::Value::Array(list) => Template::List(list.into_iter().map(written).collect()),
+        serde_json::Value::Object(map) => {
+            Template::Map(map.into_iter().map(|(key, value)| (key, written(value))).collect())
+        }
+        scalar => Template::Scalar(scalar),
+    }
+}
+
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
@@ -108,7 +120,7 @@ impl<'de> Deserialize<'de> for Template {
                 self,
                 other: D,
             ) -> Result<Template, D::Error> {
-                other.deserialize_any(self)
+                serde_json::Value::deserialize(other).map(written)
             }
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Template, A::Error> {
                 let mut list = Vec::new();

@@ -534,6 +534,10 @@ fn every_kind_sees_through_an_observer_what_it_sees_here() {
         "tls: 127.0.0.1:1",
         "dns: localhost, server: 127.0.0.1:1",
         "redis: 127.0.0.1:1, command: [PING]",
+        "jsonrpc: ws://127.0.0.1:1/ws, calls: [{ method: m, params: { t: $$x } }], impact: observe",
+        "mysql: mysql://nobody@127.0.0.1:1/x, query: select 1",
+        "smtp: 127.0.0.1:1",
+        "icmp: 127.0.0.1",
         "postgres: host=127.0.0.1 port=1 user=nobody, query: select 1",
     ];
     for kind in probity_plan::kinds::KINDS {
@@ -594,7 +598,8 @@ fn a_plan_that_names_nobody_is_refused_with_who_was_meant() {
         home.write("plan.yaml", &plan(observers, &[&probe], &["c: { of: it, check: exists }"]));
         let check = home.run(&["plan", "check", "plan.yaml"]);
         assert_eq!(code(&check), 3);
-        assert!(stderr(&check).contains(message), "{observers}: {}", stderr(&check));
+        let said = stdout(&check) + &stderr(&check);
+        assert!(said.contains(message), "{observers}: {said}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! `observers`: who looks from elsewhere, and how they are reached.
 
+use probity_diagnostic::Position;
+
 use super::Loader;
 use super::part::Part;
 use crate::observer::{Observer, Reach, Ssh};

@@ -1,9 +1,8 @@
 //! Whether moments of different clocks are held against each other: nothing that a run records says how far those were apart when
 //! something happened there.
 
-use probity_plan::{FactType, Form, Plan, Probe};
-
 use probity_diagnostic::Level;
+use probity_plan::{FactType, Form, Plan, Probe};
 
 use super::{Compiled, Found};
 
