@@ -195,7 +195,7 @@ impl Fabric {
     }
 
     /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `go_on` is asked before every write, beside
-    /// leadership.
+    /// leadership; `on_write` hears of each write when it has ended.
     ///
     /// # Errors
     /// Why nothing was begun.
@@ -203,10 +203,10 @@ impl Fabric {
         &self,
         plan: &Plan,
         (run, trigger): (&str, Trigger),
-        inventory: &mut Inventory,
-        quarantine: &mut Quarantine,
+        (inventory, quarantine): (&mut Inventory, &mut Quarantine),
         history: &mut History,
         go_on: impl Fn() -> bool + Sync,
+        mut on_write: impl FnMut(&Written) + Send,
     ) -> Result<Written, Standstill> {
         let lock = Lock::take(&self.home.lock(self.name()));
         let _lock = lock.map_err(|error| Standstill::Lock { detail: error.to_string() })?;
@@ -252,6 +252,7 @@ impl Fabric {
             }
             pending.push(write.clone());
             written.writes.push(write);
+            on_write(&written);
             if pending.len() >= MAX_WRITES {
                 keep(&mut pending);
             }

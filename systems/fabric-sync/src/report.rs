@@ -49,6 +49,8 @@ pub struct Report {
     pub unrepresented: usize,
     /// What the switches report, beside what is intended.
     pub observed: Observed,
+    /// How far a run is that writes now; what is told of the objects was so before it began.
+    pub writing: Option<Progress>,
     /// The last run that wrote or tried to.
     pub last_run: Option<RunLine>,
     /// What is wrong with the history.
@@ -132,6 +134,15 @@ pub struct Observed {
     pub unknown: Vec<String>,
 }
 
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Changes that have ended, one way or another.
+    pub done: usize,
+    /// Changes of its plan.
+    pub of: usize,
+}
+
 /// A run that wrote or tried to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLine {
@@ -169,6 +180,7 @@ impl Report {
             quarantine: Vec::new(),
             unrepresented: 0,
             observed: Observed::default(),
+            writing: None,
             last_run: None,
             history: None,
         }

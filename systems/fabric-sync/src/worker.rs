@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use fabric_kubernetes::Event;
 use fabric_kubernetes::source::Watches;
 use fabric_model::plan::DeleteReason;
-use fabric_model::{Action, Change, Inventory, Kind, Quarantine, Snapshot, SourceRef, Summary};
+use fabric_model::{Action, Change, Inventory, Kind, Plan, Quarantine, Snapshot, SourceRef, Summary};
 use jiff::Timestamp;
 use serde_json::Value;
 use ssh_key::PrivateKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::fabric::{Fabric, Finding};
+use crate::fabric::{Fabric, Finding, Written};
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::patience::Patience;
 use crate::record::{Trigger, name_run};
-use crate::report::{Report, RunLine};
+use crate::report::{Progress, Report, RunLine};
 use crate::standstill::Standstill;
 use crate::web::Board;
 
@@ -231,47 +231,12 @@ impl Worker {
         read: Timestamp,
         stop: &CancellationToken,
     ) {
-        if standstill.is_none()
-            && !finding.plan.is_empty()
-            && let Ok(history) = &mut self.history
-        {
-            let plan = &finding.plan;
-            let go_on = || !stop.is_cancelled();
-            let written = self
-                .fabric
-                .write(plan, run, &mut sides.inventory, &mut self.quarantine, history, go_on)
-                .await;
-            match written {
-                Err(why) => {
-                    standstill = Some(why);
-                    self.next_look = Instant::now() + self.patience.after_trouble();
-                }
-                Ok(written) => {
-                    tracing::info!(
-                        fabric = self.fabric.name(),
-                        run = written.run,
-                        written = written.written,
-                        refused = written.refused,
-                        open = written.open,
-                        stopped = written.stopped,
-                        "wrote"
-                    );
-                    for write in &written.writes {
-                        self.metrics.count_write(self.fabric.name(), write.action, write.outcome);
-                        if let Some(detail) = &write.detail {
-                            tracing::warn!(fabric = self.fabric.name(), object = %write.object, outcome = write.outcome.name(), detail);
-                        }
-                    }
-                    if written.stopped.is_some() || written.open > 0 {
-                        self.next_look = Instant::now() + self.patience.after_trouble();
-                    }
-                    self.report.last_run = Some(RunLine {
-                        run: written.run,
-                        ended: Timestamp::now(),
-                        written: written.written,
-                        refused: written.refused,
-                        open: written.open,
-                    });
+        self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);
+        if standstill.is_none() && !finding.plan.is_empty() {
+            self.tell(None);
+            match self.write(&mut sides, &finding.plan, run, stop).await {
+                Err(why) => standstill = Some(why),
+                Ok(()) => {
                     finding = self.fabric.find(
                         &sides.snapshot,
                         &sides.inventory,
@@ -295,6 +260,47 @@ impl Worker {
         self.sides = Some(sides);
         self.observe();
         self.tell(standstill);
+    }
+
+    /// Writes a plan, and tells how far it is in between.
+    async fn write(
+        &mut self,
+        sides: &mut Sides,
+        plan: &Plan,
+        run: (&str, Trigger),
+        stop: &CancellationToken,
+    ) -> Result<(), Standstill> {
+        let history = match &mut self.history {
+            Ok(history) => history,
+            Err(reason) => return Err(Standstill::History { detail: reason.clone() }),
+        };
+        let (board, metrics, fabric) = (&self.board, &self.metrics, self.fabric.name());
+        let (mut report, mut told) = (self.report.clone(), Instant::now());
+        let on_write = |written: &Written| {
+            if let Some(write) = written.writes.last() {
+                metrics.count_write(fabric, write.action, write.outcome);
+                if let Some(detail) = &write.detail {
+                    tracing::warn!(fabric, object = %write.object, outcome = write.outcome.name(), detail);
+                }
+            }
+            if told.elapsed() >= TICK {
+                told = Instant::now();
+                report.writing = Some(Progress { done: written.writes.len(), of: plan.changes.len() });
+                board.publish(report.clone());
+            }
+        };
+        let go_on = || !stop.is_cancelled();
+        let known = (&mut sides.inventory, &mut self.quarantine);
+        let written = self.fabric.write(plan, run, known, history, go_on, on_write).await;
+        let troubled = written.as_ref().map_or(true, |written| written.stopped.is_some() || written.open > 0);
+        if troubled {
+            self.next_look = Instant::now() + self.patience.after_trouble();
+        }
+        let Written { run, written, refused, open, stopped, .. } = written?;
+        tracing::info!(fabric, run, written, refused, open, stopped, "wrote");
+        let ended = Timestamp::now();
+        self.report.last_run = Some(RunLine { run, ended, written, refused, open });
+        Ok(())
     }
 
     /// What the switches report, as of now: a heartbeat that stays away is seen without anything happening.

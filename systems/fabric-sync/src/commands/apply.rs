@@ -62,7 +62,16 @@ pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
         Ok(()) => {
             let run = (run.as_str(), Trigger::Apply);
             let go_on = || !stop.is_cancelled();
-            fabric.write(&finding.plan, run, &mut look.inventory, &mut quarantine, &mut history, go_on).await
+            fabric
+                .write(
+                    &finding.plan,
+                    run,
+                    (&mut look.inventory, &mut quarantine),
+                    &mut history,
+                    go_on,
+                    |_| {},
+                )
+                .await
         }
     };
     fabric.resign(campaign).await;

@@ -73,6 +73,9 @@ fn show(report: &Report) {
         report.quarantine.len()
     );
     let line = |text: String| println!("                   {}", harmless(&text));
+    if let Some(progress) = &report.writing {
+        line(format!("it is being written: {} of {} changes", progress.done, progress.of));
+    }
     if let Some(standstill) = &report.standstill {
         line(format!("nothing is written: {standstill}"));
     }

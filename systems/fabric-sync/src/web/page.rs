@@ -87,10 +87,11 @@ fn badge(report: &Report) -> Markup {
 
 fn writes(report: &Report) -> Markup {
     html! {
-        @match &report.standstill {
-            Some(standstill) => (standstill),
-            None if report.leader => "as needed",
-            None => "not yet",
+        @match (&report.writing, &report.standstill) {
+            (Some(progress), _) => { "now: " (progress.done) " of " (progress.of) " changes" },
+            (None, Some(standstill)) => (standstill),
+            (None, None) if report.leader => "as needed",
+            (None, None) => "not yet",
         }
     }
 }

@@ -19,20 +19,18 @@ const COMMON_FIELDS: &str = "id,display,last_updated,tags,custom_fields";
 impl NetBox {
     /// Everything of `fabric` that NetBox holds. Never fails as a whole: each list is complete or says why not.
     pub async fn read_inventory(&self, fabric: &FabricName) -> Inventory {
-        if let Err(unread) = self.check_prepared().await {
-            tracing::warn!(%unread, "nothing of NetBox can be read");
-            let mut inventory = Inventory::new();
-            for kind in ObjectKind::ALL {
-                inventory.insert(kind, Err(unread.clone()));
-            }
-            return inventory;
-        }
-        let mut lists = futures_util::stream::iter(ObjectKind::ALL)
+        let lists = futures_util::stream::iter(ObjectKind::ALL)
             .map(|kind| async move { (kind, self.read_list(kind, fabric).await) })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>();
+        let (prepared, lists) = tokio::join!(self.check_prepared(), lists);
+        if let Err(unread) = &prepared {
+            tracing::warn!(%unread, "nothing that NetBox answers can be used");
+        }
         let mut inventory = Inventory::new();
-        while let Some((kind, list)) = lists.next().await {
-            if let Err(unread) = &list {
+        for (kind, list) in lists {
+            let list = prepared.clone().and(list);
+            if let (Err(unread), Ok(())) = (&list, &prepared) {
                 tracing::warn!(%kind, %unread, "a list of NetBox could not be read whole");
             }
             inventory.insert(kind, list);

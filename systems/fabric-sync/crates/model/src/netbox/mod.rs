@@ -14,6 +14,6 @@ pub use custom_fields::{
     TOMBSTONE_FIELD,
 };
 pub use field::{FieldValue, custom};
-pub use identity::{FabricName, Identity, InvalidFabricName};
+pub use identity::{FabricName, Identity, InvalidFabricName, MAX_FABRIC_NAME};
 pub use inventory::{Inventory, InventoryList};
 pub use object_kind::ObjectKind;

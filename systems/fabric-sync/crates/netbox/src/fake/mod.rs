@@ -162,7 +162,7 @@ impl FakeNetBox {
     }
 
     /// Changes a property of a custom field, as an administrator would.
-    pub fn change_custom_field(&self, name: &str, property: &str, value: Value) {
+    pub fn change_custom_field(&self, name: &str, property: &str, value: &Value) {
         for field in &mut self.shared.store.lock().custom_fields {
             if field["name"] == name {
                 field[property] = value.clone();

@@ -108,8 +108,11 @@ impl Objects {
     }
 
     pub fn put(&mut self, kind: Kind, name: &str, spec: Value) {
-        let metadata = json!({"name": name, "namespace": "default", "uid": format!("{kind}-{name}"), "resourceVersion": "7", "generation": 1});
-        self.0.insert((kind, name.into()), json!({"metadata": metadata, "spec": spec}));
+        let uid = format!("{kind}-{name}");
+        let metadata = json!({"name": name, "namespace": "default", "uid": uid, "resourceVersion": "7", "generation": 1});
+        let object =
+            Value::Object([("metadata".into(), metadata), ("spec".into(), spec)].into_iter().collect());
+        self.0.insert((kind, name.into()), object);
     }
 
     pub fn remove(&mut self, kind: Kind, name: &str) {

@@ -103,7 +103,7 @@ async fn without_our_custom_fields_as_they_must_be_nothing_is_believed_to_be_our
         ("object_types", json!(["dcim.device"])),
     ] {
         let bench = Bench::start().await;
-        bench.fake.change_custom_field("fabric_sync_key", property, value);
+        bench.fake.change_custom_field("fabric_sync_key", property, &value);
         assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared), "{property}");
     }
     let bench = Bench::start().await;
