@@ -115,7 +115,7 @@ def read_plainly(kubernetes, netbox):
     for path in LISTS:
         offset = 0
         while True:
-            page = netbox.ask("GET", "/api/{path}/?limit={PAGE}&offset={offset}")
+            page = netbox.ask("GET", f"/api/{path}/?limit={PAGE}&offset={offset}")
             count += len(page["results"])
             if not page["next"]:
                 break

@@ -36,8 +36,8 @@ async fn unknown_while_etcd_stands_still() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_while_netbox_s_database_stands_still() {
-    assert_unknown_while_stopped(true, "postgres").await;
+async fn unknown_while_netbox_stands_still() {
+    assert_unknown_while_stopped(true, "netbox").await;
 }
 
 /// A watch that is resumed at a version that etcd no longer has is answered with 200 and, within the stream, 410.
