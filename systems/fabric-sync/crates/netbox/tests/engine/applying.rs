@@ -245,6 +245,23 @@ async fn an_answer_replaces_what_was_known_of_an_object() {
 }
 
 #[tokio::test]
+async fn what_somebody_deleted_is_made_anew_and_its_dangling_cables_are_replaced() {
+    let bench = Bench::start().await;
+    let objects = Objects::small();
+    bench.sync(&objects).await;
+    let left =
+        bench.fake.objects(ObjectKind::Device).into_iter().find(|device| device["name"] == "left").unwrap();
+    assert!(bench.fake.delete(ObjectKind::Device, left["id"].as_u64().unwrap()));
+    assert_eq!(bench.fake.dangling_cables(), 3);
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::OutOfSync);
+    bench.sync(&objects).await;
+    assert_eq!((bench.fake.dangling_cables(), bench.fake.objects(ObjectKind::Cable).len()), (0, 5));
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::InSync, "{:#?}", differing(&comparison));
+}
+
+#[tokio::test]
 async fn a_poison_object_is_refused_by_name_and_the_others_are_written() {
     let mut bench = Bench::start().await;
     let mut objects = Objects::small();
