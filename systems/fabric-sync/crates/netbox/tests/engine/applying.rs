@@ -322,6 +322,24 @@ async fn a_creation_whose_answer_is_lost_makes_no_twin() {
 }
 
 #[tokio::test]
+async fn a_large_creation_whose_answer_is_lost_makes_no_twins_either() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::default();
+    for number in 0..60 {
+        objects.put(
+            Kind::Server,
+            &format!("server-{number:03}-{}", "of-a-rather-long-name".repeat(2)),
+            json!({}),
+        );
+    }
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    bench.fake.fail(Fault::CutAfterDone, Some("POST"), "dcim/devices/", 2);
+    let applied = bench.apply(&plan, &inventory).await;
+    assert!(applied.is_complete(), "{:?}", applied.outcomes.iter().find(|o| **o != Outcome::Written));
+    assert_eq!(bench.fake.objects(ObjectKind::Device).len(), 60);
+}
+
+#[tokio::test]
 async fn a_creation_that_landed_late_is_found_by_its_key() {
     let bench = Bench::start().await;
     let objects = Objects::small();
