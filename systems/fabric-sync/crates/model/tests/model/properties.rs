@@ -33,7 +33,7 @@ fn is_deletion(action: &Action) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_plan_that_was_applied_leaves_nothing_to_do(specs in specs()) {
