@@ -18,7 +18,7 @@ pub struct Home {
 }
 
 /// A configuration's fabric: impatient, because nothing here waits for people.
-pub fn fabric(name: &str, kubeconfig: &str, more: Value) -> Value {
+pub fn fabric(name: &str, kubeconfig: &str, more: &Value) -> Value {
     let mut fabric = json!({
         "name": name,
         "site": name,
@@ -33,7 +33,7 @@ pub fn fabric(name: &str, kubeconfig: &str, more: Value) -> Value {
 impl Home {
     /// With one fabric, whose site is there, and NetBox prepared for the sync.
     pub async fn new(cluster: &Cluster, netbox: &NetBox) -> Self {
-        Self::with(netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), json!({}))]).await
+        Self::with(netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), &json!({}))]).await
     }
 
     /// With these fabrics and a NetBox that the sync reaches at `url`.
