@@ -1,3 +1,5 @@
+//! A plan carried out: creations, changes, cables, failures in the middle.
+
 use crate::fixtures::{Bench, Objects, TOKEN};
 use fabric_model::netbox::PROTECT_TAG;
 use fabric_model::plan::HoldReason;
