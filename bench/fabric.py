@@ -88,11 +88,16 @@ class Client:
             http.client.HTTPSConnection(parts.netloc, context=trust) if trust else http.client.HTTPConnection(parts.netloc)
         )
         self.authorization = authorization
+        self.used = time.monotonic()
 
     def ask(self, method, path, body=None, kind="application/json"):
         headers = {"Authorization": self.authorization, "Content-Type": kind, "Accept": "application/json"}
+        # A server closes a connection that was idle for long: after a pause, another one.
+        if time.monotonic() - self.used > 1:
+            self.connection.close()
         self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = self.connection.getresponse()
+        self.used = time.monotonic()
         text = response.read()
         if response.status >= 300:
             sys.exit(f"{method} {path}: {response.status} {text[:300]!r}")
@@ -115,7 +120,7 @@ def read_plainly(kubernetes, netbox):
     for path in LISTS:
         offset = 0
         while True:
-            page = netbox.ask("GET", "/api/{path}/?limit={PAGE}&offset={offset}")
+            page = netbox.ask("GET", f"/api/{path}/?limit={PAGE}&offset={offset}")
             count += len(page["results"])
             if not page["next"]:
                 break

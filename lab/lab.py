@@ -99,12 +99,12 @@ class Servers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, name, arguments, farewell=signal.SIGTERM, **options):
-        """Starts a program, its output in NAME.log; returns what raises once it has ended."""
+        """Starts a program in a process group of its own, its output in NAME.log; returns what raises once it has ended."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             child = subprocess.Popen(
                 [str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                cwd=self.folder, preexec_fn=_end_with_parent, **options,
+                cwd=self.folder, preexec_fn=_end_with_parent, process_group=0, **options,
             )
         self.children.append((name, child, farewell))
 
@@ -120,7 +120,7 @@ class Servers:
         child, farewell = next((child, farewell) for other, child, farewell in self.children if other == name)
         self.children = [entry for entry in self.children if entry[1] is not child]
         if child.poll() is None:
-            child.send_signal(signal.SIGCONT)
+            os.killpg(child.pid, signal.SIGCONT)
             child.send_signal(farewell)
             try:
                 child.wait(20)

@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import signal
 import sys
-import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -112,7 +111,7 @@ class NetBox:
             try:
                 with urllib.request.urlopen(request, timeout=60) as response:
                     return response.status == 200
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:
                 return False
 
         lab.wait_until("NetBox answers", answers, 180, alive)

@@ -45,6 +45,7 @@ pub struct Worker {
     watches: Option<Watches>,
     patience: Patience,
     next_look: Instant,
+    next_trigger: Trigger,
     observed_at: Instant,
     /// The digest of what the last look read.
     reads: String,
@@ -84,6 +85,7 @@ impl Worker {
             watches: None,
             patience,
             next_look: Instant::now(),
+            next_trigger: Trigger::Interval,
             observed_at: Instant::now(),
             reads: String::new(),
         }
@@ -118,7 +120,7 @@ impl Worker {
         };
         let first = tokio::select! {
             () = stop.cancelled() => return Wake::Stop,
-            () = tokio::time::sleep_until(next_look) => return Wake::Look(Trigger::Interval),
+            () = tokio::time::sleep_until(next_look) => return Wake::Look(std::mem::replace(&mut self.next_trigger, Trigger::Interval)),
             () = tokio::time::sleep(TICK) => return Wake::Tick,
             event = event => event,
         };
@@ -195,6 +197,7 @@ impl Worker {
                     tracing::info!(fabric = self.fabric.name(), %kind, %why, "a watch broke; both sides are read anew");
                     self.metrics.count_loss(self.fabric.name());
                     self.watches = None;
+                    self.next_trigger = Trigger::Loss;
                     self.next_look = Instant::now() + self.patience.after_trouble();
                     self.sides = Some(sides);
                     return None;

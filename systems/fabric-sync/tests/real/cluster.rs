@@ -164,7 +164,7 @@ impl Cluster {
     /// Writes another token into the kubeconfig of the sync's account.
     pub fn set_token(&self, token: &str) {
         self.rewrite_kubeconfig(&self.kubeconfig(), |config| {
-            config["users"][0]["user"]["token"] = token.into()
+            config["users"][0]["user"]["token"] = token.into();
         });
     }
 

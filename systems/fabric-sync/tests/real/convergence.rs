@@ -76,7 +76,8 @@ async fn a_change_at_the_source_comes_by_the_watch() {
     // Nothing is read whole again while this test runs.
     let kubeconfig = cluster.kubeconfig();
     let home =
-        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, json!({ "interval": "1 h" }))]).await;
+        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, &json!({ "interval": "1 h" }))])
+            .await;
     let service = home.start();
     service.until_in_sync("f1").await;
     cluster.change("switches", "leaf-01", json!({ "description": "moved to rack 7" })).await;
@@ -158,7 +159,7 @@ async fn a_fabric_of_57_objects_is_compared_soon_after_the_start() {
     assert_eq!(objects, 57);
     let kubeconfig = cluster.kubeconfig();
     let home =
-        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, json!({ "mode": "detect" }))]).await;
+        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, &json!({ "mode": "detect" }))]).await;
     let begun = Instant::now();
     let service = home.start();
     let status = service.until("f1", "a comparison", |status| !status["whole_as_of"].is_null()).await;

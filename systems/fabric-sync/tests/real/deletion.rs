@@ -95,7 +95,7 @@ async fn what_people_protect_is_not_deleted() {
 async fn a_tombstone_comes_first_and_goes_when_the_object_comes_back() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let deletion = json!({ "deletion": { "grace": "1 h" } });
-    let home = Home::with(&netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), deletion)]).await;
+    let home = Home::with(&netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), &deletion)]).await;
     cluster.create("Server", "servers", "spare", json!({})).await;
     home.converge(&[]);
     cluster.delete("servers", "spare").await;
@@ -114,7 +114,7 @@ async fn a_tombstone_comes_first_and_goes_when_the_object_comes_back() {
 async fn too_many_deletions_wait_for_a_confirmation() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let deletion = json!({ "deletion": { "grace": "0 s", "max_objects": 2, "max_percent": 100 } });
-    let home = Home::with(&netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), deletion)]).await;
+    let home = Home::with(&netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), &deletion)]).await;
     for name in ["spare-1", "spare-2", "spare-3"] {
         cluster.create("Server", "servers", name, json!({})).await;
     }

@@ -73,13 +73,13 @@ impl Servers {
         Pid::from_raw(pid.try_into().unwrap()).unwrap()
     }
 
-    /// The process stands still: its sockets stay open, and nothing is answered.
+    /// The process and those that it started stand still: their sockets stay open, and nothing is answered.
     pub fn stop(&self, name: &str) {
-        rustix::process::kill_process(self.process(name), Signal::STOP).unwrap();
+        rustix::process::kill_process_group(self.process(name), Signal::STOP).unwrap();
     }
 
     pub fn go_on(&self, name: &str) {
-        rustix::process::kill_process(self.process(name), Signal::CONT).unwrap();
+        rustix::process::kill_process_group(self.process(name), Signal::CONT).unwrap();
     }
 }
 

@@ -36,8 +36,8 @@ async fn unknown_while_etcd_stands_still() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_while_netbox_s_database_stands_still() {
-    assert_unknown_while_stopped(true, "postgres").await;
+async fn unknown_while_netbox_stands_still() {
+    assert_unknown_while_stopped(true, "netbox").await;
 }
 
 /// A watch that is resumed at a version that etcd no longer has is answered with 200 and, within the stream, 410.
@@ -50,7 +50,8 @@ async fn what_happened_while_the_watch_was_cut_off_is_not_missed() {
     let kubeconfig = cluster.kubeconfig_by_way_of(&proxy.address.to_string());
     // Nothing is read whole again while this test runs, but for what the watch itself asks for.
     let home =
-        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, json!({ "interval": "1 h" }))]).await;
+        Home::with(&netbox, &netbox.url, vec![fabric("f1", &kubeconfig, &json!({ "interval": "1 h" }))])
+            .await;
     let service = home.start();
     service.until_in_sync("f1").await;
     proxy.cut_off(true);

@@ -3,13 +3,14 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::inventory::NetBox;
+use crate::lab::PATIENCE;
 
 /// A folder with a configuration and the files that it names.
 pub struct Home {
@@ -17,7 +18,7 @@ pub struct Home {
 }
 
 /// A configuration's fabric: impatient, because nothing here waits for people.
-pub fn fabric(name: &str, kubeconfig: &str, more: Value) -> Value {
+pub fn fabric(name: &str, kubeconfig: &str, more: &Value) -> Value {
     let mut fabric = json!({
         "name": name,
         "site": name,
@@ -32,7 +33,7 @@ pub fn fabric(name: &str, kubeconfig: &str, more: Value) -> Value {
 impl Home {
     /// With one fabric, whose site is there, and NetBox prepared for the sync.
     pub async fn new(cluster: &Cluster, netbox: &NetBox) -> Self {
-        Self::with(netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), json!({}))]).await
+        Self::with(netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), &json!({}))]).await
     }
 
     /// With these fabrics and a NetBox that the sync reaches at `url`.
@@ -168,7 +169,16 @@ impl Service {
 
     /// Waits until what it says of a fabric is as told.
     pub async fn until(&self, fabric: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        crate::wait_for(what, async || self.ask(fabric).await.filter(|status| is_so(status))).await
+        let begun = Instant::now();
+        let mut last = None;
+        while begun.elapsed() < PATIENCE {
+            match self.ask(fabric).await {
+                Some(status) if is_so(&status) => return status,
+                status => last = status.or(last),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("after {} s still not: {what}; the last that was told: {last:#?}", PATIENCE.as_secs())
     }
 
     pub async fn until_in_sync(&self, fabric: &str) -> Value {

@@ -35,7 +35,7 @@ async fn what_changes_while_a_write_is_under_way_is_not_overwritten() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let proxy = proxy_before(&netbox);
     let url = format!("http://{}", proxy.address);
-    let home = Home::with(&netbox, &url, vec![fabric("f1", &cluster.kubeconfig(), json!({}))]).await;
+    let home = Home::with(&netbox, &url, vec![fabric("f1", &cluster.kubeconfig(), &json!({}))]).await;
     let service = home.start();
     service.until_in_sync("f1").await;
     let device = netbox.named("dcim/devices/", "leaf-01").await["id"].clone();
@@ -69,7 +69,7 @@ async fn a_write_that_landed_before_the_connection_broke_makes_no_twin() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let proxy = proxy_before(&netbox);
     let url = format!("http://{}", proxy.address);
-    let home = Home::with(&netbox, &url, vec![fabric("f1", &cluster.kubeconfig(), json!({}))]).await;
+    let home = Home::with(&netbox, &url, vec![fabric("f1", &cluster.kubeconfig(), &json!({}))]).await;
     // Cables come long after devices. They have nothing that NetBox holds unique but our key.
     proxy.set("POST /api/dcim/devices/", Deed::Cut, 1);
     let service = home.start();
@@ -150,7 +150,7 @@ async fn a_login_page_is_no_netbox_and_nothing_is_written() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let proxy = proxy_before(&netbox);
     let url = format!("http://{}", proxy.address);
-    let home = Home::with(&netbox, &url, vec![fabric("f1", &cluster.kubeconfig(), json!({}))]).await;
+    let home = Home::with(&netbox, &url, vec![fabric("f1", &cluster.kubeconfig(), &json!({}))]).await;
     let service = home.start();
     service.until_in_sync("f1").await;
     let changes = netbox.changes().await;

@@ -8,6 +8,9 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Map, Value};
 
+/// How many keys are asked for in one request, whose first line gunicorn reads up to 4,094 bytes.
+const MAX_KEYS: usize = 15;
+
 /// NetBox's numbers of objects.
 pub(crate) type Numbers<'a> = dyn Fn(&Identity) -> Option<u64> + Sync + 'a;
 
@@ -46,12 +49,16 @@ impl NetBox {
             _ if kind.is_shared() => ("slug".into(), |key| key.rsplit('/').next().unwrap_or(key)),
             _ => (format!("cf_{KEY_FIELD}"), |key| key),
         };
-        let filter: Vec<_> = keys.iter().map(|key| (filter.as_str(), value(key).to_owned())).collect();
-        // What was not asked for is passed over: each object is known by its own key.
-        let objects = self.read_filtered(kind, &filter, &|_| Ok(())).await;
-        let objects = objects.map_err(|unread| NetBoxError::WrongShape(unread.to_string()))?;
-        let found = objects.into_iter().filter_map(|actual| Some((actual.key?, actual.id)));
-        Ok(found.filter(|(key, _)| keys.contains(&key.as_str())).collect())
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(MAX_KEYS) {
+            let query: Vec<_> = keys.iter().map(|key| (filter.as_str(), value(key).to_owned())).collect();
+            // What was not asked for is passed over: each object is known by its own key.
+            let objects = self.read_filtered(kind, &query, &|_| Ok(())).await;
+            let objects = objects.map_err(|unread| NetBoxError::WrongShape(unread.to_string()))?;
+            let of_ours = objects.into_iter().filter_map(|actual| Some((actual.key?, actual.id)));
+            found.extend(of_ours.filter(|(key, _)| keys.contains(&key.as_str())));
+        }
+        Ok(found)
     }
 
     /// Creates one object; its number.

@@ -1,3 +1,5 @@
+//! What agents report, beside the wiring.
+
 use crate::fabrics::{Specs, snapshot};
 use fabric_model::observed::{AgentReport, Cabling, observe};
 use fabric_model::{Kind, Unread, UnreadCause};

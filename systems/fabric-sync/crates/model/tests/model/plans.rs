@@ -1,3 +1,5 @@
+//! Plans as texts, names, and the quarantine.
+
 use fabric_model::plan::{Change, Quarantine};
 use fabric_model::{Action, FabricName, Identity, ObjectKind, Plan, SourceRef};
 use jiff::{SignedDuration, Timestamp};

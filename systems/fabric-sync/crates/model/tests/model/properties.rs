@@ -1,3 +1,5 @@
+//! What holds of every fabric: convergence, order, no deletion on a list that is not whole, nothing lost.
+
 use crate::fabrics::{Specs, fabric, object, snapshot, specs};
 use crate::inventory::ModelNetBox;
 use fabric_model::{

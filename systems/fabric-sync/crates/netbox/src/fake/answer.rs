@@ -10,6 +10,8 @@ use fabric_model::ObjectKind;
 use serde_json::{Value, json};
 
 const MAX_PAGE_SIZE: usize = 1000;
+/// What gunicorn, NetBox's usual server, reads of a request's first line, in bytes.
+const MAX_REQUEST_LINE: usize = 4094;
 
 /// The error is what is sent before the connection ends.
 pub(super) fn answer(
@@ -32,6 +34,9 @@ pub(super) fn answer(
         }
         Some(Fault::OtherShape) => return Ok(send(StatusCode::OK, &json!({"status": "ok"}))),
         _ => {}
+    }
+    if head.uri.to_string().len() + "DELETE  HTTP/1.1".len() > MAX_REQUEST_LINE {
+        return Ok(page(StatusCode::BAD_REQUEST));
     }
     let given = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let given = given.trim_start_matches("Bearer ").trim_start_matches("Token ");

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use fabric_model::ObjectKind;
 use fabric_model::netbox::{CUSTOM_FIELDS, KEY_FIELD, PAUSE_TAG, PROTECT_TAG};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The longest name of an interface, in characters, as in NetBox.
 const MAX_INTERFACE_NAME: usize = 64;
@@ -86,12 +86,14 @@ impl Store {
     }
 
     pub(crate) fn objects(&self, kind: ObjectKind) -> Vec<Value> {
+        let cables = self.cables_by_end(kind);
         let range = self.objects.range((kind, 0)..=(kind, u64::MAX));
-        range.map(|((kind, id), written)| self.render(*kind, *id, written)).collect()
+        range.map(|((kind, id), written)| self.render(*kind, *id, written, &cables)).collect()
     }
 
     pub(crate) fn object(&self, kind: ObjectKind, id: u64) -> Option<Value> {
-        self.objects.get(&(kind, id)).map(|written| self.render(kind, id, written))
+        let written = self.objects.get(&(kind, id))?;
+        Some(self.render(kind, id, written, &self.cables_by_end(kind)))
     }
 
     /// Whether a list with these parameters has `object`. A parameter that is no filter selects everything.
@@ -376,7 +378,7 @@ impl Store {
         }
     }
 
-    fn render(&self, kind: ObjectKind, id: u64, written: &Written) -> Value {
+    fn render(&self, kind: ObjectKind, id: u64, written: &Written, cables: &HashMap<u64, u64>) -> Value {
         let mut object = Map::new();
         object.insert("id".into(), id.into());
         object.insert("display".into(), display(written).into());
@@ -401,7 +403,7 @@ impl Store {
             };
             let value = match (reference(kind, field), value) {
                 (Some(ObjectKind::Cable), _) => {
-                    self.cable_of(id).map_or(Value::Null, |cable| json!({"id": cable}))
+                    cables.get(&id).map_or(Value::Null, |cable| json!({"id": cable}))
                 }
                 (Some(target), Value::Array(ids)) => ids.iter().map(|id| nested(target, id)).collect(),
                 (Some(_), Value::Null) if is_list(field) => json!([]),
@@ -425,12 +427,13 @@ impl Store {
         Value::Object(object)
     }
 
-    fn cable_of(&self, interface: u64) -> Option<u64> {
+    /// The cable at each interface, for those who render interfaces.
+    fn cables_by_end(&self, rendered: ObjectKind) -> HashMap<u64, u64> {
+        if rendered != ObjectKind::Interface {
+            return HashMap::new();
+        }
         let cables = self.objects.range((ObjectKind::Cable, 0)..=(ObjectKind::Cable, u64::MAX));
-        cables
-            .into_iter()
-            .find(|(_, written)| ends(written).any(|end| end == interface))
-            .map(|((_, id), _)| *id)
+        cables.flat_map(|((_, id), written)| ends(written).map(|end| (end, *id))).collect()
     }
 }
 

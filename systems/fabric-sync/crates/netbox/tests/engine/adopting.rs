@@ -1,3 +1,5 @@
+//! Objects of others that take the place of missing ones.
+
 use crate::fixtures::{Bench, Objects};
 use fabric_model::{ObjectKind, Summary};
 use fabric_netbox::{AdoptionOutcome, Outcome};

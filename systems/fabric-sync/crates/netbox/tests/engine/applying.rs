@@ -1,3 +1,5 @@
+//! A plan carried out: creations, changes, cables, failures in the middle.
+
 use crate::fixtures::{Bench, Objects, TOKEN};
 use fabric_model::netbox::PROTECT_TAG;
 use fabric_model::plan::HoldReason;
@@ -245,6 +247,23 @@ async fn an_answer_replaces_what_was_known_of_an_object() {
 }
 
 #[tokio::test]
+async fn what_somebody_deleted_is_made_anew_and_its_dangling_cables_are_replaced() {
+    let bench = Bench::start().await;
+    let objects = Objects::small();
+    bench.sync(&objects).await;
+    let left =
+        bench.fake.objects(ObjectKind::Device).into_iter().find(|device| device["name"] == "left").unwrap();
+    assert!(bench.fake.delete(ObjectKind::Device, left["id"].as_u64().unwrap()));
+    assert_eq!(bench.fake.dangling_cables(), 3);
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::OutOfSync);
+    bench.sync(&objects).await;
+    assert_eq!((bench.fake.dangling_cables(), bench.fake.objects(ObjectKind::Cable).len()), (0, 5));
+    let (comparison, _) = bench.compare(&objects.snapshot(&[])).await;
+    assert_eq!(comparison.summary(), Summary::InSync, "{:#?}", differing(&comparison));
+}
+
+#[tokio::test]
 async fn a_poison_object_is_refused_by_name_and_the_others_are_written() {
     let mut bench = Bench::start().await;
     let mut objects = Objects::small();
@@ -302,6 +321,24 @@ async fn a_creation_whose_answer_is_lost_makes_no_twin() {
     assert!(applied.is_complete(), "{:?}", applied.outcomes.iter().find(|o| **o != Outcome::Written));
     assert_eq!(bench.fake.objects(ObjectKind::Device).len(), 5);
     assert!(bench.plan(&objects.snapshot(&[])).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_large_creation_whose_answer_is_lost_makes_no_twins_either() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::default();
+    for number in 0..60 {
+        objects.put(
+            Kind::Server,
+            &format!("server-{number:03}-{}", "of-a-rather-long-name".repeat(2)),
+            json!({}),
+        );
+    }
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    bench.fake.fail(Fault::CutAfterDone, Some("POST"), "dcim/devices/", 2);
+    let applied = bench.apply(&plan, &inventory).await;
+    assert!(applied.is_complete(), "{:?}", applied.outcomes.iter().find(|o| **o != Outcome::Written));
+    assert_eq!(bench.fake.objects(ObjectKind::Device).len(), 60);
 }
 
 #[tokio::test]

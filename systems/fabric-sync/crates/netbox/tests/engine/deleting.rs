@@ -1,3 +1,5 @@
+//! What is deleted, when, in which order, and above all what is not.
+
 use crate::fixtures::{Bench, Objects, fabric};
 use fabric_model::netbox::{PAUSE_TAG, PROTECT_TAG};
 use fabric_model::plan::HoldReason;

@@ -1,3 +1,5 @@
+//! Lists that are not whole, and what is made of them.
+
 use crate::fixtures::{Bench, Objects, fabric};
 use fabric_model::{ObjectKind, Summary, UnreadCause};
 use fabric_netbox::fake::{FakeNetBox, Fault};

@@ -1,3 +1,5 @@
+//! What NetBox must have before the first run.
+
 use crate::fixtures::{Bench, TOKEN};
 use fabric_netbox::fake::{FakeNetBox, Fault};
 use fabric_netbox::{NetBoxError, SetupProblem};
