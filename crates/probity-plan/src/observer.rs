@@ -6,7 +6,6 @@ use probity_diagnostic::Position;
 use serde::{Deserialize, Serialize};
 
 use crate::value::unique;
-use probity_diagnostic::Position;
 
 /// Somebody of a plan who looks from elsewhere.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,6 @@ use super::part::Part;
 use crate::observer::{Observer, Reach, Ssh};
 use crate::source::ObserverSource;
 use crate::yaml::{Key, Node};
-use probity_diagnostic::Position;
 
 impl Loader<'_> {
     pub(super) fn observers(&mut self, part: &mut Part, section: Option<&Node>) {

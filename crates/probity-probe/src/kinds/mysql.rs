@@ -155,7 +155,7 @@ async fn talk(
         tls::not_spoken(seen);
         return refused(&refusal, context, seen);
     }
-    let greeting: HandshakePacket<'_> = packets::parse(&greeting, ())?;
+    let greeting = packets::greeting(&greeting)?;
     let version = greeting.server_version_str().into_owned();
     seen.know("connected", true).know("server_version", version.as_str());
     let mut capabilities = packets::CAPABILITIES & greeting.capabilities();

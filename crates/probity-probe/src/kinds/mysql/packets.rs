@@ -6,7 +6,7 @@ use mysql_common::constants::{CapabilityFlags, ColumnType};
 use mysql_common::io::ParseBuf;
 use mysql_common::misc::raw::RawInt;
 use mysql_common::misc::raw::int::LenEnc;
-use mysql_common::packets::{Column, ErrPacket};
+use mysql_common::packets::{Column, ErrPacket, HandshakePacket};
 use mysql_common::proto::codec::PacketCodec;
 use mysql_common::proto::codec::error::PacketCodecError;
 use mysql_common::proto::{MyDeserialize, MySerialize};
@@ -223,6 +223,25 @@ pub fn parse<'p, T: MyDeserialize<'p>>(packet: &'p [u8], context: T::Ctx) -> Res
     ParseBuf(packet).parse(context).map_err(|_| nonsense())
 }
 
+/// How long the second part of the scramble is, behind the version's end: thread, first part, filler, capabilities, character
+/// set, status, capabilities (MySQL, `Protocol::HandshakeV10`).
+const SCRAMBLE_LENGTH_AT: usize = 4 + 8 + 1 + 2 + 1 + 2 + 2;
+/// The longest scramble that the crate counts with; the real ones have 21 bytes.
+const MAX_SCRAMBLE: u8 = 127;
+
+/// The server's greeting.
+///
+/// # Errors
+/// The target's fault if it is none.
+pub fn greeting(packet: &[u8]) -> Result<HandshakePacket<'_>, Fault> {
+    let version_ends = packet.iter().skip(1).position(|byte| *byte == 0).map(|at| at + 2);
+    let length = version_ends.and_then(|at| packet.get(at + SCRAMBLE_LENGTH_AT));
+    if length.is_some_and(|length| *length > MAX_SCRAMBLE) {
+        return Err(nonsense());
+    }
+    parse(packet, ())
+}
+
 /// The bytes of a packet.
 pub fn serialized(packet: &impl MySerialize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -241,7 +260,7 @@ fn broken(error: &std::io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use mysql_common::packets::{AuthSwitchRequest, HandshakePacket};
+    use mysql_common::packets::AuthSwitchRequest;
     use proptest::prelude::*;
 
     use super::*;
@@ -256,17 +275,28 @@ mod tests {
         assert_eq!(refusal(b"\0"), None);
     }
 
+    #[test]
+    fn a_scramble_that_is_longer_than_can_be_is_nonsense() {
+        let with_length = |length: u8| {
+            let mut packet = vec![0; 33];
+            // Version 4.1's protocol and authentication by plugins, as the capabilities say.
+            (packet[15], packet[17], packet[20]) = (128, 8, 128);
+            packet[2 + SCRAMBLE_LENGTH_AT] = length;
+            greeting(&packet).is_ok()
+        };
+        assert!(!with_length(128) && !with_length(255));
+    }
+
     proptest! {
         #[test]
         fn no_packet_is_more_than_nonsense(packet in proptest::collection::vec(any::<u8>(), 0..200), first in any::<u8>()) {
             let packet = [&[first], packet.as_slice()].concat();
             _ = Refusal::parse(&packet);
-            _ = parse::<HandshakePacket<'_>>(&packet, ());
             _ = parse::<AuthSwitchRequest<'_>>(&packet, ());
             _ = parse::<Column>(&packet, ());
             _ = parse::<RawInt<LenEnc>>(&packet, ());
             _ = row(&packet, 3);
-            if let Ok(greeting) = parse::<HandshakePacket<'_>>(&packet, ()) {
+            if let Ok(greeting) = greeting(&packet) {
                 _ = (greeting.nonce(), greeting.auth_plugin(), greeting.server_version_parsed());
             }
         }
