@@ -368,7 +368,8 @@ mod tests {
         #[test]
         fn doubles_are_themselves(a in -1e300..1e300f64, b in -1e18..1e18f64) {
             prop_assert_eq!(number(&serde_json::to_string(&a).unwrap()), Number::from_f64(a).unwrap());
-            prop_assert_eq!(number(&format!("{b:e}")), Number::from_f64(b).unwrap());
+            // Of two shortest texts of one double either may be written.
+            prop_assert_eq!(number(&format!("{b:e}")).to_f64(), b);
         }
 
         #[test]

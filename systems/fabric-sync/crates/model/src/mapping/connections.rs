@@ -11,6 +11,9 @@ use crate::source::{Kind, SourceRef};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The fields of an interface that say what it carries.
+const VLAN_FIELDS: [&str; 3] = ["mode", "untagged_vlan", "tagged_vlans"];
+
 /// A port of a device that exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Port {
@@ -119,8 +122,14 @@ impl Wiring {
                 .with("name", text(name))
                 .with("lag", lags.get(device).map_or(FieldValue::Empty, reference))
                 .initially("type", text(interface_type(mapper, &end.port)));
-            if wired.is_server_facing && !wired.is_bundle && device.kind == Kind::Switch {
-                draft = self.attach(draft.with("mtu", wired.mtu()), source);
+            if device.kind == Kind::Switch {
+                draft = match wired.is_server_facing && !wired.is_bundle {
+                    true => self.attach(draft.with("mtu", wired.mtu()), source),
+                    // It may have carried VLANs in another connection.
+                    false => {
+                        VLAN_FIELDS.iter().fold(draft, |draft, field| draft.with(field, FieldValue::Empty))
+                    }
+                };
             }
             if wired.links.iter().all(|link| link.b.is_none()) {
                 draft = draft.keeping(source);

@@ -62,7 +62,7 @@ fn map_switch(mapper: &mut Mapper<'_>, source: &SourceRef, switch: &Switch) -> R
     }
     mapper.put(device)?;
     if let Some(asn) = asn {
-        put_asn(mapper, asn, Kind::Switch)?;
+        put_asn(mapper, asn, &[Kind::Switch])?;
     }
     if !addresses.is_empty() {
         put_underlay(mapper)?;
@@ -153,11 +153,11 @@ pub(super) fn put_site(mapper: &mut Mapper<'_>) -> Identity {
 }
 
 /// An AS number, below a registry of private ones.
-pub(super) fn put_asn(mapper: &mut Mapper<'_>, asn: u32, needs: Kind) -> Result<(), ProblemKind> {
+pub(super) fn put_asn(mapper: &mut Mapper<'_>, asn: u32, needs: &[Kind]) -> Result<(), ProblemKind> {
     let rir = put_shared(mapper, ObjectKind::Rir, "Private", "private");
     let identity = Identity::new(ObjectKind::Asn, asn.to_string());
     mapper.put(
-        Draft::new(identity, None, &[needs])
+        Draft::new(identity, None, needs)
             .with("asn", FieldValue::Integer(asn.into()))
             .with("rir", reference(&rir)),
     )

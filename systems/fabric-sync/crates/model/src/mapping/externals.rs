@@ -67,7 +67,8 @@ fn map_attachment(
         put_address(mapper, source, &path, ip, &vrf, &port)?;
     }
     if let Some(asn) = attachment.neighbor.asn.filter(|asn| *asn != 0) {
-        put_asn(mapper, asn, Kind::ExternalAttachment)?;
+        // Whether its connection is sound depends on all that may use the same port.
+        put_asn(mapper, asn, &[Kind::ExternalAttachment, Kind::Connection, Kind::Switch, Kind::Server])?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use crate::fabrics::{Specs, fabric, object, snapshot, specs};
 use crate::inventory::ModelNetBox;
 use fabric_model::{
-    Action, Comparison, Inventory, Kind, ObjectKind, Plan, Policy, Quarantine, Snapshot, Status, Summary,
-    Unread, UnreadCause, map_fabric,
+    Action, Change, Comparison, Inventory, Kind, ObjectKind, Plan, Policy, Quarantine, Snapshot, Status,
+    Summary, Unread, UnreadCause, map_fabric,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -28,6 +28,21 @@ fn sync(netbox: &mut ModelNetBox, specs: &Specs) -> Plan {
     let (plan, _) = plan(&snapshot(specs), &netbox.inventory(&[]), &eager());
     netbox.apply(&plan, now());
     plan
+}
+
+/// Whether what is written on what is known is what would be written if everything were, but for fields that rest on what is
+/// not known: a port's VLANs where no namespace of VLANs could be read.
+fn is_part(change: &Change, whole: &Change) -> bool {
+    let written = match (&change.action, &whole.action) {
+        (Action::Create { fields }, Action::Create { fields: all }) => {
+            fields.iter().all(|(name, value)| all.get(name) == Some(value))
+        }
+        (Action::Update { id, differences }, Action::Update { id: same, differences: all }) => {
+            id == same && differences.iter().all(|one| all.contains(one))
+        }
+        (action, other) => action == other,
+    };
+    written && (&change.object, &change.source) == (&whole.object, &whole.source)
 }
 
 fn is_deletion(action: &Action) -> bool {
@@ -92,8 +107,7 @@ proptest! {
         let (partial, comparison) = plan(&seen, &netbox.inventory(&[]), &eager());
         let (whole, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
         for change in &partial.changes {
-            // What is written on what is known is what would be written if everything were.
-            prop_assert!(whole.changes.contains(change), "{change:#?}");
+            prop_assert!(whole.changes.iter().any(|other| is_part(change, other)), "{change:#?}");
         }
         prop_assert!(comparison.objects.iter().all(|object| object.status != Status::Extra));
     }
