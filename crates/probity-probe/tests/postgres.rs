@@ -513,3 +513,50 @@ fn only_what_begins_like_a_query_is_harmless() {
         assert_eq!(impact(query), "disrupt", "{query}");
     }
 }
+
+/// A server of before 1999, or one that only looks like PostgreSQL, does not know the question for TLS.
+#[tokio::test]
+async fn who_does_not_know_the_question_for_tls_is_asked_without_it() {
+    const QUESTION: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+    let Some(server) = server() else { return };
+    let behind = server.port;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut first = [0; 8];
+            std::io::Read::read_exact(&mut stream, &mut first).unwrap();
+            if first == QUESTION {
+                std::io::Write::write_all(&mut stream, b"EFATAL:  unsupported frontend protocol\0").unwrap();
+                continue;
+            }
+            let mut real = std::net::TcpStream::connect(("127.0.0.1", behind)).unwrap();
+            std::io::Write::write_all(&mut real, &first).unwrap();
+            let (mut back, mut forth) = (stream.try_clone().unwrap(), real.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut forth, &mut back));
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut real));
+        }
+    });
+    let through = |mode: &str| {
+        let pieces = vec![
+            Piece::Plain("postgresql://auditor:".to_owned()),
+            Piece::Secret("password".to_owned()),
+            Piece::Plain(format!("@127.0.0.1:{port}/postgres{mode}")),
+        ];
+        let query = "SELECT 42".to_owned();
+        Act::Postgres(Postgres { postgres: Text(pieces), query, ..Postgres::default() })
+    };
+    let look = |mode| look_with(through(mode), &[("password", PASSWORD)], Duration::from_secs(20));
+    for mode in ["", "?sslmode=prefer"] {
+        let seen = look(mode).await;
+        assert_eq!(
+            (known(&seen, "answered"), known(&seen, "tls")),
+            (&Value::Bool(true), &Value::Bool(false)),
+            "{mode}: {seen:?}"
+        );
+        assert_eq!(known(&seen, "value"), &Value::from(42), "{mode}");
+    }
+    let seen = look("?sslmode=require").await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
+}

@@ -124,17 +124,31 @@ async fn connect(
         tls::not_spoken(seen);
         return Ok(Box::new(stream));
     };
-    if config.get_ssl_negotiation() == SslNegotiation::Postgres && !starttls::postgres(&mut stream).await? {
-        if config.get_ssl_mode() != SslMode::Require {
-            tls::not_spoken(seen);
-            seen.unknown.remove("tls");
-            seen.know("tls", false);
-            return Ok(Box::new(stream));
+    if config.get_ssl_negotiation() == SslNegotiation::Postgres {
+        let required = config.get_ssl_mode() == SslMode::Require;
+        match starttls::postgres(&mut stream).await {
+            Ok(true) => {}
+            Ok(false) if required => {
+                seen.know("tls", false);
+                return Err(Fault::nonsense("the server does not speak TLS"));
+            }
+            Ok(false) => return Ok(in_plain_text(stream, seen)),
+            // Who does not know that question is asked anew without it, as libpq does.
+            Err(Fault::Target(_)) if !required => {
+                return Ok(in_plain_text(conversation.tcp(&addresses).await?, seen));
+            }
+            Err(fault) => return Err(fault),
         }
-        seen.know("tls", false);
-        return Err(Fault::nonsense("the server does not speak TLS"));
     }
     Ok(Box::new(client.shake_hands(stream, seen).await?))
+}
+
+/// The server was asked for TLS and has none.
+fn in_plain_text(stream: impl connect::Duplex + 'static, seen: &mut Seen) -> Stream {
+    tls::not_spoken(seen);
+    seen.unknown.remove("tls");
+    seen.know("tls", false);
+    Box::new(stream)
 }
 
 async fn ask(
