@@ -236,7 +236,7 @@ impl Stage {
         })
         .map_err(because("the history"))?;
         println!(
-            "6  The history has {records} records, each chained to the one before, {faults} of them otherwise than written."
+            "7  The history has {records} records, each chained to the one before, {faults} of them otherwise than written."
         );
         println!("   To see it: fabric-sync --home {} history", self.home.folder().display());
         if faults == 0 { Ok(()) } else { Err(Failure::Failed("the history is not as it was written".into())) }
