@@ -52,16 +52,6 @@ impl Template {
     pub const fn is_structured(&self) -> bool {
         matches!(self, Self::List(_) | Self::Map(_))
     }
-
-    /// Whether a secret stands in it.
-    pub fn has_secret(&self) -> bool {
-        match self {
-            Self::Scalar(_) => false,
-            Self::Text(text) => text.has_secret(),
-            Self::List(list) => list.iter().any(Self::has_secret),
-            Self::Map(map) => map.values().any(Self::has_secret),
-        }
-    }
 }
 
 impl fmt::Display for Template {

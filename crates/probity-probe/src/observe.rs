@@ -44,6 +44,20 @@ pub struct Request<'a> {
     pub sharing: Option<Sharing>,
 }
 
+impl<'a> Request<'a> {
+    /// A look at this cell of a probe, for these facts.
+    pub(crate) fn new(
+        probe: &'a Probe,
+        cell: &'a Cell,
+        wanted: &'a Wanted,
+        lane: Lane,
+        sharing: Option<Sharing>,
+    ) -> Self {
+        let (on, timeout) = (probe.on.as_deref(), probe.schedule.timeout.0);
+        Self { probe: &probe.name, row: &cell.row, on, act: &cell.act, wanted, timeout, lane, sharing }
+    }
+}
+
 /// What came of a look.
 #[derive(Debug)]
 pub struct Sighting {
@@ -166,16 +180,7 @@ pub fn look_once(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (wanted, lane, started) = (&Wanted::All, Lane::Quiet, crate::observer::now());
     let kept = Kept { probe, cell, slot: 0, attempt: 1, lane, started, offset: Duration::ZERO, wanted };
-    let request = Request {
-        probe: &probe.name,
-        row: &cell.row,
-        on: probe.on.as_deref(),
-        act: &cell.act,
-        wanted,
-        timeout: probe.schedule.timeout.0,
-        lane,
-        sharing: None,
-    };
+    let request = Request::new(probe, cell, wanted, lane, None);
     let taken = runtime.block_on(async {
         let sighting = observe.observe(&request, &|_| ()).await;
         kept.take(sighting, secrets).await

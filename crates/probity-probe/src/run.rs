@@ -423,16 +423,7 @@ impl Runner<'_> {
         let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
         let (started, offset, began) = (self.began.utc(), self.began.elapsed(), Instant::now());
         let kept = Kept { probe, cell, slot: number, attempt, lane, started, offset, wanted };
-        let request = Request {
-            probe: &probe.name,
-            row: &cell.row,
-            on: probe.on.as_deref(),
-            act: &cell.act,
-            wanted,
-            timeout: probe.schedule.timeout.0,
-            lane,
-            sharing,
-        };
+        let request = Request::new(probe, cell, wanted, lane, sharing);
         let tell = |observer| _ = send.send(News::Reached(Box::new(observer)));
         let sighting = tokio::select! {
             sighting = self.observe.observe(&request, &tell) => sighting,

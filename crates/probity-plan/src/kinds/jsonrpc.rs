@@ -106,7 +106,7 @@ impl Kind for JsonRpc {
             FactSpec::new("close_code", FactType::Int, "the code with which the server closed the WebSocket, 1000 to 4999; null where it did not")
                 .denies(Denied::Request, Values::Codes(&[1008, 3000, 3003, 4401, 4403])),
             FactSpec::new("reply_ms", FactType::Interval, "from sending the last call to its reply, in milliseconds").aside(),
-            FactSpec::new("elapsed_ms", FactType::Interval, "how long the look took, in milliseconds; without an end where it timed out").aside(),
+            server::ELAPSED,
         ],
     };
 

@@ -59,8 +59,7 @@ impl Opening<'_> {
         let request = self.request(context, text.reveal()).map_err(|why| wrong(&why))?;
         let client = if secure { Some(tls::Client::load(host, &self.files, &[]).await?) } else { None };
         let addresses = connect::resolve(host, port).await?;
-        conversation.call();
-        let stream = conversation.listen(connect::tcp(&addresses).await?);
+        let stream = conversation.tcp(&addresses).await?;
         let stream: Stream = match client {
             Some(client) => Box::new(client.shake_hands(stream, seen).await?),
             None => {

@@ -28,11 +28,8 @@ impl Look for JsonRpc {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
         let talk = talk(self, context, &conversation, &mut seen);
-        let done = tokio::time::timeout_at(context.deadline(), talk).await;
-        match done.unwrap_or_else(|_| Err(context.timed_out().into())) {
-            Ok(()) => _ = seen.know("elapsed_ms", elapsed_ms(context.began.elapsed())),
-            Err(fault) => conversation.end(fault, context, &mut seen),
-        }
+        let talked = context.in_time(talk).await;
+        conversation.conclude(talked, context, &mut seen);
         seen
     }
 }

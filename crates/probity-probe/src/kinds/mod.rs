@@ -19,6 +19,7 @@ mod port;
 mod postgres;
 mod process;
 mod redis;
+mod rows;
 mod service;
 mod smtp;
 mod tls;

@@ -14,15 +14,10 @@ use probity_plan::{Barrier, Blocked, Number, Value};
 use url::Url;
 
 use self::packets::{Answer, Packets, Refusal, Reply};
+use super::rows::{self, MAX_KEPT, MAX_ROWS};
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
 use crate::plaintext::Syntax;
-
-/// The most rows that are kept.
-const MAX_ROWS: usize = 1000;
-
-/// The most bytes of values that are kept.
-const MAX_KEPT: usize = 1 << 20;
 
 /// The most messages of a log-in.
 const MAX_CHALLENGES: usize = 10;
@@ -321,34 +316,16 @@ fn refused(refusal: &Refusal, context: &Context<'_>, seen: &mut Seen) -> Result<
 }
 
 fn see_answer(answer: &Answer, seen: &mut Seen) {
-    let names: Vec<Value> = answer.columns.iter().map(|(name, _)| Value::from(name.as_str())).collect();
-    seen.know("columns", names).know("row_count", i64::try_from(answer.rows.len()).unwrap_or(i64::MAX));
-    let kept = kept(answer);
-    let value = match (&kept, answer.columns.as_slice()) {
-        (Err(blocked), _) => Err(blocked.clone()),
-        (Ok(rows), [(name, _)]) if rows.len() == 1 => match rows.first() {
-            Some(Value::Map(row)) => Ok(row.get(name).cloned().unwrap_or(Value::Null)),
-            _ => Ok(Value::Null),
-        },
-        (Ok(_), _) => Err(Blocked::new(Barrier::Unsupported, "the result is not one row of one column")),
-    };
-    seen.settle("value", value);
-    seen.settle("rows", kept);
+    let names: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();
+    rows::see(&names, answer.rows.len(), kept(answer), seen);
 }
 
 /// The rows as maps, if they are text and not too many.
 fn kept(answer: &Answer) -> Result<Vec<Value>, Blocked> {
-    let mut names: Vec<&str> = answer.columns.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    if let Some([name, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-        let why = format!("two columns are called `{name}`; give each a name of its own with AS");
-        return Err(Blocked::new(Barrier::Unsupported, why));
-    }
+    rows::check_names(answer.columns.iter().map(|(name, _)| name.as_str()))?;
     let bytes: usize = answer.rows.iter().flatten().flatten().map(Vec::len).sum();
     if answer.rows.len() > MAX_ROWS || bytes > MAX_KEPT {
-        let why =
-            format!("{} rows; at most {MAX_ROWS} rows and {MAX_KEPT} bytes are kept", answer.rows.len());
-        return Err(Blocked::new(Barrier::TooLarge, why));
+        return Err(rows::too_large(answer.rows.len()));
     }
     let row = |row: &Vec<Option<Vec<u8>>>| {
         let values = answer.columns.iter().zip(row).map(|((name, ty), bytes)| {

@@ -14,6 +14,7 @@ use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
+use super::rows::{self, MAX_KEPT, MAX_ROWS};
 use crate::connect::{self, Conversation, Fault, Stream, starttls, tls};
 use crate::look::{Context, Look, Seen, elapsed_ms};
 use crate::plaintext::Syntax;
@@ -21,14 +22,8 @@ use crate::plaintext::Syntax;
 /// The protocol, as it is called in a handshake.
 const ALPN: [&str; 1] = ["postgresql"];
 
-/// The most rows that are kept.
-const MAX_ROWS: usize = 1000;
-
 /// The most bytes that are read from the server: what is kept, and the protocol round it.
 const MAX_BYTES: usize = 2 << 20;
-
-/// The most bytes of values that are kept.
-const MAX_KEPT: usize = 1 << 20;
 
 impl Look for Postgres {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -181,7 +176,7 @@ async fn ask(
     match asked.await {
         Ok(answer) => {
             seen.know("answered", true).know("sqlstate", "00000").know("error", "").know("denied", false);
-            see_answer(answer, seen);
+            see_answer(&answer, seen);
             Ok(())
         }
         Err(error) => refused(&error, context, seen),
@@ -257,31 +252,15 @@ async fn query(
     Ok(Answer { columns, rows })
 }
 
-fn see_answer(answer: Answer, seen: &mut Seen) {
+fn see_answer(answer: &Answer, seen: &mut Seen) {
     let Answer { columns, rows } = answer;
-    seen.know("columns", columns.iter().map(|(name, _)| Value::from(name.as_str())).collect::<Vec<_>>())
-        .know("row_count", i64::try_from(rows.len()).unwrap_or(i64::MAX));
-    let kept = kept(&columns, &rows);
-    let value = match (&kept, columns.as_slice()) {
-        (Err(blocked), _) => Err(blocked.clone()),
-        (Ok(rows), [(name, _)]) if rows.len() == 1 => match rows.first() {
-            Some(Value::Map(row)) => Ok(row.get(name).cloned().unwrap_or(Value::Null)),
-            _ => Ok(Value::Null),
-        },
-        (Ok(_), _) => Err(Blocked::new(Barrier::Unsupported, "the result is not one row of one column")),
-    };
-    seen.settle("value", value);
-    seen.settle("rows", kept);
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    rows::see(&names, rows.len(), kept(columns, rows), seen);
 }
 
 /// The rows as maps, if they are text and not too many.
 fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value>, Blocked> {
-    let mut names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    if let Some([name, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-        let why = format!("two columns are called `{name}`; give each a name of its own with AS");
-        return Err(Blocked::new(Barrier::Unsupported, why));
-    }
+    rows::check_names(columns.iter().map(|(name, _)| name.as_str()))?;
     let mut bytes = 0;
     let mut kept = Vec::new();
     for row in rows {
@@ -294,8 +273,7 @@ fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value
             map.insert(name.clone(), text.map_or(Value::Null, |text| value(text, ty)));
         }
         if kept.len() == MAX_ROWS || bytes > MAX_KEPT {
-            let why = format!("{} rows; at most {MAX_ROWS} rows and {MAX_KEPT} bytes are kept", rows.len());
-            return Err(Blocked::new(Barrier::TooLarge, why));
+            return Err(rows::too_large(rows.len()));
         }
         kept.push(Value::Map(map));
     }
