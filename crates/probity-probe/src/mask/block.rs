@@ -107,7 +107,10 @@ pub(super) fn decode(
                 (0..block.period).for_each(|before| decoded(&block.decode(cells, before, escaped + 1)));
             });
         }
-        utf16(bytes, escapes, escaped, least, decoded);
+        utf16(bytes, escapes, escaped, Blank::Written, least, decoded);
+        if escaped > 0 && bytes.iter().any(|byte| matches!(byte, b'+' | b'_')) {
+            utf16(bytes, escapes, escaped, Blank::Not, least, decoded);
+        }
         list::decode(bytes, escapes, escaped, least, decoded);
     }
 }
@@ -290,9 +293,27 @@ impl Block {
     }
 }
 
+/// What `+` and `_` are: characters of base64, or blanks, as forms and headers write them.
+#[derive(Clone, Copy, PartialEq)]
+enum Blank {
+    Written,
+    Not,
+}
+
 /// Every run of bytes of which each second one is nothing, without those: UTF-16 of either order, as far as it is ASCII or
 /// Latin-1, which is all that other encoders write.
-fn utf16(bytes: &[u8], escapes: &Escapes<'_>, depth: u8, least: usize, decoded: &mut impl FnMut(&Decoded)) {
+fn utf16(
+    bytes: &[u8],
+    escapes: &Escapes<'_>,
+    depth: u8,
+    blank: Blank,
+    least: usize,
+    decoded: &mut impl FnMut(&Decoded),
+) {
+    let unescaped = |at: usize| match bytes.get(at) {
+        Some(byte @ (b'+' | b'_')) if blank == Blank::Not => (at + 1, *byte, 0),
+        _ => unescaped(bytes, escapes, at, depth),
+    };
     let nothing = |read: &Reading| read.unit.ascii() == Some(0);
     // The last one has nothing behind it in big-endian order.
     if bytes.iter().filter(|byte| **byte == 0).count() + 1 < least && (depth == 0 || !escapes.any(nothing)) {
@@ -309,10 +330,10 @@ fn utf16(bytes: &[u8], escapes: &Escapes<'_>, depth: u8, least: usize, decoded: 
         *escaped = 0;
     };
     while at < bytes.len() {
-        let (mut end, mut byte, mut read_depth) = unescaped(bytes, escapes, at, depth);
+        let (mut end, mut byte, mut read_depth) = unescaped(at);
         // What reads Latin-1 shows a byte as a character, which UTF-8 writes as two.
         if matches!(byte, 0xc2 | 0xc3) {
-            let (low_end, low, low_depth) = unescaped(bytes, escapes, end, depth);
+            let (low_end, low, low_depth) = unescaped(end);
             if (0x80..=0xbf).contains(&low) {
                 (end, byte, read_depth) = (low_end, (byte << 6) | (low & 0x3f), read_depth.max(low_depth));
             }

@@ -343,3 +343,18 @@ fn a_long_text_is_masked_in_windows() {
         }
     }
 }
+
+#[test]
+fn base64_in_utf_16_in_json_is_read_also_where_it_has_a_plus_or_an_underscore() {
+    // Their base64 has one of 62 and 63, which forms and headers take for a blank.
+    for secret in ["ö/ö ßäaa", "ßßßßßßßß", "~~~~~>>>>>"] {
+        for encode in [|text: &str| URL_SAFE.encode(text), |text: &str| STANDARD.encode(text)] {
+            let base64 = ["", "u:", "us:"].map(|before| encode(&format!("{before}{secret}")));
+            for base64 in base64 {
+                let wide: String = latin_1(base64.encode_utf16().flat_map(u16::to_le_bytes));
+                let json = serde_json::Value::from(wide).to_string();
+                assert!(masks(&[secret]).mask(&json).contains("[0]"), "{secret}: {base64}");
+            }
+        }
+    }
+}
