@@ -73,6 +73,12 @@ impl Context<'_> {
         (self.began + self.timeout).into()
     }
 
+    /// How many milliseconds are left, at least 1, for a server that is to end by itself what takes too long: rounded up, so that
+    /// it never ends before the look does, and its word for that is not taken for an answer.
+    pub fn milliseconds_left(&self) -> u128 {
+        self.timeout.saturating_sub(self.began.elapsed()).as_millis() + 1
+    }
+
     /// The barrier of a look that took too long.
     pub fn timed_out(&self) -> Blocked {
         timed_out(self.timeout)

@@ -198,8 +198,7 @@ async fn talk(
 
 /// What is said before the query: a transaction that cannot write, which ends when the look does.
 fn beginning(version: &str, context: &Context<'_>) -> Vec<String> {
-    // One ms at least: 0 would mean no time-out.
-    let left = context.timeout.saturating_sub(context.began.elapsed()).as_millis().max(1);
+    let left = context.milliseconds_left();
     let timeout = if version.contains("MariaDB") {
         format!("SET SESSION max_statement_time = {}.{:03}", left / 1000, left % 1000)
     } else {

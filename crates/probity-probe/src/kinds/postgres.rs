@@ -231,8 +231,7 @@ async fn query(
     context: &Context<'_>,
     client: &Client,
 ) -> Result<Answer, tokio_postgres::Error> {
-    // One ms at least: 0 would mean no time-out.
-    let left = context.timeout.saturating_sub(context.began.elapsed()).as_millis().max(1);
+    let left = context.milliseconds_left();
     let begin = format!(
         "BEGIN READ ONLY; SET LOCAL statement_timeout = {left}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'"
     );
