@@ -282,7 +282,9 @@ fn what_still_makes_a_machine_for_a_run_that_was_killed_is_ended_first() {
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
             let environment = String::from_utf8_lossy(&environment).into_owned();
             let is_there = std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| !line.is_empty());
-            is_there && environment.contains("PROBITY_MACHINE=") && environment.contains(&format!("HOME={}", here.trim_end_matches('/')))
+            is_there
+                && environment.contains("PROBITY_MACHINE=")
+                && environment.contains(&format!("HOME={}", here.trim_end_matches('/')))
         })
         .count()
     };

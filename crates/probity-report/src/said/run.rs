@@ -1,16 +1,19 @@
 //! Which run this is, how the observer was doing, and what must be known before anything else is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use probity_evidence::CheckId;
 use probity_evidence::entry::Observer;
-use probity_plan::Probe;
 use probity_plan::units::counted;
+use probity_plan::{Agent, Introduction, Probe};
 use probity_verdict::wording::verdict;
 
 use super::unseen::{NotMade, not_made};
 use super::value::{lasted, moment, number, shown};
 use crate::contents::{Check, CheckOutcome, Contents};
+
+/// So many entries, and ways that machines were reached, are named.
+const MAX_WAYS: usize = 5;
 
 /// "120 entries, 113 of them observations". The closing entry counts, as `verify` counts it: a run that ended has one.
 pub(crate) fn log(contents: &Contents) -> String {
@@ -87,21 +90,57 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
     facts.into_iter().map(|(name, texts)| (name.to_owned(), texts.join("; "))).collect()
 }
 
+/// What somebody looks for, of these trials or wherever.
+fn looked_for(contents: &Contents, name: &str, trials: Option<&str>) -> String {
+    let of = |probe: &&Probe| {
+        let same = probe.trial.as_ref().map(|group| group.name.as_str()) == trials;
+        probe.on.as_deref() == Some(name) && (same || trials.is_none())
+    };
+    let probes: Vec<&str> = contents.plan.probes.iter().filter(of).map(|probe| probe.name.as_str()).collect();
+    format!("looks for {}", probes.join(", "))
+}
+
+/// Who somebody is, by its own word.
+fn own_word(agent: &Agent) -> String {
+    let Agent { user, host, system, version, sha256, .. } = agent;
+    format!("by its own word {user} on {host}, {system}, Probity {version}, program SHA-256 {sha256}")
+}
+
+/// Who looked at the machines of trials: a row for each way, however many there were.
+fn observers_of_machines(contents: &Contents) -> Vec<(String, String)> {
+    let mut ways: BTreeMap<(&str, &str), Vec<(u64, &Introduction)>> = BTreeMap::new();
+    for (entry, observer) in contents.observers {
+        if let Some(who) = &observer.introduction
+            && let Some(trial) = &who.trial
+        {
+            ways.entry((&trial.name, &who.name)).or_default().push((*entry, who));
+        }
+    }
+    let row = |((trials, name), all): ((&str, &str), Vec<(u64, &Introduction)>)| {
+        let distinct = |of: &dyn Fn(&Introduction) -> String| {
+            let all: BTreeSet<String> = all.iter().map(|(_, who)| of(who)).collect();
+            all.into_iter().take(MAX_WAYS).collect::<Vec<_>>()
+        };
+        let mut says = vec![format!("reached {}", counted(all.len() as u64, "time", "times"))];
+        let entries: Vec<String> = all.iter().take(MAX_WAYS).map(|(entry, _)| entry.to_string()).collect();
+        let more = if all.len() > MAX_WAYS { ", ..." } else { "" };
+        says.push(format!("by {}{more}", distinct(&|who| who.reach.to_string()).join(", ")));
+        says.extend(distinct(&|who| own_word(&who.agent)));
+        let least = all.iter().map(|(_, who)| who.clock_ahead_us.0).min().unwrap_or_default();
+        let most = all.iter().map(|(_, who)| who.clock_ahead_us.1).max().unwrap_or_default();
+        says.push(format!("its clock {least} to {most} µs ahead"));
+        says.push(looked_for(contents, name, Some(trials)));
+        (format!("{name} of {trials} (entries {}{more})", entries.join(", ")), says.join("; "))
+    };
+    ways.into_iter().map(row).collect()
+}
+
 /// Who looked from elsewhere: name and number, for each time that one was reached; how, and who that is by its own word; and
 /// what it looked for. Of one that was never reached there is that.
 pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
-    let looked_for = |name: &str, trials: Option<&str>| {
-        let of = |probe: &&Probe| {
-            let same = probe.trial.as_ref().map(|group| group.name.as_str()) == trials;
-            probe.on.as_deref() == Some(name) && (same || trials.is_none())
-        };
-        let probes = contents.plan.probes.iter().filter(of);
-        let probes: Vec<&str> = probes.map(|probe| probe.name.as_str()).collect();
-        format!("looks for {}", probes.join(", "))
-    };
     let mut rows = Vec::new();
     for (entry, observer) in contents.observers {
-        let Some(who) = &observer.introduction else { continue };
+        let Some(who) = observer.introduction.as_ref().filter(|who| who.trial.is_none()) else { continue };
         let mut says = vec![format!("reached by {} at {}", who.reach, moment(observer.at))];
         let passage = &who.passage;
         says.extend(passage.engine.as_ref().map(|engine| format!("which {engine} named")));
@@ -112,27 +151,21 @@ pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
             format!("the program was copied to {path}, which {left}")
         }));
         says.extend(passage.image.as_ref().map(|image| format!("image {image}")));
-        let agent = &who.agent;
-        says.push(format!(
-            "by its own word {} on {}, {}, Probity {}, program SHA-256 {}",
-            agent.user, agent.host, agent.system, agent.version, agent.sha256
-        ));
+        says.push(own_word(&who.agent));
         let (least, most) = who.clock_ahead_us;
         says.push(format!("its clock {least} to {most} µs ahead"));
-        says.push(looked_for(&who.name, who.trial.as_ref().map(|trial| trial.name.as_str())));
-        let of = who
-            .trial
-            .as_ref()
-            .map_or_else(String::new, |trial| format!(" {}, of trial {}", trial.machine, trial.label()));
-        rows.push((format!("{}{of} ({}, entry {entry})", who.name, observer.id), says.join("; ")));
+        says.push(looked_for(contents, &who.name, None));
+        rows.push((format!("{} ({}, entry {entry})", who.name, observer.id), says.join("; ")));
     }
+    rows.extend(observers_of_machines(contents));
     let unreached = contents.plan.observers.iter().filter(|planned| {
         let of =
             |observer: &Observer| observer.introduction.as_ref().is_some_and(|who| who.name == planned.name);
         !contents.observers.iter().any(|(_, observer)| of(observer))
     });
     rows.extend(unreached.map(|planned| {
-        let says = format!("never reached by {}; {}", planned.reach, looked_for(&planned.name, None));
+        let says =
+            format!("never reached by {}; {}", planned.reach, looked_for(contents, &planned.name, None));
         (planned.name.clone(), says)
     }));
     rows
