@@ -26,11 +26,10 @@ fault-matrix:
 	cargo build --release -p probity -p camera-service
 	scripts/fault-matrix
 
-# Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ... below target/: nothing is installed.
+# Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ..., and the base of machines to boot, below target/: nothing is installed.
 tools:
 	scripts/debian-tools
-	scripts/debian-machine
-	scripts/camera-machine
+	lab/machine base host
 
 test: tools
 	PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --no-fail-fast -- --show-output
@@ -79,7 +78,7 @@ bounds: tools
 
 # Ten minutes of clients, cameras that come and go and ffmpeg killed at random, against the camera service.
 soak:
-	cargo build --release --quiet -p camera-service --bins --examples
+	cargo build --profile dist --quiet -p camera-service --bins --examples
 	PYTHONDONTWRITEBYTECODE=1 python3 bench/camera.py target 600
 
 fuzz:

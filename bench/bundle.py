@@ -39,7 +39,7 @@ def make(target, folder, name, looks, outputs, content):
         out.write(PLAN.format(file=path, looks=looks, outputs=outputs, output=750_000))
     bundle = f"{folder}/{name}.probity"
     shutil.rmtree(bundle, ignore_errors=True)
-    arguments = [f"{target}/release/probity", "run", plan, "-o", bundle, "--max-size", "4096", "--format", "json"]
+    arguments = [f"{target}/dist/probity", "run", plan, "-o", bundle, "--max-size", "4096", "--format", "json"]
     return bundle, measure.run(arguments, (0,), environment(target))
 
 
@@ -49,7 +49,7 @@ def environment(target):
 
 def large(target, folder):
     """The bundle of about 1 GB, made once and kept; another program or half of it makes it anew."""
-    program = os.stat(f"{target}/release/probity")
+    program = os.stat(f"{target}/dist/probity")
     made_by = {"size": program.st_size, "modified": program.st_mtime_ns}
     bundle, note = f"{folder}/large.probity", f"{folder}/made.json"
     if os.path.exists(note) and os.path.exists(f"{bundle}/checkpoint.sig"):
@@ -76,7 +76,7 @@ def figures(target, turns=5):
     total, log = sum(map(os.path.getsize, files)), os.path.getsize(f"{bundle}/evidence.jsonl")
     with open(f"{bundle}/evidence.jsonl", "rb") as lines:
         entries = sum(1 for _ in lines)
-    program = f"{target}/release/probity"
+    program = f"{target}/dist/probity"
     # All files in one process, on one core, as anybody would.
     hashing = ["find", bundle, "-type", "f", "-exec", "sha256sum", "{}", "+"]
     programs = [

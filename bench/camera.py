@@ -23,7 +23,7 @@ class Service:
     """A service in a folder of its own, with these cameras; the limiter is in the path, its limits raised."""
 
     def __init__(self, target, folder, cameras):
-        self.program = f"{target}/release/camera-service"
+        self.program = f"{target}/dist/camera-service"
         self.home = pathlib.Path(measure.fresh(folder)).resolve()
         for name in ["config", "security", "state", "recordings", "snapshots"]:
             (self.home / name).mkdir(mode=0o700)
@@ -80,7 +80,7 @@ class Bare:
     """The reference: the same library, echoing only."""
 
     def __init__(self, target):
-        self.process = subprocess.Popen([f"{target}/release/examples/bare"], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([f"{target}/dist/examples/bare"], stdout=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().split()[1]
 
     def stop(self):
@@ -107,7 +107,7 @@ def processor(pid):
 
 def load(target, mode, address, token, count, seconds, method=None):
     """What the loading program prints."""
-    program = [f"{target}/release/examples/load", mode, address, token, str(count), str(seconds)]
+    program = [f"{target}/dist/examples/load", mode, address, token, str(count), str(seconds)]
     environment = os.environ | ({"METHOD": method} if method else {})
     done = subprocess.run(program, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
     if done.returncode:
@@ -157,7 +157,7 @@ def connections(target, count=2000):
             token = service.token()
         pid = service.process.pid
         before = resident(pid)
-        program = [f"{target}/release/examples/load", "connections", service.address, token, str(count), "0"]
+        program = [f"{target}/dist/examples/load", "connections", service.address, token, str(count), "0"]
         client = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         opened = json.loads(client.stdout.readline())
         after = resident(pid)
@@ -253,7 +253,7 @@ def soak(target, seconds):
     token = service.token()
     time.sleep(10)
     at_rest = descriptors(service)
-    program = [f"{target}/release/examples/load", "soak", service.address, token, "100", str(seconds)]
+    program = [f"{target}/dist/examples/load", "soak", service.address, token, "100", str(seconds)]
     client = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
     until, killed, seen = time.monotonic() + seconds, 0, []
     while time.monotonic() < until:

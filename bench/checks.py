@@ -179,7 +179,7 @@ class Tools:
     """Both programs, each as a function that runs all the checks of a folder once."""
 
     def __init__(self, target):
-        self.probity_path, self.goss_path = f"{target}/release/probity", f"{target}/bench/goss"
+        self.probity_path, self.goss_path = f"{target}/dist/probity", f"{target}/bench/goss"
         self.has_goss = os.path.exists(self.goss_path)
         self.home = measure.fresh(f"{target}/bench/home")
 

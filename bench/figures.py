@@ -65,12 +65,12 @@ def kept(before):
 
 def soundness(target):
     # So many simulated runs a row; the same figures each time.
-    program = [f"{target}/release/examples/soundness", "200"]
+    program = [f"{target}/dist/examples/soundness", "200"]
     return subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def masking(target):
-    program = [f"{target}/release/examples/masking"]
+    program = [f"{target}/dist/examples/masking"]
     return subprocess.run(program, check=True, capture_output=True, text=True).stdout.splitlines()
 
 

@@ -11,7 +11,7 @@ import measure
 
 def ours(target, entries, folder):
     """The example of the evidence crate: entries a second with the last checkpoint, and bytes an entry."""
-    program = [f"{target}/release/examples/append", str(entries), folder]
+    program = [f"{target}/dist/examples/append", str(entries), folder]
     output = subprocess.run(program, check=True, capture_output=True, text=True).stdout
     rate = re.search(r"(\d+) entries/s with the last checkpoint", output)
     size = re.search(r"entries of (\d+) bytes", output)

@@ -45,7 +45,7 @@ def look(target, plan, bundle):
     home = f"{target}/bench/look-home"
     os.makedirs(home, exist_ok=True)
     env = {"PATH": os.environ["PATH"], "HOME": home}
-    measure.run([f"{target}/release/probity", "run", plan, "-o", bundle], (0,), env)
+    measure.run([f"{target}/dist/probity", "run", plan, "-o", bundle], (0,), env)
     took = {}
     with open(f"{bundle}/evidence.jsonl", encoding="utf-8") as log:
         for entry in map(json.loads, log):

@@ -8,14 +8,16 @@
     reason = "tests"
 )]
 
+#[path = "../../../lab/machine.rs"]
+mod machine;
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
+use machine::Machine;
 use support::{Home, code, root, stderr, stdout};
 
 /// Whether we are root; if not, says what was left out, and fails where nothing may be.
@@ -258,7 +260,7 @@ fn a_booted_container_is_found_by_its_name() {
     if !is_root() {
         return;
     }
-    let machine = Machine::boot();
+    let machine = Machine::boot(&root());
     let home = Home::new();
     home.write(
         "plan.yaml",
@@ -810,62 +812,4 @@ fn a_connection_that_is_cut_is_made_anew() {
     assert_eq!(observations(&log, "steady").count(), 8);
     let verify = sshd.home.run(&["verify", "out.probity"]);
     assert_eq!(code(&verify), 0, "{}", stdout(&verify));
-}
-
-/// A booted Debian on an overlay; what is done to it is gone afterwards.
-struct Machine {
-    name: String,
-    /// Ends the machine when its standard input is closed: however this process ends.
-    keeper: Child,
-}
-
-impl Machine {
-    fn boot() -> Self {
-        let project = root();
-        assert!(Command::new(project.join("scripts/debian-machine")).status().unwrap().success());
-        let tree = project.join("target/debian-machine");
-        let inside = |path: &str| tree.join(path).display().to_string();
-        // Its own systemd-nspawn with its own libraries.
-        let architecture = format!("{}-linux-gnu", std::env::consts::ARCH);
-        let libraries = ["lib", "usr/lib"]
-            .map(|lib| format!("{0}:{0}/systemd", inside(&format!("{lib}/{architecture}"))))
-            .join(":");
-        let loader = match std::env::consts::ARCH {
-            "aarch64" => "lib/ld-linux-aarch64.so.1",
-            _ => "lib64/ld-linux-x86-64.so.2",
-        };
-        let name = format!("probity-{}", std::process::id());
-        let mut keeper = Command::new("sh")
-            .args(["-c", r#""$@" </dev/null >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $(cat /proc/$!/task/$!/children) $!"#, "keeper"])
-            .args([&inside(loader), "--library-path", &libraries, &inside("usr/bin/systemd-nspawn")])
-            .args(["--directory", &tree.display().to_string(), "--volatile=overlay", "--register=no", "--keep-unit"])
-            .args(["--boot", "--private-network", "--console=pipe", &format!("--machine={name}")])
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut nspawn = String::new();
-        BufReader::new(keeper.stdout.as_mut().unwrap()).read_line(&mut nspawn).unwrap();
-        let nspawn = nspawn.trim().to_owned();
-        let machine = Self { name, keeper };
-        until("the machine has booted", || {
-            let children = std::fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children"));
-            let children = children.expect("systemd-nspawn has ended");
-            let Some(first) = children.split_whitespace().next() else { return false };
-            let state = Command::new("nsenter")
-                .args(["-t", first, "-a", "systemctl", "is-system-running", "--wait"])
-                .output()
-                .unwrap();
-            matches!(String::from_utf8_lossy(&state.stdout).trim(), "running" | "degraded")
-        });
-        machine
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        _ = self.keeper.wait();
-    }
 }

@@ -1,9 +1,11 @@
-//! `install` and `uninstall` on a Debian with systemd that is booted for the test. Needs root; `scripts/camera-machine` makes the machine.
+//! `install` and `uninstall` on a Debian with systemd that is booted for the test. Needs root.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "../../../lab/machine.rs"]
 mod machine;
 mod support;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use machine::{Machine, possible, until};
@@ -37,6 +39,11 @@ fn call(machine: &Machine, calls: &str) -> Vec<Value> {
         .filter_map(|line| line.strip_prefix("ANSWER "))
         .map(|answer| serde_json::from_str(answer).unwrap())
         .collect()
+}
+
+/// A machine with this build's program in `/program`.
+fn boot() -> Machine {
+    Machine::boot(Path::new(env!("CARGO_BIN_EXE_camera-service")).parent().unwrap())
 }
 
 fn unit(machine: &Machine, property: &str) -> String {
@@ -92,7 +99,7 @@ fn a_service_is_installed_works_survives_and_is_taken_off_again() {
     if !possible("installs the service in a machine with systemd, kills it, reboots, takes it off") {
         return;
     }
-    let mut machine = Machine::boot();
+    let mut machine = boot();
     let said = machine.run("/program/camera-service install");
     println!("{said}");
     assert!(steps(&said).iter().filter(|step| **step == "made").count() >= 14, "{said}");
@@ -263,7 +270,7 @@ fn what_is_missing_or_wrong_is_said_and_nothing_is_overwritten() {
     if !possible("installs the service in machines that lack something") {
         return;
     }
-    let machine = Machine::boot();
+    let machine = boot();
     let said = machine
         .fails(1, "setpriv --reuid=65534 --regid=65534 --clear-groups /program/camera-service install");
     assert!(said.contains("only root"), "{said}");

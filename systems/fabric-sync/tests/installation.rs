@@ -1,8 +1,11 @@
-//! `install` and `uninstall` on a Debian with systemd that is booted for the test. Needs root and `scripts/debian-machine`. Neither end can
-//! be reached from it: what the service does with them is tested elsewhere.
+//! `install` and `uninstall` on a Debian with systemd that is booted for the test. Needs root. Neither end can be
+//! reached from it: what the service does with them is tested elsewhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "../../../lab/machine.rs"]
 mod machine;
+
+use std::path::Path;
 
 use machine::{Machine, possible, until};
 
@@ -35,7 +38,7 @@ fn a_service_is_installed_started_stopped_and_taken_off_again() {
     if !possible("installs the service in a machine with systemd, stops it, takes it off") {
         return;
     }
-    let machine = Machine::boot();
+    let machine = Machine::boot(Path::new(env!("CARGO_BIN_EXE_fabric-sync")).parent().unwrap());
     let drop_privileges = "setpriv --reuid=65534 --regid=65534 --clear-groups";
     let said = machine.fails(1, &format!("{drop_privileges} /program/fabric-sync install"));
     assert!(said.contains("only root"), "{said}");
@@ -61,7 +64,7 @@ fn a_service_is_installed_started_stopped_and_taken_off_again() {
     assert!(level <= 2.0, "{exposure}");
 
     // It says that it knows nothing, and keeps its record of that.
-    until("it was looked at", || machine.try_run("fabric-sync status").1.contains("not read whole"));
+    until("it was looked at", || machine::said(&machine.try_run("fabric-sync status")).contains("not read whole"));
     let said = machine.fails(1, "fabric-sync status");
     assert!(said.contains("not read whole: Kubernetes Switch: not reachable"), "{said}");
     machine.run("fabric-sync history");

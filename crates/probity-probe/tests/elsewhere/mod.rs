@@ -4,10 +4,8 @@
 //! has a test `look_sent_elsewhere` that calls [`answer`].
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -16,6 +14,9 @@ use probity_probe::Seen;
 use serde_json::{Value as Json, json};
 
 use crate::support;
+
+#[path = "../../../../lab/machine.rs"]
+mod lab;
 
 /// The request, in the environment of the executable that is sent.
 const REQUEST: &str = "PROBITY_TEST_LOOK";
@@ -142,12 +143,14 @@ pub fn tools(scripts: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// A booted Debian on an overlay; what is done to it is gone afterwards.
-pub struct Machine {
-    /// Ends the machine when its standard input is closed: however this process ends.
-    keeper: Child,
-    /// Its first process, as this machine counts.
-    first: String,
+/// A booted Debian to look at from inside.
+pub struct Machine(lab::Machine);
+
+impl std::ops::Deref for Machine {
+    type Target = lab::Machine;
+    fn deref(&self) -> &lab::Machine {
+        &self.0
+    }
 }
 
 /// The machine that the tests of one file share. `None` where we are not root.
@@ -159,95 +162,14 @@ pub fn machine() -> Option<&'static Machine> {
 impl Machine {
     /// Boots one. `None` where we are not root.
     pub fn boot() -> Option<Self> {
-        if !needs_root("looks inside a machine with systemd, journal, dpkg and rpm") {
-            return None;
-        }
-        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
-        support::run(&mut Command::new(project.join("scripts/debian-machine")));
-        let root = project.join("target/debian-machine");
-        let inside = |path: &str| root.join(path).display().to_string();
-        // Its own systemd-nspawn with its own libraries.
-        let architecture = format!("{}-linux-gnu", std::env::consts::ARCH);
-        let libraries = ["lib", "usr/lib"]
-            .map(|lib| format!("{0}:{0}/systemd", inside(&format!("{lib}/{architecture}"))))
-            .join(":");
-        let loader = match std::env::consts::ARCH {
-            "aarch64" => "lib/ld-linux-aarch64.so.1",
-            _ => "lib64/ld-linux-x86-64.so.2",
-        };
-        let folder = std::env::current_exe().unwrap().parent().unwrap().display().to_string();
-        let mut keeper = Command::new("sh")
-            .args(["-c", r#""$@" </dev/null >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $(cat /proc/$!/task/$!/children) $!"#, "keeper"])
-            .args([&inside(loader), "--library-path", &libraries, &inside("usr/bin/systemd-nspawn")])
-            .args([
-                "--directory",
-                &root.display().to_string(),
-                "--volatile=overlay",
-                "--register=no",
-                "--keep-unit",
-            ])
-            .args(["--boot", "--private-network", "--console=pipe", &format!("--bind-ro={folder}:/probe")])
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut nspawn = String::new();
-        BufReader::new(keeper.stdout.as_mut().unwrap()).read_line(&mut nspawn).unwrap();
-        let nspawn = nspawn.trim();
-        let children = format!("/proc/{nspawn}/task/{nspawn}/children");
-        let mut machine = Self { keeper, first: String::new() };
-        support::until("the machine has booted", || {
-            let children = std::fs::read_to_string(&children).expect("systemd-nspawn has ended");
-            let Some(first) = children.split_whitespace().next() else { return false };
-            machine.first = first.to_owned();
-            let state = machine.command(&["systemctl", "is-system-running", "--wait"]).output().unwrap();
-            matches!(String::from_utf8_lossy(&state.stdout).trim(), "running" | "degraded")
-        });
-        Some(machine)
-    }
-
-    /// A command inside, as root.
-    pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(self.enter()).args(words).stdin(Stdio::null());
-        command
-    }
-
-    fn enter(&self) -> Vec<String> {
-        let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        ["-t", &self.first, "-a", "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8"]
-            .map(str::to_owned)
-            .to_vec()
-    }
-
-    /// Runs a script inside and insists that it succeeds; its standard output.
-    pub fn run(&self, script: &str) -> String {
-        support::run(&mut self.command(&["timeout", "60", "sh", "-euc", script]))
-    }
-
-    /// Writes a file inside.
-    pub fn write(&self, path: &str, content: &str) {
-        std::fs::write(format!("/proc/{}/root{path}", self.first), content).unwrap();
+        let folder = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+        lab::possible("looks inside a machine with systemd, journal, dpkg and rpm")
+            .then(|| Self(lab::Machine::boot(&folder)))
     }
 
     /// To look inside.
     pub fn inside(&self) -> Elsewhere {
         let name = std::env::current_exe().unwrap().file_name().unwrap().to_owned();
-        let mut before = vec!["nsenter".to_owned()];
-        before.extend(self.enter());
-        Elsewhere { before, executable: Path::new("/probe").join(name), ..here() }
-    }
-
-    /// Its first process, as this machine counts.
-    pub fn first(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_raw(self.first.parse().unwrap()).unwrap()
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        _ = self.keeper.wait();
+        Elsewhere { before: self.enter(), executable: Path::new("/program").join(name), ..here() }
     }
 }
