@@ -34,7 +34,11 @@ pub fn possible(what: &str) -> bool {
 fn lab() -> PathBuf {
     // Each package that includes this file is two or three folders below the project.
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().map(|folder| folder.join("lab/machine")).find(|lab| lab.is_file()).expect("lab/machine")
+    package
+        .ancestors()
+        .map(|folder| folder.join("lab/machine"))
+        .find(|lab| lab.is_file())
+        .expect("lab/machine")
 }
 
 impl Machine {
@@ -51,7 +55,8 @@ impl Machine {
         let mut machine = Machine { name, first: String::new(), keeper };
         let mut told = String::new();
         BufReader::new(machine.keeper.stdout.take().unwrap()).read_line(&mut told).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&told).expect("lab/machine says why on standard error");
+        let told: serde_json::Value =
+            serde_json::from_str(&told).expect("lab/machine says why on standard error");
         machine.first = told["pid"].to_string();
         machine
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use probity_evidence::entry::{Body, Event, Observer, Start};
-use probity_plan::{Impact, Introduction, Observation, Plan};
+use probity_plan::{Happening, Impact, Introduction, Observation, Plan};
 use probity_report::{Check, Contents, Series, SeriesCollector, Unacceptable};
 use probity_verdict::{Conditions, Finding, Judge, Judgement, Outcome};
 
@@ -29,6 +29,16 @@ impl Permitted {
         copied.then(|| Unpermitted::Copy { observer: who.name.clone(), allow: self.allow })
     }
 
+    /// A machine that was made where nobody permitted to write.
+    fn objection_to_machine(&self, what: &Happening) -> Option<Unpermitted> {
+        match what {
+            Happening::Up(up) if self.allow < Impact::Write => {
+                Some(Unpermitted::Machine { machine: up.trial.machine.clone(), allow: self.allow })
+            }
+            _ => None,
+        }
+    }
+
     /// What an observation saw that nobody permitted to look at.
     fn objection(&self, plan: &Plan, observation: &Observation) -> Option<Unpermitted> {
         let probe = plan.probe(&observation.probe)?;
@@ -39,9 +49,9 @@ impl Permitted {
         if self.only.as_ref().is_some_and(|only| !only.contains(&probe.name)) {
             return Some(Unpermitted::LeftOut(probe.name.clone()));
         }
-        (probe.impact > self.allow).then(|| Unpermitted::Impact {
+        (probe.asks() > self.allow).then(|| Unpermitted::Impact {
             probe: probe.name.clone(),
-            impact: probe.impact,
+            impact: probe.asks(),
             allow: self.allow,
         })
     }
@@ -56,6 +66,13 @@ pub enum Unpermitted {
     Copy {
         /// The observer.
         observer: String,
+        /// What was allowed.
+        allow: Impact,
+    },
+    /// A machine was made.
+    Machine {
+        /// Its name.
+        machine: String,
         /// What was allowed.
         allow: Impact,
     },
@@ -81,6 +98,9 @@ impl std::fmt::Display for Unpermitted {
                     f,
                     "the program was copied to `{observer}`, which writes, and only `{allow}` was allowed"
                 )
+            }
+            Self::Machine { machine, allow } => {
+                write!(f, "the machine `{machine}` was made, which writes, and only `{allow}` was allowed")
             }
             Self::Impact { probe, impact, allow } => {
                 write!(
@@ -165,6 +185,10 @@ impl<'p> Fold<'p> {
                 self.observers.push((entry, observer.clone()));
             }
             Body::Event(event) => {
+                let objection = self.permitted.objection_to_machine(&event.what);
+                if self.unpermitted.is_none() {
+                    self.unpermitted = objection.map(|objection| (entry, objection));
+                }
                 self.judge.happened(entry, &event.what);
                 self.events.push((entry, event.clone()));
             }

@@ -5,6 +5,8 @@
 
 pub mod comparison;
 pub mod fold;
+pub mod machines;
+mod needs;
 pub mod order;
 pub mod recompute;
 mod recorder;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use probity_evidence::entry::{Body, Identity};
 use probity_evidence::ledger::LedgerError;
+use probity_evidence::machines::Notes;
 use probity_evidence::writer::WriteError;
 use probity_evidence::{Bundle, Declared, Key, Ledger, Opening, ReadError, Writer};
 use probity_plan::{Cause, Loaded, Observation, Plan};
@@ -14,6 +15,8 @@ use probity_report::Contents;
 use probity_verdict::Conditions;
 
 use crate::fold::{Derived, Fold, Permitted, Surroundings, findings_json};
+use crate::machines::Maker;
+use crate::needs::{Needs, of_one_trial};
 use crate::recorder::Recorder;
 use crate::{KEPT_NAME, exhibits, in_bundle};
 
@@ -61,6 +64,8 @@ pub struct Order<'a> {
     pub max_size: u64,
     /// The root hash of the bundle that is reproduced.
     pub reproduces: Option<String>,
+    /// Where the machines of trials are written down; without it none is made.
+    pub machines: Option<Notes>,
 }
 
 impl<'a> Order<'a> {
@@ -157,12 +162,16 @@ impl Case<'_> {
             until: &until,
             stop,
             observe: &Observers::new(&loaded.plan, secrets, self.began, permitted.allow),
+            machines: &Maker::new(self.order.machines.as_ref(), self.writer.run()),
+            run: self.writer.run(),
             crew: &Threads,
         };
+        let one_trial = of_one_trial(&loaded.plan);
         let mut recorder = Recorder {
             began: self.began,
             writer: &self.writer,
             fold: &mut self.fold,
+            needs: Needs::new(&one_trial, conditions, self.began.at),
             recorded,
             observed_self: self.began.at,
         };

@@ -6,11 +6,12 @@ use probity_evidence::Writer;
 use probity_evidence::declared::Undeclared;
 use probity_evidence::entry::{Body, Event, Observer};
 use probity_evidence::writer::WriteError;
-use probity_plan::{Blocked, Happening, Observation};
+use probity_plan::{Blocked, Happening, Observation, Trial};
 use probity_probe::observe::Reached;
 use probity_probe::{Began, Sink, observer};
 
 use crate::fold::Fold;
+use crate::needs::Needs;
 
 /// How often the observer's own condition is recorded.
 const OBSERVE_SELF: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
@@ -20,6 +21,8 @@ pub(crate) struct Recorder<'r, 'p> {
     pub(crate) began: Began,
     pub(crate) writer: &'r Writer,
     pub(crate) fold: &'r mut Fold<'p>,
+    /// What each trial needs to go on.
+    pub(crate) needs: Needs<'r>,
     /// Is told of what was recorded.
     pub(crate) recorded: &'r dyn Fn(&[Body]),
     pub(crate) observed_self: jiff::Timestamp,
@@ -28,8 +31,13 @@ pub(crate) struct Recorder<'r, 'p> {
 impl Recorder<'_, '_> {
     fn append(&mut self, body: &Body) -> Result<(), WriteError> {
         let entry = self.writer.append(body)?;
-        self.fold.take(entry, body);
+        self.take(entry, body);
         Ok(())
+    }
+
+    fn take(&mut self, entry: u64, body: &Body) {
+        self.fold.take(entry, body);
+        self.needs.take(entry, body);
     }
 
     /// Records how the observer itself is doing.
@@ -54,7 +62,7 @@ impl Recorder<'_, '_> {
             let body = Body::Observation(observation.clone());
             let error = match self.writer.append(&body) {
                 Ok(entry) => {
-                    self.fold.take(entry, &body);
+                    self.take(entry, &body);
                     return Ok(());
                 }
                 Err(error) => error,
@@ -83,7 +91,7 @@ impl Sink for Recorder<'_, '_> {
     fn record(&mut self, observations: Vec<Observation>) -> Result<(), WriteError> {
         let bodies: Vec<Body> = observations.into_iter().map(Body::Observation).collect();
         match self.writer.append_all(&bodies) {
-            Ok(first) => (first..).zip(&bodies).for_each(|(entry, body)| self.fold.take(entry, body)),
+            Ok(first) => (first..).zip(&bodies).for_each(|(entry, body)| self.take(entry, body)),
             Err(error) if error.barrier().is_some() => {
                 for body in &bodies {
                     if let Body::Observation(observation) = body {
@@ -124,7 +132,8 @@ impl Sink for Recorder<'_, '_> {
         self.append(&Body::Event(Event { at: self.began.utc(), what }))
     }
 
-    fn holds(&mut self, claim: &str) -> Result<bool, WriteError> {
-        Ok(self.fold.holds(claim))
+    fn holds(&mut self, claim: &str, trial: Option<&Trial>) -> Result<bool, WriteError> {
+        let in_trial = trial.and_then(|trial| self.needs.holds(claim, trial));
+        Ok(in_trial.unwrap_or_else(|| self.fold.holds(claim)))
     }
 }

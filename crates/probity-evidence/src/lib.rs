@@ -16,6 +16,7 @@ mod keygen;
 pub mod ledger;
 pub mod line;
 mod listing;
+pub mod machines;
 mod names;
 mod pipeline;
 mod projection;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::observation::Trial;
 use crate::units::Span;
 
 /// Why nobody looked, or what was seen was not kept.
@@ -56,6 +57,13 @@ pub enum Cause {
         /// The other probe.
         probe: String,
     },
+    /// The trial has no machine to run on.
+    NoMachine {
+        /// The machine, as the plan calls it.
+        machine: String,
+        /// Why there is none.
+        why: String,
+    },
     /// The plan asks for more than the operator allowed.
     NotAllowed {
         /// The probe's impact.
@@ -87,6 +95,7 @@ impl fmt::Display for Cause {
             Self::NotRecorded { fact } => write!(f, "`{fact}` was not recorded"),
             Self::ClaimNeeded { claim } => write!(f, "the claim `{claim}` does not hold"),
             Self::ProbeOver { probe } => write!(f, "`{probe}`, which it runs with, was over"),
+            Self::NoMachine { machine, why } => write!(f, "the trial has no machine `{machine}`: {why}"),
             Self::NotAllowed { impact, allowed } => {
                 write!(f, "its impact is {impact}; {allowed} was allowed")
             }
@@ -112,6 +121,49 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         detail: String,
     },
+    /// A machine was made for a trial, or it was tried.
+    Up(OfMachine),
+    /// The machine of a trial was removed, or it was tried.
+    Down(OfMachine),
+}
+
+/// What came of a command that makes or removes a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfMachine {
+    /// The trial, with the machine's name.
+    pub trial: Trial,
+    /// What was run.
+    pub command: String,
+    /// The exit status of the command; absent if it did not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// Why it did not do what it should; empty if it did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl OfMachine {
+    /// Whether the command did what it should.
+    pub fn is_done(&self) -> bool {
+        self.exit_code == Some(0) && self.detail.is_empty()
+    }
+
+    /// What came of it: `exit code 1: no space left`.
+    pub fn outcome(&self) -> String {
+        let Self { exit_code, detail, .. } = self;
+        let ended = exit_code.map(|code| format!("exit code {code}"));
+        [ended, Some(detail.clone()).filter(|detail| !detail.is_empty())]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
+    fn tell(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        let Self { trial, command, .. } = self;
+        write!(f, "{what} {} for {}: {command}: {}", trial.machine, trial.label(), self.outcome())
+    }
 }
 
 impl fmt::Display for Happening {
@@ -121,6 +173,8 @@ impl fmt::Display for Happening {
                 write!(f, "undo of {probe}: {command}: exit code {code}")
             }
             Self::Undo { probe, command, detail, .. } => write!(f, "undo of {probe}: {command}: {detail}"),
+            Self::Up(machine) => machine.tell(f, "make machine"),
+            Self::Down(machine) => machine.tell(f, "remove machine"),
         }
     }
 }

@@ -101,7 +101,9 @@ impl Blocked {
             | Cause::Unrecordable
             | Cause::Failed { .. } => Barrier::Aborted,
             Cause::SizeLimit { .. } => Barrier::TooLarge,
-            Cause::ClaimNeeded { .. } | Cause::ProbeOver { .. } => Barrier::Prerequisite,
+            Cause::ClaimNeeded { .. } | Cause::ProbeOver { .. } | Cause::NoMachine { .. } => {
+                Barrier::Prerequisite
+            }
             Cause::NotAllowed { .. } => Barrier::NotPermitted,
         };
         let detail = cause.to_string();

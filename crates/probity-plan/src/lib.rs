@@ -9,6 +9,7 @@ mod error;
 pub mod fact;
 pub mod kinds;
 mod load;
+mod machine;
 pub mod model;
 pub mod number;
 pub mod observation;
@@ -22,11 +23,12 @@ pub mod units;
 pub mod value;
 mod yaml;
 
-pub use cause::{Cause, Happening};
+pub use cause::{Cause, Happening, OfMachine};
 pub use error::PlanErrors;
 pub use fact::{Barrier, Blocked, Fact};
 pub use kinds::{Act, Denied, FactSpec, FactType, Impact, KindSpec, Shows, Values};
 pub use load::{Declared, Loaded, Refused, Sources, load, load_claims, load_or_refuse};
+pub use machine::{MACHINE, Machine, TrialGroup};
 pub use model::{
     Claim, Condition, Form, Input, InputValue, Plan, Probe, Rule, Schedule, Score, Severity, Waiver,
 };

@@ -1,6 +1,7 @@
 //! A plan as resolved: inputs filled in, includes flattened, matrices expanded. What the rest of Probity works with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use probity_diagnostic::Position;
 
 use crate::kinds::{Act, Impact, KindSpec};
+use crate::machine::{Machine, TrialGroup};
 use crate::observer::Observer;
 use crate::token::Token;
 use crate::units::{Percent, Share, Span};
@@ -24,6 +26,10 @@ pub struct Plan {
     pub inputs: BTreeMap<String, Input>,
     /// Who looks from elsewhere, in the plan's order.
     pub observers: Vec<Observer>,
+    /// Machines for trials, in the plan's order.
+    pub machines: Vec<Machine>,
+    /// Trials in the plan's order, each of which begins when the one before is over. They run after all other probes.
+    pub trials: Vec<Arc<TrialGroup>>,
     /// Probes in the plan's order.
     pub probes: Vec<Probe>,
     /// Claims in the plan's order.
@@ -44,6 +50,14 @@ impl Plan {
     /// The observer of this name.
     pub fn observer(&self, name: &str) -> Option<&Observer> {
         self.observers.iter().find(|observer| observer.name == name)
+    }
+    /// The machine of this name.
+    pub fn machine(&self, name: &str) -> Option<&Machine> {
+        self.machines.iter().find(|machine| machine.name == name)
+    }
+    /// The trials of this name.
+    pub fn trials_of(&self, name: &str) -> Option<&Arc<TrialGroup>> {
+        self.trials.iter().find(|group| group.name == name)
     }
     /// The claim of this name.
     pub fn claim(&self, name: &str) -> Option<&Claim> {
@@ -83,15 +97,18 @@ pub enum InputValue {
 /// One probe of a resolved plan.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// Its name.
+    /// Its name; `TRIAL.NAME` in a trial.
     pub name: String,
+    /// The trials that it is part of: it runs in each of them.
+    pub trial: Option<Arc<TrialGroup>>,
     /// What it does, one act for each row of its matrix; a single one without a matrix.
     pub cells: Vec<Cell>,
     /// The columns of its matrix; empty without one.
     pub columns: Vec<String>,
     /// When and how often.
     pub schedule: Schedule,
-    /// The observer that looks; the program that runs the plan, where it runs, without it.
+    /// The observer that looks; the program that runs the plan, where it runs, without it. In a trial also [`crate::MACHINE`] and the other
+    /// observers of its machine.
     pub on: Option<String>,
     /// Runs during this probe, instead of before or after it.
     pub with: Option<String>,
@@ -114,9 +131,17 @@ impl Probe {
     pub fn spec(&self) -> &'static KindSpec {
         self.cells[0].act.spec()
     }
-    /// How many trials the plan asks for in each cell.
+    /// How many trials there are that it is part of; one outside of trials.
+    pub fn trials(&self) -> u32 {
+        self.trial.as_ref().map_or(1, |group| group.repeat)
+    }
+    /// How many looks the plan asks for in each cell, over all trials.
     pub fn planned(&self) -> u32 {
-        self.schedule.slots()
+        self.schedule.slots().saturating_mul(self.trials())
+    }
+    /// The impact that the operator has to allow: its own, and that of making a machine for it.
+    pub fn asks(&self) -> Impact {
+        if self.trial.is_some() { self.impact.max(Impact::Write) } else { self.impact }
     }
 }
 

@@ -41,6 +41,13 @@ pub struct Trial {
     pub machine: String,
 }
 
+impl Trial {
+    /// As people read it: `install 3`.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.name, self.number)
+    }
+}
+
 /// What one look yielded: which probe, when, for how long, and each fact or its barrier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

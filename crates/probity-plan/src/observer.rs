@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use probity_diagnostic::Position;
 use serde::{Deserialize, Serialize};
 
+use crate::observation::Trial;
 use crate::value::unique;
 
 /// Somebody of a plan who looks from elsewhere.
@@ -71,9 +72,12 @@ impl std::fmt::Display for Reach {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Introduction {
-    /// Its name in the plan.
+    /// Its name in the plan; `machine`, `machine.NAME` for those of a trial's machine.
     pub name: String,
-    /// How the plan says that it is reached.
+    /// The trial to whose machine it belongs; absent for the plan's own observers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+    /// How the plan says that it is reached, or, for `machine`, as `up` said.
     pub reach: Reach,
     /// What was met on the way.
     pub passage: Passage,

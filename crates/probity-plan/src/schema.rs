@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::kinds::{self, KINDS};
 use crate::load::{RESERVED, parameters};
 use crate::source::{
-    ClaimSource, IncludeSource, InputSource, ObserverSource, ProbeSource, RuleSource, SECTIONS, Scalar,
-    WaiverSource,
+    ClaimSource, IncludeSource, InputSource, MachineSource, ObserverSource, ProbeSource, RuleSource,
+    SECTIONS, Scalar, TrialSource, WaiverSource,
 };
 use crate::units::Percent;
 
@@ -24,7 +24,9 @@ pub fn schema() -> Value {
             "inputs" => inputs.clone(),
             "include" => named(&of::<IncludeSource>(&mut generator)),
             "observers" => named(&observer(&mut generator)),
+            "machines" => named(&machine(&mut generator)),
             "probes" => named(&probe(&mut generator)),
+            "trials" => named(&trial(&mut generator)),
             "claims" => named(&claim(&mut generator)),
             "scores" => named(&weights()),
             "verdict" => json!({ "type": "array", "items": of::<RuleSource>(&mut generator) }),
@@ -83,6 +85,23 @@ fn observer(generator: &mut SchemaGenerator) -> Value {
     observer["oneOf"] = json!(one);
     observer["dependentRequired"] = json!({ "become": ["ssh"], "host_key": ["ssh"] });
     observer
+}
+
+fn machine(generator: &mut SchemaGenerator) -> Value {
+    let mut machine = of::<MachineSource>(generator);
+    let description = machine["properties"]["observers"]["description"].take();
+    machine["properties"]["observers"] = named(&observer(generator));
+    machine["properties"]["observers"]["description"] = description;
+    machine
+}
+
+fn trial(generator: &mut SchemaGenerator) -> Value {
+    let mut trial = of::<TrialSource>(generator);
+    let description = trial["properties"]["probes"]["description"].take();
+    trial["properties"]["probes"] = named(&probe(generator));
+    trial["properties"]["probes"]["description"] = description;
+    trial["required"] = json!(["machine", "repeat", "probes"]);
+    trial
 }
 
 fn weights() -> Value {

@@ -19,7 +19,9 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("inputs", "Values that the plan uses as `$name`; `--input name=value` replaces them."),
     ("include", "Other plans, whose probes, claims and scores join this one under `NAME_`."),
     ("observers", "Who looks from elsewhere: probes name them with `on`."),
+    ("machines", "How machines for trials are made and removed."),
     ("probes", "What is looked at, in this order."),
+    ("trials", "Probes that run together, again and again, each time on a fresh machine."),
     ("claims", "Sentences about what the probes see."),
     ("scores", "Weighted means of claims."),
     ("verdict", "Rules in order; the first that is surely true gives the label; the last has no condition."),
@@ -101,6 +103,38 @@ pub(crate) struct ObserverSource {
 pub(crate) enum Become {
     /// Root, by sudo(8).
     Sudo,
+}
+
+/// A machine for trials: Probity chooses its name, which both commands are given as `$name`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MachineSource {
+    /// The command that makes a machine called `$name` and prints how it is reached, such as {"pid": 4242}.
+    pub up: Vec<String>,
+    /// The command that removes the machine called `$name`, however far `up` had come.
+    pub down: Vec<String>,
+    /// How long either may take; 60s without it.
+    pub within: Option<Span>,
+    /// Further ways to look at it, in which `$name` is its name; `machine` is the one that `up` prints.
+    #[expect(dead_code, reason = "read from the tree; here for the schema")]
+    pub observers: Option<BTreeMap<String, ObserverSource>>,
+}
+
+/// Probes that run together, again and again, each time on a fresh machine.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrialSource {
+    /// The machine that each trial begins with.
+    pub machine: String,
+    /// How many trials.
+    #[schemars(range(min = 1))]
+    pub repeat: u32,
+    /// How many of them side by side; one without it.
+    #[schemars(range(min = 1))]
+    pub at_once: Option<u32>,
+    /// What is done and looked at in each, in this order.
+    #[expect(dead_code, reason = "read from the tree; here for the schema")]
+    pub probes: Option<Scalar>,
 }
 
 /// The keys that every probe may have, beside the parameters of its kind.

@@ -13,6 +13,13 @@ pub trait Crew: Sync {
     /// could not begin.
     fn work<'j>(&self, jobs: Vec<Job<'j>>, failed: &(dyn Fn(io::Error) + Sync), meanwhile: &mut dyn FnMut());
 
+    /// The same for somebody who waits within a job.
+    fn beside<'j>(
+        &'j self,
+        jobs: Vec<Job<'j>>,
+        failed: &'j (dyn Fn(io::Error) + Sync),
+    ) -> LocalBoxFuture<'j, ()>;
+
     /// How many jobs to share work among that waits for little.
     fn hands(&self) -> usize;
 }
@@ -38,6 +45,15 @@ impl Crew for Threads {
             }
             meanwhile();
         });
+    }
+
+    fn beside<'j>(
+        &'j self,
+        jobs: Vec<Job<'j>>,
+        failed: &'j (dyn Fn(io::Error) + Sync),
+    ) -> LocalBoxFuture<'j, ()> {
+        // Whoever waits has a thread that does nothing else meanwhile.
+        Box::pin(async move { self.work(jobs, failed, &mut || ()) })
     }
 
     fn hands(&self) -> usize {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use probity_plan::kinds::KindSpec;
 use probity_plan::model::Cell;
-use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Probe, Value};
+use probity_plan::{Artifact, Barrier, Blocked, FactType, Lane, Observation, Probe, Trial, Value};
 
 use crate::clock::Began;
 use crate::look::Wanted;
@@ -21,18 +21,27 @@ const MAX_MASKED_HERE: usize = 4 << 10;
 /// A silence counts as such if the observer itself was kept for no more than this part of the time-out.
 const MOST_KEPT: u32 = 10;
 
-/// A look's place and time.
-pub struct Kept<'a> {
+/// A planned look.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
     /// The probe.
     pub probe: &'a Probe,
     /// The row.
     pub cell: &'a Cell,
     /// The slot.
     pub slot: u32,
-    /// The attempt.
-    pub attempt: u32,
     /// The lane.
     pub lane: Lane,
+    /// The trial.
+    pub trial: Option<&'a Trial>,
+}
+
+/// A look's place and time.
+pub struct Kept<'a> {
+    /// The planned look.
+    pub place: Place<'a>,
+    /// The attempt.
+    pub attempt: u32,
     /// When it began.
     pub started: jiff::Timestamp,
     /// How long after the run it began.
@@ -88,26 +97,27 @@ impl Kept<'_> {
     /// other looks.
     pub async fn take(&self, sighting: Sighting, secrets: &Secrets) -> Taken {
         let Sighting { seen, times, by } = sighting;
+        let Place { probe, cell, slot, lane, trial } = self.place;
         let mut observation = Observation {
-            probe: self.probe.name.clone(),
-            cell: self.cell.row.clone(),
-            slot: self.slot,
+            probe: probe.name.clone(),
+            cell: cell.row.clone(),
+            slot,
             attempt: self.attempt,
             superseded: false,
-            lane: self.lane,
+            lane,
             started: to_microseconds(by.map_or(self.started, |by| by.started)),
             // Of a look of somebody else's, the time in which it lies, by the clocks of this program.
             offset_us: microseconds(by.map_or(self.offset, |by| by.offset)),
             duration_us: microseconds(by.map_or(times.elapsed, |by| by.within)),
             scheduling_delay_us: times.delay.map(microseconds),
-            trial: None,
+            trial: trial.cloned(),
             observer: by.map_or(0, |by| by.observer),
             facts: seen.facts,
             artifacts: BTreeMap::new(),
             excerpts: BTreeMap::new(),
             unknown: seen.unknown,
         };
-        let spec = self.probe.spec();
+        let spec = probe.spec();
         for fact in spec.facts {
             let unwanted =
                 fact.on_demand && matches!(self.wanted, Wanted::Only(facts) if !facts.contains(fact.name));
@@ -120,7 +130,7 @@ impl Kept<'_> {
             }
         }
         self.doubt_denials(&mut observation, &times);
-        let keep_all = self.probe.keep_all;
+        let keep_all = probe.keep_all;
         if observation.facts.values().map(size).sum::<usize>() <= MAX_MASKED_HERE {
             return record(observation, spec, keep_all, secrets);
         }
@@ -139,12 +149,12 @@ impl Kept<'_> {
     /// Nobody was silent for the whole time-out if the observer did not listen all that time: what it missed meanwhile may
     /// have been an answer.
     fn doubt_denials(&self, observation: &mut Observation, times: &Times) {
-        let timeout = self.probe.schedule.timeout.0;
+        let timeout = self.place.probe.schedule.timeout.0;
         let kept = times.delay.unwrap_or(times.paused);
         if times.elapsed < timeout || kept <= timeout / MOST_KEPT {
             return;
         }
-        for spec in self.probe.spec().facts {
+        for spec in self.place.probe.spec().facts {
             let denial = |value: &Value| spec.denial.is_some_and(|(_, values)| values.include(value));
             if observation.facts.get(spec.name).is_some_and(denial) {
                 observation.facts.remove(spec.name);
@@ -225,32 +235,27 @@ fn widen(value: &mut Value, delay: Option<Duration>) {
     *value = Value::interval(round(least), most.is_finite().then(|| round(most)));
 }
 
-/// A trial that was not made: every fact is behind this barrier.
-pub fn blocked_at(
-    run: &Began,
-    probe: &Probe,
-    cell: &Cell,
-    slot: u32,
-    lane: Lane,
-    blocked: Blocked,
-) -> Observation {
-    Observation {
-        probe: probe.name.clone(),
-        cell: cell.row.clone(),
-        slot,
-        attempt: 1,
-        superseded: false,
-        lane,
-        started: run.utc(),
-        offset_us: microseconds(run.elapsed()),
-        duration_us: 0,
-        scheduling_delay_us: None,
-        trial: None,
-        observer: 0,
-        facts: BTreeMap::new(),
-        artifacts: BTreeMap::new(),
-        excerpts: BTreeMap::new(),
-        unknown: BTreeMap::from([("*".to_owned(), blocked)]),
+impl Place<'_> {
+    /// A look that was not made: every fact is behind this barrier.
+    pub fn blocked(&self, run: &Began, blocked: Blocked) -> Observation {
+        Observation {
+            probe: self.probe.name.clone(),
+            cell: self.cell.row.clone(),
+            slot: self.slot,
+            attempt: 1,
+            superseded: false,
+            lane: self.lane,
+            started: run.utc(),
+            offset_us: microseconds(run.elapsed()),
+            duration_us: 0,
+            scheduling_delay_us: None,
+            trial: self.trial.cloned(),
+            observer: 0,
+            facts: BTreeMap::new(),
+            artifacts: BTreeMap::new(),
+            excerpts: BTreeMap::new(),
+            unknown: BTreeMap::from([("*".to_owned(), blocked)]),
+        }
     }
 }
 

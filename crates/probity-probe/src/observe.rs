@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use probity_plan::model::Cell;
-use probity_plan::{Act, Blocked, Introduction, Lane, Observation, Probe, Value};
+use probity_plan::{Act, Blocked, Introduction, Lane, Observation, Observer, Probe, Trial, Value};
 
 use crate::look::{Context, Seen, Wanted};
 use crate::memory::Memories;
-use crate::observation::{Kept, Times};
+use crate::observation::{Kept, Place, Times};
 use crate::secrets::Secrets;
 use crate::{kinds, metronome, tables};
 
@@ -32,6 +32,8 @@ pub struct Request<'a> {
     pub row: &'a BTreeMap<String, Value>,
     /// The observer that is to look; this program, where it runs, without one.
     pub on: Option<&'a str>,
+    /// The trial it is part of.
+    pub trial: Option<&'a Trial>,
     /// What to do.
     pub act: &'a Act,
     /// Which on-demand facts to look up.
@@ -46,15 +48,16 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A look at this cell of a probe, for these facts.
-    pub(crate) fn new(
-        probe: &'a Probe,
-        cell: &'a Cell,
-        wanted: &'a Wanted,
-        lane: Lane,
-        sharing: Option<Sharing>,
-    ) -> Self {
+    pub(crate) fn new(place: &Place<'a>, wanted: &'a Wanted, sharing: Option<Sharing>) -> Self {
+        let Place { probe, cell, lane, trial, .. } = *place;
         let (on, timeout) = (probe.on.as_deref(), probe.schedule.timeout.0);
-        Self { probe: &probe.name, row: &cell.row, on, act: &cell.act, wanted, timeout, lane, sharing }
+        Self { probe: &probe.name, row: &cell.row, on, trial, act: &cell.act, wanted, timeout, lane, sharing }
+    }
+
+    /// What is kept from look to look is kept by this name: trials know nothing of each other.
+    pub(crate) fn memory(&self) -> String {
+        let Some(trial) = self.trial else { return self.probe.to_owned() };
+        format!("{} on {}", self.probe, trial.machine)
     }
 }
 
@@ -118,9 +121,20 @@ pub trait Observe: Sync {
     ) -> LocalBoxFuture<'a, Sighting>;
 
     /// Reaches an observer before its looks are due, if it can: finding the way takes its time, which is none of theirs.
-    fn reach<'a>(&'a self, _on: &'a str, _reached: &'a dyn Fn(Reached)) -> LocalBoxFuture<'a, ()> {
+    fn reach<'a>(
+        &'a self,
+        _on: &'a str,
+        _trial: Option<&'a Trial>,
+        _reached: &'a dyn Fn(Reached),
+    ) -> LocalBoxFuture<'a, ()> {
         Box::pin(std::future::ready(()))
     }
+
+    /// From now on these can be asked, in this trial.
+    fn enter(&self, _trial: &Trial, _observers: Vec<Observer>) {}
+
+    /// From now on nobody of this trial's machine can be asked; who was is let go.
+    fn leave(&self, _trial: &Trial) {}
 }
 
 /// This program, where it runs.
@@ -145,10 +159,11 @@ impl<'a> Here<'a> {
     /// Makes a look here, whoever is asked to.
     pub(crate) async fn look(&self, request: &Request<'_>) -> Sighting {
         let measured = Measured::begin();
-        let Request { probe, row, act, wanted, timeout, lane, sharing, on: _ } = *request;
+        let Request { row, act, wanted, timeout, lane, sharing, .. } = *request;
         let (secrets, run_began, began) = (self.secrets, self.run_began, Instant::now());
         let context = Context { wanted, secrets, began, run_began, timeout };
-        let look = self.memories.recall(probe, row, act, kinds::look(act, &context));
+        let memory = request.memory();
+        let look = self.memories.recall(&memory, row, act, kinds::look(act, &context));
         let seen = match sharing {
             Some(sharing) => tables::sharing(sharing.since, look).await,
             None => look.await,
@@ -179,8 +194,9 @@ pub fn look_once(
 ) -> std::io::Result<Observation> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (wanted, lane, started) = (&Wanted::All, Lane::Quiet, crate::observer::now());
-    let kept = Kept { probe, cell, slot: 0, attempt: 1, lane, started, offset: Duration::ZERO, wanted };
-    let request = Request::new(probe, cell, wanted, lane, None);
+    let place = Place { probe, cell, slot: 0, lane, trial: None };
+    let kept = Kept { place, attempt: 1, started, offset: Duration::ZERO, wanted };
+    let request = Request::new(&place, wanted, None);
     let taken = runtime.block_on(async {
         let sighting = observe.observe(&request, &|_| ()).await;
         kept.take(sighting, secrets).await

@@ -72,7 +72,7 @@ fn clock_synchronised() -> Result<bool, Blocked> {
         .build()
         .map_err(|e| barrier_of(what, &e))?;
     let arguments = ["timedatectl", "show", "--property=NTPSynchronized", "--value"].map(str::to_owned);
-    let program = Program { arguments: &arguments, stdin: None, env: &BTreeMap::new() };
+    let program = Program { arguments: &arguments, stdin: None, env: &BTreeMap::new(), folder: None };
     let ended = runtime.block_on(async {
         program::run(&program, tokio::time::Instant::now() + Duration::from_secs(2)).await
     });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Program<'a> {
     pub stdin: Option<&'a [u8]>,
     /// Variables beside the minimal environment.
     pub env: &'a BTreeMap<String, String>,
+    /// The folder it runs in; our own without it.
+    pub folder: Option<&'a Path>,
 }
 
 /// What it did.
@@ -66,7 +68,11 @@ pub async fn run(program: &Program<'_>, deadline: tokio::time::Instant) -> io::R
     };
     let mark = format!("{}-{}", std::process::id(), LOOKS.fetch_add(1, Ordering::Relaxed));
     let path = search_path();
-    let mut child = tokio::process::Command::new(name)
+    let mut command = tokio::process::Command::new(name);
+    if let Some(folder) = program.folder {
+        command.current_dir(folder);
+    }
+    let mut child = command
         .args(arguments)
         .env_clear()
         .env("PATH", path)
@@ -177,7 +183,7 @@ pub async fn ask(
     let name = arguments.first().copied().unwrap_or_default();
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let program = Program { arguments: &arguments, stdin: None, env: &env };
+    let program = Program { arguments: &arguments, stdin: None, env: &env, folder: None };
     let ended = run(&program, context.deadline()).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             Blocked::new(Barrier::ToolMissing, format!("there is no program `{name}`"))

@@ -4,31 +4,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant as WallInstant};
 
 use futures_util::StreamExt;
 use probity_plan::model::Cell;
-use probity_plan::{Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Value};
+use probity_plan::{Act, Blocked, Cause, Happening, Impact, Lane, Observation, Plan, Probe, Trial, Value};
 use tokio::time::Instant;
 
 use crate::clock::Began;
 use crate::crew::{Crew, Job};
+use crate::desk::{Desk, record};
 use crate::look::{Seen, Wanted};
-use crate::observation::{Kept, Taken, Times, blocked_at};
+use crate::machine::Machines;
+use crate::observation::{Kept, Place, Taken, Times};
 use crate::observe::{Observe, Reached, Request, Sharing, Sighting};
 use crate::schedule::{Stage, stages};
 use crate::secrets::Secrets;
 
 /// Looks under way at once in the parallel lane, on each of its threads.
 const AT_ONCE: usize = 8;
-/// How long an observation may wait for others to be recorded with.
-const GATHER: Duration = Duration::from_millis(5);
-/// The most observations that are recorded with one write.
-const BATCH: usize = 256;
-/// How often it is looked whether there are others.
-const NOW_AND_THEN: Duration = Duration::from_millis(1);
 /// Between two attempts within a slot.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Planned looks of a probe that is not run, of which each is recorded.
@@ -60,11 +55,12 @@ pub trait Sink {
     /// # Errors
     /// Ends the run.
     fn event(&mut self, what: Happening) -> Result<(), Self::Error>;
-    /// Whether this claim holds on what was recorded so far.
+    /// Whether this claim holds on what was recorded so far. In a trial, of what belongs to trials only that of this one counts, if the claim is
+    /// about that.
     ///
     /// # Errors
     /// If that cannot be read. Ends the run.
-    fn holds(&mut self, claim: &str) -> Result<bool, Self::Error>;
+    fn holds(&mut self, claim: &str, trial: Option<&Trial>) -> Result<bool, Self::Error>;
 }
 
 /// A request to stop, with its reason, from the operator or a limit.
@@ -92,7 +88,7 @@ impl Stop {
     pub fn reason(&self) -> Option<Cause> {
         self.0.borrow().clone()
     }
-    async fn requested(&self) -> Cause {
+    pub(crate) async fn requested(&self) -> Cause {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await {
             Ok(reason) if reason.is_some() => reason.clone().unwrap_or(Cause::NotCompleted),
@@ -106,25 +102,6 @@ pub type Until<'a> = dyn Fn(&Probe, &Observation) -> bool + Sync + 'a;
 
 /// When a probe was over that others run with.
 type Over = OnceLock<Instant>;
-
-/// What comes from those who look.
-#[expect(clippy::large_enum_variant, reason = "nearly all of it is the large one")]
-enum News {
-    /// An observation.
-    Look(Taken),
-    /// Somebody was reached who will look.
-    Reached(Box<Reached>),
-}
-
-/// A planned look.
-#[derive(Clone, Copy)]
-struct Slot<'p> {
-    probe: &'p Probe,
-    cell: &'p Cell,
-    number: u32,
-    lane: Lane,
-    sharing: Option<Sharing>,
-}
 
 /// A run about to begin.
 pub struct Runner<'a> {
@@ -148,117 +125,128 @@ pub struct Runner<'a> {
     pub stop: &'a Stop,
     /// Makes the looks.
     pub observe: &'a dyn Observe,
+    /// Makes the machines of trials.
+    pub machines: &'a dyn Machines,
+    /// What the run is called: letters and digits, of which the first eight are in the names of its machines.
+    pub run: &'a str,
     /// Does the work.
     pub crew: &'a dyn Crew,
 }
 
 impl Runner<'_> {
-    /// Runs every stage.
+    /// Runs every stage, then every trial.
     ///
     /// # Errors
-    /// The sink's. Undos run all the same.
+    /// The sink's. Undos run all the same, and machines are removed.
     pub fn run<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
-        for (number, stage) in (0_u64..).zip(stages(self.plan, self.timed)) {
+        let (desk, news) = Desk::open();
+        let job: Job<'_> = Box::new(move || Box::pin(async move { self.conduct(&desk).await }));
+        let mut recorded = Ok(());
+        self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || {
+            recorded = record(&news, sink);
+            if recorded.is_err() {
+                self.stop.request(Cause::Unrecordable);
+                // Let the looks under way end; what they saw can no longer be kept.
+                while news.recv().is_ok() {}
+            }
+        });
+        recorded
+    }
+
+    async fn conduct(&self, desk: &Desk) {
+        let probes: Vec<&Probe> = self.plan.probes.iter().filter(|probe| probe.trial.is_none()).collect();
+        self.run_stages(&probes, None, desk).await;
+        for (ordinal, group) in (1..).zip(&self.plan.trials) {
+            self.run_trials(ordinal, group, desk).await;
+        }
+    }
+
+    /// Runs these probes, all of the plan or all of a trial.
+    pub(crate) async fn run_stages(&self, probes: &[&Probe], trial: Option<&Trial>, desk: &Desk) {
+        for stage in stages(probes, self.timed) {
             let mut ready: Vec<&Probe> = Vec::new();
             for probe in &stage.probes {
                 // What runs with another probe says nothing if that one does not run.
                 let alone =
                     probe.with.as_ref().filter(|with| !ready.iter().any(|other| other.name == **with));
                 let alone = alone.map(|with| Blocked::by(Cause::ProbeOver { probe: with.clone() }));
-                let obstacle = match alone {
+                let obstacle = match alone.or_else(|| self.held_back(probe)) {
                     Some(blocked) => Some(blocked),
-                    None => self.obstacle(probe, sink)?,
+                    None => self.lacks(probe, trial, desk).await,
                 };
                 match obstacle {
                     None => ready.push(probe),
-                    Some(blocked) => {
-                        // Each planned look has its reason, unless there are very many of them.
-                        let slots = probe.schedule.slots();
-                        let slots = if slots as usize * probe.cells.len() <= BARRED { slots } else { 1 };
-                        let barred = probe.cells.iter().flat_map(|cell| {
-                            (0..slots).map(|slot| {
-                                blocked_at(&self.began, probe, cell, slot, stage.lane, blocked.clone())
-                            })
-                        });
-                        sink.record(barred.collect())?;
-                    }
+                    Some(blocked) => self.bar(probe, trial, stage.lane, &blocked, desk),
                 }
             }
             if !ready.is_empty() {
-                self.run_stage(number, &Stage { lane: stage.lane, probes: ready }, sink)?;
+                self.run_stage(&Stage { lane: stage.lane, probes: ready }, trial, desk).await;
             }
         }
-        Ok(())
     }
 
-    /// Why a probe is not run at all.
-    ///
-    /// # Errors
-    /// The sink's.
-    fn obstacle<S: Sink>(&self, probe: &Probe, sink: &mut S) -> Result<Option<Blocked>, S::Error> {
+    /// That a probe is not run: each planned look has its reason, unless there are very many of them.
+    pub(crate) fn bar(&self, probe: &Probe, trial: Option<&Trial>, lane: Lane, why: &Blocked, desk: &Desk) {
+        let slots = probe.schedule.slots();
+        let slots = if slots as usize * probe.cells.len() <= BARRED { slots } else { 1 };
+        let barred = probe.cells.iter().flat_map(|cell| {
+            (0..slots).map(|slot| {
+                let place = Place { probe, cell, slot, lane, trial };
+                place.blocked(&self.began, why.clone())
+            })
+        });
+        desk.bar(barred.collect());
+    }
+
+    /// Why a probe is not run at all, whatever was seen so far.
+    pub(crate) fn held_back(&self, probe: &Probe) -> Option<Blocked> {
         if let Some(reason) = self.stop.reason() {
-            return Ok(Some(Blocked::by(reason)));
+            return Some(Blocked::by(reason));
         }
         if self.only.is_some_and(|only| !only.contains(&probe.name)) {
-            return Ok(Some(Blocked::by(Cause::LeftOut)));
+            return Some(Blocked::by(Cause::LeftOut));
         }
-        if probe.impact > self.allow {
-            return Ok(Some(Blocked::by(Cause::NotAllowed { impact: probe.impact, allowed: self.allow })));
-        }
-        let Some(needs) = probe.needs.as_deref() else { return Ok(None) };
-        Ok((!sink.holds(needs)?).then(|| Blocked::by(Cause::ClaimNeeded { claim: needs.to_owned() })))
+        let impact = probe.asks();
+        (impact > self.allow).then(|| Blocked::by(Cause::NotAllowed { impact, allowed: self.allow }))
     }
 
-    fn run_stage<S: Sink>(&self, number: u64, stage: &Stage<'_>, sink: &mut S) -> Result<(), S::Error> {
-        self.meet(stage).into_iter().try_for_each(|observer| sink.reached(observer))?;
+    /// That a claim does not hold which the probe needs.
+    async fn lacks(&self, probe: &Probe, trial: Option<&Trial>, desk: &Desk) -> Option<Blocked> {
+        let claim = probe.needs.as_ref()?;
+        let holds = desk.holds(claim, trial).await;
+        (!holds).then(|| Blocked::by(Cause::ClaimNeeded { claim: claim.clone() }))
+    }
+
+    async fn run_stage(&self, stage: &Stage<'_>, trial: Option<&Trial>, desk: &Desk) {
+        self.meet(stage, trial, desk).await;
         let (began, over) = (Instant::now(), Over::new());
-        let (send, receive) = sync_channel::<News>(1024);
         let jobs = match stage.lane {
-            Lane::Quiet => self.quiet_jobs(stage, began, &over, &send),
-            Lane::Parallel => self.parallel_jobs(number, stage, &send),
+            Lane::Quiet => self.quiet_jobs(stage, trial, began, &over, desk),
+            Lane::Parallel => self.parallel_jobs(stage, trial, desk),
         };
-        drop(send);
-        let mut recorded = Ok(());
-        self.crew.work(jobs, &|error| self.no_runtime(&error), &mut || {
-            recorded = record(&receive, sink);
-            if recorded.is_err() {
-                self.stop.request(Cause::Unrecordable);
-                // Let the looks under way end; what they saw can no longer be kept.
-                while receive.recv().is_ok() {}
-            }
-        });
+        self.crew.beside(jobs, &|error| self.no_runtime(&error)).await;
         // Whatever happened meanwhile, and even if it can no longer be recorded.
-        let undone: Vec<_> = stage.probes.iter().filter_map(|probe| self.undo(probe)).collect();
-        recorded?;
-        for (reached, what) in undone {
-            reached.into_iter().try_for_each(|observer| sink.reached(observer))?;
-            sink.event(what)?;
+        for probe in &stage.probes {
+            if let Some(undo) = &probe.undo {
+                self.undo(probe, undo, trial, desk).await;
+            }
         }
-        Ok(())
+        // What comes next is timed: the log does not write beside it.
+        desk.settled().await;
     }
 
     /// Reaches everybody whom a stage needs, before it begins.
-    fn meet(&self, stage: &Stage<'_>) -> Vec<Reached> {
+    async fn meet(&self, stage: &Stage<'_>, trial: Option<&Trial>, desk: &Desk) {
         let names: BTreeSet<&str> = stage.probes.iter().filter_map(|probe| probe.on.as_deref()).collect();
-        if names.is_empty() {
-            return Vec::new();
+        let tell = |observer| desk.reached(observer);
+        let all = names.iter().map(|name| self.observe.reach(name, trial, &tell));
+        tokio::select! {
+            _ = futures_util::future::join_all(all) => {}
+            _ = self.stop.requested() => {}
         }
-        let met: Mutex<Vec<Reached>> = Mutex::default();
-        let job: Job<'_> = Box::new(|| {
-            Box::pin(async {
-                let tell = |observer| lock(&met).push(observer);
-                let all = names.iter().map(|name| self.observe.reach(name, &tell));
-                tokio::select! {
-                    _ = futures_util::future::join_all(all) => {}
-                    _ = self.stop.requested() => {}
-                }
-            })
-        });
-        self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || ());
-        met.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn no_runtime(&self, error: &std::io::Error) {
+    pub(crate) fn no_runtime(&self, error: &std::io::Error) {
         self.stop.request(Cause::Failed { detail: format!("no runtime: {error}") });
     }
 
@@ -266,15 +254,16 @@ impl Runner<'_> {
     fn quiet_jobs<'j>(
         &'j self,
         stage: &'j Stage<'_>,
+        trial: Option<&'j Trial>,
         began: Instant,
         over: &'j Over,
-        send: &SyncSender<News>,
+        desk: &Desk,
     ) -> Vec<Job<'j>> {
         let job = |probe: &'j Probe| -> Job<'j> {
-            let send = send.clone();
+            let desk = desk.clone();
             Box::new(move || {
                 Box::pin(async move {
-                    self.run_probe(probe, began, over, &send).await;
+                    self.run_probe(probe, trial, began, over, &desk).await;
                     if probe.with.is_none() {
                         let planned = probe.schedule.lasting.map_or(Duration::ZERO, |lasting| lasting.0);
                         _ = over.set(Instant::now().max(began + planned));
@@ -288,23 +277,23 @@ impl Runner<'_> {
     /// A job for each hand, which all take from the same rows.
     fn parallel_jobs<'j>(
         &'j self,
-        number: u64,
         stage: &'j Stage<'_>,
-        send: &SyncSender<News>,
+        trial: Option<&'j Trial>,
+        desk: &Desk,
     ) -> Vec<Job<'j>> {
-        let sharing = Sharing { stage: number, since: WallInstant::now() };
+        let sharing = Sharing { stage: desk.next_stage(), since: WallInstant::now() };
         let rows = stage.probes.iter().flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)));
         let rows: Arc<Vec<(&Probe, &Cell)>> = Arc::new(rows.collect());
         let next = Arc::new(AtomicUsize::new(0));
         let hands = self.crew.hands().min(rows.len().div_ceil(AT_ONCE));
         let job = |_| -> Job<'j> {
-            let (send, rows, next) = (send.clone(), rows.clone(), next.clone());
+            let (desk, rows, next) = (desk.clone(), rows.clone(), next.clone());
             Box::new(move || {
                 Box::pin(async move {
                     let take = || rows.get(next.fetch_add(1, Ordering::Relaxed)).copied();
                     futures_util::stream::iter(std::iter::from_fn(take))
                         .for_each_concurrent(AT_ONCE, |(probe, cell)| {
-                            self.run_cell(probe, cell, sharing, &send)
+                            self.run_cell(probe, cell, trial, sharing, &desk)
                         })
                         .await;
                 })
@@ -314,53 +303,57 @@ impl Runner<'_> {
     }
 
     /// Takes back what a probe did, and tells how that went, and whom it was done through.
-    fn undo(&self, probe: &Probe) -> Option<(Vec<Reached>, Happening)> {
-        let undo = probe.undo.as_ref()?;
-        let reached: Mutex<Vec<Reached>> = Mutex::default();
-        let done: Mutex<Option<Seen>> = Mutex::default();
-        let job: Job<'_> = Box::new(|| {
-            Box::pin(async {
-                let request = Request {
-                    probe: &probe.name,
-                    row: &BTreeMap::new(),
-                    on: probe.on.as_deref(),
-                    act: undo,
-                    wanted: &Wanted::All,
-                    timeout: UNDO,
-                    lane: Lane::Quiet,
-                    sharing: None,
-                };
-                let tell = |observer| lock(&reached).push(observer);
-                let seen = self.observe.observe(&request, &tell).await.seen;
-                *lock(&done) = Some(seen);
-            })
-        });
-        self.crew.work(vec![job], &|error| self.no_runtime(&error), &mut || ());
-        let seen = lock(&done).take().unwrap_or_default();
-        let reached = std::mem::take(&mut *lock(&reached));
-        Some((reached, undo_event(probe, &undo.describe(), &seen, self.secrets)))
+    async fn undo(&self, probe: &Probe, undo: &Act, trial: Option<&Trial>, desk: &Desk) {
+        let request = Request {
+            probe: &probe.name,
+            row: &BTreeMap::new(),
+            on: probe.on.as_deref(),
+            trial,
+            act: undo,
+            wanted: &Wanted::All,
+            timeout: UNDO,
+            lane: Lane::Quiet,
+            sharing: None,
+        };
+        let seen = self.observe.observe(&request, &|observer| desk.reached(observer)).await.seen;
+        desk.event(undo_event(probe, &undo.describe(), &seen, self.secrets));
     }
 
     /// All looks at one cell, one after the other. A single look may share its reading of a table of the kernel's with
     /// others of its stage; repeated looks are to be looks of their own.
-    async fn run_cell(&self, probe: &Probe, cell: &Cell, sharing: Sharing, send: &SyncSender<News>) {
+    async fn run_cell(
+        &self,
+        probe: &Probe,
+        cell: &Cell,
+        trial: Option<&Trial>,
+        sharing: Sharing,
+        desk: &Desk,
+    ) {
         let slots = probe.schedule.slots();
         let sharing = (slots == 1).then_some(sharing);
-        for number in 0..slots {
+        for slot in 0..slots {
             if slots > 1 && self.stop.reason().is_some() {
                 return;
             }
-            self.run_slot(Slot { probe, cell, number, lane: Lane::Parallel, sharing }, send).await;
+            let place = Place { probe, cell, slot, lane: Lane::Parallel, trial };
+            self.run_slot(&place, sharing, desk).await;
         }
     }
 
     /// All looks of one probe of the quiet lane by its schedule, which begins at `began`. What runs with another one looks
     /// until that is over.
-    async fn run_probe(&self, probe: &Probe, began: Instant, over: &Over, send: &SyncSender<News>) {
-        let lane = Lane::Quiet;
-        let not_made = |cell: &Cell, slot: u32, why: Cause| {
-            let observation = blocked_at(&self.began, probe, cell, slot, lane, Blocked::by(why));
-            _ = send.send(News::Look(Taken { observation, artifacts: Vec::new() }));
+    async fn run_probe(
+        &self,
+        probe: &Probe,
+        trial: Option<&Trial>,
+        began: Instant,
+        over: &Over,
+        desk: &Desk,
+    ) {
+        let place = |cell, slot| Place { probe, cell, slot, lane: Lane::Quiet, trial };
+        let not_made = |cell, slot, why: Cause| {
+            let observation = place(cell, slot).blocked(&self.began, Blocked::by(why));
+            desk.take(Taken { observation, artifacts: Vec::new() });
         };
         let slots = probe.schedule.slots();
         for slot in 0..slots {
@@ -390,24 +383,23 @@ impl Runner<'_> {
                 return;
             }
             for cell in &probe.cells {
-                self.run_slot(Slot { probe, cell, number: slot, lane, sharing: None }, send).await;
+                self.run_slot(&place(cell, slot), None, desk).await;
             }
         }
     }
 
-    /// One trial: a look, and further attempts while `until` does not hold and `within` is not over.
-    async fn run_slot(&self, slot: Slot<'_>, send: &SyncSender<News>) {
-        let schedule = &slot.probe.schedule;
+    /// A slot: a look, and further attempts while `until` does not hold and `within` is not over.
+    async fn run_slot(&self, place: &Place<'_>, sharing: Option<Sharing>, desk: &Desk) {
+        let schedule = &place.probe.schedule;
         let give_up = Instant::now() + schedule.within.map_or(Duration::ZERO, |within| within.0);
         for attempt in 1.. {
-            let mut taken = self.attempt(&slot, attempt, send).await;
+            let mut taken = self.attempt(place, attempt, sharing, desk).await;
             let again = schedule.until.is_some()
-                && !(self.until)(slot.probe, &taken.observation)
+                && !(self.until)(place.probe, &taken.observation)
                 && Instant::now() + PAUSE < give_up
                 && self.stop.reason().is_none();
             taken.observation.superseded = again;
-            // The receiver is gone only when nothing can be recorded any more.
-            if send.send(News::Look(taken)).is_err() || !again {
+            if !desk.take(taken) || !again {
                 return;
             }
             tokio::select! {
@@ -417,14 +409,13 @@ impl Runner<'_> {
         }
     }
 
-    async fn attempt(&self, slot: &Slot<'_>, attempt: u32, send: &SyncSender<News>) -> Taken {
-        let Slot { probe, cell, number, lane, sharing } = *slot;
+    async fn attempt(&self, place: &Place<'_>, attempt: u32, sharing: Option<Sharing>, desk: &Desk) -> Taken {
         let nothing = Wanted::Only(BTreeSet::new());
-        let wanted = self.wanted.get(&probe.name).unwrap_or(&nothing);
+        let wanted = self.wanted.get(&place.probe.name).unwrap_or(&nothing);
         let (started, offset, began) = (self.began.utc(), self.began.elapsed(), Instant::now());
-        let kept = Kept { probe, cell, slot: number, attempt, lane, started, offset, wanted };
-        let request = Request::new(probe, cell, wanted, lane, sharing);
-        let tell = |observer| _ = send.send(News::Reached(Box::new(observer)));
+        let kept = Kept { place: *place, attempt, started, offset, wanted };
+        let request = Request::new(place, wanted, sharing);
+        let tell = |observer| desk.reached(observer);
         let sighting = tokio::select! {
             sighting = self.observe.observe(&request, &tell) => sighting,
             reason = self.stop.requested() => Sighting {
@@ -437,37 +428,6 @@ impl Runner<'_> {
     }
 }
 
-/// Records what ends until nobody is left who looks.
-fn record<S: Sink>(receive: &Receiver<News>, sink: &mut S) -> Result<(), S::Error> {
-    while let Ok(first) = receive.recv() {
-        // One write for what ends at nearly the same time, rather than one each.
-        let gathered = WallInstant::now() + GATHER;
-        let mut batch = Vec::new();
-        let mut next = Ok(first);
-        loop {
-            match next {
-                Ok(News::Look(taken)) => batch.push(taken.with_artifacts(|bytes| sink.artifact(bytes))?),
-                // Before whatever it sees.
-                Ok(News::Reached(observer)) => sink.reached(*observer)?,
-                // Now and then, rather than being woken by each: the looks need the processors.
-                Err(TryRecvError::Empty) if WallInstant::now() < gathered => std::thread::sleep(NOW_AND_THEN),
-                Err(_) => break,
-            }
-            // Before another is taken: what is taken is in this batch.
-            if batch.len() == BATCH {
-                break;
-            }
-            next = receive.try_recv();
-        }
-        sink.record(batch)?;
-    }
-    Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> Happening {
     let detail = seen.unknown.values().next().map_or("no result", |blocked| blocked.detail.as_str());
     let exit_code = seen.facts.get("exit_code").and_then(Value::as_i64);
@@ -476,67 +436,5 @@ fn undo_event(probe: &Probe, what: &str, seen: &Seen, secrets: &Secrets) -> Happ
         command: secrets.mask(what),
         exit_code,
         detail: if exit_code.is_some() { String::new() } else { secrets.mask(detail) },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Default)]
-    struct Slots(Vec<Vec<u32>>);
-
-    impl Sink for Slots {
-        type Error = std::convert::Infallible;
-        fn record(&mut self, observations: Vec<Observation>) -> Result<(), Self::Error> {
-            self.0.push(observations.iter().map(|observation| observation.slot).collect());
-            Ok(())
-        }
-        fn artifact(&mut self, _: &[u8]) -> Result<Result<String, Blocked>, Self::Error> {
-            Ok(Ok(String::new()))
-        }
-        fn reached(&mut self, _: Reached) -> Result<(), Self::Error> {
-            Ok(())
-        }
-        fn event(&mut self, _: Happening) -> Result<(), Self::Error> {
-            Ok(())
-        }
-        fn holds(&mut self, _: &str) -> Result<bool, Self::Error> {
-            Ok(false)
-        }
-    }
-
-    fn taken(slot: u32) -> News {
-        let observation = Observation {
-            trial: None,
-            observer: 0,
-            artifacts: BTreeMap::new(),
-            excerpts: BTreeMap::new(),
-            probe: "p".to_owned(),
-            cell: BTreeMap::new(),
-            slot,
-            attempt: 1,
-            superseded: false,
-            lane: Lane::Parallel,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            offset_us: 0,
-            duration_us: 0,
-            scheduling_delay_us: None,
-            facts: BTreeMap::new(),
-            unknown: BTreeMap::new(),
-        };
-        News::Look(Taken { observation, artifacts: Vec::new() })
-    }
-
-    #[test]
-    fn each_look_is_recorded_once_and_in_order_when_more_wait_than_one_write_takes() {
-        let (send, receive) = sync_channel(1024);
-        for slot in 0..600 {
-            send.send(taken(slot)).unwrap();
-        }
-        drop(send);
-        let mut sink = Slots::default();
-        _ = record(&receive, &mut sink);
-        assert_eq!(sink.0, [(0..256).collect(), (256..512).collect(), (512..600).collect::<Vec<_>>()]);
     }
 }

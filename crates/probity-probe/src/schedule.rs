@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use probity_plan::{Impact, Lane, Plan, Probe};
+use probity_plan::{Impact, Lane, Probe};
 
 /// Probes that run beside each other; stages run one after the other.
 #[derive(Debug)]
@@ -13,12 +13,13 @@ pub struct Stage<'p> {
     pub probes: Vec<&'p Probe>,
 }
 
-/// The stages of a plan. `timed` names the probes of whose elapsed time a claim speaks: they run alone.
-pub fn stages<'p>(plan: &'p Plan, timed: &BTreeSet<String>) -> Vec<Stage<'p>> {
+/// The stages of these probes, all of a plan or all of a trial. `timed` names the probes of whose elapsed time a claim speaks: they run alone.
+pub fn stages<'p>(probes: &[&'p Probe], timed: &BTreeSet<String>) -> Vec<Stage<'p>> {
     let mut stages: Vec<Stage<'p>> = Vec::new();
-    for probe in plan.probes.iter().filter(|probe| probe.with.is_none()) {
-        let companions: Vec<&Probe> =
-            plan.probes.iter().filter(|other| other.with.as_deref() == Some(probe.name.as_str())).collect();
+    let of =
+        |with: Option<&'p str>| probes.iter().copied().filter(move |probe| probe.with.as_deref() == with);
+    for probe in of(None) {
+        let companions: Vec<&Probe> = of(Some(&probe.name)).collect();
         let is_timed =
             probe.schedule.every.is_some() || probe.schedule.until.is_some() || timed.contains(&probe.name);
         let quiet = is_timed || probe.impact > Impact::Observe || !companions.is_empty();

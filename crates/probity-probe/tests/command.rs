@@ -161,6 +161,7 @@ fn probe(command: Command) -> probity_plan::Probe {
             until: None,
             within: None,
         },
+        trial: None,
         with: None,
         on: None,
         needs: None,

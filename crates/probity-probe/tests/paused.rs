@@ -1,5 +1,5 @@
-//! When looks begin and which are made, in tokio's paused time: slots, missed slots, attempts, companions, undo, abort. The looks
-//! are scripted: how they are made is tested elsewhere, on real things.
+//! When looks begin and which are made, in tokio's paused time: slots, missed slots, attempts, companions, undo, abort, trials. The looks
+//! and the machines are scripted: how they are made is tested elsewhere, on real things.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::cell::Cell;
@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, join_all};
 use probity_plan::units::Span;
-use probity_plan::{Blocked, Cause, Happening, Impact, Observation, Sources, Value};
+use probity_plan::{
+    Blocked, Cause, Happening, Impact, Machine, Observation, OfMachine, Reach, Sources, Trial, Value,
+};
 use probity_probe::clock::Clock;
 use probity_probe::crew::{Crew, Job};
+use probity_probe::machine::Machines;
 use probity_probe::observation::Times;
 use probity_probe::observe::{Observe, Reached, Request, Sighting};
 use probity_probe::{Began, Runner, Secrets, Seen, Sink, Stop};
@@ -42,8 +45,17 @@ struct OneThread(Runtime);
 
 impl Crew for OneThread {
     fn work<'j>(&self, jobs: Vec<Job<'j>>, _: &(dyn Fn(io::Error) + Sync), meanwhile: &mut dyn FnMut()) {
-        self.0.block_on(join_all(jobs.into_iter().map(|job| job())));
-        meanwhile();
+        let zero = ZERO.get();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                ZERO.set(zero);
+                self.0.block_on(join_all(jobs.into_iter().map(|job| job())));
+            });
+            meanwhile();
+        });
+    }
+    fn beside<'j>(&'j self, jobs: Vec<Job<'j>>, _: &'j (dyn Fn(io::Error) + Sync)) -> LocalBoxFuture<'j, ()> {
+        Box::pin(async { drop(join_all(jobs.into_iter().map(|job| job())).await) })
     }
     fn hands(&self) -> usize {
         2
@@ -110,7 +122,8 @@ impl Sink for Lines {
                 (None, false) => "seen".to_owned(),
             };
             let (slot, attempt, at) = (seen.slot, seen.attempt, seen.offset_us / 1000);
-            self.0.push(format!("{}{row} {slot}.{attempt} at {at}: {came}", seen.probe));
+            let trial = seen.trial.map_or_else(String::new, |trial| format!("{} ", trial.number));
+            self.0.push(format!("{trial}{}{row} {slot}.{attempt} at {at}: {came}", seen.probe));
         }
         Ok(())
     }
@@ -121,12 +134,16 @@ impl Sink for Lines {
         panic!("nobody else looks")
     }
     fn event(&mut self, what: Happening) -> Result<(), Infallible> {
-        let Happening::Undo { probe, .. } = what;
-        self.0.push(format!("undo of {probe} at {}", PausedClock.steady().as_millis()));
+        let at = PausedClock.steady().as_millis();
+        self.0.push(match what {
+            Happening::Undo { probe, .. } => format!("undo of {probe} at {at}"),
+            Happening::Up(OfMachine { trial, detail, .. }) => format!("{} up at {at} {detail}", trial.number),
+            Happening::Down(OfMachine { trial, .. }) => format!("{} down at {at}", trial.number),
+        });
         Ok(())
     }
-    fn holds(&mut self, claim: &str) -> Result<bool, Infallible> {
-        Ok(claim == "good")
+    fn holds(&mut self, claim: &str, trial: Option<&Trial>) -> Result<bool, Infallible> {
+        Ok(claim == "good" && trial.is_none_or(|trial| trial.number != 1))
     }
 }
 
@@ -138,11 +155,59 @@ impl Sources for Text {
     }
 }
 
+/// Makes machines in five seconds and removes them in two, but for what their names ask: the second one of `slow` is never made, `bad`
+/// fails after a second, and `unwritten` cannot be written down.
+struct Lab;
+
+impl Machines for Lab {
+    fn write_down(&self, machine: &Machine, _: &Trial) -> Result<(), String> {
+        if machine.name == "unwritten" { Err("no space".to_owned()) } else { Ok(()) }
+    }
+    fn up<'a>(
+        &'a self,
+        machine: &'a Machine,
+        trial: &'a Trial,
+    ) -> LocalBoxFuture<'a, (OfMachine, Option<Reach>)> {
+        Box::pin(async {
+            let (seconds, exit_code) = match machine.name.as_str() {
+                "slow" if trial.number == 1 => (1_000_000, 0),
+                "bad" => (1, 1),
+                _ => (5, 0),
+            };
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            let reach = (exit_code == 0).then(|| Reach::Netns(trial.machine.clone()));
+            (of_machine(machine.up(&trial.machine), trial, exit_code), reach)
+        })
+    }
+    fn down<'a>(&'a self, machine: &'a Machine, trial: &'a Trial) -> LocalBoxFuture<'a, OfMachine> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            of_machine(machine.down(&trial.machine), trial, 0)
+        })
+    }
+}
+
+fn of_machine(command: Vec<String>, trial: &Trial, exit_code: i64) -> OfMachine {
+    let detail = if exit_code == 0 { String::new() } else { "no room".to_owned() };
+    OfMachine { trial: trial.clone(), command: command.join(" "), exit_code: Some(exit_code), detail }
+}
+
 /// Runs these probes (lines of YAML) by a script, which is told of the probe and the how-manieth look of it that is.
 fn run(probes: &[&str], look: &(dyn Fn(&str, u32) -> Look + Sync)) -> Vec<String> {
+    run_trials(probes, "", look)
+}
+
+/// The same with trials (lines of YAML) of the machines `clean`, `slow`, `bad` and `unwritten`, of which those are declared that they use.
+fn run_trials(probes: &[&str], trials: &str, look: &(dyn Fn(&str, u32) -> Look + Sync)) -> Vec<String> {
+    let machines = ["clean", "slow", "bad", "unwritten"];
+    let machines = machines.into_iter().filter(|name| trials.contains(&format!("machine: {name}")));
+    let machines: String =
+        machines.map(|name| format!("  {name}: {{ up: [up, $name], down: [down, $name] }}\n")).collect();
+    let trials =
+        if trials.is_empty() { String::new() } else { format!("machines:\n{machines}trials:\n{trials}") };
     let probes: String = probes.iter().map(|probe| format!("  {probe}\n")).collect();
     let plan = format!(
-        "plan: paused\nprobes:\n  first: {{ file: /first }}\n{probes}claims:\n  good: {{ of: first, check: exists }}\n  \
+        "plan: paused\nprobes:\n  first: {{ file: /first }}\n{probes}{trials}claims:\n  good: {{ of: first, check: exists }}\n  \
          bad: {{ of: first, check: '!exists' }}\nverdict:\n  - {{ label: DONE }}\n"
     );
     let plan =
@@ -168,6 +233,8 @@ fn run(probes: &[&str], look: &(dyn Fn(&str, u32) -> Look + Sync)) -> Vec<String
         until: &|_, observation| there(observation),
         stop: &stop,
         observe: &Script { stop: &stop, looks: Mutex::default(), look },
+        machines: &Lab,
+        run: "0123456789abcdef",
         crew: &crew,
     };
     let mut lines = Lines::default();
@@ -337,4 +404,113 @@ fn pure_reads_run_beside_each_other() {
     let mut sorted = lines.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, ["a 0.1 at 0: seen", "b[1] 0.1 at 0: seen", "b[2] 0.1 at 0: seen"]);
+}
+
+#[test]
+fn each_trial_has_a_machine_of_its_own_which_is_removed_after_it() {
+    let trials = "  t: { machine: clean, repeat: 2, probes: { a: { file: /a, on: machine }, b: { file: /b, every: 1s, for: 2s } } }\n";
+    let lines = run_trials(&["plain: { file: /p, every: 1s, for: 1s }"], trials, &|_, _| lasts(100));
+    assert_eq!(
+        lines,
+        [
+            // First everything that is not in trials.
+            "plain 0.1 at 0: seen",
+            "0 up at 5100 ",
+            "0 t.a 0.1 at 5100: seen",
+            "0 t.b 0.1 at 5200: seen",
+            "0 t.b 1.1 at 6200: seen",
+            "0 down at 8300",
+            "1 up at 13300 ",
+            "1 t.a 0.1 at 13300: seen",
+            "1 t.b 0.1 at 13400: seen",
+            "1 t.b 1.1 at 14400: seen",
+            "1 down at 16500",
+        ]
+    );
+}
+
+#[test]
+fn trials_run_side_by_side_as_many_as_may() {
+    let trials = "  t: { machine: clean, repeat: 3, at_once: 2, probes: { a: { file: /a, on: machine } } }\n";
+    // The second look, which is the second trial's, takes longest.
+    let look = |_: &str, number| if number == 2 { lasts(30_000) } else { lasts(1_000) };
+    let lines = run_trials(&[], trials, &look);
+    assert_eq!(
+        lines,
+        [
+            "0 up at 5000 ",
+            "1 up at 5000 ",
+            "0 t.a 0.1 at 5000: seen",
+            "0 down at 8000",
+            "2 up at 13000 ",
+            "2 t.a 0.1 at 13000: seen",
+            "2 down at 16000",
+            "1 t.a 0.1 at 5000: seen",
+            "1 down at 37000",
+        ]
+    );
+}
+
+#[test]
+fn a_trial_without_its_machine_is_not_begun_and_says_why() {
+    for (machine, events, why) in [
+        ("bad", vec!["0 up at 1000 no room", "0 down at 3000"], "exit code 1: no room"),
+        // Nothing was made, and nothing is removed.
+        ("unwritten", vec![], "no space"),
+    ] {
+        let trials =
+            format!("  t: {{ machine: {machine}, repeat: 1, probes: {{ a: {{ file: /a, repeat: 2 }} }} }}\n");
+        let mut lines = run_trials(&[], &trials, &|_, _| panic!("nothing is looked at"));
+        lines.retain(|line| {
+            let is_event = line.contains(" up ") || line.contains(" down ");
+            assert!(
+                is_event || line.ends_with(&format!("the trial has no machine `{machine}`: {why}")),
+                "{line}"
+            );
+            is_event
+        });
+        assert_eq!(lines, events, "{machine}");
+    }
+}
+
+#[test]
+fn a_machine_is_removed_also_where_the_run_is_ended() {
+    let late = |milliseconds| move |_: &str, _: u32| Look { stop_after: Some(milliseconds), ..lasts(60_000) };
+    let trials = "  t: { machine: clean, repeat: 2, probes: { a: { file: /a } } }\n";
+    let ended = "the limit of 1s was reached (--limit)";
+    assert_eq!(
+        run_trials(&[], trials, &late(3_000)),
+        [
+            "0 up at 5000 ".to_owned(),
+            format!("0 t.a 0.1 at 5000: {ended}"),
+            "0 down at 10000".to_owned(),
+            format!("1 t.a 0.1 at 10000: {ended}"),
+        ]
+    );
+    // While it is made: by a look of another trial, beside it.
+    let trials = "  t: { machine: slow, repeat: 2, at_once: 2, probes: { a: { file: /a } } }\n";
+    let mut lines = run_trials(&[], trials, &late(3_000));
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "0 down at 10000".to_owned(),
+            format!("0 t.a 0.1 at 5000: {ended}"),
+            "0 up at 5000 ".to_owned(),
+            "1 down at 10000".to_owned(),
+            format!("1 t.a 0.1 at 8000: {ended}"),
+            format!("1 up at 8000 {ended}"),
+        ]
+    );
+}
+
+#[test]
+fn what_a_probe_of_a_trial_needs_is_asked_of_that_trial() {
+    let trials = "  t: { machine: clean, repeat: 2, probes: { a: { file: /a, needs: good }, b: { file: /b, needs: bad } } }\n";
+    let mut lines = run_trials(&[], trials, &|_, _| QUICK);
+    lines.retain(|line| line.contains(" t."));
+    let said: Vec<&str> =
+        lines.iter().filter_map(|line| line.split_once(": ")).map(|(_, said)| said).collect();
+    let (no_good, no_bad) = ("the claim `good` does not hold", "the claim `bad` does not hold");
+    assert_eq!(said, ["seen", no_bad, no_good, no_bad], "{lines:?}");
 }

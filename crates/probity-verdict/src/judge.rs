@@ -19,7 +19,7 @@ pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{Claim, Form, Happening, Introduction, Observation, Plan, Probe, Shows};
+use probity_plan::{Claim, FactType, Form, Happening, Introduction, Observation, Plan, Probe, Shows};
 
 use crate::check::{Compiled, Found};
 use crate::condition::{Budget, ClaimConditions, Conditions};
@@ -37,7 +37,7 @@ use periodic::Periodic;
 use rate::Rate;
 use room::{BothWays, Room};
 use stable::Stable;
-use subject::{Observed, Subject};
+use subject::Subject;
 
 /// Derives findings from the observations of a run.
 #[derive(Clone)]
@@ -54,6 +54,10 @@ pub struct Judge<'p> {
     shifts: BTreeMap<u32, Shift>,
     /// The entries that say that what a probe did was not taken back, with the probe.
     left_behind: Vec<(u64, String)>,
+    /// The machines that may still be there.
+    not_removed: Vec<Limit>,
+    /// The trials of which times are read that were taken beside each other.
+    beside: Vec<Limit>,
     /// What is left of what all conditions together may cost.
     budget: Budget,
 }
@@ -131,6 +135,8 @@ impl<'p> Judge<'p> {
             asked: Asked::of(plan),
             shifts: BTreeMap::from([(0, shift)]),
             left_behind: Vec::new(),
+            not_removed: Vec::new(),
+            beside: timed_beside(plan, conditions),
             budget: Budget::default(),
         }
     }
@@ -142,27 +148,33 @@ impl<'p> Judge<'p> {
 
     /// Takes something that befell the run into account. `entry` is its number in the log.
     pub fn happened(&mut self, entry: u64, what: &Happening) {
-        let Happening::Undo { probe, exit_code, .. } = what;
-        if *exit_code != Some(0) {
-            self.left_behind.push((entry, probe.clone()));
+        self.asked.happened(entry, what);
+        match what {
+            Happening::Undo { probe, exit_code, .. } if *exit_code != Some(0) => {
+                self.left_behind.push((entry, probe.clone()));
+            }
+            Happening::Down(down) if !down.is_done() => {
+                self.not_removed.push(Limit::NotRemoved { machine: down.trial.machine.clone(), entry });
+            }
+            Happening::Undo { .. } | Happening::Up(_) | Happening::Down(_) => {}
         }
     }
 
     /// Takes one observation into account, in the log's order. `entry` is its number in the log.
     pub fn observe(&mut self, entry: u64, observation: &Observation) {
-        let cell = self.asked.admit(entry, observation);
-        if cell.is_some() || observation.observer == 0 {
+        let admitted = self.asked.admit(entry, observation);
+        if admitted.is_some() || observation.observer == 0 {
             let shift = self.shifts.entry(observation.observer).or_default();
             shift.look(observation.started, clock::began(observation), clock::slack(observation));
         }
         let Some(wanted) = self.wanted.get(observation.probe.as_str()) else { return };
         for (claim, side) in wanted {
             let State::Open(subject, room) = &mut self.claims[*claim] else { continue };
-            let Some(cell) = cell else {
+            let Some(admitted) = admitted else {
                 subject.note_unasked(entry);
                 continue;
             };
-            let look = Observed { cell, entry, observation };
+            let look = subject.place(admitted, entry, observation);
             // One budget for all claims.
             subject.budget = std::mem::take(&mut self.budget);
             if *side == Side::Against {
@@ -198,7 +210,7 @@ impl<'p> Judge<'p> {
         let clock = (moved_us > 0).then_some(Limit::ClockSet { moved_us });
         let left = self.left_behind.iter();
         let left = left.map(|(entry, probe)| Limit::NotUndone { probe: probe.clone(), entry: *entry });
-        clock.into_iter().chain(left).collect()
+        clock.into_iter().chain(left).chain(self.not_removed.iter().chain(&self.beside).cloned()).collect()
     }
 
     /// The findings alone, in the plan's order; `complete` as for [`Judge::conclude`].
@@ -281,6 +293,32 @@ impl<'p> Judge<'p> {
             waived: None,
         }
     }
+}
+
+/// The trials that run beside each other and of which a claim or `until` reads a measured time: the quiet lane is quiet within one trial alone.
+fn timed_beside(plan: &Plan, conditions: &Conditions) -> Vec<Limit> {
+    let beside = plan.trials.iter().filter(|group| group.at_once > 1);
+    let beside: Vec<&str> = beside.map(|group| group.name.as_str()).collect();
+    if beside.is_empty() {
+        return Vec::new();
+    }
+    let read = crate::reads::facts_read(plan, conditions);
+    let timed = |probe: &&Probe| {
+        let interval = |fact: &String| probe.spec().fact(fact).is_some_and(|it| it.ty == FactType::Interval);
+        read.get(&probe.name).is_some_and(|facts| facts.iter().any(interval))
+    };
+    let limits =
+        plan.trials.iter().filter(|group| beside.contains(&group.name.as_str())).filter_map(|group| {
+            let of = |probe: &&Probe| probe.trial.as_ref().is_some_and(|of| of.name == group.name);
+            let probes: Vec<String> =
+                plan.probes.iter().filter(of).filter(timed).map(|probe| probe.name.clone()).collect();
+            (!probes.is_empty()).then(|| Limit::TimedBeside {
+                trials: group.name.clone(),
+                at_once: group.at_once,
+                probes,
+            })
+        });
+    limits.collect()
 }
 
 /// What the control that a claim names shows, if it holds; nothing without one.

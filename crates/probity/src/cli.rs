@@ -106,6 +106,10 @@ A comment on the line before accepts a finding:
     /// Draft a plan from what can be seen on this machine, and from what each port answers; everything in it is marked as discovered, not
     /// required.
     Init(InitArgs),
+    /// Remove the machines that runs left over which were killed; those of runs that go on are left alone.
+    ///
+    /// Every run does so before it begins. Exit status: 0 nothing is left over, 4 something could not be removed.
+    Clean,
     /// Look from elsewhere for a run of somebody else's: what a run starts at the far side of an observer of its plan (docs/trust.md).
     #[command(hide = true)]
     Agent {

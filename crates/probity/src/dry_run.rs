@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use probity_plan::units::{Span, counted};
-use probity_plan::{Claim, Impact, Lane, Plan, Probe};
-use probity_probe::schedule::stages;
+use probity_plan::{Claim, Impact, Lane, MACHINE, Machine, Plan, Probe, TrialGroup};
+use probity_probe::schedule::{Stage, stages};
 use probity_verdict::{Conditions, facts_read, timed_probes};
 
 /// The text of a dry run.
@@ -30,17 +30,23 @@ fn stages_of(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String
     let timed = timed_probes(plan, &facts_read(plan, conditions));
     let mut out = format!("{}\n{heading}\n", probity_report::visible(&plan.title));
     let mut longest = Duration::ZERO;
-    for (number, stage) in stages(plan, &timed).iter().enumerate() {
-        let lane = match stage.lane {
-            Lane::Parallel => "beside each other",
-            Lane::Quiet => "alone",
-        };
-        let stage_longest = stage.probes.iter().map(|probe| longest_of(probe)).max().unwrap_or_default();
-        longest += stage_longest;
-        _ = writeln!(out, "\n{}. {lane}, at most {}", number + 1, Span(stage_longest));
-        for probe in &stage.probes {
-            describe_probe(&mut out, plan, probe);
+    let plain: Vec<&Probe> = plan.probes.iter().filter(|probe| probe.trial.is_none()).collect();
+    for (number, stage) in (1..).zip(stages(&plain, &timed)) {
+        longest += describe_stage(&mut out, plan, &number.to_string(), &stage);
+    }
+    for group in &plan.trials {
+        let of = |probe: &&Probe| probe.trial.as_ref().is_some_and(|of| of.name == group.name);
+        let probes: Vec<&Probe> = plan.probes.iter().filter(of).collect();
+        let (mut each, mut within) = (String::new(), Duration::ZERO);
+        for (number, stage) in (1..).zip(stages(&probes, &timed)) {
+            within += describe_stage(&mut each, plan, &format!("{}.{number}", group.name), &stage);
         }
+        if let Some(machine) = plan.machine(&group.machine) {
+            within += machine.within.0.saturating_mul(2);
+            describe_trials(&mut out, group, machine, within);
+        }
+        longest += within.saturating_mul(group.repeat.div_ceil(group.at_once));
+        out += &each;
     }
     _ = writeln!(out, "\nAt most {} in all.", Span(longest));
     let held_back = held_back(plan, allow, only);
@@ -76,8 +82,8 @@ fn held_back<'a>(plan: &'a Plan, allow: Impact, only: &[String]) -> BTreeMap<&'a
             if !only.is_empty() && !only.contains(&probe.name) {
                 return Some("left out by --only".to_owned());
             }
-            if probe.impact > allow {
-                return Some(format!("needs --allow {}", probe.impact));
+            if probe.asks() > allow {
+                return Some(format!("needs --allow {}", probe.asks()));
             }
             let needs = probe.needs.as_deref().filter(|claim| open.contains(claim));
             let with = probe.with.as_deref().filter(|with| held.contains_key(with));
@@ -105,6 +111,35 @@ fn reads(claim: &Claim) -> impl Iterator<Item = &str> {
     std::iter::once(claim.of.as_str()).chain(claim.form.against())
 }
 
+fn describe_trials(out: &mut String, group: &TrialGroup, machine: &Machine, each: Duration) {
+    let side_by_side = if group.at_once > 1 { format!(", {} at once", group.at_once) } else { String::new() };
+    let say = |command: Vec<String>| probity_report::visible(&command.join(" ")).into_owned();
+    _ = writeln!(
+        out,
+        "\n{}: {}{side_by_side}, each at most {}, on a machine `{}` of its own (impact write)",
+        group.name,
+        counted(group.repeat.into(), "trial", "trials"),
+        Span(each),
+        machine.name
+    );
+    _ = writeln!(out, "      first: {}", say(machine.up("NAME")));
+    _ = writeln!(out, "      afterwards, always: {}", say(machine.down("NAME")));
+}
+
+/// The longest that the stage can take.
+fn describe_stage(out: &mut String, plan: &Plan, number: &str, stage: &Stage<'_>) -> Duration {
+    let lane = match stage.lane {
+        Lane::Parallel => "beside each other",
+        Lane::Quiet => "alone",
+    };
+    let longest = stage.probes.iter().map(|probe| longest_of(probe)).max().unwrap_or_default();
+    _ = writeln!(out, "\n{number}. {lane}, at most {}", Span(longest));
+    for probe in &stage.probes {
+        describe_probe(out, plan, probe);
+    }
+    longest
+}
+
 fn longest_of(probe: &Probe) -> Duration {
     probe.schedule.longest().saturating_mul(u32::try_from(probe.cells.len()).unwrap_or(u32::MAX))
 }
@@ -115,6 +150,15 @@ fn describe_probe(out: &mut String, plan: &Plan, probe: &Probe) {
     _ = writeln!(out, "   {} ({}; impact {}{harmless})", probe.name, spec.name, probe.impact);
     if let Some(observer) = probe.on.as_deref().and_then(|name| plan.observer(name)) {
         _ = writeln!(out, "      from {} ({})", observer.name, observer.reach);
+    }
+    let machine = probe.trial.as_ref().and_then(|group| plan.machine(&group.machine));
+    if let (Some(machine), Some(on)) = (machine, probe.on.as_deref()) {
+        let other = machine.observers("NAME").into_iter().find(|observer| observer.name == on);
+        match other {
+            Some(observer) => _ = writeln!(out, "      from {on} ({})", observer.reach),
+            None if on == MACHINE => _ = writeln!(out, "      from the machine"),
+            None => {}
+        }
     }
     for cell in probe.cells.iter().take(5) {
         _ = writeln!(out, "      {}", probity_report::visible(&cell.act.describe()));

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bundle;
+mod clean;
 mod cli;
 mod dry_run;
 mod environment;
@@ -59,6 +60,7 @@ fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure
         Command::Show(args) => show::run(&args),
         Command::Reproduce(args) => reproduce::run(&args, environment),
         Command::Init(args) => init::run(&args),
+        Command::Clean => clean::run(environment),
         Command::Agent { unlink } => serve(unlink.as_deref()),
         Command::Generate { what } => generate(what),
     }

@@ -30,7 +30,7 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
     let inputs = read.bundle.start().inputs.clone();
     let order = Order {
         reproduces: read.verification.root.clone(),
-        ..run::order(&read.loaded, &read.conditions, inputs, &args.output, &args.how)
+        ..run::order(&read.loaded, &read.conditions, inputs, &args.output, &args.how, environment)
     };
     let done = run::carry_out(&order, &args.how, environment)?;
     run::print(&done, &order, &args.how, environment)?;

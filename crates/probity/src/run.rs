@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use probity_case::machines::{Cleaned, clean};
 use probity_case::{CaseError, Done, Order, Permitted};
+use probity_evidence::machines::Notes;
 use probity_evidence::{Key, Ledger};
 use probity_plan::{Cause, Loaded, Plan};
 use probity_probe::{Began, Stop};
@@ -35,7 +37,7 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
         return Ok(Exit::Fine);
     };
     let inputs = args.plan.inputs.iter().cloned().collect();
-    let order = order(&loaded, &conditions, inputs, output, &args.how);
+    let order = order(&loaded, &conditions, inputs, output, &args.how, environment);
     let done = std::thread::scope(|scope| {
         // The log begins with its digest: made while the plan is checked.
         scope.spawn(|| loaded.resolved());
@@ -67,6 +69,7 @@ pub fn order<'a>(
     inputs: BTreeMap<String, String>,
     bundle: &'a Path,
     how: &HowArgs,
+    environment: &Environment,
 ) -> Order<'a> {
     let HowArgs { allow, only, .. } = how;
     Order {
@@ -78,11 +81,34 @@ pub fn order<'a>(
         challenge: how.signing.challenge.clone(),
         max_size: how.max_size.saturating_mul(1 << 20),
         reproduces: None,
+        machines: environment.state().ok().map(|state| machines(&state)),
     }
+}
+
+/// Where machines are written down, below the state directory.
+pub fn machines(state: &Path) -> Notes {
+    Notes::at(state.join("machines"))
 }
 
 /// Makes the run.
 pub fn carry_out(order: &Order<'_>, how: &HowArgs, environment: &Environment) -> Result<Done, Failure> {
+    match &order.machines {
+        // What runs left over that were killed: nobody else may come to remove it.
+        Some(notes) => {
+            let cleaned =
+                clean(notes).map_err(|error| Failure::failed(format!("left-over machines: {error}")))?;
+            cleaned
+                .iter()
+                .filter(|it| !matches!(it, Cleaned::Alive(_)))
+                .for_each(|it| terminal::complain(&it.to_string()));
+        }
+        None if !order.loaded.plan.trials.is_empty() => {
+            return Err(Failure::wrong(
+                "the machines of trials are written down: set HOME or XDG_STATE_HOME",
+            ));
+        }
+        None => {}
+    }
     let secrets = order.secrets(|name| environment.get(name)).map_err(Failure::wrong)?;
     // A key in a pipe and a ledger that another run holds are waited for; nothing has begun, so that any signal ends it.
     let (key, ledger) = signing(&how.signing, environment)?;

@@ -47,8 +47,11 @@ fn line(entry: &Entry) -> String {
         Body::Endorsement(_) => "endorsement  the operator's signature over entry 0".to_owned(),
         Body::Observer(observer) => {
             let who = observer.introduction.as_ref();
-            let who =
-                who.map_or_else(String::new, |who| format!(" {}: {} ({})", observer.id, who.name, who.reach));
+            let who = who.map_or_else(String::new, |who| {
+                let trial =
+                    who.trial.as_ref().map_or_else(String::new, |trial| format!(" of {}", trial.label()));
+                format!(" {}: {}{trial} ({})", observer.id, who.name, who.reach)
+            });
             format!("observer     {}{who} {}", observer.at, facts(&observer.facts))
         }
         Body::Event(event) => format!("event        {} {}", event.at, event.what),
@@ -65,13 +68,15 @@ fn line(entry: &Entry) -> String {
 fn observed(observation: &Observation) -> String {
     let row: Vec<String> =
         observation.cell.iter().map(|(column, value)| format!("{column}={}", json(value))).collect();
+    let trial =
+        observation.trial.as_ref().map_or_else(String::new, |trial| format!(" trial {}", trial.number));
     let attempt =
         if observation.attempt > 1 { format!(" attempt {}", observation.attempt) } else { String::new() };
     let mut unknown: Vec<String> =
         observation.unknown.iter().map(|(fact, blocked)| format!("{fact}: {}", blocked.barrier)).collect();
     unknown.truncate(3);
     format!(
-        "observation  {} {} {}{attempt} {} {}",
+        "observation  {} {}{trial} {}{attempt} {} {}",
         observation.started,
         observation.probe,
         row.join(" "),

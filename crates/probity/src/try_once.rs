@@ -43,6 +43,11 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
     let mut seen_all = true;
     let mut json = Vec::new();
     for probe in loaded.probes.iter().filter(|probe| chosen.is_empty() || chosen.contains(&probe.name)) {
+        if probe.trial.is_some() {
+            terminal::complain(&format!("{}: it is part of trials, which `probity run` makes", probe.name));
+            seen_all = false;
+            continue;
+        }
         // What a person types on a command line is their own word; what a plan does needs the operator's.
         if is_plan && probe.impact > Impact::from(args.allow) {
             let impact = probe.impact;

@@ -16,8 +16,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value as Json;
 use machine::Machine;
+use serde_json::Value as Json;
 use support::{Home, code, root, stderr, stdout};
 
 /// Whether we are root; if not, says what was left out, and fails where nothing may be.

@@ -13,7 +13,6 @@ pub mod demo;
 pub mod discovery;
 pub mod events;
 mod exchange;
-pub mod files;
 pub mod home;
 pub mod lock;
 pub mod log;

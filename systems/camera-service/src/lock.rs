@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use crate::files::Owner;
 use crate::home::Home;
+use service_setup::files::Owner;
 
 /// How long one who looks may hold it, at most.
 const LOOK: Duration = Duration::from_millis(50);

@@ -9,7 +9,6 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod fabric;
-pub mod files;
 pub mod history;
 pub mod home;
 pub mod lock;

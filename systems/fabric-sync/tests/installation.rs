@@ -64,7 +64,9 @@ fn a_service_is_installed_started_stopped_and_taken_off_again() {
     assert!(level <= 2.0, "{exposure}");
 
     // It says that it knows nothing, and keeps its record of that.
-    until("it was looked at", || machine::said(&machine.try_run("fabric-sync status")).contains("not read whole"));
+    until("it was looked at", || {
+        machine::said(&machine.try_run("fabric-sync status")).contains("not read whole")
+    });
     let said = machine.fails(1, "fabric-sync status");
     assert!(said.contains("not read whole: Kubernetes Switch: not reachable"), "{said}");
     machine.run("fabric-sync history");

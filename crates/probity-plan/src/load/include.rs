@@ -52,7 +52,7 @@ impl Loader<'_> {
         if !self.sections(&root) {
             return None;
         }
-        if ["probes", "claims", "include"].iter().all(|section| root.get(section).is_none()) {
+        if ["probes", "trials", "claims", "include"].iter().all(|section| root.get(section).is_none()) {
             self.errors.push(at, "the included plan has neither probes nor claims");
         }
         self.inputs(&mut inner, root.get("inputs"), given);

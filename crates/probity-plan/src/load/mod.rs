@@ -4,6 +4,7 @@
 mod claim;
 mod include;
 mod input;
+mod machine;
 mod matrix;
 mod names;
 mod observer;
@@ -11,6 +12,7 @@ mod part;
 mod probe;
 mod resolved;
 mod scope;
+mod trial;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -146,6 +148,8 @@ impl<'s> Loader<'s> {
             confidence: 0.95,
             inputs: BTreeMap::new(),
             observers: probes_of.map(|plan| plan.observers.clone()).unwrap_or_default(),
+            machines: probes_of.map(|plan| plan.machines.clone()).unwrap_or_default(),
+            trials: probes_of.map(|plan| plan.trials.clone()).unwrap_or_default(),
             probes: probes_of.map(|plan| plan.probes.clone()).unwrap_or_default(),
             claims: Vec::new(),
             scores: Vec::new(),

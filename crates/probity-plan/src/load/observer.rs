@@ -1,18 +1,25 @@
 //! `observers`: who looks from elsewhere, and how they are reached.
 
-use probity_diagnostic::Position;
+use serde::Deserialize;
 
 use super::Loader;
 use super::part::Part;
+use crate::machine::MACHINE;
 use crate::observer::{Observer, Reach, Ssh};
 use crate::source::ObserverSource;
-use crate::yaml::{Key, Node};
+use crate::yaml::{Node, fields_of};
 
 impl Loader<'_> {
     pub(super) fn observers(&mut self, part: &mut Part, section: Option<&Node>) {
         for (key, node) in self.named(section, "an observer") {
             part.observers.insert(key.text.clone());
-            if let Some(reach) = self.reach(part, key, node) {
+            if key.text == MACHINE {
+                let message = "`machine` is the machine of a trial; call this observer otherwise";
+                self.errors.push(&key.at, message);
+            }
+            let filled = part.scope.fill(node, &mut self.errors);
+            let of = format!("observer `{}`", key.text);
+            if let Some(reach) = filled.and_then(|filled| self.reach(&filled, &of, Reach::clone)) {
                 let name = part.full(&key.text);
                 self.plan.observers.push(Observer { name, reach, at: key.at.clone() });
             }
@@ -31,47 +38,81 @@ impl Loader<'_> {
         }
     }
 
-    fn reach(&mut self, part: &mut Part, key: &Key, node: &Node) -> Option<Reach> {
-        let of = format!("observer `{}`", key.text);
-        let filled = part.scope.fill(node, &mut self.errors)?;
-        let source: ObserverSource = self.decode(&filled, &of)?;
-        let ObserverSource { pid, container, netns, ssh, becomes, host_key } = source;
-        let at = |name: &str| filled.get(name).unwrap_or(&filled).at.clone();
-        let ways = [
-            pid.map(|pid| (at("pid"), Reach::Pid(pid))),
-            container.map(|name| (at("container"), Reach::Container(name))),
-            netns.map(|name| (at("netns"), Reach::Netns(name))),
-            ssh.map(|destination| {
-                let ssh = Ssh { destination, sudo: becomes.is_some(), host_key: host_key.clone() };
-                (at("ssh"), Reach::Ssh(ssh))
-            }),
-        ];
-        let mut ways = ways.into_iter().flatten();
-        let (Some((at, reach)), None) = (ways.next(), ways.next()) else {
-            let message =
-                format!("in {of}: say how it is reached, by one of `pid`, `container`, `netns` and `ssh`");
-            self.errors.push(&filled.at, message);
-            return None;
-        };
-        let wrong = match &reach {
-            Reach::Pid(0) => Some("a process has a number from 1".to_owned()),
-            Reach::Pid(_) => None,
-            Reach::Ssh(ssh) => refused_ssh(ssh),
-            Reach::Container(name) | Reach::Netns(name) => refused(name),
-        };
-        let alone = !matches!(reach, Reach::Ssh(_)) && (becomes.is_some() || host_key.is_some());
-        let wrong = wrong.or_else(|| alone.then(|| "`become` and `host_key` go with `ssh`".to_owned()));
-        match wrong {
-            Some(wrong) => {
-                self.refuse_at(&at, &of, &wrong);
+    /// How it is reached, if what `as_used` makes of that can be.
+    pub(super) fn reach(
+        &mut self,
+        filled: &Node,
+        of: &str,
+        as_used: impl FnOnce(&Reach) -> Reach,
+    ) -> Option<Reach> {
+        let source: ObserverSource = self.decode(filled, of)?;
+        let reach = one_way(source).and_then(|reach| match wrong(&as_used(&reach)) {
+            Some(refused) => Err(refused),
+            None => Ok(reach),
+        });
+        match reach {
+            Ok(reach) => Some(reach),
+            Err((key, wrong)) => {
+                let at = key.and_then(|key| filled.get(key)).map_or(&filled.at, |node| &node.at);
+                self.errors.push(at, format!("in {of}: {wrong}"));
                 None
             }
-            None => Some(reach),
         }
     }
+}
 
-    fn refuse_at(&mut self, at: &Position, of: &str, wrong: &str) {
-        self.errors.push(at, format!("in {of}: {wrong}"));
+/// What is wrong, and with which key.
+type Refused = (Option<&'static str>, String);
+
+/// The one way that is named.
+fn one_way(source: ObserverSource) -> Result<Reach, Refused> {
+    let ObserverSource { pid, container, netns, ssh, becomes, host_key } = source;
+    let of_ssh = becomes.is_some() || host_key.is_some();
+    let ways = [
+        pid.map(|pid| ("pid", Reach::Pid(pid))),
+        container.map(|name| ("container", Reach::Container(name))),
+        netns.map(|name| ("netns", Reach::Netns(name))),
+        ssh.map(|destination| ("ssh", Reach::Ssh(Ssh { destination, sudo: becomes.is_some(), host_key }))),
+    ];
+    let mut ways = ways.into_iter().flatten();
+    let (Some((key, reach)), None) = (ways.next(), ways.next()) else {
+        return Err((
+            None,
+            "say how it is reached, by one of `pid`, `container`, `netns` and `ssh`".to_owned(),
+        ));
+    };
+    if of_ssh && key != "ssh" {
+        return Err((Some(key), "`become` and `host_key` go with `ssh`".to_owned()));
+    }
+    Ok(reach)
+}
+
+/// What is wrong with how somebody is to be reached, if anything.
+fn wrong(reach: &Reach) -> Option<Refused> {
+    let (key, wrong) = match reach {
+        Reach::Pid(0) => ("pid", Some("a process has a number from 1".to_owned())),
+        Reach::Pid(_) => ("pid", None),
+        Reach::Ssh(ssh) => ("ssh", refused_ssh(ssh)),
+        Reach::Container(name) => ("container", refused(name)),
+        Reach::Netns(name) => ("netns", refused(name)),
+    };
+    wrong.map(|wrong| (Some(key), wrong))
+}
+
+impl Reach {
+    /// How a machine is reached, as `up` prints it: a map in JSON, of which keys that a plan's observers do not have are not read.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn printed(text: &str) -> Result<Self, String> {
+        let mut map: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(text).map_err(|error| format!("that is no map in JSON: {error}"))?;
+        map.retain(|key, _| {
+            fields_of(|fields| drop(ObserverSource::deserialize(fields))).contains(&key.as_str())
+        });
+        let source = ObserverSource::deserialize(map).map_err(|error| error.to_string())?;
+        let reach = one_way(source).map_err(|(_, wrong)| wrong)?;
+        wrong(&reach).map_or(Ok(reach), |(_, wrong)| Err(wrong))
     }
 }
 

@@ -24,7 +24,9 @@ pub(super) struct Part {
     pub scope: Scope,
     /// Names it declares, without prefix: also of entries that turned out to be wrong.
     pub observers: BTreeSet<String>,
-    /// The same for probes.
+    /// The same for machines, each with the names of its observers.
+    pub machines: BTreeMap<String, BTreeSet<String>>,
+    /// The same for probes; those of trials are called `TRIAL.PROBE`.
     pub probes: BTreeSet<String>,
     /// The same for claims.
     pub claims: BTreeSet<String>,
@@ -41,6 +43,7 @@ const HINTED: usize = 20;
 #[derive(Clone, Copy)]
 pub(super) enum Of {
     Observers,
+    Machines,
     Probes,
     Claims,
 }
@@ -53,6 +56,7 @@ impl Part {
             chain,
             scope: Scope::default(),
             observers: BTreeSet::new(),
+            machines: BTreeMap::new(),
             probes: BTreeSet::new(),
             claims: BTreeSet::new(),
             scores: BTreeSet::new(),
@@ -67,8 +71,13 @@ impl Part {
 
     /// What is wrong with a reference, if anything; a near name is searched for only if `hint`.
     fn unknown(&self, of: Of, name: &str, hint: bool) -> Option<String> {
+        let machines;
         let (what, known) = match of {
             Of::Observers => ("observer", &self.observers),
+            Of::Machines => {
+                machines = self.machines.keys().cloned().collect();
+                ("machine", &machines)
+            }
             Of::Probes => ("probe", &self.probes),
             Of::Claims => ("claim", &self.claims),
         };
@@ -107,13 +116,19 @@ impl Loader<'_> {
     pub(super) fn body(&mut self, part: &mut Part, root: &Node) {
         self.includes(part, root.get("include"));
         self.observers(part, root.get("observers"));
+        self.machines(part, root.get("machines"));
         let before = self.errors.len();
         self.probes(part, root.get("probes"), root.get("claims"));
+        self.trials(part, root.get("trials"));
         if self.errors.len() == before {
             self.unused_observers(part, root.get("observers"));
+            self.unused_machines(part, root.get("machines"));
         }
         self.claims(part, root.get("claims"));
-        self.needs(part, root.get("probes"));
+        self.needs(part, "", root.get("probes"));
+        for (key, node) in root.get("trials").map(Node::entries).unwrap_or_default() {
+            self.needs(part, &format!("{}.", key.text), node.get("probes"));
+        }
         self.scores(part, root.get("scores"));
     }
 
@@ -137,7 +152,7 @@ impl Loader<'_> {
                 self.errors
                     .push(&key.at, format!("unknown key `{}`{hint}", crate::yaml::shortened(&key.text)));
             } else if self.probes_of.is_some()
-                && matches!(key.text.as_str(), "observers" | "probes" | "include")
+                && matches!(key.text.as_str(), "observers" | "machines" | "probes" | "trials" | "include")
             {
                 self.errors.push(
                     &key.at,
@@ -180,7 +195,8 @@ impl Loader<'_> {
         if root.get("plan").is_none() {
             missing.push("`plan` (its title)");
         }
-        if self.probes_of.is_none() && root.get("probes").is_none() && root.get("include").is_none() {
+        let looks = ["probes", "trials", "include"].iter().any(|section| root.get(section).is_some());
+        if self.probes_of.is_none() && !looks {
             missing.push("`probes` (what to look at)");
         }
         if root.get("claims").is_none() && root.get("include").is_none() {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Loader;
 use super::matrix::{Rows, bound};
 use super::part::{Of, Part};
+use super::trial::InTrial;
 use crate::error::{did_you_mean, enumerate};
 use crate::kinds::{self, Act, KINDS, KindSpec};
 use crate::model::{Cell, Probe, Schedule};
@@ -44,21 +46,23 @@ impl Loader<'_> {
             .extend(claims.map(Node::entries).unwrap_or_default().iter().map(|(key, _)| key.text.clone()));
         for (key, node) in named {
             let of = format!("probe `{}`", key.text);
-            if let Some(probe) = self.probe(part, key, node, &earlier, &of) {
+            if let Some(probe) = self.probe(part, None, (key, node), &earlier, &of) {
                 self.add_probe(probe);
             }
             earlier.insert(key.text.clone());
         }
     }
 
-    fn probe(
+    /// A probe of the plan, or of a trial. `earlier` are the names of those before it, as the part has them.
+    pub(super) fn probe(
         &mut self,
         part: &mut Part,
-        key: &Key,
-        node: &Node,
+        trial: Option<&InTrial>,
+        (key, node): (&Key, &Node),
         earlier: &BTreeSet<String>,
         of: &str,
     ) -> Option<Probe> {
+        let local = |name: &str| trial.map_or_else(|| name.to_owned(), |trial| trial.local(name));
         if node.is_broken() {
             return None;
         }
@@ -85,20 +89,23 @@ impl Loader<'_> {
 
         let on = source.on.as_ref().and_then(|name| {
             let at = &shared.get("on").unwrap_or(node).at;
+            if let Some(of_machine) = trial.and_then(|trial| trial.observer(part, name)) {
+                return Some(of_machine);
+            }
             self.refer(part, Of::Observers, name, at, of).then(|| part.full(name))
         });
-        let with = source.during.as_ref().and_then(|name| {
+        let with = source.during.as_ref().map(|name| local(name)).and_then(|name| {
             let at = &shared.get("with").unwrap_or(node).at;
-            let wrong = if !self.refer(part, Of::Probes, name, at, of) {
+            let wrong = if !self.refer(part, Of::Probes, &name, at, of) {
                 return None;
-            } else if *name == key.text {
+            } else if name == local(&key.text) {
                 "a probe cannot run with itself".to_owned()
-            } else if !earlier.contains(name) && part.probes.contains(name) {
+            } else if !earlier.contains(&name) && part.probes.contains(&name) {
                 format!("`with` names a probe that comes before this one; `{name}` comes after it")
-            } else if self.probe_called(&part.full(name)).is_some_and(|other| other.with.is_some()) {
+            } else if self.probe_called(&part.full(&name)).is_some_and(|other| other.with.is_some()) {
                 format!("`{name}` itself runs with another probe; name that one")
             } else {
-                return Some(part.full(name));
+                return Some(part.full(&name));
             };
             self.errors.push(at, format!("in {of}: {wrong}"));
             None
@@ -106,15 +113,18 @@ impl Loader<'_> {
         let floor = cells.iter().map(|cell| cell.act.impact()).max().unwrap_or(spec.floor);
         let schedule = self.schedule(&source, &shared, of);
         let looks_before = self.looks;
-        self.looks = looks_before.saturating_add(u64::from(schedule.slots()) * cells.len() as u64);
+        let trials = u64::from(trial.map_or(1, |trial| trial.group.repeat));
+        let looks = trials.saturating_mul(u64::from(schedule.slots())).saturating_mul(cells.len() as u64);
+        self.looks = looks_before.saturating_add(looks);
         if self.looks > MOST_LOOKS && looks_before <= MOST_LOOKS {
             self.errors.push(
                 &key.at,
-                format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows)"),
+                format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows, in each trial)"),
             );
         }
         Some(Probe {
-            name: part.full(&key.text),
+            name: part.full(&local(&key.text)),
+            trial: trial.map(|trial| Arc::clone(&trial.group)),
             cells,
             columns: matrix.map(|rows| rows.columns).unwrap_or_default(),
             schedule,
@@ -291,19 +301,26 @@ impl Loader<'_> {
     }
 
     /// A probe can wait only for a claim that is decided by then: about a probe that comes before it.
-    pub(super) fn needs(&mut self, part: &Part, section: Option<&Node>) {
+    /// `trial` stands before the names of these probes.
+    pub(super) fn needs(&mut self, part: &Part, trial: &str, section: Option<&Node>) {
         for (key, node) in section.map(Node::entries).unwrap_or_default() {
-            let Some(&place) = self.probe_at.get(&part.full(&key.text)) else { continue };
-            let Some(needed) = self.plan.probes.get(place).and_then(|probe| probe.needs.clone()) else {
+            let Some(&place) = self.probe_at.get(&part.full(&format!("{trial}{}", key.text))) else {
                 continue;
             };
+            let Some(probe) = self.plan.probes.get(place) else { continue };
+            let (in_trial, Some(needed)) = (probe.trial.is_some(), probe.needs.clone()) else { continue };
             let at = &node.get("needs").unwrap_or(node).at;
             let name = needed.strip_prefix(&part.prefix).unwrap_or(&needed);
             if !self.refer(part, Of::Claims, name, at, &format!("probe `{}`", key.text)) {
                 continue;
             }
             let Some(claim) = self.claim_called(&needed) else { continue };
-            let later = |probe: &str| self.probe_at.get(probe).is_some_and(|later| *later >= place);
+            // Trials run after all other probes.
+            let later = |probe: &str| {
+                let is_trial = self.probe_called(probe).is_some_and(|probe| probe.trial.is_some());
+                let after = self.probe_at.get(probe).is_some_and(|later| *later >= place);
+                if is_trial == in_trial { after } else { is_trial }
+            };
             if later(&claim.of) || claim.form.against().is_some_and(later) {
                 let message = format!(
                     "in probe `{}`: `needs` names a claim about probes that come before this one; `{name}` is not",

@@ -2,11 +2,13 @@
 //! places, no file names). Its SHA-256 is in the evidence.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::kinds::Impact;
+use crate::machine::{Machine, TrialGroup};
 use crate::model::{Cell, Claim, Form, Plan, Probe, Starts};
 
 /// JSON, indented, keys sorted.
@@ -30,9 +32,11 @@ pub(super) fn text(plan: &Plan) -> String {
             .iter()
             .map(|one| sorted(json!({ "name": one.name, "reach": one.reach })))
             .collect(),
+        machines: plan.machines.iter().map(|one| sorted(machine(one))).collect(),
         probes: plan.probes.iter().map(ProbeText::of).collect(),
         scores: plan.scores.iter().map(|one| sorted(score(one))).collect(),
         title: &plan.title,
+        trials: plan.trials.iter().map(|one| sorted(json!(**one))).collect(),
         verdict: plan.rules.iter().map(|one| sorted(rule(one))).collect(),
         waivers: plan.waivers.iter().map(|one| sorted(waiver(one))).collect(),
     };
@@ -50,10 +54,14 @@ struct Whole<'a> {
     confidence: f64,
     inputs: BTreeMap<&'a str, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    machines: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     observers: Vec<Value>,
     probes: Vec<ProbeText<'a>>,
     scores: Vec<Value>,
     title: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trials: Vec<Value>,
     verdict: Vec<Value>,
     waivers: Vec<Value>,
 }
@@ -72,6 +80,8 @@ struct ProbeText<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     on: Option<&'a str>,
     schedule: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<&'a str>,
     undo: Value,
     with: Option<&'a str>,
 }
@@ -89,6 +99,7 @@ impl<'a> ProbeText<'a> {
             needs: probe.needs.as_deref(),
             on: probe.on.as_deref(),
             schedule: sorted(json!(probe.schedule)),
+            trial: probe.trial.as_ref().map(|group: &Arc<TrialGroup>| group.name.as_str()),
             undo: sorted(json!(probe.undo)),
             with: probe.with.as_deref(),
         }
@@ -97,6 +108,16 @@ impl<'a> ProbeText<'a> {
 
 fn cells<S: Serializer>(cells: &[Cell], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(cells.iter().map(|cell| sorted(json!({ "act": cell.act, "row": cell.row }))))
+}
+
+/// With `$name` where its name goes.
+fn machine(machine: &Machine) -> Value {
+    let observers = machine.observers("$name");
+    let observers = observers.iter().map(|one| json!({ "name": one.name, "reach": one.reach }));
+    json!({
+        "name": machine.name, "up": machine.up("$name"), "down": machine.down("$name"), "within": machine.within,
+        "observers": observers.collect::<Vec<_>>(),
+    })
 }
 
 fn claim(claim: &Claim) -> Value {

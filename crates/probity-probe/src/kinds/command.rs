@@ -31,8 +31,12 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
         .iter()
         .map(|(name, text)| Ok((name.clone(), filled(text)?)))
         .collect::<Result<BTreeMap<_, _>, Blocked>>()?;
-    let program =
-        program::Program { arguments: &arguments, stdin: stdin.as_ref().map(String::as_bytes), env: &env };
+    let program = program::Program {
+        arguments: &arguments,
+        stdin: stdin.as_ref().map(String::as_bytes),
+        env: &env,
+        folder: None,
+    };
     let mut seen = Seen::default();
     let ended = match program::run(&program, context.deadline()).await {
         Ok(ended) => ended,

@@ -105,6 +105,7 @@ impl Looker {
                     probe: &order.probe,
                     row: &order.row,
                     on: None,
+                    trial: None,
                     act: &act,
                     wanted: &order.wanted,
                     timeout: order.timeout(),

@@ -2,13 +2,15 @@
 //! it was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use probity_plan::kinds::kind;
-use probity_plan::{Barrier, Blocked, Impact, Introduction, Lane, Passage, Plan, Reach, Text, Value};
+use probity_plan::{
+    Barrier, Blocked, Impact, Introduction, Lane, Observer, Passage, Plan, Probe, Reach, Text, Trial, Value,
+};
 use serde_json::value::to_raw_value;
 use tokio::sync::Mutex;
 
@@ -17,6 +19,7 @@ use super::protocol::{Begin, Hello, Order, Report};
 use super::reach::{self, Held};
 use crate::clock::Began;
 use crate::look::Seen;
+use crate::machine::Process;
 use crate::observation::Times;
 use crate::observe::{By, Here, Observe, Reached, Request, Sighting};
 use crate::secrets::Secrets;
@@ -29,14 +32,21 @@ pub struct Observers<'a> {
     here: Here<'a>,
     began: Began,
     allow: Impact,
-    far: BTreeMap<&'a str, Far<'a>>,
+    plan: &'a Plan,
+    secrets: &'a Secrets,
+    far: BTreeMap<&'a str, Arc<Far>>,
+    /// Those of the machines there are, by the machine's name and their own.
+    of_machines: StdMutex<BTreeMap<String, BTreeMap<String, Arc<Far>>>>,
     ids: AtomicU32,
 }
 
 /// An observer elsewhere.
-struct Far<'a> {
-    name: &'a str,
-    reach: &'a Reach,
+struct Far {
+    name: String,
+    reach: Reach,
+    trial: Option<Trial>,
+    /// The first process of the machine: where it ended, its number may be another one's.
+    process: Option<Process>,
     /// The secrets that its probes name, and no other.
     secrets: BTreeMap<String, String>,
     state: Mutex<State>,
@@ -52,20 +62,33 @@ impl<'a> Observers<'a> {
     /// Those of this plan, for a run that began then. `allow` is the greatest impact that reaching them may have.
     pub fn new(plan: &'a Plan, secrets: &'a Secrets, began: Began, allow: Impact) -> Self {
         let far = plan.observers.iter().map(|observer| {
-            let name = observer.name.as_str();
-            let probes = plan.probes.iter().filter(|probe| probe.on.as_deref() == Some(name));
-            let acts = probes.flat_map(|probe| probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo));
-            let named: BTreeSet<String> = acts.flat_map(secrets_of).collect();
-            let far =
-                Far { name, reach: &observer.reach, secrets: secrets.only(&named), state: Mutex::default() };
-            (name, far)
+            let probes = plan.probes.iter().filter(|probe| probe.on.as_ref() == Some(&observer.name));
+            let far = Far {
+                name: observer.name.clone(),
+                reach: observer.reach.clone(),
+                trial: None,
+                process: None,
+                secrets: secrets.only(&secrets_named(probes)),
+                state: Mutex::default(),
+            };
+            (observer.name.as_str(), Arc::new(far))
         });
-        Self { here: Here::new(secrets, began.at), began, allow, far: far.collect(), ids: AtomicU32::new(1) }
+        let (here, far) = (Here::new(secrets, began.at), far.collect());
+        let (of_machines, ids) = (StdMutex::default(), AtomicU32::new(1));
+        Self { here, began, allow, plan, secrets, far, of_machines, ids }
+    }
+
+    fn far(&self, name: &str, trial: Option<&Trial>) -> Option<Arc<Far>> {
+        if let Some(far) = self.far.get(name) {
+            return Some(Arc::clone(far));
+        }
+        let of_machines = self.of_machines.lock().unwrap_or_else(PoisonError::into_inner);
+        of_machines.get(&trial?.machine)?.get(name).cloned()
     }
 
     async fn look(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
         let Some(name) = request.on else { return self.here.look(request).await };
-        let Some(far) = self.far.get(name) else {
+        let Some(far) = &self.far(name, request.trial) else {
             return Sighting::blocked(Blocked::new(Barrier::Protocol, format!("no observer `{name}`")));
         };
         let (id, connection) = match self.reached(far, tell).await {
@@ -91,11 +114,7 @@ impl<'a> Observers<'a> {
     }
 
     /// The connection to an observer, which is made if there is none; whoever reaches it says so before anybody looks.
-    async fn reached(
-        &self,
-        far: &Far<'_>,
-        tell: &dyn Fn(Reached),
-    ) -> Result<(u32, Arc<Connection>), Blocked> {
+    async fn reached(&self, far: &Far, tell: &dyn Fn(Reached)) -> Result<(u32, Arc<Connection>), Blocked> {
         let mut state = far.state.lock().await;
         if let Some((id, connection, _)) = &state.there
             && connection.is_there()
@@ -123,8 +142,11 @@ impl<'a> Observers<'a> {
         }
     }
 
-    async fn connect(&self, far: &Far<'_>) -> Result<(Connection, Held, Reached), Blocked> {
-        let way = reach::find(far.reach, self.allow).await?;
+    async fn connect(&self, far: &Far) -> Result<(Connection, Held, Reached), Blocked> {
+        if far.process.is_some_and(|process| !process.is_there()) {
+            return Err(Blocked::new(Barrier::Unreachable, "the machine ended"));
+        }
+        let way = reach::find(&far.reach, self.allow).await?;
         let begin =
             |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
@@ -137,7 +159,8 @@ impl<'a> Observers<'a> {
         let microseconds = |span: jiff::SignedDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let ahead = |of: jiff::Timestamp| microseconds(clock.duration_since(of));
         let introduction = Introduction {
-            name: far.name.to_owned(),
+            name: far.name.clone(),
+            trial: far.trial.clone(),
             reach: far.reach.clone(),
             passage: Passage { left_behind: hello.left_behind, ..way.passage },
             agent: hello.agent,
@@ -155,7 +178,7 @@ impl<'a> Observers<'a> {
     }
 
     /// When the run began by the far clock: on this machine that is ours, on another one as near as its greeting tells.
-    fn began_there(&self, far: &Far<'_>, hello: &Hello) -> jiff::Timestamp {
+    fn began_there(&self, far: &Far, hello: &Hello) -> jiff::Timestamp {
         if !far.reach.is_elsewhere() {
             return self.began.at;
         }
@@ -173,22 +196,54 @@ impl Observe for Observers<'_> {
         Box::pin(self.look(request, reached))
     }
 
-    fn reach<'a>(&'a self, on: &'a str, reached: &'a dyn Fn(Reached)) -> LocalBoxFuture<'a, ()> {
+    fn reach<'a>(
+        &'a self,
+        on: &'a str,
+        trial: Option<&'a Trial>,
+        reached: &'a dyn Fn(Reached),
+    ) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
-            if let Some(far) = self.far.get(on) {
+            if let Some(far) = self.far(on, trial) {
                 // Whoever asks it is told what stood in the way.
-                _ = self.reached(far, reached).await;
+                _ = self.reached(&far, reached).await;
             }
         })
+    }
+
+    fn enter(&self, trial: &Trial, observers: Vec<Observer>) {
+        let far = observers.into_iter().map(|Observer { name, reach, .. }| {
+            let probes = self.plan.probes.iter().filter(|probe| {
+                let of_trial = probe.trial.as_ref().is_some_and(|group| group.name == trial.name);
+                of_trial && probe.on.as_ref() == Some(&name)
+            });
+            let secrets = self.secrets.only(&secrets_named(probes));
+            let process = if let Reach::Pid(pid) = reach { Some(Process::now(pid)) } else { None };
+            let (trial, state) = (Some(trial.clone()), Mutex::default());
+            (name.clone(), Arc::new(Far { name, reach, trial, process, secrets, state }))
+        });
+        let far = far.collect();
+        self.of_machines.lock().unwrap_or_else(PoisonError::into_inner).insert(trial.machine.clone(), far);
+    }
+
+    fn leave(&self, trial: &Trial) {
+        let gone = self.of_machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&trial.machine);
+        // Which ends their connections, outside of the lock.
+        drop(gone);
     }
 }
 
 /// A barrier that an observer met, with its name: what it hides is not the target's doing.
-fn lost(far: &Far<'_>, blocked: &Blocked) -> Blocked {
+fn lost(far: &Far, blocked: &Blocked) -> Blocked {
     if blocked.cause.is_some() {
         return blocked.clone();
     }
     Blocked::new(blocked.barrier, format!("observer `{}` ({}): {}", far.name, far.reach, blocked.detail))
+}
+
+/// The names of the secrets in the acts of these probes.
+fn secrets_named<'p>(probes: impl Iterator<Item = &'p Probe>) -> BTreeSet<String> {
+    let acts = probes.flat_map(|probe| probe.cells.iter().map(|cell| &cell.act).chain(&probe.undo));
+    acts.flat_map(secrets_of).collect()
 }
 
 /// The names of the secrets in an act.

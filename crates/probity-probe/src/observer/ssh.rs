@@ -101,7 +101,7 @@ impl Master {
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
             .collect();
-        let program = Program { arguments: &words, stdin, env: &env };
+        let program = Program { arguments: &words, stdin, env: &env, folder: None };
         let ended = program::run(&program, tokio::time::Instant::now() + PATIENCE).await;
         let ended = ended.map_err(|error| barrier_of("start ssh", &error))?;
         let complaint = String::from_utf8_lossy(&ended.stderr.bytes).trim().to_owned();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use probity_evidence::CheckId;
 use probity_evidence::entry::Observer;
+use probity_plan::Probe;
 use probity_plan::units::counted;
 use probity_verdict::wording::verdict;
 
@@ -89,8 +90,12 @@ pub(crate) fn observer(contents: &Contents) -> Vec<(String, String)> {
 /// Who looked from elsewhere: name and number, for each time that one was reached; how, and who that is by its own word; and
 /// what it looked for. Of one that was never reached there is that.
 pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
-    let looked_for = |name: &str| {
-        let probes = contents.plan.probes.iter().filter(|probe| probe.on.as_deref() == Some(name));
+    let looked_for = |name: &str, trials: Option<&str>| {
+        let of = |probe: &&Probe| {
+            let same = probe.trial.as_ref().map(|group| group.name.as_str()) == trials;
+            probe.on.as_deref() == Some(name) && (same || trials.is_none())
+        };
+        let probes = contents.plan.probes.iter().filter(of);
         let probes: Vec<&str> = probes.map(|probe| probe.name.as_str()).collect();
         format!("looks for {}", probes.join(", "))
     };
@@ -114,8 +119,12 @@ pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
         ));
         let (least, most) = who.clock_ahead_us;
         says.push(format!("its clock {least} to {most} µs ahead"));
-        says.push(looked_for(&who.name));
-        rows.push((format!("{} ({}, entry {entry})", who.name, observer.id), says.join("; ")));
+        says.push(looked_for(&who.name, who.trial.as_ref().map(|trial| trial.name.as_str())));
+        let of = who
+            .trial
+            .as_ref()
+            .map_or_else(String::new, |trial| format!(" {}, of trial {}", trial.machine, trial.label()));
+        rows.push((format!("{}{of} ({}, entry {entry})", who.name, observer.id), says.join("; ")));
     }
     let unreached = contents.plan.observers.iter().filter(|planned| {
         let of =
@@ -123,7 +132,7 @@ pub(crate) fn observers(contents: &Contents) -> Vec<(String, String)> {
         !contents.observers.iter().any(|(_, observer)| of(observer))
     });
     rows.extend(unreached.map(|planned| {
-        let says = format!("never reached by {}; {}", planned.reach, looked_for(&planned.name));
+        let says = format!("never reached by {}; {}", planned.reach, looked_for(&planned.name, None));
         (planned.name.clone(), says)
     }));
     rows

@@ -101,6 +101,8 @@ fn plan() -> Plan {
         confidence: 0.95,
         inputs: BTreeMap::new(),
         observers: Vec::new(),
+        machines: Vec::new(),
+        trials: Vec::new(),
         probes: vec![
             probe("answers", get(READY), schedule("5s", "8m")),
             probe("restart", get(READY), repeated(40)),

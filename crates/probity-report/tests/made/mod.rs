@@ -108,6 +108,7 @@ pub fn probe(name: &str, act: Act, schedule: Schedule) -> Probe {
         cells: vec![Cell { row: BTreeMap::new(), act }],
         columns: Vec::new(),
         schedule,
+        trial: None,
         with: None,
         on: None,
         needs: None,
@@ -336,6 +337,8 @@ pub fn small() -> Made {
         confidence: 0.95,
         inputs: BTreeMap::new(),
         observers: Vec::new(),
+        machines: Vec::new(),
+        trials: Vec::new(),
         probes: vec![
             probe("worker", stat("/run/netbox/rqworker.pid"), schedule("30s", "8m")),
             probe("api", get("http://127.0.0.1:8000/api/"), repeated(20)),

@@ -2,7 +2,7 @@
 //! something happened there.
 
 use probity_diagnostic::Level;
-use probity_plan::{FactType, Form, Plan, Probe};
+use probity_plan::{FactType, Form, MACHINE, Plan, Probe};
 
 use super::{Compiled, Found};
 
@@ -11,7 +11,10 @@ pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
         let Form::Compare { against, check: condition } = &claim.form else { continue };
         let (Some(other), Some(check)) = (plan.probe(against), check) else { continue };
         let elsewhere = |probe: &Probe| {
-            probe.on.as_deref().and_then(|name| plan.observer(name)).is_some_and(|it| it.reach.is_elsewhere())
+            let Some(name) = probe.on.as_deref() else { return false };
+            // How a machine is reached is known once there is one.
+            let of_machine = probe.trial.is_some() && (name == MACHINE || name.starts_with("machine."));
+            of_machine || plan.observer(name).is_some_and(|it| it.reach.is_elsewhere())
         };
         if probe.on == other.on || !elsewhere(probe) && !elsewhere(other) {
             continue;

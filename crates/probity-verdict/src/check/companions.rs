@@ -13,7 +13,7 @@ pub(super) fn check(plan: &Plan, found: &mut Found) {
         let Some(with) = probe.with.as_ref().and_then(|with| plan.probe(with)) else { continue };
         let (schedule, rows) = (&with.schedule, u32::try_from(with.cells.len()).unwrap_or(u32::MAX));
         let (Some(every), Some(lasting)) = (probe.schedule.every, probe.schedule.lasting) else { continue };
-        let last = every.0.saturating_mul(probe.planned().saturating_sub(1));
+        let last = every.0.saturating_mul(probe.schedule.slots().saturating_sub(1));
         // Without a schedule nobody knows how long it takes, but for its time-outs.
         let (surely, longest) = match schedule.lasting {
             Some(surely) => (surely.0, schedule.longest().saturating_mul(rows)),

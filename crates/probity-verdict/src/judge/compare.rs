@@ -27,6 +27,9 @@ pub(super) struct Compare<'p> {
     pairing: Pairing,
     /// The own cell that has the row of each of the other probe's; none where that has no matrix: it stands beside every cell.
     rows: Option<Vec<Option<usize>>>,
+    own_rows: usize,
+    /// Whether the other one looks in the same trial, or neither is of trials: else it stands beside every trial.
+    together: bool,
     other: OtherShows<'p>,
     cells: Vec<Held>,
     tallies: Vec<Tally>,
@@ -70,15 +73,24 @@ struct Kept {
 /// Which look is compared with which has to be known, and there have to be two.
 pub(super) fn check_planned(plan: &Plan, compiled: &Compiled<'_>, against: &str, found: &mut Found) {
     let (name, of) = (&compiled.claim.name, &compiled.claim.of);
-    if against == of && compiled.probe.planned() < 2 {
+    if against == of && compiled.probe.schedule.slots() < 2 {
         let message =
             format!("`{name}` compares the first look of `{of}` with its last, and `{of}` looks once");
         let remedy = format!("let `{of}` look several times: `every` and `for`, or `repeat`");
         found.push(Level::Error, "one-look", &compiled.claim.at, message, remedy);
         return;
     }
-    let (own, other) = (compiled.probe.planned(), plan.probe(against).map_or(1, Probe::planned));
-    if compiled.claim.of != against && other != 1 && own != other {
+    let Some(other) = plan.probe(against).filter(|_| compiled.claim.of != against) else { return };
+    if other.planned() != 1 && !are_of_one_trial(compiled.probe, other) {
+        let message = format!(
+            "`{name}` compares looks of `{of}` with those of `{against}`, which belong to no trial of theirs, and which with which is not known"
+        );
+        let remedy = format!("compare within one trial, or let `{against}` look once in all");
+        found.push(Level::Error, "compare", &compiled.claim.at, message, remedy);
+        return;
+    }
+    let (own, other) = (compiled.probe.schedule.slots(), other.schedule.slots());
+    if other != 1 && own != other {
         found.push(
             Level::Error,
             "compare",
@@ -94,6 +106,12 @@ pub(super) fn check_planned(plan: &Plan, compiled: &Compiled<'_>, against: &str,
     }
 }
 
+/// Whether what both saw in one trial is told by that, or neither is of trials.
+fn are_of_one_trial(one: &Probe, other: &Probe) -> bool {
+    let of = |probe: &Probe| probe.trial.as_ref().map(|group| group.name.clone());
+    of(one) == of(other)
+}
+
 impl<'p> Compare<'p> {
     pub(super) fn new(
         check: &'p Check,
@@ -103,11 +121,12 @@ impl<'p> Compare<'p> {
     ) -> Result<Self, Unreadable> {
         let own = subject.probe;
         let same = own.name == other.name;
+        let (looks, together) = (other.schedule.slots(), are_of_one_trial(own, other));
         let pairing = if same {
             Pairing::FirstAndLast
-        } else if other.planned() == 1 {
+        } else if other.planned() == 1 || together && looks == 1 {
             Pairing::OneForAll
-        } else if other.planned() == own.planned() {
+        } else if together && looks == own.schedule.slots() {
             Pairing::SlotBySlot
         } else {
             return Err(Unreadable::NotPaired {
@@ -131,6 +150,8 @@ impl<'p> Compare<'p> {
                 other.cells.iter().map(|cell| cells.find(&cell.row)).collect()
             }),
             other: other_shows,
+            together,
+            own_rows: own.cells.len(),
             cells: (0..subject.width()).map(|_| Held::default()).collect(),
             tallies: vec![Tally::default(); subject.width()],
             held: 0,
@@ -141,7 +162,7 @@ impl<'p> Compare<'p> {
 
     /// Takes an observation of the claim's own probe into account.
     fn observe_own(&mut self, look: &Observed, subject: &mut Subject) {
-        let slot = look.observation.slot;
+        let slot = look.slot;
         let names = self.check.reads();
         let denied = [
             subject.denied(look.observation, self.check.reads()),
@@ -269,14 +290,20 @@ impl SureRoom for Compare<'_> {
         if observation.superseded {
             return;
         }
-        let cells: Vec<usize> = match &self.rows {
-            None => (0..self.cells.len()).collect(),
-            Some(own) => own[look.cell].into_iter().collect(),
+        let (others, all) = (self.other.probe.cells.len(), self.cells.len() / self.own_rows);
+        let (trial, row) = (look.cell / others, look.cell % others);
+        let rows: Vec<usize> = match &self.rows {
+            None => (0..self.own_rows).collect(),
+            Some(own) => own[row].into_iter().collect(),
         };
+        let trials = if self.together { trial..trial + 1 } else { 0..all };
+        let own_rows = self.own_rows;
+        let cells = trials.flat_map(|trial| rows.iter().map(move |row| trial * own_rows + row));
+        let cells: Vec<usize> = cells.collect();
         if !cells.is_empty() {
             subject.also(entry);
         }
-        let slot = observation.slot;
+        let slot = look.slot;
         for cell in cells {
             let denied = subject::denied(self.other.probe, observation, self.check.reads_against());
             let kept = keep(entry, observation, self.check.reads_against(), [None, denied]);
@@ -302,7 +329,7 @@ impl SureRoom for Compare<'_> {
 
     /// No more observations come: what waits for its other side waits in vain.
     fn finish(&mut self, subject: &mut Subject) {
-        let last_slot = subject.probe.planned().saturating_sub(1);
+        let last_slot = subject.planned().saturating_sub(1);
         for cell in 0..self.cells.len() {
             let own = std::mem::take(&mut self.cells[cell].own);
             if !matches!(self.pairing, Pairing::FirstAndLast) {

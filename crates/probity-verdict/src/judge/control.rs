@@ -31,15 +31,20 @@ impl Controls {
         if named || tallies.len() != subject.width() || tallies.iter().all(|tally| tally.denials() == 0) {
             return Self::named(facts, tallies);
         }
-        let same = ALL.map(|what| {
-            let rows = subject.probe.cells.iter().zip(tallies).enumerate();
-            let granted = |(at, (_, tally)): &(usize, (&Cell, &Tally))| {
-                tally.granted().includes(what) && holds(*at, tally)
-            };
-            SameForOthers::of(rows.filter(granted).map(|(_, (cell, _))| cell))
+        let cells = &subject.probe.cells;
+        // Where each trial is looked at by itself, the rows of one say nothing of another.
+        let groups = tallies.chunks(cells.len()).enumerate().flat_map(|(trial, tallies)| {
+            let same = ALL.map(|what| {
+                let rows = cells.iter().zip(tallies).enumerate();
+                let granted = |(row, (_, tally)): &(usize, (&Cell, &Tally))| {
+                    tally.granted().includes(what) && holds(trial * cells.len() + row, tally)
+                };
+                SameForOthers::of(rows.filter(granted).map(|(_, (cell, _))| cell))
+            });
+            let shown = |cell| Shown::of(|what| same[what as usize].includes(cell));
+            cells.iter().map(shown).collect::<Vec<_>>()
         });
-        let shown = |cell| Shown::of(|what| same[what as usize].includes(cell));
-        Self { groups: subject.probe.cells.iter().map(shown).collect() }
+        Self { groups: groups.collect() }
     }
 
     /// The claim's own control, and nothing else.
@@ -83,8 +88,9 @@ impl Controls {
 
     /// What would let a denial count.
     pub(super) fn step(&self, subject: &Subject, tallies: &[Tally]) -> Option<Step> {
-        let in_matrix =
-            tallies.len() > 1 && subject.probe.cells.iter().any(|cell| cell.act.anonymous().is_some());
+        let in_matrix = tallies.len() > 1
+            && subject.probe.cells.len() > 1
+            && subject.probe.cells.iter().any(|cell| cell.act.anonymous().is_some());
         self.lacking(tallies).then(|| match &subject.claim.control {
             Some(control) => Step::ControlHolds { control: control.clone() },
             None if in_matrix => Step::ControlInMatrix,

@@ -51,7 +51,7 @@ impl<'p> Rate<'p> {
     fn block_of(&mut self, look: &Observed, subject: &Subject) -> Option<i64> {
         let block = micros(self.block?);
         if let Some(every) = subject.probe.schedule.every {
-            return i64::try_from(u128::from(look.observation.slot) * micros(every) / block).ok();
+            return i64::try_from(u128::from(look.slot) * micros(every) / block).ok();
         }
         let began = clock::began(look.observation);
         let first = *self.first.get_or_insert(began);
@@ -73,7 +73,7 @@ impl<'p> Rate<'p> {
             // Nobody can say in which stretch a look would have been that was never made.
             return [true, false].map(|errors| tally.blocks(|_| 0, missing, control, errors));
         };
-        let (block, every, planned) = (micros(block), micros(every), u128::from(subject.probe.planned()));
+        let (block, every, planned) = (micros(block), micros(every), u128::from(subject.planned()));
         let included = cells.iter().filter(|cell| !subject.excluded(**cell)).count() as u64;
         let blocks = (planned * every).div_ceil(block);
         let expected = |at: i64| {

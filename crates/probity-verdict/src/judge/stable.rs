@@ -59,7 +59,7 @@ struct Extent {
 /// A plan that looks once says nothing of what stays the same.
 pub(super) fn check_planned(compiled: &Compiled<'_>, found: &mut Found) {
     let (name, of) = (&compiled.claim.name, &compiled.claim.of);
-    if compiled.probe.planned() < 2 {
+    if compiled.probe.schedule.slots() < 2 {
         let message = format!("`{name}` says that facts do not change, and `{of}` looks once");
         let remedy = format!("let `{of}` look several times: `every` and `for`, or `repeat`");
         found.push(Level::Error, "one-look", &compiled.claim.at, message, remedy);
@@ -194,7 +194,7 @@ impl SureRoom for Stable {
         let mut cells = Vec::new();
         let mut total = Counts::default();
         let mut gaps = false;
-        let planned = subject.probe.planned();
+        let planned = subject.planned();
         let controls = Controls::of(subject, facts, &self.tallies, |cell, tally| {
             tally.denials() == 0 && self.cells[cell].outcome(self.at_most, planned) == Outcome::Holds
         });

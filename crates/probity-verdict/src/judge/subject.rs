@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use probity_plan::{Barrier, Blocked, Cause, Claim, Denied, Fact, FactType, Observation, Plan, Probe, Shows};
 
+use super::asked::Admitted;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
@@ -27,7 +28,9 @@ pub(super) struct Subject<'p> {
     pub(super) claim: &'p Claim,
     pub(super) probe: &'p Probe,
     pub(super) filter: Option<&'p Check>,
-    /// Cells whose row alone shows that they are not what the claim is about.
+    /// Whether each trial is looked at by itself, rather than being one of many.
+    within: bool,
+    /// Rows that alone show that they are not what the claim is about.
     excluded: Vec<bool>,
     slots: Vec<Ranges>,
     entries: Ranges,
@@ -51,6 +54,8 @@ pub(super) struct Subject<'p> {
 #[derive(Clone, Copy)]
 pub(super) struct Observed<'o> {
     pub(super) cell: usize,
+    /// Which of the planned looks at this cell it is.
+    pub(super) slot: u32,
     pub(super) entry: u64,
     pub(super) observation: &'o Observation,
 }
@@ -84,13 +89,16 @@ impl<'p> Subject<'p> {
                 filter.is_some_and(|filter| filter.evaluate(&of_row, &mut budget).truth == Truth4::False)
             })
             .collect();
+        let within = !claim.form.is_of_single_looks();
+        let trials = if within { probe.trials() as usize } else { 1 };
         Self {
             plan,
             claim,
             probe,
             filter,
+            within,
             excluded,
-            slots: vec![Ranges::default(); probe.cells.len()],
+            slots: vec![Ranges::default(); probe.cells.len() * trials],
             entries: Ranges::default(),
             failing: Vec::new(),
             undecided: Vec::new(),
@@ -106,14 +114,46 @@ impl<'p> Subject<'p> {
         }
     }
 
-    /// How many cells the probe has.
+    /// How many cells there are: the rows of the probe, in each trial where each is looked at by itself.
     pub(super) fn width(&self) -> usize {
         self.slots.len()
     }
 
-    /// A cell's row, in words; empty without a matrix.
+    /// How many looks are planned in each cell.
+    pub(super) fn planned(&self) -> u32 {
+        if self.within { self.probe.schedule.slots() } else { self.probe.planned() }
+    }
+
+    /// Where an observation belongs, of the claim's probe or of the other one.
+    pub(super) fn place<'o>(
+        &self,
+        admitted: Admitted,
+        entry: u64,
+        observation: &'o Observation,
+    ) -> Observed<'o> {
+        let Admitted { row, trial } = admitted;
+        let probe = if observation.probe == self.probe.name {
+            Some(self.probe)
+        } else {
+            self.plan.probe(&observation.probe)
+        };
+        let (rows, slots) = probe.map_or((1, 1), |probe| (probe.cells.len(), probe.schedule.slots()));
+        let (cell, slot) = if self.within {
+            (trial as usize * rows + row, observation.slot)
+        } else {
+            (row, trial.saturating_mul(slots).saturating_add(observation.slot))
+        };
+        Observed { cell, slot, entry, observation }
+    }
+
+    /// A cell's trial and row, in words; empty without trials and without a matrix.
     pub(super) fn name(&self, cell: usize) -> String {
-        words::row(self.probe, &self.probe.cells[cell].row)
+        let rows = self.probe.cells.len();
+        let row = words::row(self.probe, &self.probe.cells[cell % rows].row);
+        if !self.within || self.probe.trial.is_none() {
+            return row;
+        }
+        format!("trial={} {row}", cell / rows).trim_end().to_owned()
     }
 
     /// Takes note of an observation of one of the claim's probes that no run of the plan yields.
@@ -134,12 +174,12 @@ impl<'p> Subject<'p> {
 
     /// Takes note of an observation of the claim's probe; `None` if it is no trial.
     pub(super) fn admit<'o>(&mut self, look: Observed<'o>) -> Option<Trial<'o>> {
-        let Observed { cell, entry, observation } = look;
+        let Observed { cell, slot, entry, observation } = look;
         self.entries.insert(entry);
         if observation.superseded {
             return None;
         }
-        self.slots[cell].insert(observation.slot.into());
+        self.slots[cell].insert(slot.into());
         let membership = match self.filter.map(|filter| filter.of(observation, &mut self.budget)) {
             None => Membership::Inside,
             Some(evaluated) => match evaluated.truth {
@@ -152,7 +192,7 @@ impl<'p> Subject<'p> {
         if !matches!(membership, Membership::Outside) {
             self.trials += 1;
             self.retried += u64::from(observation.attempt > 1);
-        } else if !self.excluded[cell] {
+        } else if !self.excluded(cell) {
             self.left_out += 1;
         }
         Some(Trial { look, membership })
@@ -165,22 +205,22 @@ impl<'p> Subject<'p> {
 
     /// Planned looks of a cell that were never made and may be what the claim is about.
     pub(super) fn missing(&self, cell: usize) -> u64 {
-        if self.excluded[cell] {
+        if self.excluded(cell) {
             return 0;
         }
-        let planned = u64::from(self.probe.planned());
+        let planned = u64::from(self.planned());
         planned - self.slots[cell].count_below(planned)
     }
 
     /// Whether the last planned look of a cell was made.
     pub(super) fn saw_last(&self, cell: usize) -> bool {
-        let planned = u64::from(self.probe.planned());
+        let planned = u64::from(self.planned());
         self.slots[cell].count_below(planned) > self.slots[cell].count_below(planned.saturating_sub(1))
     }
 
     /// Whether a cell's row alone shows that the claim is not about it.
     pub(super) fn excluded(&self, cell: usize) -> bool {
-        self.excluded[cell]
+        self.excluded[cell % self.excluded.len()]
     }
 
     pub(super) fn note_false(&mut self, entry: u64, against: impl FnOnce() -> Against) {

@@ -444,6 +444,22 @@ pub enum Limit {
         /// The entry that says so.
         entry: u64,
     },
+    /// A machine was not removed after its trial.
+    NotRemoved {
+        /// Its name.
+        machine: String,
+        /// The entry that says so.
+        entry: u64,
+    },
+    /// Times were measured in trials that ran side by side.
+    TimedBeside {
+        /// The trials.
+        trials: String,
+        /// So many at once.
+        at_once: u32,
+        /// The probes whose times are read.
+        probes: Vec<String>,
+    },
 }
 
 /// Why a verdict is what it is.

@@ -65,6 +65,7 @@ fn plan(cells: usize, claims: Vec<Claim>, weights: &[(&str, f64)], rules: &[(&st
             until: None,
             within: None,
         },
+        trial: None,
         with: None,
         on: None,
         needs: None,
@@ -79,6 +80,8 @@ fn plan(cells: usize, claims: Vec<Claim>, weights: &[(&str, f64)], rules: &[(&st
         confidence: 0.95,
         inputs: Default::default(),
         observers: Vec::new(),
+        machines: Vec::new(),
+        trials: Vec::new(),
         probes: vec![probe],
         claims,
         scores: vec![Score {

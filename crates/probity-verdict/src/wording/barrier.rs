@@ -21,6 +21,9 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
         Some(Cause::NotCompleted) => {
             return "let the run come to its end, with a `--limit`, if any, that is long enough".to_owned();
         }
+        Some(Cause::NoMachine { machine, .. }) => {
+            return format!("see to it that the machine `{machine}` can be made");
+        }
         _ => {}
     }
     match met.barrier {
@@ -28,7 +31,7 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
             "" => "run as root, or as a user who may look".to_owned(),
             privilege => format!("run as root, or as a user who may look ({privilege})"),
         },
-        Barrier::NotPermitted => format!("run with `--allow {}`: `{}` may {}", probe.impact, probe.name, probe.impact),
+        Barrier::NotPermitted => format!("run with `--allow {}`: `{}` may {}", probe.asks(), probe.name, probe.asks()),
         Barrier::ToolMissing => format!("install what `{}` needs on the target: {}", probe.spec().name, met.detail),
         Barrier::ConnectionRefused | Barrier::Unreachable => {
             format!("run again when `{}` can be reached from where Probity runs", probe.name)

@@ -38,6 +38,14 @@ pub fn limits(judgement: &Judgement) -> Vec<String> {
             "What the probe `{probe}` did was not taken back (entry {entry}): its `undo` did not succeed. Nothing is accepted until \
              that was looked after, and the run made again."
         ),
+        Limit::NotRemoved { machine, entry } => format!(
+            "The machine `{machine}` may still be there (entry {entry}): it could not be removed after its trial. `probity clean` tries again."
+        ),
+        Limit::TimedBeside { trials, at_once, probes } => format!(
+            "Up to {at_once} trials of `{trials}` ran side by side on the machine of the observer, so that the times that {} measured are those of \
+             a machine that does other things too.",
+            probes.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        ),
     };
     judgement.limits.iter().map(limit).collect()
 }

@@ -17,6 +17,7 @@ fn plan() -> Plan {
 fn introduction(name: &str, reach: Reach) -> Introduction {
     Introduction {
         name: name.to_owned(),
+        trial: None,
         reach,
         passage: Passage::default(),
         agent: Agent {

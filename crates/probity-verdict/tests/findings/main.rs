@@ -8,4 +8,5 @@ mod elsewhere;
 mod improve;
 mod rates;
 mod support;
+mod trials;
 mod watch;

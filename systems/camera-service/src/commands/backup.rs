@@ -14,8 +14,8 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::archive::{About, FORM, Head, Writer};
 use super::{Failure, Record, because};
-use crate::files::{Unplaced, folder_of};
 use crate::home::Home;
+use service_setup::files::{Unplaced, folder_of};
 
 /// The largest file of settings that is taken along, in bytes; media are not limited.
 const LARGEST: u64 = 16 << 20;

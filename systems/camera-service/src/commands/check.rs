@@ -11,11 +11,11 @@ use camera_media::{EmbeddedEngine, EmbeddedOptions, Engine as _};
 use rustix::fs::{Access, access};
 
 use super::Failure;
-use crate::files::{Owner, folder_of};
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::run::{self, configured};
 use crate::web::tls::{self, TlsFiles};
+use service_setup::files::{Owner, folder_of};
 
 /// How long MediaMTX may take to be reached.
 const PATIENCE: Duration = Duration::from_secs(2);

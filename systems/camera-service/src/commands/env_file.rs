@@ -8,7 +8,7 @@ use camera_access::Secret;
 use camera_config::{Environment, JWT_SECRET, read_env_file};
 
 use super::{Failure, because};
-use crate::files::{Owner, Unplaced};
+use service_setup::files::{Owner, Unplaced};
 
 /// Writes a fresh secret into the file, which stays its owner's and private; begins the file if there is none.
 ///

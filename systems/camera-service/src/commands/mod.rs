@@ -16,8 +16,8 @@ use camera_access::{AuditLog, Entry, Event, How, Identity, Outcome, Role};
 use camera_config::{Config, ConfigError};
 use jiff::Timestamp;
 
-use crate::files::{Owner, folder_of};
 use crate::run::{AUDIT_LOG_MODE, StartError};
+use service_setup::files::{Owner, folder_of};
 
 /// Why a command did not do what it was told, in a sentence that says what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ impl Failure {
             Failure::Wrong(_) => 2,
             Failure::Failed(_) => 1,
         }
+    }
+}
+
+impl From<service_setup::Failed> for Failure {
+    fn from(error: service_setup::Failed) -> Self {
+        Failure::Failed(error.0)
     }
 }
 

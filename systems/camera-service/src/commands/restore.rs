@@ -12,9 +12,9 @@ use camera_config::{Config, Environment};
 
 use super::archive::{self, ArchiveError, Head, Listed};
 use super::{Failure, Record};
-use crate::files::{Owner, Unplaced, beside, folder_of};
 use crate::home::Home;
 use crate::lock::Lock;
+use service_setup::files::{Owner, Unplaced, beside, folder_of};
 
 /// What a replaced file's hidden name ends with.
 pub const KEPT: &str = "before-restore";

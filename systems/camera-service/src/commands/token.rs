@@ -5,9 +5,9 @@ use camera_config::{Algorithm, JWT_SECRET, Span};
 use jiff::Timestamp;
 
 use super::{Failure, Record, because, env_file};
-use crate::files::Owner;
 use crate::home::Home;
 use crate::run;
+use service_setup::files::Owner;
 
 /// Makes a token; it alone goes to the standard output.
 ///

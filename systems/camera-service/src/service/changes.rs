@@ -13,7 +13,7 @@ use super::{Service, blocking};
 use crate::contract::{
     CleanedUp, ConfigPatch, ConfigView, NotRemoved, RetentionKind, RetentionPolicy, RpcError,
 };
-use crate::files::{Owner, write_whole};
+use service_setup::files::{Owner, write_whole};
 
 /// The changes and where they are kept.
 pub struct Kept {

@@ -34,6 +34,12 @@ impl Failure {
     }
 }
 
+impl From<service_setup::Failed> for Failure {
+    fn from(error: service_setup::Failed) -> Self {
+        Failure::Failed(error.0)
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Failure::Wrong(error.to_string())

@@ -6,9 +6,9 @@ use fabric_model::{Action, Change, Plan, Policy, Quarantine, Summary};
 
 use super::{Failure, because, harmless, one};
 use crate::fabric::Finding;
-use crate::files::{Owner, write_whole};
 use crate::home::Home;
 use crate::report::{describe_difference, unread_lists};
+use service_setup::files::{Owner, write_whole};
 
 /// Makes a plan and shows it.
 ///

@@ -36,6 +36,16 @@ pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, fou
     }
     let Form::Rate { share, block, pooled, expect, .. } = compiled.claim.form else { return };
     let (claim, at) = (&compiled.claim.name, &compiled.claim.at);
+    if let Some((wrong, remedy)) = several_votes(compiled, block, pooled) {
+        found.push(
+            Level::Error,
+            "one-vote",
+            at,
+            format!("`{claim}`: each trial is one vote, and {wrong}"),
+            remedy,
+        );
+        return;
+    }
     let alpha = statistics::alpha(plan.confidence);
     let trials = trials(compiled, block, pooled);
     let least = statistics::least_if_all_succeed(share, alpha);
@@ -75,6 +85,24 @@ pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, fou
             found.push(Level::Warning, "expect", at, message, "plan more trials, or claim a lower share");
         }
     }
+}
+
+/// Why a trial would count more than once, and what to do.
+fn several_votes(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> Option<(String, String)> {
+    compiled.probe.trial.as_ref()?;
+    let of = &compiled.claim.of;
+    if compiled.probe.schedule.slots() > 1 {
+        let wrong = format!("`{of}` looks {} times in each", compiled.probe.schedule.slots());
+        return Some((
+            wrong,
+            format!("let `{of}` look once (`until` waits for something), or leave `share` out"),
+        ));
+    }
+    if pooled && compiled.probe.cells.len() > 1 {
+        let wrong = format!("`{of}` has {} rows in each", compiled.probe.cells.len());
+        return Some((wrong, "leave `pooled` out: each row is then decided for itself".to_owned()));
+    }
+    block.map(|_| ("`block` counts stretches of time".to_owned(), "leave `block` out".to_owned()))
 }
 
 /// A rule that decides its rates more strictly may need more trials than the claim itself.

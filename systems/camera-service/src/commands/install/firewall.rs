@@ -4,7 +4,7 @@ use std::path::Path;
 
 use camera_config::Config;
 
-use super::steps::{Done, Step, look};
+use service_setup::steps::{Done, Step, look};
 
 /// The ports that other machines are to reach.
 fn ports(config: &Config) -> Vec<u16> {

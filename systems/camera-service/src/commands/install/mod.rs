@@ -1,9 +1,7 @@
 //! `install` and `uninstall`: the service on a machine with systemd. Each step looks first, changes only what is not right yet, and
 //! says what it did; a configuration, a secret or a recording is never overwritten.
 
-mod account;
 mod firewall;
-mod steps;
 mod texts;
 mod uninstall;
 
@@ -11,22 +9,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use camera_config::{Algorithm, Config};
+use service_setup::account;
+use service_setup::files::{Owner, folder_of};
+use service_setup::steps::{self, Done, Step, look, text_file};
+use service_setup::unit::{Service, has_systemd, is_plain};
 
-use self::steps::{Done, Step, command, look, text_file};
 use super::{Failure, env_file, status};
-use crate::files::{Owner, folder_of};
 use crate::home::{self, Home};
 
 pub use uninstall::uninstall;
 
-/// The user and group that the service runs as.
-const USER: &str = "camera-service";
-const UNIT: &str = "camera-service.service";
-const UNIT_FILE: &str = "/etc/systemd/system/camera-service.service";
+/// The service; the user and group that it runs as have its name.
+const SERVICE: Service = Service("camera-service");
 const LOGROTATE_FILE: &str = "/etc/logrotate.d/camera-service";
-/// So that it can be called by its name.
-const LINK: &str = "/usr/local/bin/camera-service";
-const ROOT: Owner = Owner { user: 0, group: 0 };
 /// How long the health listener may take to answer, once systemd has been told that the service is ready.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -45,7 +40,8 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     let media = existing.clone().unwrap_or_default().media;
     find_ffmpeg(&media.ffmpeg)?;
 
-    let service = account::ensure(USER, home.folder())?;
+    let service = account::ensure(SERVICE.0, "Camera service", home.folder())?;
+    account::join(SERVICE.0, "video", "for video devices", "only network cameras will work")?;
     folders(&home, service)?;
     let config = settings(&home, service)?;
     for folder in [&config.storage.recordings, &config.storage.snapshots] {
@@ -57,39 +53,31 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     }
     contents(&home, &config, service)?;
 
-    let executable = executable(&home)?;
-    let unit = text_file(Path::new(UNIT_FILE), &texts::unit(&home, &config), 0o644, ROOT)?;
-    text_file(Path::new(LOGROTATE_FILE), &texts::logrotate(&config, USER), 0o644, ROOT)?;
+    let executable = SERVICE.place(&home.executable())?;
+    let unit = text_file(&SERVICE.unit_file(), &texts::unit(&home, &config), 0o644, Owner::ROOT)?;
+    text_file(Path::new(LOGROTATE_FILE), &texts::logrotate(&config), 0o644, Owner::ROOT)?;
     firewall::open(&config);
     if !start {
-        println!("Nothing was started. To go on: systemctl daemon-reload && systemctl enable --now {UNIT}");
+        println!(
+            "Nothing was started. To go on: systemctl daemon-reload && systemctl enable --now {}",
+            SERVICE.unit()
+        );
         return Ok(());
     }
-    start_unit(executable != Done::AlreadySo || unit != Done::AlreadySo)?;
+    SERVICE.start(executable != Done::AlreadySo || unit != Done::AlreadySo)?;
     show_ready(&config)
 }
 
 /// The folder, as a unit file can name it; and root.
 fn checked(home: &Home) -> Result<Home, Failure> {
-    if !rustix::process::geteuid().is_root() {
-        return Err(Failure::Failed(
-            "this makes users, folders and units, which only root may: sudo camera-service ...".into(),
-        ));
-    }
-    let folder = std::path::absolute(home.folder()).map_err(super::because(home.folder().display()))?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    if folder.parent().is_none() || !folder.to_str().is_some_and(|text| text.chars().all(plain)) {
+    let folder = SERVICE.checked(home.folder())?;
+    if !is_plain(&folder) {
         return Err(Failure::Wrong(format!(
             "{}: --home is a folder of its own, whose path has only letters, digits, `.`, `_` and `-`",
             folder.display()
         )));
     }
     Ok(Home::new(folder))
-}
-
-fn has_systemd() -> bool {
-    // As sd_booted(3) finds out.
-    Path::new("/run/systemd/system").is_dir()
 }
 
 /// The configuration that is there. A file of secrets that others can read is put right first.
@@ -117,9 +105,9 @@ fn folders(home: &Home, service: Owner) -> Result<(), Failure> {
     let at = home.folder();
     let config = home.config();
     for (path, mode, owner) in [
-        (at, 0o755, ROOT),
-        (&at.join("bin"), 0o755, ROOT),
-        (folder_of(&config), 0o755, ROOT),
+        (at, 0o755, Owner::ROOT),
+        (&at.join("bin"), 0o755, Owner::ROOT),
+        (folder_of(&config), 0o755, Owner::ROOT),
         (&at.join("security"), 0o700, service),
         (&home.state(), 0o700, service),
     ] {
@@ -132,9 +120,9 @@ fn folders(home: &Home, service: Owner) -> Result<(), Failure> {
 fn settings(home: &Home, service: Owner) -> Result<Config, Failure> {
     let (path, env) = (home.config(), home.env_file());
     if path.exists() {
-        steps::keep(&path, 0o644, ROOT)?;
+        steps::keep(&path, 0o644, Owner::ROOT)?;
     } else {
-        text_file(&path, &texts::configuration(home), 0o644, ROOT)?;
+        text_file(&path, &texts::configuration(home), 0o644, Owner::ROOT)?;
     }
     if env.exists() {
         steps::keep(&env, 0o600, service)?;
@@ -168,54 +156,6 @@ fn contents(home: &Home, config: &Config, service: Owner) -> Result<(), Failure>
             steps::keep(log, 0o644, service)?;
         }
     }
-    Ok(())
-}
-
-/// Puts this program in its place in one step, so that a running one goes on with the old one.
-fn executable(home: &Home) -> Result<Done, Failure> {
-    let failed = |error: std::io::Error| Failure::Failed(format!("this program cannot be read: {error}"));
-    let from = std::env::current_exe().map_err(failed)?;
-    let to = home.executable();
-    let bytes = std::fs::read(&from).map_err(failed)?;
-    let done = steps::file(&to, &bytes, 0o755, ROOT)?;
-    let link = Path::new(LINK);
-    match std::fs::read_link(link) {
-        Ok(target) if target == to => Step::of(link).is(Done::AlreadySo),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::os::unix::fs::symlink(&to, link).map_err(super::because(link.display()))?;
-            Step::of(link).is(Done::Made);
-        }
-        _ => Step::of(link)
-            .is(Done::Left("something else has this name; call the program by its whole path".into())),
-    }
-    Ok(done)
-}
-
-fn start_unit(changed: bool) -> Result<(), Failure> {
-    command("systemctl", &["daemon-reload"])?;
-    if look(Path::new("systemctl"), &["is-enabled", "--quiet", UNIT]).is_ok() {
-        Step::named("start with the machine").is(Done::AlreadySo);
-    } else {
-        command("systemctl", &["enable", "--quiet", UNIT])?;
-        Step::named("start with the machine").is(Done::Made);
-    }
-    let active = look(Path::new("systemctl"), &["is-active", "--quiet", UNIT]).is_ok();
-    let step = Step::named("the service runs");
-    if active && !changed {
-        step.is(Done::AlreadySo);
-        return Ok(());
-    }
-    // Earlier failures must not keep it from being started now.
-    let _ = look(Path::new("systemctl"), &["reset-failed", UNIT]);
-    if let Err(failure) = command("systemctl", &["restart", UNIT]) {
-        let journal = look(Path::new("journalctl"), &["-u", UNIT, "-n", "20", "--no-pager", "-o", "cat"])
-            .unwrap_or_default();
-        return Err(Failure::Failed(format!(
-            "the service did not become ready ({failure}). It said:\n{}",
-            journal.trim_end()
-        )));
-    }
-    step.is(if active { Done::Changed("restarted".into()) } else { Done::Made });
     Ok(())
 }
 

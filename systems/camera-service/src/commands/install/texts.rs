@@ -4,9 +4,9 @@ use std::path::Path;
 
 use camera_config::Config;
 
-use super::{UNIT, USER, is_default};
-use crate::files::folder_of;
+use super::{SERVICE, is_default};
 use crate::home::Home;
+use service_setup::files::folder_of;
 
 /// The first configuration; every path is written out, so that it is seen.
 pub(super) fn configuration(home: &Home) -> String {
@@ -32,6 +32,7 @@ cameras: []
 
 /// The unit: what the service needs, and nothing else of the machine.
 pub(super) fn unit(home: &Home, config: &Config) -> String {
+    let (unit, user) = (SERVICE.unit(), SERVICE.0);
     let at = home.folder().display();
     let program = home.executable();
     let program = program.display();
@@ -49,7 +50,7 @@ pub(super) fn unit(home: &Home, config: &Config) -> String {
     let writable: Vec<String> = writable.iter().map(|path| quoted(path)).collect();
     let writable = writable.join(" ");
     format!(
-        r#"# Written by `camera-service install`, which writes it anew; what is yours goes into: systemctl edit {UNIT}
+        r#"# Written by `camera-service install`, which writes it anew; what is yours goes into: systemctl edit {unit}
 [Unit]
 Description=Camera service
 Wants=network-online.target
@@ -63,8 +64,8 @@ Type=notify
 ExecStart={program}{option} run
 # The shell's own kill: the program is not on every machine.
 ExecReload=/bin/sh -c "kill -HUP $MAINPID"
-User={USER}
-Group={USER}
+User={user}
+Group={user}
 UMask=0022
 WatchdogSec=30
 Restart=on-failure
@@ -132,7 +133,8 @@ fn quoted(path: &Path) -> String {
 }
 
 /// The rotation of the logs; the service opens them anew when it is told.
-pub(super) fn logrotate(config: &Config, user: &str) -> String {
+pub(super) fn logrotate(config: &Config) -> String {
+    let (unit, user) = (SERVICE.unit(), SERVICE.0);
     let files = [Some(&config.audit_log), config.log.file.as_ref()].into_iter().flatten();
     let files: Vec<String> = files.map(|path| format!("\"{}\"", path.display())).collect();
     format!(
@@ -149,7 +151,7 @@ pub(super) fn logrotate(config: &Config, user: &str) -> String {
     create 644 {user} {user}
     sharedscripts
     postrotate
-        if systemctl --quiet is-active {UNIT}; then systemctl reload {UNIT}; fi
+        if systemctl --quiet is-active {unit}; then systemctl reload {unit}; fi
     endscript
 }}
 ",

@@ -1,14 +1,14 @@
 //! `uninstall`: stops the service and takes away what is the program's; what is the operator's only with `--purge`.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use camera_config::Config;
+use service_setup::account;
+use service_setup::files::folder_of;
+use service_setup::steps::{Done, Step, remove_empty, remove_file, remove_folder};
 
-use super::super::{Failure, because};
-use super::steps::{Done, Step, command, look};
-use super::{LINK, LOGROTATE_FILE, UNIT, UNIT_FILE, USER, account, checked, firewall, has_systemd};
-use crate::files::folder_of;
+use super::{LOGROTATE_FILE, SERVICE, checked, firewall};
+use crate::commands::Failure;
 use crate::home::Home;
 use crate::lock::{Lock, LockError};
 
@@ -20,29 +20,15 @@ pub fn uninstall(home: &Home, purge: bool) -> Result<(), Failure> {
     let home = checked(home)?;
     // Where it cannot be read, only what it names elsewhere is not known.
     let config = home.read().map(|(config, _)| config).ok();
-    let has_unit = Path::new(UNIT_FILE).exists();
-    if has_unit && has_systemd() {
-        command("systemctl", &["disable", "--now", "--quiet", UNIT])?;
-        Step::named("the service is stopped, and does not start with the machine").is(Done::Removed);
-    }
+    SERVICE.stop()?;
     if let Err(LockError::Held { folder, process }) = Lock::look(&home) {
         return Err(Failure::Failed(format!(
             "a camera service{process} still runs in {}, which systemd did not start: end it first",
             folder.display()
         )));
     }
-    remove_file(Path::new(UNIT_FILE))?;
-    if has_unit && has_systemd() {
-        command("systemctl", &["daemon-reload"])?;
-        // A failure of the past would be listed for ever.
-        let _ = look(Path::new("systemctl"), &["reset-failed", UNIT]);
-    }
+    SERVICE.remove(&home.executable())?;
     remove_file(Path::new(LOGROTATE_FILE))?;
-    if std::fs::read_link(LINK).is_ok_and(|target| target == home.executable()) {
-        remove_file(Path::new(LINK))?;
-    }
-    remove_file(&home.executable())?;
-    remove_empty(&home.folder().join("bin"))?;
     if let Some(config) = &config {
         firewall::close(config);
     }
@@ -91,31 +77,5 @@ fn purge_all(home: &Home, config: Option<&Config>) -> Result<(), Failure> {
     if at.exists() {
         Step::of(at).is(Done::Left("there are files in it that are not the service's".into()));
     }
-    account::remove(USER)
-}
-
-fn remove_file(path: &Path) -> Result<(), Failure> {
-    removed(path, std::fs::remove_file(path))
-}
-
-fn remove_folder(path: &Path) -> Result<(), Failure> {
-    // A link to a folder elsewhere is removed, not what it leads to.
-    let link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
-    removed(path, if link { std::fs::remove_file(path) } else { std::fs::remove_dir_all(path) })
-}
-
-fn remove_empty(path: &Path) -> Result<(), Failure> {
-    match std::fs::remove_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-        other => removed(path, other),
-    }
-}
-
-fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), Failure> {
-    match outcome {
-        Ok(()) => Step::of(path).is(Done::Removed),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(because(path.display())(error)),
-    }
-    Ok(())
+    Ok(account::remove(SERVICE.0)?)
 }

@@ -1,6 +1,6 @@
 //! What `install` writes: the first configuration and the unit.
 
-use super::{UNIT, USER, is_default};
+use super::{SERVICE, is_default};
 use crate::home::Home;
 
 /// The first configuration; every path is written out, so that it is seen.
@@ -25,6 +25,7 @@ server:
 
 /// The unit: what the service needs, and nothing else of the machine.
 pub(super) fn unit(home: &Home) -> String {
+    let (unit, user) = (SERVICE.unit(), SERVICE.0);
     let (program, state) = (home.executable(), home.state());
     let (program, state) = (program.display(), state.display());
     let option =
@@ -32,7 +33,7 @@ pub(super) fn unit(home: &Home) -> String {
     let in_homes = ["/home", "/root", "/run/user"].iter().any(|folder| home.folder().starts_with(folder));
     let protect_home = if in_homes { "read-only" } else { "yes" };
     format!(
-        r#"# Written by `fabric-sync install`, which writes it anew; what is yours goes into: systemctl edit {UNIT}
+        r#"# Written by `fabric-sync install`, which writes it anew; what is yours goes into: systemctl edit {unit}
 [Unit]
 Description=Fabric sync
 Wants=network-online.target
@@ -44,8 +45,8 @@ StartLimitBurst=5
 [Service]
 Type=notify
 ExecStart={program}{option} run
-User={USER}
-Group={USER}
+User={user}
+Group={user}
 UMask=0027
 WatchdogSec=60
 Restart=on-failure

@@ -15,6 +15,9 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// The administrator.
+    pub const ROOT: Owner = Owner { user: 0, group: 0 };
+
     /// Who runs this program.
     #[must_use]
     pub fn myself() -> Self {

@@ -7,12 +7,12 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::super::{Failure, because};
 use crate::files::{self, Owner};
+use crate::{Failed, because};
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Done {
+pub enum Done {
     /// It is there now.
     Made,
     /// Nothing was to be done.
@@ -28,19 +28,22 @@ pub(super) enum Done {
 }
 
 /// What a step is about.
-pub(super) struct Step(String);
+#[derive(Debug)]
+pub struct Step(String);
 
 impl Step {
-    pub(super) fn of(path: &Path) -> Self {
+    /// A path.
+    pub fn of(path: &Path) -> Self {
         Step(path.display().to_string())
     }
 
-    pub(super) fn named(name: &str) -> Self {
+    /// Something else, in words.
+    pub fn named(name: &str) -> Self {
         Step(name.to_owned())
     }
 
     /// Tells what it came to.
-    pub(super) fn is(&self, done: Done) {
+    pub fn is(&self, done: Done) {
         let what = &self.0;
         match done {
             Done::Made => println!("made        {what}"),
@@ -54,7 +57,10 @@ impl Step {
 }
 
 /// A folder of that mode and owner.
-pub(super) fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure> {
+///
+/// # Errors
+/// The system refuses, or something else is there.
+pub fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
     let failed = |error: io::Error| because::<io::Error>(path.display())(error);
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => keep(path, mode, owner),
@@ -64,11 +70,11 @@ pub(super) fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure
                 .is(Done::Left("it is a link to a folder, whose mode and owner are yours to set".into()));
             Ok(())
         }
-        Ok(_) => Err(Failure::Failed(format!("{} is there and is no folder: move it away", path.display()))),
+        Ok(_) => Err(Failed(format!("{} is there and is no folder: move it away", path.display()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let above = files::folder_of(path);
             if !above.exists() {
-                folder(above, 0o755, super::ROOT)?;
+                folder(above, 0o755, Owner::ROOT)?;
             }
             DirBuilder::new().mode(0o700).create(path).map_err(failed)?;
             owner.give(path).map_err(failed)?;
@@ -81,7 +87,10 @@ pub(super) fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure
 }
 
 /// Mode and owner of what is there; its content is nobody's business here.
-pub(super) fn keep(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure> {
+///
+/// # Errors
+/// The system refuses, or something else is there.
+pub fn keep(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
     let done = match put_right(path, Some(mode), owner)? {
         None => Done::AlreadySo,
         Some(changes) => Done::Changed(changes),
@@ -91,7 +100,10 @@ pub(super) fn keep(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure> 
 }
 
 /// Sets the mode alone, where it is not so.
-pub(super) fn mode(path: &Path, mode: u32) -> Result<(), Failure> {
+///
+/// # Errors
+/// The system refuses, or something else is there.
+pub fn mode(path: &Path, mode: u32) -> Result<(), Failed> {
     let owner = Owner::of(path);
     if let Some(changes) = put_right(path, Some(mode), owner)? {
         Step::of(path)
@@ -101,7 +113,10 @@ pub(super) fn mode(path: &Path, mode: u32) -> Result<(), Failure> {
 }
 
 /// Gives every file in the folder this owner and, if it is given, mode. Told only where that was not so.
-pub(super) fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Result<(), Failure> {
+///
+/// # Errors
+/// The system refuses, or something else is there.
+pub fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Result<(), Failed> {
     let failed = |error: io::Error| because::<io::Error>(folder.display())(error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -114,11 +129,11 @@ pub(super) fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Resul
     Ok(())
 }
 
-fn put_right(path: &Path, mode: Option<u32>, owner: Owner) -> Result<Option<String>, Failure> {
+fn put_right(path: &Path, mode: Option<u32>, owner: Owner) -> Result<Option<String>, Failed> {
     let failed = |error: io::Error| because::<io::Error>(path.display())(error);
     let found = std::fs::symlink_metadata(path).map_err(failed)?;
     if found.is_symlink() {
-        return Err(Failure::Failed(format!("{} is a link: put the file itself there", path.display())));
+        return Err(Failed(format!("{} is a link: put the file itself there", path.display())));
     }
     let mut changes = Vec::new();
     let (user, group) = (found.uid(), found.gid());
@@ -135,12 +150,18 @@ fn put_right(path: &Path, mode: Option<u32>, owner: Owner) -> Result<Option<Stri
 }
 
 /// A file of this text, which is ours to write.
-pub(super) fn text_file(path: &Path, text: &str, mode: u32, owner: Owner) -> Result<Done, Failure> {
+///
+/// # Errors
+/// The system refuses, or something else is there.
+pub fn text_file(path: &Path, text: &str, mode: u32, owner: Owner) -> Result<Done, Failed> {
     file(path, text.as_bytes(), mode, owner)
 }
 
 /// A file of this content, which is ours to write.
-pub(super) fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<Done, Failure> {
+///
+/// # Errors
+/// The system refuses, or something else is there.
+pub fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<Done, Failed> {
     let failed = |error: io::Error| because::<io::Error>(path.display())(error);
     let done = match std::fs::read(path) {
         Ok(found) if found == bytes => {
@@ -153,7 +174,7 @@ pub(super) fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result
     if done == Done::Made || done == Done::Changed("another content".into()) {
         let above = files::folder_of(path);
         if !above.exists() {
-            folder(above, 0o755, super::ROOT)?;
+            folder(above, 0o755, Owner::ROOT)?;
         }
         files::write_whole(path, bytes, mode, owner).map_err(failed)?;
     }
@@ -162,12 +183,18 @@ pub(super) fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result
 }
 
 /// Runs a program that must succeed.
-pub(super) fn command(program: &str, arguments: &[&str]) -> Result<String, Failure> {
+///
+/// # Errors
+/// It cannot be run, or fails; what it said on standard error.
+pub fn command(program: &str, arguments: &[&str]) -> Result<String, Failed> {
     look(Path::new(program), arguments)
 }
 
 /// Runs a program with the search path that units have; its output if it succeeds.
-pub(super) fn look(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
+///
+/// # Errors
+/// It cannot be run, or fails; what it said on standard error.
+pub fn look(program: &Path, arguments: &[&str]) -> Result<String, Failed> {
     let words = || arguments.join(" ");
     let output = Command::new(program)
         .args(arguments.iter().map(OsStr::new))
@@ -175,12 +202,49 @@ pub(super) fn look(program: &Path, arguments: &[&str]) -> Result<String, Failure
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| Failure::Failed(format!("{} cannot be run: {error}", program.display())))?;
+        .map_err(|error| Failed(format!("{} cannot be run: {error}", program.display())))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim();
     let colon = if said.is_empty() { "" } else { ": " };
-    Err(Failure::Failed(format!("{} {}: {}{colon}{said}", program.display(), words(), output.status)))
+    Err(Failed(format!("{} {}: {}{colon}{said}", program.display(), words(), output.status)))
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// The system refuses.
+pub fn remove_file(path: &Path) -> Result<(), Failed> {
+    removed(path, std::fs::remove_file(path))
+}
+
+/// Removes a folder with all that is in it; of a link to a folder elsewhere, the link alone.
+///
+/// # Errors
+/// The system refuses.
+pub fn remove_folder(path: &Path) -> Result<(), Failed> {
+    let link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    removed(path, if link { std::fs::remove_file(path) } else { std::fs::remove_dir_all(path) })
+}
+
+/// Removes a folder, if nothing is in it.
+///
+/// # Errors
+/// The system refuses.
+pub fn remove_empty(path: &Path) -> Result<(), Failed> {
+    match std::fs::remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        other => removed(path, other),
+    }
+}
+
+fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), Failed> {
+    match outcome {
+        Ok(()) => Step::of(path).is(Done::Removed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(because(path.display())(error)),
+    }
+    Ok(())
 }
