@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
+.PHONY: demo validate-camera-service fault-matrix test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -14,6 +14,17 @@ demo:
 	if [ $$status -gt 2 ]; then exit $$status; fi; \
 	echo; echo "$$ probity verify $$bundle"; \
 	$(PROBITY) verify $$bundle
+
+# A verdict about the camera service as it is installed on a clean Debian, which is booted for that and taken away again. Needs root.
+# docs/camera-service/validation.md says what is looked at. As above, a verdict is no error.
+validate-camera-service:
+	cargo build --release -p probity -p camera-service
+	@scripts/validate-camera-service; status=$$?; if [ $$status -gt 2 ]; then exit $$status; fi
+
+# Every fault of plans/camera-service/faults, one at a time: the right claim turns, and none is accepted. Takes long; writes docs/camera-service/fault-matrix.md.
+fault-matrix:
+	cargo build --release -p probity -p camera-service
+	scripts/fault-matrix
 
 # Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ..., and the base of machines to boot, below target/: nothing is installed.
 tools:
