@@ -244,3 +244,58 @@ fn a_count_in_brackets_is_the_sum_of_those_below_it() {
         ],
     );
 }
+
+#[test]
+fn all_of_a_kind_is_denied_by_a_row_or_an_item_of_that_kind() {
+    only(
+        "all-but",
+        &[
+            "# Move\n\nAll phases are complete.\n\n## Phase overview\n\n| Phase | Status |\n|---|---|\n| 1: copy | ✅ Complete |\n| 2: switch | ⏳ Pending |",
+            "# Move\n\n**Status**: all tests passed\n\n## Results\n\n| Test | Result |\n|---|---|\n| log in | ✅ PASS |\n| log out | ❌ FAIL |",
+            "# Move\n\n## Summary\n\nAll phases completed successfully.\n\n## Progress\n\n- Phase 1: complete\n- Phase 2: not started",
+        ],
+        &[
+            "# Move\n\nAll phases are complete.\n\n## Next steps\n\n| Phase | Status |\n|---|---|\n| 3: remove | ⏳ Pending |",
+            "# Move\n\nAll 2 phases are complete.\n\n## Progress\n\n- Phase 3: not started",
+            "# Move\n\nAll critical tests passed.\n\n## Results\n\n| Test | Result |\n|---|---|\n| log out | ❌ FAIL |",
+            "# Move\n\nAll tests passed.\n\n## Results\n\n| Test | Result |\n|---|---|\n| log out | skipped |",
+            "# Move\n\nAll phases are complete.\n\n## Progress\n\n| Phase | Status |\n|---|---|\n| 3: colours | ⏳ Pending (optional) |",
+            "# Move\n\nAll phases are complete.\n\n## Results\n\n| Area | Status |\n|---|---|\n| Search | ⏳ Pending |",
+        ],
+    );
+}
+
+#[test]
+fn readiness_is_denied_by_what_was_assessed_and_failed_or_was_not_tested() {
+    only(
+        "open-preconditions",
+        &[
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested |\n| Mail | ✅ OK |",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Validation\n\n- Load testing: ⏳ pending\n- Unit tests: passed",
+        ],
+        &[
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested (optional) |\n| Mail | ✅ OK |",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Future work\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Fixed bugs\n\n| Component | Status |\n|---|---|\n| Search | Failed |",
+            "# Shop\n\n**Status**: almost production ready\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
+        ],
+    );
+}
+
+#[test]
+fn a_ticked_heading_is_denied_by_what_stands_below_it() {
+    only(
+        "passed-unchecked",
+        &[
+            "# Shop\n\n## ✅ Completed validations\n\n| Check | Status |\n|---|---|\n| Types | ✅ PASS |\n| Server | ⏳ PENDING |",
+            "# Shop\n\n## All pages passed ✅\n\n- Start: passed\n- Basket: not tested",
+        ],
+        &[
+            "# Shop\n\n## ✅ Completed validations\n\n| Check | Status |\n|---|---|\n| Types | ✅ PASS |\n| Server | ✅ PASS |",
+            "# Shop\n\n## Test results ✅\n\n- Start: passed\n- Basket: failed",
+            "# Shop\n\n## All pages passed ✅ / ❌\n\n- Start: passed\n- Basket: not tested",
+            "# Shop\n\n## All pages passed ✅\n\n- Start: passed\n- Basket: not tested, planned for June",
+            "# Shop\n\n## Bugs fixed ✅\n\n- Start: passed\n- Basket: failed",
+        ],
+    );
+}

@@ -66,7 +66,7 @@ pub struct Section {
     /// What could not be looked at.
     pub limits: bool,
     /// What has to be there later, or is there already.
-    pub(super) excluded: bool,
+    pub excluded: bool,
 }
 
 /// What stands before any heading: about the whole.

@@ -54,7 +54,7 @@ pattern!(
 );
 pattern!(
     ALL_OF,
-    r"\ball (?:of )?(?:the |our )?(?:\d+ )?((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|test cases|checks|scenarios|validations|components|modules|endpoints|tools|services|criteria|requirements|targets))(?: have| has| are| were| is| been)* (?:now |fully |successfully )*(?:passed|passing|pass|green|met|successful|working|operational|functional|validated|verified|loaded|achieved|exceeded)\b|\b(?:loaded|validated|verified|passed|met) all ((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|checks|components|modules|endpoints|tools|services|criteria|requirements|targets))\W*$"
+    r"\ball (?:of )?(?:the |our )?(?:\d+ )?((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|test cases|checks|scenarios|validations|components|modules|endpoints|tools|services|criteria|requirements|targets|phases|features|functions|systems|integrations|tasks|objectives|milestones|deliverables))(?: have| has| are| were| is| been)* (?:now |fully |successfully )*(?:passed|passing|pass|green|met|successful|working|operational|functional|validated|verified|loaded|achieved|exceeded|completed?|implemented|delivered|finished)\b|\b(?:loaded|validated|verified|passed|met) all ((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|checks|components|modules|endpoints|tools|services|criteria|requirements|targets))\W*$"
 );
 // "All 11 models downloaded": of whatever they are, their number tells which.
 pattern!(
@@ -67,11 +67,11 @@ pattern!(
 );
 pattern!(
     READY,
-    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
+    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b|\b(100 ?%|fully) (complete[d]?|operational|functional|implemented)\W*$"
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|deployment (approval|review|testing)|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+% (production[- ])?ready|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::assertions::{Assertion, Assertions, Form, MAX_ROWS, Modality};
-use crate::document::Place;
+use crate::assertions::{Assertion, Assertions, Form, Modality};
+use crate::document::{MAX_LISTED, Place};
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
 
@@ -176,7 +176,7 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
 /// The rows of tables whose headings name them.
 fn rows<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let mut out = Vec::new();
-    for table in all.document.tables.iter().filter(|table| table.rows.len() <= MAX_ROWS) {
+    for table in all.document.tables.iter().filter(|table| table.rows.len() <= MAX_LISTED) {
         let heads: Vec<Option<Counted>> = table.header.iter().map(|head| counted(head.words())).collect();
         let times = |wanted: Counted| heads.iter().flatten().filter(|counted| **counted == wanted).count();
         if times(Counted::Total) != 1
