@@ -218,6 +218,11 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "**Status**: ready for deployment approval\n\n## Release checklist\n\n- [x] built\n- [ ] tested in a browser",
         "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
+        "- Law No. 27/2022 (100%)",
+        "## Deployment checklist\n\n- [x] Aliases: defined in configuration\n- [ ] Aliases: test at run time",
+        "# Test report\n\nScore: 12/17 tests passed overall\n\n## Results\n\n### 1. Commands ❌\n\nNone was found.\n\n### 2. Modules (3/5 passed)\n\nText.\n\n### 3. Scripts (4/5 passed)\n\nText.\n\n### 4. Workflow (5/5 passed)\n\nText.",
+        "**Status**: ready for production\n\n## Checklist\n\n- [x] built\n\n**When you deploy**:\n- [ ] set the variables",
+        "**Status**: production ready\n\n## Production readiness\n\n### Before implementation\n\n- Test coverage: 0% ❌",
     ] {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }

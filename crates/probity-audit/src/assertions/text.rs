@@ -67,7 +67,7 @@ pattern!(
 );
 pattern!(
     READY,
-    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b|\b(100 ?%|fully) (complete[d]?|operational|functional|implemented)\W*$"
+    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
 );
 pattern!(
     CONDITION,
@@ -98,6 +98,8 @@ pattern!(
     AFTERWARDS,
     r"^\W*(\d+\. )?(deploy|deployment|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
+// "When you deploy:" leads what to do then.
+pattern!(STEPS, r"^\W*(when|after|once) (you|we) ");
 pattern!(
     NONE,
     r"^[^a-z0-9]*(none|no (critical|blockers?|immediate|issues?|known|open|remaining)|n/?a|nothing|all (complete|done|resolved|clear))\b"
@@ -352,6 +354,7 @@ impl Reader<'_, '_> {
             && (section.checklist || self.introduction().is_some_and(super::section::is_checklist))
             && self.all.some_ticked(self.statement.heading);
         if section.excluded && !mixed
+            || self.introduction().is_some_and(|line| STEPS.is_in(line))
             || depth > 1 && done.is_none()
             || !(section.required || mixed || introduced())
             || NONE.is_in(lower)
@@ -371,6 +374,7 @@ impl Reader<'_, '_> {
         if open
             && !lower.contains("optional")
             && !lower.contains("recommended")
+            && !lower.contains("enhancement")
             && !AFTERWARDS.is_in(without_marks(lower))
         {
             self.say(Said::Open, name, Form::Label, Modality::Done);

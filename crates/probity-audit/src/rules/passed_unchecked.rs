@@ -67,7 +67,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for claim in all.all.iter().filter(passes) {
         let others = open.get(claim.subject.key()).map_or(&[][..], Vec::as_slice);
         let long = |other: &Assertion| claim.subject.words().nth(1).is_some() || other.form == Form::Phrase || claim.form == other.form;
-        let denies = |other: &&&Assertion| other.at != claim.at && all.comparable(claim, other) && long(other);
+        // Boxes of one checklist are of different things.
+        let apart = |other: &Assertion| claim.block != other.block || !is_box(all, claim) || !is_box(all, other);
+        let denies = |other: &&&Assertion| other.at != claim.at && apart(other) && all.comparable(claim, other) && long(other);
         if let Some(other) = others.iter().find(denies) {
             found.push(contradiction(all, claim, other));
         }
@@ -75,6 +77,10 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     rows(all, found);
     own(all, found);
     headings(all, found);
+}
+
+fn is_box(all: &Assertions<'_>, one: &Assertion) -> bool {
+    all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }))
 }
 
 pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");

@@ -95,7 +95,9 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             continue;
         }
         let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
-        if whole <= 0.0 || part > whole {
+        // "Law No. 27/2022 (100 %)".
+        let year = part <= 31.0 && (1900.0..=2100.0).contains(&whole);
+        if whole <= 0.0 || part > whole || year {
             continue;
         }
         let real = 100.0 * part / whole;
