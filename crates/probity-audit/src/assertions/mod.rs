@@ -238,6 +238,13 @@ impl<'d> Assertions<'d> {
         top.is_some_and(|top| self.ticked.contains(&top))
     }
 
+    /// Whether boxes of this section are to be ticked by whoever uses the report: its title calls it a checklist, and none is.
+    pub(crate) fn is_form(&self, heading: Option<usize>) -> bool {
+        let title = self.document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
+        let checklist = title.is_some_and(|title| title.lower.contains("checklist"));
+        checklist && heading.is_none_or(|heading| !self.ticked.contains(&heading))
+    }
+
     /// What a table calls its rows: the heading of the column with their names.
     pub(crate) fn name_of_rows(&self, table: usize) -> Option<&str> {
         let name = self.columns.get(table)?.only(Role::Name)?;

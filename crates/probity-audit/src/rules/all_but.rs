@@ -93,7 +93,7 @@ fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Asserti
     let fewer = |one: &&Assertion| {
         let Some((q, of)) = one.measured().and_then(|q| Some((q, q.of()?))).filter(|(q, of)| q.value < *of && !q.rough) else { return false };
         match number {
-            Some(number) => of == number && one.at != claim.at && text(all, one).contains(thing),
+            Some(number) => of == number && one.at != claim.at && (singular(&q.unit) == thing || one.subject.has(thing)),
             // "6/11 phases complete" of "all phases completed".
             None => singular(&q.unit) == thing && of_all(claim) && same_state(all, claim, one) && all.comparable(claim, one),
         }

@@ -42,6 +42,9 @@ pattern!(
 
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 
+/// Bytes of an item or a row that is about one thing.
+const MAX_OWN: usize = 160;
+
 /// Places at which one thing is said not to be checked; more say nothing more.
 const MAX_PLACES: usize = 50;
 
@@ -116,7 +119,8 @@ fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let section = all.section(Some(at));
-        if section.planned || section.was || section.wished {
+        // A tick may adorn each part of a checklist.
+        if section.planned || section.was || section.wished || section.checklist {
             continue;
         }
         let mut boxes = statements.iter().enumerate().skip(at + 1).take_while(|(_, s)| s.heading == Some(at)).filter_map(|(at, s)| match s.place {
@@ -163,7 +167,8 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let text = without_marks(&statement.lower);
         let off = labelled(text)
             .is_some_and(|(label, value)| WANTED.is_in(label) && OFF.is_in(text.get(value..).unwrap_or("")));
-        if !(OWN.is_in(&statement.lower) || off) {
+        // A long row tells of more than one thing.
+        if !(OWN.is_in(&statement.lower) && statement.lower.len() <= MAX_OWN || off) {
             continue;
         }
         if statement.lower.contains(['⚠', '❌', '⏳']) || statement.lower.contains("unknown") {

@@ -228,7 +228,8 @@ fn headings<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
         let (Some(of), Some([(failed, line)])) = (q.of(), failures.get(&Some(at)).map(Vec::as_slice)) else {
             continue;
         };
-        let tests = heading.lower.contains("test") || heading.lower.contains("passed");
+        // "Failed tests (3/30)" counts what failed.
+        let tests = (heading.lower.contains("test") || heading.lower.contains("passed")) && !heading.lower.contains("fail");
         if tests && q.value < of {
             let counts =
                 HashMap::from([(Counted::Fraction, (q, heading.line)), (Counted::Failed, (*failed, *line))]);
