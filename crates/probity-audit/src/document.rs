@@ -12,6 +12,9 @@ use crate::quantity::{self, Quantity};
 /// Statements that one thread takes at a time.
 const AT_A_TIME: usize = 1024;
 
+/// Rows of a table, items of a list; of a longer one the rest is data: it is added up, and states nothing.
+pub(crate) const MAX_LISTED: usize = 2000;
+
 /// What a statement is in the layout of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -459,11 +462,15 @@ impl<'t> Reader<'t> {
     fn row(&mut self) {
         let cells = std::mem::take(&mut self.cells);
         let number = self.document.tables.len().saturating_sub(1);
-        let Some(table) = self.document.tables.last_mut() else { return };
-        let text = cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | ");
+        let Some(table) = self.document.tables.last() else { return };
         let (row, line) = (table.rows.len(), self.line);
-        table.rows.push(Row { line, cells });
-        self.say(Place::Row { table: number, row }, (line, line), text);
+        if row < MAX_LISTED {
+            let text = cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | ");
+            self.say(Place::Row { table: number, row }, (line, line), text);
+        }
+        if let Some(table) = self.document.tables.get_mut(number) {
+            table.rows.push(Row { line, cells });
+        }
     }
 
     fn flush(&mut self) {

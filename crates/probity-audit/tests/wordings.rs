@@ -218,6 +218,19 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "**Status**: ready for deployment approval\n\n## Release checklist\n\n- [x] built\n- [ ] tested in a browser",
         "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
+        "- Law No. 27/2022 (100%)",
+        "**Overall**: 4/8 complete (50%), 3/8 in progress (37.5%)",
+        "# Report\n\n- All 8 pages created\n\n## Findings\n\n4 out of 8 tasks are claimed for the pages.",
+        "# Gas\n\n### Overall\n\n- L1 cost (expense) of data: 12\n\n### Premium\n\n- L1 cost (expense) of data: 3",
+        "- **GET** returns 5 tools across categories (default, data, custom, other)",
+        "### ❌ Failed tests (3/30)\n\nAll 3 failures are the same.",
+        "## Isolation verification checklist\n\n### ✅ Passwords\n\n- [x] hashed\n- [ ] sent by link",
+        "# Deployment checklist\n\n**Status**: ready for deployment\n\n## Pre-deployment\n\n- [x] built\n\n### Git status\n\n- [ ] Review the changes",
+        "The shop is 85% complete and production-ready.\n\n## Before the release\n\n- [x] built\n- [ ] load tested",
+        "## Deployment checklist\n\n- [x] Aliases: defined in configuration\n- [ ] Aliases: test at run time",
+        "# Test report\n\nScore: 12/17 tests passed overall\n\n## Results\n\n### 1. Commands ❌\n\nNone was found.\n\n### 2. Modules (3/5 passed)\n\nText.\n\n### 3. Scripts (4/5 passed)\n\nText.\n\n### 4. Workflow (5/5 passed)\n\nText.",
+        "**Status**: ready for production\n\n## Checklist\n\n- [x] built\n\n**When you deploy**:\n- [ ] set the variables",
+        "**Status**: production ready\n\n## Production readiness\n\n### Before implementation\n\n- Test coverage: 0% ❌",
     ] {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }
@@ -241,6 +254,61 @@ fn a_count_in_brackets_is_the_sum_of_those_below_it() {
             "## Start (5 minutes)\n\n### Install (3 minutes)\n\n### Run (3 minutes)",
             "## Modules (19)\n\n### Fixes (5)\n\n### Tools",
             "## Modules (19)\n\n### Fixes (~5)\n\n### Tools (15)",
+        ],
+    );
+}
+
+#[test]
+fn all_of_a_kind_is_denied_by_a_row_or_an_item_of_that_kind() {
+    only(
+        "all-but",
+        &[
+            "# Move\n\nAll phases are complete.\n\n## Phase overview\n\n| Phase | Status |\n|---|---|\n| 1: copy | ✅ Complete |\n| 2: switch | ⏳ Pending |",
+            "# Move\n\n**Status**: all tests passed\n\n## Results\n\n| Test | Result |\n|---|---|\n| log in | ✅ PASS |\n| log out | ❌ FAIL |",
+            "# Move\n\n## Summary\n\nAll phases completed successfully.\n\n## Progress\n\n- Phase 1: complete\n- Phase 2: not started",
+        ],
+        &[
+            "# Move\n\nAll phases are complete.\n\n## Next steps\n\n| Phase | Status |\n|---|---|\n| 3: remove | ⏳ Pending |",
+            "# Move\n\nAll 2 phases are complete.\n\n## Progress\n\n- Phase 3: not started",
+            "# Move\n\nAll critical tests passed.\n\n## Results\n\n| Test | Result |\n|---|---|\n| log out | ❌ FAIL |",
+            "# Move\n\nAll tests passed.\n\n## Results\n\n| Test | Result |\n|---|---|\n| log out | skipped |",
+            "# Move\n\nAll phases are complete.\n\n## Progress\n\n| Phase | Status |\n|---|---|\n| 3: colours | ⏳ Pending (optional) |",
+            "# Move\n\nAll phases are complete.\n\n## Results\n\n| Area | Status |\n|---|---|\n| Search | ⏳ Pending |",
+        ],
+    );
+}
+
+#[test]
+fn readiness_is_denied_by_what_was_assessed_and_failed_or_was_not_tested() {
+    only(
+        "open-preconditions",
+        &[
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested |\n| Mail | ✅ OK |",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Validation\n\n- Load testing: ⏳ pending\n- Unit tests: passed",
+        ],
+        &[
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested (optional) |\n| Mail | ✅ OK |",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Future work\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Fixed bugs\n\n| Component | Status |\n|---|---|\n| Search | Failed |",
+            "# Shop\n\n**Status**: almost production ready\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
+        ],
+    );
+}
+
+#[test]
+fn a_ticked_heading_is_denied_by_what_stands_below_it() {
+    only(
+        "passed-unchecked",
+        &[
+            "# Shop\n\n## ✅ Completed validations\n\n| Check | Status |\n|---|---|\n| Types | ✅ PASS |\n| Server | ⏳ PENDING |",
+            "# Shop\n\n## All pages passed ✅\n\n- Start: passed\n- Basket: not tested",
+        ],
+        &[
+            "# Shop\n\n## ✅ Completed validations\n\n| Check | Status |\n|---|---|\n| Types | ✅ PASS |\n| Server | ✅ PASS |",
+            "# Shop\n\n## Test results ✅\n\n- Start: passed\n- Basket: failed",
+            "# Shop\n\n## All pages passed ✅ / ❌\n\n- Start: passed\n- Basket: not tested",
+            "# Shop\n\n## All pages passed ✅\n\n- Start: passed\n- Basket: not tested, planned for June",
+            "# Shop\n\n## Bugs fixed ✅\n\n- Start: passed\n- Basket: failed",
         ],
     );
 }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::document::{Document, Place, Statement};
+use crate::document::{Cell, Document, MAX_LISTED, Place, Statement};
 use crate::parallel;
 use crate::quantity::{Bound, Quantity};
 
@@ -18,7 +18,7 @@ pub use outcome::Outcome;
 pub use section::Section;
 pub use subject::Subject;
 
-pub(crate) use subject::{is_generic, singular};
+pub(crate) use subject::{is_generic, singular, words};
 pub(crate) use table::{Columns, Role};
 pub(crate) use text::{labelled, without_marks};
 
@@ -27,9 +27,6 @@ const AT_A_TIME: usize = 1024;
 
 /// Bytes; a longer sentence is data, and asserts nothing that could be told.
 pub(crate) const MAX_SENTENCE: usize = 1500;
-
-/// Rows; a longer table is data: it is added up, and asserts nothing else.
-pub(crate) const MAX_ROWS: usize = 2000;
 
 /// How something is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,12 +158,13 @@ impl<'d> Assertions<'d> {
                 over = out.section(Some(heading)).parent;
             }
         }
+        let long = long_lists(document);
         let mut parts: Vec<(usize, Vec<Assertion>)> = (0..document.statements.len().div_ceil(AT_A_TIME))
             .map(|part| (part * AT_A_TIME, Vec::new()))
             .collect();
         parallel::each(&mut parts, 1, |(from, found)| {
             for (at, statement) in document.statements.iter().enumerate().skip(*from).take(AT_A_TIME) {
-                if statement.lower.len() <= MAX_SENTENCE {
+                if statement.lower.len() <= MAX_SENTENCE && !long.contains(&statement.block) {
                     out.statement(at, statement, found);
                 }
             }
@@ -240,6 +238,19 @@ impl<'d> Assertions<'d> {
         top.is_some_and(|top| self.ticked.contains(&top))
     }
 
+    /// Whether boxes of this section are to be ticked by whoever uses the report: its title calls it a checklist, and none is.
+    pub(crate) fn is_form(&self, heading: Option<usize>) -> bool {
+        let title = self.document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
+        let checklist = title.is_some_and(|title| title.lower.contains("checklist"));
+        checklist && heading.is_none_or(|heading| !self.ticked.contains(&heading))
+    }
+
+    /// What a table calls its rows: the heading of the column with their names.
+    pub(crate) fn name_of_rows(&self, table: usize) -> Option<&str> {
+        let name = self.columns.get(table)?.only(Role::Name)?;
+        self.document.tables.get(table)?.header.get(name).map(Cell::words)
+    }
+
     /// Whether one section is the other, or encloses it.
     pub fn encloses(&self, outer: Option<usize>, inner: Option<usize>) -> bool {
         let mut at = inner;
@@ -270,7 +281,14 @@ impl<'d> Assertions<'d> {
     }
 }
 
+/// Lists of so many items that they are data, by their blocks.
+fn long_lists(document: &Document) -> HashSet<usize> {
+    let lists = document.statements.chunk_by(|one, other| one.block == other.block);
+    let long = lists.filter(|list| list.len() > MAX_LISTED && matches!(list[0].place, Place::Item { .. }));
+    long.map(|list| list[0].block).collect()
+}
+
 /// Whether a heading names nothing but what the subject names.
 fn names_no_other(heading: &str, subject: &Subject) -> bool {
-    subject::words(heading).all(|word| !subject::names(word) || subject.has(singular(word)))
+    words(heading).all(|word| !subject::names(word) || subject.has(singular(word)))
 }

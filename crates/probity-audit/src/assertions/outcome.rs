@@ -17,13 +17,20 @@ pattern!(
     PASSED,
     r"^[^a-z0-9]*(all |fully |production |successfully )?(pass(ed|es|ing)?|ok|met|achieved|exceeded|exceeds|success(ful)?|complete[d]?|covered|validated|verified|confirmed|working|operational|functional|done|ready|compliant|healthy|approved|fulfilled|satisfied|improved|excellent|good|tested)\b"
 );
+/// What may follow a word that is an outcome and begins no name: "failed snapshots", "error messages", "pending, open, closed".
+const ENDS: &str = r"\b(\W*$|[^a-z0-9 ,/]| [^a-z0-9,/]| (to|with|on|in|at|due|because|for|when|by|and|until|since)\b)";
+
 pattern!(
     FAILED,
-    r"^[^a-z0-9]*(fail(ed|s|ing|ure)?|not (met|passed|achieved|reached|working|compliant|functional|operational)|missed|broken|error|non-?compliant|unmet)\b"
+    &format!(
+        r"^[^a-z0-9]*((fail(ed|s|ing|ure)?|missed|broken|error|non-?compliant|unmet){ENDS}|not (met|passed|achieved|reached|working|compliant|functional|operational)\b)"
+    )
 );
 pattern!(
     NOT_DONE,
-    r"^[^a-z0-9]*((is |was |were |are |has been |currently |still |temporarily )*(not (yet )?(been )?(tested|checked|run|running|executed|verified|measured|performed|validated|implemented|started|done|complete[d]?|configured|available|enabled|installed)|untested|unverified|pending|to ?do|skipped|disabled|in progress|incomplete|not started|deferred|blocked|unimplemented|open|outstanding))\b"
+    &format!(
+        r"^[^a-z0-9]*((is |was |were |are |has been |currently |still |temporarily )*(not (yet )?(been )?(tested|checked|run|running|executed|verified|measured|performed|validated|implemented|started|done|complete[d]?|configured|available|enabled|installed|deployed|ready|connected)|untested|unverified|to ?do|in progress|incomplete|not started|unimplemented)\b|(is |was |were |are |has been |currently |still |temporarily )*(pending|skipped|disabled|deferred|blocked|open|outstanding|unavailable){ENDS}|missing\W*$)"
+    )
 );
 pattern!(
     TAKEN_BACK,

@@ -24,7 +24,7 @@ pattern!(
 );
 pattern!(
     NOT_REQUIRED,
-    r"\b(post-|after|afterwards|later|optional|future|resolved|fixed|no (blockers?|critical)|none|nice to have|template|non-?block\w*|rollback|triggers?|incidents?|escalation|on-?call|support|runbook|contacts?|alert\w*|monitoring|potential|addressed|closed|during|not (a )?(condition|required|block\w*))\b|^\W*(\d\.? )?(deployment|deploy|launch|launch day|go-?live|release)\W*$|✅|: ?0\b|\(0\b"
+    r"\b(post-|before (the )?(implementation|fix(es)?|changes?)|\d+ (minutes?|hours?|days?|weeks?) before|after|afterwards|later|optional|recommended|future|resolved|fixed|no (blockers?|critical)|none|nice to have|template|non-?block\w*|rollback|triggers?|incidents?|escalation|on-?call|support|runbook|contacts?|alert\w*|monitoring|potential|addressed|closed|during|not (a )?(condition|required|block\w*))\b|^\W*(\d\.? )?(deployment|deploy|launch|launch day|go-?live|release)\W*$|✅|: ?0\b|\(0\b"
 );
 pattern!(
     CHECKLIST,
@@ -66,7 +66,7 @@ pub struct Section {
     /// What could not be looked at.
     pub limits: bool,
     /// What has to be there later, or is there already.
-    pub(super) excluded: bool,
+    pub excluded: bool,
 }
 
 /// What stands before any heading: about the whole.

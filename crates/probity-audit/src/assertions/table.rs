@@ -1,7 +1,7 @@
 //! What a row of a table asserts: its name is the subject, the heading of a column says what the cell is.
 
-use super::{Assertion, Assertions, Form, MAX_ROWS, Modality, Outcome, Said, Subject, outcome};
-use crate::document::{Cell, Table};
+use super::{Assertion, Assertions, Form, Modality, Outcome, Said, Subject, outcome};
+use crate::document::{Cell, MAX_LISTED, Table};
 use crate::quantity::{self, Quantity};
 use crate::words::pattern;
 
@@ -105,7 +105,7 @@ pub(super) fn read(
 ) {
     let Some(columns) = all.columns.get(table) else { return };
     let (number, Some(table)) = (table, all.document.tables.get(table)) else { return };
-    let Some(row) = table.rows.get(row).filter(|_| table.rows.len() <= MAX_ROWS) else { return };
+    let Some(row) = table.rows.get(row).filter(|_| table.rows.len() <= MAX_LISTED) else { return };
     let Some(name) = columns.only(Role::Name).and_then(|name| row.cells.get(name)) else { return };
     let section = all.section(table.heading);
     let modality = match () {

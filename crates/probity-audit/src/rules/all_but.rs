@@ -2,11 +2,11 @@
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Form, Outcome, Said, singular};
+use crate::assertions::{Assertion, Assertions, Form, Outcome, Said, is_generic, singular, words};
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
-use crate::rules::{contradiction, words_of};
+use crate::rules::{contradiction, failures, words_of};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
     title: "All is said to be well of what a rate or a failure in the report denies.",
     explanation: "\"All interfaces are operational\", \"fully compliant\", \"all tests passed\" is held against rates below 100 %, \
         fractions below their whole and counts of failures of the same subject: in the same sentence, in the items below it, in sections that can be \
-        about the same; \"all 11 models are downloaded\" against \"2/11 models\" anywhere; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
+        about the same; \"all 11 models are downloaded\" against \"2/11 models\" anywhere; what is said of all tests for the whole report, against failed tests anywhere in it; what is said of all phases, components, features or the like for the whole report, against the row or item of that kind that failed or is pending where others passed. Coverage is no rate of success, and what failed \
         before it was mended is not meant.",
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
 };
@@ -27,12 +27,19 @@ pattern!(
 );
 pattern!(
     NO_RATE,
-    r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget)\b"
+    r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget|tested)\b"
 );
 // A rate of anything counts where it is called so by a label or a row.
 pattern!(CALLED_RATE, r"\brate\b");
 pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
 pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");
+
+pattern!(
+    LISTED,
+    r"^(test|check|phase|feature|component|module|system|service|function|endpoint|task|requirement|criterion|criteria|milestone|deliverable|step|integration|objective|goal)$"
+);
+// Of tests that are left out all may have passed.
+pattern!(SKIPPED, r"\b(skip\w*|disabled|n/?a)\b");
 
 /// Claims, and rates held against them; no report that somebody reads has more.
 const MAX_SIDE: usize = 500;
@@ -40,6 +47,7 @@ const MAX_SIDE: usize = 500;
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let short: Vec<&Assertion> = all.done().filter(|one| is_short(all, one)).take(MAX_SIDE).collect();
+    let failures = failures(all);
     let mut told: Vec<usize> = Vec::new();
     for claim in all.done().filter(|one| one.said == Said::All).take(MAX_SIDE) {
         if let Some(rate) = short.iter().find(|rate| rate.at == claim.at).and_then(|rate| rate.measured()) {
@@ -48,7 +56,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             found.push(says_both(all, claim, fraction));
         } else if let Some(other) = counted(all, claim) {
             found.push(contradiction(all, claim, other));
-        } else if let Some(other) = below(all, claim) {
+        } else if let Some(other) = below(all, claim).or_else(|| listed(all, claim, &failures)) {
             found.push(contradiction(all, claim, other));
         } else if let Some(other) = short.iter().find(|other| denies(all, claim, other)).filter(|other| !told.contains(&other.at)) {
             told.push(other.at);
@@ -85,9 +93,9 @@ fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Asserti
     let fewer = |one: &&Assertion| {
         let Some((q, of)) = one.measured().and_then(|q| Some((q, q.of()?))).filter(|(q, of)| q.value < *of && !q.rough) else { return false };
         match number {
-            Some(number) => of == number && one.at != claim.at && text(all, one).contains(thing),
+            Some(number) => of == number && one.at != claim.at && (singular(&q.unit) == thing || one.subject.has(thing)),
             // "6/11 phases complete" of "all phases completed".
-            None => singular(&q.unit) == thing && all.comparable(claim, one),
+            None => singular(&q.unit) == thing && of_all(claim) && same_state(all, claim, one) && all.comparable(claim, one),
         }
     };
     all.done().find(fewer)
@@ -117,6 +125,34 @@ fn below<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion
     let after = all.all.iter().skip_while(|one| one.at <= claim.at).take(60);
     let below = after.take_while(|one| one.block == claim.block && depth(one.at).is_some_and(|depth| depth > own));
     below.filter(|one| one.line != claim.line).find(|one| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)))
+}
+
+/// Whether nothing limits what all are: "all critical tests" are not all of them.
+fn of_all(claim: &Assertion) -> bool {
+    claim.name.rsplit_once(' ').is_none_or(|(rest, _)| rest.split(' ').all(is_generic))
+}
+
+/// Whether what is told of some is what is said of all: of tests that passed, not all need be complete.
+fn same_state(all: &Assertions<'_>, claim: &Assertion, one: &Assertion) -> bool {
+    ["complete", "tested", "testing", "implemented"].into_iter().all(|state| {
+        let stem = state.get(..5).unwrap_or(state);
+        !words(text(all, one)).any(|word| word == state) || words(text(all, claim)).any(|word| word.starts_with(stem))
+    })
+}
+
+/// A row or an item of the kind that all are said to be well of: "Phase 4: pending" of "all phases complete".
+fn listed<'a>(all: &Assertions<'_>, claim: &Assertion, failures: &[&'a Assertion]) -> Option<&'a Assertion> {
+    let kind = singular(claim.name.rsplit(' ').next().unwrap_or(""));
+    // Three phases may be the first three.
+    if !LISTED.is_in(kind) || !of_all(claim) || number(all, claim).is_some() || !all.over(claim).whole {
+        return None;
+    }
+    let is_so = |one: &&Assertion| match one.form {
+        Form::Cell(table, ..) => all.name_of_rows(table).is_some_and(|head| words(head).any(|word| singular(word) == kind)),
+        Form::Label => words(&one.name).next().is_some_and(|word| singular(word) == kind),
+        Form::Phrase => false,
+    };
+    failures.iter().copied().filter(|one| one.at != claim.at).filter(is_so).find(|one| !SKIPPED.is_in(text(all, one)) && same_state(all, claim, one))
 }
 
 fn text<'a>(all: &'a Assertions<'_>, one: &Assertion) -> &'a str {

@@ -1,6 +1,9 @@
 //! The rules, one file each: joins over what the report asserts. A rule says nothing rather than something wrong.
 
-use crate::assertions::{Assertion, Assertions};
+use std::collections::HashSet;
+
+use crate::assertions::{Assertion, Assertions, Form, Outcome, Said};
+use crate::document::{Place, Statement};
 use crate::finding::{Finding, Rule};
 use crate::visible::visible;
 use crate::words::pattern;
@@ -33,7 +36,6 @@ rules![
     open_preconditions,
     beyond_its_limits,
     effort_as_evidence,
-    existence_as_function,
     dates_off,
 ];
 
@@ -67,4 +69,24 @@ fn contradiction(all: &Assertions<'_>, claim: &Assertion, but: &Assertion) -> Fi
         words_of(all, but.at)
     );
     Finding::new(message, [claim.line, but.line])
+}
+
+pattern!(
+    EXPLAINED,
+    r"\b(optional(ly)?|expect\w*|known|minor|non-?critical|non-?block\w*|future|later|planned?|defer\w*|acceptable|accepted|by design|intentional\w*|n/?a|not (needed|required|applicable)|roadmap|nice|next|scheduled|low|awaiting|after|(in|for|until) phase \d|v\d|post-\w+|unrelated|pre-?existing|environment\w*|flaky|workaround|coming soon|backlog|out of scope|mitigated|fallback|graceful\w*|degrad\w*|fixed|resolved|was|were|->|→)\b"
+);
+
+/// What failed or was not done in a table or list of which something passed, where the report does not say why that does not
+/// count. A table of nothing but open rows is a form.
+fn failures<'a>(all: &'a Assertions<'_>) -> Vec<&'a Assertion> {
+    let passed = all.done().filter(|one| one.said == Said::Outcome(Outcome::Passed)).map(|one| one.block);
+    let passed: HashSet<usize> = passed.collect();
+    let failed = |one: &&Assertion| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)) && one.form != Form::Phrase;
+    let counts = |one: &&Assertion| {
+        let statement = all.document.statements.get(one.at);
+        let is_box = |s: &Statement| matches!(s.place, Place::Item { done: Some(_), .. });
+        // "Failed: 0".
+        statement.is_some_and(|s| !is_box(s) && !EXPLAINED.is_in(&s.lower) && s.quantities.iter().all(|q| q.value != 0.0))
+    };
+    all.done().filter(failed).filter(|one| passed.contains(&one.block)).filter(counts).collect()
 }

@@ -3,11 +3,11 @@
 use super::target_missed::{missed, pairs};
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Modality, Said};
+use crate::assertions::{Assertion, Assertions, Form, Modality, Said};
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::Kind;
-use crate::rules::words_of;
+use crate::rules::{failures, words_of};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     title: "It is called ready or approved while its own preconditions are open.",
     explanation: "The whole is said to be production ready, approved or complete, without a condition, in a report that lists as open what has to be \
         there first: boxes not ticked under \"before the release\" or a readiness checklist, pending or failed rows there, blockers, \
-        immediate actions, what it lists as not tested, more than 15 % of the tests of the whole failed without a word that explains them, or a target that the report itself \
+        immediate actions, what it lists as not tested, components, tests or the like that failed or are pending where others passed, more than 15 % of the tests of the whole failed without a word that explains them, or a target that the report itself \
         says is missed. What waits until after the release is fine.",
     example: "Must be complete before the release:\n\n- [ ] rollback tested\n\nDecision: approved for production.",
 };
@@ -37,9 +37,10 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let form = boxes(true) == 0 && boxes(false) > MAX_UNTICKED;
     let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
     let open = open.into_iter().filter(|one| !(form && is_box(one)));
+    let denied = failures(all).into_iter().filter(|one| is_assessed(all, one));
     let pairs = pairs(all);
     let short = pairs.iter().filter(|pair| !pair.met && pair.claim.modality == Modality::Done && missed(pair) && !is_accepted(all, pair.claim)).map(|pair| pair.claim);
-    let mut open: Vec<&Assertion> = open.chain(short).chain(failing(all, ready)).filter(|one| one.at != ready.at).collect();
+    let mut open: Vec<&Assertion> = open.chain(short).chain(denied).chain(failing(all, ready)).filter(|one| one.at != ready.at).collect();
     open.sort_by_key(|one| one.at);
     open.dedup_by_key(|one| one.at);
     if let Some(first) = open.first() {
@@ -54,6 +55,22 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         );
         found.push(Finding::new(message, [ready.line].into_iter().chain(open.iter().take(MAX_OPEN).map(|one| one.line))));
     }
+}
+
+pattern!(
+    ASSESSED,
+    r"\b(components?|services?|systems?|tests?|test cases?|checks?|areas?|modules?|validations?|endpoints?|aspects?|gates?|scenarios?|criteria|criterion|requirements?|integrations?|controls?)\b"
+);
+pattern!(EXAMINED, r"\b(tests?|testing|audit|validation|verification|scan|review)$");
+pattern!(EXAMINES, r"\b(tests?|test suite|test results|validations?|verification|checks)\b");
+
+/// Whether it is a row of what was assessed, or a test or an audit in a list, or of a list of such.
+fn is_assessed(all: &Assertions<'_>, one: &Assertion) -> bool {
+    let assessed = match one.form {
+        Form::Cell(table, ..) => all.name_of_rows(table).is_some_and(|head| ASSESSED.is_in(head)),
+        _ => EXAMINED.is_in(one.name.trim()) || EXAMINES.is_in(all.document.heading(one.section)),
+    };
+    assessed && !all.over(one).excluded
 }
 
 pattern!(ACCEPTED, r"\b(accept\w*|near\w*|slightly|close( to)?|almost|marginal\w*|minor)\b");

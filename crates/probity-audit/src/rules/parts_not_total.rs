@@ -1,6 +1,6 @@
 //! Totals against what they are the total of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::bracketed;
 use super::tally::{self, Counted, Tally};
@@ -281,17 +281,26 @@ fn near(one: f64, other: f64) -> bool {
 fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(usize, usize, usize), Fractions> = BTreeMap::new();
     let mut totals: Vec<(f64, f64, usize)> = Vec::new();
-    for statement in &all.document.statements {
+    // Sections of which a numbered part has no fraction: all of it may have failed.
+    let mut partial: HashSet<(usize, usize)> = HashSet::new();
+    for (at, statement) in all.document.statements.iter().enumerate() {
+        let place = |level: u8| (all.section(Some(at)).parent.unwrap_or(0), usize::from(level));
         let mut own = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value <= of) && !q.rough && q.bound.is_none());
-        let (Some(q), None) = (own.next(), own.next()) else { continue };
+        let (Some(q), None) = (own.next(), own.next()) else {
+            if let Place::Heading(level) = statement.place
+                && statement.text.starts_with(char::is_numeric)
+            {
+                partial.insert(place(level));
+            }
+            continue;
+        };
         let (part, whole) = (q.value, q.of().unwrap_or(0.0));
         if WHOLE.is_in(&statement.lower) {
             totals.push((part, whole, statement.line));
             continue;
         }
         let key = match statement.place {
-            Place::Heading(level) => (1, all.section(statement.heading).parent.unwrap_or(0), usize::from(level)),
-            
+            Place::Heading(level) => (1, place(level).0, place(level).1),
             Place::Item { depth, .. } => (3, statement.block, depth),
             Place::Code => (4, statement.block, 0),
             Place::Prose | Place::Row { .. } => continue,
@@ -301,6 +310,7 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         group.part += part;
         group.whole += whole;
     }
+    groups.retain(|(place, over, level), _| *place != 1 || !partial.contains(&(*over, *level)));
     for group in groups.values().filter(|group| group.lines.len() >= 3 && group.whole >= 10.0) {
         let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && near(*part, group.part) && near(*whole, group.whole));
         if let Some((part, whole, line)) = wrong {

@@ -7,7 +7,7 @@ use crate::document::Place;
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
-use crate::rules::{contradiction, words_of};
+use crate::rules::{contradiction, failures, words_of};
 use crate::words::{TICKS, pattern};
 
 /// See [`Rule::explanation`].
@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a row whose outcome is a pass while another cell says that it was not tested; an item that is ticked \
-        and takes it back itself; a heading that is ticked over boxes of which some are not. What was missing before it was mended is not meant.",
+        and takes it back itself; a heading that is ticked over boxes of which some are not; a heading that says that all below it passed or is complete, over a row or an item that failed or is pending. What was missing before it was mended is not meant.",
     example: "| Aspect | Status |\n|---|---|\n| Concurrent access | ✅ PASS |\n\n## Risks\n\nConcurrent access was not tested.",
 };
 
@@ -42,6 +42,9 @@ pattern!(
 
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 
+/// Bytes of an item or a row that is about one thing.
+const MAX_OWN: usize = 160;
+
 /// Places at which one thing is said not to be checked; more say nothing more.
 const MAX_PLACES: usize = 50;
 
@@ -50,7 +53,13 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut open: HashMap<&str, Vec<&Assertion>> = HashMap::new();
     for one in &all.all {
         let current = matches!(one.modality, Modality::Done | Modality::Planned);
-        if one.said == Said::Outcome(Outcome::NotDone) && current && one.subject.specific() > 0 {
+        let denied = match one.said {
+            Said::Outcome(Outcome::NotDone) => one.subject.specific() > 0,
+            // Another run of a test may fail.
+            Said::Outcome(Outcome::Failed) => one.subject.specific() > 1,
+            _ => false,
+        };
+        if denied && current {
             let others = open.entry(one.subject.key()).or_default();
             if others.len() < MAX_PLACES {
                 others.push(one);
@@ -61,7 +70,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for claim in all.all.iter().filter(passes) {
         let others = open.get(claim.subject.key()).map_or(&[][..], Vec::as_slice);
         let long = |other: &Assertion| claim.subject.words().nth(1).is_some() || other.form == Form::Phrase || claim.form == other.form;
-        let denies = |other: &&&Assertion| other.at != claim.at && all.comparable(claim, other) && long(other);
+        // Boxes of one checklist are of different things.
+        let apart = |other: &Assertion| claim.block != other.block || !is_box(all, claim) || !is_box(all, other);
+        let denies = |other: &&&Assertion| other.at != claim.at && apart(other) && all.comparable(claim, other) && long(other);
         if let Some(other) = others.iter().find(denies) {
             found.push(contradiction(all, claim, other));
         }
@@ -71,28 +82,57 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     headings(all, found);
 }
 
+fn is_box(all: &Assertions<'_>, one: &Assertion) -> bool {
+    all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }))
+}
+
 pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
 pattern!(
     NOT_DONE,
     r"❌|⚠|⏳|🔄|\b(not|in progress|part(ial|iel|ziell?|cial|iell)\w*|parzial\w*|teilweise|almost|mostly|next|remaining|pending|todo|how|guide|steps|test plan|checklist|criteria|requirements|indicators|sign-?off|approval|must|should|will|if|when|goals?|targets?|ready|readiness|tasks?|\d+ ?%|\d+/\d+)\b|%|^\W*(final |overall )?(validation|verification|testing|status|summary|overview|deliverables|results?)\W*$"
 );
+// What is examined is complete whatever came out.
+pattern!(
+    EXAMINED,
+    r"\b(verification|validation|audit|review|analysis|assessment|investigation|test(s|ing)?|inspection|check)\W+(is |are |now )?complete"
+);
+pattern!(OTHER, r"^\W*(phase|step|week|day|stage|sprint|milestone) \d");
+pattern!(WHOLLY, r"\b(all|completed?|fully|pass(ed|ing)|100 ?%)(\W|$)");
 pattern!(LATER, r"\b(optional|recommend\w*|future|later|post-?\w*|nice to have|n/?a|if needed|next|not (needed|required)|deferred|after|todo by)\b");
 
-/// A heading that is ticked, over a list of which something is and something is not.
+/// A heading that is ticked, over a list or table of which something is and something is not.
 fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
+    let mut failed: HashMap<usize, &Assertion> = HashMap::new();
+    for one in failures(all) {
+        if let Some(section) = one.section {
+            failed.entry(section).or_insert(one);
+        }
+    }
     for (at, heading) in statements.iter().enumerate() {
-        if !matches!(heading.place, Place::Heading(2..)) || !DONE.is_in(&heading.lower) || NOT_DONE.is_in(&heading.lower) {
+        if !matches!(heading.place, Place::Heading(2..)) {
+            continue;
+        }
+        // Of any other share something is open.
+        let told = heading.lower.replace("100%", "").replace("100 %", "");
+        if !DONE.is_in(&told) || NOT_DONE.is_in(&told) {
             continue;
         }
         let section = all.section(Some(at));
-        if section.planned || section.was || section.wished {
+        // A tick may adorn each part of a checklist.
+        if section.planned || section.was || section.wished || section.checklist {
             continue;
         }
         let mut boxes = statements.iter().enumerate().skip(at + 1).take_while(|(_, s)| s.heading == Some(at)).filter_map(|(at, s)| match s.place {
             Place::Item { done: Some(done), .. } => Some((at, s, done)),
             _ => None,
         });
+        // A tick alone may adorn a list of whatever became of things.
+        if let Some(other) = failed.get(&at).filter(|other| WHOLLY.is_in(&heading.lower) && !EXAMINED.is_in(&heading.lower) && !OTHER.is_in(&other.name)) {
+            let message = format!("line {} says {}, line {} below it says {}", heading.line, words_of(all, at), other.line, words_of(all, other.at));
+            found.push(Finding::new(message, [heading.line, other.line]));
+            continue;
+        }
         let ticked = boxes.clone().any(|(.., done)| done);
         let open = boxes.find(|(_, s, done)| !done && !LATER.is_in(&s.lower));
         if let Some((item_at, item, _)) = open.filter(|_| ticked) {
@@ -127,7 +167,8 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let text = without_marks(&statement.lower);
         let off = labelled(text)
             .is_some_and(|(label, value)| WANTED.is_in(label) && OFF.is_in(text.get(value..).unwrap_or("")));
-        if !(OWN.is_in(&statement.lower) || off) {
+        // A long row tells of more than one thing.
+        if !(OWN.is_in(&statement.lower) && statement.lower.len() <= MAX_OWN || off) {
             continue;
         }
         if statement.lower.contains(['⚠', '❌', '⏳']) || statement.lower.contains("unknown") {

@@ -91,11 +91,16 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
             && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));
+        // "4/8 complete (50 %), 3/8 in progress": it is that of the fraction before it.
+        let earlier = at.checked_sub(1).and_then(|before| quantities.get(before)).is_some_and(|q| q.of().is_some());
+        let other = other || earlier && percent.start < fraction.start && between.starts_with(')');
         if !LINK.is_in(between) || !plain || ELSE.is_in(after) || other || OTHER.is_in(tail(lower.get(..pair[0].start).unwrap_or(""))) {
             continue;
         }
         let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
-        if whole <= 0.0 || part > whole {
+        // "Law No. 27/2022 (100 %)".
+        let year = part <= 31.0 && (1900.0..=2100.0).contains(&whole);
+        if whole <= 0.0 || part > whole || year {
             continue;
         }
         let real = 100.0 * part / whole;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::assertions::{Assertion, Assertions, Form, MAX_ROWS, Modality};
-use crate::document::Place;
+use crate::assertions::{Assertion, Assertions, Form, Modality};
+use crate::document::{MAX_LISTED, Place};
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
 
@@ -176,7 +176,7 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
 /// The rows of tables whose headings name them.
 fn rows<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let mut out = Vec::new();
-    for table in all.document.tables.iter().filter(|table| table.rows.len() <= MAX_ROWS) {
+    for table in all.document.tables.iter().filter(|table| table.rows.len() <= MAX_LISTED) {
         let heads: Vec<Option<Counted>> = table.header.iter().map(|head| counted(head.words())).collect();
         let times = |wanted: Counted| heads.iter().flatten().filter(|counted| **counted == wanted).count();
         if times(Counted::Total) != 1
@@ -228,7 +228,8 @@ fn headings<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
         let (Some(of), Some([(failed, line)])) = (q.of(), failures.get(&Some(at)).map(Vec::as_slice)) else {
             continue;
         };
-        let tests = heading.lower.contains("test") || heading.lower.contains("passed");
+        // "Failed tests (3/30)" counts what failed.
+        let tests = (heading.lower.contains("test") || heading.lower.contains("passed")) && !heading.lower.contains("fail");
         if tests && q.value < of {
             let counts =
                 HashMap::from([(Counted::Fraction, (q, heading.line)), (Counted::Failed, (*failed, *line))]);

@@ -53,7 +53,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let by_itself = |one: &Assertion, other: &Assertion| {
         let labels = one.form == Form::Label && other.form == Form::Label;
         let rows = one.form != Form::Phrase && other.form != Form::Phrase && (all.over(one).whole || all.over(other).whole);
-        one.subject.specific() >= NAMED_WHOLLY && (labels || rows)
+        // Sections beside each other are of different things.
+        let beside = one.section != other.section && all.over(one).parent == all.over(other).parent;
+        one.subject.specific() >= NAMED_WHOLLY && (labels || rows) && !beside
     };
     for places in groups.values().filter(|places| (2..=MAX_PLACES).contains(&places.len())) {
         let (one, first) = places[0];
