@@ -69,7 +69,16 @@ pub fn booted() -> jiff::Timestamp {
 
 /// `CLOCK_BOOTTIME` of clock_gettime(2): never set, and it goes on while the machine sleeps, when nobody looks either.
 pub fn since_boot() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
+    reading(ClockId::Boottime)
+}
+
+/// `CLOCK_MONOTONIC`, by which systemd notes when its units change.
+pub fn monotonic() -> Duration {
+    reading(ClockId::Monotonic)
+}
+
+fn reading(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     let part = |number: i64| u64::try_from(number).unwrap_or_default();
     Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
 }

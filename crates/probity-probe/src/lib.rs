@@ -29,6 +29,7 @@ pub mod run;
 pub mod schedule;
 pub mod secrets;
 mod single;
+mod systemd;
 pub mod tables;
 mod token;
 mod trials;

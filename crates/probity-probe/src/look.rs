@@ -304,8 +304,9 @@ pub fn at_least_ms(elapsed: Duration) -> Value {
     Value::interval(milliseconds(elapsed), None)
 }
 
+/// So many milliseconds, to the microsecond.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of a look are far below 2^53")]
-fn milliseconds(elapsed: Duration) -> f64 {
+pub(crate) fn milliseconds(elapsed: Duration) -> f64 {
     elapsed.as_micros() as f64 / 1000.0
 }
 

@@ -368,6 +368,23 @@ claims:
 ",
     },
     Row {
+        kind: "firewall",
+        present: &[Test("firewall.rs", "what_is_loaded_is_told_with_what_it_lets_in"), Test("firewall.rs", "what_the_rules_say_is_so"), Test("firewall.rs", "ufw_tells_whether_it_is_active_and_its_rules_are_in_the_kernel")],
+        absent: &[Test("firewall.rs", "without_rules_everything_is_open"), Test("firewall.rs", "what_stands_on_the_disk_only_is_not_loaded"), Test("firewall.rs", "without_nft_the_tool_is_missing")],
+        forbidden: &[Test("firewall.rs", "rules_are_shown_to_who_may_administer_the_network")],
+        hanging: &[Test("firewall.rs", "a_nft_that_hangs_or_babbles_is_not_believed")],
+        nonsense: &[Test("firewall.rs", "what_is_not_understood_is_a_barrier_and_the_rules_are_known"), Test("firewall.rs", "a_nft_that_hangs_or_babbles_is_not_believed"), Test("../src/kinds/firewall/ruleset.rs", "what_is_not_about_the_same_rules_is_not_believed")],
+        hostile: &[Test("firewall.rs", "hostile_text_is_kept_as_text")],
+        plan: "
+probes:
+  rules: { firewall: all }
+claims:
+  closed_by_default: { of: rules, check: \"active && input_policy == 'drop' && input_policy_ipv6 == 'drop'\" }
+  service_let_in: { of: rules, check: \"rules.exists(r, r.hook == 'input' && r.text == 'tcp dport 8002 accept')\" }
+  nothing_else: { of: rules, check: \"open_ports.all(p, p.first == p.last && p.first in [22, 8002])\" }
+",
+    },
+    Row {
         kind: "service",
         present: &[Test("service.rs", "a_running_service_is_described"), Test("service.rs", "a_service_that_keeps_breaking_is_failed_and_counted"), Test("service.rs", "a_crash_loop_is_none_that_failed_and_is_told"), Test("service.rs", "what_runs_from_files_that_changed_since_says_so"), Test("service.rs", "a_service_that_a_signal_ended_has_no_exit_code"), Test("service.rs", "a_timer_tells_when_it_last_went_off_and_has_no_process")],
         absent: &[Test("service.rs", "an_absent_unit_is_a_fact_and_a_masked_one_another"), Test("service.rs", "a_unit_whose_file_is_gone_exists_as_long_as_it_runs"), Test("service.rs", "without_systemd_nothing_is_known_of_units"), Test("service.rs", "without_systemctl_the_tool_is_missing")],
@@ -382,6 +399,29 @@ probes:
 claims:
   steady: { of: unit, stable: [main_pid, restarts] }
   none_failed: { of: units, check: size(failed) == 0 }
+",
+    },
+    Row {
+        kind: "lifecycle",
+        present: &[Test("lifecycle.rs", "a_unit_is_started_until_it_serves_and_stopped_until_it_is_gone"), Test("lifecycle.rs", "what_says_active_and_never_listens_does_not_serve"), Test("lifecycle.rs", "a_crash_loop_is_told_and_its_restarts_are_counted"), Test("lifecycle.rs", "what_a_stop_leaves_behind_is_named"), Test("lifecycle.rs", "what_is_reloaded_goes_on_as_the_same"), Test("lifecycle.rs", "what_is_killed_comes_back_where_its_unit_says_so")],
+        absent: &[Test("lifecycle.rs", "what_systemd_does_not_do_is_not_done_and_why_is_told"), Test("lifecycle.rs", "without_systemd_nothing_is_done")],
+        forbidden: &[Test("lifecycle.rs", "who_may_not_act_changes_nothing_and_says_so")],
+        hanging: &[Test("lifecycle.rs", "a_systemd_that_does_not_answer_is_timed_out"), Test("lifecycle.rs", "a_stop_that_takes_too_long_says_so")],
+        nonsense: &[Test("lifecycle.rs", "nonsense_is_not_an_answer"), Test("lifecycle.rs", "what_makes_no_sense_is_refused_before_anything_is_done")],
+        hostile: &[Test("lifecycle.rs", "hostile_text_is_kept_as_text")],
+        plan: "
+probes:
+  restart:
+    lifecycle: camera-service
+    act: restart
+    serving: { http: \"http://127.0.0.1:8003/health/ready\" }
+    serves: { status: 200 }
+    watch: 5s
+    timeout: 60s
+  stop: { lifecycle: camera-service, act: stop, timeout: 60s }
+claims:
+  serves_soon: { of: restart, check: \"done && serves && serving_ms < 10000 && restarts == 0\" }
+  leaves_nothing: { of: stop, check: \"done && size(left_processes) == 0 && size(left_sockets) == 0 && size(left_files) == 0\" }
 ",
     },
     Row {

@@ -6,12 +6,14 @@ pub mod container;
 pub mod disk;
 pub mod dns;
 pub mod file;
+pub mod firewall;
 pub mod group;
 pub mod http;
 pub mod icmp;
 pub mod interface;
 pub mod jsonrpc;
 pub mod kernel_parameter;
+pub mod lifecycle;
 pub mod log;
 pub mod mount;
 pub mod mysql;
@@ -546,7 +548,9 @@ kinds! {
     disk::Disk,
     kernel_parameter::KernelParameter,
     interface::Interface,
+    firewall::Firewall,
     service::Service,
+    lifecycle::Lifecycle,
     log::Log,
     package::Package,
     container::Container,

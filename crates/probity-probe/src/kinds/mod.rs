@@ -5,12 +5,14 @@ mod container;
 mod disk;
 mod dns;
 mod file;
+mod firewall;
 mod group;
 mod http;
 mod icmp;
 mod interface;
 mod jsonrpc;
 mod kernel_parameter;
+mod lifecycle;
 mod log;
 mod mount;
 mod mysql;
@@ -24,6 +26,8 @@ mod service;
 mod smtp;
 mod tls;
 mod user;
+
+use std::pin::Pin;
 
 use probity_plan::Act;
 
@@ -52,7 +56,9 @@ kinds! {
     disk::Disk,
     kernel_parameter::KernelParameter,
     interface::Interface,
+    firewall::Firewall,
     service::Service,
+    lifecycle::Lifecycle,
     log::Log,
     package::Package,
     container::Container,
@@ -63,4 +69,12 @@ kinds! {
     mysql::Mysql,
     smtp::Smtp,
     icmp::Icmp,
+}
+
+/// The same for a look within a look, whose size is then known.
+fn look_within<'a>(
+    act: &'a Act,
+    context: &'a Context<'a>,
+) -> Pin<Box<dyn Future<Output = Seen> + Send + 'a>> {
+    Box::pin(look(act, context))
 }

@@ -1,0 +1,310 @@
+//! At which ports the rules let somebody in who comes anew: the chains at the hook input, gone through rule by rule for TCP and UDP
+//! over IPv4 and IPv6. Whatever is not understood for sure is a barrier.
+//!
+//! Must not know: who listens.
+
+use std::collections::BTreeMap;
+
+use probity_plan::{Barrier, Blocked, Value};
+use serde_json::Value as Json;
+
+use super::ruleset::{Chain, Rule, Ruleset};
+
+/// Whose packets: over which of `ip` and `ip6`, and of which of `tcp` and `udp`.
+#[derive(Clone, Copy)]
+struct Packets {
+    family: &'static str,
+    protocol: &'static str,
+}
+
+/// Ports, each at its own place.
+type Ports = Vec<bool>;
+
+/// To which packets a rule is for.
+enum Meant {
+    /// To none of them.
+    None,
+    /// To all that go to these ports.
+    All(Ports),
+    /// To some of them.
+    Some,
+}
+
+/// What a rule does with a packet that it is for.
+enum Verdict {
+    Accept,
+    TurnAway,
+    GoOn,
+}
+
+/// Each range of open ports as a map.
+///
+/// # Errors
+/// `unsupported` where a rule, or something on the way before the input, is not understood.
+pub(super) fn open(ruleset: &Ruleset) -> Result<Vec<Value>, Blocked> {
+    // What happens before may turn away, or turn into something else, what would come here.
+    let before = |chain: &&Chain| {
+        let acts = chain.rules > 0 || chain.policy == "drop";
+        matches!(chain.hook.as_str(), "prerouting" | "ingress") && !chain.dormant && acts
+    };
+    if let Some(Chain { name, hook, .. }) = ruleset.chains.iter().find(before) {
+        return Err(unsupported(&format!("what the chain {name} at the hook {hook} does is not followed")));
+    }
+    let mut open = Vec::new();
+    for family in ["ip", "ip6"] {
+        for protocol in ["tcp", "udp"] {
+            let packets = Packets { family, protocol };
+            let mut through = vec![true; 1 << 16];
+            // Port 0 is none.
+            through[0] = false;
+            for chain in ruleset.at(family, "input").filter(|chain| chain.filters() || chain.rules > 0) {
+                let accepted = pass(ruleset, chain, packets)?;
+                through.iter_mut().zip(accepted).for_each(|(through, accepted)| *through &= accepted);
+            }
+            open.extend(ranges(&through).into_iter().map(|(first, last)| {
+                Value::Map(BTreeMap::from([
+                    ("family".to_owned(), family.into()),
+                    ("protocol".to_owned(), protocol.into()),
+                    ("first".to_owned(), first.into()),
+                    ("last".to_owned(), last.into()),
+                ]))
+            }));
+        }
+    }
+    Ok(open)
+}
+
+fn unsupported(why: &str) -> Blocked {
+    Blocked::new(Barrier::Unsupported, why)
+}
+
+/// The ports of which a chain accepts all such packets.
+fn pass(ruleset: &Ruleset, chain: &Chain, packets: Packets) -> Result<Ports, Blocked> {
+    let mut undecided = vec![true; 1 << 16];
+    let mut accepted = vec![false; 1 << 16];
+    for rule in ruleset.rules.iter().filter(|rule| rule.is_in(chain)) {
+        let not_understood = |what: String| unsupported(&format!("`{}`: {what}", rule.text));
+        let (meant, verdict) = understand(rule, packets).map_err(not_understood)?;
+        match (meant, verdict) {
+            (Meant::None, _) | (_, Verdict::GoOn) => {}
+            (Meant::All(ports), verdict) => {
+                for (port, _) in ports.iter().enumerate().filter(|(_, meant)| **meant) {
+                    accepted[port] |= undecided[port] && matches!(verdict, Verdict::Accept);
+                    undecided[port] = false;
+                }
+            }
+            // Who is let in by this may be let in by what follows too.
+            (Meant::Some, Verdict::Accept) => {}
+            (Meant::Some, Verdict::TurnAway) => {
+                return Err(not_understood("it turns some away, and others not".to_owned()));
+            }
+        }
+    }
+    let rest = chain.policy != "drop";
+    Ok(accepted
+        .into_iter()
+        .zip(undecided)
+        .map(|(accepted, undecided)| accepted || (undecided && rest))
+        .collect())
+}
+
+/// For which packets a rule is and what it does with them; what of it is not understood.
+fn understand(rule: &Rule, packets: Packets) -> Result<(Meant, Verdict), String> {
+    let mut meant = Meant::All(vec![true; 1 << 16]);
+    for expression in &rule.expressions {
+        let Some((name, value)) = expression.as_object().and_then(|map| map.iter().next()) else {
+            return Err(format!("`{expression}` is no expression"));
+        };
+        match name.as_str() {
+            "accept" => return Ok((meant, Verdict::Accept)),
+            "drop" | "reject" => return Ok((meant, Verdict::TurnAway)),
+            "counter" | "log" => {}
+            "limit" | "ct count" => meant = narrowed(meant, Meant::Some),
+            "match" => meant = narrowed(meant, matched(value, packets)?),
+            other => return Err(format!("`{other}` is not followed")),
+        }
+        // The rest of it is for nobody that is asked about.
+        if matches!(meant, Meant::None) {
+            break;
+        }
+    }
+    Ok((meant, Verdict::GoOn))
+}
+
+fn narrowed(one: Meant, other: Meant) -> Meant {
+    match (one, other) {
+        (Meant::None, _) | (_, Meant::None) => Meant::None,
+        (Meant::Some, _) | (_, Meant::Some) => Meant::Some,
+        (Meant::All(one), Meant::All(other)) => {
+            Meant::All(one.into_iter().zip(other).map(|(one, other)| one && other).collect())
+        }
+    }
+}
+
+/// Which packets a match is for, of those that begin something and come by another interface than loopback.
+fn matched(value: &Json, packets: Packets) -> Result<Meant, String> {
+    let (left, right) = (&value["left"], &value["right"]);
+    let negated = match value["op"].as_str() {
+        Some("==" | "in") => false,
+        Some("!=") => true,
+        _ => return Err(format!("it compares with {}", value["op"])),
+    };
+    let is = |is: bool| if is == negated { Meant::None } else { Meant::All(vec![true; 1 << 16]) };
+    let names = |name: &str| -> Result<bool, String> { Ok(texts(right)?.iter().any(|text| text == name)) };
+    let payload = (left["payload"]["protocol"].as_str(), left["payload"]["field"].as_str());
+    let meta = left["meta"]["key"].as_str();
+    Ok(match (payload, meta, left["ct"]["key"].as_str()) {
+        ((Some(protocol @ ("tcp" | "udp" | "th")), field), ..) => {
+            if protocol != "th" && protocol != packets.protocol {
+                return Ok(Meant::None);
+            }
+            match field {
+                Some("dport") => {
+                    let ports = ports(right)?;
+                    Meant::All(ports.into_iter().map(|port| port != negated).collect())
+                }
+                _ => Meant::Some,
+            }
+        }
+        ((Some("icmp" | "icmpv6"), _), ..) => Meant::None,
+        ((Some(family @ ("ip" | "ip6")), field), ..) if family == packets.family => match field {
+            Some("protocol" | "nexthdr") => is(names(packets.protocol)?),
+            _ => Meant::Some,
+        },
+        ((Some("ip" | "ip6"), _), ..) => Meant::None,
+        (_, Some("l4proto"), _) => is(names(packets.protocol)?),
+        (_, Some("nfproto"), _) => is(names(if packets.family == "ip" { "ipv4" } else { "ipv6" })?),
+        (_, Some("iif" | "iifname"), _) if texts(right)? == ["lo"] => is(false),
+        (_, Some("iif" | "iifname"), _) => Meant::Some,
+        (.., Some("state")) => is(names("new")?),
+        _ => return Err(format!("`{left}` is not understood")),
+    })
+}
+
+/// One text, several, or a set of them that is written out.
+fn texts(right: &Json) -> Result<Vec<String>, String> {
+    let one = |value: &Json| match value {
+        Json::String(text) if !text.starts_with('@') => Ok(text.clone()),
+        other => Err(format!("`{other}` is not understood")),
+    };
+    match right.get("set").unwrap_or(right) {
+        Json::Array(list) => list.iter().map(one).collect(),
+        single => Ok(vec![one(single)?]),
+    }
+}
+
+/// One port, a range, or a set of both that is written out.
+fn ports(right: &Json) -> Result<Ports, String> {
+    let mut ports = vec![false; 1 << 16];
+    let items = match right.get("set").unwrap_or(right) {
+        Json::Array(list) => list.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    for item in items {
+        let port = |value: &Json| {
+            value.as_u64().and_then(|port| usize::try_from(port).ok()).filter(|port| *port < 1 << 16)
+        };
+        let range = item["range"].as_array().map(Vec::as_slice);
+        let ends = match range {
+            Some([first, last]) => (port(first), port(last)),
+            _ => (port(item), port(item)),
+        };
+        let (Some(first), Some(last)) = ends else { return Err(format!("`{item}` is not understood")) };
+        ports[first..=last.max(first)].fill(true);
+    }
+    Ok(ports)
+}
+
+/// The first and the last of each run of ports.
+fn ranges(ports: &Ports) -> Vec<(i64, i64)> {
+    let mut ranges: Vec<(i64, i64)> = Vec::new();
+    for (port, _) in (0..).zip(ports).filter(|(_, open)| **open) {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == port => *last = port,
+            _ => ranges.push((port, port)),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The open ports of TCP over IPv4 with a chain of these expressions.
+    fn tcp(policy: &str, rules: &[Json]) -> Result<Vec<(i64, i64)>, Barrier> {
+        let mut objects = vec![
+            json!({ "metainfo": {} }),
+            json!({ "chain": { "family": "inet", "table": "f", "name": "in", "type": "filter", "hook": "input", "prio": 0, "policy": policy } }),
+        ];
+        let mut text = "table inet f {\n\tchain in {\n".to_owned();
+        for (handle, expr) in rules.iter().enumerate() {
+            objects.push(json!({ "rule": { "family": "inet", "table": "f", "chain": "in", "handle": handle, "expr": expr } }));
+            text += &format!("\t\trule # handle {handle}\n");
+        }
+        let ruleset = Ruleset::read(&json!({ "nftables": objects }).to_string(), &text).unwrap();
+        let open = open(&ruleset).map_err(|blocked| blocked.barrier)?;
+        let of = |map: &Value| match map {
+            Value::Map(map) if map["family"] == "ip".into() && map["protocol"] == "tcp".into() => {
+                Some((map["first"].as_i64()?, map["last"].as_i64()?))
+            }
+            _ => None,
+        };
+        Ok(open.iter().filter_map(of).collect())
+    }
+
+    fn is(left: Json, op: &str, right: Json) -> Json {
+        json!({ "match": { "op": op, "left": left, "right": right } })
+    }
+
+    fn dport(right: Json) -> Json {
+        is(json!({ "payload": { "protocol": "tcp", "field": "dport" } }), "==", right)
+    }
+
+    #[test]
+    fn what_the_rules_let_in_is_open() {
+        let accept = || json!({ "accept": null });
+        let state = is(json!({ "ct": { "key": "state" } }), "in", json!(["established", "related"]));
+        let loopback = is(json!({ "meta": { "key": "iifname" } }), "==", json!("lo"));
+        let rules = [
+            json!([state, accept()]),
+            json!([loopback, accept()]),
+            json!([dport(json!({ "set": [22, { "range": [8000, 8003] }] })), { "counter": {} }, accept()]),
+            json!([
+                is(json!({ "payload": { "protocol": "udp", "field": "dport" } }), "==", json!(53)),
+                accept()
+            ]),
+        ];
+        assert_eq!(tcp("drop", &rules), Ok(vec![(22, 22), (8000, 8003)]));
+        assert_eq!(tcp("accept", &[]), Ok(vec![(1, 65535)]));
+        assert_eq!(
+            tcp("accept", &[json!([dport(json!(23)), { "drop": null }])]),
+            Ok(vec![(1, 22), (24, 65535)])
+        );
+        let other = is(json!({ "payload": { "protocol": "tcp", "field": "dport" } }), "!=", json!(22));
+        assert_eq!(tcp("accept", &[json!([other, { "reject": null }])]), Ok(vec![(22, 22)]));
+        // For some only, so not for whoever comes.
+        let some = is(json!({ "payload": { "protocol": "ip", "field": "saddr" } }), "==", json!("10.0.0.1"));
+        assert_eq!(tcp("drop", &[json!([some, dport(json!(22)), accept()])]), Ok(vec![]));
+        // The first rule that is for it decides.
+        let both = [json!([dport(json!(22)), { "drop": null }]), json!([dport(json!(22)), accept()])];
+        assert_eq!(tcp("drop", &both), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_no_guess() {
+        let some = is(json!({ "payload": { "protocol": "ip", "field": "saddr" } }), "==", json!("10.0.0.1"));
+        for rule in [
+            json!([{ "jump": { "target": "x" } }]),
+            json!([{ "xt": { "type": "match" } }]),
+            json!([dport(json!("@allowed")), { "accept": null }]),
+            json!([some, { "drop": null }]),
+            json!([is(json!({ "meta": { "key": "mark" } }), "==", json!(1)), { "accept": null }]),
+            json!([is(json!({ "payload": { "protocol": "tcp", "field": "dport" } }), "<", json!(1024)), { "accept": null }]),
+            json!([{ "vmap": { "key": {}, "data": {} } }]),
+        ] {
+            assert_eq!(tcp("drop", &[rule.clone()]), Err(Barrier::Unsupported), "{rule}");
+        }
+    }
+}

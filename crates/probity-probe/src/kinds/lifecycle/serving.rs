@@ -1,0 +1,114 @@
+//! Whether it serves: looks within the look, and between which moments it began.
+
+use std::time::{Duration, Instant};
+
+use probity_plan::kinds::lifecycle::{Lifecycle, Operation};
+use probity_plan::{Act, Barrier, Blocked, Value};
+
+use super::Watch;
+use crate::kinds::look_within;
+use crate::look::{Context, Seen, milliseconds};
+
+/// How long one look within may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the looks within saw.
+pub(super) struct Serving<'a> {
+    lifecycle: &'a Lifecycle,
+    /// What was seen before systemd was asked.
+    before: Option<Result<bool, Blocked>>,
+    /// When the last look began that saw that it did not serve, after systemd was asked.
+    not_until: Option<Duration>,
+    /// When the first look had ended that saw that it did, and began once systemd was done.
+    since: Option<Duration>,
+    /// What the last look saw after that.
+    last: Option<Result<bool, Blocked>>,
+}
+
+impl<'a> Serving<'a> {
+    /// Looks before anything is done.
+    pub(super) async fn before(lifecycle: &'a Lifecycle, context: &Context<'_>) -> Self {
+        let mut serving = Self { lifecycle, before: None, not_until: None, since: None, last: None };
+        serving.before = serving.look(context).await;
+        serving
+    }
+
+    /// Whether it is known since systemd was done if it serves, or there is nothing to look at.
+    pub(super) const fn is_known(&self) -> bool {
+        self.lifecycle.serving.is_none() || matches!(self.last, Some(Ok(_)))
+    }
+
+    /// Looks once. `None` where the plan does not say at what, and where the look was cut short: that somebody was silent for a
+    /// moment says nothing.
+    async fn look(&self, context: &Context<'_>) -> Option<Result<bool, Blocked>> {
+        let act = self.lifecycle.serving.as_ref()?.act();
+        let timeout = context.timeout.min(PATIENCE);
+        let context = Context { began: Instant::now(), timeout, ..context.clone() };
+        let seen = look_within(act, &context).await;
+        let served = holds(act, self.lifecycle, &seen);
+        let cut_short = timeout < PATIENCE && context.began.elapsed() >= timeout;
+        (served == Ok(true) || !cut_short).then_some(served)
+    }
+
+    /// Looks while systemd is at work: only that it does not serve says something, as the old one may.
+    pub(super) async fn look_meanwhile(&mut self, watch: &Watch, context: &Context<'_>) {
+        let began = watch.asked.elapsed();
+        if let Some(Ok(false)) = self.look(context).await {
+            self.not_until = Some(began);
+        }
+    }
+
+    /// Looks once systemd is done, whether it serves now.
+    pub(super) async fn look_after(&mut self, watch: &Watch, context: &Context<'_>) -> bool {
+        let began = watch.asked.elapsed();
+        let Some(served) = self.look(context).await else { return false };
+        match &served {
+            Ok(true) => _ = self.since.get_or_insert_with(|| watch.asked.elapsed()),
+            Ok(false) if self.since.is_none() => self.not_until = Some(began),
+            _ => {}
+        }
+        let serves = served == Ok(true);
+        self.last = Some(served);
+        serves
+    }
+
+    pub(super) fn tell(&self, operation: Operation, context: &Context<'_>, seen: &mut Seen) {
+        let unknown = || match self.lifecycle.serving {
+            Some(_) => context.timed_out(),
+            None => Blocked::new(
+                Barrier::NotMade,
+                "the probe does not say how to look whether it serves; `serving` and `serves` do",
+            ),
+        };
+        let known = |served: &Option<Result<bool, Blocked>>| served.clone().unwrap_or_else(|| Err(unknown()));
+        seen.settle("served_before", known(&self.before)).settle("serves", known(&self.last));
+        let at_least = milliseconds(self.not_until.unwrap_or_default());
+        let began = match (operation, self.since, &self.last) {
+            (Operation::Stop, ..) => Err(Blocked::new(Barrier::Unsupported, "it was to stop")),
+            (_, Some(since), _) => Ok(Value::interval(at_least, Some(milliseconds(since)))),
+            (_, None, _) if self.not_until.is_some() => Ok(Value::interval(at_least, None)),
+            (_, None, last) => known(last).map(|_| Value::interval(at_least, None)),
+        };
+        seen.settle("serving_ms", began);
+    }
+}
+
+/// Whether the facts that the plan names have the values that it names. Who was turned away, or met nobody, was not served,
+/// though not every fact is known then.
+fn holds(act: &Act, lifecycle: &Lifecycle, seen: &Seen) -> Result<bool, Blocked> {
+    if act.spec().denial(&seen.facts, &[]).is_some() {
+        return Ok(false);
+    }
+    let known = |name: &str| seen.facts.get(name);
+    if lifecycle.serves.iter().any(|(name, value)| known(name).is_some_and(|seen| seen != value)) {
+        return Ok(false);
+    }
+    match lifecycle.serves.keys().find(|name| known(name).is_none()) {
+        None => Ok(true),
+        Some(name) => {
+            let blocked = seen.unknown.get(name).or_else(|| seen.unknown.get("*")).cloned();
+            Err(blocked
+                .unwrap_or_else(|| Blocked::new(Barrier::NotMade, format!("`{name}` was not looked up"))))
+        }
+    }
+}
