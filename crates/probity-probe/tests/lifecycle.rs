@@ -143,7 +143,7 @@ fn a_unit_is_started_until_it_serves_and_stopped_until_it_is_gone() {
 fn what_says_active_and_never_listens_does_not_serve() {
     let Some(machine) = elsewhere::machine() else { return };
     unit(machine, "deaf", "", "ExecStart=/bin/sleep infinity");
-    let seen = look_within(machine, Duration::from_secs(6), "deaf", "start", serving(8102));
+    let seen = look_within(machine, Duration::from_secs(12), "deaf", "start", serving(8102));
     is(&seen, "done", true);
     is(&seen, "active_state", "active");
     is(&seen, "serves", false);
@@ -166,7 +166,7 @@ fn a_crash_loop_is_told_and_its_restarts_are_counted() {
         "StartLimitIntervalSec=0",
         "ExecStart=/bin/false\nRestart=always\nRestartSec=50ms",
     );
-    let seen = look_within(machine, Duration::from_secs(6), "circles", "start", serving(8103));
+    let seen = look_within(machine, Duration::from_secs(12), "circles", "start", serving(8103));
     is(&seen, "done", true);
     is(&seen, "serves", false);
     is(&seen, "crash_looping", true);
