@@ -393,7 +393,7 @@ fn sections_that_are_wrong() {
         ("verdict: [ label: A ]\nclames: {}", "5:1: unknown key `clames`; did you mean `claims`?\n"),
         (
             "verdict: [ label: A ]\nhooks: {}",
-            "5:1: unknown key `hooks`; a plan has `plan`, `confidence`, `inputs`, `include`, `observers`, `probes`, `claims`, `scores`, `verdict` and `waivers`\n",
+            "5:1: unknown key `hooks`; a plan has `plan`, `confidence`, `inputs`, `include`, `observers`, `machines`, `probes`, `trials`, `claims`, `scores`, `verdict` and `waivers`\n",
         ),
         ("verdict: [ label: A ]\n---\nplan: Q", "5:1: a plan is one document; `---` starts another one\n"),
     ] {

@@ -138,13 +138,13 @@ fn what_is_wrong_with_them_is_said_at_its_place() {
         (
             "on: outside, with: serving",
             "on: outsides, with: serving",
-            "20:51: in probe `install.reached`: there is no observer `outsides`",
+            "19:51: in probe `install.reached`: there is no observer `outsides`",
         ),
         ("on: outside,", "", "8:18: nothing is looked at from `outside`; name it with `on`, or leave it out"),
         (
             "with: serving }",
             "with: plain }",
-            "20:60: in probe `install.reached`: there is no probe `install.plain`",
+            "19:66: in probe `install.reached`: there is no probe `install.plain`",
         ),
         (
             "plain: { file: /etc/hostname }",

@@ -117,9 +117,10 @@ impl Loader<'_> {
         let looks = trials.saturating_mul(u64::from(schedule.slots())).saturating_mul(cells.len() as u64);
         self.looks = looks_before.saturating_add(looks);
         if self.looks > MOST_LOOKS && looks_before <= MOST_LOOKS {
+            let each = if trial.is_some() { ", in each trial" } else { "" };
             self.errors.push(
                 &key.at,
-                format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows, in each trial)"),
+                format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows{each})"),
             );
         }
         Some(Probe {
