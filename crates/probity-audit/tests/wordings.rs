@@ -219,6 +219,14 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
         "- Law No. 27/2022 (100%)",
+        "**Status**: approved for production\n\n## Validation results\n\n- Input: passed\n- Sandbox: Error-free operation",
+        "- ✅ 81% of all tests pass",
+        "- ✅ All critical systems are operational\n\nSystem health: 94% (48/51 systems passed)",
+        "🚀 Ready for launch!\n\n## Production readiness\n\n- **Before:** 🔴 BLOCKED\n- **After:** 🟢 READY",
+        "**Status**: ready for production\n\n## Release checklist\n\n- [x] tested\n- [ ] Set `MAIL_KEY` in Netlify\n- [ ] Push to the repository",
+        "# R\n\n## Summary\n\nBackend tests: 31 tests\n\n## Files\n\n- Backend tests: 510 lines",
+        "- Trust account: 7,500\n- Client A: 6,500\n- Client C: 1,000\n- Sum: 7,500",
+        "| Metric | Before | After | Improvement |\n|---|---|---|---|\n| Downtime | 99.5% uptime | 99.95% uptime | 90% |",
         "**Overall**: 4/8 complete (50%), 3/8 in progress (37.5%)",
         "# Report\n\n- All 8 pages created\n\n## Findings\n\n4 out of 8 tasks are claimed for the pages.",
         "# Gas\n\n### Overall\n\n- L1 cost (expense) of data: 12\n\n### Premium\n\n- L1 cost (expense) of data: 3",
@@ -254,26 +262,6 @@ fn a_count_in_brackets_is_the_sum_of_those_below_it() {
             "## Start (5 minutes)\n\n### Install (3 minutes)\n\n### Run (3 minutes)",
             "## Modules (19)\n\n### Fixes (5)\n\n### Tools",
             "## Modules (19)\n\n### Fixes (~5)\n\n### Tools (15)",
-        ],
-    );
-}
-
-#[test]
-fn all_of_a_kind_is_denied_by_a_row_or_an_item_of_that_kind() {
-    only(
-        "all-but",
-        &[
-            "# Move\n\nAll phases are complete.\n\n## Phase overview\n\n| Phase | Status |\n|---|---|\n| 1: copy | ✅ Complete |\n| 2: switch | ⏳ Pending |",
-            "# Move\n\n**Status**: all tests passed\n\n## Results\n\n| Test | Result |\n|---|---|\n| log in | ✅ PASS |\n| log out | ❌ FAIL |",
-            "# Move\n\n## Summary\n\nAll phases completed successfully.\n\n## Progress\n\n- Phase 1: complete\n- Phase 2: not started",
-        ],
-        &[
-            "# Move\n\nAll phases are complete.\n\n## Next steps\n\n| Phase | Status |\n|---|---|\n| 3: remove | ⏳ Pending |",
-            "# Move\n\nAll 2 phases are complete.\n\n## Progress\n\n- Phase 3: not started",
-            "# Move\n\nAll critical tests passed.\n\n## Results\n\n| Test | Result |\n|---|---|\n| log out | ❌ FAIL |",
-            "# Move\n\nAll tests passed.\n\n## Results\n\n| Test | Result |\n|---|---|\n| log out | skipped |",
-            "# Move\n\nAll phases are complete.\n\n## Progress\n\n| Phase | Status |\n|---|---|\n| 3: colours | ⏳ Pending (optional) |",
-            "# Move\n\nAll phases are complete.\n\n## Results\n\n| Area | Status |\n|---|---|\n| Search | ⏳ Pending |",
         ],
     );
 }

@@ -241,7 +241,8 @@ impl<'d> Assertions<'d> {
     /// Whether boxes of this section are to be ticked by whoever uses the report: its title calls it a checklist, and none is.
     pub(crate) fn is_form(&self, heading: Option<usize>) -> bool {
         let title = self.document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
-        let checklist = title.is_some_and(|title| title.lower.contains("checklist"));
+        let checklist =
+            title.is_some_and(|title| title.place == Place::Heading(1) && title.lower.contains("checklist"));
         checklist && heading.is_none_or(|heading| !self.ticked.contains(&heading))
     }
 

@@ -18,7 +18,8 @@ pattern!(
     r"^[^a-z0-9]*(all |fully |production |successfully )?(pass(ed|es|ing)?|ok|met|achieved|exceeded|exceeds|success(ful)?|complete[d]?|covered|validated|verified|confirmed|working|operational|functional|done|ready|compliant|healthy|approved|fulfilled|satisfied|improved|excellent|good|tested)\b"
 );
 /// What may follow a word that is an outcome and begins no name: "failed snapshots", "error messages", "pending, open, closed".
-const ENDS: &str = r"\b(\W*$|[^a-z0-9 ,/]| [^a-z0-9,/]| (to|with|on|in|at|due|because|for|when|by|and|until|since)\b)";
+const ENDS: &str =
+    r"\b(\W*$|[^a-z0-9 ,/-]| [^a-z0-9,/]| (to|with|on|in|at|due|because|for|when|by|and|until|since)\b)";
 
 pattern!(
     FAILED,

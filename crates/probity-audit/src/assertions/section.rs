@@ -12,7 +12,7 @@ pattern!(
 );
 pattern!(
     WISHED,
-    r"\b(targets?|goals?|objectives?|criteria|how to|usage|example|guide|instructions?|commands?|steps|requirements?|milestones?|timeline|schedule|metrics to track)\b"
+    r"\b(targets?|goals?|objectives?|criteria|indicators|how to|usage|example|guide|instructions?|commands?|steps|requirements?|milestones?|timeline|schedule|metrics to track)\b"
 );
 pattern!(
     WAS,
@@ -24,7 +24,7 @@ pattern!(
 );
 pattern!(
     NOT_REQUIRED,
-    r"\b(post-|before (the )?(implementation|fix(es)?|changes?)|\d+ (minutes?|hours?|days?|weeks?) before|after|afterwards|later|optional|recommended|future|resolved|fixed|no (blockers?|critical)|none|nice to have|template|non-?block\w*|rollback|triggers?|incidents?|escalation|on-?call|support|runbook|contacts?|alert\w*|monitoring|potential|addressed|closed|during|not (a )?(condition|required|block\w*))\b|^\W*(\d\.? )?(deployment|deploy|launch|launch day|go-?live|release)\W*$|✅|: ?0\b|\(0\b"
+    r"\b(post-|before (the )?(implementation|fix(es)?|changes?)|\d+ (minutes?|hours?|days?|weeks?) before|after|afterwards|later|optional|recommended|once|future|resolved|fixed|no (blockers?|critical)|none|nice to have|template|non-?block\w*|rollback|triggers?|incidents?|escalation|on-?call|support|runbook|contacts?|alert\w*|monitoring|potential|addressed|closed|during|not (a )?(condition|required|block\w*))\b|^\W*(\d\.? )?(deployment|deploy|launch|launch day|go-?live|release)\W*$|✅|: ?0\b|\(0\b"
 );
 pattern!(
     CHECKLIST,

@@ -54,7 +54,7 @@ pattern!(
 );
 pattern!(
     ALL_OF,
-    r"\ball (?:of )?(?:the |our )?(?:\d+ )?((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|test cases|checks|scenarios|validations|components|modules|endpoints|tools|services|criteria|requirements|targets|phases|features|functions|systems|integrations|tasks|objectives|milestones|deliverables))(?: have| has| are| were| is| been)* (?:now |fully |successfully )*(?:passed|passing|pass|green|met|successful|working|operational|functional|validated|verified|loaded|achieved|exceeded|completed?|implemented|delivered|finished)\b|\b(?:loaded|validated|verified|passed|met) all ((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|checks|components|modules|endpoints|tools|services|criteria|requirements|targets))\W*$"
+    r"\ball (?:of )?(?:the |our )?(?:\d+ )?((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|test cases|checks|scenarios|validations|components|modules|endpoints|tools|services|criteria|requirements|targets))(?: have| has| are| were| is| been)* (?:now |fully |successfully )*(?:passed|passing|pass|green|met|successful|working|operational|functional|validated|verified|loaded|achieved|exceeded)\b|\b(?:loaded|validated|verified|passed|met) all ((?:[a-z0-9-]+ ){0,2}(?:tests?|test suites?|checks|components|modules|endpoints|tools|services|criteria|requirements|targets))\W*$"
 );
 // "All 11 models downloaded": of whatever they are, their number tells which.
 pattern!(
@@ -63,7 +63,7 @@ pattern!(
 );
 pattern!(
     NOT_ALL,
-    r"\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠"
+    r"% of all\b|\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠"
 );
 pattern!(
     READY,
@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\(with\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -96,7 +96,7 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|deployment|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+\b|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
 // "When you deploy:" leads what to do then.
 pattern!(STEPS, r"^\W*(when|after|once) (you|we) ");
@@ -349,6 +349,10 @@ impl Reader<'_, '_> {
             return self.say(Said::Open, name, Form::Label, self.modality);
         }
         if done.is_some() && self.all.is_form(self.statement.heading) {
+            return;
+        }
+        // "Before: blocked" beside "After: ready".
+        if matches!(name.trim_matches(|c: char| !c.is_alphabetic()), "before" | "previously" | "was") {
             return;
         }
         let section = self.all.section(self.statement.heading);

@@ -1,7 +1,7 @@
 //! The percentage of a change beside the values before and after.
 
 use crate::assertions::Assertions;
-use crate::document::{Place, Table};
+use crate::document::{Place, Row, Table};
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
@@ -72,7 +72,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 fn rows(table: &Table, found: &mut Vec<Finding>) {
     let column = |wanted: &crate::words::Words| table.column(|head| wanted.is_in(head));
     let (Some(before), Some(after), Some(change)) = (column(&BEFORE), column(&AFTER), column(&CHANGED)) else { return };
-    for row in &table.rows {
+    // What changes is then the time that is not up.
+    let up = |row: &Row| row.cells.iter().any(|cell| cell.lower.contains("uptime"));
+    for row in table.rows.iter().filter(|row| !up(row)) {
         let cell = |at: usize| row.cells.get(at).and_then(crate::document::Cell::number);
         if let (Some(before), Some(after), Some(percent)) = (cell(before), cell(after), cell(change))
             && let Some(message) = wrong(before, after, percent)

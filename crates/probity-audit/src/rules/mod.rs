@@ -81,12 +81,16 @@ pattern!(
 fn failures<'a>(all: &'a Assertions<'_>) -> Vec<&'a Assertion> {
     let passed = all.done().filter(|one| one.said == Said::Outcome(Outcome::Passed)).map(|one| one.block);
     let passed: HashSet<usize> = passed.collect();
-    let failed = |one: &&Assertion| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)) && one.form != Form::Phrase;
+    let failed = |one: &&Assertion| {
+        matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)) && one.form != Form::Phrase
+    };
     let counts = |one: &&Assertion| {
         let statement = all.document.statements.get(one.at);
         let is_box = |s: &Statement| matches!(s.place, Place::Item { done: Some(_), .. });
         // "Failed: 0".
-        statement.is_some_and(|s| !is_box(s) && !EXPLAINED.is_in(&s.lower) && s.quantities.iter().all(|q| q.value != 0.0))
+        statement.is_some_and(|s| {
+            !is_box(s) && !EXPLAINED.is_in(&s.lower) && s.quantities.iter().all(|q| q.value != 0.0)
+        })
     };
     all.done().filter(failed).filter(|one| passed.contains(&one.block)).filter(counts).collect()
 }

@@ -229,7 +229,8 @@ fn headings<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
             continue;
         };
         // "Failed tests (3/30)" counts what failed.
-        let tests = (heading.lower.contains("test") || heading.lower.contains("passed")) && !heading.lower.contains("fail");
+        let tests = (heading.lower.contains("test") || heading.lower.contains("passed"))
+            && !heading.lower.contains("fail");
         if tests && q.value < of {
             let counts =
                 HashMap::from([(Counted::Fraction, (q, heading.line)), (Counted::Failed, (*failed, *line))]);

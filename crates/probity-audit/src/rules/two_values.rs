@@ -60,7 +60,9 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for places in groups.values().filter(|places| (2..=MAX_PLACES).contains(&places.len())) {
         let (one, first) = places[0];
         let Some((other, second)) = places.iter().find(|(_, q)| !q.agrees(first)) else { continue };
-        let two = places.iter().all(|(_, q)| q.agrees(first) || q.agrees(second));
+        // "31 tests" and "510 lines" are of two things.
+        let units = [&first.unit, &second.unit].map(|unit| singular(unit));
+        let two = places.iter().all(|(_, q)| q.agrees(first) || q.agrees(second)) && (units[0] == units[1] || !units.contains(&"line"));
         let output = |one: &Assertion| one.modality == Modality::Quoted;
             let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (by_itself(one, other) && first.value != 0.0 && second.value != 0.0));
         let sums_up = all.over(one).summary || all.over(other).summary;
