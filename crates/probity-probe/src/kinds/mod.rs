@@ -18,12 +18,14 @@ mod package;
 mod port;
 mod postgres;
 mod process;
+mod rate_limit;
 mod redis;
 mod rows;
 mod service;
 mod smtp;
 mod tls;
 mod user;
+mod websocket;
 
 use probity_plan::Act;
 
@@ -44,6 +46,8 @@ kinds! {
     file::File,
     http::Http,
     jsonrpc::JsonRpc,
+    websocket::WebSocket,
+    rate_limit::RateLimit,
     process::Process,
     port::Port,
     user::User,
