@@ -124,6 +124,7 @@ impl Kept<'_> {
             if unwanted {
                 observation.facts.remove(fact.name);
             } else if fact.ty == FactType::Interval
+                && !fact.bounded
                 && let Some(value) = observation.facts.get_mut(fact.name)
             {
                 widen(value, times.delay);

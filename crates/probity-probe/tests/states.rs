@@ -349,6 +349,54 @@ claims:
 ",
     },
     Row {
+        kind: "websocket",
+        present: &[Test("websocket.rs", "messages_and_pings_are_answered_and_a_farewell_is_returned"), Test("websocket.rs", "a_frame_that_breaks_the_protocol_is_answered_by_its_end"), Test("websocket.rs", "who_closes_it_and_how_is_seen"), Test("websocket.rs", "a_message_that_is_too_long_is_refused_with_a_code"), Test("websocket.rs", "headers_and_subprotocols_are_what_the_plan_says")],
+        absent: &[Test("websocket.rs", "where_nobody_listens_nobody_answers")],
+        forbidden: &[Test("websocket.rs", "who_is_not_let_in_is_told_with_a_status")],
+        hanging: &[Test("websocket.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("websocket.rs", "nonsense_is_a_barrier_and_no_answer")],
+        hostile: &[Test("websocket.rs", "hostile_text_is_kept_as_text_and_more_than_is_kept_is_a_barrier")],
+        plan: "
+probes:
+  own: { websocket: \"ws://127.0.0.1:8002/ws\", headers: { origin: \"http://127.0.0.1:8002\" } }
+  foreign: { websocket: \"ws://127.0.0.1:8002/ws\", headers: { origin: \"https://evil.example\" } }
+  unmasked:
+    websocket: \"ws://127.0.0.1:8002/ws\"
+    frames: [ { raw: 81 02 68 69 } ]
+    wait: 2s
+    impact: observe
+claims:
+  opens: { of: own, check: accepted }
+  no_other_page: { of: foreign, check: \"status == 403\", control: opens }
+  strict: { of: unmasked, check: closed && close_code == 1002 }
+",
+    },
+    Row {
+        kind: "rate-limit",
+        present: &[Test("rate_limit.rs", "a_limit_lies_between_what_was_granted_and_what_was_refused"), Test("rate_limit.rs", "what_a_limit_counts_by_is_who_else_is_let_in"), Test("rate_limit.rs", "a_limit_by_windows_is_no_lower_than_what_it_grants_in_each"), Test("rate_limit.rs", "calls_over_a_websocket_are_counted_by_who_the_session_says"), Test("rate_limit.rs", "who_is_kept_waiting_does_not_keep_the_next_request")],
+        absent: &[Test("rate_limit.rs", "without_a_refusal_it_is_known_up_to_where_it_was_looked"), Test("rate_limit.rs", "where_nobody_listens_nobody_answers")],
+        forbidden: &[Test("rate_limit.rs", "who_may_not_at_all_meets_no_limit_and_the_plan_says_what_a_refusal_is")],
+        hanging: &[Test("rate_limit.rs", "a_silent_server_is_left_at_the_time_out")],
+        nonsense: &[Test("rate_limit.rs", "nonsense_is_a_barrier_and_a_server_that_goes_away_may_have_refused")],
+        hostile: &[Test("rate_limit.rs", "hostile_answers_are_counted_and_not_kept")],
+        plan: "
+inputs:
+  viewer: { env: VIEWER_TOKEN, secret: true }
+  operator: { env: OPERATOR_TOKEN, secret: true }
+probes:
+  calls:
+    rate-limit: \"ws://127.0.0.1:8002/ws\"
+    call: { method: ping }
+    session: [ { method: authenticate, params: { auth_token: $viewer } } ]
+    refused_code: [ -32040 ]
+    other_identity: { session: [ { method: authenticate, params: { auth_token: $operator } } ] }
+    timeout: 4m
+claims:
+  limited: { of: calls, check: limited && burst <= 25 && limit_per_s * 60 <= 90 }
+  by_identity: { of: calls, check: per_identity && !per_connection }
+",
+    },
+    Row {
         kind: "postgres",
         present: &[Test("postgres.rs", "tls_is_spoken_only_with_a_server_that_can_be_trusted"), Test("postgres.rs", "a_query_yields_typed_rows"), Test("postgres.rs", "over_the_socket_too"), Test("postgres.rs", "nothing_is_written_and_no_second_statement_runs")],
         absent: &[Test("postgres.rs", "a_port_where_nobody_listens_is_not_answered")],

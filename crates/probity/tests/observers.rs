@@ -539,6 +539,8 @@ fn every_kind_sees_through_an_observer_what_it_sees_here() {
         "dns: localhost, server: 127.0.0.1:1",
         "redis: 127.0.0.1:1, command: [PING]",
         "jsonrpc: ws://127.0.0.1:1/ws, calls: [{ method: m, params: { t: $$x } }], impact: observe",
+        "websocket: ws://127.0.0.1:1/ws, frames: [{ text: x }, { raw: '81 00' }], impact: observe",
+        "rate-limit: http://127.0.0.1:1/, other_address: 127.0.0.2, impact: observe",
         "mysql: mysql://nobody@127.0.0.1:1/x, query: select 1",
         "smtp: 127.0.0.1:1",
         "icmp: 127.0.0.1",

@@ -21,12 +21,14 @@ pub mod package;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod rate_limit;
 pub mod redis;
 mod server;
 pub mod service;
 pub mod smtp;
 pub mod tls;
 pub mod user;
+pub mod websocket;
 
 use std::collections::BTreeMap;
 
@@ -282,6 +284,9 @@ pub struct FactSpec {
     /// Values beside which nothing shows that this was granted: a page that a redirect led to may be another one than was
     /// asked for.
     pub withdrawal: Option<(Denied, Values)>,
+    /// Of an interval: whether its ends already hold what the observer's own delay may have added, as those of a rate or a
+    /// count do; of a time, that is taken off for the whole look.
+    pub bounded: bool,
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
@@ -308,6 +313,7 @@ impl FactSpec {
             grant: None,
             further_grant: None,
             withdrawal: None,
+            bounded: false,
             aside: false,
             window: None,
             unconnected: false,
@@ -370,6 +376,11 @@ impl FactSpec {
     /// It is looked for within the window that begins where the first fact says, if the second one is true.
     pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
         self.window = Some((start, covered));
+        self
+    }
+    /// Its ends already hold what the observer's own delay may have added.
+    pub const fn bounded(mut self) -> Self {
+        self.bounded = true;
         self
     }
     /// It says nothing about outcome or content.
@@ -540,6 +551,8 @@ kinds! {
     file::File,
     http::Http,
     jsonrpc::JsonRpc,
+    websocket::WebSocket,
+    rate_limit::RateLimit,
     process::Process,
     port::Port,
     user::User,

@@ -8,14 +8,14 @@ pub mod tls;
 pub mod trust;
 pub mod websocket;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 pub use self::conversation::{Conversation, Fault, Tapped};
 
@@ -78,13 +78,21 @@ pub fn host_and_port(text: &str) -> Result<(&str, u16), Blocked> {
 /// # Errors
 /// What each address said. The target's fault if any address that was reached refused.
 pub async fn tcp(addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
+    tcp_from(None, addresses).await
+}
+
+/// The same from this address of ours.
+///
+/// # Errors
+/// The same.
+pub async fn tcp_from(own: Option<IpAddr>, addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
     let mut waiting = in_turn(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut faults = Vec::new();
     loop {
         match waiting.next() {
             Some(address) => attempts.push(async move {
-                let connected = TcpStream::connect(address).await.and_then(to_another);
+                let connected = connect_from(own, address).await.and_then(to_another);
                 connected.map_err(|e| Fault::of_io(&format!("connect {address}"), &e))
             }),
             None if attempts.is_empty() => break,
@@ -109,6 +117,13 @@ pub async fn tcp(addresses: &[SocketAddr]) -> Result<TcpStream, Fault> {
         Some(Fault::Observer(blocked)) => Fault::Observer(Blocked::new(blocked.barrier, detail)),
         None => Fault::Observer(Blocked::new(Barrier::Unreachable, "no address")),
     })
+}
+
+async fn connect_from(own: Option<IpAddr>, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let Some(own) = own else { return TcpStream::connect(address).await };
+    let socket = if own.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    socket.bind(SocketAddr::new(own, 0))?;
+    socket.connect(address).await
 }
 
 /// Where nobody listens on a port that this machine also gives to clients, a client may be given that very port and connect

@@ -2,12 +2,14 @@
 //! Must not know what is said over it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use probity_plan::{Barrier, Blocked, Text};
+use probity_plan::{Barrier, Blocked, Text, Value};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, error::CapacityError};
 use url::Url;
@@ -25,12 +27,24 @@ pub struct Opening<'a> {
     pub url: &'a Text,
     /// Headers of the request.
     pub headers: &'a BTreeMap<String, Text>,
+    /// Subprotocols to offer.
+    pub subprotocols: &'a [String],
     /// Certificates.
     pub files: tls::Files<'a>,
+    /// The address of ours to come from.
+    pub own: Option<IpAddr>,
+}
+
+/// What a server answered.
+pub enum Opened {
+    /// The WebSocket began.
+    Accepted(Box<WebSocketStream<Stream>>, HeaderMap),
+    /// It did not.
+    Refused(HeaderMap),
 }
 
 impl Opening<'_> {
-    /// Connects and shakes hands. The status of the answer is seen, whatever it is.
+    /// Connects and shakes hands, where a refusal is no answer.
     ///
     /// # Errors
     /// The target's fault if it refuses, or answers otherwise than RFC 6455 says.
@@ -40,6 +54,25 @@ impl Opening<'_> {
         conversation: &Conversation,
         seen: &mut Seen,
     ) -> Result<WebSocketStream<Stream>, Fault> {
+        match self.ask(context, conversation, seen).await? {
+            Opened::Accepted(socket, _) => Ok(*socket),
+            Opened::Refused(_) => {
+                let status = seen.facts.get("status").and_then(Value::as_i64).unwrap_or_default();
+                Err(Fault::nonsense(format!("the server answered {status} and opens no WebSocket")))
+            }
+        }
+    }
+
+    /// Connects and shakes hands. The status of the answer is seen, whatever it is.
+    ///
+    /// # Errors
+    /// The target's fault if it answers otherwise than RFC 6455 says.
+    pub async fn ask(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<Opened, Fault> {
         let shown = self.url;
         let wrong = |why: &dyn std::fmt::Display| {
             Blocked::new(
@@ -59,7 +92,8 @@ impl Opening<'_> {
         let request = self.request(context, text.reveal()).map_err(|why| wrong(&why))?;
         let client = if secure { Some(tls::Client::load(host, &self.files, &[]).await?) } else { None };
         let addresses = connect::resolve(host, port).await?;
-        let stream = conversation.tcp(&addresses).await?;
+        conversation.call();
+        let stream = conversation.listen(connect::tcp_from(self.own, &addresses).await?);
         let stream: Stream = match client {
             Some(client) => Box::new(client.shake_hands(stream, seen).await?),
             None => {
@@ -70,14 +104,17 @@ impl Opening<'_> {
         let limits =
             WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
         let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await;
-        let (stream, answer) = opened.map_err(|error| {
-            if let Error::Http(answer) = &error {
-                seen.know("connected", true).know("status", i64::from(answer.status().as_u16()));
-            }
-            fault_of(&error)
-        })?;
+        let (socket, answer) = match opened {
+            Ok((socket, answer)) => (Some(socket), answer.map(|_| ())),
+            Err(Error::Http(answer)) => (None, answer.map(|_| ())),
+            Err(error) => return Err(fault_of(&error)),
+        };
         seen.know("connected", true).know("status", i64::from(answer.status().as_u16()));
-        Ok(stream)
+        let headers = answer.into_parts().0.headers;
+        Ok(match socket {
+            Some(socket) => Opened::Accepted(Box::new(socket), headers),
+            None => Opened::Refused(headers),
+        })
     }
 
     /// The request; what is wrong with a header is told by its name, since its value may hold a secret.
@@ -92,6 +129,11 @@ impl Opening<'_> {
             value.set_sensitive(true);
             request.headers_mut().insert(header, value);
         }
+        if !self.subprotocols.is_empty() {
+            let offered = HeaderValue::from_str(&self.subprotocols.join(", "))
+                .map_err(|e| format!("`subprotocols`: {e}"))?;
+            request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered);
+        }
         Ok(request)
     }
 }
@@ -103,9 +145,6 @@ pub fn fault_of(error: &Error) -> Fault {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => {
             Blocked::new(Barrier::TooLarge, format!("a message of more than {MAX_MESSAGE} bytes is not read"))
                 .into()
-        }
-        Error::Http(answer) => {
-            Fault::nonsense(format!("the server answered {} and opens no WebSocket", answer.status()))
         }
         Error::ConnectionClosed | Error::AlreadyClosed => Fault::nonsense("the server closed the WebSocket"),
         other => Fault::nonsense(other.to_string()),

@@ -3,8 +3,8 @@
 mod body;
 mod content;
 mod cookies;
-mod head;
-mod request;
+pub(super) mod head;
+pub(super) mod request;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Look for Http {
 
 /// Time of each phase over all redirects.
 #[derive(Default)]
-struct Phases {
+pub(super) struct Phases {
     resolve: Duration,
     connect: Duration,
     tls: Duration,
@@ -56,8 +56,15 @@ async fn talk(
     loop {
         // The connection is driven beside it, and ends with it: at the time-out too.
         let cookies = jar.as_ref().map(|jar| cookies::of(jar, &destination.url)).unwrap_or_default();
-        let asked =
-            request::Asked { http, context, destination: &destination, method: &method, with_body, cookies };
+        let asked = request::Asked {
+            http,
+            context,
+            destination: &destination,
+            method: &method,
+            with_body,
+            cookies,
+            own: None,
+        };
         let (mut answer, _connection) = asked.send(conversation, &mut phases, seen).await?;
         if let Some(jar) = &jar {
             cookies::keep(jar, &destination.url, answer.response.headers());

@@ -1,6 +1,6 @@
 //! `jsonrpc`: calls in one session over a WebSocket, or each in an HTTP request (JSON-RPC 2.0).
 
-mod reply;
+pub(super) mod reply;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -60,7 +60,8 @@ async fn talk(
                 certificate: act.client_certificate.as_deref(),
                 key: act.client_key.as_deref(),
             };
-            let opening = Opening { url: &act.jsonrpc, headers: &act.headers, files };
+            let (url, headers) = (&act.jsonrpc, &act.headers);
+            let opening = Opening { url, headers, subprotocols: &[], files, own: None };
             let socket = opening.open(context, conversation, seen).await?;
             let mut session = Session::new(socket, messages.len());
             let done = match session.call(act.pipelined, messages).await {
@@ -80,15 +81,17 @@ async fn talk(
 
 /// The calls as they are sent, numbered from 1.
 fn messages(calls: &[Call], context: &Context<'_>) -> Result<Vec<String>, Blocked> {
+    calls.iter().enumerate().map(|(at, call)| message(at + 1, call, context)).collect()
+}
+
+/// A call as it is sent.
+pub(super) fn message(id: usize, call: &Call, context: &Context<'_>) -> Result<String, Blocked> {
     let fill = |text: &Text| Ok::<_, Blocked>(context.expand(text, Syntax::Plain)?.reveal().to_owned());
-    let message = |(at, call): (usize, &Call)| {
-        let mut message = serde_json::json!({ "jsonrpc": "2.0", "id": at + 1, "method": call.method });
-        if let (Some(params), Some(map)) = (&call.params, message.as_object_mut()) {
-            map.insert("params".to_owned(), params.template().fill(&fill)?);
-        }
-        Ok(message.to_string())
-    };
-    calls.iter().enumerate().map(message).collect()
+    let mut message = serde_json::json!({ "jsonrpc": "2.0", "id": id, "method": call.method });
+    if let (Some(params), Some(map)) = (&call.params, message.as_object_mut()) {
+        map.insert("params".to_owned(), params.template().fill(&fill)?);
+    }
+    Ok(message.to_string())
 }
 
 /// Calls over one WebSocket.

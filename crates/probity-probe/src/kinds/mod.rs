@@ -20,12 +20,14 @@ mod package;
 mod port;
 mod postgres;
 mod process;
+mod rate_limit;
 mod redis;
 mod rows;
 mod service;
 mod smtp;
 mod tls;
 mod user;
+mod websocket;
 
 use std::pin::Pin;
 
@@ -48,6 +50,8 @@ kinds! {
     file::File,
     http::Http,
     jsonrpc::JsonRpc,
+    websocket::WebSocket,
+    rate_limit::RateLimit,
     process::Process,
     port::Port,
     user::User,

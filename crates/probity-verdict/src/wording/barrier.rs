@@ -46,6 +46,9 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
         },
         Barrier::Aborted => "let the run come to its end".to_owned(),
         Barrier::NotMade => "make every planned look, on an observer that keeps up".to_owned(),
+        Barrier::Overloaded if probe.spec().fact(&met.fact).is_some_and(|fact| fact.bounded) => {
+            format!("look longer or at more, or hold `{}` against a limit farther from what was found", met.fact)
+        }
         Barrier::Overloaded => {
             "measure from an observer with less to do, or hold the time against a limit farther from what was measured"
                 .to_owned()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, LOCATION};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use probity_plan::{Barrier, Blocked, Value};
 use url::Url;
 
@@ -31,22 +31,27 @@ impl Answer {
         if let Some(line) = odd_lines(&self.head).first() {
             return Err(odd(line));
         }
-        let mut map: BTreeMap<String, Value> = BTreeMap::new();
-        for (name, value) in self.response.headers() {
-            let text = match name.as_str() {
-                "set-cookie" | "cookie" | "authorization" | "proxy-authorization" => "[masked]".to_owned(),
-                _ => text_of(value),
-            };
-            match map.get_mut(name.as_str()) {
-                Some(Value::Text(before)) => {
-                    before.push_str(", ");
-                    before.push_str(&text);
-                }
-                _ => _ = map.insert(name.as_str().to_owned(), Value::Text(text)),
-            }
-        }
-        Ok(Value::Map(map))
+        Ok(recorded(self.response.headers()))
     }
+}
+
+/// Headers as they are recorded.
+pub(in crate::kinds) fn recorded(headers: &HeaderMap) -> Value {
+    let mut map: BTreeMap<String, Value> = BTreeMap::new();
+    for (name, value) in headers {
+        let text = match name.as_str() {
+            "set-cookie" | "cookie" | "authorization" | "proxy-authorization" => "[masked]".to_owned(),
+            _ => text_of(value),
+        };
+        match map.get_mut(name.as_str()) {
+            Some(Value::Text(before)) => {
+                before.push_str(", ");
+                before.push_str(&text);
+            }
+            _ => _ = map.insert(name.as_str().to_owned(), Value::Text(text)),
+        }
+    }
+    Value::Map(map)
 }
 
 /// Which lines say where a body ends.

@@ -1,11 +1,13 @@
 //! What is sent, where, and over what.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use base64::Engine;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,12 +19,12 @@ use url::Url;
 
 use super::Phases;
 use super::head::{Answer, MAX_HEAD, MAX_HEADERS};
-use crate::connect::{self, Conversation, Fault, Stream, Tapped, tls};
+use crate::connect::{self, Conversation, Duplex, Fault, Stream, Tapped, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::{Plaintext, Syntax};
 
 /// Where a request goes.
-pub(super) struct Destination {
+pub(in crate::kinds) struct Destination {
     /// Without fragment.
     pub url: Url,
     /// Path and query as they are written: dot segments too, which `url` resolves.
@@ -91,7 +93,7 @@ fn credentials(url: &Url) -> Option<String> {
 }
 
 /// One request.
-pub(super) struct Asked<'a> {
+pub(in crate::kinds) struct Asked<'a> {
     pub http: &'a Http,
     pub context: &'a Context<'a>,
     pub destination: &'a Destination,
@@ -99,11 +101,13 @@ pub(super) struct Asked<'a> {
     pub with_body: bool,
     /// Cookies that were kept, as a header; empty if there are none.
     pub cookies: String,
+    /// The address of ours to come from.
+    pub own: Option<IpAddr>,
 }
 
 impl Asked<'_> {
     /// Connects, sends it and waits for the head of the answer. The connection lives as long as the set.
-    pub async fn send(
+    pub(super) async fn send(
         &self,
         conversation: &Conversation,
         phases: &mut Phases,
@@ -139,7 +143,8 @@ impl Asked<'_> {
         Ok((Answer { response, head: arrived() }, driving))
     }
 
-    async fn connect(
+    /// Connects, in TLS where the URL says so.
+    pub async fn connect(
         &self,
         conversation: &Conversation,
         phases: &mut Phases,
@@ -170,7 +175,7 @@ impl Asked<'_> {
                 phases.resolve += began.elapsed();
                 let began = Instant::now();
                 conversation.call();
-                let stream = connect::tcp(&addresses).await?;
+                let stream = connect::tcp_from(self.own, &addresses).await?;
                 phases.connect += began.elapsed();
                 Box::new(conversation.listen(stream))
             }
@@ -186,7 +191,8 @@ impl Asked<'_> {
         Ok(Box::new(stream))
     }
 
-    fn request(&self) -> Result<Request<Full<Bytes>>, Blocked> {
+    /// What is sent.
+    pub fn request(&self) -> Result<Request<Full<Bytes>>, Blocked> {
         let url = &self.destination.url;
         let host = url.host_str().unwrap_or_default();
         let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
@@ -250,7 +256,15 @@ async fn send(
     stream: Tapped<Stream>,
     driving: &mut JoinSet<()>,
 ) -> hyper::Result<Response<Incoming>> {
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+    client(stream, driving).await?.send_request(request).await
+}
+
+/// A client of HTTP/1.1 over this stream, which is driven in the set.
+pub(in crate::kinds) async fn client(
+    stream: impl Duplex + 'static,
+    driving: &mut JoinSet<()>,
+) -> hyper::Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         // What is odd and common does not make an answer none (RFC 9112, 5.1 and 5.2).
@@ -260,7 +274,7 @@ async fn send(
         .handshake(TokioIo::new(stream))
         .await?;
     driving.spawn(async move { _ = connection.await });
-    sender.send_request(request).await
+    Ok(sender)
 }
 
 async fn send_in_http2(
@@ -287,7 +301,7 @@ fn too_large() -> Fault {
 }
 
 /// At whose door it lies that hyper got no whole head or body.
-pub(super) fn fault_of(error: &hyper::Error) -> Fault {
+pub(in crate::kinds) fn fault_of(error: &hyper::Error) -> Fault {
     let cause = std::error::Error::source(error);
     let detail = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
     if error.is_user() {

@@ -5,7 +5,7 @@ use probity_plan::Value;
 use crate::connect::Fault;
 
 /// One message of a server.
-pub(super) enum Said {
+pub(in crate::kinds) enum Said {
     /// The reply to the call of this number.
     Reply { id: usize, outcome: Outcome },
     /// What it says of its own accord.
@@ -14,14 +14,14 @@ pub(super) enum Said {
 
 /// How a call ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Outcome {
+pub(in crate::kinds) enum Outcome {
     Result(Value),
     Error { code: i64, message: String, data: Value },
 }
 
 /// A notification.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Notification {
+pub(in crate::kinds) struct Notification {
     method: String,
     /// `null` where there are none.
     params: Value,
@@ -59,7 +59,7 @@ fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
 ///
 /// # Errors
 /// The target's fault if it is none.
-pub(super) fn read(text: &str) -> Result<Said, Fault> {
+pub(in crate::kinds) fn read(text: &str) -> Result<Said, Fault> {
     let value =
         Value::from_json(text).map_err(|e| Fault::nonsense(format!("the message is no JSON: {e}")))?;
     of_value(value)

@@ -1,0 +1,290 @@
+//! One request, over a connection that is kept for the next one: of HTTP/1.1, or a JSON-RPC call over a WebSocket. Must not
+//! know when requests are sent, nor how many.
+
+use std::net::IpAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use http_body_util::{BodyExt, Full};
+use hyper::Response;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::{HeaderMap, RETRY_AFTER};
+use probity_plan::kinds::http::Http;
+use probity_plan::kinds::jsonrpc::Call;
+use probity_plan::kinds::rate_limit::RateLimit;
+use probity_plan::{Barrier, Blocked, Value};
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::connect::websocket::{self, Opened, Opening};
+use crate::connect::{Conversation, Fault, Stream, tls};
+use crate::kinds::http::Phases;
+use crate::kinds::http::request::{self, Asked, Destination};
+use crate::kinds::jsonrpc::message;
+use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
+use crate::look::{Context, Seen};
+use crate::plaintext::Syntax;
+
+/// The longest body of an answer that is read.
+const MAX_BODY: usize = 16 << 20;
+/// What is a refusal where the plan does not say.
+const USUAL_REFUSALS: [u16; 2] = [429, 503];
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Answer {
+    /// The status or the error's code; `result` of a call that has one.
+    pub status: String,
+    /// If it is a refusal.
+    pub refusal: Option<Refusal>,
+}
+
+/// A refusal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Refusal {
+    /// The status or the error's code.
+    pub code: i64,
+    /// The seconds that it says to wait.
+    pub retry_after: Option<i64>,
+}
+
+/// A connection that waits for its next request.
+pub(super) enum Line {
+    Http { sender: SendRequest<Full<Bytes>>, _driving: JoinSet<()> },
+    WebSocket { socket: Box<WebSocketStream<Stream>>, calls: usize },
+}
+
+/// Who asks, for what, and from where.
+pub(super) struct Caller<'a> {
+    act: RateLimit,
+    own: Option<IpAddr>,
+    context: &'a Context<'a>,
+    conversation: &'a Conversation,
+    way: Way,
+}
+
+enum Way {
+    Http { http: Box<Http>, destination: Destination },
+    WebSocket { call: Call },
+}
+
+impl<'a> Caller<'a> {
+    /// With these parameters, from this address of ours.
+    pub fn new(
+        act: RateLimit,
+        own: Option<IpAddr>,
+        context: &'a Context<'a>,
+        conversation: &'a Conversation,
+    ) -> Result<Self, Blocked> {
+        let unsupported = |why: &str| Blocked::new(Barrier::Unsupported, why);
+        let url = context.expand(&act.rate_limit, Syntax::Url)?;
+        let over_http = url.reveal().starts_with("http://") || url.reveal().starts_with("https://");
+        let way = match (over_http, &act.call) {
+            (true, None) if act.session.is_empty() && act.refused_code.is_empty() => {
+                let http = Http {
+                    http: act.rate_limit.clone(),
+                    method: act.method.clone(),
+                    headers: act.headers.clone(),
+                    body: act.body.clone(),
+                    ca: act.ca.clone(),
+                    ..Http::default()
+                };
+                let destination = Destination::parse(&act.rate_limit, &url)?;
+                Way::Http { http: Box::new(http), destination }
+            }
+            (true, _) => {
+                return Err(unsupported(
+                    "`call`, `session` and `refused_code` need a WebSocket: a URL with ws or wss",
+                ));
+            }
+            (false, Some(call)) if !act.refused_code.is_empty() => Way::WebSocket { call: call.clone() },
+            (false, _) => {
+                return Err(unsupported(
+                    "over a WebSocket, `call` says what is asked and `refused_code` which errors are a refusal; of \
+                     HTTP, write http://host/path",
+                ));
+            }
+        };
+        Ok(Self { act, own, context, conversation, way })
+    }
+
+    /// Makes a connection, unless that is refused already. What is seen of TLS is seen also where it fails.
+    async fn open(&self, seen: &mut Seen) -> Result<Result<Line, Answer>, Fault> {
+        match &self.way {
+            Way::Http { http, destination } => {
+                let asked = self.asked(http, destination);
+                let stream = asked.connect(self.conversation, &mut Phases::default(), seen).await?;
+                if !seen.facts.contains_key("tls") {
+                    tls::not_spoken(seen);
+                }
+                let mut driving = JoinSet::new();
+                let sender =
+                    request::client(stream, &mut driving).await.map_err(|e| request::fault_of(&e))?;
+                Ok(Ok(Line::Http { sender, _driving: driving }))
+            }
+            Way::WebSocket { .. } => {
+                let files = tls::Files { ca: self.act.ca.as_deref(), ..tls::Files::default() };
+                let (url, headers) = (&self.act.rate_limit, &self.act.headers);
+                let opening = Opening { url, headers, subprotocols: &[], files, own: self.own };
+                let opened = opening.ask(self.context, self.conversation, seen).await?;
+                let status = seen.facts.get("status").and_then(Value::as_i64).unwrap_or_default();
+                match opened {
+                    Opened::Accepted(socket, _) => Ok(Ok(Line::WebSocket { socket, calls: 0 })),
+                    Opened::Refused(headers) => {
+                        let answer = self.of_status(status, &headers);
+                        let refused = answer.refusal.is_some();
+                        refused.then_some(Err(answer)).ok_or_else(|| {
+                            Fault::nonsense(format!("the server answered {status} and opens no WebSocket"))
+                        })
+                    }
+                }
+            }
+        }
+    }
+
+    fn asked<'b>(&'b self, http: &'b Http, destination: &'b Destination) -> Asked<'b> {
+        let method = http.method.as_deref().unwrap_or("GET");
+        let (context, own) = (self.context, self.own);
+        Asked { http, context, destination, method, with_body: true, cookies: String::new(), own }
+    }
+
+    /// Sends one request, over this connection or over one that it makes, and waits for its whole answer; with the connection, if
+    /// that takes another request.
+    pub async fn ask(&self, line: Option<Line>, seen: &mut Seen) -> (Result<Answer, Fault>, Option<Line>) {
+        let mut line = line;
+        loop {
+            let mut used = match line.take() {
+                Some(line) => line,
+                None => match self.open(seen).await {
+                    Ok(Ok(line)) => line,
+                    Ok(Err(answer)) => return (Ok(answer), None),
+                    Err(fault) => return (Err(fault), None),
+                },
+            };
+            match self.ask_over(&mut used).await {
+                Ok(Some(answer)) => return (Ok(answer), Some(used)),
+                // The server had ended a connection that waited: that is its right.
+                Ok(None) => {}
+                Err(fault) => return (Err(fault), None),
+            }
+        }
+    }
+
+    /// The answer; none if the connection had ended before anything was sent.
+    async fn ask_over(&self, line: &mut Line) -> Result<Option<Answer>, Fault> {
+        match (&self.way, line) {
+            (Way::Http { http, destination }, Line::Http { sender, .. }) => {
+                let request = self.asked(http, destination).request()?;
+                match sender.send_request(request).await {
+                    Ok(response) => self.of_http(response).await.map(Some),
+                    Err(error) if error.is_canceled() => Ok(None),
+                    Err(error) => Err(request::fault_of(&error)),
+                }
+            }
+            (Way::WebSocket { call }, Line::WebSocket { socket, calls }) => {
+                while let Some(before) = self.act.session.get(*calls) {
+                    *calls += 1;
+                    match self.call(socket, *calls, before).await? {
+                        Outcome::Result(_) => {}
+                        Outcome::Error { code, message, .. } if !self.act.refused_code.contains(&code) => {
+                            let method = &before.method;
+                            let why =
+                                format!("`{method}`, with which the session begins: error {code} {message}");
+                            return Err(Fault::nonsense(why));
+                        }
+                        refused @ Outcome::Error { .. } => return Ok(Some(self.of_outcome(&refused))),
+                    }
+                }
+                *calls += 1;
+                Ok(Some(self.of_outcome(&self.call(socket, *calls, call).await?)))
+            }
+            _ => Err(Blocked::new(Barrier::Unsupported, "a connection of another protocol").into()),
+        }
+    }
+
+    async fn of_http(&self, mut response: Response<Incoming>) -> Result<Answer, Fault> {
+        let mut length = 0;
+        while let Some(frame) = response.body_mut().frame().await {
+            let frame = frame.map_err(|e| request::fault_of(&e))?;
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > MAX_BODY {
+                let why = format!("the body has more than {MAX_BODY} bytes");
+                return Err(Blocked::new(Barrier::TooLarge, why).into());
+            }
+        }
+        Ok(self.of_status(i64::from(response.status().as_u16()), response.headers()))
+    }
+
+    fn of_status(&self, code: i64, headers: &HeaderMap) -> Answer {
+        let refusals: &[u16] = match self.act.refused_status.as_slice() {
+            [] => &USUAL_REFUSALS,
+            own => own,
+        };
+        let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| text.trim().parse().ok());
+        let refused = refusals.iter().any(|status| i64::from(*status) == code);
+        Answer { status: code.to_string(), refusal: refused.then_some(Refusal { code, retry_after }) }
+    }
+
+    /// Makes a call of this number and waits for its reply.
+    async fn call(
+        &self,
+        socket: &mut WebSocketStream<Stream>,
+        number: usize,
+        call: &Call,
+    ) -> Result<Outcome, Fault> {
+        let message = Message::text(message(number, call, self.context)?);
+        socket.send(message).await.map_err(|e| websocket::fault_of(&e))?;
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Text(text))) => match reply::read(text.as_str())? {
+                    Said::Reply { id, outcome } if id == number => return Ok(outcome),
+                    Said::Reply { id, .. } => {
+                        let why = format!("a reply to the call {id}, which waits for none");
+                        return Err(Fault::nonsense(why));
+                    }
+                    Said::Notification(_) => {}
+                },
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Binary(_))) => {
+                    return Err(Fault::nonsense("a binary message, where JSON-RPC is text"));
+                }
+                Some(Ok(Message::Close(_))) | None => {
+                    return Err(Fault::nonsense("the server closed the WebSocket"));
+                }
+                Some(Err(error)) => return Err(websocket::fault_of(&error)),
+            }
+        }
+    }
+
+    fn of_outcome(&self, outcome: &Outcome) -> Answer {
+        let Outcome::Error { code, data, .. } = outcome else {
+            return Answer { status: "result".to_owned(), refusal: None };
+        };
+        let retry_after = match data {
+            Value::Map(data) => data.get("retry_after").and_then(Value::as_i64),
+            _ => None,
+        };
+        let refused = self.act.refused_code.contains(code);
+        Answer { status: code.to_string(), refusal: refused.then_some(Refusal { code: *code, retry_after }) }
+    }
+}
+
+impl Line {
+    /// Whether it takes another request; waits until that is known.
+    pub async fn is_good(&mut self) -> bool {
+        match self {
+            Self::Http { sender, .. } => sender.ready().await.is_ok(),
+            Self::WebSocket { .. } => true,
+        }
+    }
+
+    /// Whether the server has ended it meanwhile.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Http { sender, .. } => sender.is_closed(),
+            Self::WebSocket { .. } => false,
+        }
+    }
+}
