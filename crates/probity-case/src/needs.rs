@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_evidence::entry::Body;
-use probity_plan::{Form, Plan, Trial, TrialGroup};
+use probity_plan::{Form, Happening, Plan, Trial, TrialGroup};
 use probity_verdict::{Conditions, Finding, Judge, Outcome};
 
 /// The plan as one trial of each group has it: a rate over trials is then what each of them has to satisfy.
@@ -74,13 +74,13 @@ impl<'p> Needs<'p> {
                 }
             },
             Body::Event(event) => match &event.what {
-                probity_plan::Happening::Up(up) => {
+                Happening::Up(up) => {
                     let mut alone = up.clone();
                     alone.trial = only_one(&up.trial);
-                    self.of_trial(&up.trial).happened(entry, &probity_plan::Happening::Up(alone));
+                    self.of_trial(&up.trial).happened(entry, &Happening::Up(alone));
                 }
-                probity_plan::Happening::Down(down) => drop(self.trials.remove(&down.trial)),
-                probity_plan::Happening::Undo { .. } => {}
+                Happening::Down(down) => drop(self.trials.remove(&down.trial)),
+                Happening::Undo { .. } => {}
             },
             Body::Start(_) | Body::Endorsement(_) | Body::Close(_) => {}
         }

@@ -104,8 +104,7 @@ impl Notes {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let paths: io::Result<Vec<PathBuf>> = folder.map(|entry| entry.map(|entry| entry.path())).collect();
-        let mut paths = paths?;
+        let mut paths = folder.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
         paths.sort();
         Ok(paths.iter().filter_map(|path| standing(path).transpose()).map(strange).collect())
     }

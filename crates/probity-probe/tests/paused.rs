@@ -176,18 +176,18 @@ impl Machines for Lab {
             };
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             let reach = (exit_code == 0).then(|| Reach::Netns(trial.machine.clone()));
-            (of_machine(machine.up(&trial.machine), trial, exit_code), reach)
+            (of_machine(&machine.up(&trial.machine), trial, exit_code), reach)
         })
     }
     fn down<'a>(&'a self, machine: &'a Machine, trial: &'a Trial) -> LocalBoxFuture<'a, OfMachine> {
         Box::pin(async {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            of_machine(machine.down(&trial.machine), trial, 0)
+            of_machine(&machine.down(&trial.machine), trial, 0)
         })
     }
 }
 
-fn of_machine(command: Vec<String>, trial: &Trial, exit_code: i64) -> OfMachine {
+fn of_machine(command: &[String], trial: &Trial, exit_code: i64) -> OfMachine {
     let detail = if exit_code == 0 { String::new() } else { "no room".to_owned() };
     OfMachine { trial: trial.clone(), command: command.join(" "), exit_code: Some(exit_code), detail }
 }

@@ -265,11 +265,11 @@ fn a_booted_container_is_found_by_its_name() {
     home.write(
         "plan.yaml",
         &plan(
-            &format!("machine: {{ container: {} }}", machine.name),
+            &format!("booted: {{ container: {} }}", machine.name),
             &[
-                "journal: { service: systemd-journald, on: machine }",
-                "libc: { package: libc6, on: machine }",
-                "root: { user: root, on: machine }",
+                "journal: { service: systemd-journald, on: booted }",
+                "libc: { package: libc6, on: booted }",
+                "root: { user: root, on: booted }",
             ],
             &[
                 "runs: { of: journal, check: 'active_state == \"active\"' }",

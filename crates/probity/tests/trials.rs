@@ -276,7 +276,7 @@ fn what_still_makes_a_machine_for_a_run_that_was_killed_is_ended_first() {
         .unwrap();
     until("the machine is being made", || left(&home) == (1, 1));
     let makers = || {
-        let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok());
+        let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let here = home.path("").display().to_string();
         all.filter(|entry| {
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
