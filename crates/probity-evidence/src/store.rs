@@ -246,7 +246,11 @@ impl Store {
             };
             let name = format!("{prefix}{name}");
             // Of the entry itself: a link is a link here, whatever it points to.
-            let metadata = item.metadata().map_err(failed)?;
+            let metadata = match item.metadata() {
+                // A run that goes on gave a checkpoint its name meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata.map_err(failed)?,
+            };
             if !self.name(&name) {
             } else if metadata.is_symlink() {
                 self.note(format!("{} is a link", quoted(&name)));
@@ -380,4 +384,32 @@ fn open_plain(path: &Path) -> io::Result<File> {
     }
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a plain file")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_bundle_is_opened_while_its_run_places_a_checkpoint() {
+        let folder = std::env::temp_dir().join(format!("probity-store-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(LOG), "{}\n").unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::fs::write(folder.join("checkpoint.partial"), "c").unwrap();
+                    std::fs::rename(folder.join("checkpoint.partial"), folder.join("checkpoint")).unwrap();
+                }
+            });
+            let opened: Vec<_> = (0..20_000).map(|_| Store::open(&folder).map(drop)).collect();
+            over.store(true, Ordering::Relaxed);
+            let failed = opened.into_iter().find_map(Result::err);
+            assert!(failed.is_none(), "{failed:?}");
+        });
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_that_is_silent_does_not_keep_the_next_one_waiting() {
         // Its queue is full: who comes later is neither taken nor refused.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let full = socket.listen(1).unwrap();
         let silent = full.local_addr().unwrap();
@@ -192,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_to_itself_is_refused() {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let own = socket.local_addr().unwrap();
         let refused = to_another(socket.connect(own).await.unwrap()).unwrap_err();
