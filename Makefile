@@ -53,7 +53,7 @@ test-fabric: tools
 	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test -p fabric-sync --test real -- --nocapture --test-threads 1 $(ONLY)
 
 # Everything: also what .ci/run leaves out because it takes long.
-test-all: test test-mediamtx test-fabric
+test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix
 
 lint:
 	cargo fmt --all --check

@@ -19,7 +19,6 @@ const BATCH: usize = 256;
 const NOW_AND_THEN: Duration = Duration::from_millis(1);
 
 /// What is brought.
-#[expect(clippy::large_enum_variant, reason = "nearly all of it is the large one")]
 pub(crate) enum News {
     /// An observation.
     Look(Taken),

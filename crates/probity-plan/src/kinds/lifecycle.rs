@@ -265,7 +265,7 @@ fn shows_serving(spec: &KindSpec, serves: &BTreeMap<String, Value>) -> Result<()
         |(name, values): (&str, super::Values)| serves.get(name).is_some_and(|value| values.include(value));
     if !spec.grants(Denied::Connection).any(granted) {
         let facts: Vec<&str> = spec.grants(Denied::Connection).map(|(name, _)| name).collect();
-        let names = enumerate(facts.into_iter(), "or");
+        let names = enumerate(facts, "or");
         return Err(format!(
             "`serves` says nothing that needs somebody who answers; `{}` shows that by {names}",
             spec.name

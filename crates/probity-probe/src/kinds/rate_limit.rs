@@ -258,10 +258,7 @@ impl Limit<'_> {
             tokio::time::sleep(wait).await;
             let sent = self.pool.ask().await;
             let at_least = milliseconds(sent.sent.duration_since(refused.ended));
-            if let Err(fault) = sent.result {
-                return Err(fault);
-            }
-            if sent.is_refused() {
+            if sent.result?.refusal.is_some() {
                 refused_until = at_least;
                 seen.know("forgives_ms", Value::interval(refused_until, None));
                 continue;

@@ -254,6 +254,7 @@ mod tests {
         Ok(open.iter().filter_map(of).collect())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that tests can write `json!` in place")]
     fn is(left: Json, op: &str, right: Json) -> Json {
         json!({ "match": { "op": op, "left": left, "right": right } })
     }
@@ -304,7 +305,7 @@ mod tests {
             json!([is(json!({ "payload": { "protocol": "tcp", "field": "dport" } }), "<", json!(1024)), { "accept": null }]),
             json!([{ "vmap": { "key": {}, "data": {} } }]),
         ] {
-            assert_eq!(tcp("drop", &[rule.clone()]), Err(Barrier::Unsupported), "{rule}");
+            assert_eq!(tcp("drop", std::slice::from_ref(&rule)), Err(Barrier::Unsupported), "{rule}");
         }
     }
 }

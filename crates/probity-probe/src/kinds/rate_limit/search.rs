@@ -92,9 +92,9 @@ mod tests {
         let mut tries = 0;
         while let Some(rate) = search.next() {
             if rate <= limit {
-                search.grant(rate, rate)
+                search.grant(rate, rate);
             } else {
-                search.refuse(rate, Some(rate))
+                search.refuse(rate, Some(rate));
             }
             tries += 1;
             assert!(tries < 100, "no end: {search:?}");

@@ -229,7 +229,7 @@ impl<'a> Pool<'a> {
             tokio::select! {
                 biased;
                 Some((place, (sent, line, seen))) = under_way.next() => {
-                    self.take(&sent, seen);
+                    self.take(&sent, &seen);
                     over |= sent.is_refused()
                         || match until {
                             Until::Refused => !self.tally.answered(),
@@ -263,7 +263,7 @@ impl<'a> Pool<'a> {
         self.count(line.is_none());
         let (sent, line, seen) = request(self.caller, line, Instant::now()).await;
         self.idle.extend(line);
-        self.take(&sent, seen);
+        self.take(&sent, &seen);
         sent
     }
 
@@ -272,7 +272,7 @@ impl<'a> Pool<'a> {
         self.count(line.is_none());
         let (sent, used, seen) = request(caller, line.take(), Instant::now()).await;
         *line = used;
-        self.take(&sent, seen);
+        self.take(&sent, &seen);
         sent
     }
 
@@ -291,7 +291,7 @@ impl<'a> Pool<'a> {
         self.left = self.left.saturating_sub(1);
     }
 
-    fn take(&mut self, sent: &Sent, seen: Seen) {
+    fn take(&mut self, sent: &Sent, seen: &Seen) {
         self.tally.take(&sent.result);
         for fact in tls::FACTS {
             match (seen.facts.get(fact), seen.unknown.get(fact)) {
