@@ -148,11 +148,15 @@ fn shipped() -> Vec<PathBuf> {
     plans
 }
 
-/// The first probe of a plan.
+/// The first probe of a plan; of its trials, where it has no other.
 fn first_probe(plan: &Path) -> String {
     let text = std::fs::read_to_string(plan).unwrap();
-    let (_, probes) = text.split_once("\nprobes:\n").unwrap();
-    probes.split(':').next().unwrap().trim().to_owned()
+    let (before, probes) = text.split_once("probes:\n").unwrap();
+    let name = |text: &str| text.split(':').next().unwrap().trim().to_owned();
+    match before.rsplit_once("\ntrials:\n") {
+        Some((_, trial)) => format!("{}.{}", name(trial), name(probes)),
+        None => name(probes),
+    }
 }
 
 #[test]
