@@ -16,6 +16,7 @@ use crate::units::Percent;
 pub fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let inputs = inputs(&mut generator);
+    let shared = [("Observer", observer(&mut generator)), ("Probe", probe(&mut generator))];
     let mut properties = Map::new();
     for (section, doc) in SECTIONS {
         let mut property = match *section {
@@ -23,9 +24,9 @@ pub fn schema() -> Value {
             "confidence" => of::<Percent>(&mut generator),
             "inputs" => inputs.clone(),
             "include" => named(&of::<IncludeSource>(&mut generator)),
-            "observers" => named(&observer(&mut generator)),
+            "observers" => named(&shared_as("Observer")),
             "machines" => named(&machine(&mut generator)),
-            "probes" => named(&probe(&mut generator)),
+            "probes" => named(&shared_as("Probe")),
             "trials" => named(&trial(&mut generator)),
             "claims" => named(&claim(&mut generator)),
             "scores" => named(&weights()),
@@ -40,6 +41,7 @@ pub fn schema() -> Value {
         properties.insert((*section).to_owned(), property);
     }
     let mut definitions = Value::Object(generator.take_definitions(false));
+    shared.into_iter().for_each(|(name, schema)| definitions[name] = schema);
     for definition in definitions.as_object_mut().into_iter().flat_map(Map::values_mut) {
         as_read(definition, true);
     }
@@ -89,19 +91,26 @@ fn observer(generator: &mut SchemaGenerator) -> Value {
 
 fn machine(generator: &mut SchemaGenerator) -> Value {
     let mut machine = of::<MachineSource>(generator);
-    let description = machine["properties"]["observers"]["description"].take();
-    machine["properties"]["observers"] = named(&observer(generator));
-    machine["properties"]["observers"]["description"] = description;
+    put(&mut machine["properties"]["observers"], named(&shared_as("Observer")));
     machine
 }
 
 fn trial(generator: &mut SchemaGenerator) -> Value {
     let mut trial = of::<TrialSource>(generator);
-    let description = trial["properties"]["probes"]["description"].take();
-    trial["properties"]["probes"] = named(&probe(generator));
-    trial["properties"]["probes"]["description"] = description;
+    put(&mut trial["properties"]["probes"], named(&shared_as("Probe")));
     trial["required"] = json!(["machine", "repeat", "probes"]);
     trial
+}
+
+/// What stands in several sections stands among the definitions.
+fn shared_as(name: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
+/// Puts a schema where another one stood, of which the description stays.
+fn put(place: &mut Value, mut schema: Value) {
+    schema["description"] = place["description"].take();
+    *place = schema;
 }
 
 fn weights() -> Value {
@@ -240,8 +249,9 @@ mod tests {
         let schema = compiler.compile("plan.json", &mut schemas).unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut plans = Vec::new();
-        for folder in ["plans", "plans/examples"] {
-            for file in std::fs::read_dir(root.join(folder)).unwrap() {
+        let folders = std::fs::read_dir(root.join("plans")).unwrap().map(|entry| entry.unwrap().path());
+        for folder in folders.filter(|path| path.is_dir()).chain([root.join("plans")]) {
+            for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
                 if path.extension().is_some_and(|extension| extension == "yaml") {
                     plans.push((path.display().to_string(), std::fs::read_to_string(path).unwrap()));
