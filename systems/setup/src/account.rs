@@ -6,13 +6,13 @@ use nix::unistd::{Group, User};
 
 use crate::files::Owner;
 use crate::steps::{Done, Step, command};
-use crate::{Failed, because};
+use crate::{Failure, because};
 
 /// Sees to it that there is such a user, with a group of its own name.
 ///
 /// # Errors
 /// It cannot be looked up or made.
-pub fn ensure(name: &str, comment: &str, home: &Path) -> Result<Owner, Failed> {
+pub fn ensure(name: &str, comment: &str, home: &Path) -> Result<Owner, Failure> {
     let step = Step::named(&format!("user {name}"));
     if find(name)?.is_some() {
         step.is(Done::AlreadySo);
@@ -26,9 +26,9 @@ pub fn ensure(name: &str, comment: &str, home: &Path) -> Result<Owner, Failed> {
         command("useradd", &arguments)?;
         step.is(Done::Made);
     }
-    let user = find(name)?.ok_or_else(|| Failed(format!("useradd made no user {name}")))?;
-    let group =
-        group(name)?.ok_or_else(|| Failed(format!("there is no group {name}: groupadd --system {name}")))?;
+    let user = find(name)?.ok_or_else(|| Failure::Failed(format!("useradd made no user {name}")))?;
+    let group = group(name)?
+        .ok_or_else(|| Failure::Failed(format!("there is no group {name}: groupadd --system {name}")))?;
     Ok(Owner { user: user.uid.as_raw(), group: group.gid.as_raw() })
 }
 
@@ -36,7 +36,7 @@ pub fn ensure(name: &str, comment: &str, home: &Path) -> Result<Owner, Failed> {
 ///
 /// # Errors
 /// The group cannot be looked up, or the user not put into it.
-pub fn join(name: &str, other: &str, why: &str, without: &str) -> Result<(), Failed> {
+pub fn join(name: &str, other: &str, why: &str, without: &str) -> Result<(), Failure> {
     let step = Step::named(&format!("{name} in the group {other}, {why}"));
     match group(other)? {
         None => step.is(Done::Left(format!("there is no such group: {without}"))),
@@ -53,7 +53,7 @@ pub fn join(name: &str, other: &str, why: &str, without: &str) -> Result<(), Fai
 ///
 /// # Errors
 /// They cannot be looked up or removed.
-pub fn remove(name: &str) -> Result<(), Failed> {
+pub fn remove(name: &str) -> Result<(), Failure> {
     let step = Step::named(&format!("user {name}"));
     if find(name)?.is_some() {
         command("userdel", &[name])?;
@@ -66,10 +66,10 @@ pub fn remove(name: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-fn find(name: &str) -> Result<Option<User>, Failed> {
+fn find(name: &str) -> Result<Option<User>, Failure> {
     User::from_name(name).map_err(because("users cannot be looked up"))
 }
 
-fn group(name: &str) -> Result<Option<Group>, Failed> {
+fn group(name: &str) -> Result<Option<Group>, Failure> {
     Group::from_name(name).map_err(because("groups cannot be looked up"))
 }

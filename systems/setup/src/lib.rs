@@ -8,12 +8,18 @@ pub mod files;
 pub mod steps;
 pub mod unit;
 
-/// What could not be done, in a sentence that says what would be right.
+/// Why a service is not set up, in a sentence that says what would be right.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Failed(pub String);
+pub enum Failure {
+    /// The arguments are wrong.
+    #[error("{0}")]
+    Wrong(String),
+    /// It could not be done.
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// Says what was being done when it failed.
-pub(crate) fn because<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> Failed {
-    move |error| Failed(format!("{what}: {error}"))
+pub(crate) fn because<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::Failed(format!("{what}: {error}"))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::files::{self, Owner};
-use crate::{Failed, because};
+use crate::{Failure, because};
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Step {
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
+pub fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure> {
     let failed = |error: io::Error| because::<io::Error>(path.display())(error);
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => keep(path, mode, owner),
@@ -70,7 +70,7 @@ pub fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
                 .is(Done::Left("it is a link to a folder, whose mode and owner are yours to set".into()));
             Ok(())
         }
-        Ok(_) => Err(Failed(format!("{} is there and is no folder: move it away", path.display()))),
+        Ok(_) => Err(Failure::Failed(format!("{} is there and is no folder: move it away", path.display()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let above = files::folder_of(path);
             if !above.exists() {
@@ -90,7 +90,7 @@ pub fn folder(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn keep(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
+pub fn keep(path: &Path, mode: u32, owner: Owner) -> Result<(), Failure> {
     let done = match put_right(path, Some(mode), owner)? {
         None => Done::AlreadySo,
         Some(changes) => Done::Changed(changes),
@@ -103,7 +103,7 @@ pub fn keep(path: &Path, mode: u32, owner: Owner) -> Result<(), Failed> {
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn mode(path: &Path, mode: u32) -> Result<(), Failed> {
+pub fn mode(path: &Path, mode: u32) -> Result<(), Failure> {
     let owner = Owner::of(path);
     if let Some(changes) = put_right(path, Some(mode), owner)? {
         Step::of(path)
@@ -116,7 +116,7 @@ pub fn mode(path: &Path, mode: u32) -> Result<(), Failed> {
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Result<(), Failed> {
+pub fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Result<(), Failure> {
     let failed = |error: io::Error| because::<io::Error>(folder.display())(error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -129,11 +129,11 @@ pub fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Result<(), F
     Ok(())
 }
 
-fn put_right(path: &Path, mode: Option<u32>, owner: Owner) -> Result<Option<String>, Failed> {
+fn put_right(path: &Path, mode: Option<u32>, owner: Owner) -> Result<Option<String>, Failure> {
     let failed = |error: io::Error| because::<io::Error>(path.display())(error);
     let found = std::fs::symlink_metadata(path).map_err(failed)?;
     if found.is_symlink() {
-        return Err(Failed(format!("{} is a link: put the file itself there", path.display())));
+        return Err(Failure::Failed(format!("{} is a link: put the file itself there", path.display())));
     }
     let mut changes = Vec::new();
     let (user, group) = (found.uid(), found.gid());
@@ -153,7 +153,7 @@ fn put_right(path: &Path, mode: Option<u32>, owner: Owner) -> Result<Option<Stri
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn text_file(path: &Path, text: &str, mode: u32, owner: Owner) -> Result<Done, Failed> {
+pub fn text_file(path: &Path, text: &str, mode: u32, owner: Owner) -> Result<Done, Failure> {
     file(path, text.as_bytes(), mode, owner)
 }
 
@@ -161,7 +161,7 @@ pub fn text_file(path: &Path, text: &str, mode: u32, owner: Owner) -> Result<Don
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<Done, Failed> {
+pub fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<Done, Failure> {
     let failed = |error: io::Error| because::<io::Error>(path.display())(error);
     let done = match std::fs::read(path) {
         Ok(found) if found == bytes => {
@@ -186,7 +186,7 @@ pub fn file(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<Done, 
 ///
 /// # Errors
 /// It cannot be run, or fails; what it said on standard error.
-pub fn command(program: &str, arguments: &[&str]) -> Result<String, Failed> {
+pub fn command(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     look(Path::new(program), arguments)
 }
 
@@ -194,7 +194,7 @@ pub fn command(program: &str, arguments: &[&str]) -> Result<String, Failed> {
 ///
 /// # Errors
 /// It cannot be run, or fails; what it said on standard error.
-pub fn look(program: &Path, arguments: &[&str]) -> Result<String, Failed> {
+pub fn look(program: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let words = || arguments.join(" ");
     let output = Command::new(program)
         .args(arguments.iter().map(OsStr::new))
@@ -202,21 +202,21 @@ pub fn look(program: &Path, arguments: &[&str]) -> Result<String, Failed> {
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| Failed(format!("{} cannot be run: {error}", program.display())))?;
+        .map_err(|error| Failure::Failed(format!("{} cannot be run: {error}", program.display())))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim();
     let colon = if said.is_empty() { "" } else { ": " };
-    Err(Failed(format!("{} {}: {}{colon}{said}", program.display(), words(), output.status)))
+    Err(Failure::Failed(format!("{} {}: {}{colon}{said}", program.display(), words(), output.status)))
 }
 
 /// Removes a file, if it is there.
 ///
 /// # Errors
 /// The system refuses.
-pub fn remove_file(path: &Path) -> Result<(), Failed> {
+pub fn remove_file(path: &Path) -> Result<(), Failure> {
     removed(path, std::fs::remove_file(path))
 }
 
@@ -224,7 +224,7 @@ pub fn remove_file(path: &Path) -> Result<(), Failed> {
 ///
 /// # Errors
 /// The system refuses.
-pub fn remove_folder(path: &Path) -> Result<(), Failed> {
+pub fn remove_folder(path: &Path) -> Result<(), Failure> {
     let link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
     removed(path, if link { std::fs::remove_file(path) } else { std::fs::remove_dir_all(path) })
 }
@@ -233,14 +233,14 @@ pub fn remove_folder(path: &Path) -> Result<(), Failed> {
 ///
 /// # Errors
 /// The system refuses.
-pub fn remove_empty(path: &Path) -> Result<(), Failed> {
+pub fn remove_empty(path: &Path) -> Result<(), Failure> {
     match std::fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
         other => removed(path, other),
     }
 }
 
-fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), Failed> {
+fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), Failure> {
     match outcome {
         Ok(()) => Step::of(path).is(Done::Removed),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::Owner;
 use crate::steps::{self, Done, Step, command, look};
-use crate::{Failed, because};
+use crate::{Failure, because};
 
 /// A service of this name, which its program, user and unit have too.
 #[derive(Debug, Clone, Copy)]
@@ -29,26 +29,34 @@ impl Service {
         Path::new("/usr/local/bin").join(self.0)
     }
 
-    /// That this is root, and the folder, absolute, as a unit file can name it.
+    /// The folder, absolute, as a unit file can name it; and that this is root.
     ///
     /// # Errors
     /// Neither is so.
-    pub fn checked(self, folder: &Path) -> Result<PathBuf, Failed> {
+    pub fn checked(self, folder: &Path) -> Result<PathBuf, Failure> {
         if !rustix::process::geteuid().is_root() {
-            return Err(Failed(format!(
+            return Err(Failure::Failed(format!(
                 "this makes users, folders and units, which only root may: sudo {} ...",
                 self.0
             )));
         }
-        std::path::absolute(folder).map_err(because(folder.display()))
+        let folder = std::path::absolute(folder).map_err(because(folder.display()))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+        if folder.parent().is_none() || !folder.to_str().is_some_and(|text| text.chars().all(plain)) {
+            return Err(Failure::Wrong(format!(
+                "{}: --home is a folder of its own, whose path has only letters, digits, `.`, `_` and `-`",
+                folder.display()
+            )));
+        }
+        Ok(folder)
     }
 
     /// Puts this program in its place in one step, so that a running one goes on with the old one.
     ///
     /// # Errors
     /// The system refuses.
-    pub fn place(self, to: &Path) -> Result<Done, Failed> {
-        let failed = |error: io::Error| Failed(format!("this program cannot be read: {error}"));
+    pub fn place(self, to: &Path) -> Result<Done, Failure> {
+        let failed = |error: io::Error| Failure::Failed(format!("this program cannot be read: {error}"));
         let from = std::env::current_exe().map_err(failed)?;
         let done = steps::file(to, &std::fs::read(&from).map_err(failed)?, 0o755, Owner::ROOT)?;
         let link = self.link();
@@ -68,7 +76,7 @@ impl Service {
     ///
     /// # Errors
     /// It did not become ready; what it said last.
-    pub fn start(self, changed: bool) -> Result<(), Failed> {
+    pub fn start(self, changed: bool) -> Result<(), Failure> {
         let unit = self.unit();
         command("systemctl", &["daemon-reload"])?;
         let step = Step::named("start with the machine");
@@ -90,7 +98,7 @@ impl Service {
             let journal =
                 look(Path::new("journalctl"), &["-u", &unit, "-n", "20", "--no-pager", "-o", "cat"]);
             let said = journal.unwrap_or_default();
-            return Err(Failed(format!(
+            return Err(Failure::Failed(format!(
                 "the service did not become ready ({failed}). It said:\n{}",
                 said.trim_end()
             )));
@@ -103,7 +111,7 @@ impl Service {
     ///
     /// # Errors
     /// It does not stop.
-    pub fn stop(self) -> Result<(), Failed> {
+    pub fn stop(self) -> Result<(), Failure> {
         if self.unit_file().exists() && has_systemd() {
             command("systemctl", &["disable", "--now", "--quiet", &self.unit()])?;
             Step::named("the service is stopped, and does not start with the machine").is(Done::Removed);
@@ -115,7 +123,7 @@ impl Service {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn remove(self, program: &Path) -> Result<(), Failed> {
+    pub fn remove(self, program: &Path) -> Result<(), Failure> {
         let has_unit = self.unit_file().exists();
         steps::remove_file(&self.unit_file())?;
         if has_unit && has_systemd() {
@@ -129,13 +137,6 @@ impl Service {
         steps::remove_file(program)?;
         steps::remove_empty(crate::files::folder_of(program))
     }
-}
-
-/// Whether a unit file and a command can name this folder as it is, and it is one of its own.
-#[must_use]
-pub fn is_plain(folder: &Path) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    folder.parent().is_some() && folder.to_str().is_some_and(|text| text.chars().all(plain))
 }
 
 /// Whether systemd runs this machine, as sd_booted(3) finds out.

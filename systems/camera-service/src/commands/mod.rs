@@ -41,9 +41,12 @@ impl Failure {
     }
 }
 
-impl From<service_setup::Failed> for Failure {
-    fn from(error: service_setup::Failed) -> Self {
-        Failure::Failed(error.0)
+impl From<service_setup::Failure> for Failure {
+    fn from(failure: service_setup::Failure) -> Self {
+        match failure {
+            service_setup::Failure::Wrong(why) => Failure::Wrong(why),
+            service_setup::Failure::Failed(why) => Failure::Failed(why),
+        }
     }
 }
 

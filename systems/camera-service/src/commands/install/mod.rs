@@ -12,7 +12,7 @@ use camera_config::{Algorithm, Config};
 use service_setup::account;
 use service_setup::files::{Owner, folder_of};
 use service_setup::steps::{self, Done, Step, look, text_file};
-use service_setup::unit::{Service, has_systemd, is_plain};
+use service_setup::unit::{Service, has_systemd};
 
 use super::{Failure, env_file, status};
 use crate::home::{self, Home};
@@ -30,7 +30,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// # Errors
 /// What is missing on this machine, or which step failed. What was done until then stays, and the next run goes on from there.
 pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
-    let home = checked(home)?;
+    let home = Home::new(SERVICE.checked(home.folder())?);
     if start && !has_systemd() {
         return Err(Failure::Failed(
             "systemd does not run here, so the service cannot be started by it: --no-start installs the files only".into(),
@@ -66,18 +66,6 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     }
     SERVICE.start(executable != Done::AlreadySo || unit != Done::AlreadySo)?;
     show_ready(&config)
-}
-
-/// The folder, as a unit file can name it; and root.
-fn checked(home: &Home) -> Result<Home, Failure> {
-    let folder = SERVICE.checked(home.folder())?;
-    if !is_plain(&folder) {
-        return Err(Failure::Wrong(format!(
-            "{}: --home is a folder of its own, whose path has only letters, digits, `.`, `_` and `-`",
-            folder.display()
-        )));
-    }
-    Ok(Home::new(folder))
 }
 
 /// The configuration that is there. A file of secrets that others can read is put right first.

@@ -7,7 +7,7 @@ use service_setup::account;
 use service_setup::files::folder_of;
 use service_setup::steps::{Done, Step, remove_empty, remove_file, remove_folder};
 
-use super::{LOGROTATE_FILE, SERVICE, checked, firewall};
+use super::{LOGROTATE_FILE, SERVICE, firewall};
 use crate::commands::Failure;
 use crate::home::Home;
 use crate::lock::{Lock, LockError};
@@ -17,7 +17,7 @@ use crate::lock::{Lock, LockError};
 /// # Errors
 /// Not root, a service that does not stop, something that cannot be removed.
 pub fn uninstall(home: &Home, purge: bool) -> Result<(), Failure> {
-    let home = checked(home)?;
+    let home = Home::new(SERVICE.checked(home.folder())?);
     // Where it cannot be read, only what it names elsewhere is not known.
     let config = home.read().map(|(config, _)| config).ok();
     SERVICE.stop()?;

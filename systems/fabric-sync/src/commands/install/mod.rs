@@ -9,7 +9,7 @@ use std::path::Path;
 use service_setup::account;
 use service_setup::files::{Owner, folder_of};
 use service_setup::steps::{self, Done, text_file};
-use service_setup::unit::{Service, has_systemd, is_plain};
+use service_setup::unit::{Service, has_systemd};
 
 use super::Failure;
 use crate::home::{self, Home};
@@ -24,7 +24,7 @@ const SERVICE: Service = Service("fabric-sync");
 /// # Errors
 /// What is missing on this machine, or which step failed. What was done until then stays, and the next run goes on from there.
 pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
-    let home = checked(home)?;
+    let home = Home::new(SERVICE.checked(home.folder())?);
     if start && !has_systemd() {
         return Err(Failure::Failed(
             "systemd does not run here, so the service cannot be started by it: --no-start installs the files only".into(),
@@ -63,18 +63,6 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     SERVICE.start(executable != Done::AlreadySo || unit != Done::AlreadySo)?;
     println!("How it is: fabric-sync status");
     Ok(())
-}
-
-/// The folder, as a unit file can name it; and root.
-fn checked(home: &Home) -> Result<Home, Failure> {
-    let folder = SERVICE.checked(home.folder())?;
-    if !is_plain(&folder) {
-        return Err(Failure::Wrong(format!(
-            "{}: --home is a folder of its own, whose path has only letters, digits, `.`, `_` and `-`",
-            folder.display()
-        )));
-    }
-    Ok(Home::new(folder))
 }
 
 /// Whether it is the usual folder, so that nobody needs `--home`.

@@ -4,7 +4,7 @@
 use service_setup::account;
 use service_setup::steps::{Done, Step, remove_empty, remove_folder};
 
-use super::{SERVICE, checked};
+use super::SERVICE;
 use crate::commands::Failure;
 use crate::home::Home;
 
@@ -13,7 +13,7 @@ use crate::home::Home;
 /// # Errors
 /// Not root, a service that does not stop, something that cannot be removed.
 pub fn uninstall(home: &Home, purge: bool) -> Result<(), Failure> {
-    let home = checked(home)?;
+    let home = Home::new(SERVICE.checked(home.folder())?);
     SERVICE.stop()?;
     SERVICE.remove(&home.executable())?;
     if !purge {
