@@ -177,7 +177,16 @@ fn read_process(process: &Process) -> ProcResult<Running> {
 
 /// A process that ends while its files are open answers reads with ESRCH.
 fn gone(error: &ProcError) -> bool {
-    matches!(error, ProcError::Io(error, _) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()))
+    matches!(error, ProcError::Io(error, _) if is_no_process(error))
+}
+
+fn is_no_process(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// Whether a process has ended, by the error of reading one of its files.
+pub fn is_gone(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound || is_no_process(error)
 }
 
 /// The barrier behind an error of the `procfs` crate.

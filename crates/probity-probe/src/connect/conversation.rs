@@ -2,7 +2,7 @@
 //! the observer could not do or did not wait for says nothing of the target (design.md, "An answer").
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::look::{Context, Seen, at_least_ms, barrier_of, elapsed_ms};
+use crate::look::{Context, Look, Seen, at_least_ms, barrier_of, elapsed_ms};
 
 /// Why there is no whole answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,26 @@ impl Fault {
         match self {
             Self::Target(blocked) | Self::Observer(blocked) => blocked,
         }
+    }
+}
+
+/// A look that is a conversation: how it ends is told alike, however far it came.
+pub trait Talk {
+    /// Talks with the target, and sees what comes of it.
+    fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+impl<T: Talk + Sync> Look for T {
+    async fn look(&self, context: &Context<'_>) -> Seen {
+        let (mut seen, conversation) = (Seen::default(), Conversation::default());
+        let talked = context.in_time(self.talk(context, &conversation, &mut seen)).await;
+        conversation.conclude(talked, context, &mut seen);
+        seen
     }
 }
 
@@ -116,8 +136,20 @@ impl Conversation {
     /// # Errors
     /// Those of [`super::tcp`].
     pub async fn tcp(&self, addresses: &[SocketAddr]) -> Result<Tapped<TcpStream>, Fault> {
+        self.tcp_from(None, addresses).await
+    }
+
+    /// The same from this address of ours.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn tcp_from(
+        &self,
+        own: Option<IpAddr>,
+        addresses: &[SocketAddr],
+    ) -> Result<Tapped<TcpStream>, Fault> {
         self.call();
-        Ok(self.listen(super::tcp(addresses).await?))
+        Ok(self.listen(super::tcp_from(own, addresses).await?))
     }
 
     /// Calls the target at the socket of this path, and listens to it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use probity_plan::{Barrier, Blocked, Text, Value};
+use probity_plan::{Barrier, Blocked, Text};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -40,7 +40,12 @@ pub enum Opened {
     /// The WebSocket began.
     Accepted(Box<WebSocketStream<Stream>>, HeaderMap),
     /// It did not.
-    Refused(HeaderMap),
+    Refused {
+        /// The status of the answer.
+        status: i64,
+        /// Its headers.
+        headers: HeaderMap,
+    },
 }
 
 impl Opening<'_> {
@@ -56,10 +61,7 @@ impl Opening<'_> {
     ) -> Result<WebSocketStream<Stream>, Fault> {
         match self.ask(context, conversation, seen).await? {
             Opened::Accepted(socket, _) => Ok(*socket),
-            Opened::Refused(_) => {
-                let status = seen.facts.get("status").and_then(Value::as_i64).unwrap_or_default();
-                Err(Fault::nonsense(format!("the server answered {status} and opens no WebSocket")))
-            }
+            Opened::Refused { status, .. } => Err(not_opened(status)),
         }
     }
 
@@ -92,8 +94,7 @@ impl Opening<'_> {
         let request = self.request(context, text.reveal()).map_err(|why| wrong(&why))?;
         let client = if secure { Some(tls::Client::load(host, &self.files, &[]).await?) } else { None };
         let addresses = connect::resolve(host, port).await?;
-        conversation.call();
-        let stream = conversation.listen(connect::tcp_from(self.own, &addresses).await?);
+        let stream = conversation.tcp_from(self.own, &addresses).await?;
         let stream: Stream = match client {
             Some(client) => Box::new(client.shake_hands(stream, seen).await?),
             None => {
@@ -109,11 +110,12 @@ impl Opening<'_> {
             Err(Error::Http(answer)) => (None, answer.map(|_| ())),
             Err(error) => return Err(fault_of(&error)),
         };
-        seen.know("connected", true).know("status", i64::from(answer.status().as_u16()));
+        let status = i64::from(answer.status().as_u16());
+        seen.know("connected", true).know("status", status);
         let headers = answer.into_parts().0.headers;
         Ok(match socket {
             Some(socket) => Opened::Accepted(Box::new(socket), headers),
-            None => Opened::Refused(headers),
+            None => Opened::Refused { status, headers },
         })
     }
 
@@ -136,6 +138,11 @@ impl Opening<'_> {
         }
         Ok(request)
     }
+}
+
+/// That a server answered with this status and nothing else came of it.
+pub fn not_opened(status: i64) -> Fault {
+    Fault::nonsense(format!("the server answered {status} and opens no WebSocket"))
 }
 
 /// At whose door it lies that a WebSocket came to an end.

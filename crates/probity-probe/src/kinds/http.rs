@@ -13,21 +13,10 @@ use probity_plan::Text;
 use probity_plan::kinds::http::{Cookies, Http};
 
 use self::request::Destination;
-use crate::connect::{Conversation, Fault, tls};
-use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::connect::{Conversation, Fault, Talk, tls};
+use crate::look::{Context, Seen, elapsed_ms};
 use crate::memory;
 use crate::plaintext::Syntax;
-
-impl Look for Http {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
-    }
-}
 
 /// Time of each phase over all redirects.
 #[derive(Default)]
@@ -38,79 +27,81 @@ pub(super) struct Phases {
     first_byte: Duration,
 }
 
-async fn talk(
-    http: &Http,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let mut destination = Destination::parse(&http.http, &context.expand(&http.http, Syntax::Url)?)?;
-    let mut phases = Phases::default();
-    let mut followed = Vec::new();
-    let mut method = http.method.clone().unwrap_or_else(|| "GET".to_owned());
-    let mut with_body = true;
-    let jar = http.cookies.map(|kept| match kept {
-        Cookies::Looks => memory::kept(),
-        Cookies::Redirects => Arc::default(),
-    });
-    loop {
-        // The connection is driven beside it, and ends with it: at the time-out too.
-        let cookies = jar.as_ref().map(|jar| cookies::of(jar, &destination.url)).unwrap_or_default();
-        let asked = request::Asked {
-            http,
-            context,
-            destination: &destination,
-            method: &method,
-            with_body,
-            cookies,
-            own: None,
-        };
-        let (mut answer, _connection) = asked.send(conversation, &mut phases, seen).await?;
-        if let Some(jar) = &jar {
-            cookies::keep(jar, &destination.url, answer.response.headers());
-        }
-        let status = answer.response.status();
-        let allowed = usize::from(http.redirects.unwrap_or(0));
-        if status.is_redirection()
-            && followed.len() < allowed
-            && let Some(to) = head::location(&answer.response, &destination.url)
-            // The target decides where to, but not who else gets to see a secret.
-            && (to.origin() == destination.url.origin() || !holds_secret(http))
-        {
-            // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue as GET without the body.
-            if status == 303 || (matches!(status.as_u16(), 301 | 302) && method == "POST") {
-                method = "GET".to_owned();
-                with_body = false;
+impl Talk for Http {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let mut destination = Destination::parse(&self.http, &context.expand(&self.http, Syntax::Url)?)?;
+        let mut phases = Phases::default();
+        let mut followed = Vec::new();
+        let mut method = self.method.clone().unwrap_or_else(|| "GET".to_owned());
+        let mut with_body = true;
+        let jar = self.cookies.map(|kept| match kept {
+            Cookies::Looks => memory::kept(),
+            Cookies::Redirects => Arc::default(),
+        });
+        loop {
+            // The connection is driven beside it, and ends with it: at the time-out too.
+            let cookies = jar.as_ref().map(|jar| cookies::of(jar, &destination.url)).unwrap_or_default();
+            let asked = request::Asked {
+                http: self,
+                context,
+                destination: &destination,
+                method: &method,
+                with_body,
+                cookies,
+                own: None,
+            };
+            let (mut answer, _connection) = asked.send(conversation, &mut phases, seen).await?;
+            if let Some(jar) = &jar {
+                cookies::keep(jar, &destination.url, answer.response.headers());
             }
-            followed.push(request::without_user(&to).to_string());
-            destination = destination.redirected(to);
-            // Who answered with a redirect was reached, wherever that leads.
-            seen.know("connected", true).know("redirects", followed.clone());
-            for fact in tls::FACTS {
-                seen.facts.remove(fact);
+            let status = answer.response.status();
+            let allowed = usize::from(self.redirects.unwrap_or(0));
+            if status.is_redirection()
+                && followed.len() < allowed
+                && let Some(to) = head::location(&answer.response, &destination.url)
+                // The target decides where to, but not who else gets to see a secret.
+                && (to.origin() == destination.url.origin() || !holds_secret(self))
+            {
+                // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue as GET without the body.
+                if status == 303 || (matches!(status.as_u16(), 301 | 302) && method == "POST") {
+                    method = "GET".to_owned();
+                    with_body = false;
+                }
+                followed.push(request::without_user(&to).to_string());
+                destination = destination.redirected(to);
+                // Who answered with a redirect was reached, wherever that leads.
+                seen.know("connected", true).know("redirects", followed.clone());
+                for fact in tls::FACTS {
+                    seen.facts.remove(fact);
+                }
+                continue;
             }
-            continue;
+            seen.know("connected", true)
+                .know("head_received", true)
+                .know("status", i64::from(status.as_u16()))
+                .know("version", format!("{:?}", answer.response.version()))
+                .know("redirects", followed)
+                .know("resolve_ms", elapsed_ms(phases.resolve))
+                .know("connect_ms", elapsed_ms(phases.connect))
+                .know("tls_ms", elapsed_ms(phases.tls))
+                .know("first_byte_ms", elapsed_ms(phases.first_byte))
+                .settle("headers", answer.headers());
+            if destination.url.scheme() != "https" {
+                tls::not_spoken(seen);
+            }
+            if let Some(blocked) = head::lost_framing(&answer) {
+                return Err(blocked.into());
+            }
+            let body = body::receive(&mut answer.response, &method, seen).await?;
+            seen.know("body_received", true).know("answered", true);
+            body::see(body, answer.response.headers().clone(), context, seen).await;
+            return Ok(());
         }
-        seen.know("connected", true)
-            .know("head_received", true)
-            .know("status", i64::from(status.as_u16()))
-            .know("version", format!("{:?}", answer.response.version()))
-            .know("redirects", followed)
-            .know("resolve_ms", elapsed_ms(phases.resolve))
-            .know("connect_ms", elapsed_ms(phases.connect))
-            .know("tls_ms", elapsed_ms(phases.tls))
-            .know("first_byte_ms", elapsed_ms(phases.first_byte))
-            .settle("headers", answer.headers());
-        if destination.url.scheme() != "https" {
-            tls::not_spoken(seen);
-        }
-        if let Some(blocked) = head::lost_framing(&answer) {
-            return Err(blocked.into());
-        }
-        let body = body::receive(&mut answer.response, &method, seen).await?;
-        seen.know("body_received", true).know("answered", true);
-        body::see(body, answer.response.headers().clone(), context, seen).await;
-        return Ok(());
     }
 }
 

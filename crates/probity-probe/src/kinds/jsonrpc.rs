@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use self::reply::{Notification, Outcome, Said};
 use crate::connect::websocket::{self, Opening};
-use crate::connect::{Conversation, Fault, Stream, tls};
+use crate::connect::{Conversation, Fault, Stream, Talk, tls};
 use crate::look::{Context, Look, Seen, Wanted, elapsed_ms};
 use crate::plaintext::Syntax;
 
@@ -23,58 +23,50 @@ const MAX_CALLS: usize = 1000;
 /// The most notifications that are kept.
 const MAX_NOTIFICATIONS: usize = 1000;
 
-impl Look for JsonRpc {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
-    }
-}
-
-async fn talk(
-    act: &JsonRpc,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let unsupported = |why: &str| Blocked::new(Barrier::Unsupported, why);
-    if act.calls.len() > MAX_CALLS {
-        return Err(unsupported(&format!("a session has at most {MAX_CALLS} calls")).into());
-    }
-    let url = context.expand(&act.jsonrpc, Syntax::Url)?;
-    let over_http = url.reveal().starts_with("http://") || url.reveal().starts_with("https://");
-    if over_http && (act.pipelined || act.notifications.is_some()) {
-        return Err(
-            unsupported("`pipelined` and `notifications` need a WebSocket: a URL with ws or wss").into()
-        );
-    }
-    let messages = messages(&act.calls, context)?;
-    match over_http {
-        true => requests(act, context, messages, seen).await,
-        false => {
-            let files = tls::Files {
-                ca: act.ca.as_deref(),
-                certificate: act.client_certificate.as_deref(),
-                key: act.client_key.as_deref(),
-            };
-            let (url, headers) = (&act.jsonrpc, &act.headers);
-            let opening = Opening { url, headers, subprotocols: &[], files, own: None };
-            let socket = opening.open(context, conversation, seen).await?;
-            let mut session = Session::new(socket, messages.len());
-            let done = match session.call(act.pipelined, messages).await {
-                Ok(()) => {
-                    session.see_replies(context, seen);
-                    session.wait_for(usize::from(act.notifications.unwrap_or(0))).await
-                }
-                Err(fault) => Err(fault),
-            };
-            seen.know("close_code", session.closed.map_or(Value::Null, Value::from));
-            done?;
-            seen.settle("notifications", session.notifications());
-            Ok(())
+impl Talk for JsonRpc {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let unsupported = |why: &str| Blocked::new(Barrier::Unsupported, why);
+        if self.calls.len() > MAX_CALLS {
+            return Err(unsupported(&format!("a session has at most {MAX_CALLS} calls")).into());
+        }
+        let url = context.expand(&self.jsonrpc, Syntax::Url)?;
+        let over_http = url.reveal().starts_with("http://") || url.reveal().starts_with("https://");
+        if over_http && (self.pipelined || self.notifications.is_some()) {
+            return Err(unsupported(
+                "`pipelined` and `notifications` need a WebSocket: a URL with ws or wss",
+            )
+            .into());
+        }
+        let messages = messages(&self.calls, context)?;
+        match over_http {
+            true => requests(self, context, messages, seen).await,
+            false => {
+                let files = tls::Files {
+                    ca: self.ca.as_deref(),
+                    certificate: self.client_certificate.as_deref(),
+                    key: self.client_key.as_deref(),
+                };
+                let (url, headers) = (&self.jsonrpc, &self.headers);
+                let opening = Opening { url, headers, subprotocols: &[], files, own: None };
+                let socket = opening.open(context, conversation, seen).await?;
+                let mut session = Session::new(socket, messages.len());
+                let done = match session.call(self.pipelined, messages).await {
+                    Ok(()) => {
+                        session.see_replies(context, seen);
+                        session.wait_for(usize::from(self.notifications.unwrap_or(0))).await
+                    }
+                    Err(fault) => Err(fault),
+                };
+                seen.know("close_code", session.closed.map_or(Value::Null, Value::from));
+                done?;
+                seen.settle("notifications", session.notifications());
+                Ok(())
+            }
         }
     }
 }
@@ -171,20 +163,16 @@ impl Session {
             Some(Err(error)) => return Err(websocket::fault_of(&error)),
             None => return Err(Fault::nonsense("the server hung up")),
         };
-        match message {
-            Message::Text(text) => self.take(reply::read(text.as_str())?),
-            Message::Binary(_) => Err(Fault::nonsense("a binary message, where JSON-RPC is text")),
-            Message::Close(frame) => {
-                let (code, reason) = frame.map_or((1005, String::new()), |frame| {
-                    (u16::from(frame.code), frame.reason.as_str().to_owned())
-                });
-                self.closed = Some(i64::from(code));
-                Err(Fault::nonsense(
-                    format!("the server closed the WebSocket with {code} {reason}").trim_end(),
-                ))
-            }
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        if let Message::Close(frame) = message {
+            let (code, reason) = frame.map_or((1005, String::new()), |frame| {
+                (u16::from(frame.code), frame.reason.as_str().to_owned())
+            });
+            self.closed = Some(i64::from(code));
+            return Err(Fault::nonsense(
+                format!("the server closed the WebSocket with {code} {reason}").trim_end(),
+            ));
         }
+        said(&message)?.map_or(Ok(()), |said| self.take(said))
     }
 
     fn take(&mut self, said: Said) -> Result<(), Fault> {
@@ -195,7 +183,7 @@ impl Session {
                 let place =
                     id.checked_sub(1).and_then(|at| self.replies.get_mut(at)).filter(|place| place.is_none());
                 let Some(place) = place else {
-                    return Err(Fault::nonsense(format!("a reply to the call {id}, which waits for none")));
+                    return Err(reply::not_waited_for(id));
                 };
                 *place = Some(outcome);
                 if id == self.replies.len() {
@@ -204,6 +192,15 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+/// What a message says that does not close the WebSocket; nothing if it is the protocol's own.
+pub(super) fn said(message: &Message) -> Result<Option<Said>, Fault> {
+    match message {
+        Message::Text(text) => reply::read(text.as_str()).map(Some),
+        Message::Binary(_) => Err(Fault::nonsense("a binary message, where JSON-RPC is text")),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) | Message::Close(_) => Ok(None),
     }
 }
 
@@ -241,9 +238,7 @@ async fn requests(
         let Some(body) = answer.facts.remove("json") else { return Err(fault_of(&answer)) };
         match reply::of_value(body)? {
             Said::Reply { id, outcome } if id == at + 1 => outcomes.push(outcome),
-            Said::Reply { id, .. } => {
-                return Err(Fault::nonsense(format!("a reply to the call {id}, which waits for none")));
-            }
+            Said::Reply { id, .. } => return Err(reply::not_waited_for(id)),
             Said::Notification(_) => return Err(Fault::nonsense("a notification, where a reply was due")),
         }
         seen.know("reply_ms", elapsed_ms(took));

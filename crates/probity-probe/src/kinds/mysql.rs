@@ -15,8 +15,8 @@ use url::Url;
 
 use self::packets::{Answer, Packets, Refusal, Reply};
 use super::rows::{self, MAX_KEPT, MAX_ROWS};
-use crate::connect::{self, Conversation, Fault, Stream, tls};
-use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::connect::{self, Conversation, Fault, Stream, Talk, tls};
+use crate::look::{Context, Seen, elapsed_ms};
 use crate::plaintext::Syntax;
 
 /// The most messages of a log-in.
@@ -24,17 +24,6 @@ const MAX_CHALLENGES: usize = 10;
 
 /// UTF-8 of up to four bytes, `utf8mb4_general_ci`.
 const CHARACTER_SET: u8 = 45;
-
-impl Look for Mysql {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
-    }
-}
 
 /// Whether TLS is spoken.
 #[derive(Clone, Copy, PartialEq)]
@@ -118,80 +107,82 @@ impl Secrecy for &Login<'_> {
     }
 }
 
-async fn talk(
-    mysql: &Mysql,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let place = Place::parse(context.expand(&mysql.mysql, Syntax::Url)?.reveal())?;
-    let files = tls::Files {
-        ca: mysql.ca.as_deref(),
-        certificate: mysql.client_certificate.as_deref(),
-        key: mysql.client_key.as_deref(),
-    };
-    let client = match place.mode {
-        _ if place.socket.is_some() => None,
-        Mode::Disabled => None,
-        Mode::Preferred => Some(tls::Client::load_trusting(&place.host, &files, &[]).await?),
-        Mode::Required => Some(tls::Client::load(&place.host, &files, &[]).await?),
-    };
-    let began = Instant::now();
-    let stream: Stream = match &place.socket {
-        Some(path) => Box::new(conversation.unix(path).await?),
-        None => {
-            let addresses = connect::resolve(&place.host, place.port).await?;
-            Box::new(conversation.tcp(&addresses).await?)
-        }
-    };
-    let mut packets = Packets::new(stream);
-    let greeting = packets.read().await?;
-    if let Some(refusal) = Refusal::parse(&greeting) {
-        tls::not_spoken(seen);
-        return refused(&refusal, context, seen);
-    }
-    let greeting = packets::greeting(&greeting)?;
-    let version = greeting.server_version_str().into_owned();
-    seen.know("connected", true).know("server_version", version.as_str());
-    let mut capabilities = packets::CAPABILITIES & greeting.capabilities();
-    match client {
-        Some(client) if capabilities.contains(CapabilityFlags::CLIENT_SSL) => {
-            let request = SslRequest::new(capabilities, packets::MAX_PACKET, CHARACTER_SET);
-            packets.write(&packets::serialized(&request)).await?;
-            packets.shake_hands(&client, seen).await?;
-        }
-        Some(_) if place.mode == Mode::Required => {
-            seen.know("tls", false);
-            return Err(Fault::nonsense("the server does not speak TLS"));
-        }
-        other => {
-            capabilities.remove(CapabilityFlags::CLIENT_SSL);
-            tls::not_spoken(seen);
-            if other.is_some() {
-                seen.unknown.remove("tls");
-                seen.know("tls", false);
+impl Talk for Mysql {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let place = Place::parse(context.expand(&self.mysql, Syntax::Url)?.reveal())?;
+        let files = tls::Files {
+            ca: self.ca.as_deref(),
+            certificate: self.client_certificate.as_deref(),
+            key: self.client_key.as_deref(),
+        };
+        let client = match place.mode {
+            _ if place.socket.is_some() => None,
+            Mode::Disabled => None,
+            Mode::Preferred => Some(tls::Client::load_trusting(&place.host, &files, &[]).await?),
+            Mode::Required => Some(tls::Client::load(&place.host, &files, &[]).await?),
+        };
+        let began = Instant::now();
+        let stream: Stream = match &place.socket {
+            Some(path) => Box::new(conversation.unix(path).await?),
+            None => {
+                let addresses = connect::resolve(&place.host, place.port).await?;
+                Box::new(conversation.tcp(&addresses).await?)
             }
-        }
-    }
-    if let Some(refusal) = log_in(&place, &greeting, capabilities, &mut packets, seen).await? {
-        return refused(&refusal, context, seen);
-    }
-    seen.know("logged_in", true).know("connect_ms", elapsed_ms(began.elapsed()));
-    for statement in beginning(&version, context) {
-        if let Reply::Refused(refusal) = packets.ask(&statement, capabilities).await? {
+        };
+        let mut packets = Packets::new(stream);
+        let greeting = packets.read().await?;
+        if let Some(refusal) = Refusal::parse(&greeting) {
+            tls::not_spoken(seen);
             return refused(&refusal, context, seen);
         }
-    }
-    match packets.ask(&mysql.query, capabilities).await? {
-        Reply::Refused(refusal) => refused(&refusal, context, seen),
-        Reply::Answered(answer) => {
-            seen.know("answered", true)
-                .know("error_code", 0_i64)
-                .know("sqlstate", "00000")
-                .know("error", "")
-                .know("denied", false);
-            see_answer(&answer, seen);
-            Ok(())
+        let greeting = packets::greeting(&greeting)?;
+        let version = greeting.server_version_str().into_owned();
+        seen.know("connected", true).know("server_version", version.as_str());
+        let mut capabilities = packets::CAPABILITIES & greeting.capabilities();
+        match client {
+            Some(client) if capabilities.contains(CapabilityFlags::CLIENT_SSL) => {
+                let request = SslRequest::new(capabilities, packets::MAX_PACKET, CHARACTER_SET);
+                packets.write(&packets::serialized(&request)).await?;
+                packets.shake_hands(&client, seen).await?;
+            }
+            Some(_) if place.mode == Mode::Required => {
+                seen.know("tls", false);
+                return Err(Fault::nonsense("the server does not speak TLS"));
+            }
+            other => {
+                capabilities.remove(CapabilityFlags::CLIENT_SSL);
+                tls::not_spoken(seen);
+                if other.is_some() {
+                    seen.unknown.remove("tls");
+                    seen.know("tls", false);
+                }
+            }
+        }
+        if let Some(refusal) = log_in(&place, &greeting, capabilities, &mut packets, seen).await? {
+            return refused(&refusal, context, seen);
+        }
+        seen.know("logged_in", true).know("connect_ms", elapsed_ms(began.elapsed()));
+        for statement in beginning(&version, context) {
+            if let Reply::Refused(refusal) = packets.ask(&statement, capabilities).await? {
+                return refused(&refusal, context, seen);
+            }
+        }
+        match packets.ask(&self.query, capabilities).await? {
+            Reply::Refused(refusal) => refused(&refusal, context, seen),
+            Reply::Answered(answer) => {
+                seen.know("answered", true)
+                    .know("error_code", 0_i64)
+                    .know("sqlstate", "00000")
+                    .know("error", "")
+                    .know("denied", false);
+                see_answer(&answer, seen);
+                Ok(())
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use super::rows::{self, MAX_KEPT, MAX_ROWS};
-use crate::connect::{self, Conversation, Fault, Stream, starttls, tls};
-use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::connect::{self, Conversation, Fault, Stream, Talk, starttls, tls};
+use crate::look::{Context, Seen, elapsed_ms};
 use crate::plaintext::Syntax;
 
 /// The protocol, as it is called in a handshake.
@@ -25,48 +25,40 @@ const ALPN: [&str; 1] = ["postgresql"];
 /// The most bytes that are read from the server: what is kept, and the protocol round it.
 const MAX_BYTES: usize = 2 << 20;
 
-impl Look for Postgres {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
+impl Talk for Postgres {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let text = context.expand(&self.postgres, Syntax::Connection)?;
+        let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
+        let (text, checks_name) = name_check(text.reveal());
+        let mut config = Config::from_str(&text).map_err(|e| {
+            // The error may repeat a piece of the text, and a piece of a secret cannot be masked.
+            let why = if self.postgres.has_secret() {
+                "it is neither a URL nor key=value, once its secrets are in their places".to_owned()
+            } else {
+                with_cause(&e)
+            };
+            unsupported(format!("how to connect: {why}"))
+        })?;
+        if config.get_user().is_none() {
+            return Err(unsupported(
+                "how to connect: no user; write postgresql://user@host/database".to_owned(),
+            )
+            .into());
+        }
+        if config.get_password().is_none() {
+            // Then the server says that this is wrong, where it asks for one.
+            config.password("");
+        }
+        let began = Instant::now();
+        let stream = connect(self, &config, checks_name, conversation, seen).await?;
+        config.ssl_mode(SslMode::Disable).application_name("probity");
+        ask(self, context, &config, stream, began, seen).await
     }
-}
-
-async fn talk(
-    postgres: &Postgres,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let text = context.expand(&postgres.postgres, Syntax::Connection)?;
-    let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
-    let (text, checks_name) = name_check(text.reveal());
-    let mut config = Config::from_str(&text).map_err(|e| {
-        // The error may repeat a piece of the text, and a piece of a secret cannot be masked.
-        let why = if postgres.postgres.has_secret() {
-            "it is neither a URL nor key=value, once its secrets are in their places".to_owned()
-        } else {
-            with_cause(&e)
-        };
-        unsupported(format!("how to connect: {why}"))
-    })?;
-    if config.get_user().is_none() {
-        return Err(
-            unsupported("how to connect: no user; write postgresql://user@host/database".to_owned()).into()
-        );
-    }
-    if config.get_password().is_none() {
-        // Then the server says that this is wrong, where it asks for one.
-        config.password("");
-    }
-    let began = Instant::now();
-    let stream = connect(postgres, &config, checks_name, conversation, seen).await?;
-    config.ssl_mode(SslMode::Disable).application_name("probity");
-    ask(postgres, context, &config, stream, began, seen).await
 }
 
 /// The text as tokio-postgres takes it, and whether a certificate must be for the host: this kind verifies every

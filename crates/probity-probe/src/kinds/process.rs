@@ -10,12 +10,11 @@ use std::time::Duration;
 use probity_plan::kinds::process::Process;
 use probity_plan::{Barrier, Blocked, Value};
 use procfs::ProcError;
-use rustix::io::Errno;
 
 use crate::clock;
 use crate::look::{Context, Look, Seen, Wanted, barrier_of};
 use crate::names::{Names, with_names};
-use crate::tables::{self, Processes, Running, barrier_of_proc};
+use crate::tables::{self, Processes, Running, barrier_of_proc, is_gone};
 
 /// The longest arguments of one process that are read, in bytes; the kernel's limit is usually 2 MiB.
 const LONGEST_ARGUMENTS: u64 = 256 << 10;
@@ -184,15 +183,12 @@ fn is(process: &Process, end: Option<&str>, running: &Running) -> Is {
 /// of its own, the same path is another file. `None` if it has ended since.
 fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
     let proc = |name: &str| format!("{}/{name}", running.folder());
-    let gone = |error: &std::io::Error| {
-        error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
-    };
     let (executes, stands) = (std::fs::metadata(proc("exe")), std::fs::metadata(path));
     match (executes, stands) {
         (Ok(executes), Ok(stands)) if (executes.dev(), executes.ino()) == (stands.dev(), stands.ino()) => {
             return Ok(Some(true));
         }
-        (Err(error), _) if gone(&error) => return Ok(None),
+        (Err(error), _) if is_gone(&error) => return Ok(None),
         (Err(error), _) => return Err(barrier_of(&format!("stat {}", proc("exe")), &error)),
         (Ok(_), Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
             return Err(barrier_of(&format!("stat {path}"), &error));
@@ -204,7 +200,7 @@ fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
     let mounts = (std::fs::read_link(proc("ns/mnt")), std::fs::read_link("/proc/self/ns/mnt"));
     match (link, mounts) {
         (Ok(link), (Ok(its), Ok(ours))) => Ok(Some(executed(&running.folder(), &link).1 && its == ours)),
-        (Err(error), _) | (_, (Err(error), _)) if gone(&error) => Ok(None),
+        (Err(error), _) | (_, (Err(error), _)) if is_gone(&error) => Ok(None),
         (Err(error), _) | (_, (Err(error), _) | (_, Err(error))) => {
             Err(barrier_of(&format!("readlink {}", proc("ns/mnt")), &error))
         }

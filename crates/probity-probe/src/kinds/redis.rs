@@ -7,8 +7,8 @@ use probity_plan::{Barrier, Blocked, Number, Text, Value};
 use redis::Value as Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::connect::{self, Conversation, Fault, Stream, tls};
-use crate::look::{Context, Look, Seen};
+use crate::connect::{self, Conversation, Fault, Stream, Talk, tls};
+use crate::look::{Context, Seen};
 use crate::plaintext::Syntax;
 
 /// The longest reply that is read.
@@ -19,35 +19,26 @@ fn is_denial(error: &str) -> bool {
     DENIALS.iter().any(|denial| error.starts_with(denial))
 }
 
-impl Look for Redis {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
+impl Talk for Redis {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let whole = |text: &Text| Ok::<_, Blocked>(context.expand(text, Syntax::Plain)?.reveal().to_owned());
+        let words = self.command.words().iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+        let login = match &self.password {
+            Some(password) => {
+                let user = self.username.clone().into_iter();
+                let words = ["AUTH".to_owned()].into_iter().chain(user).chain([whole(password)?]);
+                Some(words.collect::<Vec<_>>())
+            }
+            None => None,
+        };
+        let stream = connect(self, conversation, seen).await?;
+        ask(self, stream, login, words, seen).await
     }
-}
-
-async fn talk(
-    redis: &Redis,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let whole = |text: &Text| Ok::<_, Blocked>(context.expand(text, Syntax::Plain)?.reveal().to_owned());
-    let words = redis.command.words().iter().map(whole).collect::<Result<Vec<_>, _>>()?;
-    let login = match &redis.password {
-        Some(password) => {
-            let user = redis.username.clone().into_iter();
-            let words = ["AUTH".to_owned()].into_iter().chain(user).chain([whole(password)?]);
-            Some(words.collect::<Vec<_>>())
-        }
-        None => None,
-    };
-    let stream = connect(redis, conversation, seen).await?;
-    ask(redis, stream, login, words, seen).await
 }
 
 /// Where a server is, as a plan writes it.

@@ -10,118 +10,109 @@ use probity_plan::kinds::smtp::{DENIALS, Smtp};
 use probity_plan::{Barrier, Blocked};
 
 use crate::connect::smtp::{self, Reply};
-use crate::connect::{self, Conversation, Fault, Stream, tls};
-use crate::look::{Context, Look, Seen, elapsed_ms};
+use crate::connect::{self, Conversation, Fault, Stream, Talk, tls};
+use crate::look::{Context, Seen, elapsed_ms};
 use crate::plaintext::Syntax;
-
-impl Look for Smtp {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
-    }
-}
 
 /// User and password.
 type Login = (String, String);
 
-async fn talk(
-    smtp: &Smtp,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let (place, in_tls) = match smtp.smtp.split_once("://") {
-        Some(("smtps", place)) => (place, true),
-        Some(("smtp", place)) => (place, false),
-        _ => (smtp.smtp.as_str(), false),
-    };
-    let (host, port) = connect::host_and_port(place.trim_end_matches('/'))?;
-    let login = login(smtp, in_tls, context)?;
-    if smtp
-        .hello
-        .as_ref()
-        .is_some_and(|name| name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()))
-    {
-        let why = "`hello` is a name without blanks, such as mail.example.org";
-        return Err(Blocked::new(Barrier::Unsupported, why).into());
-    }
-    let files = tls::Files {
-        ca: smtp.ca.as_deref(),
-        certificate: smtp.client_certificate.as_deref(),
-        key: smtp.client_key.as_deref(),
-    };
-    let secure = in_tls || smtp.starttls;
-    let client = if secure { Some(tls::Client::load(host, &files, &[]).await?) } else { None };
-    let addresses = connect::resolve(host, port).await?;
-    let began = Instant::now();
-    conversation.call();
-    let stream = connect::tcp(&addresses).await?;
-    seen.know("connect_ms", elapsed_ms(began.elapsed()));
-    let hello = smtp.hello.clone().unwrap_or_else(|| literal(stream.local_addr().ok()));
-    let mut stream: Stream = Box::new(conversation.listen(stream));
-    if client.is_none() {
-        tls::not_spoken(seen);
-    }
-    if let Some(client) = client.as_ref().filter(|_| in_tls) {
-        stream = Box::new(client.shake_hands(stream, seen).await?);
-    }
-    let greeting = smtp::read(&mut stream).await?;
-    seen.know("connected", true).know("greeting", greeting.text());
-    if !greeting.is_positive() {
-        return refused(&greeting, seen);
-    }
-    let mut offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
-    if !offer.is_positive() {
-        return refused(&offer, seen);
-    }
-    if in_tls {
-        let why = "TLS began with the first byte; there was nothing to offer";
-        seen.block("starttls", Blocked::new(Barrier::NotMade, why));
-    } else {
-        seen.know("starttls", words_of(&offer, "STARTTLS").is_some());
-    }
-    if let Some(client) = client.as_ref().filter(|_| !in_tls) {
-        if words_of(&offer, "STARTTLS").is_none() {
-            return Err(Fault::nonsense("the server does not offer to go on in TLS"));
+impl Talk for Smtp {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let (place, in_tls) = match self.smtp.split_once("://") {
+            Some(("smtps", place)) => (place, true),
+            Some(("smtp", place)) => (place, false),
+            _ => (self.smtp.as_str(), false),
+        };
+        let (host, port) = connect::host_and_port(place.trim_end_matches('/'))?;
+        let login = login(self, in_tls, context)?;
+        if self
+            .hello
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            let why = "`hello` is a name without blanks, such as mail.example.org";
+            return Err(Blocked::new(Barrier::Unsupported, why).into());
         }
-        let ready = smtp::ask(&mut stream, "STARTTLS").await?;
-        if ready.code != 220 {
-            return refused(&ready, seen);
+        let files = tls::Files {
+            ca: self.ca.as_deref(),
+            certificate: self.client_certificate.as_deref(),
+            key: self.client_key.as_deref(),
+        };
+        let secure = in_tls || self.starttls;
+        let client = if secure { Some(tls::Client::load(host, &files, &[]).await?) } else { None };
+        let addresses = connect::resolve(host, port).await?;
+        let began = Instant::now();
+        conversation.call();
+        let stream = connect::tcp(&addresses).await?;
+        seen.know("connect_ms", elapsed_ms(began.elapsed()));
+        let hello = self.hello.clone().unwrap_or_else(|| literal(stream.local_addr().ok()));
+        let mut stream: Stream = Box::new(conversation.listen(stream));
+        if client.is_none() {
+            tls::not_spoken(seen);
         }
-        stream = Box::new(client.shake_hands(stream, seen).await?);
-        offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
+        if let Some(client) = client.as_ref().filter(|_| in_tls) {
+            stream = Box::new(client.shake_hands(stream, seen).await?);
+        }
+        let greeting = smtp::read(&mut stream).await?;
+        seen.know("connected", true).know("greeting", greeting.text());
+        if !greeting.is_positive() {
+            return refused(&greeting, seen);
+        }
+        let mut offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
         if !offer.is_positive() {
             return refused(&offer, seen);
         }
-    }
-    see_offer(&offer, seen);
-    let last = match login {
-        Some(login) => {
-            let reply = log_in(&mut stream, &offer, &login).await?;
-            if reply.code == 235 {
-                seen.know("logged_in", true);
-            } else if is_denial(&reply) {
-                seen.know("logged_in", false);
+        if in_tls {
+            let why = "TLS began with the first byte; there was nothing to offer";
+            seen.block("starttls", Blocked::new(Barrier::NotMade, why));
+        } else {
+            seen.know("starttls", words_of(&offer, "STARTTLS").is_some());
+        }
+        if let Some(client) = client.as_ref().filter(|_| !in_tls) {
+            if words_of(&offer, "STARTTLS").is_none() {
+                return Err(Fault::nonsense("the server does not offer to go on in TLS"));
             }
-            reply
+            let ready = smtp::ask(&mut stream, "STARTTLS").await?;
+            if ready.code != 220 {
+                return refused(&ready, seen);
+            }
+            stream = Box::new(client.shake_hands(stream, seen).await?);
+            offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
+            if !offer.is_positive() {
+                return refused(&offer, seen);
+            }
         }
-        None => {
-            let why = "the probe does not log in; `username` and `password` do";
-            seen.block("logged_in", Blocked::new(Barrier::NotMade, why));
-            offer
+        see_offer(&offer, seen);
+        let last = match login {
+            Some(login) => {
+                let reply = log_in(&mut stream, &offer, &login).await?;
+                if reply.code == 235 {
+                    seen.know("logged_in", true);
+                } else if is_denial(&reply) {
+                    seen.know("logged_in", false);
+                }
+                reply
+            }
+            None => {
+                let why = "the probe does not log in; `username` and `password` do";
+                seen.block("logged_in", Blocked::new(Barrier::NotMade, why));
+                offer
+            }
+        };
+        if !last.is_positive() {
+            return refused(&last, seen);
         }
-    };
-    if !last.is_positive() {
-        return refused(&last, seen);
+        see_reply(&last, seen);
+        // Politely; whether it says good-bye is of no interest.
+        _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"QUIT\r\n").await;
+        Ok(())
     }
-    see_reply(&last, seen);
-    // Politely; whether it says good-bye is of no interest.
-    _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"QUIT\r\n").await;
-    Ok(())
 }
 
 /// Who logs in, if anybody. A password is not sent where everybody can read it.

@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::connect::websocket::{self, Opened, Opening};
-use crate::connect::{Conversation, Fault, Stream, tls};
+use crate::connect::{Conversation, Fault, Stream, Talk, tls};
 use crate::kinds::http::head;
-use crate::look::{Context, Look, Seen, at_least_ms, elapsed_ms};
+use crate::look::{Context, Seen, at_least_ms, elapsed_ms};
 use crate::plaintext::Syntax;
 
 /// The most messages that are kept.
@@ -25,48 +25,42 @@ const MAX_KEPT: usize = 16 << 20;
 /// The longest text of a ping (RFC 6455, 5.5).
 const MAX_PING: usize = 125;
 
-impl Look for WebSocket {
-    async fn look(&self, context: &Context<'_>) -> Seen {
-        let mut seen = Seen::default();
-        let conversation = Conversation::default();
-        let talk = talk(self, context, &conversation, &mut seen);
-        let talked = context.in_time(talk).await;
-        conversation.conclude(talked, context, &mut seen);
-        seen
+impl Talk for WebSocket {
+    async fn talk(
+        &self,
+        context: &Context<'_>,
+        conversation: &Conversation,
+        seen: &mut Seen,
+    ) -> Result<(), Fault> {
+        let frames =
+            self.frames.iter().map(|frame| Outgoing::of(frame, context)).collect::<Result<_, _>>()?;
+        let files = tls::Files {
+            ca: self.ca.as_deref(),
+            certificate: self.client_certificate.as_deref(),
+            key: self.client_key.as_deref(),
+        };
+        let (url, headers, subprotocols) = (&self.websocket, &self.headers, self.subprotocols.as_slice());
+        let opening = Opening { url, headers, subprotocols, files, own: None };
+        let opened = opening.ask(context, conversation, seen).await?;
+        let (socket, headers) = match opened {
+            Opened::Accepted(socket, headers) => (Some(socket), headers),
+            Opened::Refused { headers, .. } => (None, headers),
+        };
+        seen.know("answered", true)
+            .know("accepted", socket.is_some())
+            .know("headers", head::recorded(&headers));
+        let Some(socket) = socket else {
+            seen.block_rest(Blocked::new(Barrier::Prerequisite, "no WebSocket began"));
+            return Ok(());
+        };
+        let chosen = headers.get(SEC_WEBSOCKET_PROTOCOL).and_then(|chosen| chosen.to_str().ok());
+        seen.know("subprotocol", chosen.unwrap_or_default());
+        let mut session = Session::new(*socket);
+        let wait = self.wait.map_or(Duration::ZERO, |wait| wait.0);
+        let talked = context.in_time(session.talk(frames, wait)).await;
+        session.see(&talked, seen);
+        talked
     }
-}
-
-async fn talk(
-    act: &WebSocket,
-    context: &Context<'_>,
-    conversation: &Conversation,
-    seen: &mut Seen,
-) -> Result<(), Fault> {
-    let frames = act.frames.iter().map(|frame| Outgoing::of(frame, context)).collect::<Result<_, _>>()?;
-    let files = tls::Files {
-        ca: act.ca.as_deref(),
-        certificate: act.client_certificate.as_deref(),
-        key: act.client_key.as_deref(),
-    };
-    let (url, headers, subprotocols) = (&act.websocket, &act.headers, act.subprotocols.as_slice());
-    let opening = Opening { url, headers, subprotocols, files, own: None };
-    let opened = opening.ask(context, conversation, seen).await?;
-    let (socket, headers) = match opened {
-        Opened::Accepted(socket, headers) => (Some(socket), headers),
-        Opened::Refused(headers) => (None, headers),
-    };
-    seen.know("answered", true).know("accepted", socket.is_some()).know("headers", head::recorded(&headers));
-    let Some(socket) = socket else {
-        seen.block_rest(Blocked::new(Barrier::Prerequisite, "no WebSocket began"));
-        return Ok(());
-    };
-    let chosen = headers.get(SEC_WEBSOCKET_PROTOCOL).and_then(|chosen| chosen.to_str().ok());
-    seen.know("subprotocol", chosen.unwrap_or_default());
-    let mut session = Session::new(*socket);
-    let wait = act.wait.map_or(Duration::ZERO, |wait| wait.0);
-    let talked = context.in_time(session.talk(frames, wait)).await;
-    session.see(&talked, seen);
-    talked
 }
 
 /// What is sent, with its secrets in their places.

@@ -51,6 +51,11 @@ impl Notification {
     }
 }
 
+/// That a reply came which nobody waits for.
+pub(in crate::kinds) fn not_waited_for(id: usize) -> Fault {
+    Fault::nonsense(format!("a reply to the call {id}, which waits for none"))
+}
+
 fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Map(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
@@ -59,7 +64,7 @@ fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
 ///
 /// # Errors
 /// The target's fault if it is none.
-pub(in crate::kinds) fn read(text: &str) -> Result<Said, Fault> {
+pub(super) fn read(text: &str) -> Result<Said, Fault> {
     let value =
         Value::from_json(text).map_err(|e| Fault::nonsense(format!("the message is no JSON: {e}")))?;
     of_value(value)

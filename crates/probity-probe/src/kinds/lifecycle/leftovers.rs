@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use probity_plan::{Barrier, Blocked, Value};
-use rustix::io::Errno;
 
 use crate::look::{Context, Seen, barrier_of, on_a_thread};
 use crate::systemd::Unit;
-use crate::tables::{self, Processes, Running};
+use crate::tables::{self, Processes, Running, is_gone};
 
 /// The most files below its folders that are named.
 const MAX_FILES: usize = 10_000;
@@ -106,11 +105,6 @@ fn count_open(running: &Running, open: &mut Open) -> Result<(), Blocked> {
         open.sockets.extend(inode);
     }
     Ok(())
-}
-
-/// Whether the process ended meanwhile.
-fn is_gone(error: &std::io::Error) -> bool {
-    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
 /// What the unit has at the end, and what is left of what it had before.

@@ -21,8 +21,8 @@ use crate::connect::websocket::{self, Opened, Opening};
 use crate::connect::{Conversation, Fault, Stream, tls};
 use crate::kinds::http::Phases;
 use crate::kinds::http::request::{self, Asked, Destination};
-use crate::kinds::jsonrpc::message;
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
+use crate::kinds::jsonrpc::{message, said};
 use crate::look::{Context, Seen};
 use crate::plaintext::Syntax;
 
@@ -128,15 +128,12 @@ impl<'a> Caller<'a> {
                 let (url, headers) = (&self.act.rate_limit, &self.act.headers);
                 let opening = Opening { url, headers, subprotocols: &[], files, own: self.own };
                 let opened = opening.ask(self.context, self.conversation, seen).await?;
-                let status = seen.facts.get("status").and_then(Value::as_i64).unwrap_or_default();
                 match opened {
                     Opened::Accepted(socket, _) => Ok(Ok(Line::WebSocket { socket, calls: 0 })),
-                    Opened::Refused(headers) => {
+                    Opened::Refused { status, headers } => {
                         let answer = self.of_status(status, &headers);
                         let refused = answer.refusal.is_some();
-                        refused.then_some(Err(answer)).ok_or_else(|| {
-                            Fault::nonsense(format!("the server answered {status} and opens no WebSocket"))
-                        })
+                        refused.then_some(Err(answer)).ok_or_else(|| websocket::not_opened(status))
                     }
                 }
             }
@@ -238,22 +235,15 @@ impl<'a> Caller<'a> {
         socket.send(message).await.map_err(|e| websocket::fault_of(&e))?;
         loop {
             match socket.next().await {
-                Some(Ok(Message::Text(text))) => match reply::read(text.as_str())? {
-                    Said::Reply { id, outcome } if id == number => return Ok(outcome),
-                    Said::Reply { id, .. } => {
-                        let why = format!("a reply to the call {id}, which waits for none");
-                        return Err(Fault::nonsense(why));
-                    }
-                    Said::Notification(_) => {}
-                },
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Binary(_))) => {
-                    return Err(Fault::nonsense("a binary message, where JSON-RPC is text"));
-                }
                 Some(Ok(Message::Close(_))) | None => {
                     return Err(Fault::nonsense("the server closed the WebSocket"));
                 }
                 Some(Err(error)) => return Err(websocket::fault_of(&error)),
+                Some(Ok(message)) => match said(&message)? {
+                    Some(Said::Reply { id, outcome }) if id == number => return Ok(outcome),
+                    Some(Said::Reply { id, .. }) => return Err(reply::not_waited_for(id)),
+                    Some(Said::Notification(_)) | None => {}
+                },
             }
         }
     }
