@@ -42,8 +42,7 @@ impl Permitted {
     /// What an observation saw that nobody permitted to look at.
     fn objection(&self, plan: &Plan, observation: &Observation) -> Option<Unpermitted> {
         let probe = plan.probe(&observation.probe)?;
-        let looked = !observation.facts.is_empty() || observation.unknown.keys().any(|fact| fact != "*");
-        if !looked {
+        if !observation.was_made() {
             return None;
         }
         if self.only.as_ref().is_some_and(|only| !only.contains(&probe.name)) {

@@ -7,8 +7,10 @@ use probity_evidence::entry::Body;
 use probity_plan::{Form, Happening, Plan, Trial, TrialGroup};
 use probity_verdict::{Conditions, Finding, Judge, Outcome};
 
-/// The plan as one trial of each group has it: a rate over trials is then what each of them has to satisfy.
-pub(crate) fn of_one_trial(plan: &Plan) -> Plan {
+/// The plan as one trial of each group has it: a rate over trials is then what each of them has to satisfy. Nothing where no
+/// probe of a trial needs anything.
+pub(crate) fn of_one_trial(plan: &Plan) -> Option<Plan> {
+    plan.probes.iter().find(|probe| probe.trial.is_some() && probe.needs.is_some())?;
     let mut one = plan.clone();
     let only = |group: &Arc<TrialGroup>| Arc::new(TrialGroup { repeat: 1, at_once: 1, ..(**group).clone() });
     one.trials.iter_mut().for_each(|group| *group = only(group));
@@ -23,7 +25,7 @@ pub(crate) fn of_one_trial(plan: &Plan) -> Plan {
             claim.form = Form::Each { check: check.clone() };
         }
     }
-    one
+    Some(one)
 }
 
 /// The trials under way, each judged by itself.
@@ -32,22 +34,16 @@ pub(crate) struct Needs<'p> {
     /// What was seen outside of trials.
     before: Judge<'p>,
     trials: BTreeMap<Trial, Judge<'p>>,
-    /// Whether anybody will ask.
-    asked: bool,
 }
 
 impl<'p> Needs<'p> {
     /// `plan` is one of [`of_one_trial`].
     pub(crate) fn new(plan: &'p Plan, conditions: &'p Conditions, started: jiff::Timestamp) -> Self {
-        let asked = plan.probes.iter().any(|probe| probe.trial.is_some() && probe.needs.is_some());
-        Self { plan, before: Judge::new(plan, conditions, started), trials: BTreeMap::new(), asked }
+        Self { plan, before: Judge::new(plan, conditions, started), trials: BTreeMap::new() }
     }
 
     /// The next entry.
     pub(crate) fn take(&mut self, entry: u64, body: &Body) {
-        if !self.asked {
-            return;
-        }
         match body {
             Body::Observer(observer) => {
                 if let Some(who) = &observer.introduction {

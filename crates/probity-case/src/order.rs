@@ -171,7 +171,7 @@ impl Case<'_> {
             began: self.began,
             writer: &self.writer,
             fold: &mut self.fold,
-            needs: Needs::new(&one_trial, conditions, self.began.at),
+            needs: one_trial.as_ref().map(|plan| Needs::new(plan, conditions, self.began.at)),
             recorded,
             observed_self: self.began.at,
         };

@@ -21,8 +21,8 @@ pub(crate) struct Recorder<'r, 'p> {
     pub(crate) began: Began,
     pub(crate) writer: &'r Writer,
     pub(crate) fold: &'r mut Fold<'p>,
-    /// What each trial needs to go on.
-    pub(crate) needs: Needs<'r>,
+    /// What each trial needs to go on, where one needs anything.
+    pub(crate) needs: Option<Needs<'r>>,
     /// Is told of what was recorded.
     pub(crate) recorded: &'r dyn Fn(&[Body]),
     pub(crate) observed_self: jiff::Timestamp,
@@ -37,7 +37,9 @@ impl Recorder<'_, '_> {
 
     fn take(&mut self, entry: u64, body: &Body) {
         self.fold.take(entry, body);
-        self.needs.take(entry, body);
+        if let Some(needs) = &mut self.needs {
+            needs.take(entry, body);
+        }
     }
 
     /// Records how the observer itself is doing.
@@ -133,7 +135,7 @@ impl Sink for Recorder<'_, '_> {
     }
 
     fn holds(&mut self, claim: &str, trial: Option<&Trial>) -> Result<bool, WriteError> {
-        let in_trial = trial.and_then(|trial| self.needs.holds(claim, trial));
+        let in_trial = trial.and_then(|trial| self.needs.as_ref()?.holds(claim, trial));
         Ok(in_trial.unwrap_or_else(|| self.fold.holds(claim)))
     }
 }

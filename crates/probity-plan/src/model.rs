@@ -59,6 +59,11 @@ impl Plan {
     pub fn trials_of(&self, name: &str) -> Option<&Arc<TrialGroup>> {
         self.trials.iter().find(|group| group.name == name)
     }
+    /// The probes of these trials; without them those of none.
+    pub fn probes_of<'p>(&'p self, trials: Option<&str>) -> impl Iterator<Item = &'p Probe> {
+        let of = move |probe: &&Probe| probe.trial.as_ref().map(|group| group.name.as_str()) == trials;
+        self.probes.iter().filter(of)
+    }
     /// The claim of this name.
     pub fn claim(&self, name: &str) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.name == name)

@@ -99,6 +99,11 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// Whether somebody looked: of a look that was not made every fact is behind one barrier.
+    pub fn was_made(&self) -> bool {
+        !self.facts.is_empty() || self.unknown.keys().any(|fact| fact != "*")
+    }
+
     /// The fact of this name: from the matrix row, the facts, or a barrier. A fact nobody recorded is `not-made`.
     pub fn fact(&self, name: &str) -> Fact {
         if let Some(value) = self.facts.get(name).or_else(|| self.cell.get(name)) {

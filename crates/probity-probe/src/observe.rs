@@ -1,5 +1,6 @@
 //! Making one look for a run: what is asked, what came of it, and the observer that is this program itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,9 +56,11 @@ impl<'a> Request<'a> {
     }
 
     /// What is kept from look to look is kept by this name: trials know nothing of each other.
-    pub(crate) fn memory(&self) -> String {
-        let Some(trial) = self.trial else { return self.probe.to_owned() };
-        format!("{} on {}", self.probe, trial.machine)
+    pub(crate) fn memory(&self) -> Cow<'a, str> {
+        match self.trial {
+            None => Cow::Borrowed(self.probe),
+            Some(trial) => Cow::Owned(format!("{} on {}", self.probe, trial.machine)),
+        }
     }
 }
 

@@ -154,7 +154,7 @@ impl Runner<'_> {
     }
 
     async fn conduct(&self, desk: &Desk) {
-        let probes: Vec<&Probe> = self.plan.probes.iter().filter(|probe| probe.trial.is_none()).collect();
+        let probes: Vec<&Probe> = self.plan.probes_of(None).collect();
         self.run_stages(&probes, None, desk).await;
         for (ordinal, group) in (1..).zip(&self.plan.trials) {
             self.run_trials(ordinal, group, desk).await;

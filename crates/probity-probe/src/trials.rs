@@ -19,8 +19,7 @@ const RUN_LENGTH: usize = 8;
 impl Runner<'_> {
     /// Runs the trials of a group, the one that has this ordinal among those of the plan.
     pub(crate) async fn run_trials(&self, ordinal: u32, group: &TrialGroup, desk: &Desk) {
-        let of_group = |probe: &&Probe| probe.trial.as_ref().is_some_and(|of| of.name == group.name);
-        let probes: &[&Probe] = &self.plan.probes.iter().filter(of_group).collect::<Vec<_>>();
+        let probes: &[&Probe] = &self.plan.probes_of(Some(&group.name)).collect::<Vec<_>>();
         let next = &AtomicU32::new(0);
         let job = |_| -> Job<'_> {
             let desk = desk.clone();

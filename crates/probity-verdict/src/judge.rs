@@ -18,8 +18,11 @@ mod tally;
 pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use probity_plan::{Claim, FactType, Form, Happening, Introduction, Observation, Plan, Probe, Shows};
+use probity_plan::{
+    Claim, FactType, Form, Happening, Introduction, Observation, Plan, Probe, Shows, TrialGroup,
+};
 
 use crate::check::{Compiled, Found};
 use crate::condition::{Budget, ClaimConditions, Conditions};
@@ -297,9 +300,7 @@ impl<'p> Judge<'p> {
 
 /// The trials that run beside each other and of which a claim or `until` reads a measured time: the quiet lane is quiet within one trial alone.
 fn timed_beside(plan: &Plan, conditions: &Conditions) -> Vec<Limit> {
-    let beside = plan.trials.iter().filter(|group| group.at_once > 1);
-    let beside: Vec<&str> = beside.map(|group| group.name.as_str()).collect();
-    if beside.is_empty() {
+    if plan.trials.iter().all(|group| group.at_once == 1) {
         return Vec::new();
     }
     let read = crate::reads::facts_read(plan, conditions);
@@ -307,18 +308,13 @@ fn timed_beside(plan: &Plan, conditions: &Conditions) -> Vec<Limit> {
         let interval = |fact: &String| probe.spec().fact(fact).is_some_and(|it| it.ty == FactType::Interval);
         read.get(&probe.name).is_some_and(|facts| facts.iter().any(interval))
     };
-    let limits =
-        plan.trials.iter().filter(|group| beside.contains(&group.name.as_str())).filter_map(|group| {
-            let of = |probe: &&Probe| probe.trial.as_ref().is_some_and(|of| of.name == group.name);
-            let probes: Vec<String> =
-                plan.probes.iter().filter(of).filter(timed).map(|probe| probe.name.clone()).collect();
-            (!probes.is_empty()).then(|| Limit::TimedBeside {
-                trials: group.name.clone(),
-                at_once: group.at_once,
-                probes,
-            })
-        });
-    limits.collect()
+    let limit = |group: &Arc<TrialGroup>| {
+        let probes = plan.probes_of(Some(&group.name)).filter(timed);
+        let probes: Vec<String> = probes.map(|probe| probe.name.clone()).collect();
+        let (trials, at_once) = (group.name.clone(), group.at_once);
+        (!probes.is_empty()).then_some(Limit::TimedBeside { trials, at_once, probes })
+    };
+    plan.trials.iter().filter(|group| group.at_once > 1).filter_map(limit).collect()
 }
 
 /// What the control that a claim names shows, if it holds; nothing without one.

@@ -30,13 +30,12 @@ fn stages_of(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String
     let timed = timed_probes(plan, &facts_read(plan, conditions));
     let mut out = format!("{}\n{heading}\n", probity_report::visible(&plan.title));
     let mut longest = Duration::ZERO;
-    let plain: Vec<&Probe> = plan.probes.iter().filter(|probe| probe.trial.is_none()).collect();
+    let plain: Vec<&Probe> = plan.probes_of(None).collect();
     for (number, stage) in (1..).zip(stages(&plain, &timed)) {
         longest += describe_stage(&mut out, plan, &number.to_string(), &stage);
     }
     for group in &plan.trials {
-        let of = |probe: &&Probe| probe.trial.as_ref().is_some_and(|of| of.name == group.name);
-        let probes: Vec<&Probe> = plan.probes.iter().filter(of).collect();
+        let probes: Vec<&Probe> = plan.probes_of(Some(&group.name)).collect();
         let (mut each, mut within) = (String::new(), Duration::ZERO);
         for (number, stage) in (1..).zip(stages(&probes, &timed)) {
             within += describe_stage(&mut each, plan, &format!("{}.{number}", group.name), &stage);

@@ -212,10 +212,8 @@ impl Observe for Observers<'_> {
 
     fn enter(&self, trial: &Trial, observers: Vec<Observer>) {
         let far = observers.into_iter().map(|Observer { name, reach, .. }| {
-            let probes = self.plan.probes.iter().filter(|probe| {
-                let of_trial = probe.trial.as_ref().is_some_and(|group| group.name == trial.name);
-                of_trial && probe.on.as_ref() == Some(&name)
-            });
+            let probes = self.plan.probes_of(Some(&trial.name));
+            let probes = probes.filter(|probe| probe.on.as_ref() == Some(&name));
             let secrets = self.secrets.only(&secrets_named(probes));
             let process = if let Reach::Pid(pid) = reach { Some(Process::now(pid)) } else { None };
             let (trial, state) = (Some(trial.clone()), Mutex::default());

@@ -2,7 +2,7 @@
 //! something happened there.
 
 use probity_diagnostic::Level;
-use probity_plan::{FactType, Form, MACHINE, Plan, Probe};
+use probity_plan::{FactType, Form, Plan, Probe};
 
 use super::{Compiled, Found};
 
@@ -12,9 +12,8 @@ pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
         let (Some(other), Some(check)) = (plan.probe(against), check) else { continue };
         let elsewhere = |probe: &Probe| {
             let Some(name) = probe.on.as_deref() else { return false };
-            // How a machine is reached is known once there is one.
-            let of_machine = probe.trial.is_some() && (name == MACHINE || name.starts_with("machine."));
-            of_machine || plan.observer(name).is_some_and(|it| it.reach.is_elsewhere())
+            // One that the plan does not declare is of a trial's machine: how that is reached is known once there is one.
+            plan.observer(name).is_none_or(|it| it.reach.is_elsewhere())
         };
         if probe.on == other.on || !elsewhere(probe) && !elsewhere(other) {
             continue;

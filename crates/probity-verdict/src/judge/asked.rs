@@ -160,8 +160,8 @@ impl<'p> Asked<'p> {
     pub(super) fn admit(&mut self, entry: u64, observation: &Observation) -> Option<Admitted> {
         let by = self.introduced.get(&observation.observer);
         let known = observation.trial.as_ref().is_none_or(|trial| {
-            let looked = !observation.facts.is_empty() || observation.unknown.keys().any(|fact| fact != "*");
-            self.trials.know(self.plan, trial) && (!looked || self.trials.made.contains(trial))
+            self.trials.know(self.plan, trial)
+                && (!observation.was_made() || self.trials.made.contains(trial))
         });
         let looks = self.probes.get_mut(observation.probe.as_str()).filter(|_| known);
         let admitted = looks.and_then(|looks| looks.admit(observation, by));

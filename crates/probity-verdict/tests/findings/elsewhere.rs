@@ -1,6 +1,6 @@
 //! Looks of others: by whom the plan has them, and introduced before. What was not taken back withholds an acceptance.
 
-use probity_plan::{Agent, Happening, Introduction, Passage, Reach};
+use probity_plan::Happening;
 
 use super::support::*;
 
@@ -12,26 +12,6 @@ fn plan() -> Plan {
     probity_plan::load("plan.yaml", &Source(yaml.to_owned()), &BTreeMap::new())
         .unwrap_or_else(|errors| panic!("{errors}"))
         .plan
-}
-
-fn introduction(name: &str, reach: Reach) -> Introduction {
-    Introduction {
-        name: name.to_owned(),
-        trial: None,
-        reach,
-        passage: Passage::default(),
-        agent: Agent {
-            version: String::new(),
-            sha256: String::new(),
-            kinds: Vec::new(),
-            host: String::new(),
-            user: String::new(),
-            system: String::new(),
-            capabilities: String::new(),
-            namespaces: BTreeMap::new(),
-        },
-        clock_ahead_us: (0, 0),
-    }
 }
 
 fn by(observer: u32, observation: Observation) -> Observation {
@@ -64,7 +44,7 @@ fn up(slot: u32) -> Observation {
 #[test]
 fn a_look_counts_only_by_whom_the_plan_has_it() {
     use Outcome::{Holds, Undetermined};
-    let inside = introduction("inside", lab());
+    let inside = introduction("inside", None, lab());
     let here = look("here", 0, &json!({ "listening": true }));
     let good = [by(1, up(0)), by(1, up(1)), here.clone()];
     assert_eq!(judged(&[(1, inside.clone())], &good), (vec![Holds, Holds, Undetermined], 0));
@@ -77,12 +57,12 @@ fn a_look_counts_only_by_whom_the_plan_has_it() {
         (vec![], good.to_vec(), 2),
         (vec![(2, inside.clone())], good.to_vec(), 2),
         // Somebody else did, or the right name reached in another way.
-        (vec![(1, introduction("street", Reach::Netns("out".to_owned())))], good.to_vec(), 2),
-        (vec![(1, introduction("inside", Reach::Pid(1)))], good.to_vec(), 2),
-        (vec![(1, introduction("stranger", lab()))], good.to_vec(), 2),
+        (vec![(1, introduction("street", None, Reach::Netns("out".to_owned())))], good.to_vec(), 2),
+        (vec![(1, introduction("inside", None, Reach::Pid(1)))], good.to_vec(), 2),
+        (vec![(1, introduction("stranger", None, lab()))], good.to_vec(), 2),
         // A number is given once.
         (
-            vec![(1, introduction("street", Reach::Netns("out".to_owned()))), (1, inside.clone())],
+            vec![(1, introduction("street", None, Reach::Netns("out".to_owned()))), (1, inside.clone())],
             good.to_vec(),
             2,
         ),
@@ -119,7 +99,7 @@ fn what_was_not_taken_back_withholds_an_acceptance() {
     };
     let verdict = |status: i64, undone: Option<Option<i64>>| {
         let mut judge = Judge::new(&plan, &conditions, started);
-        judge.introduce(1, &introduction("inside", lab()));
+        judge.introduce(1, &introduction("inside", None, lab()));
         for slot in 0..2 {
             judge.observe(2, &by(1, look("web", slot, &json!({ "connected": true, "status": status }))));
         }

@@ -4,7 +4,10 @@
 pub use std::collections::BTreeMap;
 
 pub use probity_diagnostic::Diagnostic;
-pub use probity_plan::{Barrier, Blocked, FactType, Lane, Observation, Plan, Shows, Value};
+pub use probity_plan::{
+    Agent, Barrier, Blocked, FactType, Introduction, Lane, Observation, Passage, Plan, Reach, Shows, Trial,
+    Value,
+};
 pub use probity_verdict::judgement::{Counts, Finding};
 pub use probity_verdict::wording::finding as wording;
 pub use probity_verdict::{Conditions, Judge, Outcome, timed_probes};
@@ -182,4 +185,25 @@ pub const FORTY: &str = "web: { http: http://x, every: 5s, for: 200s }";
 
 pub fn status(codes: &[i64]) -> Vec<Observation> {
     looks("web", 0..codes.len() as u32, |slot| json!({ "status": codes[slot as usize] }))
+}
+
+/// Somebody who was reached that way.
+pub fn introduction(name: &str, trial: Option<&Trial>, reach: Reach) -> Introduction {
+    Introduction {
+        name: name.to_owned(),
+        trial: trial.cloned(),
+        reach,
+        passage: Passage::default(),
+        agent: Agent {
+            version: String::new(),
+            sha256: String::new(),
+            kinds: Vec::new(),
+            host: String::new(),
+            user: String::new(),
+            system: String::new(),
+            capabilities: String::new(),
+            namespaces: BTreeMap::new(),
+        },
+        clock_ahead_us: (0, 0),
+    }
 }

@@ -1,7 +1,7 @@
 //! Trials: each is one vote of a rate, every look of every trial is one of a census, and what holds over time holds within each. What no
 //! run of the plan yields counts nowhere.
 
-use probity_plan::{Agent, Cause, Happening, Introduction, OfMachine, Passage, Reach, Trial};
+use probity_plan::{Cause, Happening, OfMachine};
 use probity_verdict::judgement::Limit;
 
 use super::support::*;
@@ -43,26 +43,6 @@ fn of_machine(trial: &Trial, exit_code: i64) -> OfMachine {
     }
 }
 
-fn introduction(name: &str, trial: &Trial, reach: Reach) -> Introduction {
-    Introduction {
-        name: name.to_owned(),
-        trial: Some(trial.clone()),
-        reach,
-        passage: Passage::default(),
-        agent: Agent {
-            version: String::new(),
-            sha256: String::new(),
-            kinds: Vec::new(),
-            host: String::new(),
-            user: String::new(),
-            system: String::new(),
-            capabilities: String::new(),
-            namespaces: BTreeMap::new(),
-        },
-        clock_ahead_us: (0, 0),
-    }
-}
-
 /// What a log holds.
 #[derive(Clone)]
 enum Told {
@@ -77,7 +57,7 @@ use Told::{Down, Met, Seen, Up};
 /// A trial whose machine is made and looked at by its own number, from 1.
 fn begun(number: u32) -> Vec<Told> {
     let trial = trial(number);
-    let met = Met(number + 1, introduction("machine", &trial, Reach::Pid(number + 1000)));
+    let met = Met(number + 1, introduction("machine", Some(&trial), Reach::Pid(number + 1000)));
     vec![Up(trial), met]
 }
 
@@ -249,11 +229,11 @@ fn what_no_run_of_the_plan_yields_in_a_trial_is_not_taken() {
         good().into_iter().filter(|told| !matches!(told, Up(trial) if trial.number == 1)).collect();
     assert_eq!(judged(&plan, &never).1, 1);
     let mut other = good();
-    other[1] = Met(1, introduction("machine", &trial(1), Reach::Pid(5)));
+    other[1] = Met(1, introduction("machine", Some(&trial(1)), Reach::Pid(5)));
     assert_eq!(judged(&plan, &other).1, 1);
     // Another way to look at it leads where the plan says.
     let rows = |reach: &str| {
-        let outside = introduction("machine.outside", &trial(0), Reach::Netns(reach.to_owned()));
+        let outside = introduction("machine.outside", Some(&trial(0)), Reach::Netns(reach.to_owned()));
         let row = in_cell(look("t.rows", 0, &json!({ "exists": true })), &json!({ "n": "a" }));
         let row = Observation { observer: 9, ..at(&trial(0), row) };
         judged(&plan, &[good(), vec![Met(9, outside), Seen(row)]].concat()).1
