@@ -31,7 +31,7 @@ def write(path, folder, size):
 def figures(target, turns=7):
     """Returns the lines of the page."""
     folder = measure.fresh(f"{target}/bench/audit")
-    ours, alone = f"{target}/dist/probity", f"{target}/release/examples/parse"
+    ours, alone = f"{target}/dist/probity", f"{target}/dist/examples/parse"
     lines = [
         "| text | bytes | median ms | least to greatest ms | processor ms | ns a byte | peak MB | CommonMark parser alone, median ms |",
         "|---|---|---|---|---|---|---|---|",

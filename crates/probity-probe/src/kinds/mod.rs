@@ -35,12 +35,15 @@ use probity_plan::Act;
 
 use crate::look::{Context, Look, Seen};
 
+/// A look under way. In a box of its own: a look may make another one within it, and all kinds' looks together would fill a thread's stack.
+type UnderWay<'a> = Pin<Box<dyn Future<Output = Seen> + Send + 'a>>;
+
 /// Declares the way from an act to its look.
 macro_rules! kinds {
     ($($module:ident :: $Kind:ident),* $(,)?) => {
         /// Looks once, by the act's kind.
-        pub async fn look(act: &Act, context: &Context<'_>) -> Seen {
-            match act { $(Act::$Kind(act) => act.look(context).await),* }
+        pub fn look<'a>(act: &'a Act, context: &'a Context<'a>) -> UnderWay<'a> {
+            match act { $(Act::$Kind(act) => Box::pin(act.look(context))),* }
         }
     };
 }
@@ -73,12 +76,4 @@ kinds! {
     mysql::Mysql,
     smtp::Smtp,
     icmp::Icmp,
-}
-
-/// The same for a look within a look, whose size is then known.
-fn look_within<'a>(
-    act: &'a Act,
-    context: &'a Context<'a>,
-) -> Pin<Box<dyn Future<Output = Seen> + Send + 'a>> {
-    Box::pin(look(act, context))
 }

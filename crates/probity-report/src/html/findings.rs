@@ -78,15 +78,31 @@ pub(super) fn scores(contents: &Contents) -> Markup {
                 @for score in scores {
                     p.small {
                         strong { (Said(&score.name)) } " is made of: "
-                        @for (at, (claim, weight, outcome)) in score.parts.iter().enumerate() {
-                            @if at > 0 { ", " }
-                            (claim_link(contents, claim)) " (" (said::number(*weight)) ", " (outcome.name()) ")"
+                        @for (at, (weight, outcome, claims)) in alike(&score.parts).iter().enumerate() {
+                            @if at > 0 { "; " }
+                            @for (at, claim) in claims.iter().enumerate() {
+                                @if at > 0 { ", " }
+                                (claim_link(contents, claim))
+                            }
+                            " (" (said::number(*weight)) @if claims.len() > 1 { " each" } ", " (outcome.name()) ")"
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// The parts of a score that weigh the same and came out the same, each group where its first part stands.
+fn alike(parts: &[(String, f64, Outcome)]) -> Vec<(f64, Outcome, Vec<&str>)> {
+    let mut groups: Vec<(f64, Outcome, Vec<&str>)> = Vec::new();
+    for (claim, weight, outcome) in parts {
+        match groups.iter_mut().find(|group| group.0.total_cmp(weight).is_eq() && group.1 == *outcome) {
+            Some(group) => group.2.push(claim),
+            None => groups.push((*weight, *outcome, vec![claim])),
+        }
+    }
+    groups
 }
 
 /// A link to the finding about a claim, or its bare name if there is none.

@@ -6,7 +6,7 @@ use probity_plan::kinds::lifecycle::{Lifecycle, Operation};
 use probity_plan::{Act, Barrier, Blocked, Value};
 
 use super::Watch;
-use crate::kinds::look_within;
+use crate::kinds;
 use crate::look::{Context, Seen, milliseconds};
 
 /// How long one look within may take.
@@ -44,7 +44,7 @@ impl<'a> Serving<'a> {
         let act = self.lifecycle.serving.as_ref()?.act();
         let timeout = context.timeout.min(PATIENCE);
         let context = Context { began: Instant::now(), timeout, ..context.clone() };
-        let seen = look_within(act, &context).await;
+        let seen = kinds::look(act, &context).await;
         let served = holds(act, self.lifecycle, &seen);
         let cut_short = timeout < PATIENCE && context.began.elapsed() >= timeout;
         (served == Ok(true) || !cut_short).then_some(served)
