@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo validate-camera-service fault-matrix test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
+.PHONY: demo validate-camera-service fault-matrix netbox-fault-matrix test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -25,6 +25,14 @@ validate-camera-service:
 fault-matrix:
 	cargo build --release -p probity -p camera-service
 	scripts/fault-matrix
+
+# The periodic sync of a real NetBox judged by each tier of sight, and with each fault of lab/netbox/faults.py. Writes docs/netbox-fault-matrix.md. What it
+# needs is built once (about 6 minutes).
+netbox-fault-matrix:
+	cargo build --release -p probity
+	scripts/debian-tools
+	lab/netbox/build
+	scripts/netbox-fault-matrix
 
 # Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ..., and the base of machines to boot, below target/: nothing is installed.
 tools:
@@ -53,7 +61,7 @@ test-fabric: tools
 	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test -p fabric-sync --test real -- --nocapture --test-threads 1 $(ONLY)
 
 # Everything: also what .ci/run leaves out because it takes long.
-test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix
+test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix netbox-fault-matrix
 
 lint:
 	cargo fmt --all --check

@@ -4,6 +4,7 @@ A lab script starts its servers, prints one line of JSON that tells how to reach
 closes or it gets TERM or INT. It knows nothing of Kubernetes or NetBox.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -127,6 +128,9 @@ class Servers:
             except subprocess.TimeoutExpired:
                 child.kill()
         child.wait()
+        # What it started and left behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
 
     def processes(self):
         return {name: child.pid for name, child, _ in self.children}

@@ -63,8 +63,12 @@ class NetBox:
             "postgres", [*postgres, "-D", self.folder / "data", "-k", self.folder, *settings], signal.SIGINT, env=libraries
         )
         lab.wait_until("PostgreSQL answers", self._postgres_answers, 60, alive)
+        self.start_redis()
+
+    def start_redis(self):
+        """An empty Redis, or one with what it saved before it was ended."""
         redis = ["--port", "0", "--unixsocket", self.folder / "redis", "--save", "", "--appendonly", "no", "--dir", self.folder]
-        alive = self.servers.start("redis", [lab.debian("redis-server"), *redis], env=libraries)
+        alive = self.servers.start("redis", [lab.debian("redis-server"), *redis], env=os.environ | lab.debian_libraries())
         lab.wait_until("Redis listens", (self.folder / "redis").exists, 20, alive)
 
     def _postgres_answers(self):
@@ -72,40 +76,52 @@ class NetBox:
         # Its last line says what it does: https://www.postgresql.org/docs/15/storage-file-layout.html
         return ready.exists() and ready.read_text().splitlines()[-1:] == ["ready   "]
 
-    def _on_databases(self, program, *arguments):
-        lab.run([lab.debian(program), "-h", self.folder, "-U", "netbox", *arguments], env=os.environ | lab.debian_libraries())
+    def on_databases(self, program, *arguments):
+        return lab.run([lab.debian(program), "-h", self.folder, "-U", "netbox", *arguments], env=os.environ | lab.debian_libraries())
 
     def create_database(self):
-        self._on_databases("createdb", "netbox")
+        self.on_databases("createdb", "netbox")
+
+    def create_monitor(self):
+        """The role that docs/netbox.md asks for: it may read the tables of jobs and data sources, and no more."""
+        grant = "GRANT SELECT ON core_job, core_datasource, django_content_type TO monitor"
+        self.on_databases("psql", "--quiet", "--dbname", "netbox", "-c", "CREATE ROLE monitor LOGIN", "-c", grant)
 
     def keep_pristine(self):
         """What `reset` goes back to."""
-        self._on_databases("createdb", "--template=netbox", "pristine")
+        self.on_databases("createdb", "--template=netbox", "pristine")
 
     def reset(self):
         """The database as lab/netbox/build made it, under the server that runs: its connections break, and it makes new ones."""
-        self._on_databases("dropdb", "--force", "netbox")
-        self._on_databases("createdb", "--template=pristine", "netbox")
-        lab.run([lab.debian("redis-cli"), "-s", self.folder / "redis", "flushall"], env=os.environ | lab.debian_libraries())
+        self.on_databases("dropdb", "--force", "netbox")
+        self.on_databases("createdb", "--template=pristine", "netbox")
+        self.redis("flushall")
 
-    def configure(self, secrets):
+    def redis(self, *arguments):
+        """What Redis replies to a command."""
+        return lab.run([lab.debian("redis-cli"), "-s", self.folder / "redis", *arguments], env=os.environ | lab.debian_libraries()).strip()
+
+    def configure(self, secrets, more=""):
         (self.folder / "conf").mkdir()
         for name in ("media", "reports", "scripts", "static"):
             (self.folder / name).mkdir()
         text = CONFIGURATION.format(folder=str(self.folder), **{name: secrets[name] for name in ("secret_key", "pepper")})
-        (self.folder / "conf/configuration.py").write_text(text)
+        (self.folder / "conf/configuration.py").write_text(text + more)
 
     def command(self, *arguments, **options):
         """One of NetBox's own commands; its output."""
         return lab.run([PYTHON, "-m", "netbox", *arguments], env=self.environment, **options)
 
     def start_server(self, token):
-        """NetBox's web server; the address once its API answers."""
+        """NetBox's web server; its address, where its API answers."""
         port = lab.free_port()
-        options = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4", "--timeout", "600", "netbox.wsgi"]
+        options = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4", "--timeout", "600", "--no-control-socket", "netbox.wsgi"]
         alive = self.servers.start("netbox", [PYTHON, "-m", "gunicorn", *options], env=self.environment)
         url = f"http://127.0.0.1:{port}"
+        self.wait_until_answers(url, token, alive)
+        return url
 
+    def wait_until_answers(self, url, token, alive=lambda: None):
         def answers():
             request = urllib.request.Request(f"{url}/api/status/", headers={"Authorization": token})
             try:
@@ -115,11 +131,6 @@ class NetBox:
                 return False
 
         lab.wait_until("NetBox answers", answers, 180, alive)
-        return url
-
-    def start_worker(self):
-        """What runs NetBox's background jobs; only some tests need it."""
-        self.servers.start("worker", [PYTHON, "-m", "netbox", "rqworker", "high", "default", "low"], env=self.environment)
 
     def save(self, folder):
         """PostgreSQL's folder as a start for others. The server is ended for it, in order."""

@@ -1,6 +1,7 @@
 """Run inside NetBox's shell, once: who may use the lab's NetBox. Prints the tokens as JSON.
 
-`admin` may all; `fabric-sync` may what docs/fabric-sync/security.md says that the sync needs, and no more; `reader` may look.
+`admin` may all; `fabric-sync` may what docs/fabric-sync/security.md says that the sync needs, and no more; `reader` may look; `monitor` may see
+what docs/netbox.md asks for.
 """
 
 import json
@@ -32,5 +33,8 @@ reader = User.objects.create_user("reader", "reader@example.invalid", os.urandom
 permit(sync, "fabric-sync owns", ["view", "add", "change", "delete"], permissions["own"])
 permit(sync, "fabric-sync shares", ["view", "add"], permissions["share"])
 permit(sync, "fabric-sync looks", ["view"], permissions["look"])
+monitor = User.objects.create_user("monitor", "monitor@example.invalid", os.urandom(16).hex())
+permit(monitor, "monitor", ["view"], ["core.job", "core.datasource", "core.datafile"])
 permit(reader, "reader", ["view"], sum(permissions.values(), []))
-print(json.dumps({"admin": token(admin), "fabric-sync": token(sync), "reader": token(reader, write_enabled=False)}))
+lookers = {"reader": token(reader, write_enabled=False), "monitor": token(monitor, write_enabled=False)}
+print(json.dumps({"admin": token(admin), "fabric-sync": token(sync), **lookers}))

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use probity_plan::kinds::process::Process;
-use probity_plan::{Barrier, Blocked, Value};
+use probity_plan::{Barrier, Blocked, Moment, Value};
 use procfs::ProcError;
 
 use crate::clock;
@@ -357,7 +357,8 @@ fn described(running: &Running, names: &Names) -> Result<Value, Blocked> {
         ("arguments".to_owned(), arguments.into()),
         ("user".to_owned(), user_of(running.stat.pid, names)?.into()),
         ("contained".to_owned(), is_contained(running)?.into()),
-        ("started".to_owned(), started(running).into()),
+        // A moment of its own is only what is a fact of its own: within a map it is text.
+        ("started".to_owned(), Moment::new(started(running)).to_string().into()),
         ("state".to_owned(), state(running.stat.state).into()),
         ("threads".to_owned(), running.stat.num_threads.into()),
         ("cpu_s".to_owned(), cpu_s(running.stat.utime + running.stat.stime)),

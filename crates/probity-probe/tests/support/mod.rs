@@ -255,7 +255,17 @@ pub async fn look_with(act: Act, secrets: &[(&str, &str)], timeout: Duration) ->
     let seen = probity_probe::kinds::look(&act, &context).await;
     let took = context.began.elapsed();
     assert!(took < timeout + PATIENCE, "a look of {timeout:?} took {took:?}");
+    assert_recordable(&act, &seen);
     seen
+}
+
+/// Every fact has a value that its declaration admits: the evidence log takes no other.
+fn assert_recordable(act: &Act, seen: &Seen) {
+    for (name, value) in &seen.facts {
+        let spec = act.spec().facts.iter().find(|spec| spec.name == name);
+        let spec = spec.unwrap_or_else(|| panic!("no fact `{name}` is declared"));
+        assert!(spec.ty.fits(value), "the fact `{name}` is declared to be {}: {value:?}", spec.ty.name());
+    }
 }
 
 /// One look with every fact, at most ten seconds.

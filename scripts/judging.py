@@ -1,0 +1,49 @@
+"""What scripts that seed faults and have Probity judge them have in common: what came of a run, and which claims turned."""
+
+import json
+import shutil
+import subprocess
+import time
+
+
+class Judged:
+    """What came of one run."""
+
+    def __init__(self, status, seconds, findings):
+        self.status, self.seconds = status, seconds
+        self.outcomes = {finding["claim"]: finding["outcome"] for finding in findings.get("findings", [])}
+        verdict = findings.get("verdict", {})
+        self.label = verdict.get("label") or " or ".join(verdict.get("possible", [])) or "no verdict"
+
+
+def kept(bundle):
+    """What came of it when it was judged before; None if it was not."""
+    file, times = bundle / "findings.json", bundle.with_suffix(".json")
+    if not file.exists() or not times.exists():
+        return None
+    return Judged(**json.loads(times.read_text()), findings=json.loads(file.read_text()))
+
+
+def judge(bundle, command, **options):
+    """Runs `command`, which is to write `bundle`."""
+    file, times = bundle / "findings.json", bundle.with_suffix(".json")
+    shutil.rmtree(bundle, ignore_errors=True)
+    times.unlink(missing_ok=True)
+    began = time.monotonic()
+    with bundle.with_suffix(".txt").open("w") as said:
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, **options).returncode
+    came = {"status": status, "seconds": time.monotonic() - began}
+    times.write_text(json.dumps(came))
+    return Judged(**came, findings=json.loads(file.read_text()) if file.exists() else {})
+
+
+def turned(sound, judged):
+    """The claims that hold of the sound system and fail of this one; and those that cannot be told of it any more."""
+    fails = [claim for claim, outcome in sound.outcomes.items() if outcome == "holds" and judged.outcomes.get(claim) == "fails"]
+    lost = [claim for claim, outcome in sound.outcomes.items() if outcome == "holds" and judged.outcomes.get(claim) == "undetermined"]
+    return fails, lost
+
+
+def shown(claims, most=6):
+    words = ", ".join(f"`{claim}`" for claim in claims[:most])
+    return words + (f" and {len(claims) - most} more" if len(claims) > most else "") if claims else ""
