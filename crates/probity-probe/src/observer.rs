@@ -8,6 +8,8 @@ mod reach;
 mod ssh;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use probity_plan::{Barrier, Blocked, Value};
@@ -94,7 +96,13 @@ fn clock_synchronised() -> Result<bool, Blocked> {
 /// How long this thread has been kept waiting for a processor since it began; `None` if the kernel does not tell.
 /// Source: Linux, Documentation/scheduler/sched-stats.rst, `/proc/<pid>/schedstat`, second field, nanoseconds.
 pub fn scheduling_delay() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    thread_local! {
+        // Every look asks twice: it stays open, and is read anew from its beginning.
+        static SCHEDSTAT: Option<File> = File::open("/proc/thread-self/schedstat").ok();
+    }
+    let mut buffer = [0; 64];
+    let length = SCHEDSTAT.with(|file| file.as_ref()?.read_at(&mut buffer, 0).ok())?;
+    let text = std::str::from_utf8(buffer.get(..length)?).ok()?;
     text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
 
