@@ -141,7 +141,7 @@ pub struct Assertions<'d> {
     /// What the columns of its tables hold.
     pub(crate) columns: Vec<Columns>,
     sections: HashMap<Option<usize>, Section>,
-    /// Headings over a box that is ticked.
+    /// Headings over something that is ticked: somebody keeps record there.
     ticked: HashSet<usize>,
 }
 
@@ -152,8 +152,12 @@ impl<'d> Assertions<'d> {
         let columns: Vec<Columns> = document.tables.iter().map(Columns::of).collect();
         let mut out = Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new() };
         for statement in &document.statements {
-            let mut over =
-                statement.heading.filter(|_| matches!(statement.place, Place::Item { done: Some(true), .. }));
+            let ticked = match statement.place {
+                Place::Item { done: Some(done), .. } => done,
+                Place::Item { done: None, .. } => outcome::sign(&statement.lower) == Some(Outcome::Passed),
+                _ => false,
+            };
+            let mut over = statement.heading.filter(|_| ticked);
             while let Some(heading) = over.filter(|heading| out.ticked.insert(*heading)) {
                 over = out.section(Some(heading)).parent;
             }
@@ -230,12 +234,14 @@ impl<'d> Assertions<'d> {
         short && !names_no_other(&intro.lower, &one.subject) && one.form != Form::Phrase
     }
 
-    /// Whether a box is ticked anywhere in the checklist that a section is part of.
-    pub fn some_ticked(&self, heading: Option<usize>) -> bool {
-        let parent =
-            |at: usize| self.section(Some(at)).parent.filter(|parent| self.section(Some(*parent)).checklist);
-        let top = std::iter::successors(heading, |at| parent(*at)).last();
-        top.is_some_and(|top| self.ticked.contains(&top))
+    /// Whether something is ticked under a heading, so that a box that is not is open there, and no form.
+    pub(crate) fn is_record(&self, heading: usize) -> bool {
+        self.ticked.contains(&heading)
+    }
+
+    /// The heading over a heading, but for the title.
+    pub(crate) fn over_heading(&self, heading: usize) -> Option<usize> {
+        self.section(Some(heading)).parent.filter(|over| self.section(Some(*over)).level > 1)
     }
 
     /// Whether boxes of this section are to be ticked by whoever uses the report: its title calls it a checklist, and none is.
@@ -244,6 +250,12 @@ impl<'d> Assertions<'d> {
         let checklist =
             title.is_some_and(|title| title.place == Place::Heading(1) && title.lower.contains("checklist"));
         checklist && heading.is_none_or(|heading| !self.ticked.contains(&heading))
+    }
+
+    /// Whether the title calls the report a plan: what it says is to come.
+    pub(crate) fn is_plan(&self) -> bool {
+        let title = self.document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
+        title.is_some_and(|title| section::is_plan(&title.lower))
     }
 
     /// What a table calls its rows: the heading of the column with their names.

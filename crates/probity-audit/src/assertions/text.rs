@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -96,7 +96,7 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+\b|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+(\b|_)|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
 // "When you deploy:" leads what to do then.
 pattern!(STEPS, r"^\W*(when|after|once) (you|we) ");
@@ -117,6 +117,9 @@ pattern!(
     TIME_LASTED,
     r"^(total |test |monitoring |elapsed |execution |validation |session )*(duration|elapsed|lasted|length|elapsed time)$"
 );
+
+/// Boxes that somebody who demands them has not left for others to copy.
+const MAX_FEW: usize = 2;
 
 /// Statements at the end of a report that are about the whole of it.
 const CLOSING: usize = 8;
@@ -356,23 +359,33 @@ impl Reader<'_, '_> {
             return;
         }
         let section = self.all.section(self.statement.heading);
-        let introduced = || self.introduction().is_some_and(super::section::requires);
-        let mixed = done == Some(false)
-            && (section.checklist || self.introduction().is_some_and(super::section::is_checklist))
-            && self.all.some_ticked(self.statement.heading);
+        let heading = self.all.document.heading(self.statement.heading);
+        let introduction = self.introduction();
+        let introduced = introduction.is_some_and(super::section::requires);
+        // Boxes of which none is ticked are a form for somebody else, unless it is said that they are open.
+        let told = [Some(heading), introduction].into_iter().flatten().any(super::section::says_open);
+        let own = self.statement.heading;
+        let record = own.is_some_and(|heading| self.all.is_record(heading));
+        let demanded = super::section::requires(heading) || introduced;
+        let over = own.and_then(|heading| self.all.over_heading(heading)).filter(|_| demanded);
+        let beside = over.is_some_and(|heading| self.all.is_record(heading));
+        let kept = done.is_none() || told || record || beside || self.boxes() <= MAX_FEW;
+        let checklist = section.checklist || introduction.is_some_and(super::section::is_checklist);
+        // What one does when one deploys is not open before.
+        let mixed = done == Some(false) && checklist && (told || record && !section.deploys);
         if section.excluded && !mixed
-            || self.introduction().is_some_and(|line| STEPS.is_in(line))
+            || !kept
+            || introduction.is_some_and(|line| STEPS.is_in(line))
             || depth > 1 && done.is_none()
-            || !(section.required || mixed || introduced())
+            || !(section.required || mixed || introduced)
             || NONE.is_in(lower)
             || NONE.is_in(value)
         {
             return;
         }
         let sign = outcome::of(value).or_else(|| outcome::sign(lower));
-        let heading = self.all.document.heading(self.statement.heading);
         let to_do = (super::section::lists_what_is_open(heading) && !section.excluded)
-            || self.introduction().is_some_and(super::section::lists_what_is_open);
+            || introduction.is_some_and(super::section::lists_what_is_open);
         let open = match (done, sign) {
             (Some(done), _) => !done,
             (None, Some(outcome)) => outcome != Outcome::Passed,
@@ -386,6 +399,14 @@ impl Reader<'_, '_> {
         {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
+    }
+
+    /// How many items stand in the list of this one, as far as that is few.
+    fn boxes(&self) -> usize {
+        let of_list = |s: &&Statement| s.block == self.statement.block;
+        let before = self.all.document.statements.get(..self.at).unwrap_or_default().iter().rev();
+        let after = self.all.document.statements.get(self.at..).unwrap_or_default().iter();
+        before.take_while(of_list).chain(after.take_while(of_list)).take(MAX_FEW + 1).count()
     }
 
     /// Whether an item without a sign of its own stands in a list of what was not tested.
@@ -458,7 +479,9 @@ impl Reader<'_, '_> {
         if whole
             && (section.whole || ends || labels_itself)
             && !section.planned
+            && !section.wished
             && !section.was
+            && !self.all.is_plan()
             && !CONDITION.is_in(lower)
             && self.modality != Modality::Was
         {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular};
+use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular, words};
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
@@ -89,7 +89,8 @@ fn begins(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
     // What stands below an item is of that item.
     let below = matches!(statement.place, Place::Item { depth: 2.., .. });
     let before = statement.lower.get(..q.start).unwrap_or("a");
-    !below && (!before.contains(char::is_alphabetic) || before.ends_with(": "))
+    let labelled = before.strip_suffix(": ").is_some_and(|label| words(label).all(is_generic));
+    !below && (!before.contains(char::is_alphabetic) || labelled)
 }
 
 fn unit(q: &Quantity) -> &str {
