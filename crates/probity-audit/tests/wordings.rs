@@ -267,6 +267,13 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
         "- Law No. 27/2022 (100%)",
         "### ✅ Passing tests (212 / 65%)",
+        "| Metric | Count |\n|---|---|\n| Test files | 6 |\n| Tests passed | 60 |\n| Tests failed | 4 |\n| Total tests | 64 |",
+        "| File | Total | Passed | Failed |\n|---|---|---|---|\n| a.test.js | 25 | 0 | 0 |",
+        "- ✅ Enrolment: 95% faster (5 days → 2 hours)",
+        "**Progress**: 80% (3 of 5 phases complete, plus phase 1.5)",
+        "8 services: SonarQube + PostgreSQL, Snyk, Trivy, Gosec, Semgrep, KICS, Grype",
+        "### Endpoints (2 total)\n\n| Endpoint | Method |\n|---|---|\n| **Context** | |\n| start | POST |\n| stop | POST |",
+        "## Deployment checklist\n\n- [ ] Production deployment\n\n## Sign-off\n\n- ✅ Production deployment",
         "# R\n\n**Progress**: 1/21 tasks complete\n\n## Progress summary\n\n**Phase 3A**: 1/14 tasks complete",
         "| Page | Tests | Coverage |\n|---|---|---|\n| Start | 4 | 88% |\n| Basket | 16 | 60% |\n| **AVERAGE** | 20 | 74% |",
         "**Status**: approved for production\n\n## Validation results\n\n- Input: passed\n- Sandbox: Error-free operation",
@@ -317,6 +324,23 @@ fn a_count_in_brackets_is_the_sum_of_those_below_it() {
 }
 
 #[test]
+fn a_heading_with_a_fraction_counts_the_rows_of_its_table() {
+    let table =
+        |rows: usize| format!("| Service | Status |\n|---|---|\n{}", "| Search | active |\n".repeat(rows));
+    let report = |rows: [usize; 3]| {
+        let parts = rows.map(table);
+        format!(
+            "# R\n\n### Writing (3/3)\n\n{}\n### Reading (2/2)\n\n{}\n### Sharing (4/4)\n\n{}",
+            parts[0], parts[1], parts[2]
+        )
+    };
+    assert_eq!(found(&report([3, 2, 3])), ["count-not-list"]);
+    assert_eq!(found(&report([3, 2, 4])), Vec::<&str>::new());
+    // Where no other heading counts rows, it counts something else.
+    assert_eq!(found(&report([2, 2, 3])), Vec::<&str>::new());
+}
+
+#[test]
 fn readiness_is_denied_by_what_was_assessed_and_failed_or_was_not_tested() {
     only(
         "open-preconditions",
@@ -328,6 +352,11 @@ fn readiness_is_denied_by_what_was_assessed_and_failed_or_was_not_tested() {
             "# Shop\n\n**Status**: PRODUCTION READY\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested (optional) |\n| Mail | ✅ OK |",
             "# Shop\n\n**Status**: PRODUCTION READY\n\n## Future work\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
             "# Shop\n\n**Status**: PRODUCTION READY\n\n## Fixed bugs\n\n| Component | Status |\n|---|---|\n| Search | Failed |",
+            // Beside what needs fixes, "ready" is of a part.
+            "# Shop\n\n## Readiness\n\n### ✅ PRODUCTION READY\n\n- Search: passed\n- Mail: passed\n\n### ⚠ Requires fixes\n\n- Validation: passed\n- Import test: failed",
+            "# Shop\n\n**Overall assessment**: production-ready with the recommended fixes applied\n\n## Validation\n\n- Load testing: ⏳ pending\n- Unit tests: passed",
+            "# Shop\n\n**Production readiness**: core components production-ready\n\n## Validation\n\n- Load testing: ⏳ pending\n- Unit tests: passed",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Quality\n\n- Analysis: 94.8% accuracy (target: 95%)",
             "# Shop\n\n**Status**: almost production ready\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
         ],
     );

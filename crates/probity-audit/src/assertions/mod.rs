@@ -239,6 +239,15 @@ impl<'d> Assertions<'d> {
         self.ticked.contains(&heading)
     }
 
+    /// Whether a heading beside this one says that what stands there is open: each is of a part.
+    pub(crate) fn is_part(&self, heading: usize) -> bool {
+        let parent = self.section(Some(heading)).parent;
+        let beside = |(at, _): &(&Option<usize>, &Section)| at.is_some_and(|at| at != heading);
+        let open = |at: &Option<usize>| section::says_open(self.document.heading(*at));
+        parent.is_some()
+            && self.sections.iter().filter(beside).any(|(at, own)| own.parent == parent && open(at))
+    }
+
     /// The heading over a heading, but for the title.
     pub(crate) fn over_heading(&self, heading: usize) -> Option<usize> {
         self.section(Some(heading)).parent.filter(|over| self.section(Some(*over)).level > 1)

@@ -143,7 +143,7 @@ pub(super) fn is_plan(title: &str) -> bool {
 
 pattern!(
     SAYS_OPEN,
-    r"\b(pending|to[- ]?do|remaining|outstanding|needs?|incomplete|blockers?|not (yet )?(done|tested|verified|completed?|ready))\b|⏳|⚠|🔲|🔄|❌|🚧"
+    r"\b(pending|to[- ]?do|remaining|outstanding|needs?|requires?|incomplete|blockers?|not (yet )?(done|tested|verified|completed?|ready))\b|⏳|⚠|🔲|🔄|❌|🚧"
 );
 
 /// Whether a heading or a line before a list says that what is not ticked there is open.

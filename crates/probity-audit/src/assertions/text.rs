@@ -67,11 +67,11 @@ pattern!(
 );
 pattern!(
     READY,
-    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
+    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for (mainnet |immediate |production )?(deployment|release|launch|use)\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|core|basic|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
 );
 pattern!(
     READY_LABEL,
@@ -313,10 +313,13 @@ impl Reader<'_, '_> {
         if let Some(outcome) = given {
             let name = name.split(['(', ',']).next().unwrap_or("");
             if name.len() <= 80 {
-                let modality = if boxed == Some(false) && outcome == Outcome::NotDone {
-                    Modality::Done
-                } else {
-                    self.modality
+                // A box of what one does when one deploys waits for whoever does.
+                let modality = match (boxed, outcome) {
+                    (Some(false), Outcome::NotDone) if self.all.section(self.statement.heading).deploys => {
+                        Modality::Possible
+                    }
+                    (Some(false), Outcome::NotDone) => Modality::Done,
+                    _ => self.modality,
                 };
                 self.say(Said::Outcome(outcome), name, Form::Label, modality);
             }
@@ -467,6 +470,10 @@ impl Reader<'_, '_> {
                     || (label.is_none() && without_marks(about).len() <= 12)
             }
         };
+        // "Ready" beside "needs fixes" stands over the part that is ready.
+        if heading && self.all.is_part(self.at) {
+            return;
+        }
         let own = if heading { Some(self.at) } else { self.statement.heading };
         let section = self.all.section(own);
         let whole = whole

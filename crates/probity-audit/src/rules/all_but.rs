@@ -22,6 +22,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(NO_RATE, r"\b(coverage|covered|improvement|confidence|accuracy|scores?|skip\w*|target|phase|budget)\b");
 // "All critical tests" are not all of them, and a criterion is no result.
+pattern!(CRITICAL, r"\b(critical|essential|major|key|main)\b");
 pattern!(LIMITED, r"\b(critical|essential|major|key|main|core|criteria|criterion)\b");
 
 /// Claims, and fractions held against them; no report that somebody reads has more.
@@ -56,7 +57,7 @@ fn denies(all: &Assertions<'_>, claim: &Assertion, statement: &Statement, other:
 
 /// "All phases completed (6/11)", "(85.7 % success rate)": what stands in brackets right behind it.
 fn behind<'a>(claim: &Assertion, statement: &'a Statement) -> Option<&'a Quantity> {
-    statement.quantities.iter().filter(|q| is_less(q)).find(|q| {
+    statement.quantities.iter().filter(|q| is_less(q) && !CRITICAL.is_in(&statement.lower)).find(|q| {
         let before = statement.lower.get(..q.start).and_then(|before| before.strip_suffix('('));
         let between = before.and_then(|before| before.rsplit_once(claim.name.as_str())).map(|(_, between)| between);
         between.is_some_and(|between| !between.contains(|c: char| c.is_ascii_digit() || c == ':'))

@@ -30,6 +30,8 @@ pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
+pattern!(WORKING, r"^(days?|weeks?|months?)$");
+
 /// Numbers of a sentence; one with more is data.
 const MAX_NUMBERS: usize = 8;
 
@@ -37,7 +39,8 @@ const MAX_NUMBERS: usize = 8;
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for statement in &all.document.statements {
         let few = (3..=MAX_NUMBERS).contains(&statement.quantities.len());
-        if matches!(statement.place, Place::Row { .. } | Place::Code) || !few || ELSE.is_in(&statement.lower) {
+        let hoped = all.section(statement.heading).planned;
+        if matches!(statement.place, Place::Row { .. } | Place::Code) || !few || hoped || ELSE.is_in(&statement.lower) {
             continue;
         }
         for three in statement.quantities.windows(3) {
@@ -86,6 +89,10 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
 
 /// What is wrong with the percentage, if no way of telling the change gives it.
 fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<String> {
+    // A working day has eight hours, and a working week five days.
+    if [before, after].iter().any(|q| WORKING.is_in(&q.unit)) && before.unit.trim_end_matches('s') != after.unit.trim_end_matches('s') {
+        return None;
+    }
     let plain = |q: &Quantity| q.bound.is_none() && !q.rough && !q.negative && q.value > 0.0;
     let same = matches!((before.kind, after.kind), (Kind::Seconds(_), Kind::Seconds(_)))
         || (before.kind == after.kind && matches!(before.kind, Kind::Plain | Kind::Percent) && (before.unit == after.unit || before.unit.is_empty()));

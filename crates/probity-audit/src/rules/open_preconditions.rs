@@ -1,6 +1,6 @@
 //! Ready, while what has to be there first is open.
 
-use super::target_missed::{missed, pairs};
+use super::target_missed::{Pair, missed, pairs};
 use probity_diagnostic::Level;
 
 use crate::assertions::{Assertion, Assertions, Form, Modality, Outcome, Said};
@@ -55,7 +55,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let open = if open.iter().any(weighs) { open } else { Vec::new() };
     let denied = failures(all).into_iter().filter(|one| is_assessed(all, one));
     let pairs = pairs(all);
-    let short = pairs.iter().filter(|pair| !pair.met && pair.claim.modality == Modality::Done && missed(pair) && !is_accepted(all, pair.claim) && says_missed(all, pair.claim)).map(|pair| pair.claim);
+    let short = pairs.iter().filter(|pair| !pair.met && is_far(pair) && pair.claim.modality == Modality::Done && missed(pair) && !is_accepted(all, pair.claim) && says_missed(all, pair.claim)).map(|pair| pair.claim);
     let mut open: Vec<&Assertion> = open.into_iter().chain(short).chain(denied).chain(failing(all, ready)).filter(|one| one.at != ready.at).collect();
     open.sort_by_key(|one| one.at);
     open.dedup_by_key(|one| one.at);
@@ -94,6 +94,12 @@ pattern!(ACCEPTED, r"\b(accept\w*|near\w*|slightly|close( to)?|almost|marginal\w
 /// Whether the report itself accepts what it says is missed.
 fn is_accepted(all: &Assertions<'_>, claim: &Assertion) -> bool {
     all.document.statements.get(claim.at).is_some_and(|s| ACCEPTED.is_in(&s.lower))
+}
+
+/// Whether a target is missed by more than a tenth.
+fn is_far(pair: &Pair<'_>) -> bool {
+    let (value, target) = (pair.value.percent().unwrap_or(pair.value.base()), pair.target.percent().unwrap_or(pair.target.base()));
+    (value - target).abs() > target.abs() / 10.0
 }
 
 /// Whether a row says itself that its target is missed; beside a sentence's target its value stands.

@@ -72,6 +72,10 @@ fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
     }
     let (passed, failed, total) = (tally.value(Counted::Passed)?, tally.value(Counted::Failed)?, tally.value(Counted::Total)?);
     let sum = passed + failed + tally.other;
+    // What neither passed nor failed was not run.
+    if passed + failed == 0.0 {
+        return None;
+    }
     // What is not named may be among those missing, and what was only warned of among those that passed.
     let wrong = if sum > total { passed + failed > total } else { sum < total && !tally.unknown };
     wrong.then(|| {
@@ -87,7 +91,9 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     let name = last.cells.first().map_or("", |cell| cell.words());
     let (total, average) = (TOTAL.is_in(name), AVERAGE.is_in(name));
     let nested = || parts.iter().any(|row| row.cells.first().is_some_and(|cell| SUBTOTAL.is_in(&cell.lower) || AVERAGE.is_in(cell.words()) || cell.lower.starts_with(['-', '└', '├', '↳'])));
-    if !(total || average) || nested() {
+    // "Test files" above "passed" and "failed" are no tests.
+    let outcomes = parts.iter().filter(|row| row.cells.first().is_some_and(|cell| tally::is_outcome(cell.words()))).count();
+    if !(total || average) || nested() || outcomes >= 2 && outcomes < parts.len() {
         return;
     }
     let mut wrong = Vec::new();

@@ -27,7 +27,7 @@ pattern!(
 pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of [a-z]+|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
 pattern!(SAME, r"^[\s)*]*($|[^a-z0-9\s→⟶>-]|-(?:[^>]|$)|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
 // "100 % (16/20 passed, 4 not run)", "100 % of runnable tests".
-pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining)\b");
+pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining|plus|partial\w*)\b");
 pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.

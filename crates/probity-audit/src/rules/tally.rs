@@ -72,6 +72,11 @@ fn counted(name: &str) -> Option<Counted> {
     .map(|(_, counted)| counted)
 }
 
+/// Whether a name is that of an outcome: "passed", "skipped tests".
+pub(super) fn is_outcome(name: &str) -> bool {
+    matches!(counted(name), Some(Counted::Passed | Counted::Failed | Counted::Other))
+}
+
 impl<'a> Tally<'a> {
     /// Notes one; `None` if there is another of the kind.
     fn note(&mut self, counted: Counted, q: &'a Quantity, line: usize) -> Option<()> {
