@@ -187,7 +187,22 @@ fn readiness_is_held_against_tests_that_failed_and_what_was_not_tested() {
 fn only_what_somebody_keeps_record_of_is_open() {
     let ready = |rest: &str| format!("# Shop\n\n**Status**: PRODUCTION READY\n\n{rest}");
     for (open, rest) in [
-        (true, "## Pre-deployment checklist\n\n- [x] built\n- [ ] load tested"),
+        (true, "## Release checklist\n\n- [x] built\n- [ ] load tested"),
+        (true, "## Integration tests\n\n- Import: passed\n- ⏳ Undo pending verification"),
+        // What stands in such a list may wait until one deploys.
+        (false, "## Pre-deployment checklist\n\n- [x] built\n- [ ] load tested"),
+        (false, "## Release checklist\n\n- [x] built\n- [ ] Functions deployed"),
+        (
+            false,
+            "## Verification\n\n**Pre-deployment**:\n- [x] tested\n\n**Post-deployment**:\n- [ ] tested again",
+        ),
+        (false, "## Blockers\n\n- Warning of a peer dependency (non-blocking)"),
+        (false, "## Problem statement\n\n### Critical blocker identified\n\n- Compilation fails"),
+        (
+            false,
+            "## Results\n\n### Before deployment\n\n- ❌ Pages broken\n\n### After deployment\n\n- ✅ Pages work",
+        ),
+        (false, "## TODO 1.4: write unit tests\n\n**Prerequisites**:\n\n- ✅ Jest\n- ⏳ Mocks"),
         (
             true,
             "## Security\n\n### Done\n\n- ✅ built\n\n### Before the release\n\n- [ ] Backups\n- [ ] Limits\n- [ ] Roles",
@@ -228,9 +243,12 @@ fn totals_of_a_table_are_values_and_adjectives_are_none() {
     only(
         "two-values",
         &[
-            "# R\n\n## Summary\n\n- Total files created: 30\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
+            "# R\n\n## Summary\n\n- Unit coverage: 90%\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| Unit coverage | 81% |\n| Helm charts | 6 |",
         ],
         &[
+            // A bare number may count anything.
+            "# R\n\n## Summary\n\n- Total tests: 38\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| Total tests | 146 |\n| Helm charts | 6 |",
+            "# R\n\n## Summary\n\n- Security score: 3.2/10\n\n## Metrics\n\n- Security score: 9/10",
             "# R\n\n## Summary\n\nThe 5-agent swarm has finished.\n\n## Metrics\n\n- Memory of a 10-agent swarm: 50 MB",
             "# R\n\n## Summary\n\n- Total files created: 43\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
         ],
@@ -267,6 +285,17 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
         "- Law No. 27/2022 (100%)",
         "### ✅ Passing tests (212 / 65%)",
+        "- ✅ Client tests (28/20 required)",
+        "| Phase | Starting errors | Ending errors |\n|---|---|---|\n| 1 | 97 | 68 |\n| 2 | 68 | 24 |\n| **TOTAL** | 97 | 24 |",
+        "- Created 8 modules (1,549 total lines)\n  - VPC (700 lines)\n  - Jobs (600 lines)",
+        "- Expand to phase 2 services (Engine, Auth, Mail)",
+        "- Security score: 95.7% (6/7 categories complete)",
+        "\"248 passing tests are more valuable than 1000 tests with an 82.7% pass rate.\"",
+        "Key: a 53% pass rate with 174 test failures.\n\n- Total tests: 409 (217 passed, 174 failed, 18 skipped)",
+        "- Lint: 205 → 120 (40% improvement)",
+        "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Max replicas | 20 | 50 | 150% better ✅ |",
+        "## Features\n\n- ✅ Error handling\n\n## Next steps\n\n1. **Error handling**: messages for people",
+        "| Task | Status |\n|---|---|\n| Modals | 0 of 9 modals converted |\n\n⏳ All 9 modals are converted",
         "| Metric | Count |\n|---|---|\n| Test files | 6 |\n| Tests passed | 60 |\n| Tests failed | 4 |\n| Total tests | 64 |",
         "| File | Total | Passed | Failed |\n|---|---|---|---|\n| a.test.js | 25 | 0 | 0 |",
         "- ✅ Enrolment: 95% faster (5 days → 2 hours)",

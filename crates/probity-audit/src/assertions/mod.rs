@@ -248,6 +248,16 @@ impl<'d> Assertions<'d> {
             && self.sections.iter().filter(beside).any(|(at, own)| own.parent == parent && open(at))
     }
 
+    /// Whether a heading tells of what was before, with one beside it of what is after.
+    pub(crate) fn is_before_and_after(&self, heading: usize) -> bool {
+        let named = |at: usize, word: &str| without_marks(self.document.heading(Some(at))).starts_with(word);
+        let parent = self.section(Some(heading)).parent;
+        let after = |(at, own): (&Option<usize>, &Section)| {
+            own.parent == parent && at.is_some_and(|at| named(at, "after"))
+        };
+        named(heading, "before") && self.sections.iter().any(after)
+    }
+
     /// The heading over a heading, but for the title.
     pub(crate) fn over_heading(&self, heading: usize) -> Option<usize> {
         self.section(Some(heading)).parent.filter(|over| self.section(Some(*over)).level > 1)

@@ -143,12 +143,22 @@ pub(super) fn is_plan(title: &str) -> bool {
 
 pattern!(
     SAYS_OPEN,
-    r"\b(pending|to[- ]?do|remaining|outstanding|needs?|requires?|incomplete|blockers?|not (yet )?(done|tested|verified|completed?|ready))\b|⏳|⚠|🔲|🔄|❌|🚧"
+    r"\b(pending|to[- ]?do|remaining|outstanding|needs?|requires?|incomplete|blockers?|not (yet )?(done|tested|verified|completed?|ready))\b|⏳|🔲"
 );
 
 /// Whether a heading or a line before a list says that what is not ticked there is open.
 pub(super) fn says_open(lower: &str) -> bool {
     SAYS_OPEN.is_in(lower)
+}
+
+/// Whether a line before a list says that what is listed comes later, or is there.
+pub(super) fn is_excluded(lower: &str) -> bool {
+    NOT_REQUIRED.is_in(lower)
+}
+
+/// Whether a heading is that of a phase, or of what somebody does next.
+pub(super) fn is_phase(lower: &str) -> bool {
+    PHASE.is_in(lower)
 }
 
 /// Whether a heading or a line before a list demands what is listed.

@@ -63,7 +63,7 @@ pattern!(
 );
 pattern!(
     NOT_ALL,
-    r"% of all\b|\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠"
+    r"% of all\b|\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠|⏳|🔄|🚧"
 );
 pattern!(
     READY,
@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|core|basic|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|\(\d+(\.\d+)?/\d+\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
 );
 pattern!(
     READY_LABEL,
@@ -96,7 +96,11 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+(\b|_)|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+(\b|_)|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+);
+pattern!(
+    NOT_DEMANDED,
+    r"\b(optional(ly)?|recommended|enhancements?|non-?block\w*|non-?critical|minor|expected|acceptable|nice to have|later|future)\b"
 );
 // "When you deploy:" leads what to do then.
 pattern!(STEPS, r"^\W*(when|after|once) (you|we) ");
@@ -364,7 +368,9 @@ impl Reader<'_, '_> {
         let section = self.all.section(self.statement.heading);
         let heading = self.all.document.heading(self.statement.heading);
         let introduction = self.introduction();
-        let introduced = introduction.is_some_and(super::section::requires);
+        // A list under the next task is of that task.
+        let introduced =
+            introduction.is_some_and(super::section::requires) && !super::section::is_phase(heading);
         // Boxes of which none is ticked are a form for somebody else, unless it is said that they are open.
         let told = [Some(heading), introduction].into_iter().flatten().any(super::section::says_open);
         let own = self.statement.heading;
@@ -374,11 +380,13 @@ impl Reader<'_, '_> {
         let beside = over.is_some_and(|heading| self.all.is_record(heading));
         let kept = done.is_none() || told || record || beside || self.boxes() <= MAX_FEW;
         let checklist = section.checklist || introduction.is_some_and(super::section::is_checklist);
-        // What one does when one deploys is not open before.
-        let mixed = done == Some(false) && checklist && (told || record && !section.deploys);
+        // What stands in a checklist and is not ticked may wait until one deploys, unless it is said to be open.
+        let mixed = done == Some(false) && checklist && told;
         if section.excluded && !mixed
+            || section.was
             || !kept
-            || introduction.is_some_and(|line| STEPS.is_in(line))
+            || introduction.is_some_and(|line| STEPS.is_in(line) || super::section::is_excluded(line))
+            || own.is_some_and(|heading| self.all.is_before_and_after(heading))
             || depth > 1 && done.is_none()
             || !(section.required || mixed || introduced)
             || NONE.is_in(lower)
@@ -394,12 +402,7 @@ impl Reader<'_, '_> {
             (None, Some(outcome)) => outcome != Outcome::Passed,
             (None, None) => to_do && !lower.contains(TICKS),
         };
-        if open
-            && !lower.contains("optional")
-            && !lower.contains("recommended")
-            && !lower.contains("enhancement")
-            && !AFTERWARDS.is_in(without_marks(lower))
-        {
+        if open && !NOT_DEMANDED.is_in(lower) && !AFTERWARDS.is_in(without_marks(lower)) {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
     }

@@ -26,7 +26,7 @@ pattern!(RATE, r"\b(success rate|pass rate|test coverage|code coverage|line cove
 pattern!(RATE_AFTER, r"^ (success rate|pass rate|test coverage|code coverage|availability|uptime|of (all )?tests)\b");
 pattern!(
     FREE,
-    r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|error|bug|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"
+    r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|required|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|error|bug|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"
 );
 pattern!(OVERHEAD, r"\boverhead\W{1,4}$");
 

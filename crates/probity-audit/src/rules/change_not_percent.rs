@@ -110,7 +110,9 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
         [q.base() - half, q.base(), q.base() + half]
     };
     let told = percent.value;
-    let slack = percent.half_digit() * 2.0 + 1e-9;
+    // "40 %" is said of 41.5 % as well.
+    let tens = if told % 10.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
+    let slack = (percent.half_digit() * 2.0).max(tens) + 1e-9;
     let mut least = f64::INFINITY;
     for a in span(before).into_iter().filter(|a| *a > 0.0) {
         for b in span(after).into_iter().filter(|b| *b > 0.0) {

@@ -28,6 +28,8 @@ pattern!(
     NAMED,
     r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|endpoints|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
 );
+// "Phase 2 services" are those of the second phase.
+pattern!(REFERENCE, r"\b(phase|tier|level|step|stage|wave|week|day|priority|group|batch|part) ?$");
 pattern!(
     NOT_ALL,
     r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|some|most|highlights?|etc|and more|others?|another|remaining|plus|first|over|more|than|least|like|with|each|per|was|were|see)\b|\.\.\.|…|\d+\+|->|→|\d"
@@ -179,7 +181,7 @@ fn named(statement: &Statement) -> Option<Finding> {
     let names: Vec<&str> = names.trim_end_matches(['.', ' ']).split(", ").flat_map(|name| name.split(" and ")).map(str::trim).filter(|name| !name.is_empty()).collect();
     let short = names.iter().all(|name| name.len() <= 40 && name.split(' ').count() <= 5 && !name.contains(['&', '+', '/']) && !name.contains(" or "));
     let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
-    let plain = plain && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
+    let plain = plain && !REFERENCE.is_in(before) && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
     let apart = names.len() > told || names.len() + 1 == told;
     (plain && (2..=20).contains(&told) && apart).then(|| {
         Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])

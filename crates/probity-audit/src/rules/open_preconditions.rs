@@ -7,7 +7,7 @@ use crate::assertions::{Assertion, Assertions, Form, Modality, Outcome, Said};
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::Kind;
-use crate::rules::{failures, words_of};
+use crate::rules::{TOTAL, failures, words_of};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
@@ -83,7 +83,8 @@ pattern!(EXAMINES, r"\b(tests?|test suite|test results|validations?|verification
 /// Whether it is a row of what was assessed, or a test or an audit in a list, or of a list of such.
 fn is_assessed(all: &Assertions<'_>, one: &Assertion) -> bool {
     let assessed = match one.form {
-        Form::Cell(table, ..) => all.name_of_rows(table).is_some_and(|head| ASSESSED.is_in(head)),
+        // The total of what is to come is no row of its own.
+        Form::Cell(table, ..) => all.name_of_rows(table).is_some_and(|head| ASSESSED.is_in(head)) && !TOTAL.is_in(one.name.trim()),
         _ => EXAMINED.is_in(one.name.trim()) || EXAMINES.is_in(all.document.heading(one.section)),
     };
     assessed && !all.over(one).excluded

@@ -29,7 +29,7 @@ pattern!(BEFORE, r"\b(in total|altogether|total number)\b|^total [a-z]+( [a-z]+)
 pattern!(SUBTOTAL, r"\b(sub-?totals?|totals?|of which|thereof|including|incl\.|overall|all|combined|sum)\b");
 pattern!(
     NOT_ADDED,
-    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
+    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|start\w*|begin\w*|end|ending|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
 );
 pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max)\b");
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall( average| score| rating| quality)?|average score)$");
@@ -248,7 +248,7 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let sum: f64 = values.iter().sum();
         // What is held against the sum may stand among its parts.
         let held = values.contains(&value(total)) && sum == 2.0 * value(total);
-        if !held && sum != value(total) && (sum - value(total)).abs() <= 0.5 * sum.max(value(total)) {
+        if !held && sum != value(total) && (sum - value(total)).abs() <= 0.3 * sum.max(value(total)) {
             let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }

@@ -40,6 +40,7 @@ pattern!(
     r"\((currently |still |temporarily )?(not (yet )?(tested|checked|verified|measured|validated|implemented|run)|untested|unverified|temporarily disabled)[,)]|[-:] (not (yet )?(tested|verified|checked))\W*$|\b0(\.0+)? ?% coverage\b.*\btested\b|\btemporarily disabled\)"
 );
 
+pattern!(EXAMINATION, r"\b(tests?|testing|audit|validation|verification|scan|review)\W*$");
 pattern!(DISABLED, r"\bdisabled\)");
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 
@@ -55,7 +56,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for one in &all.all {
         let current = matches!(one.modality, Modality::Done | Modality::Planned);
         let denied = match one.said {
-            Said::Outcome(Outcome::NotDone) => one.subject.specific() > 0,
+            // A next step of the name of a feature may extend it; an examination that is to come was not made.
+            Said::Outcome(Outcome::NotDone) => one.subject.specific() > 0 && (one.modality == Modality::Done || EXAMINATION.is_in(&one.name)),
             // Another run of a test may fail.
             Said::Outcome(Outcome::Failed) => one.subject.specific() > 1,
             _ => false,

@@ -38,9 +38,15 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
         let other = one.form == Form::Label && is_of_another(all, one, q);
         let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.roles.contains(&Role::Was) || columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
+        // A bare number beside a label may count anything, and a mark is on a scale of its own.
+        let bare = match q.kind {
+            Kind::Percent | Kind::Seconds(_) => false,
+            Kind::Plain => q.unit.is_empty() || !one.subject.has(singular(&q.unit)),
+            Kind::Of(_) => true,
+        };
         // Within a sentence a number may be of any part of the subject.
         let part = one.form == Form::Phrase && !begins(all, one, q);
-        if other || shares || part {
+        if other || shares || part || bare {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
