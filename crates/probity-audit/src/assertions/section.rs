@@ -20,7 +20,7 @@ pattern!(
 );
 pattern!(
     REQUIRED,
-    r"\b(pre-?conditions?|prerequisites?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical (issues|blockers))\b"
+    r"\b(pre-?conditions?|prerequisites?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical blockers)\b"
 );
 pattern!(
     NOT_REQUIRED,

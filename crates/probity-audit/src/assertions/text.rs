@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|\(\d+(\.\d+)?/\d+\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|\(\d+ ?%|\(\d+(\.\d+)?/\d|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
 );
 pattern!(
     READY_LABEL,
@@ -98,6 +98,7 @@ pattern!(
     AFTERWARDS,
     r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+(\b|_)|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
+pattern!(FIRST, r"\b(before|must|blockers?|required)\b");
 pattern!(
     NOT_DEMANDED,
     r"\b(optional(ly)?|recommended|enhancements?|non-?block\w*|non-?critical|minor|expected|acceptable|nice to have|later|future)\b"
@@ -313,6 +314,13 @@ impl Reader<'_, '_> {
             (Some(false), None) => Some(Outcome::NotDone),
             (None, None) => outcome::sign(lower).or_else(|| outcome::of(last)),
         };
+        // "✅ Unverified claims - completed" was unverified.
+        let given = given.filter(|one| {
+            *one == Outcome::Passed
+                || boxed.is_some()
+                || outcome::sign(lower) != Some(Outcome::Passed)
+                || outcome::of(last) != Some(Outcome::Passed)
+        });
         let given = given.or_else(|| self.is_listed_as_untested(boxed).then_some(Outcome::NotDone));
         if let Some(outcome) = given {
             let name = name.split(['(', ',']).next().unwrap_or("");
@@ -377,7 +385,7 @@ impl Reader<'_, '_> {
         let record = own.is_some_and(|heading| self.all.is_record(heading));
         let demanded = super::section::requires(heading) || introduced;
         let over = own.and_then(|heading| self.all.over_heading(heading)).filter(|_| demanded);
-        let beside = over.is_some_and(|heading| self.all.is_record(heading));
+        let beside = FIRST.is_in(heading) && over.is_some_and(|heading| self.all.is_record(heading));
         let kept = done.is_none() || told || record || beside || self.boxes() <= MAX_FEW;
         let checklist = section.checklist || introduction.is_some_and(super::section::is_checklist);
         // What stands in a checklist and is not ticked may wait until one deploys, unless it is said to be open.

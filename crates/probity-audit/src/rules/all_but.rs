@@ -2,8 +2,8 @@
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Outcome, Said, is_generic, singular};
-use crate::document::{Place, Statement};
+use crate::assertions::{Assertion, Assertions, Said, is_generic, singular};
+use crate::document::Statement;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::rules::{contradiction, words_of};
@@ -14,7 +14,7 @@ pub const RULE: Rule = Rule {
     id: "all-but",
     level: Level::Error,
     title: "All is said to be well of what a rate or a failure in the report denies.",
-    explanation: "\"All interfaces are operational (86 %)\", \"all phases completed (6/11)\"; an item that says so over items of which one failed; \"all required records \
+    explanation: "\"All interfaces are operational (86 %)\", \"all phases completed (6/11)\"; \"all required records \
         are found\" against a fraction below its whole of the same subject, in sections that can be about the same; \"all 11 models are downloaded\" against \
         \"2/11 models\". Coverage is no rate of success, and what failed before it was mended is not meant.",
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
@@ -37,7 +37,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let denies = |other: &&&Assertion| !limited && other.at != claim.at && denies(all, claim, statement, other);
         if let Some(rate) = behind(claim, statement) {
             found.push(Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), rate.written()), [claim.line]));
-        } else if let Some(other) = below(all, claim).or_else(|| short.iter().find(denies).copied()) {
+        } else if let Some(other) = short.iter().find(denies) {
             found.push(contradiction(all, claim, other));
         }
     }
@@ -63,18 +63,6 @@ fn behind<'a>(claim: &Assertion, statement: &'a Statement) -> Option<&'a Quantit
         between.is_some_and(|between| !between.contains(|c: char| c.is_ascii_digit() || c == ':'))
             && !NO_RATE.is_in(&statement.lower)
     })
-}
-
-/// A failure or something not done in the items below the claim.
-fn below<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
-    let depth = |at: usize| match all.document.statements.get(at)?.place {
-        Place::Item { depth, .. } => Some(depth),
-        _ => None,
-    };
-    let own = depth(claim.at)?;
-    let after = all.all.iter().skip_while(|one| one.at <= claim.at).take(60);
-    let below = after.take_while(|one| one.block == claim.block && depth(one.at).is_some_and(|depth| depth > own));
-    below.filter(|one| one.line != claim.line).find(|one| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)))
 }
 
 fn is_less(q: &Quantity) -> bool {

@@ -7,7 +7,7 @@ use crate::assertions::{Assertion, Assertions, Form, Modality, Outcome, Said};
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::Kind;
-use crate::rules::{TOTAL, failures, words_of};
+use crate::rules::{EXPLAINED as EXCUSED, TOTAL, failures, words_of};
 use crate::words::pattern;
 
 /// See [`Rule::explanation`].
@@ -46,7 +46,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let boxes = |wanted: bool| all.document.statements.iter().filter(|s| matches!(s.place, Place::Item { done: Some(done), .. } if done == wanted)).count();
     let form = boxes(true) == 0 && boxes(false) > MAX_UNTICKED;
     let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
-    let open: Vec<&Assertion> = open.into_iter().filter(|one| !(form && is_box(one))).collect();
+    let explained = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| EXCUSED.is_in(&s.lower));
+    let open: Vec<&Assertion> = open.into_iter().filter(|one| !(form && is_box(one)) && !explained(one)).collect();
     // What only the place lacks where it will run says nothing of the thing itself.
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::bracketed;
 use super::tally::{self, Counted, Tally};
-use super::TOTAL as ANY_TOTAL;
+use super::{EXPLAINED, TOTAL as ANY_TOTAL};
 use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
-use crate::document::{Place, Statement, Table};
+use crate::document::{Place, Row, Statement, Table};
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
@@ -85,6 +85,13 @@ fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
     })
 }
 
+/// Whether the last row counts more than the others together.
+fn exceeds(last: &Row, parts: &[Row], column: usize) -> bool {
+    let count = |row: &Row| row.cells.get(column)?.number().filter(|q| q.is_count()).map(|q| q.value);
+    let sum: Option<f64> = parts.iter().map(count).sum();
+    count(last).zip(sum).is_some_and(|(all, sum)| all > sum)
+}
+
 /// The last row of a table that calls itself total, or average.
 fn rows(table: &Table, found: &mut Vec<Finding>) {
     let Some((last, parts)) = table.rows.split_last().filter(|(_, parts)| parts.len() >= 2) else { return };
@@ -94,6 +101,10 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     // "Test files" above "passed" and "failed" are no tests.
     let outcomes = parts.iter().filter(|row| row.cells.first().is_some_and(|cell| tally::is_outcome(cell.words()))).count();
     if !(total || average) || nested() || outcomes >= 2 && outcomes < parts.len() {
+        return;
+    }
+    // Where all counts more than the rows do, the rows are some of what the average is of.
+    if average && table.header.iter().enumerate().skip(1).any(|(column, _)| exceeds(last, parts, column)) {
         return;
     }
     let mut wrong = Vec::new();
@@ -154,7 +165,7 @@ fn shares(table: &Table, found: &mut Vec<Finding>) {
     let Some(total) = total.filter(|_| last.cells.first().is_some_and(|cell| TOTAL.is_in(cell.words()))) else { return };
     let rows = parts.iter().filter_map(|row| Some((row, row.cells.get(count)?.number()?, row.cells.get(share)?.number()?)));
     let rows: Vec<_> = rows.filter(|(_, count, share)| count.is_count() && share.kind == Kind::Percent && !share.rough && !count.rough).collect();
-    let off = |(_, count, share): &&(&crate::document::Row, &Quantity, &Quantity)| {
+    let off = |(_, count, share): &&(&Row, &Quantity, &Quantity)| {
         (100.0 * count.value / total.value - share.value).abs() > share.half_digit() * 2.0 + 1e-9
     };
     let wrong: Vec<_> = rows.iter().filter(off).collect();
@@ -292,6 +303,7 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut totals: Vec<(f64, f64, usize)> = Vec::new();
     // Sections of which a numbered part has no fraction: all of it may have failed.
     let mut partial: HashSet<(usize, usize)> = HashSet::new();
+    let mut explained: HashSet<(usize, usize, usize)> = HashSet::new();
     for (at, statement) in all.document.statements.iter().enumerate() {
         let place = |level: u8| (all.section(Some(at)).parent.unwrap_or(0), usize::from(level));
         let mut own = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value <= of) && !q.rough && q.bound.is_none());
@@ -314,11 +326,16 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             Place::Code => (4, statement.block, 0),
             Place::Prose | Place::Row { .. } => continue,
         };
+        // "0/1 (optional)" may be left out of the whole.
+        if EXPLAINED.is_in(&statement.lower) {
+            explained.insert(key);
+        }
         let group = groups.entry(key).or_insert(Fractions { lines: Vec::new(), part: 0.0, whole: 0.0 });
         group.lines.push(statement.line);
         group.part += part;
         group.whole += whole;
     }
+    groups.retain(|key, _| !explained.contains(key));
     groups.retain(|(place, over, level), _| *place != 1 || !partial.contains(&(*over, *level)));
     for group in groups.values().filter(|group| group.lines.len() >= 3 && group.whole >= 10.0) {
         let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && near(*part, group.part) && near(*whole, group.whole));
