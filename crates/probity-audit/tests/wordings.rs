@@ -196,6 +196,18 @@ fn only_what_somebody_keeps_record_of_is_open() {
             false,
             "## Verification\n\n**Pre-deployment**:\n- [x] tested\n\n**Post-deployment**:\n- [ ] tested again",
         ),
+        (
+            true,
+            "## Testing checklist\n\n### Pages\n\n- [x] Start\n\n### ⏳ Performance testing\n\n- [ ] Speed\n- [ ] Memory\n- [ ] Queries",
+        ),
+        (
+            false,
+            "## Testing checklist\n\n### ⏳ To verify in production\n\n- [ ] Test the map\n- [ ] Test the export\n- [ ] Test the mails",
+        ),
+        (
+            false,
+            "## Related\n\nThis is part of the work on production readiness:\n\n1. ✅ **Cleaning** - completed\n2. ⏳ **Refactoring** - see the plan",
+        ),
         (false, "## Console output\n\n- ✓ Passed tests (green)\n- ✗ Failed tests (red)"),
         (false, "## Critical issues identified\n\n1. ❌ **No backups** - all may be lost"),
         (
@@ -297,6 +309,12 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "### ✅ Passing tests (212 / 65%)",
         "| Module | Functions | Hinted | Share |\n|---|---|---|---|\n| a.py | 12 | 3 | 25% |\n| b.py | 13 | 4 | 31% |\n| **Overall** | 1,513 | 1,275 | 84% |",
         "- Total: 4/3 files",
+        "## Files created (16 total)\n\n### Code (10 files)\n\n### Shapes (6 files)\n\n### Documents (3 files)",
+        "- Header: 32 bytes\n- Elements: 8 bytes each\n- Total: 32 + 8*n bytes",
+        "- 4 components (badges, gauges, displays)",
+        "**Overall production readiness: 45%** (6/10 categories complete)",
+        "- Progress: 30% (1.5/4 weeks)",
+        "**Status**: complete and ready for review\n\n## Before the release\n\n- ❌ Claims: pending",
         "- Test that the 422/401 errors are gone",
         "- **Status:** fully functional\n  - ❌ SHOULD MERGE with the other tab",
         "## Medium (20 issues) by category\n\n### Speed (14 issues)\n\n### Errors (13 issues)",

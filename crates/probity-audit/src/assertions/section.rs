@@ -146,9 +146,12 @@ pattern!(
     r"\b(pending|to[- ]?do|remaining|outstanding|needs?|requires?|incomplete|blockers?|not (yet )?(done|tested|verified|completed?|ready))\b|⏳|🔲"
 );
 
+// What can be seen in production only waits for it.
+pattern!(LIVE, r"\b(in production|live)\b");
+
 /// Whether a heading or a line before a list says that what is not ticked there is open.
 pub(super) fn says_open(lower: &str) -> bool {
-    SAYS_OPEN.is_in(lower)
+    SAYS_OPEN.is_in(lower) && !LIVE.is_in(lower)
 }
 
 /// Whether a line before a list says that what is listed comes later, or is there.

@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|\(\d+ ?%|\(\d+(\.\d+)?/\d|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|for (review|testing)|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|\(\d+ ?%|\(\d+(\.\d+)?/\d|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
 );
 pattern!(
     READY_LABEL,
@@ -98,7 +98,7 @@ pattern!(
     AFTERWARDS,
     r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+(\b|_)|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
 );
-pattern!(FIRST, r"\b(before|must|blockers?|required)\b");
+pattern!(FIRST, r"\b(before|must|blockers?|required|checklist|criteria|pre-?conditions?|prerequisites?)\b");
 pattern!(
     NOT_DEMANDED,
     r"\b(optional(ly)?|recommended|enhancements?|non-?block\w*|non-?critical|minor|expected|acceptable|nice to have|later|future)\b"
@@ -377,8 +377,8 @@ impl Reader<'_, '_> {
         let heading = self.all.document.heading(self.statement.heading);
         let introduction = self.introduction();
         // A list under the next task is of that task.
-        let introduced =
-            introduction.is_some_and(super::section::requires) && !super::section::is_phase(heading);
+        let introduced = introduction.is_some_and(|line| super::section::requires(line) && FIRST.is_in(line))
+            && !super::section::is_phase(heading);
         // Boxes of which none is ticked are a form for somebody else, unless it is said that they are open.
         let told = [Some(heading), introduction].into_iter().flatten().any(super::section::says_open);
         let own = self.statement.heading;

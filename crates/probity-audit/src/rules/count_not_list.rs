@@ -181,7 +181,9 @@ fn named(statement: &Statement) -> Option<Finding> {
     let names: Vec<&str> = names.trim_end_matches(['.', ' ']).split(", ").flat_map(|name| name.split(" and ")).map(str::trim).filter(|name| !name.is_empty()).collect();
     let short = names.iter().all(|name| name.len() <= 40 && name.split(' ').count() <= 5 && !name.contains(['&', '+', '/']) && !name.contains(" or "));
     let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
-    let plain = plain && !REFERENCE.is_in(before) && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
+    // "4 components (tables, uploads, dashboards)" names their kinds.
+    let kinds = names.iter().all(|name| name.ends_with('s'));
+    let plain = plain && !kinds && !REFERENCE.is_in(before) && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
     let apart = names.len() > told || names.len() + 1 == told;
     (plain && (2..=20).contains(&told) && apart).then(|| {
         Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])

@@ -251,7 +251,9 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if parts.iter().any(|part| of_it(part)) && !parts.iter().all(|part| of_it(part)) {
             continue;
         }
-        if !plain(total) || !parts.iter().all(|part| plain(part) && whole(part)) {
+        // "32 + 8*n bytes" is a formula.
+        let single = all.document.statements.get(total.at).is_some_and(|s| s.quantities.len() == 1);
+        if !plain(total) || !single || !parts.iter().all(|part| plain(part) && whole(part)) {
             continue;
         }
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
