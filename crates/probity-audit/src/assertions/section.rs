@@ -20,7 +20,7 @@ pattern!(
 );
 pattern!(
     REQUIRED,
-    r"\b(pre-?conditions?|prerequisites?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical blockers)\b"
+    r"\b(pre-?conditions?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical blockers)\b"
 );
 pattern!(
     NOT_REQUIRED,
@@ -147,7 +147,7 @@ pattern!(
 );
 
 // What can be seen in production only waits for it.
-pattern!(LIVE, r"\b(in production|live)\b");
+pattern!(LIVE, r"\b(in production|live|next steps?)\b");
 
 /// Whether a heading or a line before a list says that what is not ticked there is open.
 pub(super) fn says_open(lower: &str) -> bool {

@@ -38,12 +38,22 @@ fn bracketed<'d>(statements: &'d [Statement], at: usize) -> Option<Bracketed<'d>
     (thing && !ROUGH.is_in(&statement.lower)).then_some(Bracketed { count, noun: singular(noun), at })
 }
 
+pattern!(SELECTED, r"\b(top \d|examples?|selected)");
+
+/// Whether the heading over a line tells of some of many.
+fn is_selected(all: &Assertions<'_>, statement: &Statement) -> bool {
+    let parent = statement.heading.map_or("", |at| all.document.heading(Some(at)));
+    SELECTED.is_in(parent)
+}
+
 /// Finds headings and lines whose count is not the sum of those right below them, which count the same.
 pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
     for (at, statement) in statements.iter().enumerate() {
         // "(149 issues), by category" may count one twice.
-        let Some(whole) = bracketed(statements, at).filter(|_| !CATEGORIES.is_in(&statement.lower)) else {
+        let Some(whole) = bracketed(statements, at)
+            .filter(|_| !CATEGORIES.is_in(&statement.lower) && !is_selected(all, statement))
+        else {
             continue;
         };
         let below = below(statements, at);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::bracketed;
 use super::tally::{self, Counted, Tally};
 use super::{EXPLAINED, TOTAL as ANY_TOTAL};
-use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
+use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality, singular};
 use crate::document::{Place, Row, Statement, Table};
 use probity_diagnostic::Level;
 
@@ -288,7 +288,8 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 }
 
 /// Fractions of one list, table column or level of headings, with the sums of both sides.
-struct Fractions {
+struct Fractions<'a> {
+    unit: &'a str,
     lines: Vec<usize>,
     part: f64,
     whole: f64,
@@ -301,7 +302,7 @@ fn near(one: f64, other: f64) -> bool {
 
 /// A total fraction that agrees with the fractions of a list in one side and not in the other.
 fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let mut groups: BTreeMap<(usize, usize, usize), Fractions> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, usize, usize), Fractions<'_>> = BTreeMap::new();
     let mut totals: Vec<(f64, f64, usize)> = Vec::new();
     // Sections of which a numbered part has no fraction: all of it may have failed.
     let mut partial: HashSet<(usize, usize)> = HashSet::new();
@@ -332,7 +333,11 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if EXPLAINED.is_in(&statement.lower) {
             explained.insert(key);
         }
-        let group = groups.entry(key).or_insert(Fractions { lines: Vec::new(), part: 0.0, whole: 0.0 });
+        let group = groups.entry(key).or_insert_with(|| Fractions { unit: singular(&q.unit), lines: Vec::new(), part: 0.0, whole: 0.0 });
+        // "4/4 categories" and "2/4 commands" are of different things.
+        if group.unit != singular(&q.unit) {
+            explained.insert(key);
+        }
         group.lines.push(statement.line);
         group.part += part;
         group.whole += whole;

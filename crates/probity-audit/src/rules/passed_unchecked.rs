@@ -41,6 +41,7 @@ pattern!(
 );
 
 pattern!(EXAMINATION, r"\b(tests?|testing|audit|validation|verification|scan|review)\W*$");
+pattern!(UNKNOWN, r"\b(unknown|intentional\w*|by design|optional)\b");
 pattern!(DISABLED, r"\bdisabled\)");
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 
@@ -174,7 +175,7 @@ fn own(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if !(OWN.is_in(&statement.lower) && statement.lower.len() <= MAX_OWN || off) {
             continue;
         }
-        if statement.lower.contains(['⚠', '❌', '⏳']) || statement.lower.contains("unknown") {
+        if statement.lower.contains(['⚠', '❌', '⏳']) || UNKNOWN.is_in(&statement.lower) {
             continue;
         }
         let ticked = |text: &str| (text.contains(TICKS) || TOLD.is_in(text)) && !text.contains(['❌', '⚠']);
