@@ -30,7 +30,7 @@ const MAX_SIDE: usize = 500;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let short: Vec<&Assertion> = all.done().filter(|one| is_short(all, one)).take(MAX_SIDE).collect();
+    let short: Vec<&Assertion> = all.done().filter(|one| is_short(one)).take(MAX_SIDE).collect();
     let claims = all.done().filter(|one| one.said == Said::All).take(MAX_SIDE);
     for (claim, statement) in claims.filter_map(|one| Some((one, all.document.statements.get(one.at)?))) {
         let limited = LIMITED.is_in(&statement.lower);
@@ -49,9 +49,10 @@ fn denies(all: &Assertions<'_>, claim: &Assertion, statement: &Statement, other:
     let names = |q: &&Quantity| statement.lower.get(q.end..).is_some_and(|rest| rest.trim_start().starts_with(&claim.name));
     let number = statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value);
     let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| !is_generic(thing));
+    let text = all.document.statements.get(other.at).map_or("", |statement| statement.lower.as_str());
     match number {
         Some(number) => of == number && thing.is_some_and(|thing| singular(&q.unit) == thing || other.subject.has(thing)),
-        None => other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject) && all.comparable(claim, other),
+        None => other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject) && !NO_RATE.is_in(text) && all.comparable(claim, other),
     }
 }
 
@@ -76,7 +77,6 @@ fn is_less(q: &Quantity) -> bool {
 }
 
 /// Whether a fraction says that not all of its subject is well.
-fn is_short(all: &Assertions<'_>, one: &Assertion) -> bool {
-    let text = all.document.statements.get(one.at).map_or("", |statement| statement.lower.as_str());
-    one.measured().is_some_and(|q| is_less(q) && matches!(q.kind, Kind::Of(_))) && !NO_RATE.is_in(text)
+fn is_short(one: &Assertion) -> bool {
+    one.measured().is_some_and(|q| is_less(q) && matches!(q.kind, Kind::Of(_)))
 }

@@ -85,6 +85,15 @@ fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
     })
 }
 
+/// The values of a column, each as often as another column counts.
+fn times(parts: &[Row], count: usize, column: usize) -> Option<f64> {
+    let value = |row: &Row| {
+        let value = row.cells.get(column)?.number().map_or(0.0, |q| q.value);
+        Some(row.cells.get(count)?.quantities.first()?.value * value)
+    };
+    parts.iter().map(value).sum()
+}
+
 /// Whether the last row counts more than the others together.
 fn exceeds(last: &Row, parts: &[Row], column: usize) -> bool {
     let count = |row: &Row| row.cells.get(column)?.number().filter(|q| q.is_count()).map(|q| q.value);
@@ -144,6 +153,10 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         {
             let slack: f64 = values.iter().map(|q| q.half_digit()).filter(|half| *half < 0.5).sum::<f64>() + 1e-6;
             let wholes: f64 = values.iter().filter_map(|q| q.of()).sum();
+            // "10 Gi" of each of three.
+            if (1..column).any(|count| times(parts, count, column) == Some(said.value)) {
+                continue;
+            }
             if (sum - said.value).abs() > slack || said.of().is_some_and(|of| (of - wholes).abs() > 1e-6 && values.iter().any(|q| q.of() != Some(of))) {
                 let parts: Vec<f64> = values.iter().map(|q| q.value).collect();
                 wrong.push(format!("\"{}\": {}", head.text, not_the_sum(&parts, &said.written())));
