@@ -143,6 +143,11 @@ pub struct Assertions<'d> {
     sections: HashMap<Option<usize>, Section>,
     /// Headings over something that is ticked: somebody keeps record there.
     ticked: HashSet<usize>,
+    /// Headings with headings right below them that say that what stands there is open: the first and the last of these.
+    open: HashMap<usize, (usize, usize)>,
+    /// Headings with one right below them of what is after something.
+    after: HashSet<usize>,
+    plan: bool,
 }
 
 impl<'d> Assertions<'d> {
@@ -150,7 +155,21 @@ impl<'d> Assertions<'d> {
     pub fn read(document: &'d Document) -> Self {
         let sections = section::all(document);
         let columns: Vec<Columns> = document.tables.iter().map(Columns::of).collect();
-        let mut out = Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new() };
+        let title = document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
+        let plan = title.is_some_and(|title| section::is_plan(&title.lower));
+        let (mut open, mut after) = (HashMap::new(), HashSet::new());
+        for (at, statement) in document.statements.iter().enumerate() {
+            let Place::Heading(_) = statement.place else { continue };
+            let Some(parent) = sections.get(&Some(at)).and_then(|section| section.parent) else { continue };
+            if section::says_open(&statement.lower) {
+                open.entry(parent).or_insert((at, at)).1 = at;
+            }
+            if begins(document, at, "after") {
+                after.insert(parent);
+            }
+        }
+        let mut out =
+            Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new(), open, after, plan };
         for statement in &document.statements {
             let ticked = match statement.place {
                 Place::Item { done: Some(done), .. } => done,
@@ -239,23 +258,16 @@ impl<'d> Assertions<'d> {
         self.ticked.contains(&heading)
     }
 
-    /// Whether a heading beside this one says that what stands there is open: each is of a part.
-    pub(crate) fn is_part(&self, heading: usize) -> bool {
-        let parent = self.section(Some(heading)).parent;
-        let beside = |(at, _): &(&Option<usize>, &Section)| at.is_some_and(|at| at != heading);
-        let open = |at: &Option<usize>| section::says_open(self.document.heading(*at));
-        parent.is_some()
-            && self.sections.iter().filter(beside).any(|(at, own)| own.parent == parent && open(at))
-    }
-
     /// Whether a heading tells of what was before, with one beside it of what is after.
     pub(crate) fn is_before_and_after(&self, heading: usize) -> bool {
-        let named = |at: usize, word: &str| without_marks(self.document.heading(Some(at))).starts_with(word);
-        let parent = self.section(Some(heading)).parent;
-        let after = |(at, own): (&Option<usize>, &Section)| {
-            own.parent == parent && at.is_some_and(|at| named(at, "after"))
-        };
-        named(heading, "before") && self.sections.iter().any(after)
+        begins(self.document, heading, "before")
+            && self.section(Some(heading)).parent.is_some_and(|parent| self.after.contains(&parent))
+    }
+
+    /// Whether a heading beside this one says that what stands there is open: each is of a part.
+    pub(crate) fn is_part(&self, heading: usize) -> bool {
+        let beside = self.section(Some(heading)).parent.and_then(|parent| self.open.get(&parent));
+        beside.is_some_and(|(first, last)| *first != heading || *last != heading)
     }
 
     /// The heading over a heading, but for the title.
@@ -273,8 +285,7 @@ impl<'d> Assertions<'d> {
 
     /// Whether the title calls the report a plan: what it says is to come.
     pub(crate) fn is_plan(&self) -> bool {
-        let title = self.document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
-        title.is_some_and(|title| section::is_plan(&title.lower))
+        self.plan
     }
 
     /// What a table calls its rows: the heading of the column with their names.
@@ -311,6 +322,11 @@ impl<'d> Assertions<'d> {
         }
         read
     }
+}
+
+/// Whether a heading begins with a word.
+fn begins(document: &Document, heading: usize, word: &str) -> bool {
+    without_marks(document.heading(Some(heading))).starts_with(word)
 }
 
 /// Lists of so many items that they are data, by their blocks.
