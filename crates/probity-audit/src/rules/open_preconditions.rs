@@ -47,7 +47,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let form = boxes(true) == 0 && boxes(false) > MAX_UNTICKED;
     let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
     let explained = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| EXCUSED.is_in(&s.lower));
-    let open: Vec<&Assertion> = open.into_iter().filter(|one| !(form && is_box(one)) && !explained(one)).collect();
+    let open: Vec<&Assertion> = open.into_iter().filter(|one| !(explained(one) || form && is_box(one))).collect();
     // What only the place lacks where it will run says nothing of the thing itself.
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
