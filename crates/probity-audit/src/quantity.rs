@@ -172,7 +172,11 @@ fn suffix(text: &str) -> (Suffix<'_>, usize) {
     let of = ["/", " /", "/ ", " / ", " of ", " of the ", " of all ", " out of ", " out of the "];
     if let Some((length, rest)) = begins(&of, |rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
         let number = number_length(rest);
-        return (Suffix::Of(&rest[..number]), length + number);
+        // "(212 / 65 %)" is two ways to say one thing.
+        if !rest[number..].trim_start().starts_with('%') {
+            return (Suffix::Of(&rest[..number]), length + number);
+        }
+        return (Suffix::Nothing, 0);
     }
     let word = text.strip_prefix([' ', '-']).unwrap_or(text);
     let length = word.find(|c: char| !(c.is_ascii_lowercase() || c == 'µ')).unwrap_or(word.len());

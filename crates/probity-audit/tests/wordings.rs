@@ -128,32 +128,39 @@ fn all_of_a_number_is_held_against_fewer_of_it() {
         &[
             "## Checklist\n\n- ✅ All 11 models downloaded\n\n## State\n\nStatus: 2/11 models complete",
             "## ✅ All phases completed (6/11)\n\nEach was reviewed.",
-            "**Status**: ✅ All Tests Passing\n\nThe run completed with 55 out of 56 tests passing.",
+            "- All interfaces are operational (85.7% success rate)",
         ],
         &[
             "Once all 11 models are downloaded, training begins.\n\nStatus: 2/11 models complete",
             "- ✅ All 11 models downloaded\n\nStatus: 2/11 hosts updated",
             "- ✅ All 11 models downloaded\n\nStatus: 2/4 models quantised",
             "## ✅ All phases completed (11/11)\n\nEach was reviewed.",
+            "- Modules fully working: 16/18 (89%)",
+            "**Pass criteria**: all 5 checks pass ✅\n\n**Pass criteria**: 3/5 checks pass",
+            "System status: 100% operational\n\nSystem health: 98/100",
         ],
     );
 }
 
 #[test]
-fn a_ticked_heading_is_held_against_its_boxes() {
+fn a_heading_that_is_complete_is_held_against_its_boxes() {
     only(
         "passed-unchecked",
         &[
-            "## Infrastructure ✅\n\n- [x] network\n- [ ] backups automated",
+            "## Infrastructure complete ✅\n\n- [x] network\n- [ ] backups automated",
             "## Automated checks (complete)\n\n- [x] lint\n- [ ] image verified",
         ],
         &[
-            "## Infrastructure ✅\n\n- [x] network\n- [x] backups automated",
+            "## Infrastructure complete ✅\n\n- [x] network\n- [x] backups automated",
+            // A tick alone may adorn a list of whatever became of things.
+            "## Infrastructure ✅\n\n- [x] network\n- [ ] backups automated",
             // A list of which nothing is ticked is a form.
-            "## Infrastructure ✅\n\n- [ ] network\n- [ ] backups automated",
-            "## Infrastructure ✅\n\n- [x] network\n- [ ] second region (optional)",
-            "## Infrastructure: 80 % ✅\n\n- [x] network\n- [ ] backups automated",
-            "## Infrastructure ✅\n\n- [x] network\n\n### Region\n\n- [ ] backups automated",
+            "## Infrastructure complete ✅\n\n- [ ] network\n- [ ] backups automated",
+            "## Infrastructure complete ✅\n\n- [x] network\n- [ ] second region (optional)",
+            "## Infrastructure 80 % complete ✅\n\n- [x] network\n- [ ] backups automated",
+            "## Infrastructure complete ✅\n\n- [x] network\n\n### Region\n\n- [ ] backups automated",
+            "## Definition of \"complete\"\n\n- [x] network\n- [ ] backups automated",
+            "## ✅ Strengths\n\n- A check of addresses is possible (not implemented)",
         ],
     );
 }
@@ -177,13 +184,93 @@ fn readiness_is_held_against_tests_that_failed_and_what_was_not_tested() {
 }
 
 #[test]
+fn only_what_somebody_keeps_record_of_is_open() {
+    let ready = |rest: &str| format!("# Shop\n\n**Status**: PRODUCTION READY\n\n{rest}");
+    for (open, rest) in [
+        (true, "## Release checklist\n\n- [x] built\n- [ ] load tested"),
+        (true, "## Integration tests\n\n- Import: passed\n- ⏳ Undo pending verification"),
+        // What stands in such a list may wait until one deploys.
+        (false, "## Pre-deployment checklist\n\n- [x] built\n- [ ] load tested"),
+        (false, "## Release checklist\n\n- [x] built\n- [ ] Functions deployed"),
+        (
+            false,
+            "## Verification\n\n**Pre-deployment**:\n- [x] tested\n\n**Post-deployment**:\n- [ ] tested again",
+        ),
+        (
+            true,
+            "## Testing checklist\n\n### Pages\n\n- [x] Start\n\n### ⏳ Performance testing\n\n- [ ] Speed\n- [ ] Memory\n- [ ] Queries",
+        ),
+        (
+            false,
+            "## Testing checklist\n\n### ⏳ To verify in production\n\n- [ ] Test the map\n- [ ] Test the export\n- [ ] Test the mails",
+        ),
+        (
+            false,
+            "## Related\n\nThis is part of the work on production readiness:\n\n1. ✅ **Cleaning** - completed\n2. ⏳ **Refactoring** - see the plan",
+        ),
+        (false, "## Console output\n\n- ✓ Passed tests (green)\n- ✗ Failed tests (red)"),
+        (false, "## Critical issues identified\n\n1. ❌ **No backups** - all may be lost"),
+        (
+            false,
+            "## Production readiness\n\n| Component | Status |\n|---|---|\n| Search | ✅ |\n| Analytics | ❌ Not implemented (future) |",
+        ),
+        (
+            false,
+            "## Checklist\n\n### Push\n\n- [x] pushed\n\n### Production readiness\n\n- [ ] Workflows pass\n- [ ] Images built\n- [ ] Rollback tested",
+        ),
+        (false, "## Blockers\n\n- Warning of a peer dependency (non-blocking)"),
+        (false, "## Problem statement\n\n### Critical blocker identified\n\n- Compilation fails"),
+        (
+            false,
+            "## Results\n\n### Before deployment\n\n- ❌ Pages broken\n\n### After deployment\n\n- ✅ Pages work",
+        ),
+        (false, "## TODO 1.4: write unit tests\n\n**Prerequisites**:\n\n- ✅ Jest\n- ⏳ Mocks"),
+        (
+            true,
+            "## Security\n\n### Done\n\n- ✅ built\n\n### Before the release\n\n- [ ] Backups\n- [ ] Limits\n- [ ] Roles",
+        ),
+        (true, "## Testing checklist\n\n### Needs testing ⏳\n\n- [ ] Payments\n- [ ] Refunds\n- [ ] Mails"),
+        // Boxes of which none is ticked are a form.
+        (
+            false,
+            "## Testing checklist\n\n### Pages\n\n- [x] Start\n\n### Browsers\n\n- [ ] Chrome\n- [ ] Firefox\n- [ ] Safari",
+        ),
+        // What one does when one deploys, and where it will run.
+        (false, "## Deployment checklist\n\n- [x] built\n- [ ] Test all mails"),
+        (false, "## Pre-flight checklist\n\n- [x] built\n- [ ] TLS certificates in place\n- [ ] Domain"),
+        (false, "## Day 1: Critical blockers (8 hours)\n\n- 09:00: Migrations\n- 10:00: Permissions"),
+        (
+            false,
+            "## Validation\n\n| Test | Status |\n|---|---|\n| Unit | ✅ passed |\n| Load | 🟡 pending, recommended |",
+        ),
+        (
+            false,
+            "## Targets\n\n| Metric | Value | Target | Status |\n|---|---|---|---|\n| Response time | 320 ms | <100 ms | 🔄 Optimizing |",
+        ),
+    ] {
+        assert_eq!(found(&ready(rest)), if open { vec!["open-preconditions"] } else { Vec::new() }, "{rest}");
+    }
+    // A plan, a criterion, a comparison.
+    for text in [
+        "# Recovery plan\n\n**Status**: PRODUCTION READY\n\n## Before the release\n\n- [ ] tested",
+        "# Shop\n\n## Success criteria\n\n- Ready for production\n\n## Before the release\n\n- [ ] tested",
+        "# Shop\n\nThe shop is now significantly more production-ready.\n\n## Before the release\n\n- [ ] tested",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
 fn totals_of_a_table_are_values_and_adjectives_are_none() {
     only(
         "two-values",
         &[
-            "# R\n\n## Summary\n\n- Total files created: 30\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
+            "# R\n\n## Summary\n\n- Unit coverage: 90%\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| Unit coverage | 81% |\n| Helm charts | 6 |",
         ],
         &[
+            // A bare number may count anything.
+            "# R\n\n## Summary\n\n- Total tests: 38\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| Total tests | 146 |\n| Helm charts | 6 |",
+            "# R\n\n## Summary\n\n- Security score: 3.2/10\n\n## Metrics\n\n- Security score: 9/10",
             "# R\n\n## Summary\n\nThe 5-agent swarm has finished.\n\n## Metrics\n\n- Memory of a 10-agent swarm: 50 MB",
             "# R\n\n## Summary\n\n- Total files created: 43\n\n## Metrics\n\n| Metric | Value |\n|---|---|\n| **Total files created** | 43 |\n| Helm charts | 6 |",
         ],
@@ -219,6 +306,49 @@ fn what_other_reports_say_of_two_things_is_no_contradiction() {
         "- **Monitoring frequency**: 60s ✅ (Target: <60s)",
         "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Accuracy | >99% | >99% | ✅ Met |",
         "- Law No. 27/2022 (100%)",
+        "### ✅ Passing tests (212 / 65%)",
+        "| Module | Functions | Hinted | Share |\n|---|---|---|---|\n| a.py | 12 | 3 | 25% |\n| b.py | 13 | 4 | 31% |\n| **Overall** | 1,513 | 1,275 | 84% |",
+        "- Total: 4/3 files",
+        "| Pod | Replicas | Storage |\n|---|---|---|\n| Cache | 3 | 10Gi |\n| Guard | 3 | 1Gi |\n| **Total** | 6 | 33Gi |",
+        "| Test | Status | Result |\n|---|---|---|\n| Unit tests | READY | NOT RUN |",
+        "**Status**: production ready\n\n- RAM: 8GB minimum, 16GB recommended",
+        "Pass rate: 70.6% (12/17 tests passed overall)\n\n- Core: 4/4 categories\n- Flow: 3/3 categories\n- More: 2/4 commands\n- Flags: 3/3 tested",
+        "- Coverage threshold: ✅ 80% lines, 75% branches (configured)",
+        "- **src/game.py** (0% coverage) - intentionally not tested",
+        "## Expected results\n\n| Metric | Before | After | Improvement |\n|---|---|---|---|\n| Latency | 17.4 min | 14.5 min | 15% |",
+        "**Status**: production ready\n\n- 75% test success rate (3/4 major categories PASSED)",
+        "**Status**: production ready\n\n## Prerequisites\n\n- [x] built\n- [ ] tested with real accounts",
+        "## Files created (16 total)\n\n### Code (10 files)\n\n### Shapes (6 files)\n\n### Documents (3 files)",
+        "- Header: 32 bytes\n- Elements: 8 bytes each\n- Total: 32 + 8*n bytes",
+        "- 4 components (badges, gauges, displays)",
+        "**Overall production readiness: 45%** (6/10 categories complete)",
+        "- Progress: 30% (1.5/4 weeks)",
+        "**Status**: complete and ready for review\n\n## Before the release\n\n- ❌ Claims: pending",
+        "- Test that the 422/401 errors are gone",
+        "- **Status:** fully functional\n  - ❌ SHOULD MERGE with the other tab",
+        "## Medium (20 issues) by category\n\n### Speed (14 issues)\n\n### Errors (13 issues)",
+        "## High priority issues (all complete ✅)\n\n1. ✅ H-1: Unverified claims - COMPLETED",
+        "```\nCache: 6/6 tests\nCheckpoints: 3/3 tests\nExecutor: 3/3 tests\nCloud: 0/1 tests (optional)\n\nTotal: 12/12 tests passing\n```",
+        "- ✅ Client tests (28/20 required)",
+        "| Phase | Starting errors | Ending errors |\n|---|---|---|\n| 1 | 97 | 68 |\n| 2 | 68 | 24 |\n| **TOTAL** | 97 | 24 |",
+        "- Created 8 modules (1,549 total lines)\n  - VPC (700 lines)\n  - Jobs (600 lines)",
+        "- Expand to phase 2 services (Engine, Auth, Mail)",
+        "- Security score: 95.7% (6/7 categories complete)",
+        "\"248 passing tests are more valuable than 1000 tests with an 82.7% pass rate.\"",
+        "Key: a 53% pass rate with 174 test failures.\n\n- Total tests: 409 (217 passed, 174 failed, 18 skipped)",
+        "- Lint: 205 → 120 (40% improvement)",
+        "| Metric | Target | Achieved | Status |\n|---|---|---|---|\n| Max replicas | 20 | 50 | 150% better ✅ |",
+        "## Features\n\n- ✅ Error handling\n\n## Next steps\n\n1. **Error handling**: messages for people",
+        "| Task | Status |\n|---|---|\n| Modals | 0 of 9 modals converted |\n\n⏳ All 9 modals are converted",
+        "| Metric | Count |\n|---|---|\n| Test files | 6 |\n| Tests passed | 60 |\n| Tests failed | 4 |\n| Total tests | 64 |",
+        "| File | Total | Passed | Failed |\n|---|---|---|---|\n| a.test.js | 25 | 0 | 0 |",
+        "- ✅ Enrolment: 95% faster (5 days → 2 hours)",
+        "**Progress**: 80% (3 of 5 phases complete, plus phase 1.5)",
+        "8 services: SonarQube + PostgreSQL, Snyk, Trivy, Gosec, Semgrep, KICS, Grype",
+        "### Endpoints (2 total)\n\n| Endpoint | Method |\n|---|---|\n| **Context** | |\n| start | POST |\n| stop | POST |",
+        "## Deployment checklist\n\n- [ ] Production deployment\n\n## Sign-off\n\n- ✅ Production deployment",
+        "# R\n\n**Progress**: 1/21 tasks complete\n\n## Progress summary\n\n**Phase 3A**: 1/14 tasks complete",
+        "| Page | Tests | Coverage |\n|---|---|---|\n| Start | 4 | 88% |\n| Basket | 16 | 60% |\n| **AVERAGE** | 20 | 74% |",
         "**Status**: approved for production\n\n## Validation results\n\n- Input: passed\n- Sandbox: Error-free operation",
         "- ✅ 81% of all tests pass",
         "- ✅ All critical systems are operational\n\nSystem health: 94% (48/51 systems passed)",
@@ -267,6 +397,23 @@ fn a_count_in_brackets_is_the_sum_of_those_below_it() {
 }
 
 #[test]
+fn a_heading_with_a_fraction_counts_the_rows_of_its_table() {
+    let table =
+        |rows: usize| format!("| Service | Status |\n|---|---|\n{}", "| Search | active |\n".repeat(rows));
+    let report = |rows: [usize; 3]| {
+        let parts = rows.map(table);
+        format!(
+            "# R\n\n### Writing (3/3)\n\n{}\n### Reading (2/2)\n\n{}\n### Sharing (4/4)\n\n{}",
+            parts[0], parts[1], parts[2]
+        )
+    };
+    assert_eq!(found(&report([3, 2, 3])), ["count-not-list"]);
+    assert_eq!(found(&report([3, 2, 4])), Vec::<&str>::new());
+    // Where no other heading counts rows, it counts something else.
+    assert_eq!(found(&report([2, 2, 3])), Vec::<&str>::new());
+}
+
+#[test]
 fn readiness_is_denied_by_what_was_assessed_and_failed_or_was_not_tested() {
     only(
         "open-preconditions",
@@ -278,6 +425,11 @@ fn readiness_is_denied_by_what_was_assessed_and_failed_or_was_not_tested() {
             "# Shop\n\n**Status**: PRODUCTION READY\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested (optional) |\n| Mail | ✅ OK |",
             "# Shop\n\n**Status**: PRODUCTION READY\n\n## Future work\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
             "# Shop\n\n**Status**: PRODUCTION READY\n\n## Fixed bugs\n\n| Component | Status |\n|---|---|\n| Search | Failed |",
+            // Beside what needs fixes, "ready" is of a part.
+            "# Shop\n\n## Readiness\n\n### ✅ PRODUCTION READY\n\n- Search: passed\n- Mail: passed\n\n### ⚠ Requires fixes\n\n- Validation: passed\n- Import test: failed",
+            "# Shop\n\n**Overall assessment**: production-ready with the recommended fixes applied\n\n## Validation\n\n- Load testing: ⏳ pending\n- Unit tests: passed",
+            "# Shop\n\n**Production readiness**: core components production-ready\n\n## Validation\n\n- Load testing: ⏳ pending\n- Unit tests: passed",
+            "# Shop\n\n**Status**: PRODUCTION READY\n\n## Quality\n\n- Analysis: 94.8% accuracy (target: 95%)",
             "# Shop\n\n**Status**: almost production ready\n\n## Connections\n\n| Component | Status |\n|---|---|\n| Search | Not tested |",
         ],
     );

@@ -141,8 +141,13 @@ pub struct Assertions<'d> {
     /// What the columns of its tables hold.
     pub(crate) columns: Vec<Columns>,
     sections: HashMap<Option<usize>, Section>,
-    /// Headings over a box that is ticked.
+    /// Headings over something that is ticked: somebody keeps record there.
     ticked: HashSet<usize>,
+    /// Headings with headings right below them that say that what stands there is open: the first and the last of these.
+    open: HashMap<usize, (usize, usize)>,
+    /// Headings with one right below them of what is after something.
+    after: HashSet<usize>,
+    plan: bool,
 }
 
 impl<'d> Assertions<'d> {
@@ -150,10 +155,28 @@ impl<'d> Assertions<'d> {
     pub fn read(document: &'d Document) -> Self {
         let sections = section::all(document);
         let columns: Vec<Columns> = document.tables.iter().map(Columns::of).collect();
-        let mut out = Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new() };
+        let title = document.statements.iter().find(|s| matches!(s.place, Place::Heading(_)));
+        let plan = title.is_some_and(|title| section::is_plan(&title.lower));
+        let (mut open, mut after) = (HashMap::new(), HashSet::new());
+        for (at, statement) in document.statements.iter().enumerate() {
+            let Place::Heading(_) = statement.place else { continue };
+            let Some(parent) = sections.get(&Some(at)).and_then(|section| section.parent) else { continue };
+            if section::says_open(&statement.lower) {
+                open.entry(parent).or_insert((at, at)).1 = at;
+            }
+            if begins(document, at, "after") {
+                after.insert(parent);
+            }
+        }
+        let mut out =
+            Self { document, all: Vec::new(), columns, sections, ticked: HashSet::new(), open, after, plan };
         for statement in &document.statements {
-            let mut over =
-                statement.heading.filter(|_| matches!(statement.place, Place::Item { done: Some(true), .. }));
+            let ticked = match statement.place {
+                Place::Item { done: Some(done), .. } => done,
+                Place::Item { done: None, .. } => outcome::sign(&statement.lower) == Some(Outcome::Passed),
+                _ => false,
+            };
+            let mut over = statement.heading.filter(|_| ticked);
             while let Some(heading) = over.filter(|heading| out.ticked.insert(*heading)) {
                 over = out.section(Some(heading)).parent;
             }
@@ -230,12 +253,26 @@ impl<'d> Assertions<'d> {
         short && !names_no_other(&intro.lower, &one.subject) && one.form != Form::Phrase
     }
 
-    /// Whether a box is ticked anywhere in the checklist that a section is part of.
-    pub fn some_ticked(&self, heading: Option<usize>) -> bool {
-        let parent =
-            |at: usize| self.section(Some(at)).parent.filter(|parent| self.section(Some(*parent)).checklist);
-        let top = std::iter::successors(heading, |at| parent(*at)).last();
-        top.is_some_and(|top| self.ticked.contains(&top))
+    /// Whether something is ticked under a heading, so that a box that is not is open there, and no form.
+    pub(crate) fn is_record(&self, heading: usize) -> bool {
+        self.ticked.contains(&heading)
+    }
+
+    /// Whether a heading tells of what was before, with one beside it of what is after.
+    pub(crate) fn is_before_and_after(&self, heading: usize) -> bool {
+        begins(self.document, heading, "before")
+            && self.section(Some(heading)).parent.is_some_and(|parent| self.after.contains(&parent))
+    }
+
+    /// Whether a heading beside this one says that what stands there is open: each is of a part.
+    pub(crate) fn is_part(&self, heading: usize) -> bool {
+        let beside = self.section(Some(heading)).parent.and_then(|parent| self.open.get(&parent));
+        beside.is_some_and(|(first, last)| *first != heading || *last != heading)
+    }
+
+    /// The heading over a heading, but for the title.
+    pub(crate) fn over_heading(&self, heading: usize) -> Option<usize> {
+        self.section(Some(heading)).parent.filter(|over| self.section(Some(*over)).level > 1)
     }
 
     /// Whether boxes of this section are to be ticked by whoever uses the report: its title calls it a checklist, and none is.
@@ -244,6 +281,11 @@ impl<'d> Assertions<'d> {
         let checklist =
             title.is_some_and(|title| title.place == Place::Heading(1) && title.lower.contains("checklist"));
         checklist && heading.is_none_or(|heading| !self.ticked.contains(&heading))
+    }
+
+    /// Whether the title calls the report a plan: what it says is to come.
+    pub(crate) fn is_plan(&self) -> bool {
+        self.plan
     }
 
     /// What a table calls its rows: the heading of the column with their names.
@@ -280,6 +322,11 @@ impl<'d> Assertions<'d> {
         }
         read
     }
+}
+
+/// Whether a heading begins with a word.
+fn begins(document: &Document, heading: usize, word: &str) -> bool {
+    without_marks(document.heading(Some(heading))).starts_with(word)
 }
 
 /// Lists of so many items that they are data, by their blocks.

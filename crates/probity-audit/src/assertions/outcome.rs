@@ -15,7 +15,7 @@ pub enum Outcome {
 
 pattern!(
     PASSED,
-    r"^[^a-z0-9]*(all |fully |production |successfully )?(pass(ed|es|ing)?|ok|met|achieved|exceeded|exceeds|success(ful)?|complete[d]?|covered|validated|verified|confirmed|working|operational|functional|done|ready|compliant|healthy|approved|fulfilled|satisfied|improved|excellent|good|tested)\b"
+    r"^[^a-z0-9]*(all |fully |production |successfully )?(pass(ed|es|ing)?|ok|met|achieved|exceeded|exceeds|success(ful)?|complete[d]?|covered|validated|verified|confirmed|working|operational|functional|done|compliant|healthy|approved|fulfilled|satisfied|improved|excellent|good|tested)\b"
 );
 /// What may follow a word that is an outcome and begins no name: "failed snapshots", "error messages", "pending, open, closed".
 const ENDS: &str =

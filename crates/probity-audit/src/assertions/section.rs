@@ -20,7 +20,7 @@ pattern!(
 );
 pattern!(
     REQUIRED,
-    r"\b(pre-?conditions?|prerequisites?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical (issues|blockers))\b"
+    r"\b(pre-?conditions?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical blockers)\b"
 );
 pattern!(
     NOT_REQUIRED,
@@ -30,6 +30,8 @@ pattern!(
     CHECKLIST,
     r"\bpre-?(deploy\w*|launch|release|production|flight)\b|\b(deployment|production|security|testing|test|quality|verification|validation|acceptance|launch|completion|readiness|compliance|qa|final|success|deliverables?|functional|feature|implementation) (checklist|criteria)\b|\bdefinition of done\b|^\W*checklist\W*$"
 );
+pattern!(BEFORE, r"\b(pre-|before)");
+pattern!(DEPLOYS, r"\b(deployment|deploy) (checklist|steps|instructions|guide)\b");
 pattern!(
     PHASE,
     r"\b(phase|week|month|day|sprint|stage|next|todo|enhancements?|manual|user|your|steps|short[- ]term|long[- ]term|medium)\b"
@@ -63,6 +65,8 @@ pub struct Section {
     pub required: bool,
     /// A checklist: what is not ticked in it is open, if something else is.
     pub checklist: bool,
+    /// What one does when one deploys.
+    pub deploys: bool,
     /// What could not be looked at.
     pub limits: bool,
     /// What has to be there later, or is there already.
@@ -80,6 +84,7 @@ pub(super) const OPENING: Section = Section {
     was: false,
     required: false,
     checklist: false,
+    deploys: false,
     limits: false,
     excluded: false,
 };
@@ -116,6 +121,7 @@ pub(super) fn all(document: &Document) -> HashMap<Option<usize>, Section> {
                 && (CHECKLIST.is_in(text) || over.checklist && over.level > 1)
                 && !NOT_REQUIRED.is_in(&text.replace('✅', ""))
                 && !PHASE.is_in(text),
+            deploys: !title && (DEPLOYS.is_in(text) || over.deploys) && !BEFORE.is_in(text),
             excluded: !title && (NOT_REQUIRED.is_in(text) || over.excluded),
             limits: !title && (over.limits || LIMITS.is_in(text)),
         };
@@ -128,6 +134,36 @@ pub(super) fn all(document: &Document) -> HashMap<Option<usize>, Section> {
 
 pattern!(OPEN_LIST, r"\b(blockers?|immediate actions? required|must[- ]fix)\b");
 
+pattern!(PLAN, r"\b(plan|proposal|roadmap|template|guide|instructions|runbook|playbook)\W*$");
+
+/// Whether a title is that of a plan, or of instructions.
+pub(super) fn is_plan(title: &str) -> bool {
+    PLAN.is_in(title)
+}
+
+pattern!(
+    SAYS_OPEN,
+    r"\b(pending|to[- ]?do|remaining|outstanding|needs?|requires?|incomplete|blockers?|not (yet )?(done|tested|verified|completed?|ready))\b|⏳|🔲"
+);
+
+// What can be seen in production only waits for it.
+pattern!(LIVE, r"\b(in production|live|next steps?)\b");
+
+/// Whether a heading or a line before a list says that what is not ticked there is open.
+pub(super) fn says_open(lower: &str) -> bool {
+    SAYS_OPEN.is_in(lower) && !LIVE.is_in(lower)
+}
+
+/// Whether a line before a list says that what is listed comes later, or is there.
+pub(super) fn is_excluded(lower: &str) -> bool {
+    NOT_REQUIRED.is_in(lower)
+}
+
+/// Whether a heading is that of a phase, or of what somebody does next.
+pub(super) fn is_phase(lower: &str) -> bool {
+    PHASE.is_in(lower)
+}
+
 /// Whether a heading or a line before a list demands what is listed.
 pub(super) fn requires(lower: &str) -> bool {
     REQUIRED.is_in(lower) && !NOT_REQUIRED.is_in(lower)
@@ -135,7 +171,7 @@ pub(super) fn requires(lower: &str) -> bool {
 
 /// Whether a heading or a line before a list says that what is listed is open: blockers.
 pub(super) fn lists_what_is_open(lower: &str) -> bool {
-    OPEN_LIST.is_in(lower) && !NOT_REQUIRED.is_in(lower)
+    OPEN_LIST.is_in(lower) && !NOT_REQUIRED.is_in(lower) && !PHASE.is_in(lower)
 }
 
 /// Whether a line before a list calls it a checklist.

@@ -63,15 +63,15 @@ pattern!(
 );
 pattern!(
     NOT_ALL,
-    r"% of all\b|\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠"
+    r"% of all\b|\b(not|no|never|except|but|however|although|while|once|when|ensure|verify that|make sure|until|after|before|if|should|must|need|check|only|almost|nearly|require)\b|❌|⚠|⏳|🔄|🚧"
 );
 pattern!(
     READY,
-    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
+    r"\bproduction[- ]ready\b\W*($|with\b|and\b|for (mainnet |immediate |production )?(deployment|release|launch|use)\b|[-(.,!✅|])|\b(is |are )?ready for (production|release|operational use|go-?live|launch|deployment|production deployment|immediate (deployment|production)\w*)\b|\b(approved|cleared) for (production|release|deployment|launch|go-?live)\b|\b(decision|verdict|recommendation)\W+(approved|go)([^-a-z]|$)|^\W*(status|overall status|project status)\W+(successfully completed|complete and ready)|\bapproves (the )?(release|deployment|go-?live)|^\W*(production[- ]ready|ready for production|go-?live|release approved)\W+(yes|approved|go)\b"
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|\(\d+ ?%\)|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|claim\w*|overstat\w*|questionable|with ((minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|❌|⚠|⏳|🟡|🔴|\?"
+    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|for (review|testing)|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|\(\d+ ?%|\(\d+(\.\d+)?/\d|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
 );
 pattern!(
     READY_LABEL,
@@ -96,7 +96,12 @@ pattern!(
 );
 pattern!(
     AFTERWARDS,
-    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed (to|on)\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+\b|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+    r"^\W*(\d+\. )?(deploy|deployment|push|commit|import|set|configure|apply migrations?|run (database )?migrations?|verify (the )?(production|deployment|live)|monitor|enable monitoring|create follow-?up|merge|release|tag|publish|launch|go live|announce|celebrate|set up monitoring|schedule)\b|\bdeployment\b.{0,60}\bverified\b|\bdeployed\b|\bcommitted\b|\bmigration (has been )?applied\b|^\W*[a-z]+(_[a-z]+)+(\b|_)|\b(in|on) (netlify|vercel|heroku|railway)\b|\bin production\b|\bannounce|\b(marketing|social media|community|demo video|newsletter|blog post)\b"
+);
+pattern!(FIRST, r"\b(before|must|blockers?|required|checklist|criteria|pre-?conditions?|prerequisites?)\b");
+pattern!(
+    NOT_DEMANDED,
+    r"\b(optional(ly)?|recommended|enhancements?|non-?block\w*|non-?critical|minor|expected|acceptable|nice to have|later|future)\b"
 );
 // "When you deploy:" leads what to do then.
 pattern!(STEPS, r"^\W*(when|after|once) (you|we) ");
@@ -117,6 +122,9 @@ pattern!(
     TIME_LASTED,
     r"^(total |test |monitoring |elapsed |execution |validation |session )*(duration|elapsed|lasted|length|elapsed time)$"
 );
+
+/// Boxes that somebody who demands them has not left for others to copy.
+const MAX_FEW: usize = 2;
 
 /// Statements at the end of a report that are about the whole of it.
 const CLOSING: usize = 8;
@@ -306,14 +314,24 @@ impl Reader<'_, '_> {
             (Some(false), None) => Some(Outcome::NotDone),
             (None, None) => outcome::sign(lower).or_else(|| outcome::of(last)),
         };
+        // "✅ Unverified claims - completed" was unverified.
+        let given = given.filter(|one| {
+            *one == Outcome::Passed
+                || boxed.is_some()
+                || outcome::sign(lower) != Some(Outcome::Passed)
+                || outcome::of(last) != Some(Outcome::Passed)
+        });
         let given = given.or_else(|| self.is_listed_as_untested(boxed).then_some(Outcome::NotDone));
         if let Some(outcome) = given {
             let name = name.split(['(', ',']).next().unwrap_or("");
             if name.len() <= 80 {
-                let modality = if boxed == Some(false) && outcome == Outcome::NotDone {
-                    Modality::Done
-                } else {
-                    self.modality
+                // A box of what one does when one deploys waits for whoever does.
+                let modality = match (boxed, outcome) {
+                    (Some(false), Outcome::NotDone) if self.all.section(self.statement.heading).deploys => {
+                        Modality::Possible
+                    }
+                    (Some(false), Outcome::NotDone) => Modality::Done,
+                    _ => self.modality,
                 };
                 self.say(Said::Outcome(outcome), name, Form::Label, modality);
             }
@@ -356,36 +374,53 @@ impl Reader<'_, '_> {
             return;
         }
         let section = self.all.section(self.statement.heading);
-        let introduced = || self.introduction().is_some_and(super::section::requires);
-        let mixed = done == Some(false)
-            && (section.checklist || self.introduction().is_some_and(super::section::is_checklist))
-            && self.all.some_ticked(self.statement.heading);
+        let heading = self.all.document.heading(self.statement.heading);
+        let introduction = self.introduction();
+        // A list under the next task is of that task.
+        let introduced = introduction.is_some_and(|line| super::section::requires(line) && FIRST.is_in(line))
+            && !super::section::is_phase(heading);
+        // Boxes of which none is ticked are a form for somebody else, unless it is said that they are open.
+        let told = [Some(heading), introduction].into_iter().flatten().any(super::section::says_open);
+        let own = self.statement.heading;
+        let record = own.is_some_and(|heading| self.all.is_record(heading));
+        let demanded = super::section::requires(heading) || introduced;
+        let over = own.and_then(|heading| self.all.over_heading(heading)).filter(|_| demanded);
+        let beside = FIRST.is_in(heading) && over.is_some_and(|heading| self.all.is_record(heading));
+        let kept = done.is_none() || told || record || beside || self.boxes() <= MAX_FEW;
+        let checklist = section.checklist || introduction.is_some_and(super::section::is_checklist);
+        // What stands in a checklist and is not ticked may wait until one deploys, unless it is said to be open.
+        let mixed = done == Some(false) && checklist && told;
         if section.excluded && !mixed
-            || self.introduction().is_some_and(|line| STEPS.is_in(line))
+            || section.was
+            || !kept
+            || introduction.is_some_and(|line| STEPS.is_in(line) || super::section::is_excluded(line))
+            || own.is_some_and(|heading| self.all.is_before_and_after(heading))
             || depth > 1 && done.is_none()
-            || !(section.required || mixed || introduced())
+            || !(section.required || mixed || introduced)
             || NONE.is_in(lower)
             || NONE.is_in(value)
         {
             return;
         }
         let sign = outcome::of(value).or_else(|| outcome::sign(lower));
-        let heading = self.all.document.heading(self.statement.heading);
         let to_do = (super::section::lists_what_is_open(heading) && !section.excluded)
-            || self.introduction().is_some_and(super::section::lists_what_is_open);
+            || introduction.is_some_and(super::section::lists_what_is_open);
         let open = match (done, sign) {
             (Some(done), _) => !done,
             (None, Some(outcome)) => outcome != Outcome::Passed,
             (None, None) => to_do && !lower.contains(TICKS),
         };
-        if open
-            && !lower.contains("optional")
-            && !lower.contains("recommended")
-            && !lower.contains("enhancement")
-            && !AFTERWARDS.is_in(without_marks(lower))
-        {
+        if open && !NOT_DEMANDED.is_in(lower) && !AFTERWARDS.is_in(without_marks(lower)) {
             self.say(Said::Open, name, Form::Label, Modality::Done);
         }
+    }
+
+    /// How many items stand in the list of this one, as far as that is few.
+    fn boxes(&self) -> usize {
+        let of_list = |s: &&Statement| s.block == self.statement.block;
+        let before = self.all.document.statements.get(..self.at).unwrap_or_default().iter().rev();
+        let after = self.all.document.statements.get(self.at..).unwrap_or_default().iter();
+        before.take_while(of_list).chain(after.take_while(of_list)).take(MAX_FEW + 1).count()
     }
 
     /// Whether an item without a sign of its own stands in a list of what was not tested.
@@ -446,6 +481,10 @@ impl Reader<'_, '_> {
                     || (label.is_none() && without_marks(about).len() <= 12)
             }
         };
+        // "Ready" beside "needs fixes" stands over the part that is ready.
+        if heading && self.all.is_part(self.at) {
+            return;
+        }
         let own = if heading { Some(self.at) } else { self.statement.heading };
         let section = self.all.section(own);
         let whole = whole
@@ -458,7 +497,9 @@ impl Reader<'_, '_> {
         if whole
             && (section.whole || ends || labels_itself)
             && !section.planned
+            && !section.wished
             && !section.was
+            && !self.all.is_plan()
             && !CONDITION.is_in(lower)
             && self.modality != Modality::Was
         {

@@ -2,8 +2,8 @@
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Form, Outcome, Said, is_generic, singular, words};
-use crate::document::Place;
+use crate::assertions::{Assertion, Assertions, Said, is_generic, singular};
+use crate::document::Statement;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
 use crate::rules::{contradiction, words_of};
@@ -14,143 +14,69 @@ pub const RULE: Rule = Rule {
     id: "all-but",
     level: Level::Error,
     title: "All is said to be well of what a rate or a failure in the report denies.",
-    explanation: "\"All interfaces are operational\", \"fully compliant\", \"all tests passed\" is held against rates below 100 %, \
-        fractions below their whole and counts of failures of the same subject: in the same sentence, in the items below it, in sections that can be \
-        about the same; \"all 11 models are downloaded\" against \"2/11 models\" anywhere; what is said of all tests for the whole report, against failed tests anywhere in it. Coverage is no rate of success, and what failed \
-        before it was mended is not meant.",
+    explanation: "\"All interfaces are operational (86 %)\", \"all phases completed (6/11)\"; \"all required records \
+        are found\" against a fraction below its whole of the same subject, in sections that can be about the same; \"all 11 models are downloaded\" against \
+        \"2/11 models\". Coverage is no rate of success, and what failed before it was mended is not meant.",
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
 };
 
-pattern!(
-    RATE,
-    r"\b(success|pass|passed|passing|compliance|compliant|compatibility|working|operational|found|met|succeeded|successful|fulfilled|reachable)\b"
-);
-pattern!(
-    NO_RATE,
-    r"\b(coverage|covered|improvement|faster|reduction|cpu|memory|confidence|complete[d]?|completion|hit rate|error|bounce|conversion|growth|sampl\w+ rate|accuracy|scores?|skip\w*|target|phase|budget|tested)\b"
-);
-// A rate of anything counts where it is called so by a label or a row.
-pattern!(CALLED_RATE, r"\brate\b");
-pattern!(FAILURES, r"\bfail(ed|ing|ures?)?\b");
-pattern!(TESTS, r"\b(tests?|test cases|test suites?|checks)\b");
+pattern!(NO_RATE, r"\b(coverage|covered|improvement|confidence|accuracy|scores?|skip\w*|target|phase|budget)\b");
+// "All critical tests" are not all of them, and a criterion is no result.
+pattern!(CRITICAL, r"\b(critical|essential|major|key|main)\b");
+pattern!(LIMITED, r"\b(critical|essential|major|key|main|core|criteria|criterion)\b");
 
-// "All critical tests" are not all of them.
-pattern!(LIMITED, r"\b(critical|essential|major|key|main)\b");
-
-/// Claims, and rates held against them; no report that somebody reads has more.
+/// Claims, and fractions held against them; no report that somebody reads has more.
 const MAX_SIDE: usize = 500;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let short: Vec<&Assertion> = all.done().filter(|one| is_short(all, one)).take(MAX_SIDE).collect();
-    let mut told: Vec<usize> = Vec::new();
-    for claim in all.done().filter(|one| one.said == Said::All && !LIMITED.is_in(&one.name)).take(MAX_SIDE) {
-        if let Some(rate) = short.iter().find(|rate| rate.at == claim.at).and_then(|rate| rate.measured()) {
-            found.push(says_both(all, claim, rate));
-        } else if let Some(fraction) = behind(all, claim) {
-            found.push(says_both(all, claim, fraction));
-        } else if let Some(other) = counted(all, claim) {
-            found.push(contradiction(all, claim, other));
-        } else if let Some(other) = below(all, claim) {
-            found.push(contradiction(all, claim, other));
-        } else if let Some(other) = short.iter().find(|other| denies(all, claim, other)).filter(|other| !told.contains(&other.at)) {
-            told.push(other.at);
+    let short: Vec<&Assertion> = all.done().filter(|one| is_short(one)).take(MAX_SIDE).collect();
+    let claims = all.done().filter(|one| one.said == Said::All).take(MAX_SIDE);
+    for (claim, statement) in claims.filter_map(|one| Some((one, all.document.statements.get(one.at)?))) {
+        let limited = LIMITED.is_in(&statement.lower);
+        let denies = |other: &&&Assertion| !limited && other.at != claim.at && denies(all, claim, statement, other);
+        if let Some(rate) = behind(claim, statement) {
+            found.push(Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), rate.written()), [claim.line]));
+        } else if let Some(other) = short.iter().find(denies) {
             found.push(contradiction(all, claim, other));
         }
     }
 }
 
-/// Whether a rate or a failure is of what is said to be well.
-fn denies(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
-    // "All 73 tests" are not those of "140/155".
-    if other.measured().and_then(Quantity::of).zip(number(all, claim)).is_some_and(|(of, number)| of != number) {
-        return false;
-    }
-    let of_tests = |one: &Assertion| one.subject.specific() == 0 && TESTS.is_in(text(all, one));
-    if of_tests(claim) && of_tests(other) {
-        // What is said of the whole covers every section; what is said of a part, that part.
-        return all.over(claim).whole && (all.over(claim).summary || all.comparable(claim, other)) || all.encloses(claim.section, other.section);
-    }
-    all.comparable(claim, other) && other.subject.within(&claim.subject)
-}
-
-/// The number of things that all are said to be well of: "all 11 models".
-fn number(all: &Assertions<'_>, claim: &Assertion) -> Option<f64> {
-    let statement = all.document.statements.get(claim.at)?;
+/// Whether a fraction is of what is said to be well: the same number of the same things, or the same subject.
+fn denies(all: &Assertions<'_>, claim: &Assertion, statement: &Statement, other: &Assertion) -> bool {
+    let Some((q, of)) = other.measured().and_then(|q| Some((q, q.of()?))) else { return false };
     let names = |q: &&Quantity| statement.lower.get(q.end..).is_some_and(|rest| rest.trim_start().starts_with(&claim.name));
-    statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value)
+    let number = statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value);
+    let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| !is_generic(thing));
+    let text = all.document.statements.get(other.at).map_or("", |statement| statement.lower.as_str());
+    match number {
+        Some(number) => of == number && thing.is_some_and(|thing| singular(&q.unit) == thing || other.subject.has(thing)),
+        None => other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject) && !NO_RATE.is_in(text) && all.comparable(claim, other),
+    }
 }
 
-/// "2/11 models" of "all 11 models": the same number of the same things tells which are meant.
-fn counted<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
-    let number = number(all, claim);
-    let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| thing.len() > 2)?;
-    let fewer = |one: &&Assertion| {
-        let Some((q, of)) = one.measured().and_then(|q| Some((q, q.of()?))).filter(|(q, of)| q.value < *of && !q.rough) else { return false };
-        match number {
-            Some(number) => of == number && one.at != claim.at && (singular(&q.unit) == thing || one.subject.has(thing)),
-            // "6/11 phases complete" of "all phases completed".
-            None => singular(&q.unit) == thing && of_all(claim) && same_state(all, claim, one) && all.comparable(claim, one),
-        }
-    };
-    all.done().find(fewer)
-}
-
-/// "All phases completed (6/11)": the fraction in brackets behind it.
-fn behind<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Quantity> {
-    let statement = all.document.statements.get(claim.at)?;
-    let short = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value < of) && !q.rough);
-    short.into_iter().find(|q| {
-        let (before, after) = (statement.lower.get(..q.start).unwrap_or(""), statement.lower.get(q.end..).unwrap_or(""));
-        before.ends_with('(') && before.contains(&claim.name) && after.starts_with(')')
+/// "All phases completed (6/11)", "(85.7 % success rate)": what stands in brackets right behind it.
+fn behind<'a>(claim: &Assertion, statement: &'a Statement) -> Option<&'a Quantity> {
+    statement.quantities.iter().filter(|q| is_less(q) && !CRITICAL.is_in(&statement.lower)).find(|q| {
+        let before = statement.lower.get(..q.start).and_then(|before| before.strip_suffix('('));
+        let between = before.and_then(|before| before.rsplit_once(claim.name.as_str())).map(|(_, between)| between);
+        between.is_some_and(|between| !between.contains(|c: char| c.is_ascii_digit() || c == ':'))
+            && !NO_RATE.is_in(&statement.lower)
     })
 }
 
-fn says_both(all: &Assertions<'_>, claim: &Assertion, short: &Quantity) -> Finding {
-    Finding::new(format!("{} says \"all\" and {}", words_of(all, claim.at), short.written()), [claim.line])
-}
-
-/// A failure or something not done in the items below the claim.
-fn below<'a>(all: &'a Assertions<'_>, claim: &Assertion) -> Option<&'a Assertion> {
-    let depth = |at: usize| match all.document.statements.get(at)?.place {
-        Place::Item { depth, .. } => Some(depth),
-        _ => None,
+fn is_less(q: &Quantity) -> bool {
+    let less = match q.kind {
+        Kind::Percent => q.value < 100.0,
+        // Marks out of ten or a hundred are no counts.
+        Kind::Of(of) => q.value < of && of > 1.0 && of != 10.0 && of != 100.0 && q.decimals == 0,
+        Kind::Plain | Kind::Seconds(_) => false,
     };
-    let own = depth(claim.at)?;
-    let after = all.all.iter().skip_while(|one| one.at <= claim.at).take(60);
-    let below = after.take_while(|one| one.block == claim.block && depth(one.at).is_some_and(|depth| depth > own));
-    below.filter(|one| one.line != claim.line).find(|one| matches!(one.said, Said::Outcome(Outcome::Failed | Outcome::NotDone)))
+    less && !q.rough && !q.negative && q.bound.is_none()
 }
 
-/// Whether nothing limits what all are.
-fn of_all(claim: &Assertion) -> bool {
-    claim.name.rsplit_once(' ').is_none_or(|(rest, _)| rest.split(' ').all(is_generic))
-}
-
-/// Whether what is told of some is what is said of all: of tests that passed, not all need be complete.
-fn same_state(all: &Assertions<'_>, claim: &Assertion, one: &Assertion) -> bool {
-    ["complete", "tested", "testing", "implemented"].into_iter().all(|state| {
-        let stem = state.get(..5).unwrap_or(state);
-        !words(text(all, one)).any(|word| word == state) || words(text(all, claim)).any(|word| word.starts_with(stem))
-    })
-}
-
-fn text<'a>(all: &'a Assertions<'_>, one: &Assertion) -> &'a str {
-    all.document.statements.get(one.at).map_or("", |statement| statement.lower.as_str())
-}
-
-/// Whether a value says that not all of its subject is well.
-fn is_short(all: &Assertions<'_>, one: &Assertion) -> bool {
-    let Said::Measured(q) = &one.said else { return one.said == Said::Outcome(Outcome::Failed) && one.subject.specific() >= 2 };
-    if q.rough || q.negative {
-        return false;
-    }
-    let text = text(all, one);
-    let rate = || (RATE.is_in(text) || (one.form != Form::Phrase && CALLED_RATE.is_in(&one.name))) && !NO_RATE.is_in(text);
-    match q.kind {
-        Kind::Percent => q.value < 100.0 && rate() && !FAILURES.is_in(text),
-        Kind::Of(of) => q.value < of && of > 1.0 && rate(),
-        Kind::Plain => q.is_count() && q.value > 0.0 && FAILURES.is_in(&one.name) && TESTS.is_in(text),
-        Kind::Seconds(_) => false,
-    }
+/// Whether a fraction says that not all of its subject is well.
+fn is_short(one: &Assertion) -> bool {
+    one.measured().is_some_and(|q| is_less(q) && matches!(q.kind, Kind::Of(_)))
 }

@@ -26,7 +26,7 @@ pattern!(RATE, r"\b(success rate|pass rate|test coverage|code coverage|line cove
 pattern!(RATE_AFTER, r"^ (success rate|pass rate|test coverage|code coverage|availability|uptime|of (all )?tests)\b");
 pattern!(
     FREE,
-    r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|error|bug|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"
+    r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|required|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|errors?|bugs?|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"
 );
 pattern!(OVERHEAD, r"\boverhead\W{1,4}$");
 
@@ -61,7 +61,7 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
         return None;
     }
     match q.kind {
-        Kind::Of(of) if q.value > of && of >= 3.0 && q.value < of * 5.0 && !row && !(q.value == 24.0 && of == 7.0) && q.value + of != 100.0 => {
+        Kind::Of(of) if q.value > of && of >= 5.0 && q.value < of * 5.0 && !row && !(q.value == 24.0 && of == 7.0) && q.value + of != 100.0 => {
             let whole = q.value.fract() == 0.0 && of.fract() == 0.0;
             (SCORE.is_in(&statement.lower) && whole && !q.rough).then(|| format!("{} is more than the maximum of {}", show(q.value), show(of)))
         }

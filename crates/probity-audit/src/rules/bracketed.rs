@@ -1,8 +1,9 @@
 //! Counts in brackets: that of a heading or line against those of the headings or items below it.
 
-use crate::assertions::{Assertions, MAX_SENTENCE, singular};
+use crate::assertions::{Assertions, MAX_SENTENCE, singular, without_marks};
 use crate::document::{Place, Statement};
 use crate::finding::Finding;
+use crate::quantity::Quantity;
 use crate::rules::words_of;
 use crate::words::{not_the_sum, pattern, show};
 
@@ -10,6 +11,7 @@ use crate::words::{not_the_sum, pattern, show};
 pattern!(BRACKET, r"\((\d[\d,]*)(?: (?:new |total )?([a-z]+(?: [a-z]+)?))?\)(?:[^a-z0-9]*$|:? - |: )");
 // Times are added where they are said to be.
 pattern!(TIME, r"^(s|sec\w*|min\w*|hours?|hrs?|h|days?|weeks?|months?|years?|ms|am|pm)$");
+pattern!(CATEGORIES, r"\bcategor");
 pattern!(
     ROUGH,
     r"~|≈|\d\+|\b(about|approx\w*|over|up to|at least|estimat\w*|planned|remaining of|of which|including)\b"
@@ -36,11 +38,24 @@ fn bracketed<'d>(statements: &'d [Statement], at: usize) -> Option<Bracketed<'d>
     (thing && !ROUGH.is_in(&statement.lower)).then_some(Bracketed { count, noun: singular(noun), at })
 }
 
+pattern!(SELECTED, r"\b(top \d|examples?|selected)");
+
+/// Whether the heading over a line tells of some of many.
+fn is_selected(all: &Assertions<'_>, statement: &Statement) -> bool {
+    let parent = statement.heading.map_or("", |at| all.document.heading(Some(at)));
+    SELECTED.is_in(parent)
+}
+
 /// Finds headings and lines whose count is not the sum of those right below them, which count the same.
 pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let statements = &all.document.statements;
     for (at, statement) in statements.iter().enumerate() {
-        let Some(whole) = bracketed(statements, at) else { continue };
+        // "(149 issues), by category" may count one twice.
+        let Some(whole) = bracketed(statements, at)
+            .filter(|_| !CATEGORIES.is_in(&statement.lower) && !is_selected(all, statement))
+        else {
+            continue;
+        };
         let below = below(statements, at);
         let parts: Option<Vec<Bracketed<'_>>> = below.iter().map(|at| bracketed(statements, *at)).collect();
         let Some(parts) = parts.filter(|parts| parts.len() >= 2 && same(statement, &whole, parts)) else {
@@ -48,6 +63,17 @@ pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         };
         let counts: Vec<f64> = parts.iter().map(|part| part.count).collect();
         let sum: f64 = counts.iter().sum();
+        // "8 modules (1,549 lines)" over six of them leaves two out.
+        let marks = statement.lower.len() - without_marks(&statement.lower).len();
+        let counts_parts = |q: &&Quantity| q.is_count() && q.value != whole.count && q.start >= marks;
+        let named = statement.quantities.iter().filter(counts_parts);
+        if u32::try_from(counts.len()).is_ok_and(|parts| named.clone().any(|q| q.value > f64::from(parts))) {
+            continue;
+        }
+        // Documents, and what was only changed, come last and may not count as created.
+        if counts.last().is_some_and(|last| sum - last == whole.count) {
+            continue;
+        }
         // What is as many as the parts counts them.
         let of_them = u32::try_from(counts.len()).is_ok_and(|parts| f64::from(parts) == whole.count);
         if sum != whole.count && !of_them && (sum - whole.count).abs() <= MAX_APART * sum.max(whole.count) {

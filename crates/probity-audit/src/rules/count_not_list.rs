@@ -28,6 +28,8 @@ pattern!(
     NAMED,
     r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|endpoints|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
 );
+// "Phase 2 services" are those of the second phase.
+pattern!(REFERENCE, r"\b(phase|tier|level|step|stage|wave|week|day|priority|group|batch|part) ?$");
 pattern!(
     NOT_ALL,
     r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|some|most|highlights?|etc|and more|others?|another|remaining|plus|first|over|more|than|least|like|with|each|per|was|were|see)\b|\.\.\.|…|\d+\+|->|→|\d"
@@ -44,6 +46,7 @@ const MAX_TOLD: usize = 40;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    tables(all, found);
     let statements = &all.document.statements;
     let counts = |s: &Statement| s.lower.len() <= MAX_SENTENCE && s.lower.bytes().any(|byte| byte.is_ascii_digit());
     for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
@@ -61,6 +64,29 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             found.push(finding);
         } else if matches!(announced.place, Place::Prose | Place::Item { .. }) && announced.lower.contains(", ") {
             found.extend(named(announced));
+        }
+    }
+}
+
+/// "Publishing (6/6)" over a table of five rows, where another such heading stands over as many as it says.
+fn tables(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let statements = &all.document.statements;
+    let mut announced = Vec::new();
+    for (at, heading) in statements.iter().enumerate().filter(|(_, s)| matches!(s.place, Place::Heading(2..))) {
+        let mut fractions = heading.quantities.iter().filter_map(|q| Some((q.value, q.of()?)));
+        let (Some((part, whole)), None) = (fractions.next(), fractions.next()) else { continue };
+        if let Some((rows, first, _)) = listed(all, heading, statements.get(at + 1..).unwrap_or_default())
+            && part == whole
+            && matches!(first.place, Place::Row { .. })
+        {
+            announced.push((heading, first, whole, u32::try_from(rows).map_or(0.0, f64::from)));
+        }
+    }
+    let agree = announced.iter().filter(|(_, _, whole, rows)| whole == rows).count();
+    for (heading, first, whole, rows) in &announced {
+        if whole != rows && agree >= 2 {
+            let message = format!("{whole} of {whole} are announced, and {rows} are listed");
+            found.push(Finding::new(message, [heading.line, first.line]));
         }
     }
 }
@@ -85,6 +111,8 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     }
     if let Place::Row { table, .. } = first.place {
         let rows = &all.document.tables.get(table)?.rows;
+        // A row with a name and nothing else is a heading within the table.
+        let rows: Vec<_> = rows.iter().filter(|row| row.cells.iter().skip(1).any(|cell| !cell.lower.is_empty()) || row.cells.len() == 1).collect();
         let plain = rows.iter().all(|row| row.cells.first().is_some_and(|cell| !TOTAL.is_in(cell.words()) && single(&cell.lower)));
         return plain.then_some((rows.len(), first, false));
     }
@@ -151,9 +179,11 @@ fn named(statement: &Statement) -> Option<Finding> {
     let ends = after.is_empty() || after.starts_with(')') || names.trim_end().ends_with('.');
     let before = statement.lower.get(..whole.start()).unwrap_or("");
     let names: Vec<&str> = names.trim_end_matches(['.', ' ']).split(", ").flat_map(|name| name.split(" and ")).map(str::trim).filter(|name| !name.is_empty()).collect();
-    let short = names.iter().all(|name| name.len() <= 40 && name.split(' ').count() <= 5 && !name.contains('&') && !name.contains(" or "));
+    let short = names.iter().all(|name| name.len() <= 40 && name.split(' ').count() <= 5 && !name.contains(['&', '+', '/']) && !name.contains(" or "));
     let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
-    let plain = plain && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
+    // "4 components (tables, uploads, dashboards)" names their kinds.
+    let kinds = names.iter().all(|name| name.ends_with('s'));
+    let plain = plain && !kinds && !REFERENCE.is_in(before) && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
     let apart = names.len() > told || names.len() + 1 == told;
     (plain && (2..=20).contains(&told) && apart).then(|| {
         Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])

@@ -73,7 +73,13 @@ fn contradiction(all: &Assertions<'_>, claim: &Assertion, but: &Assertion) -> Fi
 
 pattern!(
     EXPLAINED,
-    r"\b(optional(ly)?|expect\w*|known|minor|non-?critical|non-?block\w*|future|later|planned?|defer\w*|acceptable|accepted|by design|intentional\w*|n/?a|not (needed|required|applicable)|roadmap|nice|next|scheduled|low|awaiting|after|(in|for|until) phase \d|v\d|post-\w+|unrelated|pre-?existing|environment\w*|flaky|workaround|coming soon|backlog|out of scope|mitigated|fallback|graceful\w*|degrad\w*|fixed|resolved|was|were|->|→)\b"
+    r"\b(optional(ly)?|expect\w*|known|minor|non-?critical|non-?block\w*|future|later|planned?|defer\w*|acceptable|accepted|by design|intentional\w*|n/?a|not (needed|required|applicable)|roadmap|nice|recommend\w*|next|scheduled|low|awaiting|after|(in|for|until) phase \d|v\d|post-\w+|unrelated|pre-?existing|environment\w*|flaky|workaround|coming soon|backlog|out of scope|mitigated|fallback|graceful\w*|degrad\w*|fixed|resolved|was|were|->|→)\b"
+);
+
+// A cross alone may be what a legend explains.
+pattern!(
+    WORDS,
+    r"\b(pending|fail(s|ed|ing)?\W*$|fail(s|ed|ing)?\b[^a-z0-9]*[|(-]|not ([a-z]+ )?(tested|run|executed|verified|implemented|working|done|started|complete[d]?|validated|met)|untested|missing|in progress|incomplete|broken|todo|only tested)"
 );
 
 /// What failed or was not done in a table or list of which something passed, where the report does not say why that does not
@@ -89,7 +95,10 @@ fn failures<'a>(all: &'a Assertions<'_>) -> Vec<&'a Assertion> {
         let is_box = |s: &Statement| matches!(s.place, Place::Item { done: Some(_), .. });
         // "Failed: 0".
         statement.is_some_and(|s| {
-            !is_box(s) && !EXPLAINED.is_in(&s.lower) && s.quantities.iter().all(|q| q.value != 0.0)
+            !is_box(s)
+                && WORDS.is_in(&s.lower)
+                && !EXPLAINED.is_in(&s.lower)
+                && s.quantities.iter().all(|q| q.value != 0.0)
         })
     };
     all.done().filter(failed).filter(|one| passed.contains(&one.block)).filter(counts).collect()

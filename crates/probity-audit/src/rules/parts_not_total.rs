@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::bracketed;
 use super::tally::{self, Counted, Tally};
-use super::TOTAL as ANY_TOTAL;
-use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
-use crate::document::{Place, Statement, Table};
+use super::{EXPLAINED, TOTAL as ANY_TOTAL};
+use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality, singular};
+use crate::document::{Place, Row, Statement, Table};
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
@@ -29,7 +29,7 @@ pattern!(BEFORE, r"\b(in total|altogether|total number)\b|^total [a-z]+( [a-z]+)
 pattern!(SUBTOTAL, r"\b(sub-?totals?|totals?|of which|thereof|including|incl\.|overall|all|combined|sum)\b");
 pattern!(
     NOT_ADDED,
-    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
+    r"%|\b(rate|percent\w*|avg|average|mean|median|max\w*|min\w*|ratio|p\d\d|latency|change|trend|weight\w*|unique|distinct|coverage|id|year|version|per|speed|throughput|rps|time|duration|score|grade|size|peak|after|start\w*|begin\w*|end|ending|status|cumulative|running|priority|actual|progress|planned?|target|goal|current|complexity|quality|#)\b"
 );
 pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max)\b");
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall( average| score| rating| quality)?|average score)$");
@@ -72,6 +72,10 @@ fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
     }
     let (passed, failed, total) = (tally.value(Counted::Passed)?, tally.value(Counted::Failed)?, tally.value(Counted::Total)?);
     let sum = passed + failed + tally.other;
+    // What neither passed nor failed was not run.
+    if passed + failed == 0.0 {
+        return None;
+    }
     // What is not named may be among those missing, and what was only warned of among those that passed.
     let wrong = if sum > total { passed + failed > total } else { sum < total && !tally.unknown };
     wrong.then(|| {
@@ -81,13 +85,35 @@ fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
     })
 }
 
+/// The values of a column, each as often as another column counts.
+fn times(parts: &[Row], count: usize, column: usize) -> Option<f64> {
+    let value = |row: &Row| {
+        let value = row.cells.get(column)?.number().map_or(0.0, |q| q.value);
+        Some(row.cells.get(count)?.quantities.first()?.value * value)
+    };
+    parts.iter().map(value).sum()
+}
+
+/// Whether the last row counts more than the others together.
+fn exceeds(last: &Row, parts: &[Row], column: usize) -> bool {
+    let count = |row: &Row| row.cells.get(column)?.number().filter(|q| q.is_count()).map(|q| q.value);
+    let sum: Option<f64> = parts.iter().map(count).sum();
+    count(last).zip(sum).is_some_and(|(all, sum)| all > sum)
+}
+
 /// The last row of a table that calls itself total, or average.
 fn rows(table: &Table, found: &mut Vec<Finding>) {
     let Some((last, parts)) = table.rows.split_last().filter(|(_, parts)| parts.len() >= 2) else { return };
     let name = last.cells.first().map_or("", |cell| cell.words());
     let (total, average) = (TOTAL.is_in(name), AVERAGE.is_in(name));
     let nested = || parts.iter().any(|row| row.cells.first().is_some_and(|cell| SUBTOTAL.is_in(&cell.lower) || AVERAGE.is_in(cell.words()) || cell.lower.starts_with(['-', '└', '├', '↳'])));
-    if !(total || average) || nested() {
+    // "Test files" above "passed" and "failed" are no tests.
+    let outcomes = parts.iter().filter(|row| row.cells.first().is_some_and(|cell| tally::is_outcome(cell.words()))).count();
+    if !(total || average) || nested() || outcomes >= 2 && outcomes < parts.len() {
+        return;
+    }
+    // Where all counts more than the rows do, the rows are some of what the average is of.
+    if average && table.header.iter().enumerate().skip(1).any(|(column, _)| exceeds(last, parts, column)) {
         return;
     }
     let mut wrong = Vec::new();
@@ -118,7 +144,8 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
             if name.starts_with("overall") && !(scale && matches!(said.kind, Kind::Percent | Kind::Of(_))) {
                 continue;
             }
-            if said.value < least - said.half_digit() * 2.0 || said.value > most + said.half_digit() * 2.0 {
+            // What is called average may be the sum all the same.
+            if said.value != sum && (said.value < least - said.half_digit() * 2.0 || said.value > most + said.half_digit() * 2.0) {
                 wrong.push(format!("the average {} is not between {} and {}", show(said.value), show(least), show(most)));
             }
         } else if (!NOT_ADDED.is_in(&head.lower) && matches!(said.kind, Kind::Plain | Kind::Of(_)))
@@ -126,6 +153,10 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         {
             let slack: f64 = values.iter().map(|q| q.half_digit()).filter(|half| *half < 0.5).sum::<f64>() + 1e-6;
             let wholes: f64 = values.iter().filter_map(|q| q.of()).sum();
+            // "10 Gi" of each of three.
+            if (1..column).any(|count| times(parts, count, column) == Some(said.value)) {
+                continue;
+            }
             if (sum - said.value).abs() > slack || said.of().is_some_and(|of| (of - wholes).abs() > 1e-6 && values.iter().any(|q| q.of() != Some(of))) {
                 let parts: Vec<f64> = values.iter().map(|q| q.value).collect();
                 wrong.push(format!("\"{}\": {}", head.text, not_the_sum(&parts, &said.written())));
@@ -147,7 +178,7 @@ fn shares(table: &Table, found: &mut Vec<Finding>) {
     let Some(total) = total.filter(|_| last.cells.first().is_some_and(|cell| TOTAL.is_in(cell.words()))) else { return };
     let rows = parts.iter().filter_map(|row| Some((row, row.cells.get(count)?.number()?, row.cells.get(share)?.number()?)));
     let rows: Vec<_> = rows.filter(|(_, count, share)| count.is_count() && share.kind == Kind::Percent && !share.rough && !count.rough).collect();
-    let off = |(_, count, share): &&(&crate::document::Row, &Quantity, &Quantity)| {
+    let off = |(_, count, share): &&(&Row, &Quantity, &Quantity)| {
         (100.0 * count.value / total.value - share.value).abs() > share.half_digit() * 2.0 + 1e-9
     };
     let wrong: Vec<_> = rows.iter().filter(off).collect();
@@ -233,7 +264,9 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if parts.iter().any(|part| of_it(part)) && !parts.iter().all(|part| of_it(part)) {
             continue;
         }
-        if !plain(total) || !parts.iter().all(|part| plain(part) && whole(part)) {
+        // "32 + 8*n bytes" is a formula.
+        let single = all.document.statements.get(total.at).is_some_and(|s| s.quantities.len() == 1);
+        if !plain(total) || !single || !parts.iter().all(|part| plain(part) && whole(part)) {
             continue;
         }
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
@@ -241,7 +274,7 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let sum: f64 = values.iter().sum();
         // What is held against the sum may stand among its parts.
         let held = values.contains(&value(total)) && sum == 2.0 * value(total);
-        if !held && sum != value(total) && (sum - value(total)).abs() <= 0.5 * sum.max(value(total)) {
+        if !held && sum != value(total) && (sum - value(total)).abs() <= 0.3 * sum.max(value(total)) {
             let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }
@@ -268,7 +301,8 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 }
 
 /// Fractions of one list, table column or level of headings, with the sums of both sides.
-struct Fractions {
+struct Fractions<'a> {
+    unit: &'a str,
     lines: Vec<usize>,
     part: f64,
     whole: f64,
@@ -281,10 +315,11 @@ fn near(one: f64, other: f64) -> bool {
 
 /// A total fraction that agrees with the fractions of a list in one side and not in the other.
 fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let mut groups: BTreeMap<(usize, usize, usize), Fractions> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, usize, usize), Fractions<'_>> = BTreeMap::new();
     let mut totals: Vec<(f64, f64, usize)> = Vec::new();
     // Sections of which a numbered part has no fraction: all of it may have failed.
     let mut partial: HashSet<(usize, usize)> = HashSet::new();
+    let mut explained: HashSet<(usize, usize, usize)> = HashSet::new();
     for (at, statement) in all.document.statements.iter().enumerate() {
         let place = |level: u8| (all.section(Some(at)).parent.unwrap_or(0), usize::from(level));
         let mut own = statement.quantities.iter().filter(|q| q.of().is_some_and(|of| q.value <= of) && !q.rough && q.bound.is_none());
@@ -307,11 +342,20 @@ fn fractions(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             Place::Code => (4, statement.block, 0),
             Place::Prose | Place::Row { .. } => continue,
         };
-        let group = groups.entry(key).or_insert(Fractions { lines: Vec::new(), part: 0.0, whole: 0.0 });
+        // "0/1 (optional)" may be left out of the whole.
+        if EXPLAINED.is_in(&statement.lower) {
+            explained.insert(key);
+        }
+        let group = groups.entry(key).or_insert_with(|| Fractions { unit: singular(&q.unit), lines: Vec::new(), part: 0.0, whole: 0.0 });
+        // "4/4 categories" and "2/4 commands" are of different things.
+        if group.unit != singular(&q.unit) {
+            explained.insert(key);
+        }
         group.lines.push(statement.line);
         group.part += part;
         group.whole += whole;
     }
+    groups.retain(|key, _| !explained.contains(key));
     groups.retain(|(place, over, level), _| *place != 1 || !partial.contains(&(*over, *level)));
     for group in groups.values().filter(|group| group.lines.len() >= 3 && group.whole >= 10.0) {
         let wrong = totals.iter().find(|(part, whole, line)| !group.lines.contains(line) && (*part == group.part) != (*whole == group.whole) && near(*part, group.part) && near(*whole, group.whole));

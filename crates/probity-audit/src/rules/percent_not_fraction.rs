@@ -6,7 +6,7 @@ use crate::document::{Place, Row, Statement, Table};
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
-use crate::quantity::{Kind, Quantity};
+use crate::quantity::{Kind, Quantity, seconds};
 use crate::words::{pattern, show, tail, rounded};
 
 /// See [`Rule::explanation`].
@@ -27,8 +27,8 @@ pattern!(
 pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|growth|confidence|coverage|of [a-z]+|average|avg|mean|weighted|more|less|better|threshold|target|min|max|up|down|change|discount|off)\b|^\+");
 pattern!(SAME, r"^[\s)*]*($|[^a-z0-9\s→⟶>-]|-(?:[^>]|$)|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
 // "100 % (16/20 passed, 4 not run)", "100 % of runnable tests".
-pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining)\b");
-pattern!(OTHER, r"\bcoverage\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
+pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining|plus|partial\w*)\b");
+pattern!(OTHER, r"\b(coverage|confidence|scores?|rating|grade|readiness)\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
@@ -100,7 +100,9 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
         // "Law No. 27/2022 (100 %)".
         let year = part <= 31.0 && (1900.0..=2100.0).contains(&whole);
-        if whole <= 0.0 || part > whole || year {
+        // What is done by a time is no share of the time.
+        let time = seconds(&fraction.unit).is_some() || fraction.unit.starts_with(['周', '天']);
+        if whole <= 0.0 || part > whole || year || time {
             continue;
         }
         let real = 100.0 * part / whole;

@@ -72,6 +72,11 @@ fn counted(name: &str) -> Option<Counted> {
     .map(|(_, counted)| counted)
 }
 
+/// Whether a name is that of an outcome: "passed", "skipped tests".
+pub(super) fn is_outcome(name: &str) -> bool {
+    matches!(counted(name), Some(Counted::Passed | Counted::Failed | Counted::Other))
+}
+
 impl<'a> Tally<'a> {
     /// Notes one; `None` if there is another of the kind.
     fn note(&mut self, counted: Counted, q: &'a Quantity, line: usize) -> Option<()> {
@@ -106,8 +111,15 @@ impl<'a> Tally<'a> {
 /// Every tally of a report.
 pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let mut out: Vec<Tally<'a>> = rows(all);
+    // "More than 1000 tests with a pass rate of 82 %" compares.
+    let compares = |one: &Assertion| {
+        one.form == Form::Phrase
+            && all.document.statements.get(one.at).is_some_and(|s| s.lower.contains(" than "))
+    };
     let text = |one: &&Assertion| {
-        !matches!(one.form, Form::Cell(..)) && matches!(one.modality, Modality::Done | Modality::Quoted)
+        !compares(one)
+            && !matches!(one.form, Form::Cell(..))
+            && matches!(one.modality, Modality::Done | Modality::Quoted)
     };
     // Labels of one list; phrases of one sentence.
     let mut groups: Vec<Vec<&Assertion>> = Vec::new();
@@ -128,7 +140,11 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     out.extend(headings(all));
     // "49 failing tests, 74 %": the total stands once in the same section.
     let mut totals: HashMap<Option<usize>, Vec<(&Quantity, usize)>> = HashMap::new();
-    for one in all.done().filter(|one| one.form == Form::Label && TOTAL.is_in(one.name.trim())) {
+    // "Total: 409 (217 passed, 18 skipped)" tells by itself what became of them.
+    let bare =
+        |one: &&Assertion| all.document.statements.get(one.at).is_some_and(|s| s.quantities.len() == 1);
+    let totals_alone = all.done().filter(|one| one.form == Form::Label && TOTAL.is_in(one.name.trim()));
+    for one in totals_alone.filter(bare) {
         if let Some(q) = one.measured() {
             totals.entry(one.section).or_default().push((q, one.line));
         }

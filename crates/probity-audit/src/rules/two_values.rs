@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular};
+use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic, singular, words};
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
@@ -38,9 +38,15 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         // "99 platforms" under "integrations" is of something else; of several columns of values one may be the share of a target.
         let other = one.form == Form::Label && is_of_another(all, one, q);
         let shares = matches!(one.form, Form::Cell(table, ..) if all.columns.get(table).is_some_and(|columns| columns.roles.contains(&Role::Was) || columns.only(Role::Actual).is_none() && columns.roles.contains(&Role::Actual)));
+        // A bare number beside a label may count anything, and a mark is on a scale of its own.
+        let bare = match q.kind {
+            Kind::Percent | Kind::Seconds(_) => false,
+            Kind::Plain => q.unit.is_empty() || !one.subject.has(singular(&q.unit)),
+            Kind::Of(_) => true,
+        };
         // Within a sentence a number may be of any part of the subject.
         let part = one.form == Form::Phrase && !begins(all, one, q);
-        if other || shares || part {
+        if other || shares || part || bare {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
@@ -89,7 +95,8 @@ fn begins(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
     // What stands below an item is of that item.
     let below = matches!(statement.place, Place::Item { depth: 2.., .. });
     let before = statement.lower.get(..q.start).unwrap_or("a");
-    !below && (!before.contains(char::is_alphabetic) || before.ends_with(": "))
+    let labelled = before.strip_suffix(": ").is_some_and(|label| words(label).all(is_generic));
+    !below && (!before.contains(char::is_alphabetic) || labelled)
 }
 
 fn unit(q: &Quantity) -> &str {
