@@ -22,7 +22,11 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         return Err(Failure::wrong(format!("the rule {rule} needs a bundle: name it with --against BUNDLE")));
     }
     let mut bundle_exit = Exit::Fine;
-    let texts = texts(&args.reports)?;
+    let (texts, unread) = texts(&args.reports)?;
+    let unread = if unread.is_empty() { Ok(()) } else { Err(Failure::wrong(unread.join("\n"))) };
+    if texts.is_empty() {
+        return unread.map(|()| Exit::Fine);
+    }
     let baseline = match &args.baseline {
         None => None,
         Some(path) => {
@@ -69,6 +73,8 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         AuditFormat::Github => output::github(&reports),
         AuditFormat::Baseline => Baseline::of(&reports).text(),
     })?;
+    // What could be read was audited; that not all could comes before what was found.
+    unread?;
     let open = reports.iter().any(|report| report.audit.open().next().is_some());
     Ok(match bundle_exit {
         // What it was held against comes before what was found.
@@ -77,37 +83,36 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
     })
 }
 
-/// The reports named, each with what it is called.
-fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
-    let mut out = Vec::new();
+/// The reports named, each with what it is called; and of files that are none, why.
+fn texts(paths: &[PathBuf]) -> Result<(Vec<(String, String)>, Vec<String>), Failure> {
+    let refused = |path: &Path, error: &std::io::Error| {
+        format!("{}: cannot be read: {error}; a report is Markdown in UTF-8", path.display())
+    };
+    let (mut out, mut unread) = (Vec::new(), Vec::new());
     for path in paths {
-        let refused = |path: &Path, error: &std::io::Error| {
-            Failure::wrong(format!(
-                "{}: cannot be read: {error}; a report is Markdown in UTF-8",
-                path.display()
-            ))
-        };
         if path.as_os_str() == "-" {
             let mut text = String::new();
             std::io::stdin()
                 .take(LARGEST + 1)
                 .read_to_string(&mut text)
-                .map_err(|error| refused(path, &error))?;
+                .map_err(|error| Failure::wrong(refused(path, &error)))?;
             if text.len() as u64 > LARGEST {
                 return Err(Failure::wrong(format!("-: it is longer than {LARGEST} bytes")));
             }
             out.push(("-".to_owned(), text));
             continue;
         }
-        let files = probity_evidence::files_below(path, "md").map_err(|error| refused(path, &error))?;
+        let files = probity_evidence::files_below(path, "md")
+            .map_err(|error| Failure::wrong(refused(path, &error)))?;
         if files.is_empty() {
             return Err(Failure::wrong(format!("{}: no Markdown file below this folder", path.display())));
         }
         for file in files {
-            let text = probity_evidence::read_to_string_capped(&file, LARGEST)
-                .map_err(|error| refused(&file, &error))?;
-            out.push((file.to_string_lossy().into_owned(), text));
+            match probity_evidence::read_to_string_capped(&file, LARGEST) {
+                Ok(text) => out.push((file.to_string_lossy().into_owned(), text)),
+                Err(error) => unread.push(refused(&file, &error)),
+            }
         }
     }
-    Ok(out)
+    Ok((out, unread))
 }

@@ -63,6 +63,21 @@ fn folders_and_standard_input_are_read_in_one_call() {
 }
 
 #[test]
+fn a_file_that_is_no_text_keeps_no_other_from_being_read() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path("reports")).unwrap();
+    home.write("reports/z.md", "171 of 180 (92 %)\n");
+    std::fs::write(home.path("reports/a.md"), b"B\xfccher: 171 of 180 (92 %)\n").unwrap();
+    let some = home.run(&["audit", "reports"]);
+    assert!(stdout(&some).contains("reports/z.md:1: error: "), "{}", stdout(&some));
+    assert!(stderr(&some).contains("reports/a.md: cannot be read: "), "{}", stderr(&some));
+    assert_eq!(code(&some), 3, "not all could be read");
+    std::fs::remove_file(home.path("reports/z.md")).unwrap();
+    let none = home.run(&["audit", "reports"]);
+    assert_eq!((code(&none), stdout(&none).as_str()), (3, ""));
+}
+
+#[test]
 fn with_a_baseline_only_what_is_new_fails() {
     let home = Home::new();
     std::fs::create_dir_all(home.path("reports")).unwrap();
