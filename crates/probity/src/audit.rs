@@ -22,7 +22,7 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
         return Err(Failure::wrong(format!("the rule {rule} needs a bundle: name it with --against BUNDLE")));
     }
     let mut bundle_exit = Exit::Fine;
-    let (texts, unread) = texts(&args.reports)?;
+    let Texts { texts, unread } = texts(&args.reports)?;
     let unread = if unread.is_empty() { Ok(()) } else { Err(Failure::wrong(unread.join("\n"))) };
     if texts.is_empty() {
         return unread.map(|()| Exit::Fine);
@@ -83,12 +83,20 @@ pub fn run(args: &AuditArgs, environment: &Environment) -> Result<Exit, Failure>
     })
 }
 
-/// The reports named, each with what it is called; and of files that are none, why.
-fn texts(paths: &[PathBuf]) -> Result<(Vec<(String, String)>, Vec<String>), Failure> {
+/// The reports named.
+#[derive(Default)]
+struct Texts {
+    /// What each is called, and its text.
+    texts: Vec<(String, String)>,
+    /// Of files that are none, why.
+    unread: Vec<String>,
+}
+
+fn texts(paths: &[PathBuf]) -> Result<Texts, Failure> {
     let refused = |path: &Path, error: &std::io::Error| {
         format!("{}: cannot be read: {error}; a report is Markdown in UTF-8", path.display())
     };
-    let (mut out, mut unread) = (Vec::new(), Vec::new());
+    let mut out = Texts::default();
     for path in paths {
         if path.as_os_str() == "-" {
             let mut text = String::new();
@@ -99,7 +107,7 @@ fn texts(paths: &[PathBuf]) -> Result<(Vec<(String, String)>, Vec<String>), Fail
             if text.len() as u64 > LARGEST {
                 return Err(Failure::wrong(format!("-: it is longer than {LARGEST} bytes")));
             }
-            out.push(("-".to_owned(), text));
+            out.texts.push(("-".to_owned(), text));
             continue;
         }
         let files = probity_evidence::files_below(path, "md")
@@ -109,10 +117,10 @@ fn texts(paths: &[PathBuf]) -> Result<(Vec<(String, String)>, Vec<String>), Fail
         }
         for file in files {
             match probity_evidence::read_to_string_capped(&file, LARGEST) {
-                Ok(text) => out.push((file.to_string_lossy().into_owned(), text)),
-                Err(error) => unread.push(refused(&file, &error)),
+                Ok(text) => out.texts.push((file.to_string_lossy().into_owned(), text)),
+                Err(error) => out.unread.push(refused(&file, &error)),
             }
         }
     }
-    Ok((out, unread))
+    Ok(out)
 }
