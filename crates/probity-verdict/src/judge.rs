@@ -55,8 +55,8 @@ pub struct Judge<'p> {
     asked: Asked<'p>,
     /// How far clocks moved, by the number of the observer.
     shifts: BTreeMap<u32, Shift>,
-    /// The entries that say that what a probe did was not taken back, with the probe.
-    left_behind: Vec<(u64, String)>,
+    /// What probes did and was not taken back.
+    left_behind: Vec<Limit>,
     /// The machines that may still be there.
     not_removed: Vec<Limit>,
     /// The trials of which times are read that were taken beside each other.
@@ -153,8 +153,9 @@ impl<'p> Judge<'p> {
     pub fn happened(&mut self, entry: u64, what: &Happening) {
         self.asked.happened(entry, what);
         match what {
-            Happening::Undo { probe, exit_code, .. } if *exit_code != Some(0) => {
-                self.left_behind.push((entry, probe.clone()));
+            Happening::Undo { probe, command, exit_code, .. } if *exit_code != Some(0) => {
+                let (probe, command) = (probe.clone(), command.clone());
+                self.left_behind.push(Limit::NotUndone { probe, command, entry });
             }
             Happening::Down(down) if !down.is_done() => {
                 self.not_removed.push(Limit::NotRemoved { machine: down.trial.machine.clone(), entry });
@@ -211,9 +212,8 @@ impl<'p> Judge<'p> {
     fn limits(&self) -> Vec<Limit> {
         let moved_us = self.shifts.values().map(|shift| shift.micros()).max().unwrap_or_default();
         let clock = (moved_us > 0).then_some(Limit::ClockSet { moved_us });
-        let left = self.left_behind.iter();
-        let left = left.map(|(entry, probe)| Limit::NotUndone { probe: probe.clone(), entry: *entry });
-        clock.into_iter().chain(left).chain(self.not_removed.iter().chain(&self.beside).cloned()).collect()
+        let others = self.left_behind.iter().chain(&self.not_removed).chain(&self.beside);
+        clock.into_iter().chain(others.cloned()).collect()
     }
 
     /// The findings alone, in the plan's order; `complete` as for [`Judge::conclude`].

@@ -159,7 +159,8 @@ async fn what_comes_to_an_end_with_less_than_was_asked_for_is_no_recording_stop(
         "{told}"
     );
     let got = told["recording"]["seconds_got"].as_f64().unwrap();
-    assert!((1.0..3.0).contains(&got), "{told}");
+    // What had come when the camera went away, some pictures at least.
+    assert!(0.0 < got && got < 3.0, "{told}");
     assert_eq!(told["recording"]["seconds_wanted"], 5.0);
     let ran = told["timestamp"]
         .as_str()

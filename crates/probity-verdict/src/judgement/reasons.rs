@@ -441,6 +441,8 @@ pub enum Limit {
     NotUndone {
         /// The probe.
         probe: String,
+        /// The command of its `undo`.
+        command: String,
         /// The entry that says so.
         entry: u64,
     },

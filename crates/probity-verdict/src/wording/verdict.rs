@@ -34,9 +34,9 @@ pub fn limits(judgement: &Judgement) -> Vec<String> {
              Times of day in the evidence are off by as much; how far apart looks were is taken from the other.",
             finding::seconds(*moved_us)
         ),
-        Limit::NotUndone { probe, entry } => format!(
-            "What the probe `{probe}` did was not taken back (entry {entry}): its `undo` did not succeed. Nothing is accepted until \
-             that was looked after, and the run made again."
+        Limit::NotUndone { probe, command, entry } => format!(
+            "What the probe `{probe}` did was not taken back (entry {entry}): its `undo` did not succeed, which is `{command}`. Nothing is \
+             accepted until that was looked after, and the run made again."
         ),
         Limit::NotRemoved { machine, entry } => format!(
             "The machine `{machine}` may still be there (entry {entry}): it could not be removed after its trial. `probity clean` tries again."

@@ -109,6 +109,7 @@ fn what_was_not_taken_back_withholds_an_acceptance() {
         }
         let judgement = judge.conclude(true);
         let told = probity_verdict::wording::verdict::limits(&judgement);
+        assert!(told.iter().all(|limit| limit.contains("which is `rm`")), "{told:?}");
         (judgement.verdict.label, judgement.verdict.accepted, told.len())
     };
     let accepted = ("READY".to_owned(), Some(true), 0);
