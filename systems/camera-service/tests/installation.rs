@@ -113,6 +113,8 @@ fn a_service_is_installed_works_survives_and_is_taken_off_again() {
     assert_eq!(machine.run(&format!("stat -c '%n %a %U %G' {}", names.join(" "))), PATHS);
     only_loopback_is_listened_on(&machine);
     the_kernel_may_be_asked_for_its_clock(&machine);
+    let said = machine.run("journalctl --unit=camera-service --no-pager --output=cat");
+    assert!(said.contains("ready") && !said.contains("setpriv"), "children end with the service: {said}");
     let exposure = machine.run("systemd-analyze security --no-pager camera-service | tail -1");
     println!("{exposure}");
     let level: f64 = exposure.split_whitespace().find_map(|word| word.parse().ok()).unwrap();

@@ -114,6 +114,8 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 # To ask the kernel whether its clock is right, which ProtectClock= would forbid; without a capability, nothing can be set by them.
 SystemCallFilter=adjtimex clock_adjtime
+# setpriv(1), by which children end with the service, sets the capabilities that it has: none.
+SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
 
 [Install]
