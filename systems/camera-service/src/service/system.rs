@@ -64,15 +64,16 @@ impl Service {
             if component.state == was.state {
                 continue;
             }
-            tracing::warn!(
-                component = component.name,
-                state = component.state,
-                reason = component.reason,
-                "changed"
-            );
+            let (name, state) = (component.name, component.state);
             self.tell_health(match &component.reason {
-                Some(reason) => format!("{} is {}: {reason}", component.name, component.state),
-                None => format!("{} is {}", component.name, component.state),
+                Some(reason) => {
+                    tracing::warn!(component = name, state, reason, "changed");
+                    format!("{name} is {state}: {reason}")
+                }
+                None => {
+                    tracing::info!(component = name, state, "changed");
+                    format!("{name} is {state}")
+                }
             });
         }
     }
