@@ -125,7 +125,9 @@ async fn what_is_no_message_of_a_websocket_is_told_so_and_ends_its_connection_an
         (Frame::message(" ".repeat((1 << 20) + 1), text, true), 1009),
     ] {
         let mut client = service.connect().await;
-        client.socket.send(Message::Frame(frame)).await.unwrap();
+        // The service hears no more than the head of a message that is too long, and may be gone before all of it is sent.
+        let sent = client.socket.send(Message::Frame(frame)).await;
+        assert!(sent.is_ok() || expected == 1009, "{sent:?}");
         match client.next_message().await {
             Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), expected),
             message => panic!("{message:?} came instead of {expected}"),
