@@ -1,14 +1,16 @@
 """The 1,000 mixed checks made here, through an observer in the namespaces of a process, and through one over ssh(1) to this machine."""
 
 import os
-import platform
+import pathlib
 import shutil
 import socket
-import subprocess
-import time
+import sys
 
 import checks
 import measure
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
+import lab  # noqa: E402
 
 # As root sshd wants a folder and a user of the system's, which are there only for it.
 SERVER = """mount -t tmpfs none /run; mkdir /run/sshd
@@ -20,46 +22,31 @@ CLIENT = 'mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp "$1" /root/.ssh
 
 
 class Sshd:
-    """An sshd of Debian's on a free port, and the configuration of a client that may go there, as `box`. Whoever comes finds these programs."""
+    """An sshd of Debian's on a free port, and the configuration of a client that may go there, as `box`. Whoever comes finds what is built."""
 
-    def __init__(self, folder, programs):
-        self.folder = measure.fresh(folder)
-        debian = os.path.abspath(f"{folder}/../../debian")
+    def __init__(self, servers, target):
+        self.folder = servers.folder
         for key in ("host", "user"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{self.folder}/{key}"], check=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        with open(f"{self.folder}/host.pub", encoding="ascii") as public:
-            key = " ".join(public.read().split()[:2])
-        self.write("known_hosts", f"[127.0.0.1]:{self.port} {key}\n")
-        self.write(
-            "config",
-            f"Host box\n  HostName 127.0.0.1\n  Port {self.port}\n  User root\n  IdentityFile {self.folder}/user\n"
-            f"  UserKnownHostsFile {self.folder}/known_hosts\n",
+            lab.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / key])
+        port = lab.free_port()
+        key = " ".join((self.folder / "host.pub").read_text().split()[:2])
+        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
+        (self.folder / "config").write_text(
+            f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  User root\n  IdentityFile {self.folder}/user\n"
+            f"  UserKnownHostsFile {self.folder}/known_hosts\n"
         )
-        self.write(
-            "sshd_config",
-            f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.folder}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
-            f"AuthorizedKeysFile {self.folder}/user.pub\nSetEnv PATH={programs}:/usr/bin:/bin\n",
+        (self.folder / "sshd_config").write_text(
+            f"ListenAddress 127.0.0.1:{port}\nHostKey {self.folder}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
+            f"AuthorizedKeysFile {self.folder}/user.pub\nSetEnv PATH={target}/dist:/usr/bin:/bin\n"
         )
-        self.command = ["unshare", "--mount", "sh", "-ec", SERVER, "sh", f"{debian}/usr/sbin/sshd", "-D", "-e", "-f", f"{self.folder}/sshd_config"]
-        self.environment = {**os.environ, "LD_LIBRARY_PATH": f"{debian}/usr/lib/{platform.machine()}-linux-gnu"}
+        words = ["unshare", "--mount", "sh", "-ec", SERVER, "sh", lab.debian("sshd"), "-D", "-e", "-f", self.folder / "sshd_config"]
+        alive = servers.start("sshd", words, env=os.environ | lab.debian_libraries())
+        lab.wait_until("sshd listens", lambda: answers(port), 20, alive)
 
-    def write(self, name, text):
-        with open(f"{self.folder}/{name}", "w", encoding="ascii") as out:
-            out.write(text)
 
-    def __enter__(self):
-        self.server = subprocess.Popen(self.command, env=self.environment, stderr=subprocess.DEVNULL)
-        while socket.socket().connect_ex(("127.0.0.1", self.port)) != 0:
-            if self.server.poll() is not None:
-                raise SystemExit("sshd ended at once")
-            time.sleep(0.05)
-        return self
-
-    def __exit__(self, *_):
-        self.server.terminate()
-        self.server.wait()
+def answers(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Ways:
@@ -94,16 +81,12 @@ class Ways:
 def figures(target, turns=11):
     """Returns the lines of the page."""
     tools, sizes = checks.Tools(target), {}
-    away = subprocess.Popen(["unshare", "--mount", "--uts", "sleep", "100000"])
-    try:
-        with checks.Machine(f"{target}/bench/elsewhere") as machine, Sshd(f"{target}/bench/sshd", f"{target}/dist") as sshd:
-            ways = Ways(tools, sshd, away.pid)
-            for size in (5, 1000):
-                measure.in_child(lambda: machine.write(size // 5))
-                sizes[size] = measure.alternate(turns, *ways.runs(f"{machine.folder}/{size}-checks"))
-    finally:
-        away.kill()
-        away.wait()
+    with checks.Machine(f"{target}/bench/elsewhere") as machine, lab.Servers("elsewhere") as servers:
+        servers.start("away", ["unshare", "--mount", "--uts", "sleep", "100000"])
+        ways = Ways(tools, Sshd(servers, target), servers.processes()["away"])
+        for size in (5, 1000):
+            measure.in_child(lambda: machine.write(size // 5))
+            sizes[size] = measure.alternate(turns, *ways.runs(f"{machine.folder}/{size}-checks"))
     header = ["who looks", "5 checks, median ms", "1,000 checks", "least to greatest", "processor ms", "times as long as here", "the checks alone"]
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     few, many = ([measure.middle(runs) for runs in sizes[size]] for size in (5, 1000))

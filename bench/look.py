@@ -66,11 +66,10 @@ def figures(target, size=1_000_000_000, turns=5):
     measure.run(["cat", path], (0,))
     looks, greps = [], []
     # Into a file: grep ends with the first match where it sees that nobody reads what it says.
-    counted = open(f"{folder}/counted", "wb")
-    for _ in range(turns):
-        looks.append(look(target, plan, f"{folder}/looks.probity"))
-        greps.append(measure.run(grep, (0,), {"PATH": os.environ["PATH"], "LC_ALL": "C"}, counted).seconds)
-    counted.close()
+    with open(f"{folder}/counted", "wb") as counted:
+        for _ in range(turns):
+            looks.append(look(target, plan, f"{folder}/looks.probity"))
+            greps.append(measure.run(grep, (0,), {"PATH": os.environ["PATH"], "LC_ALL": "C"}, counted).seconds)
     megabytes = os.path.getsize(path) / 1e6
     os.remove(path)
 

@@ -65,7 +65,7 @@ def run(arguments, **options):
 def debian(name):
     """A program of Debian's: as scripts/debian-tools unpacked it, or as installed."""
     unpacked = ROOT / "target" / "debian"
-    folders = [unpacked / "usr/bin", *sorted((unpacked / "usr/lib/postgresql").glob("*/bin"))]
+    folders = [unpacked / "usr/bin", unpacked / "usr/sbin", *sorted((unpacked / "usr/lib/postgresql").glob("*/bin"))]
     folders += [pathlib.Path(folder) for folder in os.environ["PATH"].split(":")]
     folders += sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
     for folder in folders:

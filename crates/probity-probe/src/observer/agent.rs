@@ -22,8 +22,6 @@ use crate::secrets::Secrets;
 
 /// How long looks under way are given to end once nobody asks any more.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// The stack of who looks, in bytes: as much as the first thread of a program has.
-const STACK: usize = 8 << 20;
 
 /// Serves until `from` ends. `unlink` is the copy of the program that is removed first.
 ///
@@ -51,8 +49,7 @@ fn answer(from: &mut impl Read, say: &Sender<FromAgent>) -> io::Result<()> {
     let Some(ToAgent::Begin(Begin { run_began, secrets })) = read_frame(from)? else { return Ok(()) };
     _ = say.send(FromAgent::Ready(MachineClock.utc()));
     let secrets = Secrets::new(secrets).map_err(|all| io::Error::other(all.join("\n")))?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let looker = Arc::new(Looker { secrets, run_began, memories: Arc::default(), stages: Mutex::default() });
     let mut under_way: BTreeMap<u64, oneshot::Sender<()>> = BTreeMap::new();
     while let Some(message) = read_frame(from)? {
@@ -74,7 +71,7 @@ fn answer(from: &mut impl Read, say: &Sender<FromAgent>) -> io::Result<()> {
                 if alone {
                     // What the kernel tells of a thread it then tells of this look.
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    std::thread::Builder::new().stack_size(STACK).spawn(move || {
+                    std::thread::Builder::new().spawn(move || {
                         runtime.block_on(work);
                         runtime.shutdown_background();
                     })?;
