@@ -52,13 +52,13 @@ fn all_errors_are_listed_with_their_lines() {
     assert_eq!(
         errors.to_string(),
         "\
-plan.yaml:3:8: error: in probe `r`: unknown key `htp`; did you mean `http`? [load]
+plan.yaml:3:8: error: in probe `r`: unknown key `htp`; did you mean `http`? [shape]
   3 |   r: { htp: http://x }
     |        ^
-plan.yaml:4:33: error: in probe `s`: `5` is not a duration; write a number and ms, s, m, h or d, such as `500ms` or `8m` [load]
+plan.yaml:4:33: error: in probe `s`: `5` is not a duration; write a number and ms, s, m, h or d, such as `500ms` or `8m` [shape]
   4 |   s: { http: http://x, timeout: 5 }
     |                                 ^
-plan.yaml:7:10: error: the list is empty; fill it or leave it out [load]
+plan.yaml:7:10: error: the list is empty; fill it or leave it out [shape]
   7 | verdict: []
     |          ^"
     );

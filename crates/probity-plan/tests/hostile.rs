@@ -108,7 +108,7 @@ fn bytes_that_are_not_text_are_refused() {
     let errors = probity_plan::load("plan.yaml", &files, &Default::default()).unwrap_err();
     assert_eq!(
         errors.to_string(),
-        "plan.yaml:2:1: error: not UTF-8: byte 12 of the file is not part of a character [load]"
+        "plan.yaml:2:1: error: not UTF-8: byte 12 of the file is not part of a character [file]"
     );
 }
 

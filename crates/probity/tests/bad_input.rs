@@ -47,9 +47,9 @@ fn errors_of_conditions_and_rules_are_listed_with_those_that_keep_a_plan_from_lo
     assert_eq!(
         errors,
         [
-            "plan.yaml:4:17: error: in probe `b`: unknown key `evry`; did you mean `every`? [load]",
-            "plan.yaml:9:9: error: in claim `four`: a claim has one of `check`, `stable` and `periodic` [load]",
-            "plan.yaml:11:16: error: in score `s`: there is no claim `five` [load]",
+            "plan.yaml:4:17: error: in probe `b`: unknown key `evry`; did you mean `every`? [shape]",
+            "plan.yaml:9:9: error: in claim `four`: a claim has one of `check`, `stable` and `periodic` [claim]",
+            "plan.yaml:11:16: error: in score `s`: there is no claim `five` [name]",
             "plan.yaml:6:24: error: there is no fact `exits` here; did you mean `exists`? [condition]",
             "plan.yaml:13:29: error: there is no claim `onne`; did you mean `one`? [condition]",
         ],

@@ -43,6 +43,12 @@ fn package(folder: &str) -> String {
     line.trim_matches('"').to_owned()
 }
 
+/// What stands above the shape of a diagnostic.
+const DIAGNOSTICS: &str = "\
+`plan check` prints a list of these, `audit` has them as `findings`. A plan that does not load breaks `file`, `yaml`, `shape` (a key that is not known
+or missing, another type, nothing), `name` (nothing has it, or two have), `condition`, or what holds of the part where it stands: `plan`, `include`,
+`input`, `matrix`, `observer`, `machine`, `trial`, `probe`, `claim`, `verdict`.";
+
 #[test]
 fn the_map_shows_every_crate_and_what_it_may_depend_on() {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
@@ -164,7 +170,7 @@ fn the_command_line_reference_is_what_help_prints() {
     };
     page.push_str(&format!(
         "\n## JSON of `report` and `evaluate`\n\nA field may be added, none changes its meaning.\n\n```text\n{}\n```\n\
-         \n## JSON of `plan check` and `audit`\n\n`plan check` prints a list of these, `audit` has them as `findings`.\n\n```text\n{}\n```\n",
+         \n## JSON of `plan check` and `audit`\n\n{DIAGNOSTICS}\n\n```text\n{}\n```\n",
         shape("crates/probity-report/src/json.rs"),
         shape("crates/probity-diagnostic/src/json.rs")
     ));

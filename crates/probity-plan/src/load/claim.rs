@@ -2,7 +2,7 @@
 
 use super::Loader;
 use super::part::{Of, Part};
-use crate::error::did_you_mean;
+use crate::error::{Flaw, did_you_mean};
 use crate::kinds::{FactSpec, FactType, KindSpec};
 use crate::model::{Claim, Form, Probe, Starts};
 use crate::source::ClaimSource;
@@ -16,7 +16,7 @@ impl Loader<'_> {
         for (key, node) in self.named(section, "a claim") {
             if self.claim_at.contains_key(&part.full(&key.text)) {
                 let message = format!("an include already brings a claim called `{}`", key.text);
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Name, &key.at, message);
                 continue;
             }
             if let Some(claim) = self.claim(part, key, node) {
@@ -34,19 +34,31 @@ impl Loader<'_> {
         let known = self.refer(part, Of::Probes, &source.of, &at("of"), of);
         if let Some(control) = &source.control {
             if *control == key.text {
-                self.errors.push(&at("control"), format!("in {of}: a claim is no control of itself"));
+                self.errors.push(
+                    Flaw::Claim,
+                    &at("control"),
+                    format!("in {of}: a claim is no control of itself"),
+                );
             } else {
                 self.refer(part, Of::Claims, control, &at("control"), of);
             }
         }
         let filter = self.condition(source.filter.take(), node, "where", of);
         if source.selected.is_some() && (source.share.is_none() || filter.is_none()) {
-            self.errors.push(&at("selected"), format!("in {of}: `selected` goes with `share` and `where`"));
+            self.errors.push(
+                Flaw::Claim,
+                &at("selected"),
+                format!("in {of}: `selected` goes with `share` and `where`"),
+            );
         }
         for (text, name) in [(&source.says, "says"), (&source.section, "section"), (&source.remedy, "remedy")]
         {
             if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                self.errors.push(&at(name), format!("in {of}: `{name}` is empty; leave it out or write it"));
+                self.errors.push(
+                    Flaw::Shape,
+                    &at(name),
+                    format!("in {of}: `{name}` is empty; leave it out or write it"),
+                );
             }
         }
         let probe = self.probe_called(&part.full(&source.of)).filter(|_| known).map(Head::of);
@@ -87,12 +99,15 @@ impl Loader<'_> {
         let form = match forms.as_slice() {
             [form] => *form,
             [] => {
-                self.errors
-                    .push(&node.at, format!("in {of}: a claim has one of `check`, `stable` and `periodic`"));
+                self.errors.push(
+                    Flaw::Claim,
+                    &node.at,
+                    format!("in {of}: a claim has one of `check`, `stable` and `periodic`"),
+                );
                 return None;
             }
             [first, second, ..] => {
-                self.errors.push(&at(second), format!("in {of}: a claim has one of `check`, `stable` and `periodic`; here are `{first}` and `{second}`"));
+                self.errors.push(Flaw::Claim, &at(second), format!("in {of}: a claim has one of `check`, `stable` and `periodic`; here are `{first}` and `{second}`"));
                 return None;
             }
         };
@@ -104,8 +119,11 @@ impl Loader<'_> {
         ];
         for (owner, keys) in belongs.iter().filter(|(owner, _)| *owner != form) {
             for key in keys.iter().filter(|key| node.get(key).is_some()) {
-                self.errors
-                    .push(&at(key), format!("in {of}: `{key}` goes with `{owner}`, not with `{form}`"));
+                self.errors.push(
+                    Flaw::Claim,
+                    &at(key),
+                    format!("in {of}: `{key}` goes with `{owner}`, not with `{form}`"),
+                );
             }
         }
         let form = match form {
@@ -128,19 +146,27 @@ impl Loader<'_> {
         let check = self.condition(source.check.take(), node, "check", of)?;
         if source.share.is_none() {
             for key in ["block", "pooled", "expect"].iter().filter(|key| node.get(key).is_some()) {
-                self.errors.push(&at(key), format!("in {of}: `{key}` needs `share`"));
+                self.errors.push(Flaw::Claim, &at(key), format!("in {of}: `{key}` needs `share`"));
             }
         }
         if let Some(against) = &source.against {
             if source.share.is_some() {
-                self.errors.push(&at("share"), format!("in {of}: a comparison (`against`) has no `share`"));
+                self.errors.push(
+                    Flaw::Claim,
+                    &at("share"),
+                    format!("in {of}: a comparison (`against`) has no `share`"),
+                );
             }
             self.refer(part, Of::Probes, against, &at("against"), of);
             return Some(Form::Compare { check, against: part.full(against) });
         }
         let Some(share) = source.share else { return Some(Form::Each { check }) };
         if source.pooled == Some(true) && probe.is_some_and(|probe| probe.columns.is_empty()) {
-            self.errors.push(&at("pooled"), format!("in {of}: `pooled` needs a probe with a matrix"));
+            self.errors.push(
+                Flaw::Claim,
+                &at("pooled"),
+                format!("in {of}: `pooled` needs a probe with a matrix"),
+            );
         }
         let pooled = source.pooled.unwrap_or(false);
         Some(Form::Rate { check, share, block: source.block, pooled, expect: source.expect })
@@ -158,24 +184,31 @@ impl Loader<'_> {
         for (i, fact) in facts.iter().enumerate() {
             let at = places.get(i).map_or(&node.at, |node| &node.at);
             if facts[..i].contains(fact) {
-                self.errors.push(at, format!("in {of}: `{fact}` repeated"));
+                self.errors.push(Flaw::Claim, at, format!("in {of}: `{fact}` repeated"));
                 continue;
             }
             let Some(probe) = probe else { continue };
             let numeric = [FactType::Int, FactType::Float, FactType::Any];
             match probe.fact(fact) {
-                Err(message) => self.errors.push(at, format!("in {of}: {message}")),
+                Err(message) => self.errors.push(Flaw::Claim, at, format!("in {of}: {message}")),
                 Ok(Some(spec)) if source.at_most.is_some() && !numeric.contains(&spec.ty) => {
                     let ty = spec.ty.name();
-                    self.errors
-                        .push(at, format!("in {of}: `at_most` is for numbers; `{fact}` is of type {ty}"));
+                    self.errors.push(
+                        Flaw::Claim,
+                        at,
+                        format!("in {of}: `at_most` is for numbers; `{fact}` is of type {ty}"),
+                    );
                 }
                 Ok(_) => {}
             }
         }
         if let Some(most) = source.at_most.filter(|most| *most < 0.0) {
             let at = &node.get("at_most").unwrap_or(node).at;
-            self.errors.push(at, format!("in {of}: `at_most` is a difference, 0 or more, not {most}"));
+            self.errors.push(
+                Flaw::Claim,
+                at,
+                format!("in {of}: `at_most` is a difference, 0 or more, not {most}"),
+            );
         }
         Some(Form::Stable { facts, at_most: source.at_most })
     }
@@ -190,13 +223,18 @@ impl Loader<'_> {
         let at = |key: &str| node.get(key).unwrap_or(node).at.clone();
         let every = source.periodic?;
         if source.periods == Some(0) {
-            self.errors.push(&at("periods"), format!("in {of}: `periods` is at least 1"));
+            self.errors.push(Flaw::Claim, &at("periods"), format!("in {of}: `periods` is at least 1"));
         }
         if source.tolerance.is_some_and(|tolerance| tolerance >= every) {
-            self.errors.push(&at("tolerance"), format!("in {of}: `tolerance` is shorter than the period"));
+            self.errors.push(
+                Flaw::Claim,
+                &at("tolerance"),
+                format!("in {of}: `tolerance` is shorter than the period"),
+            );
         }
         if source.tolerance.is_none() {
             self.errors.push(
+                Flaw::Claim,
                 &at("periodic"),
                 format!("in {of}: `periodic` needs `tolerance`: how much longer or shorter a gap may be"),
             );
@@ -207,23 +245,25 @@ impl Loader<'_> {
             (Some(fact), None) => (fact, "starts", &moments),
             (None, Some(fact)) => (fact, "changes", &[]),
             (Some(_), Some(_)) => {
-                self.errors
-                    .push(&at("changes"), format!("in {of}: `periodic` has one of `starts` and `changes`"));
+                self.errors.push(
+                    Flaw::Claim,
+                    &at("changes"),
+                    format!("in {of}: `periodic` has one of `starts` and `changes`"),
+                );
                 return None;
             }
             (None, None) => {
-                self.errors.push(
-                    &at("periodic"),
+                self.errors.push(Flaw::Claim, &at("periodic"),
                     format!("in {of}: `periodic` needs `starts: FACT` (times that the target records) or `changes: FACT` (a fact that differs after each start)"),
                 );
                 return None;
             }
         };
         match probe.map(|probe| probe.fact(fact)) {
-            Some(Err(message)) => self.errors.push(&at(key), format!("in {of}: {message}")),
+            Some(Err(message)) => self.errors.push(Flaw::Claim, &at(key), format!("in {of}: {message}")),
             Some(Ok(Some(spec))) if !types.is_empty() && !types.contains(&spec.ty) => {
                 let ty = spec.ty.name();
-                self.errors.push(&at(key), format!("in {of}: `starts` is a fact that is a time or a list of times; `{fact}` is of type {ty}"));
+                self.errors.push(Flaw::Claim, &at(key), format!("in {of}: `starts` is a fact that is a time or a list of times; `{fact}` is of type {ty}"));
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Loader;
 use super::input::{Given, handed};
 use super::part::Part;
+use crate::error::Flaw;
 use crate::source::IncludeSource;
 use crate::yaml::{Key, Node};
 
@@ -32,17 +33,24 @@ impl Loader<'_> {
         let comes_back = chain.contains(&path);
         chain.push(path.clone());
         if comes_back {
-            self.errors.push(at, format!("a plan may not include itself: {}", chain.join(" -> ")));
+            self.errors.push(
+                Flaw::Include,
+                at,
+                format!("a plan may not include itself: {}", chain.join(" -> ")),
+            );
             return None;
         }
         if chain.len() > DEEPEST + 1 {
-            self.errors
-                .push(at, format!("plans include plans more than {DEEPEST} deep: {}", chain.join(" -> ")));
+            self.errors.push(
+                Flaw::Include,
+                at,
+                format!("plans include plans more than {DEEPEST} deep: {}", chain.join(" -> ")),
+            );
             return None;
         }
         self.included += 1;
         if self.included > MOST {
-            self.errors.push(at, format!("more than {MOST} includes in all"));
+            self.errors.push(Flaw::Include, at, format!("more than {MOST} includes in all"));
             return None;
         }
         let given = self.handed_over(&filled);
@@ -53,7 +61,7 @@ impl Loader<'_> {
             return None;
         }
         if ["probes", "trials", "claims", "include"].iter().all(|section| root.get(section).is_none()) {
-            self.errors.push(at, "the included plan has neither probes nor claims");
+            self.errors.push(Flaw::Include, at, "the included plan has neither probes nor claims");
         }
         self.inputs(&mut inner, root.get("inputs"), given);
         self.body(&mut inner, &root);
@@ -69,7 +77,7 @@ impl Loader<'_> {
                 if known.contains(&name) {
                     let message =
                         format!("two includes bring a {what} called `{name}`; call one of them otherwise");
-                    self.errors.push(&key.at, message);
+                    self.errors.push(Flaw::Include, &key.at, message);
                 }
                 known.insert(name);
             }
@@ -86,6 +94,7 @@ impl Loader<'_> {
                     given.insert(name.text.clone(), Given::Outer(bound, node.at.clone()));
                 }
                 None => self.errors.push(
+                    Flaw::Include,
                     &node.at,
                     format!(
                         "input `{}`: expected text, a number, true or false, found {}",

@@ -7,7 +7,7 @@ use probity_diagnostic::Position;
 use super::Loader;
 use super::part::Part;
 use super::scope::Bound;
-use crate::error::{Errors, did_you_mean};
+use crate::error::{Errors, Flaw, did_you_mean};
 use crate::model::{Input, InputValue};
 use crate::source::InputSource;
 use crate::text::Piece;
@@ -52,10 +52,18 @@ impl Loader<'_> {
             let shown = crate::yaml::shortened(&name);
             match given {
                 Given::CommandLine(_) => {
-                    self.errors.push(&Self::command_line(), format!("the plan has no input `{shown}`{hint}"));
+                    self.errors.push(
+                        Flaw::Input,
+                        &Self::command_line(),
+                        format!("the plan has no input `{shown}`{hint}"),
+                    );
                 }
                 Given::Outer(_, at) => {
-                    self.errors.push(&at, format!("the included plan has no input `{shown}`{hint}"));
+                    self.errors.push(
+                        Flaw::Input,
+                        &at,
+                        format!("the included plan has no input `{shown}`{hint}"),
+                    );
                 }
             }
         }
@@ -76,6 +84,7 @@ impl Loader<'_> {
         let default = match &node.kind {
             _ if node.is_null() => {
                 self.errors.push(
+                    Flaw::Input,
                     &key.at,
                     format!(
                         "input `{name}` has no value; write one, or {{ required: true }} if it must be given"
@@ -95,6 +104,7 @@ impl Loader<'_> {
             Kind::Broken => return None,
             Kind::List(_) | Kind::Pieces(_) => {
                 self.errors.push(
+                    Flaw::Input,
                     &node.at,
                     format!("input `{name}` is {}; an input is text, a number, true or false", node.found()),
                 );
@@ -107,8 +117,7 @@ impl Loader<'_> {
         };
         match (default, given) {
             (Default::Secret(_) | Default::RequiredSecret, Some(Given::CommandLine(_))) => {
-                self.errors.push(
-                    &Self::command_line(),
+                self.errors.push(Flaw::Input, &Self::command_line(),
                     format!("input `{name}` is a secret; a secret is not given on the command line, where others can read it"),
                 );
                 None
@@ -116,6 +125,7 @@ impl Loader<'_> {
             (Default::Secret(_) | Default::RequiredSecret, Some(Given::Outer(bound, at))) => {
                 if matches!(bound, Bound::Plain(_) | Bound::Text(_)) {
                     self.errors.push(
+                        Flaw::Input,
                         &at,
                         format!("input `{name}` is a secret; hand over a secret input, as in ${name}"),
                     );
@@ -142,7 +152,7 @@ impl Loader<'_> {
                             "in input `{name}`: the token's key `{}` is no secret input that is declared before it",
                             crate::yaml::shortened(&token.key)
                         );
-                        self.errors.push(&node.at, message);
+                        self.errors.push(Flaw::Input, &node.at, message);
                         return None;
                     };
                     token.key = key;
@@ -157,7 +167,7 @@ impl Loader<'_> {
                 } else {
                     "the plan that includes this one must give it, under `inputs`".to_owned()
                 };
-                self.errors.push(&node.at, format!("input `{name}` is required; {how}"));
+                self.errors.push(Flaw::Input, &node.at, format!("input `{name}` is required; {how}"));
                 None
             }
             (Default::RequiredSecret, None) => {
@@ -168,7 +178,7 @@ impl Loader<'_> {
                         "input `{name}` is required; the plan that includes this one must give it a secret, under `inputs`"
                     )
                 };
-                self.errors.push(&node.at, message);
+                self.errors.push(Flaw::Input, &node.at, message);
                 None
             }
         }
@@ -178,6 +188,7 @@ impl Loader<'_> {
     fn declare(&mut self, full: String, value: InputValue, at: &Position) -> Option<()> {
         if self.plan.inputs.contains_key(&full) {
             self.errors.push(
+                Flaw::Input,
                 at,
                 format!("here this input is called `{full}`, and there is one of that name already"),
             );
@@ -197,7 +208,7 @@ impl Loader<'_> {
             } else {
                 format!("write the value itself: `{name}: VALUE`")
             };
-            self.errors.push(&value.at, format!("in {of}: {message}"));
+            self.errors.push(Flaw::Input, &value.at, format!("in {of}: {message}"));
             return None;
         }
         let source: InputSource = self.decode(node, &of)?;
@@ -230,7 +241,7 @@ impl Loader<'_> {
             ([], None, Some(true)) => return Some(Default::Required),
             ([], None, None) => "the map is empty; write a value, or { required: true }".to_owned(),
         };
-        self.errors.push(&node.at, format!("in {of}: {wrong}"));
+        self.errors.push(Flaw::Input, &node.at, format!("in {of}: {wrong}"));
         None
     }
 
@@ -239,7 +250,7 @@ impl Loader<'_> {
         let used = |name: &str| text.contains(&format!("${name}")) || text.contains(&format!("${{{name}}}"));
         if let Some((key, _)) = declared.iter().find(|(key, _)| used(&key.text)) {
             let message = format!("an input is taken as it is; `${}` is not filled in here", key.text);
-            self.errors.push(&node.at, message);
+            self.errors.push(Flaw::Input, &node.at, message);
         }
     }
 
@@ -255,8 +266,11 @@ impl Loader<'_> {
         for (key, _) in section.entries() {
             if part.scope.is_idle(&key.text) {
                 let name = &key.text;
-                self.errors
-                    .push(&key.at, format!("input `{name}` is not used; use it as ${name}, or take it out"));
+                self.errors.push(
+                    Flaw::Input,
+                    &key.at,
+                    format!("input `{name}` is not used; use it as ${name}, or take it out"),
+                );
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Loader;
 use super::part::Part;
 use super::scope::Bound;
+use crate::error::Flaw;
 use crate::machine::{HOLE, MACHINE, Machine};
 use crate::observer::Observer;
 use crate::source::MachineSource;
@@ -39,7 +40,7 @@ impl Loader<'_> {
             if groups.is_empty() {
                 let message =
                     format!("no trial uses `{}`; name it with `machine`, or leave it out", key.text);
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Machine, &key.at, message);
                 continue;
             }
             for (observer, _) in node.get("observers").map(Node::entries).unwrap_or_default() {
@@ -53,7 +54,7 @@ impl Loader<'_> {
                         "nothing is looked at from `{}`; name it with `on`, or leave it out",
                         observer.text
                     );
-                    self.errors.push(&observer.at, message);
+                    self.errors.push(Flaw::Machine, &observer.at, message);
                 }
             }
         }
@@ -64,7 +65,7 @@ impl Loader<'_> {
         if part.scope.knows("name") {
             let message =
                 format!("in {of}: `$name` is the machine's name here; call the input `name` otherwise");
-            self.errors.push(&node.at, message);
+            self.errors.push(Flaw::Machine, &node.at, message);
             return None;
         }
         part.scope.bind("name", Bound::Text(HOLE.to_owned()));
@@ -83,7 +84,7 @@ impl Loader<'_> {
                 None
             };
             if let Some(wrong) = wrong {
-                self.errors.push(&key.at, format!("in {of}: {wrong}"));
+                self.errors.push(Flaw::Machine, &key.at, format!("in {of}: {wrong}"));
             }
             let of = format!("observer `{}` of {of}", key.text);
             if let Some(reach) = self.reach(node, &of, |reach| reach.named(SAMPLE)) {
@@ -99,7 +100,7 @@ impl Loader<'_> {
             if !command.iter().any(|word| word.contains(HOLE)) {
                 let at = &filled.get(name).unwrap_or(&filled).at;
                 let message = format!("in {of}: `{name}` does not say which machine: give it `$name`");
-                self.errors.push(at, message);
+                self.errors.push(Flaw::Machine, at, message);
             }
         }
         let MachineSource { up, down, within, .. } = source;

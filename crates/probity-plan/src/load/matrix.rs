@@ -8,7 +8,7 @@ use probity_diagnostic::Position;
 use super::part::Part;
 use super::scope::Bound;
 use super::{Loader, names};
-use crate::error::enumerate;
+use crate::error::{Flaw, enumerate};
 use crate::kinds::KindSpec;
 use crate::value::Value;
 use crate::yaml::{Kind, Node, typed};
@@ -54,6 +54,7 @@ impl Loader<'_> {
             _ => {
                 let found = node.found();
                 self.errors.push(
+                    Flaw::Matrix,
                     &node.at,
                     format!("in {of}: a matrix is a CSV file or a list of maps, found {found}"),
                 );
@@ -88,7 +89,7 @@ impl Loader<'_> {
                         csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
                         _ => error.to_string(),
                     };
-                    self.errors.push(&at, format!("in the matrix of {of}: {reason}"));
+                    self.errors.push(Flaw::Matrix, &at, format!("in the matrix of {of}: {reason}"));
                     return None;
                 }
             };
@@ -101,6 +102,7 @@ impl Loader<'_> {
             if record.len() != columns.len() {
                 let (found, wanted) = (record.len(), columns.len());
                 self.errors.push(
+                    Flaw::Matrix,
                     &at,
                     format!(
                         "in the matrix of {of}: this row has {found} fields, the first line names {wanted}"
@@ -109,7 +111,11 @@ impl Loader<'_> {
                 continue;
             }
             if rows.len() == MOST_ROWS {
-                self.errors.push(&at, format!("in the matrix of {of}: more than {MOST_ROWS} rows"));
+                self.errors.push(
+                    Flaw::Matrix,
+                    &at,
+                    format!("in the matrix of {of}: more than {MOST_ROWS} rows"),
+                );
                 return None;
             }
             let row: Vec<_> = record.iter().map(|text| (text.to_owned(), typed(text))).collect();
@@ -118,6 +124,7 @@ impl Loader<'_> {
         }
         if rows.is_empty() {
             self.errors.push(
+                Flaw::Matrix,
                 &line(1),
                 format!("in the matrix of {of}: there is no row; nothing would be looked at"),
             );
@@ -135,18 +142,25 @@ impl Loader<'_> {
     ) -> Option<Rows> {
         let before = self.errors.len();
         if items.is_empty() {
-            self.errors.push(&node.at, format!("in {of}: the matrix is empty; nothing would be looked at"));
+            self.errors.push(
+                Flaw::Shape,
+                &node.at,
+                format!("in {of}: the matrix is empty; nothing would be looked at"),
+            );
         }
         if let Some(item) = items.get(MOST_ROWS) {
-            self.errors.push(&item.at, format!("in the matrix of {of}: more than {MOST_ROWS} rows"));
+            self.errors.push(
+                Flaw::Matrix,
+                &item.at,
+                format!("in the matrix of {of}: more than {MOST_ROWS} rows"),
+            );
             return None;
         }
         let (mut columns, mut rows, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
         for item in items {
             let Kind::Map(entries) = &item.kind else {
                 let found = item.found();
-                self.errors.push(
-                    &item.at,
+                self.errors.push(Flaw::Matrix, &item.at,
                     format!("in the matrix of {of}: a row is a map from column to value, such as {{ role: viewer }}, found {found}"),
                 );
                 continue;
@@ -160,6 +174,7 @@ impl Loader<'_> {
             if !same {
                 let wanted = enumerate(columns.iter().map(String::as_str), "and");
                 self.errors.push(
+                    Flaw::Matrix,
                     &item.at,
                     format!("in the matrix of {of}: every row has the columns of the first: {wanted}"),
                 );
@@ -172,13 +187,14 @@ impl Loader<'_> {
                     Kind::Text(text) => row.push((text.clone(), Value::Text(text.clone()))),
                     Kind::Pieces(_) => {
                         self.errors.push(
+                            Flaw::Matrix,
                             &cell.at,
                             format!("in the matrix of {of}: a secret may not stand here: cells are facts"),
                         );
                     }
                     _ => {
                         let found = cell.found();
-                        self.errors.push(&cell.at, format!("in the matrix of {of}: a cell is text, a number, true or false, found {found}"));
+                        self.errors.push(Flaw::Matrix, &cell.at, format!("in the matrix of {of}: a cell is text, a number, true or false, found {found}"));
                     }
                 }
             }
@@ -208,7 +224,7 @@ impl Loader<'_> {
             } else {
                 continue;
             };
-            self.errors.push(at, format!("in the matrix of {of}: {wrong}"));
+            self.errors.push(Flaw::Matrix, at, format!("in the matrix of {of}: {wrong}"));
         }
     }
 
@@ -223,8 +239,11 @@ impl Loader<'_> {
         let values: Vec<&Value> = row.iter().map(|(_, value)| value).collect();
         // A value's debug form keeps text and number apart.
         if let Some(first) = seen.insert(format!("{values:?}"), at.clone()) {
-            self.errors
-                .push(at, format!("in the matrix of {of}: this row repeats the one in line {}", first.line));
+            self.errors.push(
+                Flaw::Matrix,
+                at,
+                format!("in the matrix of {of}: this row repeats the one in line {}", first.line),
+            );
         }
     }
 }

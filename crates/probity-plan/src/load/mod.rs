@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 
 use probity_diagnostic::{Position, Texts};
 
-use crate::error::{Errors, PlanErrors};
+use crate::error::{Errors, Flaw, PlanErrors};
 use crate::model::{Claim, Condition, Plan, Probe};
 use crate::yaml::{self, De, Node};
 
@@ -213,7 +213,7 @@ impl<'s> Loader<'s> {
                 Ok(bytes) => bytes,
                 Err(reason) => {
                     let path = if at.line == 0 { String::new() } else { format!(" `{path}`") };
-                    self.errors.push(at, format!("cannot read{path}: {reason}"));
+                    self.errors.push(Flaw::File, at, format!("cannot read{path}: {reason}"));
                     return None;
                 }
             };
@@ -221,7 +221,7 @@ impl<'s> Loader<'s> {
         }
         let bytes = self.files.get(kept_as)?;
         if bytes.len() > most {
-            self.errors.push(at, format!("the file is longer than {} MiB", most >> 20));
+            self.errors.push(Flaw::File, at, format!("the file is longer than {} MiB", most >> 20));
             return None;
         }
         Some(bytes)
@@ -237,6 +237,7 @@ impl<'s> Loader<'s> {
                 let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
                 let line = u32::try_from(line).unwrap_or(u32::MAX);
                 self.errors.push(
+                    Flaw::File,
                     &Position { file: Arc::clone(file), line, column: 1 },
                     format!(
                         "not UTF-8: byte {} of the file is not part of a character",
@@ -264,7 +265,7 @@ impl<'s> Loader<'s> {
 
     fn refuse(&mut self, error: &yaml::Error, node: &Node, of: &str) {
         let at = error.at.as_ref().unwrap_or(&node.at);
-        self.errors.push(at, format!("in {of}: {}", error.message));
+        self.errors.push(Flaw::Shape, at, format!("in {of}: {}", error.message));
     }
 
     /// The condition under this key of an entry.
@@ -273,9 +274,14 @@ impl<'s> Loader<'s> {
         let node = entry.get(key).unwrap_or(entry);
         let (at, filled) = (node.at.clone(), node.filled);
         if source.trim().is_empty() {
-            self.errors.push(&at, format!("in {of}: `{key}` is empty; leave it out or write a condition"));
+            self.errors.push(
+                Flaw::Shape,
+                &at,
+                format!("in {of}: `{key}` is empty; leave it out or write a condition"),
+            );
         } else if source.len() > 1024 {
             self.errors.push(
+                Flaw::Condition,
                 &at,
                 format!("in {of}: a condition has at most 1024 bytes; this one has {}", source.len()),
             );

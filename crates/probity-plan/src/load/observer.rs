@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::Loader;
 use super::part::Part;
+use crate::error::Flaw;
 use crate::machine::MACHINE;
 use crate::observer::{Observer, Reach, Ssh};
 use crate::source::ObserverSource;
@@ -15,7 +16,7 @@ impl Loader<'_> {
             part.observers.insert(key.text.clone());
             if key.text == MACHINE {
                 let message = "`machine` is the machine of a trial; call this observer otherwise";
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Observer, &key.at, message);
             }
             let filled = part.scope.fill(node, &mut self.errors);
             let of = format!("observer `{}`", key.text);
@@ -33,7 +34,7 @@ impl Loader<'_> {
             if !self.plan.probes.iter().any(|probe| probe.on.as_ref() == Some(&name)) {
                 let message =
                     format!("nothing is looked at from `{}`; name it with `on`, or leave it out", key.text);
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Observer, &key.at, message);
             }
         }
     }
@@ -54,7 +55,7 @@ impl Loader<'_> {
             Ok(reach) => Some(reach),
             Err((key, wrong)) => {
                 let at = key.and_then(|key| filled.get(key)).map_or(&filled.at, |node| &node.at);
-                self.errors.push(at, format!("in {of}: {wrong}"));
+                self.errors.push(Flaw::Observer, at, format!("in {of}: {wrong}"));
                 None
             }
         }

@@ -7,7 +7,7 @@ use probity_diagnostic::Position;
 
 use super::scope::Scope;
 use super::{Declared, Loader, names};
-use crate::error::{did_you_mean, enumerate};
+use crate::error::{Flaw, did_you_mean, enumerate};
 use crate::source::SECTIONS;
 use crate::units::Percent;
 use crate::yaml::{Key, Kind, Node};
@@ -136,6 +136,7 @@ impl Loader<'_> {
     pub(super) fn sections(&mut self, root: &Node) -> bool {
         let Kind::Map(entries) = &root.kind else {
             self.errors.push(
+                Flaw::Shape,
                 &root.at,
                 format!("a plan is a map that starts with `plan: TITLE`; this is {}", root.found()),
             );
@@ -149,12 +150,16 @@ impl Loader<'_> {
                 if near && hint.is_empty() {
                     hint = format!("; a plan has {}", enumerate(names(), "and"));
                 }
-                self.errors
-                    .push(&key.at, format!("unknown key `{}`{hint}", crate::yaml::shortened(&key.text)));
+                self.errors.push(
+                    Flaw::Shape,
+                    &key.at,
+                    format!("unknown key `{}`{hint}", crate::yaml::shortened(&key.text)),
+                );
             } else if self.probes_of.is_some()
                 && matches!(key.text.as_str(), "observers" | "machines" | "probes" | "trials" | "include")
             {
                 self.errors.push(
+                    Flaw::Part,
                     &key.at,
                     format!(
                         "`{}` cannot stand here: these claims are about probes that have already run",
@@ -162,7 +167,11 @@ impl Loader<'_> {
                     ),
                 );
             } else if node.is_null() {
-                self.errors.push(&key.at, format!("`{}` is empty; fill it or leave it out", key.text));
+                self.errors.push(
+                    Flaw::Shape,
+                    &key.at,
+                    format!("`{}` is empty; fill it or leave it out", key.text),
+                );
             }
         }
         true
@@ -174,7 +183,7 @@ impl Loader<'_> {
             && let Some(title) = self.decode::<String>(&filled, "`plan`")
         {
             if title.trim().is_empty() {
-                self.errors.push(&node.at, "the title is empty");
+                self.errors.push(Flaw::Shape, &node.at, "the title is empty");
             }
             self.plan.title = title;
         }
@@ -183,7 +192,7 @@ impl Loader<'_> {
             && let Some(Percent(confidence)) = self.decode(&filled, "`confidence`")
         {
             if confidence < 0.5 {
-                self.errors.push(&node.at, "a confidence is at least 50% and less than 100%");
+                self.errors.push(Flaw::Part, &node.at, "a confidence is at least 50% and less than 100%");
             }
             self.plan.confidence = confidence;
         }
@@ -206,7 +215,7 @@ impl Loader<'_> {
             missing.push("`verdict` (which label it leads to)");
         }
         if !missing.is_empty() {
-            self.errors.push(&root.at, format!("the plan lacks {}", missing.join(", ")));
+            self.errors.push(Flaw::Part, &root.at, format!("the plan lacks {}", missing.join(", ")));
         }
     }
 
@@ -215,18 +224,19 @@ impl Loader<'_> {
         let Some(node) = section.filter(|node| !node.is_null()) else { return Vec::new() };
         let Kind::Map(entries) = &node.kind else {
             self.errors.push(
+                Flaw::Shape,
                 &node.at,
                 format!("expected a map from the name of {what} to what it is, found {}", node.found()),
             );
             return Vec::new();
         };
         if entries.is_empty() {
-            self.errors.push(&node.at, "the section is empty; fill it or leave it out");
+            self.errors.push(Flaw::Shape, &node.at, "the section is empty; fill it or leave it out");
         }
         let mut named = Vec::new();
         for (key, node) in entries.iter() {
             match names::refused(what, &key.text) {
-                Some(message) => self.errors.push(&key.at, message),
+                Some(message) => self.errors.push(Flaw::Name, &key.at, message),
                 None => named.push((key, node)),
             }
         }
@@ -237,7 +247,7 @@ impl Loader<'_> {
     pub(super) fn refer(&mut self, part: &Part, of: Of, name: &str, at: &Position, entry: &str) -> bool {
         match part.unknown(of, name, self.errors.len() < HINTED) {
             Some(message) => {
-                self.errors.push(at, format!("in {entry}: {message}"));
+                self.errors.push(Flaw::Name, at, format!("in {entry}: {message}"));
                 false
             }
             None => true,
@@ -265,7 +275,7 @@ impl Loader<'_> {
                 return Some(full);
             }
         };
-        self.errors.push(at, format!("the path `{}` {wrong}", crate::yaml::shortened(path)));
+        self.errors.push(Flaw::File, at, format!("the path `{}` {wrong}", crate::yaml::shortened(path)));
         None
     }
 

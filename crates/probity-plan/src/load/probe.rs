@@ -8,7 +8,7 @@ use super::Loader;
 use super::matrix::{Rows, bound};
 use super::part::{Of, Part};
 use super::trial::InTrial;
-use crate::error::{did_you_mean, enumerate};
+use crate::error::{Flaw, did_you_mean, enumerate};
 use crate::kinds::{self, Act, KINDS, KindSpec};
 use crate::model::{Cell, Probe, Schedule};
 use crate::source::ProbeSource;
@@ -38,7 +38,7 @@ impl Loader<'_> {
             // A plan to evaluate by has none, which `sections` told.
             if !part.probes.insert(key.text.clone()) && self.probes_of.is_none() {
                 let message = format!("an include already brings a probe called `{}`", key.text);
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Name, &key.at, message);
             }
         }
         // Claims are declared before they are read, so that `needs` can name them.
@@ -107,7 +107,7 @@ impl Loader<'_> {
             } else {
                 return Some(part.full(&name));
             };
-            self.errors.push(at, format!("in {of}: {wrong}"));
+            self.errors.push(Flaw::Probe, at, format!("in {of}: {wrong}"));
             None
         });
         let floor = cells.iter().map(|cell| cell.act.impact()).max().unwrap_or(spec.floor);
@@ -118,8 +118,7 @@ impl Loader<'_> {
         self.looks = looks_before.saturating_add(looks);
         if self.looks > MOST_LOOKS && looks_before <= MOST_LOOKS {
             let each = if trial.is_some() { ", in each trial" } else { "" };
-            self.errors.push(
-                &key.at,
+            self.errors.push(Flaw::Probe, &key.at,
                 format!("in {of}: with this probe the plan asks for more than {MOST_LOOKS} looks (slots times rows{each})"),
             );
         }
@@ -144,7 +143,7 @@ impl Loader<'_> {
     fn kind(&mut self, node: &Node, of: &str) -> Option<&'static KindSpec> {
         let Kind::Map(entries) = &node.kind else {
             let message = format!("in {of}: expected a map such as {{ http: URL }}, found {}", node.found());
-            self.errors.push(&node.at, message);
+            self.errors.push(Flaw::Shape, &node.at, message);
             return None;
         };
         let named: Vec<(&Key, &'static KindSpec)> =
@@ -158,7 +157,7 @@ impl Loader<'_> {
         if let [(first, _), (second, _), ..] = named.as_slice() {
             let message =
                 format!("in {of}: a probe is of one kind; `{}` and `{}` are two", first.text, second.text);
-            self.errors.push(&second.at, message);
+            self.errors.push(Flaw::Probe, &second.at, message);
             return None;
         }
         let names = || KINDS.iter().map(|spec| spec.name);
@@ -168,14 +167,18 @@ impl Loader<'_> {
             if !hint.is_empty() {
                 near = true;
                 self.errors.push(
+                    Flaw::Shape,
                     &key.at,
                     format!("in {of}: unknown key `{}`{hint}", crate::yaml::shortened(&key.text)),
                 );
             }
         }
         if !near {
-            self.errors
-                .push(&node.at, format!("in {of}: a probe is of one kind: {}", enumerate(names(), "or")));
+            self.errors.push(
+                Flaw::Probe,
+                &node.at,
+                format!("in {of}: a probe is of one kind: {}", enumerate(names(), "or")),
+            );
         }
         None
     }
@@ -197,7 +200,7 @@ impl Loader<'_> {
                     hint = format!("; `{}` has {}", spec.name, enumerate(parameters.iter().copied(), "and"));
                 }
                 let message = format!("in {of}: unknown key `{}`{hint}", crate::yaml::shortened(name));
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Shape, &key.at, message);
             }
         }
         let map = |entries| Node { at: node.at.clone(), kind: Kind::Map(Rc::new(entries)), filled: false };
@@ -289,7 +292,7 @@ impl Loader<'_> {
             _ => {}
         }
         for (at, message) in wrong {
-            self.errors.push(at, format!("in {of}: {message}"));
+            self.errors.push(Flaw::Probe, at, format!("in {of}: {message}"));
         }
         Schedule {
             every: source.every,
@@ -327,7 +330,7 @@ impl Loader<'_> {
                     "in probe `{}`: `needs` names a claim about probes that come before this one; `{name}` is not",
                     key.text
                 );
-                self.errors.push(at, message);
+                self.errors.push(Flaw::Probe, at, message);
             }
         }
     }

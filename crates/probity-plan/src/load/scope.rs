@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::names::is_name;
-use crate::error::{Errors, did_you_mean};
+use crate::error::{Errors, Flaw, did_you_mean};
 use crate::text::Piece;
 use crate::value::Value;
 use crate::yaml::{Kind, Node};
@@ -99,7 +99,7 @@ impl Scope {
             Kind::Plain(text) | Kind::Text(text) if text.contains('$') => match self.fill_text(text) {
                 Ok(kind) => kind?,
                 Err(message) => {
-                    errors.push(&node.at, message);
+                    errors.push(Flaw::Input, &node.at, message);
                     return None;
                 }
             },

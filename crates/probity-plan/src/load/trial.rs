@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Loader;
 use super::part::{Of, Part};
+use crate::error::Flaw;
 use crate::machine::{MACHINE, TrialGroup};
 use crate::source::TrialSource;
 use crate::yaml::{Key, Kind, Node};
@@ -92,7 +93,7 @@ impl Loader<'_> {
             },
         };
         for (node, wrong) in wrong {
-            self.errors.push(&node.at, format!("in {of}: {wrong}"));
+            self.errors.push(Flaw::Trial, &node.at, format!("in {of}: {wrong}"));
         }
         let group = TrialGroup {
             name: part.full(&key.text),

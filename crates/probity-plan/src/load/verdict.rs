@@ -2,6 +2,7 @@
 
 use super::Loader;
 use super::part::{Of, Part};
+use crate::error::Flaw;
 use crate::model::{Rule, Score, Waiver};
 use crate::source::{Covers, RuleSource, WaiverSource};
 use crate::yaml::{De, Kind, Node};
@@ -11,13 +12,18 @@ impl Loader<'_> {
         for (key, node) in self.named(section, "a score") {
             let of = format!("score `{}`", key.text);
             if !part.scores.insert(key.text.clone()) {
-                self.errors.push(&key.at, format!("an include already brings a score called `{}`", key.text));
+                self.errors.push(
+                    Flaw::Name,
+                    &key.at,
+                    format!("an include already brings a score called `{}`", key.text),
+                );
                 continue;
             }
             let Some(node) = part.scope.fill(node, &mut self.errors) else { continue };
             let Kind::Map(entries) = &node.kind else {
                 let found = node.found();
                 self.errors.push(
+                    Flaw::Shape,
                     &node.at,
                     format!(
                         "in {of}: expected a map from claim to weight, such as {{ starts: 5 }}, found {found}"
@@ -26,7 +32,7 @@ impl Loader<'_> {
                 continue;
             };
             if entries.is_empty() {
-                self.errors.push(&node.at, format!("in {of}: a score has at least one claim"));
+                self.errors.push(Flaw::Verdict, &node.at, format!("in {of}: a score has at least one claim"));
             }
             let mut weights = Vec::new();
             for (claim, weight) in entries.iter() {
@@ -38,6 +44,7 @@ impl Loader<'_> {
                         }
                     }
                     _ => self.errors.push(
+                        Flaw::Verdict,
                         &weight.at,
                         format!(
                             "in {of}: a weight is a number above 0, at most 1000000, found {}",
@@ -54,11 +61,15 @@ impl Loader<'_> {
     fn items<'n>(&mut self, section: Option<&'n Node>, what: &str) -> Vec<&'n Node> {
         let Some(node) = section.filter(|node| !node.is_null()) else { return Vec::new() };
         let Kind::List(items) = &node.kind else {
-            self.errors.push(&node.at, format!("expected a list of {what}, found {}", node.found()));
+            self.errors.push(
+                Flaw::Shape,
+                &node.at,
+                format!("expected a list of {what}, found {}", node.found()),
+            );
             return Vec::new();
         };
         if items.is_empty() {
-            self.errors.push(&node.at, "the list is empty; fill it or leave it out");
+            self.errors.push(Flaw::Shape, &node.at, "the list is empty; fill it or leave it out");
         }
         items.iter().collect()
     }
@@ -71,11 +82,12 @@ impl Loader<'_> {
             let Some(source) = self.decode::<RuleSource>(&filled, &of) else { continue };
             let last = i + 1 == items.len();
             if source.label.trim().is_empty() {
-                self.errors.push(&filled.at, format!("in {of}: the label is empty"));
+                self.errors.push(Flaw::Shape, &filled.at, format!("in {of}: the label is empty"));
             }
             if last && source.when.is_some() {
                 let at = &filled.get("when").unwrap_or(&filled).at;
                 self.errors.push(
+                    Flaw::Verdict,
                     at,
                     format!(
                         "in {of}: the last rule has no `when`: it is what remains if none before it is true"
@@ -83,8 +95,11 @@ impl Loader<'_> {
                 );
             }
             if !last && source.when.is_none() {
-                self.errors
-                    .push(&filled.at, format!("in {of}: a rule has a `when`; only the last one has none"));
+                self.errors.push(
+                    Flaw::Verdict,
+                    &filled.at,
+                    format!("in {of}: a rule has a `when`; only the last one has none"),
+                );
             }
             let when = self.condition(source.when, &filled, "when", &of);
             let accepted = source.accepted.unwrap_or(false);
@@ -101,13 +116,16 @@ impl Loader<'_> {
             let sound = self.refer(part, Of::Claims, &source.claim, &at("claim"), &of);
             for (text, key) in [(&source.reason, "reason"), (&source.owner, "owner")] {
                 if text.trim().is_empty() {
-                    self.errors.push(&at(key), format!("in {of}: `{key}` is empty"));
+                    self.errors.push(Flaw::Shape, &at(key), format!("in {of}: `{key}` is empty"));
                 }
             }
             if !is_date(&source.until) {
                 let shown = crate::yaml::shortened(&source.until);
-                self.errors
-                    .push(&at("until"), format!("in {of}: `{shown}` is not a date; write it as 2027-01-31"));
+                self.errors.push(
+                    Flaw::Verdict,
+                    &at("until"),
+                    format!("in {of}: `{shown}` is not a date; write it as 2027-01-31"),
+                );
             }
             if !sound {
                 continue;

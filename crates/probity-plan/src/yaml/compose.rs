@@ -11,7 +11,7 @@ use granit_parser::{
 use probity_diagnostic::Position;
 
 use super::{Key, Kind, Node, shortened};
-use crate::error::Errors;
+use crate::error::{Errors, Flaw};
 
 /// The greatest size of a document, in bytes.
 pub(crate) const MOST_BYTES: usize = 4 << 20;
@@ -70,7 +70,7 @@ impl<'s> Composer<'s, '_> {
     }
 
     fn stop<T>(&mut self, at: &Position, message: impl Into<String>) -> Result<T, Stop> {
-        self.errors.push(at, message);
+        self.errors.push(Flaw::Yaml, at, message);
         Err(Stop)
     }
 
@@ -142,8 +142,7 @@ impl<'s> Composer<'s, '_> {
         };
         if tagged {
             let at = span.tag_start().map_or(at, |tag| self.position(tag.line(), tag.col() + 1));
-            self.errors.push(
-                &at,
+            self.errors.push(Flaw::Yaml, &at,
                 "a `!` at the start is a tag in YAML, and a plan has none; if it belongs to a condition, quote it: \"!...\"",
             );
             built.node.kind = Kind::Broken;
@@ -208,6 +207,7 @@ impl<'s> Composer<'s, '_> {
                 self.errors.truncate(before);
                 entries.push((Key { text: String::new(), at: key.at.clone() }, broken(&key.at)));
                 self.errors.push(
+                    Flaw::Yaml,
                     &key.at,
                     if braces {
                         "`{{` starts two maps in YAML; if this is text, quote it"
@@ -218,7 +218,7 @@ impl<'s> Composer<'s, '_> {
                 continue;
             };
             if flow && value.node.is_null() && span.start == span.end {
-                self.errors.push(&key.at, format!(
+                self.errors.push(Flaw::Yaml, &key.at, format!(
                     "`{}` has no value; if it belongs to the text before it, quote that text: a comma ends a value between braces",
                     shortened(&text)
                 ));
@@ -227,13 +227,17 @@ impl<'s> Composer<'s, '_> {
                 continue;
             }
             if text == "<<" {
-                self.errors.push(&key.at, "merge keys (`<<`) are not part of a plan; write the keys out");
+                self.errors.push(
+                    Flaw::Yaml,
+                    &key.at,
+                    "merge keys (`<<`) are not part of a plan; write the keys out",
+                );
                 continue;
             }
             if let Some(first) = seen.get(&text) {
                 let message =
                     format!("key `{}` repeated; first at {}:{}", shortened(&text), first.line, first.column);
-                self.errors.push(&key.at, message);
+                self.errors.push(Flaw::Yaml, &key.at, message);
                 continue;
             }
             seen.insert(text.clone(), key.at.clone());
