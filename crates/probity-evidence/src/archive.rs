@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tar::{Archive, PaxExtensions};
 
-use crate::names::quoted;
+use crate::quoted::quoted;
 
 /// A tar is made of blocks of so many bytes.
 const BLOCK: u64 = 512;

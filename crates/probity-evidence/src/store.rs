@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::archive::{self, ArchiveError, Content};
-use crate::names::{MAX_FOLDERS, Names, is_plain, quoted};
+use crate::quoted::quoted;
+use probity_plan::file_names::{MAX_FOLDERS, Names, is_plain};
 
 /// The most files a bundle may hold.
 pub const MAX_FILES: usize = 200_000;

@@ -29,9 +29,9 @@ use crate::disk::{self, Held, Unsynced};
 use crate::entry::{Body, Close, Identity, LedgerHead};
 use crate::hex::hex;
 use crate::key::Key;
-use crate::names::{self, Names};
 use error::at;
 use log::Shared;
+use probity_plan::file_names::{self, Names};
 
 pub use error::WriteError;
 
@@ -99,7 +99,7 @@ impl Writer {
         if path.symlink_metadata().is_ok() {
             return Err(WriteError::Exists(path.to_owned()));
         }
-        if let Some(name) = opening.files.keys().find(|name| !names::is_plan_file(name)) {
+        if let Some(name) = opening.files.keys().find(|name| !file_names::is_plan_file(name)) {
             return Err(WriteError::Name(name.clone()));
         }
         let mut names = Names::default();

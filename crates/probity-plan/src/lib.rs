@@ -7,6 +7,7 @@
 mod cause;
 mod error;
 pub mod fact;
+pub mod file_names;
 pub mod kinds;
 mod load;
 mod machine;

@@ -144,6 +144,10 @@ impl Probe {
     pub fn planned(&self) -> u32 {
         self.schedule.slots().saturating_mul(self.trials())
     }
+    /// The impact that what it does has, whatever its author says.
+    pub fn nature(&self) -> Impact {
+        self.cells.iter().map(|cell| cell.act.impact()).fold(self.spec().floor, Impact::max)
+    }
     /// The impact that the operator has to allow: its own, and that of making a machine for it.
     pub fn asks(&self) -> Impact {
         if self.trial.is_some() { self.impact.max(Impact::Write) } else { self.impact }

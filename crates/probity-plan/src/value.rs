@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -67,13 +69,19 @@ impl Moment {
         Self(jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
     }
 
-    /// The moment that this RFC 3339 text names, with its offset from UTC. `None` if it names none.
+    /// The moment that this RFC 3339 text names, with its offset from UTC. `None` if it names none, or one that cannot be told:
+    /// a leap second, or after 9999-12-30T22:00:00Z.
     pub fn parse(text: &str) -> Option<Self> {
-        // RFC 3339, section 5.6: `T`, and seconds. The parser takes more than that.
-        let shaped = text.as_bytes().get(10).is_some_and(|byte| matches!(byte, b'T' | b't'))
-            && text.as_bytes().get(16) == Some(&b':')
-            && !text.contains('[');
-        text.parse().ok().filter(|_| shaped).map(Self::new)
+        // RFC 3339, section 5.6. The parser takes more than that, and of a second no more than nine digits.
+        static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(
+                r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-5][0-9])(?:(\.[0-9]{1,9})[0-9]*)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+            )
+            .ok()
+        });
+        let parts = SHAPE.as_ref()?.captures(text)?;
+        let part = |at| parts.get(at).map_or("", |part| part.as_str());
+        format!("{}{}{}", part(1), part(2), part(3)).parse().ok().map(Self::new)
     }
 
     /// As a time stamp.
@@ -367,6 +375,41 @@ mod tests {
             r#"{"at_least":1000000000000000000000}"#,
         ] {
             assert!(matches!(json(text), Value::Map(_) | Value::Text(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_what_rfc_3339_calls_one_and_no_other_text() {
+        let micros = |text: &str| Moment::parse(text).map(|moment| moment.timestamp().as_microsecond());
+        let known = micros("2026-06-10T12:30:00Z").unwrap();
+        for same in [
+            "2026-06-10t12:30:00z",
+            "2026-06-10T12:30:00.000Z",
+            "2026-06-10T12:30:00.00000000000000Z",
+            "2026-06-10T18:00:00+05:30",
+            "2026-06-09T12:31:00-23:59",
+        ] {
+            assert_eq!(micros(same), Some(known), "{same}");
+        }
+        assert_eq!(micros("2026-06-10T12:30:00.1234567899Z"), Some(known + 123_456));
+        for none in [
+            "2026-06-10 12:30:00Z",
+            "2026-06-10T12:30Z",
+            "2026-06-10T12:30:00",
+            "2026-06-10T12:30:00,5Z",
+            "2026-06-10T12:30:00+05",
+            "2026-06-10T12:30:00+0530",
+            "2026-06-10T12:30:00+05:30:15",
+            "2026-06-10T12:30:00+24:00",
+            "2026-06-10T12:30:60Z",
+            "2016-12-31T23:59:60Z",
+            "2026-06-10T12:30:0012Z",
+            "2026-02-30T12:30:00Z",
+            "2026-06-10T12:30:00Z[UTC]",
+            "9999-12-31T23:59:59Z",
+            " 2026-06-10T12:30:00Z",
+        ] {
+            assert_eq!(micros(none), None, "{none}");
         }
     }
 

@@ -251,6 +251,10 @@ fn claims_that_are_wrong() {
             "4:34: in claim `a`: `at_most` goes with `stable`, not with `check`\n",
         ),
         ("a: { of: r, check: x, block: 5s }", "4:32: in claim `a`: `block` needs `share`\n"),
+        (
+            "a: { of: r, check: x, share: \">= 60%\", block: 5s }",
+            "4:49: in claim `a`: `block` needs a probe with `every`: of others nobody knows how long they did not look\n",
+        ),
         ("a: { of: r, check: x, pooled: true }", "4:33: in claim `a`: `pooled` needs `share`\n"),
         ("a: { of: r, check: x, expect: 99% }", "4:33: in claim `a`: `expect` needs `share`\n"),
         (
@@ -340,6 +344,68 @@ fn claims_that_are_wrong() {
     ] {
         assert_eq!(errors(&claims(entry), &[], &[]), expected, "{entry}");
     }
+}
+
+#[test]
+fn what_a_claim_asks_of_its_probe_s_schedule() {
+    let waiting = "plan: P\nprobes:\n  r: { http: http://x, repeat: 5, until: status == 200, within: 1s }\nclaims:\n  a: { of: r, stable: [status] }\n\
+                   verdict: [ label: A ]\n";
+    assert_eq!(
+        errors(waiting, &[], &[]),
+        "5:23: in claim `a`: `stable` does not go with `until`, which looks past what was otherwise before\n"
+    );
+    // What is needed is known only with its control, and with that one's.
+    let needing = |controls: &str| {
+        format!(
+            "plan: P\nprobes:\n  q: {{ http: http://x }}\n  p: {{ http: http://x, needs: d }}\n  g: {{ http: http://x }}\nclaims:\n{controls}  \
+             z: {{ of: g, check: answered }}\nverdict: [ label: A ]\n"
+        )
+    };
+    for (controls, expected) in [
+        (
+            "  d: { of: q, check: status == 403, control: z }\n",
+            "4:31: in probe `p`: `needs` names a claim about probes that come before this one; the control of `d` is not\n",
+        ),
+        (
+            "  d: { of: q, check: status == 403, control: e }\n  e: { of: q, check: status == 403, control: z }\n",
+            "4:31: in probe `p`: `needs` names a claim about probes that come before this one; the control of `d` is not\n",
+        ),
+        (
+            "  d: { of: q, check: status == 403, control: e }\n  e: { of: q, check: status == 403, control: d }\n",
+            "",
+        ),
+        ("  d: { of: q, check: status == 403, control: e }\n  e: { of: q, check: answered }\n", ""),
+    ] {
+        let text = needing(controls);
+        let told = if expected.is_empty() {
+            load_with(&text, &[], &[]).map(|_| ())
+        } else {
+            Ok(assert_eq!(errors(&text, &[], &[]), expected, "{controls}"))
+        };
+        assert_eq!(told, Ok(()), "{controls}");
+    }
+}
+
+#[test]
+fn files_that_a_bundle_could_not_keep_are_told_before_the_run() {
+    let inner = "plan: I\nprobes:\n  r: { http: http://x }\nclaims:\n  c: { of: r, check: answered }\n";
+    let including = |one: &str, other: &str| {
+        format!(
+            "plan: P\ninclude: {{ a: {{ plan: {one} }}, b: {{ plan: {other} }} }}\nverdict: [ label: A ]\n"
+        )
+    };
+    for (one, other) in [("a.yaml", "A.yaml"), ("\u{e9}.yaml", "e\u{301}.yaml"), ("x/a.yaml", "X/b.yaml")] {
+        let told = errors(&including(one, other), &[(one, inner), (other, inner)], &[]);
+        assert!(
+            told.contains("are one name to some file systems: a bundle cannot hold both"),
+            "{one} {other}: {told}"
+        );
+    }
+    let deep = format!("{}x.yaml", "d/".repeat(20));
+    let told = errors(&including("a.yaml", &deep), &[("a.yaml", inner), (&deep, inner)], &[]);
+    assert!(told.contains("lies too deep"), "{told}");
+    let fine = load_with(&including("a.yaml", "b.yaml"), &[("a.yaml", inner), ("b.yaml", inner)], &[]);
+    assert!(fine.is_ok(), "{:?}", fine.err());
 }
 
 #[test]

@@ -41,6 +41,6 @@ pub use look::{Context, Look, Seen, Wanted};
 pub use observe::{Here, look_once};
 pub use observer::far::Observers;
 pub use plaintext::{Plaintext, Syntax};
-pub use run::{Runner, Sink, Stop};
+pub use run::{MAX_UNDO, Runner, Sink, Stop};
 pub use secrets::Secrets;
 pub use single::single_probe;

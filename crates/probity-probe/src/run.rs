@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Planned looks of a probe that is not run, of which each is recorded.
 const BARRED: usize = 10_000;
 /// How long an `undo` may take.
-const UNDO: Duration = Duration::from_secs(60);
+pub const MAX_UNDO: Duration = Duration::from_secs(60);
 
 /// Where a run's observations go, and what the run has to ask of it.
 pub trait Sink {
@@ -311,7 +311,7 @@ impl Runner<'_> {
             trial,
             act: undo,
             wanted: &Wanted::All,
-            timeout: UNDO,
+            timeout: MAX_UNDO,
             lane: Lane::Quiet,
             sharing: None,
         };

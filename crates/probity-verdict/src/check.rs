@@ -24,7 +24,8 @@ pub fn check(plan: &Plan, conditions: &Conditions) -> Vec<Diagnostic> {
 /// The same, with waivers whose last day was before `today`.
 pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil::Date>) -> Vec<Diagnostic> {
     // Without a day every waiver counts: its last day is not before the first one.
-    let rules = Rules::new(plan, jiff::Timestamp::MIN);
+    let midnight = today.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    let rules = Rules::new(plan, midnight.map_or(jiff::Timestamp::MIN, |midnight| midnight.timestamp()));
     let mut found = Found { problems: Vec::new() };
     let claims = compiled(plan, conditions, &rules, &mut found);
     companions::check(plan, &mut found);

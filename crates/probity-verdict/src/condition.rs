@@ -142,10 +142,10 @@ impl Check {
         self.facts.iter().filter_map(|name| name.strip_prefix(AGAINST))
     }
 
-    /// Whether it reads anything that a look of this probe sees. What reads only its slot and row is true or false
-    /// without any look.
+    /// Whether it reads anything that a look of this probe sees. What reads only its slot, its row and how many attempts
+    /// there were can be true where nobody answered.
     pub fn sees(&self, probe: &Probe) -> bool {
-        self.reads().any(|name| name == "attempt" || probe.spec().fact(name).is_some())
+        self.reads().any(|name| probe.spec().fact(name).is_some())
     }
 
     /// What it reads that depends on what was seen: facts, and `attempt` where attempts go on until something is seen.

@@ -32,9 +32,12 @@ pub fn score(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> ScoreR
     }
 }
 
-/// The same, the interval alone.
-pub(crate) fn interval(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> (f64, f64) {
-    interval_of(&parts(score, outcome))
+/// The same, the interval alone; `outcome` is asked for each of the score's weights by its place, from 0.
+pub(crate) fn interval(score: &Score, outcome: impl Fn(usize) -> Outcome) -> (f64, f64) {
+    let parts = score.weights.iter().enumerate();
+    let parts: Vec<_> =
+        parts.map(|(place, (claim, weight))| (claim.as_str(), *weight, outcome(place))).collect();
+    interval_of(&parts)
 }
 
 fn parts(score: &Score, outcome: impl Fn(&str) -> Option<Outcome>) -> Vec<(&str, f64, Outcome)> {

@@ -5,6 +5,8 @@
 
 mod why;
 
+use std::collections::BTreeMap;
+
 use probity_plan::{Claim, Form, Plan, Waiver};
 
 use crate::judgement::{Finding, Judgement, Outcome, Verdict, WaivedBy};
@@ -54,6 +56,8 @@ pub(crate) struct Rules<'a> {
     /// Conditions that cannot be read, by rule.
     pub(crate) errors: Vec<(usize, RuleError)>,
     demands: Vec<Option<Demand>>,
+    /// The claims of each score, in the order of its weights.
+    weighted: Vec<Vec<Option<usize>>>,
     /// Waivers in force, for each claim.
     waivers: Vec<Vec<&'a Waiver>>,
     /// Waivers that were over, or whose day cannot be read.
@@ -80,7 +84,18 @@ impl<'a> Rules<'a> {
             .iter()
             .map(|claim| force.iter().copied().filter(|waiver| waiver.claim == claim.name).collect())
             .collect();
-        Self { plan, conditions, errors, demands, waivers, expired }
+        let places: BTreeMap<&str, usize> = claims.iter().copied().zip(0..).collect();
+        let weighted = plan.scores.iter().map(|score| {
+            score.weights.iter().map(|(claim, _)| places.get(claim.as_str()).copied()).collect()
+        });
+        Self { plan, conditions, errors, demands, weighted: weighted.collect(), waivers, expired }
+    }
+
+    /// How many outcomes it takes to decide all of them once.
+    pub(crate) fn length(&self) -> usize {
+        let weights =
+            |node: &Node| node.scores().iter().map(|score| self.weighted[*score].len()).sum::<usize>();
+        self.conditions.iter().flatten().map(|node| node.claims().len() + weights(node)).sum()
     }
 
     /// The condition of this rule, if it has one that can be read.
@@ -181,10 +196,9 @@ impl<'a> World<'a> {
 
     /// A score; with `doubting`, what is doubtful in it taken for undetermined.
     fn score(&self, score: usize, divisor: u32, doubting: bool) -> (f64, f64) {
-        let outcome = |name: &str| {
-            let claim = self.rules.plan.place_of_claim(name)?;
-            let doubted = doubting && self.doubtful(claim, divisor);
-            Some(if doubted { Outcome::Undetermined } else { self.outcome(claim, divisor) })
+        let outcome = |place: usize| match self.rules.weighted[score][place] {
+            Some(claim) if !(doubting && self.doubtful(claim, divisor)) => self.outcome(claim, divisor),
+            _ => Outcome::Undetermined,
         };
         crate::score::interval(&self.rules.plan.scores[score], outcome)
     }

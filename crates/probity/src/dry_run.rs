@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use probity_plan::units::{Span, counted};
 use probity_plan::{Claim, Impact, Lane, MACHINE, Machine, Plan, Probe, TrialGroup};
+use probity_probe::MAX_UNDO;
 use probity_probe::schedule::{Stage, stages};
 use probity_verdict::{Conditions, facts_read, timed_probes};
 
@@ -131,7 +132,9 @@ fn describe_stage(out: &mut String, plan: &Plan, number: &str, stage: &Stage<'_>
         Lane::Parallel => "beside each other",
         Lane::Quiet => "alone",
     };
-    let longest = stage.probes.iter().map(|probe| longest_of(probe)).max().unwrap_or_default();
+    let looks = stage.probes.iter().map(|probe| longest_of(probe)).max().unwrap_or_default();
+    let undos = stage.probes.iter().filter(|probe| probe.undo.is_some()).count();
+    let longest = looks + MAX_UNDO.saturating_mul(u32::try_from(undos).unwrap_or(u32::MAX));
     _ = writeln!(out, "\n{number}. {lane}, at most {}", Span(longest));
     for probe in &stage.probes {
         describe_probe(out, plan, probe);
@@ -192,7 +195,12 @@ fn describe_probe(out: &mut String, plan: &Plan, probe: &Probe) {
         _ = writeln!(out, "      while {with} runs");
     }
     if let Some(undo) = &probe.undo {
-        _ = writeln!(out, "      afterwards, always: {}", probity_report::visible(&undo.describe()));
+        _ = writeln!(
+            out,
+            "      afterwards, always, for at most {}: {}",
+            Span(MAX_UNDO),
+            probity_report::visible(&undo.describe())
+        );
     }
     // Who is root sees it. Who somebody elsewhere is nobody knows yet.
     if !spec.privilege.is_empty() && probe.on.is_none() && !rustix::process::geteuid().is_root() {

@@ -19,11 +19,11 @@ impl Watch {
     }
 }
 
-/// Turns signals into a request to stop.
+/// Turns signals into a request to stop. `undoes`: something may have been done that is taken back only by a run that ends in order.
 ///
 /// # Errors
 /// If the system takes no handler.
-pub fn watch(stop: &Stop) -> std::io::Result<Watch> {
+pub fn watch(stop: &Stop, undoes: bool) -> std::io::Result<Watch> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let (stop, watch) = (stop.clone(), Watch::default());
     let at_once = watch.clone();
@@ -32,6 +32,9 @@ pub fn watch(stop: &Stop) -> std::io::Result<Watch> {
             // Whoever is asked to sign the beginning or the end need not answer any more.
             probity_evidence::end_signing();
             if at_once.0.load(Ordering::SeqCst) || count > 0 && signal == SIGINT {
+                if undoes && !at_once.0.load(Ordering::SeqCst) {
+                    eprintln!("Ended at once: an `undo` that had not run by now was not run.");
+                }
                 std::process::exit(128 + signal);
             }
             let name = match signal {

@@ -113,7 +113,9 @@ pub fn carry_out(order: &Order<'_>, how: &HowArgs, environment: &Environment) ->
     // A key in a pipe and a ledger that another run holds are waited for; nothing has begun, so that any signal ends it.
     let (key, ledger) = signing(&how.signing, environment)?;
     let stop = Stop::default();
-    let signals = crate::interrupt::watch(&stop).map_err(|e| Failure::failed(format!("signals: {e}")))?;
+    let undoes = order.loaded.plan.probes.iter().any(|probe| probe.undo.is_some());
+    let signals =
+        crate::interrupt::watch(&stop, undoes).map_err(|e| Failure::failed(format!("signals: {e}")))?;
     if let Some(limit) = how.limit {
         let stop = stop.clone();
         std::thread::spawn(move || {

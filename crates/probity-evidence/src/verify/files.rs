@@ -11,9 +11,10 @@ use crate::bundle::MAX_SMALL_FILE;
 use crate::entry::{Close, Start};
 use crate::hex::{hex, is_hex};
 use crate::key;
-use crate::names::{is_plan_file, quoted};
 use crate::pipeline::WORKERS;
+use crate::quoted::quoted;
 use crate::store::{Section, Store};
+use probity_plan::file_names::is_plan_file;
 
 use super::log::Log;
 use super::{Found, failed, not_made, passed};

@@ -168,6 +168,12 @@ impl Loader<'_> {
                 format!("in {of}: `pooled` needs a probe with a matrix"),
             );
         }
+        if source.block.is_some() && probe.is_some_and(|probe| !probe.spread) {
+            let message = format!(
+                "in {of}: `block` needs a probe with `every`: of others nobody knows how long they did not look"
+            );
+            self.errors.push(Flaw::Claim, &at("block"), message);
+        }
         let pooled = source.pooled.unwrap_or(false);
         Some(Form::Rate { check, share, block: source.block, pooled, expect: source.expect })
     }
@@ -201,6 +207,13 @@ impl Loader<'_> {
                 }
                 Ok(_) => {}
             }
+        }
+        if probe.is_some_and(|probe| probe.waits) {
+            let at = &node.get("stable").unwrap_or(node).at;
+            let message = format!(
+                "in {of}: `stable` does not go with `until`, which looks past what was otherwise before"
+            );
+            self.errors.push(Flaw::Claim, at, message);
         }
         if let Some(most) = source.at_most.filter(|most| *most < 0.0) {
             let at = &node.get("at_most").unwrap_or(node).at;
@@ -278,11 +291,16 @@ impl Loader<'_> {
 struct Head {
     spec: &'static KindSpec,
     columns: Vec<String>,
+    /// Whether its looks are spread over time by the plan.
+    spread: bool,
+    /// Whether it looks again until something is so.
+    waits: bool,
 }
 
 impl Head {
     fn of(probe: &Probe) -> Self {
-        Self { spec: probe.spec(), columns: probe.columns.clone() }
+        let (spread, waits) = (probe.schedule.every.is_some(), probe.schedule.until.is_some());
+        Self { spec: probe.spec(), columns: probe.columns.clone(), spread, waits }
     }
 
     /// The fact of this name; nothing for a column of the matrix.

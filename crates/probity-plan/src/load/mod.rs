@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use probity_diagnostic::{Position, Texts};
 
 use crate::error::{Errors, Flaw, PlanErrors};
+use crate::file_names::Names;
 use crate::model::{Claim, Condition, Plan, Probe};
 use crate::yaml::{self, De, Node};
 
@@ -131,6 +132,7 @@ struct Loader<'s> {
     errors: Errors,
     plan: Plan,
     files: BTreeMap<String, Vec<u8>>,
+    names: Names,
     texts: Texts,
     /// Where each probe and each claim stands in the plan, by its full name.
     probe_at: HashMap<String, usize>,
@@ -164,6 +166,7 @@ impl<'s> Loader<'s> {
             probe_at: plan.probes.iter().enumerate().map(|(i, probe)| (probe.name.clone(), i)).collect(),
             plan,
             files: BTreeMap::new(),
+            names: Names::default(),
             texts: Texts::default(),
             claim_at: HashMap::new(),
             included: 0,
@@ -217,6 +220,13 @@ impl<'s> Loader<'s> {
                     return None;
                 }
             };
+            // The plan itself is called otherwise in a bundle.
+            if let Some(other) = self.names.add(kept_as).filter(|_| at.line > 0) {
+                let message = format!(
+                    "`{kept_as}` and `{other}` are one name to some file systems: a bundle cannot hold both"
+                );
+                self.errors.push(Flaw::File, at, message);
+            }
             self.files.insert(kept_as.to_owned(), bytes);
         }
         let bytes = self.files.get(kept_as)?;

@@ -8,6 +8,7 @@ use probity_diagnostic::Position;
 use super::scope::Scope;
 use super::{Declared, Loader, names};
 use crate::error::{Flaw, did_you_mean, enumerate};
+use crate::file_names::is_plan_file;
 use crate::source::SECTIONS;
 use crate::units::Percent;
 use crate::yaml::{Key, Kind, Node};
@@ -271,6 +272,8 @@ impl Loader<'_> {
                 && !part.chain.contains(&full)
             {
                 "is the name of something else in a bundle; call the file otherwise"
+            } else if !is_plan_file(&format!("includes/{full}")) {
+                "lies too deep: with the folders of the plans that include it, a bundle cannot keep it"
             } else {
                 return Some(full);
             }

@@ -325,12 +325,20 @@ impl Loader<'_> {
                 let after = self.probe_at.get(probe).is_some_and(|later| *later >= place);
                 if is_trial == in_trial { after } else { is_trial }
             };
-            if later(&claim.of) || claim.form.against().is_some_and(later) {
-                let message = format!(
-                    "in probe `{}`: `needs` names a claim about probes that come before this one; `{name}` is not",
-                    key.text
-                );
-                self.errors.push(Flaw::Probe, at, message);
+            // A denial counts beside its control, and that one may be a denial, too.
+            let mut asked = BTreeSet::new();
+            let mut next = Some(claim);
+            while let Some(claim) = next.filter(|claim| asked.insert(claim.name.as_str())) {
+                if later(&claim.of) || claim.form.against().is_some_and(later) {
+                    let which = if claim.name == needed { "" } else { "the control of " };
+                    let message = format!(
+                        "in probe `{}`: `needs` names a claim about probes that come before this one; {which}`{name}` is not",
+                        key.text
+                    );
+                    self.errors.push(Flaw::Probe, at, message);
+                    break;
+                }
+                next = claim.control.as_deref().and_then(|control| self.claim_called(control));
             }
         }
     }

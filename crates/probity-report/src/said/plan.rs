@@ -52,10 +52,7 @@ pub(crate) fn declared_harmless(plan: &Plan) -> Vec<(&str, &'static str, &'stati
     plan.probes
         .iter()
         .filter(|probe| probe.declared_harmless)
-        .map(|probe| {
-            let floor = probe.cells[0].act.impact().max(probe.spec().floor);
-            (probe.name.as_str(), probe.impact.name(), floor.name(), what_it_does(probe))
-        })
+        .map(|probe| (probe.name.as_str(), probe.impact.name(), probe.nature().name(), what_it_does(probe)))
         .collect()
 }
 

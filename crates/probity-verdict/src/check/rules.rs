@@ -21,6 +21,9 @@ const MAX_SINGLE: usize = 200;
 /// Worlds that are made to see on what conditions turn.
 const MAX_TOLD: usize = 2000;
 
+/// The most outcomes that are read, claim by claim and rule by rule, to find claims that had better fail.
+const MAX_READ: usize = 20_000_000;
+
 pub(super) fn check(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
     waivers(plan, rules, today, found);
     labels(plan, found);
@@ -96,6 +99,9 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
         u8::from(accepted > 0) + u8::from(accepted == possible.len())
     };
     let telling = telling(plan, rules);
+    // As many worlds for each claim, of which each is decided with every outcome of it.
+    let each = MAX_READ / (3 * rules.length().max(1) * plan.claims.len().max(1));
+    let mut untried = false;
     for (number, claim) in plan.claims.iter().enumerate() {
         let others =
             [Outcome::Holds, Outcome::Fails, Outcome::Undetermined].map(|all| vec![all; plan.claims.len()]);
@@ -106,7 +112,11 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
             world
         });
         let told = telling.iter().filter(|(claim, _)| *claim == number).map(|(_, world)| world.clone());
-        for mut world in others.into_iter().chain(single).chain(told) {
+        for (tried, mut world) in others.into_iter().chain(told).chain(single).enumerate() {
+            untried |= tried >= each;
+            if tried >= each {
+                break;
+            }
             world[number] = Outcome::Holds;
             let holding = rank(&world);
             let worse = [(Outcome::Fails, "fails"), (Outcome::Undetermined, "is undetermined")];
@@ -125,6 +135,11 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
                 break;
             }
         }
+    }
+    if let (true, Some(first)) = (untried, plan.rules.first()) {
+        let message =
+            "claims and rules are so many that whether a failure helps an acceptance was tried in part only";
+        found.push(Level::Note, "tried-in-part", &first.at, message.to_owned(), "");
     }
 }
 

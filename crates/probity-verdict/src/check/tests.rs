@@ -392,6 +392,43 @@ fn a_claim_that_had_better_fail_is_a_warning_whatever_else_fails() {
 }
 
 #[test]
+fn a_plan_with_very_many_claims_in_scores_is_checked_in_part_rather_than_for_ever() {
+    let claims = |each: &dyn Fn(usize) -> String| (0..100).map(each).collect::<String>();
+    let weights: Vec<String> = (0..100).map(|n| format!("c{n}: 1")).collect();
+    let rules = |n: usize| format!("  - {{ label: R{n}, when: score.s < 0.{n} }}\n");
+    let text = format!(
+        "plan: A plan\nprobes:\n  p: {COMMAND}\nclaims:\n{}scores:\n  s: {{ {} }}\nverdict:\n{}  - {{ label: GO, when: score.s >= 0.99, accepted: true }}\n  \
+         - {{ label: NO }}\n",
+        claims(&|n| format!("  c{n}: {{ of: p, check: exit_code == 0 }}\n")),
+        weights.join(", "),
+        (10..20).map(rules).collect::<String>()
+    );
+    let rules: Vec<_> = problems_of(&text).into_iter().map(|problem| (problem.level, problem.rule)).collect();
+    assert!(rules.contains(&(Level::Note, "tried-in-part")), "{rules:?}");
+}
+
+#[test]
+fn how_many_attempts_there_were_is_nothing_that_was_seen() {
+    for (probe, check) in [
+        (COMMAND, "attempt == 1"),
+        (REPEATED, "attempt == 1 && slot >= 0"),
+        ("{ command: [\"true\"], impact: observe, until: exit_code == 0, within: 1s }", "attempt < 9"),
+    ] {
+        let told = problems_of(&plan(probe, &format!("  good: {{ of: p, check: {check} }}\n")));
+        assert!(
+            told.iter()
+                .any(|it| it.level == Level::Error
+                    && it.message == "this condition reads nothing that `p` sees"),
+            "{told:?}"
+        );
+    }
+    assert_eq!(
+        printed(&plan(COMMAND, "  good: { of: p, check: attempt == 1 && exit_code == 0 }\n")),
+        [""; 0]
+    );
+}
+
+#[test]
 fn rules_that_never_apply_are_warnings() {
     let text = ruled(
         &[
@@ -460,6 +497,19 @@ fn waivers_that_do_nothing_are_warnings() {
         on("2027-02-01")[0].to_string(),
         "plan.yaml:11:5: warning: the waiver for `b` counted until 2027-01-31 and does nothing any more [waiver]"
     );
+    // Nor does it excuse anything then.
+    let waiver = "waivers:\n  - { claim: a, reason: r, owner: o, until: 2027-01-31 }\n";
+    let loaded = probity_plan::load(
+        "plan.yaml",
+        &Text(ruled(&["label: GO, when: holds(a), accepted: true", NO], waiver)),
+        &BTreeMap::new(),
+    )
+    .unwrap();
+    let told = |day: &str| {
+        let found = check_on(&loaded.plan, &Conditions::new(&loaded.plan), Some(day.parse().unwrap()));
+        found.iter().any(|problem| problem.rule == "accepts-failure")
+    };
+    assert_eq!((told("2027-01-31"), told("2027-02-01")), (true, false));
 }
 
 #[test]

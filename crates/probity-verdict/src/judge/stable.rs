@@ -35,6 +35,8 @@ pub(super) struct Stable {
 struct Cell {
     samples: u64,
     changed: u64,
+    /// Of these, how many differ only in that they are no numbers.
+    unordered: u64,
     undecided: u64,
     /// The slot and the start (microseconds) of the last sample, or of an observation the claim is not about.
     last: Option<(u32, i64)>,
@@ -82,6 +84,7 @@ impl Stable {
         let cell = || Cell {
             samples: 0,
             changed: 0,
+            unordered: 0,
             undecided: 0,
             last: None,
             gap: false,
@@ -186,6 +189,7 @@ impl SureRoom for Stable {
         }
         if !against.is_empty() {
             cell.changed += 1;
+            cell.unordered += u64::from(against.iter().all(|change| change.not_a_number));
             subject.note_false(look.entry, || Against::Changed { facts: against });
         }
     }
@@ -233,7 +237,8 @@ impl SureRoom for Stable {
             outcome,
             reason: self.reason(outcome, subject, samples, gaps, denied, total.planned),
             measured: self.measured(samples),
-            by_error: false,
+            by_error: outcome == Outcome::Fails
+                && self.cells.iter().all(|cell| cell.changed == cell.unordered),
             decided: Decided::Stable {
                 facts: self.facts.clone(),
                 within,

@@ -376,7 +376,7 @@ impl<'p> Subject<'p> {
             notes.push(Note::DeclaredHarmless {
                 probe: self.probe.name.clone(),
                 impact: self.probe.impact,
-                floor: self.probe.spec().floor,
+                floor: self.probe.nature(),
             });
         }
         if let Some((observations, first)) = self.unasked {
@@ -428,7 +428,7 @@ pub(super) fn seen_to_be_true<'a>(
         return evaluated;
     }
     let mut met = Vec::new();
-    for name in names.filter(|name| *name == "attempt" || probe.spec().fact(name).is_some()) {
+    for name in names.filter(|name| probe.spec().fact(name).is_some()) {
         match unseen(name) {
             None => return evaluated,
             Some(blocked) => met.push((name.to_owned(), blocked)),

@@ -10,7 +10,8 @@ use crate::judgement::{Against, Seen};
 /// The longest value that is quoted, in characters.
 const LONGEST: usize = 60;
 
-/// A row of a matrix: `column=value` joined by spaces, in the matrix's column order.
+/// A row of a matrix: `column=value` joined by spaces, in the matrix's column order. Text is in quotes where it would be read as
+/// another value, or as two columns.
 pub(crate) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
     let mut text = String::new();
     for column in &probe.columns {
@@ -21,12 +22,17 @@ pub(crate) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
             text.push_str(column);
             text.push('=');
             match value {
-                Value::Text(plain) => text.push_str(plain),
+                Value::Text(plain) if !is_taken_for_more(plain) => text.push_str(plain),
                 other => text.push_str(&json(other)),
             }
         }
     }
     text
+}
+
+fn is_taken_for_more(text: &str) -> bool {
+    let columns = text.contains('=') && text.contains(char::is_whitespace);
+    columns || serde_json::from_str::<serde_json::Value>(text).is_ok()
 }
 
 fn json(value: &Value) -> String {
@@ -63,4 +69,27 @@ pub(super) fn seen(evaluated: &Evaluated, check: &Check, observation: &Observati
         .filter_map(|name| Some(Seen { what: name.to_owned(), value: value(observation.facts.get(name)?) }));
     seen.extend(facts.take(3));
     Against::Seen { seen, reasons: evaluated.reasons.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_never_printed_as_another_one_is() {
+        for (text, quoted) in [
+            ("1", true),
+            ("true", true),
+            ("null", true),
+            ("[1]", true),
+            ("1 b=2", true),
+            ("two words", false),
+            ("a=b", false),
+            ("plain", false),
+            ("", false),
+            ("\"x\"", true),
+        ] {
+            assert_eq!(is_taken_for_more(text), quoted, "{text}");
+        }
+    }
 }

@@ -369,7 +369,7 @@ fn note(note: &Note) -> String {
         ),
         Note::Retried { retried, of } => format!("{retried} of {of} needed more than one attempt"),
         Note::DeclaredHarmless { probe, impact, floor } => format!(
-            "`{probe}` is declared harmless by the author: its impact is held to {impact}, the kind's is {floor}"
+            "`{probe}` is declared harmless by the author: its impact is held to {impact}, by what it does it is {floor}"
         ),
         Note::NotOfThePlan { observations, first } => format!(
             "{} that no run of the plan yields, the first in entry {first}, left out",

@@ -18,7 +18,7 @@ fn plan_unchecked(claims: &[&str]) -> Plan {
         "plan: P\nmachines:\n  clean: {{ up: [up, $name], down: [down, $name], observers: {{ outside: {{ netns: net-$name }} }} }}\nprobes:\n  \
          plain: {{ file: /p }}\n  twice: {{ file: /p, repeat: 2 }}\ntrials:\n  t:\n    machine: clean\n    repeat: 3\n    at_once: 2\n    probes:\n      \
          once: {{ http: http://x, on: machine }}\n      many: {{ file: /f, repeat: 3 }}\n      beside: {{ file: /g, repeat: 3 }}\n      \
-         rows: {{ file: /$n, matrix: [ {{ n: a }}, {{ n: b }} ], on: outside }}\n  u:\n    machine: clean\n    repeat: 1\n    probes: {{ other: {{ file: /o }} }}\n\
+         rows: {{ file: /$n, matrix: [ {{ n: a }}, {{ n: b }} ], on: outside }}\n      spread: {{ file: /h, every: 5s, for: 5s }}\n  u:\n    machine: clean\n    repeat: 1\n    probes: {{ other: {{ file: /o }} }}\n\
          claims:\n  {}\nverdict: [ label: L ]\n",
         claims.join("\n  ")
     );
@@ -256,7 +256,7 @@ fn plans_in_which_a_trial_would_count_twice_or_which_compare_at_random_are_refus
             Some("`c`: each trial is one vote, and `t.rows` has 2 rows in each"),
         ),
         (
-            rate("t.rows", ", block: 1m"),
+            rate("t.spread", ", block: 1m"),
             Some("`c`: each trial is one vote, and `block` counts stretches of time"),
         ),
         (rate("t.rows", "").replace("30%", "90%"), Some("`c`: 3 samples cannot settle 90%, 29 can")),

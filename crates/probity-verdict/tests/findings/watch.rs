@@ -3,6 +3,21 @@
 use crate::support::*;
 
 #[test]
+fn what_is_no_number_is_no_difference_that_helps_an_acceptance() {
+    let probe = "db: { postgres: postgresql://h/d, query: SELECT v, every: 5s, for: 15s }";
+    let plan = plan(&[probe], &["near: { of: db, stable: [value], at_most: 1 }"]);
+    let found = |values: [Json; 3]| {
+        let looks = looks("db", 0..3, |slot| json!({ "value": values[slot as usize] }));
+        let found = finding(&plan, &looks);
+        (found.outcome, found.data().by_error)
+    };
+    assert_eq!(found([json!("abc"), json!("abc"), json!("abc")]), (Outcome::Fails, true));
+    assert_eq!(found([json!(1), json!("abc"), json!(1)]), (Outcome::Fails, true));
+    assert_eq!(found([json!(1), json!("abc"), json!(9)]), (Outcome::Fails, false));
+    assert_eq!(found([json!(1), json!(2), json!(1)]), (Outcome::Holds, false));
+}
+
+#[test]
 fn stable_facts_are_equal_in_every_sample() {
     let probe = "file: { file: /x, every: 5s, for: 50s }";
     let plan = plan(

@@ -1,6 +1,7 @@
 //! What a certificate says of itself (RFC 5280).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use probity_plan::{Barrier, Blocked, Value};
 use x509_cert::der::Decode;
@@ -37,13 +38,13 @@ pub(super) fn see(chain: &[Vec<u8>], secrets: &Secrets, seen: &mut Seen) {
             parsed
                 .as_ref()
                 .map_err(Clone::clone)
-                .and_then(|read| time(read.tbs_certificate.validity.not_after))
+                .map(|read| read.tbs_certificate.validity.not_after.to_unix_duration())
         })
         .collect();
     let first_end = ends.and_then(|ends| {
         ends.into_iter().min().ok_or_else(|| Blocked::new(Barrier::Protocol, "no certificate was sent"))
     });
-    seen.settle("chain_not_after", first_end.clone());
+    seen.settle("chain_not_after", first_end.clone().and_then(moment));
     seen.settle("chain_expires_in_days", first_end.map(days_until));
     let Some(digest) = digests.first() else { return };
     seen.know("sha256", digest.as_str());
@@ -71,16 +72,17 @@ fn see_one(certificate: &Certificate, seen: &mut Seen) {
         .settle("not_before", time(tbs.validity.not_before))
         .settle("names", names(certificate))
         .know("signature_algorithm", algorithm(&certificate.signature_algorithm.oid));
-    let not_after = time(tbs.validity.not_after);
-    seen.settle("not_after", not_after.clone());
-    seen.settle("expires_in_days", not_after.map(days_until));
+    let not_after = tbs.validity.not_after;
+    seen.settle("not_after", time(not_after));
+    seen.know("expires_in_days", days_until(not_after.to_unix_duration()));
     let (ty, bits) = key(certificate);
     seen.know("key_type", ty).settle("key_bits", bits);
 }
 
-/// Days from now, by the observer's clock; negative if past.
-fn days_until(at: jiff::Timestamp) -> Value {
-    let days = at.duration_since(jiff::Timestamp::now()).as_secs_f64() / 86400.0;
+/// Days from now, by the observer's clock, to so long after 1970; negative if past. Also those of an end that no moment tells.
+fn days_until(since_1970: Duration) -> Value {
+    let now = jiff::Timestamp::now().as_duration().as_secs_f64();
+    let days = (since_1970.as_secs_f64() - now) / 86400.0;
     Value::decimal((days * 1e6).round() / 1e6)
 }
 
@@ -90,9 +92,17 @@ fn parse(der: &[u8]) -> Result<Certificate, Blocked> {
 }
 
 fn time(time: Time) -> Result<jiff::Timestamp, Blocked> {
-    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds)
-        .map_err(|e| Blocked::new(Barrier::Protocol, format!("the certificate's validity: {e}")))
+    moment(time.to_unix_duration())
+}
+
+/// RFC 5280, section 4.1.2.5: a certificate without an end has the last second of the year 9999, which is later than any moment here.
+fn moment(since_1970: Duration) -> Result<jiff::Timestamp, Blocked> {
+    let at = jiff::SignedDuration::try_from(since_1970).ok();
+    at.and_then(|at| jiff::Timestamp::from_duration(at).ok()).ok_or_else(|| {
+        let why =
+            format!("a validity that ends after {}, the last moment that can be told", jiff::Timestamp::MAX);
+        Blocked::new(Barrier::Unsupported, why)
+    })
 }
 
 fn names(certificate: &Certificate) -> Result<Vec<String>, Blocked> {

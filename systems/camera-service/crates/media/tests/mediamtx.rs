@@ -491,10 +491,11 @@ async fn a_disk_that_fills_ends_the_recording_and_what_is_there_plays() {
     let RecordingEnd::Failed(reason) = &done.end else { panic!("{done:?}") };
     assert!(reason.contains("the disk is not to be full"), "{reason}");
     assert!(engine.recording("front").unwrap().is_none());
-    assert_eq!(names_in(folder), ["recording.mp4"]);
-    assert_eq!(done.files.len(), 1, "{done:?}");
-    decode(&done.files[0].path);
-    assert!(seconds(&done.files[0].path) >= 1.0);
+    // One file, unless the machine was too busy for the pattern meanwhile: what goes on after a gap is another one.
+    let recorded: Vec<_> = done.files.iter().map(|file| file.path.clone()).collect();
+    assert_eq!(names_in(folder).iter().map(|name| folder.join(name)).collect::<Vec<_>>(), recorded);
+    recorded.iter().for_each(|path| decode(path));
+    assert!(recorded.iter().map(|path| seconds(path)).sum::<f64>() >= 1.0, "{done:?}");
     assert_eq!(server.recorded().await, Vec::<String>::new());
     // The stream is none the worse for it.
     assert_eq!(engine.status("front").unwrap().state, StreamState::Ready);

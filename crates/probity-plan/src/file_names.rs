@@ -5,37 +5,31 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 
 /// The deepest nesting of folders in a bundle.
-pub(crate) const MAX_FOLDERS: usize = 16;
+pub const MAX_FOLDERS: usize = 16;
 /// The longest path in a bundle, in bytes.
 const MAX_NAME: usize = 1024;
 
 /// Whether a file of the plan may have this path in a bundle.
-pub(crate) fn is_plan_file(name: &str) -> bool {
+pub fn is_plan_file(name: &str) -> bool {
     name == "plan.yaml" || (name.starts_with("includes/") && is_plain(name))
 }
 
 /// Relative, made of normal names only, printable.
-pub(crate) fn is_plain(name: &str) -> bool {
+pub fn is_plain(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name.split('/').count() <= MAX_FOLDERS
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
         && !name.contains(|c: char| c.is_control() || c == '\\')
 }
 
-/// A name from a stranger, for a message.
-pub(crate) fn quoted(name: &str) -> String {
-    let short: String = name.chars().take(120).collect();
-    format!("`{}`", short.escape_debug())
-}
-
 /// Names that were met, with the folders that they lie in.
 #[derive(Debug, Default)]
-pub(crate) struct Names(BTreeMap<String, String>);
+pub struct Names(BTreeMap<String, String>);
 
 impl Names {
     /// Adds a path. `Some` is another one that was added before, equal but for case or normal form: a file system that
     /// does not tell them apart would keep one of the two.
-    pub(crate) fn add(&mut self, path: &str) -> Option<String> {
+    pub fn add(&mut self, path: &str) -> Option<String> {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
         let mut other = None;
         for part in ends.map(|end| &path[..end]) {
