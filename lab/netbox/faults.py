@@ -1,6 +1,6 @@
 """What can be wrong with a NetBox whose data source is to be synced each minute, and with what one gives to see it. scripts/netbox-fault-matrix has each judged.
 
-The first ten of the faults are what may befall any NetBox, the others what a system had whose report said that all was well.
+The first eleven of the faults are what may befall any NetBox, the others what a system had whose report said that all was well.
 """
 
 import contextlib
@@ -50,13 +50,13 @@ def stop_worker(netbox):
 
 
 def serve_other_queue(netbox):
-    netbox.change_worker("rqworker high")
+    netbox.run_worker("high")
     netbox.wait_until_served("high")
 
 
 def crash_worker(netbox):
     """It does not know what it is told, and systemd starts it every five seconds."""
-    netbox.change_worker("rqworker high default low --no-such-option")
+    netbox.run_worker("high default low --no-such-option")
 
 
 def hang_worker(netbox):
@@ -81,8 +81,12 @@ def lose_queue(netbox):
 
 
 def kill_worker(netbox):
-    """Its scheduler lives on; systemd waits a minute and a half for it before it starts another worker."""
     netbox.systemctl("kill", "--signal=KILL", "--kill-whom=main", WORKER)
+
+
+def kill_worker_for_good(netbox):
+    netbox.change_worker("Restart=no")
+    kill_worker(netbox)
 
 
 def unreadable_file(netbox):
@@ -126,7 +130,8 @@ FAULTS = {
     "scheduler-killed": Fault("the worker's scheduler was killed", STILL, "scheduler_runs", seed=kill_scheduler),
     "redis-interrupted": Fault("Redis was gone for a moment and is back, with all its data", STILL, "scheduler_runs", seed=interrupt_redis),
     "queue-lost": Fault("Redis lost its data", STILL, "queued", seed=lose_queue),
-    "worker-killed": Fault("the worker was killed, and its scheduler lives on", STILL, "worker_steady", seed=kill_worker),
+    "worker-killed": Fault("the worker was killed, and its unit says `Restart=no`", STILL, "worker_up", seed=kill_worker_for_good),
+    "worker-restarted": Fault("the worker was killed, and systemd starts another", PROVED, "worker_steady", seed=kill_worker),
     "table-locked": Fault("somebody holds a lock on the table of data sources", STILL, "nothing_hangs", seed=System.hold_lock),
     "worker-crashes": Fault("the worker's unit has a wrong command, and systemd starts it again and again", STILL, "worker_up", seed=crash_worker),
     "file-unreadable": Fault("a file of the source cannot be read", NO_EFFECT, "finished", seed=unreadable_file),

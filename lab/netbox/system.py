@@ -86,13 +86,17 @@ class System:
         self.wait_until_answers()
         self.wait_until_served("default")
 
-    def change_worker(self, command):
-        """Another command for the worker's unit, which is started with it."""
+    def change_worker(self, *settings):
+        """More lines in the section `[Service]` of the worker's unit, which is restarted with them."""
         folder = self.root / f"etc/systemd/system/{WORKER}.service.d"
         folder.mkdir()
-        (folder / "command.conf").write_text(f"[Service]\nExecStart=\nExecStart=/opt/netbox/venv/bin/netbox {command}\n")
+        (folder / "changed.conf").write_text("\n".join(["[Service]", *settings, ""]))
         self.systemctl("daemon-reload")
         self.systemctl("restart", WORKER)
+
+    def run_worker(self, arguments):
+        """A worker with other arguments."""
+        self.change_worker("ExecStart=", f"ExecStart=/opt/netbox/venv/bin/netbox rqworker {arguments}")
 
     def inside(self, *arguments):
         """What a command prints that root runs on the machine."""
