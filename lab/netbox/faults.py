@@ -151,7 +151,7 @@ MISGIVEN = {
     "html": Fault("what is at the address answers everything with a page, and 200", NO_EFFECT, "sight_token", given={"url": "{url}/login/?next="}, outcome="undetermined"),
     "errors": Fault("Redis does not run, so NetBox answers everything with 500", STILL, "sight_token", seed=stop_redis),
     "stores-refuse": Fault(
-        "PostgreSQL and Redis refuse the connection", PROVED, "sight_database", given={"database": "{database} port=1", "redis": "127.0.0.1:1"}, outcome="undetermined"
+        "PostgreSQL and Redis refuse the connection", PROVED, "sight_database", given={"database": "{database} port=1", "redis": "127.0.0.1:1"}
     ),
     "no-interval": Fault("the source has no interval", STILL, "due", first_run=False, source={"sync_interval": None}),
     "no-source": Fault("there is no source of that number", STILL, "stamped", given={"source": "4711"}, outcome="undetermined"),

@@ -78,6 +78,8 @@ class System:
 
     def configure(self, settings):
         """More lines of NetBox's configuration, and the plugins that they may name."""
+        # A job that is cut off would count as one that failed; a scheduler that only begins leaves its locks behind, and the next worker has none.
+        lab.wait_until("the worker waits for work", lambda: self._idle() and self.redis("keys", "rq:scheduler:*"), 120)
         packages = next((self.root / "opt/netbox/venv/lib").glob("python3*/site-packages"))
         shutil.copytree(HERE / "plugin", packages, dirs_exist_ok=True)
         with (self.root / "opt/netbox/conf/configuration.py").open("a") as file:
@@ -147,8 +149,8 @@ class System:
         return self.request("GET", f"/api/core/data-sources/{self.source}/")
 
     def _idle(self):
-        """Nothing waits in the queue or is under way."""
-        return self.redis("llen", "rq:queue:default") == "0" == self.redis("zcard", "rq:wip:default")
+        """Nothing waits in a queue or is under way."""
+        return all(self.redis("llen", f"rq:queue:{queue}") == "0" == self.redis("zcard", f"rq:wip:{queue}") for queue in ("high", "default", "low"))
 
     def jobs(self, condition):
         """The source's jobs of which that is so."""
