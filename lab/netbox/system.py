@@ -78,7 +78,7 @@ class System:
 
     def configure(self, settings):
         """More lines of NetBox's configuration, and the plugins that they may name."""
-        # A job that is cut off would count as one that failed; a scheduler that only begins leaves its locks behind, and the next worker has none.
+        # A job that is cut off would count as one that failed; a scheduler that has only begun may leave its locks behind, and then the next worker has none.
         lab.wait_until("the worker waits for work", lambda: self._idle() and self.redis("keys", "rq:scheduler:*"), 120)
         packages = next((self.root / "opt/netbox/venv/lib").glob("python3*/site-packages"))
         shutil.copytree(HERE / "plugin", packages, dirs_exist_ok=True)
