@@ -26,12 +26,11 @@ fault-matrix:
 	cargo build --release -p probity -p camera-service
 	scripts/fault-matrix
 
-# The periodic sync of a real NetBox judged by each tier of sight, and with each fault of lab/netbox/faults.py. Writes docs/netbox-fault-matrix.md. What it
-# needs is built once (about 6 minutes).
+# The periodic sync of a real NetBox judged by each tier of sight, and with each fault of lab/netbox/faults.py. Writes docs/netbox-fault-matrix.md. The
+# machine's image is made once (about 8 minutes). Needs root.
 netbox-fault-matrix:
 	cargo build --release -p probity
-	scripts/debian-tools
-	lab/netbox/build
+	lab/machine base netbox
 	scripts/netbox-fault-matrix
 
 # Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ..., and the base of machines to boot, below target/: nothing is installed.

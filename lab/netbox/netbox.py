@@ -63,10 +63,6 @@ class NetBox:
             "postgres", [*postgres, "-D", self.folder / "data", "-k", self.folder, *settings], signal.SIGINT, env=libraries
         )
         lab.wait_until("PostgreSQL answers", self._postgres_answers, 60, alive)
-        self.start_redis()
-
-    def start_redis(self):
-        """An empty Redis, or one with what it saved before it was ended."""
         redis = ["--port", "0", "--unixsocket", self.folder / "redis", "--save", "", "--appendonly", "no", "--dir", self.folder]
         alive = self.servers.start("redis", [lab.debian("redis-server"), *redis], env=os.environ | lab.debian_libraries())
         lab.wait_until("Redis listens", (self.folder / "redis").exists, 20, alive)
@@ -82,11 +78,6 @@ class NetBox:
     def create_database(self):
         self.on_databases("createdb", "netbox")
 
-    def create_monitor(self):
-        """The role that docs/netbox.md asks for: it may read the tables of jobs and data sources, and no more."""
-        grant = "GRANT SELECT ON core_job, core_datasource, django_content_type TO monitor"
-        self.on_databases("psql", "--quiet", "--dbname", "netbox", "-c", "CREATE ROLE monitor LOGIN", "-c", grant)
-
     def keep_pristine(self):
         """What `reset` goes back to."""
         self.on_databases("createdb", "--template=netbox", "pristine")
@@ -101,12 +92,12 @@ class NetBox:
         """What Redis replies to a command."""
         return lab.run([lab.debian("redis-cli"), "-s", self.folder / "redis", *arguments], env=os.environ | lab.debian_libraries()).strip()
 
-    def configure(self, secrets, more=""):
+    def configure(self, secrets):
         (self.folder / "conf").mkdir()
         for name in ("media", "reports", "scripts", "static"):
             (self.folder / name).mkdir()
         text = CONFIGURATION.format(folder=str(self.folder), **{name: secrets[name] for name in ("secret_key", "pepper")})
-        (self.folder / "conf/configuration.py").write_text(text + more)
+        (self.folder / "conf/configuration.py").write_text(text)
 
     def command(self, *arguments, **options):
         """One of NetBox's own commands; its output."""
@@ -118,19 +109,8 @@ class NetBox:
         options = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4", "--timeout", "600", "--no-control-socket", "netbox.wsgi"]
         alive = self.servers.start("netbox", [PYTHON, "-m", "gunicorn", *options], env=self.environment)
         url = f"http://127.0.0.1:{port}"
-        self.wait_until_answers(url, token, alive)
+        wait_until_answers(url, token, alive)
         return url
-
-    def wait_until_answers(self, url, token, alive=lambda: None):
-        def answers():
-            request = urllib.request.Request(f"{url}/api/status/", headers={"Authorization": token})
-            try:
-                with urllib.request.urlopen(request, timeout=60) as response:
-                    return response.status == 200
-            except OSError:
-                return False
-
-        lab.wait_until("NetBox answers", answers, 180, alive)
 
     def save(self, folder):
         """PostgreSQL's folder as a start for others. The server is ended for it, in order."""
@@ -142,6 +122,18 @@ class NetBox:
         lab.run(["cp", "-a", self.folder / "data", new])
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
+
+
+def wait_until_answers(url, token, alive=lambda: None):
+    def answers():
+        request = urllib.request.Request(f"{url}/api/status/", headers={"Authorization": token})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status == 200
+        except OSError:
+            return False
+
+    lab.wait_until("NetBox answers", answers, 180, alive)
 
 
 def secrets():
