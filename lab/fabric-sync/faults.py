@@ -1,16 +1,17 @@
 """What can be wrong with a fabric sync between a Kubernetes API and a NetBox. scripts/fabric-fault-matrix has each judged by plans/fabric-sync."""
 
+import base64
 import dataclasses
 import datetime
 import itertools
 import json
 import os
 import pathlib
-import shutil
 import signal
 import struct
 import threading
 import typing
+import urllib.request
 
 import lies
 from world import KINDS, LEASE, NAME, lab
@@ -53,13 +54,12 @@ def remove_kind(world):
 
 
 def wipe_etcd(world):
-    """It is killed, and one with the same arguments begins with nothing."""
+    """Everything of every kind, the kinds themselves and who may do what, at once."""
     number = world.kubernetes.told["processes"]["etcd"]
-    words = pathlib.Path(f"/proc/{number}/cmdline").read_text().split("\0")[:-1]
-    os.kill(number, signal.SIGKILL)
-    shutil.rmtree(words[words.index("--data-dir") + 1])
-    world.servers.start("etcd", words)
-    lab.wait_until("kube-apiserver is ready", world.cluster.api.ready, 60)
+    words = pathlib.Path(f"/proc/{number}/cmdline").read_text().split("\0")
+    everything = {"key": base64.b64encode(b"/registry/").decode(), "range_end": base64.b64encode(b"/registry0").decode()}
+    url = f"{words[words.index('--listen-client-urls') + 1]}/v3/kv/deleterange"
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(everything).encode()), timeout=30).close()
 
 
 def empty_fabric(world):
@@ -103,6 +103,13 @@ def take_permission(world):
     world.netbox.ask("POST", "users/permissions/", look)
 
 
+def lock_table(world):
+    """Somebody else's session, which reading does not notice."""
+    statements = "BEGIN; LOCK TABLE dcim_device IN EXCLUSIVE MODE; SELECT pg_sleep(3600)"
+    psql = [lab.debian("psql"), "-h", world.netbox_servers.told["folder"], "-U", "netbox", "-d", "netbox", "-c", statements]
+    world.servers.start("session", psql, signal.SIGKILL, env=os.environ | lab.debian_libraries())
+
+
 def rename_tag(world):
     tag = world.netbox.named("extras/tags/", "fabric-sync-protect")
     world.netbox.ask("PATCH", f"extras/tags/{tag['id']}/", {"name": "keep", "slug": "keep"})
@@ -124,6 +131,11 @@ def edit_and_pause(world):
 
 def edit(world):
     world.netbox.change(DEVICES, "leaf-01", description="a person's words")
+
+
+def make_foreign(world):
+    """An object of somebody else, which no filter of the sync is to bring."""
+    world.netbox.ask("POST", "ipam/vrfs/", {"name": "theirs"})
 
 
 def let_go(world):
@@ -250,7 +262,7 @@ FAULTS = {
     "kubernetes-stopped": Fault("kube-apiserver hangs (SIGSTOP)", "kubernetes_answers", stop("kubernetes", "kube-apiserver")),
     "etcd-stopped": Fault("etcd hangs (SIGSTOP)", "kubernetes_answers", stop("kubernetes", "etcd")),
     "netbox-stopped": Fault("NetBox hangs (SIGSTOP)", "netbox_answers", stop("netbox_servers", "netbox")),
-    "postgres-stopped": Fault("NetBox's PostgreSQL hangs (SIGSTOP)", "netbox_answers", stop("netbox_servers", "postgres")),
+    "table-locked": Fault("somebody's transaction keeps NetBox from writing devices", "arrives", lock_table),
     "etcd-wiped": Fault("etcd lost its data", "kinds_served", wipe_etcd),
     "kind-removed": Fault("a CustomResourceDefinition was removed", "kinds_served", remove_kind),
     "fabric-emptied": Fault("every object of the fabric is gone, as from a cluster that was set up anew", "nothing_held", empty_fabric),
@@ -283,7 +295,7 @@ FAULTS = {
     "detect-only": Fault("the sync is configured to tell differences only", "writes", configuration={"mode": "detect"}),
     "paused": Fault("the sync is paused by its configuration", "writes", configuration={"paused": True}),
     "window-closed": Fault("the sync may write at another time of day only", "writes", prepare=close_window),
-    "kind-excluded": Fault("a kind is left out by the configuration", "arrives", configuration={"exclude": ["Server"]}),
+    "kind-excluded": Fault("a kind is left out by the configuration", "arrives", configuration={"exclude": ["Server"]}, from_the_start=True),
     "never-deletes": Fault("deletion is turned off", "goes", configuration={"deletion": {"enabled": False}}),
     "other-namespace": Fault("the sync reads another namespace", "nothing_held", configuration={"namespaces": ["kube-system"]}, from_the_start=True),
     # What stands between.
@@ -295,7 +307,7 @@ FAULTS = {
     "page-cut": Fault("a list of NetBox lacks its last objects, its count has them", "whole", before_netbox=lies.page_cut_short),
     "page-cut-and-counted": Fault("the same, and the count was made to fit", "nothing_refused", before_netbox=lies.page_cut_and_counted),
     "fabric-cut": Fault("a list of Kubernetes lacks its last object, and nothing tells", "no_problems", before_kubernetes=lies.fabric_cut_and_counted),
-    "filter-ignored": Fault("NetBox ignores the filter and answers with everything", "prepared", before_netbox=lies.filter_ignored),
+    "filter-ignored": Fault("NetBox ignores the filter and answers with everything", "prepared", make_foreign, before_netbox=lies.filter_ignored),
     "older-version": Fault("NetBox is a version without If-Match", "prepared", before_netbox=lies.older_version),
     "watches-silent": Fault(
         "watches are begun and never tell anything", "arrives", wait_for_watches, before_kubernetes=lies.silent_watches, configuration={"interval": "1 h"}
