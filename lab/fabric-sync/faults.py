@@ -233,6 +233,7 @@ def second_instance(world):
 def alter_history(world):
     """A person takes a line out of the record of what was done."""
     path = world.home / f"state/{NAME}.history.jsonl"
+    lab.wait_until("there are three lines", lambda: len(path.read_text().splitlines()) > 2, 60)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:1] + lines[2:]))
 
