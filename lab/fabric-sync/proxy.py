@@ -51,6 +51,10 @@ class Cut(Exception):
         self.answer, self.length = answer, length
 
 
+class Silence(Exception):
+    """Raised by a lie: an answer begins well, and nothing follows."""
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -80,6 +84,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(cut.answer.body[: cut.length])
             self.close_connection = True
             return None
+        except Silence:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            threading.Event().wait()
         if answer is None:
             return self.pass_on(request)
         self.send_head(answer, len(answer.body))

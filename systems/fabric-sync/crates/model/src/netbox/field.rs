@@ -9,6 +9,9 @@ use std::fmt;
 /// Names of custom fields among an object's fields: `custom_fields.NAME`.
 const CUSTOM: &str = "custom_fields.";
 
+/// Fields that NetBox refuses to hold null: empty, they are an empty text.
+pub const NEVER_NULL: [&str; 4] = ["description", "serial", "label", "service_id"];
+
 /// The field's name among an object's fields, where `name` is a custom field's.
 pub fn custom(name: &str) -> String {
     format!("{CUSTOM}{name}")
@@ -69,6 +72,7 @@ impl FieldValue {
     ) -> Result<(), Identity> {
         let number = |identity: &Identity| number(identity).ok_or_else(|| identity.clone());
         let value = match self {
+            Self::Empty if NEVER_NULL.contains(&name) => Value::from(""),
             Self::Empty => Value::Null,
             Self::Text(text) => Value::from(text.as_str()),
             Self::Integer(integer) => Value::from(*integer),
