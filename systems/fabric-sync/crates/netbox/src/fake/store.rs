@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use fabric_model::ObjectKind;
-use fabric_model::netbox::{CUSTOM_FIELDS, KEY_FIELD, NEVER_NULL, PAUSE_TAG, PROTECT_TAG};
+use fabric_model::netbox::{CUSTOM_FIELDS, KEY_FIELD, PAUSE_TAG, PROTECT_TAG, empty};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -303,8 +303,8 @@ impl Store {
                 return refuse(json!({field: [why]}));
             }
         }
-        for field in NEVER_NULL {
-            if written.get(field).is_some_and(Value::is_null) {
+        for (field, value) in written {
+            if value.is_null() && !empty(field).is_null() {
                 return refuse(json!({field: ["This field may not be null."]}));
             }
         }
