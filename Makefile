@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo validate-camera-service fault-matrix netbox-fault-matrix test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
+.PHONY: demo validate-camera-service fault-matrix netbox-fault-matrix fabric-fault-matrix test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -33,6 +33,15 @@ netbox-fault-matrix:
 	lab/machine base netbox
 	scripts/netbox-fault-matrix
 
+# The fabric sync between a real Kubernetes API and a real NetBox judged, sound and with each fault of lab/fabric-sync/faults.py. Writes
+# docs/fabric-sync/fault-matrix.md. What it needs is built once (about 20 minutes of one processor).
+fabric-fault-matrix:
+	cargo build --release -p probity -p fabric-sync
+	scripts/debian-tools
+	lab/kubernetes/build
+	lab/netbox/build
+	scripts/fabric-fault-matrix
+
 # Debian's nginx, Redis, PostgreSQL, Podman, Chromium, ..., and the base of machines to boot, below target/: nothing is installed.
 tools:
 	scripts/debian-tools
@@ -60,7 +69,7 @@ test-fabric: tools
 	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test -p fabric-sync --test real -- --nocapture --test-threads 1 $(ONLY)
 
 # Everything: also what .ci/run leaves out because it takes long.
-test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix netbox-fault-matrix
+test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix netbox-fault-matrix fabric-fault-matrix
 
 lint:
 	cargo fmt --all --check

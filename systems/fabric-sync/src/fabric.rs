@@ -19,6 +19,7 @@ use crate::history::{History, HistoryError};
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::record::{self, MAX_WRITES, Record, Trigger, Write, WriteOutcome};
+use crate::refusals;
 use crate::standstill::{Standstill, by_configuration};
 
 /// One fabric.
@@ -127,6 +128,17 @@ impl Fabric {
     /// It cannot be kept.
     pub fn history(&self, key: Option<ssh_key::PrivateKey>) -> Result<History, HistoryError> {
         History::open(&self.home.history(self.name()), key)
+    }
+
+    /// What NetBox refused before this process was started.
+    #[must_use]
+    pub fn refused_before(&self) -> Quarantine {
+        refusals::load(&self.home.quarantine(self.name()))
+    }
+
+    /// Keeps what NetBox refused for the next process.
+    pub fn keep_refused(&self, quarantine: &Quarantine) {
+        refusals::save(&self.home.quarantine(self.name()), quarantine);
     }
 
     /// Reads both sides, at the same time.

@@ -33,7 +33,7 @@ impl Home {
         self.0.join("secrets")
     }
 
-    /// What the service itself keeps: the history.
+    /// What the service itself keeps: the history, what NetBox refused.
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.0.join("state")
@@ -43,6 +43,12 @@ impl Home {
     #[must_use]
     pub fn history(&self, fabric: &str) -> PathBuf {
         self.state().join(format!("{fabric}.history.jsonl"))
+    }
+
+    /// What NetBox refused of a fabric.
+    #[must_use]
+    pub fn quarantine(&self, fabric: &str) -> PathBuf {
+        self.state().join(format!("{fabric}.quarantine.json"))
     }
 
     /// Held by whoever writes for a fabric here.

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod observe;
 pub mod patience;
 pub mod record;
+pub mod refusals;
 pub mod report;
 pub mod run;
 pub mod standstill;

@@ -111,7 +111,7 @@ impl Service {
             .await
             .map_err(because(format!("{address} cannot be listened on (server.listen)")))?;
         let address = listener.local_addr().map_err(because("server.listen"))?;
-        let app = web::app(Arc::clone(&board), Arc::clone(&metrics), note);
+        let app = web::app(Arc::clone(&board), Arc::clone(&metrics), note, &config.server.host_names);
         let ending = stop.clone();
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, app).with_graceful_shutdown(ending.cancelled_owned()).await;

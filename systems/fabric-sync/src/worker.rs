@@ -74,13 +74,13 @@ impl Worker {
         let report = Report::new(fabric.name(), &fabric.config.site);
         let patience = Patience::new(fabric.config.interval.duration());
         Worker {
+            quarantine: fabric.refused_before(),
             fabric,
             history: Err("not opened yet".into()),
             key,
             metrics,
             board,
             report,
-            quarantine: Quarantine::default(),
             sides: None,
             watches: None,
             patience,
@@ -234,6 +234,7 @@ impl Worker {
         read: Timestamp,
         stop: &CancellationToken,
     ) {
+        let refused_before = self.quarantine.clone();
         self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);
         if standstill.is_none() && !finding.plan.is_empty() {
             self.tell(None);
@@ -257,6 +258,9 @@ impl Worker {
             };
         if self.quarantine.entries().next().is_some() && finding.comparison.summary() != Summary::Unknown {
             self.quarantine.retain(wanted);
+        }
+        if self.quarantine != refused_before {
+            self.fabric.keep_refused(&self.quarantine);
         }
         sides.pending = !finding.plan.is_empty();
         self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);

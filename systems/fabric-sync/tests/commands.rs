@@ -6,7 +6,7 @@ mod support;
 use fabric_kubernetes::fake::Fault;
 use fabric_model::{Kind, ObjectKind};
 use serde_json::{Value, json};
-use support::{ends, put};
+use support::{Running, ends, put};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_is_applied_as_it_is_and_a_second_one_has_nothing_to_do() {
@@ -154,6 +154,19 @@ async fn somebody_elses_object_is_left_until_it_is_adopted() {
     let device = ends.device("server-01").unwrap();
     assert_eq!((&device["id"], &device["comments"]), (&json!(id), &json!("mine")));
     assert!(device["custom_fields"]["fabric_sync_key"].is_null());
+
+    // While an instance leads, no command writes beside it.
+    ends.configure("interval: 1 h, mode: detect, lease: { duration: 3 s }", "");
+    let service = Running::start(&ends).await;
+    service.until("it leads", |report| report["leader"] == true && report["as_of"] != Value::Null).await;
+    let count = ends.netbox.change_count();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    for command in [["apply", plan], ["adopt", "--all"]] {
+        ends.run(&command).await.is(1).says("nothing was written").says("leads. Stop it");
+    }
+    assert_eq!(ends.netbox.change_count(), count);
+    drop(service);
+    ends.configure("interval: 1 h", "");
 
     let listed = ends.run(&["adopt"]).await.is(0).says("device lab/default/server-01");
     assert!(listed.out.contains(&format!("number {id}")), "{}", listed.out);

@@ -79,6 +79,12 @@ async fn an_object_that_netbox_refuses_is_named_and_the_others_go_on() {
     let count = ends.netbox.change_count();
     let report = service.next_look().await;
     assert_eq!((report["quarantine"][0]["failures"].as_u64(), ends.netbox.change_count()), (Some(1), count));
+    // A new process knows of it, and asks no more than the old one would have.
+    let until = report["quarantine"][0]["until"].clone();
+    drop(service);
+    let service = Running::start(&ends).await;
+    let report = service.until("it is looked at", |report| report["as_of"] != Value::Null).await;
+    assert_eq!(report["quarantine"][0]["until"], until, "{report:#}");
     assert!(ends.cluster.delete("servers", "default", &name));
     service.in_sync().await;
 }
@@ -153,6 +159,22 @@ async fn of_two_instances_one_writes_and_the_other_takes_over() {
     // Told to stop, it gives the lease up.
     second.signal(Signal::TERM);
     first.until("the first leads again", |report| report["leader"] == true).await;
+}
+
+/// A web page whose name was led to this address would otherwise read everything by its visitor's browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_is_told_only_to_those_who_ask_by_a_known_name() {
+    let ends = ends().await;
+    let service = Running::start(&ends).await;
+    // Of the two providers that rustls could have, ours; that it is set already is no matter.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    for path in ["/", "/status.json", "/metrics", "/fabrics/lab"] {
+        for (host, status) in [("localhost", 200), ("sync.example.org", 200), ("evil.example", 421)] {
+            let asked = client.get(format!("http://{}{path}", service.address)).header("host", host);
+            assert_eq!(asked.send().await.unwrap().status(), status, "{path} as {host}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -195,11 +195,13 @@ pub struct Window {
 pub struct Server {
     /// Address and port; a loopback address, or one that a proxy alone reaches: whoever reaches it reads the status.
     pub listen: SocketAddr,
+    /// By which names it may be asked, beside addresses and `localhost`.
+    pub host_names: Vec<String>,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Server { listen: SocketAddr::from(([127, 0, 0, 1], 8014)) }
+        Server { listen: SocketAddr::from(([127, 0, 0, 1], 8014)), host_names: Vec::new() }
     }
 }
 

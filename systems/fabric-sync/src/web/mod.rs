@@ -1,5 +1,6 @@
 //! Status page, health and metrics over HTTP, for reading only. Nobody signs in: whoever reaches the address reads the status.
 
+mod host;
 mod page;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
@@ -56,8 +58,13 @@ struct Shown {
     note: Option<&'static str>,
 }
 
-/// Everything that is served. `note` stands on top of every page.
-pub fn app(board: Arc<Board>, metrics: Arc<Metrics>, note: Option<&'static str>) -> Router {
+/// Everything that is served, to those who ask for an address or one of `host_names`. `note` stands on top of every page.
+pub fn app(
+    board: Arc<Board>,
+    metrics: Arc<Metrics>,
+    note: Option<&'static str>,
+    host_names: &[String],
+) -> Router {
     Router::new()
         .route("/", get(overview))
         .route("/fabrics/{fabric}", get(fabric))
@@ -67,6 +74,7 @@ pub fn app(board: Arc<Board>, metrics: Arc<Metrics>, note: Option<&'static str>)
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
         .with_state(Shown { board, metrics, note })
+        .layer(middleware::from_fn_with_state(host::Names::new(host_names), host::check))
 }
 
 const HEADERS: [(HeaderName, HeaderValue); 4] = [

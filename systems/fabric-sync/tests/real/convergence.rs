@@ -115,6 +115,24 @@ async fn what_people_write_stays_and_what_we_declare_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_fabric_no_longer_says_is_emptied() {
+    let Some((cluster, netbox)) = crate::servers().await else { return };
+    let home = Home::new(&cluster, &netbox).await;
+    cluster.change("switches", "leaf-01", json!({ "boot": { "serial": "S-1" } })).await;
+    home.converge(&[]);
+    assert_eq!(netbox.named("dcim/devices/", "leaf-01").await["serial"], "S-1");
+    cluster.change("switches", "leaf-01", json!({ "description": null, "boot": null, "asn": null })).await;
+    cluster.delete("vpcattachments", "vpc-01--default--server-02--bundled--leaf-01").await;
+    home.converge(&[]);
+    let leaf = netbox.named("dcim/devices/", "leaf-01").await;
+    let emptied = [&leaf["description"], &leaf["serial"], &leaf["custom_fields"]["fabric_sync_asn"]];
+    assert_eq!(emptied, [&json!(""), &json!(""), &Value::Null]);
+    // The second run deletes what the first one marked.
+    home.converge(&[]);
+    assert_eq!(home.plan(&[])["changes"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_not_ours_is_left_alone_until_it_is_adopted() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let home = Home::new(&cluster, &netbox).await;

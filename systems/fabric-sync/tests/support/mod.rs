@@ -104,7 +104,7 @@ impl Ends {
 
     pub fn configure_fabrics(&self, fabrics: &[String], more: &str) {
         let text = format!(
-            "netbox: {{ url: \"{}\", token_file: {}, deadline: 5 s }}\nserver: {{ listen: \"127.0.0.1:0\" }}\nfabrics:\n  {}\n{more}\n",
+            "netbox: {{ url: \"{}\", token_file: {}, deadline: 5 s }}\nserver: {{ listen: \"127.0.0.1:0\", host_names: [sync.example.org] }}\nfabrics:\n  {}\n{more}\n",
             self.netbox.url(),
             self.token_file().display(),
             fabrics.join("\n  ")

@@ -9,6 +9,15 @@ use std::fmt;
 /// Names of custom fields among an object's fields: `custom_fields.NAME`.
 const CUSTOM: &str = "custom_fields.";
 
+/// How the field `name` is emptied: of texts and lists NetBox refuses null.
+pub fn empty(name: &str) -> Value {
+    match name {
+        "description" | "serial" | "label" | "service_id" => "".into(),
+        "tagged_vlans" | "import_targets" | "export_targets" => json!([]),
+        _ => Value::Null,
+    }
+}
+
 /// The field's name among an object's fields, where `name` is a custom field's.
 pub fn custom(name: &str) -> String {
     format!("{CUSTOM}{name}")
@@ -69,7 +78,7 @@ impl FieldValue {
     ) -> Result<(), Identity> {
         let number = |identity: &Identity| number(identity).ok_or_else(|| identity.clone());
         let value = match self {
-            Self::Empty => Value::Null,
+            Self::Empty => empty(name),
             Self::Text(text) => Value::from(text.as_str()),
             Self::Integer(integer) => Value::from(*integer),
             Self::Boolean(yes) => Value::from(*yes),

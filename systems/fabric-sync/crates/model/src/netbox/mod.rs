@@ -13,7 +13,7 @@ pub use custom_fields::{
     ASN_FIELD, CUSTOM_FIELDS, CustomField, KEY_FIELD, PAUSE_TAG, PROTECT_TAG, SOURCE_FIELD, SPEC_FIELD,
     TOMBSTONE_FIELD,
 };
-pub use field::{FieldValue, custom};
+pub use field::{FieldValue, custom, empty};
 pub use identity::{FabricName, Identity, InvalidFabricName, MAX_FABRIC_NAME};
 pub use inventory::{Inventory, InventoryList};
 pub use object_kind::ObjectKind;

@@ -30,6 +30,12 @@ pub struct Quarantine {
     entries: BTreeMap<Identity, QuarantineEntry>,
 }
 
+impl FromIterator<(Identity, QuarantineEntry)> for Quarantine {
+    fn from_iter<I: IntoIterator<Item = (Identity, QuarantineEntry)>>(entries: I) -> Self {
+        Quarantine { entries: entries.into_iter().collect() }
+    }
+}
+
 impl Quarantine {
     /// NetBox refused `change` at `now`.
     pub fn record_refusal(&mut self, change: &Change, reason: &str, now: Timestamp) {

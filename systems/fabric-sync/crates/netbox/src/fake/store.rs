@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use fabric_model::ObjectKind;
-use fabric_model::netbox::{CUSTOM_FIELDS, KEY_FIELD, PAUSE_TAG, PROTECT_TAG};
+use fabric_model::netbox::{CUSTOM_FIELDS, KEY_FIELD, PAUSE_TAG, PROTECT_TAG, empty};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -301,6 +301,11 @@ impl Store {
             if text(field).is_some_and(|text| text.chars().count() > longest) {
                 let why = format!("Ensure this field has no more than {longest} characters.");
                 return refuse(json!({field: [why]}));
+            }
+        }
+        for (field, value) in written {
+            if value.is_null() && !empty(field).is_null() {
+                return refuse(json!({field: ["This field may not be null."]}));
             }
         }
         for (field, value) in written {

@@ -91,6 +91,20 @@ async fn only_the_field_that_changed_is_written_and_what_people_wrote_stays() {
 }
 
 #[tokio::test]
+async fn a_text_that_the_fabric_no_longer_has_is_emptied() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    objects.spec(Kind::Switch, "left")["description"] = "Said once".into();
+    bench.sync(&objects).await;
+    objects.spec(Kind::Switch, "left").as_object_mut().unwrap().remove("description");
+    let plan = bench.sync(&objects).await;
+    assert_eq!(plan.changes.len(), 1);
+    let devices = bench.fake.objects(ObjectKind::Device);
+    assert_eq!(devices.iter().find(|device| device["name"] == "left").unwrap()["description"], "");
+    assert_eq!(bench.sync(&objects).await.changes.len(), 0);
+}
+
+#[tokio::test]
 async fn what_somebody_changed_in_a_declared_field_is_set_right() {
     let bench = Bench::start().await;
     let objects = Objects::small();
