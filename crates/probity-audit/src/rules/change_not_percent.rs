@@ -111,7 +111,7 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
     };
     let told = percent.value;
     // "40 %" is said of 41.5 % as well.
-    let tens = if told % 10.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
+    let tens = if told % 5.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
     let slack = (percent.half_digit() * 2.0).max(tens) + 1e-9;
     let mut least = f64::INFINITY;
     for a in span(before).into_iter().filter(|a| *a > 0.0) {

@@ -34,10 +34,12 @@ pattern!(
     OFF,
     r"^\W*(is |are |currently |still )*(disabled|switched off|turned off|not (enabled|configured|implemented|installed|set up))\b"
 );
+pattern!(PASSES, r"\b(pass(ed|es)?|ok|verified|tested|validated|working|works|operational|met|compliant|secure|optimi[sz]ed)\b|^\W*$");
+pattern!(DENIES, r"\bnot (yet )?(been )?(tested|checked|run|running|executed|verified|measured|performed|validated|implemented|started|working|operational|enabled|configured)\b|\b(untested|unverified)\b|\bno [a-z ]+ (performed|done|conducted|carried out|executed)\b|\b(pending|failed|fail|not done|in progress)\W*$");
 pattern!(INPUT, r"\b(expected|scenario|case|description|condition|input|test|issue|problem|fix|when|before|was|risk|finding|setting|notes?)\b");
 pattern!(
     OWN,
-    r"\((currently |still |temporarily )?(not (yet )?(tested|checked|verified|measured|validated|implemented|run)|untested|unverified|temporarily disabled)[,)]|[-:] (not (yet )?(tested|verified|checked))\W*$|\b0(\.0+)? ?% coverage\b.*\btested\b|\btemporarily disabled\)"
+    r"\((currently |still |temporarily )?(not (yet )?(tested|checked|verified|validated|implemented|run)|untested|temporarily disabled)[,)]|[-:] (not (yet )?(tested|verified|checked))\W*$|\b0(\.0+)? ?% coverage\b.*\btested\b"
 );
 
 pattern!(EXAMINATION, r"\b(tests?|testing|audit|validation|verification|scan|review)\W*$");
@@ -74,9 +76,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for claim in all.all.iter().filter(passes) {
         let others = open.get(claim.subject.key()).map_or(&[][..], Vec::as_slice);
         let long = |other: &Assertion| claim.subject.words().nth(1).is_some() || other.form == Form::Phrase || claim.form == other.form;
-        // Boxes of one checklist are of different things.
-        let apart = |other: &Assertion| claim.block != other.block || !is_box(all, claim) || !is_box(all, other);
-        let denies = |other: &&&Assertion| other.at != claim.at && apart(other) && all.comparable(claim, other) && long(other);
+        let denies = |other: &&&Assertion| other.at != claim.at && is_told(all, claim, other) && all.comparable(claim, other) && long(other);
         if let Some(other) = others.iter().find(denies) {
             found.push(contradiction(all, claim, other));
         }
@@ -86,8 +86,16 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     headings(all, found);
 }
 
-fn is_box(all: &Assertions<'_>, one: &Assertion) -> bool {
-    all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }))
+/// Whether both sides are told in words, of one thing each: a box is a wish until it is ticked, and rows of one name are many.
+fn is_told(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
+    let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
+    let text = |one: &Assertion| all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
+    let rows = claim.block == other.block && matches!(claim.form, Form::Cell(..));
+    // A sign alone may adorn, and "90 %" is not all of it.
+    let said = other.modality == Modality::Planned || DENIES.is_in(text(other));
+    let part = all.document.statements.get(claim.at).is_some_and(|s| s.quantities.iter().any(|q| q.percent().is_some_and(|share| share < 100.0)));
+    let denied = claim.block != other.block || text(other).contains("not ");
+    !is_box(claim) && !is_box(other) && !rows && !all.is_plan() && denied && said && !part
 }
 
 pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
@@ -138,7 +146,7 @@ fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let ticked = boxes.clone().any(|(.., done)| done);
-        let open = boxes.find(|(_, s, done)| !done && !LATER.is_in(&s.lower));
+        let open = boxes.find(|(_, s, done)| !done && !LATER.is_in(&s.lower) && !s.lower.contains('('));
         if let Some((item_at, item, _)) = open.filter(|_| ticked) {
             let message = format!("line {} says {}, and line {} below it is not ticked: {}", heading.line, words_of(all, at), item.line, words_of(all, item_at));
             found.push(Finding::new(message, [heading.line, item.line]));
@@ -153,7 +161,8 @@ fn rows(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let (Some(columns), Some(table)) = (all.columns.get(table), all.document.tables.get(table)) else { continue };
         let cells = table.rows.get(row).map_or(&[][..], |row| row.cells.as_slice());
         let wanted = WANTED.is_in(&claim.name);
-        let denied = cells.iter().zip(&columns.roles).zip(&table.header).any(|((cell, role), head)| {
+        let passes = cells.iter().zip(&columns.roles).any(|(cell, role)| *role == Role::Outcome && PASSES.is_in(&cell.lower));
+        let denied = passes && cells.iter().zip(&columns.roles).zip(&table.header).any(|((cell, role), head)| {
             matches!(role, Role::Own | Role::Actual) && (CELL.is_in(&cell.lower) || (wanted && OFF.is_in(&cell.lower))) && !INPUT.is_in(&head.lower)
         });
         if denied {
