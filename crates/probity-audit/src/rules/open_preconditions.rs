@@ -33,6 +33,8 @@ pattern!(
     r"^\W*((impact|blocking|severity|priority|owner|status|eta|action|solution|fix|workaround|mitigation|description|how to [a-z]+)\b.{0,3}:|(select|deploy|apply|run|push|set up|configure|schedule|monitor|prepare|beta|full rollout|rollout|create|add|update|change|switch|install|enable|register|notify|train|backup|back up|merge|tag|announce|commit|rebuild|restart|plan|inform)\b)"
 );
 
+pattern!(DEPLOYMENT, r"^\W*(deployment|deploy|rollout) ");
+
 /// Whether it is said as a verdict: by a label, as a heading, or at the beginning of a paragraph. A sentence may be about a part.
 fn is_verdict(all: &Assertions<'_>, one: &Assertion) -> bool {
     let Some(statement) = all.document.statements.get(one.at) else { return false };
@@ -63,7 +65,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     // What only the place lacks where it will run says nothing of the thing itself, nor does what somebody does there.
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
-        !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
+        !DEPLOYMENT.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
     };
     let open: Vec<&Assertion> = open.into_iter().filter(weighs).collect();
     let pairs = pairs(all);

@@ -109,7 +109,7 @@ pattern!(
     r"\b(verification|validation|audit|review|analysis|assessment|investigation|test(s|ing)?|inspection|check)\W+(is |are |now )?complete"
 );
 pattern!(OTHER, r"^\W*(phase|step|week|day|stage|sprint|milestone) \d");
-pattern!(WHOLLY, r"\b(all|completed?|fully|pass(ed|ing)|100 ?%)(\W|$)");
+pattern!(WHOLLY, r"^\W*completed |\b(completed?|fully [a-z]+|pass(ed|ing)|100 ?%)\W*$|\ball [a-z ]+ (passed|passing|completed?|done|working)\b");
 pattern!(LATER, r"\b(optional|recommend\w*|future|later|post-?\w*|nice to have|n/?a|if needed|next|not (needed|required)|deferred|after|todo by)\b");
 
 /// A heading that is ticked, over a list or table of which something is and something is not.

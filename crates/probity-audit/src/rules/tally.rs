@@ -56,6 +56,8 @@ pattern!(
     r"^(test |overall |tests )?(pass(ing)?|success)( rate| percentage| ?%)( \(?%\)?)?$|^test pass rate$"
 );
 
+pattern!(OUTCOME, r"\b(pass\w*|fail\w*|skip\w*|success\w*|pending)\b");
+
 fn counted(name: &str) -> Option<Counted> {
     let name = name.trim();
     [
@@ -117,7 +119,9 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let text = |one: &&Assertion| {
         !compares(one)
             && !matches!(one.form, Form::Cell(..))
-            && matches!(one.modality, Modality::Done | Modality::Quoted)
+            // "Skipped: 8 (expected)" were skipped.
+            && (matches!(one.modality, Modality::Done | Modality::Quoted)
+                || one.form == Form::Label && counted(&one.name) == Some(Counted::Other))
     };
     // Labels of one list; phrases of one sentence.
     let mut groups: Vec<Vec<&Assertion>> = Vec::new();
@@ -138,8 +142,13 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     // "49 failing tests, 74 %": the total stands once in the same section.
     let mut totals: HashMap<Option<usize>, Vec<(&Quantity, usize)>> = HashMap::new();
     // "Total: 409 (217 passed, 18 skipped)" tells by itself what became of them.
-    let bare =
-        |one: &&Assertion| all.document.statements.get(one.at).is_some_and(|s| s.quantities.len() == 1);
+    // "Failed: 5 tests" is no total.
+    let bare = |one: &&Assertion| {
+        all.document
+            .statements
+            .get(one.at)
+            .is_some_and(|s| s.quantities.len() == 1 && !OUTCOME.is_in(&s.lower))
+    };
     let totals_alone = all.done().filter(|one| one.form == Form::Label && TOTAL.is_in(one.name.trim()));
     for one in totals_alone.filter(bare) {
         if let Some(q) = one.measured() {
