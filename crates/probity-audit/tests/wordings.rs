@@ -225,7 +225,7 @@ fn only_what_somebody_keeps_record_of_is_open() {
         (false, "## TODO 1.4: write unit tests\n\n**Prerequisites**:\n\n- ✅ Jest\n- ⏳ Mocks"),
         (
             true,
-            "## Security\n\n### Done\n\n- ✅ built\n\n### Before the release\n\n- [ ] Backups\n- [ ] Limits\n- [ ] Roles",
+            "## Security\n\n### Done\n\n- ✅ built\n\n### Before the release\n\n- [ ] Backups tested\n- [ ] Limits tested\n- [ ] Roles reviewed",
         ),
         (false, "## Testing checklist\n\n### Needs testing ⏳\n\n- [ ] Payments\n- [ ] Refunds\n- [ ] Mails"),
         // Boxes of which none is ticked are a form.

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 pattern!(NO_RATE, r"\b(coverage|covered|improvement|completion|confidence|accuracy|scores?|skip\w*|target|phase|budget)\b");
 // What is said of as many as there are has to be of the same kind, and as it is.
 pattern!(DONE, r"\b(done|passed|passing|completed?|validated|verified|delivered|migrated|implemented|working|operational|functional|deployed|tested|found)\b");
-pattern!(OTHERWISE, r"\b(only|requires|was|were|before|initial\w*|previous\w*|still)\b|->|→");
+pattern!(OTHERWISE, r"\b(only|from|requires|was|were|before|initial\w*|previous\w*|still)\b|->|→");
 pattern!(HOPED, r"^\W*(goal|target|objective|aim|plan)s?\b");
 pattern!(NUMBERED, r"\b(phase|week|wave|day|sprint|stage|tier|batch|part|step) \d+");
 // "All critical tests" are not all of them, and a criterion is no result.

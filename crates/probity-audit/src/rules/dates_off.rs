@@ -30,6 +30,7 @@ pattern!(
     r"during|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
 );
 pattern!(SPAN, r"(from |between |\()?\d{1,2}:\d\d(:\d\d)?( ?(h|uhr))? ?(-|to|until|and|till) ?\d{1,2}:\d\d");
+pattern!(LASTED, r"\b(last(ed|s)|took|takes|duration|elapsed|in total)\b");
 pattern!(BETWEEN, r"^ ?(-|to|until|till|through) ?$");
 pattern!(IN_DAYS, r"^ ?\(\d+ (calendar )?days?\)|^[,:] \d+ (calendar )?days?\W*$");
 pattern!(MONTH_DAY, r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d|\d{1,2}/\d{1,2}");
@@ -66,6 +67,10 @@ fn dates(text: &str) -> Vec<Dated> {
     let mut out = Vec::new();
     for parts in DATE.all_in(text) {
         let Some(whole) = parts.get(0) else { continue };
+        // "v5.0 January 2025" is a version.
+        if text[..whole.start()].ends_with('.') {
+            continue;
+        }
         let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<i16>().ok());
         let (year, month, day) = if parts.get(1).is_some() {
             (number(1), number(2), number(3))
@@ -121,8 +126,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
                 statement.quantities.iter().filter(|q| matches!(q.kind, Kind::Seconds(_))).collect();
             let spans = SPAN.is_in(&statement.lower) || spans_days(&statement.lower, &dates);
             let goes_on = |one: &Quantity| statement.lower.get(one.end..).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+            // "02:00-04:00: 60 minutes of load" are some of them.
+            let bracketed = |one: &Quantity| statement.lower.get(..one.start).is_some_and(|before| before.trim_end_matches(['*', ' ']).ends_with(['(', ',', '=']));
             if let ([one], true) = (durations.as_slice(), spans)
                 && !goes_on(one)
+                && (bracketed(one) || LASTED.is_in(&statement.lower))
             {
                 clock(&statement.lower, &dates, one, statement, found);
             }

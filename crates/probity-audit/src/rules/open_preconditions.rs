@@ -25,7 +25,7 @@ pub const RULE: Rule = Rule {
 // Where it will run is for whoever deploys it.
 pattern!(
     ENVIRONMENT,
-    r"\b(env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action)\b"
+    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action)\b"
 );
 
 pattern!(
@@ -33,7 +33,8 @@ pattern!(
     r"^\W*((impact|blocking|severity|priority|owner|status|eta|action|solution|fix|workaround|mitigation|description|how to [a-z]+)\b.{0,3}:|(select|deploy|apply|run|push|set up|configure|schedule|monitor|prepare|beta|full rollout|rollout|create|add|update|change|switch|install|enable|register|notify|train|backup|back up|merge|tag|announce|commit|rebuild|restart|plan|inform)\b)"
 );
 
-pattern!(DEPLOYMENT, r"^\W*(deployment|deploy|rollout) ");
+pattern!(EXAMINED, r"\b(test(s|ed|ing)?|verif\w+|audit\w*|review\w*|sign-?off|signed|approv\w+|validat\w+|rehears\w+|agreed|fix(es|ed)?|fail(s|ed|ing)?)\b");
+pattern!(THERE, r"^\W*(deployment|deploy|rollout|launch day) ");
 
 /// Whether it is said as a verdict: by a label, as a heading, or at the beginning of a paragraph. A sentence may be about a part.
 fn is_verdict(all: &Assertions<'_>, one: &Assertion) -> bool {
@@ -62,10 +63,12 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
     let explained = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| EXCUSED.is_in(&s.lower));
     let open: Vec<&Assertion> = open.into_iter().filter(|one| !(explained(one) || form && is_box(one))).collect();
-    // What only the place lacks where it will run says nothing of the thing itself, nor does what somebody does there.
+    // What is examined or failed, or stands right before the verdict. What only the place lacks where it will run says nothing
+    // of the thing itself, nor does what somebody does there.
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
-        !DEPLOYMENT.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
+        let shown = EXAMINED.is_in(text) || (ready.section == one.section && ready.at > one.at);
+        shown && !THERE.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
     };
     let open: Vec<&Assertion> = open.into_iter().filter(weighs).collect();
     let pairs = pairs(all);

@@ -115,9 +115,9 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         let Some(values) = values else { continue };
         let values: Vec<&Quantity> = values.into_iter().flatten().collect();
         let plain = |q: &Quantity| !q.rough && !q.negative && q.bound.is_none() && same_kind(q, said);
-        // Marks on one scale are not added; what grows from row to row ends in its last row.
+        // Marks on one scale are not added; what is as much as one of its parts is the most of them, or the last.
         let scale = said.of().is_some() && values.iter().all(|q| q.of() == said.of());
-        let grows = values.last().is_some_and(|last| last.value == said.value) || values.iter().any(|q| q.value > said.value);
+        let grows = values.iter().any(|q| q.value >= said.value);
         if average && NOT_AVERAGED.is_in(&head.lower) || !average && (scale || grows) {
             continue;
         }

@@ -30,6 +30,7 @@ pattern!(SAME, r"^[\s)*]*($|[^a-z0-9\s→⟶>-]|-(?:[^>]|$)|(pass|success|comple
 pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining|plus|partial\w*)\b");
 // Lines are covered wholly or in part: by lines, by statements or by branches.
 pattern!(LINES, r"\b(lines?|loc|statements?|stmts?|branches|coverage|covered)\b");
+pattern!(EQUATED, r"\b(which is|that is|equals?)\b|=");
 pattern!(VERSUS, r"\b(vs|versus|score|points)\b|->|→");
 pattern!(RATE, r"\b(pass|success) rate\W*$");
 pattern!(OTHER, r"\b(confidence|accuracy|scores?|rating|grade|readiness|average|avg|mean|probability|weeks?|days?)\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
@@ -62,7 +63,7 @@ fn columns(table: &Table, row: &Row, found: &mut Vec<Finding>) {
     let mut rates = rates.filter_map(|(_, cell)| cell.number()).filter(|q| q.kind == Kind::Percent && q.bound.is_none());
     let (Some(fraction), None, Some(rate), None) = (fractions.next(), fractions.next(), rates.next(), rates.next()) else { return };
     let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
-    if whole > 0.0 && part <= whole && !fraction.rough && near(100.0 * part / whole, rate) && differs(100.0 * part / whole, rate) {
+    if whole > 0.0 && part <= whole && !fraction.rough && near(100.0 * part / whole, rate, MAX_RATES_APART) && differs(100.0 * part / whole, rate) {
         let message = format!("{} / {} is {}, not {}", show(part), show(whole), rounded(100.0 * part / whole), rate.written());
         found.push(Finding::new(message, [row.line]));
     }
@@ -115,7 +116,7 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             continue;
         }
         let real = 100.0 * part / whole;
-        let meant = near(real, percent) || RATE.is_in(before);
+        let meant = whole >= MIN_COUNTED && near(real, percent, if RATE.is_in(before) || EQUATED.is_in(between) { MAX_RATES_APART } else { MAX_APART });
         if meant && differs(real, percent) && differs(100.0 - real, percent) {
             let message = format!("{} / {} is {}, not {}", show(part), show(whole), rounded(real), percent.written());
             found.push(Finding::new(message, [statement.line]));
@@ -123,13 +124,19 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
     }
 }
 
-/// Points of a percentage; further apart, it is of something else, unless it is called the rate of what passed.
-const MAX_APART: f64 = 15.0;
+/// Points of a percentage; further apart, it is of something else.
+const MAX_APART: f64 = 5.0;
+
+/// The same of what is called the rate of what passed, or said to be the share.
+const MAX_RATES_APART: f64 = 15.0;
+
+/// Things; a share of fewer may count them by their weight.
+const MIN_COUNTED: f64 = 5.0;
 
 /// Whether a percentage can be meant for a share; whole tens are often said of what is near them.
-fn near(real: f64, percent: &Quantity) -> bool {
+fn near(real: f64, percent: &Quantity, most: f64) -> bool {
     let apart = (real - percent.value).abs();
-    apart < MAX_APART && !(percent.decimals == 0 && percent.value % 10.0 == 0.0 && percent.value < 100.0 && apart < 5.0)
+    apart < most && !(percent.decimals == 0 && percent.value % 10.0 == 0.0 && percent.value < 100.0 && apart < 5.0)
 }
 
 fn differs(real: f64, percent: &Quantity) -> bool {
@@ -158,7 +165,7 @@ fn rate(tally: &Tally<'_>) -> Option<Finding> {
     if ways.iter().any(|(part, whole)| !differs(100.0 * part / whole, percent)) {
         return None;
     }
-    let (part, whole) = ways.into_iter().find(|(part, whole)| near(100.0 * part / whole, percent))?;
+    let (part, whole) = ways.into_iter().find(|(part, whole)| near(100.0 * part / whole, percent, MAX_RATES_APART))?;
     let message = format!("{} of {} is {}, not {}", show(part), show(whole), rounded(100.0 * part / whole), percent.written());
     Some(Finding::new(message, [line].into_iter().chain(tally.lines())))
 }
