@@ -109,7 +109,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     let mut wrong = Vec::new();
     let mut fits = false;
     for (column, head) in table.header.iter().enumerate().skip(1) {
-        let Some(said) = last.cells.get(column).filter(|cell| !cell.lower.contains(['~', '≈'])).and_then(|cell| cell.number()) else { continue };
+        let Some(said) = last.cells.get(column).filter(|cell| !cell.lower.contains(['~', '≈', '*'])).and_then(|cell| cell.number()) else { continue };
         let cells = parts.iter().map(|row| row.cells.get(column));
         let values: Option<Vec<Option<&Quantity>>> = cells.map(|cell| cell.and_then(|cell| if cell.words().is_empty() { Some(None) } else { cell.number().map(Some) })).collect();
         let Some(values) = values else { continue };
@@ -240,7 +240,8 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         };
         // "Total visas" is of what is called visas, where some of it is.
         let of_it = |part: &Assertion| total.subject.words().any(|word| word != "total" && part.subject.has(word));
-        if parts.iter().any(|part| of_it(part)) && !parts.iter().all(|part| of_it(part)) {
+        let bare = TOTAL.is_in(total.name.trim()) || ALL_FOUND.is_in(total.name.trim());
+        if !parts.iter().all(|part| of_it(part)) && (!bare || parts.iter().any(|part| of_it(part))) {
             continue;
         }
         // "32 + 8*n bytes" is a formula.

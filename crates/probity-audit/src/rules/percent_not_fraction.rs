@@ -97,9 +97,9 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
             && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));
-        // "95 % (8/8 of the first, 3/4 of the second)" is that of neither.
+        // "95 % (8/8 of the first, 3/4 of the second)", "99.9 % (19 of 20 at 100 %)": it is that of neither.
         let bracketed = after.split(')').next().map_or(percent.end, |text| percent.end + text.len());
-        let several = percent.start < fraction.start && quantities.get(at + 2).is_some_and(|q| q.of().is_some() && q.start < bracketed);
+        let several = percent.start < fraction.start && quantities.get(at + 2).is_some_and(|q| q.start < bracketed);
         let other = other || several;
         // "4/8 complete (50 %), 3/8 in progress": it is that of the fraction before it.
         let earlier = at.checked_sub(1).and_then(|before| quantities.get(before)).is_some_and(|q| q.of().is_some());

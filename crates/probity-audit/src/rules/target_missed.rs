@@ -20,7 +20,7 @@ pub const RULE: Rule = Rule {
 };
 
 pattern!(MET, r"✅|✔|☑|\b(met|achieved|fulfilled|satisfied|reached|exceeds|exceeded|exceeding|meets)\b|\bpass(ed)?\W*$");
-pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|track|scope|after|budget|minor|issues?)\b|\*");
+pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|track|scope|after|budget|minor|issues?)\b|\*|->|→");
 pattern!(REQUIRED, r"\b(required|mandatory)\b");
 
 /// A target with the value beside it.
