@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::document::{Cell, Document, MAX_LISTED, Place, Statement};
+use crate::document::{Document, MAX_LISTED, Place, Statement};
 use crate::parallel;
 use crate::quantity::{Bound, Quantity};
 
@@ -286,12 +286,6 @@ impl<'d> Assertions<'d> {
     /// Whether the title calls the report a plan: what it says is to come.
     pub(crate) fn is_plan(&self) -> bool {
         self.plan
-    }
-
-    /// What a table calls its rows: the heading of the column with their names.
-    pub(crate) fn name_of_rows(&self, table: usize) -> Option<&str> {
-        let name = self.columns.get(table)?.only(Role::Name)?;
-        self.document.tables.get(table)?.header.get(name).map(Cell::words)
     }
 
     /// Whether one section is the other, or encloses it.

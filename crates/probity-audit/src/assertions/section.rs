@@ -24,7 +24,7 @@ pattern!(
 );
 pattern!(
     NOT_REQUIRED,
-    r"\b(post-|before (the )?(implementation|fix(es)?|changes?)|\d+ (minutes?|hours?|days?|weeks?) before|after|afterwards|later|optional|recommended|once|future|resolved|fixed|no (blockers?|critical)|none|nice to have|template|non-?block\w*|rollback|triggers?|incidents?|escalation|on-?call|support|runbook|contacts?|alert\w*|monitoring|potential|addressed|closed|during|not (a )?(condition|required|block\w*))\b|^\W*(\d\.? )?(deployment|deploy|launch|launch day|go-?live|release)\W*$|✅|: ?0\b|\(0\b"
+    r"\b(post-|before (the )?(implementation|fix(es)?|changes?)|\d+ (minutes?|hours?|days?|weeks?) before|after|afterwards|later|optional|recommended|once|future|resolved|fixed|no (blockers?|critical)|none|nice to have|template|non-?block\w*|rollback|triggers?|incidents?|escalation|on-?call|support|runbook|contacts?|alert\w*|monitoring|potential|identified|overcome|addressed|closed|during|not (a )?(condition|required|block\w*))\b|^\W*(\d\.? )?(deployment|deploy|launch|launch day|go-?live|release)\W*$|✅|: ?0\b|\(0\b"
 );
 pattern!(
     CHECKLIST,
@@ -134,7 +134,7 @@ pub(super) fn all(document: &Document) -> HashMap<Option<usize>, Section> {
 
 pattern!(OPEN_LIST, r"\b(blockers?|immediate actions? required|must[- ]fix)\b");
 
-pattern!(PLAN, r"\b(plan|proposal|roadmap|template|guide|instructions|runbook|playbook)\W*$");
+pattern!(PLAN, r"\b(plan|proposal|roadmap|template|guide|instructions|runbook|playbook)\b");
 
 /// Whether a title is that of a plan, or of instructions.
 pub(super) fn is_plan(title: &str) -> bool {
@@ -172,9 +172,4 @@ pub(super) fn requires(lower: &str) -> bool {
 /// Whether a heading or a line before a list says that what is listed is open: blockers.
 pub(super) fn lists_what_is_open(lower: &str) -> bool {
     OPEN_LIST.is_in(lower) && !NOT_REQUIRED.is_in(lower) && !PHASE.is_in(lower)
-}
-
-/// Whether a line before a list calls it a checklist.
-pub(super) fn is_checklist(lower: &str) -> bool {
-    CHECKLIST.is_in(lower) && !NOT_REQUIRED.is_in(lower) && !PHASE.is_in(lower)
 }

@@ -71,7 +71,7 @@ pattern!(
 );
 pattern!(
     CONDITION,
-    r"\b(not|no|non|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|technically|mvp|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|for (review|testing)|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|\(\d+ ?%|\(\d+(\.\d+)?/\d|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
+    r"\b(not|no|non|zero|none|nothing|never|once|when|as soon as|after|if|provided|subject to|conditional(ly)?|unless|until|only|pending|withheld|refused|rejected|will|can be|may|should|to be|before|make|makes|making|become|becomes|towards?|path|conditions?|almost|nearly|mostly|largely|near|close to|checklist|criteria|steps|remaining|need(s|ed)?|require[sd]?|time to|timeline|(deployment|production) (approval|review|testing|validation)|addressed|awaiting|enhancement opportunit\w+|technically|mvp|estimated?|would|could|from|how|want|goal|target|partial(ly)?|\d+ ?% (production[- ])?(ready|complete)|tier \d|progress|blocked|insufficient|unverified|more production|mandatory|for (review|testing)|core|basic|code|with [a-z ]{0,30}(applied|addressed|resolved|fixed)|claim\w*|overstat\w*|questionable|with ((the|minor|known|documented|some|few|open|remaining|recommended) (\w+ )?)?(caveats?|improvements|changes|considerations|limitations|fixes|warnings?|recommendations|exceptions?))\b|\((with|for)\b|\(\d+ ?%|\(\d+(\.\d+)?/\d|❌|⚠|⏳|🟡|🔴|🚧|\?|:\W*$"
 );
 pattern!(
     READY_LABEL,
@@ -101,7 +101,7 @@ pattern!(
 pattern!(FIRST, r"\b(before|must|blockers?|required|checklist|criteria|pre-?conditions?|prerequisites?)\b");
 pattern!(
     NOT_DEMANDED,
-    r"\b(optional(ly)?|recommended|enhancements?|non-?block\w*|non-?critical|minor|expected|acceptable|nice to have|later|future)\b"
+    r"\b(optional(ly)?|only|recommended|enhancements?|non-?block\w*|not blocking|non-?critical|minor|expected|acceptable|nice to have|later|future)\b"
 );
 // "When you deploy:" leads what to do then.
 pattern!(STEPS, r"^\W*(when|after|once) (you|we) ");
@@ -363,9 +363,6 @@ impl Reader<'_, '_> {
     fn open(&mut self, name: &str, value: &str) {
         let lower = self.statement.lower.as_str();
         let Place::Item { done, depth } = self.statement.place else { return };
-        if self.is_listed_as_untested(done) && !NONE.is_in(lower) {
-            return self.say(Said::Open, name, Form::Label, self.modality);
-        }
         if done.is_some() && self.all.is_form(self.statement.heading) {
             return;
         }
@@ -379,24 +376,20 @@ impl Reader<'_, '_> {
         // A list under the next task is of that task.
         let introduced = introduction.is_some_and(|line| super::section::requires(line) && FIRST.is_in(line))
             && !super::section::is_phase(heading);
-        // Boxes of which none is ticked are a form for somebody else, unless it is said that they are open.
-        let told = [Some(heading), introduction].into_iter().flatten().any(super::section::says_open);
+        // Boxes of which none is ticked are a form for somebody else.
         let own = self.statement.heading;
         let record = own.is_some_and(|heading| self.all.is_record(heading));
         let demanded = super::section::requires(heading) || introduced;
         let over = own.and_then(|heading| self.all.over_heading(heading)).filter(|_| demanded);
         let beside = FIRST.is_in(heading) && over.is_some_and(|heading| self.all.is_record(heading));
-        let kept = done.is_none() || told || record || beside || self.boxes() <= MAX_FEW;
-        let checklist = section.checklist || introduction.is_some_and(super::section::is_checklist);
-        // What stands in a checklist and is not ticked may wait until one deploys, unless it is said to be open.
-        let mixed = done == Some(false) && checklist && told;
-        if section.excluded && !mixed
+        let kept = done.is_none() || record || beside || self.boxes() <= MAX_FEW;
+        if section.excluded
             || section.was
             || !kept
             || introduction.is_some_and(|line| STEPS.is_in(line) || super::section::is_excluded(line))
             || own.is_some_and(|heading| self.all.is_before_and_after(heading))
             || depth > 1 && done.is_none()
-            || !(section.required || mixed || introduced)
+            || !(section.required || introduced)
             || NONE.is_in(lower)
             || NONE.is_in(value)
         {

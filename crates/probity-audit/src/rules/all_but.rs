@@ -2,7 +2,7 @@
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Said, is_generic, singular};
+use crate::assertions::{Assertion, Assertions, Form, Said, is_generic, singular};
 use crate::document::Statement;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
@@ -20,9 +20,14 @@ pub const RULE: Rule = Rule {
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
 };
 
-pattern!(NO_RATE, r"\b(coverage|covered|improvement|confidence|accuracy|scores?|skip\w*|target|phase|budget)\b");
+pattern!(NO_RATE, r"\b(coverage|covered|improvement|completion|confidence|accuracy|scores?|skip\w*|target|phase|budget)\b");
+// What is said of as many as there are has to be of the same kind, and as it is.
+pattern!(DONE, r"\b(done|passed|passing|completed?|validated|verified|delivered|migrated|implemented|working|operational|functional|deployed|tested|found)\b");
+pattern!(OTHERWISE, r"\b(only|from|requires|was|were|before|initial\w*|previous\w*|still)\b|->|→");
+pattern!(HOPED, r"^\W*(goal|target|objective|aim|plan)s?\b");
+pattern!(NUMBERED, r"\b(phase|week|wave|day|sprint|stage|tier|batch|part|step) \d+");
 // "All critical tests" are not all of them, and a criterion is no result.
-pattern!(CRITICAL, r"\b(critical|essential|major|key|main)\b");
+pattern!(CRITICAL, r"(^|[^-])\b(critical|essential|major|key|main)\b");
 pattern!(LIMITED, r"\b(critical|essential|major|key|main|core|criteria|criterion)\b");
 
 /// Claims, and fractions held against them; no report that somebody reads has more.
@@ -31,7 +36,10 @@ const MAX_SIDE: usize = 500;
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let short: Vec<&Assertion> = all.done().filter(|one| is_short(one)).take(MAX_SIDE).collect();
-    let claims = all.done().filter(|one| one.said == Said::All).take(MAX_SIDE);
+    // "All files show: 21/43 tools" says what they show; what is there when all is done is wished for.
+    let plain = |one: &&Assertion| !one.name.contains(|c: char| c.is_ascii_digit() || matches!(c, '"' | ':'));
+    let wished = |one: &&Assertion| all.over(one).wished || all.over(one).planned;
+    let claims = all.done().filter(|one| one.said == Said::All && plain(one) && !wished(one)).take(MAX_SIDE);
     for (claim, statement) in claims.filter_map(|one| Some((one, all.document.statements.get(one.at)?))) {
         let limited = LIMITED.is_in(&statement.lower);
         let denies = |other: &&&Assertion| !limited && other.at != claim.at && denies(all, claim, statement, other);
@@ -50,10 +58,21 @@ fn denies(all: &Assertions<'_>, claim: &Assertion, statement: &Statement, other:
     let number = statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value);
     let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| !is_generic(thing));
     let text = all.document.statements.get(other.at).map_or("", |statement| statement.lower.as_str());
-    match number {
-        Some(number) => of == number && thing.is_some_and(|thing| singular(&q.unit) == thing || other.subject.has(thing)),
-        None => other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject) && !NO_RATE.is_in(text) && all.comparable(claim, other),
+    if NO_RATE.is_in(text) || OTHERWISE.is_in(text) || HOPED.is_in(&statement.lower) || numbered(text) != numbered(&statement.lower) {
+        return false;
     }
+    match number {
+        Some(number) => of == number && thing.is_some_and(|thing| singular(&q.unit) == thing || other.subject.has(thing)) && DONE.is_in(text),
+        None => {
+            let same = other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject);
+            same && other.form != Form::Phrase && all.comparable(claim, other)
+        }
+    }
+}
+
+/// The phases, weeks and the like that a text names.
+fn numbered(text: &str) -> Vec<&str> {
+    NUMBERED.all_in(text).filter_map(|parts| parts.get(0)).map(|name| name.as_str()).collect()
 }
 
 /// "All phases completed (6/11)", "(85.7 % success rate)": what stands in brackets right behind it.

@@ -8,22 +8,22 @@ use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
-use crate::words::{pattern, show, tail, terms};
+use crate::words::{pattern, show, tail};
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "beyond-maximum",
     level: Level::Error,
     title: "A value is beyond what it can be.",
-    explanation: "A score written as 170/120 points, a column of points beside one of their maximum, a share of tests or a rate of passes above 100 %, a \
-        negative overhead. Where the maxima of the parts are given, they are added up. Growth, comparisons, points of a bonus and percentages of a target have no \
+    explanation: "A score written as 170/120 points, a column of points beside one of their maximum, a rate of passes, availability or coverage above 100 %, a \
+        negative overhead. Growth, comparisons, points of a bonus and percentages of a target have no \
         maximum.",
     example: "Quality: 170/120 points.",
 };
 
-pattern!(SCORE, r"\b(total|score[sd]?|scoring|points?|rating|grade[sd]?|marks?|tests?|passed|checks|criteria)\b");
-pattern!(RATE, r"\b(success rate|pass rate|test coverage|code coverage|line coverage|availability|uptime|passed)\W{0,6}(is |was |of |at )?\W{0,3}$");
-pattern!(RATE_AFTER, r"^ (success rate|pass rate|test coverage|code coverage|availability|uptime|of (all )?tests)\b");
+pattern!(POINTS, r"^ (points?|marks)\b");
+pattern!(TOTAL, r"\btotal( score| points)?\W*$");
+pattern!(RATE, r"\b(success rate|pass rate|test coverage|code coverage|line coverage|availability|uptime)\W{0,6}(is |was |of |at )?\W{0,3}$");
 pattern!(
     FREE,
     r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|required|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|errors?|bugs?|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"
@@ -42,8 +42,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
     }
     for (message, lines) in beyond {
-        let maxima = maxima(all, &message);
-        found.push(Finding::new(format!("{message}{maxima}"), lines));
+        found.push(Finding::new(message, lines));
     }
     columns(all, found);
 }
@@ -63,12 +62,12 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
     match q.kind {
         Kind::Of(of) if q.value > of && of >= 5.0 && q.value < of * 5.0 && !row && !(q.value == 24.0 && of == 7.0) && q.value + of != 100.0 => {
             let whole = q.value.fract() == 0.0 && of.fract() == 0.0;
-            (SCORE.is_in(&statement.lower) && whole && !q.rough).then(|| format!("{} is more than the maximum of {}", show(q.value), show(of)))
+            ((POINTS.is_in(after) || TOTAL.is_in(before)) && whole && !q.rough).then(|| format!("{} is more than the maximum of {}", show(q.value), show(of)))
         }
         Kind::Percent if q.value > 100.0 && !row => {
-            (RATE.is_in(before) || RATE_AFTER.is_in(after)).then(|| format!("{} is more than all", q.written()))
+            RATE.is_in(before).then(|| format!("{} is more than all", q.written()))
         }
-        Kind::Percent if q.negative && OVERHEAD.is_in(before.trim_end_matches('-')) && !introduces_change(all, statement) && !explains_noise(all) => Some(format!("an overhead of -{} is none", q.written())),
+        Kind::Percent if q.negative && !row && OVERHEAD.is_in(before.trim_end_matches('-')) && !introduces_change(all, statement) && !explains_noise(all) => Some(format!("an overhead of -{} is none", q.written())),
         _ => None,
     }
 }
@@ -83,20 +82,6 @@ fn introduces_change(all: &Assertions<'_>, statement: &Statement) -> bool {
     let at = all.document.statements.partition_point(|s| s.line < statement.line);
     let before = all.document.statements.get(..at).unwrap_or_default().iter().rev().take(20);
     before.into_iter().find(|s| s.block != statement.block).is_some_and(|s| FREE.is_in(&s.lower))
-}
-
-/// What the maxima of the parts are, where a total is beyond its own.
-fn maxima(all: &Assertions<'_>, message: &str) -> String {
-    let headings = all.document.statements.iter().filter(|s| matches!(s.place, Place::Heading(_)) && s.lower.contains("score"));
-    let parts: Vec<f64> = headings.filter_map(|s| match s.quantities.as_slice() {
-        [one] => one.of().filter(|of| one.value <= *of),
-        _ => None,
-    }).collect();
-    let sum: f64 = parts.iter().sum();
-    if parts.len() >= 2 && message.starts_with(&format!("{} ", show(sum))) {
-        return format!("; the maxima of its parts are {} = {}", terms(&parts), show(sum));
-    }
-    String::new()
 }
 
 /// A column of points beside that of their maximum.

@@ -4,7 +4,7 @@ use crate::assertions::{Assertions, MAX_SENTENCE, singular, without_marks};
 use crate::document::{Place, Statement};
 use crate::finding::Finding;
 use crate::quantity::Quantity;
-use crate::rules::words_of;
+use crate::rules::{parts_not_total::near, words_of};
 use crate::words::{not_the_sum, pattern, show};
 
 // "Core modules (19 total)", "Phase 1 (5 modules)", "`agent.py` (6) - the main loop".
@@ -16,9 +16,6 @@ pattern!(
     ROUGH,
     r"~|≈|\d\+|\b(about|approx\w*|over|up to|at least|estimat\w*|planned|remaining of|of which|including)\b"
 );
-
-/// Sums further apart, as a share of the greater, are of two things.
-const MAX_APART: f64 = 0.5;
 
 /// A count in brackets at the end of a heading, or behind the name of an item.
 struct Bracketed<'d> {
@@ -34,7 +31,7 @@ fn bracketed<'d>(statements: &'d [Statement], at: usize) -> Option<Bracketed<'d>
     let noun = parts.get(2).map_or("", |noun| noun.as_str().rsplit(' ').next().unwrap_or(""));
     let count = parts.get(1)?.as_str().replace(',', "").parse().ok()?;
     // "Created" counts no things of one kind.
-    let thing = !noun.ends_with("ed") && !TIME.is_in(noun);
+    let thing = !noun.ends_with("ed") && noun != "lines" && !TIME.is_in(noun);
     (thing && !ROUGH.is_in(&statement.lower)).then_some(Bracketed { count, noun: singular(noun), at })
 }
 
@@ -76,7 +73,7 @@ pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         // What is as many as the parts counts them.
         let of_them = u32::try_from(counts.len()).is_ok_and(|parts| f64::from(parts) == whole.count);
-        if sum != whole.count && !of_them && (sum - whole.count).abs() <= MAX_APART * sum.max(whole.count) {
+        if sum != whole.count && !of_them && near(sum, whole.count) {
             let message = format!("{}: {}", words_of(all, at), not_the_sum(&counts, &show(whole.count)));
             let lines = parts.iter().filter_map(|part| statements.get(part.at)).map(|s| s.line);
             found.push(Finding::new(message, [statement.line].into_iter().chain(lines)));

@@ -111,19 +111,24 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
     };
     let told = percent.value;
     // "40 %" is said of 41.5 % as well.
-    let tens = if told % 10.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
+    let tens = if told % 5.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
     let slack = (percent.half_digit() * 2.0).max(tens) + 1e-9;
-    let mut least = f64::INFINITY;
+    // Every way of telling it, over the whole range between two roundings.
+    let mut ranges = [(f64::INFINITY, f64::NEG_INFINITY); 6];
     for a in span(before).into_iter().filter(|a| *a > 0.0) {
         for b in span(after).into_iter().filter(|b| *b > 0.0) {
-            let ways = [(b - a).abs() / a, (b - a).abs() / b, b / a, a / b, (b - a).abs() / (a + b) * 2.0].map(|share| share * 100.0);
-            // Points of percentages, and the whole range between two roundings.
-            let points = if before.kind == Kind::Percent { (b - a).abs() } else { f64::INFINITY };
-            least = ways.into_iter().chain([points]).map(|way| (way - told).abs()).fold(least, f64::min);
+            // Points of percentages.
+            let points = if before.kind == Kind::Percent { (b - a).abs() } else { 100.0 * (b - a).abs() / a };
+            let shares = [(b - a).abs() / a, (b - a).abs() / b, b / a, a / b, (b - a).abs() / (a + b) * 2.0, points / 100.0];
+            for ((least, most), share) in ranges.iter_mut().zip(shares) {
+                (*least, *most) = (least.min(100.0 * share), most.max(100.0 * share));
+            }
         }
     }
     let real = 100.0 * (after.base() - before.base()).abs() / before.base();
-    (least > slack.max(real * 0.005)).then(|| {
+    let slack = slack.max(real * 0.005);
+    let fits = ranges.iter().any(|(least, most)| (least - slack..=most + slack).contains(&told));
+    (!fits).then(|| {
         format!("from {} to {} is {}, not {}", before.written(), after.written(), rounded(real), percent.written())
     })
 }

@@ -1,13 +1,14 @@
 //! A number of things against the list of them.
 
+use std::collections::HashSet;
+
 use crate::assertions::{Assertions, MAX_SENTENCE, labelled, without_marks};
-use crate::document::{Place, Statement};
+use crate::document::{Cell, Place, Statement};
 use crate::quantity::Quantity;
 use probity_diagnostic::Level;
 
 use crate::finding::{Finding, Rule};
-use crate::rules::TOTAL;
-use crate::words::{TICKS, pattern};
+use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -46,7 +47,6 @@ const MAX_TOLD: usize = 40;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    tables(all, found);
     let statements = &all.document.statements;
     let counts = |s: &Statement| s.lower.len() <= MAX_SENTENCE && s.lower.bytes().any(|byte| byte.is_ascii_digit());
     for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
@@ -60,33 +60,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
                 let message = format!("{told} are announced, and {listed} are listed");
                 found.push(Finding::new(message, [announced.line, first.line]));
             }
-        } else if let Some(finding) = ticked(announced, statements.get(at + 1..).unwrap_or_default()) {
-            found.push(finding);
         } else if matches!(announced.place, Place::Prose | Place::Item { .. }) && announced.lower.contains(", ") {
             found.extend(named(announced));
-        }
-    }
-}
-
-/// "Publishing (6/6)" over a table of five rows, where another such heading stands over as many as it says.
-fn tables(all: &Assertions<'_>, found: &mut Vec<Finding>) {
-    let statements = &all.document.statements;
-    let mut announced = Vec::new();
-    for (at, heading) in statements.iter().enumerate().filter(|(_, s)| matches!(s.place, Place::Heading(2..))) {
-        let mut fractions = heading.quantities.iter().filter_map(|q| Some((q.value, q.of()?)));
-        let (Some((part, whole)), None) = (fractions.next(), fractions.next()) else { continue };
-        if let Some((rows, first, _)) = listed(all, heading, statements.get(at + 1..).unwrap_or_default())
-            && part == whole
-            && matches!(first.place, Place::Row { .. })
-        {
-            announced.push((heading, first, whole, u32::try_from(rows).map_or(0.0, f64::from)));
-        }
-    }
-    let agree = announced.iter().filter(|(_, _, whole, rows)| whole == rows).count();
-    for (heading, first, whole, rows) in &announced {
-        if whole != rows && agree >= 2 {
-            let message = format!("{whole} of {whole} are announced, and {rows} are listed");
-            found.push(Finding::new(message, [heading.line, first.line]));
         }
     }
 }
@@ -113,11 +88,17 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
         let rows = &all.document.tables.get(table)?.rows;
         // A row with a name and nothing else is a heading within the table.
         let rows: Vec<_> = rows.iter().filter(|row| row.cells.iter().skip(1).any(|cell| !cell.lower.is_empty()) || row.cells.len() == 1).collect();
-        let plain = rows.iter().all(|row| row.cells.first().is_some_and(|cell| !TOTAL.is_in(cell.words()) && single(&cell.lower)));
+        let names: HashSet<&str> = rows.iter().filter_map(|row| row.cells.first()).map(Cell::words).collect();
+        // Endpoints begin with their method.
+        let unique = names.len() == rows.len() || announced.lower.contains("endpoint");
+        let plain = unique && names.iter().all(|name| !TOTALS.is_in(name) && single(name));
         return plain.then_some((rows.len(), first, false));
     }
     // Items with counts of their own are groups.
     let items = list.iter().all(|s| matches!(s.place, Place::Item { depth: 1, .. }) && !s.quantities.iter().any(Quantity::is_count) && !EXAMPLES.is_in(&s.lower) && single(&s.lower));
+    // Files are listed by their names.
+    let files = !announced.lower.contains("file") || list.iter().all(|s| s.lower.contains(['.', '`']));
+    let items = items && files && !announced.lower.contains("tests (");
     // What only a number in brackets announces is known by its names being names.
     let names = |s: &&Statement| s.lower.starts_with(['`', '✅', '✔', '☑', '✓']) || s.text.starts_with(char::is_numeric);
     let kind = announced.lower.trim_end().ends_with(')') && BRACKETS.is_in(&announced.lower);
@@ -126,9 +107,8 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     items.then_some((list.len(), first, bare))
 }
 
+pattern!(TOTALS, r"\b(sub-?totals?|totals?|sum|overall|all)\b");
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
-pattern!(EXCUSED, r"\b(normal|acceptable|expected|optional|intentional)\b");
-pattern!(DEMANDED, r"\b(must|at least|required|needed|should|minimum|target)\b|>=");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");
 
 /// Whether an item names one thing.
@@ -137,37 +117,6 @@ fn single(lower: &str) -> bool {
     let name = labelled(text).map_or(text, |(label, _)| label);
     let described = matches!(name, "status" | "location" | "file" | "files" | "purpose" | "description" | "impact" | "result" | "note" | "type" | "total");
     !described && name.len() <= MAX_NAME && !name.contains([',', '&', '/', '+', '(', '*']) && !name.contains(" and ") && !name.contains(char::is_numeric)
-}
-
-/// "Phase 2 (5/6)" over a list of boxes or marks: as many are ticked as it says, or as many are listed.
-fn ticked(announced: &Statement, rest: &[Statement]) -> Option<Finding> {
-    if !matches!(announced.place, Place::Heading(_) | Place::Prose) {
-        return None;
-    }
-    if DEMANDED.is_in(&announced.lower) {
-        return None;
-    }
-    let mut fractions = announced.quantities.iter().filter(|q| q.bound.is_none()).filter_map(|q| Some((q.value, q.of()?)));
-    let (Some((part, whole)), None) = (fractions.next(), fractions.next()) else { return None };
-    let first = rest.first()?;
-    let items: Vec<&Statement> = rest.iter().take_while(|s| s.block == first.block).filter(|s| matches!(s.place, Place::Item { depth: 1, .. })).collect();
-    let marks: Option<Vec<bool>> = items
-        .iter()
-        .map(|s| match s.place {
-            Place::Item { done: Some(done), .. } => Some(done),
-            _ if s.lower.starts_with(TICKS) => Some(true),
-            _ if s.lower.starts_with(['❌', '✗', '⬜', '☐', '⏳', '⚠', '🔄', '🚧']) => Some(false),
-            _ => None,
-        })
-        .collect();
-    // "Remaining: 3" stands for several.
-    let marks = marks.filter(|marks| marks.len() >= 2 && !items.iter().any(|s| EXAMPLES.is_in(&s.lower) || EXCUSED.is_in(&s.lower)))?;
-    let count = |marks: usize| u32::try_from(marks).map_or(0.0, f64::from);
-    let (done, all) = (count(marks.iter().filter(|done| **done).count()), count(marks.len()));
-    // A list of another length leaves others out, or names the next.
-    (all == whole && done != part && part <= whole).then(|| {
-        Finding::new(format!("{part} of {whole} are announced, and {done} of {all} are ticked"), [announced.line, first.line])
-    })
 }
 
 /// "7 models: a, b, c" in a sentence.
@@ -183,7 +132,7 @@ fn named(statement: &Statement) -> Option<Finding> {
     let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
     // "4 components (tables, uploads, dashboards)" names their kinds.
     let kinds = names.iter().all(|name| name.ends_with('s'));
-    let plain = plain && !kinds && !REFERENCE.is_in(before) && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
+    let plain = plain && !kinds && !REFERENCE.is_in(before) && !before.ends_with("of ") && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
     let apart = names.len() > told || names.len() + 1 == told;
     (plain && (2..=20).contains(&told) && apart).then(|| {
         Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])

@@ -30,6 +30,7 @@ pattern!(
     r"during|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
 );
 pattern!(SPAN, r"(from |between |\()?\d{1,2}:\d\d(:\d\d)?( ?(h|uhr))? ?(-|to|until|and|till) ?\d{1,2}:\d\d");
+pattern!(LASTED, r"\b(last(ed|s)|took|takes|duration|elapsed|in total)\b");
 pattern!(BETWEEN, r"^ ?(-|to|until|till|through) ?$");
 pattern!(IN_DAYS, r"^ ?\(\d+ (calendar )?days?\)|^[,:] \d+ (calendar )?days?\W*$");
 pattern!(MONTH_DAY, r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d|\d{1,2}/\d{1,2}");
@@ -66,6 +67,10 @@ fn dates(text: &str) -> Vec<Dated> {
     let mut out = Vec::new();
     for parts in DATE.all_in(text) {
         let Some(whole) = parts.get(0) else { continue };
+        // "v5.0 January 2025" is a version.
+        if text[..whole.start()].ends_with('.') {
+            continue;
+        }
         let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<i16>().ok());
         let (year, month, day) = if parts.get(1).is_some() {
             (number(1), number(2), number(3))
@@ -120,7 +125,13 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             let durations: Vec<&Quantity> =
                 statement.quantities.iter().filter(|q| matches!(q.kind, Kind::Seconds(_))).collect();
             let spans = SPAN.is_in(&statement.lower) || spans_days(&statement.lower, &dates);
-            if let ([one], true) = (durations.as_slice(), spans) {
+            let goes_on = |one: &Quantity| statement.lower.get(one.end..).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+            // "02:00-04:00: 60 minutes of load" are some of them.
+            let bracketed = |one: &Quantity| statement.lower.get(..one.start).is_some_and(|before| before.trim_end_matches(['*', ' ']).ends_with(['(', ',', '=']));
+            if let ([one], true) = (durations.as_slice(), spans)
+                && !goes_on(one)
+                && (bracketed(one) || LASTED.is_in(&statement.lower))
+            {
                 clock(&statement.lower, &dates, one, statement, found);
             }
         }
@@ -164,6 +175,10 @@ fn calendar(statement: &Statement, dates: &[Dated], found: &mut Vec<Finding>) {
     for dated in dates {
         let text = &statement.lower[dated.start..dated.end];
         let Some(date) = dated.date else {
+            // Quoted, it is an example of what is refused.
+            if statement.lower.contains(['"', '`']) || statement.lower.contains("invalid") {
+                continue;
+            }
             found.push(Finding::new(format!("there is no {text}"), [statement.line]));
             continue;
         };
@@ -210,7 +225,8 @@ fn clock(text: &str, dates: &[Dated], length: &Quantity, statement: &Statement, 
     let real = to - from + apart;
     // Minutes are rounded; the duration may be rounded to its own unit.
     let unit = crate::quantity::seconds(&length.unit).unwrap_or(1.0);
-    let tolerance = (if *precise { 1.0 } else { 60.0_f64 }).max(unit * length.half_digit() * 1.01) + 1e-6;
+    let rounded = (real / 20.0).max(unit * length.half_digit() * 1.01);
+    let tolerance = (if *precise { 1.0 } else { 60.0_f64 }).max(rounded) + 1e-6;
     if real < 0.0 {
         found.push(Finding::new("the end is before the start", [statement.line]));
     } else if (real - length.base()).abs() > tolerance {

@@ -21,10 +21,10 @@ pattern!(
     EFFORT,
     r"\b\d[\d,]*\+? (?:[a-z-]+ ){0,2}(commands?|scripts?|log lines?|screenshots?|pages|man-days|person-days|lines of [a-z-]+ ?(code|log)?|executions|verification points|data points|evidence points|evidence items|tool calls|files collected)\b|\b(commands?|scripts?|screenshots?) (executed|written|created|collected|run|taken)\b|\b(monitoring completed|evidence collected)\b"
 );
-pattern!(POINTS, r"\+ ?\d+ points?\b|: \+\d+\W*$");
+pattern!(POINTS, r": \+ ?\d+( points?)?\W*$");
 pattern!(
     QUALITY,
-    r"\b(high|excellent|strong|superior|outstanding) (evidence )?(quality|confidence|credibility)\b|\bevidence quality: ?\W*(high|strong|excellent)|\bquality\W{1,4}\d[\d,]*\+? lines of"
+    r"\b(high|excellent|strong|superior|outstanding) (evidence )?(quality|confidence|credibility)\b.*\b(because|since|based on|due to)\b|\bquality\W{1,4}\d[\d,]*\+? lines of"
 );
 pattern!(DENIED, r"\b(not|no|nothing|never|do not|does not|per|deducted|within|after|every|took)\b");
 

@@ -73,7 +73,7 @@ fn contradiction(all: &Assertions<'_>, claim: &Assertion, but: &Assertion) -> Fi
 
 pattern!(
     EXPLAINED,
-    r"\b(optional(ly)?|expect\w*|known|minor|non-?critical|non-?block\w*|future|later|planned?|defer\w*|acceptable|accepted|by design|intentional\w*|n/?a|not (needed|required|applicable)|roadmap|nice|recommend\w*|next|scheduled|low|awaiting|after|(in|for|until) phase \d|v\d|post-\w+|unrelated|pre-?existing|environment\w*|flaky|workaround|coming soon|backlog|out of scope|mitigated|fallback|graceful\w*|degrad\w*|fixed|resolved|was|were|->|→)\b"
+    r"\b(but|optional(ly)?|expect\w*|known|minor|non-?critical|non-?block\w*|future|later|planned?|defer\w*|acceptable|accepted|by design|intentional\w*|n/?a|not (needed|required|applicable)|roadmap|nice|recommend\w*|next|scheduled|low|awaiting|after|(in|for|until) phase \d|v\d|post-\w+|unrelated|pre-?existing|environment\w*|flaky|workaround|coming soon|backlog|out of scope|mitigated|fallback|graceful\w*|degrad\w*|fixed|resolved|was|were|->|→)\b"
 );
 
 // A cross alone may be what a legend explains.

@@ -17,7 +17,7 @@ pub const RULE: Rule = Rule {
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a row whose outcome is a pass while another cell says that it was not tested; an item that is ticked \
-        and takes it back itself; a heading that says that all below it passed or is complete, over a row, an item or a box that failed, is pending or is not ticked. What was missing before it was mended is not meant.",
+        and takes it back itself; a heading that says that all below it passed or is complete, over a row or an item that failed or is pending. What was missing before it was mended is not meant.",
     example: "| Aspect | Status |\n|---|---|\n| Concurrent access | ✅ PASS |\n\n## Risks\n\nConcurrent access was not tested.",
 };
 
@@ -34,10 +34,14 @@ pattern!(
     OFF,
     r"^\W*(is |are |currently |still )*(disabled|switched off|turned off|not (enabled|configured|implemented|installed|set up))\b"
 );
+pattern!(PASSES, r"\b(pass(ed|es)?|ok|verified|tested|validated|working|works|operational|met|compliant|secure|optimi[sz]ed)\b|^\W*$");
+pattern!(PHASES, r"^\W*(phase|week|wave|day|sprint|stage|step|part|tier|milestone)s? \d+\W*$");
+pattern!(WORDED, r"\b(pass(ed|es)?|ok|verified|tested|validated|works|working|operational|functional|complete[d]?|done)\b");
+pattern!(DENIES, r"\bnot (yet )?(been )?(tested|checked|run|running|executed|verified|measured|performed|validated|implemented|started|working|operational|enabled|configured)\b|\b(untested|unverified)\b|\bno [a-z ]+ (performed|done|conducted|carried out|executed)\b|\b(pending|failed|fail|not done|in progress)\W*$");
 pattern!(INPUT, r"\b(expected|scenario|case|description|condition|input|test|issue|problem|fix|when|before|was|risk|finding|setting|notes?)\b");
 pattern!(
     OWN,
-    r"\((currently |still |temporarily )?(not (yet )?(tested|checked|verified|measured|validated|implemented|run)|untested|unverified|temporarily disabled)[,)]|[-:] (not (yet )?(tested|verified|checked))\W*$|\b0(\.0+)? ?% coverage\b.*\btested\b|\btemporarily disabled\)"
+    r"\((currently |still |temporarily )?(not (yet )?(tested|checked|verified|validated|implemented|run)|untested|temporarily disabled)[,)]|[-:] (not (yet )?(tested|verified|checked))\W*$|\b0(\.0+)? ?% coverage\b.*\btested\b"
 );
 
 pattern!(EXAMINATION, r"\b(tests?|testing|audit|validation|verification|scan|review)\W*$");
@@ -74,9 +78,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for claim in all.all.iter().filter(passes) {
         let others = open.get(claim.subject.key()).map_or(&[][..], Vec::as_slice);
         let long = |other: &Assertion| claim.subject.words().nth(1).is_some() || other.form == Form::Phrase || claim.form == other.form;
-        // Boxes of one checklist are of different things.
-        let apart = |other: &Assertion| claim.block != other.block || !is_box(all, claim) || !is_box(all, other);
-        let denies = |other: &&&Assertion| other.at != claim.at && apart(other) && all.comparable(claim, other) && long(other);
+        let denies = |other: &&&Assertion| other.at != claim.at && is_told(all, claim, other) && all.comparable(claim, other) && long(other);
         if let Some(other) = others.iter().find(denies) {
             found.push(contradiction(all, claim, other));
         }
@@ -86,8 +88,17 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     headings(all, found);
 }
 
-fn is_box(all: &Assertions<'_>, one: &Assertion) -> bool {
-    all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }))
+/// Whether both sides are told in words, of one thing each: a box is a wish until it is ticked, and rows of one name are many.
+fn is_told(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
+    let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
+    let text = |one: &Assertion| all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
+    let rows = claim.block == other.block && matches!(claim.form, Form::Cell(..));
+    // A sign alone may adorn, and "90 %" is not all of it.
+    let worded = other.form == Form::Phrase || other.modality == Modality::Planned || WORDED.is_in(text(claim));
+    let said = other.modality == Modality::Planned || DENIES.is_in(text(other));
+    let part = all.document.statements.get(claim.at).is_some_and(|s| s.quantities.iter().any(|q| q.percent().is_some_and(|share| share < 100.0)));
+    let denied = claim.block != other.block || text(other).contains("not ");
+    !is_box(claim) && !is_box(other) && !rows && !all.is_plan() && denied && said && !part && worded && !PHASES.is_in(&claim.name)
 }
 
 pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
@@ -101,8 +112,7 @@ pattern!(
     r"\b(verification|validation|audit|review|analysis|assessment|investigation|test(s|ing)?|inspection|check)\W+(is |are |now )?complete"
 );
 pattern!(OTHER, r"^\W*(phase|step|week|day|stage|sprint|milestone) \d");
-pattern!(WHOLLY, r"\b(all|completed?|fully|pass(ed|ing)|100 ?%)(\W|$)");
-pattern!(LATER, r"\b(optional|recommend\w*|future|later|post-?\w*|nice to have|n/?a|if needed|next|not (needed|required)|deferred|after|todo by)\b");
+pattern!(WHOLLY, r"^\W*completed |\b(completed?|fully [a-z]+|pass(ed|ing)|100 ?%)\W*$|\ball [a-z ]+ (passed|passing|completed?|done|working)\b");
 
 /// A heading that is ticked, over a list or table of which something is and something is not.
 fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
@@ -128,20 +138,9 @@ fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if section.planned || section.was || section.wished || section.checklist {
             continue;
         }
-        let mut boxes = statements.iter().enumerate().skip(at + 1).take_while(|(_, s)| s.heading == Some(at)).filter_map(|(at, s)| match s.place {
-            Place::Item { done: Some(done), .. } => Some((at, s, done)),
-            _ => None,
-        });
         if let Some(other) = failed.get(&at).filter(|other| !EXAMINED.is_in(&heading.lower) && !OTHER.is_in(&other.name)) {
             let message = format!("line {} says {}, line {} below it says {}", heading.line, words_of(all, at), other.line, words_of(all, other.at));
             found.push(Finding::new(message, [heading.line, other.line]));
-            continue;
-        }
-        let ticked = boxes.clone().any(|(.., done)| done);
-        let open = boxes.find(|(_, s, done)| !done && !LATER.is_in(&s.lower));
-        if let Some((item_at, item, _)) = open.filter(|_| ticked) {
-            let message = format!("line {} says {}, and line {} below it is not ticked: {}", heading.line, words_of(all, at), item.line, words_of(all, item_at));
-            found.push(Finding::new(message, [heading.line, item.line]));
         }
     }
 }
@@ -153,7 +152,8 @@ fn rows(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let (Some(columns), Some(table)) = (all.columns.get(table), all.document.tables.get(table)) else { continue };
         let cells = table.rows.get(row).map_or(&[][..], |row| row.cells.as_slice());
         let wanted = WANTED.is_in(&claim.name);
-        let denied = cells.iter().zip(&columns.roles).zip(&table.header).any(|((cell, role), head)| {
+        let passes = cells.iter().zip(&columns.roles).any(|(cell, role)| *role == Role::Outcome && PASSES.is_in(&cell.lower));
+        let denied = passes && cells.iter().zip(&columns.roles).zip(&table.header).any(|((cell, role), head)| {
             matches!(role, Role::Own | Role::Actual) && (CELL.is_in(&cell.lower) || (wanted && OFF.is_in(&cell.lower))) && !INPUT.is_in(&head.lower)
         });
         if denied {

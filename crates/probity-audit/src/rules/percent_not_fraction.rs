@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     level: Level::Error,
     title: "A percentage is not that of the counts beside it.",
     explanation: "A percentage right beside its fraction (\"171 of 180 (92 %)\"), or the pass rate beside the numbers of tests, of passed and of failed \
-        ones in one row, list or sentence. Rounding, cutting off and the share of the rest are accepted.",
+        ones in one row, list or sentence, where it is near enough to be meant for them or called the pass rate. Rounding, cutting off and the share of the rest are accepted.",
     example: "The pages answered 171 of 180 times (92 %).",
 };
 
@@ -28,7 +28,12 @@ pattern!(ELSE, r"^\W{0,2}(improvement|faster|slower|increase|decrease|reduction|
 pattern!(SAME, r"^[\s)*]*($|[^a-z0-9\s→⟶>-]|-(?:[^>]|$)|(pass|success|complet|done|work|met\b|ok\b|rate|compl|correct|succe|of (all|the|them)|and|were|was|are|is|answered|found|failed)[a-z]*)");
 // "100 % (16/20 passed, 4 not run)", "100 % of runnable tests".
 pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining|plus|partial\w*)\b");
-pattern!(OTHER, r"\b(coverage|confidence|scores?|rating|grade|readiness)\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
+// Lines are covered wholly or in part: by lines, by statements or by branches.
+pattern!(LINES, r"\b(lines?|loc|statements?|stmts?|branches|coverage|covered)\b");
+pattern!(EQUATED, r"\b(which is|that is|equals?)\b|=");
+pattern!(VERSUS, r"\b(vs|versus|score|points)\b|->|→");
+pattern!(RATE, r"\b(pass|success) rate\W*$");
+pattern!(OTHER, r"\b(confidence|accuracy|scores?|rating|grade|readiness|average|avg|mean|probability|weeks?|days?)\b|->|→|⟶|\b(improv\w+|increase\w*|decrease\w*|grew|growth|versus|vs)\b");
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
@@ -58,7 +63,7 @@ fn columns(table: &Table, row: &Row, found: &mut Vec<Finding>) {
     let mut rates = rates.filter_map(|(_, cell)| cell.number()).filter(|q| q.kind == Kind::Percent && q.bound.is_none());
     let (Some(fraction), None, Some(rate), None) = (fractions.next(), fractions.next(), rates.next(), rates.next()) else { return };
     let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
-    if whole > 0.0 && part <= whole && !fraction.rough && differs(100.0 * part / whole, rate) {
+    if whole > 0.0 && part <= whole && !fraction.rough && near(100.0 * part / whole, rate, MAX_RATES_APART) && differs(100.0 * part / whole, rate) {
         let message = format!("{} / {} is {}, not {}", show(part), show(whole), rounded(100.0 * part / whole), rate.written());
         found.push(Finding::new(message, [row.line]));
     }
@@ -77,40 +82,61 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
         let between = between.trim_start().strip_prefix(fraction.unit.as_str()).unwrap_or(between);
         let after = lower.get(percent.end..).unwrap_or("");
         // What stands in quotation marks is an example of what a program shows.
-        let quotes = |text: &str| text.matches('"').count() % 2 == 1;
-        if quotes(lower.get(..pair[0].start).unwrap_or("")) {
+        let before = lower.get(..pair[0].start).unwrap_or("");
+        let lines = LINES.is_in(before) || LINES.is_in(after.split(')').next().unwrap_or("")) || LINES.is_in(&fraction.unit);
+        if before.matches('"').count() % 2 == 1 || lines {
             continue;
         }
         let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
         // "75/100 (95 % production ready)" tells of two things.
         // So does "Banks at 100 %: 5 of 16".
         let named = percent.start < fraction.start && between.trim_start_matches('*').starts_with(':');
-        if named || NOT_RUN.is_in(after) || (percent.start > fraction.start && !SAME.is_in(after)) {
+        if named || NOT_RUN.is_in(after) || VERSUS.is_in(after.split(')').next().unwrap_or("")) || (percent.start > fraction.start && !SAME.is_in(after)) {
             continue;
         }
         // A percentage between two fractions may be that of either.
         let other = quantities.get(at + 2).is_some_and(|q| q.of().is_some()) && percent.start > fraction.start
             && lower.get(percent.end..quantities[at + 2].start).is_some_and(|text| LINK.is_in(text));
+        // "95 % (8/8 of the first, 3/4 of the second)", "99.9 % (19 of 20 at 100 %)": it is that of neither.
+        let bracketed = after.split(')').next().map_or(percent.end, |text| percent.end + text.len());
+        let several = percent.start < fraction.start && quantities.get(at + 2).is_some_and(|q| q.start < bracketed);
+        let other = other || several;
         // "4/8 complete (50 %), 3/8 in progress": it is that of the fraction before it.
         let earlier = at.checked_sub(1).and_then(|before| quantities.get(before)).is_some_and(|q| q.of().is_some());
         let other = other || earlier && percent.start < fraction.start && between.starts_with(')');
-        if !LINK.is_in(between) || !plain || ELSE.is_in(after) || other || OTHER.is_in(tail(lower.get(..pair[0].start).unwrap_or(""))) {
+        if !LINK.is_in(between) || !plain || ELSE.is_in(after) || other || OTHER.is_in(tail(before)) {
             continue;
         }
         let (part, whole) = (fraction.value, fraction.of().unwrap_or(0.0));
         // "Law No. 27/2022 (100 %)".
-        let year = part <= 31.0 && (1900.0..=2100.0).contains(&whole);
+        let year = (1900.0..=2100.0).contains(&whole) && (part <= 31.0 || part >= 1900.0);
         // What is done by a time is no share of the time.
         let time = seconds(&fraction.unit).is_some() || fraction.unit.starts_with(['周', '天']);
         if whole <= 0.0 || part > whole || year || time {
             continue;
         }
         let real = 100.0 * part / whole;
-        if differs(real, percent) && differs(100.0 - real, percent) {
+        let meant = whole >= MIN_COUNTED && near(real, percent, if RATE.is_in(before) || EQUATED.is_in(between) { MAX_RATES_APART } else { MAX_APART });
+        if meant && differs(real, percent) && differs(100.0 - real, percent) {
             let message = format!("{} / {} is {}, not {}", show(part), show(whole), rounded(real), percent.written());
             found.push(Finding::new(message, [statement.line]));
         }
     }
+}
+
+/// Points of a percentage; further apart, it is of something else.
+const MAX_APART: f64 = 5.0;
+
+/// The same of what is called the rate of what passed, or said to be the share.
+const MAX_RATES_APART: f64 = 15.0;
+
+/// Things; a share of fewer may count them by their weight.
+const MIN_COUNTED: f64 = 5.0;
+
+/// Whether a percentage can be meant for a share; whole tens are often said of what is near them.
+fn near(real: f64, percent: &Quantity, most: f64) -> bool {
+    let apart = (real - percent.value).abs();
+    apart < most && !(percent.decimals == 0 && percent.value % 10.0 == 0.0 && percent.value < 100.0 && apart < 5.0)
 }
 
 fn differs(real: f64, percent: &Quantity) -> bool {
@@ -123,9 +149,6 @@ fn rate(tally: &Tally<'_>) -> Option<Finding> {
     let (percent, line) = *tally.counts.get(&Counted::Rate)?;
     let (passed, failed) = (tally.value(Counted::Passed), tally.value(Counted::Failed));
     let total = tally.value(Counted::Total).or_else(|| Some(passed? + failed?))?;
-    if passed.is_none() && failed.is_none() {
-        return impossible(total, percent).map(|message| Finding::new(message, [line].into_iter().chain(tally.lines())));
-    }
     let mut ways = Vec::new();
     if let Some(passed) = passed {
         ways.push((passed, total));
@@ -139,26 +162,10 @@ fn rate(tally: &Tally<'_>) -> Option<Finding> {
         ways.push((total - failed, total - tally.other));
     }
     ways.retain(|(part, whole)| *whole > 0.0 && *part >= 0.0 && part <= whole);
-    if ways.is_empty() || ways.iter().any(|(part, whole)| !differs(100.0 * part / whole, percent)) {
+    if ways.iter().any(|(part, whole)| !differs(100.0 * part / whole, percent)) {
         return None;
     }
-    let (part, whole) = ways[0];
+    let (part, whole) = ways.into_iter().find(|(part, whole)| near(100.0 * part / whole, percent, MAX_RATES_APART))?;
     let message = format!("{} of {} is {}, not {}", show(part), show(whole), rounded(100.0 * part / whole), percent.written());
     Some(Finding::new(message, [line].into_iter().chain(tally.lines())))
-}
-
-/// Trials; of more than that almost every whole percentage is some number of them.
-const MAX_FEW: f64 = 60.0;
-
-/// A percentage that no number of so few can be.
-fn impossible(total: f64, percent: &Quantity) -> Option<String> {
-    if !(1.0..=MAX_FEW).contains(&total) || percent.rough {
-        return None;
-    }
-    let least = (percent.value * total / 100.0).floor();
-    let shares = [least, least + 1.0].map(|part| 100.0 * part / total);
-    shares.iter().all(|share| differs(*share, percent)).then(|| {
-        let [below, above] = shares.map(rounded);
-        format!("{} of {} is no whole number: {} are {below}, {} are {above}", percent.written(), show(total), show(least), show(least + 1.0))
-    })
 }

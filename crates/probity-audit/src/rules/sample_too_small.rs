@@ -50,7 +50,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             (None, Some((of, line))) => {
                 let count = (pair.value.value * of / 100.0).round();
                 let fits = (100.0 * count / of - pair.value.value).abs() <= pair.value.half_digit() * 2.0;
-                if !fits || pair.value.kind != Kind::Percent {
+                // A share without decimals is that of too many numbers.
+                if !fits || pair.value.kind != Kind::Percent || pair.value.decimals == 0 {
                     continue;
                 }
                 (count, of, vec![pair.claim.line, line])

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::assertions::{Assertion, Assertions, Form, Modality};
-use crate::document::{MAX_LISTED, Place};
+use crate::document::MAX_LISTED;
 use crate::quantity::{Kind, Quantity};
 use crate::words::pattern;
 
@@ -20,8 +20,6 @@ pub(super) enum Counted {
     Other,
     /// The share of those that passed.
     Rate,
-    /// Those that passed, of all.
-    Fraction,
 }
 
 /// Counts of one row, one list or one sentence.
@@ -57,6 +55,8 @@ pattern!(
     RATE,
     r"^(test |overall |tests )?(pass(ing)?|success)( rate| percentage| ?%)( \(?%\)?)?$|^test pass rate$"
 );
+
+pattern!(OUTCOME, r"\b(pass\w*|fail\w*|skip\w*|success\w*|pending)\b");
 
 fn counted(name: &str) -> Option<Counted> {
     let name = name.trim();
@@ -119,7 +119,9 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let text = |one: &&Assertion| {
         !compares(one)
             && !matches!(one.form, Form::Cell(..))
-            && matches!(one.modality, Modality::Done | Modality::Quoted)
+            // "Skipped: 8 (expected)" were skipped.
+            && (matches!(one.modality, Modality::Done | Modality::Quoted)
+                || one.form == Form::Label && counted(&one.name) == Some(Counted::Other))
     };
     // Labels of one list; phrases of one sentence.
     let mut groups: Vec<Vec<&Assertion>> = Vec::new();
@@ -137,12 +139,16 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
         groups[group].push(one);
     }
     out.extend(groups.iter().filter_map(|group| of(all, group)));
-    out.extend(headings(all));
     // "49 failing tests, 74 %": the total stands once in the same section.
     let mut totals: HashMap<Option<usize>, Vec<(&Quantity, usize)>> = HashMap::new();
     // "Total: 409 (217 passed, 18 skipped)" tells by itself what became of them.
-    let bare =
-        |one: &&Assertion| all.document.statements.get(one.at).is_some_and(|s| s.quantities.len() == 1);
+    // "Failed: 5 tests" is no total.
+    let bare = |one: &&Assertion| {
+        all.document
+            .statements
+            .get(one.at)
+            .is_some_and(|s| s.quantities.len() == 1 && !OUTCOME.is_in(&s.lower))
+    };
     let totals_alone = all.done().filter(|one| one.form == Form::Label && TOTAL.is_in(one.name.trim()));
     for one in totals_alone.filter(bare) {
         if let Some(q) = one.measured() {
@@ -175,6 +181,8 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
     for one in group.iter().filter(|one| !(total(one) && passing(one))) {
         let q = one.measured()?;
         match counted(&one.name) {
+            // "100 % of runnable tests".
+            Some(Counted::Rate) if is_of_some(all, one, q) => return None,
             Some(counted) => tally.note(counted, q, one.line)?,
             None => tally.unknown |= q.is_count(),
         }
@@ -187,6 +195,21 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
         tally.unknown |= others && one.form == Form::Label;
     }
     (tally.counts.len() >= 2).then_some(tally)
+}
+
+/// Whether a fraction stands beside a rate, which is then that of it.
+fn has_fraction(all: &Assertions<'_>, one: &Assertion) -> bool {
+    all.document.statements.get(one.at).is_some_and(|s| s.quantities.iter().any(|q| q.of().is_some()))
+}
+
+/// Whether a rate is said to be that of some.
+fn is_of_some(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
+    all.document
+        .statements
+        .get(one.at)
+        .and_then(|s| s.lower.get(q.end..))
+        .is_some_and(|after| after.starts_with(" of "))
+        || has_fraction(all, one)
 }
 
 /// The rows of tables whose headings name them.
@@ -213,44 +236,16 @@ fn rows<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
                         tally.unknown |= q.is_count();
                         Some(())
                     }
-                    (None, None) => Some(()),
+                    // "2 skipped (expected)" in a remark.
+                    (None, None) => {
+                        tally.unknown |= !cell.quantities.is_empty();
+                        Some(())
+                    }
                 }
             });
             if read.is_some() && tally.counts.len() >= 2 {
                 out.push(tally);
             }
-        }
-    }
-    out
-}
-
-/// A heading with a fraction of tests, and the one number of failures in its section.
-fn headings<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
-    let mut failures: HashMap<Option<usize>, Vec<(&'a Quantity, usize)>> = HashMap::new();
-    for one in
-        all.done().filter(|one| one.name.trim_end().ends_with("failures") || FAILED.is_in(one.name.trim()))
-    {
-        if let Some(q) = one.measured().filter(|q| q.is_count() && !q.rough) {
-            failures.entry(one.section).or_default().push((q, one.line));
-        }
-    }
-    let mut out = Vec::new();
-    for (at, heading) in all.document.statements.iter().enumerate() {
-        let mut own = heading
-            .quantities
-            .iter()
-            .filter(|q| q.of().is_some() && matches!(heading.place, Place::Heading(_)));
-        let (Some(q), None) = (own.next(), own.next()) else { continue };
-        let (Some(of), Some([(failed, line)])) = (q.of(), failures.get(&Some(at)).map(Vec::as_slice)) else {
-            continue;
-        };
-        // "Failed tests (3/30)" counts what failed.
-        let tests = (heading.lower.contains("test") || heading.lower.contains("passed"))
-            && !heading.lower.contains("fail");
-        if tests && q.value < of {
-            let counts =
-                HashMap::from([(Counted::Fraction, (q, heading.line)), (Counted::Failed, (*failed, *line))]);
-            out.push(Tally { counts, section: Some(at), ..Tally::default() });
         }
     }
     out

@@ -3,6 +3,7 @@
 use crate::assertions::{Assertion, Assertions, Form, Modality, Outcome, Role, Said};
 use probity_diagnostic::Level;
 
+use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Bound, Kind, Quantity};
 use crate::words::pattern;
@@ -18,8 +19,8 @@ pub const RULE: Rule = Rule {
     example: "| Criterion | Target | Achieved | Status |\n|---|---|---|---|\n| Starts | 100 % reliable | 95 % reliable | ✅ ACHIEVED |",
 };
 
-pattern!(MET, r"✅|✔|☑|\b(met|achieved|fulfilled|satisfied|reached|passed|pass|exceeds|exceeded|meets)\b");
-pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured)\b");
+pattern!(MET, r"✅|✔|☑|\b(met|achieved|fulfilled|satisfied|reached|exceeds|exceeded|exceeding|meets)\b|\bpass(ed)?\W*$");
+pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|track|scope|after|budget|minor|issues?)\b|\*|->|→");
 pattern!(REQUIRED, r"\b(required|mandatory)\b");
 
 /// A target with the value beside it.
@@ -65,12 +66,18 @@ pub(super) fn pairs<'a>(all: &'a Assertions<'_>) -> Vec<Pair<'a>> {
         }
         let passed = statement.iter().any(|one| one.said == Said::Outcome(Outcome::Passed));
         let met = match claim.form {
-            Form::Cell(..) => passed && !NOT_MET.is_in(&text),
-            _ => (passed || MET.is_in(&text)) && !NOT_MET.is_in(&text),
+            Form::Cell(..) => passed && MET.is_in(&text) && !NOT_MET.is_in(&text),
+            _ => MET.is_in(&text) && !NOT_MET.is_in(&text) && !is_unticked(all, claim),
         };
         out.push(Pair { target, bound: *bound, value, claim, met });
     }
     out
+}
+
+/// Whether it stands in a box that is not ticked.
+fn is_unticked(all: &Assertions<'_>, claim: &Assertion) -> bool {
+    let statement = all.document.statements.get(claim.at);
+    statement.is_some_and(|s| matches!(s.place, Place::Item { done: Some(false), .. }))
 }
 
 /// Whether a value can be held against a target.

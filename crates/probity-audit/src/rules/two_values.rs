@@ -89,14 +89,16 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether nothing but signs or a label stands before the number.
+/// Whether nothing but signs or a label stands before the number, and its noun after it.
 fn begins(all: &Assertions<'_>, one: &Assertion, q: &Quantity) -> bool {
     let Some(statement) = all.document.statements.get(one.at) else { return false };
     // What stands below an item is of that item.
     let below = matches!(statement.place, Place::Item { depth: 2.., .. });
     let before = statement.lower.get(..q.start).unwrap_or("a");
-    let labelled = before.strip_suffix(": ").is_some_and(|label| words(label).all(is_generic));
-    !below && (!before.contains(char::is_alphabetic) || labelled)
+    let labelled = before.strip_suffix(": ").is_some_and(|label| words(label).all(|word| is_generic(word) && !word.starts_with(|c: char| c.is_ascii_digit()) && !matches!(word, "target" | "goal")));
+    // "60 % test coverage of the critical paths" is of these.
+    let ends = statement.lower.get(q.end..).is_some_and(|after| after.trim().trim_end_matches(|c: char| !c.is_alphanumeric()) == one.name);
+    !below && ends && (!before.contains(char::is_alphabetic) || labelled)
 }
 
 fn unit(q: &Quantity) -> &str {
