@@ -7,6 +7,7 @@ use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
+use memchr::{memchr_iter, memrchr};
 use probity_plan::{Barrier, Blocked};
 
 use crate::look::barrier_of;
@@ -51,17 +52,13 @@ impl LogTimes {
     /// where the plan says so.
     ///
     /// # Errors
-    /// `unsupported` for a zone that the machine does not know, and for a format with an hour of 12 that could be either.
+    /// `unsupported` for a zone that the machine does not know.
     pub fn new(
         zone: Option<&str>,
         format: Option<&str>,
         now: Timestamp,
         start: Timestamp,
     ) -> Result<Self, Blocked> {
-        if let Some(format) = format.filter(|format| has_half_an_hour(format)) {
-            let why = format!("`{format}`: %I is an hour of 12; say %p, too, for its half of the day, or %H");
-            return Err(Blocked::new(Barrier::Unsupported, why));
-        }
         let zone = match zone {
             Some(name) => Zone::Said(named(name)?),
             None => {
@@ -85,25 +82,38 @@ impl LogTimes {
         }
         if let Some(format) = &self.format {
             return match BrokenDownTime::parse_prefix(format, line) {
-                Ok((parsed, _)) => self.parsed(parsed),
+                Ok((parsed, read)) => self.parsed(parsed, &line[read..]),
                 Err(_) => Ok(None),
             };
         }
         if line.starts_with(b"{") {
             return self.json(line);
         }
-        self.text(&String::from_utf8_lossy(line.get(..NEAR).unwrap_or(line)))
+        let at = self.text(&near(line))?;
+        Ok(at.filter(|_| !has_two_brackets(line)))
     }
 
-    fn parsed(&self, mut parsed: BrokenDownTime) -> Result<Option<Timestamp>, Blocked> {
+    fn parsed(&self, mut parsed: BrokenDownTime, rest: &[u8]) -> Result<Option<Timestamp>, Blocked> {
         if let Some(at) = parsed.timestamp() {
             return Ok(Some(at));
         }
         let (offset, zone) = (parsed.offset(), parsed.iana_time_zone().map(str::to_owned));
+        let rest = near(rest);
+        let fraction = rest.strip_prefix(['.', ',']).unwrap_or("");
+        let rest = match fraction.trim_start_matches(|c: char| c.is_ascii_digit()) {
+            rest if rest.len() < fraction.len() => rest,
+            _ => &rest,
+        };
+        let behind = if offset.is_none() && zone.is_none() { behind(rest, true) } else { Behind::Nothing };
+        let named_behind = match behind {
+            Behind::Unclear => return Ok(None),
+            Behind::Zone(name, _) => name,
+            Behind::Nothing => "",
+        };
         let known = |civil: DateTime| match (offset, &zone) {
             (Some(offset), _) => offset.to_timestamp(civil).map_err(|error| odd(&error)),
             (None, Some(zone)) => self.in_zone(&named(zone)?, civil),
-            (None, None) => self.local(civil),
+            (None, None) => self.zoned(civil, named_behind),
         };
         if parsed.year().is_some() {
             return parsed.to_datetime().ok().map(known).transpose();
@@ -118,24 +128,33 @@ impl LogTimes {
     }
 
     fn json(&mut self, line: &[u8]) -> Result<Option<Timestamp>, Blocked> {
-        let Ok(json) = serde_json::from_slice::<serde_json::Value>(line) else { return Ok(None) };
-        let values = || KEYS.iter().filter_map(|key| json.get(key));
-        // Text first: a number beside it may be how long something took.
-        for text in values().filter_map(serde_json::Value::as_str) {
-            if let Some(at) = self.text(text)? {
-                return Ok(Some(at));
-            }
+        let Ok(Fields(fields)) = serde_json::from_slice(line) else { return Ok(None) };
+        let mut times = Vec::new();
+        for text in fields.iter().filter_map(serde_json::Value::as_str) {
+            times.extend(self.text(text)?);
         }
-        Ok(values().filter_map(serde_json::Value::as_f64).find_map(since_1970))
+        // Text first: a number beside it may be how long something took.
+        if times.is_empty() {
+            times.extend(fields.iter().filter_map(serde_json::Value::as_f64).filter_map(since_1970));
+        }
+        // Of several times, each may be when it was written.
+        let sure = times.iter().all(|at| (*at < self.start) == (times[0] < self.start));
+        Ok(times.first().copied().filter(|_| sure))
     }
 
-    /// Whether a line that bears no time in a known form begins with one in another: a clock, alone or behind a date. Then
-    /// it does not belong to the line before it.
-    pub fn is_in_another_form(line: &[u8]) -> bool {
-        let near = line.get(..NEAR).unwrap_or(line);
-        // Most lines without a time are told by their first byte.
-        let first = near.iter().find(|byte| !b"[(<\"'".contains(byte));
-        first.is_some_and(u8::is_ascii_alphanumeric) && another_form().is_some_and(|it| it.is_match(near))
+    /// Whether a line whose time is not known may bear one all the same: in another form, behind something else, or in an
+    /// object that is not quite JSON. Then it does not belong to the line before it.
+    pub fn may_bear_time(line: &[u8]) -> bool {
+        let start = line.iter().position(|byte| *byte != 0 && !byte.is_ascii_whitespace());
+        let line = &line[start.unwrap_or(line.len())..];
+        line.starts_with(b"{")
+            || may_be_times().iter().any(|(form, within)| form.is_match(line.get(..*within).unwrap_or(line)))
+            || Self::may_bear_time_behind_zeros(line)
+    }
+
+    /// Whether a line may bear a time behind zeros, which a crash leaves in a file.
+    pub fn may_bear_time_behind_zeros(line: &[u8]) -> bool {
+        memrchr(0, line).is_some_and(|zero| Self::may_bear_time(&line[zero + 1..]))
     }
 
     fn text(&mut self, text: &str) -> Result<Option<Timestamp>, Blocked> {
@@ -153,18 +172,24 @@ impl LogTimes {
         else {
             return Ok(None);
         };
-        let nanoseconds = format!("{:0<9}", part("fraction")).parse::<i32>().unwrap_or(0);
+        let nanoseconds = format!("{:0<9.9}", part("fraction")).parse::<i32>().unwrap_or(0);
         // The second 60 is the last one of a minute that has 61.
         let after = i64::from(second).seconds().nanoseconds(i64::from(nanoseconds));
         let civil = |year: i16| DateTime::new(year, month, day, hour, minute, 0, 0).ok();
-        let zone = part("zone");
+        let end = found.get(0).map_or(0, |all| all.end());
+        let (zone, end) = match (found.name("zone"), behind(&text[end..], part("year").is_empty())) {
+            (None, Behind::Nothing) => ("", end),
+            (None, Behind::Zone(name, length)) => (name, end + length),
+            (Some(zone), Behind::Nothing) => (zone.as_str().trim(), zone.end()),
+            _ => return Ok(None),
+        };
         let known = |civil: DateTime| self.zoned(civil, zone);
         let began = match part("year") {
             "" => self.in_last_year(civil, known)?,
             year => year.parse().ok().and_then(civil).map(known).transpose()?,
         };
         let Some(began) = began.filter(|_| second <= 60) else { return Ok(None) };
-        self.memo = Memo::new(text, &found, began);
+        self.memo = Memo::new(text, &found, end, began);
         Ok(began.checked_add(after).ok())
     }
 
@@ -189,24 +214,26 @@ impl LogTimes {
     }
 
     fn zoned(&self, civil: DateTime, zone: &str) -> Result<Timestamp, Blocked> {
-        match zone {
+        let upper = zone.to_ascii_uppercase();
+        let offset = upper.strip_prefix("UTC").or_else(|| upper.strip_prefix("GMT")).unwrap_or(&upper);
+        match upper.as_str() {
             "" => self.local(civil),
-            half if HALVES.contains(&half) => {
+            "AM" | "PM" | "A.M" | "P.M" | "A.M." | "P.M." => {
                 let why = "its clock has 12 hours: say `format`, with %I for the hour and %p for its half of the day";
                 Err(Blocked::new(Barrier::Unsupported, why))
             }
-            "Z" | "z" | "UTC" | "GMT" | "UT" => self.in_zone(&TimeZone::UTC, civil),
-            offset if offset.starts_with(['+', '-']) => {
-                self.in_zone(&fixed(offset).ok_or_else(|| unknown_zone(offset))?, civil)
+            "Z" | "UTC" | "GMT" | "UT" => self.in_zone(&TimeZone::UTC, civil),
+            _ if offset.starts_with(['+', '-']) => {
+                self.in_zone(&fixed(offset).ok_or_else(|| unknown_zone(zone))?, civil)
             }
-            name if name.contains('/') => self.in_zone(&named(name)?, civil),
+            _ if zone.contains('/') => self.in_zone(&named(zone)?, civil),
             // `CST` is the zone of three continents: it is only known where the log's zone calls itself so.
-            name => {
+            _ => {
                 let at = self.local(civil)?;
-                let zone = match &self.zone {
+                let own = match &self.zone {
                     Zone::Said(zone) | Zone::Machine(zone, _) => zone,
                 };
-                if zone.to_offset_info(at).abbreviation() == name { Ok(at) } else { Err(unknown_zone(name)) }
+                if own.to_offset_info(at).abbreviation() == zone { Ok(at) } else { Err(unknown_zone(zone)) }
             }
         }
     }
@@ -240,7 +267,7 @@ impl LogTimes {
 }
 
 impl Memo {
-    fn new(text: &str, found: &regex::Captures<'_>, minute: Timestamp) -> Option<Self> {
+    fn new(text: &str, found: &regex::Captures<'_>, end: usize, minute: Timestamp) -> Option<Self> {
         let (of_minute, second) = (found.name("minute")?, found.name("second")?);
         let first =
             ["year", "month", "day"].iter().filter_map(|name| found.name(name)).map(|part| part.start());
@@ -251,10 +278,7 @@ impl Memo {
         }
         let bracket = found.name("bracket").is_some();
         let from = if bracket { first.min()? } else { 0 };
-        let end = found.name("fraction").map_or(second.end(), |fraction| fraction.end());
-        let zone = found
-            .name("zone")
-            .map_or("", |_| text.get(end..found.name("zone").map_or(end, |it| it.end())).unwrap_or(""));
+        let zone = text.get(found.name("fraction").map_or(second.end(), |it| it.end())..end)?;
         Some(Self {
             bracket,
             prefix: text.get(from..of_minute.end())?.as_bytes().to_vec(),
@@ -266,6 +290,9 @@ impl Memo {
     /// The time of a line of the same minute and form; `None` where that is not sure.
     fn of(&self, line: &[u8]) -> Option<Timestamp> {
         let line = if self.bracket {
+            if has_two_brackets(line) {
+                return None;
+            }
             let near = line.get(..NEAR).unwrap_or(line);
             let at = near.iter().position(|byte| *byte == b'[')?;
             (near[..at].iter().filter(|byte| **byte == b' ').count() <= MOST_WORDS)
@@ -288,16 +315,10 @@ impl Memo {
             rest = &rest[1 + digits..];
         }
         let rest = rest.strip_prefix(self.zone.as_slice())?;
-        let another = match rest {
-            _ if !self.zone.is_empty() => rest.first().is_some_and(u8::is_ascii_alphanumeric),
-            [b' ', b'+' | b'-', ..] => true,
-            [b' ', word @ ..] => {
-                let length = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-                word.get(length) == Some(&b'/')
-                    || ZONES.iter().chain(&HALVES).any(|zone| zone.as_bytes() == &word[..length])
-            }
-            [byte, ..] => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'),
-            [] => false,
+        let another = if self.zone.is_empty() {
+            may_name_zone(rest)
+        } else {
+            rest.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b":.,+-".contains(byte))
         };
         if another || second > 60 {
             return None;
@@ -308,20 +329,35 @@ impl Memo {
     }
 }
 
-/// Whether this format of strftime(3) reads an hour of 12, and not of which half of the day.
-fn has_half_an_hour(format: &str) -> bool {
-    let parts = format.replace("%%", "");
-    let is = |letters: [char; 2]| {
-        let mut parts = parts.split('%').skip(1);
-        parts.any(|part| {
-            part.trim_start_matches(|c: char| c.is_ascii_digit() || "-_^#".contains(c)).starts_with(letters)
-        })
-    };
-    is(['I', 'l']) && !is(['p', 'P'])
-}
-
 /// The names under which a line that is a JSON object bears its time.
 const KEYS: [&str; 4] = ["time", "timestamp", "@timestamp", "ts"];
+
+/// What stands under these names, each as often as it is there.
+struct Fields(Vec<serde_json::Value>);
+
+impl<'de> serde::Deserialize<'de> for Fields {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Fields;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    match KEYS.iter().position(|key| *key == name) {
+                        Some(at) => fields.push((at, map.next_value()?)),
+                        None => _ = map.next_value::<serde::de::IgnoredAny>()?,
+                    }
+                }
+                fields.sort_by_key(|(at, _)| *at);
+                Ok(Fields(fields.into_iter().map(|(_, value)| value).collect()))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
 
 /// A number since 1970, if it is one. No log is older than 1973, nor younger than 5138: so in seconds, and in milliseconds; and
 /// so on.
@@ -358,14 +394,14 @@ fn named(name: &str) -> Result<TimeZone, Blocked> {
     if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name).map_err(unknown) }
 }
 
-/// `+02:00`, `+0200` or `+02`.
+/// `+02:00`, `+0200`, `+02` or `+2`.
 fn fixed(text: &str) -> Option<TimeZone> {
     let (sign, digits) = match text.split_at_checked(1)? {
         ("+", digits) => (1, digits),
         ("-", digits) => (-1, digits),
         _ => return None,
     };
-    let (hours, minutes) = digits.split_at_checked(2)?;
+    let (hours, minutes) = digits.split_at_checked(digits.find(':').unwrap_or(digits.len().min(2)))?;
     let minutes = minutes.trim_start_matches(':');
     let minutes: i32 = if minutes.is_empty() { 0 } else { minutes.parse().ok()? };
     let seconds = sign * (hours.parse::<i32>().ok()? * 60 + minutes) * 60;
@@ -386,14 +422,12 @@ fn of_the_machine() -> Result<TimeZone, Blocked> {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Abbreviations that stand for zones behind a time, and for nothing that a program would say there.
-const ZONES: [&str; 46] = [
+const ZONES: [&str; 52] = [
     "UTC", "GMT", "UT", "WET", "WEST", "CET", "CEST", "EET", "EEST", "MSK", "BST", "IST", "PKT", "WIB",
     "SGT", "HKT", "CST", "CDT", "JST", "KST", "AWST", "ACST", "ACDT", "AEST", "AEDT", "NZST", "NZDT", "EST",
     "EDT", "MST", "MDT", "PST", "PDT", "AKST", "AKDT", "HST", "SAST", "EAT", "WAT", "CAT", "AST", "ADT",
-    "NST", "NDT", "IDT", "WITA",
+    "NST", "NDT", "IDT", "WITA", "WIT", "MET", "MEST", "ChST", "HDT", "SST",
 ];
-/// Halves of a day, behind a clock of 12 hours.
-const HALVES: [&str; 4] = ["AM", "PM", "am", "pm"];
 /// Words of an access log before the time: the virtual host, the client, two names.
 const MOST_WORDS: usize = 5;
 
@@ -406,16 +440,11 @@ fn patterns() -> &'static [regex::Regex] {
             (?:\[?(?i:trace|debug|info|information|notice|warn|warning|error|err|crit|critical|alert|emerg|fatal|severe|panic)\]?
                [\ \t:|-]+(?:\[[^\[\]]{0,60}\]\ +)? | level=[a-z]+\ )?
             [\[(]?(?:(?:time|ts|timestamp|t|date)="?)?"#;
-        let clock = r"(?<minute>[0-9]{2}:[0-9]{2}):(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]{1,9}))?";
-        let zone = format!(
-            r"(?<zone>[Zz]\b|\ ?[+-][0-9]{{2}}:?[0-9]{{2}}\b|\ ?[+-][0-9]{{2}}\b|\ (?:{})\b|\ ?(?:{HALVES})\b|\ [A-Z][A-Za-z]+/[A-Za-z_/+-]+)?",
-            ZONES.join("|"),
-            HALVES = HALVES.join("|")
-        );
+        let clock = r"(?<minute>[0-9]{2}:[0-9]{2}):(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]+))?";
         let month = format!("(?<month>{})", MONTHS.join("|"));
         let forms = [
             // RFC 3339 and its relatives: a space for the `T`, a comma for the point, slashes, no zone.
-            format!(r"{before}(?<year>[0-9]{{4}})[-/.](?<month>[0-9]{{2}})[-/.](?<day>[0-9]{{2}})[Tt\ _]{clock}{zone}"),
+            format!(r"{before}(?<year>[0-9]{{4}})[-/.](?<month>[0-9]{{2}})[-/.](?<day>[0-9]{{2}})[Tt\ _]{clock}"),
             // RFC 3164.
             format!(r"^(?:<[0-9]{{1,3}}>)?{month}\ (?<day>[\ 0-9][0-9])\ {clock}"),
             // The Common Log Format.
@@ -425,28 +454,130 @@ fn patterns() -> &'static [regex::Regex] {
             // ctime(3) and date(1), as Apache's errors.
             format!(r"^\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ {month}\ (?<day>[\ 0-9][0-9])\ {clock}(?<zone>\ [A-Z]{{3,5}})?\ (?<year>[0-9]{{4}})"),
             // Redis, PHP, BIND.
-            format!(r"^(?:[0-9]+:[A-Z]\ )?\[?(?<day>[0-9]{{1,2}})[-\ ]{month}[-\ ](?<year>[0-9]{{4}})\ {clock}{zone}"),
+            format!(r"^(?:[0-9]+:[A-Z]\ )?\[?(?<day>[0-9]{{1,2}})[-\ ]{month}[-\ ](?<year>[0-9]{{4}})\ {clock}"),
         ];
         forms.iter().filter_map(|form| regex::Regex::new(&format!("(?x){form}")).ok()).collect()
     })
 }
 
-/// A clock, alone or behind a date, at the beginning of a line.
-fn another_form() -> Option<&'static regex::bytes::Regex> {
-    static FORM: OnceLock<Option<regex::bytes::Regex>> = OnceLock::new();
-    let form = || {
-        let month = MONTHS.join("|");
-        let date = format!(
-            r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\ )?
-              (?: [0-9]{{1,4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,4}} | [0-9]{{8}}
-                | [0-9]{{1,2}}[-\ /](?:{month})[a-z]*[-\ /][0-9]{{2,4}} | (?:{month})[a-z]*\ +[0-9]{{1,2}}(?:,?\ [0-9]{{4}})? )
-              [T\ ,:_-]{{1,2}}"
-        );
-        let form =
-            format!(r#"(?x)^[\[(<"']{{0,2}}(?:{date})?[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})?(?:[^0-9:]|$)"#);
-        regex::bytes::Regex::new(&form).ok()
+/// What stands behind a clock.
+enum Behind<'a> {
+    Nothing,
+    /// The name of a zone or a half of the day, and where it ends.
+    Zone(&'a str, usize),
+    /// Something that may belong to the time.
+    Unclear,
+}
+
+/// What stands behind the clock that a line begins with. What has a slash is a zone if there is such a one; where it cannot
+/// be the name of a host or a component, also if there is none.
+fn behind(rest: &str, host: bool) -> Behind<'_> {
+    static ZONE: OnceLock<Option<regex::Regex>> = OnceLock::new();
+    static UNCLEAR: OnceLock<Option<regex::Regex>> = OnceLock::new();
+    let zone = || {
+        let names = ZONES.join("|");
+        regex::Regex::new(&format!(
+            r"(?x)^[\])]?[\ \t]{{0,3}}[\[(]?
+              (?<name> [Zz] | (?i:utc|gmt)(?:[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?)? | [+-][0-9]{{2}}(?::?[0-9]{{2}})? | {names}
+                | [AaPp](?:\.[Mm]\.?|[Mm]) | [A-Z][A-Za-z]+/[A-Za-z_/+-]+[0-9]* )
+              (?:[^0-9A-Za-z:.+_-] | :(?:[^0-9]|$) | \.(?:\s|$) | $)"
+        ))
+        .ok()
     };
-    FORM.get_or_init(form).as_ref()
+    let unclear = || {
+        regex::Regex::new(r"^(?:[0-9A-Za-z]|[.,:+-][0-9]|[\])]?[ \t]{1,3}(?:(?i:utc|gmt) ?)?[+-][0-9])").ok()
+    };
+    let found = ZONE.get_or_init(zone).as_ref().and_then(|zone| zone.captures(rest));
+    match found.and_then(|found| found.name("name")) {
+        // So may a host be called.
+        Some(name)
+            if host
+                && name.start() > 0
+                && matches!(name.as_str(), "Z" | "z" | "utc" | "gmt" | "am" | "pm") =>
+        {
+            Behind::Unclear
+        }
+        Some(name) => {
+            let name_alone = !host && !rest[..name.start()].contains(['[', '(', ']', ')']);
+            if name.as_str().contains('/') && !name_alone && TimeZone::get(name.as_str()).is_err() {
+                return Behind::Nothing;
+            }
+            Behind::Zone(name.as_str(), name.end())
+        }
+        None if UNCLEAR.get_or_init(unclear).as_ref().is_some_and(|it| it.is_match(rest)) => Behind::Unclear,
+        None => Behind::Nothing,
+    }
+}
+
+/// Whether it takes a closer look to tell that no zone stands behind a clock.
+fn may_name_zone(rest: &[u8]) -> bool {
+    match rest {
+        [byte, ..] if byte.is_ascii_alphanumeric() => return true,
+        [b'.' | b',' | b':' | b'+' | b'-', next, ..] => return next.is_ascii_digit(),
+        _ => {}
+    }
+    let first = rest.iter().position(|byte| !b" \t[]()".contains(byte)).unwrap_or(rest.len());
+    let word = &rest[first..];
+    let length = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (word, next) = word.split_at(length);
+    match (word, next) {
+        ([], next) => matches!(next, [b'+' | b'-', b'0'..=b'9', ..]),
+        (_, [b'/', ..]) | ([b'Z' | b'z' | b'A' | b'a' | b'P' | b'p'], _) => true,
+        _ => ZONES.iter().chain(&["AM", "PM"]).any(|zone| word.eq_ignore_ascii_case(zone.as_bytes())),
+    }
+}
+
+/// The beginning of a line, in which its time stands.
+fn near(line: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(line.get(..NEAR).unwrap_or(line))
+}
+
+/// Whether an access log's line bears more than one time in brackets before the request: the client chooses the name that
+/// stands before the true one.
+fn has_two_brackets(line: &[u8]) -> bool {
+    let quote = memchr_iter(b'"', line).find(|at| *at == 0 || line[at - 1] != b'\\');
+    let before = &line[..quote.unwrap_or(line.len())];
+    let time = |at: &usize| matches!(before[at + 1..], [b'0'..=b'9', b'0'..=b'9', b'/', ..]);
+    memchr_iter(b'[', before).filter(time).nth(1).is_some()
+}
+
+/// What may be a time, and within how many bytes of a line.
+fn may_be_times() -> &'static [(regex::bytes::Regex, usize)] {
+    static FORMS: OnceLock<Vec<(regex::bytes::Regex, usize)>> = OnceLock::new();
+    FORMS.get_or_init(|| {
+        let forms = [(near_time(), NEAR), (far_time(), usize::MAX)];
+        forms
+            .iter()
+            .filter_map(|(form, within)| Some((regex::bytes::Regex::new(form).ok()?, *within)))
+            .collect()
+    })
+}
+
+/// What may be a time near the beginning of a line: clocks, dates, numbers since 1970 or since the boot.
+fn near_time() -> String {
+    let month = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+    // A terminal is told a colour by something that ends in a letter.
+    let apart = r"(?:^|[^0-9A-Za-z.]|\x1b\[[0-9;]*m)";
+    format!(
+        r#"(?x-u)
+          (?:^|[^0-9A-Za-z:.]|\x1b\[[0-9;]*m) [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}} (?:[^0-9:]|:[0-9]{{3}}|:[^0-9A-Fa-f]|$)
+        | ^[\[(<"']{{0,2}} [0-9]{{1,2}}:[0-9]{{2}} (?:[^0-9:]|$)
+        | {apart} [0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}} (?:[^0-9.]|\.[^0-9]|$)
+        | {apart} [0-9]{{1,2}}[-/.][0-9]{{1,2}}[-/.][0-9]{{4}} (?:[^0-9.]|\.[^0-9]|$)
+        | {apart} [0-9]{{4}}-?W[0-9]{{2}}
+        | (?i: \b{month}[-/\ ,.]{{1,3}}[0-9]{{1,2}}\b | \b[0-9]{{1,2}}[-/\ .]{{1,2}}{month}\b )
+        | {apart} [12][0-9]{{9}}(?:[0-9]{{3}}){{0,3}} (?:[^0-9A-Za-z]|$)
+        | {apart} (?:19|20)[0-9]{{2}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]) (?:[T_-]?[0-9]{{4,6}}|[^0-9A-Za-z]|$)
+        | {apart} [0-9]{{6}}[-_\ T][0-9]{{6}} | {apart} [0-9]{{4}}/[0-9]{{6}}
+        | ^[\[(<]?\ *[0-9]+\.[0-9]{{3,}} (?:[^0-9.]|$)
+        | ^<[0-9]{{1,3}}> | ^@[0-9a-f]{{24}}"#
+    )
+}
+
+/// What is one wherever it stands: behind a name, however long it is, and as the last field of a line.
+fn far_time() -> String {
+    let month = MONTHS.join("|");
+    format!(r#"(?-u)\[[0-9]{{2}}/(?:{month})/[0-9]{{4}}:|\b(?:time|timestamp|ts|date)=["']?[0-9]{{4}}"#)
 }
 
 #[cfg(test)]
@@ -464,6 +595,7 @@ mod tests {
     #[test]
     fn every_form_is_known() {
         assert_eq!(patterns().len(), 6);
+        assert_eq!(may_be_times().len(), 2);
     }
 
     #[test]
@@ -542,12 +674,6 @@ mod tests {
             assert!(berlin.of(b"2026-11-21 09:01:01 LOG:  begins").is_ok());
             assert_eq!(berlin.of(line.as_bytes()).unwrap_err().barrier, Barrier::Unsupported, "{zone}");
         }
-        for (format, known) in
-            [("%I:%M:%S", false), ("%-I:%M %%p", false), ("%I:%M:%S %p", true), ("%H:%M %%I", true)]
-        {
-            let made = LogTimes::new(Some("UTC"), Some(format), at(now), at(now));
-            assert_eq!(made.is_ok(), known, "{format}");
-        }
         // The hour that an autumn night has twice.
         let mut berlin = times(Some("Europe/Berlin"), None, "2027-11-21T22:00:00Z");
         assert!(berlin.of(b"2027-10-31 02:30:00 started").is_err());
@@ -560,7 +686,7 @@ mod tests {
         let now = "2026-11-21T22:00:00Z";
         for (format, line, expected) in [
             ("%d.%m.%Y %H:%M:%S", "21.11.2026 10:20:30 started", "2026-11-21T09:20:30Z"),
-            ("%m/%d %H:%M", "11/21 10:20 started", "2026-11-21T09:20:00Z"),
+            ("%m/%d %T", "11/21 10:20:30 started", "2026-11-21T09:20:30Z"),
             ("%s", "1795256430 started", "2026-11-21T10:20:30Z"),
             ("[%Y%m%dT%H%M%S%z]", "[20261121T102030+0200] started", "2026-11-21T08:20:30Z"),
         ] {
@@ -613,7 +739,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_in_another_form_is_told_from_none() {
+    fn what_may_be_a_time_is_told_from_none() {
         for line in [
             "21.11.2026 10:20:30 started",
             "[11/21/2026, 10:20:30] started",
@@ -623,13 +749,16 @@ mod tests {
             "(10:20:30.123) started",
             "20261121 10:20:30 started",
             "Saturday, 21 Nov 2026 10:20:30 started",
+            "12 errors at 10:20:30",
+            "{\"a\": \"10:20:30\"}",
+            "see 10:20:30",
         ] {
             assert_eq!(
                 times(Some("UTC"), None, "2026-11-21T22:00:00Z").of(line.as_bytes()),
                 Ok(None),
                 "{line}"
             );
-            assert!(LogTimes::is_in_another_form(line.as_bytes()), "{line}");
+            assert!(LogTimes::may_bear_time(line.as_bytes()), "{line}");
         }
         for line in [
             "",
@@ -638,13 +767,14 @@ mod tests {
             "Caused by: java.io.IOException",
             "10.0.0.1 - - refused",
             "1.2.3 is older than 1.2.4",
-            "12 errors at 10:20:30",
-            "{\"a\": \"10:20:30\"}",
             "de:ad:be:ef",
+            "at 00:11:22:33:44:55",
             "1: lo: <LOOPBACK>",
-            "see 10:20:30",
+            "    at Object.run (/app/main.js:10:20)",
+            "goroutine 17 [running]: main.go:123 +0x1d 0xc000012345",
+            "the market 5 of 1.25 GB, runtime=2026 ms",
         ] {
-            assert!(!LogTimes::is_in_another_form(line.as_bytes()), "{line}");
+            assert!(!LogTimes::may_bear_time(line.as_bytes()), "{line}");
         }
     }
 

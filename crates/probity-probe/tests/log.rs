@@ -217,6 +217,183 @@ async fn a_line_whose_time_is_in_another_form_is_not_taken_for_one_of_the_line_b
 }
 
 #[tokio::test]
+async fn a_line_that_may_bear_a_time_of_its_own_is_not_taken_for_one_of_the_line_before_it() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let at = Timestamp::now() - 60.seconds();
+    let (time, epoch) = (format!("{at:.0}"), at.as_second());
+    let form = |form: &str| at.strftime(form).to_string();
+    let (old, deep) = (Timestamp::now() - 7000.seconds(), "[".repeat(200) + &"]".repeat(200));
+    let json = |rest: &str| format!(r#"{{"time":"{time}","level":"ERROR",{rest}}}"#);
+    let names = "a ".repeat(300);
+    let access = form("%d/%b/%Y:%H:%M:%S +0000");
+    let lines = [
+        // JSON that is not quite JSON.
+        json("\"msg\":\"a\tb\""),
+        json(r#""msg":"a\x22""#),
+        json(r#""v":NaN"#),
+        json(&format!(r#""time":"{old}""#)),
+        format!(r#"{{"time":"{time}","level":"ERROR","msg":"cut of"#),
+        // JSON whose time stands under another name, or in another form; or times of which each could be meant.
+        format!(r#"{{"date":"{time}","level":"ERROR"}}"#),
+        format!(r#"{{"t":{{"$date":"{time}"}},"level":"ERROR"}}"#),
+        format!(r#"{{"ts":"{epoch}","level":"ERROR"}}"#),
+        format!(r#"{{"time":"{epoch}000000000","level":"ERROR"}}"#),
+        format!(r#"{{"time":"{old}","timestamp":"{time}","level":"ERROR"}}"#),
+        format!(r#"[{{"ts":{epoch},"level":"ERROR"}},"#),
+        // What a crash, a terminal or a program puts before the time.
+        format!("{}{time} ERROR", "\0".repeat(512)),
+        format!("{old} hal{}{time} ERROR", "\0".repeat(512)),
+        format!("[main] {time} ERROR\0"),
+        format!("\u{1b}[2m{time}\u{1b}[0m ERROR"),
+        format!(" {time} ERROR"),
+        format!("\t{time} ERROR"),
+        format!("[main] {time} ERROR"),
+        format!("app[12]: {time} ERROR"),
+        format!("4711 {time} ERROR"),
+        format!("web_1  | {time} ERROR"),
+        format!("level=error msg=\"ERROR\" time={time}"),
+        format!("level=error msg=\"ERROR {names}\" time={time}"),
+        form("*%b %e %T: ERROR"),
+        // Numbers.
+        format!("{epoch}.123 ERROR"),
+        format!("ts={epoch} ERROR"),
+        format!("type=USER_LOGIN msg=audit({epoch}.123:45): ERROR"),
+        "[12345.678901] ERROR".to_owned(),
+        "<13>1 - h a - - - ERROR".to_owned(),
+        "@4000000065a1b2c3d4e5f60a ERROR".to_owned(),
+        form("%y%m%d %H:%M:%S ERROR"),
+        form("%Y%m%dT%H%M%SZ ERROR"),
+        form("%Y%m%d%H%M%S ERROR"),
+        form("%G-W%V-%uT%H:%M ERROR"),
+        form("[%m%d/%H%M%S.1:ERROR:x]"),
+        form("%Y-%m-%d ERROR"),
+        form("%Y-%m-%d %H:%M:%S:123 ERROR"),
+        form("%Y-%m-%d %H:%M:%S -5 ERROR"),
+        form("%b %e %H:%M:%S pm ERROR"),
+        // The client chooses the name of the user.
+        format!("1.1.1.1 - john a b c d [{access}] \"GET ERROR\""),
+        format!("1.1.1.1 - {names} [{access}] \"GET ERROR\""),
+        format!("1.1.1.1 - [01/Jan/2020:00:00:00 +0000] [{access}] \"GET ERROR\""),
+        format!("1.1.1.1 - [01/Jan/2020:00:00:00 +0000] \\\" {names} [{access}] \"GET ERROR\""),
+    ];
+    let look_at = async |second: &[u8]| {
+        let mut content = line(120, "start").into_bytes();
+        content.extend(second);
+        std::fs::write(&path, content).unwrap();
+        look_at(&path, "10m", "ERROR").await
+    };
+    let mut wrong = Vec::new();
+    for second in lines {
+        let seen = look_at(format!("{second}\n").as_bytes()).await;
+        let unknown = seen.unknown.get("count").is_some_and(|blocked| blocked.barrier == Barrier::Protocol);
+        if !unknown || known(&seen, "at_least") != &Value::from(0) {
+            wrong.push(second);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // JSON is read as far as its time goes.
+    let latin = [json(r#""msg":"caf"#).trim_end_matches('}').as_bytes(), b"\xe9\"}\n"].concat();
+    for second in [json(&format!(r#""v":{deep}"#)).as_bytes(), &latin] {
+        assert_eq!(known(&look_at(second).await, "count"), &Value::from(1));
+    }
+    // What bears none belongs to the line before it.
+    for second in
+        ["    at main.rs:12:30 ERROR", "Caused by: ERROR 1.2.3 of 10.0.0.1", "ERROR de:ad:be:ef:00:11"]
+    {
+        let seen = look_at(second.as_bytes()).await;
+        assert_eq!(known(&seen, "count"), &Value::from(0), "{second}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn lines_of_the_window_before_a_block_of_old_ones_are_counted() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let seconds = |ago: i64, text: &str| format!("{} app: {text}\n", Timestamp::now() - ago.seconds());
+    let old = |lines: i64, text: &str| (0..lines).map(|n| seconds(9000 - n % 3000, text)).collect::<String>();
+    let (before, error, after) = (line(600, "start"), seconds(100, "ERROR"), seconds(50, "fine"));
+    // The clock was set back, or lines were replayed.
+    std::fs::write(
+        &path,
+        [before.clone(), error.clone(), old(1500, &"x".repeat(200)), after.clone()].concat(),
+    )
+    .unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+    // So far before the end that only samples are taken.
+    let errors = error.repeat(100_000);
+    let block = old(80_000, &"x".repeat(1 << 10));
+    std::fs::write(&path, [before, errors, block, after].concat()).unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!(known(&seen, "count"), &Value::from(100_000), "{:?}", seen.unknown);
+}
+
+#[tokio::test]
+async fn a_zone_that_a_line_names_is_its_zone_however_it_is_written() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let look = async |zone: &str, form: &str, more: Json| {
+        let at =
+            |ago: i64| (Timestamp::now() - ago.seconds()).in_tz(zone).unwrap().strftime(form).to_string();
+        std::fs::write(&path, format!("{} start\n{} ERROR\n", at(200_000), at(60))).unwrap();
+        let mut parameters = json!({ "log": path, "since": "10m", "match": "ERROR", "zone": "Asia/Tokyo" });
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        look(act("log", &parameters)).await
+    };
+    for form in [
+        "%F %T Z",
+        "%F %T utc",
+        "%F %T (UTC)",
+        "%FT%T[UTC]",
+        "%FT%T.1234567890Z",
+        "%F %T  UTC",
+        "[%F %T] UTC",
+        "%F %TUTC",
+        "%b %e %T UTC",
+        "%b %e %T +00:00",
+        "%F %T GMT+0",
+        "%a %b %e %T %Y +0000",
+        "%FT%T[Europe/London]",
+    ] {
+        let seen = look("UTC", form, json!({})).await;
+        assert_eq!(seen.facts.get("count"), Some(&Value::from(1)), "{form}: {seen:?}");
+    }
+    for (zone, form) in [
+        ("Etc/GMT+5", "%F %T UTC-5"),
+        ("Etc/GMT-2", "%F %T GMT+2"),
+        ("Etc/GMT-2", "%F %T GMT+02:00"),
+        ("Etc/GMT-2", "%b %e %T utc+0200"),
+    ] {
+        let seen = look(zone, form, json!({})).await;
+        assert_eq!(seen.facts.get("count"), Some(&Value::from(1)), "{form}: {seen:?}");
+    }
+    // Behind what the plan's format reads, too.
+    let form = json!({ "format": "%d.%m.%Y %H:%M:%S" });
+    let seen = look("UTC", "%d.%m.%Y %T UTC", form.clone()).await;
+    assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+    let seen = look("Asia/Tokyo", "%d.%m.%Y %T", form.clone()).await;
+    assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+    let seen = look("Asia/Tokyo", "%d.%m.%Y %T.250", form).await;
+    assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+    // Halves of a day, and an abbreviation of several zones.
+    for form in ["%Y-%m-%d %I:%M:%S a.m.", "%F %T MET", "[%F %T] SST", "%b %e %T EST"] {
+        let seen = look("UTC", form, json!({})).await;
+        assert_eq!(barrier(&seen, "count"), Barrier::Unsupported, "{form}: {seen:?}");
+    }
+    // What is no zone: the name of a component or of a host.
+    for form in [
+        "[%F %T] [App/Worker] UTC",
+        "%b %e %T Host/relay app: UTC",
+        "%b %e %T utc-server.example.org UTC",
+        "%b %e %T z-1 UTC",
+    ] {
+        let seen = look("Asia/Tokyo", form, json!({})).await;
+        assert_eq!(known(&seen, "count"), &Value::from(1), "{form}: {seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_line_that_bears_an_old_time_does_not_begin_the_window() {
     let folder = support::folder();
     let path = folder.path().join("access.log");
@@ -358,10 +535,17 @@ fn parameters_that_cannot_work_are_refused_when_the_plan_is_read() {
     assert!(refused(json!({ "log": "/a", "zone": "here or there" })).contains("names no time zone"));
     assert!(refused(json!({ "log": "/a", "format": "%H:%M" })).contains("no format of a date and a time"));
     assert!(refused(json!({ "log": "/a", "format": "%Ö" })).contains("no format of a date and a time"));
+    // What is coarser than a second, or half a day off, would place a line where it may not be.
+    for format in
+        ["%d.%m.%Y", "%Y-%m-%d %H", "%Y-%m-%d %H:%M", "%m/%d %H:%M", "%F %I:%M:%S", "%F %-I:%M:%S %%p"]
+    {
+        let refused = refused(json!({ "log": "/a", "format": format }));
+        assert!(refused.contains("does not tell every second"), "{format}: {refused}");
+    }
     assert!(
         refused(json!({ "log": { "journal": "a" }, "zone": "UTC" })).contains("the journal knows its times")
     );
-    for format in ["%b %d %T", "%s", "%d/%b/%Y:%H:%M:%S %z"] {
+    for format in ["%b %d %T", "%s", "%d/%b/%Y:%H:%M:%S %z", "%F %I:%M:%S %p", "%D %l:%M:%S %P"] {
         assert!(
             Act::deserialize("log", json!({ "log": "/a", "format": format })).unwrap().is_ok(),
             "{format}"

@@ -21,7 +21,7 @@ pub struct Log {
     /// The zone of a file's times, where its lines name none: `Europe/Berlin`, `UTC`, `+02:00`. Without it, the machine's.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "zone")]
     pub zone: Option<String>,
-    /// How a file's lines begin, as strftime(3) writes it: `%d.%m.%Y %H:%M:%S`. Without it, forms that many programs use are
+    /// How a file's lines begin, as strftime(3) writes it, to the second: `%d.%m.%Y %H:%M:%S`. Without it, forms that many programs use are
     /// known: RFC 3339 and its relatives, syslog, the Common Log Format, klog, ctime, JSON with a field `time` or `ts`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "format")]
     pub format: Option<String>,
@@ -65,12 +65,26 @@ fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
             parsed.timestamp().map_or_else(|| parsed.to_datetime().map(|_| ()), |_| Ok(()))
         })
     };
-    match read(&format).or_else(|error| read(&format!("%Y {format}")).map_err(|_| error)) {
-        Ok(()) => Ok(Some(format)),
-        Err(error) => Err(serde::de::Error::custom(format!(
+    if let Err(error) = read(&format).or_else(|error| read(&format!("%Y {format}")).map_err(|_| error)) {
+        return Err(serde::de::Error::custom(format!(
             "`{format}` is no format of a date and a time: {error}; write it as %Y-%m-%d %H:%M:%S"
-        ))),
+        )));
     }
+    // A line of a coarser time may lie on either side of where the window begins; so may one of an hour of 12.
+    let written = |seconds: i64| {
+        let at =
+            at.checked_add(jiff::SignedDuration::from_secs(seconds)).map_err(serde::de::Error::custom)?;
+        strtime::format(&format, &at).map_err(serde::de::Error::custom)
+    };
+    for step in [1, 60, 3_600, 12 * 3_600, 24 * 3_600] {
+        if written(0)? == written(step)? {
+            let wrong = format!(
+                "`{format}` does not tell every second of a day from all others; write it as %Y-%m-%d %H:%M:%S, or with %I and %p"
+            );
+            return Err(serde::de::Error::custom(wrong));
+        }
+    }
+    Ok(Some(format))
 }
 
 /// Which log.
@@ -165,13 +179,14 @@ impl Kind for Log {
             FactSpec::new(
                 "entries",
                 FactType::Int,
-                "how many lines of the window were found, whether they match or not",
+                "how many lines of the window were found, whether they match or not; in a long file, lines of the window more than 64 MiB \
+                 before lines of an earlier time are sought by samples only",
             ),
             FactSpec::new(
                 "count",
                 FactType::Int,
-                "how many lines of the window match; unknown if the log does not cover the window, or a matching line begins with a \
-                 time in a form that is not known",
+                "how many lines of the window match; unknown if the log does not cover the window, or a matching line begins with `{` or \
+                 bears what may be a time near its beginning, and that time is not known; a line without one belongs to the line before it",
             ),
             FactSpec::new(
                 "at_least",

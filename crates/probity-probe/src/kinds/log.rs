@@ -120,7 +120,7 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     });
     let unknown = (tally.unknown > 0).then(|| {
         let why = format!(
-            "{} matching lines begin with a time in a form that is not known; say `format`",
+            "{} matching lines may bear times of their own, in a form or a place that is not known; say `format`",
             tally.unknown
         );
         Blocked::new(Barrier::Protocol, why)

@@ -18,6 +18,11 @@ const FIRST: u64 = 256 << 10;
 /// So many lines at the beginning of a stretch have to lie before the window: one that took long, and bears the time when it
 /// began, stands among others of a later time.
 const MIN_LINES_BEFORE: usize = 100;
+/// So much before them is read, too: a clock that was set back, or lines that are written again, put old times behind later
+/// ones.
+const MARGIN: u64 = 64 << 20;
+/// And so many samples are taken of all that lies before that.
+const SAMPLES: u64 = 64;
 /// What is read at once.
 const PART: usize = 1 << 20;
 /// The longest line, and the most that is read in search of one that bears a time, in bytes.
@@ -76,7 +81,7 @@ enum Place {
     Before,
     Within,
     Ahead,
-    /// It bears a time in a form that is not known.
+    /// It may bear a time of its own, which is not known.
     Unknown,
 }
 
@@ -90,7 +95,13 @@ impl LogFile<'_> {
         loop {
             let from = self.size.saturating_sub(stretch);
             match self.first_times(from)? {
-                Some((_, latest)) if latest <= self.span.start => return Ok((from, Ok(()))),
+                Some((_, latest)) if from > 0 && latest <= self.span.start => {
+                    let from = from.saturating_sub(MARGIN);
+                    if from > 0 && self.lies_before(from)? {
+                        return Ok((from, Ok(())));
+                    }
+                    stretch = self.size;
+                }
                 Some((first, _)) if from == 0 && first <= self.span.start => return Ok((0, Ok(()))),
                 Some((first, _)) if from == 0 => {
                     let parts = if rotated.is_empty() {
@@ -110,6 +121,17 @@ impl LogFile<'_> {
                 _ => stretch *= 4,
             }
         }
+    }
+
+    /// Whether what lies before this place lies before the window, too, by samples.
+    fn lies_before(&mut self, end: u64) -> Result<bool, Blocked> {
+        for sample in 0..=SAMPLES {
+            let times = self.first_times(end / SAMPLES * sample)?;
+            if times.is_some_and(|(_, latest)| latest > self.span.start) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The time of the first line from here on that bears one, and the latest of the first few.
@@ -148,16 +170,20 @@ impl LogFile<'_> {
             if std::mem::take(&mut cut) {
                 at = memchr(b'\n', part).map_or(part.len(), |end| end + 1);
             }
+            let zeros = memchr(0, part).is_some();
             // A stretch of lines of the same place, and the time of the line before it.
             let (mut began, mut lines, mut before) = (at, 0, current);
             while at < part.len() {
                 let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
                 let line = &part[at..end];
                 let placed = match log.times.of(line)? {
+                    Some(time) if time < start && zeros && LogTimes::may_bear_time_behind_zeros(line) => {
+                        Some((time, Place::Unknown))
+                    }
                     Some(time) if time < start => Some((time, Place::Before)),
                     Some(time) if time > latest => Some((time, Place::Ahead)),
                     Some(time) => Some((time, Place::Within)),
-                    None if LogTimes::is_in_another_form(line) => {
+                    None if LogTimes::may_bear_time(line) => {
                         Some((current.map_or(start, |(before, _)| before), Place::Unknown))
                     }
                     None => None,

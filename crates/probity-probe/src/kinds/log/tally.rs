@@ -107,7 +107,7 @@ pub struct Tally {
     pub ahead: u64,
     /// The time of the first of them.
     pub first_ahead: Option<Timestamp>,
-    /// Lines that match and bear a time in a form that is not known.
+    /// Lines that match and may bear a time of their own, which is not known.
     pub unknown: u64,
     /// The time of the last line that matches.
     pub last: Option<Timestamp>,
