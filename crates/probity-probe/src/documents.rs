@@ -94,7 +94,8 @@ fn of_toml(value: toml::Value) -> Value {
     }
 }
 
-/// Stands for the value of a key that has none; in a text it can only be written as an escape.
+/// Stands for the value of a key that has none, and for a `:` that is none of the parser's; in a text it can only be written
+/// as an escape.
 const NO_VALUE: &str = "\u{0}";
 
 /// Sections of keys. What is there several times is a list of all of them, in their order. A key without `=` has no value
@@ -109,13 +110,14 @@ fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
     let sections = ini.iter().filter(|(section, properties)| section.is_some() || !properties.is_empty());
     let sections = sections.map(|(section, properties)| {
         let value = |value: &str| if value == NO_VALUE { Value::Null } else { Value::from(value) };
-        let properties = properties.iter().map(|(key, text)| (key.to_owned(), value(text)));
+        let properties = properties.iter().map(|(key, text)| (key.replace(NO_VALUE, ":"), value(text)));
         (section.unwrap_or_default().to_owned(), gathered(properties))
     });
     Ok(gathered(sections))
 }
 
-/// The text as the parser takes it, for which every line has a value: it would take the next line for a part of the key.
+/// The text as the parser takes it, for which every line has a value: it would take the next line for a part of the key. It
+/// knows no indented comments either, and would take a `:` for a `=` in a unit, too.
 fn lines_with_values(text: &str, is_unit: bool) -> Result<String, String> {
     if text.contains(NO_VALUE) {
         return Err("it holds a zero byte".to_owned());
@@ -126,22 +128,35 @@ fn lines_with_values(text: &str, is_unit: bool) -> Result<String, String> {
     for (number, line) in text.lines().enumerate() {
         let rest = line.trim_start();
         let depth = line.len() - rest.len();
-        let apart = rest.is_empty() || rest.starts_with(['#', ';', '[']);
-        if goes_on && rest.starts_with(['#', ';']) {
+        if rest.is_empty() || rest.starts_with(['#', ';']) {
+            // A comment is none of the value within which it stands; an empty line ends one that goes on.
+            goes_on &= !rest.is_empty();
+            if !goes_on {
+                out.push('\n');
+            }
             continue;
         }
+        let is_section = rest.starts_with('[');
         if goes_on {
             out.push_str(rest);
-        } else if apart || rest.contains(['=', ':']) {
-            indented = if apart { indented } else { depth };
-            out.push_str(line);
-        } else if depth > indented {
-            return Err(format!("line {} may go on from the one before it; give it a value", number + 1));
+        } else if depth > indented && !is_unit {
+            return Err(format!(
+                "line {} may go on from the one before it; indent it no further",
+                number + 1
+            ));
+        } else if is_section {
+            indented = usize::MAX;
+            out.push_str(rest);
         } else {
             indented = depth;
-            out.extend([line.trim_end(), "=", NO_VALUE]);
+            match rest.split_once('=') {
+                Some((key, value)) if is_unit => out.extend([&key.replace(':', NO_VALUE), "=", value]),
+                None if is_unit => out.extend([&rest.trim_end().replace(':', NO_VALUE), "=", NO_VALUE]),
+                _ if rest.contains(['=', ':']) => out.push_str(rest),
+                _ => out.extend([rest.trim_end(), "=", NO_VALUE]),
+            }
         }
-        goes_on = is_unit && !apart && out.ends_with('\\');
+        goes_on = is_unit && !is_section && out.ends_with('\\');
         if goes_on {
             out.pop();
             out.push(' ');
@@ -197,11 +212,30 @@ mod tests {
         );
         let said = parsed(Format::Ini, "[a]\nkey = 1\n  2\nother = 3\n");
         assert!(said.contains("line 3 may go on from the one before it"), "{said}");
+        // With a `=` in it no less, and where it looks like a section; a new section may be indented as it likes.
+        for rest in ["DEBUG=1,\n    TOKEN=abc", "url: b", "[b]"] {
+            let said = parsed(Format::Ini, &format!("[program:x]\nenvironment =\n    {rest}\n"));
+            assert!(said.contains("line 3 may go on from the one before it"), "{rest}: {said}");
+        }
+        assert_eq!(
+            parsed(Format::Ini, "[a]\nk = v\n[b]\n  l = w\n  m = x\n"),
+            r#"{"a":{"k":"v"},"b":{"l":"w","m":"x"}}"#
+        );
+        assert_eq!(
+            parsed(Format::Ini, "[a]\n  # x = 1\n  ; y = 2\nk = v\n  # z = 3\n"),
+            r#"{"a":{"k":"v"}}"#
+        );
         let unit = File { file: "/a.service".to_owned(), follow: false, format: None, encoding: None };
         let text = "[Service]\nExecStart=/bin/a \\\n  --b \\\n# not this\n  c=d\nType=simple\n";
         assert_eq!(
             json(&parse(&unit, text).unwrap()),
             r#"{"Service":{"ExecStart":"/bin/a  --b  c=d","Type":"simple"}}"#
+        );
+        // systemd takes `=` alone, and lines indented as they like (systemd.syntax(7)).
+        let text = "[Service]\nType=simple\n  Environment:A=1:2\n  Restart: no\n";
+        assert_eq!(
+            json(&parse(&unit, text).unwrap()),
+            r#"{"Service":{"Environment:A":"1:2","Restart: no":null,"Type":"simple"}}"#
         );
     }
 

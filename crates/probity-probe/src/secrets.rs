@@ -1,13 +1,18 @@
 //! Secrets: where they come from, and that nothing of them is recorded or shown.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use probity_plan::units::counted;
 use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, Plan, Text, Value};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::OFlags;
 use url::Url;
 
 use crate::look::Seen;
@@ -23,6 +28,9 @@ const MAX_SECRET: usize = 64 << 10;
 
 /// The most bytes of all secrets of a plan.
 const MAX_SECRETS: usize = 16 << 20;
+
+/// How long somebody is waited for who writes a secret into a pipe.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// The secrets of a run. `Debug` shows names only.
 #[derive(Clone, Default)]
@@ -324,7 +332,7 @@ fn number_bits(text: &str) -> Option<u64> {
 /// The text of a file, a pipe or a device, if it is no longer than a secret may be.
 fn read_file(path: &str, shown: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    open(path)
         .and_then(|file| file.take(MAX_SECRET as u64 + 3).read_to_end(&mut bytes))
         .map_err(|error| format!("{shown}: {error}"))?;
     if bytes.len() > MAX_SECRET + 2 {
@@ -332,6 +340,25 @@ fn read_file(path: &str, shown: &str) -> Result<String, String> {
     }
     String::from_utf8(bytes)
         .map_err(|_| format!("{shown} is not UTF-8; give a secret as text, such as in base64"))
+}
+
+/// Opens it; of a pipe no later than somebody has it open for writing, who is not waited for longer than [`MAX_WAIT`].
+fn open(path: &str) -> io::Result<impl Read> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let mut first = Vec::new();
+    if file.metadata()?.file_type().is_fifo() {
+        let patience = MAX_WAIT.try_into().map_err(io::Error::other)?;
+        rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&patience))?;
+        // Where nobody has it open for writing, it is at its end; else it would have to be waited for.
+        match file.by_ref().take(1).read_to_end(&mut first) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody writes into this pipe")),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+    rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+    Ok(io::Cursor::new(first).chain(file))
 }
 
 /// Whether it can be masked.
@@ -587,5 +614,29 @@ mod tests {
         assert!(
             read_file("/proc/self/fd/999", "descriptor 999").unwrap_err().starts_with("descriptor 999: ")
         );
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_and_not_waited_for_where_nobody_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let path = &pipe.display().to_string();
+        let error = read_file(path, "pipe").unwrap_err();
+        assert!(error.contains("nobody writes into this pipe"), "{error}");
+        // One who comes later, and takes a while; and one who went before, as a shell's `<(...)` may have.
+        let writer = std::thread::spawn(move || {
+            let mut writer = File::options().write(true).open(&pipe).unwrap();
+            writer.write_all(b"correct ").unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+            writer.write_all(b"horse").unwrap();
+        });
+        assert_eq!(read_file(path, "pipe").unwrap(), "correct horse");
+        writer.join().unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"battery staple").unwrap();
+        drop(writer);
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        assert_eq!(read_file(&path, "pipe").unwrap(), "battery staple");
     }
 }

@@ -283,9 +283,10 @@ async fn what_is_not_utf_8_is_not_text() {
     for fact in ["content", "lines", "parsed"] {
         assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}");
     }
-    // Neither need the place be to which a link leads.
+    // Neither need the place be to which a link leads: in what is shown of it, two of them might not differ.
     symlink(OsStr::from_bytes(b"\xff\x1b[2J"), folder.path().join("link")).unwrap();
-    assert_eq!(text(&look_at(folder.path().join("link")).await, "target"), "\u{fffd}\u{1b}[2J");
+    let seen = look_at(folder.path().join("link")).await;
+    assert_eq!((text(&seen, "kind"), barrier(&seen, "target")), ("symlink", Barrier::Protocol));
 }
 
 #[tokio::test]

@@ -665,6 +665,14 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
         assert_eq!(known(&seen, "status"), &Value::from(200), "{seen:?}");
         assert_eq!(asked.iter().nth(1).unwrap().lines().next(), Some(line));
     }
+    // Of those that are not to be followed, one says where, too.
+    let not_modified = "HTTP/1.1 304 Not Modified\r\nLocation: /elsewhere\r\nConnection: close\r\n\r\n";
+    let seen =
+        see(Http { redirects: Some(1), ..get(format!("http://{}/", support::says(not_modified))) }).await;
+    assert_eq!(
+        (known(&seen, "status"), known(&seen, "redirects")),
+        (&Value::from(304), &Value::List(vec![]))
+    );
     let (url, _asked) = server(b"ftp://127.0.0.1/", ok);
     let seen = see(Http { redirects: Some(1), ..get(url) }).await;
     assert_eq!(known(&seen, "status"), &Value::from(302));
@@ -707,8 +715,11 @@ async fn a_body_is_read_as_its_headers_say() {
         ("", text_.as_bytes().to_vec()),
         ("Content-Encoding: gzip\r\n", gzip.clone()),
         ("Content-Encoding: X-GZip\r\n", gzip.clone()),
-        ("Content-Encoding: deflate\r\n", zlib),
-        ("Content-Encoding: deflate\r\n", deflate),
+        ("Content-Encoding: deflate\r\n", zlib.clone()),
+        ("Content-Encoding: deflate\r\n", deflate.clone()),
+        ("Content-Type: json\r\n", text_.as_bytes().to_vec()),
+        ("Content-Type: text/plain;charset=utf-8;\r\n", text_.as_bytes().to_vec()),
+        ("Content-Type: text/plain\r\nContent-Type: text/plain\r\n", text_.as_bytes().to_vec()),
         ("Content-Encoding: gzip, identity, gzip\r\n", twice),
         ("Content-Type: application/json; charset=ISO-8859-1\r\n", latin.clone()),
         ("Content-Type: application/json; charset=\"latin1\"\r\n", latin.clone()),
@@ -725,8 +736,25 @@ async fn a_body_is_read_as_its_headers_say() {
     }
     // What is not what the headers say, or grows without end, is no text; the answer is whole all the same.
     let bomb = run("gzip", &["-c"], &vec![b'x'; 20 << 20]);
+    let rest = |body: &[u8]| [body, b"rubbish"].concat();
     for (headers, body, expected) in [
         ("", latin.clone(), Barrier::Protocol),
+        ("Content-Encoding: gzip\r\n", rest(&gzip), Barrier::Protocol),
+        ("Content-Encoding: deflate\r\n", rest(&zlib), Barrier::Protocol),
+        ("Content-Encoding: deflate\r\n", rest(&deflate), Barrier::Protocol),
+        ("Content-Encoding: br\r\n", rest(b"\x0b\x02\x80hello\x03"), Barrier::Protocol),
+        (
+            "Content-Encoding: br\r\n",
+            [&b"\x0b\x02\x80hello\x03"[..], &[b'x'; 10_000]].concat(),
+            Barrier::Protocol,
+        ),
+        ("Content-Type: text/plain; charset = iso-2022-jp\r\n", b"x".to_vec(), Barrier::Unsupported),
+        ("Content-Type: text; charset=iso-2022-jp\r\n", b"x".to_vec(), Barrier::Unsupported),
+        (
+            "Content-Type: text/plain\r\nContent-Type: text/plain; charset=iso-2022-jp\r\n",
+            b"x".to_vec(),
+            Barrier::Unsupported,
+        ),
         ("Content-Type: text/plain; charset=no-such\r\n", latin, Barrier::Unsupported),
         ("Content-Encoding: gzip\r\n", text_.as_bytes().to_vec(), Barrier::Protocol),
         ("Content-Encoding: gzip\r\n", gzip[..gzip.len() - 9].to_vec(), Barrier::Protocol),

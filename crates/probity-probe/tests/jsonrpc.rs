@@ -231,6 +231,13 @@ async fn a_server_that_closes_says_with_which_code() {
         (&Value::from(1008), &Value::Bool(false))
     );
     assert!(seen.unknown["*"].detail.contains("who are you"), "{seen:?}");
+    // A code that nobody may send (RFC 6455, 7.4).
+    let close = CloseFrame { code: CloseCode::Bad(5000), reason: "hi".into() };
+    let seen = ask(&websocket(vec![Message::Close(Some(close))]).await, vec![Call::default()]).await;
+    assert_eq!(
+        (barrier(&seen, "close_code"), known(&seen, "answered")),
+        (Barrier::Protocol, &Value::Bool(false))
+    );
     let reply = r#"{"jsonrpc":"2.0","id":1,"result":36893488147419103232}"#;
     let seen = ask(&websocket(vec![Message::text(reply)]).await, vec![Call::default()]).await;
     assert_eq!(known(&seen, "close_code"), &Value::Null);

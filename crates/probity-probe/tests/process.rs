@@ -166,6 +166,46 @@ async fn a_process_is_found_by_a_path_that_leads_to_its_file() {
 }
 
 #[tokio::test]
+async fn a_process_is_found_by_every_path_of_its_file() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-one");
+    let (other, linked) = (folder.path().join("probity-other"), folder.path().join("probity-to-other"));
+    std::fs::hard_link(&sleep, &other).unwrap();
+    std::os::unix::fs::symlink(&other, &linked).unwrap();
+    let copy = copied(&folder, "/bin/sleep", "probity-copy");
+    let running = start(Command::new(&sleep).arg("1000"));
+    for (path, count) in [(&sleep, 1), (&other, 1), (&linked, 1), (&copy, 0)] {
+        let seen = look("process", json!({ "process": path, "arguments": ["1000"] })).await;
+        assert_eq!(int(&seen, "count"), count, "{}: {seen:?}", path.display());
+    }
+    // The other path is that of its file until another one stands there.
+    support::install(Path::new("/bin/sleep"), &copy);
+    std::fs::rename(&copy, &other).unwrap();
+    let seen = look("process", json!({ "process": other, "arguments": ["1000"] })).await;
+    assert_eq!(int(&seen, "count"), 0, "{seen:?}");
+    drop(running);
+}
+
+#[test]
+fn a_process_started_through_a_mount_is_found_by_the_path_of_its_file() {
+    let folder = support::folder();
+    let sleep = copied(&folder, "/bin/sleep", "probity-original");
+    let mounted = folder.path().join("probity-mounted");
+    std::fs::write(&mounted, "").unwrap();
+    let (sleep, mounted) = (sleep.display(), mounted.display());
+    let first = format!(
+        "mount --bind {sleep} {mounted}; {mounted} 1000 >/dev/null & until [ \"$(readlink /proc/$!/exe)\" = {mounted} ]; do :; done"
+    );
+    let unshare: &[&str] =
+        &["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let elsewhere = Elsewhere { unshare, first, ..Elsewhere::default() };
+    let Some(seen) = look_elsewhere(&elsewhere, "process", &json!({ "process": sleep.to_string() })) else {
+        return;
+    };
+    assert_eq!(int(&seen, "count"), 1, "{seen:?}");
+}
+
+#[tokio::test]
 async fn what_runs_in_a_container_is_told_from_what_does_not() {
     if !support::root() {
         eprintln!("SKIPPED: only root makes process namespaces");

@@ -239,6 +239,10 @@ async fn nonsense_is_a_barrier_never_a_reply() {
         ("700 hello\r\n", &[]),
         ("", &[]),
         ("220 hello\r\n", &["250-half"]),
+        // The lines of a reply bear one code (RFC 5321, 4.2.1).
+        ("220 hello\r\n", &["250-x\r\n550 no\r\n"]),
+        ("220 hello\r\n", &["550-x\r\n250 STARTTLS\r\n"]),
+        ("554-go\r\n220 hello\r\n", &["250 x\r\n"]),
     ] {
         let seen = look(at(&greets(greeting, answers))).await;
         assert_eq!(barrier(&seen, "code"), Barrier::Protocol, "{greeting}: {seen:?}");

@@ -502,9 +502,9 @@ async fn starttls_asks_for_tls_in_each_protocol() {
         assert_eq!(versions(&seen), [false, false, true, true], "{protocol:?}");
     }
     let refusals: [(_, &str, &[&str]); 6] = [
+        (Smtp, smtp, &["502 what?\r\n"]),
         (Smtp, smtp, &["250 mail.example.test\r\n"]),
         (Smtp, smtp, &["250 STARTTLS\r\n", "454 not now\r\n"]),
-        (Smtp, "554 go away\r\n", &[]),
         (Imap, "* OK ready\r\n", &["a1 NO not here\r\n"]),
         (Imap, "* OK ready\r\n", &["a1 BAD what?\r\n"]),
         (Postgres, "", &["N"]),
@@ -527,6 +527,21 @@ async fn starttls_asks_for_tls_in_each_protocol() {
         assert_eq!(
             (barrier(&seen, "starttls"), known(&seen, "answered")),
             (Barrier::Protocol, &Value::Bool(false))
+        );
+    }
+    // Who sends us away did not say whether there would be TLS.
+    let goodbyes: [(_, &str, &[&str]); 4] = [
+        (Smtp, "554 go away\r\n", &[]),
+        (Smtp, smtp, &["421 too many of you\r\n"]),
+        (Smtp, smtp, &["550 not you\r\n"]),
+        (Imap, "* BYE too many of you\r\n", &["a1 NO what?\r\n"]),
+    ];
+    for (protocol, greeting, replies) in goodbyes {
+        let seen = look(asking(&says_then_tls(&pki, greeting, replies).await, protocol)).await;
+        assert_eq!(barrier(&seen, "starttls"), Barrier::Protocol, "{greeting}: {seen:?}");
+        assert_eq!(
+            (known(&seen, "connected"), known(&seen, "answered")),
+            (&Value::Bool(true), &Value::Bool(false))
         );
     }
     // Without it, TLS begins with the first byte.

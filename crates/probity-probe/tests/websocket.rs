@@ -315,6 +315,23 @@ async fn nonsense_is_a_barrier_and_no_answer() {
             assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{bytes:?} {fact}");
         }
     }
+    // A closing frame with a code that nobody may send (RFC 6455, 7.4), whoever closes first.
+    for bytes in [&b"\x88\x04\x13\x88hi"[..], b"\x88\x02\x03\xe7", b"\x88\x02\x03\xee", b"\x88\x02\x03\xed"] {
+        for frame in [json!({ "text": "hello" }), json!({ "close": 1000 })] {
+            let url = websocket(Does::Writes(bytes)).await;
+            let seen = see(WebSocket { wait: waits(), ..act(url, json!([frame])) }).await;
+            for fact in ["closed", "closed_by", "close_code", "close_reason"] {
+                assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{bytes:?} {frame} {fact}");
+            }
+        }
+    }
+    // One that may be sent is taken as it is, also where it is what the library would have put there.
+    let url = websocket(Does::Writes(b"\x82\x04\x88\x02\x13\x88\x88\x14\x03\xeaProtocol violation")).await;
+    let seen = see(WebSocket { wait: waits(), ..act(url, json!([{ "text": "hello" }])) }).await;
+    assert_eq!(
+        (known(&seen, "close_code"), text(&seen, "close_reason")),
+        (&Value::from(1002), "Protocol violation")
+    );
 }
 
 #[tokio::test]

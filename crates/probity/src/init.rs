@@ -7,10 +7,15 @@ use std::fmt::Write;
 use probity_plan::Value;
 use probity_probe::discover::{self, Answer, Listener, Service};
 use probity_probe::{Here, Secrets, look_once, observer, single_probe};
+use probity_verdict::condition::MAX_SOURCE;
 
 use crate::cli::InitArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// The longest name of a service within a name of a plan, which has at most 64 letters: the longest of those made of it is
+/// `SERVICE_postgres_65535_9999_as_discovered`.
+const MAX_SERVICE: usize = 30;
 
 /// A certificate that expires sooner is worth a word.
 const DAYS: i64 = 14;
@@ -113,7 +118,7 @@ fn group(service: &Service) -> Group {
         add(
             "process",
             format!("process: {}", quoted(executable)),
-            format!("running && users == {}", list(users)),
+            first_short([format!("running && users == {}", list(users)), "running".to_owned()]),
             format!("{executable} runs as {}", named.join(" and ")),
         );
         let probe = format!("file: {}", quoted(executable));
@@ -160,11 +165,13 @@ fn package_check(facts: &BTreeMap<String, Value>) -> Option<String> {
         return Some("installed && size(changed) == 0".to_owned());
     }
     let changed: BTreeSet<String> = changed.iter().filter_map(Value::as_text).map(str::to_owned).collect();
-    Some(format!(
-        "installed && size(changed) == {} && changed.all(file, file in {})",
-        changed.len(),
-        list(&changed)
-    ))
+    let as_many = format!("installed && size(changed) == {}", changed.len());
+    Some(first_short([format!("{as_many} && changed.all(file, file in {})", list(&changed)), as_many]))
+}
+
+/// The first of two checks, unless it is longer than a condition may be.
+fn first_short([first, second]: [String; 2]) -> String {
+    if first.len() > MAX_SOURCE { second } else { first }
 }
 
 /// What kind of probe, with what parameters, which check, and what it says.
@@ -177,7 +184,10 @@ fn bound(listener: &Listener) -> Line {
         "udp" => format!("port: {port}, protocol: udp"),
         _ => format!("port: {port}"),
     };
-    let check = format!("listening && addresses.all(address, address in {})", list(addresses));
+    let check = first_short([
+        format!("listening && addresses.all(address, address in {})", list(addresses)),
+        "listening".to_owned(),
+    ]);
     let named: Vec<&str> = addresses.iter().map(String::as_str).collect();
     (
         format!("{protocol}_{port}"),
@@ -230,12 +240,15 @@ fn answers(listener: &Listener) -> Option<Line> {
     }
 }
 
-/// A name as a plan allows it.
+/// A name as a plan allows it, with room for what is put behind it.
 fn identifier(text: &str) -> String {
     let name: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     let name = name.trim_matches('_');
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("it_{name}") } else { name.to_owned() }
+    let name =
+        if name.starts_with(|c: char| c.is_ascii_digit()) { format!("it_{name}") } else { name.to_owned() };
+    // All of it is ASCII by now.
+    name.get(..MAX_SERVICE).unwrap_or(&name).trim_end_matches('_').to_owned()
 }
 
 fn rename_doubles(groups: &mut [Group]) {
@@ -288,15 +301,14 @@ fn written(groups: &[Group], unseen: &[String]) -> String {
             );
         }
     }
-    let all = |verb: &str, operator: &str| {
-        let names = groups.iter().flat_map(|group| &group.found);
-        names.map(|found| format!("{verb}({}_as_discovered)", found.name)).collect::<Vec<_>>().join(operator)
-    };
-    _ = writeln!(out, "verdict:\n  - {{ label: CHANGED, when: \"{}\" }}", all("fails", " || "));
-    _ = writeln!(
-        out,
-        "  - {{ label: AS DISCOVERED, when: \"{}\" }}\n  - {{ label: NOT SHOWN }}",
-        all("holds", " && ")
+    // A condition that names every claim would soon be longer than one may be.
+    out.push_str("scores:\n  as_discovered:\n");
+    for Found { name, .. } in groups.iter().flat_map(|group| &group.found) {
+        _ = writeln!(out, "    {name}_as_discovered: 1");
+    }
+    out.push_str(
+        "verdict:\n  - { label: CHANGED, when: score.as_discovered < 1 }\n  \
+         - { label: AS DISCOVERED, when: score.as_discovered >= 1 }\n  - { label: NOT SHOWN }\n",
     );
     out
 }

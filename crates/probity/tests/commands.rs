@@ -644,6 +644,39 @@ server.serve_forever()
 }
 
 #[test]
+fn init_drafts_a_plan_that_checks_and_runs_however_much_there_is() {
+    let home = Home::new();
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
+        eprintln!("SKIPPED: as root this test also drafts a plan of servers on a network of its own");
+        return;
+    }
+    // Forty ports of a program whose file has the longest name that there is, and starts with a digit.
+    home.write(
+        "servers.py",
+        r#"
+import os, shutil, socket, sys, time
+name = "9" + "a" * 254
+if sys.argv[0] != "again":
+    shutil.copy(os.path.realpath("/usr/bin/python3"), name)
+    os.execv(name, [name, "-c", "import sys; sys.argv[0] = 'again'; exec(open('servers.py').read())"])
+servers = [socket.create_server(("127.0.0.1", port)) for port in range(7000, 7040)]
+open("ready", "w").close()
+time.sleep(1000)
+"#,
+    );
+    let output = alone(
+        &home,
+        "ip link set lo up; /usr/bin/python3 servers.py >/dev/null 2>&1 & until [ -e ready ]; do sleep 0.1; done
+         probity init -o draft.yaml && probity plan check draft.yaml && probity run draft.yaml -o out.probity",
+    );
+    let draft = std::fs::read_to_string(home.path("draft.yaml")).unwrap();
+    assert!(draft.contains("it_9aaa") && draft.contains("port: 7039"), "{draft}");
+    let said = stdout(&output);
+    assert!(said.contains("AS DISCOVERED") || said.contains("disk_root"), "{said}\n{}", stderr(&output));
+}
+
+#[test]
 fn without_root_the_report_on_this_machine_says_that_root_is_missing() {
     let home = Home::new();
     let plan = std::fs::read_to_string(support::root().join("plans/this-machine.yaml")).unwrap();

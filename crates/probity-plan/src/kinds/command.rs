@@ -10,7 +10,8 @@ use crate::text::{Exposure, Readers, Text};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
-    /// The program and its arguments, as a list; or `{ shell: TEXT }` for `/bin/sh -c TEXT`.
+    /// The program and its arguments, as a list; or `{ shell: TEXT }` for `/bin/sh -c TEXT`. At the time-out it is ended with all
+    /// that it started, but for what left its session with an environment of its own, from a parent that is gone.
     pub command: Program,
     /// Text for its standard input; without it, standard input is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -119,7 +119,8 @@ impl Kind for Dns {
                 FactType::List,
                 "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
                  their last dot and as they are sent (`xn--`), texts; an empty list if the server says that there are none. Unknown where it reported an \
-                 error, only referred to other servers, or told an alias and not what is at its end",
+                 error, only referred to other servers, told an alias and not what is at its end, or contradicted itself, \
+                 and where one is not UTF-8",
             )
             .grants(Denied::Request, Values::Any)
             .grants_further(Denied::Name, Values::Filled),

@@ -72,7 +72,7 @@ impl Kind for File {
             FactSpec::new(
                 "target",
                 FactType::Text,
-                "where the symbolic link points; empty for anything else",
+                "where the symbolic link points, unknown where that is not UTF-8; empty for anything else",
             ),
             FactSpec::new(
                 "acl",
@@ -98,7 +98,7 @@ impl Kind for File {
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),
-            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI")
+            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI; unknown where a line of INI may go on from the one before it: it is indented further")
                 .on_demand(),
         ],
     };

@@ -23,7 +23,7 @@ pub struct Http {
     /// The body to send.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Text>,
-    /// How many redirects to follow; 0 without it. None leads a request that holds a secret to another scheme, host or
+    /// How many redirects (301, 302, 303, 307, 308) to follow; 0 without it. None leads a request that holds a secret to another scheme, host or
     /// port: such a redirect is the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirects: Option<u8>,
@@ -100,7 +100,7 @@ impl Kind for Http {
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order")
                 .withdraws(Denied::Request, Values::Filled),
             FactSpec::new("size_bytes", FactType::Int, "the length of the whole body as received"),
-            FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, or more than 16 MiB").on_demand(),
+            FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, where they name a charset otherwise than they should, or more than 16 MiB").on_demand(),
             FactSpec::new("json", FactType::Any, "that text parsed as JSON, numbers of any size").on_demand(),
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the body as received, after masking of secrets, in hexadecimal").on_demand(),
             FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds").aside(),

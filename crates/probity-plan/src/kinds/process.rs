@@ -10,7 +10,7 @@ use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
 #[serde(deny_unknown_fields)]
 pub struct Process {
     /// The executable: an absolute path, or the file's name. It is the file that runs, behind symbolic links and
-    /// interpreters (`python3.11` for a Python script); a path may lead to it by links. Those of containers count, too, where
+    /// interpreters (`python3.11` for a Python script); a path may lead to it by links, hard ones too, and by mounts. Those of containers count, too, where
     /// the observer sees them: `contained_count` says how many. Kernel threads go by their name. `all` lists every process.
     #[serde(deserialize_with = "executable")]
     pub process: String,

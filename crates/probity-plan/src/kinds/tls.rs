@@ -71,7 +71,7 @@ impl Kind for Tls {
             FactSpec::new(
                 "starttls",
                 FactType::Bool,
-                "with `starttls`: whether the server offers to go on in TLS",
+                "with `starttls`: whether the server offers to go on in TLS; unknown where it ended the conversation before",
             ).aside()
             .shows_connection(),
             FactSpec::new(

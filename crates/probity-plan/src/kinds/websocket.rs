@@ -135,7 +135,7 @@ impl Kind for WebSocket {
                 .change_shows(Shows::Effect),
             FactSpec::new("closed", FactType::Bool, "whether the server ended it, with a closing frame or without one, before we did"),
             FactSpec::new("closed_by", FactType::Text, "who ended it: `server` (its closing frame came first), `observer` (ours did, or nobody had closed it when the look ended), `connection` (the server ended the connection without a closing frame)"),
-            FactSpec::new("close_code", FactType::Int, "the code of the server's closing frame, 1000 to 4999; 1005 where it names none; null where no such frame came")
+            FactSpec::new("close_code", FactType::Int, "the code of the server's closing frame, 1000 to 4999; 1005 where it names none; null where no such frame came; unknown where it is one that nobody may send (RFC 6455, 7.4)")
                 .denies(Denied::Request, Values::Codes(&[1008, 3000, 3003, 4401, 4403])),
             FactSpec::new("close_reason", FactType::Text, "the reason in it; empty if there is none"),
             FactSpec::new("close_ms", FactType::Interval, "from the last frame that was sent, or the opening, to the end of it, in milliseconds; without an end where the look ended first").aside(),

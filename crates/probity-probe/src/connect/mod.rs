@@ -1,6 +1,7 @@
 //! Names to addresses, addresses to connections, connections to TLS: shared by the kinds that speak over a network.
 
-pub mod conversation;
+pub mod closing;
+mod conversation;
 mod p521;
 pub mod smtp;
 pub mod starttls;

@@ -44,9 +44,14 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, command: &st
 /// The target's fault if it says what the protocol does not, or more than 4 KiB of it.
 pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Reply, Fault> {
     let mut receiver = ResponseReceiver::default();
+    let mut said = Vec::new();
     loop {
         let byte = [stream.read_u8().await.map_err(|e| broken(&e))?];
+        said.extend_from_slice(&byte);
         match receiver.parse(&mut byte.iter()) {
+            Ok(_) if !has_one_code(&said) => {
+                return Err(Fault::nonsense("not SMTP: a reply of several codes"));
+            }
             Ok(response) if (200..600).contains(&response.code) => {
                 let [class, subject, detail] = response.esc;
                 return Ok(Reply {
@@ -60,6 +65,12 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Reply, Fault> 
             Err(error) => return Err(Fault::nonsense(format!("not SMTP: {error:?}"))),
         }
     }
+}
+
+/// Whether each line begins with the same code (RFC 5321, 4.2.1).
+fn has_one_code(reply: &[u8]) -> bool {
+    let code = reply.get(..3);
+    reply.split_inclusive(|byte| *byte == b'\n').all(|line| line.get(..3) == code)
 }
 
 fn broken(error: &std::io::Error) -> Fault {

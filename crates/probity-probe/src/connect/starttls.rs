@@ -40,14 +40,26 @@ pub async fn postgres<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Resu
 
 /// RFC 3207.
 async fn smtp<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<bool, Fault> {
-    if smtp::read(stream).await?.code != 220 {
-        return Ok(false);
+    let greeting = smtp::read(stream).await?;
+    if greeting.code != 220 {
+        return Err(turned_away(&greeting));
     }
     let offer = smtp::ask(stream, "EHLO probity").await?;
-    if offer.code != 250 || !offer.lines.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
+    match offer.code {
+        250 => {}
+        // It does not know the command, so it has no extensions (RFC 5321, 2.2.1).
+        500 | 502 => return Ok(false),
+        _ => return Err(turned_away(&offer)),
+    }
+    if !offer.lines.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
         return Ok(false);
     }
     Ok(smtp::ask(stream, "STARTTLS").await?.code == 220)
+}
+
+/// A mail server that ends the conversation before TLS could be spoken of.
+fn turned_away(reply: &smtp::Reply) -> Fault {
+    Fault::nonsense(format!("it did not come to the question of TLS: {} {}", reply.code, reply.text()))
 }
 
 /// RFC 9051, 6.2.1.
@@ -55,6 +67,10 @@ async fn imap<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<bool,
     let greeting = line(stream).await?;
     if !greeting.starts_with("* ") {
         return Err(Fault::nonsense(format!("not IMAP: `{greeting}`")));
+    }
+    // It goes (RFC 9051, 7.1.5).
+    if greeting.get(2..5).is_some_and(|word| word.eq_ignore_ascii_case("BYE")) {
+        return Err(Fault::nonsense(format!("it did not come to the question of TLS: `{greeting}`")));
     }
     send(stream, b"a1 STARTTLS\r\n").await?;
     for _ in 0..MAX_LINES {

@@ -10,16 +10,21 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, error::CapacityError};
 use url::Url;
 
+use super::closing::Watched;
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::Syntax;
 
 /// The longest message that is read.
 pub const MAX_MESSAGE: usize = 16 << 20;
+
+/// A WebSocket of ours.
+pub type Socket = WebSocketStream<Watched>;
 
 /// Where a WebSocket is, and what is sent for it.
 pub struct Opening<'a> {
@@ -38,7 +43,7 @@ pub struct Opening<'a> {
 /// What a server answered.
 pub enum Opened {
     /// The WebSocket began.
-    Accepted(Box<WebSocketStream<Stream>>, HeaderMap),
+    Accepted(Box<Socket>, HeaderMap),
     /// It did not.
     Refused {
         /// The status of the answer.
@@ -58,7 +63,7 @@ impl Opening<'_> {
         context: &Context<'_>,
         conversation: &Conversation,
         seen: &mut Seen,
-    ) -> Result<WebSocketStream<Stream>, Fault> {
+    ) -> Result<Socket, Fault> {
         match self.ask(context, conversation, seen).await? {
             Opened::Accepted(socket, _) => Ok(*socket),
             Opened::Refused { status, .. } => Err(not_opened(status)),
@@ -104,7 +109,8 @@ impl Opening<'_> {
         };
         let limits =
             WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-        let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await;
+        let opened =
+            tokio_tungstenite::client_async_with_config(request, Watched::new(stream), Some(limits)).await;
         let (socket, answer) = match opened {
             Ok((socket, answer)) => (Some(socket), answer.map(|_| ())),
             Err(Error::Http(answer)) => (None, answer.map(|_| ())),
@@ -143,6 +149,21 @@ impl Opening<'_> {
 /// That a server answered with this status and nothing else came of it.
 pub fn not_opened(status: i64) -> Fault {
     Fault::nonsense(format!("the server answered {status} and opens no WebSocket"))
+}
+
+/// What the server says in its closing frame; 1005 stands for no code (RFC 6455, 7.1.5).
+///
+/// # Errors
+/// The target's fault if its code is one that nobody may send (RFC 6455, 7.4).
+pub fn farewell(socket: &Socket, frame: Option<CloseFrame>) -> Result<CloseFrame, Fault> {
+    let Some(frame) = frame else { return Ok(CloseFrame { code: 1005.into(), reason: "".into() }) };
+    match socket.get_ref().closing_code() {
+        Some(code) if CloseCode::from(code).is_allowed() => Ok(frame),
+        Some(code) => {
+            Err(Fault::nonsense(format!("a closing frame with {code}, a code that nobody may send")))
+        }
+        None => Err(Fault::nonsense("a closing frame whose code was not seen")),
+    }
 }
 
 /// At whose door it lies that a WebSocket came to an end.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 use probity_plan::kinds::dns::{Dns, Record};
 use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,7 +17,7 @@ impl Look for Dns {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let mut seen = Seen::default();
         let conversation = Conversation::default();
-        let talk = talk(self, &conversation, &mut seen);
+        let talk = talk(self, context, &conversation, &mut seen);
         if let Err(fault) = context.in_time(talk).await {
             conversation.end(fault, context, &mut seen);
         }
@@ -25,7 +25,12 @@ impl Look for Dns {
     }
 }
 
-async fn talk(dns: &Dns, conversation: &Conversation, seen: &mut Seen) -> Result<(), Fault> {
+async fn talk(
+    dns: &Dns,
+    context: &Context<'_>,
+    conversation: &Conversation,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
     let server = server(dns)?;
     let name = name(&dns.dns)?;
     let record = record_type(dns.record);
@@ -36,10 +41,13 @@ async fn talk(dns: &Dns, conversation: &Conversation, seen: &mut Seen) -> Result
         // Otherwise it is our own name server that may refuse or be silent.
         conversation.call();
     }
-    let mut answer = over_udp(server, &question, conversation).await.map_err(|fault| match fault {
-        Fault::Target(blocked) if !conversation.called() && !conversation.heard() => Fault::Observer(blocked),
-        fault => fault,
-    })?;
+    let mut answer =
+        over_udp(server, &question, context, conversation).await.map_err(|fault| match fault {
+            Fault::Target(blocked) if !conversation.called() && !conversation.heard() => {
+                Fault::Observer(blocked)
+            }
+            fault => fault,
+        })?;
     let over_tcp = answer.metadata.truncation;
     if over_tcp {
         // It did answer: that the rest does not come is no silence.
@@ -59,23 +67,44 @@ async fn talk(dns: &Dns, conversation: &Conversation, seen: &mut Seen) -> Result
         seen.block_rest(Blocked::new(Barrier::Unsupported, format!("{server} answered {}", rcode(code))));
         return Ok(());
     }
-    let (aliases, owner) = aliases(&answer, name, record);
-    seen.know("aliases", aliases.clone());
+    let mut nonsense = |why: &str| {
+        let why = format!("{server} contradicts itself or the protocol: {why}");
+        seen.block_rest(Blocked::new(Barrier::Protocol, why));
+    };
+    if answer.answers.iter().any(|found| found.dns_class != DNSClass::IN) {
+        nonsense("a record of another class than was asked for");
+        return Ok(());
+    }
+    let (aliases, owner) = match aliases(&answer, name, record) {
+        Ok(aliases) => aliases,
+        Err(why) => {
+            nonsense(why);
+            return Ok(());
+        }
+    };
     let found: Vec<_> =
         answer.answers.iter().filter(|found| found.record_type() == record && found.name == owner).collect();
+    if code == ResponseCode::NXDomain && !found.is_empty() {
+        nonsense("there is no such name, and here are its records");
+        return Ok(());
+    }
+    seen.know("aliases", aliases.clone());
     if found.is_empty() && !states_absence(&answer, &aliases) {
         let why = format!("{server} does not say whether there are records: it refers to other name servers");
         seen.block_rest(Blocked::new(Barrier::Unsupported, why));
         return Ok(());
     }
     seen.know("nxdomain", code == ResponseCode::NXDomain);
-    let mut records: Vec<String> = found.iter().map(|found| shown(&found.data)).collect();
-    records.sort();
+    let records: Result<Vec<String>, Blocked> = found.iter().map(|found| shown(&found.data)).collect();
+    let records = records.map(|mut records| {
+        records.sort();
+        records
+    });
     match found.iter().map(|found| found.ttl).min() {
         Some(ttl) => seen.know("ttl_s", i64::from(ttl)),
         None => seen.block("ttl_s", Blocked::new(Barrier::Unsupported, "there is no record to live")),
     };
-    seen.know("count", i64::try_from(records.len()).unwrap_or(i64::MAX)).know("records", records);
+    seen.know("count", i64::try_from(found.len()).unwrap_or(i64::MAX)).settle("records", records);
     Ok(())
 }
 
@@ -151,6 +180,7 @@ fn question(name: Name, record: RecordType) -> Result<Message, Blocked> {
 async fn over_udp(
     server: SocketAddr,
     question: &Message,
+    context: &Context<'_>,
     conversation: &Conversation,
 ) -> Result<Message, Fault> {
     let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
@@ -160,9 +190,24 @@ async fn over_udp(
     socket.connect(server).await.map_err(|e| failed(&e))?;
     socket.send(&packed(question)?).await.map_err(|e| failed(&e))?;
     let mut buffer = vec![0; 65536];
-    let n = socket.recv(&mut buffer).await.map_err(|e| failed(&e))?;
-    conversation.hear(n.max(1));
-    unpacked(buffer.get(..n).unwrap_or_default(), question)
+    let mut others = None;
+    loop {
+        let received = tokio::time::timeout_at(context.deadline(), socket.recv(&mut buffer)).await;
+        let Ok(received) = received else {
+            return Err(others.unwrap_or_else(|| context.timed_out().into()));
+        };
+        let n = received.map_err(|e| failed(&e))?;
+        conversation.hear(n.max(1));
+        match unpacked(buffer.get(..n).unwrap_or_default(), question)? {
+            Unpacked::Answer(answer) => return Ok(answer),
+            // Anybody may have sent it (RFC 5452, 9.1); the answer may still come.
+            Unpacked::Other => others = Some(not_to_this()),
+        }
+    }
+}
+
+fn not_to_this() -> Fault {
+    Fault::nonsense("the answer: is not one to this question (its id is another)")
 }
 
 async fn over_tcp_too(server: SocketAddr, question: &Message) -> Result<Message, Fault> {
@@ -174,53 +219,82 @@ async fn over_tcp_too(server: SocketAddr, question: &Message) -> Result<Message,
     let length = stream.read_u16().await.map_err(|e| failed(&e))?;
     let mut buffer = vec![0; usize::from(length)];
     stream.read_exact(&mut buffer).await.map_err(|e| failed(&e))?;
-    unpacked(&buffer, question)
+    match unpacked(&buffer, question)? {
+        Unpacked::Answer(answer) => Ok(answer),
+        Unpacked::Other => Err(not_to_this()),
+    }
 }
 
 fn packed(question: &Message) -> Result<Vec<u8>, Blocked> {
     question.to_vec().map_err(|e| Blocked::new(Barrier::Unsupported, format!("the question: {e}")))
 }
 
+/// What came, as far as its id says.
+enum Unpacked {
+    Answer(Message),
+    Other,
+}
+
 /// The answer to this very question.
-fn unpacked(bytes: &[u8], question: &Message) -> Result<Message, Fault> {
+fn unpacked(bytes: &[u8], question: &Message) -> Result<Unpacked, Fault> {
     let wrong = |what: &dyn std::fmt::Display| Fault::nonsense(format!("the answer: {what}"));
     let answer = Message::from_vec(bytes).map_err(|e| wrong(&e))?;
-    if answer.metadata.message_type != MessageType::Response || answer.metadata.id != question.metadata.id {
-        return Err(wrong(&"is not one to this question (its id or kind is another)"));
+    if answer.metadata.id != question.metadata.id {
+        return Ok(Unpacked::Other);
+    }
+    if answer.metadata.message_type != MessageType::Response {
+        return Err(wrong(&"is a question"));
     }
     // A server that cannot read a question may leave it out of its complaint (RFC 1035, 4.1.1).
     let complaint = answer.queries.is_empty() && answer.metadata.response_code != ResponseCode::NoError;
     if answer.queries != question.queries && !complaint {
         return Err(wrong(&"is to another question"));
     }
-    Ok(answer)
+    Ok(Unpacked::Answer(answer))
 }
 
-/// The aliases from this name on, in order, and the name at their end.
-fn aliases(answer: &Message, mut name: Name, record: RecordType) -> (Vec<String>, Name) {
+/// The aliases from this name on, in order, and the name at their end; or why there is none.
+fn aliases(
+    answer: &Message,
+    mut name: Name,
+    record: RecordType,
+) -> Result<(Vec<String>, Name), &'static str> {
     let mut aliases = Vec::new();
     if record == RecordType::CNAME {
-        return (aliases, name);
+        return Ok((aliases, name));
     }
-    // No longer than the answer: an alias of itself ends too.
-    for _ in 0..answer.answers.len() {
-        let next = answer.answers.iter().find_map(|found| match &found.data {
-            RData::CNAME(alias) if found.name == name => Some(alias.0.clone()),
+    loop {
+        let mut next = answer.answers.iter().filter_map(|found| match &found.data {
+            RData::CNAME(alias) if found.name == name => Some(&alias.0),
             _ => None,
         });
-        let Some(next) = next else { break };
-        aliases.push(next.to_ascii());
-        name = next;
+        let Some(first) = next.next() else { return Ok((aliases, name)) };
+        if next.any(|other| other != first) {
+            return Err("a name that is an alias of two others");
+        }
+        aliases.push(first.to_ascii());
+        name = first.clone();
+        // Longer than the answer.
+        if aliases.len() > answer.answers.len() {
+            return Err("aliases that lead to themselves");
+        }
     }
-    (aliases, name)
 }
 
-fn shown(data: &RData) -> String {
-    match data {
+fn shown(data: &RData) -> Result<String, Blocked> {
+    let text = |bytes: Vec<u8>| {
+        let wrong = |_| Blocked::new(Barrier::Protocol, "a record that is not UTF-8");
+        String::from_utf8(bytes).map_err(wrong)
+    };
+    Ok(match data {
         // The texts of one record belong together (RFC 7208, 3.3); hickory would put nothing between odd bytes either.
         RData::TXT(texts) => {
             let bytes: Vec<u8> = texts.txt_data.iter().flat_map(|part| part.iter().copied()).collect();
-            String::from_utf8_lossy(&bytes).into_owned()
+            text(bytes)?
+        }
+        RData::CAA(caa) => {
+            text(caa.value.clone())?;
+            caa.to_string()
         }
         // Names as they are sent, `xn--` among them: two of them may look alike once they are decoded.
         RData::CNAME(name) => name.0.to_ascii(),
@@ -241,7 +315,7 @@ fn shown(data: &RData) -> String {
             soa.minimum
         ),
         other => other.to_string(),
-    }
+    })
 }
 
 fn record_type(record: Record) -> RecordType {

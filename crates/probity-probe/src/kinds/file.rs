@@ -183,8 +183,12 @@ fn see_status(held: &Held, seen: &mut Seen) {
     }
     let target = if kind == "symlink" {
         rustix::fs::readlinkat(&held.descriptor, c"", Vec::new())
-            .map(|target| target.to_string_lossy().into_owned())
             .map_err(|error| barrier_of(&format!("readlink {}", held.path), &error.into()))
+            .and_then(|target| {
+                let wrong =
+                    |_| Blocked::new(Barrier::Protocol, format!("where {} points is not UTF-8", held.path));
+                target.into_string().map_err(wrong)
+            })
     } else {
         Ok(String::new())
     };

@@ -61,7 +61,8 @@ impl Talk for Http {
             }
             let status = answer.response.status();
             let allowed = usize::from(self.redirects.unwrap_or(0));
-            if status.is_redirection()
+            // Those that a browser follows (Fetch, "redirect status"): 304 sends nobody elsewhere.
+            if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
                 && followed.len() < allowed
                 && let Some(to) = head::location(&answer.response, &destination.url)
                 // The target decides where to, but not who else gets to see a secret.

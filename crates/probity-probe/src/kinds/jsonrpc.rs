@@ -9,12 +9,12 @@ use futures_util::{SinkExt, StreamExt};
 use probity_plan::kinds::http::Http;
 use probity_plan::kinds::jsonrpc::{Call, JsonRpc};
 use probity_plan::{Barrier, Blocked, Text, Value};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use self::reply::{Notification, Outcome, Said};
-use crate::connect::websocket::{self, Opening};
-use crate::connect::{Conversation, Fault, Stream, Talk, tls};
+use crate::connect::websocket::{self, Opening, Socket};
+use crate::connect::{Conversation, Fault, Talk, tls};
 use crate::look::{Context, Look, Seen, Wanted, elapsed_ms};
 use crate::plaintext::Syntax;
 
@@ -62,7 +62,9 @@ impl Talk for JsonRpc {
                     }
                     Err(fault) => Err(fault),
                 };
-                seen.know("close_code", session.closed.map_or(Value::Null, Value::from));
+                if let Some(code) = &session.close_code {
+                    seen.know("close_code", code.clone());
+                }
                 done?;
                 seen.settle("notifications", session.notifications());
                 Ok(())
@@ -88,25 +90,26 @@ pub(super) fn message(id: usize, call: &Call, context: &Context<'_>) -> Result<S
 
 /// Calls over one WebSocket.
 struct Session {
-    socket: WebSocketStream<Stream>,
+    socket: Socket,
     replies: Vec<Option<Outcome>>,
     notifications: Vec<Notification>,
     /// More notifications came than are kept.
     overflow: bool,
-    closed: Option<i64>,
+    /// Null while the server did not close it; none where it did so against the protocol.
+    close_code: Option<Value>,
     /// When the last call was sent, and how long its reply took.
     sent: Option<Instant>,
     took: Option<std::time::Duration>,
 }
 
 impl Session {
-    fn new(socket: WebSocketStream<Stream>, calls: usize) -> Self {
+    fn new(socket: Socket, calls: usize) -> Self {
         Self {
             socket,
             replies: vec![None; calls],
             notifications: Vec::new(),
             overflow: false,
-            closed: None,
+            close_code: Some(Value::Null),
             sent: None,
             took: None,
         }
@@ -164,10 +167,9 @@ impl Session {
             None => return Err(Fault::nonsense("the server hung up")),
         };
         if let Message::Close(frame) = message {
-            let (code, reason) = frame.map_or((1005, String::new()), |frame| {
-                (u16::from(frame.code), frame.reason.as_str().to_owned())
-            });
-            self.closed = Some(i64::from(code));
+            self.close_code = None;
+            let CloseFrame { code, reason } = websocket::farewell(&self.socket, frame)?;
+            self.close_code = Some(i64::from(u16::from(code)).into());
             return Err(Fault::nonsense(
                 format!("the server closed the WebSocket with {code} {reason}").trim_end(),
             ));

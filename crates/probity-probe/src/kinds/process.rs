@@ -55,7 +55,7 @@ fn see(process: &Process, table: &Processes, wanted: &Wanted, names: &Names) -> 
         if running.stat.comm.as_bytes() == name.get(..15).unwrap_or(name) {
             named += 1;
         }
-        match is(process, end.as_deref(), running) {
+        match is(process, end.as_ref(), running) {
             Is::Wanted => found.push(running),
             Is::Hidden(blocked) => hidden.push(blocked),
             Is::Other | Is::Gone => {}
@@ -128,25 +128,39 @@ fn see_found(oldest: &Running, found: &[&Running], names: &Names, seen: &mut See
     seen.know("memory_bytes", found.iter().map(|running| memory_bytes(running)).sum::<i64>());
 }
 
-/// The file at the end of a path that the plan names: the kernel shows that one, whatever links lead there.
-fn end_of(path: &str) -> Result<Option<String>, Blocked> {
-    match std::fs::canonicalize(path) {
-        Ok(end) => Ok(Some(end.to_string_lossy().into_owned())),
+/// The file at the end of a path that the plan names.
+struct End {
+    /// The kernel shows this one, whatever symbolic links lead there.
+    path: String,
+    /// Its device and inode: hard links and mounts give one file many paths.
+    file: (u64, u64),
+}
+
+fn end_of(path: &str) -> Result<Option<End>, Blocked> {
+    let end = std::fs::canonicalize(path).and_then(|end| Ok((std::fs::metadata(&end)?, end)));
+    match end {
+        Ok((metadata, end)) => {
+            let file = (metadata.dev(), metadata.ino());
+            Ok(Some(End { path: end.to_string_lossy().into_owned(), file }))
+        }
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(barrier_of(&format!("follow {path}"), &error)),
     }
 }
 
 /// Whether a process is one that the plan means; `end` is where its path leads.
-fn is(process: &Process, end: Option<&str>, running: &Running) -> Is {
+fn is(process: &Process, end: Option<&End>, running: &Running) -> Is {
     let runs = match &running.executable {
         _ if process.all() => true,
         Ok(Some(_)) if process.process.starts_with('/') => {
             let path = path_of(running).0;
-            if path != process.process && Some(path.as_str()) != end {
-                return Is::Other;
-            }
-            match is_file(running, &path) {
+            let is_called_so = path == process.process || end.is_some_and(|end| end.path == path);
+            let executes = end.map_or(Ok(Some(false)), |end| executes(running, end.file));
+            let is = match executes {
+                Ok(Some(false)) if is_called_so => is_file(running, &path),
+                executes => executes,
+            };
+            match is {
                 Ok(Some(is)) => is,
                 Ok(None) => return Is::Gone,
                 Err(blocked) => return Is::Hidden(blocked),
@@ -176,6 +190,16 @@ fn is(process: &Process, end: Option<&str>, running: &Running) -> Is {
     match &running.executable {
         Err(blocked) if !process.all() => Is::Hidden(blocked.clone()),
         _ => Is::Wanted,
+    }
+}
+
+/// Whether a process executes the file of this device and inode. `None` if it has ended since.
+fn executes(running: &Running, file: (u64, u64)) -> Result<Option<bool>, Blocked> {
+    let exe = format!("{}/exe", running.folder());
+    match std::fs::metadata(&exe) {
+        Ok(executes) => Ok(Some((executes.dev(), executes.ino()) == file)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(barrier_of(&format!("stat {exe}"), &error)),
     }
 }
 

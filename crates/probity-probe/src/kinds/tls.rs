@@ -188,8 +188,10 @@ async fn offer_each(server: &Server<'_>, context: &Context<'_>) -> Vec<Offered> 
     let offer = async |version: u16| {
         let asked = async {
             let mut stream = connect::tcp(&[server.address]).await?;
-            if let Some(protocol) = server.tls.starttls {
-                starttls::begin(protocol, &mut stream).await?;
+            if let Some(protocol) = server.tls.starttls
+                && !starttls::begin(protocol, &mut stream).await?
+            {
+                return Err(Fault::nonsense("the server does not offer to go on in TLS again"));
             }
             hello::offer(stream, version, name, random()?).await
         };

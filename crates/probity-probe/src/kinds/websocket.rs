@@ -6,14 +6,13 @@ use futures_util::{SinkExt, StreamExt};
 use probity_plan::kinds::websocket::{Frame, WebSocket};
 use probity_plan::{Barrier, Blocked, Value};
 use tokio::io::AsyncWriteExt;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::connect::websocket::{self, Opened, Opening};
-use crate::connect::{Conversation, Fault, Stream, Talk, tls};
+use crate::connect::websocket::{self, Opened, Opening, Socket};
+use crate::connect::{Conversation, Fault, Talk, tls};
 use crate::kinds::http::head;
 use crate::look::{Context, Seen, at_least_ms, elapsed_ms};
 use crate::plaintext::Syntax;
@@ -115,7 +114,7 @@ impl Closer {
 
 /// One WebSocket from its opening to its end.
 struct Session {
-    socket: WebSocketStream<Stream>,
+    socket: Socket,
     sent: i64,
     last_sent: Instant,
     /// Whether a closing frame of ours was sent.
@@ -130,7 +129,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(socket: WebSocketStream<Stream>) -> Self {
+    fn new(socket: Socket) -> Self {
         Self {
             socket,
             sent: 0,
@@ -218,10 +217,7 @@ impl Session {
             Message::Frame(_) => return Ok(()),
             Message::Close(frame) => {
                 let closer = if self.said_farewell { Closer::Observer } else { Closer::Server };
-                self.close(
-                    closer,
-                    Some(frame.unwrap_or(CloseFrame { code: 1005.into(), reason: "".into() })),
-                );
+                self.close(closer, Some(websocket::farewell(&self.socket, frame)?));
                 return Ok(());
             }
         };

@@ -50,11 +50,30 @@ fn undone(coding: &str, bytes: &[u8], max: usize) -> Result<Vec<u8>, Blocked> {
         let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
         from.take(limit).read_to_end(&mut content).map(|_| content)
     };
+    // What follows the end is none of it, as with gzip.
+    let ended = |content: Vec<u8>, ended: bool| match ended || content.len() > max {
+        true => Ok(content),
+        false => Err(std::io::Error::other("something follows its end")),
+    };
     let content = match coding {
         "gzip" | "x-gzip" => read(&mut MultiGzDecoder::new(bytes)),
         // It is to be in the format of zlib (RFC 9110, 8.4.1.2); some leave that out.
-        "deflate" => read(&mut ZlibDecoder::new(bytes)).or_else(|_| read(&mut DeflateDecoder::new(bytes))),
-        "br" => read(&mut brotli_decompressor::Decompressor::new(bytes, 4096)),
+        "deflate" => {
+            let (mut zlib, mut bare) = (ZlibDecoder::new(bytes), DeflateDecoder::new(bytes));
+            let (content, taken) = match read(&mut zlib) {
+                Ok(content) => (Ok(content), zlib.total_in()),
+                Err(_) => (read(&mut bare), bare.total_in()),
+            };
+            content.and_then(|content| ended(content, taken == bytes.len() as u64))
+        }
+        "br" => {
+            let mut brotli = brotli_decompressor::Decompressor::new(bytes, 4096);
+            read(&mut brotli).and_then(|content| {
+                // Only a further reading tells what is left in its buffer.
+                let is_all = brotli.read(&mut [0]).is_ok() && brotli.get_ref().is_empty();
+                ended(content, is_all)
+            })
+        }
         other => {
             let why = format!("the body is encoded in `{other}`; gzip, deflate and br are undone");
             return Err(Blocked::new(Barrier::Unsupported, why));
@@ -85,13 +104,20 @@ pub(super) fn text(content: &[u8], headers: &HeaderMap) -> Result<String, Blocke
 }
 
 fn charset(headers: &HeaderMap) -> Result<&'static Encoding, Blocked> {
-    let ty = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|ty| ty.parse::<Mime>().ok());
-    match ty.as_ref().and_then(|ty| ty.get_param(mime::CHARSET)) {
-        None => Ok(UTF_8),
-        Some(label) => Encoding::for_label_no_replacement(label.as_str().as_bytes())
+    let unsupported = |why: String| Err(Blocked::new(Barrier::Unsupported, why));
+    let mut all = headers.get_all(CONTENT_TYPE).iter();
+    let Some(first) = all.next() else { return Ok(UTF_8) };
+    if all.any(|other| other != first) {
+        return unsupported("several types of content, which may name several charsets".to_owned());
+    }
+    let said = String::from_utf8_lossy(first.as_bytes());
+    let ty = said.parse::<Mime>();
+    match ty.as_ref().map(|ty| ty.get_param(mime::CHARSET)) {
+        Err(_) if said.to_ascii_lowercase().contains("charset") => {
+            unsupported(format!("the charset in `{said}`"))
+        }
+        Err(_) | Ok(None) => Ok(UTF_8),
+        Ok(Some(label)) => Encoding::for_label_no_replacement(label.as_str().as_bytes())
             .ok_or_else(|| Blocked::new(Barrier::Unsupported, format!("the charset `{label}`"))),
     }
 }

@@ -14,11 +14,10 @@ use probity_plan::kinds::jsonrpc::Call;
 use probity_plan::kinds::rate_limit::RateLimit;
 use probity_plan::{Barrier, Blocked, Value};
 use tokio::task::JoinSet;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connect::websocket::{self, Opened, Opening};
-use crate::connect::{Conversation, Fault, Stream, tls};
+use crate::connect::websocket::{self, Opened, Opening, Socket};
+use crate::connect::{Conversation, Fault, tls};
 use crate::kinds::http::Phases;
 use crate::kinds::http::request::{self, Asked, Destination};
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
@@ -52,7 +51,7 @@ pub(super) struct Refusal {
 /// A connection that waits for its next request.
 pub(super) enum Line {
     Http { sender: SendRequest<Full<Bytes>>, _driving: JoinSet<()> },
-    WebSocket { socket: Box<WebSocketStream<Stream>>, calls: usize },
+    WebSocket { socket: Box<Socket>, calls: usize },
 }
 
 /// Who asks, for what, and from where.
@@ -225,12 +224,7 @@ impl<'a> Caller<'a> {
     }
 
     /// Makes a call of this number and waits for its reply.
-    async fn call(
-        &self,
-        socket: &mut WebSocketStream<Stream>,
-        number: usize,
-        call: &Call,
-    ) -> Result<Outcome, Fault> {
+    async fn call(&self, socket: &mut Socket, number: usize, call: &Call) -> Result<Outcome, Fault> {
         let message = Message::text(message(number, call, self.context)?);
         socket.send(message).await.map_err(|e| websocket::fault_of(&e))?;
         loop {
