@@ -12,7 +12,7 @@ use crate::words::pattern;
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "all-but",
-    level: Level::Error,
+    level: Level::Warning,
     title: "All is said to be well of what a rate or a failure in the report denies.",
     explanation: "\"All interfaces are operational (86 %)\", \"all phases completed (6/11)\"; \"all required records \
         are found\" against a fraction below its whole of the same subject, in sections that can be about the same; \"all 11 models are downloaded\" against \

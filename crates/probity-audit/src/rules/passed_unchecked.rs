@@ -13,7 +13,7 @@ use crate::words::{TICKS, pattern};
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "passed-unchecked",
-    level: Level::Error,
+    level: Level::Warning,
     title: "Something passes that elsewhere was not checked, is pending or is switched off.",
     explanation: "A subject that passes (a tick, PASS, \"is validated\") in one place, and of which another says that it was not tested, is \
         not running, pending or a next step; a row whose outcome is a pass while another cell says that it was not tested; an item that is ticked \

@@ -11,7 +11,7 @@ use crate::words::pattern;
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "target-missed",
-    level: Level::Error,
+    level: Level::Warning,
     title: "A target is missed and yet marked as achieved.",
     explanation: "Compares target and value in a row of a table, an item or a sentence that is ticked or says that it is met. The direction comes \
         from the words (at least, within, at most); a bare percentage of success, availability or coverage is a least one, a bare latency a \

@@ -12,7 +12,7 @@ use crate::quantity::{Kind, Quantity};
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
     id: "two-values",
-    level: Level::Error,
+    level: Level::Warning,
     title: "The same quantity has two values.",
     explanation: "Compares values of the same subject in two sections, one of which sums up (the title, a summary, a conclusion). \
         Sections whose headings name different things are not compared, nor are values before and after, planned ones, targets, \
