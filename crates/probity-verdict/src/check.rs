@@ -143,8 +143,14 @@ fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> 
         if let (Some(read), Some(check)) = (check, claim.form.check())
             && !read.sees(probe)
         {
-            let message = format!("this condition reads nothing that `{}` sees", probe.name);
-            found.push(Level::Error, "condition", &check.at, message, "name one of its facts");
+            let nothing = format!("this condition reads nothing that `{}` sees", probe.name);
+            // How many attempts there were is known of a look that saw nothing: such a claim is never decided.
+            let (level, rule, message) = if read.reads().any(|name| name == "attempt") {
+                (Level::Warning, "attempts", format!("{nothing}: `{}` stays undetermined", claim.name))
+            } else {
+                (Level::Error, "condition", nothing)
+            };
+            found.push(level, rule, &check.at, message, "name one of its facts");
         }
         compiled.push(Compiled { claim, probe, check, filter });
     }

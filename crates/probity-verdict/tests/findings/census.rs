@@ -133,6 +133,9 @@ fn a_claim_about_attempts_is_not_shown_by_looks_that_were_never_made() {
     let mut observations = status(&[200, 200, 200]);
     observations[1] = barred("web", 1, Barrier::NotMade);
     assert_eq!(finding(&plan, &observations).outcome, Outcome::Undetermined);
+    // Of a look that saw nothing it is known all the same.
+    let alone = crate::support::plan(&[THREE], &["a: { of: web, check: attempt == 1 }"]);
+    assert_eq!(finding(&alone, &status(&[200, 200, 200])).outcome, Outcome::Undetermined);
 }
 
 #[test]
