@@ -1,19 +1,20 @@
 //! The time that a log line bears: at its beginning, in one of the forms that programs use, or in the form that the plan
 //! says. A time further on is something that the line speaks of.
 
-use std::sync::OnceLock;
+mod forms;
+mod json;
+mod zone;
 
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
-use memchr::{memchr_iter, memrchr};
+use memchr::memrchr;
 use probity_plan::{Barrier, Blocked};
 
-use crate::look::barrier_of;
-
-/// No time is looked for beyond so many bytes of a line.
-const NEAR: usize = 200;
+use forms::{MONTHS, MOST_WORDS, NEAR, has_two_brackets, may_be_times, near, patterns};
+use json::{Fields, since_1970};
+use zone::{Behind, behind, fixed, may_name_zone, named, of_the_machine, unknown_zone};
 
 /// Reads the times of one log's lines.
 pub struct LogTimes {
@@ -329,255 +330,8 @@ impl Memo {
     }
 }
 
-/// The names under which a line that is a JSON object bears its time.
-const KEYS: [&str; 4] = ["time", "timestamp", "@timestamp", "ts"];
-
-/// What stands under these names, each as often as it is there.
-struct Fields(Vec<serde_json::Value>);
-
-impl<'de> serde::Deserialize<'de> for Fields {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Fields;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    match KEYS.iter().position(|key| *key == name) {
-                        Some(at) => fields.push((at, map.next_value()?)),
-                        None => _ = map.next_value::<serde::de::IgnoredAny>()?,
-                    }
-                }
-                fields.sort_by_key(|(at, _)| *at);
-                Ok(Fields(fields.into_iter().map(|(_, value)| value).collect()))
-            }
-        }
-        deserializer.deserialize_map(Visitor)
-    }
-}
-
-/// A number since 1970, if it is one. No log is older than 1973, nor younger than 5138: so in seconds, and in milliseconds; and
-/// so on.
-fn since_1970(number: f64) -> Option<Timestamp> {
-    let seconds = match number {
-        1e17.. => number / 1e9,
-        1e14.. => number / 1e6,
-        1e11.. => number / 1e3,
-        1e8.. => number,
-        _ => return None,
-    };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float's saturating cast; out of range is an error next"
-    )]
-    Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok()
-}
-
 fn odd(error: &jiff::Error) -> Blocked {
     Blocked::new(Barrier::Protocol, format!("a line's time: {error}"))
-}
-
-fn unknown_zone(name: &str) -> Blocked {
-    let why =
-        format!("the zone `{name}` of its lines is not this machine's: say `zone`, such as Europe/Berlin");
-    Blocked::new(Barrier::Unsupported, why)
-}
-
-fn named(name: &str) -> Result<TimeZone, Blocked> {
-    if let Some(zone) = fixed(name) {
-        return Ok(zone);
-    }
-    let unknown = |error| Blocked::new(Barrier::Unsupported, format!("the time zone {name}: {error}"));
-    if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name).map_err(unknown) }
-}
-
-/// `+02:00`, `+0200`, `+02` or `+2`.
-fn fixed(text: &str) -> Option<TimeZone> {
-    let (sign, digits) = match text.split_at_checked(1)? {
-        ("+", digits) => (1, digits),
-        ("-", digits) => (-1, digits),
-        _ => return None,
-    };
-    let (hours, minutes) = digits.split_at_checked(digits.find(':').unwrap_or(digits.len().min(2)))?;
-    let minutes = minutes.trim_start_matches(':');
-    let minutes: i32 = if minutes.is_empty() { 0 } else { minutes.parse().ok()? };
-    let seconds = sign * (hours.parse::<i32>().ok()? * 60 + minutes) * 60;
-    Some(TimeZone::fixed(Offset::from_seconds(seconds).ok()?))
-}
-
-/// This machine's zone, whatever the observer's variables say; UTC where it has none (localtime(5)).
-fn of_the_machine() -> Result<TimeZone, Blocked> {
-    const PATH: &str = "/etc/localtime";
-    match crate::whole::read(PATH, 1 << 20) {
-        Ok(bytes) => TimeZone::tzif(PATH, &bytes)
-            .map_err(|error| Blocked::new(Barrier::Protocol, format!("{PATH}: {error}"))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(TimeZone::UTC),
-        Err(error) => Err(barrier_of(&format!("open {PATH}"), &error)),
-    }
-}
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/// Abbreviations that stand for zones behind a time, and for nothing that a program would say there.
-const ZONES: [&str; 52] = [
-    "UTC", "GMT", "UT", "WET", "WEST", "CET", "CEST", "EET", "EEST", "MSK", "BST", "IST", "PKT", "WIB",
-    "SGT", "HKT", "CST", "CDT", "JST", "KST", "AWST", "ACST", "ACDT", "AEST", "AEDT", "NZST", "NZDT", "EST",
-    "EDT", "MST", "MDT", "PST", "PDT", "AKST", "AKDT", "HST", "SAST", "EAT", "WAT", "CAT", "AST", "ADT",
-    "NST", "NDT", "IDT", "WITA", "WIT", "MET", "MEST", "ChST", "HDT", "SST",
-];
-/// Words of an access log before the time: the virtual host, the client, two names.
-const MOST_WORDS: usize = 5;
-
-/// The forms of times at the beginning of a line.
-fn patterns() -> &'static [regex::Regex] {
-    static PATTERNS: OnceLock<Vec<regex::Regex>> = OnceLock::new();
-    PATTERNS.get_or_init(|| {
-        // The priority of syslog; a level; the name of a field.
-        let before = r#"^\x{feff}?(?:<[0-9]{1,3}>(?:1\ )?)?
-            (?:\[?(?i:trace|debug|info|information|notice|warn|warning|error|err|crit|critical|alert|emerg|fatal|severe|panic)\]?
-               [\ \t:|-]+(?:\[[^\[\]]{0,60}\]\ +)? | level=[a-z]+\ )?
-            [\[(]?(?:(?:time|ts|timestamp|t|date)="?)?"#;
-        let clock = r"(?<minute>[0-9]{2}:[0-9]{2}):(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]+))?";
-        let month = format!("(?<month>{})", MONTHS.join("|"));
-        let forms = [
-            // RFC 3339 and its relatives: a space for the `T`, a comma for the point, slashes, no zone.
-            format!(r"{before}(?<year>[0-9]{{4}})[-/.](?<month>[0-9]{{2}})[-/.](?<day>[0-9]{{2}})[Tt\ _]{clock}"),
-            // RFC 3164.
-            format!(r"^(?:<[0-9]{{1,3}}>)?{month}\ (?<day>[\ 0-9][0-9])\ {clock}"),
-            // The Common Log Format.
-            format!(r"^(?:\S+\ ){{0,{MOST_WORDS}}}(?<bracket>\[)(?<day>[0-9]{{2}})/{month}/(?<year>[0-9]{{4}}):{clock}(?<zone>\ [+-][0-9]{{4}})"),
-            // klog, of Kubernetes.
-            format!(r"^[IWEF](?<month>[0-9]{{2}})(?<day>[0-9]{{2}})\ {clock}"),
-            // ctime(3) and date(1), as Apache's errors.
-            format!(r"^\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ {month}\ (?<day>[\ 0-9][0-9])\ {clock}(?<zone>\ [A-Z]{{3,5}})?\ (?<year>[0-9]{{4}})"),
-            // Redis, PHP, BIND.
-            format!(r"^(?:[0-9]+:[A-Z]\ )?\[?(?<day>[0-9]{{1,2}})[-\ ]{month}[-\ ](?<year>[0-9]{{4}})\ {clock}"),
-        ];
-        forms.iter().filter_map(|form| regex::Regex::new(&format!("(?x){form}")).ok()).collect()
-    })
-}
-
-/// What stands behind a clock.
-enum Behind<'a> {
-    Nothing,
-    /// The name of a zone or a half of the day, and where it ends.
-    Zone(&'a str, usize),
-    /// Something that may belong to the time.
-    Unclear,
-}
-
-/// What stands behind the clock that a line begins with. What has a slash is a zone if there is such a one; where it cannot
-/// be the name of a host or a component, also if there is none.
-fn behind(rest: &str, host: bool) -> Behind<'_> {
-    static ZONE: OnceLock<Option<regex::Regex>> = OnceLock::new();
-    static UNCLEAR: OnceLock<Option<regex::Regex>> = OnceLock::new();
-    let zone = || {
-        let names = ZONES.join("|");
-        regex::Regex::new(&format!(
-            r"(?x)^[\])]?[\ \t]{{0,3}}[\[(]?
-              (?<name> [Zz] | (?i:utc|gmt)(?:[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?)? | [+-][0-9]{{2}}(?::?[0-9]{{2}})? | {names}
-                | [AaPp](?:\.[Mm]\.?|[Mm]) | [A-Z][A-Za-z]+/[A-Za-z_/+-]+[0-9]* )
-              (?:[^0-9A-Za-z:.+_-] | :(?:[^0-9]|$) | \.(?:\s|$) | $)"
-        ))
-        .ok()
-    };
-    let unclear = || {
-        regex::Regex::new(r"^(?:[0-9A-Za-z]|[.,:+-][0-9]|[\])]?[ \t]{1,3}(?:(?i:utc|gmt) ?)?[+-][0-9])").ok()
-    };
-    let found = ZONE.get_or_init(zone).as_ref().and_then(|zone| zone.captures(rest));
-    match found.and_then(|found| found.name("name")) {
-        // So may a host be called.
-        Some(name)
-            if host
-                && name.start() > 0
-                && matches!(name.as_str(), "Z" | "z" | "utc" | "gmt" | "am" | "pm") =>
-        {
-            Behind::Unclear
-        }
-        Some(name) => {
-            let name_alone = !host && !rest[..name.start()].contains(['[', '(', ']', ')']);
-            if name.as_str().contains('/') && !name_alone && TimeZone::get(name.as_str()).is_err() {
-                return Behind::Nothing;
-            }
-            Behind::Zone(name.as_str(), name.end())
-        }
-        None if UNCLEAR.get_or_init(unclear).as_ref().is_some_and(|it| it.is_match(rest)) => Behind::Unclear,
-        None => Behind::Nothing,
-    }
-}
-
-/// Whether it takes a closer look to tell that no zone stands behind a clock.
-fn may_name_zone(rest: &[u8]) -> bool {
-    match rest {
-        [byte, ..] if byte.is_ascii_alphanumeric() => return true,
-        [b'.' | b',' | b':' | b'+' | b'-', next, ..] => return next.is_ascii_digit(),
-        _ => {}
-    }
-    let first = rest.iter().position(|byte| !b" \t[]()".contains(byte)).unwrap_or(rest.len());
-    let word = &rest[first..];
-    let length = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let (word, next) = word.split_at(length);
-    match (word, next) {
-        ([], next) => matches!(next, [b'+' | b'-', b'0'..=b'9', ..]),
-        (_, [b'/', ..]) | ([b'Z' | b'z' | b'A' | b'a' | b'P' | b'p'], _) => true,
-        _ => ZONES.iter().chain(&["AM", "PM"]).any(|zone| word.eq_ignore_ascii_case(zone.as_bytes())),
-    }
-}
-
-/// The beginning of a line, in which its time stands.
-fn near(line: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(line.get(..NEAR).unwrap_or(line))
-}
-
-/// Whether an access log's line bears more than one time in brackets before the request: the client chooses the name that
-/// stands before the true one.
-fn has_two_brackets(line: &[u8]) -> bool {
-    let quote = memchr_iter(b'"', line).find(|at| *at == 0 || line[at - 1] != b'\\');
-    let before = &line[..quote.unwrap_or(line.len())];
-    let time = |at: &usize| matches!(before[at + 1..], [b'0'..=b'9', b'0'..=b'9', b'/', ..]);
-    memchr_iter(b'[', before).filter(time).nth(1).is_some()
-}
-
-/// What may be a time, and within how many bytes of a line.
-fn may_be_times() -> &'static [(regex::bytes::Regex, usize)] {
-    static FORMS: OnceLock<Vec<(regex::bytes::Regex, usize)>> = OnceLock::new();
-    FORMS.get_or_init(|| {
-        let forms = [(near_time(), NEAR), (far_time(), usize::MAX)];
-        forms
-            .iter()
-            .filter_map(|(form, within)| Some((regex::bytes::Regex::new(form).ok()?, *within)))
-            .collect()
-    })
-}
-
-/// What may be a time near the beginning of a line: clocks, dates, numbers since 1970 or since the boot.
-fn near_time() -> String {
-    let month = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
-    // A terminal is told a colour by something that ends in a letter.
-    let apart = r"(?:^|[^0-9A-Za-z.]|\x1b\[[0-9;]*m)";
-    format!(
-        r#"(?x-u)
-          (?:^|[^0-9A-Za-z:.]|\x1b\[[0-9;]*m) [0-9]{{1,2}}:[0-9]{{2}}:[0-9]{{2}} (?:[^0-9:]|:[0-9]{{3}}|:[^0-9A-Fa-f]|$)
-        | ^[\[(<"']{{0,2}} [0-9]{{1,2}}:[0-9]{{2}} (?:[^0-9:]|$)
-        | {apart} [0-9]{{4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,2}} (?:[^0-9.]|\.[^0-9]|$)
-        | {apart} [0-9]{{1,2}}[-/.][0-9]{{1,2}}[-/.][0-9]{{4}} (?:[^0-9.]|\.[^0-9]|$)
-        | {apart} [0-9]{{4}}-?W[0-9]{{2}}
-        | (?i: \b{month}[-/\ ,.]{{1,3}}[0-9]{{1,2}}\b | \b[0-9]{{1,2}}[-/\ .]{{1,2}}{month}\b )
-        | {apart} [12][0-9]{{9}}(?:[0-9]{{3}}){{0,3}} (?:[^0-9A-Za-z]|$)
-        | {apart} (?:19|20)[0-9]{{2}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]) (?:[T_-]?[0-9]{{4,6}}|[^0-9A-Za-z]|$)
-        | {apart} [0-9]{{6}}[-_\ T][0-9]{{6}} | {apart} [0-9]{{4}}/[0-9]{{6}}
-        | ^[\[(<]?\ *[0-9]+\.[0-9]{{3,}} (?:[^0-9.]|$)
-        | ^<[0-9]{{1,3}}> | ^@[0-9a-f]{{24}}"#
-    )
-}
-
-/// What is one wherever it stands: behind a name, however long it is, and as the last field of a line.
-fn far_time() -> String {
-    let month = MONTHS.join("|");
-    format!(r#"(?-u)\[[0-9]{{2}}/(?:{month})/[0-9]{{4}}:|\b(?:time|timestamp|ts|date)=["']?[0-9]{{4}}"#)
 }
 
 #[cfg(test)]
