@@ -165,6 +165,24 @@ fn a_restriction_stands_beside_the_verdict() {
 }
 
 #[test]
+fn a_dry_run_counts_how_long_an_undo_may_take() {
+    let home = Home::new();
+    let plan = |undo: &str| {
+        format!(
+            "plan: P\nprobes:\n  p: {{ command: [\"true\"], timeout: 2s, impact: write{undo} }}\nclaims:\n  c: {{ of: p, check: exit_code == 0 }}\nverdict:\n  \
+             - {{ label: A, when: holds(c), accepted: true }}\n  - {{ label: B }}\n"
+        )
+    };
+    for (undo, longest) in
+        [("", "\nAt most 2s in all.\n"), (", undo: { command: [sleep, \"59\"] }", "\nAt most 62s in all.\n")]
+    {
+        home.write("plan.yaml", &plan(undo));
+        let dry = stdout(&home.run(&["run", "plan.yaml", "--dry-run", "--allow", "write"]));
+        assert!(dry.ends_with(longest), "{dry}");
+    }
+}
+
+#[test]
 fn a_dry_run_names_every_claim_that_stays_undetermined() {
     let home = Home::new();
     home.write(

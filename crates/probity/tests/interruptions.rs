@@ -27,7 +27,12 @@ fn long(home: &Home) -> String {
 }
 
 fn start(home: &Home, more: &[&str]) -> Child {
-    home.write("plan.yaml", &long(home));
+    begin(home, &long(home), more)
+}
+
+/// Starts this plan, whose probe has looked some times by the end.
+fn begin(home: &Home, plan: &str, more: &[&str]) -> Child {
+    home.write("plan.yaml", plan);
     let mut child = home
         .probity()
         .args(["run", "plan.yaml", "-o", "out.probity"])
@@ -72,6 +77,27 @@ fn ctrl_c_ends_the_run_in_order() {
     let child = start(&home, &[]);
     signal(&child, rustix::process::Signal::INT);
     ends_in_order(&home, child, "the run was interrupted (SIGINT)");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_the_run_without_its_undo_and_says_so() {
+    let home = Home::new();
+    let begun = home.path("begun").display().to_string();
+    let slow =
+        long(&home).replace("[touch, ", &format!("[sh, -c, 'touch {begun}; sleep 20; touch \"$0\"', "));
+    let child = begin(&home, &slow, &[]);
+    signal(&child, rustix::process::Signal::INT);
+    let since = Instant::now();
+    while !home.path("begun").exists() {
+        assert!(since.elapsed() < Duration::from_secs(30), "the undo did not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal(&child, rustix::process::Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 130, "{}", stderr(&output));
+    assert!(stderr(&output).contains("an `undo` that had not run by now was not run"), "{}", stderr(&output));
+    assert!(!home.path("undone").exists());
+    assert_eq!(code(&home.run(&["verify", "out.probity"])), 2);
 }
 
 #[test]

@@ -175,3 +175,21 @@ fn algorithm(oid: &ObjectIdentifier) -> String {
     }
     .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_without_an_end_has_days_left_and_no_moment() {
+        // 9999-12-31T23:59:59Z, and the last second that is a moment.
+        let (without_end, last) = (Duration::from_secs(253_402_300_799), jiff::Timestamp::MAX.as_second());
+        assert_eq!(moment(without_end).unwrap_err().barrier, Barrier::Unsupported);
+        assert_eq!(
+            moment(Duration::from_secs(last.unsigned_abs())).map(jiff::Timestamp::as_second),
+            Ok(last)
+        );
+        let days = days_until(without_end).ends().unwrap().0;
+        assert!((2_000_000.0..3_000_000.0).contains(&days), "{days}");
+    }
+}
