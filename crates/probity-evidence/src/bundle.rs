@@ -5,11 +5,12 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use probity_plan::file_names::is_plan_file;
+
 use crate::declared::Declared;
 use crate::entry::{Body, Close, Entry, Start};
 use crate::line::{self, LineError, MAX_LINE};
 use crate::store::{LOG, Section, Store, StoreError};
-use probity_plan::file_names::is_plan_file;
 
 /// The longest file of a plan, and the longest of `findings.json` and `report.html`, in bytes.
 pub const MAX_SMALL_FILE: u64 = 64 << 20;

@@ -9,9 +9,10 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use probity_plan::file_names::{MAX_FOLDERS, Names, is_plain};
+
 use crate::archive::{self, ArchiveError, Content};
 use crate::quoted::quoted;
-use probity_plan::file_names::{MAX_FOLDERS, Names, is_plain};
 
 /// The most files a bundle may hold.
 pub const MAX_FILES: usize = 200_000;

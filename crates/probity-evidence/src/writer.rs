@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use probity_plan::file_names::{self, Names};
 use probity_plan::{Cause, Impact};
 use sha2::{Digest, Sha256};
 
@@ -31,7 +32,6 @@ use crate::hex::hex;
 use crate::key::Key;
 use error::at;
 use log::Shared;
-use probity_plan::file_names::{self, Names};
 
 pub use error::WriteError;
 

@@ -406,6 +406,9 @@ fn files_that_a_bundle_could_not_keep_are_told_before_the_run() {
     assert!(told.contains("lies too deep"), "{told}");
     let fine = load_with(&including("a.yaml", "b.yaml"), &[("a.yaml", inner), ("b.yaml", inner)], &[]);
     assert!(fine.is_ok(), "{:?}", fine.err());
+    // The plan lies beside the files that it includes, not among them.
+    let fine = load_with(&including("Plan.yaml", "b.yaml"), &[("Plan.yaml", inner), ("b.yaml", inner)], &[]);
+    assert!(fine.is_ok(), "{:?}", fine.err());
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     for compiled in &claims {
         crate::judge::check_planned(plan, &rules, compiled, &mut found);
     }
-    rules::check(plan, &rules, today, &mut found);
+    rules::check(plan, &rules, &mut found);
     evidence::check(plan, &claims, &mut found);
     rows_alike(plan, &mut found);
     secrets::check(plan, &mut found);

@@ -61,7 +61,7 @@ pub(crate) struct Rules<'a> {
     /// Waivers in force, for each claim.
     waivers: Vec<Vec<&'a Waiver>>,
     /// Waivers that were over, or whose day cannot be read.
-    expired: Vec<&'a Waiver>,
+    pub(crate) expired: Vec<&'a Waiver>,
 }
 
 impl<'a> Rules<'a> {
@@ -116,7 +116,7 @@ impl<'a> Rules<'a> {
 }
 
 /// The last day a waiver counts.
-pub(crate) fn last_day(waiver: &Waiver) -> Option<jiff::civil::Date> {
+fn last_day(waiver: &Waiver) -> Option<jiff::civil::Date> {
     waiver.until.parse().ok()
 }
 

@@ -31,8 +31,9 @@ pub fn watch(stop: &Stop, undoes: bool) -> std::io::Result<Watch> {
         for (count, signal) in signals.forever().enumerate() {
             // Whoever is asked to sign the beginning or the end need not answer any more.
             probity_evidence::end_signing();
-            if at_once.0.load(Ordering::SeqCst) || count > 0 && signal == SIGINT {
-                if undoes && !at_once.0.load(Ordering::SeqCst) {
+            let is_over = at_once.0.load(Ordering::SeqCst);
+            if is_over || count > 0 && signal == SIGINT {
+                if undoes && !is_over {
                     eprintln!("Ended at once: an `undo` that had not run by now was not run.");
                 }
                 std::process::exit(128 + signal);

@@ -575,14 +575,21 @@ fn try_prints_facts_with_their_types() {
     assert!(stderr(&unknown).contains("neither a plan (*.yaml) nor a kind"), "{}", stderr(&unknown));
 }
 
+/// Whether this is root; says what is left out where not.
+fn is_root(otherwise: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    assert!(root || std::env::var_os("CI").is_none(), "CI runs these tests as root");
+    if !root {
+        eprintln!("SKIPPED: {otherwise}");
+    }
+    root
+}
+
 /// The binary on a network and among processes of its own, as root: others' servers come and go.
 fn alone(home: &Home, script: &str) -> std::process::Output {
     let mut command = std::process::Command::new("unshare");
-    if rustix::process::geteuid().is_root() {
+    if is_root("as root this test has a network of its own") {
         command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    } else {
-        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
-        eprintln!("SKIPPED: as root this test has a network of its own");
     }
     command.args(["sh", "-c", &script.replace("probity ", &format!("{} ", env!("CARGO_BIN_EXE_probity")))]);
     command.current_dir(home.path("")).env("HOME", home.path("")).output().unwrap()
@@ -612,9 +619,7 @@ fn init_drafts_a_plan_that_checks_and_runs() {
 #[test]
 fn init_drafts_what_answers_and_who_it_is() {
     let home = Home::new();
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
-        eprintln!("SKIPPED: as root this test also drafts a plan of servers on a network of its own");
+    if !is_root("as root this test also drafts a plan of servers on a network of its own") {
         return;
     }
     // Servers of their own, so that nobody else's come and go meanwhile: one speaks HTTP, one as Redis does, one not at all.
@@ -664,9 +669,7 @@ server.serve_forever()
 #[test]
 fn init_drafts_a_plan_that_checks_and_runs_however_much_there_is() {
     let home = Home::new();
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs these tests as root");
-        eprintln!("SKIPPED: as root this test also drafts a plan of servers on a network of its own");
+    if !is_root("as root this test also drafts a plan of servers on a network of its own") {
         return;
     }
     // Forty ports of a program whose file has the longest name that there is, and starts with a digit.

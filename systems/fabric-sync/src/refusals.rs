@@ -7,6 +7,7 @@ use std::path::Path;
 use fabric_model::plan::QuarantineEntry;
 use fabric_model::{Identity, Quarantine};
 use serde::{Deserialize, Serialize};
+use service_setup::files::{Owner, write_whole};
 
 /// The only version there is.
 const VERSION: u32 = 1;
@@ -48,11 +49,9 @@ fn read(path: &Path) -> Result<Vec<(Identity, QuarantineEntry)>, String> {
 /// Writes all of it, whole or not at all. That it cannot be written is told in the log.
 pub fn save(path: &Path, quarantine: &Quarantine) {
     let refused = quarantine.entries().map(|(object, entry)| (object.clone(), entry.clone())).collect();
-    let new = path.with_extension("json.new");
     let written = serde_json::to_vec(&File { version: VERSION, refused })
         .map_err(std::io::Error::from)
-        .and_then(|bytes| std::fs::write(&new, bytes))
-        .and_then(|()| std::fs::rename(&new, path));
+        .and_then(|bytes| write_whole(path, &bytes, 0o640, Owner::myself()));
     if let Err(error) = written {
         tracing::warn!(path = %path.display(), %error, "what NetBox refused is not kept for the next start");
     }

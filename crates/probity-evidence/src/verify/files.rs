@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use probity_plan::file_names::is_plan_file;
 use probity_plan::units::counted;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +15,6 @@ use crate::key;
 use crate::pipeline::WORKERS;
 use crate::quoted::quoted;
 use crate::store::{Section, Store};
-use probity_plan::file_names::is_plan_file;
 
 use super::log::Log;
 use super::{Found, failed, not_made, passed};

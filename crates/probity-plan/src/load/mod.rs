@@ -220,8 +220,10 @@ impl<'s> Loader<'s> {
                     return None;
                 }
             };
-            // The plan itself is called otherwise in a bundle.
-            if let Some(other) = self.names.add(kept_as).filter(|_| at.line > 0) {
+            // The plan itself lies elsewhere in a bundle.
+            if at.line > 0
+                && let Some(other) = self.names.add(kept_as)
+            {
                 let message = format!(
                     "`{kept_as}` and `{other}` are one name to some file systems: a bundle cannot hold both"
                 );

@@ -155,10 +155,13 @@ fn is(process: &Process, end: Option<&End>, running: &Running) -> Is {
         Ok(Some(_)) if process.process.starts_with('/') => {
             let path = path_of(running).0;
             let is_called_so = path == process.process || end.is_some_and(|end| end.path == path);
-            let executes = end.map_or(Ok(Some(false)), |end| executes(running, end.file));
-            let is = match executes {
-                Ok(Some(false)) if is_called_so => is_file(running, &path),
-                executes => executes,
+            if end.is_none() && !is_called_so {
+                return Is::Other;
+            }
+            let is = match executed_file(running) {
+                Ok(Some(file)) if end.is_some_and(|end| end.file == file) => Ok(Some(true)),
+                Ok(Some(file)) if is_called_so => is_file(running, file, &path),
+                executed => executed.map(|executed| executed.map(|_| false)),
             };
             match is {
                 Ok(Some(is)) => is,
@@ -193,11 +196,11 @@ fn is(process: &Process, end: Option<&End>, running: &Running) -> Is {
     }
 }
 
-/// Whether a process executes the file of this device and inode. `None` if it has ended since.
-fn executes(running: &Running, file: (u64, u64)) -> Result<Option<bool>, Blocked> {
+/// Device and inode of the file that a process executes. `None` if it has ended since.
+fn executed_file(running: &Running) -> Result<Option<(u64, u64)>, Blocked> {
     let exe = format!("{}/exe", running.folder());
     match std::fs::metadata(&exe) {
-        Ok(executes) => Ok(Some((executes.dev(), executes.ino()) == file)),
+        Ok(executed) => Ok(Some((executed.dev(), executed.ino()))),
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(barrier_of(&format!("stat {exe}"), &error)),
     }
@@ -205,16 +208,11 @@ fn executes(running: &Running, file: (u64, u64)) -> Result<Option<bool>, Blocked
 
 /// Whether a process whose executable bears this path executes the file that stands there for us: in a container, on mounts
 /// of its own, the same path is another file. `None` if it has ended since.
-fn is_file(running: &Running, path: &str) -> Result<Option<bool>, Blocked> {
+fn is_file(running: &Running, executes: (u64, u64), path: &str) -> Result<Option<bool>, Blocked> {
     let proc = |name: &str| format!("{}/{name}", running.folder());
-    let (executes, stands) = (std::fs::metadata(proc("exe")), std::fs::metadata(path));
-    match (executes, stands) {
-        (Ok(executes), Ok(stands)) if (executes.dev(), executes.ino()) == (stands.dev(), stands.ino()) => {
-            return Ok(Some(true));
-        }
-        (Err(error), _) if is_gone(&error) => return Ok(None),
-        (Err(error), _) => return Err(barrier_of(&format!("stat {}", proc("exe")), &error)),
-        (Ok(_), Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
+    match std::fs::metadata(path) {
+        Ok(stands) if (stands.dev(), stands.ino()) == executes => return Ok(Some(true)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             return Err(barrier_of(&format!("stat {path}"), &error));
         }
         _ => {}

@@ -10,7 +10,7 @@ use crate::judgement::Outcome;
 use crate::multiplicity::in_score;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
-use crate::verdict::{NO_RULE, Rules, WITH_WAIVERS, WITHHELD, World, label, last_day};
+use crate::verdict::{NO_RULE, Rules, WITH_WAIVERS, WITHHELD, World, label};
 
 /// The most combinations of outcomes that are tried to find rules that never apply.
 const MOST_WORLDS: usize = 1 << 14;
@@ -24,8 +24,8 @@ const MAX_TOLD: usize = 2000;
 /// The most outcomes that are read, claim by claim and rule by rule, to find claims that had better fail.
 const MAX_READ: usize = 20_000_000;
 
-pub(super) fn check(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
-    waivers(plan, rules, today, found);
+pub(super) fn check(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
+    waivers(plan, rules, found);
     labels(plan, found);
     unused(plan, rules, found);
     // A rule that cannot be read makes every statement about all of them void.
@@ -113,8 +113,8 @@ fn worse_is_better(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
         });
         let told = telling.iter().filter(|(claim, _)| *claim == number).map(|(_, world)| world.clone());
         for (tried, mut world) in others.into_iter().chain(told).chain(single).enumerate() {
-            untried |= tried >= each;
             if tried >= each {
+                untried = true;
                 break;
             }
             world[number] = Outcome::Holds;
@@ -336,7 +336,7 @@ fn unused(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
 }
 
 /// Waivers that do nothing.
-fn waivers(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, found: &mut Found) {
+fn waivers(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
     for waiver in &plan.waivers {
         let named = |rule: usize| {
             let node = rules.condition(rule);
@@ -344,12 +344,7 @@ fn waivers(plan: &Plan, rules: &Rules<'_>, today: Option<jiff::civil::Date>, fou
                 node.claims().iter().any(|claim| plan.claims[*claim].name == waiver.claim)
             })
         };
-        let over = match (last_day(waiver), today) {
-            (Some(day), Some(today)) => day < today,
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        let message = if over {
+        let message = if rules.expired.iter().any(|expired| std::ptr::eq(*expired, waiver)) {
             format!(
                 "the waiver for `{}` counted until {} and does nothing any more",
                 waiver.claim, waiver.until

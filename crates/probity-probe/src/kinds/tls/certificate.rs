@@ -100,7 +100,7 @@ fn moment(since_1970: Duration) -> Result<jiff::Timestamp, Blocked> {
     let at = jiff::SignedDuration::try_from(since_1970).ok();
     at.and_then(|at| jiff::Timestamp::from_duration(at).ok()).ok_or_else(|| {
         let why =
-            format!("a validity that ends after {}, the last moment that can be told", jiff::Timestamp::MAX);
+            format!("a time of the certificate is after {}, the last that can be told", jiff::Timestamp::MAX);
         Blocked::new(Barrier::Unsupported, why)
     })
 }
