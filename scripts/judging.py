@@ -1,6 +1,7 @@
 """What scripts that seed faults and have Probity judge them have in common: what came of a run, and which claims turned."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -47,3 +48,8 @@ def turned(sound, judged):
 def shown(claims, most=6):
     words = ", ".join(f"`{claim}`" for claim in claims[:most])
     return words + (f" and {len(claims) - most} more" if len(claims) > most else "") if claims else ""
+
+
+def not_held(said):
+    """What the run's own text says of the claims that do not hold, without the rest of it."""
+    return "\n".join(re.findall(r"^(?:fails|undetermined) .*(?:\n +.*)*", said, re.M))
