@@ -15,7 +15,7 @@ use crate::single::single_probe;
 use crate::tables::{self, Running};
 
 /// How long each look may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a port is given to answer in one of the ways.
 const ANSWER: Duration = Duration::from_millis(700);
 

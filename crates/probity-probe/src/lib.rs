@@ -31,6 +31,7 @@ pub mod secrets;
 mod single;
 mod systemd;
 pub mod tables;
+mod threads;
 mod token;
 mod trials;
 mod unix_sockets;

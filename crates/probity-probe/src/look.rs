@@ -9,22 +9,19 @@ use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Text, Value};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use crate::plaintext::{Plaintext, Syntax};
 use crate::secrets::Secrets;
+use crate::threads::{PATIENCE, Threads};
 
-/// Looks that may block, under way at once on each of the runner's threads: what does not wait needs a processor, and more
-/// threads would only take it from each other.
-const BLOCKING: usize = 2;
-/// How long a look waits for its turn among them; those before it may hang.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// How far ahead of the look a time may lie that was written before it: what two clocks of one machine may differ by, and
 /// the second to which many programs round.
 pub const CLOCK_UNCERTAINTY: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 thread_local! {
-    static TURNS: Arc<Semaphore> = Arc::new(Semaphore::new(BLOCKING));
+    /// Of each of the runner's threads.
+    static THREADS: Arc<Threads> = Arc::default();
 }
 
 /// Which facts to look up, of those that are looked up only on demand.
@@ -100,22 +97,37 @@ impl Context<'_> {
     /// time-out, and keeps no other look from its own for long. At the time-out what `see` kept so far is seen, and it is
     /// told to stop.
     pub async fn blocking(&self, see: impl FnOnce(&Underway) -> Seen + Send + 'static) -> Seen {
-        let turns = TURNS.with(Arc::clone);
-        let _turn = tokio::time::timeout(PATIENCE.min(self.timeout / 2), turns.acquire()).await;
+        let threads = THREADS.with(Arc::clone);
         let underway = Arc::new(Underway {
             kept: Mutex::new(Seen::default()),
+            begun: AtomicBool::new(false),
             over: AtomicBool::new(false),
             deadline: self.began + self.timeout,
             timeout: self.timeout,
         });
         // Also where the run is aborted and nobody waits any more.
         let _stop = StopReading(Arc::clone(&underway));
+        let (answer, mut answered) = oneshot::channel();
         let other = Arc::clone(&underway);
-        let look = move || match other.go_on() {
-            Ok(()) => see(&other),
-            Err(blocked) => Seen::nothing(blocked),
-        };
-        match tokio::time::timeout_at(self.deadline(), tokio::task::spawn_blocking(look)).await {
+        threads.put(Box::new(move || {
+            other.begun.store(true, Ordering::Relaxed);
+            let seen = match other.go_on() {
+                Ok(()) => see(&other),
+                Err(blocked) => Seen::nothing(blocked),
+            };
+            _ = answer.send(seen);
+        }));
+        let in_time = tokio::time::timeout_at(self.deadline(), async {
+            let soon = tokio::time::timeout(PATIENCE.min(self.timeout / 2), &mut answered).await;
+            if let Ok(answer) = soon {
+                return answer;
+            }
+            if !underway.begun.load(Ordering::Relaxed) {
+                threads.reinforce();
+            }
+            answered.await
+        });
+        match in_time.await {
             Ok(Ok(seen)) => seen,
             Ok(Err(_)) => Seen::nothing(Blocked::new(Barrier::Aborted, "the look was cut off")),
             Err(_) => {
@@ -167,6 +179,7 @@ fn timed_out(timeout: Duration) -> Blocked {
 #[derive(Debug)]
 pub struct Underway {
     kept: Mutex<Seen>,
+    begun: AtomicBool,
     over: AtomicBool,
     deadline: Instant,
     timeout: Duration,
@@ -320,7 +333,7 @@ mod tests {
         let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
         let context =
             Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
-        let (releases, hanging): (Vec<_>, Vec<_>) = (0..2 * BLOCKING)
+        let (releases, hanging): (Vec<_>, Vec<_>) = (0..5)
             .map(|_| {
                 let (release, wait) = std::sync::mpsc::channel::<()>();
                 let hangs = move |_: &Underway| {
@@ -337,6 +350,19 @@ mod tests {
             seen = tokio::time::timeout(timeout / 2, other) => assert_eq!(seen.unwrap().facts["seen"], Value::Bool(true)),
         }
         drop(releases);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_breaks_is_cut_off_and_those_behind_it_are_made() {
+        let secrets = Secrets::default();
+        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
+        let context =
+            Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
+        let broken = (0..5).map(|_| context.blocking(|_| panic!("as a fault of the kind's own")));
+        let whole = context.blocking(|_| Seen::default().know("seen", true).clone());
+        let (broken, whole) = tokio::join!(futures_util::future::join_all(broken), whole);
+        assert!(broken.iter().all(|seen| seen.unknown["*"].barrier == Barrier::Aborted), "{broken:?}");
+        assert_eq!(whole.facts["seen"], Value::Bool(true));
     }
 
     #[tokio::test]
