@@ -320,7 +320,7 @@ fn a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched() {
             ],
             &[
                 "first: { of: before, check: status == 200 }",
-                "stays_away: { of: lazy, check: \"done && served_before && !serves && active_state == 'inactive'\" }",
+                "stays_away: { of: lazy, check: \"done && served_before && !serves && active_state == 'inactive'\", control: comes_back }",
                 "comes_back: { of: web, check: \"done && job == 'done' && served_before && serves && active_state == 'active' && job_ms < 60000 && serving_ms < 60000\" }",
                 "stays: { of: after, check: active_state == 'active' }",
                 "unknown: { of: none, check: \"!done && !exists\" }",
