@@ -66,6 +66,8 @@ struct State {
 struct There {
     id: u32,
     boot: Option<String>,
+    /// The process whose namespaces were entered.
+    process: Option<Process>,
     connection: Connection,
     _held: Held,
 }
@@ -160,6 +162,7 @@ impl<'a> Observers<'a> {
             return Err(Blocked::new(Barrier::Unreachable, "the machine ended"));
         }
         let way = reach::find(&far.reach, self.allow).await?;
+        let process = way.passage.pid.map(Process::now);
         let begin =
             |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
@@ -188,7 +191,7 @@ impl<'a> Observers<'a> {
             seen: Seen { facts: hello.facts, unknown: hello.unknown },
         };
         let (id, boot) = (reached.id, reached.boot.clone());
-        Ok((There { id, boot, connection, _held: way.held }, reached))
+        Ok((There { id, boot, process, connection, _held: way.held }, reached))
     }
 
     /// When the run began by the far clock: on this machine that is ours, on another one as near as its greeting tells.

@@ -14,6 +14,7 @@ use probity_plan::{Act, Barrier, Blocked, Reach, Text, Value};
 use super::{Far, Observers, There, lost, order, sighting};
 use crate::kinds::lifecycle::serving::{Serving, holds};
 use crate::look::{Seen, Wanted, milliseconds};
+use crate::machine::Process;
 use crate::observation::Times;
 use crate::observe::{By, Reached, Request, Sighting};
 
@@ -131,21 +132,27 @@ impl Reboot<'_> {
     /// Waits for a machine that was booted anew, and whose systemd answers; with when one was last seen that was not.
     async fn again(&self, before: Arc<There>, unit: &Act) -> Result<(Arc<There>, Instant), Blocked> {
         let mut state = self.far.state.lock().await;
-        let (boot, mut last) = (before.boot.clone(), Instant::now());
-        // Whoever looks there from outside of its units would keep it from going down.
+        let (boot, process, mut last) = (before.boot.clone(), before.process, Instant::now());
+        // Whoever is there and no child of its first process would keep it from going down: systemd waits for such for 10 s each
+        // time that it looks who is left.
         state.there = None;
         drop(before);
         loop {
             let began = Instant::now();
-            match self.observers.connect(self.far).await {
-                Ok((there, _)) if there.boot == boot => last = began,
-                Ok((there, reached)) => {
-                    if self.look(unit, &there).await.is_ok_and(|unit| fact(&unit.seen, "exists").is_ok()) {
-                        (self.tell)(reached);
-                        return Ok((Arc::clone(state.there.insert(Arc::new(there))), last));
+            if process.is_some_and(Process::is_there) {
+                last = began;
+            } else {
+                match self.observers.connect(self.far).await {
+                    Ok((there, _)) if there.boot == boot => last = began,
+                    Ok((there, reached)) => {
+                        let unit = self.look(unit, &there).await;
+                        if unit.is_ok_and(|unit| fact(&unit.seen, "exists").is_ok()) {
+                            (self.tell)(reached);
+                            return Ok((Arc::clone(state.there.insert(Arc::new(there))), last));
+                        }
                     }
+                    Err(_) => {}
                 }
-                Err(_) => {}
             }
             if self.left() <= PAUSE {
                 return Err(self.timed_out("the machine did not come back with another boot"));
