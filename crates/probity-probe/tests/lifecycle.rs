@@ -421,11 +421,20 @@ fn hostile_text_is_kept_as_text() {
 }
 
 #[test]
+fn the_machine_that_looks_is_never_rebooted() {
+    let tools = tools(&[("systemctl", "touch \"$0.called\"")]);
+    let path = format!("{}:/usr/bin:/bin", tools.path().display());
+    let seen = here().with_path(path).look("lifecycle", &json!({ "lifecycle": "a", "act": "reboot" }));
+    assert_eq!(barrier(&seen, "done"), Barrier::Unsupported, "{seen:?}");
+    assert!(!tools.path().join("systemctl.called").exists());
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_before_anything_is_done() {
     let http = r#""serving": { "http": "http://x/" }"#;
     for (parameters, message) in [
         (r#""lifecycle": "a*", "act": "stop""#.to_owned(), "is a pattern"),
-        (r#""lifecycle": "a", "act": "reboot""#.to_owned(), "reboot"),
+        (r#""lifecycle": "a", "act": "halt""#.to_owned(), "halt"),
         (r#""lifecycle": "a", "act": "stop", "signal": "KILL""#.to_owned(), "go with `act: kill`"),
         (r#""lifecycle": "a", "act": "stop", "serves": { "status": 200 }"#.to_owned(), "needs `serving`"),
         (format!(r#""lifecycle": "a", "act": "stop", {http}"#), "needs `serves`"),

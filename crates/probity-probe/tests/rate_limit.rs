@@ -278,7 +278,7 @@ fn calls() -> String {
             let everybody = everybody.clone();
             tokio::spawn(async move {
                 let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-                let mut who = None;
+                let (mut who, mut in_a_row) = (None, 0);
                 while let Some(Ok(Message::Text(text))) = socket.next().await {
                     let call: serde_json::Value = serde_json::from_str(&text).unwrap();
                     let reply = match (call["method"].as_str().unwrap(), &who) {
@@ -305,6 +305,7 @@ fn calls() -> String {
                             }
                         }
                     };
+                    in_a_row = if reply["error"]["code"] == -32040 { in_a_row + 1 } else { 0 };
                     let mut reply = reply;
                     reply["jsonrpc"] = "2.0".into();
                     reply["id"] = call["id"].clone();
@@ -314,6 +315,11 @@ fn calls() -> String {
                         if socket.send(Message::text(message.to_string())).await.is_err() {
                             return;
                         }
+                    }
+                    // Who does not wait is let go.
+                    if in_a_row == 10 {
+                        _ = socket.close(None).await;
+                        return;
                     }
                 }
             });

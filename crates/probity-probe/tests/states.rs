@@ -455,7 +455,7 @@ claims:
         absent: &[Test("lifecycle.rs", "what_systemd_does_not_do_is_not_done_and_why_is_told"), Test("lifecycle.rs", "without_systemd_nothing_is_done")],
         forbidden: &[Test("lifecycle.rs", "who_may_not_act_changes_nothing_and_says_so")],
         hanging: &[Test("lifecycle.rs", "a_systemd_that_does_not_answer_is_timed_out"), Test("lifecycle.rs", "a_stop_that_takes_too_long_says_so")],
-        nonsense: &[Test("lifecycle.rs", "nonsense_is_not_an_answer"), Test("lifecycle.rs", "what_makes_no_sense_is_refused_before_anything_is_done")],
+        nonsense: &[Test("lifecycle.rs", "nonsense_is_not_an_answer"), Test("lifecycle.rs", "what_makes_no_sense_is_refused_before_anything_is_done"), Test("lifecycle.rs", "the_machine_that_looks_is_never_rebooted")],
         hostile: &[Test("lifecycle.rs", "hostile_text_is_kept_as_text")],
         plan: "
 probes:
@@ -539,7 +539,11 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ),
     (
         "`container` of systemd-nspawn",
-        &["a_booted_container_is_found_by_its_name", "what_cannot_be_reached_is_never_taken_for_absent"],
+        &[
+            "a_booted_container_is_found_by_its_name",
+            "a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched",
+            "what_cannot_be_reached_is_never_taken_for_absent",
+        ],
     ),
     ("`container` of Docker, Podman, LXC", &["the_tool_of_an_engine_names_the_process_of_a_container"]),
     (

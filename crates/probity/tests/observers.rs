@@ -287,6 +287,59 @@ fn a_booted_container_is_found_by_its_name() {
     assert_eq!(code(&verify), 0, "{}", stdout(&verify));
 }
 
+#[test]
+fn a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched() {
+    if !is_root() {
+        return;
+    }
+    let machine = Machine::boot(&root());
+    let unit = |port: u16| {
+        let serve = format!("/usr/bin/python3 -m http.server {port} --bind 127.0.0.1 --directory /srv");
+        format!("[Service]\nExecStart={serve}\nDynamicUser=yes\n[Install]\nWantedBy=multi-user.target\n")
+    };
+    for (name, port) in [("web", 8080), ("lazy", 8081)] {
+        machine.write(&format!("/etc/systemd/system/{name}.service"), &unit(port));
+    }
+    machine.run("systemctl daemon-reload; systemctl enable --now web; systemctl start lazy");
+    let reboot = |unit: &str, port: u16, timeout: &str| {
+        let serving = format!("serving: {{ http: \"http://127.0.0.1:{port}/\" }}, serves: {{ status: 200 }}");
+        format!("{unit}: {{ lifecycle: {unit}, act: reboot, {serving}, on: booted, timeout: {timeout} }}")
+    };
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        &plan(
+            &format!("booted: {{ container: {} }}", machine.name),
+            &[
+                "before: { http: \"http://127.0.0.1:8081/\", on: booted, every: 20s, for: 20s, until: status == 200, within: 15s }",
+                // Nothing starts it with the machine.
+                &reboot("lazy", 8081, "40s"),
+                &reboot("web", 8080, "60s"),
+                "after: { service: web, on: booted }",
+                "none: { lifecycle: nowhere, act: reboot, on: booted }",
+            ],
+            &[
+                "first: { of: before, check: status == 200 }",
+                "stays_away: { of: lazy, check: \"done && served_before && !serves && active_state == 'inactive'\", control: comes_back }",
+                "comes_back: { of: web, check: \"done && job == 'done' && served_before && serves && active_state == 'active' && job_ms < 60000 && serving_ms < 60000\" }",
+                "stays: { of: after, check: active_state == 'active' }",
+                "unknown: { of: none, check: \"!done && !exists\" }",
+            ],
+        ),
+    );
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let log = log(&home, "out.probity");
+    let boots: std::collections::BTreeSet<String> = log
+        .iter()
+        .filter(|entry| entry["introduction"].is_object())
+        .map(|entry| entry["boot"].to_string())
+        .collect();
+    assert_eq!(boots.len(), 3, "{boots:?}");
+    let verify = home.run(&["verify", "out.probity"]);
+    assert_eq!(code(&verify), 0, "{}", stdout(&verify));
+}
+
 /// The tools of Docker and the like are scripts here that answer as those do: no engine is started.
 #[test]
 fn the_tool_of_an_engine_names_the_process_of_a_container() {

@@ -1,4 +1,4 @@
-//! `lifecycle`: what becomes of a unit that is started, stopped, restarted, reloaded or killed.
+//! `lifecycle`: what becomes of a unit that is started, stopped, restarted, reloaded or killed, or whose machine is rebooted.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ use crate::value::Value;
 pub struct Lifecycle {
     /// The unit's name, `.service` if it has no ending.
     pub lifecycle: String,
-    /// What to do: `start`, `stop`, `restart`, `reload` or `kill`.
+    /// What to do: `start`, `stop`, `restart`, `reload` or `kill`; or `reboot` the machine, which has to be an observer's that is found
+    /// again by its name: a container or one reached by ssh.
     pub act: Operation,
     /// The signal of `kill`; `TERM` without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +54,8 @@ pub enum Operation {
     Reload,
     /// Sends a signal to its processes.
     Kill,
+    /// Reboots the machine.
+    Reboot,
 }
 
 /// A signal.
@@ -94,6 +97,7 @@ impl Operation {
             Self::Restart => "restart",
             Self::Reload => "reload",
             Self::Kill => "kill",
+            Self::Reboot => "reboot",
         }
     }
 }
@@ -278,19 +282,21 @@ impl Kind for Lifecycle {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "lifecycle",
         doc: "Starts, stops, restarts, reloads or kills a unit of systemd, and watches until it serves or is over: how long that \
-              took, what systemd made of it, and what was left behind.",
+              took, what systemd made of it, and what was left behind. Or reboots its machine, waits until that is reached with another \
+              boot, and watches until the unit serves, which by that alone is started by the boot or not; then it is known what systemd \
+              says of the unit at the end, and not what was left behind.",
         shows: Shows::Presence,
         floor: Impact::Disrupt,
         privilege: "to act at all; the open files and sockets of other users' processes",
         facts: &[
             FactSpec::new("exists", FactType::Bool, "whether systemd knows a unit of this name, as `service` has it; nothing is done to one that it does not know")
                 .unconnected(),
-            FactSpec::new("done", FactType::Bool, "whether systemd did what it was asked for; false where its job ended otherwise or it refused; unknown where the job had not ended by the time-out")
+            FactSpec::new("done", FactType::Bool, "whether systemd did what it was asked for, of a reboot: whether the machine came back with another boot; false where its job ended otherwise or it refused; unknown where the job had not ended by the time-out")
                 .unconnected(),
             FactSpec::new("job", FactType::Text, "what became of systemd's job: done, failed, timeout, canceled, dependency (one that it requires failed), skipped (a condition of the unit), assert, or refused: there was none")
                 .unconnected(),
             FactSpec::new("said", FactType::Text, "what systemctl said; empty where nothing").unconnected(),
-            FactSpec::new("job_ms", FactType::Interval, "how long systemctl took, in milliseconds; without an end where it had not ended by the time-out").aside(),
+            FactSpec::new("job_ms", FactType::Interval, "how long systemctl took, in milliseconds; without an end where it had not ended by the time-out; of a reboot, until the machine was reached again: at least until it was lost").aside(),
             FactSpec::new("active_state", FactType::Text, "the state at the end: active, reloading, inactive, failed, activating or deactivating").unconnected(),
             FactSpec::new("sub_state", FactType::Text, "that state in the unit's own words: running, exited, auto-restart, dead").unconnected(),
             FactSpec::new("result", FactType::Text, "success, or how it failed: exit-code, signal, timeout, start-limit-hit").unconnected(),
@@ -331,7 +337,10 @@ impl Kind for Lifecycle {
             _ => String::new(),
         };
         let unit = self.lifecycle.replace('\'', r"'\''");
-        let act = format!("systemctl {}{options} -- '{unit}'", self.act.name());
+        let act = match self.act {
+            Operation::Reboot => format!("systemctl reboot, with '{unit}'"),
+            act => format!("systemctl {}{options} -- '{unit}'", act.name()),
+        };
         match &self.serving {
             Some(serving) => format!("{act}, then {} until it serves", serving.act().describe()),
             None => act,

@@ -4,7 +4,7 @@
 mod dependencies;
 mod job;
 mod leftovers;
-mod serving;
+pub(crate) mod serving;
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,10 @@ const RESERVE: Duration = Duration::from_secs(2);
 
 impl Look for Lifecycle {
     async fn look(&self, context: &Context<'_>) -> Seen {
+        if self.act == Operation::Reboot {
+            let why = "the machine that looks is never rebooted; `on` names another one";
+            return Seen::nothing(Blocked::new(Barrier::Unsupported, why));
+        }
         let mut seen = Seen::default();
         if let Err(blocked) = live(self, context, &mut seen).await {
             seen.block_rest(blocked);
@@ -101,7 +105,7 @@ async fn live(lifecycle: &Lifecycle, context: &Context<'_>, seen: &mut Seen) -> 
     after = unit().await?;
     watch.note(&after);
     tell_unit(&before, &after, &watch, seen);
-    serving.tell(lifecycle.act, context, seen);
+    serving.tell(lifecycle.act, &context.timed_out(), seen);
     let now = leftovers::holdings(watch.group.as_deref(), &after, &part(context, over)).await;
     leftovers::tell(&held, &now, &after, &part(context, over), seen).await;
     if context.wants("dependencies") {

@@ -12,7 +12,7 @@ mod icmp;
 mod interface;
 mod jsonrpc;
 mod kernel_parameter;
-mod lifecycle;
+pub(crate) mod lifecycle;
 mod log;
 mod mount;
 mod mysql;

@@ -187,7 +187,11 @@ impl Limit<'_> {
     /// Asks until it refuses.
     async fn exhaust(&mut self) -> Result<Exhausted, Blocked> {
         let most = self.burst + BEYOND;
-        let volley = self.pool.send(self.rate, most, Until::RefusedOrFailed).await;
+        let mut volley = self.pool.send(self.rate, most, Until::RefusedOrFailed).await;
+        if volley.granted() == 0 && volley.failure().is_some() {
+            // The connection may have been closed for what was refused before.
+            volley = self.pool.send(self.rate, most, Until::RefusedOrFailed).await;
+        }
         if let Some(fault) = volley.failure() {
             return Err(fault.blocked().clone());
         }
@@ -289,14 +293,16 @@ impl Limit<'_> {
         let most = self.burst + BEYOND;
         while let Some(rate) = search.next() {
             let begin = refused.ended + after + Duration::from_secs_f64(1.0 / rate);
-            let needed = begin.saturating_duration_since(Instant::now())
-                + Duration::from_secs_f64(number(most) / rate);
             // Some of the time is left for what else is to be seen.
-            if self.pool.left() < most || self.time_left() <= needed + self.context.timeout / 4 {
+            let wait = begin.saturating_duration_since(Instant::now()) + self.context.timeout / 4;
+            let time = self.time_left().saturating_sub(wait).as_secs_f64();
+            // What is too much is refused long before all are sent, so less time than for all of them is used too.
+            let suffices = (1..=most).rev().find(|count| number(*count) < time * rate).unwrap_or(0);
+            if self.pool.left() < most || suffices < BEYOND {
                 break;
             }
             tokio::time::sleep_until(begin.into()).await;
-            let volley = self.pool.send(rate, most, Until::RefusedOrFailed).await;
+            let volley = self.pool.send(rate, suffices, Until::RefusedOrFailed).await;
             if let Some(fault) = volley.failure() {
                 return Err(fault.clone());
             }
@@ -311,7 +317,7 @@ impl Limit<'_> {
                     tries += 1;
                     Times::of(refusal)
                 }
-                (None, Some(last)) => {
+                (None, Some(last)) if suffices == most => {
                     // Since it refused it has granted no more than what came to be granted since.
                     let span = last.ended.duration_since(refused.sent).as_secs_f64();
                     search.grant(rate, number(most - 1) / span);

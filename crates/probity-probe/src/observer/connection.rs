@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,7 +109,7 @@ impl Connection {
                 let why = shared.listen(&mut stdout);
                 // What it complained of last belongs to why.
                 _ = complaints.map(std::thread::JoinHandle::join);
-                shared.lose(&why);
+                shared.lose(&why, FAREWELL);
             });
         }
         // Dropped on every way out, which ends the program.
@@ -173,7 +173,7 @@ impl Connection {
             Ok(Err(_)) => Err(self.why()),
             Err(_) => {
                 let why = format!("the observer said nothing within {} ms", patience.as_millis());
-                self.shared.lose(&Blocked::new(Barrier::TimedOut, why));
+                self.shared.lose(&Blocked::new(Barrier::TimedOut, why), Duration::ZERO);
                 Err(self.why())
             }
         }
@@ -232,13 +232,26 @@ impl Shared {
         }
     }
 
+    /// Ends its program, which is left so long to end by itself: what has another one below it, as nsenter has, is then there
+    /// to bury that one, and nothing stays behind in a machine that wants to go down.
+    fn end(&self, patience: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + patience;
+        loop {
+            match lock(&self.child).try_wait() {
+                Ok(None) if Instant::now() < until => {}
+                Ok(None) | Err(_) => break,
+                Ok(ended) => return ended,
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut child = lock(&self.child);
+        _ = child.kill();
+        child.wait().ok()
+    }
+
     /// From now on it is lost, for this reason if there was none before; its program is ended.
-    fn lose(&self, why: &Blocked) {
-        let ended = {
-            let mut child = lock(&self.child);
-            _ = child.kill();
-            child.wait().ok()
-        };
+    fn lose(&self, why: &Blocked, patience: Duration) {
+        let ended = self.end(patience);
         let complaint: Vec<u8> = lock(&self.complaint).iter().copied().collect();
         let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
         let mut lost = why.clone();
@@ -272,16 +285,6 @@ impl Drop for Connection {
         let (closed, _) = channel();
         // The thread that writes ends with what it is told, and closes the pipe.
         self.say = closed;
-        let until = Instant::now() + FAREWELL;
-        loop {
-            let ended = lock(&self.shared.child).try_wait();
-            if !matches!(ended, Ok(None)) || Instant::now() > until {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let mut child = lock(&self.shared.child);
-        _ = child.kill();
-        _ = child.wait();
+        self.shared.end(FAREWELL);
     }
 }

@@ -1,6 +1,8 @@
 //! The observers of a plan: this program where it runs, and those elsewhere, each reached when it is first asked, and anew after
 //! it was lost.
 
+mod reboot;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -8,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use probity_plan::kinds::kind;
+use probity_plan::kinds::lifecycle::Operation;
 use probity_plan::{
-    Barrier, Blocked, Impact, Introduction, Lane, Observer, Passage, Plan, Probe, Reach, Text, Trial, Value,
+    Act, Barrier, Blocked, Impact, Introduction, Lane, Observer, Passage, Plan, Probe, Reach, Text, Trial,
+    Value,
 };
 use serde_json::value::to_raw_value;
 use tokio::sync::Mutex;
@@ -54,8 +58,18 @@ struct Far {
 
 #[derive(Default)]
 struct State {
-    there: Option<(u32, Arc<Connection>, Held)>,
+    there: Option<Arc<There>>,
     failed: Option<(Instant, Blocked)>,
+}
+
+/// An observer that was reached.
+struct There {
+    id: u32,
+    boot: Option<String>,
+    /// The process whose namespaces were entered.
+    process: Option<Process>,
+    connection: Connection,
+    _held: Held,
 }
 
 impl<'a> Observers<'a> {
@@ -91,7 +105,12 @@ impl<'a> Observers<'a> {
         let Some(far) = &self.far(name, request.trial) else {
             return Sighting::blocked(Blocked::new(Barrier::Protocol, format!("no observer `{name}`")));
         };
-        let (id, connection) = match self.reached(far, tell).await {
+        if let Act::Lifecycle(lifecycle) = request.act
+            && lifecycle.act == Operation::Reboot
+        {
+            return self.reboot(far, request, lifecycle, tell).await;
+        }
+        let there = match self.reached(far, tell).await {
             Ok(there) => there,
             Err(blocked) => return Sighting::blocked(blocked),
         };
@@ -101,9 +120,9 @@ impl<'a> Observers<'a> {
         };
         // After the way was found: what it took is none of the look's.
         let (offset, asked) = (self.began.elapsed(), Instant::now());
-        match connection.look(order).await {
+        match there.connection.look(order).await {
             Ok(report) => {
-                let by = By { observer: id, started: report.started, offset, within: asked.elapsed() };
+                let by = By { observer: there.id, started: report.started, offset, within: asked.elapsed() };
                 sighting(request, report, by)
             }
             Err(blocked) => {
@@ -114,12 +133,10 @@ impl<'a> Observers<'a> {
     }
 
     /// The connection to an observer, which is made if there is none; whoever reaches it says so before anybody looks.
-    async fn reached(&self, far: &Far, tell: &dyn Fn(Reached)) -> Result<(u32, Arc<Connection>), Blocked> {
+    async fn reached(&self, far: &Far, tell: &dyn Fn(Reached)) -> Result<Arc<There>, Blocked> {
         let mut state = far.state.lock().await;
-        if let Some((id, connection, _)) = &state.there
-            && connection.is_there()
-        {
-            return Ok((*id, connection.clone()));
+        if let Some(there) = state.there.as_ref().filter(|there| there.connection.is_there()) {
+            return Ok(Arc::clone(there));
         }
         state.there = None;
         if let Some((at, why)) = &state.failed
@@ -128,11 +145,9 @@ impl<'a> Observers<'a> {
             return Err(why.clone());
         }
         match self.connect(far).await {
-            Ok((connection, held, reached)) => {
-                let (id, connection) = (reached.id, Arc::new(connection));
+            Ok((there, reached)) => {
                 tell(reached);
-                state.there = Some((id, connection.clone(), held));
-                Ok((id, connection))
+                Ok(Arc::clone(state.there.insert(Arc::new(there))))
             }
             Err(blocked) => {
                 let why = lost(far, &blocked);
@@ -142,11 +157,12 @@ impl<'a> Observers<'a> {
         }
     }
 
-    async fn connect(&self, far: &Far) -> Result<(Connection, Held, Reached), Blocked> {
+    async fn connect(&self, far: &Far) -> Result<(There, Reached), Blocked> {
         if far.process.is_some_and(|process| !process.is_there()) {
             return Err(Blocked::new(Barrier::Unreachable, "the machine ended"));
         }
         let way = reach::find(&far.reach, self.allow).await?;
+        let process = way.passage.pid.map(Process::now);
         let begin =
             |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
@@ -174,7 +190,8 @@ impl<'a> Observers<'a> {
             introduction,
             seen: Seen { facts: hello.facts, unknown: hello.unknown },
         };
-        Ok((connection, way.held, reached))
+        let (id, boot) = (reached.id, reached.boot.clone());
+        Ok((There { id, boot, process, connection, _held: way.held }, reached))
     }
 
     /// When the run began by the far clock: on this machine that is ours, on another one as near as its greeting tells.
@@ -245,7 +262,7 @@ fn secrets_named<'p>(probes: impl Iterator<Item = &'p Probe>) -> BTreeSet<String
 }
 
 /// The names of the secrets in an act.
-fn secrets_of(act: &probity_plan::Act) -> Vec<String> {
+fn secrets_of(act: &Act) -> Vec<String> {
     let Ok(json) = serde_json::to_value(act) else { return Vec::new() };
     let mut texts = vec![&json];
     let mut names = Vec::new();

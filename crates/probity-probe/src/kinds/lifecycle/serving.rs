@@ -13,10 +13,10 @@ use crate::look::{Context, Seen, milliseconds};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the looks within saw.
-pub(super) struct Serving<'a> {
+pub(crate) struct Serving<'a> {
     lifecycle: &'a Lifecycle,
     /// What was seen before systemd was asked.
-    before: Option<Result<bool, Blocked>>,
+    pub(crate) before: Option<Result<bool, Blocked>>,
     /// When the last look began that saw that it did not serve, after systemd was asked.
     not_until: Option<Duration>,
     /// When the first look had ended that saw that it did, and began once systemd was done.
@@ -26,9 +26,14 @@ pub(super) struct Serving<'a> {
 }
 
 impl<'a> Serving<'a> {
+    /// Before any look.
+    pub(crate) const fn new(lifecycle: &'a Lifecycle) -> Self {
+        Self { lifecycle, before: None, not_until: None, since: None, last: None }
+    }
+
     /// Looks before anything is done.
     pub(super) async fn before(lifecycle: &'a Lifecycle, context: &Context<'_>) -> Self {
-        let mut serving = Self { lifecycle, before: None, not_until: None, since: None, last: None };
+        let mut serving = Self::new(lifecycle);
         serving.before = serving.look(context).await;
         serving
     }
@@ -62,8 +67,13 @@ impl<'a> Serving<'a> {
     pub(super) async fn look_after(&mut self, watch: &Watch, context: &Context<'_>) -> bool {
         let began = watch.asked.elapsed();
         let Some(served) = self.look(context).await else { return false };
+        self.note(began, watch.asked.elapsed(), served)
+    }
+
+    /// What a look saw that began and ended then, once systemd was done; whether it serves.
+    pub(crate) fn note(&mut self, began: Duration, ended: Duration, served: Result<bool, Blocked>) -> bool {
         match &served {
-            Ok(true) => _ = self.since.get_or_insert_with(|| watch.asked.elapsed()),
+            Ok(true) => _ = self.since.get_or_insert(ended),
             Ok(false) if self.since.is_none() => self.not_until = Some(began),
             _ => {}
         }
@@ -72,9 +82,10 @@ impl<'a> Serving<'a> {
         serves
     }
 
-    pub(super) fn tell(&self, operation: Operation, context: &Context<'_>, seen: &mut Seen) {
+    /// Where nothing is known, it is for want of time: `timed_out`.
+    pub(crate) fn tell(&self, operation: Operation, timed_out: &Blocked, seen: &mut Seen) {
         let unknown = || match self.lifecycle.serving {
-            Some(_) => context.timed_out(),
+            Some(_) => timed_out.clone(),
             None => Blocked::new(
                 Barrier::NotMade,
                 "the probe does not say how to look whether it serves; `serving` and `serves` do",
@@ -95,7 +106,7 @@ impl<'a> Serving<'a> {
 
 /// Whether the facts that the plan names have the values that it names. Who was turned away, or met nobody, was not served,
 /// though not every fact is known then.
-fn holds(act: &Act, lifecycle: &Lifecycle, seen: &Seen) -> Result<bool, Blocked> {
+pub(crate) fn holds(act: &Act, lifecycle: &Lifecycle, seen: &Seen) -> Result<bool, Blocked> {
     if act.spec().denial(&seen.facts, &[]).is_some() {
         return Ok(false);
     }

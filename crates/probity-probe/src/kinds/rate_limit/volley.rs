@@ -257,9 +257,16 @@ impl<'a> Pool<'a> {
         Volley(ended.into_iter().map(|(_, sent)| sent).collect())
     }
 
-    /// Sends one over the connection that was used last.
+    /// Sends one over the connection that was used last; where that was closed, as a server may do to who was refused often, over a new
+    /// one.
     pub async fn ask(&mut self) -> Sent {
         let line = self.next_line();
+        let used = line.is_some();
+        let sent = self.ask_over(line).await;
+        if sent.result.is_err() && used { self.ask_over(None).await } else { sent }
+    }
+
+    async fn ask_over(&mut self, line: Option<Line>) -> Sent {
         self.count(line.is_none());
         let (sent, line, seen) = request(self.caller, line, Instant::now()).await;
         self.idle.extend(line);
