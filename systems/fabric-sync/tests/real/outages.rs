@@ -46,6 +46,7 @@ async fn what_happened_while_the_watch_was_cut_off_is_not_missed() {
     // Without its cache, kube-apiserver asks etcd, which forgets within seconds.
     let forgetful = ["--watch-cache=false", "--etcd-compaction-interval=1s"];
     let Some((cluster, netbox)) = crate::servers_with(crate::SMALL, &forgetful).await else { return };
+    assert!(!cluster.has_streaming_lists().await, "nor does it have those, of which nothing here makes use");
     let proxy = Proxy::start(cluster.servers.text("/url").strip_prefix("https://").unwrap());
     let kubeconfig = cluster.kubeconfig_by_way_of(&proxy.address.to_string());
     // Nothing is read whole again while this test runs, but for what the watch itself asks for.
