@@ -209,8 +209,7 @@ async fn what_a_switch_reports_otherwise_is_told() {
     cluster.report("leaf-01", now, json!({ "state": { "interfaces": seen } })).await;
     service.until("f1", "the wrong neighbour is told", |status| about(status, "differs", "server-09")).await;
 
-    let generation =
-        cluster.get("agents", "leaf-02").await["metadata"]["generation"].as_i64().unwrap();
+    let generation = cluster.get("agents", "leaf-02").await["metadata"]["generation"].as_i64().unwrap();
     cluster.report("leaf-02", now, json!({ "lastAppliedGen": generation - 1 })).await;
     let behind = format!("leaf-02: generation {generation} is desired, {} is applied", generation - 1);
     service.until("f1", "what is not applied is told", |status| about(status, "differs", &behind)).await;

@@ -145,7 +145,8 @@ impl NetBox {
             let (field, desired, actual) = (&unheld.field, &unheld.desired, now.shown(&unheld.field));
             Some(format!("{field} should hold {desired} and holds {actual} after it was written"))
         };
-        let write = async |etag: &HeaderValue| match self.write(Method::PATCH, &path, &body, Some(etag)).await {
+        let write = async |etag: &HeaderValue| match self.write(Method::PATCH, &path, &body, Some(etag)).await
+        {
             Ok(answer) => {
                 let now = Actual::read(object.kind, answer.body)
                     .map_err(|error| NetBoxError::WrongShape(error.to_string()))?;

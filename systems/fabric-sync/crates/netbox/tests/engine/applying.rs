@@ -82,7 +82,11 @@ async fn only_the_field_that_changed_is_written_and_what_people_wrote_stays() {
     let before = bench.netbox.request_counts();
     assert!(bench.apply(&plan, &inventory).await.is_complete());
     let after = bench.netbox.request_counts();
-    assert_eq!((after.writes - before.writes, after.reads - before.reads), (1, 0), "what was read is not read again");
+    assert_eq!(
+        (after.writes - before.writes, after.reads - before.reads),
+        (1, 0),
+        "what was read is not read again"
+    );
     assert_eq!(plan.changes.len(), 1);
     let Action::Update { differences, .. } = &plan.changes[0].action else { panic!("{:?}", plan.changes[0]) };
     assert_eq!(differences.iter().map(|each| each.field.as_str()).collect::<Vec<_>>(), ["description"]);

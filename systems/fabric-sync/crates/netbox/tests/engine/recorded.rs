@@ -7,7 +7,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use fabric_model::netbox::{CUSTOM_FIELDS, CustomField};
 use fabric_model::plan::{Change, DeleteReason, PLAN_FORMAT};
-use fabric_model::{Action, Actual, Difference, FieldValue, Identity, Inventory, ObjectKind, Plan, UnreadCause};
+use fabric_model::{
+    Action, Actual, Difference, FieldValue, Identity, Inventory, ObjectKind, Plan, UnreadCause,
+};
 use fabric_netbox::{Applied, NetBox, NetBoxError, Options, Outcome, RunOptions};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
