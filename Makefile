@@ -67,7 +67,7 @@ test-mediamtx:
 test-fabric: tools
 	lab/kubernetes/build
 	lab/netbox/build
-	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test -p fabric-sync --test real -- --nocapture --test-threads 1 $(ONLY)
+	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --test real -- --nocapture --test-threads 1 $(ONLY)
 
 # Everything: also what .ci/run leaves out because it takes long.
 test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix netbox-fault-matrix fabric-fault-matrix
