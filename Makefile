@@ -3,7 +3,7 @@
 PROBITY = target/release/probity
 DEMO = target/demo
 
-.PHONY: demo validate-camera-service fault-matrix netbox-fault-matrix fabric-fault-matrix test lint bench bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
+.PHONY: demo validate-camera-service fault-matrix netbox-fault-matrix fabric-fault-matrix test lint bench fabric-figures bounds soak fuzz fuzz-check docs dist advisories tools test-mediamtx test-fabric test-all
 
 # A verdict about this very machine, with the report's and the bundle's path. A verdict is no error of the demo.
 demo:
@@ -62,11 +62,12 @@ test-mediamtx:
 	done
 
 # The fabric sync with a real kube-apiserver, etcd and NetBox, which are built below target/lab/ once (about 20 minutes of one processor).
-# Without them its tests say that they were skipped. `make test-fabric ONLY=NAME` runs the tests whose name has NAME in it.
+# Without them its tests say that they were skipped. `make test-fabric ONLY=NAME` runs the tests whose name has NAME in it, `NETBOX_VERSION=4.7.0` with
+# another NetBox.
 test-fabric: tools
 	lab/kubernetes/build
 	lab/netbox/build
-	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test -p fabric-sync --test real -- --nocapture --test-threads 1 $(ONLY)
+	FABRIC_LAB=$(CURDIR)/lab PATH="$(CURDIR)/target/debian/run:$$PATH" cargo test --workspace --test real -- --nocapture --test-threads 1 $(ONLY)
 
 # Everything: also what .ci/run leaves out because it takes long.
 test-all: test test-mediamtx test-fabric validate-camera-service fault-matrix netbox-fault-matrix fabric-fault-matrix
@@ -85,6 +86,14 @@ advisories:
 
 bench:
 	bench/run
+
+# The fabric sync's figures with a real Kubernetes API and a real NetBox of 11,000 objects; writes docs/fabric-sync/figures.md. The first time NetBox is
+# filled, which takes it a good quarter of an hour.
+fabric-figures: tools
+	cargo build --release -p fabric-sync
+	lab/kubernetes/build
+	lab/netbox/build
+	PYTHONDONTWRITEBYTECODE=1 bench/fabric.py
 
 # What the camera service's clients may cost at most, attacked: memory and places, as in docs/camera-service/security.md; its rows begin
 # with `|`.

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The fabric sync with 4,000 fabric objects, a real kube-apiserver and a real NetBox: what a comparison costs beside a plain paged read
-of the same lists, how long a change takes to arrive, how much memory it needs. Prints; asserts nothing.
+of the same lists, how long a change takes to arrive, what a steady run writes, how much memory it needs, how soon it has compared a small
+fabric. Prints, asserts nothing, and writes docs/fabric-sync/figures.md.
 
   bench/fabric.py [PROGRAM [LEAVES SPINES SERVERS VPCS]]        target/release/fabric-sync, 64 8 1000 200: 4,021 objects
 
-Needs lab/kubernetes/build and lab/netbox/build. The first run fills NetBox through the sync and keeps its database below target/lab/
-(with 11,000 objects, which NetBox takes a good quarter of an hour to write); later runs begin with that.
+Needs lab/kubernetes/build and lab/netbox/build (`make fabric-figures` does all). The first time it fills NetBox through the sync and keeps
+its database below target/lab/ (11,000 objects, which NetBox takes a good quarter of an hour to write).
+With other numbers it writes no page.
 """
 
 import contextlib
@@ -28,11 +30,14 @@ import measure
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAB = ROOT / "lab"
-NUMBERS = sys.argv[2:] or ["64", "8", "1000", "200"]
+LARGE, SMALL = ["64", "8", "1000", "200"], ["4", "2", "10", "3"]
+NUMBERS = sys.argv[2:] or LARGE
 KEPT = ROOT / "target/lab/netbox" / f"filled-{'-'.join(NUMBERS)}"
+PAGE = ROOT / "docs/fabric-sync/figures.md"
 CHANGES = 300
 TURNS = 3
-PAGE = 500
+STARTS = 5
+PAGE_SIZE = 500
 SOURCES = {
     "wiring": ["switches", "servers", "connections", "switchgroups", "vlannamespaces"],
     "vpc": ["vpcs", "vpcattachments", "vpcpeerings", "ipv4namespaces", "externals", "externalattachments", "externalpeerings"],
@@ -62,6 +67,16 @@ LISTS = [
     "vpn/l2vpns",
     "vpn/l2vpn-terminations",
 ]
+
+
+HEAD = """\
+# Figures of the fabric sync
+
+Made by `make fabric-figures` on {date} (UTC), with a real kube-apiserver, etcd and NetBox on the same machine. Figures are shown, never asserted: another
+machine gives others. Each stands beside a reference that was measured in the same run.
+
+Machine: {machine}.
+{load}"""
 
 
 @contextlib.contextmanager
@@ -109,7 +124,7 @@ def read_plainly(kubernetes, netbox):
     begun, count = time.monotonic(), 0
     for group, plurals in SOURCES.items():
         for plural in plurals:
-            base = f"/apis/{group}.githedgehog.com/v1beta1/namespaces/default/{plural}?limit={PAGE}"
+            base = f"/apis/{group}.githedgehog.com/v1beta1/namespaces/default/{plural}?limit={PAGE_SIZE}"
             after = ""
             while True:
                 page = kubernetes.ask("GET", base + after)
@@ -120,27 +135,27 @@ def read_plainly(kubernetes, netbox):
     for path in LISTS:
         offset = 0
         while True:
-            page = netbox.ask("GET", f"/api/{path}/?limit={PAGE}&offset={offset}")
+            page = netbox.ask("GET", f"/api/{path}/?limit={PAGE_SIZE}&offset={offset}")
             count += len(page["results"])
             if not page["next"]:
                 break
-            offset += PAGE
+            offset += PAGE_SIZE
     return time.monotonic() - begun, count
 
 
 class Home:
     """A folder for the program, with one fabric."""
 
-    def __init__(self, program, kubernetes, netbox):
+    def __init__(self, program, kubernetes, netbox, mode="apply"):
         self.program = program
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fabric-sync-bench-"))
         for name in ("config", "state"):
             (self.folder / name).mkdir()
         self.token = self.write("token", netbox["tokens"]["fabric-sync"].split()[-1])
         self.admin = self.write("admin", netbox["tokens"]["admin"].split()[-1])
-        fabric = {"name": "f1", "site": "f1", "kubernetes": {"kubeconfig": kubernetes["kubeconfig"]}, "interval": "1 h"}
+        fabric = {"name": "f1", "site": "f1", "kubernetes": {"kubeconfig": kubernetes["kubeconfig"]}, "interval": "1 h", "mode": mode}
         config = {
-            "netbox": {"url": netbox["url"], "token_file": self.token, "requests_per_second": 1000, "page_size": PAGE, "deadline": "5 min"},
+            "netbox": {"url": netbox["url"], "token_file": self.token, "requests_per_second": 1000, "page_size": PAGE_SIZE, "deadline": "5 min"},
             "fabrics": [fabric],
             "server": {"listen": "127.0.0.1:0"},
         }
@@ -156,8 +171,8 @@ class Home:
         return [self.program, "--home", str(self.folder), *words]
 
     @contextlib.contextmanager
-    def running(self):
-        """The service, once both sides agree; (its process, the seconds until then)."""
+    def running(self, reached, patience):
+        """The service, once `reached(status)` of its fabric; (its process, the seconds until then). Asks each `patience` seconds."""
         begun = time.monotonic()
         log = (self.folder / "log").open("ab")
         child = subprocess.Popen(self.command("run"), stdout=subprocess.PIPE, stderr=log, text=True)
@@ -165,16 +180,28 @@ class Home:
         if not address:
             sys.exit(f"fabric-sync run did not start: {(self.folder / 'log').read_text()}")
         try:
-            while True:
-                status = Client(f"http://{address[1]}", "").ask("GET", "/status.json")["fabrics"][0]
-                if status["summary"] == "in-sync":
-                    break
-                print(f"  {time.monotonic() - begun:.0f} s: {status['summary']} {status['counts']}", file=sys.stderr)
-                time.sleep(10)
+            while not reached(Client(f"http://{address[1]}", "").ask("GET", "/status.json")["fabrics"][0]):
+                time.sleep(patience)
             yield child, time.monotonic() - begun
         finally:
             child.terminate()
             child.wait()
+
+
+def is_in_sync(status):
+    return status["summary"] == "in-sync"
+
+
+def has_compared(status):
+    """Both sides were read whole."""
+    return status["whole_as_of"] is not None
+
+
+def written(netbox):
+    """What no run may move that has nothing to write: how many changes NetBox has logged, and when each list was last written."""
+    newest = [netbox.ask("GET", f"/api/{path}/?limit=1&ordering=-last_updated")["results"] for path in LISTS]
+    times = [one["last_updated"] for page in newest for one in page]
+    return netbox.ask("GET", "/api/core/object-changes/?limit=1")["count"], times
 
 
 def memory(child):
@@ -219,17 +246,34 @@ def own_writes(netbox):
     return took
 
 
-def main():
-    program = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "target/release/fabric-sync")
-    data = ["--data", KEPT] if KEPT.exists() else []
-    with started(LAB / "netbox/start", *data) as netbox, started(LAB / "kubernetes/start", "--fabric", *NUMBERS) as kubernetes:
+def fill(program):
+    """Through the sync, into an empty NetBox, once."""
+    with started(LAB / "netbox/start") as netbox, started(LAB / "kubernetes/start", "--fabric", *NUMBERS) as kubernetes:
         home = Home(program, kubernetes, netbox)
-        if not KEPT.exists():
-            measure.run(home.command("prepare", "--token-file", home.admin), {0})
-            with home.running() as (_, seconds):
-                print(f"first sync of an empty NetBox: {seconds:.0f} s")
-            netbox["input"].write(f"save {KEPT}\n".encode())
-            return print("the database is kept; run again for the figures")
+        measure.run(home.command("prepare", "--token-file", home.admin), {0})
+        with home.running(is_in_sync, 5) as (_, seconds):
+            print(f"first sync of an empty NetBox: {seconds:.0f} s", file=sys.stderr, flush=True)
+        netbox["input"].write(f"save {KEPT}\n".encode())
+        shutil.rmtree(home.folder)
+
+
+def first_comparisons(program):
+    """Seconds from start to the first whole comparison of a small fabric with a NetBox that has nothing of it."""
+    took = []
+    with started(LAB / "netbox/start") as netbox, started(LAB / "kubernetes/start", "--fabric", *SMALL) as kubernetes:
+        home = Home(program, kubernetes, netbox, "detect")
+        measure.run(home.command("prepare", "--token-file", home.admin), {0})
+        for _ in range(STARTS + 1):
+            with home.running(has_compared, 0.02) as (_, seconds):
+                took.append(seconds)
+        shutil.rmtree(home.folder)
+    return took[1:]
+
+
+def figures(program):
+    """The lines of the page."""
+    with started(LAB / "netbox/start", "--data", KEPT) as netbox, started(LAB / "kubernetes/start", "--fabric", *NUMBERS) as kubernetes:
+        home = Home(program, kubernetes, netbox)
         source = Client(kubernetes["url"], f"Bearer {kubernetes['tokens']['admin']}", kubernetes["certificate_authority"])
         target = Client(netbox["url"], netbox["tokens"]["admin"])
 
@@ -240,22 +284,65 @@ def main():
             if turn:
                 plain.append(seconds)
                 compared.append(took)
-        ratio = statistics.median(one.seconds / other for one, other in zip(compared, plain))
-        print(f"objects read: {count:,}")
-        print(f"plain paged read: {statistics.median(plain):.1f} s ({min(plain):.1f} to {max(plain):.1f})")
-        print(f"comparison (`plan`): {measure.middle(compared):.1f} s, {ratio:.2f} times the plain read; peak {measure.peak(compared):.0f} MB")
+        ratios = [one.seconds / other for one, other in zip(compared, plain)]
 
-        with home.running() as (child, seconds):
-            print(f"from start to in sync: {seconds:.1f} s")
-            changes = target.ask("GET", "/api/core/object-changes/?limit=1")["count"]
+        before = written(target)
+        with home.running(is_in_sync, 0.2) as (child, seconds):
+            after = written(target)
             took = arrivals(source, target)
-            print(f"{len(took)} of {CHANGES} changes arrived: median {statistics.median(took):.2f} s, p99 {percentile(took, 0.99):.2f} s")
             alone = own_writes(target)
-            print(f"a write by NetBox alone: median {statistics.median(alone):.2f} s, p99 {percentile(alone, 0.99):.2f} s")
-            more = target.ask("GET", "/api/core/object-changes/?limit=1")["count"] - changes
-            print(f"changes in NetBox's log meanwhile: {more} ({len(took)} by the sync and {len(alone)} by this script are expected)")
-            print(f"peak memory of the service: {memory(child):.0f} MB")
+            logged = target.ask("GET", "/api/core/object-changes/?limit=1")["count"] - after[0]
+            service = memory(child)
         shutil.rmtree(home.folder)
+    small = first_comparisons(program)
+    return [
+        "## A comparison",
+        "",
+        f"{count:,} objects are read of both sides, in pages of {PAGE_SIZE}. The plain read asks for one page after the other and keeps none.",
+        "",
+        "| | median s | least to greatest | peak MB |",
+        "|---|---|---|---|",
+        f"| a plain paged read of the same lists | {statistics.median(plain):.1f} | {min(plain):.1f} to {max(plain):.1f} | |",
+        f"| `fabric-sync plan` | {measure.middle(compared):.1f} | {measure.spread(compared, 1)} | {measure.peak(compared):.0f} |",
+        "",
+        f"The comparison takes {statistics.median(ratios):.2f} times the plain read (turn by turn {min(ratios):.2f} to {max(ratios):.2f}); the goal is at most 1.3, "
+        "in less than 200 MB.",
+        "",
+        "## A change",
+        "",
+        f"{CHANGES} changes of one field, two a second, from the answer of the Kubernetes API to the time of the change in NetBox's own log.",
+        "",
+        "| | count | p50 s | p99 s | greatest s |",
+        "|---|---|---|---|---|",
+        f"| change in Kubernetes to change in NetBox | {len(took)} | {statistics.median(took):.2f} | {percentile(took, 0.99):.2f} | {max(took):.2f} |",
+        f"| such a write by NetBox alone, afterwards | {len(alone)} | {statistics.median(alone):.2f} | {percentile(alone, 0.99):.2f} | {max(alone):.2f} |",
+        "",
+        f"The goal is p99 under 2 s. NetBox logged {logged} changes meanwhile, {len(took) + len(alone)} of them counted above. "
+        f"Peak memory of the service by then: {service:.0f} MB; the goal is less than 200 MB.",
+        "",
+        "## A steady run",
+        "",
+        f"From start to in sync, with nothing to write: {seconds:.1f} s. Changes that NetBox logged meanwhile: {after[0] - before[0]}; "
+        f"lists whose newest time of a write moved: {sum(one != other for one, other in zip(before[1], after[1]))} of {len(before[1])}. The goal is 0.",
+        "",
+        "## The first comparison of a small fabric",
+        "",
+        f"From start to the first whole comparison of 57 objects with a NetBox that has none of them: {statistics.median(small):.2f} s "
+        f"({min(small):.2f} to {max(small):.2f}). The goal is under 5 s.",
+    ]
+
+
+def main():
+    program = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "target/release/fabric-sync")
+    if not KEPT.exists():
+        fill(program)
+    today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    head = HEAD.format(date=today, machine=measure.machine(), load=measure.load())
+    page = head + "\n" + "\n".join(map(measure.wrapped, figures(program))) + "\n"
+    print(page)
+    if NUMBERS == LARGE:
+        PAGE.write_text(page)
+        print(f"{PAGE.relative_to(ROOT)} is written")
 
 
 main()

@@ -3,10 +3,8 @@ measures only those named and writes nothing."""
 
 import datetime
 import os
-import platform
 import subprocess
 import sys
-import textwrap
 
 import bundle
 import camera
@@ -14,6 +12,7 @@ import checks
 import elsewhere
 import log
 import look
+import measure
 import report
 
 HEAD = """\
@@ -29,23 +28,6 @@ durable. Given are the median of several runs after one that does not count, and
 counts every core and every process that was started; it tells more than wall time where something else runs. Peak
 memory is the largest resident size of any of the processes, in MB (1e6 bytes).
 """
-
-
-def machine():
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    with open("/proc/meminfo", encoding="ascii") as lines:
-        memory = int(next(line.split()[1] for line in lines if line.startswith("MemTotal"))) * 1024 / 1e9
-    system = f"Linux {platform.release()} ({platform.machine()})"
-    return ", ".join(filter(None, [f"{len(os.sched_getaffinity(0))} cores", model, f"{memory:.0f} GB of memory", system]))
-
-
-def load():
-    """Says so if the machine had something else to do."""
-    busy = os.getloadavg()[0]
-    if busy < 1:
-        return ""
-    return f"\n**Something else ran on this machine:** its load average was {busy:.1f} when the measurement began.\n"
 
 
 def processor_time():
@@ -113,16 +95,9 @@ SECTIONS = {
 }
 
 
-def wrapped(line):
-    """A line of the page; prose in lines that people can read, tables as they are."""
-    if line.startswith("|"):
-        return line
-    return textwrap.fill(line, 120, subsequent_indent="  " if line.startswith("* ") else "", break_long_words=False)
-
-
 def main(target, wanted):
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-    page = HEAD.format(date=today, machine=machine(), load=load())
+    page = HEAD.format(date=today, machine=measure.machine(), load=measure.load())
     print(page, flush=True)
     before = processor_time()
     for name, (title, about, figures) in SECTIONS.items():
@@ -130,7 +105,7 @@ def main(target, wanted):
             continue
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         lines = [f"## {title}", ""] + ([about, ""] if about else []) + figures(target)
-        section = "\n".join(map(wrapped, lines)).rstrip() + "\n"
+        section = "\n".join(map(measure.wrapped, lines)).rstrip() + "\n"
         print(section, flush=True)
         page += "\n" + section
     host = kept(before)

@@ -1,10 +1,12 @@
-"""Runs programs and says what they took: wall time, processor time, peak memory, exit status."""
+"""Runs programs and says what they took: wall time, processor time, peak memory, exit status. And what the pages of figures have in common."""
 
 import os
+import platform
 import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 
 
@@ -84,3 +86,27 @@ def fresh(folder):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     return folder
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        memory = int(next(line.split()[1] for line in lines if line.startswith("MemTotal"))) * 1024 / 1e9
+    system = f"Linux {platform.release()} ({platform.machine()})"
+    return ", ".join(filter(None, [f"{len(os.sched_getaffinity(0))} cores", model, f"{memory:.0f} GB of memory", system]))
+
+
+def load():
+    """Says so if the machine had something else to do."""
+    busy = os.getloadavg()[0]
+    if busy < 1:
+        return ""
+    return f"\n**Something else ran on this machine:** its load average was {busy:.1f} when the measurement began.\n"
+
+
+def wrapped(line):
+    """A line of the page; prose in lines that people can read, tables as they are."""
+    if line.startswith("|"):
+        return line
+    return textwrap.fill(line, 120, subsequent_indent="  " if line.startswith("* ") else "", break_long_words=False)

@@ -14,9 +14,11 @@ import urllib.request
 
 LAB = pathlib.Path(__file__).resolve().parent.parent
 sys.path[1:1] = [str(LAB), str(LAB / "kubernetes")]
+sys.path.append(str(LAB / "netbox"))
 import lab  # noqa: E402
 from api import Api  # noqa: E402
 from kinds import KINDS, VERSION  # noqa: E402
+from netbox import SECRETS  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 # Two leaves, a spine, two servers, a VPC.

@@ -43,16 +43,18 @@ class Api:
             self.connections.kept = None
             return False
 
-    def define_kinds(self, kinds=KINDS):
+    def define_kinds(self, kinds=KINDS, folder=None):
+        """As the manifests of `folder` do, which has these kinds among others, or as ours."""
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        for kind in kinds:
-            self.request("POST", path, definition(kind), expected=(409,))
+        manifests = [file.read_text() for file in folder.glob("*.yaml")] if folder else [json.dumps(definition(kind)) for kind in kinds]
+        for manifest in manifests:
+            self.apply(path, manifest)
 
         def established():
             items = json.loads(self.request("GET", path)[1])["items"]
             # `conditions` is null at first.
             conditions = [(c["type"], c["status"]) for item in items for c in item.get("status", {}).get("conditions") or ()]
-            return conditions.count(("Established", "True")) >= len(kinds)
+            return conditions.count(("Established", "True")) >= len(manifests)
 
         lab.wait_until("the kinds are established", established, 60)
         # Established is not served yet: each kind's paths answer 404 a moment longer.

@@ -14,7 +14,8 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import lab  # noqa: E402
 
-HERE = lab.TARGET / "netbox"
+VERSION = os.environ.get("NETBOX_VERSION", "4.7.3")
+HERE = lab.TARGET / (f"netbox-{VERSION}" if "NETBOX_VERSION" in os.environ else "netbox")
 PYTHON = HERE / "venv/bin/python"
 EMPTY = HERE / "empty"
 SECRETS = HERE / "secrets.json"

@@ -11,6 +11,8 @@ use crate::standstill::Standstill;
 
 /// Objects that are listed by name; the counts are of all.
 const MAX_LISTED: usize = 500;
+/// Lists that are named of those that one reason kept from being read.
+const MAX_NAMED: usize = 4;
 
 /// How one fabric is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -251,6 +253,36 @@ pub fn unread_lists(comparison: &Comparison) -> Vec<UnreadList> {
         why: why.clone(),
     });
     source.chain(netbox).collect()
+}
+
+/// Those lists for people, as `NetBox, site, VRF and 18 more: why`.
+#[must_use]
+pub fn unread_lines(lists: &[UnreadList]) -> Vec<String> {
+    let of = |side: Side| {
+        let lists = lists.iter().filter(move |list| list.side == side);
+        let lines = group_unread(lists.map(|list| (list.list.clone(), &list.why)));
+        lines.into_iter().map(move |line| format!("{side}, {line}"))
+    };
+    of(Side::Source).chain(of(Side::Netbox)).collect()
+}
+
+/// One line for each reason, with the lists that could not be read for it.
+#[must_use]
+pub fn group_unread<'a>(lists: impl Iterator<Item = (String, &'a Unread)>) -> Vec<String> {
+    let mut reasons: Vec<(&Unread, Vec<String>)> = Vec::new();
+    for (list, why) in lists {
+        match reasons.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, names)) => names.push(list),
+            None => reasons.push((why, vec![list])),
+        }
+    }
+    let line = |(why, names): (&Unread, Vec<String>)| match names.get(..MAX_NAMED) {
+        Some(first) if names.len() > MAX_NAMED => {
+            format!("{} and {} more: {why}", first.join(", "), names.len() - MAX_NAMED)
+        }
+        _ => format!("{}: {why}", names.join(", ")),
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// Whether somebody's word is awaited: the only holds that time or another's deed does not end.

@@ -185,7 +185,11 @@ async fn a_check_tells_what_a_start_would_find() {
     let ends = ends().await;
     ends.run(&["config", "check"]).await.is(0).says("well   netbox").says("well   fabric lab, Kubernetes");
     ends.netbox.set_token("another");
-    ends.run(&["config", "check"]).await.is(1).says("fault  netbox");
+    ends.run(&["config", "check"])
+        .await
+        .is(1)
+        .says("fault  netbox")
+        .says("device type, device role and 16 more: ");
     ends.run(&["config", "check", "--offline"]).await.is(0);
     ends.netbox.set_token(support::TOKEN);
     ends.cluster.break_kind("vpcs", Some(Fault::Forbidden));

@@ -10,6 +10,7 @@ use crate::config::{self, Config, Problem};
 use crate::fabric::Fabric;
 use crate::history;
 use crate::home::Home;
+use crate::report::group_unread;
 
 /// Reads the configuration with all its problems.
 ///
@@ -82,10 +83,9 @@ pub async fn run(home: &Home, offline: bool) -> Result<(), Failure> {
             let fabric = Fabric::new(fabric, netbox, home, "config check").map_err(Failure::Wrong)?;
             let look = fabric.look().await;
             let snapshot = &look.reading.snapshot;
-            let unread: Vec<String> = Kind::ALL
-                .into_iter()
-                .filter_map(|kind| snapshot.unread(kind).map(|why| format!("{kind}: {why}")))
-                .collect();
+            let unread = Kind::ALL.into_iter();
+            let unread = unread.filter_map(|kind| Some((kind.to_string(), snapshot.unread(kind)?)));
+            let unread = group_unread(unread);
             let found = if unread.is_empty() {
                 Ok(format!("{}: {} objects read", fabric.config.access(), snapshot.object_count()))
             } else {
@@ -93,10 +93,9 @@ pub async fn run(home: &Home, offline: bool) -> Result<(), Failure> {
             };
             tell(&format!("fabric {}, Kubernetes", fabric.name()), found);
             let inventory = &look.inventory;
-            let unread: Vec<String> = ObjectKind::ALL
-                .into_iter()
-                .filter_map(|kind| inventory.unread(kind).map(|why| format!("{kind}: {why}")))
-                .collect();
+            let unread = ObjectKind::ALL.into_iter();
+            let unread = unread.filter_map(|kind| Some((kind.to_string(), inventory.unread(kind)?)));
+            let unread = group_unread(unread);
             let found = if unread.is_empty() {
                 Ok(format!("{} objects read", inventory.object_count()))
             } else {

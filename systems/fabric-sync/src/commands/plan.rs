@@ -7,7 +7,7 @@ use fabric_model::{Action, Change, Plan, Policy, Quarantine, Summary};
 use super::{Failure, because, harmless, one};
 use crate::fabric::Finding;
 use crate::home::Home;
-use crate::report::{describe_difference, unread_lists};
+use crate::report::{describe_difference, unread_lines, unread_lists};
 use service_setup::files::{Owner, write_whole};
 
 /// Makes a plan and shows it.
@@ -48,8 +48,8 @@ pub fn show(finding: &Finding) {
         "  {} same, {} differ, {} missing, {} extra, {} unknown; {} source objects cannot be mapped",
         counts.same, counts.differs, counts.missing, counts.extra, counts.unknown, counts.problems
     );
-    for list in unread_lists(comparison) {
-        println!("  not read whole  {}, {}: {}", list.side, list.list, harmless(&list.why.to_string()));
+    for line in unread_lines(&unread_lists(comparison)) {
+        println!("  not read whole  {}", harmless(&line));
     }
     for problem in &plan.problems {
         println!("  not mapped      {}", harmless(&problem.to_string()));

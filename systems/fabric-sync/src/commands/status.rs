@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::{Failure, harmless};
 use crate::config;
 use crate::home::Home;
-use crate::report::Report;
+use crate::report::{Report, unread_lines};
 use crate::web::StatusDocument;
 
 /// How long the service may take to answer.
@@ -79,8 +79,8 @@ fn show(report: &Report) {
     if let Some(standstill) = &report.standstill {
         line(format!("nothing is written: {standstill}"));
     }
-    for list in &report.unread {
-        line(format!("not read whole: {} {}: {}", list.side, list.list, list.why));
+    for list in unread_lines(&report.unread) {
+        line(format!("not read whole: {list}"));
     }
     for refused in &report.quarantine {
         line(format!("refused: {}: {}", refused.object, refused.reason));

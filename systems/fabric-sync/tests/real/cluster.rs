@@ -36,10 +36,15 @@ impl Cluster {
             Servers::start("kubernetes/start", &arguments)
         });
         let servers = servers.await.unwrap();
-        let config = Kubeconfig::read_from(servers.text("/admin_kubeconfig")).unwrap();
+        let client = Self::client(&servers.text("/admin_kubeconfig")).await;
+        Self { servers, client }
+    }
+
+    async fn client(kubeconfig: &str) -> kube::Client {
+        let config = Kubeconfig::read_from(kubeconfig).unwrap();
         let config =
             kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
-        Self { servers, client: kube::Client::try_from(config).unwrap() }
+        kube::Client::try_from(config).unwrap()
     }
 
     /// The kubeconfig of the sync's own account.
@@ -54,10 +59,29 @@ impl Cluster {
         kind: &str,
         body: Option<&Value>,
     ) -> kube::Result<Value> {
+        Self::ask_by(&self.client, method, path, kind, body).await
+    }
+
+    /// The status with which the server refuses a request of the sync's own account.
+    pub async fn refusal(&self, method: Method, path: &str, body: Option<&Value>) -> u16 {
+        let client = Self::client(&self.kubeconfig()).await;
+        match Self::ask_by(&client, method, path, "application/merge-patch+json", body).await {
+            Err(kube::Error::Api(status)) => status.code,
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    async fn ask_by(
+        client: &kube::Client,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Option<&Value>,
+    ) -> kube::Result<Value> {
         let body = body.map(|body| serde_json::to_vec(body).unwrap()).unwrap_or_default();
         let request =
             Request::builder().method(method).uri(path).header("content-type", kind).body(body).unwrap();
-        self.client.request(request).await
+        client.request(request).await
     }
 
     /// Where an object of a kind, by its plural, is.
@@ -87,6 +111,13 @@ impl Cluster {
 
     pub async fn change(&self, plural: &str, name: &str, spec: Value) {
         let body = json!({ "spec": spec });
+        let path = Self::path(plural, name);
+        self.ask(Method::PATCH, &path, "application/merge-patch+json", Some(&body)).await.unwrap();
+    }
+
+    /// Labels and annotations.
+    pub async fn mark(&self, plural: &str, name: &str, metadata: Value) {
+        let body = json!({ "metadata": metadata });
         let path = Self::path(plural, name);
         self.ask(Method::PATCH, &path, "application/merge-patch+json", Some(&body)).await.unwrap();
     }
@@ -136,16 +167,10 @@ impl Cluster {
         count
     }
 
-    /// A switch's agent reports this neighbour on a port.
-    pub async fn see_neighbour(&self, switch: &str, port: &str, name: &str, other: &str) {
-        let seen = json!({ port: { "admin": "up", "oper": "up", "lldpNeighbors": [{ "name": name, "portID": other }] } });
-        let now = jiff::Timestamp::now().to_string();
-        self.change_status(
-            "agents",
-            switch,
-            json!({ "lastHeartbeat": now, "state": { "interfaces": seen } }),
-        )
-        .await;
+    /// A switch's agent reports this now: what it applied last, its interfaces.
+    pub async fn report(&self, switch: &str, at: jiff::Timestamp, mut status: Value) {
+        status["lastHeartbeat"] = at.to_string().into();
+        self.change_status("agents", switch, status).await;
     }
 
     /// Makes the sync's account anew and a token of it; those that were before are no longer good.
@@ -187,14 +212,25 @@ impl Cluster {
 
     /// Whether a watch from this version on is answered with 410.
     pub async fn is_forgotten(&self, plural: &str, version: &str) -> bool {
+        let event = self.first_event(plural, &format!("resourceVersion={version}")).await.unwrap();
+        event.is_some_and(|event| event["object"]["code"] == 410)
+    }
+
+    /// Whether the server gives a list as the beginning of a watch.
+    pub async fn has_streaming_lists(&self) -> bool {
+        let asked = "sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan";
+        match self.first_event("switches", asked).await {
+            Ok(event) => event.is_some_and(|event| event["type"] == "ADDED"),
+            Err(kube::Error::Api(_)) => false,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn first_event(&self, plural: &str, asked: &str) -> kube::Result<Option<Value>> {
         let path = Self::path(plural, "");
-        let path =
-            format!("{}?watch=1&resourceVersion={version}&timeoutSeconds=1", path.trim_end_matches('/'));
+        let path = format!("{}?watch=1&timeoutSeconds=1&{asked}", path.trim_end_matches('/'));
         let request = Request::builder().uri(path).body(Vec::new()).unwrap();
-        let events = self.client.request_text(request).await.unwrap();
-        events.lines().next().is_some_and(|line| {
-            let event: Value = serde_json::from_str(line).unwrap();
-            event["object"]["code"] == 410
-        })
+        let events = self.client.request_text(request).await?;
+        Ok(events.lines().next().map(|line| serde_json::from_str(line).unwrap()))
     }
 }

@@ -193,15 +193,61 @@ async fn a_fabric_of_57_objects_is_compared_soon_after_the_start() {
     assert_eq!(netbox.list("dcim/devices/").await, [] as [Value; 0]);
 }
 
-/// The agent's word on what is plugged in where, beside what the wiring says.
+/// The agent's word on what is plugged in where and on what it applied, beside what is intended.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cable_that_is_plugged_in_elsewhere_is_told() {
+async fn what_a_switch_reports_otherwise_is_told() {
     let Some((cluster, netbox)) = crate::servers().await else { return };
     let home = Home::new(&cluster, &netbox).await;
     let service = home.start();
     let status = service.until_in_sync("f1").await;
-    let about = |status: &Value, words: &str| status["observed"].to_string().contains(words);
-    assert!(!about(&status, "server-09"), "{status:#}");
-    cluster.see_neighbour("leaf-01", "E1/2", "server-09", "enp2s1").await;
-    service.until("f1", "the wrong neighbour is told", |status| about(status, "server-09")).await;
+    let about =
+        |status: &Value, list: &str, words: &str| status["observed"][list].to_string().contains(words);
+    assert!(!about(&status, "differs", "server-09"), "{status:#}");
+    let now = jiff::Timestamp::now();
+    let neighbour = json!({ "name": "server-09", "portID": "enp2s1" });
+    let seen = json!({ "E1/2": { "admin": "up", "oper": "up", "lldpNeighbors": [neighbour] } });
+    cluster.report("leaf-01", now, json!({ "state": { "interfaces": seen } })).await;
+    service.until("f1", "the wrong neighbour is told", |status| about(status, "differs", "server-09")).await;
+
+    let generation = cluster.get("agents", "leaf-02").await["metadata"]["generation"].as_i64().unwrap();
+    cluster.report("leaf-02", now, json!({ "lastAppliedGen": generation - 1 })).await;
+    let behind = format!("leaf-02: generation {generation} is desired, {} is applied", generation - 1);
+    service.until("f1", "what is not applied is told", |status| about(status, "differs", &behind)).await;
+    cluster.report("leaf-02", now, json!({ "lastAppliedGen": generation })).await;
+    service.until("f1", "it is applied", |status| !about(status, "differs", "leaf-02: generation")).await;
+    // What an agent said that is silent since is not known any more.
+    cluster.report("leaf-02", now - jiff::SignedDuration::from_hours(1), json!({})).await;
+    let silent = "leaf-02: its last heartbeat was at";
+    let status = service.until("f1", "the silence is told", |status| about(status, "unknown", silent)).await;
+    assert_eq!(status["summary"], "in-sync", "what switches report is nothing of NetBox's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_out_of_scope_or_paused_is_left_alone() {
+    let Some((cluster, netbox)) = crate::servers().await else { return };
+    let lab = json!({ "labels": { "env": "lab" } });
+    for name in ["server-01", "server-02"] {
+        cluster.mark("servers", name, lab.clone()).await;
+    }
+    for name in ["server-03", "server-04"] {
+        cluster.create("Server", "servers", name, json!({})).await;
+    }
+    cluster.mark("servers", "server-03", lab).await;
+    let pause = |value: Value| json!({ "annotations": { "fabric-sync/pause": value } });
+    cluster.mark("servers", "server-02", pause(json!("true"))).await;
+    let scope = json!({ "labels": "env=lab", "pause": ["Server/default/server-03"] });
+    let home = Home::with(&netbox, &netbox.url, vec![fabric("f1", &cluster.kubeconfig(), &scope)]).await;
+    home.converge(&[]);
+    assert_eq!(names(&netbox.list("dcim/devices/").await), ["server-01"]);
+
+    // Neither is what is there already changed while it is paused, by whomever.
+    cluster.mark("servers", "server-02", pause(Value::Null)).await;
+    home.converge(&[]);
+    assert_eq!(names(&netbox.list("dcim/devices/").await), ["server-01", "server-02"]);
+    cluster.change("servers", "server-01", json!({ "description": "while it is paused" })).await;
+    cluster.mark("servers", "server-01", pause(json!("true"))).await;
+    let tag = netbox.list("extras/tags/?slug=fabric-sync-pause").await.remove(0)["id"].clone();
+    netbox.change("dcim/devices/", "server-02", &json!({ "tags": [tag] })).await;
+    cluster.change("servers", "server-02", json!({ "description": "while it is paused" })).await;
+    assert_eq!(home.plan(&[])["changes"], json!([]));
 }

@@ -43,9 +43,11 @@ async fn unknown_while_netbox_stands_still() {
 /// A watch that is resumed at a version that etcd no longer has is answered with 200 and, within the stream, 410.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happened_while_the_watch_was_cut_off_is_not_missed() {
-    // Without its cache, kube-apiserver asks etcd, which forgets within seconds.
-    let forgetful = ["--watch-cache=false", "--etcd-compaction-interval=1s"];
+    // Without its cache, kube-apiserver asks etcd, which forgets within seconds. Nor has every server streaming lists.
+    let forgetful =
+        ["--watch-cache=false", "--etcd-compaction-interval=1s", "--feature-gates=WatchList=false"];
     let Some((cluster, netbox)) = crate::servers_with(crate::SMALL, &forgetful).await else { return };
+    assert!(!cluster.has_streaming_lists().await, "they are turned off");
     let proxy = Proxy::start(cluster.servers.text("/url").strip_prefix("https://").unwrap());
     let kubeconfig = cluster.kubeconfig_by_way_of(&proxy.address.to_string());
     // Nothing is read whole again while this test runs, but for what the watch itself asks for.

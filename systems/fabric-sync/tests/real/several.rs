@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -105,5 +106,27 @@ async fn tokens_are_renewed_while_it_runs() {
     assert!(said.contains("f1"), "{said}");
     for secret in [good.trim_start_matches("Bearer "), &renewed] {
         assert!(!said.contains(secret), "a token stands in the log");
+    }
+}
+
+/// What the sync's account of Kubernetes may do is enough for all of these tests, and for no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sync_s_account_of_kubernetes_may_not_do_more_than_it_needs() {
+    if !crate::lab::is_here() {
+        return;
+    }
+    let cluster = Cluster::start(crate::SMALL, &[]).await;
+    let wiring = "/apis/wiring.githedgehog.com/v1beta1/namespaces/default";
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+    let words = json!({ "spec": { "description": "by the sync" } });
+    for (method, path, body) in [
+        (Method::PATCH, format!("{wiring}/switches/leaf-01"), Some(&words)),
+        (Method::DELETE, format!("{wiring}/servers/server-01"), None),
+        (Method::GET, "/api/v1/namespaces/default/secrets".to_owned(), None),
+        (Method::GET, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions".to_owned(), None),
+        (Method::PATCH, format!("{lease}/another"), Some(&words)),
+        (Method::DELETE, format!("{lease}/fabric-sync"), None),
+    ] {
+        assert_eq!(cluster.refusal(method, &path, body).await, 403, "{path}");
     }
 }

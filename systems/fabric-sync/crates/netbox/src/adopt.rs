@@ -137,7 +137,7 @@ impl NetBox {
             difference(SOURCE_FIELD, source),
         ];
         let adopted =
-            self.update_one(&candidate.object, candidate.id, &differences, &|_| None, message).await;
+            self.update_one((&candidate.object, candidate.id), None, &differences, &|_| None, message).await;
         match adopted {
             Ok(_) => Ok(AdoptionOutcome::Adopted),
             Err(NetBoxError::Stale | NetBoxError::NotFound) => Ok(AdoptionOutcome::Stale),

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 /// How many objects are created in one request.
 const MAX_BATCH: usize = 50;
+/// Changes at which NetBox itself fails, one after the other, before that is thought to lie with NetBox and not with them.
+const MAX_BROKEN: usize = 3;
 
 /// How a plan is executed.
 pub struct RunOptions<'a> {
@@ -88,6 +90,7 @@ impl NetBox {
             created: HashMap::new(),
             failed: HashSet::new(),
             stopped: None,
+            broken: 0,
             applied: Applied::default(),
             on_outcome,
         };
@@ -124,6 +127,8 @@ struct Run<'a> {
     failed: HashSet<Identity>,
     /// Why nothing more is tried.
     stopped: Option<Outcome>,
+    /// At how many changes in a row NetBox itself failed.
+    broken: usize,
     applied: Applied,
     on_outcome: &'a mut (dyn FnMut(&Change, &Outcome) + Send),
 }
@@ -131,7 +136,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn note(&mut self, change: &Change, outcome: Outcome) {
         match &outcome {
-            Outcome::Written => {}
+            Outcome::Written => self.broken = 0,
             Outcome::Failed(error) => {
                 tracing::warn!(object = %change.object, %error, "a change failed");
                 self.stopped = Some(Outcome::NotTried);
@@ -253,14 +258,17 @@ impl<'a> Run<'a> {
                 let (created, inventory) = (&self.created, self.inventory);
                 let numbers: &Numbers<'_> =
                     &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
-                let updated = self.netbox.update_one(object, id, differences, numbers, message).await;
+                let compared = inventory.find_id(object.kind, id);
+                let updated =
+                    self.netbox.update_one((object, id), compared, differences, numbers, message).await;
                 updated.map(|updated| {
                     self.applied.updated.push(updated);
                     Some(id)
                 })
             }
             Action::Mark { id } => {
-                let marked = self.netbox.mark_one(object, *id, self.options.now, message).await;
+                let compared = self.inventory.find_id(object.kind, *id);
+                let marked = self.netbox.mark_one((object, *id), compared, self.options.now, message).await;
                 marked.map(|marked| {
                     self.applied.updated.push(marked);
                     None
@@ -278,6 +286,10 @@ impl<'a> Run<'a> {
             Err(NetBoxError::Stale | NetBoxError::NotFound) => Outcome::Stale,
             Err(error @ (NetBoxError::Refused(_) | NetBoxError::Conflict(_) | NetBoxError::Forbidden(_))) => {
                 Outcome::Refused(error)
+            }
+            Err(error @ NetBoxError::Broken(_)) => {
+                self.broken += 1;
+                if self.broken < MAX_BROKEN { Outcome::Refused(error) } else { Outcome::Failed(error) }
             }
             Err(error) => Outcome::Failed(error),
         }

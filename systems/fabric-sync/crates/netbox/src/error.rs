@@ -52,6 +52,9 @@ pub enum NetBoxError {
         /// The beginning of what it said.
         text: String,
     },
+    /// 500, and it was not carried out although NetBox works otherwise: it has a fault that this content brings to light.
+    #[error("NetBox itself fails at it: {0}")]
+    Broken(String),
     /// What came is not what the API describes.
     #[error("this is no answer of NetBox's API: {0}")]
     WrongShape(String),
@@ -77,7 +80,16 @@ impl NetBoxError {
             | Self::Stale
             | Self::Conflict(_)
             | Self::Refused(_)
+            | Self::Broken(_)
             | Self::Throttled => false,
+        }
+    }
+
+    /// The same error, once it is known that NetBox answers and has not carried the request out.
+    pub(crate) fn not_landed(self) -> Self {
+        match self {
+            Self::Server { status: 500, text } => Self::Broken(text),
+            error => error,
         }
     }
 
@@ -85,7 +97,12 @@ impl NetBoxError {
     pub(crate) fn is_about_the_object(&self) -> bool {
         matches!(
             self,
-            Self::NotFound | Self::Stale | Self::Conflict(_) | Self::Refused(_) | Self::Forbidden(_)
+            Self::NotFound
+                | Self::Stale
+                | Self::Conflict(_)
+                | Self::Refused(_)
+                | Self::Forbidden(_)
+                | Self::Broken(_)
         )
     }
 }
@@ -104,6 +121,7 @@ impl From<NetBoxError> for Unread {
             NetBoxError::Stale
             | NetBoxError::Conflict(_)
             | NetBoxError::Refused(_)
+            | NetBoxError::Broken(_)
             | NetBoxError::WrongShape(_) => UnreadCause::WrongShape,
         };
         Self::new(cause, error.to_string())

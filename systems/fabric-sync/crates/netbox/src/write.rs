@@ -1,4 +1,6 @@
-//! One write to one object: read it first, see that it is still what was compared, write with its ETag, see what came of it.
+//! One write to one object: only while it is still what was compared, by its ETag; then see what came of it. Of an update the ETag
+//! follows from what was compared. A deletion cannot be taken back, and a tag against it can be set without NetBox moving the object's
+//! time: so it is read once more before.
 
 use crate::{NetBox, NetBoxError};
 use fabric_model::netbox::{KEY_FIELD, TOMBSTONE_FIELD, custom};
@@ -74,8 +76,11 @@ impl NetBox {
             Ok(answer) => number_of(object, &answer.body),
             // It may have landed, or be there since the list was read: then its key says so.
             Err(error) if error.may_have_landed() || matches!(error, NetBoxError::Refused(_)) => {
-                let found = self.find_keys(object.kind, &[&object.key]).await.unwrap_or_default();
-                found.first().map_or(Err(error), |(_, id)| Ok(*id))
+                match self.find_keys(object.kind, &[&object.key]).await.as_deref() {
+                    Ok([(_, id), ..]) => Ok(*id),
+                    Ok([]) => Err(error.not_landed()),
+                    Err(_) => Err(error),
+                }
             }
             Err(error) => Err(error),
         }
@@ -104,7 +109,10 @@ impl NetBox {
             }
             Err(error) if error.may_have_landed() => {
                 let keys: Vec<&str> = identities.iter().map(|identity| identity.key.as_str()).collect();
-                let found = self.find_keys(kind, &keys).await.unwrap_or_default();
+                let Ok(found) = self.find_keys(kind, &keys).await else { return Err(error) };
+                if found.is_empty() {
+                    return Err(error.not_landed());
+                }
                 let numbers =
                     keys.iter().map(|key| found.iter().find(|(found, _)| found == key).map(|(_, id)| *id));
                 numbers.collect::<Option<Vec<_>>>().ok_or(error)
@@ -113,15 +121,52 @@ impl NetBox {
         }
     }
 
-    /// Changes the fields in `differences` of an object, if each still holds what was compared. The object as it is then.
+    /// Changes the fields in `differences` of an object, if each still holds what was compared: `compared` is the object as it was then,
+    /// where that is known. The object as it is afterwards.
     pub(crate) async fn update_one(
         &self,
-        object: &Identity,
-        id: u64,
+        (object, id): (&Identity, u64),
+        compared: Option<&Actual>,
         differences: &[Difference],
         numbers: &Numbers<'_>,
         message: &str,
     ) -> Result<Actual, NetBoxError> {
+        let mut body = Map::new();
+        for difference in differences {
+            difference
+                .desired
+                .write(&difference.field, numbers, &mut body)
+                .map_err(|missing| NetBoxError::Refused(format!("{missing} is not there")))?;
+        }
+        let body = with_message(body, message);
+        let path = format!("{}/{id}/", object.kind.path());
+        let unheld = |now: &Actual| {
+            let unheld = differences.iter().find(|each| !now.holds(&each.field, &each.desired, numbers))?;
+            let (field, desired, actual) = (&unheld.field, &unheld.desired, now.shown(&unheld.field));
+            Some(format!("{field} should hold {desired} and holds {actual} after it was written"))
+        };
+        let write = async |etag: &HeaderValue| match self.write(Method::PATCH, &path, &body, Some(etag)).await
+        {
+            Ok(answer) => {
+                let now = Actual::read(object.kind, answer.body)
+                    .map_err(|error| NetBoxError::WrongShape(error.to_string()))?;
+                // NetBox answers 200 to fields that it does not know.
+                unheld(&now).map_or(Ok(now), |words| Err(NetBoxError::Refused(words)))
+            }
+            Err(error) if error.may_have_landed() => match self.read_one(object.kind, id).await {
+                Ok(now) if unheld(&now.actual).is_none() => Ok(now.actual),
+                Ok(_) => Err(error.not_landed()),
+                Err(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        if let Some(etag) = compared.and_then(etag_of) {
+            match write(&etag).await {
+                // Whether what was written since is any of the fields to be changed, only the object itself tells.
+                Err(NetBoxError::Stale) => {}
+                done => return done,
+            }
+        }
         let fresh = self.read_one(object.kind, id).await?;
         let key_field = custom(KEY_FIELD);
         // An object that is taken over bears another key still, one that is adopted none.
@@ -132,47 +177,19 @@ impl NetBox {
         let is_as_compared = fresh.actual.key.as_deref() == expected_key
             && !fresh.actual.paused
             && differences.iter().all(|each| fresh.actual.shown(&each.field) == each.actual);
-        if !is_as_compared {
-            // Unless it is as it should be already: a write of ours whose answer was lost.
-            let is_done =
-                differences.iter().all(|each| fresh.actual.holds(&each.field, &each.desired, numbers));
-            return if is_done { Ok(fresh.actual) } else { Err(NetBoxError::Stale) };
+        if is_as_compared {
+            return write(&fresh.etag).await;
         }
-        let mut body = Map::new();
-        for difference in differences {
-            difference
-                .desired
-                .write(&difference.field, numbers, &mut body)
-                .map_err(|missing| NetBoxError::Refused(format!("{missing} is not there")))?;
-        }
-        let path = format!("{}/{id}/", object.kind.path());
-        let written = self.write(Method::PATCH, &path, &with_message(body, message), Some(&fresh.etag)).await;
-        let now = match written {
-            Ok(answer) => Actual::read(object.kind, answer.body)
-                .map_err(|error| NetBoxError::WrongShape(error.to_string()))?,
-            Err(error) if error.may_have_landed() => match self.read_one(object.kind, id).await {
-                Ok(now) => now.actual,
-                Err(_) => return Err(error),
-            },
-            Err(error) => return Err(error),
-        };
-        // NetBox answers 200 to fields that it does not know.
-        match differences.iter().find(|each| !now.holds(&each.field, &each.desired, numbers)) {
-            None => Ok(now),
-            Some(each) => Err(NetBoxError::Refused(format!(
-                "{} should hold {} and holds {} after it was written",
-                each.field,
-                each.desired,
-                now.shown(&each.field)
-            ))),
-        }
+        // Unless it is as it should be already: a write of ours whose answer was lost.
+        let is_done = differences.iter().all(|each| fresh.actual.holds(&each.field, &each.desired, numbers));
+        if is_done { Ok(fresh.actual) } else { Err(NetBoxError::Stale) }
     }
 
     /// Notes in an object that its source is gone as of `now`.
     pub(crate) async fn mark_one(
         &self,
-        object: &Identity,
-        id: u64,
+        (object, id): (&Identity, u64),
+        compared: Option<&Actual>,
         now: Timestamp,
         message: &str,
     ) -> Result<Actual, NetBoxError> {
@@ -181,7 +198,7 @@ impl NetBox {
             actual: Value::Null,
             desired: FieldValue::Text(now.to_string()),
         };
-        self.update_one(object, id, &[difference], &|_| None, message).await
+        self.update_one((object, id), compared, &[difference], &|_| None, message).await
     }
 
     /// Deletes an object, if it is still ours and nobody tagged it meanwhile. One that is gone already is deleted.
@@ -207,7 +224,8 @@ impl NetBox {
             Ok(_) | Err(NetBoxError::NotFound) => Ok(()),
             Err(error) if error.may_have_landed() => match self.read_one(object.kind, id).await {
                 Err(NetBoxError::NotFound) => Ok(()),
-                _ => Err(error),
+                Ok(_) => Err(error.not_landed()),
+                Err(_) => Err(error),
             },
             Err(error) => Err(error),
         }
@@ -227,6 +245,16 @@ impl NetBox {
             ))),
         }
     }
+}
+
+/// The tag of an object as it was read in a list, where tags are not told: NetBox makes it of the time at which the object was last
+/// written (https://netboxlabs.com/docs/netbox/integrations/rest-api/#etag), in Python's form of it. Were it made otherwise, the write
+/// would be refused as stale.
+fn etag_of(actual: &Actual) -> Option<HeaderValue> {
+    let time: Timestamp = actual.last_updated.parse().ok()?;
+    let fraction = if time.subsec_nanosecond() == 0 { "" } else { "%.6f" };
+    let time = time.strftime(&format!("W/\"%Y-%m-%dT%H:%M:%S{fraction}+00:00\"")).to_string();
+    HeaderValue::from_str(&time).ok()
 }
 
 fn with_message(mut body: Map<String, Value>, message: &str) -> Value {

@@ -111,7 +111,9 @@ fn route(store: &mut Store, head: &Parts, path: &str, body: &Bytes, fault: Optio
     let Some((kind, id)) = place(path) else {
         return plain(StatusCode::NOT_FOUND, json!({"detail": "Not found."}));
     };
-    let etag = |object: &Value| object["last_updated"].as_str().map(|time| format!("W/\"{time}\""));
+    let etag = |object: &Value| {
+        object["last_updated"].as_str().map(|time| format!("W/\"{}\"", time.replace('Z', "+00:00")))
+    };
     let stale = |store: &Store, id| {
         let wanted = head.headers.get("if-match").and_then(|value| value.to_str().ok());
         let object = store.object(kind, id);

@@ -78,7 +78,15 @@ async fn only_the_field_that_changed_is_written_and_what_people_wrote_stays() {
     let left = devices.iter().find(|device| device["name"] == "left").unwrap()["id"].as_u64().unwrap();
     bench.fake.change(ObjectKind::Device, left, json!({"comments": "in rack 7", "tags": [{"slug": "mine"}]}));
     objects.spec(Kind::Switch, "left")["description"] = "Renamed".into();
-    let plan = bench.sync(&objects).await;
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    let before = bench.netbox.request_counts();
+    assert!(bench.apply(&plan, &inventory).await.is_complete());
+    let after = bench.netbox.request_counts();
+    assert_eq!(
+        (after.writes - before.writes, after.reads - before.reads),
+        (1, 0),
+        "what was read is not read again"
+    );
     assert_eq!(plan.changes.len(), 1);
     let Action::Update { differences, .. } = &plan.changes[0].action else { panic!("{:?}", plan.changes[0]) };
     assert_eq!(differences.iter().map(|each| each.field.as_str()).collect::<Vec<_>>(), ["description"]);
@@ -316,7 +324,7 @@ async fn a_change_under_us_is_not_overwritten() {
     assert!(applied.wants_new_plan());
     let devices = bench.fake.objects(ObjectKind::Device);
     assert_eq!(devices.iter().filter(|device| device["description"] == "somebody was here").count(), 1);
-    // Between the comparison and the read: the compared value is not there any more.
+    // Between the comparison and the write: the compared value is not there any more.
     let applied = bench.apply(&plan, &inventory).await;
     assert_eq!(applied.outcomes, [Outcome::Stale]);
     bench.sync(&objects).await;
@@ -379,6 +387,74 @@ async fn a_server_that_fails_ends_the_run_and_nothing_more_is_tried() {
     assert_eq!(applied.outcomes.len(), plan.changes.len());
     bench.fake.heal();
     bench.sync(&Objects::small()).await;
+}
+
+#[tokio::test]
+async fn what_somebody_changed_in_another_field_meanwhile_does_not_keep_from_writing() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    bench.sync(&objects).await;
+    objects.spec(Kind::Switch, "left")["description"] = "Ours".into();
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    let devices = bench.fake.objects(ObjectKind::Device);
+    let left = devices.iter().find(|device| device["name"] == "left").unwrap()["id"].as_u64().unwrap();
+    bench.fake.change(ObjectKind::Device, left, json!({"comments": "in rack 7"}));
+    assert!(bench.apply(&plan, &inventory).await.is_complete());
+    let devices = bench.fake.objects(ObjectKind::Device);
+    let left = devices.iter().find(|device| device["name"] == "left").unwrap();
+    assert_eq!((&left["description"], &left["comments"]), (&json!("Ours"), &json!("in rack 7")));
+}
+
+/// NetBox has faults that certain contents bring to light: such an object must not keep all others from being written.
+#[tokio::test]
+async fn an_object_at_which_netbox_itself_fails_is_refused_and_the_others_are_written() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    // Those of the batch, then the first by itself.
+    bench.fake.fail(Fault::Status(500), Some("POST"), "dcim/devices/", 2);
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    let applied = bench.apply(&plan, &inventory).await;
+    let refused = |applied: &fabric_netbox::Applied| {
+        let broken = |o: &&Outcome| matches!(o, Outcome::Refused(NetBoxError::Broken(_)));
+        applied.outcomes.iter().filter(broken).count()
+    };
+    assert_eq!((refused(&applied), bench.fake.objects(ObjectKind::Device).len()), (1, 4));
+    assert!(!applied.outcomes.contains(&Outcome::NotTried));
+
+    bench.sync(&objects).await;
+    objects.spec(Kind::Switch, "left")["description"] = "Renamed".into();
+    objects.spec(Kind::Switch, "right")["description"] = "Renamed".into();
+    bench.fake.fail(Fault::Status(500), Some("PATCH"), "dcim/devices/", 1);
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    let applied = bench.apply(&plan, &inventory).await;
+    assert_eq!((refused(&applied), applied.outcomes.last()), (1, Some(&Outcome::Written)));
+}
+
+#[tokio::test]
+async fn a_netbox_that_fails_at_every_write_is_not_asked_for_each_of_them() {
+    let bench = Bench::start().await;
+    let (plan, inventory) = bench.plan(&Objects::small().snapshot(&[])).await;
+    bench.fake.fail(Fault::Status(500), Some("POST"), "", 1000);
+    let before = bench.netbox.request_counts().writes;
+    let applied = bench.apply(&plan, &inventory).await;
+    assert!(bench.netbox.request_counts().writes - before < 10);
+    assert_eq!(applied.outcomes.last(), Some(&Outcome::NotTried));
+}
+
+/// A write that was certainly not carried out is no object's fault.
+#[tokio::test]
+async fn a_change_that_a_proxy_refused_is_not_held_against_its_object() {
+    let bench = Bench::start().await;
+    let mut objects = Objects::small();
+    bench.sync(&objects).await;
+    objects.spec(Kind::Switch, "left")["description"] = "Ours".into();
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    bench.fake.fail(Fault::Status(502), Some("PATCH"), "dcim/devices/", 1);
+    let applied = bench.apply(&plan, &inventory).await;
+    assert!(
+        matches!(applied.outcomes.as_slice(), [Outcome::Failed(NetBoxError::Server { status: 502, .. })]),
+        "{applied:?}"
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use fabric_model::netbox::{CUSTOM_FIELDS, CustomField};
 use fabric_model::plan::{Change, DeleteReason, PLAN_FORMAT};
-use fabric_model::{Action, FieldValue, Identity, Inventory, ObjectKind, Plan, UnreadCause};
+use fabric_model::{
+    Action, Actual, Difference, FieldValue, Identity, Inventory, ObjectKind, Plan, UnreadCause,
+};
 use fabric_netbox::{Applied, NetBox, NetBoxError, Options, Outcome, RunOptions};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -97,6 +99,10 @@ async fn replay(answers: &[(&'static str, Vec<Value>)]) -> Replay {
 }
 
 async fn apply(replay: &Replay, kind: ObjectKind, action: Action) -> Applied {
+    apply_to(replay, &Inventory::new(), kind, action).await
+}
+
+async fn apply_to(replay: &Replay, inventory: &Inventory, kind: ObjectKind, action: Action) -> Applied {
     let object =
         Identity::new(kind, if matches!(action, Action::Delete { .. }) { "lab/6" } else { "lab/new" });
     let change = Change { object, source: None, action };
@@ -109,7 +115,7 @@ async fn apply(replay: &Replay, kind: ObjectKind, action: Action) -> Applied {
         problems: vec![],
     };
     let options = RunOptions { message: "run 1", now: jiff::Timestamp::UNIX_EPOCH, may_write: &|| true };
-    replay.netbox.apply(&plan, &Inventory::new(), &options, &mut |_, _| {}).await
+    replay.netbox.apply(&plan, inventory, &options, &mut |_, _| {}).await
 }
 
 #[tokio::test]
@@ -180,6 +186,29 @@ async fn a_deletion_bears_the_etag_and_a_stale_one_is_not_done() {
         let applied = apply(&replay, ObjectKind::Device, delete()).await;
         assert!(format!("{:?}", applied.outcomes[0]).starts_with(expected), "{applied:?}");
         assert_eq!(replay.asked.lock().unwrap().last(), Some(&("DELETE".to_owned(), Some(etag.clone()))));
+    }
+}
+
+/// The lists' time, in whichever zone NetBox is set to, is the tag that NetBox gave for the object itself.
+#[tokio::test]
+async fn an_update_bears_the_etag_that_follows_from_the_list() {
+    let read = with_keys(recorded("if-match").remove(0));
+    let etag = read["headers"]["etag"].as_str().unwrap();
+    let told = read["body"]["last_updated"].as_str().unwrap();
+    let berlin: jiff::Zoned = told.parse::<jiff::Timestamp>().unwrap().in_tz("Europe/Berlin").unwrap();
+    for time in [told.to_owned(), berlin.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string()] {
+        let replay = replay(&[("dcim/devices", vec![recorded("if-match").remove(3)])]).await;
+        let mut body = read["body"].clone();
+        body["last_updated"] = time.into();
+        let actual = Actual::read(ObjectKind::Device, body).unwrap();
+        let id = actual.id;
+        let mut inventory = Inventory::new();
+        inventory.insert(ObjectKind::Device, Ok(vec![actual]));
+        let difference =
+            Difference { field: "serial".into(), actual: json!(""), desired: FieldValue::text("S") };
+        let update = Action::Update { id: Some(id), differences: vec![difference] };
+        apply_to(&replay, &inventory, ObjectKind::Device, update).await;
+        assert_eq!(replay.asked.lock().unwrap()[0], ("PATCH".to_owned(), Some(etag.to_owned())));
     }
 }
 
