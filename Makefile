@@ -88,7 +88,7 @@ bench:
 	bench/run
 
 # The fabric sync's figures with a real Kubernetes API and a real NetBox of 11,000 objects; writes docs/fabric-sync/figures.md. The first time NetBox is
-# filled, which takes it a good quarter of an hour.
+# filled, which takes longer than all the rest.
 fabric-figures: tools
 	cargo build --release -p fabric-sync
 	lab/kubernetes/build

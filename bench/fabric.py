@@ -6,7 +6,7 @@ fabric. Prints, asserts nothing, and writes docs/fabric-sync/figures.md.
   bench/fabric.py [PROGRAM [LEAVES SPINES SERVERS VPCS]]        target/release/fabric-sync, 64 8 1000 200: 4,021 objects
 
 Needs lab/kubernetes/build and lab/netbox/build (`make fabric-figures` does all). The first time it fills NetBox through the sync and keeps
-its database below target/lab/ (11,000 objects, which NetBox takes a good quarter of an hour to write).
+its database below target/lab/ (11,000 objects, which NetBox takes long to write).
 With other numbers it writes no page.
 """
 
