@@ -122,7 +122,7 @@ impl Discovery {
     }
 
     fn list<'s>(&mut self, what: &str, seen: &'s Seen, fact: &str) -> &'s [Value] {
-        match (seen.facts.get(fact), seen.unknown.get(fact).or_else(|| seen.unknown.get("*"))) {
+        match (seen.facts.get(fact), seen.barrier(fact)) {
             (Some(Value::List(list)), _) => list,
             (_, Some(blocked)) => {
                 self.unseen.push(format!("{what} ({}: {})", blocked.barrier, blocked.detail));

@@ -227,6 +227,23 @@ impl Seen {
         Self { facts: BTreeMap::new(), unknown: BTreeMap::from([("*".to_owned(), blocked)]) }
     }
 
+    /// What this fact is behind.
+    pub fn barrier(&self, fact: &str) -> Option<&Blocked> {
+        self.unknown.get(fact).or_else(|| self.unknown.get("*"))
+    }
+
+    /// The value of this fact.
+    ///
+    /// # Errors
+    /// What it is behind; that it was not looked up where there is nothing of it.
+    pub fn fact(&self, name: &str) -> Result<&Value, Blocked> {
+        let unknown = || match self.barrier(name) {
+            Some(blocked) => blocked.clone(),
+            None => Blocked::new(Barrier::NotMade, format!("`{name}` was not looked up")),
+        };
+        self.facts.get(name).ok_or_else(unknown)
+    }
+
     /// This fact was seen.
     pub fn know(&mut self, fact: &str, value: impl Into<Value>) -> &mut Self {
         self.facts.insert(fact.to_owned(), value.into());
@@ -327,12 +344,15 @@ pub(crate) fn milliseconds(elapsed: Duration) -> f64 {
 mod tests {
     use super::*;
 
+    fn context(secrets: &Secrets, timeout: Duration) -> Context<'_> {
+        let run_began = jiff::Timestamp::UNIX_EPOCH;
+        Context { wanted: &Wanted::All, secrets, began: Instant::now(), run_began, timeout }
+    }
+
     #[tokio::test]
     async fn looks_that_hang_keep_no_other_waiting() {
         let secrets = Secrets::default();
-        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
-        let context =
-            Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
+        let context = context(&secrets, Duration::from_secs(60));
         let (releases, hanging): (Vec<_>, Vec<_>) = (0..5)
             .map(|_| {
                 let (release, wait) = std::sync::mpsc::channel::<()>();
@@ -347,7 +367,7 @@ mod tests {
         tokio::select! {
             biased;
             _ = futures_util::future::select_all(hanging.into_iter().map(Box::pin)) => panic!("it does not hang"),
-            seen = tokio::time::timeout(timeout / 2, other) => assert_eq!(seen.unwrap().facts["seen"], Value::Bool(true)),
+            seen = tokio::time::timeout(context.timeout / 2, other) => assert_eq!(seen.unwrap().facts["seen"], Value::Bool(true)),
         }
         drop(releases);
     }
@@ -355,9 +375,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_breaks_is_cut_off_and_those_behind_it_are_made() {
         let secrets = Secrets::default();
-        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
-        let context =
-            Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
+        let context = context(&secrets, Duration::from_secs(60));
         let broken = (0..5).map(|_| context.blocking(|_| panic!("as a fault of the kind's own")));
         let whole = context.blocking(|_| Seen::default().know("seen", true).clone());
         let (broken, whole) = tokio::join!(futures_util::future::join_all(broken), whole);
@@ -368,9 +386,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_times_out_keeps_what_it_saw_and_stops_reading() {
         let secrets = Secrets::default();
-        let (run_began, timeout) = (jiff::Timestamp::UNIX_EPOCH, Duration::from_millis(30));
-        let context =
-            Context { wanted: &Wanted::All, secrets: &secrets, began: Instant::now(), run_began, timeout };
+        let context = context(&secrets, Duration::from_millis(30));
         let (stopped, stops) = std::sync::mpsc::channel();
         let (release, wait) = std::sync::mpsc::channel::<()>();
         let look = context.blocking(move |underway| {
@@ -386,7 +402,7 @@ mod tests {
         release.send(()).unwrap();
         assert_eq!(stops.recv().unwrap().unwrap_err().barrier, Barrier::TimedOut);
         // Nor does one begin that nobody waits for any more.
-        let late = Context { began: Instant::now() - timeout, ..context };
+        let late = Context { began: Instant::now() - context.timeout, ..context };
         let seen = late.blocking(|_| panic!("it is over")).await;
         assert_eq!(seen.unknown["*"].barrier, Barrier::TimedOut);
     }

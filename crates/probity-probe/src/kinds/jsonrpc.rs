@@ -253,8 +253,10 @@ async fn requests(
 /// Why an answer over HTTP holds no JSON.
 fn fault_of(answer: &Seen) -> Fault {
     let whole = answer.facts.get("answered");
-    let barrier = |fact: &str| answer.unknown.get(fact).or_else(|| answer.unknown.get("*")).cloned();
-    let why = barrier("json").unwrap_or_else(|| Blocked::new(Barrier::Protocol, "the answer is no JSON"));
+    let why = answer
+        .barrier("json")
+        .cloned()
+        .unwrap_or_else(|| Blocked::new(Barrier::Protocol, "the answer is no JSON"));
     match (whole, why.barrier) {
         // A whole answer that is none of JSON-RPC, or none at all: the target's.
         (Some(Value::Bool(true)), Barrier::Protocol) | (Some(Value::Bool(false)), _) => Fault::Target(why),

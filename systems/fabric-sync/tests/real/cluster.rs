@@ -110,22 +110,20 @@ impl Cluster {
     }
 
     pub async fn change(&self, plural: &str, name: &str, spec: Value) {
-        let body = json!({ "spec": spec });
-        let path = Self::path(plural, name);
-        self.ask(Method::PATCH, &path, "application/merge-patch+json", Some(&body)).await.unwrap();
+        self.merge(&Self::path(plural, name), json!({ "spec": spec })).await;
     }
 
     /// Labels and annotations.
     pub async fn mark(&self, plural: &str, name: &str, metadata: Value) {
-        let body = json!({ "metadata": metadata });
-        let path = Self::path(plural, name);
-        self.ask(Method::PATCH, &path, "application/merge-patch+json", Some(&body)).await.unwrap();
+        self.merge(&Self::path(plural, name), json!({ "metadata": metadata })).await;
     }
 
     pub async fn change_status(&self, plural: &str, name: &str, status: Value) {
-        let body = json!({ "status": status });
-        let path = format!("{}/status", Self::path(plural, name));
-        self.ask(Method::PATCH, &path, "application/merge-patch+json", Some(&body)).await.unwrap();
+        self.merge(&format!("{}/status", Self::path(plural, name)), json!({ "status": status })).await;
+    }
+
+    async fn merge(&self, path: &str, body: Value) {
+        self.ask(Method::PATCH, path, "application/merge-patch+json", Some(&body)).await.unwrap();
     }
 
     pub async fn delete(&self, plural: &str, name: &str) {

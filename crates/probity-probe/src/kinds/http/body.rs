@@ -122,11 +122,11 @@ pub(super) async fn see(body: Vec<u8>, headers: HeaderMap, context: &Context<'_>
     }
     let masks = context.secrets.masks();
     let read = move |underway: &Underway| read(&body, &headers, wanted, &masks, underway);
-    let of_body = context.blocking(read).await;
-    seen.facts.extend(of_body.facts);
+    let mut of_body = context.blocking(read).await;
+    seen.facts.append(&mut of_body.facts);
     // What ran into the time-out is that of these facts alone.
     for (fact, wanted) in ["sha256", "body", "json"].into_iter().zip(wanted) {
-        let blocked = of_body.unknown.get(fact).or_else(|| of_body.unknown.get("*"));
+        let blocked = of_body.barrier(fact);
         if let Some(blocked) = blocked.filter(|_| wanted && !seen.facts.contains_key(fact)) {
             seen.block(fact, blocked.clone());
         }

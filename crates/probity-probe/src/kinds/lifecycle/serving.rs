@@ -110,16 +110,9 @@ pub(crate) fn holds(act: &Act, lifecycle: &Lifecycle, seen: &Seen) -> Result<boo
     if act.spec().denial(&seen.facts, &[]).is_some() {
         return Ok(false);
     }
-    let known = |name: &str| seen.facts.get(name);
-    if lifecycle.serves.iter().any(|(name, value)| known(name).is_some_and(|seen| seen != value)) {
+    if lifecycle.serves.iter().any(|(name, value)| seen.facts.get(name).is_some_and(|seen| seen != value)) {
         return Ok(false);
     }
-    match lifecycle.serves.keys().find(|name| known(name).is_none()) {
-        None => Ok(true),
-        Some(name) => {
-            let blocked = seen.unknown.get(name).or_else(|| seen.unknown.get("*")).cloned();
-            Err(blocked
-                .unwrap_or_else(|| Blocked::new(Barrier::NotMade, format!("`{name}` was not looked up"))))
-        }
-    }
+    lifecycle.serves.keys().try_for_each(|name| seen.fact(name).map(|_| ()))?;
+    Ok(true)
 }

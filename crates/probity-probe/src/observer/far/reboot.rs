@@ -71,8 +71,8 @@ impl Reboot<'_> {
         let before = self.look(&unit, &there).await?;
         self.by = before.by;
         let before = before.seen;
-        let exists = fact(&before, "exists")?;
-        seen.know("exists", exists.clone()).settle("main_pid_before", fact(&before, "main_pid"));
+        let exists = before.fact("exists")?.clone();
+        seen.know("exists", exists.clone()).settle("main_pid_before", before.fact("main_pid").cloned());
         if exists == Value::Bool(false) {
             seen.know("done", false);
             let why = format!("there is no unit {}", self.lifecycle.lifecycle);
@@ -91,8 +91,8 @@ impl Reboot<'_> {
             let serves = match self.serves(&there).await {
                 Some(served) => serving.note(began, asked.elapsed(), served),
                 None => {
-                    let state = fact(&self.look(&unit, &there).await?.seen, "active_state")?;
-                    state == Value::from("active")
+                    let seen = self.look(&unit, &there).await?.seen;
+                    *seen.fact("active_state")? == Value::from("active")
                 }
             };
             if serves || self.left() <= PAUSE {
@@ -109,7 +109,7 @@ impl Reboot<'_> {
         serving.tell(self.lifecycle.act, &self.timed_out("it was not seen to serve"), seen);
         let after = self.look(&unit, &there).await?.seen;
         for name in OF_UNIT {
-            seen.settle(name, fact(&after, name));
+            seen.settle(name, after.fact(name).cloned());
         }
         Err(Blocked::new(Barrier::Unsupported, "of a reboot it is not looked at"))
     }
@@ -120,9 +120,9 @@ impl Reboot<'_> {
         let act = Act::Command(Command { command: Program::Arguments(words), stdin: None, env: [].into() });
         // Whoever is asked may be gone before it can say that it did.
         let Ok(said) = self.look(&act, there).await else { return Ok(()) };
-        let Ok(code) = fact(&said.seen, "exit_code") else { return Ok(()) };
-        seen.settle("said", fact(&said.seen, "stderr"));
-        if code == Value::from(0) {
+        let Ok(code) = said.seen.fact("exit_code") else { return Ok(()) };
+        seen.settle("said", said.seen.fact("stderr").cloned());
+        if *code == Value::from(0) {
             return Ok(());
         }
         seen.know("done", false).know("job", "refused");
@@ -146,7 +146,7 @@ impl Reboot<'_> {
                     Ok((there, _)) if there.boot == boot => last = began,
                     Ok((there, reached)) => {
                         let unit = self.look(unit, &there).await;
-                        if unit.is_ok_and(|unit| fact(&unit.seen, "exists").is_ok()) {
+                        if unit.is_ok_and(|unit| unit.seen.fact("exists").is_ok()) {
                             (self.tell)(reached);
                             return Ok((Arc::clone(state.there.insert(Arc::new(there))), last));
                         }
@@ -186,13 +186,4 @@ impl Reboot<'_> {
     fn timed_out(&self, why: &str) -> Blocked {
         Blocked::new(Barrier::TimedOut, format!("{why} within {} ms", self.request.timeout.as_millis()))
     }
-}
-
-/// A fact, or what hides it.
-fn fact(seen: &Seen, name: &str) -> Result<Value, Blocked> {
-    if let Some(value) = seen.facts.get(name) {
-        return Ok(value.clone());
-    }
-    let blocked = seen.unknown.get(name).or_else(|| seen.unknown.get("*")).cloned();
-    Err(blocked.unwrap_or_else(|| Blocked::new(Barrier::NotMade, format!("`{name}` was not looked up"))))
 }
