@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use camera_access::Role;
 use camera_service::commands::archive::{About, Head, Writer};
 use serde_json::{Value, json};
-use support::{Client, Installation, PATIENCE, Running, token};
+use support::{Client, Installation, PATIENCE, Running, free_port, token};
 
 const CAMERA: &str =
     "cameras:\n  - { name: front, source: \"test:pattern\", resolution: 320x240, fps: 10 }\n";
@@ -237,10 +237,6 @@ fn two_services_never_share_a_folder_and_a_killed_one_leaves_no_lock() {
     assert!(said.contains(&format!("process {}", service.child.id())), "{said}");
     service.stop("KILL");
     assert!(installation.start().stop("TERM").success());
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

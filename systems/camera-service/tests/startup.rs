@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 
 use camera_access::Role;
 use serde_json::json;
-use support::{Installation, PATIENCE, http};
+use support::{Installation, PATIENCE, free_port, http};
 
 /// Ends a service that a test started by itself.
 struct Ended(Child);
@@ -20,10 +20,6 @@ impl Drop for Ended {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use probity_plan::{Act, Barrier, Value};
@@ -101,9 +102,18 @@ impl Drop for Running {
     }
 }
 
-/// A port on 127.0.0.1 that nothing listened on a moment ago.
+/// A port on 127.0.0.1 that nothing listens on: none of those that the kernel gives to whoever asks for any, so that no
+/// other test takes it before its server does, and none that was given out before.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(101);
+    loop {
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = 10_000 + u16::try_from(number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A folder that goes with the test; everybody may enter it, for servers that leave root behind.
@@ -162,7 +172,7 @@ impl Silent {
     /// Waits until a connection has been ended by the other side.
     pub async fn until_gone(&self) {
         let began = Instant::now();
-        while self.gone.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        while self.gone.load(Ordering::SeqCst) == 0 {
             assert!(began.elapsed() < Duration::from_secs(20), "the look does not end its connection");
             // Awaits, so that what the look left behind in the runtime can come to its end.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -189,7 +199,7 @@ pub fn stops_after(answer: &'static [u8]) -> Silent {
                 if stream.read(&mut buffer).is_ok_and(|n| n > 0) && stream.write_all(answer).is_ok() {
                     while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
                 }
-                counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                counter.fetch_add(1, Ordering::SeqCst);
             });
         }
     });

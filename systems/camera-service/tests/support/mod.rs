@@ -5,10 +5,11 @@ pub mod debian;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use camera_access::{Role, Secret, Tokens};
@@ -24,6 +25,20 @@ pub const SECRET: &str = "a secret that only these tests know, 0123456789";
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A port that nothing listens on, for a service that has to be told one: none of those that the kernel gives to whoever
+/// asks for any, and none that was given out before.
+pub fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(101);
+    loop {
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = 10_000 + u16::try_from(number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 /// A service to be started: its folder, and what its configuration says beyond the usual.
 pub struct Installation {
