@@ -237,8 +237,9 @@ impl Loader<'_> {
         of: &str,
     ) {
         let values: Vec<&Value> = row.iter().map(|(_, value)| value).collect();
-        // A value's debug form keeps text and number apart.
-        if let Some(first) = seen.insert(format!("{values:?}"), at.clone()) {
+        // As JSON, which keeps text and number apart.
+        let values = serde_json::to_string(&values).unwrap_or_default();
+        if let Some(first) = seen.insert(values, at.clone()) {
             self.errors.push(
                 Flaw::Matrix,
                 at,
