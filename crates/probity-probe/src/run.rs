@@ -282,12 +282,7 @@ impl Runner<'_> {
         desk: &Desk,
     ) -> Vec<Job<'j>> {
         let sharing = Sharing { stage: desk.next_stage(), since: WallInstant::now() };
-        // The first row of each probe, then the second of each: beside those that wait for one reading of a table there are
-        // others that need the processor.
-        let longest = stage.probes.iter().map(|probe| probe.cells.len()).max().unwrap_or_default();
-        let rows = (0..longest).flat_map(|row| {
-            stage.probes.iter().filter_map(move |probe| Some((*probe, probe.cells.get(row)?)))
-        });
+        let rows = stage.probes.iter().flat_map(|probe| probe.cells.iter().map(move |cell| (*probe, cell)));
         let rows: Arc<Vec<(&Probe, &Cell)>> = Arc::new(rows.collect());
         let next = Arc::new(AtomicUsize::new(0));
         let hands = self.crew.hands().min(rows.len().div_ceil(AT_ONCE));
