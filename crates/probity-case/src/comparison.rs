@@ -21,8 +21,10 @@ pub struct Comparison<'j> {
     again: Vec<(&'j Finding, &'j Finding)>,
     /// Decided in both, and not the same.
     contradicted: Vec<(&'j Finding, &'j Finding)>,
-    /// Decided in one of them only.
-    open: Vec<(&'j Finding, &'j Finding)>,
+    /// Decided before, and not now.
+    lost: Vec<(&'j Finding, &'j Finding)>,
+    /// Decided now for the first time: that shows nothing of before, and takes nothing from it.
+    gained: Vec<(&'j Finding, &'j Finding)>,
 }
 
 impl<'j> Comparison<'j> {
@@ -38,7 +40,8 @@ impl<'j> Comparison<'j> {
                     &mut comparison.again
                 }
                 (false, false) => &mut comparison.contradicted,
-                _ => &mut comparison.open,
+                (false, true) => &mut comparison.lost,
+                (true, false) => &mut comparison.gained,
             };
             list.push((before, after));
         }
@@ -47,7 +50,7 @@ impl<'j> Comparison<'j> {
 
     /// What it comes to.
     pub fn result(&self) -> Shown {
-        match (self.contradicted.is_empty(), self.open.is_empty() && !self.again.is_empty()) {
+        match (self.contradicted.is_empty(), self.lost.is_empty() && !self.again.is_empty()) {
             (false, _) => Shown::Contradicted,
             (true, true) => Shown::Again,
             (true, false) => Shown::NotAll,
@@ -68,7 +71,7 @@ impl std::fmt::Display for Comparison<'_> {
         let heading = match self.result() {
             Shown::Again => "The same findings as before",
             Shown::Contradicted => "NOT the same findings",
-            _ if self.again.is_empty() && self.open.is_empty() => {
+            _ if self.again.is_empty() && self.lost.is_empty() && self.gained.is_empty() => {
                 "Nothing was shown: no finding is decided, neither before nor now"
             }
             _ => "Not all of it was shown again",
@@ -79,7 +82,7 @@ impl std::fmt::Display for Comparison<'_> {
                 writeln!(f, "  {}: {} before, {} now", before.claim, told(before), told(after))?;
             }
         }
-        for (before, after) in self.contradicted.iter().chain(&self.open) {
+        for (before, after) in self.contradicted.iter().chain(&self.lost).chain(&self.gained) {
             let reason = probity_verdict::wording::finding::reason(after);
             writeln!(f, "  {}: {} before, {} now ({reason})", before.claim, told(before), told(after))?;
         }

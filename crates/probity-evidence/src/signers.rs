@@ -2,7 +2,7 @@
 //! reader's own key.
 //!
 //! Stricter than OpenSSH in three places: no value holds an escaped quote, a time must end in `Z` (otherwise it would mean something else on another
-//! machine), and a line for a certificate authority is refused, since bundles carry no certificates.
+//! machine), and nobody is named by a line for a certificate authority, since bundles carry no certificates, nor by one for a key that signs none.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,8 @@ struct Signer {
     namespaces: Option<String>,
     valid_after: Option<Timestamp>,
     valid_before: Option<Timestamp>,
-    key: String,
+    /// None of a key that signs no bundle.
+    key: Option<String>,
 }
 
 /// A line that cannot be read.
@@ -75,6 +76,11 @@ impl Signers {
     /// # Errors
     /// [`SignersError`] at the first line that is not one.
     pub fn parse(text: &str) -> Result<Self, SignersError> {
+        if text.starts_with('\u{feff}') {
+            let reason =
+                "a byte order mark stands before it, which would be part of a name; take it out".to_owned();
+            return Err(SignersError { line: 1, reason });
+        }
         let mut listed = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -97,7 +103,7 @@ impl Signers {
         let Ok(public) = PublicKey::from_openssh(public) else { return Standing::Unlisted };
         let public = plain(&public);
         let mut not_for = None;
-        for signer in self.listed.iter().flatten().filter(|signer| signer.key == public) {
+        for signer in self.listed.iter().flatten().filter(|signer| signer.key.as_ref() == Some(&public)) {
             match signer.excludes(at) {
                 None => return Standing::Listed(signer.principals.clone()),
                 Some(reason) => not_for = Some(reason),
@@ -116,6 +122,9 @@ impl Signer {
     /// Why this line does not cover a signature of ours at that moment.
     fn excludes(&self, at: Timestamp) -> Option<String> {
         let who = &self.principals;
+        if who.split(',').all(|pattern| pattern.starts_with('!')) {
+            return Some(format!("its line names nobody: {who} only excludes"));
+        }
         if let Some(namespaces) = &self.namespaces
             && !matches_list(namespaces, NAMESPACE)
         {
@@ -139,14 +148,14 @@ fn signer(line: &str) -> Result<Signer, String> {
         namespaces: None,
         valid_after: None,
         valid_before: None,
-        key: String::new(),
+        key: None,
     };
-    if let Ok(key) = PublicKey::from_openssh(rest) {
-        signer.key = plain(&key);
+    if is_algorithm(rest) {
+        signer.key = public_key(rest)?;
         return Ok(signer);
     }
     let (options, key) = word(rest)?;
-    let mut given = BTreeSet::new();
+    let (mut given, mut authority) = (BTreeSet::new(), false);
     for option in split_outside_quotes(options, ',') {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let name = name.to_ascii_lowercase();
@@ -166,7 +175,7 @@ fn signer(line: &str) -> Result<Signer, String> {
             "namespaces" => signer.namespaces = Some(value()?.to_owned()),
             "valid-after" => signer.valid_after = Some(time(value()?)?),
             "valid-before" => signer.valid_before = Some(time(value()?)?),
-            "cert-authority" => return Err("certificates are not supported; list the key itself".to_owned()),
+            "cert-authority" => authority = true,
             _ => {
                 return Err(
                     "expected: principals, then perhaps namespaces=\"...\", valid-after=\"...\", valid-before=\"...\", then a public key"
@@ -180,10 +189,24 @@ fn signer(line: &str) -> Result<Signer, String> {
     {
         return Err("valid-before is not after valid-after: the key would never count".to_owned());
     }
-    let key =
-        PublicKey::from_openssh(key).map_err(|error| format!("its public key cannot be read: {error}"))?;
-    signer.key = plain(&key);
+    signer.key = public_key(key)?.filter(|_| !authority);
     Ok(signer)
+}
+
+/// Whether a key begins here: what OpenSSH's `sshkey.c` calls its types.
+fn is_algorithm(text: &str) -> bool {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    ["ssh-", "sk-ssh-", "ecdsa-sha2-", "sk-ecdsa-sha2-"].iter().any(|begins| word.starts_with(begins))
+}
+
+/// The key, without its comment; `None` if it is of a type that signs no bundle.
+fn public_key(text: &str) -> Result<Option<String>, String> {
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    if is_algorithm(text) && !matches!(words[0], "ssh-ed25519" | "sk-ssh-ed25519@openssh.com") {
+        return Ok(None);
+    }
+    let key = PublicKey::from_openssh(&words.join(" "));
+    key.map(|key| Some(plain(&key))).map_err(|error| format!("its public key cannot be read: {error}"))
 }
 
 /// The first word, which may hold quoted spaces, and what follows.

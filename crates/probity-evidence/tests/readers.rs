@@ -68,6 +68,11 @@ fn a_file_of_signers_is_read_as_ssh_keygen_reads_it() {
         ),
         (format!("old valid-before=\"20200101Z\" {key}\nnew {key}"), listed("new")),
         (String::new(), Standing::Unlisted),
+        (format!("!a@b {key}"), Standing::NotFor("its line names nobody: !a@b only excludes".to_owned())),
+        (format!("!a@b,*@b {key}"), listed("!a@b,*@b")),
+        (format!("a@b cert-authority {key}"), Standing::Unlisted),
+        (format!("c@b cert-authority ssh-rsa AAAA\nc@b ecdsa-sha2-nistp256 AAAA\na@b {key}"), listed("a@b")),
+        (format!("a@b {}", key.replacen(' ', "\t", 1)), listed("a@b")),
     ];
     for (file, expected) in cases {
         assert_eq!(Signers::parse(&file).unwrap().standing(&key, at), expected, "{file}");
@@ -107,7 +112,10 @@ fn a_bad_line_among_signers_is_told_with_its_number() {
             format!("a@b valid-after=\"20300101Z\",valid-before=\"20290101Z\" {key}"),
             "line 1: valid-before is not after valid-after: the key would never count",
         ),
-        (format!("a@b cert-authority {key}"), "line 1: certificates are not supported; list the key itself"),
+        (
+            format!("\u{feff}a@b {key}"),
+            "line 1: a byte order mark stands before it, which would be part of a name; take it out",
+        ),
         (
             format!("a@b nonsense {key}"),
             "line 1: expected: principals, then perhaps namespaces=\"...\", valid-after=\"...\", valid-before=\"...\", then a public key",

@@ -23,13 +23,13 @@ enum Form {
     Whole(i64),
     /// Finite. Its value is the shortest decimal that reads back as it, which is how it is written.
     Float(f64),
-    /// As JSON writes it (RFC 8259, section 6), where neither of the others is exactly this number.
+    /// As JSON writes it (RFC 8259, section 6), where neither of the others is exactly this number, or is written so.
     Text(Box<str>),
 }
 
 impl Number {
     /// The number that this text is, as JSON writes numbers (RFC 8259, section 6). `None` if it is none, or longer than
-    /// [`MAX_NUMBER`].
+    /// [`MAX_NUMBER`]. It is written as this text again: 1.10 is the number 1.1, and may be the name of a version.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_NUMBER || !is_json_number(text) {
             return None;
@@ -39,7 +39,14 @@ impl Number {
         }
         let exact = Self(Form::Text(text.into()));
         let float = text.parse::<f64>().ok().and_then(Self::from_f64);
-        Some(float.filter(|float| *float == exact).unwrap_or(exact))
+        Some(float.filter(|float| float.to_string() == text).unwrap_or(exact))
+    }
+
+    /// The number that this text is, written the shortest way where a double is exactly it: the result of a calculation.
+    pub fn calculated(text: &str) -> Option<Self> {
+        let exact = Self::parse(text)?;
+        let float = text.parse::<f64>().ok().and_then(Self::from_f64);
+        Some(float.filter(|float| exact.as_whole().is_none() && *float == exact).unwrap_or(exact))
     }
 
     /// A finite number; `None` of infinities and of what is no number.
@@ -98,7 +105,7 @@ impl Number {
             _ => a.places.max(b.places),
         };
         let difference = a.scaled(places)?.checked_sub(b.scaled(places)?)?;
-        Self::parse(&format!("{difference}e{}", places.checked_neg()?))
+        Self::calculated(&format!("{difference}e{}", places.checked_neg()?))
     }
 
     fn decimal(&self) -> Decimal {
@@ -289,6 +296,14 @@ mod tests {
             ("-2.50", "-25e-1"),
         ] {
             assert_eq!(number(a), number(b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_as_it_came() {
+        for text in ["1.10", "1.1", "1.0", "1", "1e3", "1E+2", "0.50", "-0.0", "100.00"] {
+            assert_eq!(number(text).to_string(), text);
+            assert_eq!(serde_json::to_string(&number(text)).unwrap(), text);
         }
     }
 

@@ -610,6 +610,10 @@ fn matrices_that_are_wrong() {
             "t.csv:1: in the matrix of probe `r`: `a b` cannot be the name of a column: a name is a lower-case letter, then lower-case letters, digits or _, at most 64 in all\n",
         ),
         ("a,b\n1,2\n3,4\n1,2\n", "t.csv:4: in the matrix of probe `r`: this row repeats the one in line 2\n"),
+        (
+            "a\nx\n \ny\n",
+            "t.csv:3: in the matrix of probe `r`: a line of nothing but blanks is neither a row nor none; take it out\n",
+        ),
     ] {
         let errors = load_with(&table, &[("t.csv", csv)], &[]).unwrap_err().list;
         let said: String = errors
@@ -618,6 +622,23 @@ fn matrices_that_are_wrong() {
             .collect();
         assert_eq!(said, expected, "{csv}");
     }
+    // Read leniently, the first of these has one row.
+    for (csv, line) in [
+        ("a,b\n1,2\n3,\"open\n4,5\n6,7\n", 3),
+        ("a,b\n\"x\"z,2\n", 2),
+        ("a,b\r\n\"a\nb\",1\r\n5\" disk,2\r\n", 4),
+        ("\u{feff}a,b\n1, \"2, 3\"\n", 2),
+    ] {
+        let errors = load_with(&table, &[("t.csv", csv)], &[]).unwrap_err().list;
+        let places: Vec<u32> = errors.iter().map(|error| error.place.at.line).collect();
+        assert_eq!(places, [line], "{csv}: {errors:?}");
+        assert!(errors[0].message.contains("each quote within it doubled"), "{csv}: {errors:?}");
+    }
+    let rows = "a,b\n\"5\"\" disk, large\" ,1.10\n\"x\ny\",1.1\n";
+    let plan = load_with(&table, &[("t.csv", rows)], &[]).unwrap().plan;
+    let cells: Vec<String> =
+        plan.probes[0].cells.iter().map(|cell| serde_json::to_string(&cell.row).unwrap()).collect();
+    assert_eq!(cells, [r#"{"a":"5\" disk, large","b":1.10}"#, r#"{"a":"x\ny","b":1.1}"#]);
     for (entry, expected) in [
         (
             "r: { http: x, matrix: [] }",

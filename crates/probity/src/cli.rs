@@ -146,7 +146,7 @@ pub struct SigningArgs {
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
     /// A text from the reader of the report: shows that the run began after it was given.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = challenge)]
     pub challenge: Option<String>,
 }
 
@@ -429,6 +429,14 @@ pub enum Generated {
     Zsh,
     Fish,
     Man,
+}
+
+/// A text that nobody can see narrows nothing.
+fn challenge(text: &str) -> Result<String, String> {
+    if text.chars().all(|c| c.is_whitespace() || probity_text::is_hidden(c)) {
+        return Err("there is nothing to see in it: take the text that the reader gave".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

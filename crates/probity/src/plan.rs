@@ -15,10 +15,23 @@ use crate::terminal;
 
 /// Loads a plan from disk.
 pub fn load(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
+    given_once(inputs)?;
     read(path, inputs).map_err(|refused| {
         let (errors, texts) = all_errors(*refused);
         Failure::wrong(text(&errors, &texts, false))
     })
+}
+
+/// Of two values for one input nobody could tell which was meant.
+fn given_once(inputs: &[(String, String)]) -> Result<(), Failure> {
+    let twice = inputs
+        .iter()
+        .enumerate()
+        .find(|(at, (name, _))| inputs[..*at].iter().any(|(other, _)| other == name));
+    match twice {
+        None => Ok(()),
+        Some((_, (name, _))) => Err(Failure::wrong(format!("--input {name} is given twice; give it once"))),
+    }
 }
 
 fn read(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Box<Refused>> {
@@ -51,6 +64,7 @@ pub fn refuse_unworkable(loaded: &Loaded, conditions: &Conditions) -> Result<(),
 
 /// `plan check`.
 pub fn check(args: &PlanArgs, format: PlanFormat) -> Result<Exit, Failure> {
+    given_once(&args.inputs)?;
     let (problems, texts) = match read(&args.plan, &args.inputs) {
         Ok(loaded) => (problems_of(&loaded.plan, &Conditions::new(&loaded.plan)), loaded.texts),
         Err(refused) => all_errors(*refused),

@@ -171,6 +171,15 @@ fn nothing_is_shown_again_where_nothing_was_shown() {
     let again = home.run(&["reproduce", "c.probity", "-o", "c2.probity"]);
     assert_eq!(code(&again), 2, "{}", stderr(&again));
     assert!(stderr(&again).contains("c: holds before, undetermined now"), "{}", stderr(&again));
+    // What was not decided before takes nothing from what was.
+    let two = PLAN
+        .replace("probes:\n", "probes:\n  other: { file: / }\n")
+        .replace("claims:\n", "claims:\n  d: { of: other, check: exists }\n");
+    home.write("plan.yaml", &two);
+    home.run(&["run", "plan.yaml", "-o", "d.probity", "--only", "other"]);
+    let again = home.run(&["reproduce", "d.probity", "-o", "d2.probity"]);
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    assert!(stderr(&again).contains("c: undetermined before, holds now"), "{}", stderr(&again));
 }
 
 #[test]

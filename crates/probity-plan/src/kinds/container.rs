@@ -54,7 +54,7 @@ impl Kind for Container {
                 FactType::Int,
                 "with which status it ended; unknown while it runs or never ran",
             ),
-            FactSpec::new("id", FactType::Text, "its identifier, 64 hexadecimal digits"),
+            FactSpec::new("id", FactType::Text, "its identifier, 64 hexadecimal digits").lower_case(),
             FactSpec::new("image", FactType::Text, "the image's name it was made from"),
             FactSpec::new("image_id", FactType::Text, "the image's digest"),
             FactSpec::new(

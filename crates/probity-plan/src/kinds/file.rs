@@ -52,7 +52,8 @@ impl Kind for File {
                 "kind",
                 FactType::Text,
                 "file, directory, symlink, socket, fifo, block-device or character-device",
-            ),
+            )
+            .one_of(&["file", "directory", "symlink", "socket", "fifo", "block-device", "character-device"]),
             FactSpec::new(
                 "mode",
                 FactType::Mode,
@@ -91,7 +92,7 @@ impl Kind for File {
             FactSpec::new("append_only", FactType::Bool, "whether it may only be added to").on_demand(),
             FactSpec::new("security_label", FactType::Text, "its label of SELinux or Smack; empty where it has none")
                 .on_demand(),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal")
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal").lower_case()
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("content", FactType::Text, "the content, if it is text of at most 1 MiB")

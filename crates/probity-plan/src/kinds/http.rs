@@ -89,20 +89,20 @@ impl Kind for Http {
             FactSpec::new("head_received", FactType::Bool, "whether status line and headers arrived whole")
                 .grants(Denied::Connection, Values::True),
             FactSpec::new("body_received", FactType::Bool, "whether the whole body arrived too; unknown where the look ended before it, at the time-out or at 16 MiB"),
-            FactSpec::new("framing", FactType::Text, "what tells the end of the body: length, chunked, frames (HTTP/2), none (HEAD, 204, 304), or close: the end of the connection, so that nothing tells a whole body from one cut short").aside(),
+            FactSpec::new("framing", FactType::Text, "what tells the end of the body: length, chunked, frames (HTTP/2), none (HEAD, 204, 304), or close: the end of the connection, so that nothing tells a whole body from one cut short").one_of(&["length", "chunked", "frames", "none", "close"]).aside(),
             FactSpec::new("received_bytes", FactType::Int, "how much of the body arrived, whole or not"),
             FactSpec::new("status", FactType::Int, "the status code, 100 to 599")
                 .between(100, 599)
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511]))
                 .grants(Denied::Request, Values::Range(200, 299)),
             FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0").aside(),
-            FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").aside(),
+            FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").lower_case().aside(),
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order")
                 .withdraws(Denied::Request, Values::Filled),
             FactSpec::new("size_bytes", FactType::Int, "the length of the whole body as received"),
             FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, where they name a charset otherwise than they should, or more than 16 MiB").on_demand(),
             FactSpec::new("json", FactType::Any, "that text parsed as JSON, numbers of any size").on_demand(),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body as received, after masking of secrets, in hexadecimal").on_demand(),
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the body as received, after masking of secrets, in hexadecimal").lower_case().on_demand(),
             FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds").aside(),
             FactSpec::new("connect_ms", FactType::Interval, "time to connect, in milliseconds").aside(),
             FactSpec::new("tls_ms", FactType::Interval, "time for the TLS handshake, in milliseconds; 0 without TLS").aside(),

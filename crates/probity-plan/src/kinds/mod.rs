@@ -297,6 +297,30 @@ pub struct FactSpec {
     pub unconnected: bool,
     /// The least and the greatest whole number that it can be.
     pub range: Option<(i64, i64)>,
+    /// How its text, or the keys of its map, are always written.
+    pub spelling: Spelling,
+}
+
+/// How text of a fact is always written, so that what is written otherwise is never equal to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// In any way.
+    Any,
+    /// Without a capital letter of ASCII.
+    LowerCase,
+    /// As one of these words.
+    OneOf(&'static [&'static str]),
+}
+
+impl Spelling {
+    /// Whether text can be written so.
+    pub fn allows(self, text: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::LowerCase => !text.contains(|c: char| c.is_ascii_uppercase()),
+            Self::OneOf(words) => words.contains(&text),
+        }
+    }
 }
 
 impl FactSpec {
@@ -318,7 +342,18 @@ impl FactSpec {
             window: None,
             unconnected: false,
             range: None,
+            spelling: Spelling::Any,
         }
+    }
+    /// Its text, or the keys of its map, are written without a capital letter.
+    pub const fn lower_case(mut self) -> Self {
+        self.spelling = Spelling::LowerCase;
+        self
+    }
+    /// Its text is one of these words.
+    pub const fn one_of(mut self, words: &'static [&'static str]) -> Self {
+        self.spelling = Spelling::OneOf(words);
+        self
     }
     /// It is known also where no connection was made.
     pub const fn unconnected(mut self) -> Self {

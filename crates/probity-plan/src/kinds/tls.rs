@@ -151,7 +151,7 @@ impl Kind for Tls {
                 FactType::Text,
                 "such as sha256WithRSAEncryption or ecdsa-with-SHA256, or the object identifier",
             ).aside(),
-            FactSpec::new("sha256", FactType::Text, "SHA-256 of the certificate after masking of secrets, in hexadecimal").aside()
+            FactSpec::new("sha256", FactType::Text, "SHA-256 of the certificate after masking of secrets, in hexadecimal").lower_case().aside()
                 .change_shows(Shows::Effect),
             FactSpec::new(
                 "chain",

@@ -128,13 +128,13 @@ impl Kind for WebSocket {
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511])),
             FactSpec::new("accepted", FactType::Bool, "whether the WebSocket began")
                 .grants(Denied::Request, Values::True),
-            FactSpec::new("headers", FactType::Map, "the answer's headers by lower-case name; repeated ones joined with a comma").aside(),
+            FactSpec::new("headers", FactType::Map, "the answer's headers by lower-case name; repeated ones joined with a comma").lower_case().aside(),
             FactSpec::new("subprotocol", FactType::Text, "the subprotocol that the server chose; empty if none"),
             FactSpec::new("sent", FactType::Int, "how many of the frames were sent before it was closed"),
             FactSpec::new("received", FactType::List, "the messages that came, in order: maps with `type` (`text`, `binary`, `ping`, `pong`), `size_bytes`, and `text`, or `hex` where it is none; behind `timed-out` where fewer came than were waited for, and nothing closed it")
                 .change_shows(Shows::Effect),
             FactSpec::new("closed", FactType::Bool, "whether the server ended it, with a closing frame or without one, before we did"),
-            FactSpec::new("closed_by", FactType::Text, "who ended it: `server` (its closing frame came first), `observer` (ours did, or nobody had closed it when the look ended), `connection` (the server ended the connection without a closing frame)"),
+            FactSpec::new("closed_by", FactType::Text, "who ended it: `server` (its closing frame came first), `observer` (ours did, or nobody had closed it when the look ended), `connection` (the server ended the connection without a closing frame)").one_of(&["server", "observer", "connection"]),
             FactSpec::new("close_code", FactType::Int, "the code of the server's closing frame, 1000 to 4999; 1005 where it names none; null where no such frame came; unknown where it is one that nobody may send (RFC 6455, 7.4)")
                 .denies(Denied::Request, Values::Codes(&[1008, 3000, 3003, 4401, 4403])),
             FactSpec::new("close_reason", FactType::Text, "the reason in it; empty if there is none"),

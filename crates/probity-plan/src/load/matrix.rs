@@ -1,9 +1,10 @@
 //! `matrix`: the rows that a probe is repeated for, from a CSV file or from the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use probity_diagnostic::Position;
+use regex::bytes::Regex;
 
 use super::part::Part;
 use super::scope::Bound;
@@ -45,6 +46,35 @@ pub(super) fn bound((text, value): &(String, Value)) -> Bound {
     Bound::new(text.clone(), value)
 }
 
+/// A cell in quotes, each quote within it doubled, or one without (RFC 4180).
+static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let cell = r#"(?:"(?:[^"]|"")*"[ \t]*|[^",\r\n]*)"#;
+    Regex::new(&format!(r"^(?-u)(?:{cell},)*{cell}(?:\r?\n|\r|$)")).ok()
+});
+
+/// Where a CSV file is not one, and why: who reads it leniently takes all rows behind an open quote for one cell.
+fn malformed(bytes: &[u8]) -> Option<(usize, &'static str)> {
+    let regex = LINE.as_ref()?;
+    let mut at = if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let Some(line) = regex.find(rest).filter(|line| !line.is_empty()) else {
+            return Some((
+                at,
+                "a cell with a quote in it stands in quotes from its beginning to its end, each quote within it doubled: \
+                 `\"5\"\" disk\"`",
+            ));
+        };
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let text = line.as_bytes().trim_ascii_end();
+        if text.is_empty() && line.as_bytes().iter().any(blank) {
+            return Some((at, "a line of nothing but blanks is neither a row nor none; take it out"));
+        }
+        at += line.len();
+    }
+    None
+}
+
 impl Loader<'_> {
     /// Reads the matrix of a probe of this kind; the node has its inputs filled in.
     pub(super) fn matrix(&mut self, part: &Part, node: &Node, spec: &KindSpec, of: &str) -> Option<Rows> {
@@ -79,6 +109,11 @@ impl Loader<'_> {
             .trim(csv::Trim::All)
             .from_reader(&*bytes);
         let before = self.errors.len();
+        if let Some((at, wrong)) = malformed(&bytes) {
+            let at = line(bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1);
+            self.errors.push(Flaw::Matrix, &at, format!("in the matrix of {of}: {wrong}"));
+            return None;
+        }
         let (mut columns, mut rows, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
         for record in reader.records() {
             let record = match record {

@@ -1,6 +1,7 @@
 //! What a scalar without quotes is: the core schema of YAML 1.2 (section 10.3.2), narrowed so that nothing changes in
 //! silence: `0644`, `+5` and numbers beyond 64 bits stay text, and so do `.inf` and `.nan`.
 
+use crate::number::Number;
 use crate::value::Value;
 
 /// Whether it is one of YAML's words for nothing.
@@ -62,7 +63,7 @@ pub(super) fn float(text: &str) -> Option<f64> {
 }
 
 /// The value of an input or of a matrix cell written as this text: a boolean, a whole number that fits 64 bits, a
-/// number, or else the text itself.
+/// number, which is shown as it is written, or else the text itself.
 pub(crate) fn typed(text: &str) -> Value {
     if let Some(boolean) = boolean(text) {
         return Value::Bool(boolean);
@@ -70,7 +71,10 @@ pub(crate) fn typed(text: &str) -> Value {
     if let Some(integer) = integer(text).and_then(|integer| i64::try_from(integer).ok()) {
         return integer.into();
     }
-    float(text).map_or_else(|| Value::Text(text.to_owned()), Value::decimal)
+    match float(text) {
+        Some(number) => Number::parse(text).map_or_else(|| Value::decimal(number), Value::Number),
+        None => Value::Text(text.to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -153,6 +153,12 @@ fn blocks_count_instead_of_looks_and_pooled_rows_together() {
         ["plan.yaml:5:3: error: `good`: 10 blocks cannot settle 95%, 59 can [sample]\n  \
           plan 59, or claim at most 74.1134%, which 10 blocks show"]
     );
+    // A stretch that is not whole is none.
+    for (block, whole) in [("9m", 1), ("7s", 85), ("11m", 0)] {
+        let printed = printed(&plan(probe, &claims.replace("1m", block).replace("95%", "99.9%"))).join("\n");
+        let counted = if whole == 1 { "1 block".to_owned() } else { format!("{whole} blocks") };
+        assert!(printed.contains(&format!("{counted} cannot settle")), "{printed}");
+    }
     let longer_than_a_look = claims.replace("block: 1m", "block: 100ms");
     assert_eq!(
         printed(&plan(&probe.replace("10m", "30s"), &longer_than_a_look)).len(),
@@ -168,6 +174,46 @@ fn blocks_count_instead_of_looks_and_pooled_rows_together() {
         ["plan.yaml:5:3: error: `good`: 30 samples cannot settle 95%, 59 can [sample]\n  \
           plan 59, or claim at most 90.4966%, which 30 samples show"]
     );
+}
+
+#[test]
+fn what_a_fact_is_never_written_as_is_refused() {
+    let said = |probe: &str, check: &str| {
+        let claims = format!("  good: {{ of: p, check: '{check}' }}\n");
+        printed(&plan(probe, &claims)).join("\n")
+    };
+    let http = "{ http: \"http://127.0.0.1/\" }";
+    for check in [
+        "answered && !(\"Server\" in headers)",
+        "answered && !has(headers.Server)",
+        "answered && headers[\"X-Powered-By\"] == \"x\"",
+        "answered && headers.Server == \"x\"",
+    ] {
+        let said = said(http, check);
+        assert!(
+            said.contains("`headers` has no key `") && said.contains("its keys are in lower case"),
+            "{said}"
+        );
+    }
+    let file = "{ file: /etc/hostname }";
+    for (check, told) in [
+        ("sha256 != \"BA78\"", "`sha256` is never written `BA78`"),
+        ("!(sha256 in [\"ab\", \"BA78\"])", "`sha256` is never written `BA78`"),
+        (
+            "kind != \"dir\"",
+            "it is one of file, directory, symlink, socket, fifo, block-device, character-device",
+        ),
+    ] {
+        let said = said(file, check);
+        assert!(said.contains(told), "{check}: {said}");
+    }
+    for (probe, check) in [
+        (http, "answered && !(\"server\" in headers) && headers.server == \"X\""),
+        (file, "sha256 != \"ba78\" && kind == \"directory\" && !content.contains(\"BA78\")"),
+    ] {
+        let said = said(probe, check);
+        assert!(!said.contains("error"), "{check}: {said}");
+    }
 }
 
 /// 59 of 59 settle 95 %, and at a rate of 99 % all 59 succeed in 55.3 % of runs: 0.99^59 = 0.5527.

@@ -78,7 +78,8 @@ impl Decimal {
         let (mut digits, mut places) =
             (format!("{whole}{fraction}"), i64::try_from(fraction.len()).unwrap_or(i64::MAX));
         places = places.saturating_sub(exponent.into());
-        while digits.len() > 1 && digits.ends_with('0') {
+        // One digit is left of nothing, which may have a sign.
+        while digits.trim_start_matches('-').len() > 1 && digits.ends_with('0') {
             digits.pop();
             places = places.saturating_sub(1);
         }
@@ -104,7 +105,7 @@ impl Decimal {
         if self.places == 0 {
             return Ok(self.whole.into());
         }
-        Number::parse(&format!("{}e{}", self.whole, -self.places)).ok_or(Reason::TooManyDigits)
+        Number::calculated(&format!("{}e{}", self.whole, -self.places)).ok_or(Reason::TooManyDigits)
     }
 
     fn negative(self) -> Self {

@@ -162,6 +162,7 @@ impl Compiler<'_> {
     fn operand_of_field(&mut self, at: usize, operand: &syntax::Expr, field: &str) -> Compiled<Typed> {
         let operand = self.expr(operand)?;
         if matches!(operand.ty, Type::Map | Type::Any) {
+            self.spelled(&operand, &Node::Literal(Value::Text(field.to_owned())), at)?;
             return Ok(operand);
         }
         let mistake = Mistake::NoSuchField { operand: self.operand(&operand), field: field.to_owned() };
@@ -183,6 +184,9 @@ impl Compiler<'_> {
         };
         if !fits {
             return Err(self.error(index.at, Mistake::NoIndex(index_.ty)));
+        }
+        if operand.ty == Type::Map {
+            self.spelled(&operand, &index_.node, index.at)?;
         }
         Ok(Typed { node: Node::Index(Box::new(operand), Box::new(index_)), ty, span: expr.span })
     }

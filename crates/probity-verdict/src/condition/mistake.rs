@@ -3,6 +3,7 @@
 use std::fmt;
 
 use probity_plan::Number;
+use probity_plan::kinds::Spelling;
 use probity_text::did_you_mean;
 
 use super::lex::{self, Fault};
@@ -151,6 +152,13 @@ pub(super) enum Mistake {
         fact: Operand,
         number: Number,
     },
+    /// What a fact is never written as, or no key of it.
+    NeverWritten {
+        fact: String,
+        text: String,
+        spelling: Spelling,
+        key: bool,
+    },
     /// A version in order; how it stands beside the other side.
     VersionInOrder {
         version: Operand,
@@ -251,6 +259,12 @@ impl Mistake {
                 "a mode is up to four octal digits without a zero before them, as in \"644\""
             }
             Self::NoModeInRow { meant, .. } => return format!("write {meant} there"),
+            Self::NeverWritten { text, spelling: Spelling::LowerCase, .. } => {
+                return format!("write \"{}\"", text.to_ascii_lowercase());
+            }
+            Self::NeverWritten { spelling: Spelling::OneOf(words), .. } => {
+                return format!("it is one of {}", words.join(", "));
+            }
             Self::NoMoment => "write it as RFC 3339 has it, with its offset: \"2026-01-31T23:59:59Z\"",
             Self::VersionAlone { in_list: false } => "write it as in `version(version, \"dpkg\") >= \"1.2\"`",
             Self::VersionAlone { in_list: true } => {
@@ -265,6 +279,7 @@ impl Mistake {
             | Self::NeverAKey(_)
             | Self::NeverCompares { instead: None, .. }
             | Self::NeverThis { .. }
+            | Self::NeverWritten { spelling: Spelling::Any, .. }
             | Self::SchemesDiffer(..)
             | Self::NoVersion(_) => "",
         };
@@ -332,6 +347,10 @@ impl fmt::Display for Mistake {
                 write!(f, "{fact} and is compared with {}", other.name())
             }
             Self::NeverThis { fact, number } => write!(f, "{fact}, and never {number}"),
+            Self::NeverWritten { fact, text, key: true, .. } => {
+                write!(f, "`{fact}` has no key `{text}`: its keys are in lower case")
+            }
+            Self::NeverWritten { fact, text, .. } => write!(f, "`{fact}` is never written `{text}`"),
             Self::VersionInOrder { version, .. } => {
                 write!(f, "{version}, whose order is not that of text")
             }

@@ -73,7 +73,9 @@ impl Compiler<'_> {
                 let of = (**of).clone();
                 Err(self.error(at, Mistake::NeverAmong { element: self.operand(element), of }))
             }
-            Type::Map if element.ty.is_text() || element.ty == Type::Null => Ok(()),
+            Type::Map if element.ty.is_text() || element.ty == Type::Null => {
+                self.spelled(list, &element.node, element.span.0)
+            }
             Type::Map => Err(self.error(at, Mistake::NeverAKey(self.operand(element)))),
             _ => Err(self.not_made_for(at, list, "in", MadeFor::LookingInto)),
         }
@@ -134,6 +136,7 @@ impl Compiler<'_> {
     /// Refuses what a fact of this type surely never is.
     fn agree(&self, left: &Typed, right: &Typed) -> Compiled<()> {
         for (fact, other) in [(left, right), (right, left)] {
+            self.spelled(fact, &other.node, other.span.0)?;
             match (&fact.ty, &other.node) {
                 (Type::Whole, Node::Literal(Value::Number(number)))
                     if !matches!(fact.node, Node::Literal(_)) && !is_whole(number) =>
@@ -156,6 +159,26 @@ impl Compiler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses text that a fact is never written as, and keys that its map never has.
+    pub(super) fn spelled(&self, fact: &Typed, other: &Node, at: usize) -> Compiled<()> {
+        let text = match other {
+            Node::Literal(Value::Text(text)) => text,
+            _ => return Ok(()),
+        };
+        let name = self.written(fact.span);
+        let spelling = self.scope.spelling(name);
+        if !matches!(fact.node, Node::Fact(_)) || spelling.allows(text) {
+            return Ok(());
+        }
+        let mistake = Mistake::NeverWritten {
+            fact: name.to_owned(),
+            text: text.clone(),
+            spelling,
+            key: fact.ty == Type::Map,
+        };
+        Err(self.error(at, mistake))
     }
 
     /// Makes a literal what it means beside something of this type.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use probity_plan::kinds::Spelling;
 use probity_plan::{FactType, Probe, Value};
 
 use super::types::Type;
@@ -18,13 +19,20 @@ struct Readable {
     ty: Type,
     /// The texts of a matrix's column, which are known before the run.
     texts: Vec<String>,
+    /// How its text is always written.
+    spelling: Spelling,
+}
+
+impl Readable {
+    const fn plain(ty: Type) -> Self {
+        Self { ty, texts: Vec::new(), spelling: Spelling::Any }
+    }
 }
 
 impl Scope {
     /// The facts of a probe: its kind's, the columns of its matrix, `attempt` and `slot`.
     pub fn of(probe: &Probe) -> Self {
-        let plain = |ty| Readable { ty, texts: Vec::new() };
-        let counted = || plain(Type::Whole);
+        let counted = || Readable::plain(Type::Whole);
         let mut facts = BTreeMap::from([("attempt".to_owned(), counted()), ("slot".to_owned(), counted())]);
         for column in &probe.columns {
             let values = || probe.cells.iter().filter_map(|cell| cell.row.get(column));
@@ -35,11 +43,14 @@ impl Scope {
                 Type::Any if values().all(|value| matches!(value, Value::Number(_))) => Type::Number,
                 ty => ty,
             };
-            facts.insert(column.clone(), Readable { ty, texts });
+            facts.insert(column.clone(), Readable { ty, texts, spelling: Spelling::Any });
         }
         // A kind's fact stands before a column of the same name, as in an observation.
         let of_kind = probe.spec().facts.iter();
-        facts.extend(of_kind.map(|fact| (fact.name.to_owned(), plain(Type::of_fact(fact.ty)))));
+        facts.extend(of_kind.map(|fact| {
+            let readable = Readable { spelling: fact.spelling, ..Readable::plain(Type::of_fact(fact.ty)) };
+            (fact.name.to_owned(), readable)
+        }));
         Self(facts)
     }
 
@@ -59,6 +70,11 @@ impl Scope {
         self.0.get(name).map_or(&[], |fact| &fact.texts)
     }
 
+    /// How the text of a fact, or the keys of its map, are always written.
+    pub(super) fn spelling(&self, name: &str) -> Spelling {
+        self.0.get(name).map_or(Spelling::Any, |fact| fact.spelling)
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -66,7 +82,7 @@ impl Scope {
 
 impl<N: Into<String>> FromIterator<(N, FactType)> for Scope {
     fn from_iter<I: IntoIterator<Item = (N, FactType)>>(facts: I) -> Self {
-        let readable = |ty| Readable { ty: Type::of_fact(ty), texts: Vec::new() };
+        let readable = |ty| Readable::plain(Type::of_fact(ty));
         Self(facts.into_iter().map(|(name, ty)| (name.into(), readable(ty))).collect())
     }
 }

@@ -201,6 +201,29 @@ fn what_does_not_fit_what_was_observed_fails_with_the_reason() {
             "{source}: {evaluated:?}"
         );
     }
+    for (a, b) in [
+        ("100%", "80%"),
+        ("-1", "-10"),
+        ("+10", "+9"),
+        (".5", ".10"),
+        ("10,5", "9,5"),
+        ("100 ms", "20 ms"),
+        ("2026-01-31 23:30:00+02", "2026-01-31 22:00:00+00"),
+        ("2026-01-31T23:30:00+0200", "2026-01-31T22:00:00+0000"),
+    ] {
+        let facts = BTreeMap::from([("json", Fact::Known(json(&format!(r#"{{"a": "{a}", "b": "{b}"}}"#))))]);
+        let evaluated = evaluate_with("json.a < json.b", &facts, false);
+        assert_eq!(evaluated.truth, Truth4::Error, "{a} {b}");
+    }
+    for (a, b) in [
+        ("2026-01-31", "2026-02-01"),
+        ("2026-01-31 09:30:00", "2026-01-31 22:00:00"),
+        ("2026-01-31-full.tar", "2026-02-01-full.tar"),
+        ("a9", "b10"),
+    ] {
+        let facts = BTreeMap::from([("json", Fact::Known(json(&format!(r#"{{"a": "{a}", "b": "{b}"}}"#))))]);
+        assert_eq!(evaluate_with("json.a < json.b", &facts, false).truth, Truth4::True, "{a} {b}");
+    }
     assert_eq!(evaluate_with("lines[0] < lines[1]", &facts(), false).truth, Truth4::True);
     // What the plan takes for a moment or a version, and is none, is not known.
     for (source, reason) in [

@@ -4,7 +4,6 @@
 use probity_plan::{FactType, Moment, Value};
 
 use super::mistake::Misordered;
-use super::version::Scheme;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
@@ -147,16 +146,24 @@ pub(super) fn mode_meant(text: &str) -> Option<String> {
     Some(format!("{mode:o}"))
 }
 
-/// What a text is whose letters are in another order than what it says; `None` if their order is its own.
+/// What a text is whose letters are in another order than what it says; `None` if their order is its own: it begins with no
+/// number (`100%`, `-1`, `.5`, `10,5 s` and `1.2` do), or with a date of which nothing is said but the day, or the time of one clock.
 pub(super) fn misordered(text: &str) -> Option<Misordered> {
+    let text = text.trim_start();
     if Moment::parse(text).is_some() {
         return Some(Misordered::Moment);
     }
-    let digits = text.strip_prefix('v').unwrap_or(text);
-    let version = digits.starts_with(|c: char| c.is_ascii_digit())
-        && (Scheme::Dpkg.accepts(digits) || Scheme::Semver.accepts(digits) || Scheme::Apk.accepts(digits));
-    // A date alone, and what begins with one, is in order as text.
-    let dated =
-        digits.len() >= 10 && digits.parse::<jiff::civil::Date>().is_ok() && digits.as_bytes()[4] == b'-';
-    (version && !dated).then_some(Misordered::Number)
+    if let Some((date, rest)) = text.split_at_checked(10)
+        && date.parse::<jiff::civil::Date>().is_ok()
+        && date.as_bytes()[4] == b'-'
+    {
+        let time = rest.strip_prefix(['T', 't', ' ']).filter(|rest| begins_with_digit(rest));
+        return time.filter(|time| time.contains(['+', '-', 'Z', 'z'])).map(|_| Misordered::Moment);
+    }
+    let number = text.strip_prefix(['v', '+', '-']).unwrap_or(text);
+    begins_with_digit(number.strip_prefix('.').unwrap_or(number)).then_some(Misordered::Number)
+}
+
+fn begins_with_digit(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -78,10 +78,9 @@ impl<'p> Rate<'p> {
         let blocks = (planned * every).div_ceil(block);
         let expected = |at: i64| {
             let at = u128::try_from(at).unwrap_or(0);
+            // Also of the last stretch, which is never whole where the plan ends within it: it cannot be a success.
             let (first, last) = ((at * block).div_ceil(every), ((at + 1) * block).div_ceil(every));
-            u64::try_from(last.min(planned).saturating_sub(first))
-                .unwrap_or(u64::MAX)
-                .saturating_mul(included)
+            u64::try_from(last.saturating_sub(first)).unwrap_or(u64::MAX).saturating_mul(included)
         };
         let absent = if included == 0 {
             0

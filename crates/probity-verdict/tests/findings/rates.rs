@@ -211,3 +211,24 @@ fn a_time_near_the_limit_is_a_blocked_trial() {
     assert_eq!(found.barriers[0].barrier, Barrier::Overloaded);
     assert_eq!(found.telling, [3]);
 }
+
+#[test]
+fn a_stretch_that_the_plan_ends_within_is_no_success() {
+    let block = |block| {
+        plan(
+            &[FORTY],
+            &[&format!("a: {{ of: web, check: status == 200, share: \">= 5%\", block: {block} }}")],
+        )
+    };
+    let looks = |misses: &[u32]| {
+        looks("web", 0..40, |slot| json!({ "status": if misses.contains(&slot) { 503 } else { 200 } }))
+    };
+    let (whole, partly) = (finding(&block("20s"), &looks(&[])), finding(&block("15s"), &looks(&[])));
+    assert_eq!(whole.counts, Counts { planned: 10, successes: 10, ..Counts::default() });
+    // 40 looks in 200 s.
+    assert_eq!(partly.counts, Counts { planned: 14, successes: 13, blocked: 1, ..Counts::default() });
+    let missed = finding(&block("15s"), &looks(&[39]));
+    assert_eq!(missed.counts, Counts { planned: 14, successes: 13, failures: 1, ..Counts::default() });
+    let longer = finding(&block("10m"), &looks(&[]));
+    assert_eq!((longer.outcome, longer.counts.successes), (Outcome::Undetermined, 0));
+}

@@ -34,6 +34,9 @@ fn results_are_exact() {
         (Remainder, "7", "3", "1"),
         (Remainder, "-7", "3", "-1"),
         (Remainder, "1e20", "7", "2"),
+        (Add, "-0.0", "5", "5"),
+        (Multiply, "-0.00", "3", "0"),
+        (Subtract, "1", "-0.0", "1"),
     ] {
         let got = calculate(operator, &number(a), &number(b));
         if expected == "1.25e-301" {
@@ -45,11 +48,19 @@ fn results_are_exact() {
 }
 
 #[test]
+fn a_result_is_written_plainly() {
+    assert_eq!(result(Operator::Add, "0.10", "0.20"), Ok("0.3".to_owned()));
+    assert_eq!(result(Operator::Multiply, "1e3", "1.0"), Ok("1000.0".to_owned()));
+    assert_eq!(negative(&number("-0.0")), Ok(number("0")));
+}
+
+#[test]
 fn what_cannot_be_said_exactly_is_refused() {
     use Operator::{Add, Divide, Multiply, Remainder};
     for (operator, a, b, reason) in [
         (Divide, "1", "0", Reason::DivisionByZero),
         (Divide, "0.5", "0.0", Reason::DivisionByZero),
+        (Divide, "1", "-0.0", Reason::DivisionByZero),
         (Remainder, "1", "0", Reason::DivisionByZero),
         (Remainder, "1.5", "1", Reason::NotWhole { what: "%".to_owned() }),
         (Add, "1e200", "1", Reason::TooManyDigits),

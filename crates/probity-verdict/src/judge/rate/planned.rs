@@ -10,13 +10,13 @@ use crate::statistics;
 use crate::verdict::Rules;
 use crate::wording::finding::short_block;
 
-/// How many trials a rate is decided on, at most: blocks of time instead of looks where it says so.
+/// How many trials a rate is decided on, at most: whole blocks of time instead of looks where it says so.
 fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> u64 {
     let schedule = &compiled.probe.schedule;
     let looks = u64::from(compiled.probe.planned());
     let each = match (block, schedule.every) {
         (Some(block), Some(every)) => {
-            let blocks = (every.0.as_micros() * u128::from(looks)).div_ceil(block.0.as_micros().max(1));
+            let blocks = every.0.as_micros() * u128::from(looks) / block.0.as_micros().max(1);
             looks.min(u64::try_from(blocks).unwrap_or(u64::MAX))
         }
         _ => looks,
