@@ -14,6 +14,7 @@ mod interval;
 pub(crate) mod lex;
 mod limit;
 mod literals;
+pub(crate) mod masked;
 mod measured;
 pub(crate) mod mistake;
 mod pattern;

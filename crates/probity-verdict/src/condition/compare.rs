@@ -9,6 +9,7 @@ use probity_plan::{Moment, Number, Value};
 use super::Evaluated;
 use super::arithmetic::{self, calculate, truncate};
 use super::evaluate::{Around, Got, Run, pair};
+use super::masked;
 use super::pattern::{Draft, Pattern};
 use super::reason::{Class, Reason};
 use super::syntax::Operator;
@@ -43,7 +44,15 @@ pub(super) fn copying(value: &Value) -> u64 {
 type Told<T> = Result<T, Box<Evaluated>>;
 
 fn not_made_for(what: &str, value: &Value) -> Box<Evaluated> {
+    if is_masked(value) {
+        return Reason::Masked.into();
+    }
     Reason::NotMadeFor { what: what.to_owned(), class: Class::of(value) }.into()
+}
+
+/// Text of which nobody can tell what it was: perhaps a number.
+fn is_masked(value: &Value) -> bool {
+    value.as_text().is_some_and(masked::is_masked)
 }
 
 impl Run<'_> {
@@ -60,7 +69,7 @@ impl Run<'_> {
             }
             (Value::Text(a), Value::Text(b)) => {
                 self.spend(text_steps(a.len().min(b.len())))?;
-                known(a == b)
+                known(masked::same(a, b).ok_or(Reason::Masked)?)
             }
             (Value::Moment(a), Value::Moment(b)) => known(a == b),
             (Value::List(a), Value::List(b)) => self.equal_lists(operator, a, b),
@@ -75,6 +84,7 @@ impl Run<'_> {
                     Equality::Differs(_) => Equality::Differs(None),
                 })
             }
+            _ if is_masked(a) || is_masked(b) => Err(Reason::Masked.into()),
             _ => Err(Reason::NotComparable {
                 operator: operator.to_owned(),
                 left: Class::of(a),
@@ -122,12 +132,16 @@ impl Run<'_> {
             }
             (Value::Text(a), Value::Text(b)) => {
                 self.spend(text_steps(a.len()) + text_steps(b.len()))?;
+                if masked::is_masked(a) || masked::is_masked(b) {
+                    return Err(Reason::Masked.into());
+                }
                 if misordered(a).is_some() && misordered(b).is_some() {
                     return Err(Reason::OrderOfText { operator: operator.symbol().to_owned() }.into());
                 }
                 a.cmp(b)
             }
             (Value::Moment(a), Value::Moment(b)) => a.cmp(b),
+            _ if is_masked(a) || is_masked(b) => return Err(Reason::Masked.into()),
             _ => {
                 let (left, right) = (Class::of(a), Class::of(b));
                 let operator = operator.symbol().to_owned();
@@ -142,6 +156,9 @@ impl Run<'_> {
             return Err(not_made_for("version", if a.as_text().is_some() { b } else { a }));
         };
         self.spend((a.len() + b.len()) as u64)?;
+        if masked::is_masked(a) || masked::is_masked(b) {
+            return Err(Reason::Masked.into());
+        }
         let order = scheme.order(a, b).ok_or(Reason::NotAVersion { scheme })?;
         Ok(satisfies(operator, order))
     }
@@ -212,6 +229,11 @@ impl Run<'_> {
         let Some(first) = arguments.pop() else { return Err(not_made_for(name, &Value::Null)) };
         let known = |value: Value| Ok(Cow::Owned(value));
         match (function, &*first, second.as_deref()) {
+            (Function::Size | Function::Int | Function::Double | Function::Moment, Value::Text(text), None)
+                if masked::is_masked(text) =>
+            {
+                Err(Reason::Masked.into())
+            }
             (Function::Size, Value::Text(text), None) => {
                 self.spend(text_steps(text.len()))?;
                 known(text.chars().count().into())
@@ -255,11 +277,12 @@ impl Run<'_> {
                 let looked_at =
                     if function == Function::Contains { text.len() + part.len() } else { part.len() };
                 self.spend(text_steps(looked_at))?;
-                known(Value::Bool(match function {
-                    Function::Contains => text.contains(part.as_str()),
-                    Function::StartsWith => text.starts_with(part.as_str()),
-                    _ => text.ends_with(part.as_str()),
-                }))
+                let told = match function {
+                    Function::Contains => masked::contains(text, part),
+                    Function::StartsWith => masked::starts_with(text, part),
+                    _ => masked::ends_with(text, part),
+                };
+                known(Value::Bool(told.ok_or(Reason::Masked)?))
             }
             (_, Value::Text(_), Some(other)) | (_, other, _) => Err(not_made_for(name, other)),
         }
@@ -274,7 +297,8 @@ impl Run<'_> {
         let search = |text: &Value, pattern: &Pattern| {
             let Value::Text(text) = text else { return Err(not_made_for("matches", text)) };
             self.spend(pattern.cost(text.len()))?;
-            Ok(Cow::Owned(pattern.is_in(text).into()))
+            let told = masked::matches(text, pattern.text(), |text| pattern.is_in(text));
+            Ok(Cow::Owned(told.ok_or(Reason::Masked)?.into()))
         };
         match matched {
             Matched::Pattern(pattern) => search(&*text?, pattern),

@@ -106,6 +106,8 @@ pub enum Reason {
     },
     /// The text is no number.
     NotANumber,
+    /// Unknown: it depends on what was masked.
+    Masked,
     /// Unknown: the text is no moment (RFC 3339).
     NotAMoment,
     /// Unknown: the text is no version of this scheme.
@@ -130,6 +132,7 @@ impl Reason {
             Self::EmptyList
                 | Self::TooManySteps
                 | Self::JudgementTooLong
+                | Self::Masked
                 | Self::NotAMoment
                 | Self::NotAVersion { .. }
         )
@@ -176,6 +179,7 @@ impl fmt::Display for Reason {
             Self::TooManyDigits => f.write_str("a number of more digits than are calculated with"),
             Self::NotWhole { what } => write!(f, "`{what}` takes whole numbers"),
             Self::NotANumber => f.write_str("the text is no number"),
+            Self::Masked => f.write_str("it depends on what was masked in the text"),
             Self::NotAMoment => f.write_str("the text is no moment (RFC 3339)"),
             Self::NotAVersion { scheme } => write!(f, "the text is no version as {scheme} has them"),
             Self::NotAPattern => f.write_str("the regular expression cannot be read"),

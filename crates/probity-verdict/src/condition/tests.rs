@@ -473,3 +473,57 @@ fn the_element_that_decides_is_named() {
 
 mod mistakes;
 mod tables;
+
+#[test]
+fn what_depends_on_what_was_masked_is_unknown() {
+    let facts = BTreeMap::from([(
+        "json",
+        Fact::Known(json(
+            r#"{"log": "login by [secret pw] ok", "cookie": "sid=[masked]; Path=/; HttpOnly", "number": "[secret pin]",
+                "plain": "no secret here", "like": "[secret Not a name]"}"#,
+        )),
+    )]);
+    for (truth, conditions) in [
+        (
+            Truth4::Unknown,
+            &[
+                "!json.log.contains('admin')",
+                "json.log.contains('secret')",
+                "json.log.contains('by hunter2')",
+                "size(json.log) == 22",
+                "json.log == 'login by hunter2 ok'",
+                "json.log != 'login by hunter2 ok'",
+                "json.log in ['a', 'login by hunter2 ok']",
+                "json.log < 'n'",
+                "json.log.matches('by [a-z0-9]+ ok$')",
+                "json.log.startsWith('login by hunter')",
+                "json.log.endsWith('2 ok')",
+                "json.number > 5",
+                "int(json.number) > 5",
+                "json.number == 49291234",
+                "json.cookie == json.cookie",
+                "!json.cookie.contains('Domain=')",
+            ][..],
+        ),
+        (
+            Truth4::True,
+            &[
+                "json.log.contains('login') && json.log.contains(' ok')",
+                "json.log.contains('[secret')",
+                "json.log.contains('[secret pw]') && json.log == json.log",
+                "json.log.startsWith('login by ') && json.log.endsWith(' ok')",
+                "!json.log.startsWith('logout') && !json.log.endsWith(' failed')",
+                "json.log != 'login by' && json.log != 'logout by hunter2 ok'",
+                "json.log.matches('log[a-z]+ by')",
+                "json.cookie.contains('HttpOnly') && json.cookie.contains('sid=')",
+                "json.plain == 'no secret here' && !json.plain.contains('admin') && size(json.plain) == 14",
+                "!json.like.contains('admin')",
+            ][..],
+        ),
+    ] {
+        for source in conditions {
+            let evaluated = evaluate_with(source, &facts, false);
+            assert_eq!(evaluated.truth, truth, "{source}: {:?}", sentences(&evaluated));
+        }
+    }
+}

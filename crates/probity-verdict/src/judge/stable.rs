@@ -2,7 +2,7 @@
 //! is not seen; so samples may not be farther apart than two slots.
 
 use probity_diagnostic::Level;
-use probity_plan::{Fact, Number, Shows, Value};
+use probity_plan::{Barrier, Blocked, Fact, Number, Shows, Value};
 
 use super::census::overall;
 use super::control::{self, Controls};
@@ -11,7 +11,7 @@ use super::subject::{Observed, Subject, is_interval};
 use super::tally::Tally;
 use super::{Decision, Facts, clock, words};
 use crate::check::{Compiled, Found};
-use crate::condition::{Evaluated, fact_of};
+use crate::condition::{Evaluated, fact_of, masked};
 use crate::judgement::{
     Against, CellFinding, Change, Counts, Decided, FindingReason, Measured, MeasuredFact, Note, Outcome,
     Settle, Step, Unreadable, Within,
@@ -163,6 +163,10 @@ impl SureRoom for Stable {
         let mut values = Vec::new();
         for name in &self.facts {
             match fact_of(observation, name) {
+                Fact::Known(value) if masked::hides(&value) => {
+                    let why = "what authenticates is masked in it, and masked values look alike";
+                    met.push((name.clone(), Blocked::new(Barrier::Masked, why)));
+                }
                 Fact::Known(value) => values.push(value),
                 Fact::Unknown(blocked) => met.push((name.clone(), blocked)),
             }

@@ -40,7 +40,8 @@ pub(in crate::kinds) fn recorded(headers: &HeaderMap) -> Value {
     let mut map: BTreeMap<String, Value> = BTreeMap::new();
     for (name, value) in headers {
         let text = match name.as_str() {
-            "set-cookie" | "cookie" | "authorization" | "proxy-authorization" => "[masked]".to_owned(),
+            "set-cookie" => cookie_set(&text_of(value)),
+            "cookie" | "authorization" | "proxy-authorization" => "[masked]".to_owned(),
             _ => text_of(value),
         };
         match map.get_mut(name.as_str()) {
@@ -52,6 +53,16 @@ pub(in crate::kinds) fn recorded(headers: &HeaderMap) -> Value {
         }
     }
     Value::Map(map)
+}
+
+/// A cookie's name and attributes, without its value: what stands between the first `=` and the first `;` (RFC 6265, 5.2).
+fn cookie_set(text: &str) -> String {
+    let (pair, attributes) = text.split_at(text.find(';').unwrap_or(text.len()));
+    match pair.split_once('=') {
+        Some((name, _)) => format!("{name}=[masked]{attributes}"),
+        // All of it is the value then.
+        None => format!("[masked]{attributes}"),
+    }
 }
 
 /// Which lines say where a body ends.
