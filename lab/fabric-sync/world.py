@@ -116,12 +116,9 @@ class World:
         self.home = self.folder / "home"
         for name in ("config", "state", "secrets"):
             (self.home / name).mkdir(parents=True)
-        # Its own name in the file system, by which its processes are told from those of another lab.
+        # A file of its own, by which its processes are told from those of another lab: a hard link would be the same file.
         self.program = self.folder / "fabric-sync"
-        try:
-            os.link(program, self.program)
-        except OSError:
-            shutil.copy(program, self.program)
+        shutil.copy(program, self.program)
         self.status_url = f"http://127.0.0.1:{lab.free_port()}"
         self.fabric = {
             "name": NAME,
