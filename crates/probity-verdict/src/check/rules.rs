@@ -224,7 +224,17 @@ fn labels(plan: &Plan, found: &mut Found) {
         }
     }
     let mut meanings = BTreeMap::from([(words(NO_RULE), false)]);
+    let all: Vec<String> = plan.rules.iter().map(|rule| words(&rule.label)).chain([words(NO_RULE)]).collect();
     for rule in &plan.rules {
+        let label = words(&rule.label);
+        let parts: Vec<&str> = label.split(" or ").collect();
+        if parts.len() > 1 && parts.iter().all(|part| all.iter().any(|other| other == part)) {
+            let message = format!(
+                "the label `{}` says what is said where several labels are possible still",
+                rule.label
+            );
+            found.push(Level::Error, "label", &rule.at, message, "choose another label");
+        }
         let meaning = *meanings.entry(words(&rule.label)).or_insert(rule.accepted);
         if meaning != rule.accepted {
             let message = format!(

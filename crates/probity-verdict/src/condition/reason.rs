@@ -159,7 +159,7 @@ impl fmt::Display for Reason {
             Self::JudgementTooLong => f.write_str("the judgement has taken as many steps as it may"),
             Self::NeverKnown => f.write_str("it is never known"),
             Self::NoKey { key } => write!(f, "there is no `{}`", key.escape_debug()),
-            Self::OutOfRange => f.write_str("the list is shorter than that"),
+            Self::OutOfRange => f.write_str("the list has no such place"),
             Self::NotComparable { operator, left, right } => {
                 write!(f, "`{operator}` does not compare {left} with {right}")?;
                 match (left, right) {
