@@ -29,12 +29,7 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     };
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
         checked()?;
-        terminal::print(&dry_run::describe(
-            &loaded.plan,
-            conditions,
-            args.how.allow.into(),
-            &args.how.only,
-        ))?;
+        terminal::print(&dry_run::describe(&loaded.plan, conditions, args.how.allow.into(), &args.how.only))?;
         return Ok(Exit::Fine);
     };
     let inputs = args.plan.inputs.iter().cloned().collect();
