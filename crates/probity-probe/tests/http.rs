@@ -351,6 +351,18 @@ async fn a_head_that_is_longer_than_is_read_is_neither_an_answer_nor_none() {
 }
 
 #[tokio::test]
+async fn interim_answers_without_end_are_longer_than_is_read() {
+    let interim = "HTTP/1.1 102 Processing\r\n\r\n";
+    let seen = see(get(format!("http://{}/", support::says(interim.repeat(300_000))))).await;
+    assert_eq!((far(&seen), barrier(&seen, "answered")), ([Some(true), None, None, None], Barrier::TooLarge));
+    // Some are none of the answer, and its own lines are looked through all the same.
+    let some =
+        format!("\r\n{}HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 2\r\n\r\nok", interim.repeat(500));
+    let seen = see(get(format!("http://{}/", support::says(some)))).await;
+    assert_eq!((far(&seen), barrier(&seen, "headers")), ([Some(true); 4], Barrier::Protocol), "{seen:?}");
+}
+
+#[tokio::test]
 async fn an_answer_is_whole_where_its_framing_says_so() {
     let close = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
     // What is said after that, the method, the framing, whether the body is whole.

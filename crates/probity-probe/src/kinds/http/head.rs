@@ -80,20 +80,34 @@ pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url>
     from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
 }
 
-/// The lines of the final head (that of 100 to 199 aside) that are no headers, and which hyper left out therefore.
-fn odd_lines(bytes: &[u8]) -> Vec<&[u8]> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    loop {
-        let Some(status) = lines.next() else { return Vec::new() };
-        let interim = status.get(8..10) == Some(b" 1") && status.get(8..12) != Some(b" 101");
-        let head = lines.by_ref().take_while(|line| !line.is_empty());
-        // A line that begins with a blank continues the one before.
-        let odd = head.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line));
-        let odd: Vec<&[u8]> = odd.collect();
-        if !interim {
-            return odd;
+/// The lines of the final head, its status line first, once it is whole; those of 100 to 199 lead it (RFC 9110, 15.2).
+pub(super) fn final_head(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut head: Vec<&[u8]> = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        // What has no line end yet is not whole.
+        let line = line.strip_suffix(b"\n")?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            head.push(line);
+        } else if head.first().is_some_and(|status| !is_interim(status)) {
+            return Some(head);
+        } else {
+            // The end of an interim one, or an empty line before any (RFC 9112, 2.2).
+            head.clear();
         }
     }
+    None
+}
+
+fn is_interim(status: &[u8]) -> bool {
+    status.get(8..10) == Some(b" 1") && status.get(8..12) != Some(b" 101")
+}
+
+/// The lines of the final head that are no headers, and which hyper left out therefore.
+fn odd_lines(bytes: &[u8]) -> Vec<&[u8]> {
+    let lines = final_head(bytes).unwrap_or_default().into_iter().skip(1);
+    // A line that begins with a blank continues the one before.
+    lines.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line)).collect()
 }
 
 fn is_header(line: &[u8]) -> bool {

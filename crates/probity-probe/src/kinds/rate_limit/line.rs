@@ -4,10 +4,9 @@
 use std::net::IpAddr;
 
 use futures_util::{SinkExt, StreamExt};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::SendRequest;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use probity_plan::kinds::http::Http;
 use probity_plan::kinds::jsonrpc::Call;
@@ -19,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::connect::websocket::{self, Opened, Opening, Socket};
 use crate::connect::{Conversation, Fault, tls};
 use crate::kinds::http::Phases;
+use crate::kinds::http::client::Client;
 use crate::kinds::http::request::{self, Asked, Destination};
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
 use crate::kinds::jsonrpc::{message, said};
@@ -50,7 +50,7 @@ pub(super) struct Refusal {
 
 /// A connection that waits for its next request.
 pub(super) enum Line {
-    Http { sender: SendRequest<Full<Bytes>>, _driving: JoinSet<()> },
+    Http { client: Client, _driving: JoinSet<()> },
     WebSocket { socket: Box<Socket>, calls: usize },
 }
 
@@ -118,9 +118,8 @@ impl<'a> Caller<'a> {
                     tls::not_spoken(seen);
                 }
                 let mut driving = JoinSet::new();
-                let sender =
-                    request::client(stream, &mut driving).await.map_err(|e| request::fault_of(&e))?;
-                Ok(Ok(Line::Http { sender, _driving: driving }))
+                let client = Client::over(stream, &mut driving).await.map_err(|e| request::fault_of(&e))?;
+                Ok(Ok(Line::Http { client, _driving: driving }))
             }
             Way::WebSocket { .. } => {
                 let files = tls::Files { ca: self.act.ca.as_deref(), ..tls::Files::default() };
@@ -170,9 +169,9 @@ impl<'a> Caller<'a> {
     /// The answer; none if the connection had ended before anything was sent.
     async fn ask_over(&self, line: &mut Line) -> Result<Option<Answer>, Fault> {
         match (&self.way, line) {
-            (Way::Http { http, destination }, Line::Http { sender, .. }) => {
+            (Way::Http { http, destination }, Line::Http { client, .. }) => {
                 let request = self.asked(http, destination).request()?;
-                match sender.send_request(request).await {
+                match client.send(request).await.0 {
                     Ok(response) => self.of_http(response).await.map(Some),
                     Err(error) if error.is_canceled() => Ok(None),
                     Err(error) => Err(request::fault_of(&error)),
@@ -259,7 +258,7 @@ impl Line {
     /// Whether it takes another request; waits until that is known.
     pub async fn is_good(&mut self) -> bool {
         match self {
-            Self::Http { sender, .. } => sender.ready().await.is_ok(),
+            Self::Http { client, .. } => client.is_ready().await,
             Self::WebSocket { .. } => true,
         }
     }
@@ -267,7 +266,7 @@ impl Line {
     /// Whether the server has ended it meanwhile.
     pub fn is_closed(&self) -> bool {
         match self {
-            Self::Http { sender, .. } => sender.is_closed(),
+            Self::Http { client, .. } => client.is_closed(),
             Self::WebSocket { .. } => false,
         }
     }
