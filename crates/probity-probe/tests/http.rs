@@ -330,7 +330,8 @@ async fn nonsense_is_a_barrier_and_no_answer() {
         Vec::new(),
         b"HTTP/1.1 2000 OK\r\n\r\n".to_vec(),
         b"\x00\xff\xfe".repeat(500),
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello".to_vec(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n".to_vec(),
+        b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nhello".to_vec(),
     ] {
         let seen = see(get(format!("http://{}/", support::says(nonsense.clone())))).await;
         let shown: String = String::from_utf8_lossy(&nonsense).chars().take(60).collect();
@@ -450,6 +451,33 @@ async fn where_the_line_that_tells_the_end_of_a_body_is_none_nothing_tells_it() 
             (known(&seen, "status"), barrier(&seen, "headers")),
             (&Value::from(200), Barrier::Protocol)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_arrived_whole_is_known_where_its_body_cannot_be_read() {
+    for (version, framing) in [
+        ("HTTP/1.1", "Content-Length: 5\r\nContent-Length: 6"),
+        ("HTTP/1.1", "Content-Length: +5"),
+        ("HTTP/1.1", "Content-Length: -1"),
+        ("HTTP/1.0", "Transfer-Encoding: chunked"),
+        ("HTTP/1.2", "Content-Length: 5"),
+    ] {
+        let answer = format!("{version} 404 Not Found\r\nServer: old\r\n{framing}\r\n\r\nhello");
+        let answer = format!("HTTP/1.1 100 Continue\r\n\r\n{answer}");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        assert_eq!(far(&seen), [Some(true), Some(true), None, None], "{framing}: {seen:?}");
+        assert_eq!((known(&seen, "status"), text(&seen, "version")), (&Value::from(404), version));
+        let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
+        assert_eq!((headers.len(), &headers["server"]), (2, &Value::from("old")), "{headers:?}");
+        assert_eq!(barrier(&seen, "body"), Barrier::Protocol);
+    }
+    // What is no status code is none (RFC 9110, 15).
+    for (status, whole) in [("099", None), ("600", Some(true)), ("999", Some(true))] {
+        let answer = format!("HTTP/1.1 {status} What\r\nContent-Length: 0\r\n\r\n");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        assert_eq!(far(&seen), [Some(true), Some(true), whole, whole], "{status}: {seen:?}");
+        assert_eq!(barrier(&seen, "status"), Barrier::Protocol);
     }
 }
 

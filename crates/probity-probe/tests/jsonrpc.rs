@@ -234,6 +234,7 @@ async fn who_answers_in_http_was_reached_whatever_it_says() {
         (whole("[]"), Some(200)),
         (whole(r#"{"jsonrpc":"2.0","id":2,"result":1}"#), Some(200)),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_owned(), Some(200)),
+        ("HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n".to_owned(), None),
         ("no HTTP at all\r\n\r\n".to_owned(), None),
     ] {
         let seen = ask(&format!("http://{}/", support::says(answer.clone())), vec![Call::default()]).await;

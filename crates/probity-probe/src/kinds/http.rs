@@ -14,7 +14,7 @@ use probity_plan::Text;
 use probity_plan::kinds::http::{Cookies, Http};
 
 use self::request::Destination;
-use crate::connect::{Conversation, Fault, Talk, tls};
+use crate::connect::{self, Conversation, Fault, Talk, tls};
 use crate::look::{Context, Seen, elapsed_ms};
 use crate::memory;
 use crate::plaintext::Syntax;
@@ -85,7 +85,7 @@ impl Talk for Http {
             }
             seen.know("connected", true)
                 .know("head_received", true)
-                .know("status", i64::from(status.as_u16()))
+                .settle("status", connect::status_code(status.as_u16()))
                 .know("version", format!("{:?}", answer.response.version()))
                 .know("redirects", followed)
                 .know("resolve_ms", elapsed_ms(phases.resolve))

@@ -237,6 +237,8 @@ async fn requests(
         for fact in ["connected", "tls", "trusted", "trust_error", "status"] {
             if let Some(value) = answer.facts.remove(fact) {
                 seen.know(fact, value);
+            } else if let Some(blocked) = answer.unknown.remove(fact) {
+                seen.block(fact, blocked);
             }
         }
         talked?;

@@ -9,6 +9,8 @@ use probity_plan::{Barrier, Blocked, Value};
 use url::Url;
 
 use super::request::is_http;
+use crate::connect::status_code;
+use crate::look::Seen;
 
 /// The most bytes of a head that are read.
 pub(super) const MAX_HEAD: usize = 1 << 20;
@@ -80,6 +82,37 @@ pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url>
     from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
 }
 
+/// Sees a head that arrived whole, of an answer that hyper takes for none: for where its body ends, or for its minor version,
+/// which is to be read like the highest that is known (RFC 9110, 2.5). Whether there was one.
+pub(super) fn see_whole(bytes: &[u8], seen: &mut Seen) -> bool {
+    let Some(lines) = final_head(bytes) else { return false };
+    let Some((status, lines)) = lines.split_first() else { return false };
+    let Some((version, code)) = status_of(status) else { return false };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let Some((name, value)) = header_of(line) else { continue };
+        // No more lines are read than a map of headers holds.
+        _ = headers.try_append(name, value);
+    }
+    let unread = lines.iter().find(|line| header_of(line).is_none());
+    seen.know("head_received", true)
+        .settle("status", status_code(code))
+        .know("version", version)
+        .settle("headers", unread.map_or_else(|| Ok(recorded(&headers)), |line| Err(odd(line))));
+    true
+}
+
+/// Version and code of a status line of HTTP/1 (RFC 9112, 4).
+fn status_of(line: &[u8]) -> Option<(String, u16)> {
+    let line =
+        std::str::from_utf8(line.get(..12)?).ok().filter(|_| matches!(line.get(12), None | Some(b' ')))?;
+    let (version, code) = line.split_once(' ')?;
+    let minor = version.strip_prefix("HTTP/1.")?;
+    let are_digits =
+        minor.len() == 1 && [minor, code].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    are_digits.then_some((version.to_owned(), code.parse().ok()?))
+}
+
 /// The lines of the final head, its status line first, once it is whole; those of 100 to 199 lead it (RFC 9110, 15.2).
 pub(super) fn final_head(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut head: Vec<&[u8]> = Vec::new();
@@ -107,14 +140,15 @@ fn is_interim(status: &[u8]) -> bool {
 fn odd_lines(bytes: &[u8]) -> Vec<&[u8]> {
     let lines = final_head(bytes).unwrap_or_default().into_iter().skip(1);
     // A line that begins with a blank continues the one before.
-    lines.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line)).collect()
+    lines
+        .filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && header_of(line).is_none())
+        .collect()
 }
 
-fn is_header(line: &[u8]) -> bool {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return false };
-    let (name, value) = line.split_at(colon);
-    HeaderName::from_bytes(name.trim_ascii_end()).is_ok()
-        && HeaderValue::from_bytes(value.get(1..).unwrap_or_default().trim_ascii()).is_ok()
+fn header_of(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
+    let name = HeaderName::from_bytes(name.trim_ascii_end()).ok()?;
+    Some((name, HeaderValue::from_bytes(value.get(1..)?.trim_ascii()).ok()?))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::Phases;
 use super::client::Client;
-use super::head::{Answer, MAX_HEAD, MAX_HEADERS};
+use super::head::{Answer, MAX_HEAD, MAX_HEADERS, see_whole};
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::{Plaintext, Syntax};
@@ -125,10 +125,15 @@ impl Asked<'_> {
         };
         let response = sent.map_err(|e| {
             let fault = if e.is_parse() && is_beyond_limits(&head) { too_large() } else { fault_of(&e) };
-            if let Fault::Target(_) = fault {
-                seen.know("head_received", false);
+            match fault {
+                // Nothing tells where its body ends, but that is its body's.
+                Fault::Target(why) if e.is_parse() && see_whole(&head, seen) => Fault::Observer(why),
+                Fault::Target(_) => {
+                    seen.know("head_received", false);
+                    fault
+                }
+                Fault::Observer(_) => fault,
             }
-            fault
         })?;
         phases.first_byte += began.elapsed();
         Ok((Answer { response, head }, driving))
