@@ -412,6 +412,28 @@ async fn an_answer_is_whole_where_its_framing_says_so() {
 }
 
 #[tokio::test]
+async fn what_is_beside_the_chunks_of_a_body_takes_nothing_from_it() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let hello = "5;a=b;c=\"d\"\r\nhello\r\n0\r\n";
+    let long = format!("X-T: {}\r\n", "y".repeat(20_000));
+    for trailer in ["X-T: a\u{1}b\r\n", "no colon\r\n", "X(y): z\r\n", "X-T: y\r\n", &long] {
+        let seen =
+            see(get(format!("http://{}/", support::says(format!("{head}{hello}{trailer}\r\n"))))).await;
+        assert_eq!(far(&seen), [Some(true); 4], "{trailer:.20}: {seen:?}");
+        assert_eq!(text(&seen, "body"), "hello");
+    }
+    // More of it than is read says nothing of the rest.
+    for (chunks, trailer) in
+        [("1;ext=abcdefghij\r\nx\r\n".repeat(2000), ""), (String::new(), "X: y\r\n".repeat(20_000).as_str())]
+    {
+        let answer = format!("{head}{chunks}0\r\n{trailer}\r\n");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        assert_eq!(far(&seen), [Some(true), Some(true), None, None], "{seen:?}");
+        assert_eq!(barrier(&seen, "body"), Barrier::TooLarge);
+    }
+}
+
+#[tokio::test]
 async fn odd_headers_do_not_make_an_answer_none() {
     let answer = |head: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{head}\r\nok");
     let many = (0..300).map(|n| format!("X-{n}: y\r\n")).collect::<String>();

@@ -1,6 +1,6 @@
 //! `http`: one request over a connection of its own, so that each phase is timed and nothing is reused.
 
-mod body;
+pub(super) mod body;
 pub(super) mod client;
 mod content;
 mod cookies;

@@ -284,9 +284,17 @@ pub(in crate::kinds) fn fault_of(error: &hyper::Error) -> Fault {
     }
     let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
     let io = io.or_else(|| http2?.get_io());
-    // What has no number is not the system's: hyper or rustls did not like what came.
-    match io.filter(|io| io.raw_os_error().is_some() || io.kind() == std::io::ErrorKind::FileTooLarge) {
-        Some(io) => Fault::of_io("talk to the server", io),
-        None => Fault::nonsense(detail),
+    match io {
+        Some(io) if is_limit(io) => Fault::Observer(Blocked::new(Barrier::TooLarge, detail)),
+        // What has no number is not the system's: hyper or rustls did not like what came.
+        Some(io) if io.raw_os_error().is_some() => Fault::of_io("talk to the server", io),
+        _ => Fault::nonsense(detail),
     }
+}
+
+/// Whether a limit of this client ended it: ours, or one of hyper's that cannot be set and has no name but its words.
+fn is_limit(error: &std::io::Error) -> bool {
+    let hypers =
+        ["chunk extensions over limit", "chunk trailers bytes over limit", "chunk trailers count overflow"];
+    error.kind() == std::io::ErrorKind::FileTooLarge || hypers.contains(&error.to_string().as_str())
 }

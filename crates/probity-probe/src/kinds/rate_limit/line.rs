@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::connect::websocket::{self, Opened, Opening, Socket};
 use crate::connect::{Conversation, Fault, tls};
 use crate::kinds::http::Phases;
+use crate::kinds::http::body::is_of_a_trailer;
 use crate::kinds::http::client::Client;
 use crate::kinds::http::request::{self, Asked, Destination};
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
@@ -201,7 +202,10 @@ impl<'a> Caller<'a> {
     async fn of_http(&self, mut response: Response<Incoming>) -> Result<Answer, Fault> {
         let mut length = 0;
         while let Some(frame) = response.body_mut().frame().await {
-            let frame = frame.map_err(|e| request::fault_of(&e))?;
+            let frame = match frame {
+                Err(error) if is_of_a_trailer(&error) => break,
+                frame => frame.map_err(|e| request::fault_of(&e))?,
+            };
             length += frame.data_ref().map_or(0, Bytes::len);
             if length > MAX_BODY {
                 let why = format!("the body has more than {MAX_BODY} bytes");
