@@ -103,6 +103,18 @@ async fn aliases_are_followed_and_listed() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_to_live_longer_than_any_may_is_not_kept_at_all() {
+    let longest: Make =
+        |question| answer(question, 0, 1, b"\xc0\x0c\0\x01\0\x01\x7f\xff\xff\xff\0\x04\xc0\0\x02\x50");
+    let longer: Make =
+        |question| answer(question, 0, 1, b"\xc0\x0c\0\x01\0\x01\x80\0\0\x01\0\x04\xc0\0\x02\x50");
+    for (make, ttl) in [(longest, 0x7fff_ffff), (longer, 0)] {
+        let seen = look(act(&answers(make), "www.example.test", Record::A)).await;
+        assert_eq!(known(&seen, "ttl_s"), &Value::from(ttl));
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_there_is_a_fact() {
     let Some(server) = server() else { return };
     let seen = look(act(&server.address, "nobody.example.test", Record::A)).await;

@@ -99,7 +99,9 @@ async fn talk(
         records.sort();
         records
     });
-    match found.iter().map(|found| found.ttl).min() {
+    // One that seems negative is none (RFC 2181, 8).
+    let ttls = found.iter().map(|found| i32::try_from(found.ttl).unwrap_or(0));
+    match ttls.min() {
         Some(ttl) => seen.know("ttl_s", i64::from(ttl)),
         None => seen.block("ttl_s", Blocked::new(Barrier::Unsupported, "there is no record to live")),
     };
