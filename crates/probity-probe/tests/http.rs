@@ -741,6 +741,31 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_followed_with_the_method_that_a_browser_would_use() {
+    for (status, method, then) in [
+        (303, "HEAD", "HEAD"),
+        (303, "PUT", "GET"),
+        (302, "HEAD", "HEAD"),
+        (301, "POST", "GET"),
+        (302, "PUT", "PUT"),
+        (308, "POST", "POST"),
+    ] {
+        let listener = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (first, second) = (listener(), listener());
+        let url = |listener: &std::net::TcpListener| format!("http://{}/", listener.local_addr().unwrap());
+        let (from, to) = (url(&first), url(&second));
+        let moved = format!(
+            "HTTP/1.1 {status} Elsewhere\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        let _asked = answering(first, moved);
+        let asked =
+            answering(second, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
+        see(Http { method: Some(method.to_owned()), redirects: Some(1), ..get(from) }).await;
+        assert_eq!(asked.recv().unwrap().split(' ').next(), Some(then), "{status} {method}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_read_as_its_headers_say() {
     // The reference: what Python's and Debian's own tools made of the same text.
     let text_ = "{\"name\": \"caf\u{e9}\", \"big\": 123456789012345678901234567890}";

@@ -69,9 +69,12 @@ impl Talk for Http {
                 // The target decides where to, but not who else gets to see a secret.
                 && (to.origin() == destination.url.origin() || !holds_secret(self))
             {
-                // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue as GET without the body.
+                // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue without the body as GET; HEAD as HEAD
+                // (Fetch, 4.4, step 12).
                 if status == 303 || (matches!(status.as_u16(), 301 | 302) && method == "POST") {
-                    method = "GET".to_owned();
+                    if method != "HEAD" {
+                        method = "GET".to_owned();
+                    }
                     with_body = false;
                 }
                 followed.push(request::without_user(&to).to_string());
