@@ -253,6 +253,25 @@ async fn who_answers_in_http_was_reached_whatever_it_says() {
 }
 
 #[tokio::test]
+async fn an_error_without_a_number_answers_the_call_of_its_request() {
+    let error = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
+    let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{error}", error.len());
+    let seen = ask(&format!("http://{}/", support::says(answer)), vec![Call::default()]).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(
+        (known(&seen, "error_code"), text(&seen, "error_message")),
+        (&Value::from(-32700), "Parse error")
+    );
+    // Over a WebSocket nothing tells which call it is to.
+    let seen = ask(&websocket(vec![Message::text(error)]).await, vec![Call::default()]).await;
+    assert_eq!(
+        (known(&seen, "answered"), barrier(&seen, "result")),
+        (&Value::Bool(false), Barrier::Protocol)
+    );
+    assert!(seen.unknown["*"].detail.contains("-32700 Parse error"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_closes_says_with_which_code() {
     let close = CloseFrame { code: CloseCode::Policy, reason: "who are you".into() };
     let seen = ask(&websocket(vec![Message::Close(Some(close))]).await, vec![Call::default()]).await;

@@ -192,6 +192,7 @@ impl Session {
                     self.took = self.sent.map(|sent| sent.elapsed());
                 }
             }
+            Said::Unnumbered(outcome) => return Err(reply::to_no_call(&outcome)),
         }
         Ok(())
     }
@@ -245,6 +246,8 @@ async fn requests(
         let body = answer.facts.remove("json").ok_or_else(|| no_json(&answer))?;
         match reply::of_value(body)? {
             Said::Reply { id, outcome } if id == at + 1 => outcomes.push(outcome),
+            // What answers the request answers its call.
+            Said::Unnumbered(outcome) => outcomes.push(outcome),
             Said::Reply { id, .. } => return Err(reply::not_waited_for(id)),
             Said::Notification(_) => return Err(Fault::nonsense("a notification, where a reply was due")),
         }

@@ -239,6 +239,7 @@ impl<'a> Caller<'a> {
                 Some(Ok(message)) => match said(&message)? {
                     Some(Said::Reply { id, outcome }) if id == number => return Ok(outcome),
                     Some(Said::Reply { id, .. }) => return Err(reply::not_waited_for(id)),
+                    Some(Said::Unnumbered(outcome)) => return Err(reply::to_no_call(&outcome)),
                     Some(Said::Notification(_)) | None => {}
                 },
             }
