@@ -82,12 +82,17 @@ pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url>
     from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
 }
 
+/// Whether a head arrived whole.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    final_head(bytes).is_some_and(|lines| lines.first().copied().and_then(status_of).is_some())
+}
+
 /// Sees a head that arrived whole, of an answer that hyper takes for none: for where its body ends, or for its minor version,
-/// which is to be read like the highest that is known (RFC 9110, 2.5). Whether there was one.
-pub(super) fn see_whole(bytes: &[u8], seen: &mut Seen) -> bool {
-    let Some(lines) = final_head(bytes) else { return false };
-    let Some((status, lines)) = lines.split_first() else { return false };
-    let Some((version, code)) = status_of(status) else { return false };
+/// which is to be read like the highest that is known (RFC 9110, 2.5).
+pub(super) fn see_whole(bytes: &[u8], seen: &mut Seen) {
+    let lines = final_head(bytes).unwrap_or_default();
+    let Some((status, lines)) = lines.split_first() else { return };
+    let Some((version, code)) = status_of(status) else { return };
     let mut headers = HeaderMap::new();
     for line in lines {
         let Some((name, value)) = header_of(line) else { continue };
@@ -99,7 +104,6 @@ pub(super) fn see_whole(bytes: &[u8], seen: &mut Seen) -> bool {
         .settle("status", status_code(code))
         .know("version", version)
         .settle("headers", unread.map_or_else(|| Ok(recorded(&headers)), |line| Err(odd(line))));
-    true
 }
 
 /// Version and code of a status line of HTTP/1 (RFC 9112, 4).

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::Phases;
 use super::client::Client;
-use super::head::{Answer, MAX_HEAD, MAX_HEADERS, see_whole};
+use super::head::{Answer, MAX_HEAD, MAX_HEADERS, is_whole, see_whole};
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::{Plaintext, Syntax};
@@ -124,16 +124,13 @@ impl Asked<'_> {
             }
         };
         let response = sent.map_err(|e| {
-            let fault = if e.is_parse() && is_beyond_limits(&head) { too_large() } else { fault_of(&e) };
-            match fault {
-                // Nothing tells where its body ends, but that is its body's.
-                Fault::Target(why) if e.is_parse() && see_whole(&head, seen) => Fault::Observer(why),
-                Fault::Target(_) => {
-                    seen.know("head_received", false);
-                    fault
-                }
-                Fault::Observer(_) => fault,
+            let fault = fault_of_head(&e, &head);
+            match &fault {
+                Fault::Target(_) => _ = seen.know("head_received", false),
+                Fault::Observer(why) if why.barrier == Barrier::Protocol => see_whole(&head, seen),
+                Fault::Observer(_) => {}
             }
+            fault
         })?;
         phases.first_byte += began.elapsed();
         Ok((Answer { response, head }, driving))
@@ -268,6 +265,16 @@ fn is_beyond_limits(head: &[u8]) -> bool {
 fn too_large() -> Fault {
     let detail = format!("a head of more than {MAX_HEADERS} lines or {MAX_HEAD} bytes is not read");
     Fault::Observer(Blocked::new(Barrier::TooLarge, detail))
+}
+
+/// At whose door it lies that hyper got no head, of which this much arrived.
+pub(in crate::kinds) fn fault_of_head(error: &hyper::Error, head: &[u8]) -> Fault {
+    match fault_of(error) {
+        _ if error.is_parse() && is_beyond_limits(head) => too_large(),
+        // Nothing tells where the body ends, but the head is there.
+        Fault::Target(why) if error.is_parse() && is_whole(head) => Fault::Observer(why),
+        fault => fault,
+    }
 }
 
 /// At whose door it lies that hyper got no whole head or body.

@@ -172,10 +172,11 @@ impl<'a> Caller<'a> {
         match (&self.way, line) {
             (Way::Http { http, destination }, Line::Http { client, .. }) => {
                 let request = self.asked(http, destination).request()?;
-                match client.send(request).await.0 {
+                let (sent, head) = client.send(request).await;
+                match sent {
                     Ok(response) => self.of_http(response).await.map(Some),
                     Err(error) if error.is_canceled() => Ok(None),
-                    Err(error) => Err(request::fault_of(&error)),
+                    Err(error) => Err(request::fault_of_head(&error, &head)),
                 }
             }
             (Way::WebSocket { call }, Line::WebSocket { socket, calls }) => {
