@@ -4,6 +4,7 @@
 mod elsewhere;
 mod support;
 
+use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -99,6 +100,18 @@ async fn aliases_are_followed_and_listed() {
     assert_eq!(known(&seen, "aliases"), &Value::from(vec!["second.example.test.", "www.example.test."]));
     // The least of 60 and 30.
     assert_eq!(known(&seen, "ttl_s"), &Value::from(30));
+}
+
+#[tokio::test]
+async fn a_record_that_is_to_live_longer_than_any_may_is_not_kept_at_all() {
+    let longest: Make =
+        |question| answer(question, 0, 1, b"\xc0\x0c\0\x01\0\x01\x7f\xff\xff\xff\0\x04\xc0\0\x02\x50");
+    let longer: Make =
+        |question| answer(question, 0, 1, b"\xc0\x0c\0\x01\0\x01\x80\0\0\x01\0\x04\xc0\0\x02\x50");
+    for (make, ttl) in [(longest, 0x7fff_ffff), (longer, 0)] {
+        let seen = look(act(&answers(make), "www.example.test", Record::A)).await;
+        assert_eq!(known(&seen, "ttl_s"), &Value::from(ttl));
+    }
 }
 
 #[tokio::test]
@@ -353,6 +366,61 @@ async fn an_answer_cut_short_whose_rest_does_not_come_is_neither_an_answer_nor_n
     let seen = look(act(&cut, "www.example.test", Record::A)).await;
     assert_eq!(known(&seen, "connected"), &Value::Bool(true));
     assert_eq!(barrier(&seen, "answered"), Barrier::ConnectionRefused, "{seen:?}");
+}
+
+#[tokio::test]
+async fn wherever_an_answer_was_cut_short_its_rest_is_asked_for() {
+    let record = b"\xc0\x0c\x00\x01\x00\x01\0\0\0\x01\0\x04\xc0\0\x02\x50";
+    let cut = |question: &[u8], records: u8, rest: &[u8]| {
+        let mut answer = answer(question, 0, records, rest);
+        answer[2] |= 2;
+        answer
+    };
+    for (what, datagram) in [
+        ("within a record", cut(QUESTION, 2, &[&record[..], &record[..7]].concat())),
+        ("before every record", cut(QUESTION, 2, b"")),
+        ("within the question", cut(QUESTION, 1, record)[..20].to_vec()),
+        ("behind the header", cut(QUESTION, 1, record)[..12].to_vec()),
+        ("without the question", {
+            let mut header = cut(QUESTION, 0, b"")[..12].to_vec();
+            header[5] = 0;
+            header
+        }),
+    ] {
+        let server = answers_cut_short(datagram, record);
+        let seen = look(act(&server, "www.example.test", Record::A)).await;
+        assert_eq!(known(&seen, "over_tcp"), &Value::Bool(true), "{what}: {seen:?}");
+        assert_eq!(records(&seen), ["192.0.2.80"], "{what}");
+    }
+}
+
+/// A question for `www.example.test`.
+const QUESTION: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x03www\x07example\x04test\0\0\x01\0\x01";
+
+/// Answers a question over UDP with this datagram under its id, and over TCP with the record.
+fn answers_cut_short(mut datagram: Vec<u8>, record: &'static [u8]) -> String {
+    let (listener, socket) = loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            break (listener, socket);
+        }
+    };
+    let address = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        let (_, from) = socket.recv_from(&mut question).unwrap();
+        datagram[..2].copy_from_slice(&question[..2]);
+        socket.send_to(&datagram, from).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut question).unwrap();
+        let answer = answer(&question, 0, 1, record);
+        let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length[..], &answer].concat()).unwrap();
+    });
+    address
 }
 
 #[tokio::test]

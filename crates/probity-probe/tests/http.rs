@@ -330,7 +330,8 @@ async fn nonsense_is_a_barrier_and_no_answer() {
         Vec::new(),
         b"HTTP/1.1 2000 OK\r\n\r\n".to_vec(),
         b"\x00\xff\xfe".repeat(500),
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello".to_vec(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n".to_vec(),
+        b"HTTP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nhello".to_vec(),
     ] {
         let seen = see(get(format!("http://{}/", support::says(nonsense.clone())))).await;
         let shown: String = String::from_utf8_lossy(&nonsense).chars().take(60).collect();
@@ -348,6 +349,18 @@ async fn a_head_that_is_longer_than_is_read_is_neither_an_answer_nor_none() {
         assert_eq!(barrier(&seen, "answered"), Barrier::TooLarge, "{seen:?}");
         assert_eq!(far(&seen), [Some(true), None, None, None]);
     }
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_longer_than_is_read() {
+    let interim = "HTTP/1.1 102 Processing\r\n\r\n";
+    let seen = see(get(format!("http://{}/", support::says(interim.repeat(300_000))))).await;
+    assert_eq!((far(&seen), barrier(&seen, "answered")), ([Some(true), None, None, None], Barrier::TooLarge));
+    // Some are none of the answer, and its own lines are looked through all the same.
+    let some =
+        format!("\r\n{}HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 2\r\n\r\nok", interim.repeat(500));
+    let seen = see(get(format!("http://{}/", support::says(some)))).await;
+    assert_eq!((far(&seen), barrier(&seen, "headers")), ([Some(true); 4], Barrier::Protocol), "{seen:?}");
 }
 
 #[tokio::test]
@@ -399,6 +412,28 @@ async fn an_answer_is_whole_where_its_framing_says_so() {
 }
 
 #[tokio::test]
+async fn what_is_beside_the_chunks_of_a_body_takes_nothing_from_it() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let hello = "5;a=b;c=\"d\"\r\nhello\r\n0\r\n";
+    let long = format!("X-T: {}\r\n", "y".repeat(20_000));
+    for trailer in ["X-T: a\u{1}b\r\n", "no colon\r\n", "X(y): z\r\n", "X-T: y\r\n", &long] {
+        let seen =
+            see(get(format!("http://{}/", support::says(format!("{head}{hello}{trailer}\r\n"))))).await;
+        assert_eq!(far(&seen), [Some(true); 4], "{trailer:.20}: {seen:?}");
+        assert_eq!(text(&seen, "body"), "hello");
+    }
+    // More of it than is read says nothing of the rest.
+    for (chunks, trailer) in
+        [("1;ext=abcdefghij\r\nx\r\n".repeat(2000), ""), (String::new(), "X: y\r\n".repeat(20_000).as_str())]
+    {
+        let answer = format!("{head}{chunks}0\r\n{trailer}\r\n");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        assert_eq!(far(&seen), [Some(true), Some(true), None, None], "{seen:?}");
+        assert_eq!(barrier(&seen, "body"), Barrier::TooLarge);
+    }
+}
+
+#[tokio::test]
 async fn odd_headers_do_not_make_an_answer_none() {
     let answer = |head: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{head}\r\nok");
     let many = (0..300).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
@@ -438,6 +473,33 @@ async fn where_the_line_that_tells_the_end_of_a_body_is_none_nothing_tells_it() 
             (known(&seen, "status"), barrier(&seen, "headers")),
             (&Value::from(200), Barrier::Protocol)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_arrived_whole_is_known_where_its_body_cannot_be_read() {
+    for (version, framing) in [
+        ("HTTP/1.1", "Content-Length: 5\r\nContent-Length: 6"),
+        ("HTTP/1.1", "Content-Length: +5"),
+        ("HTTP/1.1", "Content-Length: -1"),
+        ("HTTP/1.0", "Transfer-Encoding: chunked"),
+        ("HTTP/1.2", "Content-Length: 5"),
+    ] {
+        let answer = format!("{version} 404 Not Found\r\nServer: old\r\n{framing}\r\n\r\nhello");
+        let answer = format!("HTTP/1.1 100 Continue\r\n\r\n{answer}");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        assert_eq!(far(&seen), [Some(true), Some(true), None, None], "{framing}: {seen:?}");
+        assert_eq!((known(&seen, "status"), text(&seen, "version")), (&Value::from(404), version));
+        let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
+        assert_eq!((headers.len(), &headers["server"]), (2, &Value::from("old")), "{headers:?}");
+        assert_eq!(barrier(&seen, "body"), Barrier::Protocol);
+    }
+    // What is no status code is none (RFC 9110, 15).
+    for (status, whole) in [("099", None), ("600", Some(true)), ("999", Some(true))] {
+        let answer = format!("HTTP/1.1 {status} What\r\nContent-Length: 0\r\n\r\n");
+        let seen = see(get(format!("http://{}/", support::says(answer)))).await;
+        assert_eq!(far(&seen), [Some(true), Some(true), whole, whole], "{status}: {seen:?}");
+        assert_eq!(barrier(&seen, "status"), Barrier::Protocol);
     }
 }
 
@@ -676,6 +738,31 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
     let (url, _asked) = server(b"ftp://127.0.0.1/", ok);
     let seen = see(Http { redirects: Some(1), ..get(url) }).await;
     assert_eq!(known(&seen, "status"), &Value::from(302));
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_with_the_method_that_a_browser_would_use() {
+    for (status, method, then) in [
+        (303, "HEAD", "HEAD"),
+        (303, "PUT", "GET"),
+        (302, "HEAD", "HEAD"),
+        (301, "POST", "GET"),
+        (302, "PUT", "PUT"),
+        (308, "POST", "POST"),
+    ] {
+        let listener = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (first, second) = (listener(), listener());
+        let url = |listener: &std::net::TcpListener| format!("http://{}/", listener.local_addr().unwrap());
+        let (from, to) = (url(&first), url(&second));
+        let moved = format!(
+            "HTTP/1.1 {status} Elsewhere\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        let _asked = answering(first, moved);
+        let asked =
+            answering(second, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
+        see(Http { method: Some(method.to_owned()), redirects: Some(1), ..get(from) }).await;
+        assert_eq!(asked.recv().unwrap().split(' ').next(), Some(then), "{status} {method}");
+    }
 }
 
 #[tokio::test]

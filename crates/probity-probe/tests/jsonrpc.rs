@@ -223,6 +223,55 @@ async fn what_is_no_reply_is_no_answer() {
 }
 
 #[tokio::test]
+async fn who_answers_in_http_was_reached_whatever_it_says() {
+    let whole = |body: &str| {
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for (answer, status) in [
+        ("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned(), Some(401)),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\n<html>".to_owned(), Some(404)),
+        ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), Some(204)),
+        (whole("[]"), Some(200)),
+        (whole(r#"{"jsonrpc":"2.0","id":2,"result":1}"#), Some(200)),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_owned(), Some(200)),
+        ("HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n".to_owned(), None),
+        ("no HTTP at all\r\n\r\n".to_owned(), None),
+    ] {
+        let seen = ask(&format!("http://{}/", support::says(answer.clone())), vec![Call::default()]).await;
+        assert_eq!(known(&seen, "connected"), &Value::Bool(true), "{answer}: {seen:?}");
+        assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{answer}: {seen:?}");
+        assert_eq!(seen.facts.get("status"), status.map(Value::from).as_ref(), "{answer}: {seen:?}");
+        assert_eq!(barrier(&seen, "result"), Barrier::Protocol, "{answer}");
+    }
+    // What came before the time-out is kept.
+    let server = support::stops_after(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{");
+    let act = act(&format!("http://{}/", server.address), vec![Call::default()]);
+    let seen = support::look_at_hanging(Act::JsonRpc(act)).await;
+    assert_eq!((known(&seen, "connected"), known(&seen, "status")), (&Value::Bool(true), &Value::from(200)));
+    assert_eq!(barrier(&seen, "answered"), Barrier::TimedOut);
+    server.until_gone().await;
+}
+
+#[tokio::test]
+async fn an_error_without_a_number_answers_the_call_of_its_request() {
+    let error = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#;
+    let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{error}", error.len());
+    let seen = ask(&format!("http://{}/", support::says(answer)), vec![Call::default()]).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(true), "{seen:?}");
+    assert_eq!(
+        (known(&seen, "error_code"), text(&seen, "error_message")),
+        (&Value::from(-32700), "Parse error")
+    );
+    // Over a WebSocket nothing tells which call it is to.
+    let seen = ask(&websocket(vec![Message::text(error)]).await, vec![Call::default()]).await;
+    assert_eq!(
+        (known(&seen, "answered"), barrier(&seen, "result")),
+        (&Value::Bool(false), Barrier::Protocol)
+    );
+    assert!(seen.unknown["*"].detail.contains("-32700 Parse error"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_closes_says_with_which_code() {
     let close = CloseFrame { code: CloseCode::Policy, reason: "who are you".into() };
     let seen = ask(&websocket(vec![Message::Close(Some(close))]).await, vec![Call::default()]).await;

@@ -486,6 +486,8 @@ async fn what_this_kind_cannot_do_it_says_without_the_password() {
         ("postgresql://a:correct-horse@127.0.0.1/x?sslmode=allow", "sslmode"),
         ("postgresql://127.0.0.1/x", "user"),
         ("host=a,b user=c password=correct-horse", "hosts"),
+        ("postgresql://c:correct-horse@a/b?target_session_attrs=read-only", "target_session_attrs"),
+        ("host=a hostaddr=127.0.0.1 user=c password=correct-horse", "hostaddr"),
         ("host=a user=c password=correct-horse colour=red", "colour"),
         ("postgresql://a:correct-horse@127.0.0.1:correct/x", "how to connect"),
     ] {

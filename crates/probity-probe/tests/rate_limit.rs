@@ -411,6 +411,22 @@ async fn nonsense_is_a_barrier_and_a_server_that_goes_away_may_have_refused() {
         (&Value::Bool(false), Barrier::Protocol)
     );
     assert_eq!(known(&seen, "connected"), &Value::Bool(true));
+    // What this client does not read says nothing of the server.
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (answer, expected) in [
+        ("HTTP/1.1 102 Processing\r\n\r\n".repeat(100_000), Barrier::TooLarge),
+        (format!("{head}{}0\r\n\r\n", "1;ext=abcdefghij\r\nx\r\n".repeat(2000)), Barrier::TooLarge),
+        ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello".to_owned(), Barrier::Protocol),
+    ] {
+        let act = RateLimit { at_most: Some(1), ..act(format!("http://{}/", support::says(answer.clone()))) };
+        let seen = see(act).await;
+        assert_eq!(barrier(&seen, "answered"), expected, "{answer:.60}: {seen:?}");
+        assert_eq!((known(&seen, "connected"), count(&seen, "failed")), (&Value::Bool(true), 1));
+    }
+    // A trailer that is none takes nothing from the answer.
+    let answer = format!("{head}1\r\nx\r\n0\r\nX: a\u{1}b\r\n\r\n");
+    let seen = see(RateLimit { at_most: Some(1), ..act(format!("http://{}/", support::says(answer))) }).await;
+    assert_eq!(count(&seen, "granted"), 1, "{seen:?}");
     // Every second connection is hung up on.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -134,6 +134,20 @@ async fn a_mail_server_says_what_it_offers_and_lets_a_user_in() {
 }
 
 #[tokio::test]
+async fn the_ways_to_log_in_are_those_of_every_line() {
+    let both = Value::from(vec!["LOGIN", "PLAIN"]);
+    for (offer, ways) in [
+        ("250-mail\r\n250-AUTH LOGIN\r\n250-SIZE 5\r\n250 auth plain\r\n", &both),
+        ("250-mail\r\n250 AUTH=LOGIN PLAIN\r\n", &both),
+        ("250-mail\r\n250-AUTH PLAIN\r\n250 AUTH=LOGIN\r\n", &both),
+        ("250-AUTH PLAIN\r\n250 AUTHORS=PLAIN\r\n", &Value::List(Vec::new())),
+    ] {
+        let seen = look(at(&greets("220 hello\r\n", Vec::leak(vec![offer])))).await;
+        assert_eq!(known(&seen, "auth_mechanisms"), ways, "{offer}: {seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn tls_from_the_first_byte_too() {
     let Some(server) = server(true) else { return };
     let smtp = Smtp { smtp: format!("smtps://127.0.0.1:{}", server.port), starttls: false, ..server.act() };

@@ -247,6 +247,45 @@ async fn a_bad_certificate_is_seen_and_not_refused() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_not_for_handshakes_is_not_trusted_in_one() {
+    let Some(pki) = Pki::new() else { return };
+    for (usage, trusted) in
+        [("critical,keyCertSign", false), ("cRLSign,nonRepudiation", false), ("digitalSignature", true)]
+    {
+        pki.issue(
+            "used",
+            &["-newkey", "rsa:2048"],
+            "/CN=used",
+            &format!("DNS:www.example.test,IP:127.0.0.1\nkeyUsage={usage}"),
+            30,
+        );
+        let (address, _running) = pki.serve("used", &[]);
+        let seen = look(pki.act(&address)).await;
+        assert_eq!(known(&seen, "trusted"), &Value::Bool(trusted), "{usage}: {seen:?}");
+        assert_eq!(text(&seen, "trust_error").contains("key usage"), !trusted, "{usage}: {seen:?}");
+        // Nor does who insists on trust speak to it.
+        let http = probity_plan::kinds::http::Http {
+            http: probity_plan::Text::plain(format!("https://{address}/")),
+            ca: Some(pki.path("ca.pem")),
+            ..Default::default()
+        };
+        let seen = look(Act::Http(http)).await;
+        assert_eq!(known(&seen, "answered"), &Value::Bool(trusted), "{usage}: {seen:?}");
+        // As OpenSSL judges.
+        let mut openssl = tool("openssl").unwrap();
+        openssl.args([
+            "verify",
+            "-purpose",
+            "sslserver",
+            "-CAfile",
+            &pki.path("ca.pem"),
+            &pki.path("used.pem"),
+        ]);
+        assert_eq!(openssl.output().unwrap().status.success(), trusted, "{usage}");
+    }
+}
+
+#[tokio::test]
 async fn an_authority_that_has_expired_vouches_for_nothing() {
     let Some(pki) = Pki::new() else { return };
     let mut old = tool("openssl").unwrap();

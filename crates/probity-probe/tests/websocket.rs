@@ -127,6 +127,10 @@ async fn who_is_not_let_in_is_told_with_a_status() {
     assert_eq!((known(&seen, "status"), known(&seen, "accepted")), (&Value::from(401), &Value::Bool(false)));
     let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
     assert_eq!(headers["www-authenticate"], Value::from("Bearer"));
+    // What is no status code is none (RFC 9110, 15).
+    let odd = "HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n";
+    let seen = see(act(format!("ws://{}/", support::says(odd)), json!([]))).await;
+    assert_eq!((known(&seen, "answered"), barrier(&seen, "status")), (&Value::Bool(true), Barrier::Protocol));
 }
 
 /// What a server of ours does after the opening.

@@ -462,7 +462,7 @@ fn secrets_are_nowhere_in_a_bundle() {
     home.write(
         "plan.yaml",
         "plan: Secret\ninputs:\n  token: { env: TOKEN, secret: true }\nprobes:\n  said:\n    command: { shell: \"echo $token; echo $token | base64\" }\n    \
-         impact: observe\nclaims:\n  said: { of: said, check: \"stdout.contains('secret token')\" }\nverdict:\n  - { label: GOOD, when: holds(said), accepted: true }\n  - { label: BAD }\n",
+         impact: observe\nclaims:\n  said: { of: said, check: \"stdout.contains('[secret token]')\" }\nverdict:\n  - { label: GOOD, when: holds(said), accepted: true }\n  - { label: BAD }\n",
     );
     let missing = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
     assert_eq!(code(&missing), 3);

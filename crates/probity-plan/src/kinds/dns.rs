@@ -117,8 +117,8 @@ impl Kind for Dns {
             FactSpec::new(
                 "records",
                 FactType::List,
-                "the records of the type asked for, sorted, as in a zone file without quotes: addresses, names with \
-                 their last dot and as they are sent (`xn--`), texts; an empty list if the server says that there are none. Unknown where it reported an \
+                "the records of the type asked for, sorted, as in a zone file: addresses, names with \
+                 their last dot and as they are sent (`xn--`), texts without quotes, the value of CAA in them; an empty list if the server says that there are none. Unknown where it reported an \
                  error, only referred to other servers, told an alias and not what is at its end, or contradicted itself, \
                  and where one is not UTF-8",
             )

@@ -88,14 +88,14 @@ impl Kind for Http {
             FactSpec::new("trust_error", FactType::Text, "with https: why it does not; empty if it does").aside(),
             FactSpec::new("head_received", FactType::Bool, "whether status line and headers arrived whole")
                 .grants(Denied::Connection, Values::True),
-            FactSpec::new("body_received", FactType::Bool, "whether the whole body arrived too; unknown where the look ended before it, at the time-out or at 16 MiB"),
+            FactSpec::new("body_received", FactType::Bool, "whether the whole body arrived too; unknown where the look ended before it, at the time-out or at 16 MiB, and where nothing tells where it ends"),
             FactSpec::new("framing", FactType::Text, "what tells the end of the body: length, chunked, frames (HTTP/2), none (HEAD, 204, 304), or close: the end of the connection, so that nothing tells a whole body from one cut short").one_of(&["length", "chunked", "frames", "none", "close"]).aside(),
             FactSpec::new("received_bytes", FactType::Int, "how much of the body arrived, whole or not"),
-            FactSpec::new("status", FactType::Int, "the status code, 100 to 599")
+            FactSpec::new("status", FactType::Int, "the status code, 100 to 599; unknown where the server wrote another number")
                 .between(100, 599)
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511]))
                 .grants(Denied::Request, Values::Range(200, 299)),
-            FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0").aside(),
+            FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0; a later HTTP/1 as the server wrote it").aside(),
             FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").lower_case().aside(),
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order")
                 .withdraws(Denied::Request, Values::Filled),

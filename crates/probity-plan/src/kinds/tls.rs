@@ -120,7 +120,7 @@ impl Kind for Tls {
             FactSpec::new(
                 "trusted",
                 FactType::Bool,
-                "whether the chain leads to the system's certificates, or to `ca`, at the time of the look; the name \
+                "whether the chain leads to the system's certificates, or to `ca`, at the time of the look, and its key may be used in a handshake; the name \
                  aside; unknown where it rests on a signature or extension that this client cannot verify",
             ).aside(),
             FactSpec::new("trust_error", FactType::Text, "why it does not; empty if it does").aside(),

@@ -197,8 +197,8 @@ impl Conversation {
     }
 }
 
-/// Who is told what came in.
-type Hear = Box<dyn FnMut(&[u8]) + Send>;
+/// Who is told what came in, and may not want more.
+type Hear = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
 
 /// A stream on which somebody listens to what comes in.
 pub struct Tapped<S> {
@@ -208,7 +208,15 @@ pub struct Tapped<S> {
 
 impl<S> Tapped<S> {
     /// Listens to this stream.
-    pub fn new(stream: S, hear: impl FnMut(&[u8]) + Send + 'static) -> Self {
+    pub fn new(stream: S, mut hear: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        Self::checked(stream, move |bytes| {
+            hear(bytes);
+            Ok(())
+        })
+    }
+
+    /// Listens to this stream, which ends with the error of whoever does not want more.
+    pub fn checked(stream: S, hear: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static) -> Self {
         Self { stream, hear: Box::new(hear) }
     }
 }
@@ -221,7 +229,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(task, into);
-        (self.hear)(into.filled().get(before..).unwrap_or_default());
+        (self.hear)(into.filled().get(before..).unwrap_or_default())?;
         read
     }
 }

@@ -35,6 +35,17 @@ pub fn without_brackets(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
+/// The status of an HTTP answer as a fact holds it.
+///
+/// # Errors
+/// `protocol` where it is none (RFC 9110, 15).
+pub fn status_code(code: u16) -> Result<i64, Blocked> {
+    match code {
+        100..=599 => Ok(i64::from(code)),
+        _ => Err(Blocked::new(Barrier::Protocol, format!("{code} is no status code (RFC 9110, 15)"))),
+    }
+}
+
 /// The addresses of a host, by the system's resolver. An address in brackets or plain is its own.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::UintRef;
 use x509_cert::der::{Decode, Reader, SliceReader};
+use x509_cert::ext::pkix::KeyUsage;
 
 use super::p521;
 use crate::look::{barrier_of, on_a_thread};
@@ -102,7 +103,7 @@ impl Roots {
             verify_server_cert_signed_by_trust_anchor(&parsed, &self.store, rest, UnixTime::now(), algorithms)
         });
         match judged {
-            Ok(()) => Ok(String::new()),
+            Ok(()) => may_serve(first),
             Err(error)
                 if is_own_limit(&error)
                     || self.is_beyond_ring(&error, chain)
@@ -202,6 +203,24 @@ pub fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result
 /// Whether an authority can vouch now: webpki does not ask. One that we cannot read is left to it.
 fn is_in_time(authority: &CertificateDer<'_>) -> bool {
     valid_now(authority).map_or(true, |why| why.is_empty())
+}
+
+/// Whether the key of a server's certificate may be used in a handshake, where it says what for (RFC 5280, 4.2.1.3): webpki
+/// does not ask, and OpenSSL refuses.
+fn may_serve(certificate: &CertificateDer<'_>) -> Trust {
+    let unread = |e| Blocked::new(Barrier::Unsupported, format!("the certificate's key usage: {e}"));
+    let usage = Certificate::from_der(certificate)
+        .and_then(|read| read.tbs_certificate.get::<KeyUsage>())
+        .map_err(unread)?;
+    Ok(match usage {
+        Some((_, usage))
+            if !(usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()) =>
+        {
+            "its key usage allows neither signatures, key encipherment nor key agreement, which TLS needs"
+                .to_owned()
+        }
+        _ => String::new(),
+    })
 }
 
 /// A pinned certificate needs nobody's word but its own validity.

@@ -116,8 +116,9 @@ impl Opening<'_> {
             Err(Error::Http(answer)) => (None, answer.map(|_| ())),
             Err(error) => return Err(fault_of(&error)),
         };
-        let status = i64::from(answer.status().as_u16());
-        seen.know("connected", true).know("status", status);
+        let status = answer.status().as_u16();
+        seen.know("connected", true).settle("status", super::status_code(status));
+        let status = i64::from(status);
         let headers = answer.into_parts().0.headers;
         Ok(match socket {
             Some(socket) => Opened::Accepted(Box::new(socket), headers),

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
-use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::op::{Header, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use probity_plan::kinds::dns::{Dns, Record};
 use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,20 +42,18 @@ async fn talk(
         // Otherwise it is our own name server that may refuse or be silent.
         conversation.call();
     }
-    let mut answer =
-        over_udp(server, &question, context, conversation).await.map_err(|fault| match fault {
-            Fault::Target(blocked) if !conversation.called() && !conversation.heard() => {
-                Fault::Observer(blocked)
-            }
-            fault => fault,
-        })?;
-    let over_tcp = answer.metadata.truncation;
-    if over_tcp {
+    let answer = over_udp(server, &question, context, conversation).await.map_err(|fault| match fault {
+        Fault::Target(blocked) if !conversation.called() && !conversation.heard() => Fault::Observer(blocked),
+        fault => fault,
+    })?;
+    let over_tcp = answer.is_none();
+    let answer = match answer {
+        Some(answer) => answer,
         // It did answer: that the rest does not come is no silence.
-        answer = over_tcp_too(server, &question)
-            .await
-            .map_err(|fault| Fault::Observer(fault.blocked().clone()))?;
-    }
+        None => {
+            over_tcp_too(server, &question).await.map_err(|fault| Fault::Observer(fault.blocked().clone()))?
+        }
+    };
     seen.know("elapsed_ms", elapsed_ms(began.elapsed()));
     let code = answer.metadata.response_code;
     seen.know("connected", true)
@@ -100,7 +99,9 @@ async fn talk(
         records.sort();
         records
     });
-    match found.iter().map(|found| found.ttl).min() {
+    // One that seems negative is none (RFC 2181, 8).
+    let ttls = found.iter().map(|found| i32::try_from(found.ttl).unwrap_or(0));
+    match ttls.min() {
         Some(ttl) => seen.know("ttl_s", i64::from(ttl)),
         None => seen.block("ttl_s", Blocked::new(Barrier::Unsupported, "there is no record to live")),
     };
@@ -177,12 +178,13 @@ fn question(name: Name, record: RecordType) -> Result<Message, Blocked> {
     Ok(message)
 }
 
+/// The answer, or none where it was cut short.
 async fn over_udp(
     server: SocketAddr,
     question: &Message,
     context: &Context<'_>,
     conversation: &Conversation,
-) -> Result<Message, Fault> {
+) -> Result<Option<Message>, Fault> {
     let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
     let failed = |e: &std::io::Error| Fault::of_io(&format!("ask {server}"), e);
     // A random port, by the kernel, and connected: only the server's own datagrams arrive, and a refusal shows.
@@ -198,12 +200,28 @@ async fn over_udp(
         };
         let n = received.map_err(|e| failed(&e))?;
         conversation.hear(n.max(1));
-        match unpacked(buffer.get(..n).unwrap_or_default(), question)? {
-            Unpacked::Answer(answer) => return Ok(answer),
+        let datagram = buffer.get(..n).unwrap_or_default();
+        match unpacked(datagram, question) {
+            // What was cut short may end within a record (RFC 2181, 9).
+            Err(_) if is_cut_short(datagram, question) => return Ok(None),
+            Err(fault) => return Err(fault),
+            Ok(Unpacked::Answer(answer)) => return Ok((!answer.metadata.truncation).then_some(answer)),
             // Anybody may have sent it (RFC 5452, 9.1); the answer may still come.
-            Unpacked::Other => others = Some(not_to_this()),
+            Ok(Unpacked::Other) => others = Some(not_to_this()),
         }
     }
+}
+
+/// Whether an answer to this question says in its header that it was cut short (RFC 1035, 4.1.1). The question itself may be
+/// missing from it, but is no other one.
+fn is_cut_short(datagram: &[u8], question: &Message) -> bool {
+    let mut decoder = BinDecoder::new(datagram);
+    let Ok(header) = Header::read(&mut decoder) else { return false };
+    let asked = Query::read(&mut decoder).ok();
+    header.metadata.id == question.metadata.id
+        && header.metadata.message_type == MessageType::Response
+        && header.metadata.truncation
+        && (header.counts.queries == 0 || asked.is_none_or(|asked| question.queries.contains(&asked)))
 }
 
 fn not_to_this() -> Fault {

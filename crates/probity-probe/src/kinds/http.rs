@@ -1,6 +1,7 @@
 //! `http`: one request over a connection of its own, so that each phase is timed and nothing is reused.
 
-mod body;
+pub(super) mod body;
+pub(super) mod client;
 mod content;
 mod cookies;
 pub(super) mod head;
@@ -13,7 +14,7 @@ use probity_plan::Text;
 use probity_plan::kinds::http::{Cookies, Http};
 
 use self::request::Destination;
-use crate::connect::{Conversation, Fault, Talk, tls};
+use crate::connect::{self, Conversation, Fault, Talk, tls};
 use crate::look::{Context, Seen, elapsed_ms};
 use crate::memory;
 use crate::plaintext::Syntax;
@@ -68,9 +69,12 @@ impl Talk for Http {
                 // The target decides where to, but not who else gets to see a secret.
                 && (to.origin() == destination.url.origin() || !holds_secret(self))
             {
-                // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue as GET without the body.
+                // RFC 9110, 15.4: 303, and by custom 301 and 302 after a POST, continue without the body as GET; HEAD as HEAD
+                // (Fetch, 4.4, step 12).
                 if status == 303 || (matches!(status.as_u16(), 301 | 302) && method == "POST") {
-                    method = "GET".to_owned();
+                    if method != "HEAD" {
+                        method = "GET".to_owned();
+                    }
                     with_body = false;
                 }
                 followed.push(request::without_user(&to).to_string());
@@ -84,7 +88,7 @@ impl Talk for Http {
             }
             seen.know("connected", true)
                 .know("head_received", true)
-                .know("status", i64::from(status.as_u16()))
+                .settle("status", connect::status_code(status.as_u16()))
                 .know("version", format!("{:?}", answer.response.version()))
                 .know("redirects", followed)
                 .know("resolve_ms", elapsed_ms(phases.resolve))

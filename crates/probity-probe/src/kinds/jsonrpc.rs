@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use self::reply::{Notification, Outcome, Said};
 use crate::connect::websocket::{self, Opening, Socket};
 use crate::connect::{Conversation, Fault, Talk, tls};
-use crate::look::{Context, Look, Seen, Wanted, elapsed_ms};
+use crate::look::{Context, Seen, Wanted, elapsed_ms};
 use crate::plaintext::Syntax;
 
 /// The most calls of a session.
@@ -44,7 +44,7 @@ impl Talk for JsonRpc {
         }
         let messages = messages(&self.calls, context)?;
         match over_http {
-            true => requests(self, context, messages, seen).await,
+            true => requests(self, context, conversation, messages, seen).await,
             false => {
                 let files = tls::Files {
                     ca: self.ca.as_deref(),
@@ -192,6 +192,7 @@ impl Session {
                     self.took = self.sent.map(|sent| sent.elapsed());
                 }
             }
+            Said::Unnumbered(outcome) => return Err(reply::to_no_call(&outcome)),
         }
         Ok(())
     }
@@ -210,6 +211,7 @@ pub(super) fn said(message: &Message) -> Result<Option<Said>, Fault> {
 async fn requests(
     act: &JsonRpc,
     context: &Context<'_>,
+    conversation: &Conversation,
     messages: Vec<String>,
     seen: &mut Seen,
 ) -> Result<(), Fault> {
@@ -230,16 +232,22 @@ async fn requests(
             ..Http::default()
         };
         let sent = Instant::now();
-        let mut answer = request.look(&request_context).await;
+        let mut answer = Seen::default();
+        let talked = context.in_time(request.talk(&request_context, conversation, &mut answer)).await;
         let took = sent.elapsed();
         for fact in ["connected", "tls", "trusted", "trust_error", "status"] {
             if let Some(value) = answer.facts.remove(fact) {
                 seen.know(fact, value);
+            } else if let Some(blocked) = answer.unknown.remove(fact) {
+                seen.block(fact, blocked);
             }
         }
-        let Some(body) = answer.facts.remove("json") else { return Err(fault_of(&answer)) };
+        talked?;
+        let body = answer.facts.remove("json").ok_or_else(|| no_json(&answer))?;
         match reply::of_value(body)? {
             Said::Reply { id, outcome } if id == at + 1 => outcomes.push(outcome),
+            // What answers the request answers its call.
+            Said::Unnumbered(outcome) => outcomes.push(outcome),
             Said::Reply { id, .. } => return Err(reply::not_waited_for(id)),
             Said::Notification(_) => return Err(Fault::nonsense("a notification, where a reply was due")),
         }
@@ -250,17 +258,12 @@ async fn requests(
     Ok(())
 }
 
-/// Why an answer over HTTP holds no JSON.
-fn fault_of(answer: &Seen) -> Fault {
-    let whole = answer.facts.get("answered");
-    let why = answer
-        .barrier("json")
-        .cloned()
-        .unwrap_or_else(|| Blocked::new(Barrier::Protocol, "the answer is no JSON"));
-    match (whole, why.barrier) {
-        // A whole answer that is none of JSON-RPC, or none at all: the target's.
-        (Some(Value::Bool(true)), Barrier::Protocol) | (Some(Value::Bool(false)), _) => Fault::Target(why),
-        _ => Fault::Observer(why),
+/// Why a whole answer over HTTP holds no JSON.
+fn no_json(answer: &Seen) -> Fault {
+    match answer.barrier("json") {
+        Some(why) if why.barrier != Barrier::Protocol => Fault::Observer(why.clone()),
+        Some(why) => Fault::Target(why.clone()),
+        None => Fault::nonsense("the answer is no JSON"),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use probity_plan::kinds::postgres::Postgres;
 use probity_plan::{Barrier, Blocked, Value};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::config::{Host, SslMode, SslNegotiation};
+use tokio_postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
@@ -49,6 +49,19 @@ impl Talk for Postgres {
                 "how to connect: no user; write postgresql://user@host/database".to_owned(),
             )
             .into());
+        }
+        // Not left out in silence: they say which server is meant.
+        for (given, parameter, instead) in [
+            (
+                config.get_target_session_attrs() != TargetSessionAttrs::Any,
+                "target_session_attrs",
+                "ask with `query`",
+            ),
+            (!config.get_hostaddrs().is_empty(), "hostaddr", "write the address as host"),
+        ] {
+            if given {
+                return Err(unsupported(format!("how to connect: no `{parameter}`; {instead}")).into());
+            }
         }
         if config.get_password().is_none() {
             // Then the server says that this is wrong, where it asks for one.

@@ -141,24 +141,45 @@ async fn send(stream: &mut Stream, words: Vec<String>) -> Result<Reply, Fault> {
     stream.write_all(&redis::pack_command(&words)).await.map_err(broken)?;
     let mut parser = redis::Parser::new();
     let mut buffer = vec![0; 16 << 10];
-    let mut total = 0;
+    let mut said = Vec::new();
     loop {
         let n = stream.read(&mut buffer).await.map_err(broken)?;
-        total += n;
         if n == 0 {
-            return Err(Fault::nonsense(format!("the server hung up after {total} bytes")));
+            return Err(Fault::nonsense(format!("the server hung up after {} bytes", said.len())));
         }
-        if total > MAX_REPLY {
+        if said.len() + n > MAX_REPLY {
             let why = format!("the reply has more than {MAX_REPLY} bytes");
             return Err(Blocked::new(Barrier::TooLarge, why).into());
         }
-        match parser.parse_value(Arrived(buffer.get(..n).unwrap_or_default())) {
+        let arrived = buffer.get(..n).unwrap_or_default();
+        said.extend_from_slice(arrived);
+        match parser.parse_value(Arrived(arrived)) {
+            Ok(_) if has_odd_length(&said) => {
+                return Err(Fault::nonsense("not a reply of Redis: a length below -1"));
+            }
             Ok(reply) => return Ok(reply),
             // It wants more.
             Err(error) if error.is_io_error() => {}
             Err(error) => return Err(Fault::nonsense(format!("not a reply of Redis: {error}"))),
         }
     }
+}
+
+/// Whether a string or a list of this reply has a length below -1: the parser takes each for nil, and only -1 is (RESP2).
+fn has_odd_length(mut reply: &[u8]) -> bool {
+    while let Some(end) = reply.windows(2).position(|two| two == b"\r\n") {
+        let (line, rest) = reply.split_at(end);
+        let length = || std::str::from_utf8(line.get(1..)?).ok()?.parse::<i64>().ok();
+        let skipped = match (line.first(), length()) {
+            (Some(b'$' | b'*'), Some(..=-2)) => return true,
+            (Some(b'$'), Some(length @ 0..)) => {
+                usize::try_from(length).unwrap_or(usize::MAX).saturating_add(4)
+            }
+            _ => 2,
+        };
+        reply = rest.get(skipped..).unwrap_or_default();
+    }
+    false
 }
 
 /// What has arrived so far: at its end there is no end of the reply, only nothing more yet.

@@ -160,16 +160,27 @@ async fn log_in(stream: &mut Stream, offer: &Reply, (user, password): &Login) ->
     Err(Blocked::new(Barrier::Unsupported, why).into())
 }
 
-/// What stands behind a keyword of the offer, if it is in it. The first line is the server's name.
-fn words_of<'r>(offer: &'r Reply, keyword: &str) -> Option<Vec<&'r str>> {
-    offer.lines.iter().skip(1).find_map(|line| {
+/// The lines of the offer that begin with this keyword: the words behind it in each. The first line is the server's name.
+fn lines_of<'r>(offer: &'r Reply, keyword: &str) -> impl Iterator<Item = Vec<&'r str>> {
+    offer.lines.iter().skip(1).filter_map(move |line| {
         let mut words = line.split_whitespace();
         words.next()?.eq_ignore_ascii_case(keyword).then(|| words.collect())
     })
 }
 
+/// What stands behind a keyword of the offer, if it is in it.
+fn words_of<'r>(offer: &'r Reply, keyword: &str) -> Option<Vec<&'r str>> {
+    lines_of(offer, keyword).next()
+}
+
+/// The ways to log in: of every line that tells some, and of those with the `=` of before the standard, which servers send
+/// beside the others or instead of them.
 fn mechanisms(offer: &Reply) -> BTreeSet<String> {
-    words_of(offer, "AUTH").unwrap_or_default().into_iter().map(str::to_ascii_uppercase).collect()
+    let old = offer.lines.iter().skip(1).filter_map(|line| {
+        let (keyword, words) = line.split_once('=')?;
+        keyword.eq_ignore_ascii_case("AUTH").then(|| words.split_whitespace().collect())
+    });
+    lines_of(offer, "AUTH").chain(old).flatten().map(str::to_ascii_uppercase).collect()
 }
 
 fn see_offer(offer: &Reply, seen: &mut Seen) {

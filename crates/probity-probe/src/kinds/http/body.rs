@@ -78,6 +78,9 @@ pub(super) async fn receive(
     seen.know("framing", framing.name()).know("received_bytes", 0_i64);
     let mut body = Vec::new();
     while let Some(frame) = response.body_mut().frame().await {
+        if framing == Framing::Chunked && frame.as_ref().is_err_and(is_of_a_trailer) {
+            break;
+        }
         let frame = frame.map_err(|error| {
             let fault = broken_off(&error, framing);
             if let Fault::Target(_) = fault {
@@ -95,6 +98,17 @@ pub(super) async fn receive(
         }
     }
     Ok(body)
+}
+
+/// Whether a line of a trailer is none, which comes to its end behind the last chunk (RFC 9112, 7.1.2). Hyper says so in
+/// words alone.
+pub(in crate::kinds) fn is_of_a_trailer(error: &hyper::Error) -> bool {
+    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| {
+        let words = io.to_string().to_ascii_lowercase();
+        io.kind() == std::io::ErrorKind::InvalidInput
+            && ["invalid header", "invalid new line"].iter().any(|begin| words.starts_with(begin))
+    })
 }
 
 /// At whose door it lies that a body has no end.

@@ -9,6 +9,8 @@ use probity_plan::{Barrier, Blocked, Value};
 use url::Url;
 
 use super::request::is_http;
+use crate::connect::status_code;
+use crate::look::Seen;
 
 /// The most bytes of a head that are read.
 pub(super) const MAX_HEAD: usize = 1 << 20;
@@ -91,27 +93,77 @@ pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url>
     from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
 }
 
-/// The lines of the final head (that of 100 to 199 aside) that are no headers, and which hyper left out therefore.
-fn odd_lines(bytes: &[u8]) -> Vec<&[u8]> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    loop {
-        let Some(status) = lines.next() else { return Vec::new() };
-        let interim = status.get(8..10) == Some(b" 1") && status.get(8..12) != Some(b" 101");
-        let head = lines.by_ref().take_while(|line| !line.is_empty());
-        // A line that begins with a blank continues the one before.
-        let odd = head.filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && !is_header(line));
-        let odd: Vec<&[u8]> = odd.collect();
-        if !interim {
-            return odd;
-        }
-    }
+/// Whether a head arrived whole.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    final_head(bytes).is_some_and(|lines| lines.first().copied().and_then(status_of).is_some())
 }
 
-fn is_header(line: &[u8]) -> bool {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return false };
-    let (name, value) = line.split_at(colon);
-    HeaderName::from_bytes(name.trim_ascii_end()).is_ok()
-        && HeaderValue::from_bytes(value.get(1..).unwrap_or_default().trim_ascii()).is_ok()
+/// Sees a head that arrived whole, of an answer that hyper takes for none: for where its body ends, or for its minor version,
+/// which is to be read like the highest that is known (RFC 9110, 2.5).
+pub(super) fn see_whole(bytes: &[u8], seen: &mut Seen) {
+    let lines = final_head(bytes).unwrap_or_default();
+    let Some((status, lines)) = lines.split_first() else { return };
+    let Some((version, code)) = status_of(status) else { return };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let Some((name, value)) = header_of(line) else { continue };
+        // No more lines are read than a map of headers holds.
+        _ = headers.try_append(name, value);
+    }
+    let unread = lines.iter().find(|line| header_of(line).is_none());
+    seen.know("head_received", true)
+        .settle("status", status_code(code))
+        .know("version", version)
+        .settle("headers", unread.map_or_else(|| Ok(recorded(&headers)), |line| Err(odd(line))));
+}
+
+/// Version and code of a status line of HTTP/1 (RFC 9112, 4).
+fn status_of(line: &[u8]) -> Option<(String, u16)> {
+    let line =
+        std::str::from_utf8(line.get(..12)?).ok().filter(|_| matches!(line.get(12), None | Some(b' ')))?;
+    let (version, code) = line.split_once(' ')?;
+    let minor = version.strip_prefix("HTTP/1.")?;
+    let are_digits =
+        minor.len() == 1 && [minor, code].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    are_digits.then_some((version.to_owned(), code.parse().ok()?))
+}
+
+/// The lines of the final head, its status line first, once it is whole; those of 100 to 199 lead it (RFC 9110, 15.2).
+pub(super) fn final_head(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut head: Vec<&[u8]> = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        // What has no line end yet is not whole.
+        let line = line.strip_suffix(b"\n")?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            head.push(line);
+        } else if head.first().is_some_and(|status| !is_interim(status)) {
+            return Some(head);
+        } else {
+            // The end of an interim one, or an empty line before any (RFC 9112, 2.2).
+            head.clear();
+        }
+    }
+    None
+}
+
+fn is_interim(status: &[u8]) -> bool {
+    status.get(8..10) == Some(b" 1") && status.get(8..12) != Some(b" 101")
+}
+
+/// The lines of the final head that are no headers, and which hyper left out therefore.
+fn odd_lines(bytes: &[u8]) -> Vec<&[u8]> {
+    let lines = final_head(bytes).unwrap_or_default().into_iter().skip(1);
+    // A line that begins with a blank continues the one before.
+    lines
+        .filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t") && header_of(line).is_none())
+        .collect()
+}
+
+fn header_of(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
+    let name = HeaderName::from_bytes(name.trim_ascii_end()).ok()?;
+    Some((name, HeaderValue::from_bytes(value.get(1..)?.trim_ascii()).ok()?))
 }
 
 #[cfg(test)]

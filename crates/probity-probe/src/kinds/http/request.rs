@@ -1,13 +1,11 @@
 //! What is sent, where, and over what.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use base64::Engine;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::SendRequest;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -18,8 +16,9 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::Phases;
-use super::head::{Answer, MAX_HEAD, MAX_HEADERS};
-use crate::connect::{self, Conversation, Duplex, Fault, Stream, Tapped, tls};
+use super::client::Client;
+use super::head::{Answer, MAX_HEAD, MAX_HEADERS, is_whole, see_whole};
+use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::{Plaintext, Syntax};
 
@@ -115,32 +114,26 @@ impl Asked<'_> {
     ) -> Result<(Answer, JoinSet<()>), Fault> {
         let request = self.request()?;
         let stream = self.connect(conversation, phases, seen).await?;
-        // What hyper leaves out of a head is looked for in its bytes; they are kept until it has arrived.
-        let bytes = Arc::new(Mutex::new((!self.http.http2).then(Vec::new)));
-        let kept = bytes.clone();
-        let stream = Tapped::new(stream, move |arrived| {
-            if let Ok(mut kept) = kept.lock()
-                && let Some(kept) = kept.as_mut().filter(|kept| kept.len() <= MAX_HEAD)
-            {
-                kept.extend_from_slice(arrived);
-            }
-        });
         let began = Instant::now();
         let mut driving = JoinSet::new();
-        let arrived = || bytes.lock().ok().and_then(|mut bytes| bytes.take()).unwrap_or_default();
-        let sent = match self.http.http2 {
-            true => send_in_http2(request, stream, &mut driving).await,
-            false => send(request, stream, &mut driving).await,
+        let (sent, head) = match self.http.http2 {
+            true => (send_in_http2(request, stream, &mut driving).await, Vec::new()),
+            false => {
+                let client = Client::over(stream, &mut driving).await;
+                client.map_err(|e| fault_of(&e))?.send(request).await
+            }
         };
         let response = sent.map_err(|e| {
-            let fault = if e.is_parse() && is_beyond_limits(&arrived()) { too_large() } else { fault_of(&e) };
-            if let Fault::Target(_) = fault {
-                seen.know("head_received", false);
+            let fault = fault_of_head(&e, &head);
+            match &fault {
+                Fault::Target(_) => _ = seen.know("head_received", false),
+                Fault::Observer(why) if why.barrier == Barrier::Protocol => see_whole(&head, seen),
+                Fault::Observer(_) => {}
             }
             fault
         })?;
         phases.first_byte += began.elapsed();
-        Ok((Answer { response, head: arrived() }, driving))
+        Ok((Answer { response, head }, driving))
     }
 
     /// Connects, in TLS where the URL says so.
@@ -251,35 +244,9 @@ fn unsupported(what: &str, error: &dyn std::fmt::Display) -> Blocked {
     Blocked::new(Barrier::Unsupported, format!("{what}: {error}"))
 }
 
-async fn send(
-    request: Request<Full<Bytes>>,
-    stream: Tapped<Stream>,
-    driving: &mut JoinSet<()>,
-) -> hyper::Result<Response<Incoming>> {
-    client(stream, driving).await?.send_request(request).await
-}
-
-/// A client of HTTP/1.1 over this stream, which is driven in the set.
-pub(in crate::kinds) async fn client(
-    stream: impl Duplex + 'static,
-    driving: &mut JoinSet<()>,
-) -> hyper::Result<SendRequest<Full<Bytes>>> {
-    let (sender, connection) = hyper::client::conn::http1::Builder::new()
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD)
-        // What is odd and common does not make an answer none (RFC 9112, 5.1 and 5.2).
-        .ignore_invalid_headers_in_responses(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .handshake(TokioIo::new(stream))
-        .await?;
-    driving.spawn(async move { _ = connection.await });
-    Ok(sender)
-}
-
 async fn send_in_http2(
     request: Request<Full<Bytes>>,
-    stream: Tapped<Stream>,
+    stream: Stream,
     driving: &mut JoinSet<()>,
 ) -> hyper::Result<Response<Incoming>> {
     let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
@@ -300,6 +267,16 @@ fn too_large() -> Fault {
     Fault::Observer(Blocked::new(Barrier::TooLarge, detail))
 }
 
+/// At whose door it lies that hyper got no head, of which this much arrived.
+pub(in crate::kinds) fn fault_of_head(error: &hyper::Error, head: &[u8]) -> Fault {
+    match fault_of(error) {
+        _ if error.is_parse() && is_beyond_limits(head) => too_large(),
+        // Nothing tells where the body ends, but the head is there.
+        Fault::Target(why) if error.is_parse() && is_whole(head) => Fault::Observer(why),
+        fault => fault,
+    }
+}
+
 /// At whose door it lies that hyper got no whole head or body.
 pub(in crate::kinds) fn fault_of(error: &hyper::Error) -> Fault {
     let cause = std::error::Error::source(error);
@@ -314,9 +291,17 @@ pub(in crate::kinds) fn fault_of(error: &hyper::Error) -> Fault {
     }
     let io = cause.and_then(|cause| cause.downcast_ref::<std::io::Error>());
     let io = io.or_else(|| http2?.get_io());
-    // What has no number is not the system's: hyper or rustls did not like what came.
-    match io.filter(|io| io.raw_os_error().is_some()) {
-        Some(io) => Fault::of_io("talk to the server", io),
-        None => Fault::nonsense(detail),
+    match io {
+        Some(io) if is_limit(io) => Fault::Observer(Blocked::new(Barrier::TooLarge, detail)),
+        // What has no number is not the system's: hyper or rustls did not like what came.
+        Some(io) if io.raw_os_error().is_some() => Fault::of_io("talk to the server", io),
+        _ => Fault::nonsense(detail),
     }
+}
+
+/// Whether a limit of this client ended it: ours, or one of hyper's that cannot be set and has no name but its words.
+fn is_limit(error: &std::io::Error) -> bool {
+    let hypers =
+        ["chunk extensions over limit", "chunk trailers bytes over limit", "chunk trailers count overflow"];
+    error.kind() == std::io::ErrorKind::FileTooLarge || hypers.contains(&error.to_string().as_str())
 }

@@ -8,6 +8,9 @@ use crate::connect::Fault;
 pub(in crate::kinds) enum Said {
     /// The reply to the call of this number.
     Reply { id: usize, outcome: Outcome },
+    /// An error to a call whose number it could not read: `id` is null then (section 5). Which call that was tells the transport, if
+    /// anything.
+    Unnumbered(Outcome),
     /// What it says of its own accord.
     Notification(Notification),
 }
@@ -51,6 +54,16 @@ impl Notification {
     }
 }
 
+/// That an error came to which no call can be found.
+pub(in crate::kinds) fn to_no_call(outcome: &Outcome) -> Fault {
+    match outcome {
+        Outcome::Error { code, message, .. } => {
+            Fault::nonsense(format!("a reply to no call at all: {code} {message}"))
+        }
+        Outcome::Result(_) => Fault::nonsense("a reply to no call at all"),
+    }
+}
+
 /// That a reply came which nobody waits for.
 pub(in crate::kinds) fn not_waited_for(id: usize) -> Fault {
     Fault::nonsense(format!("a reply to the call {id}, which waits for none"))
@@ -87,16 +100,11 @@ pub(super) fn of_value(value: Value) -> Result<Said, Fault> {
         let params = message.remove("params").unwrap_or(Value::Null);
         return Ok(Said::Notification(Notification { method, params }));
     }
-    let id = match message.get("id") {
-        Some(Value::Null) => {
-            let error = message.remove("error").and_then(error_of);
-            let told = error.map_or_else(String::new, |(code, message, _)| format!(": {code} {message}"));
-            return Err(Fault::nonsense(format!("a reply to no call at all{told}")));
-        }
-        id => id.and_then(Value::as_i64).and_then(|id| usize::try_from(id).ok()),
-    };
-    let id =
-        id.ok_or_else(|| Fault::nonsense("the message has neither the number of a call nor a method"))?;
+    let unnumbered = message.get("id") == Some(&Value::Null);
+    let id = message.get("id").and_then(Value::as_i64).and_then(|id| usize::try_from(id).ok());
+    if id.is_none() && !unnumbered {
+        return Err(Fault::nonsense("the message has neither the number of a call nor a method"));
+    }
     let outcome = match (message.remove("result"), message.remove("error")) {
         (Some(result), None) => Outcome::Result(result),
         (None, Some(error)) => {
@@ -107,7 +115,11 @@ pub(super) fn of_value(value: Value) -> Result<Said, Fault> {
         }
         _ => return Err(Fault::nonsense("the reply holds not either a result or an error")),
     };
-    Ok(Said::Reply { id, outcome })
+    match (id, outcome) {
+        (Some(id), outcome) => Ok(Said::Reply { id, outcome }),
+        (None, error @ Outcome::Error { .. }) => Ok(Said::Unnumbered(error)),
+        (None, result) => Err(to_no_call(&result)),
+    }
 }
 
 fn error_of(error: Value) -> Option<(i64, String, Value)> {
@@ -146,7 +158,8 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"result":1,"error":{"code":1,"message":""}}"#,
             r#"{"jsonrpc":"2.0","id":1,"error":"no"}"#,
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":"1","message":""}}"#,
-            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"parse error"}}"#,
+            r#"{"jsonrpc":"2.0","id":null,"result":1}"#,
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700}}"#,
         ] {
             let Err(Fault::Target(_)) = read(nonsense) else { panic!("{nonsense} was taken") };
         }

@@ -4,10 +4,9 @@
 use std::net::IpAddr;
 
 use futures_util::{SinkExt, StreamExt};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::SendRequest;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use probity_plan::kinds::http::Http;
 use probity_plan::kinds::jsonrpc::Call;
@@ -19,6 +18,8 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::connect::websocket::{self, Opened, Opening, Socket};
 use crate::connect::{Conversation, Fault, tls};
 use crate::kinds::http::Phases;
+use crate::kinds::http::body::is_of_a_trailer;
+use crate::kinds::http::client::Client;
 use crate::kinds::http::request::{self, Asked, Destination};
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
 use crate::kinds::jsonrpc::{message, said};
@@ -50,7 +51,7 @@ pub(super) struct Refusal {
 
 /// A connection that waits for its next request.
 pub(super) enum Line {
-    Http { sender: SendRequest<Full<Bytes>>, _driving: JoinSet<()> },
+    Http { client: Client, _driving: JoinSet<()> },
     WebSocket { socket: Box<Socket>, calls: usize },
 }
 
@@ -118,9 +119,8 @@ impl<'a> Caller<'a> {
                     tls::not_spoken(seen);
                 }
                 let mut driving = JoinSet::new();
-                let sender =
-                    request::client(stream, &mut driving).await.map_err(|e| request::fault_of(&e))?;
-                Ok(Ok(Line::Http { sender, _driving: driving }))
+                let client = Client::over(stream, &mut driving).await.map_err(|e| request::fault_of(&e))?;
+                Ok(Ok(Line::Http { client, _driving: driving }))
             }
             Way::WebSocket { .. } => {
                 let files = tls::Files { ca: self.act.ca.as_deref(), ..tls::Files::default() };
@@ -170,12 +170,13 @@ impl<'a> Caller<'a> {
     /// The answer; none if the connection had ended before anything was sent.
     async fn ask_over(&self, line: &mut Line) -> Result<Option<Answer>, Fault> {
         match (&self.way, line) {
-            (Way::Http { http, destination }, Line::Http { sender, .. }) => {
+            (Way::Http { http, destination }, Line::Http { client, .. }) => {
                 let request = self.asked(http, destination).request()?;
-                match sender.send_request(request).await {
+                let (sent, head) = client.send(request).await;
+                match sent {
                     Ok(response) => self.of_http(response).await.map(Some),
                     Err(error) if error.is_canceled() => Ok(None),
-                    Err(error) => Err(request::fault_of(&error)),
+                    Err(error) => Err(request::fault_of_head(&error, &head)),
                 }
             }
             (Way::WebSocket { call }, Line::WebSocket { socket, calls }) => {
@@ -202,7 +203,10 @@ impl<'a> Caller<'a> {
     async fn of_http(&self, mut response: Response<Incoming>) -> Result<Answer, Fault> {
         let mut length = 0;
         while let Some(frame) = response.body_mut().frame().await {
-            let frame = frame.map_err(|e| request::fault_of(&e))?;
+            let frame = match frame {
+                Err(error) if is_of_a_trailer(&error) => break,
+                frame => frame.map_err(|e| request::fault_of(&e))?,
+            };
             length += frame.data_ref().map_or(0, Bytes::len);
             if length > MAX_BODY {
                 let why = format!("the body has more than {MAX_BODY} bytes");
@@ -236,6 +240,7 @@ impl<'a> Caller<'a> {
                 Some(Ok(message)) => match said(&message)? {
                     Some(Said::Reply { id, outcome }) if id == number => return Ok(outcome),
                     Some(Said::Reply { id, .. }) => return Err(reply::not_waited_for(id)),
+                    Some(Said::Unnumbered(outcome)) => return Err(reply::to_no_call(&outcome)),
                     Some(Said::Notification(_)) | None => {}
                 },
             }
@@ -259,7 +264,7 @@ impl Line {
     /// Whether it takes another request; waits until that is known.
     pub async fn is_good(&mut self) -> bool {
         match self {
-            Self::Http { sender, .. } => sender.ready().await.is_ok(),
+            Self::Http { client, .. } => client.is_ready().await,
             Self::WebSocket { .. } => true,
         }
     }
@@ -267,7 +272,7 @@ impl Line {
     /// Whether the server has ended it meanwhile.
     pub fn is_closed(&self) -> bool {
         match self {
-            Self::Http { sender, .. } => sender.is_closed(),
+            Self::Http { client, .. } => client.is_closed(),
             Self::WebSocket { .. } => false,
         }
     }
