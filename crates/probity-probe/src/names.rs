@@ -98,7 +98,7 @@ impl Entry for Group {
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.splitn(4, ':');
         let (name, _, gid) = (fields.next()?.to_owned(), fields.next()?, number(fields.next()?)?);
-        let members = fields.next().unwrap_or_default().split(',').map(str::trim);
+        let members = fields.next().unwrap_or_default().split(',').map(without_blanks_before);
         Some(Self { name, gid, members: members.filter(|it| !it.is_empty()).map(str::to_owned).collect() })
     }
     fn name(&self) -> &str {
@@ -111,7 +111,13 @@ impl Entry for Group {
 
 /// A number as the C library reads one in these files: blanks and a sign may stand before it (glibc, nss/nss_files).
 fn number(field: &str) -> Option<u32> {
-    field.trim_start().parse().ok()
+    without_blanks_before(field).parse().ok()
+}
+
+/// The C library leaves out blanks before a line or a member, and none behind them: a carriage return at the end of a line
+/// belongs to its last field (glibc, nss/nss_files/files-parse.c).
+fn without_blanks_before(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r'])
 }
 
 /// A file of entries, each line of it read or the barrier of one that is none.
@@ -344,7 +350,7 @@ async fn getent<T: Entry>(names: &Names, keys: &[String], context: &Context<'_>)
     let said = run_getent(T::DATABASE.name(), keys, services, context).await?;
     let wrong =
         |line: &str| Blocked::new(Barrier::Protocol, format!("getent {}: `{line}`", T::DATABASE.name()));
-    said.lines().map(|line| T::parse(line).ok_or_else(|| wrong(line))).collect()
+    said.split_terminator('\n').map(|line| T::parse(line).ok_or_else(|| wrong(line))).collect()
 }
 
 /// What getent(1) prints. A service that hangs leaves half of the time-out to what else there is to see.
@@ -396,7 +402,7 @@ fn services_of(text: &str, database: Database) -> Services {
 fn lines<T: Entry>() -> Lines<T> {
     let path = T::DATABASE.file();
     let text = read_text(path)?;
-    let lines = text.lines().map(str::trim_start).enumerate();
+    let lines = text.split('\n').map(without_blanks_before).enumerate();
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
     let wrong = |number: usize| {
         let why = format!("{path}, line {}: not the fields of {}(5)", number + 1, T::DATABASE.name());
@@ -429,6 +435,7 @@ mod tests {
             ("ann:x: 1000:+100:Ann:/home/ann:/bin/sh:more", told("/home/ann", "/bin/sh:more")),
             ("ann:x:1000:100", told("", "")),
             ("ann:x:1000:100:Ann:/home/ann", told("/home/ann", "")),
+            ("ann:x:1000:100:Ann:/home/ann:/bin/sh\r", told("/home/ann", "/bin/sh\r")),
             ("ann:x:1000", None),
             ("ann:x:1000 :100:::", None),
             ("ann:x::100:::", None),
@@ -438,6 +445,7 @@ mod tests {
         }
         let group = |line: &str| Group::parse(line).map(|group| (group.gid, Vec::from_iter(group.members)));
         assert_eq!(group("staff:x:50:ann, bob,,"), Some((50, vec!["ann".to_owned(), "bob".to_owned()])));
+        assert_eq!(group("staff:x:50: ann ,bob\r"), Some((50, vec!["ann ".to_owned(), "bob\r".to_owned()])));
         assert_eq!(group("staff:x:50"), Some((50, vec![])));
         assert_eq!(group("staff:x:fifty:ann"), None);
     }

@@ -65,6 +65,22 @@ fn every_line_of_a_group_s_number_names_members() {
 }
 
 #[test]
+fn what_stands_behind_a_name_belongs_to_it_as_for_the_c_library() {
+    let first = instead("/etc/group", "root:x:0:\nstaff:x:50:zoe,adam\r\nother:x:51: zoe ,adam\n")
+        + &instead(
+            "/etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nadam:x:7:7::/:/bin/sh\r\nzoe:x:8:8::/:/bin/sh\n",
+        );
+    let Some(seen) = look_after(first.clone(), "group", &json!({ "group": "staff" })) else { return };
+    assert_eq!(json_of(&seen, "members"), json!(["adam\r", "zoe"]));
+    let seen = look_after(first.clone(), "user", &json!({ "user": "adam" })).unwrap();
+    assert_eq!(text(&seen, "shell"), "/bin/sh\r");
+    assert_eq!(json_of(&seen, "groups"), json!(["7", "other"]));
+    let seen = look_after(first, "user", &json!({ "user": "zoe" })).unwrap();
+    assert_eq!(json_of(&seen, "groups"), json!(["8", "staff"]));
+}
+
+#[test]
 fn all_accounts_are_listed_with_what_stands_out() {
     let first = instead(
         "/etc/passwd",
