@@ -489,6 +489,20 @@ async fn a_line_of_the_second_before_the_window_is_none_of_it_wherever_it_stands
     }
 }
 
+#[tokio::test]
+async fn lines_that_end_with_carriage_returns_alone_are_one_whose_time_is_not_known() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let lines = [line(120, "start"), line(5, "fine"), line(1, "ERROR")].concat();
+    std::fs::write(&path, lines.replace('\n', "\r")).unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!(barrier(&seen, "count"), Barrier::Protocol, "{seen:?}");
+    // With line feeds they are lines, and a line that is written over itself is one.
+    let again = lines.replace('\n', "\r\n") + &line(1, "1 %\r50 %\rERROR\r");
+    std::fs::write(&path, again).unwrap();
+    assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "count"), &Value::from(2));
+}
+
 #[test]
 fn times_are_in_the_zone_that_they_name_or_the_plan_says_or_unknown() {
     let folder = support::folder();

@@ -173,13 +173,17 @@ impl LogFile<'_> {
             if std::mem::take(&mut cut) {
                 at = memchr(b'\n', part).map_or(part.len(), |end| end + 1);
             }
-            let zeros = memchr(0, part).is_some();
+            let (zeros, returns) = (memchr(0, part).is_some(), memchr(b'\r', part).is_some());
             // A stretch of lines of the same place, and the time of the line before it.
             let (mut began, mut lines, mut before) = (at, 0, current);
             while at < part.len() {
                 let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
                 let line = &part[at..end];
                 let placed = match log.times.of(line)? {
+                    // What ends its lines with carriage returns alone is one line, of many times.
+                    time if returns && log.may_bear_time_behind_return(line)? => {
+                        Some((time.or(current.map(|(before, _)| before)).unwrap_or(start), Place::Unknown))
+                    }
                     Some(time) if time < start && zeros && LogTimes::may_bear_time_behind_zeros(line) => {
                         Some((time, Place::Unknown))
                     }
@@ -205,6 +209,16 @@ impl LogFile<'_> {
             log.take(&part[began..], lines, before, current)?;
             Ok(true)
         })
+    }
+
+    /// Whether a line may bear another time behind a carriage return that does not end it.
+    fn may_bear_time_behind_return(&mut self, line: &[u8]) -> Result<bool, Blocked> {
+        for part in line.split(|byte| *byte == b'\r').skip(1) {
+            if LogTimes::may_bear_time(part) || self.times.of(part)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn take(
