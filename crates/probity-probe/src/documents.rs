@@ -9,11 +9,18 @@ use std::path::Path;
 use probity_plan::kinds::file::{File, Format};
 use probity_plan::{Barrier, Blocked, Number, Value};
 
+/// The mark of UTF-32 in the byte order of most machines. It begins as that of UTF-16 does, which would be followed by a zero.
+pub const UTF_32_MARK: &[u8] = b"\xff\xfe\0\0";
+
 /// The bytes as text: in the encoding that the plan says; else as their byte order mark says; else as UTF-8.
 ///
 /// # Errors
-/// `protocol` where they are no text in it, `unsupported` where nobody knows the encoding.
+/// `protocol` where they are no text in it, `unsupported` where nobody knows the encoding, or it is UTF-32.
 pub fn decode(what: &str, bytes: Vec<u8>, encoding: Option<&str>) -> Result<String, Blocked> {
+    if encoding.is_none() && bytes.starts_with(UTF_32_MARK) {
+        let why = format!("{what} begins with the mark of UTF-32, which is not read");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
     let (encoding, marked) = match (encoding, encoding_rs::Encoding::for_bom(&bytes)) {
         (Some(label), mark) => {
             let unknown = || Blocked::new(Barrier::Unsupported, format!("there is no encoding `{label}`"));
@@ -346,6 +353,11 @@ mod tests {
         assert_eq!(text(b"\xff\xfea\0\xe4\0", None).unwrap(), "aä");
         assert_eq!(text(b"\xfe\xff\0a", None).unwrap(), "a");
         assert_eq!(text(b"\xef\xbb\xbfa", None).unwrap(), "\u{feff}a");
+        let utf_32 = b"\xff\xfe\0\0a\0\0\0";
+        assert_eq!(text(utf_32, None).unwrap_err().barrier, Barrier::Unsupported);
+        assert_eq!(text(b"\0\0\xfe\xff\0\0\0a", None).unwrap_err().barrier, Barrier::Protocol);
+        // Where the plan says that it is UTF-16, there are zeros in it.
+        assert_eq!(text(utf_32, Some("utf-16")).unwrap(), "\0a\0");
         assert_eq!(text(b"\xe4", Some("latin1")).unwrap(), "ä");
         for label in ["utf-16", "utf-16le", "utf-16be"] {
             assert_eq!(text(b"\xff\xfea\0", Some(label)).unwrap(), "a", "{label}");
