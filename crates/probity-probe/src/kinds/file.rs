@@ -155,6 +155,7 @@ fn see(
     for fact in attributes {
         seen.settle(fact, attributes::see(fact, &held.descriptor, &held.place()));
     }
+    underway.keep(&seen);
     see_content(file, &held, &content, masks, underway, &mut seen);
     match held.unchanged() {
         (Err(blocked), _) => {
