@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use probity_plan::Value;
+use probity_plan::{Blocked, Value};
 use serde_json::json;
 
 use crate::look::{Context, Seen, Wanted};
@@ -12,7 +12,7 @@ use crate::names::Names;
 use crate::program;
 use crate::secrets::Secrets;
 use crate::single::single_probe;
-use crate::tables::{self, Running};
+use crate::tables::{self, Listening, Running};
 
 /// How long each look may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -121,15 +121,38 @@ impl Discovery {
         crate::kinds::look(&cell.act, &context).await
     }
 
-    fn list<'s>(&mut self, what: &str, seen: &'s Seen, fact: &str) -> &'s [Value] {
-        match (seen.facts.get(fact), seen.barrier(fact)) {
-            (Some(Value::List(list)), _) => list,
-            (_, Some(blocked)) => {
-                self.unseen.push(format!("{what} ({}: {})", blocked.barrier, blocked.detail));
-                &[]
+    /// Every listening socket with each process that holds it, without one where that is not known.
+    async fn listeners(&mut self) -> Vec<(Listening, Option<i64>)> {
+        let (wanted, began, run_began) = (&Wanted::All, Instant::now(), jiff::Timestamp::now());
+        let context = Context { wanted, secrets: &self.secrets, began, run_began, timeout: TIMEOUT };
+        let mut unseen = |what: &str, blocked: &Blocked| {
+            self.unseen.push(format!("{what} ({}: {})", blocked.barrier, blocked.detail));
+        };
+        let table = match tables::sockets(&context).await {
+            Ok(table) => table,
+            Err(blocked) => {
+                unseen("listening sockets", &blocked);
+                return Vec::new();
             }
-            _ => &[],
+        };
+        let owners = table.owners();
+        let mut hidden = None;
+        let mut listeners = Vec::new();
+        for socket in &table.list {
+            match owners.as_ref().map_err(Clone::clone).and_then(|owners| owners.of(socket.inode)) {
+                Ok(holders) => {
+                    listeners.extend(holders.keys().map(|pid| (socket.clone(), Some(i64::from(*pid)))));
+                }
+                Err(blocked) => {
+                    hidden.get_or_insert(blocked);
+                    listeners.push((socket.clone(), None));
+                }
+            }
         }
+        if let Some(blocked) = hidden {
+            unseen("who listens", &blocked);
+        }
+        listeners
     }
 
     /// Those whose executable may be seen.
@@ -176,13 +199,8 @@ impl Discovery {
             };
             services.insert(name, service);
         }
-        let seen = self.look(json!({ "port": "all" }), TIMEOUT).await;
-        let mut sockets = self.list("who listens", &seen, "owners");
-        if sockets.is_empty() {
-            sockets = self.list("listening sockets", &seen, "sockets");
-        }
-        for socket in sockets.iter().filter_map(map) {
-            let owner = number(socket, "pid").and_then(|pid| processes.iter().find(|it| it.pid == pid));
+        for (socket, pid) in self.listeners().await {
+            let owner = pid.and_then(|pid| processes.iter().find(|it| it.pid == pid));
             let executable = owner.map(|process| process.executable.clone());
             let name = match owner.and_then(|process| process.unit.clone()) {
                 Some(unit) => unit.trim_end_matches(".service").to_owned(),
@@ -195,7 +213,7 @@ impl Discovery {
                 let same: Vec<&Process> = processes.iter().filter(|it| it.executable == executable).collect();
                 service.process = Some(with_users(&executable, &same));
             }
-            add_listener(&mut service.listeners, socket);
+            add_listener(&mut service.listeners, &socket);
         }
         for (name, service) in &mut services {
             service.name.clone_from(name);
@@ -269,21 +287,6 @@ fn with_users(executable: &str, processes: &[&Process]) -> (String, BTreeSet<Str
     (executable.to_owned(), same.map(|process| process.user.clone()).collect())
 }
 
-fn map(value: &Value) -> Option<&BTreeMap<String, Value>> {
-    match value {
-        Value::Map(map) => Some(map),
-        _ => None,
-    }
-}
-
-fn number(map: &BTreeMap<String, Value>, key: &str) -> Option<i64> {
-    map.get(key).and_then(Value::as_i64)
-}
-
-fn text(map: &BTreeMap<String, Value>, key: &str) -> Option<String> {
-    map.get(key).and_then(Value::as_text).map(str::to_owned)
-}
-
 /// One that executes a file, and no part of systemd itself.
 fn process(running: &Running, names: &Names) -> Option<Process> {
     let executable = running.executable.as_ref().ok()?.as_ref().filter(|_| !running.ended())?;
@@ -308,11 +311,48 @@ fn unit_of(pid: i64) -> Option<String> {
     Some(unit.to_owned())
 }
 
-fn add_listener(listeners: &mut Vec<Listener>, socket: &BTreeMap<String, Value>) {
-    let (Some(protocol), Some(address)) = (text(socket, "protocol"), text(socket, "address")) else { return };
-    let Some(port) = number(socket, "port").and_then(|port| u16::try_from(port).ok()) else { return };
+fn add_listener(listeners: &mut Vec<Listener>, socket: &Listening) {
+    let (protocol, port) = (socket.protocol.to_owned(), socket.local.port());
+    let address = socket.local.ip().to_string();
     match listeners.iter_mut().find(|it| (&it.protocol, it.port) == (&protocol, port)) {
         Some(known) => _ = known.addresses.insert(address),
         None => listeners.push(Listener { protocol, port, addresses: [address].into(), answer: None }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::mem::MaybeUninit;
+    use std::net::TcpListener;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixStream;
+
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_holds_hides_no_other_s_owner() {
+        let (own, sent) =
+            (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+        let (own_port, sent_port) = (port(&own), port(&sent));
+        let (_to, from) = UnixStream::pair().unwrap();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [sent.as_fd()];
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        sendmsg(&from, &[IoSlice::new(b"x")], &mut ancillary, SendFlags::empty()).unwrap();
+        drop(sent);
+        let mut discovery = Discovery::default();
+        let listeners = discovery.listeners().await;
+        let holder = |port: u16| {
+            let mut found = listeners.iter().filter(|(socket, _)| socket.local.port() == port);
+            found.next().map(|(_, pid)| *pid)
+        };
+        assert_eq!(holder(own_port), Some(Some(i64::from(std::process::id()))));
+        assert_eq!(holder(sent_port), Some(None));
+        assert!(discovery.unseen.iter().any(|what| what.starts_with("who listens (")), "{listeners:?}");
     }
 }

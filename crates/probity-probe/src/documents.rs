@@ -9,11 +9,18 @@ use std::path::Path;
 use probity_plan::kinds::file::{File, Format};
 use probity_plan::{Barrier, Blocked, Number, Value};
 
+/// The mark of UTF-32 in the byte order of most machines. It begins as that of UTF-16 does, which would be followed by a zero.
+pub const UTF_32_MARK: &[u8] = b"\xff\xfe\0\0";
+
 /// The bytes as text: in the encoding that the plan says; else as their byte order mark says; else as UTF-8.
 ///
 /// # Errors
-/// `protocol` where they are no text in it, `unsupported` where nobody knows the encoding.
+/// `protocol` where they are no text in it, `unsupported` where nobody knows the encoding, or it is UTF-32.
 pub fn decode(what: &str, bytes: Vec<u8>, encoding: Option<&str>) -> Result<String, Blocked> {
+    if encoding.is_none() && bytes.starts_with(UTF_32_MARK) {
+        let why = format!("{what} begins with the mark of UTF-32, which is not read");
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
     let (encoding, marked) = match (encoding, encoding_rs::Encoding::for_bom(&bytes)) {
         (Some(label), mark) => {
             let unknown = || Blocked::new(Barrier::Unsupported, format!("there is no encoding `{label}`"));
@@ -48,7 +55,8 @@ pub fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
         Some("yaml" | "yml") => Some(Format::Yaml),
         Some("json") => Some(Format::Json),
         Some("toml") => Some(Format::Toml),
-        Some("ini" | "conf" | "cfg" | "service" | "socket" | "timer") => Some(Format::Ini),
+        Some("ini" | "conf" | "cfg") => Some(Format::Ini),
+        Some(ending) if UNITS.contains(&ending) => Some(Format::Ini),
         _ => None,
     });
     // A mark of the encoding, which is none of the content (RFC 8259, section 8.1).
@@ -62,10 +70,7 @@ pub fn parse(file: &File, text: &str) -> Result<Value, Blocked> {
         Some(Format::Toml) => toml::from_str::<toml::Table>(text)
             .map(of_table)
             .map_err(|error| wrong("TOML", error.to_string())),
-        Some(Format::Ini) => {
-            let is_unit = matches!(ending, Some("service" | "socket" | "timer"));
-            ini(text, is_unit).map_err(|error| wrong("INI", error))
-        }
+        Some(Format::Ini) => ini(text, is_of_systemd(&file.file)).map_err(|error| wrong("INI", error)),
         None => {
             let why = format!(
                 "what {} holds is not known from its name; say `format: yaml, json, toml or ini`",
@@ -94,77 +99,125 @@ fn of_toml(value: toml::Value) -> Value {
     }
 }
 
-/// Stands for the value of a key that has none, and for a `:` that is none of the parser's; in a text it can only be written
-/// as an escape.
-const NO_VALUE: &str = "\u{0}";
+/// The endings of systemd's units (systemd.unit(5)).
+const UNITS: [&str; 11] = [
+    "automount",
+    "device",
+    "mount",
+    "path",
+    "scope",
+    "service",
+    "slice",
+    "socket",
+    "swap",
+    "target",
+    "timer",
+];
 
-/// Sections of keys. What is there several times is a list of all of them, in their order. A key without `=` has no value
-/// (`null`), as in the files of MySQL and Git. In a unit of systemd's a line goes on behind a backslash (systemd.syntax(7)).
-fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
-    let text = lines_with_values(text, is_unit)?;
-    // systemd and many others use backslashes and quotes as plain text.
-    let options =
-        ini::ParseOption { enabled_escape: false, enabled_quote: false, ..ini::ParseOption::default() };
-    let ini = ini::Ini::load_from_str_opt(&text, options).map_err(|e| e.to_string())?;
-    // The part before the first section is always there, mostly without a line.
-    let sections = ini.iter().filter(|(section, properties)| section.is_some() || !properties.is_empty());
-    let sections = sections.map(|(section, properties)| {
-        let value = |value: &str| if value == NO_VALUE { Value::Null } else { Value::from(value) };
-        let properties = properties.iter().map(|(key, text)| (key.replace(NO_VALUE, ":"), value(text)));
-        (section.unwrap_or_default().to_owned(), gathered(properties))
-    });
-    Ok(gathered(sections))
+/// Where systemd's own settings stand (systemd-system.conf(5)).
+const SETTINGS: [&str; 5] =
+    ["/etc/systemd/", "/run/systemd/", "/usr/local/lib/systemd/", "/usr/lib/systemd/", "/lib/systemd/"];
+
+/// Whether a file is written as systemd reads it: a unit, what adds to one (`ssh.service.d/override.conf`), or a setting of
+/// systemd's own.
+fn is_of_systemd(path: &str) -> bool {
+    let is_unit = |name: &str| UNITS.contains(&name.rsplit('.').next().unwrap_or_default());
+    let mut parts = path.rsplit('/');
+    parts.next().is_some_and(|file| file.contains('.') && is_unit(file))
+        || parts.any(|folder| folder.strip_suffix(".d").is_some_and(is_unit))
+        || SETTINGS.iter().any(|folder| path.starts_with(folder))
 }
 
-/// The text as the parser takes it, for which every line has a value: it would take the next line for a part of the key. It
-/// knows no indented comments either, and would take a `:` for a `=` in a unit, too.
-fn lines_with_values(text: &str, is_unit: bool) -> Result<String, String> {
-    if text.contains(NO_VALUE) {
-        return Err("it holds a zero byte".to_owned());
-    }
-    let mut out = String::with_capacity(text.len());
-    // How far the last key was indented, and whether its line goes on.
-    let (mut indented, mut goes_on) = (usize::MAX, false);
-    for (number, line) in text.lines().enumerate() {
-        let rest = line.trim_start();
-        let depth = line.len() - rest.len();
-        if rest.is_empty() || rest.starts_with(['#', ';']) {
-            // A comment is none of the value within which it stands; an empty line ends one that goes on.
-            goes_on &= !rest.is_empty();
-            if !goes_on {
-                out.push('\n');
-            }
+/// Sections of keys. What is there several times is a list of all of them, in their order. A key without `=` has no value
+/// (`null`), as in the files of MySQL and Git. Backslashes and quotes are plain text, as for many programs; in a unit of
+/// systemd's a line goes on behind a backslash, and `=` alone ends a key (systemd.syntax(7)).
+fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
+    let mut sections: Vec<(String, Vec<(String, Value)>)> = vec![Default::default()];
+    // How far the last key was indented.
+    let mut indented = usize::MAX;
+    for (number, line) in lines_of_ini(text, is_unit) {
+        let rest = line.trim();
+        let depth = line.len() - line.trim_start().len();
+        if rest.is_empty() {
             continue;
         }
-        let is_section = rest.starts_with('[');
-        if goes_on {
-            out.push_str(rest);
-        } else if depth > indented && !is_unit {
-            return Err(format!(
-                "line {} may go on from the one before it; indent it no further",
-                number + 1
-            ));
-        } else if is_section {
-            indented = usize::MAX;
-            out.push_str(rest);
-        } else {
-            indented = depth;
-            match rest.split_once('=') {
-                Some((key, value)) if is_unit => out.extend([&key.replace(':', NO_VALUE), "=", value]),
-                None if is_unit => out.extend([&rest.trim_end().replace(':', NO_VALUE), "=", NO_VALUE]),
-                _ if rest.contains(['=', ':']) => out.push_str(rest),
-                _ => out.extend([rest.trim_end(), "=", NO_VALUE]),
-            }
+        if rest.contains(['\r', '\0']) {
+            return Err(format!("line {number} holds a carriage return or a zero byte"));
         }
-        goes_on = is_unit && !is_section && out.ends_with('\\');
-        if goes_on {
-            out.pop();
-            out.push(' ');
-        } else {
-            out.push('\n');
+        if !is_unit && depth > indented {
+            return Err(format!("line {number} may go on from the one before it; indent it no further"));
+        }
+        if !is_unit && rest.ends_with('\\') {
+            return Err(format!("line {number} may go on in the next: it ends with a backslash"));
+        }
+        if rest.starts_with('[') {
+            let section = section(rest).ok_or_else(|| format!("line {number} is no section: `{rest}`"))?;
+            sections.push((section.to_owned(), Vec::new()));
+            indented = usize::MAX;
+            continue;
+        }
+        indented = depth;
+        let ends_key = |c: char| c == '=' || (c == ':' && !is_unit);
+        let (key, value) = match rest.split_once(ends_key) {
+            Some((key, value)) => (key.trim_end(), Value::from(value.trim_start())),
+            None => (rest, Value::Null),
+        };
+        if key.is_empty() {
+            return Err(format!("line {number} has no key"));
+        }
+        if let Some((_, keys)) = sections.last_mut() {
+            keys.push((key.to_owned(), value));
         }
     }
-    Ok(out)
+    // The part before the first section is mostly without a line.
+    let sections = sections.into_iter().enumerate().filter(|(at, (_, keys))| *at > 0 || !keys.is_empty());
+    Ok(gathered(sections.map(|(_, (section, keys))| (section, gathered(keys.into_iter())))))
+}
+
+/// Its lines without comments, by number, those of a unit that go on as one.
+fn lines_of_ini(text: &str, is_unit: bool) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in text.lines().enumerate() {
+        let rest = line.trim_start();
+        // A comment is none of the value within which it stands.
+        if rest.starts_with(['#', ';']) {
+            continue;
+        }
+        match lines.last_mut().filter(|_| goes_on) {
+            Some((_, last)) => last.push_str(rest),
+            None => lines.push((number + 1, line.to_owned())),
+        }
+        let Some((_, last)) = lines.last_mut() else { continue };
+        // Of two backslashes the first takes the second its meaning.
+        let backslashes = last.len() - last.trim_end_matches('\\').len();
+        goes_on = is_unit && backslashes % 2 == 1;
+        if goes_on {
+            last.pop();
+            last.push(' ');
+        }
+    }
+    lines
+}
+
+/// The name between the brackets of this line, which may hold brackets itself: in pairs, or in quotes as Git has them. `None`
+/// where something stands behind them.
+fn section(line: &str) -> Option<&str> {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, c) in line.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '[' if !quoted => depth += 1,
+            ']' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return (at + 1 == line.len()).then(|| line[1..at].trim());
+        }
+    }
+    None
 }
 
 fn gathered(entries: impl Iterator<Item = (String, Value)>) -> Value {
@@ -225,18 +278,64 @@ mod tests {
             parsed(Format::Ini, "[a]\n  # x = 1\n  ; y = 2\nk = v\n  # z = 3\n"),
             r#"{"a":{"k":"v"}}"#
         );
-        let unit = File { file: "/a.service".to_owned(), follow: false, format: None, encoding: None };
+        let unit = |name: &str, text: &str| {
+            let format = Some(Format::Ini);
+            let file = File { file: name.to_owned(), follow: false, format, encoding: None };
+            json(&parse(&file, text).unwrap())
+        };
         let text = "[Service]\nExecStart=/bin/a \\\n  --b \\\n# not this\n  c=d\nType=simple\n";
         assert_eq!(
-            json(&parse(&unit, text).unwrap()),
+            unit("/a.service", text),
             r#"{"Service":{"ExecStart":"/bin/a  --b  c=d","Type":"simple"}}"#
         );
+        let text = "[Service]\nExecStart=/bin/a \\\n--three\nflag\\\n\nPath=C:\\\\\nlast=\\";
+        for name in [
+            "/etc/systemd/system/a.service.d/override.conf",
+            "/usr/lib/systemd/system/service.d/10-all.conf",
+            "/x/a.socket.d/b.conf",
+            "/etc/systemd/journald.conf",
+            "/x/a.mount",
+        ] {
+            assert_eq!(
+                unit(name, text),
+                r#"{"Service":{"ExecStart":"/bin/a  --three","Path":"C:\\\\","flag":null,"last":""}}"#,
+                "{name}"
+            );
+        }
         // systemd takes `=` alone, and lines indented as they like (systemd.syntax(7)).
         let text = "[Service]\nType=simple\n  Environment:A=1:2\n  Restart: no\n";
         assert_eq!(
-            json(&parse(&unit, text).unwrap()),
+            unit("/a.service", text),
             r#"{"Service":{"Environment:A":"1:2","Restart: no":null,"Type":"simple"}}"#
         );
+    }
+
+    #[test]
+    fn a_line_of_an_ini_file_that_ends_with_a_backslash_takes_no_other_in() {
+        for next in ["user = bob", "[b]", "# no", "", "k"] {
+            for line in ["dir = C:\\temp\\", "flag\\"] {
+                let said = parsed(Format::Ini, &format!("[a]\n{line}\n{next}\nx = y\n"));
+                assert!(said.contains("line 2 may go on in the next"), "{line}, {next}: {said}");
+            }
+        }
+        assert_eq!(parsed(Format::Ini, "k = a\\b\r\nl = \"c\"\r\n"), r#"{"":{"k":"a\\b","l":"\"c\""}}"#);
+        for text in ["k = a\rl = b\n", "k = a\0\n", "= a\n"] {
+            assert!(parsed(Format::Ini, text).contains("is not INI: line 1"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_section_of_an_ini_file_ends_with_its_last_bracket() {
+        for section in ["x[0]", "a b", "remote \"or]igin\"", "url \"ssh://git@[::1]:22/\"", "x \"a\\\"]b\""] {
+            let expected = json(&Value::Map(
+                [(section.to_owned(), gathered([("k".to_owned(), "v".into())].into_iter()))].into(),
+            ));
+            assert_eq!(parsed(Format::Ini, &format!("[{section}]\nk = v\n")), expected);
+        }
+        for line in ["[a]junk", "[a] k = v", "[a", "[a] # not [b]", "[a]]", "[a \"b]"] {
+            let said = parsed(Format::Ini, &format!("{line}\nk = v\n"));
+            assert!(said.contains("line 1 is no section"), "{line}: {said}");
+        }
     }
 
     #[test]
@@ -254,6 +353,11 @@ mod tests {
         assert_eq!(text(b"\xff\xfea\0\xe4\0", None).unwrap(), "aä");
         assert_eq!(text(b"\xfe\xff\0a", None).unwrap(), "a");
         assert_eq!(text(b"\xef\xbb\xbfa", None).unwrap(), "\u{feff}a");
+        let utf_32 = b"\xff\xfe\0\0a\0\0\0";
+        assert_eq!(text(utf_32, None).unwrap_err().barrier, Barrier::Unsupported);
+        assert_eq!(text(b"\0\0\xfe\xff\0\0\0a", None).unwrap_err().barrier, Barrier::Protocol);
+        // Where the plan says that it is UTF-16, there are zeros in it.
+        assert_eq!(text(utf_32, Some("utf-16")).unwrap(), "\0a\0");
         assert_eq!(text(b"\xe4", Some("latin1")).unwrap(), "ä");
         for label in ["utf-16", "utf-16le", "utf-16be"] {
             assert_eq!(text(b"\xff\xfea\0", Some(label)).unwrap(), "a", "{label}");

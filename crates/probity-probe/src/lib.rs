@@ -12,6 +12,7 @@ mod desk;
 pub mod discover;
 mod documents;
 pub mod kinds;
+mod links;
 mod log_time;
 pub mod look;
 pub mod machine;

@@ -14,6 +14,8 @@ use crate::{program, tables};
 /// The longest file of accounts that is read, in bytes.
 const LONGEST: u64 = 64 << 20;
 const SERVICES: &str = "/etc/nsswitch.conf";
+/// A name service that no machine has: that it is sought shows that the one before it gave no answer.
+const NO_SERVICE: &str = "probity_none";
 
 /// A database of the name services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +100,7 @@ impl Entry for Group {
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.splitn(4, ':');
         let (name, _, gid) = (fields.next()?.to_owned(), fields.next()?, number(fields.next()?)?);
-        let members = fields.next().unwrap_or_default().split(',').map(str::trim);
+        let members = fields.next().unwrap_or_default().split(',').map(without_blanks_before);
         Some(Self { name, gid, members: members.filter(|it| !it.is_empty()).map(str::to_owned).collect() })
     }
     fn name(&self) -> &str {
@@ -111,7 +113,13 @@ impl Entry for Group {
 
 /// A number as the C library reads one in these files: blanks and a sign may stand before it (glibc, nss/nss_files).
 fn number(field: &str) -> Option<u32> {
-    field.trim_start().parse().ok()
+    without_blanks_before(field).parse().ok()
+}
+
+/// The C library leaves out blanks before a line or a member, and none behind them: a carriage return at the end of a line
+/// belongs to its last field (glibc, nss/nss_files/files-parse.c).
+fn without_blanks_before(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r'])
 }
 
 /// A file of entries, each line of it read or the barrier of one that is none.
@@ -139,6 +147,8 @@ pub struct Names {
 struct Services {
     /// Whether the files are asked first, and what they say stands.
     files_first: bool,
+    /// Whether one adds to what another found (`[SUCCESS=merge]`).
+    merges: bool,
     /// The others, by name.
     others: Vec<String>,
 }
@@ -214,9 +224,21 @@ impl Names {
                 Database::Users => names_by_number::<User>(self, &keys, context).await,
                 Database::Groups => names_by_number::<Group>(self, &keys, context).await,
             };
+            let mut nameless = Ok(());
+            if let Ok(names) = &answer {
+                let without = numbers.iter().filter(|number| !names.contains_key(number));
+                let without: Vec<String> = without.map(u32::to_string).collect();
+                nameless = all_answer(database, &without, self.services(database), context).await;
+            }
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             for number in numbers {
-                let name = answer.as_ref().map(|names| names.get(&number).cloned()).map_err(Clone::clone);
+                let name = match &answer {
+                    Ok(names) => match names.get(&number) {
+                        Some(name) => Ok(Some(name.clone())),
+                        None => nameless.clone().map(|()| None),
+                    },
+                    Err(blocked) => Err(blocked.clone()),
+                };
                 asked.insert((database, number), name);
             }
         }
@@ -302,8 +324,13 @@ pub async fn entry<T: Entry>(
             return Ok(found.cloned());
         }
     }
-    let entries = getent::<T>(names, &[key.to_owned()], context).await?;
-    Ok(entries.into_iter().find(|entry| is(entry)))
+    let keys = [key.to_owned()];
+    let entries = getent::<T>(names, &keys, context).await?;
+    let found = entries.into_iter().find(|entry| is(entry));
+    if found.is_none() {
+        all_answer(T::DATABASE, &keys, services, context).await?;
+    }
+    Ok(found)
 }
 
 /// The numbers of the groups that list this user, without the primary one.
@@ -318,20 +345,33 @@ pub async fn groups_of(user: &str, names: &Names, context: &Context<'_>) -> Resu
     }
     let services = names.services(Database::Groups);
     // The name, and the numbers of its groups.
-    let said = run_getent("initgroups", &[user.to_owned()], services, context).await?;
+    let user = [user.to_owned()];
+    let (said, _) = run_getent("initgroups", None, &user, services, context).await?;
+    all_answer(Database::Groups, &user, services, context).await?;
     let numbers = said.split_whitespace().skip(1);
     let wrong = || Blocked::new(Barrier::Protocol, format!("getent initgroups: `{}`", said.trim()));
     numbers.map(|number| number.parse().map_err(|_| wrong())).collect()
 }
 
 /// Who is a member of this group: of its lines, of which a file may have several, each counts for the rights of its members.
-pub fn members_of(group: &Group, names: &Names) -> BTreeSet<String> {
+///
+/// # Errors
+/// A barrier where a service that may know of more does not answer.
+pub async fn members_of(
+    group: &Group,
+    names: &Names,
+    context: &Context<'_>,
+) -> Result<BTreeSet<String>, Blocked> {
+    let services = names.services(Database::Groups);
     let mut members = group.members.clone();
-    if names.services(Database::Groups).files_first {
+    if services.merges {
+        all_answer(Database::Groups, &[group.gid.to_string()], services, context).await?;
+    }
+    if services.files_first {
         let lines = names.groups.iter().flatten().flatten();
         members.extend(lines.filter(|line| line.gid == group.gid).flat_map(|line| line.members.clone()));
     }
-    members
+    Ok(members)
 }
 
 fn find<T: Entry>(lines: &Lines<T>, is: impl Fn(&T) -> bool) -> Result<Option<&T>, Blocked> {
@@ -341,28 +381,68 @@ fn find<T: Entry>(lines: &Lines<T>, is: impl Fn(&T) -> bool) -> Result<Option<&T
 
 async fn getent<T: Entry>(names: &Names, keys: &[String], context: &Context<'_>) -> Result<Vec<T>, Blocked> {
     let services = names.services(T::DATABASE);
-    let said = run_getent(T::DATABASE.name(), keys, services, context).await?;
+    let (said, _) = run_getent(T::DATABASE.name(), None, keys, services, context).await?;
     let wrong =
         |line: &str| Blocked::new(Barrier::Protocol, format!("getent {}: `{line}`", T::DATABASE.name()));
-    said.lines().map(|line| T::parse(line).ok_or_else(|| wrong(line))).collect()
+    said.split_terminator('\n').map(|line| T::parse(line).ok_or_else(|| wrong(line))).collect()
 }
 
-/// What getent(1) prints. A service that hangs leaves half of the time-out to what else there is to see.
-async fn run_getent(
-    database: &str,
+/// That every service of a database answers when asked for these keys. Where getent(1) finds nothing it does not tell one that
+/// has no such entry from one that is down, or whose library is missing; so each is asked with another behind it, which is
+/// sought only where it has no answer, and the loader tells what is sought (ld.so(8), `LD_DEBUG`).
+async fn all_answer(
+    database: Database,
     keys: &[String],
     services: &Services,
     context: &Context<'_>,
-) -> Result<String, Blocked> {
+) -> Result<(), Blocked> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let files = (!services.files_first).then_some("files");
+    for service in services.others.iter().map(String::as_str).chain(files) {
+        let only = format!("{}:{service} [NOTFOUND=return] {NO_SERVICE}", database.name());
+        let (_, said) = run_getent(database.name(), Some(&only), keys, services, context).await?;
+        if !said.contains("find library=") {
+            let why = format!("getent does not tell whether the name service {service} answers");
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
+        if said.contains(NO_SERVICE) {
+            let why = format!(
+                "the name service {service} of {SERVICES} does not answer: it is down, or its library missing"
+            );
+            return Err(Blocked::new(Barrier::Unreachable, why));
+        }
+    }
+    Ok(())
+}
+
+/// What getent(1) prints, and the loader with it where `services_line` stands for what nsswitch.conf says. A service that
+/// hangs leaves half of the time-out to what else there is to see.
+async fn run_getent(
+    database: &str,
+    services_line: Option<&str>,
+    keys: &[String],
+    services: &Services,
+    context: &Context<'_>,
+) -> Result<(String, String), Blocked> {
     let left = context.timeout.saturating_sub(context.began.elapsed());
     let timeout = context.timeout.saturating_sub(left / 2);
     let context = Context { timeout: timeout.max(Duration::from_millis(1)), ..context.clone() };
-    let command = ["getent", database, "--"].into_iter();
-    let arguments: Vec<&str> = command.chain(keys.iter().map(String::as_str)).collect();
-    let asked = program::ask(&arguments, &[], &context).await;
+    let (line, env): (Vec<&str>, &[_]) = match services_line {
+        Some(line) => (vec!["-s", line], &[("LD_DEBUG", "libs")]),
+        None => (Vec::new(), &[]),
+    };
+    let arguments: Vec<&str> = ["getent"]
+        .into_iter()
+        .chain(line)
+        .chain([database, "--"])
+        .chain(keys.iter().map(String::as_str))
+        .collect();
+    let asked = program::ask(&arguments, env, &context).await;
     match asked {
         // 2: one of the keys was not found.
-        Ok((0 | 2, stdout, _)) => Ok(stdout),
+        Ok((0 | 2, stdout, stderr)) => Ok((stdout, stderr)),
         Ok((code, _, stderr)) => {
             let why = format!("getent {database} ended with {code}: {}", stderr.trim());
             Err(Blocked::new(Barrier::Protocol, why))
@@ -382,21 +462,22 @@ fn services_of(text: &str, database: Database) -> Services {
         let (name, services) = line.split('#').next()?.split_once(':')?;
         (name.trim() == database.name()).then(|| services.to_owned())
     });
-    let Some(line) = line else { return Services { files_first: true, others: Vec::new() } };
+    let Some(line) = line else { return Services { files_first: true, ..Services::default() } };
     // `[SUCCESS=merge]` and its like: what another service says counts though the first found something.
     let actions = line.contains('[');
     let words = line.split('[').flat_map(|part| part.rsplit(']').next()).flat_map(str::split_whitespace);
     let services: Vec<String> = words.map(str::to_owned).collect();
     let others: Vec<String> = services.iter().filter(|service| *service != "files").cloned().collect();
     let first = services.first().is_some_and(|service| service == "files");
-    Services { files_first: first && (!actions || others.is_empty()), others }
+    let merges = line.to_ascii_lowercase().contains("=merge");
+    Services { files_first: first && (!actions || others.is_empty()), merges, others }
 }
 
 /// The entries of a file, without lines that only include others from elsewhere (`+`, `-`). A file that is not there has none.
 fn lines<T: Entry>() -> Lines<T> {
     let path = T::DATABASE.file();
     let text = read_text(path)?;
-    let lines = text.lines().map(str::trim_start).enumerate();
+    let lines = text.split('\n').map(without_blanks_before).enumerate();
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '+', '-']));
     let wrong = |number: usize| {
         let why = format!("{path}, line {}: not the fields of {}(5)", number + 1, T::DATABASE.name());
@@ -429,6 +510,7 @@ mod tests {
             ("ann:x: 1000:+100:Ann:/home/ann:/bin/sh:more", told("/home/ann", "/bin/sh:more")),
             ("ann:x:1000:100", told("", "")),
             ("ann:x:1000:100:Ann:/home/ann", told("/home/ann", "")),
+            ("ann:x:1000:100:Ann:/home/ann:/bin/sh\r", told("/home/ann", "/bin/sh\r")),
             ("ann:x:1000", None),
             ("ann:x:1000 :100:::", None),
             ("ann:x::100:::", None),
@@ -438,6 +520,7 @@ mod tests {
         }
         let group = |line: &str| Group::parse(line).map(|group| (group.gid, Vec::from_iter(group.members)));
         assert_eq!(group("staff:x:50:ann, bob,,"), Some((50, vec!["ann".to_owned(), "bob".to_owned()])));
+        assert_eq!(group("staff:x:50: ann ,bob\r"), Some((50, vec!["ann ".to_owned(), "bob\r".to_owned()])));
         assert_eq!(group("staff:x:50"), Some((50, vec![])));
         assert_eq!(group("staff:x:fifty:ann"), None);
     }
@@ -447,11 +530,13 @@ mod tests {
         let text = "# passwd: nis\npasswd:  files systemd # local first\ngroup: files [SUCCESS=merge] sss\nshadow: files\n";
         let services = |first, others: &[&str]| Services {
             files_first: first,
+            merges: false,
             others: others.iter().map(|&other| other.to_owned()).collect(),
         };
         assert_eq!(services_of(text, Database::Users), services(true, &["systemd"]));
         // What the files say of a group is not the whole of it.
-        assert_eq!(services_of(text, Database::Groups), services(false, &["sss"]));
+        let merged = Services { merges: true, ..services(false, &["sss"]) };
+        assert_eq!(services_of(text, Database::Groups), merged);
         assert_eq!(services_of("passwd: sss files", Database::Users), services(false, &["sss"]));
         assert_eq!(services_of("passwd: files [!UNAVAIL=return]", Database::Users), services(true, &[]));
         assert_eq!(services_of("hosts: dns", Database::Users), services(true, &[]));

@@ -314,21 +314,57 @@ fn present<T>(name: &str, table: ProcResult<Vec<T>>) -> Vec<Result<T, Blocked>> 
 /// Which processes hold which sockets.
 #[derive(Debug)]
 pub struct Owners {
-    by_inode: BTreeMap<u64, BTreeSet<i32>>,
+    by_inode: BTreeMap<u64, Holders>,
     /// Why holders may be missing.
     hidden: Option<Blocked>,
 }
 
+/// The processes that hold a socket by number, each with the folder of `/proc` where it was found: a thread of it may have open
+/// files of its own, or be all that is left of it.
+pub type Holders = BTreeMap<i32, String>;
+
 impl Owners {
-    /// The processes that hold a socket; empty if it is the kernel's own.
+    /// The processes that hold a socket, at least one.
     ///
     /// # Errors
-    /// A barrier if none was found but one may be hidden.
-    pub fn of(&self, inode: u64) -> Result<BTreeSet<i32>, Blocked> {
+    /// A barrier if none was found: one may be hidden, and the kernel's own is not told from one that is on its way between
+    /// two processes.
+    pub fn of(&self, inode: u64) -> Result<Holders, Blocked> {
         match (self.by_inode.get(&inode), &self.hidden) {
-            (Some(pids), _) => Ok(pids.clone()),
+            (Some(holders), _) => Ok(holders.clone()),
             (None, Some(hidden)) => Err(hidden.clone()),
-            (None, None) => Ok(BTreeSet::new()),
+            (None, None) => {
+                let why = "no process holds the socket open: it is the kernel's own, or on its way between processes";
+                Err(Blocked::new(Barrier::Unsupported, why))
+            }
+        }
+    }
+
+    /// Takes in what a process, or a thread of it, has open; how many files that are.
+    fn search(&mut self, pid: i32, thread: Option<i32>, wanted: &BTreeSet<u64>) -> std::io::Result<usize> {
+        let folder = folder(pid, thread);
+        let files = std::fs::read_dir(format!("{folder}/fd"))?;
+        let mut count = 0;
+        for link in files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok()) {
+            count += 1;
+            let socket = link.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
+            if let Some(inode) = socket.and_then(|inode| inode.parse().ok())
+                && wanted.contains(&inode)
+            {
+                self.by_inode.entry(inode).or_default().entry(pid).or_insert_with(|| folder.clone());
+            }
+        }
+        Ok(count)
+    }
+
+    /// Takes in what the threads of a process beside the first have open: their own files (unshare(2), `CLONE_FILES`), or
+    /// the process's where the first has ended.
+    fn search_threads(&mut self, pid: i32, wanted: &BTreeSet<u64>) {
+        for thread in numbers_in(&format!("/proc/{pid}/task")).unwrap_or_default() {
+            if thread != pid {
+                // One that has ended has nothing open any more.
+                _ = self.search(pid, Some(thread), wanted);
+            }
         }
     }
 }
@@ -353,25 +389,29 @@ pub(crate) fn sees_every_process() -> bool {
     std::fs::read_link("/proc/self/ns/pid").is_ok_and(|own| own.to_str() == Some(FIRST_PID_NAMESPACE))
 }
 
+/// The entries of a folder that are numbers.
+fn numbers_in(folder: &str) -> std::io::Result<Vec<i32>> {
+    let entries = std::fs::read_dir(folder)?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
 fn walk(wanted: &BTreeSet<u64>) -> Result<Owners, Blocked> {
     let mut owners = Owners { by_inode: BTreeMap::new(), hidden: hidden_processes() };
     let mut closed = 0_usize;
-    let entries = std::fs::read_dir("/proc").map_err(|error| barrier_of("list /proc", &error))?;
-    for pid in entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()) {
-        match std::fs::read_dir(format!("/proc/{pid}/fd")) {
-            Ok(files) => {
-                for target in files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok()) {
-                    let inode = target
-                        .to_str()
-                        .and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
-                    if let Some(inode) = inode.filter(|inode| wanted.contains(inode)) {
-                        owners.by_inode.entry(inode).or_default().insert(pid);
-                    }
-                }
-            }
+    let pids: Vec<i32> = numbers_in("/proc").map_err(|error| barrier_of("list /proc", &error))?;
+    for pid in &pids {
+        match owners.search(*pid, None, wanted) {
+            // Its first thread may have ended before the others.
+            Ok(0) => owners.search_threads(*pid, wanted),
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => closed += 1,
             // It ended while we looked.
             Err(_) => {}
+        }
+    }
+    if wanted.iter().any(|inode| !owners.by_inode.contains_key(inode)) {
+        for pid in &pids {
+            owners.search_threads(*pid, wanted);
         }
     }
     if closed > 0 {

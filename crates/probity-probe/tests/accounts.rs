@@ -65,6 +65,22 @@ fn every_line_of_a_group_s_number_names_members() {
 }
 
 #[test]
+fn what_stands_behind_a_name_belongs_to_it_as_for_the_c_library() {
+    let first = instead("/etc/group", "root:x:0:\nstaff:x:50:zoe,adam\r\nother:x:51: zoe ,adam\n")
+        + &instead(
+            "/etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nadam:x:7:7::/:/bin/sh\r\nzoe:x:8:8::/:/bin/sh\n",
+        );
+    let Some(seen) = look_after(first.clone(), "group", &json!({ "group": "staff" })) else { return };
+    assert_eq!(json_of(&seen, "members"), json!(["adam\r", "zoe"]));
+    let seen = look_after(first.clone(), "user", &json!({ "user": "adam" })).unwrap();
+    assert_eq!(text(&seen, "shell"), "/bin/sh\r");
+    assert_eq!(json_of(&seen, "groups"), json!(["7", "other"]));
+    let seen = look_after(first, "user", &json!({ "user": "zoe" })).unwrap();
+    assert_eq!(json_of(&seen, "groups"), json!(["8", "staff"]));
+}
+
+#[test]
 fn all_accounts_are_listed_with_what_stands_out() {
     let first = instead(
         "/etc/passwd",
@@ -238,6 +254,34 @@ fn a_name_service_that_cannot_be_asked_or_hangs_is_a_barrier() {
     let seen = look_elsewhere(&elsewhere, "file", &json!({ "file": "/mnt/hers" })).unwrap();
     assert_eq!(barrier(&seen, "owner"), Barrier::TimedOut);
     assert_eq!((text(&seen, "mode"), json_of(&seen, "uid")), ("600", json!(70001)));
+}
+
+#[test]
+fn a_name_service_that_gives_no_answer_is_no_word_that_nobody_is_there() {
+    // Of the C library's own services one lacks its database; the other's library is missing.
+    for (services, what) in
+        [("files db", "db"), ("files nosuch", "nosuch"), ("db [NOTFOUND=return] files", "db")]
+    {
+        let first = instead("/etc/nsswitch.conf", &format!("passwd: {services}\ngroup: {services}\n"))
+            + "touch /mnt/hers; chown 70001:70002 /mnt/hers\n";
+        for (kind, account) in [("user", json!("bob")), ("user", json!(70001)), ("group", json!("bob"))] {
+            let parameters = json!({ kind: account });
+            let Some(seen) = look_after(first.clone(), kind, &parameters) else { return };
+            assert_eq!(barrier(&seen, "exists"), Barrier::Unreachable, "{services}");
+            let why = &seen.unknown["*"].detail;
+            assert!(why.contains(&format!("the name service {what} of")), "{services}: {why}");
+        }
+        let seen = look_after(first.clone(), "file", &json!({ "file": "/mnt/hers" })).unwrap();
+        assert_eq!(barrier(&seen, "owner"), Barrier::Unreachable, "{services}");
+        assert_eq!(json_of(&seen, "uid"), json!(70001));
+        // Who was found is there; of the groups that others may tell nothing is known.
+        let seen = look_after(first.clone(), "user", &json!({ "user": "root" })).unwrap();
+        assert_eq!(text(&seen, "name"), "root", "{services}");
+        assert_eq!(barrier(&seen, "groups"), Barrier::Unreachable, "{services}");
+    }
+    let first = instead("/etc/nsswitch.conf", "passwd: files\ngroup: files [SUCCESS=merge] db\n");
+    let seen = look_after(first, "group", &json!({ "group": "root" })).unwrap();
+    assert_eq!((json_of(&seen, "gid"), barrier(&seen, "members")), (json!(0), Barrier::Unreachable));
 }
 
 #[test]

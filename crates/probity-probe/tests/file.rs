@@ -423,6 +423,11 @@ async fn what_cannot_be_read_in_time_is_left_and_the_rest_is_known() {
     let seen = look_with(act("file", &json!({ "file": path })), &[], Duration::from_millis(200)).await;
     assert_eq!(known(&seen, "size_bytes"), &Value::from(1_i64 << 40));
     assert_eq!(text(&seen, "kind"), "file");
+    assert_eq!(known(&seen, "acl"), &Value::List(Vec::new()));
+    for (fact, format) in [("owner", "%U"), ("group", "%G")] {
+        let expected = support::run(Command::new("stat").args(["-c", format]).arg(&path));
+        assert_eq!(text(&seen, fact), expected.trim(), "{fact}");
+    }
     for fact in ["sha256", "content"] {
         assert_eq!(barrier(&seen, fact), Barrier::TimedOut, "{fact}");
     }

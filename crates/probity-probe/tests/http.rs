@@ -826,6 +826,7 @@ async fn a_body_is_read_as_its_headers_say() {
     let rest = |body: &[u8]| [body, b"rubbish"].concat();
     for (headers, body, expected) in [
         ("", latin.clone(), Barrier::Protocol),
+        ("", b"\xff\xfe\0\0a\0\0\0".to_vec(), Barrier::Unsupported),
         ("Content-Encoding: gzip\r\n", rest(&gzip), Barrier::Protocol),
         ("Content-Encoding: deflate\r\n", rest(&zlib), Barrier::Protocol),
         ("Content-Encoding: deflate\r\n", rest(&deflate), Barrier::Protocol),

@@ -183,14 +183,20 @@ async fn an_interface_that_is_not_there_does_not_exist() {
 }
 
 #[test]
-fn without_sys_state_and_mtu_are_a_barrier_and_the_rest_is_not() {
-    let Some(seen) = look_after("mount -t tmpfs none /sys", "interface", &json!({ "interface": "lo" }))
-    else {
-        return;
+fn state_and_mtu_are_those_of_the_own_network_whoever_mounted_sys() {
+    let elsewhere = Elsewhere {
+        // The mounts are those of the machine, and so is what /sys shows.
+        unshare: &["--net"],
+        first: "ip link set lo mtu 1280 up".to_owned(),
+        ..Elsewhere::default()
     };
-    assert_eq!(json_of(&seen, "exists"), json!(true));
-    assert_eq!(barrier(&seen, "state"), Barrier::Unreachable);
-    assert_eq!(barrier(&seen, "mtu_bytes"), Barrier::Unreachable);
+    let Some(seen) = look_elsewhere(&elsewhere, "interface", &json!({ "interface": "lo" })) else { return };
+    assert_eq!((json_of(&seen, "mtu_bytes"), text(&seen, "state")), (json!(1280), "unknown"));
+    let renamed = Elsewhere { first: "ip link set lo mtu 1400 name probity1".to_owned(), ..elsewhere };
+    let seen = look_elsewhere(&renamed, "interface", &json!({ "interface": "probity1" })).unwrap();
+    assert_eq!((json_of(&seen, "mtu_bytes"), text(&seen, "state")), (json!(1400), "down"));
+    let seen = look_after("umount -l /sys", "interface", &json!({ "interface": "lo" })).unwrap();
+    assert_eq!((json_of(&seen, "exists"), text(&seen, "state")), (json!(true), "down"));
     assert_eq!(json_of(&seen, "sent_bytes"), json!(0));
 }
 

@@ -447,6 +447,62 @@ async fn a_time_that_lies_ahead_is_not_when_its_line_was_written() {
     assert!(known(&seen, "last_age_s").as_f64().unwrap() >= 0.0, "{seen:?}");
 }
 
+#[tokio::test]
+async fn an_old_time_behind_the_window_s_beginning_is_not_when_its_line_was_written() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    // The clock was set back and forward again.
+    let old = line(30 * 24 * 60, "ERROR");
+    for lines in [
+        [line(120, "start"), line(5, "fine"), old.clone(), line(1, "fine")],
+        [line(120, "start"), line(5, "fine"), line(1, "fine"), old.clone()],
+    ] {
+        std::fs::write(&path, lines.concat()).unwrap();
+        let seen = look_at(&path, "10m", "ERROR").await;
+        assert_eq!(known(&seen, "window_covered"), &Value::Bool(true));
+        for fact in ["count", "last", "times", "lines"] {
+            assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}: {seen:?}");
+        }
+        assert!(seen.unknown["count"].detail.contains("bear times before it"), "{seen:?}");
+        // What does not match is of no interest.
+        assert_eq!(known(&look_at(&path, "10m", "fine").await, "count"), &Value::from(2));
+    }
+    // What stands before the window was written before it.
+    std::fs::write(&path, [old, line(120, "start"), line(5, "fine")].concat()).unwrap();
+    assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "count"), &Value::from(0));
+}
+
+#[tokio::test]
+async fn a_line_of_the_second_before_the_window_is_none_of_it_wherever_it_stands() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    loop {
+        let start = Timestamp::from_second((Timestamp::now() - 10.minutes()).as_second()).unwrap();
+        let at = |milliseconds: i64| format!("{} app: ERROR\n", start + milliseconds.milliseconds());
+        std::fs::write(&path, [line(120, "start"), at(30_000), at(-20)].concat()).unwrap();
+        let seen = look_at(&path, "10m", "ERROR").await;
+        // The next second may have begun meanwhile.
+        if known(&seen, "window_start") == &Value::from(start) {
+            assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_that_end_with_carriage_returns_alone_are_one_whose_time_is_not_known() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let lines = [line(120, "start"), line(5, "fine"), line(1, "ERROR")].concat();
+    std::fs::write(&path, lines.replace('\n', "\r")).unwrap();
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!(barrier(&seen, "count"), Barrier::Protocol, "{seen:?}");
+    // With line feeds they are lines, and a line that is written over itself is one.
+    let again = lines.replace('\n', "\r\n") + &line(1, "1 %\r50 %\rERROR\r");
+    std::fs::write(&path, again).unwrap();
+    assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "count"), &Value::from(2));
+}
+
 #[test]
 fn times_are_in_the_zone_that_they_name_or_the_plan_says_or_unknown() {
     let folder = support::folder();

@@ -141,6 +141,29 @@ fn what_is_left_of_another_architecture_is_not_the_version() {
 }
 
 #[test]
+fn a_package_of_two_architectures_is_compared_for_each() {
+    let Some((machine, _alone)) = machine() else { return };
+    let own = machine.run("dpkg --print-architecture");
+    let (own, other) = (own.trim(), if own.trim() == "i386" { "amd64" } else { "i386" });
+    machine.run(&format!("dpkg --add-architecture {other}"));
+    for architecture in [own, other] {
+        machine.run(&format!(
+            "rm -rf /tmp/twin; mkdir -p /tmp/twin/DEBIAN /tmp/twin/opt; cd /tmp/twin
+             printf 'Package: twin\\nVersion: 1\\nArchitecture: {architecture}\\nMulti-Arch: same\\nMaintainer: A <a@b.c>\\nDescription: d\\n' >DEBIAN/control
+             echo one >opt/both; echo one >opt/{architecture}; md5sum opt/* >DEBIAN/md5sums
+             dpkg-deb --build /tmp/twin /tmp/twin.deb; dpkg --install /tmp/twin.deb"
+        ));
+    }
+    let look = |name: &str| machine.inside().look("package", &json!({ "package": name }));
+    let seen = look("twin");
+    assert_eq!(known(&seen, "installed"), &Value::Bool(true));
+    assert!(paths(&seen).is_empty());
+    machine.run(&format!("echo more >>/opt/both; echo more >>/opt/{other}"));
+    assert_eq!(paths(&look("twin")), ["/opt/both".to_owned(), format!("/opt/{other}")]);
+    assert_eq!(paths(&look(&format!("twin:{own}"))), ["/opt/both"]);
+}
+
+#[test]
 fn a_package_without_digests_has_neither_changed_files_nor_none() {
     let query = "case \"$*\" in *--control-path*) ;; *) printf 'install ok installed\\t1.0\\tall\\n';; esac";
     let seen = with(&[("dpkg-query", query), ("dpkg", "true"), NO_RPM]);

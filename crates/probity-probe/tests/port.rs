@@ -97,6 +97,54 @@ async fn without_a_number_every_listening_socket_is_listed() {
     assert!(json_of(&seen, "unix_sockets").as_array().unwrap().contains(&json!(path)));
 }
 
+/// Python that begins to listen on `PORT` with `s`.
+const LISTENS: &str = "import array, ctypes, os, socket, sys, threading, time\n\
+    def listen():\n  s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(); return s\n";
+
+#[tokio::test]
+async fn a_socket_that_a_thread_alone_holds_is_its_process_s() {
+    for does in [
+        // exit(2) of the first thread alone.
+        "s = listen(); threading.Thread(target=time.sleep, args=(60,)).start()\n\
+         ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)",
+        // unshare(2) with CLONE_FILES.
+        "def own():\n  ctypes.CDLL(None).unshare(0x400); s = listen(); time.sleep(60)\n\
+         threading.Thread(target=own).start(); time.sleep(60)",
+    ] {
+        let port = free_port();
+        let mut python = std::process::Command::new("python3");
+        let running = support::start(python.args(["-c", &format!("{LISTENS}{does}"), &port.to_string()]));
+        support::until_listens(port);
+        // The first thread goes on for a moment.
+        std::thread::sleep(Duration::from_millis(200));
+        let seen = look("port", json!({ "port": port })).await;
+        assert_eq!(json_of(&seen, "pids"), json!([running.pid()]), "{does}: {seen:?}");
+        let owners = json_of(&seen, "owners");
+        assert!(owners[0]["executable"].as_str().unwrap().contains("python3"), "{owners}");
+        assert_eq!((&owners[0]["pid"], &owners[0]["process_user"]), (&json!(running.pid()), &me()));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_nobody_is_found_to_hold_has_no_known_owner() {
+    let port = free_port();
+    let script = format!(
+        "{LISTENS}a, b = socket.socketpair(); s = listen()\n\
+         a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [s.fileno()]))])\n\
+         s.close(); print(); sys.stdout.flush(); time.sleep(60)"
+    );
+    let mut python = std::process::Command::new("python3");
+    let python = python.args(["-c", &script, &port.to_string()]);
+    let _running = support::start(python.stdout(std::process::Stdio::null()));
+    support::until_listens(port);
+    std::thread::sleep(Duration::from_millis(200));
+    let seen = look("port", json!({ "port": port })).await;
+    assert_eq!(json_of(&seen, "listening"), json!(true));
+    for fact in ["pids", "owners"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unsupported, "{fact}: {seen:?}");
+    }
+}
+
 #[test]
 fn another_users_process_is_a_barrier_and_its_port_is_not() {
     // Inherited by nobody; this test's own program, which is root's where the tests run as root.

@@ -99,7 +99,7 @@ impl Kind for File {
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),
-            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI; unknown where a line of INI may go on from the one before it: it is indented further")
+            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI; unknown where a line of INI may go on from the one before it: it is indented further, or that one ends with a backslash")
                 .on_demand(),
         ],
     };

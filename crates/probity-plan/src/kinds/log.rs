@@ -186,7 +186,8 @@ impl Kind for Log {
                 "count",
                 FactType::Int,
                 "how many lines of the window match; unknown if the log does not cover the window, or a matching line begins with `{` or \
-                 bears what may be a time near its beginning, and that time is not known; a line without one belongs to the line before it",
+                 bears what may be a time near its beginning, and that time is not known, or one before the window though it stands behind a \
+                 line of it; a line without one belongs to the line before it",
             ),
             FactSpec::new(
                 "at_least",

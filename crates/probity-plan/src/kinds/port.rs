@@ -173,8 +173,8 @@ impl Kind for Port {
             FactSpec::new(
                 "owners",
                 FactType::List,
-                "each pair of socket and process as a map: what `sockets` has, and pid, executable, process_user; pid 0 \
-                 for a socket of the kernel; unknown if one owner is hidden",
+                "each pair of socket and process as a map: what `sockets` has, and pid, executable, process_user; \
+                 unknown if one owner is hidden, or nobody is found who holds a socket (the kernel's own)",
             ).unconnected()
             .on_demand(),
             FactSpec::new("pids", FactType::List, "the numbers of the processes that hold the sockets, sorted").unconnected().on_demand(),

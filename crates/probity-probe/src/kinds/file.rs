@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use probity_plan::kinds::file::File;
 use probity_plan::{Barrier, Blocked, Value};
 use rustix::fs::{Mode, OFlags};
+use tokio::sync::oneshot;
 
 use crate::look::{Context, Look, Seen, Underway, Wanted, barrier_of, not_ahead};
 use crate::mask::Masks;
@@ -25,18 +26,22 @@ const CONTENT: [&str; 4] = ["sha256", "content", "lines", "parsed"];
 impl Look for File {
     async fn look(&self, context: &Context<'_>) -> Seen {
         let (file, wanted, masks) = (self.clone(), context.wanted.clone(), context.secrets.masks());
+        let (tell, told) = oneshot::channel();
         // A network file system may hang.
-        let mut seen = context.blocking(move |underway| see(&file, &wanted, &masks, underway)).await;
-        if let (Some(uid), Some(gid)) = (number(&seen, "uid"), number(&seen, "gid")) {
-            let (owner, group) = owner_and_group(uid, gid, context).await;
+        let look = context.blocking(move |underway| see(&file, &wanted, &masks, underway, tell));
+        // Beside it: the content may take all the time there is.
+        let names = async {
+            let (uid, gid) = tokio::time::timeout_at(context.deadline(), told).await.ok()?.ok()?;
+            Some(owner_and_group(uid, gid, context).await)
+        };
+        let (mut seen, names) = tokio::join!(look, names);
+        if let Some((owner, group)) = names
+            && seen.facts.contains_key("uid")
+        {
             seen.settle("owner", owner).settle("group", group);
         }
         seen
     }
-}
-
-fn number(seen: &Seen, fact: &str) -> Option<u32> {
-    seen.facts.get(fact).and_then(Value::as_i64).and_then(|number| u32::try_from(number).ok())
 }
 
 /// What stands at a path, held by a descriptor: whatever takes its place there is another file.
@@ -117,7 +122,14 @@ fn same_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn see(file: &File, wanted: &Wanted, masks: &Masks, underway: &Underway) -> Seen {
+/// `tell` gets the numbers of owner and group as soon as they are known.
+fn see(
+    file: &File,
+    wanted: &Wanted,
+    masks: &Masks,
+    underway: &Underway,
+    tell: oneshot::Sender<(u32, u32)>,
+) -> Seen {
     let mut seen = Seen::default();
     let held = match Held::open(file) {
         Ok(held) => held,
@@ -133,6 +145,7 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks, underway: &Underway) -> Seen
     };
     see_status(&held, &mut seen);
     underway.keep(&seen);
+    _ = tell.send((held.metadata.uid(), held.metadata.gid()));
     let content = CONTENT.into_iter().filter(|fact| wanted.includes(fact)).collect::<Vec<_>>();
     let attributes = attributes::FACTS.into_iter().filter(|fact| wanted.includes(fact)).collect::<Vec<_>>();
     if content.is_empty() && attributes.is_empty() {
@@ -142,6 +155,7 @@ fn see(file: &File, wanted: &Wanted, masks: &Masks, underway: &Underway) -> Seen
     for fact in attributes {
         seen.settle(fact, attributes::see(fact, &held.descriptor, &held.place()));
     }
+    underway.keep(&seen);
     see_content(file, &held, &content, masks, underway, &mut seen);
     match held.unchanged() {
         (Err(blocked), _) => {

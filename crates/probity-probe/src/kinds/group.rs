@@ -26,9 +26,9 @@ async fn see(account: &Account, context: &Context<'_>) -> Result<Seen, Blocked> 
         return Ok(seen);
     };
     let sorted = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>();
-    let members = names::members_of(&group, &names);
+    let members = names::members_of(&group, &names, context).await;
     seen.know("exists", true).know("name", group.name).know("gid", i64::from(group.gid));
-    seen.know("members", sorted(members));
+    seen.settle("members", members.map(sorted));
     let primary = super::user::accounts(&names).map(|accounts| {
         let members = accounts.into_iter().filter(|user| user.gid == group.gid);
         sorted(members.map(|user| user.name.clone()).collect())

@@ -1,4 +1,4 @@
-//! `interface`: getifaddrs(3), `/proc/net/dev` for the counters, `/sys/class/net` for state and MTU.
+//! `interface`: getifaddrs(3), `/proc/net/dev` for the counters, rtnetlink(7) for state and MTU.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use probity_plan::{Barrier, Blocked, Value};
 use procfs::Current;
 use procfs::net::InterfaceDeviceStatus;
 
+use crate::links;
 use crate::look::{Context, Look, Seen, barrier_of};
 use crate::tables::barrier_of_proc;
 
@@ -79,11 +80,10 @@ fn see(name: &str) -> Seen {
     for (fact, value) in found.facts() {
         seen.know(fact, value);
     }
-    seen.settle("state", attribute(name, "operstate"));
-    let mtu = attribute(name, "mtu").and_then(|text| {
-        text.parse::<i64>().map_err(|error| Blocked::new(Barrier::Protocol, format!("MTU `{text}`: {error}")))
-    });
-    seen.settle("mtu_bytes", mtu);
+    match links::see(name) {
+        Ok(link) => _ = seen.know("state", link.state).know("mtu_bytes", i64::from(link.mtu)),
+        Err(blocked) => _ = seen.block("state", blocked.clone()).block("mtu_bytes", blocked),
+    }
     see_counters(name, &mut seen);
     seen.block_rest(Blocked::new(Barrier::NotMade, "only `interface: all` lists interfaces"));
     seen
@@ -136,13 +136,6 @@ fn prefix_length(mask: &SockaddrStorage) -> u32 {
     } else {
         0
     }
-}
-
-/// One attribute of the interface in `/sys`.
-fn attribute(interface: &str, name: &str) -> Result<String, Blocked> {
-    let path = format!("/sys/class/net/{interface}/{name}");
-    let text = std::fs::read_to_string(&path).map_err(|error| barrier_of(&format!("read {path}"), &error))?;
-    Ok(text.trim().to_owned())
 }
 
 fn see_counters(name: &str, seen: &mut Seen) {

@@ -125,6 +125,14 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         );
         Blocked::new(Barrier::Protocol, why)
     });
+    let late = (tally.late > 0).then(|| {
+        let why = format!(
+            "{} matching lines stand behind lines of the window and bear times before it: a clock was set back, or they are late",
+            tally.late
+        );
+        Blocked::new(Barrier::Protocol, why)
+    });
+    let unknown = unknown.or(late);
     let ahead = ahead.or(unknown.clone());
     // "None" would pass on lines that nobody could see any more.
     let uncovered = window.covered.err().map(|why| Blocked::new(Barrier::Unreachable, why));

@@ -60,7 +60,7 @@ async fn see(package: &Package, context: &Context<'_>) -> Result<Seen, Blocked> 
         .know("status", found.status.as_str())
         .know("architecture", found.architecture.as_str());
     if context.wants("changed") {
-        let changed = changed(name, found.manager, context).await;
+        let changed = changed_of_each(name, &found, context).await;
         let again = match found.manager {
             "dpkg" => dpkg(name, context).await,
             _ => rpm(name, context).await,
@@ -179,6 +179,28 @@ fn join(rows: &[[&str; 3]], column: usize) -> String {
     values.join(", ")
 }
 
+/// The files that differ, of each architecture for which dpkg has the package: it takes the name alone for none of them.
+async fn changed_of_each(
+    name: &str,
+    found: &Installed,
+    context: &Context<'_>,
+) -> Result<Vec<Value>, Blocked> {
+    let architectures: Vec<&str> = found.architecture.split(", ").collect();
+    if found.manager != "dpkg" || architectures.len() == 1 {
+        return changed(name, found.manager, context).await;
+    }
+    let mut files = Vec::new();
+    for architecture in architectures {
+        for file in changed(&format!("{name}:{architecture}"), found.manager, context).await? {
+            // Some are of all of them.
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
 /// The files that differ. Both tools print a line for each in rpm's form, `??5??????   c /etc/file` or `missing
 /// /file`, and nothing for the others. `5` stands for the digest, `S` for the size, `L` for a link's target, `M`, `U` and `G`
 /// for mode, owner and group, `?` for
@@ -187,7 +209,11 @@ async fn changed(name: &str, manager: &str, context: &Context<'_>) -> Result<Vec
     let blocked = |barrier, what: &str| Blocked::new(barrier, format!("{manager} --verify {name}: {what}"));
     if manager == "dpkg" {
         // Where it has no digests it compares nothing, and says nothing.
-        let (code, digests, _) = ask(&["dpkg-query", "--control-path", name, "md5sums"], context).await?;
+        let (code, digests, stderr) =
+            ask(&["dpkg-query", "--control-path", name, "md5sums"], context).await?;
+        if code != 0 && !stderr.trim().is_empty() {
+            return Err(blocked(Barrier::Protocol, stderr.trim()));
+        }
         if code != 0 || digests.trim().is_empty() {
             let why = "the package came without the digests of its files (md5sums)";
             return Err(blocked(Barrier::Unsupported, why));

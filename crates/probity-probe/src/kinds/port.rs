@@ -7,9 +7,9 @@ use probity_plan::{Barrier, Blocked, Value};
 
 use super::process::{ended, executed, user_of};
 use crate::connect::{self, Conversation, Fault};
-use crate::look::{Context, Look, Seen, Wanted, at_least_ms, elapsed_ms};
+use crate::look::{Context, Look, Seen, Wanted, at_least_ms, barrier_of, elapsed_ms};
 use crate::names::{Names, with_names};
-use crate::tables::{self, Listening, Sockets, barrier_of_proc};
+use crate::tables::{self, Holders, Listening, Sockets, is_gone};
 use crate::unix_sockets::{self, UnixSocket};
 
 impl Look for Port {
@@ -51,7 +51,8 @@ fn see(port: &Port, table: &Sockets, wanted: &Wanted, names: &Names) -> Seen {
     if wanted.includes("pids") || wanted.includes("owners") {
         match holders(&found, table) {
             Ok(each) => {
-                let pids: BTreeSet<i32> = each.iter().flat_map(|(_, pids)| pids).copied().collect();
+                let pids: BTreeSet<i32> =
+                    each.iter().flat_map(|(_, holders)| holders.keys()).copied().collect();
                 seen.know("pids", pids.into_iter().map(i64::from).collect::<Vec<_>>());
                 seen.settle("owners", owners(&each, names));
             }
@@ -82,37 +83,26 @@ fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Each socket with the processes that hold it.
-fn holders<'a>(
-    found: &[&'a Listening],
-    table: &Sockets,
-) -> Result<Vec<(&'a Listening, BTreeSet<i32>)>, Blocked> {
+fn holders<'a>(found: &[&'a Listening], table: &Sockets) -> Result<Vec<(&'a Listening, Holders)>, Blocked> {
     let owners = table.owners().as_ref().map_err(Clone::clone)?;
     found.iter().map(|socket| Ok((*socket, owners.of(socket.inode)?))).collect()
 }
 
 /// Each pair of socket and process as a map.
-fn owners(each: &[(&Listening, BTreeSet<i32>)], names: &Names) -> Result<Vec<Value>, Blocked> {
+fn owners(each: &[(&Listening, Holders)], names: &Names) -> Result<Vec<Value>, Blocked> {
     let mut maps = Vec::new();
-    for (socket, pids) in each {
+    for (socket, holders) in each {
         let described = described(socket, names)?;
-        let mut add = |pid: i32, executable: String, user: String| {
-            let mut map = described.clone();
-            map.insert("pid".to_owned(), i64::from(pid).into());
-            map.insert("executable".to_owned(), executable.into());
-            map.insert("process_user".to_owned(), user.into());
-            maps.push(Value::Map(map));
-        };
-        if pids.is_empty() {
-            // No process holds it: it is the kernel's own.
-            add(0, String::new(), "root".to_owned());
-        }
-        for pid in pids {
-            let link = procfs::process::Process::new(*pid).and_then(|process| process.exe());
-            let path = link.map_err(|error| match error {
-                procfs::ProcError::NotFound(_) => ended(*pid),
-                error => barrier_of_proc(&format!("readlink /proc/{pid}/exe"), &error),
+        for (pid, folder) in holders {
+            let link = format!("{folder}/exe");
+            let path = std::fs::read_link(&link).map_err(|error| {
+                if is_gone(&error) { ended(*pid) } else { barrier_of(&format!("readlink {link}"), &error) }
             })?;
-            add(*pid, executed(&format!("/proc/{pid}"), &path).0, user_of(*pid, names)?);
+            let mut map = described.clone();
+            map.insert("pid".to_owned(), i64::from(*pid).into());
+            map.insert("executable".to_owned(), executed(folder, &path).0.into());
+            map.insert("process_user".to_owned(), user_of(*pid, names)?.into());
+            maps.push(Value::Map(map));
         }
     }
     Ok(maps)

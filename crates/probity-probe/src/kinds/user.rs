@@ -85,7 +85,7 @@ async fn passwords(context: &Context<'_>) -> Result<BTreeMap<String, &'static st
     let bytes = context.in_time(on_a_thread(read)).await?;
     let text = String::from_utf8_lossy(&bytes);
     let mut states = BTreeMap::new();
-    for line in text.lines() {
+    for line in text.split('\n') {
         let mut fields = line.trim_start().split(':');
         if let (Some(name), Some(field)) = (fields.next(), fields.next()) {
             states.entry(name.to_owned()).or_insert_with(|| allows(field));

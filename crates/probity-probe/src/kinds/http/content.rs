@@ -9,6 +9,8 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use mime::Mime;
 use probity_plan::{Barrier, Blocked};
 
+use crate::documents::UTF_32_MARK;
+
 /// The most codings on top of each other that are undone.
 const MAX_CODINGS: usize = 3;
 
@@ -93,6 +95,10 @@ fn undone(coding: &str, bytes: &[u8], max: usize) -> Result<Vec<u8>, Blocked> {
 /// # Errors
 /// `unsupported` for a charset that is not known, `protocol` where the content is not in it.
 pub(super) fn text(content: &[u8], headers: &HeaderMap) -> Result<String, Blocked> {
+    if content.starts_with(UTF_32_MARK) {
+        let why = "the body begins with the mark of UTF-32, which is not read";
+        return Err(Blocked::new(Barrier::Unsupported, why));
+    }
     let (encoding, content) = match Encoding::for_bom(content) {
         Some((encoding, mark)) => (encoding, content.get(mark..).unwrap_or_default()),
         None => (charset(headers)?, content),

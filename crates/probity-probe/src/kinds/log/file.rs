@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked};
 use super::tally::{Stretch, Tally};
 use super::{Found, Span, Window};
 use crate::log_time::LogTimes;
-use crate::look::{Underway, barrier_of, time_text};
+use crate::look::{CLOCK_UNCERTAINTY, Underway, barrier_of, time_text};
 
 /// The first stretch before the end in which the window's start is sought; then four times as much, and so on.
 const FIRST: u64 = 256 << 10;
@@ -79,6 +79,8 @@ struct LogFile<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Before,
+    /// Before it by no more than its line may stand behind a later one: programs round, and write when something ends.
+    JustBefore,
     Within,
     Ahead,
     /// It may bear a time of its own, which is not known.
@@ -165,22 +167,28 @@ impl LogFile<'_> {
         let mut cut = from > 0;
         let mut current: Option<(Timestamp, Place)> = None;
         let (start, latest) = (self.span.start, self.span.latest());
+        let just_before = start.checked_sub(CLOCK_UNCERTAINTY).unwrap_or(start);
         self.parts(from, |log, part, _| {
             let mut at = 0;
             if std::mem::take(&mut cut) {
                 at = memchr(b'\n', part).map_or(part.len(), |end| end + 1);
             }
-            let zeros = memchr(0, part).is_some();
+            let (zeros, returns) = (memchr(0, part).is_some(), memchr(b'\r', part).is_some());
             // A stretch of lines of the same place, and the time of the line before it.
             let (mut began, mut lines, mut before) = (at, 0, current);
             while at < part.len() {
                 let end = at + memchr(b'\n', &part[at..]).unwrap_or(part.len() - at);
                 let line = &part[at..end];
                 let placed = match log.times.of(line)? {
+                    // What ends its lines with carriage returns alone is one line, of many times.
+                    time if returns && log.may_bear_time_behind_return(line)? => {
+                        Some((time.or(current.map(|(before, _)| before)).unwrap_or(start), Place::Unknown))
+                    }
                     Some(time) if time < start && zeros && LogTimes::may_bear_time_behind_zeros(line) => {
                         Some((time, Place::Unknown))
                     }
-                    Some(time) if time < start => Some((time, Place::Before)),
+                    Some(time) if time < just_before => Some((time, Place::Before)),
+                    Some(time) if time < start => Some((time, Place::JustBefore)),
                     Some(time) if time > latest => Some((time, Place::Ahead)),
                     Some(time) => Some((time, Place::Within)),
                     None if LogTimes::may_bear_time(line) => {
@@ -203,6 +211,16 @@ impl LogFile<'_> {
         })
     }
 
+    /// Whether a line may bear another time behind a carriage return that does not end it.
+    fn may_bear_time_behind_return(&mut self, line: &[u8]) -> Result<bool, Blocked> {
+        for part in line.split(|byte| *byte == b'\r').skip(1) {
+            if LogTimes::may_bear_time(part) || self.times.of(part)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn take(
         &mut self,
         bytes: &[u8],
@@ -214,7 +232,12 @@ impl LogFile<'_> {
         let (Some((before, _)), Some((_, place))) = (before.or(current), current) else { return Ok(()) };
         let stretch = Stretch { bytes, lines, before };
         match place {
-            Place::Before => {
+            // The window has begun, so that they were written within it; when, their times do not tell.
+            Place::Before if self.tally.entries > 0 => {
+                self.tally.add_late_lines(&stretch);
+                Ok(())
+            }
+            Place::Before | Place::JustBefore => {
                 // What stands before them was written before, unless the window has begun: then it is they that are late.
                 if self.tally.entries == 0 {
                     self.tally.unknown = 0;

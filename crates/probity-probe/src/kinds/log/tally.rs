@@ -109,6 +109,8 @@ pub struct Tally {
     pub first_ahead: Option<Timestamp>,
     /// Lines that match and may bear a time of their own, which is not known.
     pub unknown: u64,
+    /// Lines that match and bear a time before the window, though they stand behind lines of it.
+    pub late: u64,
     /// The time of the last line that matches.
     pub last: Option<Timestamp>,
     list: Vec<(Timestamp, String)>,
@@ -117,7 +119,7 @@ pub struct Tally {
 impl Tally {
     /// Nothing yet.
     pub fn new(matcher: Matcher, listed: bool) -> Self {
-        let (entries, matching, bytes, ahead, unknown) = (0, 0, 0, 0, 0);
+        let (entries, matching, bytes, ahead, unknown, late) = (0, 0, 0, 0, 0, 0);
         Self {
             matcher,
             listed,
@@ -126,6 +128,7 @@ impl Tally {
             bytes,
             ahead,
             unknown,
+            late,
             first_ahead: None,
             last: None,
             list: Vec::new(),
@@ -198,6 +201,11 @@ impl Tally {
     /// Counts lines that may lie in the window or not.
     pub fn add_lines_of_unknown_time(&mut self, stretch: &Stretch<'_>) {
         self.matcher.lines(stretch.bytes, |_, _| self.unknown += 1);
+    }
+
+    /// Counts lines behind lines of the window that bear times before it.
+    pub fn add_late_lines(&mut self, stretch: &Stretch<'_>) {
+        self.matcher.lines(stretch.bytes, |_, _| self.late += 1);
     }
 
     /// Counts lines that bear times ahead of the look.
