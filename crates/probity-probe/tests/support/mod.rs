@@ -325,3 +325,11 @@ pub fn barrier(seen: &Seen, fact: &str) -> Barrier {
 /// Text meant to harm whoever shows it: terminal control, direction overrides, markup, an escape from CSV and HTML.
 pub const HOSTILE: &str =
     "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}nimda\u{2066}</td><script>alert(1)</script>`|=cmd()";
+
+/// How far an answer came: `connected`, `head_received`, `body_received`, `answered`.
+pub fn far(seen: &Seen) -> [Option<bool>; 4] {
+    ["connected", "head_received", "body_received", "answered"].map(|fact| match seen.facts.get(fact) {
+        Some(Value::Bool(bool)) => Some(*bool),
+        _ => None,
+    })
+}

@@ -342,9 +342,13 @@ fn a_label_says_one_thing_and_not_what_is_added_to_one() {
     {
         assert_eq!(labels(accepting, other), 1, "{accepting} {other}");
     }
-    let three = ["label: GO, when: holds(a) && holds(b), accepted: true", "label: Go OR  no, when: fails(a)", NO];
+    let three =
+        ["label: GO, when: holds(a) && holds(b), accepted: true", "label: Go OR  no, when: fails(a)", NO];
     let said = printed(&ruled(&three, "")).join("\n");
-    assert!(said.contains("the label `Go OR  no` says what is said where several labels are possible"), "{said}");
+    assert!(
+        said.contains("the label `Go OR  no` says what is said where several labels are possible"),
+        "{said}"
+    );
     for (accepting, other) in
         [("A+", "A"), ("✓", "✗"), ("GO without waivers", "NO RULE APPLIES"), ("DO or DIE", "DO")]
     {

@@ -229,11 +229,11 @@ impl Run<'_> {
         let Some(first) = arguments.pop() else { return Err(not_made_for(name, &Value::Null)) };
         let known = |value: Value| Ok(Cow::Owned(value));
         match (function, &*first, second.as_deref()) {
-            (Function::Size | Function::Int | Function::Double | Function::Moment, Value::Text(text), None)
-                if masked::is_masked(text) =>
-            {
-                Err(Reason::Masked.into())
-            }
+            (
+                Function::Size | Function::Int | Function::Double | Function::Moment,
+                Value::Text(text),
+                None,
+            ) if masked::is_masked(text) => Err(Reason::Masked.into()),
             (Function::Size, Value::Text(text), None) => {
                 self.spend(text_steps(text.len()))?;
                 known(text.chars().count().into())

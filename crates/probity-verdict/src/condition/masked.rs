@@ -65,7 +65,8 @@ pub(super) fn matches(text: &str, pattern: &str, is_in: impl Fn(&str) -> bool) -
     if !is_masked(text) || means_masks(pattern) || pattern.contains(r"\[secret") {
         return Some(is_in(text));
     }
-    let beside = pattern.contains(['^', '$']) || [r"\b", r"\B", r"\A", r"\z"].iter().any(|word| pattern.contains(word));
+    let beside = pattern.contains(['^', '$'])
+        || [r"\b", r"\B", r"\A", r"\z"].iter().any(|word| pattern.contains(word));
     (!beside && visible(text).any(is_in)).then_some(true)
 }
 
@@ -107,7 +108,9 @@ fn visible(text: &str) -> impl Iterator<Item = &str> {
 fn may_be(masked: &str, text: &str) -> bool {
     let pieces: Vec<&str> = visible(masked).collect();
     let [first, middle @ .., last] = pieces.as_slice() else { return masked == text };
-    let Some(mut rest) = text.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };
+    let Some(mut rest) = text.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else {
+        return false;
+    };
     middle.iter().all(|piece| match rest.find(piece) {
         Some(at) => {
             rest = &rest[at + piece.len()..];
