@@ -34,6 +34,10 @@ pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
     };
     let inputs = args.plan.inputs.iter().cloned().collect();
     let order = order(loaded, conditions, inputs, output, &args.how, environment);
+    // Before any warning quotes a line of the plan.
+    if let Err(shown @ CaseError::Shown(_)) = order.secrets(|name| environment.get(name)) {
+        return Err(Failure::wrong(shown));
+    }
     let done = std::thread::scope(|scope| {
         // The log begins with its digest: made while the plan is checked.
         scope.spawn(|| loaded.resolved());

@@ -485,6 +485,33 @@ fn secrets_are_nowhere_in_a_bundle() {
         assert!(stderr(&run).contains("the value of a secret also stands in"), "{}", stderr(&run));
         assert!(!home.path("shown.probity").exists());
     }
+    // A warning about a claim that no rule asks for quotes its line.
+    let text = std::fs::read_to_string(home.path("plan.yaml")).unwrap();
+    let unused = "claims:\n  more: { of: said, check: exit_code == 0, says: a-quoted-secret }\n";
+    home.write("plan.yaml", &text.replace("claims:\n", unused));
+    let run = |secret| {
+        home.probity().args(["run", "plan.yaml", "-o", "more.probity"]).env("TOKEN", secret).output().unwrap()
+    };
+    assert!(!stderr(&run("a-quoted-secret")).contains("a-quoted-secret"));
+    let warned = stderr(&run("correct-horse-battery"));
+    assert!(warned.contains("warning") && warned.contains("a-quoted-secret"), "{warned}");
+}
+
+#[test]
+fn what_is_given_to_a_run_is_given_once_and_can_be_seen() {
+    let home = Home::new();
+    home.write("plan.yaml", "plan: P\ninputs: { x: / }\nprobes: { p: { file: $x } }\nclaims: { c: { of: p, check: exists } }\nverdict: [ { label: GOOD, when: holds(c), accepted: true }, { label: BAD } ]\n");
+    let twice = ["--input", "x=/nope", "--input", "x=/"];
+    for call in [&["run", "plan.yaml", "-o", "b.probity"][..], &["plan", "check", "plan.yaml"]] {
+        let said = home.run(&[call, &twice].concat());
+        assert_eq!(code(&said), 3, "{}", stdout(&said));
+        assert!(stderr(&said).contains("--input x is given twice"), "{}", stderr(&said));
+    }
+    for challenge in ["", " ", "\u{200b}"] {
+        let said = home.run(&["run", "plan.yaml", "-o", "b.probity", "--challenge", challenge]);
+        assert_eq!(code(&said), 3, "{}", stdout(&said));
+        assert!(stderr(&said).contains("there is nothing to see in it"), "{}", stderr(&said));
+    }
 }
 
 /// Answers every request with what it asked for, in a header and in JSON.
