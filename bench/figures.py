@@ -10,6 +10,7 @@ import bundle
 import camera
 import checks
 import elsewhere
+import latency
 import log
 import look
 import measure
@@ -70,6 +71,12 @@ SECTIONS = {
         "1,000 mixed checks through observers",
         "The same checks; all three runs are made by a shell in a mount namespace of its own.",
         elsewhere.figures,
+    ),
+    "latency": (
+        "Latencies beside vegeta",
+        "A server that waits before each answer as a list says, the same for both, is asked ten times a second for 40 s, each time on a new "
+        "connection, by vegeta v12.12.0 and by a probe of Probity's, turn by turn.",
+        latency.figures,
     ),
     "log": ("Evidence log", "", log.figures),
     "bundle": ("`probity verify` of a bundle of 1 GB", "", bundle.figures),
