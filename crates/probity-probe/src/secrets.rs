@@ -301,6 +301,7 @@ impl Secrets {
         let whole = number.as_i64();
         let forms = [
             Some(number.to_string()),
+            Number::calculated(&number.to_string()).map(|plain| plain.to_string()),
             whole.map(|whole| whole.to_string()),
             whole.map(|whole| format!("{whole:x}")),
             whole.map(|whole| format!("{whole:o}")),
@@ -507,6 +508,8 @@ mod tests {
             ("73912846501837", "9973912846501837", Some("99[secret it]")),
             ("73912846501837", "-73912846501837.5", Some("-[secret it].5")),
             ("73912846501837", "7.3912846501837e13", Some("[secret it].0")),
+            ("73912846501837", "7391284650183.70e1", Some("[secret it].0")),
+            ("73912846501837", "7391284650183.75e1", Some("[secret it].5")),
             ("0073912846501837", "73912846501837", Some("[secret it]")),
             ("739_128_465_018", "739128465018", Some("[secret it]")),
             ("12345678.90", "12345678.9", Some("[secret it]")),
