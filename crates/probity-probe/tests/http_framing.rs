@@ -1,4 +1,5 @@
 //! Heads and framing of HTTP: what of an answer arrived, and what tells where its body ends, against listeners that say what they are told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 

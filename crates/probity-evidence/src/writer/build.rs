@@ -100,9 +100,9 @@ pub(super) fn build(
     // What acts on a system has to be on record whatever happens. Who may only look begins at once: the first checkpoint is
     // with the kernel, and on the disk while the first looks are made.
     if opening.allow == Impact::Observe {
-        shared.place_at_once()?
+        shared.place_at_once()?;
     } else {
-        shared.checkpoint()?
+        shared.checkpoint()?;
     }
     Ok(shared)
 }

@@ -27,7 +27,7 @@ pub(crate) fn hides(value: &Value) -> bool {
 pub(super) fn same(a: &str, b: &str) -> Option<bool> {
     match (is_masked(a), is_masked(b)) {
         (false, false) => Some(a == b),
-        (true, false) => may_be(a, b).then_some(None).unwrap_or(Some(false)),
+        (true, false) => (!may_be(a, b)).then_some(false),
         (false, true) => same(b, a),
         (true, true) if a == b && !a.contains(ANY) => Some(true),
         (true, true) => None,
