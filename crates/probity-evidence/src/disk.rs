@@ -128,17 +128,6 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     private_file().write(true).create(true).truncate(true).open(path)?.write_all(content)
 }
 
-/// Takes so many bytes of the disk for a new file.
-pub(crate) fn reserve(mut file: &File, bytes: u64) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
-        // Not every file system does.
-        Err(rustix::io::Errno::OPNOTSUPP) => {}
-        reserved => return reserved.map_err(io::Error::from),
-    }
-    io::copy(&mut io::repeat(0).take(bytes), &mut file).map(drop)
-}
-
 /// How many threads wait for a disk at once.
 const WAITING: usize = 8;
 
@@ -201,15 +190,6 @@ impl Unsynced {
         match self {
             Self::At(path) => path,
             Self::Held(held) => &held.path,
-        }
-    }
-
-    /// Where it is once the folder it is in has another name.
-    pub(crate) fn moved(&mut self, from: &Path, to: &Path) {
-        if let Self::At(path) = self
-            && let Ok(within) = path.strip_prefix(from)
-        {
-            *path = to.join(within);
         }
     }
 

@@ -123,11 +123,7 @@ impl Writer {
         let made =
             build::build(&building, opening, &key, run.clone(), run_key, max_size).and_then(|shared| {
                 std::fs::rename(&building, path).map_err(at(path))?;
-                {
-                    let unsynced = &mut shared.lock().unsynced;
-                    unsynced.iter_mut().for_each(|what| what.moved(&building, path));
-                    unsynced.extend(parent.map(|parent| Unsynced::Held(Arc::new(parent))));
-                }
+                shared.lock().unsynced.extend(parent.map(|parent| Unsynced::Held(Arc::new(parent))));
                 Ok(Shared { path: path.to_owned(), ..shared })
             });
         let shared = match made {

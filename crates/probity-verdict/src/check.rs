@@ -67,11 +67,7 @@ fn rows_alike(plan: &Plan, found: &mut Found) {
         let mut seen = std::collections::BTreeMap::new();
         for (number, cell) in probe.cells.iter().enumerate() {
             let name = crate::judge::words::row(probe, &cell.row);
-            let printed: String = if name.is_ascii() {
-                name.chars().filter(|c| !probity_text::is_hidden(*c)).collect()
-            } else {
-                name.nfkc().filter(|c| !probity_text::is_hidden(*c)).collect()
-            };
+            let printed: String = name.nfkc().filter(|c| !probity_text::is_hidden(*c)).collect();
             if let Some(first) = seen.insert(printed, number) {
                 let message = format!(
                     "rows {} and {} of `{}` look alike where they are printed ({}), and are not the same",

@@ -15,29 +15,29 @@ use crate::terminal;
 
 /// Loads a plan from disk.
 pub fn load(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Failure> {
-    given_once(inputs)?;
-    read(path, inputs).map_err(|refused| {
+    read(path, &values(inputs)?).map_err(|refused| {
         let (errors, texts) = all_errors(*refused);
         Failure::wrong(text(&errors, &texts, false))
     })
 }
 
+/// The values of inputs, by name.
+///
+/// # Errors
 /// Of two values for one input nobody could tell which was meant.
-fn given_once(inputs: &[(String, String)]) -> Result<(), Failure> {
-    let twice = inputs
-        .iter()
-        .enumerate()
-        .find(|(at, (name, _))| inputs[..*at].iter().any(|(other, _)| other == name));
-    match twice {
-        None => Ok(()),
-        Some((_, (name, _))) => Err(Failure::wrong(format!("--input {name} is given twice; give it once"))),
+pub fn values(inputs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut values = BTreeMap::new();
+    for (name, value) in inputs {
+        if values.insert(name.clone(), value.clone()).is_some() {
+            return Err(Failure::wrong(format!("--input {name} is given twice; give it once")));
+        }
     }
+    Ok(values)
 }
 
-fn read(path: &Path, inputs: &[(String, String)]) -> Result<Loaded, Box<Refused>> {
+fn read(path: &Path, inputs: &BTreeMap<String, String>) -> Result<Loaded, Box<Refused>> {
     let folder = PlanFolder::of(path);
-    let overrides: BTreeMap<String, String> = inputs.iter().cloned().collect();
-    probity_plan::load_or_refuse(folder.name(), &folder, &overrides)
+    probity_plan::load_or_refuse(folder.name(), &folder, inputs)
 }
 
 /// What keeps a plan from loading, then the errors of its conditions and rules.
@@ -48,24 +48,27 @@ fn all_errors(refused: Refused) -> (Vec<Diagnostic>, Texts) {
     (all, refused.errors.texts)
 }
 
-/// Refuses a plan that cannot work; prints warnings to standard error.
-pub fn refuse_unworkable(loaded: &Loaded, conditions: &Conditions) -> Result<(), Failure> {
+/// Refuses a plan that cannot work; what there is to warn of, as text.
+pub fn refuse_unworkable(loaded: &Loaded, conditions: &Conditions) -> Result<String, Failure> {
     let mut problems = problems_of(&loaded.plan, conditions);
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(Failure::wrong(text(&problems, &loaded.texts, false)));
     }
     // Notes are for `plan check`: every one of them is said in the report too.
     problems.retain(|problem| problem.level == Level::Warning);
-    if !problems.is_empty() {
-        terminal::complain(&text(&problems, &loaded.texts, false));
+    Ok(if problems.is_empty() { String::new() } else { text(&problems, &loaded.texts, false) })
+}
+
+/// Prints warnings to standard error, if there are any.
+pub fn warn(warnings: &str) {
+    if !warnings.is_empty() {
+        terminal::complain(warnings);
     }
-    Ok(())
 }
 
 /// `plan check`.
 pub fn check(args: &PlanArgs, format: PlanFormat) -> Result<Exit, Failure> {
-    given_once(&args.inputs)?;
-    let (problems, texts) = match read(&args.plan, &args.inputs) {
+    let (problems, texts) = match read(&args.plan, &values(&args.inputs)?) {
         Ok(loaded) => (problems_of(&loaded.plan, &Conditions::new(&loaded.plan)), loaded.texts),
         Err(refused) => all_errors(*refused),
     };

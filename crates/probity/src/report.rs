@@ -10,7 +10,7 @@ use crate::bundle;
 use crate::cli::{EvaluateArgs, ReportArgs, ReportFormat};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
-use crate::terminal;
+use crate::{plan, terminal};
 
 /// `report`.
 pub fn report(args: &ReportArgs, environment: &Environment) -> Result<Exit, Failure> {
@@ -25,12 +25,12 @@ pub fn report(args: &ReportArgs, environment: &Environment) -> Result<Exit, Fail
 pub fn evaluate(args: &EvaluateArgs, environment: &Environment) -> Result<Exit, Failure> {
     let signers = bundle::signers(args.signers.as_deref(), environment)?;
     let folder = probity_evidence::PlanFolder::of(&args.plan);
-    let overrides = args.inputs.iter().cloned().collect();
+    let overrides = plan::values(&args.inputs)?;
     let read = bundle::read(&args.bundle, &signers, Compare::All, |theirs| {
         let loaded =
             probity_plan::load_claims(folder.name(), &folder, &overrides, theirs).map_err(Failure::wrong)?;
         let conditions = Conditions::new(&loaded.plan);
-        crate::plan::refuse_unworkable(&loaded, &conditions)?;
+        plan::warn(&plan::refuse_unworkable(&loaded, &conditions)?);
         Ok(Some((loaded.plan, conditions)))
     });
     let read = told(read, &args.bundle, args.format)?;

@@ -32,7 +32,8 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
         reproduces: read.verification.root.clone(),
         ..run::order(&read.loaded, &read.conditions, inputs, &args.output, &args.how, environment)
     };
-    let done = run::carry_out(&order, &args.how, environment)?;
+    let secrets = run::secrets(&order, environment)?;
+    let done = run::carry_out(&order, &secrets, &args.how, environment)?;
     run::print(&done, &order, &args.how, environment)?;
     if done.interrupted.is_some() {
         return Ok(Exit::Failed);

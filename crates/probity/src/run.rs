@@ -8,7 +8,7 @@ use probity_case::{CaseError, Done, Order, Permitted};
 use probity_evidence::machines::Notes;
 use probity_evidence::{Key, Ledger};
 use probity_plan::{Cause, Loaded, Plan};
-use probity_probe::{Began, Stop};
+use probity_probe::{Began, Secrets, Stop};
 use probity_verdict::Conditions;
 
 use crate::bundle;
@@ -20,34 +20,36 @@ use crate::{dry_run, plan, terminal};
 
 /// `run`.
 pub fn run(args: &RunArgs, environment: &Environment) -> Result<Exit, Failure> {
-    // Both go with the process: taking a plan of thousands of rows apart takes longer than all of its exit.
-    let loaded: &Loaded = Box::leak(Box::new(plan::load(&args.plan.plan, &args.plan.inputs)?));
-    let conditions: &Conditions = Box::leak(Box::new(Conditions::new(&loaded.plan)));
+    let loaded = plan::load(&args.plan.plan, &args.plan.inputs)?;
+    let conditions = Conditions::new(&loaded.plan);
     let checked = || {
-        plan::refuse_unworkable(loaded, conditions)?;
-        known_probes(&loaded.plan, &args.how.only)
+        let warnings = plan::refuse_unworkable(&loaded, &conditions)?;
+        known_probes(&loaded.plan, &args.how.only)?;
+        Ok::<_, Failure>(warnings)
     };
     let Some(output) = args.output.as_deref().filter(|_| !args.dry_run) else {
-        checked()?;
-        terminal::print(&dry_run::describe(&loaded.plan, conditions, args.how.allow.into(), &args.how.only))?;
+        plan::warn(&checked()?);
+        terminal::print(&dry_run::describe(
+            &loaded.plan,
+            &conditions,
+            args.how.allow.into(),
+            &args.how.only,
+        ))?;
         return Ok(Exit::Fine);
     };
-    let inputs = args.plan.inputs.iter().cloned().collect();
-    let order = order(loaded, conditions, inputs, output, &args.how, environment);
-    // Before any warning quotes a line of the plan.
-    if let Err(shown @ CaseError::Shown(_)) = order.secrets(|name| environment.get(name)) {
-        return Err(Failure::wrong(shown));
-    }
+    let inputs = plan::values(&args.plan.inputs)?;
+    let order = order(&loaded, &conditions, inputs, output, &args.how, environment);
     let done = std::thread::scope(|scope| {
         // The log begins with its digest: made while the plan is checked.
         scope.spawn(|| loaded.resolved());
-        checked()?;
-        carry_out(&order, &args.how, environment)
+        let warnings = checked()?;
+        // A warning quotes the plan, in which no secret may stand.
+        let secrets = secrets(&order, environment)?;
+        plan::warn(&warnings);
+        carry_out(&order, &secrets, &args.how, environment)
     })?;
     print(&done, &order, &args.how, environment)?;
-    let exit = exit(&done);
-    std::mem::forget(done);
-    Ok(exit)
+    Ok(exit(&done))
 }
 
 /// Refuses names in `--only` that the plan does not have.
@@ -92,8 +94,18 @@ pub fn machines(state: &Path) -> Notes {
     Notes::at(state.join("machines"))
 }
 
+/// The secrets of the plan. Read once: one may come through a pipe.
+pub fn secrets(order: &Order<'_>, environment: &Environment) -> Result<Secrets, Failure> {
+    order.secrets(|name| environment.get(name)).map_err(Failure::wrong)
+}
+
 /// Makes the run.
-pub fn carry_out(order: &Order<'_>, how: &HowArgs, environment: &Environment) -> Result<Done, Failure> {
+pub fn carry_out(
+    order: &Order<'_>,
+    secrets: &Secrets,
+    how: &HowArgs,
+    environment: &Environment,
+) -> Result<Done, Failure> {
     match &order.machines {
         // What runs left over that were killed: nobody else may come to remove it.
         Some(notes) => {
@@ -111,7 +123,6 @@ pub fn carry_out(order: &Order<'_>, how: &HowArgs, environment: &Environment) ->
         }
         None => {}
     }
-    let secrets = order.secrets(|name| environment.get(name)).map_err(Failure::wrong)?;
     // A key in a pipe and a ledger that another run holds are waited for; nothing has begun, so that any signal ends it.
     let (key, ledger) = signing(&how.signing, environment)?;
     let stop = Stop::default();
@@ -130,7 +141,7 @@ pub fn carry_out(order: &Order<'_>, how: &HowArgs, environment: &Environment) ->
         _ => Failure::of(error),
     })?;
     let progress = Progress::new(&order.loaded.plan);
-    let probed = case.probe(&secrets, &stop, &|entries| progress.recorded(entries));
+    let probed = case.probe(secrets, &stop, &|entries| progress.recorded(entries));
     progress.finish();
     signals.end_at_once();
     let interrupted = match probed {

@@ -497,12 +497,38 @@ fn secrets_are_nowhere_in_a_bundle() {
     assert!(warned.contains("warning") && warned.contains("a-quoted-secret"), "{warned}");
 }
 
+/// A pipe gives what is in it once.
+#[test]
+fn a_secret_comes_through_a_pipe() {
+    let home = Home::new();
+    let pipe = home.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    home.write(
+        "plan.yaml",
+        &format!(
+            "plan: P\ninputs: {{ token: {{ file: {}, secret: true }} }}\nprobes:\n  said: {{ command: [cat], stdin: $token, impact: observe }}\n\
+             claims:\n  said: {{ of: said, check: \"stdout == '[secret token]'\" }}\nverdict:\n  - {{ label: GOOD, when: holds(said), accepted: true }}\n  \
+             - {{ label: BAD }}\n",
+            pipe.display()
+        ),
+    );
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "correct-horse-battery").unwrap());
+    let run = home.run(&["run", "plan.yaml", "-o", "b.probity"]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    writer.join().unwrap();
+}
+
 #[test]
 fn what_is_given_to_a_run_is_given_once_and_can_be_seen() {
     let home = Home::new();
     home.write("plan.yaml", "plan: P\ninputs: { x: / }\nprobes: { p: { file: $x } }\nclaims: { c: { of: p, check: exists } }\nverdict: [ { label: GOOD, when: holds(c), accepted: true }, { label: BAD } ]\n");
     let twice = ["--input", "x=/nope", "--input", "x=/"];
-    for call in [&["run", "plan.yaml", "-o", "b.probity"][..], &["plan", "check", "plan.yaml"]] {
+    assert_eq!(code(&home.run(&["run", "plan.yaml", "-o", "first.probity"])), 0);
+    for call in [
+        &["run", "plan.yaml", "-o", "b.probity"][..],
+        &["plan", "check", "plan.yaml"],
+        &["evaluate", "first.probity", "--plan", "plan.yaml"],
+    ] {
         let said = home.run(&[call, &twice].concat());
         assert_eq!(code(&said), 3, "{}", stdout(&said));
         assert!(stderr(&said).contains("--input x is given twice"), "{}", stderr(&said));

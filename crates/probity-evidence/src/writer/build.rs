@@ -1,10 +1,10 @@
 //! The folder of a bundle before it has its name: the plan's files, room for the end, the first two entries, the first checkpoint.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
-use probity_plan::Impact;
 use sha2::{Digest, Sha256};
 
 use super::error::{WriteError, at};
@@ -19,7 +19,7 @@ use crate::store::LOG;
 use crate::tree::Frontier;
 
 /// Room kept on the disk for the end of a run, in bytes: when the disk is full, a run can still be closed and signed.
-const RESERVE: u64 = 1 << 20;
+const RESERVE: usize = 1 << 20;
 
 pub(super) fn build(
     dir: &Path,
@@ -67,7 +67,7 @@ pub(super) fn build(
     };
     let path = dir.join(RESERVE_NAME);
     let reserve = disk::private_file().write(true).create_new(true).open(&path);
-    reserve.and_then(|file| disk::reserve(&file, RESERVE)).map_err(at(&path))?;
+    reserve.and_then(|mut file| file.write_all(&vec![0; RESERVE])).map_err(at(&path))?;
     let path = dir.join(LOG);
     let file = disk::private_file().append(true).create_new(true).open(&path).map_err(at(&path))?;
     let shared = Shared {
@@ -97,12 +97,6 @@ pub(super) fn build(
     let first = std::fs::read(&path).map_err(at(&path))?;
     let signature = key.sign(first.trim_ascii_end())?;
     shared.append(&[Body::Endorsement(Endorsement { signature })])?;
-    // What acts on a system has to be on record whatever happens. Who may only look begins at once: the first checkpoint is
-    // with the kernel, and on the disk while the first looks are made.
-    if opening.allow == Impact::Observe {
-        shared.place_at_once()?;
-    } else {
-        shared.checkpoint()?;
-    }
+    shared.checkpoint()?;
     Ok(shared)
 }

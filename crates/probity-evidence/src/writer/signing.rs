@@ -32,13 +32,6 @@ impl Shared {
         self.place(&mut due, &[("checkpoint", &note)])
     }
 
-    /// A checkpoint over what was appended so far, with the kernel only.
-    pub(super) fn place_at_once(&self) -> Result<(), WriteError> {
-        let (_, note) = self.due()?;
-        let path = self.path.join("checkpoint");
-        Unplaced::write(&path, &note).and_then(Unplaced::replace).map_err(at(&path))
-    }
-
     /// A checkpoint over what was appended so far, with its bytes.
     pub(super) fn due(&self) -> Result<(Due, Vec<u8>), WriteError> {
         let (frontier, unsynced) = {
@@ -91,10 +84,7 @@ impl Shared {
     pub(super) fn keep_signing(&self) {
         let _guard = Signing(self);
         loop {
-            let log = self.lock();
-            // Nothing is durable before the first one.
-            let wait = log.signed.map_or(Duration::ZERO, |_| CHECKPOINT_EVERY);
-            let waited = self.stop.wait_timeout_while(log, wait, |log| !log.stopping);
+            let waited = self.stop.wait_timeout_while(self.lock(), CHECKPOINT_EVERY, |log| !log.stopping);
             let (log, _) = waited.unwrap_or_else(PoisonError::into_inner);
             // Whoever stops it signs the last checkpoint.
             if log.stopping {

@@ -35,25 +35,10 @@ fn writer(name: &str) -> (PathBuf, Writer) {
 }
 
 #[test]
-fn who_may_only_look_has_a_checkpoint_at_once_and_a_durable_one_soon() {
-    let (place, writer) = writer("at-once");
-    let checkpoint = place.join("b.probity/checkpoint");
-    assert!(std::fs::read_to_string(&checkpoint).unwrap().contains("\n2\n"), "two entries");
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while writer.shared.lock().signed.is_none() {
-        assert!(std::time::Instant::now() < until, "{:?}", writer.shared.lock().stalled);
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    assert!(writer.shared.lock().unsynced.is_empty());
-    std::fs::remove_dir_all(place).unwrap();
-}
-
-#[test]
 fn a_log_that_could_not_be_synced_once_is_never_signed_again() {
     let (place, mut writer) = writer("lost");
     writer.stop_signing();
     let shared = &writer.shared;
-    shared.checkpoint().unwrap();
     let log = shared.lock().file.file().try_clone().unwrap();
     let null = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
     shared.lock().file = Arc::new(Held::new(PathBuf::from("evidence.jsonl"), null));

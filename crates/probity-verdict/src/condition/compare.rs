@@ -126,22 +126,19 @@ impl Run<'_> {
 
     pub(super) fn order(&self, operator: Operator, a: &Value, b: &Value) -> Told<bool> {
         let order = match (a, b) {
+            _ if is_masked(a) || is_masked(b) => return Err(Reason::Masked.into()),
             (Value::Number(a), Value::Number(b)) => {
                 self.spend(text_steps(a.weight().max(b.weight())))?;
                 a.cmp(b)
             }
             (Value::Text(a), Value::Text(b)) => {
                 self.spend(text_steps(a.len()) + text_steps(b.len()))?;
-                if masked::is_masked(a) || masked::is_masked(b) {
-                    return Err(Reason::Masked.into());
-                }
                 if misordered(a).is_some() && misordered(b).is_some() {
                     return Err(Reason::OrderOfText { operator: operator.symbol().to_owned() }.into());
                 }
                 a.cmp(b)
             }
             (Value::Moment(a), Value::Moment(b)) => a.cmp(b),
-            _ if is_masked(a) || is_masked(b) => return Err(Reason::Masked.into()),
             _ => {
                 let (left, right) = (Class::of(a), Class::of(b));
                 let operator = operator.symbol().to_owned();

@@ -32,9 +32,7 @@ pub(crate) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
 
 fn is_taken_for_more(text: &str) -> bool {
     let columns = text.contains('=') && text.contains(char::is_whitespace);
-    // What JSON begins with; most text does not, and need not be parsed.
-    let begins = |c: char| c.is_ascii_whitespace() || c.is_ascii_digit() || "{[\"-tfn".contains(c);
-    columns || text.starts_with(begins) && serde_json::from_str::<serde_json::Value>(text).is_ok()
+    columns || serde_json::from_str::<serde_json::Value>(text).is_ok()
 }
 
 fn json(value: &Value) -> String {
