@@ -874,3 +874,66 @@ fn a_connection_that_is_cut_is_made_anew() {
     let verify = sshd.home.run(&["verify", "out.probity"]);
     assert_eq!(code(&verify), 0, "{}", stdout(&verify));
 }
+
+#[test]
+fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
+    if !is_root() {
+        return;
+    }
+    let (machine, home) = (Machine::boot(&root()), Home::new());
+    let key = home.path("key").display().to_string();
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key]).status();
+    assert!(made.unwrap().success());
+    let public = std::fs::read_to_string(home.path("key.pub")).unwrap();
+    machine.run(&format!(
+        "ssh-keygen -A; mkdir -pm 700 /root/.ssh; echo '{}' > /root/.ssh/authorized_keys; systemctl enable --now ssh",
+        public.trim()
+    ));
+    let host = machine.run("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub");
+    home.write("known_hosts", &format!("10.203.8.2 {host}"));
+    let known = home.path("known_hosts").display().to_string();
+    home.write(
+        "config",
+        &format!("Host box\n  HostName 10.203.8.2\n  User root\n  IdentityFile {key}\n  UserKnownHostsFile {known}\n"),
+    );
+    home.write(
+        "plan.yaml",
+        &plan(
+            "box: { ssh: box }",
+            &[
+                "before: { file: /run/mark, on: box }",
+                "reboot: { lifecycle: ssh, act: reboot, on: box, timeout: 60s }",
+                "after: { file: /run/mark, on: box }",
+            ],
+            &[
+                "marked: { of: before, check: exists }",
+                "back: { of: reboot, check: \"done && active_state == 'active'\" }",
+                "gone: { of: after, check: \"!exists\", control: marked }",
+            ],
+        ),
+    );
+    machine.run("touch /run/mark");
+    // From beside the machine, with root's own configuration of ssh being that of here.
+    let script = "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
+    let run = Command::new("ip")
+        .args(["netns", "exec", &format!("lab-{}-outside", machine.name), "sh", "-ec", script, "sh"])
+        .arg(home.path("config"))
+        .arg(env!("CARGO_BIN_EXE_probity"))
+        .args(["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", home.path(""))
+        .current_dir(home.path(""))
+        .output()
+        .unwrap();
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    let log = log(&home, "out.probity");
+    let boots: std::collections::BTreeSet<String> = log
+        .iter()
+        .filter(|entry| entry["introduction"].is_object())
+        .map(|entry| entry["boot"].to_string())
+        .collect();
+    assert_eq!(boots.len(), 2, "{boots:?}");
+    let verify = home.run(&["verify", "out.probity"]);
+    assert_eq!(code(&verify), 0, "{}", stdout(&verify));
+}
