@@ -11,10 +11,15 @@ mod secrets;
 use unicode_normalization::UnicodeNormalization;
 
 use probity_diagnostic::{Diagnostic, Level, Position};
-use probity_plan::{Claim, Declared, Plan, Probe, Refused};
+use probity_plan::model::Cell;
+use probity_plan::{Barrier, Blocked, Claim, Declared, Fact, Plan, Probe, Refused};
 
-use crate::condition::{Check, Conditions};
+use crate::condition::{Budget, Check, Conditions};
+use crate::truth::Truth4;
 use crate::verdict::Rules;
+
+/// How many slots of a look are tried in a `where`.
+const MAX_SLOTS: u32 = 10_000;
 
 /// Everything there is to say about a plan before it runs, by place. No [`Level::Error`] among it: it can work.
 pub fn check(plan: &Plan, conditions: &Conditions) -> Vec<Diagnostic> {
@@ -30,6 +35,7 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     let claims = compiled(plan, conditions, &rules, &mut found);
     companions::check(plan, &mut found);
     for compiled in &claims {
+        nothing_chosen(compiled, &mut found);
         crate::judge::check_planned(plan, &rules, compiled, &mut found);
     }
     rules::check(plan, &rules, &mut found);
@@ -59,6 +65,23 @@ pub fn check_refused(refused: &Refused) -> Vec<Diagnostic> {
     found.problems.retain(|problem| !known(&problem.place.at));
     found.problems.sort_by(|a, b| a.place.at.cmp(&b.place.at));
     found.problems
+}
+
+/// A `where` that leaves out every look before any is made.
+fn nothing_chosen(compiled: &Compiled<'_>, found: &mut Found) {
+    let claim = compiled.claim;
+    if compiled.filter.is_none() || claim.empty_ok || compiled.chosen().iter().any(|looks| *looks > 0) {
+        return;
+    }
+    let looks = u64::from(compiled.probe.planned()) * compiled.probe.cells.len() as u64;
+    let message = format!(
+        "`{}`: its `where` chooses none of the {} that the plan makes of `{}`: it stays undetermined",
+        claim.name,
+        counted(looks, "look"),
+        claim.of
+    );
+    let hint = "compare with what the matrix has, and slots from 0 on; or say `empty: ok`";
+    found.push(Level::Warning, "nothing-chosen", &claim.at, message, hint);
 }
 
 /// Rows of a matrix that nobody can tell apart where they are printed.
@@ -119,6 +142,29 @@ impl Compiled<'_> {
     /// The facts its form reads of the probe it is about, in no order.
     fn reads(&self) -> Vec<&str> {
         self.check.into_iter().flat_map(Check::reads).chain(self.claim.form.facts()).collect()
+    }
+
+    /// How many of the planned looks of each row `where` may choose, as far as columns and slots tell.
+    pub(crate) fn chosen(&self) -> Vec<u64> {
+        let (slots, trials) = (self.probe.schedule.slots(), u64::from(self.probe.trials()));
+        let Some(filter) = self.filter else {
+            return vec![u64::from(slots) * trials; self.probe.cells.len()];
+        };
+        let by_slot = filter.reads().any(|name| name == "slot");
+        let may = |cell: &Cell, slot: u32| {
+            let fact = |name: &str| match cell.row.get(name) {
+                Some(value) => Fact::Known(value.clone()),
+                None if name == "slot" => Fact::Known(slot.into()),
+                None => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
+            };
+            filter.evaluate(&fact, &mut Budget::trial()).truth != Truth4::False
+        };
+        let of_cell = |cell: &Cell| match by_slot && slots <= MAX_SLOTS {
+            true => (0..slots).filter(|slot| may(cell, *slot)).count() as u64,
+            false if by_slot || may(cell, 0) => u64::from(slots),
+            false => 0,
+        };
+        self.probe.cells.iter().map(|cell| of_cell(cell) * trials).collect()
     }
 }
 

@@ -914,7 +914,8 @@ fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
     );
     machine.run("touch /run/mark");
     // From beside the machine, with root's own configuration of ssh being that of here.
-    let script = "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
+    let script =
+        "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
     let run = Command::new("ip")
         .args(["netns", "exec", &format!("lab-{}-outside", machine.name), "sh", "-ec", script, "sh"])
         .arg(home.path("config"))

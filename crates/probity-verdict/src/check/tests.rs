@@ -740,3 +740,34 @@ fn a_status_alone_is_a_warning() {
     let filtered = "  good: { of: p, where: answered, check: status == 200 }\n";
     assert_eq!(printed(&plan(http, filtered)), Vec::<String>::new());
 }
+
+#[test]
+fn a_where_that_chooses_no_planned_look_is_told_and_a_rate_counts_what_it_chooses() {
+    const ROWS: &str = "{ command: [\"true\"], impact: observe, repeat: 60, matrix: [ { who: a, n: 1 }, { who: b, n: 2 } ] }";
+    let told = |claim: &str| {
+        let problems = problems_of(&plan(ROWS, &format!("  good: {{ of: p, {claim} }}\n")));
+        let problems = problems.into_iter().filter(|problem| problem.level != Level::Note);
+        problems.map(|problem| format!("{}: {}", problem.rule, problem.message)).collect::<Vec<_>>()
+    };
+    let nothing = "nothing-chosen: `good`: its `where` chooses none of the 120 looks that the plan makes of `p`: it stays \
+                   undetermined";
+    let few = |trials: &str| format!("sample: `good`: {trials} cannot settle 95%, 59 can");
+    for (claim, expected) in [
+        ("check: exit_code == 0, where: \"who == 'c'\"", vec![nothing.to_owned()]),
+        ("check: exit_code == 0, where: slot >= 60", vec![nothing.to_owned()]),
+        ("check: exit_code == 0, where: n > 2, share: '>= 95%'", vec![nothing.to_owned()]),
+        ("check: exit_code == 0, where: \"who == 'c'\", empty: ok", vec![]),
+        ("check: exit_code == 0, where: \"who == 'a'\"", vec![]),
+        ("check: exit_code == 0, where: slot == 59", vec![]),
+        // What is seen later may choose any.
+        ("check: exit_code == 0, where: signal == 9", vec![]),
+        ("check: exit_code == 0, where: slot >= 1, share: '>= 95%'", vec![]),
+        ("check: exit_code == 0, where: slot >= 2, share: '>= 95%'", vec![few("58 samples")]),
+        ("check: exit_code == 0, where: slot >= 2 || n == 2, share: '>= 95%'", vec![few("58 samples")]),
+        ("check: exit_code == 0, where: slot >= 30, share: '>= 95%', pooled: true", vec![]),
+        ("check: exit_code == 0, where: slot >= 31, share: '>= 95%', pooled: true", vec![few("58 samples")]),
+        ("check: exit_code == 0, where: slot >= 1 && n == 2, share: '>= 95%', pooled: true", vec![]),
+    ] {
+        assert_eq!(told(claim), expected, "{claim}");
+    }
+}

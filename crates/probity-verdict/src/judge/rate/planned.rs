@@ -10,18 +10,21 @@ use crate::statistics;
 use crate::verdict::Rules;
 use crate::wording::finding::short_block;
 
-/// How many trials a rate is decided on, at most: whole blocks of time instead of looks where it says so.
-fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> u64 {
-    let schedule = &compiled.probe.schedule;
-    let looks = u64::from(compiled.probe.planned());
-    let each = match (block, schedule.every) {
+/// How many trials a rate is decided on, at most, of what `where` may leave; of the row that has least, where each is decided
+/// for itself. Whole blocks of time instead of looks where it says so. None where `where` leaves nothing.
+fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> Option<u64> {
+    let probe = compiled.probe;
+    let of_row = |looks: u64| match (block, probe.schedule.every) {
+        // A block counts with whatever is left of it.
         (Some(block), Some(every)) => {
-            let blocks = every.0.as_micros() * u128::from(looks) / block.0.as_micros().max(1);
+            let planned = u64::from(probe.planned());
+            let blocks = every.0.as_micros() * u128::from(planned) / block.0.as_micros().max(1);
             looks.min(u64::try_from(blocks).unwrap_or(u64::MAX))
         }
         _ => looks,
     };
-    if pooled { each.saturating_mul(compiled.probe.cells.len() as u64) } else { each }
+    let rows = compiled.chosen().into_iter().filter(|looks| *looks > 0).map(of_row);
+    if pooled { rows.reduce(u64::saturating_add) } else { rows.min() }
 }
 
 pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, found: &mut Found) {
@@ -47,7 +50,7 @@ pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, fou
         return;
     }
     let alpha = statistics::alpha(plan.confidence);
-    let trials = trials(compiled, block, pooled);
+    let Some(trials) = trials(compiled, block, pooled) else { return };
     let least = statistics::least_if_all_succeed(share, alpha);
     let objective = Percent(share.0);
     let unit = if block.is_some() { "block" } else { "sample" };
