@@ -10,13 +10,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use probity_evidence::machines::{Held, Note, Notes, Standing};
 use probity_plan::{Machine, OfMachine, Reach, Trial};
-use probity_probe::machine::{Came, Machines, end_makers, folder, run, run_now};
+use probity_probe::machine::{Came, Machines, Process, end_makers, folder, run, run_now};
 
 /// Makes machines for one run.
 pub(crate) struct Maker<'a> {
     notes: Option<&'a Notes>,
     run: &'a str,
     held: Mutex<BTreeMap<String, Held>>,
+    /// The first processes of those that were made.
+    made: Mutex<Vec<Process>>,
 }
 
 type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -24,7 +26,20 @@ type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 impl<'a> Maker<'a> {
     /// For the run of this id.
     pub(crate) const fn new(notes: Option<&'a Notes>, run: &'a str) -> Self {
-        Self { notes, run, held: Mutex::new(BTreeMap::new()) }
+        Self { notes, run, held: Mutex::new(BTreeMap::new()), made: Mutex::new(Vec::new()) }
+    }
+
+    /// A machine for each trial: one that an earlier trial had is none that was made.
+    fn another(&self, reach: Reach) -> Result<Reach, String> {
+        if let Reach::Pid(pid) = reach {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let process = Process::now(pid);
+            if made.contains(&process) {
+                return Err(format!("process {pid} is the machine of another trial of this run already"));
+            }
+            made.push(process);
+        }
+        Ok(reach)
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
@@ -54,7 +69,11 @@ impl Machines for Maker<'_> {
         Box::pin(async move {
             let command = machine.up(&trial.machine);
             let came = run(&command, &trial.machine, machine.within, None).await;
-            let reach = if came.exit_code == Some(0) { came.reach().map(Some) } else { Ok(None) };
+            let reach = if came.exit_code == Some(0) {
+                came.reach().and_then(|reach| self.another(reach)).map(Some)
+            } else {
+                Ok(None)
+            };
             let mut what = of_machine(trial, &command, came);
             let reach = reach.unwrap_or_else(|why| {
                 what.detail = why;

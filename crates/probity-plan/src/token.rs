@@ -75,3 +75,15 @@ pub enum Defect {
     /// The second half of its signature is missing.
     Cut,
 }
+
+impl Defect {
+    /// The claim that is this defect, and so is no claim of the plan's.
+    pub(crate) const fn own_claim(self) -> Option<&'static str> {
+        match self {
+            Self::Expired => Some("exp"),
+            Self::NotYetValid => Some("nbf"),
+            Self::Altered => Some("altered"),
+            Self::OtherKey | Self::None | Self::OtherAlgorithm | Self::Cut => None,
+        }
+    }
+}

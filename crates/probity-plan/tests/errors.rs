@@ -540,6 +540,11 @@ fn inputs_that_are_wrong() {
             "2:14: in input `a`: the token's key `b` is no secret input that is declared before it\n2:51: input `b` is not used; use it as $b, or take it out\n",
         ),
         (
+            "b: { env: B, secret: true }, a: { token: { key: b, defect: expired, claims: { exp: 4102444800 } }, secret: true }",
+            "",
+            "2:43: in input `a`: the claim `exp` is the token's defect; leave it out of `claims`\n",
+        ),
+        (
             "b: { env: B, secret: true }, a: { token: { key: b, defect: expird }, secret: true }",
             "",
             "2:11: input `b` is not used; use it as $b, or take it out\n2:70: in input `a`: `expird` is not one of `expired`, `not-yet-valid`, `other-key`, `none`, `other-algorithm`, `altered` or `cut`; did you mean `expired`?\n",

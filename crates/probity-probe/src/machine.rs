@@ -118,7 +118,7 @@ fn end_of(bytes: &[u8]) -> String {
 
 /// A process, and no other one that has its number later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Process {
+pub struct Process {
     pid: u32,
     /// In clock ticks since the boot; absent if it has ended.
     started: Option<u64>,
@@ -126,7 +126,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// The one that has this number now.
-    pub(crate) fn now(pid: u32) -> Self {
+    pub fn now(pid: u32) -> Self {
         let process = i32::try_from(pid).ok().and_then(|pid| procfs::process::Process::new(pid).ok());
         let stat = process.and_then(|process| process.stat().ok());
         let living = stat.filter(|stat| !matches!(stat.state, 'Z' | 'X' | 'x'));
@@ -138,19 +138,29 @@ impl Process {
         self.started.is_some() && Self::now(self.pid) == self
     }
 
-    /// That it is there, in namespaces that are not all our own: what a trial does would be done to this machine.
-    fn check_apart(pid: u32) -> Result<(), String> {
+    /// Why nobody can look from it, if nobody can.
+    pub(crate) fn why_gone(self) -> Option<String> {
+        let why = match self.started {
+            Some(_) => format!("process {} ended, from which to look", self.pid),
+            None => format!("there is no process {} to look from", self.pid),
+        };
+        (!self.is_there()).then_some(why)
+    }
+
+    /// That it is there, at files that are not our own: what a trial does would be done to this machine.
+    pub(crate) fn check_apart(pid: u32) -> Result<(), String> {
         if !Self::now(pid).is_there() {
             return Err(format!("there is no process {pid}"));
         }
-        let own = |kind: &str| {
-            let of = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok();
-            of(&pid.to_string()) == of("self")
-        };
-        if ["mnt", "pid", "net", "uts", "ipc", "user"].iter().all(|kind| own(kind)) {
-            return Err(format!("process {pid} is in no namespace of its own, so that is this machine"));
+        let files = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt"));
+        let own = files("self").map_err(|error| format!("our own namespaces cannot be read: {error}"))?;
+        match files(&pid.to_string()) {
+            Err(error) => Err(format!("the namespaces of process {pid} cannot be read: {error}")),
+            Ok(theirs) if theirs == own => {
+                Err(format!("process {pid} is in no mount namespace of its own, so that is this machine"))
+            }
+            Ok(_) => Ok(()),
         }
-        Ok(())
     }
 }
 

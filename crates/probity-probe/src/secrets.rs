@@ -39,6 +39,8 @@ pub struct Secrets {
     masks: Arc<Masks>,
     /// The masks of those that are numbers, by the bits of the nearest double.
     numbers: Arc<BTreeMap<u64, String>>,
+    /// Those that are tokens and become others by themselves, by name, and when.
+    until: Arc<BTreeMap<String, jiff::Timestamp>>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -77,17 +79,20 @@ impl Secrets {
                 Err(how) => problems.push(format!("the secret `{name}` is missing: {how}")),
             }
         }
-        let now = jiff::Timestamp::now();
+        let (now, mut until) = (jiff::Timestamp::now(), BTreeMap::new());
         for (name, token) in tokens {
             // Where its key is missing, that is said already.
             let Some(key) = values.get(&token.key) else { continue };
             match crate::token::sign(token, key, now) {
-                Ok(signed) => _ = values.insert(name.clone(), signed),
+                Ok(signed) => {
+                    values.insert(name.clone(), signed.text);
+                    until.extend(signed.until.map(|until| (name.clone(), until)));
+                }
                 Err(why) => problems.push(format!("the secret `{name}` cannot be made: {why}")),
             }
         }
         match Self::new(values) {
-            Ok(secrets) if problems.is_empty() => Ok(secrets),
+            Ok(secrets) if problems.is_empty() => Ok(Self { until: Arc::new(until), ..secrets }),
             Ok(_) => Err(problems),
             Err(more) => Err(problems.into_iter().chain(more).collect()),
         }
@@ -117,7 +122,20 @@ impl Secrets {
         let numbers = Arc::new(numbers.collect());
         let masks =
             Masks::new(texts).map_err(|error| vec![format!("the secrets cannot be masked: {error}")])?;
-        Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values) })
+        Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values), until: Arc::default() })
+    }
+
+    /// Why a look with these secrets says nothing any more: one of them is a token whose time is over.
+    pub(crate) fn out_of_time(&self, names: impl FnOnce() -> Vec<String>) -> Option<Blocked> {
+        if self.until.is_empty() {
+            return None;
+        }
+        let now = jiff::Timestamp::now();
+        let over =
+            |name: String| self.until.get(&name).filter(|until| **until <= now).map(|until| (name, *until));
+        let (name, until) = names().into_iter().find_map(over)?;
+        let why = format!("the token `{name}` is good until {until} only: give it a longer `expires_in`");
+        Some(Blocked::new(Barrier::NotMade, why))
     }
 
     /// Those of these names, by name, for another process that masks them itself.
@@ -424,6 +442,22 @@ mod tests {
 
     fn secrets(value: &str) -> Secrets {
         Secrets::new(BTreeMap::from([("it".to_owned(), value.to_owned())])).unwrap()
+    }
+
+    #[test]
+    fn a_token_whose_time_is_over_is_sent_no_more() {
+        let at = |text: &str| Arc::new(BTreeMap::from([("it".to_owned(), text.parse().unwrap())]));
+        let named = |name: &'static str| move || vec![name.to_owned()];
+        let over = Secrets { until: at("2020-01-01T00:00:00Z"), ..secrets("correct horse battery") };
+        let blocked = over.out_of_time(named("it")).unwrap();
+        assert_eq!(blocked.barrier, Barrier::NotMade);
+        assert!(
+            blocked.detail.contains("the token `it` is good until 2020-01-01T00:00:00Z only"),
+            "{blocked:?}"
+        );
+        assert!(over.out_of_time(named("other")).is_none());
+        let good = Secrets { until: at("2999-01-01T00:00:00Z"), ..secrets("correct horse battery") };
+        assert!(good.out_of_time(named("it")).is_none());
     }
 
     fn refusal(value: &str) -> String {

@@ -10,11 +10,20 @@ use sha2::{Sha256, Sha384, Sha512};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The token as it is sent.
+/// A token that was made.
+pub struct Signed {
+    /// As it is sent.
+    pub text: String,
+    /// When it becomes another one without anybody's doing: it expires, or is valid from then on. A refusal after that says nothing
+    /// of its defect, nor of anything else.
+    pub until: Option<Timestamp>,
+}
+
+/// Makes a token.
 ///
 /// # Errors
 /// That the system has no random bytes.
-pub fn sign(token: &Token, key: &str, now: Timestamp) -> Result<String, String> {
+pub fn sign(token: &Token, key: &str, now: Timestamp) -> Result<Signed, String> {
     let defect = token.defect;
     let made = if defect == Some(Defect::Expired) { now - 2 * HOUR } else { now };
     let mut claims = Map::from_iter([("iat".to_owned(), json!(made.as_second()))]);
@@ -33,6 +42,12 @@ pub fn sign(token: &Token, key: &str, now: Timestamp) -> Result<String, String> 
     if defect == Some(Defect::NotYetValid) {
         claims.insert("nbf".to_owned(), json!((now + HOUR).as_second()));
     }
+    let moment = |name: &str| Timestamp::from_second(claims.get(name)?.as_i64()?).ok();
+    let until = match defect {
+        Some(Defect::Expired) => None,
+        Some(Defect::NotYetValid) => moment("exp").into_iter().chain(moment("nbf")).min(),
+        _ => moment("exp"),
+    };
     let algorithm = match (defect, token.algorithm) {
         (Some(Defect::OtherAlgorithm), Algorithm::HS512) => Algorithm::HS256,
         (Some(Defect::OtherAlgorithm), _) => Algorithm::HS512,
@@ -60,7 +75,8 @@ pub fn sign(token: &Token, key: &str, now: Timestamp) -> Result<String, String> 
         }
         _ => {}
     }
-    Ok(format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    let text = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature));
+    Ok(Signed { text, until })
 }
 
 fn authenticate(algorithm: Algorithm, key: &[u8], text: &str) -> Vec<u8> {
@@ -110,7 +126,7 @@ mod tests {
         let signature = URL_SAFE_NO_PAD.encode(authenticate(Algorithm::HS256, &key, text));
         assert_eq!(signature, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
         let now = Timestamp::from_second(1_000_000).unwrap();
-        let (header, payload, signature) = parts(&sign(&token(None), KEY, now).unwrap());
+        let (header, payload, signature) = parts(&sign(&token(None), KEY, now).unwrap().text);
         assert_eq!(header, json!({ "alg": "HS256", "typ": "JWT" }));
         assert_eq!(payload, json!({ "iat": 1_000_000, "exp": 1_000_600, "sub": "op" }));
         assert_eq!(signature.len(), 32);
@@ -119,8 +135,8 @@ mod tests {
     #[test]
     fn each_defect_is_the_only_one() {
         let now = Timestamp::from_second(1_000_000).unwrap();
-        let sound = parts(&sign(&token(None), KEY, now).unwrap());
-        let with = |defect| parts(&sign(&token(Some(defect)), KEY, now).unwrap());
+        let sound = parts(&sign(&token(None), KEY, now).unwrap().text);
+        let with = |defect| parts(&sign(&token(Some(defect)), KEY, now).unwrap().text);
         let right = |(header, payload, signature): &(Value, Value, Vec<u8>), algorithm| {
             let signed = format!(
                 "{}.{}",
@@ -144,5 +160,23 @@ mod tests {
             assert!(!right(&wrong, Algorithm::HS256), "{defect:?}");
             assert_eq!((wrong.2.len(), &wrong.1["sub"]), (length, &json!("op")), "{defect:?}");
         }
+    }
+    #[test]
+    fn it_is_known_until_when_nothing_but_its_defect_is_wrong_with_it() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let until = |token: &Token| sign(token, KEY, now).unwrap().until.map(Timestamp::as_second);
+        let lasting = |expires_in: &str, defect| Token {
+            expires_in: Some(expires_in.parse().unwrap()),
+            ..token(defect)
+        };
+        assert_eq!(until(&lasting("10m", None)), Some(1_000_600));
+        assert_eq!(until(&lasting("10m", Some(Defect::OtherKey))), Some(1_000_600));
+        assert_eq!(until(&lasting("10m", Some(Defect::Expired))), None);
+        assert_eq!(until(&lasting("10m", Some(Defect::NotYetValid))), Some(1_000_600));
+        assert_eq!(until(&lasting("2h", Some(Defect::NotYetValid))), Some(1_003_600));
+        let mut own = token(None);
+        own.claims.insert("exp".to_owned(), serde_json::from_value(json!(1_000_002)).unwrap());
+        assert_eq!(until(&own), Some(1_000_002));
+        assert_eq!(until(&Token { expires_in: None, ..token(None) }), None);
     }
 }

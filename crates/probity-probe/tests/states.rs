@@ -524,7 +524,7 @@ claims:
     },
 ];
 
-/// What is tested of looks from elsewhere, for every kind alike, by the way there: in `crates/probity/tests/observers.rs`.
+/// What is tested of looks from elsewhere, for every kind alike, by the way there: in `crates/probity/tests/observers.rs` and `observers_ssh.rs`.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     (
         "`pid`",
@@ -535,6 +535,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "what_cannot_be_reached_is_never_taken_for_absent",
             "a_secret_goes_over_the_pipe_only_and_is_masked",
             "an_undo_runs_where_the_act_was_done_and_one_that_fails_withholds_the_acceptance",
+            "what_runs_there_can_neither_change_our_program_nor_do_more_than_what_it_runs_among",
         ],
     ),
     (
@@ -543,6 +544,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "a_booted_container_is_found_by_its_name",
             "a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched",
             "what_cannot_be_reached_is_never_taken_for_absent",
+            "only_root_keeps_containers",
         ],
     ),
     ("`container` of Docker, Podman, LXC", &["the_tool_of_an_engine_names_the_process_of_a_container"]),
@@ -550,6 +552,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         "`netns`",
         &[
             "a_network_namespace_is_another_network_with_the_same_files",
+            "what_is_left_of_a_network_after_its_end_is_looked_at_no_more",
             "what_cannot_be_reached_is_never_taken_for_absent",
         ],
     ),
@@ -559,6 +562,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "another_machine_is_reached_by_the_operator_s_own_ssh",
             "a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier",
             "a_connection_that_is_cut_is_made_anew",
+            "a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again",
         ],
     ),
 ];
@@ -603,10 +607,14 @@ fn every_test_that_a_cell_names_exists() {
             }
         }
     }
-    let source = std::fs::read_to_string(tests_folder().join("../../probity/tests/observers.rs")).unwrap();
+    let read =
+        |file: &str| std::fs::read_to_string(tests_folder().join("../../probity/tests").join(file)).unwrap();
+    let source = read("observers.rs") + &read("observers_ssh.rs");
     for (way, tests) in ELSEWHERE {
         let unknown = tests.iter().filter(|name| !is_test(&source, name));
-        missing.extend(unknown.map(|name| format!("{way}: no test `{name}` in observers.rs")));
+        missing.extend(
+            unknown.map(|name| format!("{way}: no test `{name}` in observers.rs or observers_ssh.rs")),
+        );
     }
     assert!(missing.is_empty(), "{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
 }

@@ -116,6 +116,9 @@ A comment on the line before accepts a finding:
         /// The copy of the program that is removed first.
         #[arg(long, value_name = "FILE")]
         unlink: Option<PathBuf>,
+        /// What the programs that it starts may be able to do at most.
+        #[arg(long, value_name = "CAPABILITIES")]
+        bounding_set: Option<String>,
     },
     /// Print shell completions or the man page.
     #[command(hide = true)]

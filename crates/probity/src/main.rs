@@ -29,6 +29,8 @@ use environment::Environment;
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
+    // What the shell opened for us, a secret among it, is for none of the programs that are started here.
+    close_fds::set_fds_cloexec(3, &[]);
     let done = match Cli::try_parse() {
         Ok(cli) => dispatch(cli.command, &Environment::of_process()),
         // Help and version are no error; everything else is a wrong call.
@@ -61,13 +63,14 @@ fn dispatch(command: Command, environment: &Environment) -> Result<Exit, Failure
         Command::Reproduce(args) => reproduce::run(&args, environment),
         Command::Init(args) => init::run(&args),
         Command::Clean => clean::run(environment),
-        Command::Agent { unlink } => serve(unlink.as_deref()),
+        Command::Agent { unlink, bounding_set } => serve(unlink.as_deref(), bounding_set.as_deref()),
         Command::Generate { what } => generate(what),
     }
 }
 
 /// `agent`.
-fn serve(unlink: Option<&std::path::Path>) -> Result<Exit, Failure> {
+fn serve(unlink: Option<&std::path::Path>, bounding_set: Option<&str>) -> Result<Exit, Failure> {
+    bounding_set.map_or(Ok(()), probity_probe::observer::agent::bound).map_err(Failure::failed)?;
     probity_probe::observer::agent::serve(std::io::stdin().lock(), std::io::stdout(), unlink)
         .map_err(Failure::failed)?;
     Ok(Exit::Fine)

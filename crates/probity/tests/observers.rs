@@ -1,5 +1,5 @@
-//! Looks from elsewhere: inside the namespaces of a process, of a booted container, of a network, and over ssh; from the plan to the
-//! verification. Everything is real, and needs root.
+//! Looks from elsewhere: inside the namespaces of a process, of a booted container, of a network; from the plan to the verification.
+//! Everything is real, and needs root.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,136 +8,18 @@
     reason = "tests"
 )]
 
+mod elsewhere;
 #[path = "../../../lab/machine.rs"]
 mod machine;
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
+use elsewhere::{Inside, introductions, is_root, log, observations, plan, until};
 use machine::Machine;
 use serde_json::Value as Json;
 use support::{Home, code, root, stderr, stdout};
-
-/// Whether we are root; if not, says what was left out, and fails where nothing may be.
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(root || std::env::var_os("CI").is_none(), "CI runs these tests as root");
-    if !root {
-        eprintln!("SKIPPED: only root enters namespaces");
-    }
-    root
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "still not so: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// A process in namespaces of its own; ended with the test.
-struct Inside {
-    outer: Child,
-    pid: u32,
-}
-
-impl Inside {
-    /// One that runs this script of a shell, which says `ready`.
-    fn new(script: &str) -> Self {
-        let mut outer = Command::new("unshare")
-            .args([
-                "--mount",
-                "--uts",
-                "--net",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-                "sh",
-                "-ec",
-                script,
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(outer.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        let id = outer.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-        Self { outer, pid: children.trim().parse().unwrap() }
-    }
-
-    /// With a file and a name that are not there outside.
-    fn usual() -> Self {
-        Self::new(
-            "mount -t tmpfs none /srv; echo it is here > /srv/marker; hostname inside; ip link set lo up; echo ready; \
-             exec sleep 600",
-        )
-    }
-
-    /// The processes that look from there: their numbers here.
-    fn agents(&self) -> Vec<i32> {
-        let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-        let own = namespace(&self.pid.to_string());
-        let all = std::fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let is_agent = |pid: &String| {
-            namespace(pid) == own
-                && std::fs::read(format!("/proc/{pid}/cmdline"))
-                    .is_ok_and(|line| line.starts_with(b"/proc/self/fd/"))
-        };
-        all.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-            .filter(is_agent)
-            .map(|pid| pid.parse().unwrap())
-            .collect()
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        _ = self.outer.kill();
-        _ = self.outer.wait();
-    }
-}
-
-/// The entries of a log.
-fn log(home: &Home, bundle: &str) -> Vec<Json> {
-    let text = std::fs::read_to_string(home.path(bundle).join("evidence.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// The introductions: number and name.
-fn introductions(log: &[Json]) -> Vec<(u64, &str)> {
-    let introduced = log.iter().filter(|entry| entry["introduction"].is_object());
-    introduced
-        .map(|entry| (entry["id"].as_u64().unwrap(), entry["introduction"]["name"].as_str().unwrap()))
-        .collect()
-}
-
-fn observations<'l>(log: &'l [Json], probe: &'l str) -> impl Iterator<Item = &'l Json> {
-    log.iter().filter(move |entry| entry["type"] == "observation" && entry["probe"] == probe)
-}
-
-/// A plan that is accepted if all its claims hold.
-fn plan(observers: &str, probes: &[&str], claims: &[&str]) -> String {
-    let lines = |lines: &[&str]| lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
-    let names: Vec<String> =
-        claims.iter().map(|claim| format!("holds({})", claim.split(':').next().unwrap())).collect();
-    format!(
-        "plan: Elsewhere\nobservers:\n  {observers}\nprobes:\n{}claims:\n{}verdict:\n  - {{ label: READY, when: \"{}\", accepted: true }}\n  \
-         - {{ label: NOT READY, when: \"{}\" }}\n  - {{ label: UNCLEAR }}\n",
-        lines(probes),
-        lines(claims),
-        names.join(" && "),
-        names.join(" || ").replace("holds", "fails"),
-    )
-}
 
 #[test]
 fn what_is_inside_a_process_s_namespaces_is_seen_from_there_and_verifies() {
@@ -367,20 +249,34 @@ fn the_tool_of_an_engine_names_the_process_of_a_container() {
         home.probity().env("PATH", &path).args(["run", "plan.yaml", "-o", bundle]).output().unwrap()
     };
     // It does not run, and another engine does not know it.
-    tool("docker", "echo '0 sha256:aa'");
+    tool("docker", "echo '0 sha256:aa 77fe web'");
     tool("podman", "echo 'Error: no such object' >&2; exit 125");
     let stopped = run("stopped.probity");
     assert_eq!(code(&stopped), 2);
     let said = stdout(&stopped).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("docker: it does not run; podman: Error: no such object"), "{said}");
 
-    tool(
-        "docker",
-        &format!(
-            "[ \"$*\" = 'inspect --type=container --format={{{{.State.Pid}}}} {{{{.Image}}}} -- web' ] && echo '{} sha256:aa'",
-            inside.pid
-        ),
-    );
+    let answers = |name: &str| {
+        let format = "{{.State.Pid}} {{.Image}} {{.Id}} {{.Name}}";
+        let asked = format!("inspect --type=container --format={format} -- web");
+        format!("[ \"$*\" = '{asked}' ] && echo '{} sha256:aa web77fe {name}'", inside.pid)
+    };
+    // Another one, whose id begins so.
+    tool("docker", &answers("/batch"));
+    let other = run("other.probity");
+    assert_eq!(code(&other), 2);
+    let said = stdout(&other).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("docker: no container is called that"), "{said}");
+
+    // The process of a virtual machine runs at our own files.
+    let here = std::process::id();
+    tool("docker", &format!("echo '{here} sha256:aa 77fe /web'"));
+    let own = run("own.probity");
+    assert_eq!(code(&own), 2);
+    let said = stdout(&own).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("is in no mount namespace of its own"), "{said}");
+
+    tool("docker", &answers("/web"));
     let found = run("found.probity");
     assert_eq!(code(&found), 0, "{}{}", stdout(&found), stderr(&found));
     let log = log(&home, "found.probity");
@@ -666,275 +562,108 @@ fn a_plan_that_names_nobody_is_refused_with_who_was_meant() {
     }
 }
 
-/// An sshd of Debian's on a free port, and the files of somebody who may go there: `box`, and `behind` it through a jump.
-struct Sshd {
-    server: Child,
-    home: Home,
-    /// Copies of the program are counted: one such test at a time.
-    _alone: std::sync::MutexGuard<'static, ()>,
-}
-
-impl Sshd {
-    fn start() -> Self {
-        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let home = Home::new();
-        let debian = root().join("target/debian").canonicalize().unwrap();
-        let file = |name: &str| home.path(name).display().to_string();
-        for key in ["host", "other", "user"] {
-            let made =
-                Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &file(key)]).status();
-            assert!(made.unwrap().success());
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        home.write(
-            "sshd_config",
-            &format!(
-                "ListenAddress 127.0.0.1:{port}\nHostKey {}\nPidFile none\nUsePAM no\nStrictModes no\nAuthorizedKeysFile {}\n",
-                file("host"),
-                file("user.pub")
-            ),
-        );
-        let public = std::fs::read_to_string(home.path("host.pub")).unwrap();
-        let key: Vec<&str> = public.split(' ').take(2).collect();
-        home.write("known_hosts", &format!("[127.0.0.1]:{port} {}\n", key.join(" ")));
-        home.write(
-            "config",
-            &format!(
-                "Host box behind barred\n  HostName 127.0.0.1\n  Port {port}\n  User root\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile none\n\
-                 Host behind\n  ProxyJump box\nHost barred\n  IdentityFile {}\n  IdentitiesOnly yes\nHost box behind\n  IdentityFile {}\n",
-                file("known_hosts"),
-                file("other"),
-                file("user")
-            ),
-        );
-        // As root it wants a folder and a user of the system's, which are there only for it.
-        let script = "mount -t tmpfs none /run; mkdir /run/sshd; \
-                      { cat /etc/passwd; echo sshd:x:64022:65534::/run/sshd:/bin/false; } > /run/passwd; \
-                      mount --bind /run/passwd /etc/passwd; exec \"$@\"";
-        let server = Command::new("unshare")
-            .args(["--mount", "sh", "-ec", script, "sh"])
-            .arg(debian.join("usr/sbin/sshd"))
-            .args(["-D", "-e", "-f", &file("sshd_config")])
-            .env("LD_LIBRARY_PATH", debian.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH)))
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("sshd listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-        Self { server, home, _alone }
-    }
-
-    fn fingerprint(&self, key: &str) -> String {
-        let path = self.home.path(&format!("{key}.pub"));
-        let said = Command::new("ssh-keygen").arg("-lf").arg(path).output().unwrap();
-        String::from_utf8(said.stdout).unwrap().split(' ').nth(1).unwrap().to_owned()
-    }
-
-    /// The binary with root's own configuration of ssh being that of here: ssh(1) asks the system where its user's home is.
-    fn probity(&self, arguments: &[&str]) -> Command {
-        let script = "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-ec", script, "sh"]).arg(self.home.path("config"));
-        command.arg(env!("CARGO_BIN_EXE_probity")).args(arguments);
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.home.path(""));
-        command.current_dir(self.home.path(""));
-        command
-    }
-
-    /// A run of these observers, which look at the name of the machine.
-    fn run(&self, observer: &str, bundle: &str, allow: &str) -> std::process::Output {
-        let probes = [
-            "name: { command: [uname, -n], impact: observe, on: far }",
-            "marker: { file: /etc/hostname, on: far }",
-        ];
-        let claims = ["named: { of: name, check: exit_code == 0 }", "there: { of: marker, check: exists }"];
-        self.home.write("plan.yaml", &plan(&format!("far: {observer}"), &probes, &claims));
-        self.probity(&["run", "plan.yaml", "-o", bundle, "--allow", allow]).output().unwrap()
-    }
-
-    /// Copies of the program that somebody left behind.
-    fn copies() -> Vec<String> {
-        let names =
-            std::fs::read_dir("/tmp").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter(|name| name.starts_with("probity-agent.")).collect()
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        _ = self.server.kill();
-        _ = self.server.wait();
-    }
-}
-
 #[test]
-fn another_machine_is_reached_by_the_operator_s_own_ssh() {
+fn what_runs_there_can_neither_change_our_program_nor_do_more_than_what_it_runs_among() {
     if !is_root() {
         return;
     }
-    let sshd = Sshd::start();
-    let before = Sshd::copies();
-    // The program is not there, and nobody permitted to copy it.
-    let run = sshd.run("{ ssh: box }", "refused.probity", "observe");
-    assert_eq!(code(&run), 2, "{}{}", stdout(&run), stderr(&run));
-    let log_of = |bundle: &str| log(&sshd.home, bundle);
-    for seen in observations(&log_of("refused.probity"), "marker") {
-        assert_eq!(seen["unknown"]["*"]["barrier"], "not-permitted", "{seen}");
-    }
-    assert!(introductions(&log_of("refused.probity")).is_empty());
-
-    // Straight, through a jump, and with the key that it has.
-    let pinned = format!("{{ ssh: box, host_key: \"{}\" }}", sshd.fingerprint("host"));
-    for (observer, bundle) in [
-        ("{ ssh: box }", "straight.probity"),
-        ("{ ssh: behind }", "jump.probity"),
-        (pinned.as_str(), "pinned.probity"),
-    ] {
-        let run = sshd.run(observer, bundle, "write");
-        assert_eq!(code(&run), 0, "{observer}: {}{}", stdout(&run), stderr(&run));
-        let log = log_of(bundle);
-        assert_eq!(introductions(&log), [(1, "far")], "{observer}");
-        let who = log.iter().find(|entry| entry["introduction"].is_object()).unwrap();
-        let passage = &who["introduction"]["passage"];
-        assert_eq!(passage["host_key"], sshd.fingerprint("host"), "{observer}");
-        let copy = passage["copied_to"].as_str().unwrap();
-        assert!(!std::path::Path::new(copy).exists() && passage["left_behind"].is_null(), "{passage}");
-        let verify = sshd.home.run(&["verify", bundle]);
-        assert_eq!(code(&verify), 0, "{observer}: {}", stdout(&verify));
-    }
-    assert_eq!(Sshd::copies(), before);
-}
-
-#[test]
-fn a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier() {
-    if !is_root() {
-        return;
-    }
-    let sshd = Sshd::start();
-    let other = format!("{{ ssh: box, host_key: \"{}\" }}", sshd.fingerprint("other"));
-    let closed = |observer: &str, bundle: &str, why: &str| {
-        let run = sshd.run(observer, bundle, "write");
-        assert_eq!(code(&run), 2, "{observer}: {}{}", stdout(&run), stderr(&run));
-        let log = log(&sshd.home, bundle);
-        for seen in observations(&log, "marker").chain(observations(&log, "name")) {
-            let detail = seen["unknown"]["*"]["detail"].as_str().unwrap();
-            assert!(seen["facts"].is_null() && detail.contains(why), "{observer}: {seen}");
-        }
-    };
-    // A key that is not let in, and no password is asked for; another key than the plan names; nobody there.
-    closed("{ ssh: barred }", "a.probity", "Permission denied");
-    closed(&other, "b.probity", "not SHA256:");
-    closed("{ ssh: \"ssh://root@127.0.0.1:1\" }", "c.probity", "Connection refused");
-    // Whoever it is to become there is not to be had: the copy that did not start is taken back.
-    let before = Sshd::copies();
-    closed("{ ssh: box, become: sudo }", "s.probity", "sudo");
-    assert_eq!(Sshd::copies(), before);
-    // The host's key is no more the one that is known.
-    let known = std::fs::read_to_string(sshd.home.path("known_hosts")).unwrap();
-    let public = std::fs::read_to_string(sshd.home.path("other.pub")).unwrap();
-    let place = known.split(' ').next().unwrap();
-    sshd.home.write("known_hosts", &format!("{place} {public}"));
-    closed("{ ssh: box }", "d.probity", "REMOTE HOST IDENTIFICATION HAS CHANGED");
-    // Nor is it known at all.
-    sshd.home.write("known_hosts", "");
-    closed("{ ssh: box }", "e.probity", "Host key verification failed");
-}
-
-#[test]
-fn a_connection_that_is_cut_is_made_anew() {
-    if !is_root() {
-        return;
-    }
-    let sshd = Sshd::start();
-    let probes = ["steady: { command: [sleep, '0.3'], impact: observe, on: far, repeat: 8 }"];
-    let text = plan("far: { ssh: box }", &probes, &["works: { of: steady, check: exit_code == 0 }"]);
-    sshd.home.write("plan.yaml", &text);
-    let run = sshd
-        .probity(&["run", "plan.yaml", "-o", "out.probity", "--allow", "write"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let evidence = sshd.home.path("out.probity/evidence.jsonl");
-    until("it looks", || std::fs::read_to_string(&evidence).is_ok_and(|text| text.contains("\"slot\":1")));
-    // Whoever serves the connection ends; the server goes on. Those who listen are its own children.
-    let server = sshd.server.id();
-    let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap();
-    for child in children.split_whitespace() {
-        let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
-        _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
-    }
-    let run = run.wait_with_output().unwrap();
-    assert_eq!(code(&run), 2, "{}{}", stdout(&run), stderr(&run));
-    let log = log(&sshd.home, "out.probity");
-    assert_eq!(introductions(&log), [(1, "far"), (2, "far")]);
-    let last = observations(&log, "steady").last().unwrap();
-    assert_eq!((&last["observer"], &last["facts"]["exit_code"]), (&2.into(), &0.into()));
-    assert_eq!(observations(&log, "steady").count(), 8);
-    let verify = sshd.home.run(&["verify", "out.probity"]);
-    assert_eq!(code(&verify), 0, "{}", stdout(&verify));
-}
-
-#[test]
-fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
-    if !is_root() {
-        return;
-    }
-    let (machine, home) = (Machine::boot(&root()), Home::new());
-    let key = home.path("key").display().to_string();
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key]).status();
-    assert!(made.unwrap().success());
-    let public = std::fs::read_to_string(home.path("key.pub")).unwrap();
-    machine.run(&format!(
-        "ssh-keygen -A; mkdir -pm 700 /root/.ssh; echo '{}' > /root/.ssh/authorized_keys; systemctl enable --now ssh",
-        public.trim()
-    ));
-    let host = machine.run("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub");
-    home.write("known_hosts", &format!("10.203.8.2 {host}"));
-    let known = home.path("known_hosts").display().to_string();
-    home.write(
-        "config",
-        &format!("Host box\n  HostName 10.203.8.2\n  User root\n  IdentityFile {key}\n  UserKnownHostsFile {known}\n"),
+    let inside = Inside::new(
+        "mount -t tmpfs none /srv; exec setpriv --bounding-set -sys_module,-sys_rawio -- sh -c 'echo ready; exec sleep 600'",
     );
+    let home = Home::new();
+    home.write("secret", "correct horse battery");
+    let probes = [
+        "may: { command: [grep, CapBnd, /proc/self/status], impact: observe, on: inside }",
+        "open: { command: [sh, -c, 'ls -l /proc/self/fd'], impact: observe, on: inside }",
+        "here: { command: [sh, -c, 'ls -l /proc/self/fd'], env: { S: $s }, impact: observe }",
+        "runs: { command: [sh, -c, 'readlink /proc/$$PPID/exe'], impact: observe, on: inside }",
+    ];
+    let status = std::fs::read_to_string(format!("/proc/{}/status", inside.pid)).unwrap();
+    let bound = status.lines().find_map(|line| line.strip_prefix("CapBnd:")).unwrap().trim();
+    let bounded = format!("bounded: {{ of: may, check: stdout.contains('{bound}') }}");
+    let claims = [
+        bounded.as_str(),
+        "shut: { of: open, check: \"exit_code == 0 && !stdout.contains('secret')\" }",
+        "shut_here: { of: here, check: \"exit_code == 0 && !stdout.contains('secret')\" }",
+        "copied: { of: runs, check: stdout.startsWith('/memfd:probity') }",
+    ];
+    let text = plan(&format!("inside: {{ pid: {} }}", inside.pid), &probes, &claims);
     home.write(
         "plan.yaml",
-        &plan(
-            "box: { ssh: box }",
-            &[
-                "before: { file: /run/mark, on: box }",
-                "reboot: { lifecycle: ssh, act: reboot, on: box, timeout: 60s }",
-                "after: { file: /run/mark, on: box }",
-            ],
-            &[
-                "marked: { of: before, check: exists }",
-                "back: { of: reboot, check: \"done && active_state == 'active'\" }",
-                "gone: { of: after, check: \"!exists\", control: marked }",
-            ],
-        ),
+        &text.replace("probes:", "inputs: { s: { descriptor: 7, secret: true } }\nprobes:"),
     );
-    machine.run("touch /run/mark");
-    // From beside the machine, with root's own configuration of ssh being that of here.
-    let script =
-        "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
-    let run = Command::new("ip")
-        .args(["netns", "exec", &format!("lab-{}-outside", machine.name), "sh", "-ec", script, "sh"])
-        .arg(home.path("config"))
-        .arg(env!("CARGO_BIN_EXE_probity"))
-        .args(["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
+    let run = Command::new("sh")
+        .args(["-c", "exec \"$0\" run plan.yaml -o out.probity 7< secret", env!("CARGO_BIN_EXE_probity")])
         .env("HOME", home.path(""))
         .current_dir(home.path(""))
         .output()
         .unwrap();
     assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
-    let log = log(&home, "out.probity");
-    let boots: std::collections::BTreeSet<String> = log
-        .iter()
-        .filter(|entry| entry["introduction"].is_object())
-        .map(|entry| entry["boot"].to_string())
-        .collect();
-    assert_eq!(boots.len(), 2, "{boots:?}");
-    let verify = home.run(&["verify", "out.probity"]);
-    assert_eq!(code(&verify), 0, "{}", stdout(&verify));
+    // What it runs is sealed: not even root opens it to write.
+    let sealed = plan(
+        &format!("inside: {{ pid: {} }}", inside.pid),
+        &["writes: { command: [sh, -c, 'exec 3>>/proc/$$PPID/exe'], impact: write, on: inside }"],
+        &["refused: { of: writes, check: exit_code != 0 }"],
+    );
+    home.write("plan.yaml", &sealed);
+    let run = home.run(&["run", "plan.yaml", "-o", "sealed.probity", "--allow", "write"]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+}
+
+/// A program of anybody's that calls itself as the containers' keeper does is not asked.
+#[test]
+fn only_root_keeps_containers() {
+    if !is_root() {
+        return;
+    }
+    let poses = "exec -a systemd-nspawn bash -c 'unshare --user --pid --fork --mount --kill-child sleep 600; :' x --machine=posed";
+    let mut poser = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c", poses])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", poser.id());
+    until("it has a child", || std::fs::read_to_string(&children).is_ok_and(|all| !all.trim().is_empty()));
+    let home = Home::new();
+    let claims = ["there: { of: it, check: exists }"];
+    home.write("plan.yaml", &plan("c: { container: posed }", &["it: { file: /etc/passwd, on: c }"], &claims));
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity"]);
+    _ = Command::new("pkill").args(["-KILL", "-P", &poser.id().to_string()]).status();
+    _ = poser.kill();
+    _ = poser.wait();
+    assert_eq!(code(&run), 2, "{}{}", stdout(&run), stderr(&run));
+    assert!(introductions(&log(&home, "out.probity")).is_empty());
+}
+
+#[test]
+fn what_is_left_of_a_network_after_its_end_is_looked_at_no_more() {
+    if !is_root() {
+        return;
+    }
+    let name = format!("probity-ghost-{}", std::process::id());
+    let ip = |arguments: &[&str]| {
+        assert!(Command::new("ip").args(arguments).status().unwrap().success(), "ip {arguments:?}");
+    };
+    ip(&["netns", "add", &name]);
+    let home = Home::new();
+    // The second look finds another network at the same place, in which nothing of the first is.
+    let probes = [
+        "before: { interface: ghost, on: street }".to_owned(),
+        format!(
+            "change: {{ command: [sh, -c, 'ip netns del {name}; ip netns add {name}'], impact: disrupt }}"
+        ),
+        "after: { interface: ghost, on: street }".to_owned(),
+    ];
+    ip(&["-n", &name, "link", "add", "ghost", "type", "veth"]);
+    let probes: Vec<&str> = probes.iter().map(String::as_str).collect();
+    let claims = [
+        "was: { of: before, check: exists }",
+        "made: { of: change, check: exit_code == 0 }",
+        "is_not: { of: after, check: '!exists', control: was }",
+    ];
+    home.write("plan.yaml", &plan(&format!("street: {{ netns: {name} }}"), &probes, &claims));
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"]);
+    ip(&["netns", "del", &name]);
+    assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
+    assert_eq!(introductions(&log(&home, "out.probity")).len(), 2);
 }

@@ -27,12 +27,14 @@ up)
     [ ! -e hangs ] || { sleep 300; }
     [ ! -e fails ] || { echo "no room for $2" >&2; exit 3; }
     [ ! -e nonsense ] || { echo "a machine"; exit; }
+    [ ! -e kept ] || { cat pid; exit; }
     [ ! -e here ] || { echo "{\"pid\": $PPID}"; exit; }
     unshare --mount --uts --net --pid --fork --kill-child --mount-proc sh -ec '
         mount -t tmpfs none /srv; ip link set lo up; : >"$0/ready"; exec sleep 300' "$PWD/made-$2" </dev/null >/dev/null 2>&1 &
     echo $! >"made-$2/outer"
     until [ -e "made-$2/ready" ]; do sleep 0.01; done
-    echo "{\"pid\": $(cat /proc/$!/task/$!/children)}"
+    echo "{\"pid\": $(cat /proc/$!/task/$!/children)}" | tee pid
+    [ ! -e same ] || mv "made-$2/outer" kept
     ;;
 down)
     [ ! -e stuck ] || { echo "it is stuck" >&2; exit 1; }
@@ -186,7 +188,7 @@ fn a_machine_that_cannot_be_made_blocks_its_trial_and_is_removed() {
         ("fails", "exit code 3: no room for probity-"),
         ("nonsense", "it printed `a machine`"),
         ("hangs", "it was not over within 1s"),
-        ("here", "is in no namespace of its own, so that is this machine"),
+        ("here", "is in no mount namespace of its own, so that is this machine"),
     ] {
         let Some(home) = home() else { return };
         home.write(ill, "");
@@ -202,6 +204,20 @@ fn a_machine_that_cannot_be_made_blocks_its_trial_and_is_removed() {
         assert_eq!((asked(&home), left(&home)), ((3, 3), (0, 0)), "{ill}");
         assert_eq!(code(&home.run(&["verify", "out.probity"])), 0, "{ill}");
     }
+}
+
+#[test]
+fn a_machine_that_an_earlier_trial_had_is_none() {
+    let Some(home) = home() else { return };
+    home.write("same", "");
+    home.write("plan.yaml", &PLAN.replace("    at_once: 2\n", ""));
+    let output = run(&home, &[]);
+    let shown = stdout(&home.run(&["show", "out.probity", "--format", "json"]));
+    let kept = std::fs::read_to_string(home.path("kept")).unwrap();
+    let kept = rustix::process::Pid::from_raw(kept.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(kept, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(code(&output), 2, "{}{}", stdout(&output), stderr(&output));
+    assert!(shown.contains("is the machine of another trial of this run already"), "{shown}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::error::{Errors, Flaw, did_you_mean};
 use crate::model::{Input, InputValue};
 use crate::source::InputSource;
 use crate::text::Piece;
+use crate::token::Defect;
 use crate::value::Value;
 use crate::yaml::{Key, Kind, Node, typed};
 
@@ -156,6 +157,14 @@ impl Loader<'_> {
                         return None;
                     };
                     token.key = key;
+                    let own = token.defect.and_then(Defect::own_claim);
+                    if let Some(own) = own.filter(|own| token.claims.contains_key(*own)) {
+                        let message = format!(
+                            "in input `{name}`: the claim `{own}` is the token's defect; leave it out of `claims`"
+                        );
+                        self.errors.push(Flaw::Input, &node.at, message);
+                        return None;
+                    }
                 }
                 let full = part.full(name);
                 self.declare(full.clone(), value, &node.at)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use probity_plan::kinds::KINDS;
 use probity_plan::{Agent, Lane};
+use rustix::thread::{CapabilitySet, capability_is_in_bounding_set, remove_capability_from_bounding_set};
 use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -22,6 +23,23 @@ use crate::secrets::Secrets;
 
 /// How long looks under way are given to end once nobody asks any more.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Lets what is started from now on be able to do no more than these capabilities allow, in hexadecimal: what the processes have
+/// among which it is started. Only before there is another thread.
+///
+/// # Errors
+/// If that is no such number, or the kernel refuses.
+pub fn bound(capabilities: &str) -> io::Result<()> {
+    let kept = u64::from_str_radix(capabilities, 16).map_err(io::Error::other)?;
+    for number in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        // Beyond the last one there is none to remove.
+        if kept & one.bits() == 0 && capability_is_in_bounding_set(one).unwrap_or(false) {
+            remove_capability_from_bounding_set(one)?;
+        }
+    }
+    Ok(())
+}
 
 /// Serves until `from` ends. `unlink` is the copy of the program that is removed first.
 ///

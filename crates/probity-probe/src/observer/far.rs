@@ -4,6 +4,8 @@
 mod reboot;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -49,7 +51,7 @@ struct Far {
     name: String,
     reach: Reach,
     trial: Option<Trial>,
-    /// The first process of the machine: where it ended, its number may be another one's.
+    /// The process that it is to look at, by a number: where it ended, that may be another one's.
     process: Option<Process>,
     /// The secrets that its probes name, and no other.
     secrets: BTreeMap<String, String>,
@@ -62,14 +64,56 @@ struct State {
     failed: Option<(Instant, Blocked)>,
 }
 
+/// What an observer's looks are made in.
+enum Inside {
+    /// Another machine.
+    Elsewhere,
+    /// The namespaces of this process.
+    Process(Process),
+    /// A network namespace, by its place and the file that was there when it was entered.
+    Network(PathBuf, Option<(u64, u64)>),
+}
+
+impl Inside {
+    fn of(reach: &Reach, passage: &Passage) -> Self {
+        match reach {
+            Reach::Netns(name) => {
+                let place = Path::new("/run/netns").join(name);
+                let file = file(&place);
+                Self::Network(place, file)
+            }
+            _ => passage.pid.map_or(Self::Elsewhere, |pid| Self::Process(Process::now(pid))),
+        }
+    }
+
+    /// Whether it is still there; what is left of it after its end is nobody's any more.
+    fn is_there(&self) -> bool {
+        match self {
+            Self::Elsewhere => true,
+            Self::Process(process) => process.is_there(),
+            Self::Network(place, entered) => file(place) == *entered,
+        }
+    }
+}
+
+/// Which file is at a place: its device and its number.
+fn file(place: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(place).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 /// An observer that was reached.
 struct There {
     id: u32,
     boot: Option<String>,
-    /// The process whose namespaces were entered.
-    process: Option<Process>,
+    inside: Inside,
     connection: Connection,
     _held: Held,
+}
+
+impl There {
+    fn is_there(&self) -> bool {
+        self.connection.is_there() && self.inside.is_there()
+    }
 }
 
 impl<'a> Observers<'a> {
@@ -81,7 +125,7 @@ impl<'a> Observers<'a> {
                 name: observer.name.clone(),
                 reach: observer.reach.clone(),
                 trial: None,
-                process: None,
+                process: process_of(&observer.reach),
                 secrets: secrets.only(&secrets_named(probes)),
                 state: Mutex::default(),
             };
@@ -101,6 +145,19 @@ impl<'a> Observers<'a> {
     }
 
     async fn look(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
+        let out_of_time = || self.secrets.out_of_time(|| secrets_of(request.act));
+        if let Some(blocked) = out_of_time() {
+            return Sighting::blocked(blocked);
+        }
+        let sighting = self.look_now(request, tell).await;
+        // It may have been so while it was sent.
+        match out_of_time() {
+            Some(blocked) => Sighting { seen: Seen::nothing(blocked), ..sighting },
+            None => sighting,
+        }
+    }
+
+    async fn look_now(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
         let Some(name) = request.on else { return self.here.look(request).await };
         let Some(far) = &self.far(name, request.trial) else {
             return Sighting::blocked(Blocked::new(Barrier::Protocol, format!("no observer `{name}`")));
@@ -135,7 +192,7 @@ impl<'a> Observers<'a> {
     /// The connection to an observer, which is made if there is none; whoever reaches it says so before anybody looks.
     async fn reached(&self, far: &Far, tell: &dyn Fn(Reached)) -> Result<Arc<There>, Blocked> {
         let mut state = far.state.lock().await;
-        if let Some(there) = state.there.as_ref().filter(|there| there.connection.is_there()) {
+        if let Some(there) = state.there.as_ref().filter(|there| there.is_there()) {
             return Ok(Arc::clone(there));
         }
         state.there = None;
@@ -158,11 +215,11 @@ impl<'a> Observers<'a> {
     }
 
     async fn connect(&self, far: &Far) -> Result<(There, Reached), Blocked> {
-        if far.process.is_some_and(|process| !process.is_there()) {
-            return Err(Blocked::new(Barrier::Unreachable, "the machine ended"));
+        if let Some(why) = far.process.and_then(Process::why_gone) {
+            return Err(Blocked::new(Barrier::Unreachable, why));
         }
         let way = reach::find(&far.reach, self.allow).await?;
-        let process = way.passage.pid.map(Process::now);
+        let inside = Inside::of(&far.reach, &way.passage);
         let begin =
             |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
@@ -191,7 +248,7 @@ impl<'a> Observers<'a> {
             seen: Seen { facts: hello.facts, unknown: hello.unknown },
         };
         let (id, boot) = (reached.id, reached.boot.clone());
-        Ok((There { id, boot, process, connection, _held: way.held }, reached))
+        Ok((There { id, boot, inside, connection, _held: way.held }, reached))
     }
 
     /// When the run began by the far clock: on this machine that is ours, on another one as near as its greeting tells.
@@ -232,7 +289,7 @@ impl Observe for Observers<'_> {
             let probes = self.plan.probes_of(Some(&trial.name));
             let probes = probes.filter(|probe| probe.on.as_ref() == Some(&name));
             let secrets = self.secrets.only(&secrets_named(probes));
-            let process = if let Reach::Pid(pid) = reach { Some(Process::now(pid)) } else { None };
+            let process = process_of(&reach);
             let (trial, state) = (Some(trial.clone()), Mutex::default());
             (name.clone(), Arc::new(Far { name, reach, trial, process, secrets, state }))
         });
@@ -245,6 +302,11 @@ impl Observe for Observers<'_> {
         // Which ends their connections, outside of the lock.
         drop(gone);
     }
+}
+
+/// The process that a plan or a machine names by its number now: it may be another one's later.
+fn process_of(reach: &Reach) -> Option<Process> {
+    if let Reach::Pid(pid) = reach { Some(Process::now(*pid)) } else { None }
 }
 
 /// A barrier that an observer met, with its name: what it hides is not the target's doing.

@@ -2,16 +2,20 @@
 //! is handed over as an open descriptor.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Impact, Passage, Reach};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::ssh::Master;
 use crate::look::{Context, Wanted, barrier_of};
+use crate::machine::Process;
 use crate::program;
 use crate::secrets::Secrets;
 
@@ -62,19 +66,27 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
         let (command, passage) = master.way(ssh, allow).await?;
         return Ok(Way { command, passage, held: Held { ssh: Some(master), ..Held::default() } });
     }
-    let program = File::open("/proc/self/exe").map_err(|error| barrier_of("open /proc/self/exe", &error))?;
+    let program = sealed().map_err(|error| barrier_of("copy our program into memory", &error))?;
     // It is inherited; whoever else is started meanwhile gets to read our program.
     fcntl_setfd(&program, FdFlags::empty())
         .map_err(|error| barrier_of("hand over the program", &error.into()))?;
     let descriptor = format!("/proc/self/fd/{}", program.as_raw_fd());
+    let mut agent = vec![descriptor, "agent".to_owned()];
+    let mut inside = |pid: u32| {
+        let words = enter(pid)?;
+        agent.extend(["--bounding-set".to_owned(), bounding_set(pid)?]);
+        Ok::<_, Blocked>(words)
+    };
     let (words, passage) = match reach {
         Reach::Netns(name) => {
             (vec!["ip".to_owned(), "netns".to_owned(), "exec".to_owned(), name.clone()], Passage::default())
         }
-        Reach::Pid(pid) => (enter(*pid)?, Passage { pid: Some(*pid), ..Passage::default() }),
+        Reach::Pid(pid) => (inside(*pid)?, Passage { pid: Some(*pid), ..Passage::default() }),
         Reach::Container(name) => {
             let found = container(name).await?;
-            (enter(found.pid)?, found.passage())
+            // Of a virtual machine its engine names the process that runs it, here.
+            Process::check_apart(found.pid).map_err(|why| Blocked::new(Barrier::Unreachable, why))?;
+            (inside(found.pid)?, found.passage())
         }
         Reach::Ssh(_) => return Err(Blocked::new(Barrier::Unsupported, "nothing leads there")),
     };
@@ -83,16 +95,42 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
         .ok_or_else(|| Blocked::new(Barrier::ToolMissing, format!("there is no program `{tool}`")))?;
     let mut command = Command::new(tool);
     // A group of its own: what the terminal sends to end the run must not end who takes back what it did.
-    command.args(arguments).args([&descriptor, "agent"]).env_clear().env("PATH", PATH);
+    command.args(arguments).args(agent).env_clear().env("PATH", PATH);
     command.env("LC_ALL", "C.UTF-8").process_group(0);
     Ok(Way { command, passage, held: Held { _program: Some(program), ..Held::default() } })
+}
+
+/// A copy of our program that nobody can change: whoever is root where it runs could write to the file itself, by the kernel's
+/// link to what a process executes.
+fn sealed() -> io::Result<File> {
+    static COPY: OnceLock<File> = OnceLock::new();
+    if let Some(copy) = COPY.get() {
+        return copy.try_clone();
+    }
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Kernels before 6.3 know no other memory than such as may be executed.
+    let memory =
+        memfd_create("probity", flags | MemfdFlags::EXEC).or_else(|_| memfd_create("probity", flags))?;
+    let mut copy = File::from(memory);
+    io::copy(&mut File::open("/proc/self/exe")?, &mut copy)?;
+    fcntl_add_seals(&copy, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    COPY.get_or_init(|| copy).try_clone()
+}
+
+/// What the process and all that it starts can ever be able to do, in hexadecimal, as capabilities(7) has it: what is started
+/// there is able to do no more.
+fn bounding_set(pid: u32) -> Result<String, Blocked> {
+    let process = i32::try_from(pid).ok().map(procfs::process::Process::new).and_then(Result::ok);
+    let set = process.and_then(|process| process.status().ok()?.capbnd);
+    let why = || Blocked::new(Barrier::Unreachable, format!("what process {pid} may do cannot be read"));
+    Ok(format!("{:x}", set.ok_or_else(why)?))
 }
 
 /// Into all namespaces of a process, at its root and in its folder.
 fn enter(pid: u32) -> Result<Vec<String>, Blocked> {
     match std::fs::symlink_metadata(format!("/proc/{pid}")) {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Blocked::new(
                 Barrier::Unreachable,
                 format!("there is no process {pid} to look from"),
@@ -121,8 +159,8 @@ impl Found {
 
 /// The one running container of this name, by the word of its engine.
 async fn container(name: &str) -> Result<Found, Blocked> {
-    let inspect =
-        |tool| vec![tool, "inspect", "--type=container", "--format={{.State.Pid}} {{.Image}}", "--", name];
+    const FORMAT: &str = "--format={{.State.Pid}} {{.Image}} {{.Id}} {{.Name}}";
+    let inspect = |tool| vec![tool, "inspect", "--type=container", FORMAT, "--", name];
     let engines = [
         ("docker", inspect("docker")),
         ("podman", inspect("podman")),
@@ -135,11 +173,23 @@ async fn container(name: &str) -> Result<Found, Blocked> {
     for (engine, words) in engines {
         match ask(&words).await {
             Ok(answer) => {
-                let mut words = answer.split_whitespace();
-                let pid = words.next().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0);
+                let words: Vec<&str> = answer.split_whitespace().collect();
+                // An engine takes the beginning of an id for a name as well.
+                if let [_, _, id, called] = words.as_slice()
+                    && *id != name
+                    && called.trim_start_matches('/') != name
+                {
+                    said.push(format!("{engine}: no container is called that"));
+                    continue;
+                }
+                let pid = words.first().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0);
                 match pid {
                     Some(pid) if found.iter().any(|other| other.pid == pid) => {}
-                    Some(pid) => found.push(Found { engine, pid, image: words.next().map(str::to_owned) }),
+                    Some(pid) => found.push(Found {
+                        engine,
+                        pid,
+                        image: words.get(1).map(|image| (*image).to_owned()),
+                    }),
                     None => said.push(format!("{engine}: it does not run")),
                 }
             }
@@ -189,6 +239,10 @@ fn nspawn(name: &str) -> Option<u32> {
         procfs::process::all_processes().ok()?.filter_map(Result::ok).collect();
     let wanted = format!("--machine={name}");
     let is_it = |process: &&procfs::process::Process| {
+        // Anybody may call a program of theirs so.
+        if !process.status().is_ok_and(|status| status.ruid == 0 && status.euid == 0) {
+            return false;
+        }
         let Ok(words) = process.cmdline() else { return false };
         let nspawn = words.iter().any(|word| word.rsplit('/').next() == Some("systemd-nspawn"));
         let named = words.contains(&wanted)

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use probity_plan::{Barrier, Blocked, Cause, Impact, Passage, Ssh};
@@ -16,6 +16,10 @@ use crate::program::{self, Program};
 
 /// How long each step may take: to be let in, to ask, to copy.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what ssh(1) logs.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How many lines of what else it prints are kept.
+const MAX_PRINTED: usize = 20;
 /// What of the operator's environment ssh(1) is given.
 const OF_OPERATOR: [&str; 5] = ["HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"];
 
@@ -37,6 +41,8 @@ impl Master {
         let folder = private_folder().map_err(|error| barrier_of("make a folder for ssh", &error))?;
         let mut command = client(&folder)?;
         command.args(["-M", "-N", "-v", "-o", "ControlPersist=no", "-o", "ExitOnForwardFailure=yes"]);
+        // What the far side has ssh(1) print, a banner, goes to its standard error instead, and is taken for none of its own words.
+        command.arg("-E").arg(folder.join("log"));
         command.args([
             "-o",
             "ServerAliveInterval=5",
@@ -48,10 +54,10 @@ impl Master {
         command.args(["--", &ssh.destination]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| barrier_of("start ssh", &error))?;
-        let said = lines(child.stderr.take());
+        let printed = kept(child.stderr.take());
         let mut master =
             Self { child, folder, destination: ssh.destination.clone(), host_key: String::new() };
-        master.wait_until_in(&said)?;
+        master.wait_until_in(&printed)?;
         if let Some(pinned) = ssh.host_key.as_ref().filter(|pinned| **pinned != master.host_key) {
             let why = format!("the host's key is {}, not {pinned} as the plan says", master.host_key);
             return Err(Blocked::new(Barrier::PermissionDenied, why));
@@ -59,29 +65,35 @@ impl Master {
         Ok(master)
     }
 
-    /// Reads what ssh(1) says (`-v`) until it is let in.
-    fn wait_until_in(&mut self, said: &Receiver<String>) -> Result<(), Blocked> {
-        let (began, mut complaints) = (Instant::now(), Vec::new());
+    /// Reads what ssh(1) logs (`-v`) until it is let in.
+    fn wait_until_in(&mut self, printed: &Mutex<Vec<String>>) -> Result<(), Blocked> {
+        let (log, began) = (self.folder.join("log"), Instant::now());
         loop {
-            match said.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
-                Ok(line) => {
-                    // That of a jump host comes before; the last one is the destination's.
-                    if let Some((_, key)) = line.split_once("debug1: Server host key: ") {
-                        self.host_key = key.split_whitespace().last().unwrap_or_default().to_owned();
-                    } else if line.starts_with("debug1: Entering interactive session")
-                        && self.folder.join("control").exists()
-                    {
-                        return Ok(());
-                    } else if !line.starts_with("debug") && !line.starts_with("OpenSSH_") {
-                        complaints.push(line);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    let why = format!("ssh was not let in within {} s", PATIENCE.as_secs());
-                    return Err(Blocked::new(Barrier::TimedOut, why));
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err(refused(&complaints)),
+            // Before the log is read for the last time.
+            let ended = !matches!(self.child.try_wait(), Ok(None));
+            let log = std::fs::read(&log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            // The last line may be half there.
+            let whole = if ended { &log } else { log.rsplit_once('\n').map_or("", |(whole, _)| whole) };
+            if let Some(key) = whole.lines().find_map(|line| line.strip_prefix("debug1: Server host key: ")) {
+                self.host_key = key.split_whitespace().last().unwrap_or_default().to_owned();
             }
+            let is_in = whole.lines().any(|line| line.starts_with("debug1: Entering interactive session"));
+            if is_in && self.folder.join("control").exists() {
+                return Ok(());
+            }
+            if ended {
+                let own =
+                    whole.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
+                let mut complaints: Vec<String> = own.map(|line| line.trim_end().to_owned()).collect();
+                complaints.extend(printed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+                return Err(refused(&complaints));
+            }
+            if began.elapsed() > PATIENCE {
+                let why = format!("ssh was not let in within {} s", PATIENCE.as_secs());
+                return Err(Blocked::new(Barrier::TimedOut, why));
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -191,18 +203,24 @@ fn refused(complaints: &[String]) -> Blocked {
     Blocked::new(barrier, format!("ssh: {complaint}"))
 }
 
-/// The lines of a pipe, read on a thread of its own to its end.
-fn lines(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (send, receive) = channel();
+/// What is printed on a pipe, read on a thread of its own to its end; only the first of it is kept. A jump host's ssh(1) complains
+/// there.
+fn kept(pipe: Option<impl Read + Send + 'static>) -> Arc<Mutex<Vec<String>>> {
+    let kept = Arc::<Mutex<Vec<String>>>::default();
     if let Some(pipe) = pipe {
+        let kept = Arc::clone(&kept);
         std::thread::spawn(move || {
-            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                // Goes on reading where nobody asks: a full pipe would stop ssh.
-                _ = send.send(line.trim_end().to_owned());
+            // Goes on reading where nobody asks: a full pipe would stop ssh.
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() < MAX_PRINTED && !line.starts_with("debug") && !line.starts_with("OpenSSH_") {
+                    kept.push(line);
+                }
             }
         });
     }
-    receive
+    kept
 }
 
 /// A folder that nobody else enters, short enough for the name of a socket.

@@ -173,7 +173,7 @@ fn from_elsewhere(out: &mut String, ways: &[(&str, &[&str])]) {
     out.push_str(
         "\n## From elsewhere\n\n\
          With `on` the same program makes the look elsewhere ([observers](plan-language.md#observers)): every kind works through each\n\
-         of them, and what cannot be had there is behind a barrier. What is tested (`crates/probity/tests/observers.rs`):\n\n\
+         of them, and what cannot be had there is behind a barrier. What is tested (`crates/probity/tests/observers.rs`, `observers_ssh.rs`):\n\n\
          | observer | tests |\n|---|---|\n",
     );
     for (way, tests) in ways {

@@ -11,7 +11,7 @@ use probity_plan::kinds::lifecycle::Lifecycle;
 use probity_plan::kinds::service::Service;
 use probity_plan::{Act, Barrier, Blocked, Reach, Text, Value};
 
-use super::{Far, Observers, There, lost, order, sighting};
+use super::{Far, Inside, Observers, There, lost, order, sighting};
 use crate::kinds::lifecycle::serving::{Serving, holds};
 use crate::look::{Seen, Wanted, milliseconds};
 use crate::machine::Process;
@@ -68,6 +68,10 @@ impl Reboot<'_> {
         }
         let unit = Act::Service(Service { service: self.lifecycle.lifecycle.clone() });
         let there = self.observers.reached(self.far, self.tell).await?;
+        if there.boot.is_none() || there.boot == crate::observer::boot() {
+            let why = "its boot is that of the machine that looks, which is never rebooted";
+            return Err(Blocked::new(Barrier::Unsupported, why));
+        }
         let before = self.look(&unit, &there).await?;
         self.by = before.by;
         let before = before.seen;
@@ -132,7 +136,8 @@ impl Reboot<'_> {
     /// Waits for a machine that was booted anew, and whose systemd answers; with when one was last seen that was not.
     async fn again(&self, before: Arc<There>, unit: &Act) -> Result<(Arc<There>, Instant), Blocked> {
         let mut state = self.far.state.lock().await;
-        let (boot, process, mut last) = (before.boot.clone(), before.process, Instant::now());
+        let process = if let Inside::Process(process) = before.inside { Some(process) } else { None };
+        let (boot, mut last) = (before.boot.clone(), Instant::now());
         // Whoever is there and no child of its first process would keep it from going down: systemd waits for such for 10 s each
         // time that it looks who is left.
         state.there = None;
