@@ -59,6 +59,12 @@ impl Home {
         self.0.join("state/changes.json")
     }
 
+    /// Which files bear a time that is not to be believed.
+    #[must_use]
+    pub fn undated(&self) -> PathBuf {
+        self.0.join("state/undated.jsonl")
+    }
+
     /// Reads configuration and variables.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::provider::Provider;
-use crate::service::{Changes, Clock, Components, Kept, Service, component, keep_killed};
+use crate::service::{Changes, Clock, Components, Kept, LeftBehind, Service, component, keep_killed};
 use crate::web;
 use crate::web::certificate::Certificate;
 use crate::web::host::Names;
@@ -237,11 +237,18 @@ async fn build(
     };
     // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
     let metrics = Metrics::default();
-    for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
+    let clock = Clock::open(&home.undated()).map_err(StartError::Other)?;
+    let recovery = camera_media::recover(&config.storage.recordings).map_err(because("recordings"))?;
+    for file in &recovery.files {
         tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
-        if let Some(coverage) = keep_killed(&recordings, &file) {
+        clock.note_recovered(&file.path);
+        if let Some(coverage) = keep_killed(&recordings, file) {
             metrics.count_recording(&coverage);
         }
+    }
+    let left_behind: Vec<_> = recovery.failed.into_iter().map(LeftBehind::from).collect();
+    for left in &left_behind {
+        tracing::error!(file = %left.path.display(), why = left.why, "left by an earlier run");
     }
     let config = Arc::new(config);
     Ok(Service {
@@ -262,7 +269,8 @@ async fn build(
         all_told: CancellationToken::new(),
         started: AtomicBool::new(false),
         since: Instant::now(),
-        clock: Clock::default(),
+        clock,
+        left_behind,
         looking_around: tokio::sync::Mutex::default(),
         probes: tokio::sync::Semaphore::new(PROBES),
         kept,

@@ -9,6 +9,7 @@ mod devices;
 mod files;
 mod recordings;
 mod system;
+mod undated;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,7 +38,7 @@ pub use cameras::Known;
 pub use changes::{Changes, Kept};
 pub use clock::Clock;
 pub use coverage::keep_killed;
-pub use files::Kind;
+pub use files::{Kind, LeftBehind};
 pub use system::{Components, component};
 
 /// The running service.
@@ -56,6 +57,8 @@ pub struct Service {
     pub recordings: Arc<Library>,
     /// The folder of snapshots.
     pub snapshots: Arc<Library>,
+    /// What an earlier run left in it and could not be put in order.
+    pub left_behind: Vec<LeftBehind>,
     /// Held as long as the service: no other installation keeps files in its folders.
     pub folders: Vec<Lock>,
     /// Who may do what.

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camera_media::{EngineError, EngineEvent, RecordingDone, RecordingEnd, RecordingFormat as Format};
+use camera_media::{
+    EngineError, EngineEvent, RecordedFile, RecordingDone, RecordingEnd, RecordingFormat as Format,
+};
 use camera_storage::FileName;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +42,7 @@ impl Service {
         })
         .await??;
         self.metrics.snapshots.inc();
-        self.clock.note_file(Kind::Snapshots, taken.name.clone());
+        self.clock.note_file(Kind::Snapshots, taken.name.clone()).await;
         self.hub.publish(&Notification {
             topic: Topic::SnapshotTaken,
             device: Some(Arc::clone(&known.name)),
@@ -183,9 +185,11 @@ impl Service {
                 tracing::warn!(%camera, missing = ?gap, "a recording goes on");
                 self.tell_running(Topic::RecordingResumed, &camera);
             }
-            EngineEvent::RecordingFileFinished { file, .. } => {
-                if let Ok(name) = file_name(&file.path).parse() {
-                    self.clock.note_file(Kind::Recordings, name);
+            // Begun, too: it may end with the machine's power.
+            EngineEvent::RecordingFileStarted { path, .. }
+            | EngineEvent::RecordingFileFinished { file: RecordedFile { path, .. }, .. } => {
+                if let Ok(name) = file_name(&path).parse() {
+                    self.clock.note_file(Kind::Recordings, name).await;
                 }
             }
             EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording).await,
