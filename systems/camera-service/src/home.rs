@@ -65,6 +65,12 @@ impl Home {
         self.0.join("state/undated.jsonl")
     }
 
+    /// Which recordings are not over.
+    #[must_use]
+    pub fn wanted_recordings(&self) -> PathBuf {
+        self.0.join("state/recordings.json")
+    }
+
     /// Reads configuration and variables.
     ///
     /// # Errors

@@ -30,7 +30,9 @@ use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::provider::Provider;
-use crate::service::{Changes, Clock, Components, Kept, LeftBehind, Service, component, keep_killed};
+use crate::service::{
+    Changes, Clock, Components, Kept, LeftBehind, Service, WantedRecordings, component, keep_killed,
+};
 use crate::web;
 use crate::web::certificate::Certificate;
 use crate::web::host::Names;
@@ -161,6 +163,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     notify(&[sd_notify::NotifyState::Ready]);
 
     tasks.spawn(Arc::clone(&service).keep_retention());
+    tasks.spawn(Arc::clone(&service).resume_recordings());
     tasks.spawn(feed_the_watchdog(service.stop.clone()));
     tasks.spawn(watch_over(Arc::clone(&service), certificate, provider));
     loop {
@@ -237,6 +240,7 @@ async fn build(
     };
     // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
     let metrics = Metrics::default();
+    let (wanted, stopped) = WantedRecordings::open(&home.wanted_recordings()).map_err(StartError::Other)?;
     let clock = Clock::open(&home.undated()).map_err(StartError::Other)?;
     let recovery = camera_media::recover(&config.storage.recordings).map_err(because("recordings"))?;
     for file in &recovery.files {
@@ -251,7 +255,7 @@ async fn build(
         tracing::error!(file = %left.path.display(), why = left.why, "left by an earlier run");
     }
     let config = Arc::new(config);
-    Ok(Service {
+    let service = Service {
         recordings,
         ffprobe,
         snapshots,
@@ -274,10 +278,13 @@ async fn build(
         looking_around: tokio::sync::Mutex::default(),
         probes: tokio::sync::Semaphore::new(PROBES),
         kept,
+        wanted,
         components: Mutex::new(Components::default()),
         at_start: Arc::clone(&config),
         config: RwLock::new(config),
-    })
+    };
+    service.count_stopped(stopped);
+    Ok(service)
 }
 
 fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {

@@ -10,6 +10,7 @@ mod files;
 mod recordings;
 mod system;
 mod undated;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub use clock::Clock;
 pub use coverage::keep_killed;
 pub use files::{Kind, LeftBehind};
 pub use system::{Components, component};
+pub use wanted::WantedRecordings;
 
 /// The running service.
 pub struct Service {
@@ -85,6 +87,8 @@ pub struct Service {
     pub probes: tokio::sync::Semaphore,
     /// What calls changed, kept for the next start.
     pub kept: Kept,
+    /// Recordings that are not over, kept for the next start.
+    pub wanted: WantedRecordings,
     /// The components as they were when last looked at.
     pub components: Mutex<Components>,
 }

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::files::{Kind, file_name as named};
-use super::{FIRST_PICTURE, Service, blocking, coverage};
+use super::wanted::Wanted;
+use super::{FIRST_PICTURE, Known, Service, blocking, coverage};
 use crate::contract::{
     Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState,
     RecordingStopped, RpcError, SnapshotRequest, SnapshotTaken, Topic,
@@ -80,6 +81,20 @@ impl Service {
             );
             return Err(RpcError::new(Code::InvalidState, message));
         }
+        let begun = self.begin_recording(&known, request.format, request.duration).await?;
+        let device = known.name.to_string();
+        let wanted = Wanted { device, format: request.format, seconds: request.duration, stopped: false };
+        self.wanted.add(wanted).await;
+        Ok(begun)
+    }
+
+    /// Begins a recording of a camera whose turn the caller holds.
+    pub(super) async fn begin_recording(
+        &self,
+        known: &Known,
+        format: RecordingFormat,
+        seconds: Option<u64>,
+    ) -> Result<RecordingStarted, RpcError> {
         let rotate = self.config.read().storage.rotate.clone();
         let name = Arc::clone(&known.name);
         let started = self
@@ -89,8 +104,8 @@ impl Service {
                 camera_media::RecordingRequest {
                     folder: self.recordings.path().to_owned(),
                     name_file: Arc::new(move |at| format!("{name}_{}", at.strftime("%Y-%m-%d_%H-%M-%S"))),
-                    format: engine_format(request.format),
-                    duration: request.duration.map(Duration::from_secs),
+                    format: engine_format(format),
+                    duration: seconds.map(Duration::from_secs),
                     rotate_every: Some(rotate.every.duration()),
                     rotate_bytes: Some(rotate.size.bytes()),
                     within: FIRST_PICTURE,
@@ -102,14 +117,23 @@ impl Service {
             filename: file_name(&started.path),
             status: "recording",
             start_time: started.started,
-            format: request.format,
+            format,
         })
     }
 
     pub(super) async fn stop_recording(&self, device: &Device) -> Result<RecordingStopped, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
+        // Also one that waits for its camera, or for room on the disk.
+        let waited = self.wanted.forget(&known.name).await;
         let done = self.engine.stop_recording(&known.name).await.map_err(|error| match error {
+            EngineError::InvalidState(_) if waited => RpcError::new(
+                Code::InvalidState,
+                format!(
+                    "{} is not being recorded; it was to go on by itself, and is not any more",
+                    known.name
+                ),
+            ),
             // It may have ended by itself a moment ago.
             EngineError::InvalidState(why) => RpcError::new(
                 Code::InvalidState,
@@ -205,6 +229,7 @@ impl Service {
     }
 
     async fn tell_end(&self, camera: &str, done: &RecordingDone) {
+        self.wanted.note_end(camera, &done.end).await;
         let state = coverage::ended(done);
         self.metrics.count_recording(&state.coverage);
         let topic = if state.status == "stopped" { Topic::RecordingStop } else { Topic::RecordingError };
