@@ -59,6 +59,18 @@ impl Home {
         self.0.join("state/changes.json")
     }
 
+    /// Which files bear a time that is not to be believed.
+    #[must_use]
+    pub fn undated(&self) -> PathBuf {
+        self.0.join("state/undated.jsonl")
+    }
+
+    /// Which recordings are not over.
+    #[must_use]
+    pub fn wanted_recordings(&self) -> PathBuf {
+        self.0.join("state/recordings.json")
+    }
+
     /// Reads configuration and variables.
     ///
     /// # Errors

@@ -30,7 +30,9 @@ use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::provider::Provider;
-use crate::service::{Changes, Clock, Components, Kept, Service, component, keep_killed};
+use crate::service::{
+    Changes, Clock, Components, Kept, LeftBehind, Service, WantedRecordings, component, keep_killed,
+};
 use crate::web;
 use crate::web::certificate::Certificate;
 use crate::web::host::Names;
@@ -161,6 +163,7 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     notify(&[sd_notify::NotifyState::Ready]);
 
     tasks.spawn(Arc::clone(&service).keep_retention());
+    tasks.spawn(Arc::clone(&service).resume_recordings());
     tasks.spawn(feed_the_watchdog(service.stop.clone()));
     tasks.spawn(watch_over(Arc::clone(&service), certificate, provider));
     loop {
@@ -237,14 +240,22 @@ async fn build(
     };
     // MediaMTX may have gone on recording for an earlier run; its engine has ended that.
     let metrics = Metrics::default();
-    for file in camera_media::recover(&config.storage.recordings).map_err(because("recordings"))? {
+    let (wanted, stopped) = WantedRecordings::open(&home.wanted_recordings()).map_err(StartError::Other)?;
+    let clock = Clock::open(&home.undated()).map_err(StartError::Other)?;
+    let recovery = camera_media::recover(&config.storage.recordings).map_err(because("recordings"))?;
+    for file in &recovery.files {
         tracing::info!(file = %file.path.display(), what = ?file.action, "left by an earlier run");
-        if let Some(coverage) = keep_killed(&recordings, &file) {
+        clock.note_recovered(&file.path);
+        if let Some(coverage) = keep_killed(&recordings, file) {
             metrics.count_recording(&coverage);
         }
     }
+    let left_behind: Vec<_> = recovery.failed.into_iter().map(LeftBehind::from).collect();
+    for left in &left_behind {
+        tracing::error!(file = %left.path.display(), why = left.why, "left by an earlier run");
+    }
     let config = Arc::new(config);
-    Ok(Service {
+    let service = Service {
         recordings,
         ffprobe,
         snapshots,
@@ -262,14 +273,18 @@ async fn build(
         all_told: CancellationToken::new(),
         started: AtomicBool::new(false),
         since: Instant::now(),
-        clock: Clock::default(),
+        clock,
+        left_behind,
         looking_around: tokio::sync::Mutex::default(),
         probes: tokio::sync::Semaphore::new(PROBES),
         kept,
+        wanted,
         components: Mutex::new(Components::default()),
         at_start: Arc::clone(&config),
         config: RwLock::new(config),
-    })
+    };
+    service.count_stopped(stopped);
+    Ok(service)
 }
 
 fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {

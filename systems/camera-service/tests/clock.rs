@@ -110,7 +110,11 @@ async fn a_clock_put_right_by_hours_rights_every_time_at_once_and_renames_nothin
 }
 
 fn old(path: &Path, days: u64) {
-    std::fs::write(path, vec![7; 1 << 20]).unwrap();
+    old_of(path, days, 1 << 20);
+}
+
+fn old_of(path: &Path, days: u64, bytes: usize) {
+    std::fs::write(path, vec![7; bytes]).unwrap();
     let written = SystemTime::now() - Duration::from_secs(days * 86_400);
     File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
 }
@@ -142,62 +146,90 @@ async fn age_counts_once_the_clock_is_trusted_be_it_set_by_hours_before() {
 }
 
 #[tokio::test]
-async fn a_machine_that_nothing_synchronises_keeps_as_much_as_it_may_whatever_its_age() {
+async fn a_machine_that_nothing_synchronises_makes_room_for_its_recordings_and_removes_nothing_else() {
     let installation = Installation::new(
-        "storage: { recordings: HERE/recordings, snapshots: HERE/snapshots, warn: \"98 %\", block: \"99 %\", \
-         retention: { every: 1 s, age: 30 d, size: 3 MiB } }\ncameras: []\n",
-    );
-    let Some(clock) = Clock::ahead(installation.path(), -24 * HOUR) else { return };
-    let file = |day: u32| installation.path().join(format!("recordings/yard_2026-01-{day:02}_00-00-00.mp4"));
-    for day in 1..=5 {
-        old(&file(day), 100);
-    }
-    let service = clock.start(&installation);
-    let begun = Instant::now();
-    while file(2).exists() {
-        assert!(begun.elapsed() < PATIENCE, "nothing makes room");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(!file(1).exists(), "the oldest goes first");
-    // Some turns later, what may stay is there, though it is over its age.
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    assert!((3..=5).all(|day| file(day).exists()));
-    let (_, _, body) = http(service.health, "/metrics", &[]).await;
-    assert!(String::from_utf8_lossy(&body).contains("camera_service_clock_trusted 0"));
-}
-
-#[tokio::test]
-async fn a_machine_that_nothing_synchronises_makes_room_for_its_recordings() {
-    let installation = Installation::new(
-        "storage: { recordings: HERE/disk, snapshots: HERE/snapshots, retention: { every: 1 s } }\n\
+        "storage: { recordings: HERE/disk, snapshots: HERE/snapshots, retention: { every: 1 s, age: 30 d, size: 3 MiB } }\n\
          cameras:\n  - { name: one, source: \"test:pattern\", resolution: 160x120, fps: 5 }\n",
     );
     let disk = installation.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    let Some(_mounted) = SmallDisk::mount(&disk, "size=128m") else { return };
+    let Some(_mounted) = SmallDisk::mount(&disk, "size=256m") else { return };
     let Some(clock) = Clock::ahead(installation.path(), -24 * HOUR) else { return };
     let service = clock.start(&installation);
     let mut client = clock::client(&service).await;
     service.camera_delivers(&mut client, "one").await;
     let started = client.succeed("start_recording", json!({ "device": "one" })).await;
-    // 80 % are a warning, at 90 % nothing is recorded any more: room is made at 85 %, the oldest first.
+    // 80 % are a warning, at 90 % nothing is recorded any more: room is made from 89 % on, the oldest first, though all are beyond the age
+    // and the size of the policy.
     let older = |minute: u32| disk.join(format!("one_2026-01-01_00-{minute:02}-00.mp4"));
-    for minute in 0..56 {
-        std::fs::write(older(minute), vec![7; 2 << 20]).unwrap();
-    }
-    let begun = Instant::now();
+    let write = |minute| {
+        old_of(&older(minute), 100, 4 << 20);
+        // In the order of their names.
+        let written = SystemTime::now() - Duration::from_secs(100 * 86_400 - 60 * u64::from(minute));
+        File::options().write(true).open(older(minute)).unwrap().set_modified(written).unwrap();
+    };
     let used = || {
         let disk = rustix::fs::statvfs(&disk).unwrap();
         (disk.f_blocks - disk.f_bfree) as f64 / disk.f_blocks as f64
     };
-    while used() > 0.85 {
+    (0..55).for_each(write);
+    // Some turns later nothing is gone: the disk has room.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!((0..55).all(|minute| older(minute).exists()), "{} is in use", used());
+    (55..58).for_each(write);
+    let begun = Instant::now();
+    while used() > 0.89 {
         assert!(begun.elapsed() < PATIENCE, "{} is in use", used());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(!older(0).exists() && older(55).exists() && used() > 0.8, "{} is in use", used());
+    assert!(!older(0).exists() && older(57).exists() && used() > 0.85, "{} is in use", used());
     // The recording was not ended for want of room.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let camera = client.succeed("get_camera_status", json!({ "device": "one" })).await;
     assert_eq!(camera["recording_state"]["filename"], started["filename"]);
     assert_eq!(camera["recording"], true, "{camera}");
+    let (_, _, body) = http(service.health, "/metrics", &[]).await;
+    assert!(String::from_utf8_lossy(&body).contains("camera_service_clock_trusted 0"));
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_recorded_by_a_wrong_clock_is_not_as_old_as_that_clock_was() {
+    let installation = Installation::new(
+        "storage: { recordings: HERE/recordings, snapshots: HERE/snapshots, warn: \"98 %\", block: \"99 %\", \
+         retention: { every: 1 s, age: 30 d } }\ncameras:\n  - { name: one, source: \"test:pattern\", resolution: 160x120, fps: 5 }\n",
+    );
+    let recordings = installation.path().join("recordings");
+    let Some(clock) = Clock::ahead(installation.path(), -365 * 24 * HOUR) else { return };
+    let service = clock.start(&installation);
+    let mut client = clock::client_at(&service, -365 * 24 * HOUR).await;
+    service.camera_delivers(&mut client, "one").await;
+    let started = client.succeed("start_recording", json!({ "device": "one" })).await;
+    let recording = recordings.join(started["filename"].as_str().unwrap());
+    let list = installation.path().join("state/undated.jsonl");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&list)
+        .is_ok_and(|text| text.contains(started["filename"].as_str().unwrap()))
+    {
+        assert!(begun.elapsed() < PATIENCE, "nobody knows any more that its time is wrong");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // The machine is switched off, and finds the right time at its next start.
+    service.stop("TERM");
+    // A clock that the test sets is not that of the disk: it says what that clock said.
+    let written = SystemTime::now() - Duration::from_secs(365 * 86_400);
+    File::options().write(true).open(&recording).unwrap().set_modified(written).unwrap();
+    let ancient = recordings.join("yard_2025-01-01_00-00-00.mp4");
+    old(&ancient, 100);
+    clock.set(0);
+    clock.synchronise(true);
+    let _service = clock.start(&installation);
+    let begun = Instant::now();
+    while ancient.exists() {
+        assert!(begun.elapsed() < PATIENCE, "age does not count");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(recording.exists(), "it is an hour old, whatever the clock said then");
+    let modified = std::fs::metadata(&recording).unwrap().modified().unwrap();
+    assert!(modified.elapsed().unwrap_or_default() < Duration::from_secs(600));
+    assert!(!std::fs::read_to_string(&list).unwrap().contains(".mp4"), "and its time is right now");
 }

@@ -292,7 +292,12 @@ async fn backed_up(media: bool) -> (Installation, PathBuf, String) {
     if media {
         service.camera_delivers(&mut client, "front").await;
         client.succeed("take_snapshot", json!({ "device": "front" })).await;
-        client.succeed("start_recording", json!({ "device": "front" })).await;
+        // What was cut short goes on by itself.
+        let begun = Instant::now();
+        while client.succeed("get_camera_status", json!({ "device": "front" })).await["recording"] != true {
+            assert!(begun.elapsed() < PATIENCE, "nothing is recorded");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         tokio::time::sleep(Duration::from_millis(2500)).await;
     }
     let archive = installation.path().join("backup.tar");

@@ -232,11 +232,69 @@ async fn a_service_that_is_stopped_or_killed_leaves_recordings_that_say_so() {
         let mut client = service.client(Role::Operator).await;
         let info = client.succeed("get_recording_info", json!({ "filename": started["filename"] })).await;
         assert_eq!(info["incomplete"]["cause"], cause, "{info}");
-        let failed = metric(&service, "recordings_failed_total").await;
-        assert_eq!(
-            failed,
-            if signal == "KILL" { 1.0 } else { 0.0 },
-            "{signal}: counted by the run that sees it"
-        );
+        // Nobody may have read what the run counted that ended.
+        assert_eq!(metric(&service, "recordings_failed_total").await, 1.0, "{signal}");
+        let by_cause = format!("recording_shortfalls_total{{cause=\"{cause}\"}}");
+        assert_eq!(metric(&service, &by_cause).await, 1.0, "{signal}");
+        let camera = client.succeed("get_camera_status", json!({ "device": "one" })).await;
+        assert_eq!(camera["recording"], false, "one with a length is over: {camera}");
     }
+}
+
+/// Waits until the camera is recorded, and answers the file.
+async fn is_recorded(client: &mut Client, device: &str) -> Value {
+    let begun = Instant::now();
+    loop {
+        let camera = client.succeed("get_camera_status", json!({ "device": device })).await;
+        if camera["recording"] == true {
+            return camera["recording_state"]["filename"].clone();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{camera}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_recording_without_a_length_goes_on_after_each_restart_until_somebody_ends_it() {
+    let installation = Installation::new(TEST_CAMERA);
+    let service = installation.start();
+    let mut client = service.client(Role::Operator).await;
+    let mut before = client.succeed("start_recording", json!({ "device": "one" })).await["filename"].clone();
+    let mut service = Some(service);
+    for signal in ["TERM", "KILL"] {
+        let running = service.take().unwrap();
+        tokio::task::spawn_blocking(move || running.stop(signal)).await.unwrap();
+        let again = service.insert(installation.start());
+        client = again.client(Role::Operator).await;
+        let file = is_recorded(&mut client, "one").await;
+        assert_ne!(file, before, "{signal}");
+        before = file;
+    }
+    client.succeed("stop_recording", json!({ "device": "one" })).await;
+    let kept = std::fs::read_to_string(installation.path().join("state/recordings.json")).unwrap();
+    assert!(!kept.contains("one"), "{kept}");
+}
+
+#[tokio::test]
+async fn a_recording_without_a_length_goes_on_when_there_is_room_again() {
+    let configuration =
+        format!("storage: {{ recordings: HERE/disk, snapshots: HERE/snapshots }}\n{TEST_CAMERA}");
+    let installation = Installation::new(&configuration);
+    let disk = installation.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let Some(_mounted) = SmallDisk::mount(&disk, "size=64m") else { return };
+    let service = installation.start();
+    let mut client = service.client(Role::Operator).await;
+    service.camera_delivers(&mut client, "one").await;
+    client.succeed("subscribe_events", json!({ "topics": ["recording.stop", "recording.error"] })).await;
+    client.succeed("start_recording", json!({ "device": "one" })).await;
+    std::fs::write(disk.join("ballast.bin"), vec![0; 60 << 20]).unwrap();
+    let (topic, told) = end(&mut client).await;
+    assert_eq!(
+        (topic.as_str(), &told["recording"]["cause"]),
+        ("recording.error", &json!("disk_full")),
+        "{told}"
+    );
+    std::fs::remove_file(disk.join("ballast.bin")).unwrap();
+    is_recorded(&mut client, "one").await;
 }

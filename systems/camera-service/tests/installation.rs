@@ -206,8 +206,10 @@ fn a_killed_service_comes_back_without_its_children(machine: &Machine) {
 
 fn a_stop_finishes_what_is_being_recorded(machine: &Machine) {
     camera_delivers(machine);
-    let recording =
-        call(machine, "start_recording {\"device\":\"front\"}")[0]["filename"].as_str().unwrap().to_owned();
+    let recording = call(machine, "start_recording {\"device\":\"front\",\"duration\":600}")[0]["filename"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     std::thread::sleep(Duration::from_secs(2));
     let begun = Instant::now();
     machine.run("systemctl stop camera-service");

@@ -50,6 +50,32 @@ async fn a_clean_up_removes_what_is_too_old_and_says_what_it_freed() {
 }
 
 #[tokio::test]
+async fn a_recording_that_cannot_be_put_in_order_keeps_the_service_neither_down_nor_silent() {
+    let installation = Installation::new("cameras: []\n");
+    let recordings = installation.path().join("recordings");
+    // Nobody, not even root, writes into a folder as into a file.
+    std::fs::create_dir(recordings.join("yard_2026-01-01_00-00-00.mp4")).unwrap();
+    for name in ["yard_2026-01-01_00-00-00.mp4", "web_2026-01-01_00-00-00.mp4"] {
+        std::fs::write(recordings.join(format!(".{name}.open")), "").unwrap();
+    }
+    std::fs::write(recordings.join("web_2026-01-01_00-00-00.mp4"), "half a picture").unwrap();
+    let service = installation.start();
+    let mut viewer = service.client(Role::Admin).await;
+    let status = viewer.succeed("get_system_status", json!({})).await;
+    let problem = &status["problems"][0];
+    assert_eq!((&problem["name"], &problem["state"]), (&json!("storage"), &json!("degraded")), "{status}");
+    assert!(problem["reason"].as_str().unwrap().contains("yard_2026-01-01_00-00-00.mp4"), "{status}");
+    assert!(!recordings.join(".web_2026-01-01_00-00-00.mp4.open").exists(), "the other one is in order");
+    // The operator takes it away, and all is well.
+    std::fs::remove_dir(recordings.join("yard_2026-01-01_00-00-00.mp4")).unwrap();
+    let begun = Instant::now();
+    while viewer.succeed("get_system_status", json!({})).await["problems"] != json!([]) {
+        assert!(begun.elapsed() < PATIENCE, "it is still told");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_blocks_new_files_ends_recordings_and_keeps_them_playable() {
     let small = "audit_log: HERE/disk/audit.jsonl\n\
                  storage: { recordings: HERE/disk/recordings, snapshots: HERE/disk/snapshots }\ncameras:\n  \

@@ -394,7 +394,7 @@ pub enum ShortfallCause {
     SourceLost,
     /// The media engine's server did not answer.
     EngineLost,
-    /// Pictures came, and the media engine's server wrote nothing.
+    /// Pictures came, and nothing was written: the disk did not take them, or the media engine's server did not.
     NothingWritten,
     /// Fewer pictures came than time passed, with no interruption that was noticed.
     TooFewPictures,
@@ -415,11 +415,7 @@ impl ShortfallCause {
     pub const ALL: [(ShortfallCause, &'static str, &'static str); 9] = [
         (Self::SourceLost, "source_lost", "no pictures came from the camera"),
         (Self::EngineLost, "engine_lost", "the media engine's server did not answer"),
-        (
-            Self::NothingWritten,
-            "nothing_written",
-            "pictures came, and the media engine's server wrote nothing",
-        ),
+        (Self::NothingWritten, "nothing_written", "pictures came, and nothing was written"),
         (Self::TooFewPictures, "too_few_pictures", "fewer pictures came than time passed"),
         (Self::DiskFull, "disk_full", "the disk reached its blocking level"),
         (Self::ServiceStopped, "service_stopped", "the service was stopped"),

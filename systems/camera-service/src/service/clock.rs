@@ -1,15 +1,17 @@
 //! The clock that people read: whether it can be trusted yet, by the kernel's word, and what follows once it is set. A board without a
 //! battery starts with a wrong one, and nothing here waits for a right one.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camera_media::Moment;
 use camera_storage::{FileName, Library};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use rtime_clock::adjtime::{Timex, adjtimex};
 
+use super::undated::{Told, Undated, UndatedFiles};
 use super::{Kind, Service, blocking};
 use crate::contract::ClockView;
 
@@ -19,8 +21,6 @@ const STA_UNSYNC: i32 = 0x40;
 const TIME_ERROR: i32 = 5;
 /// The clock was set if it says something else by more than this than what has passed by the other one.
 const SET: Duration = Duration::from_secs(5);
-/// Files are remembered until the clock is trusted, the oldest forgotten first.
-const MAX_FILES: usize = 10_000;
 
 /// Whether the clock can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,9 @@ impl Trust {
 #[derive(Default)]
 pub struct Clock {
     known: Mutex<Known>,
+    undated: Arc<UndatedFiles>,
+    /// Held by whoever looks at the clock, or notes a file: what follows from a look is done before the next one.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -54,8 +57,6 @@ struct Known {
     trust: Option<Trust>,
     /// Both clocks, when they were looked at last.
     last: Option<(Instant, Timestamp)>,
-    /// Files of this run that bear a time which was not trusted, with the moment at which they were finished.
-    files: Vec<(Kind, FileName, Moment)>,
 }
 
 impl Known {
@@ -91,6 +92,14 @@ fn kernel() -> Trust {
 }
 
 impl Clock {
+    /// A clock that nobody has looked at, and the files of earlier runs that bear a wrong time, which are kept at `path`.
+    ///
+    /// # Errors
+    /// What is kept cannot be read, in a sentence.
+    pub fn open(path: &Path) -> Result<Clock, String> {
+        Ok(Clock { undated: Arc::new(UndatedFiles::open(path)?), ..Clock::default() })
+    }
+
     /// Whether it was trusted when it was looked at last.
     pub fn is_trusted(&self) -> bool {
         self.known.lock().trust == Some(Trust::Trusted)
@@ -103,46 +112,57 @@ impl Clock {
         ClockView { trusted: trust == Some(Trust::Trusted), reason }
     }
 
-    /// Remembers a file that was finished now, while its time may be wrong.
-    pub fn note_file(&self, kind: Kind, name: FileName) {
-        let mut known = self.known.lock();
-        if known.trust == Some(Trust::Trusted) {
+    /// The files that bear a time which is not to be believed: the place of each among them, the newest has the highest.
+    pub(super) fn undated(&self, kind: Kind) -> HashMap<FileName, usize> {
+        self.undated.places(kind)
+    }
+
+    /// Remembers a recording of an earlier run that was put in order, if that run had a clock that was not trusted: it may have another name since.
+    pub fn note_recovered(&self, path: &Path) {
+        if let Ok(name) = super::recordings::file_name(path).parse() {
+            self.undated.add_recovered(Kind::Recordings, name);
+        }
+    }
+
+    /// Remembers a file that is begun or finished now, while its time may be wrong.
+    pub async fn note_file(&self, kind: Kind, name: FileName) {
+        let _turn = self.turn.lock().await;
+        if self.is_trusted() {
             return;
         }
-        if known.files.len() >= MAX_FILES {
-            known.files.remove(0);
-        }
-        known.files.push((kind, name, Moment::now()));
+        let undated = Arc::clone(&self.undated);
+        // That it broke off is in the log.
+        let _ = blocking(move || undated.add(kind, name)).await;
     }
 }
 
 impl Service {
-    /// Looks at the clock; what was written in this run by a clock that was set since gets the time at which it was, so that its age is right.
-    /// Names stay.
+    /// Looks at the clock; what was written in this run by a clock that was set since gets the time at which it was, so that its age is right,
+    /// and what earlier runs wrote by a clock that was not trusted is as old as the first look at one that is. Names stay.
     pub async fn look_at_clock(&self) {
-        let (set, files) = {
-            let mut known = self.clock.known.lock();
-            let set = known.look(Instant::now(), Timestamp::now());
-            (set, if set.is_some() { known.files.clone() } else { Vec::new() })
-        };
+        let _turn = self.clock.turn.lock().await;
+        let set = self.clock.known.lock().look(Instant::now(), Timestamp::now());
+        let word = kernel();
         if let Some(set) = set {
-            tracing::warn!(
-                ?set,
-                files = files.len(),
-                "the clock was set: files of this run get their right time"
-            );
+            tracing::warn!(?set, "the clock was set: files of this run get their right time");
+        }
+        let told = Told { set: set.is_some(), trusted: word == Trust::Trusted };
+        if told.set || told.trusted {
             let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, self.library(kind)));
+            let undated = Arc::clone(&self.clock.undated);
+            let righted = blocking(move || {
+                put_right(&libraries, &undated.list(), told);
+                if told.trusted {
+                    undated.clear();
+                }
+            });
             // That it broke off is in the log.
-            let _ = blocking(move || put_right(&libraries, &files)).await;
+            let _ = righted.await;
         }
         let (before, trust) = {
             let mut known = self.clock.known.lock();
             let before = known.trust;
-            let trust = known.judge(kernel(), set.is_some());
-            if trust == Trust::Trusted {
-                known.files = Vec::new();
-            }
-            (before, trust)
+            (before, known.judge(word, told.set))
         };
         if before == Some(trust) {
             return;
@@ -156,19 +176,22 @@ impl Service {
     }
 }
 
-fn put_right(libraries: &[(Kind, Arc<Library>); 2], files: &[(Kind, FileName, Moment)]) {
-    for (kind, name, finished) in files {
-        let Some((_, library)) = libraries.iter().find(|(of, _)| of == kind) else { continue };
-        match library.set_modified(name, finished.timestamp()) {
+fn put_right(libraries: &[(Kind, Arc<Library>); 2], files: &[Undated], clock: Told) {
+    for (newer, file) in files.iter().rev().enumerate() {
+        let Some((_, library)) = libraries.iter().find(|(of, _)| *of == file.kind) else { continue };
+        let Some(time) = file.right_time(clock, newer) else { continue };
+        match library.set_modified(&file.name, time) {
             // Deleted since.
             Ok(()) | Err(camera_storage::StorageError::NotFound(_)) => {}
-            Err(error) => tracing::warn!(%name, %error, "its time stays wrong"),
+            Err(error) => tracing::warn!(name = %file.name, %error, "its time stays wrong"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use camera_media::Moment;
+
     use super::*;
 
     #[test]
@@ -212,11 +235,35 @@ mod tests {
             library.set_modified(name, wrong).unwrap();
         }
         let finished = Moment::now().before(Duration::from_secs(600));
-        let files = [&names[0], &names[2]].map(|name| (Kind::Recordings, name.clone(), finished));
-        put_right(&[Kind::Recordings, Kind::Snapshots].map(|kind| (kind, Arc::clone(&library))), &files);
+        let kind = Kind::Recordings;
+        let files =
+            [&names[0], &names[2]].map(|name| Undated { kind, name: name.clone(), moment: Some(finished) });
+        let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, Arc::clone(&library)));
+        put_right(&libraries, &files, Told { set: true, trusted: false });
         let modified = |name: &FileName| library.info(name).unwrap().modified;
         let off = modified(&names[0]).duration_since(finished.timestamp()).unsigned_abs();
         assert!(off < Duration::from_secs(1), "{off:?}");
         assert_eq!(modified(&names[1]), wrong);
+    }
+
+    #[test]
+    fn files_of_earlier_runs_are_as_old_as_the_first_trust_and_keep_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Arc::new(Library::open(folder.path()).unwrap());
+        let names: [FileName; 2] = ["first.mp4", "second.mp4"].map(|name| name.parse().unwrap());
+        for (name, seconds) in names.iter().zip([2_000_000, 1_000_000]) {
+            std::fs::write(library.path_of(name), "video").unwrap();
+            library.set_modified(name, Timestamp::from_second(seconds).unwrap()).unwrap();
+        }
+        let files =
+            [0, 1].map(|at| Undated { kind: Kind::Recordings, name: names[at].clone(), moment: None });
+        let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, Arc::clone(&library)));
+        let modified = || [0, 1].map(|at| library.info(&names[at]).unwrap().modified);
+        put_right(&libraries, &files, Told { set: true, trusted: false });
+        assert_eq!(modified().map(|time| time.as_second()), [2_000_000, 1_000_000], "nobody knows it yet");
+        put_right(&libraries, &files, Told { set: false, trusted: true });
+        let [first, second] = modified();
+        assert!(first < second, "{first} {second}");
+        assert!(first.duration_since(Timestamp::now()).unsigned_abs() < Duration::from_secs(60), "{first}");
     }
 }

@@ -143,15 +143,22 @@ pub(super) fn kept(library: &Library, name: &FileName) -> Option<Coverage> {
     (note.version <= VERSION).then_some(note.incomplete)
 }
 
+/// What is known of a recording that an earlier run ended as it was stopped.
+pub(super) fn of_stopped() -> Coverage {
+    because(Cause::ServiceStopped)
+}
+
+fn because(cause: Cause) -> Coverage {
+    Coverage { cause: Some(cause), reason: Some(cause.words().to_owned()), ..Coverage::default() }
+}
+
 /// Keeps of a recording that was being written when the service was killed that it is so; how much was wanted of it, nobody knows any more.
 pub fn keep_killed(library: &Library, file: &Recovered) -> Option<Coverage> {
     if file.action == RecoveryAction::Removed {
         return None;
     }
     let name: FileName = file_name(&file.path).parse().ok()?;
-    let cause = Cause::ServiceKilled;
-    let coverage =
-        Coverage { cause: Some(cause), reason: Some(cause.words().to_owned()), ..Coverage::default() };
+    let coverage = because(Cause::ServiceKilled);
     keep_now(library, &name, &coverage);
     Some(coverage)
 }

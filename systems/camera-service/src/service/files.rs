@@ -1,10 +1,11 @@
 //! Files: lists, information, deletion, retention, and how full the disk is.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use camera_media::Force;
+use camera_media::{Force, Unrecovered};
 use camera_storage::{Cleaned, FileName, Level, Library, Retention, StorageError, Thresholds, Usage};
 use jiff::Timestamp;
 
@@ -14,11 +15,32 @@ use crate::contract::{Code, Deleted, File, FileInfo, FileList, ListedFile, Page,
 /// Room for one more picture or the first seconds of a recording.
 const HEADROOM: u64 = 16 << 20;
 
+/// Of a small disk, this much is to be free, so that it does not want for headroom before it is looked at again.
+const ENOUGH: u64 = HEADROOM + HEADROOM / 4;
+
 /// How often it is looked whether something is to be removed, at least: a shorter interval that somebody sets is soon kept.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
+/// The first turn of retention comes so long after the start, unless turns are more frequent: a service that is started again every day
+/// is to have one, too.
+const FIRST_TURN: Duration = Duration::from_secs(300);
+
 /// How long ffprobe may take.
 const PROBE: Duration = Duration::from_secs(5);
+
+/// What an earlier run left, and could not be put in order at the start: it stays as it is, and may be deleted.
+pub struct LeftBehind {
+    /// Where.
+    pub path: PathBuf,
+    /// Why.
+    pub why: String,
+}
+
+impl From<Unrecovered> for LeftBehind {
+    fn from(Unrecovered { path, error }: Unrecovered) -> Self {
+        LeftBehind { path, why: error.to_string() }
+    }
+}
 
 /// Which of the two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,9 +143,9 @@ impl Service {
     pub(super) async fn delete(&self, kind: Kind, file: File) -> Result<Deleted, RpcError> {
         let name = file_name(&file.filename)?;
         let in_use = self.files_in_use().await;
-        let library = self.library(kind);
+        let (library, left) = (self.library(kind), self.left_behind());
         let deleted = blocking(move || {
-            library.delete(&name, &|name| in_use.contains(name) || unfinished(&library, name))
+            library.delete(&name, &|name| in_use.contains(name) || unfinished(&library, name, &left))
         });
         let deleted = deleted.await??;
         let message = format!("{} is gone; {} bytes are free again", file.filename, deleted.bytes);
@@ -145,8 +167,13 @@ impl Service {
         in_use
     }
 
-    /// Removes from both folders what the retention policy no longer keeps.
+    /// Removes from both folders what the retention policy no longer keeps, by the clock as it is now.
     pub(super) async fn clean(&self) -> Result<Cleaned, RpcError> {
+        self.look_at_clock().await;
+        self.clean_by_policy().await
+    }
+
+    async fn clean_by_policy(&self) -> Result<Cleaned, RpcError> {
         let retention = {
             let config = self.config.read();
             let retention = &config.storage.retention;
@@ -162,14 +189,15 @@ impl Service {
     /// Removes what `retention` no longer allows from each of the folders.
     async fn clean_by(&self, retention: Retention, kinds: &[Kind]) -> Result<Cleaned, RpcError> {
         let in_use = self.files_in_use().await;
-        let libraries: Vec<_> = kinds.iter().map(|kind| self.library(*kind)).collect();
-        let now = Timestamp::now();
+        let libraries: Vec<_> =
+            kinds.iter().map(|kind| (self.library(*kind), self.clock.undated(*kind))).collect();
+        let (now, left) = (Timestamp::now(), self.left_behind());
         let cleaned = blocking(move || {
             let mut all = Cleaned::default();
-            for library in libraries {
-                let cleaned = library
-                    .cleanup(retention, now, &|name| in_use.contains(name) || unfinished(&library, name))?;
-                all.add(cleaned);
+            for (library, undated) in libraries {
+                let in_use = |name: &FileName| in_use.contains(name) || unfinished(&library, name, &left);
+                let undated = |name: &FileName| undated.get(name).copied();
+                all.add(library.cleanup(retention, now, &in_use, &undated)?);
             }
             Ok::<_, StorageError>(all)
         })
@@ -178,14 +206,14 @@ impl Service {
         Ok(cleaned)
     }
 
-    /// In place of a file's age, which a clock that is not trusted does not tell: what is beyond the size of the other policy goes, and the
-    /// oldest go from a disk that is more than half way from its warning to its blocking level, so that recordings go on.
-    async fn clean_by_quota(&self) -> Result<Cleaned, RpcError> {
-        let size = self.config.read().storage.retention.size.bytes();
-        let mut all = self.clean_by(Retention::Size(size), &[Kind::Recordings, Kind::Snapshots]).await?;
-        let Thresholds { warn, block, .. } = self.thresholds();
+    /// In place of a file's age, which a clock that is not trusted does not tell: the oldest go from a disk that is about to reach its blocking
+    /// level, so that recordings go on. From any other disk, nothing does.
+    async fn make_room(&self) -> Result<Cleaned, RpcError> {
+        let mut all = Cleaned::default();
+        let below = self.thresholds().block.saturating_sub(1);
         for kind in [Kind::Recordings, Kind::Snapshots] {
-            let over = self.usage(kind).await?.over(warn.midpoint(block));
+            let usage = self.usage(kind).await?;
+            let over = usage.over(below).max(ENOUGH.saturating_sub(usage.free));
             if over > 0 {
                 let cleaned = self.clean_by(Retention::Free(over), &[kind]).await?;
                 all.add(cleaned);
@@ -195,24 +223,25 @@ impl Service {
     }
 
     /// Keeps the retention policy, until the service stops. Age is kept by a clock that is trusted; until then, and for ever on a machine
-    /// that nothing synchronises, room is made by quota.
+    /// that nothing synchronises, room is made where there is none.
     pub async fn keep_retention(self: Arc<Self>) {
-        let mut done = std::time::Instant::now();
+        let mut turns = Turns::default();
         let mut withheld = false;
         loop {
             let every = self.config.read().storage.retention.every.duration();
-            let rest = every.min(LOOK_AGAIN);
             tokio::select! {
-                () = tokio::time::sleep(rest) => {}
+                () = tokio::time::sleep(every.min(LOOK_AGAIN)) => {}
                 () = self.stop.cancelled() => return,
             }
+            // Somebody may have set it a moment ago.
+            self.look_at_clock().await;
             let was_withheld = std::mem::replace(&mut withheld, self.withholds_age());
             let cleaned = if withheld {
                 // A disk does not wait for the next turn.
-                self.clean_by_quota().await
-            } else if done.elapsed() >= every || was_withheld {
-                done = std::time::Instant::now();
-                self.clean().await
+                self.make_room().await
+            } else if was_withheld || turns.is_due(Instant::now(), every) {
+                turns.last = Some(Instant::now());
+                self.clean_by_policy().await
             } else {
                 continue;
             };
@@ -222,7 +251,7 @@ impl Service {
                     tracing::info!(
                         files = cleaned.removed.len(),
                         bytes = cleaned.bytes_freed,
-                        by_quota = withheld,
+                        for_room = withheld,
                         "old files removed"
                     );
                     for left in &cleaned.failed {
@@ -262,7 +291,27 @@ impl Service {
         Ok(())
     }
 
-    /// The state of the disks as a component's trouble.
+    fn left_behind(&self) -> Vec<PathBuf> {
+        self.left_behind.iter().map(|left| left.path.clone()).collect()
+    }
+
+    /// What an earlier run left and is still there.
+    async fn damage(&self) -> Option<String> {
+        if self.left_behind.is_empty() {
+            return None;
+        }
+        let paths = self.left_behind();
+        let there: Vec<bool> =
+            blocking(move || paths.iter().map(|path| path.symlink_metadata().is_ok()).collect())
+                .await
+                .ok()?;
+        let mut still = self.left_behind.iter().zip(there).filter(|(_, there)| *there).map(|(left, _)| left);
+        let (first, others) = (still.next()?, still.count());
+        let others = if others == 0 { String::new() } else { format!(", and {others} more") };
+        Some(format!("left by an earlier run and not put in order: {}{others}; delete it", first.why))
+    }
+
+    /// The state of the disks, and of what is on them, as a component's trouble.
     pub(super) async fn storage_trouble(&self) -> Option<(&'static str, String)> {
         for kind in [Kind::Recordings, Kind::Snapshots] {
             match self.usage(kind).await {
@@ -272,7 +321,7 @@ impl Service {
                 Err(error) => return Some(("failed", error.message)),
             }
         }
-        None
+        self.damage().await.map(|why| ("degraded", why))
     }
 
     /// Free and total bytes of the disk of recordings.
@@ -315,7 +364,7 @@ impl Service {
                 // A disk that cannot be looked at for a moment is no reason to end what is being written.
                 Err(error) => return tracing::error!(error = %error.message, "the disk cannot be looked at"),
             }
-            if makes_room && let Err(error) = self.clean_by_quota().await {
+            if makes_room && let Err(error) = self.make_room().await {
                 tracing::error!(error = %error.message, "no room could be made");
             }
         }
@@ -344,9 +393,31 @@ impl Service {
     }
 }
 
+/// When the retention policy is kept.
+struct Turns {
+    began: Instant,
+    last: Option<Instant>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns { began: Instant::now(), last: None }
+    }
+}
+
+impl Turns {
+    fn is_due(&self, now: Instant, every: Duration) -> bool {
+        match self.last {
+            None => now.duration_since(self.began) >= every.min(FIRST_TURN),
+            Some(last) => now.duration_since(last) >= every,
+        }
+    }
+}
+
 /// Whether the engine has not finished with a file: beside it lies its mark, until it is written, or rewritten, to its end.
-fn unfinished(library: &Library, name: &FileName) -> bool {
-    library.path().join(format!(".{name}.open")).exists()
+/// One that an earlier run left, and is beyond help, is finished with.
+fn unfinished(library: &Library, name: &FileName, left_behind: &[PathBuf]) -> bool {
+    library.path().join(format!(".{name}.open")).exists() && !left_behind.contains(&library.path_of(name))
 }
 
 /// A name as a part of a path.
@@ -376,5 +447,22 @@ impl From<StorageError> for RpcError {
             }
         };
         RpcError::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retention_has_a_turn_soon_after_the_start_however_rare_its_turns_are() {
+        let [minute, hour, day] = [60, 3600, 86_400].map(Duration::from_secs);
+        let mut turns = Turns::default();
+        let at = |after| turns.began + after;
+        assert!(!turns.is_due(at(4 * minute), day) && turns.is_due(at(5 * minute), day));
+        assert!(turns.is_due(at(minute), minute), "those who want more of them have more");
+        let first = at(5 * minute);
+        turns.last = Some(first);
+        assert!(!turns.is_due(first + 23 * hour, day) && turns.is_due(first + day, day));
     }
 }

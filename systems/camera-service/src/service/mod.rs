@@ -9,6 +9,8 @@ mod devices;
 mod files;
 mod recordings;
 mod system;
+mod undated;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,8 +39,9 @@ pub use cameras::Known;
 pub use changes::{Changes, Kept};
 pub use clock::Clock;
 pub use coverage::keep_killed;
-pub use files::Kind;
+pub use files::{Kind, LeftBehind};
 pub use system::{Components, component};
+pub use wanted::WantedRecordings;
 
 /// The running service.
 pub struct Service {
@@ -56,6 +59,8 @@ pub struct Service {
     pub recordings: Arc<Library>,
     /// The folder of snapshots.
     pub snapshots: Arc<Library>,
+    /// What an earlier run left in it and could not be put in order.
+    pub left_behind: Vec<LeftBehind>,
     /// Held as long as the service: no other installation keeps files in its folders.
     pub folders: Vec<Lock>,
     /// Who may do what.
@@ -82,6 +87,8 @@ pub struct Service {
     pub probes: tokio::sync::Semaphore,
     /// What calls changed, kept for the next start.
     pub kept: Kept,
+    /// Recordings that are not over, kept for the next start.
+    pub wanted: WantedRecordings,
     /// The components as they were when last looked at.
     pub components: Mutex<Components>,
 }

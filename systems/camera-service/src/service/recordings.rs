@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camera_media::{EngineError, EngineEvent, RecordingDone, RecordingEnd, RecordingFormat as Format};
+use camera_media::{
+    EngineError, EngineEvent, RecordedFile, RecordingDone, RecordingEnd, RecordingFormat as Format,
+};
 use camera_storage::FileName;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::files::{Kind, file_name as named};
-use super::{FIRST_PICTURE, Service, blocking, coverage};
+use super::wanted::Wanted;
+use super::{FIRST_PICTURE, Known, Service, blocking, coverage};
 use crate::contract::{
     Code, Device, Notification, RecordingFormat, RecordingRequest, RecordingStarted, RecordingState,
     RecordingStopped, RpcError, SnapshotRequest, SnapshotTaken, Topic,
@@ -40,7 +43,7 @@ impl Service {
         })
         .await??;
         self.metrics.snapshots.inc();
-        self.clock.note_file(Kind::Snapshots, taken.name.clone());
+        self.clock.note_file(Kind::Snapshots, taken.name.clone()).await;
         self.hub.publish(&Notification {
             topic: Topic::SnapshotTaken,
             device: Some(Arc::clone(&known.name)),
@@ -78,6 +81,20 @@ impl Service {
             );
             return Err(RpcError::new(Code::InvalidState, message));
         }
+        let begun = self.begin_recording(&known, request.format, request.duration).await?;
+        let device = known.name.to_string();
+        let wanted = Wanted { device, format: request.format, seconds: request.duration, stopped: false };
+        self.wanted.add(wanted).await;
+        Ok(begun)
+    }
+
+    /// Begins a recording of a camera whose turn the caller holds.
+    pub(super) async fn begin_recording(
+        &self,
+        known: &Known,
+        format: RecordingFormat,
+        seconds: Option<u64>,
+    ) -> Result<RecordingStarted, RpcError> {
         let rotate = self.config.read().storage.rotate.clone();
         let name = Arc::clone(&known.name);
         let started = self
@@ -87,8 +104,8 @@ impl Service {
                 camera_media::RecordingRequest {
                     folder: self.recordings.path().to_owned(),
                     name_file: Arc::new(move |at| format!("{name}_{}", at.strftime("%Y-%m-%d_%H-%M-%S"))),
-                    format: engine_format(request.format),
-                    duration: request.duration.map(Duration::from_secs),
+                    format: engine_format(format),
+                    duration: seconds.map(Duration::from_secs),
                     rotate_every: Some(rotate.every.duration()),
                     rotate_bytes: Some(rotate.size.bytes()),
                     within: FIRST_PICTURE,
@@ -100,14 +117,23 @@ impl Service {
             filename: file_name(&started.path),
             status: "recording",
             start_time: started.started,
-            format: request.format,
+            format,
         })
     }
 
     pub(super) async fn stop_recording(&self, device: &Device) -> Result<RecordingStopped, RpcError> {
         let known = self.camera(&device.device)?;
         let _turn = known.turn.lock().await;
+        // Also one that waits for its camera, or for room on the disk.
+        let waited = self.wanted.forget(&known.name).await;
         let done = self.engine.stop_recording(&known.name).await.map_err(|error| match error {
+            EngineError::InvalidState(_) if waited => RpcError::new(
+                Code::InvalidState,
+                format!(
+                    "{} is not being recorded; it was to go on by itself, and is not any more",
+                    known.name
+                ),
+            ),
             // It may have ended by itself a moment ago.
             EngineError::InvalidState(why) => RpcError::new(
                 Code::InvalidState,
@@ -183,9 +209,11 @@ impl Service {
                 tracing::warn!(%camera, missing = ?gap, "a recording goes on");
                 self.tell_running(Topic::RecordingResumed, &camera);
             }
-            EngineEvent::RecordingFileFinished { file, .. } => {
-                if let Ok(name) = file_name(&file.path).parse() {
-                    self.clock.note_file(Kind::Recordings, name);
+            // Begun, too: it may end with the machine's power.
+            EngineEvent::RecordingFileStarted { path, .. }
+            | EngineEvent::RecordingFileFinished { file: RecordedFile { path, .. }, .. } => {
+                if let Ok(name) = file_name(&path).parse() {
+                    self.clock.note_file(Kind::Recordings, name).await;
                 }
             }
             EngineEvent::RecordingEnded { camera, recording } => self.tell_end(&camera, &recording).await,
@@ -201,6 +229,7 @@ impl Service {
     }
 
     async fn tell_end(&self, camera: &str, done: &RecordingDone) {
+        self.wanted.note_end(camera, &done.end).await;
         let state = coverage::ended(done);
         self.metrics.count_recording(&state.coverage);
         let topic = if state.status == "stopped" { Topic::RecordingStop } else { Topic::RecordingError };

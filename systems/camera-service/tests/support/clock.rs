@@ -61,8 +61,13 @@ impl Clock {
 
 /// A connection whose token is good by any of the clocks here.
 pub async fn client(service: &Running) -> Client {
+    client_at(service, 0).await
+}
+
+/// A connection whose token is good by a clock that is within a day of so many seconds ahead.
+pub async fn client_at(service: &Running, ahead: i64) -> Client {
     let mut client = service.connect().await;
-    let begun = Timestamp::now() - Duration::from_secs(24 * 3600);
+    let begun = Timestamp::now() + jiff::SignedDuration::from_secs(ahead - 24 * 3600);
     let token = token_from(Role::Admin, begun, Duration::from_secs(48 * 3600));
     client.succeed("authenticate", json!({ "auth_token": token })).await;
     client

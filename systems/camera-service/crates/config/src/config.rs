@@ -405,7 +405,7 @@ pub struct Retention {
     pub age: Span,
     /// Policy `size`: the oldest recordings are deleted until all recordings are no more than this; snapshots likewise.
     pub size: Size,
-    /// How often that is done.
+    /// How often that is done; the first time at most 5 minutes after the start.
     pub every: Span,
 }
 

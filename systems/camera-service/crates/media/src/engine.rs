@@ -298,7 +298,7 @@ pub enum GapCause {
     SourceLost,
     /// The server that writes it does not answer.
     ServerLost,
-    /// Pictures come, and the server that should write them writes nothing.
+    /// Pictures come, and nothing is written: the disk does not take them, or the server that should write them does not.
     NothingWritten,
 }
 

@@ -40,6 +40,12 @@ impl EngineError {
         Self::Disk { what: format!("{did} {}", path.display()), source }
     }
 
+    /// Whether there was no room on a disk.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Disk { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+
     /// `reason`, as far as that is known.
     pub(crate) fn no_picture(
         camera: &str,

@@ -47,6 +47,34 @@ pub struct Recovered {
     pub action: RecoveryAction,
 }
 
+/// What recovery did, and what it could not do.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// What was put in order.
+    pub files: Vec<Recovered>,
+    /// What stays as it is: the next start tries again.
+    pub failed: Vec<Unrecovered>,
+}
+
+/// What a kill left and could not be put in order.
+#[derive(Debug)]
+pub struct Unrecovered {
+    /// Which file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: EngineError,
+}
+
+impl Recovery {
+    /// Notes what became of the file at `path`.
+    pub(crate) fn note(&mut self, path: &Path, recovered: Result<Option<Recovered>, EngineError>) {
+        match recovered {
+            Ok(recovered) => self.files.extend(recovered),
+            Err(error) => self.failed.push(Unrecovered { path: path.to_owned(), error }),
+        }
+    }
+}
+
 /// What recovery does to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecoveryAction {
@@ -154,7 +182,11 @@ pub(crate) fn create(
             Ok(file) => {
                 let marker = marker_of(&path);
                 return match File::create(&marker) {
-                    Ok(_) => Ok((path, file)),
+                    Ok(_) => {
+                        // Some file systems cannot write out a folder.
+                        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+                        Ok((path, file))
+                    }
                     Err(error) => {
                         // Nothing is in it.
                         let _ = std::fs::remove_file(&path);
@@ -265,28 +297,28 @@ fn rename_as_mp4(from: &Path) -> Result<PathBuf, EngineError> {
 }
 
 /// Puts in order what a kill left in `folder`: recordings that were being written then are cut to their last whole
-/// fragment, and temporary files are removed. Looks at nothing else; to be called before anything is recorded there.
-pub fn recover(folder: &Path) -> Result<Vec<Recovered>, EngineError> {
+/// fragment, and temporary files are removed. Looks at nothing else; to be called before anything is recorded there. One file
+/// that cannot be put in order does not keep the others. Fails if the folder cannot be read.
+pub fn recover(folder: &Path) -> Result<Recovery, EngineError> {
     let failed = |error| EngineError::disk("cannot read", folder, error);
-    let mut done = Vec::new();
+    let mut done = Recovery::default();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         let Some(text) = name.to_str() else { continue };
-        let recovered = if let Some(recording) = text.strip_prefix('.').and_then(|n| n.strip_suffix(".open"))
-        {
-            recover_recording(&folder.join(recording), &folder.join(&name)).and_then(named_as_it_is)
+        let own = folder.join(&name);
+        if let Some(recording) = text.strip_prefix('.').and_then(|n| n.strip_suffix(".open")) {
+            let recording = folder.join(recording);
+            done.note(&recording, recover_recording(&recording, &own).and_then(named_as_it_is));
         } else if text.starts_with(TEMPORARY) && text.ends_with(".tmp") {
-            let path = folder.join(&name);
-            std::fs::remove_file(&path)
-                .map(|()| Some(Recovered { path: path.clone(), action: RecoveryAction::Removed }))
-                .map_err(|error| EngineError::disk("cannot remove", &path, error))
+            let removed = std::fs::remove_file(&own)
+                .map(|()| Some(Recovered { path: own.clone(), action: RecoveryAction::Removed }))
+                .map_err(|error| EngineError::disk("cannot remove", &own, error));
+            done.note(&own, removed);
         } else if crate::mediamtx::is_hidden(text) {
-            done.extend(crate::mediamtx::adopt(folder, &folder.join(&name))?);
-            continue;
-        } else {
-            continue;
-        };
-        done.extend(recovered?);
+            let adopted = crate::mediamtx::adopt(folder, &own);
+            done.files.extend(adopted.files);
+            done.failed.extend(adopted.failed);
+        }
     }
     Ok(done)
 }

@@ -37,7 +37,7 @@ pub use engine::{
     SnapshotTaken, StreamState, StreamStatus, StreamUrls,
 };
 pub use error::EngineError;
-pub use files::{FileInfo, Recovered, RecoveryAction, probe_file, recover};
+pub use files::{FileInfo, Recovered, Recovery, RecoveryAction, Unrecovered, probe_file, recover};
 pub use guard::check_source;
 pub use live::LiveView;
 pub use mediamtx::{Answer, BreakerOptions, LIVE_PARAMETERS, LiveServer, MediaMtxEngine, MediaMtxOptions};

@@ -545,7 +545,7 @@ async fn what_mediamtx_recorded_while_the_service_was_dead_is_kept() {
     .await;
     let engine = engine(&server).await;
     assert_eq!(server.recorded().await, Vec::<String>::new());
-    let recovered = recover(folder.path()).unwrap();
+    let recovered = recover(folder.path()).unwrap().files;
     assert!(recovered.iter().any(|file| file.path == folder.path().join("recording.mp4")), "{recovered:?}");
     let names = names_in(folder.path());
     assert!(names.iter().any(|name| name.starts_with("front_20")), "{names:?}");

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use camera_media::{
-    EmbeddedEngine, EmbeddedOptions, Engine, EngineError, RecordingEnd, RecordingFormat, StreamState,
-    probe_file,
+    EmbeddedEngine, EmbeddedOptions, Engine, EngineError, GapCause, RecordingEnd, RecordingFormat,
+    StreamState, probe_file,
 };
 use common::{
-    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, install_script, is_closed, is_end, names_in,
-    options, probed, request, seconds, test_source,
+    LIMIT, SIZE, add, decode, engine, event, ffmpeg_is_here, install_script, is_closed, is_end,
+    is_interrupted, is_resumed, names_in, options, probed, request, seconds, test_source,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,5 +190,49 @@ async fn a_recording_keeps_its_source_when_the_stream_is_stopped() {
     event(&mut events, is_closed).await;
     let status = engine.status("front").unwrap();
     assert_eq!((status.state, status.process), (StreamState::Stopped, None));
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_goes_on_in_another_file_when_one_can_be_written_no_more() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine().await;
+    let mut events = engine.events();
+    add(&engine, "front", test_source("pattern")).await;
+    let first =
+        engine.start_recording("front", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap().path;
+    // Writing fails for as long as the folder is away: the file has no name any more, and no other can be begun.
+    let away = folder.path().with_extension("away");
+    std::fs::rename(folder.path(), &away).unwrap();
+    std::fs::remove_file(away.join(first.file_name().unwrap())).unwrap();
+    assert_eq!(event(&mut events, is_interrupted).await.cause, GapCause::NothingWritten);
+    std::fs::rename(&away, folder.path()).unwrap();
+    event(&mut events, is_resumed).await;
+    let second = engine.recording("front").unwrap().unwrap().path.unwrap();
+    let done = engine.stop_recording("front").await.unwrap();
+    assert_eq!((&done.end, done.gaps.count), (&RecordingEnd::Stopped, 1), "{done:?}");
+    let files: Vec<_> = done.files.iter().map(|file| &file.path).collect();
+    assert_eq!(files, [&second]);
+    decode(&second);
+    engine.shutdown(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_ends_when_its_disk_stays_bad() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let disk_patience = Duration::from_secs(2);
+    let engine = EmbeddedEngine::new(EmbeddedOptions { disk_patience, ..options() }).await.unwrap();
+    let mut events = engine.events();
+    add(&engine, "front", test_source("pattern")).await;
+    engine.start_recording("front", request(folder.path(), RecordingFormat::Fmp4)).await.unwrap();
+    folder.close().unwrap();
+    let done = event(&mut events, is_end).await;
+    assert!(matches!(&done.end, RecordingEnd::Failed(why) if why.contains("cannot create")), "{done:?}");
     engine.shutdown(LIMIT).await;
 }

@@ -66,8 +66,10 @@ fn only_what_was_being_written_is_put_in_order() {
     for name in open.iter().chain(&["other-kind.mp4", "whole.mp4"]) {
         std::fs::write(path(&format!(".{name}.open")), "").unwrap();
     }
-    let mut done: Vec<(String, RecoveryAction)> = recover(folder.path())
-        .unwrap()
+    let recovery = recover(folder.path()).unwrap();
+    assert!(recovery.failed.is_empty(), "{recovery:?}");
+    let mut done: Vec<(String, RecoveryAction)> = recovery
+        .files
         .into_iter()
         .map(|Recovered { path, action }| (path.file_name().unwrap().to_str().unwrap().to_owned(), action))
         .collect();
@@ -108,4 +110,33 @@ fn only_what_was_being_written_is_put_in_order() {
     }
     assert_eq!(std::fs::read(path("not-open.mp4")).unwrap().len(), bytes.len() - 10);
     assert!(matches!(recover(&path("nowhere")), Err(EngineError::Disk { .. })));
+}
+
+#[test]
+fn what_cannot_be_put_in_order_is_told_and_keeps_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // Nobody, not even root, writes into a folder as into a file, or removes one as a file.
+    for name in [
+        "damaged.mp4",
+        ".media-1-2.tmp",
+        ".mediamtx_yard",
+        ".mediamtx_yard/yard_2026-01-31_23-59-59-000000.mp4",
+    ] {
+        std::fs::create_dir(path(name)).unwrap();
+    }
+    for name in ["a", "z"] {
+        std::fs::write(path(&format!("{name}.mp4")), "").unwrap();
+        std::fs::write(path(&format!(".{name}.mp4.open")), "").unwrap();
+    }
+    std::fs::write(path(".damaged.mp4.open"), "").unwrap();
+    std::fs::write(path(".mediamtx_yard/yard_2026-01-30_23-59-59-000000.mp4"), "").unwrap();
+    let recovery = recover(folder.path()).unwrap();
+    let mut failed: Vec<_> = recovery.failed.iter().map(|left| left.path.clone()).collect();
+    failed.sort();
+    let adopted = ".mediamtx_yard/yard_2026-01-31_23-59-59-000000.mp4";
+    assert_eq!(failed, [".media-1-2.tmp", adopted, "damaged.mp4"].map(path));
+    assert!(recovery.failed.iter().all(|left| left.error.to_string().contains("os error")), "{recovery:?}");
+    assert_eq!(recovery.files.len(), 3, "{recovery:?}");
+    assert!(path(".damaged.mp4.open").exists() && !path(".z.mp4.open").exists());
 }

@@ -94,7 +94,7 @@ async fn recordings_play_after_the_whole_service_was_killed_and_no_ffmpeg_is_lef
     // The kill may also come in the middle of a write.
     let written = std::fs::File::options().append(true).open(&files[0]).unwrap();
     written.set_len(written.metadata().unwrap().len() - 100).unwrap();
-    let mut recovered = recover(folder.path()).unwrap();
+    let mut recovered = recover(folder.path()).unwrap().files;
     recovered.sort_by(|a, b| a.path.cmp(&b.path));
     assert_eq!(recovered.len(), 3, "{recovered:?}");
     assert!(matches!(recovered[0].action, RecoveryAction::Cut(100..)), "{recovered:?}");
@@ -105,7 +105,7 @@ async fn recordings_play_after_the_whole_service_was_killed_and_no_ffmpeg_is_lef
         assert!(seconds(&folder.path().join(name)) >= 1.0);
     }
     assert_eq!(names_in(folder.path()), names);
-    assert_eq!(recover(folder.path()).unwrap(), []);
+    assert_eq!(recover(folder.path()).unwrap().files, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

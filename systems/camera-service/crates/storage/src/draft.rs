@@ -59,7 +59,11 @@ impl Library {
             match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
                 Ok(()) => swept += 1,
                 Err(Errno::NOENT) => {}
-                Err(errno) => return Err(StorageError::from_errno("delete", self.path.join(name), errno)),
+                // It is in no list, and the next start tries again.
+                Err(errno) => {
+                    let error = StorageError::from_errno("delete", self.path.join(name), errno);
+                    tracing::warn!(%error, "what an earlier run left stays behind");
+                }
             }
         }
         Ok(swept)

@@ -57,14 +57,18 @@ pub struct Failed {
 
 /// The files to delete, oldest first. Only files that the service named are counted or chosen; those in use are counted (a recording takes
 /// its room) and never chosen. A file from the future is kept.
+///
+/// The oldest are those last written to longest ago; the time in a name may be that of a wrong clock, and is not put right. So may be the time
+/// of last writing of those that are `undated`, which says the place of each among them: they are newer than all others.
 pub fn plan_cleanup<'a>(
     files: &'a [FileInfo],
     retention: Retention,
     now: Timestamp,
     in_use: &dyn Fn(&FileName) -> bool,
+    undated: &dyn Fn(&FileName) -> Option<usize>,
 ) -> Vec<&'a FileInfo> {
     let mut ours: Vec<&FileInfo> = files.iter().filter(|file| file.name.began().is_some()).collect();
-    ours.sort_unstable_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    ours.sort_by_cached_key(|&file| (undated(&file.name), file.modified, &file.name));
     match retention {
         Retention::Manual => Vec::new(),
         Retention::Age(age) => ours
@@ -107,11 +111,12 @@ impl Library {
         retention: Retention,
         now: Timestamp,
         in_use: &dyn Fn(&FileName) -> bool,
+        undated: &dyn Fn(&FileName) -> Option<usize>,
     ) -> Result<Cleaned, StorageError> {
         let mut cleaned = Cleaned::default();
         let files = self.all()?;
         let folder = self.folder()?;
-        for file in plan_cleanup(&files, retention, now, in_use) {
+        for file in plan_cleanup(&files, retention, now, in_use, undated) {
             match self.delete_in(&folder, &file.name, in_use) {
                 Ok(deleted) => {
                     cleaned.bytes_freed += deleted.bytes;

@@ -76,7 +76,9 @@ fn a_disk_that_fills_up_warns_blocks_and_is_free_again_after_a_cleanup() {
     assert_eq!(levels.iter().filter(|level| **level == Level::Block).count(), 4);
     assert_eq!(library.usage(&THRESHOLDS).unwrap().free, 0);
     assert_eq!(library.size().unwrap(), (32, written));
-    let cleaned = library.cleanup(Retention::Size(2 * MIB), jiff::Timestamp::UNIX_EPOCH, &|_| false).unwrap();
+    let cleaned = library
+        .cleanup(Retention::Size(2 * MIB), jiff::Timestamp::UNIX_EPOCH, &|_| false, &|_| None)
+        .unwrap();
     assert_eq!((cleaned.removed.len(), cleaned.bytes_freed), (16, 2 * MIB));
     // What another test starts may hold one of the files open for a moment.
     let until = Instant::now() + Duration::from_secs(30);
@@ -147,7 +149,8 @@ fn a_read_only_disk_blocks_and_a_deletion_there_is_no_success() {
     let path = disk.path().join(file.as_str());
     let refused = format!("{}: cannot delete: the file system is mounted read-only", path.display());
     assert_eq!(library.delete(&file, &|_| false).unwrap_err().to_string(), refused);
-    let cleaned = library.cleanup(Retention::Size(0), jiff::Timestamp::UNIX_EPOCH, &|_| false).unwrap();
+    let cleaned =
+        library.cleanup(Retention::Size(0), jiff::Timestamp::UNIX_EPOCH, &|_| false, &|_| None).unwrap();
     assert_eq!((cleaned.removed.len(), cleaned.bytes_freed), (0, 0));
     assert_eq!(cleaned.failed.iter().map(|failed| failed.why.as_str()).collect::<Vec<_>>(), [refused]);
     assert!(path.exists());
@@ -223,7 +226,7 @@ fn an_immutable_file_is_reported_as_failed_and_the_others_go() {
         eprintln!("skipped: no file can be made immutable here (needs root and a file system such as ext4)");
         return;
     }
-    let cleaned = library.cleanup(Retention::Size(0), jiff::Timestamp::UNIX_EPOCH, &|_| false);
+    let cleaned = library.cleanup(Retention::Size(0), jiff::Timestamp::UNIX_EPOCH, &|_| false, &|_| None);
     chattr("-i").unwrap();
     let cleaned = cleaned.unwrap();
     assert_eq!((cleaned.removed.len(), cleaned.bytes_freed, cleaned.failed.len()), (2, 2, 1));

@@ -25,9 +25,14 @@ fn files() -> Vec<FileInfo> {
     ]
 }
 
+/// Every file bears a time that is right.
+fn dated(_: &FileName) -> Option<usize> {
+    None
+}
+
 fn planned(retention: Retention, now: &str, busy: &[&str]) -> Vec<String> {
     let files = files();
-    plan_cleanup(&files, retention, at(now), &|name| busy.contains(&name.as_str()))
+    plan_cleanup(&files, retention, at(now), &|name| busy.contains(&name.as_str()), &dated)
         .into_iter()
         .map(|file| file.name.to_string())
         .collect()
@@ -62,6 +67,29 @@ fn by_size_the_oldest_go_until_the_rest_fits() {
 }
 
 #[test]
+fn what_a_name_says_of_its_time_does_not_make_a_file_old() {
+    let files = [
+        file("front_2026-11-01_00-00-00.mp4", 100, "2026-11-01T01:00:00Z"),
+        file("front_1970-01-01_00-00-10.mp4", 100, "2026-11-30T00:00:00Z"),
+    ];
+    let planned = |retention| plan_cleanup(&files, retention, at("2026-11-30T00:01:00Z"), &|_| false, &dated);
+    for retention in [Retention::Size(100), Retention::Free(1)] {
+        assert_eq!(planned(retention), [&files[0]], "{retention:?}: the other was finished a minute ago");
+    }
+}
+
+#[test]
+fn those_whose_time_is_not_to_be_believed_go_last_in_the_order_in_which_they_were_finished() {
+    let names = ["a_1970-01-01_00-05-00.mp4", "a_1970-01-01_00-01-00.mp4", "a_2026-01-01_00-00-00.mp4"];
+    let files = names.map(|name| file(name, 100, "1970-01-01T00:10:00Z"));
+    let undated = |name: &FileName| names[..2].iter().position(|undated| *undated == name.as_str());
+    let planned =
+        |retention| plan_cleanup(&files, retention, at("1970-01-01T00:20:00Z"), &|_| false, &undated);
+    assert_eq!(planned(Retention::Free(1)), [&files[2]]);
+    assert_eq!(planned(Retention::Free(300)), [&files[2], &files[0], &files[1]]);
+}
+
+#[test]
 fn what_is_in_use_counts_but_stays() {
     let now = "2026-01-04T00:30:00Z";
     let busy = ["a_2026-01-01_00-00-00.mp4"];
@@ -83,7 +111,7 @@ fn a_cleanup_reports_the_files_and_bytes_that_are_gone() {
     {
         fs::write(folder.path().join(name), vec![0; bytes]).unwrap();
     }
-    let cleaned = library.cleanup(Retention::Size(2500), Timestamp::UNIX_EPOCH, &|_| false).unwrap();
+    let cleaned = library.cleanup(Retention::Size(2500), Timestamp::UNIX_EPOCH, &|_| false, &dated).unwrap();
     assert_eq!(
         serde_json::to_value(&cleaned).unwrap(),
         serde_json::json!({
@@ -94,7 +122,7 @@ fn a_cleanup_reports_the_files_and_bytes_that_are_gone() {
     );
     assert_eq!(library.size().unwrap(), (2, 6000));
     assert_eq!(
-        library.cleanup(Retention::Size(2500), Timestamp::UNIX_EPOCH, &|_| false).unwrap(),
+        library.cleanup(Retention::Size(2500), Timestamp::UNIX_EPOCH, &|_| false, &dated).unwrap(),
         Default::default()
     );
 }
@@ -117,7 +145,7 @@ fn a_file_that_somebody_else_deletes_meanwhile_is_neither_removed_nor_failed() {
         }
         false
     };
-    let cleaned = library.cleanup(Retention::Size(1), Timestamp::UNIX_EPOCH, &in_use).unwrap();
+    let cleaned = library.cleanup(Retention::Size(1), Timestamp::UNIX_EPOCH, &in_use, &dated).unwrap();
     let removed: Vec<_> = cleaned.removed.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(
         (removed, cleaned.bytes_freed, cleaned.failed),
@@ -136,7 +164,7 @@ fn a_recording_that_begins_between_plan_and_deletion_stays() {
         asked.set(asked.get() + 1);
         asked.get() > 1
     };
-    let cleaned = library.cleanup(Retention::Size(1), Timestamp::UNIX_EPOCH, &in_use).unwrap();
+    let cleaned = library.cleanup(Retention::Size(1), Timestamp::UNIX_EPOCH, &in_use, &dated).unwrap();
     assert_eq!(cleaned, Default::default());
     assert_eq!(library.size().unwrap(), (2, 2));
 }

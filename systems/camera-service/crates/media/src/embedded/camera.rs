@@ -4,34 +4,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::feed::{Fed, Feed};
 use super::{Shared, ingest, recorder};
 use crate::engine::{CameraSpec, EngineEvent, Force, RecordingRequest, RecordingStarted, StreamState};
 use crate::interest::Interest;
-use crate::live::{Group, Live, Piece};
+use crate::live::{Group, Live};
 use crate::recording::Slot;
 use crate::source::Source;
 use crate::{EngineError, retry};
-
-/// Pieces that a recorder may be behind before it counts as too slow.
-const BEHIND: usize = 16;
-
-/// What recorders are fed with.
-#[derive(Clone)]
-pub(super) enum Feed {
-    Piece(Piece),
-    /// The source was lost or stopped.
-    Down,
-}
 
 pub(super) struct Camera {
     pub(super) name: String,
     pub(super) source: Source,
     pub(super) shared: Arc<Shared>,
     pub(super) live: Arc<Live>,
-    pub(super) feed: broadcast::Sender<Feed>,
+    pub(super) feed: Feed,
     pub(super) interest: Interest,
     changes: watch::Sender<()>,
     pub(super) recorder: Slot,
@@ -49,7 +39,7 @@ impl Camera {
             shared,
             // So that numbers grow over a restart of the service, too.
             live: Arc::new(Live::new(u64::try_from(Timestamp::now().as_second()).unwrap_or_default())),
-            feed: broadcast::Sender::new(BEHIND),
+            feed: Feed::default(),
             interest,
             changes: watch::Sender::new(()),
             supervisor: tokio::sync::Mutex::default(),
@@ -131,8 +121,7 @@ async fn supervise(camera: Arc<Camera>) {
         camera.set(StreamState::Starting, None);
         while_wanted(&camera).await;
         camera.set(StreamState::Stopped, None);
-        // Nobody may be recording.
-        let _ = camera.feed.send(Feed::Down);
+        camera.feed.send(Fed::Down);
         camera.shared.events.tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: None });
     }
 }
@@ -160,8 +149,7 @@ async fn while_wanted(camera: &Camera) {
                 .events
                 .tell(EngineEvent::SourceDown { camera: camera.name.clone(), reason: Some(reason) });
         }
-        // Nobody may be recording.
-        let _ = camera.feed.send(Feed::Down);
+        camera.feed.send(Fed::Down);
         let wait = waits.next().unwrap_or(options.longest_wait);
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

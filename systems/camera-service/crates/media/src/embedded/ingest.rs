@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::io::BufReader;
 
-use super::camera::{Camera, Feed};
+use super::camera::Camera;
+use super::feed::Fed;
 use crate::certificates::Certificates;
 use crate::engine::{EngineEvent, StreamState};
 use crate::fragment::{Part, Parts};
@@ -104,8 +105,7 @@ async fn read(camera: &Camera, running: &mut Running) -> String {
                 if risen {
                     camera.shared.events.tell(EngineEvent::SourceUp { camera: camera.name.clone() });
                 }
-                // Nobody may be recording.
-                let _ = camera.feed.send(Feed::Piece(piece));
+                camera.feed.send(Fed::Piece(piece));
                 camera.changed();
             }
         }

@@ -2,6 +2,7 @@
 //! live view, the recordings and the snapshots are cut.
 
 mod camera;
+mod feed;
 mod ingest;
 mod recorder;
 mod snapshot;
@@ -41,6 +42,8 @@ pub struct EmbeddedOptions {
     pub first_wait: Duration,
     /// Longest wait before a source is opened again.
     pub longest_wait: Duration,
+    /// A recording that cannot be written to its disk for so long is ended. One that fails less long goes on in another file.
+    pub disk_patience: Duration,
 }
 
 impl Default for EmbeddedOptions {
@@ -51,6 +54,7 @@ impl Default for EmbeddedOptions {
             stall: Duration::from_secs(15),
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
+            disk_patience: Duration::from_secs(600),
         }
     }
 }

@@ -4,50 +4,56 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep_until};
 
-use super::camera::{Camera, Feed};
+use super::camera::Camera;
+use super::feed::{Fed, Reader};
 use super::writer::Writer;
 use crate::EngineError;
 use crate::engine::{GapCause, RecordingEnd};
 use crate::live::Piece;
-use crate::recording::{Course, Outcome};
+use crate::recording::{Course, Finished, Outcome};
 
 /// The longest wait for the piece that holds the moment of stopping.
 const LAST_PIECE: Duration = Duration::from_secs(3);
+/// A disk that failed is not asked again before that.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 struct Recorder {
     camera: Arc<Camera>,
     course: Course,
     writer: Option<Writer>,
+    /// Since when the disk has taken nothing, and when it is asked again.
+    failing: Option<(Instant, Instant)>,
 }
 
 /// Records what the camera sends from now on.
 pub(super) fn record(camera: Arc<Camera>, course: Course) -> impl Future<Output = Outcome> {
     let feed = camera.feed.subscribe();
-    Recorder { camera, course, writer: None }.run(feed)
+    Recorder { camera, course, writer: None, failing: None }.run(feed)
 }
 
 impl Recorder {
-    async fn run(mut self, mut feed: broadcast::Receiver<Feed>) -> Outcome {
-        let end = self.record(&mut feed).await;
-        // From here on, pieces are nobody's business: the channel must not keep them.
+    async fn run(mut self, feed: Reader) -> Outcome {
+        let end = self.record(&feed).await;
+        // From here on, pieces are nobody's business: none is to wait.
         drop(feed);
         self.finish_file();
         self.course.conclude(end, None).await
     }
 
-    async fn record(&mut self, feed: &mut broadcast::Receiver<Feed>) -> Result<RecordingEnd, EngineError> {
+    async fn record(&mut self, feed: &Reader) -> Result<RecordingEnd, EngineError> {
         let stop = self.course.stop.clone();
         let begin_by = self.course.begin_by();
         let mut stopping_by = None;
         loop {
             let (quiet_at, end_by) = (self.course.quiet_at(), self.course.end_by());
             tokio::select! {
-                fed = feed.recv() => match fed {
-                    Ok(Feed::Piece(piece)) => {
-                        self.take(&piece).await?;
+                fed = feed.next() => match fed {
+                    Fed::Piece(piece) => {
+                        if let Err(error) = self.take(&piece).await {
+                            self.go_on_despite(error)?;
+                        }
                         if stopping_by.is_some() {
                             return Ok(RecordingEnd::Stopped);
                         }
@@ -55,18 +61,20 @@ impl Recorder {
                             return Ok(RecordingEnd::Complete);
                         }
                     }
-                    Ok(Feed::Down) => {
+                    Fed::Down => {
                         self.finish_file();
                         self.course.interrupt(GapCause::SourceLost);
                         if stopping_by.is_some() {
                             return Ok(RecordingEnd::Stopped);
                         }
                     }
-                    Err(broadcast::error::RecvError::Lagged(count)) => {
-                        let why = format!("the disk is too slow for this video: {count} seconds were lost");
-                        return Err(EngineError::Dependency(why));
+                    Fed::Lost(lost) => {
+                        tracing::error!(camera = self.camera.name, ?lost, "the disk is too slow for this video");
+                        self.break_off();
+                        if stopping_by.is_some() {
+                            return Ok(RecordingEnd::Stopped);
+                        }
                     }
-                    Err(broadcast::error::RecvError::Closed) => return Ok(RecordingEnd::Stopped),
                 },
                 () = stop.cancelled(), if stopping_by.is_none() => {
                     if self.writer.is_none() {
@@ -92,6 +100,10 @@ impl Recorder {
         if let Some(writer) = &mut self.writer {
             writer.write(piece).await?;
             self.course.note(Some(writer.writing()));
+            self.failing = None;
+            return Ok(());
+        }
+        if self.failing.is_some_and(|(_, again)| Instant::now() < again) {
             return Ok(());
         }
         // A file begins with a picture that can be decoded, be it from before the recording was asked for.
@@ -105,7 +117,39 @@ impl Recorder {
         self.course.begin();
         self.course.file_begun(&writer.path);
         self.writer = Some(writer);
+        self.failing = None;
         Ok(())
+    }
+
+    /// What could not be written is missing; what comes is written into another file, from a key frame on. Fails if nothing was to be had of the
+    /// disk for too long, or there is no room on it: whoever makes some begins another recording.
+    fn go_on_despite(&mut self, error: EngineError) -> Result<(), EngineError> {
+        let (now, patience) = (Instant::now(), self.camera.shared.options.disk_patience);
+        let (since, _) = self.failing.unwrap_or((now, now));
+        if !self.course.has_begun() || error.is_full_disk() || now.duration_since(since) >= patience {
+            return Err(error);
+        }
+        if self.failing.is_none() {
+            tracing::error!(camera = self.camera.name, %error, "a recording goes on in another file");
+        }
+        self.failing = Some((since, now + DISK_PAUSE));
+        self.break_off();
+        Ok(())
+    }
+
+    /// Ends the present file, behind which something is missing.
+    fn break_off(&mut self) {
+        self.course.interrupt(GapCause::NothingWritten);
+        let Some(writer) = self.writer.take() else { return };
+        let (shared, camera) = (Arc::clone(&self.camera.shared), self.camera.name.clone());
+        self.course.put_away(writer.duration, writer.bytes, async move {
+            let finished = writer.finish(shared).await;
+            if let Some(problem) = &finished.problem {
+                tracing::warn!(camera, problem, "a file that was broken off");
+            }
+            // That something is missing is told already.
+            Finished { problem: None, ..finished }
+        });
     }
 
     fn is_full(&self, writer: &Writer, next: &Piece) -> bool {

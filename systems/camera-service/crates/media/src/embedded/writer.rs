@@ -6,10 +6,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
 use super::Shared;
 use crate::engine::{RecordedFile, RecordingFormat, RecordingRequest};
@@ -17,6 +18,9 @@ use crate::files::{blocking, create, in_container, marker_of};
 use crate::live::Piece;
 use crate::recording::{Finished, Writing};
 use crate::{EngineError, Moment};
+
+/// What was written is handed to the disk itself that often, if it takes it as fast.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Writer {
     pub(super) path: PathBuf,
@@ -29,6 +33,13 @@ pub(super) struct Writer {
     origin: u64,
     fragments: u32,
     file: Arc<File>,
+    syncing: Syncing,
+}
+
+/// When what was written was last handed to the disk itself, and whether it is being.
+struct Syncing {
+    last: Instant,
+    under_way: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Writer {
@@ -50,6 +61,7 @@ impl Writer {
             origin: first.fragment.decode_time,
             fragments: 0,
             file: Arc::new(file),
+            syncing: Syncing { last: Instant::now(), under_way: None },
         };
         if let Err(error) = writer.begin(first, others).await {
             let path = &writer.path;
@@ -84,6 +96,21 @@ impl Writer {
         self.put(vec![Bytes::from(moof), mdat]).await?;
         self.fragments += 1;
         self.duration += fragment.duration;
+        self.sync().await
+    }
+
+    /// Has what was written handed to the disk itself now and then, beside what goes on, and says how that went the last time: a power
+    /// failure is to cost seconds, and a disk that takes what it does not keep is to be noticed.
+    async fn sync(&mut self) -> Result<(), EngineError> {
+        if let Some(under_way) = self.syncing.under_way.take_if(|under_way| under_way.is_finished()) {
+            let synced = under_way.await.map_err(io::Error::other).flatten();
+            synced.map_err(|error| EngineError::disk("cannot write", &self.path, error))?;
+        }
+        if self.syncing.under_way.is_none() && self.syncing.last.elapsed() >= SYNC_EVERY {
+            let file = Arc::clone(&self.file);
+            self.syncing.under_way = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+            self.syncing.last = Instant::now();
+        }
         Ok(())
     }
 

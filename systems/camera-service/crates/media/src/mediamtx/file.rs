@@ -17,7 +17,8 @@ use super::Shared;
 use super::path::FOLDER;
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
-    Recovered, RecoveryAction, blocking, create, in_container, marker_of, probe_file, recover_recording,
+    Recovered, Recovery, RecoveryAction, blocking, create, in_container, marker_of, probe_file,
+    recover_recording,
 };
 use crate::fragment::{jumps, units};
 use crate::recording::{Finished, Writing};
@@ -249,20 +250,44 @@ pub(crate) fn is_hidden(name: &str) -> bool {
 }
 
 /// Gives names to the files that MediaMTX wrote while the service was dead, and puts them in order.
-pub(crate) fn adopt(folder: &Path, hidden: &Path) -> Result<Vec<Recovered>, EngineError> {
+pub(crate) fn adopt(folder: &Path, hidden: &Path) -> Recovery {
     let failed = |error| EngineError::disk("cannot recover", hidden, error);
-    let mut adopted = Vec::new();
-    for entry in std::fs::read_dir(hidden).map_err(failed)? {
-        let left = entry.map_err(failed)?.path();
-        let stem = left.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        // Without the part of the second: CAMERA_2026-01-31_23-59-59, in MediaMTX's time zone.
-        let stem = stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem);
-        let (path, _) = create(folder, stem, RecordingFormat::Fmp4)?;
-        std::fs::rename(&left, &path).map_err(failed)?;
-        adopted.extend(recover_recording(&path, &marker_of(&path))?);
+    let mut adopted = Recovery::default();
+    let entries = match std::fs::read_dir(hidden) {
+        Ok(entries) => entries,
+        Err(error) => {
+            adopted.note(hidden, Err(failed(error)));
+            return adopted;
+        }
+    };
+    for entry in entries {
+        match entry {
+            Ok(entry) => adopted.note(&entry.path(), adopt_file(folder, &entry.path())),
+            Err(error) => adopted.note(hidden, Err(failed(error))),
+        }
     }
-    std::fs::remove_dir(hidden).map_err(failed)?;
-    Ok(adopted)
+    // One that stays for what is still in it, is told already.
+    if adopted.failed.is_empty()
+        && let Err(error) = std::fs::remove_dir(hidden)
+    {
+        adopted.note(hidden, Err(failed(error)));
+    }
+    adopted
+}
+
+fn adopt_file(folder: &Path, left: &Path) -> Result<Option<Recovered>, EngineError> {
+    let stem = left.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    // Without the part of the second: CAMERA_2026-01-31_23-59-59, in MediaMTX's time zone.
+    let stem = stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem);
+    let (path, _) = create(folder, stem, RecordingFormat::Fmp4)?;
+    let marker = marker_of(&path);
+    if let Err(error) = std::fs::rename(left, &path) {
+        // Nothing is in it.
+        let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_file(&marker);
+        return Err(EngineError::disk("cannot recover", left, error));
+    }
+    recover_recording(&path, &marker)
 }
 
 #[derive(PartialEq)]
