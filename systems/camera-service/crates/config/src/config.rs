@@ -219,7 +219,7 @@ pub enum Algorithm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Calls a minute of one identity.
+    /// Calls a minute of one identity, and as many sign-ins.
     pub requests_per_minute: NonZeroU32,
     /// Calls that one identity may make at once, after a pause.
     pub burst: NonZeroU32,
