@@ -255,14 +255,25 @@ pub(crate) fn adopt(folder: &Path, hidden: &Path) -> Result<Vec<Recovered>, Engi
     for entry in std::fs::read_dir(hidden).map_err(failed)? {
         let left = entry.map_err(failed)?.path();
         let stem = left.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        // Without the part of the second: CAMERA_2026-01-31_23-59-59, in MediaMTX's time zone.
+        // Without the part of the second: CAMERA_1769903999.
         let stem = stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem);
-        let (path, _) = create(folder, stem, RecordingFormat::Fmp4)?;
+        let stem = dated(stem);
+        let (path, _) = create(folder, &stem, RecordingFormat::Fmp4)?;
         std::fs::rename(&left, &path).map_err(failed)?;
         adopted.extend(recover_recording(&path, &marker_of(&path))?);
     }
     std::fs::remove_dir(hidden).map_err(failed)?;
     Ok(adopted)
+}
+
+/// `CAMERA_2026-01-31_23-59-59`, in UTC, of the `CAMERA_1769903999` by which MediaMTX knows the file. An earlier version had it write the date,
+/// by the clock on the wall: that stays.
+fn dated(stem: &str) -> String {
+    let dated = |(camera, seconds): (&str, &str)| {
+        let began = Timestamp::from_second(seconds.parse().ok()?).ok()?;
+        Some(format!("{camera}_{}", began.strftime("%Y-%m-%d_%H-%M-%S")))
+    };
+    stem.rsplit_once('_').and_then(dated).unwrap_or_else(|| stem.to_owned())
 }
 
 #[derive(PartialEq)]
@@ -407,6 +418,14 @@ mod tests {
         bytes[tfhd + 12..tfhd + 16].copy_from_slice(&duration.to_be_bytes());
         std::fs::write(file.path(), bytes).unwrap();
         Some(file)
+    }
+
+    #[test]
+    fn what_was_left_is_named_in_utc_whatever_the_machine_s_time_zone_is() {
+        assert_eq!(dated("front_yard_1769903999"), "front_yard_2026-01-31_23-59-59");
+        for other in ["yard", "yard_2026-01-31_23-59-59", "yard_99999999999999"] {
+            assert_eq!(dated(other), other);
+        }
     }
 
     #[test]
