@@ -44,15 +44,10 @@ pub fn secrets(url: &Url) -> Vec<String> {
     let mut found = vec![who.to_owned()];
     found.extend(of_query.map(|(_, value)| value.to_owned()));
     found.extend(masked_path(url.path()).1);
-    for at in 0..found.len() {
-        // A blank of a query may be written `+`.
-        let as_meant: Vec<String> = found
-            .get(at)
-            .into_iter()
-            .flat_map(|secret| [decoded(secret), decoded(&secret.replace('+', " "))])
-            .collect();
-        found.extend(as_meant);
-    }
+    // A blank of a query may be written `+`.
+    let meant: Vec<String> =
+        found.iter().flat_map(|secret| [decoded(secret), decoded(&secret.replace('+', " "))]).collect();
+    found.extend(meant);
     found.retain(|secret| !secret.is_empty());
     found.sort();
     found.dedup();

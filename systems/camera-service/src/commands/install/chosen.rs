@@ -12,21 +12,27 @@ use crate::home::Home;
 /// Where logs are unless the configuration says otherwise; the service's own.
 pub(super) const LOGS: &str = "/var/log/camera-service";
 
+/// What a folder is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Media,
+    OneFile,
+}
+
 /// Makes them where they are missing.
 pub(super) fn folders(home: &Home, config: &Config, service: Owner) -> Result<(), Failure> {
     let storage = &config.storage;
-    let named = |_: &str| false;
-    let mut folders: Vec<(&Path, &str, u32, &dyn Fn(&str) -> bool)> = vec![
-        (&storage.recordings, "storage.recordings", 0o750, &is_media),
-        (&storage.snapshots, "storage.snapshots", 0o750, &is_media),
-        (folder_of(&config.audit_log), "audit_log", 0o755, &named),
-        (folder_of(&config.security.api_keys), "security.api_keys", 0o700, &named),
+    let mut folders = vec![
+        (storage.recordings.as_path(), "storage.recordings", 0o750, Holds::Media),
+        (storage.snapshots.as_path(), "storage.snapshots", 0o750, Holds::Media),
+        (folder_of(&config.audit_log), "audit_log", 0o755, Holds::OneFile),
+        (folder_of(&config.security.api_keys), "security.api_keys", 0o700, Holds::OneFile),
     ];
     if let Some(file) = &config.log.file {
-        folders.push((folder_of(file), "log.file", 0o755, &named));
+        folders.push((folder_of(file), "log.file", 0o755, Holds::OneFile));
     }
     let mut done = vec![home.folder().join("security")];
-    for (folder, key, mode, is_own) in folders {
+    for (folder, key, mode, holds) in folders {
         if done.iter().any(|done| done == folder) {
             continue;
         }
@@ -34,7 +40,8 @@ pub(super) fn folders(home: &Home, config: &Config, service: Owner) -> Result<()
         if is_within(home, folder) || folder == Path::new(LOGS) {
             steps::folder(folder, mode, service)?;
         } else {
-            chosen::folder(folder, key, mode, service, is_own)?;
+            let is_own = |name: &str| holds == Holds::Media && is_media(name);
+            chosen::folder(folder, key, mode, service, &is_own)?;
         }
     }
     Ok(())
