@@ -74,7 +74,8 @@ impl Access {
         self.proven.lock().retain(|_, until| *until > now);
     }
 
-    /// Who this connection's client is, on record. What is no credential at all is an attempt, too.
+    /// Who this connection's client is, on record. What is no credential at all is an attempt, too; a good one is charged as a sign-in of
+    /// theirs, so that nobody writes to the record without end.
     pub async fn authenticate(
         &self,
         caller: &Caller,
@@ -82,7 +83,10 @@ impl Access {
         now: Timestamp,
     ) -> Result<Identity, RpcError> {
         let outcome = match credential {
-            Ok(credential) => self.identify(credential, caller.address, now).await,
+            Ok(credential) => self.identify(credential, caller.address, now).await.and_then(|identity| {
+                self.limiter.check(Charge::SignIn(&identity.user)).map_err(too_many)?;
+                Ok(identity)
+            }),
             Err(error) => self.charge_attempt(caller.address, None).and(Err(error)),
         };
         self.record_authentication(&caller.session, caller.address, &outcome);

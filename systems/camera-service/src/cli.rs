@@ -89,7 +89,7 @@ pub enum TokenCommand {
         /// What its holder may do: viewer, operator or admin.
         #[arg(long)]
         role: Role,
-        /// Who its holder is, for limits and the audit log. Not given: the role's name.
+        /// Who its holder is, for limits and the audit log. Not given: the role's name, so that all such tokens are one identity.
         #[arg(long)]
         user: Option<String>,
         /// How long it is good, such as "8 h", at most 366 d. Not given: security.jwt.lifetime of the configuration.

@@ -90,6 +90,13 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     let mut signals = Signals::new().map_err(because("signals"))?;
     let (config, kept, changes) = changed(home, &config)?;
     crate::log::set_level(config.log.level);
+    for (key, value) in changes.keys() {
+        tracing::info!(
+            key,
+            value,
+            "a call changed this, and it goes before the configuration file (state/changes.json)"
+        );
+    }
 
     let certificate = match TlsFiles::of(&config) {
         Some(files) => Some(Certificate::read(files)?),

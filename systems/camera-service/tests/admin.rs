@@ -9,8 +9,9 @@ use support::Installation;
 
 #[tokio::test]
 async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
-    let installation =
-        Installation::new("cameras:\n  - { name: door, source: \"rtsp://viewer:hunter2@127.0.0.1:1/x\" }\n");
+    let installation = Installation::new(
+        "cameras:\n  - { name: door, source: \"rtsp://viewer:hunter2@127.0.0.1:1/x\" }\nlog: { file: HERE/service.log }\n",
+    );
     let service = installation.start();
     let mut admin = service.client(Role::Admin).await;
     let shown = admin.succeed("get_config", json!({})).await;
@@ -50,6 +51,15 @@ async fn a_change_is_in_force_at_once_outlasts_a_restart_and_is_on_record() {
     );
     assert_eq!(shown["needs_restart"], json!([]));
     assert_eq!(admin.succeed("get_server_info", json!({})).await["limits"]["max_connections"], 100);
+    let checked = installation.command().args(["config", "check"]).output().unwrap();
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    let (told, in_force) = checked.split_once("\n#   storage.warn: 70 %\n").unwrap();
+    assert!(told.starts_with("# Calls changed this") && told.contains("/state/changes.json"), "{told}");
+    assert!(told.contains("\n#   limits.burst: 2"), "{told}");
+    assert!(in_force.contains("warn: 70 %") && !in_force.contains("warn: 98 %"), "{in_force}");
+    let log = std::fs::read_to_string(installation.path().join("service.log")).unwrap();
+    assert!(log.lines().any(|line| line.contains("storage.warn") && line.contains("changes.json")), "{log}");
+
     let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
     let changes = audit.lines().filter(|line| line.contains("\"configuration_change\"")).count();
     assert_eq!(changes, 5, "three refused, two made:\n{audit}");

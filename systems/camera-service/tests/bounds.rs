@@ -154,7 +154,7 @@ async fn connect_for(client: &str, service: SocketAddr) -> Client {
 async fn one_64_has_the_share_of_one_address_and_so_has_one_identity() {
     let installation = Installation::new(
         "server: { listen: \"127.0.0.1:0\", health: \"127.0.0.1:0\", trusted_proxies: { addresses: [\"127.0.0.1/32\"], \
-         speak: proxy-protocol } }\ncameras: []\nlimits: { connections_per_address: 10 }\n",
+         speak: proxy-protocol } }\ncameras: []\nlimits: { connections_per_address: 10, burst: 100 }\n",
     );
     let service = installation.start();
     let mut held = Vec::new();

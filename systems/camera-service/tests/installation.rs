@@ -310,12 +310,42 @@ fn what_is_missing_or_wrong_is_said_and_nothing_is_overwritten() {
     until("the port is taken", || machine.run("cat /proc/net/tcp").contains("0100007F:1F42"));
     let said = machine.fails(1, "/program/camera-service install");
     assert!(said.contains("127.0.0.1:8002 cannot be listened on"), "{said}");
-    until("it has given up", || unit(&machine, "ActiveState") == "failed");
+    until("it is tried again", || unit(&machine, "NRestarts") != "0");
     let said = machine.fails(1, "camera-service status");
     assert!(said.contains("systemctl start camera-service"), "{said}");
-    machine.run("systemctl stop taken; /program/camera-service install; camera-service status");
+    machine.run("systemctl stop taken");
+    until("it is ready as soon as the port is free", || {
+        machine.try_run("camera-service status").status.success()
+    });
+    machine.run("/program/camera-service install");
 
+    folders_of_others_are_not_taken_over(&machine);
     the_firewall_is_told(&machine);
+}
+
+fn folders_of_others_are_not_taken_over(machine: &Machine) {
+    let config = "/opt/camera-service/config/camera-service.yaml";
+    machine.run(&format!("cp {config} /root/before.yaml; mkdir -p /mnt/usb; touch /mnt/usb/holiday.jpg"));
+    let look = "stat -c '%n %a %U %G' /var/log /tmp /mnt/usb /mnt/usb/holiday.jpg";
+    let before = machine.run(look);
+    for (key, change, folder) in [
+        ("audit_log", "s|^audit_log:.*|audit_log: /var/log/camera-audit.jsonl|", "/var/log"),
+        ("log.file", "$ a log: { file: /tmp/camera-service.log }", "/tmp"),
+        ("storage.recordings", "s|recordings:.*|recordings: /mnt/usb|", "/mnt/usb"),
+    ] {
+        machine.run(&format!("sed -i '{change}' {config}"));
+        let said = machine.fails(2, "/program/camera-service install");
+        assert!(said.contains(&format!("{key}: {folder} is there and is not the service's")), "{said}");
+        machine.run(&format!("cp /root/before.yaml {config}"));
+    }
+    assert_eq!(machine.run(look), before);
+    // A folder of its own on that disk is made; what is in it belongs to the service, what is beside it does not.
+    machine.run(&format!(
+        "sed -i 's|recordings:.*|recordings: /mnt/usb/recordings|' {config}; /program/camera-service install"
+    ));
+    assert_eq!(machine.run("stat -c '%a %U' /mnt/usb/recordings"), "750 camera-service\n");
+    assert_eq!(machine.run(look), before);
+    machine.run(&format!("cp /root/before.yaml {config}; /program/camera-service install"));
 }
 
 /// With a stand-in for ufw: what it would do to packets is not looked at.
@@ -333,10 +363,12 @@ fn the_firewall_is_told(machine: &Machine) {
     machine.run(
         "cat >/usr/local/sbin/ufw <<'END'
 #!/bin/sh
+touch /run/rules
 case \"$*\" in
 status) echo 'Status: active' ;;
-'allow 8002/tcp comment camera-service') test -e /run/allowed && echo 'Skipping adding existing rule' || echo 'Rule added'; touch /run/allowed ;;
-'delete allow 8002/tcp') rm /run/allowed; echo 'Rule deleted' ;;
+'show added') cat /run/rules ;;
+allow*comment*) echo \"ufw allow $2 comment '$4'\" >>/run/rules ;;
+'delete allow '*) sed -i \"\\|^ufw allow $3 |d\" /run/rules ;;
 *) exit 1 ;;
 esac
 END
@@ -344,6 +376,17 @@ chmod 755 /usr/local/sbin/ufw",
     );
     assert!(machine.run("/program/camera-service install").contains("made        ufw allow 8002/tcp"));
     assert!(machine.run("/program/camera-service install").contains("already so  ufw allow 8002/tcp"));
+    // Another port, for which the operator has made a rule.
+    machine.run("echo 'ufw allow 8012/tcp' >>/run/rules; sed -i 's|0.0.0.0:8002|0.0.0.0:8012|' /opt/camera-service/config/camera-service.yaml");
+    let said = machine.run("/program/camera-service install");
+    assert!(
+        said.contains("removed     ufw allow 8002/tcp") && said.contains("already so  ufw allow 8012/tcp"),
+        "{said}"
+    );
+    let said = machine.run("/program/camera-service uninstall");
+    assert!(!said.contains("ufw"), "{said}");
+    assert_eq!(machine.run("cat /run/rules"), "ufw allow 8012/tcp\n");
+    machine.run("sed -i 's|0.0.0.0:8012|0.0.0.0:8002|' /opt/camera-service/config/camera-service.yaml; /program/camera-service install");
     assert!(machine.run("/program/camera-service uninstall").contains("removed     ufw allow 8002/tcp"));
-    machine.run("test ! -e /run/allowed");
+    assert_eq!(machine.run("cat /run/rules"), "ufw allow 8012/tcp\n");
 }

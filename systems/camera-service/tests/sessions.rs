@@ -120,6 +120,25 @@ async fn a_call_is_charged_once_to_its_identity_wherever_it_comes_from() {
 }
 
 #[tokio::test]
+async fn whoever_signs_in_again_and_again_is_refused_and_does_not_fill_the_record() {
+    let installation = Installation::new("cameras: []\nlimits: { requests_per_minute: 1, burst: 4 }\n");
+    let service = installation.start();
+    let credential = json!({ "auth_token": token(Role::Viewer) });
+    let mut client = service.connect().await;
+    for _ in 0..4 {
+        client.succeed("authenticate", credential.clone()).await;
+    }
+    assert_eq!(client.refused("authenticate", credential.clone()).await, -32040);
+    let mut again = service.connect().await;
+    assert_eq!(again.refused("authenticate", credential).await, -32040, "wherever they come from");
+    client.succeed("ping", json!({})).await;
+    service.client(Role::Admin).await;
+    let audit = std::fs::read_to_string(installation.path().join("audit.jsonl")).unwrap();
+    let sign_ins = audit.lines().filter(|line| line.contains(r#""event":"authentication""#)).count();
+    assert_eq!(sign_ins, 5, "four of one and one of another: {audit}");
+}
+
+#[tokio::test]
 async fn a_page_of_somebody_else_may_not_connect() {
     let installation = Installation::new(
         "server: { listen: \"127.0.0.1:0\", health: \"127.0.0.1:0\", public_url: \"https://cameras.example.org/here\" }\n\

@@ -4,6 +4,7 @@
 //! Must not know: which service it is, its configuration, what its folders hold.
 
 pub mod account;
+pub mod chosen;
 pub mod files;
 pub mod steps;
 pub mod unit;

@@ -112,15 +112,21 @@ pub fn mode(path: &Path, mode: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Gives every file in the folder this owner and, if it is given, mode. Told only where that was not so.
+/// Gives every file in the folder whose name `is_own` knows this owner and, if it is given, mode. Told only where that was not so.
 ///
 /// # Errors
 /// The system refuses, or something else is there.
-pub fn own_files(folder: &Path, mode: Option<u32>, owner: Owner) -> Result<(), Failure> {
+pub fn own_files(
+    folder: &Path,
+    mode: Option<u32>,
+    owner: Owner,
+    is_own: &dyn Fn(&str) -> bool,
+) -> Result<(), Failure> {
     let failed = |error: io::Error| because::<io::Error>(folder.display())(error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         if entry.file_type().map_err(failed)?.is_file()
+            && is_own(&entry.file_name().to_string_lossy())
             && let Some(changes) = put_right(&entry.path(), mode, owner)?
         {
             Step::of(&entry.path()).is(Done::Changed(changes));

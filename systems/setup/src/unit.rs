@@ -144,3 +144,26 @@ impl Service {
 pub fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
+
+/// The version of systemd on this machine, such as 252; `None` where that cannot be asked.
+#[must_use]
+pub fn systemd_version() -> Option<u32> {
+    version_in(&look(Path::new("systemctl"), &["--version"]).ok()?)
+}
+
+/// `systemd 252 (252.39-1~deb12u1)`, and more lines.
+fn version_in(said: &str) -> Option<u32> {
+    said.strip_prefix("systemd ")?.split([' ', '.', '~', '-', '\n']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_number_after_the_name() {
+        assert_eq!(version_in("systemd 252 (252.39-1~deb12u1)\n+PAM +AUDIT\n"), Some(252));
+        assert_eq!(version_in("systemd 257.9\n"), Some(257));
+        assert_eq!(version_in("init 1\n"), None);
+    }
+}

@@ -14,6 +14,7 @@ use super::Failure;
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::run::{self, configured};
+use crate::service::Changes;
 use crate::web::tls::{self, TlsFiles};
 use service_setup::files::{Owner, folder_of};
 
@@ -26,20 +27,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The configuration is wrong, or something is in the way.
 pub fn run(home: &Home) -> Result<(), Failure> {
     let (config, environment) = home.read()?;
-    print!("{}", config.render());
     let mut found = Vec::new();
-    let tokens = run::tokens(home, &config, &environment);
-    if let Err(run::StartError::Config(error)) = tokens {
-        return Err(error.into());
-    }
-    found.extend(tokens.err().map(|error| error.to_string()));
     let config = match run::changed(home, &config) {
-        Ok((changed, ..)) => changed,
+        Ok((changed, _, changes)) => {
+            print!("{}", told(home, &changes));
+            changed
+        }
         Err(error) => {
             found.push(error.to_string());
             config
         }
     };
+    print!("{}", config.render());
+    let tokens = run::tokens(home, &config, &environment);
+    if let Err(run::StartError::Config(error)) = tokens {
+        return Err(error.into());
+    }
+    found.extend(tokens.err().map(|error| error.to_string()));
     found.extend(configured(&config).err().map(|error| error.to_string()));
     files(&config, &mut found);
     // What a service holds that runs here is its own.
@@ -64,6 +68,22 @@ pub fn run(home: &Home) -> Result<(), Failure> {
         format!("{} things stand", found.len())
     };
     Err(Failure::Failed(format!("{things} in the way of a start")))
+}
+
+/// What is not from the configuration file, as comments above what is in force.
+fn told(home: &Home, changes: &Changes) -> String {
+    let mut lines: Vec<String> =
+        changes.keys().iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    lines.extend(changes.cameras.iter().map(|camera| format!("cameras: {} was added", camera.name)));
+    if lines.is_empty() {
+        return String::new();
+    }
+    let path = home.changes();
+    format!(
+        "# Calls changed this; it is kept in {}, and goes before the configuration file:\n#   {}\n",
+        path.display(),
+        lines.join("\n#   ")
+    )
 }
 
 /// Certificates, keys, and the files that say who gets in.

@@ -80,13 +80,16 @@ impl Record {
     /// Opens the log before anything is done: what cannot be on record is not begun.
     pub(crate) fn open(config: &Config) -> Result<Self, Failure> {
         let path = &config.audit_log;
+        let there = path.exists();
         let log = AuditLog::open(path, AUDIT_LOG_MODE).map_err(|error| {
             Failure::Failed(format!(
                 "{error}; `camera-service install` makes its folder, and root may write there"
             ))
         })?;
-        // A log that root began must be one that the service can go on with.
-        Owner::of(folder_of(path)).give(path).map_err(because(path.display()))?;
+        if !there {
+            // What root begins must be what the service, whose the keys are, can go on with. Its folder may be somebody else's.
+            Owner::of(folder_of(&config.security.api_keys)).give(path).map_err(because(path.display()))?;
+        }
         let user = rustix::process::getuid().as_raw();
         let who = Identity {
             user: format!("command line, user {user}"),

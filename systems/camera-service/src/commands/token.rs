@@ -17,6 +17,7 @@ pub fn new(home: &Home, role: Role, user: Option<&str>, lifetime: Option<Span>) 
     let (config, environment) = home.read()?;
     let (tokens, _) = run::tokens(home, &config, &environment)?;
     let record = Record::open(&config)?;
+    let named = user.is_some();
     let user = user.unwrap_or(role.name());
     let lifetime = lifetime.unwrap_or(config.security.jwt.lifetime).duration();
     let issued = tokens
@@ -28,6 +29,11 @@ pub fn new(home: &Home, role: Role, user: Option<&str>, lifetime: Option<Span>) 
         &format!("for {user}, {role}, until {:.0}", issued.expires),
     )?;
     eprintln!("A token of the role {role} for {user}, good until {:.0}.", issued.expires);
+    if !named {
+        eprintln!(
+            "Without --user, all tokens of this role are one identity, which shares its limits and its name in the audit log."
+        );
+    }
     eprintln!("To end it before: camera-service token revoke {}", issued.id);
     println!("{}", issued.text.expose_text().unwrap_or_default());
     Ok(())

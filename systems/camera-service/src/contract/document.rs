@@ -142,7 +142,8 @@ Generated from the code by `UPDATE_DOCS=1 cargo test -p camera-service --test do
 
 JSON-RPC 2.0 over a WebSocket at `/ws`, one text message a request, a batch or an answer. Calls of one connection are made one
 after the other and answered in that order; open a second connection to do two things at once. Parameters are given by
-name. A call without `id` is made and not answered. Times are RFC 3339 in UTC, sizes bytes.
+name. A call without `id` is made and not answered. Times are RFC 3339 in UTC, sizes bytes. A field that may be null may be left out
+instead; read both alike.
 
 Who you are is said once, by `authenticate`; it holds for the connection until the token ends. Notifications come to connections that
 subscribed; the method of a notification is its topic, its parameters are a `Notification`. Who reads too slowly loses the

@@ -554,7 +554,7 @@ pub struct Deleted {
 pub struct NewCamera {
     /// Lower-case letters, digits, `-` and `_`.
     pub name: String,
-    /// `rtsp://`, `http://`, `https://`, `/dev/videoN` or `test:pattern`.
+    /// `rtsp://`, `http://`, `https://`, `/dev/videoN`, a name in `/dev/v4l/by-id` or `/dev/v4l/by-path`, or `test:pattern`.
     pub source: String,
 }
 

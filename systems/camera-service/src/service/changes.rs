@@ -47,6 +47,31 @@ pub struct AddedCamera {
 
 const VERSION: u32 = 1;
 
+impl Changes {
+    /// Each key that calls changed, with its value: what goes before the configuration file. In the order of the keys.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(String, String)> {
+        let mut keys = Vec::new();
+        list_keys("", &self.patch, &mut keys);
+        keys
+    }
+}
+
+fn list_keys(above: &str, value: &Value, keys: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let key = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+                list_keys(&key, value, keys);
+            }
+        }
+        Value::Null if above.is_empty() => {}
+        Value::Null => keys.push((above.to_owned(), "its default".to_owned())),
+        Value::String(text) => keys.push((above.to_owned(), text.clone())),
+        other => keys.push((above.to_owned(), other.to_string())),
+    }
+}
+
 impl Kept {
     /// Reads what was kept; a file that is not there holds nothing.
     ///
@@ -206,6 +231,16 @@ fn merge(into: &mut Value, patch: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_calls_changed_is_listed_key_by_key() {
+        let patch =
+            json!({ "storage": { "retention": { "age": "1 d" }, "warn": null }, "limits": { "burst": 7 } });
+        let keys = Changes { patch, ..Changes::default() }.keys();
+        let keys: Vec<String> = keys.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        assert_eq!(keys, ["limits.burst: 7", "storage.retention.age: 1 d", "storage.warn: its default"]);
+        assert_eq!(Changes::default().keys(), []);
+    }
 
     #[test]
     fn the_same_key_written_in_two_ways_is_one_key() {

@@ -57,6 +57,10 @@ impl Service {
             // Not known: the camera is tried, and says itself if it delivers nothing.
             Err(error) => tracing::info!(device = %path, %error, "its capabilities are not known"),
         }
+        // Its lasting names come a moment after its number.
+        if self.has_source(&path) {
+            return;
+        }
         let source = match Source::parse(&path, SourceOptions::default()) {
             Ok(source) => source,
             Err(error) => return tracing::warn!(device = %path, %error, "it does not become a camera"),
@@ -69,8 +73,16 @@ impl Service {
         }
     }
 
-    fn has_source(&self, source: &str) -> bool {
-        self.cameras.read().values().any(|known| known.source == source)
+    /// Whether a camera has this device, by whichever of its names.
+    fn has_source(&self, path: &str) -> bool {
+        let node = std::fs::canonicalize(path).ok();
+        let is_it = |source: &str| {
+            source == path
+                || (camera_address::is_device(source)
+                    && node.is_some()
+                    && std::fs::canonicalize(source).ok() == node)
+        };
+        self.cameras.read().values().any(|known| is_it(&known.source))
     }
 
     /// What a camera's device says of itself; `None` for a camera that is no device of this machine, or where it is not known.

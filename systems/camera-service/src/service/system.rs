@@ -1,5 +1,6 @@
 //! What the service says of itself: components, numbers, limits; and subscriptions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -248,11 +249,16 @@ impl Service {
             ));
         };
         let (addresses, scanned) = crate::discovery::rtsp_servers(&networks).await;
-        let known: Vec<String> = self.cameras.read().values().map(|known| known.source.clone()).collect();
+        let known: Vec<IpAddr> = self
+            .cameras
+            .read()
+            .values()
+            .filter_map(|known| camera_address::host_address(&known.source))
+            .collect();
         let found = addresses
             .into_iter()
             .map(|found| Candidate {
-                known: known.iter().any(|source| source.contains(&found.address.to_string())),
+                known: known.contains(&found.address.to_canonical()),
                 source: format!("rtsp://{}/", found.address),
                 description: found.server,
             })

@@ -28,7 +28,7 @@ pub struct Limit {
 /// The limits of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls of an identity, and calls of an address that is nobody: 60 a minute, burst 20.
+    /// Calls of an identity, its sign-ins, and calls of an address that is nobody, each by itself: 60 a minute, burst 20.
     pub request: Limit,
     /// Attempts to authenticate, by address and by claimed key: 10 a minute, burst 5.
     pub authentication: Limit,
@@ -49,6 +49,9 @@ pub enum Charge<'a> {
     /// A call of somebody authenticated, by [`crate::Identity::user`]: not charged to the address, behind which there may
     /// be others.
     Identity(&'a str),
+    /// A sign-in of somebody with a good credential, by [`crate::Identity::user`]: counted apart from their calls, so that a
+    /// connection made anew costs none of these, and each line on record has been paid for.
+    SignIn(&'a str),
     /// A call of nobody: charged to the address.
     Address(IpAddr),
     /// An attempt to authenticate: charged to the address and, where the credential claims to be a key
@@ -98,6 +101,7 @@ pub struct Limiter<C: Clock = DefaultClock> {
 struct Classes<C: Clock> {
     limits: Limits,
     identities: Arc<Class<C>>,
+    sign_ins: Arc<Class<C>>,
     addresses: Arc<Class<C>>,
     attempts: Arc<Class<C>>,
     claimed_keys: Arc<Class<C>>,
@@ -130,6 +134,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let classes = Classes {
             limits,
             identities: class(limits.request)?,
+            sign_ins: class(limits.request)?,
             addresses: class(limits.request)?,
             attempts: class(limits.authentication)?,
             claimed_keys: class(limits.authentication)?,
@@ -145,6 +150,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let classes = self.classes.load();
         match charge {
             Charge::Identity(user) => classes.identities.check(self.key(user)),
+            Charge::SignIn(user) => classes.sign_ins.check(self.key(user)),
             Charge::Address(address) => classes.addresses.check(self.key(Subnet::of(address))),
             Charge::Authentication { address, key } => {
                 classes.attempts.check(self.key(Subnet::of(address)))?;
@@ -166,6 +172,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let classes = Classes {
             limits,
             identities: class(request, limits.request, &old.identities)?,
+            sign_ins: class(request, limits.request, &old.sign_ins)?,
             addresses: class(request, limits.request, &old.addresses)?,
             attempts: class(authentication, limits.authentication, &old.attempts)?,
             claimed_keys: class(authentication, limits.authentication, &old.claimed_keys)?,
@@ -200,8 +207,8 @@ impl<C: Clock + Clone> Limiter<C> {
 }
 
 impl<C: Clock> Classes<C> {
-    fn all(&self) -> [&Class<C>; 4] {
-        [&self.identities, &self.addresses, &self.attempts, &self.claimed_keys]
+    fn all(&self) -> [&Class<C>; 5] {
+        [&self.identities, &self.sign_ins, &self.addresses, &self.attempts, &self.claimed_keys]
     }
 }
 

@@ -39,7 +39,7 @@ impl fmt::Display for CameraName {
 
 text_type!(CameraName, "a camera's name such as \"front-door\"");
 
-/// Where a camera's picture comes from. `Display`, `Debug` and serialisation mask passwords and the values of a query.
+/// Where a camera's picture comes from. `Display`, `Debug` and serialisation show it as [`camera_address::shown`] does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source(String);
 
@@ -68,15 +68,15 @@ impl FromStr for Source {
             return source;
         }
         if text.starts_with('/') {
-            return match text.strip_prefix("/dev/video").map(str::parse::<u8>) {
-                Some(Ok(_)) => source,
-                _ => Err("a device is /dev/video and its number, such as /dev/video0".into()),
-            };
+            if camera_address::is_device(text) {
+                return source;
+            }
+            return Err("a device is /dev/video and its number, such as /dev/video0, or a name in /dev/v4l/by-id or /dev/v4l/by-path".into());
         }
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         if !matches!(scheme, Some("rtsp" | "rtsps" | "http" | "https")) {
             return Err(
-                "a camera's source is one of rtsp(s)://HOST/PATH, http(s)://HOST/PATH, /dev/videoN, test:pattern"
+                "a camera's source is one of rtsp(s)://HOST/PATH, http(s)://HOST/PATH, /dev/videoN, /dev/v4l/by-id/NAME, test:pattern"
                     .into(),
             );
         }
@@ -96,27 +96,7 @@ impl fmt::Display for Source {
             return f.write_str(&self.0);
         }
         let Ok(url) = url::Url::parse(&self.0) else { return f.write_str("***") };
-        // A user without a password may be a token.
-        let (user, password) =
-            if url.password().is_some() { (url.username().to_owned(), true) } else { (String::new(), false) };
-        let who = match (url.username().is_empty(), password) {
-            (true, false) => String::new(),
-            (false, false) => "***@".into(),
-            (_, true) => format!("{user}:***@"),
-        };
-        // Values of a query are often passwords, and no list of their names is complete.
-        let query = url.query().map(|query| {
-            let masked: Vec<String> = query
-                .split('&')
-                .map(|pair| {
-                    pair.split_once('=').map_or_else(|| "***".into(), |(name, _)| format!("{name}=***"))
-                })
-                .collect();
-            format!("?{}", masked.join("&"))
-        });
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        write!(f, "{}://{who}{host}{port}{}{}", url.scheme(), url.path(), query.unwrap_or_default())
+        f.write_str(&camera_address::shown(&url))
     }
 }
 

@@ -219,7 +219,7 @@ pub enum Algorithm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Calls a minute of one identity.
+    /// Calls a minute of one identity, and as many sign-ins.
     pub requests_per_minute: NonZeroU32,
     /// Calls that one identity may make at once, after a pause.
     pub burst: NonZeroU32,
@@ -306,7 +306,7 @@ impl Default for MediaMtx {
 pub struct Camera {
     /// Its name, which is its `device` in every call: 1 to 63 of `a-z`, `0-9`, `_`, `-`. Required, each once.
     pub name: CameraName,
-    /// Where its picture comes from: `rtsp://`, `http://` or `https://` and the rest of an address, `/dev/videoN`, or `test:pattern`.
+    /// Where its picture comes from: `rtsp://`, `http://` or `https://` and the rest of an address, `/dev/videoN`, a name in `/dev/v4l/by-id` or `/dev/v4l/by-path` (which stays the same when devices are plugged in otherwise), or `test:pattern`.
     /// A password is best taken from the environment: `rtsp://viewer:${DOOR_PASSWORD}@192.168.1.20/stream1`. Required.
     pub source: Source,
     /// Width and height asked of a device or test source, such as `1280x720`. Not set: what the source gives.

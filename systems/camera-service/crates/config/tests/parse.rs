@@ -117,11 +117,11 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
         ),
         (
             "cameras:\n- {name: a, source: file:///etc/passwd}",
-            "c.yaml:2:21: a camera's source is one of rtsp(s)://HOST/PATH, http(s)://HOST/PATH, /dev/videoN, test:pattern",
+            "c.yaml:2:21: a camera's source is one of rtsp(s)://HOST/PATH, http(s)://HOST/PATH, /dev/videoN, /dev/v4l/by-id/NAME, test:pattern",
         ),
         (
             "cameras:\n- {name: a, source: /dev/sda}",
-            "c.yaml:2:21: a device is /dev/video and its number, such as /dev/video0",
+            "c.yaml:2:21: a device is /dev/video and its number, such as /dev/video0, or a name in /dev/v4l/by-id or /dev/v4l/by-path",
         ),
     ] {
         assert_eq!(error(text), expected, "{text}");

@@ -12,8 +12,14 @@ use crate::Moment;
 use crate::engine::{StreamState, StreamStatus};
 use crate::fragment::{Fragment, Init};
 
-/// Segments kept: eight of a second each.
-const MOST_SEGMENTS: usize = 8;
+/// Segments kept at least, and how long they are together; of a second each, that is eight.
+const KEPT_SEGMENTS: usize = 8;
+const KEPT: Duration = Duration::from_secs(8);
+/// Segments kept at most, however short they are: where a source comes and goes, its pieces may be.
+const MOST_SEGMENTS: usize = 32;
+/// A key frame ends no segment that is shorter, as cameras may send many a second. It is a little below the second that the playlist
+/// promises, since a second of a camera is not exactly ours.
+const SHORTEST: Duration = Duration::from_millis(900);
 /// Bytes kept, unless fewer than `FEWEST_SEGMENTS` would be left.
 const MOST_BYTES: usize = 8 << 20;
 /// What a player needs to begin and not to stall.
@@ -65,7 +71,7 @@ pub(crate) struct State {
     bytes_out: u64,
     readers: HashMap<String, Instant>,
     segments: VecDeque<Segment>,
-    /// From the last key frame to now; `None` if that got too large, or none has come.
+    /// From a key frame to now: what will be the next segment. `None` if that got too large, or no key frame has come.
     open: Option<Group>,
     /// What came last.
     last: Option<Piece>,
@@ -162,6 +168,12 @@ impl Group {
         self.last().last_picture()
     }
 
+    /// From its last key frame on: no more has to be decoded to see its last picture.
+    fn since_its_last_key_frame(&self) -> Self {
+        let at = self.0.iter().rposition(|piece| piece.fragment.keyframe).unwrap_or(0);
+        Group(self.0.iter().skip(at).cloned().collect())
+    }
+
     fn duration(&self) -> Duration {
         self.fragments().map(|fragment| fragment.duration).sum()
     }
@@ -229,7 +241,9 @@ impl State {
             fragment: Arc::new(fragment),
             arrived: now,
         };
-        let goes_on = !piece.fragment.keyframe && self.last.as_ref().is_some_and(|last| last.epoch == epoch);
+        let whole = |open: &Group| open.duration() >= SHORTEST;
+        let may_end = piece.fragment.keyframe && self.open.as_ref().is_none_or(whole);
+        let goes_on = !may_end && self.last.as_ref().is_some_and(|last| last.epoch == epoch);
         if !goes_on {
             self.close();
             self.open = piece.fragment.keyframe.then(|| Group(vec![piece.clone()]));
@@ -240,7 +254,7 @@ impl State {
             self.open = None;
             self.gap = true;
         }
-        if ended {
+        if ended && self.open.as_ref().is_some_and(whole) {
             self.close();
         }
         self.last = Some(piece.clone());
@@ -257,6 +271,7 @@ impl State {
         self.gap = false;
         self.next += 1;
         while self.segments.len() > MOST_SEGMENTS
+            || (self.segments.len() > KEPT_SEGMENTS && self.seconds_after_the_first() >= KEPT)
             || (self.segments.len() > FEWEST_SEGMENTS && self.bytes_kept() > MOST_BYTES)
             || (self.segments.len() > 1 && self.bytes_kept() > MOST_BYTES_ANYWAY)
         {
@@ -273,10 +288,10 @@ impl State {
             let age = last.arrived.elapsed();
             self.state == StreamState::Ready && age <= last.fragment.duration * 2 + Duration::from_secs(2)
         };
-        self.newest().filter(fresh).cloned()
+        self.newest().filter(fresh).map(Group::since_its_last_key_frame)
     }
 
-    /// What began with the last key frame.
+    /// The segment that is open, or was last.
     fn newest(&self) -> Option<&Group> {
         self.open.as_ref().or(self.segments.back().map(|segment| &segment.group))
     }
@@ -288,7 +303,7 @@ impl State {
         }
         let pieces = &self.newest()?.0;
         let at = pieces.iter().position(|other| Arc::ptr_eq(&other.fragment, &piece.fragment))?;
-        Some(pieces[..=at].to_vec())
+        Some(Group(pieces[..=at].to_vec()).since_its_last_key_frame().0)
     }
 
     pub(crate) fn status(&mut self) -> StreamStatus {
@@ -318,6 +333,10 @@ impl State {
         let length = before.fragment.duration;
         let follows = before.begun.after(length + length / 100);
         if arrived.since(follows) > PAUSED { arrived } else { follows.min(arrived) }
+    }
+
+    fn seconds_after_the_first(&self) -> Duration {
+        self.segments.iter().skip(1).map(|segment| segment.group.duration()).sum()
     }
 
     fn bytes_kept(&self) -> usize {
@@ -495,6 +514,44 @@ mod tests {
         let list = live.lock().playlist(&str::to_owned).unwrap();
         let expected = "#EXTINF:1.000,\n1-2.m4s\n#EXT-X-DISCONTINUITY\n#EXTINF:1.000,\n1-3.m4s";
         assert!(lines_without_times(&list).ends_with(expected), "{list}");
+    }
+
+    #[test]
+    fn many_key_frames_a_second_make_segments_of_a_second_and_eight_seconds_are_kept() {
+        let live = live();
+        let now = Moment::now();
+        let push = || {
+            let (init, picture) = crate::fragment::example(0.04, 10);
+            live.lock().push(1, &init, picture, true, now)
+        };
+        let first = push();
+        assert_eq!(live.lock().playlist(&str::to_owned), None, "one picture is no segment");
+        for _ in 0..20 * 25 {
+            push();
+        }
+        let list = live.lock().playlist(&str::to_owned).unwrap();
+        assert!(list.contains("TARGETDURATION:1\n"), "{list}");
+        let seconds = list.lines().filter_map(|line| line.strip_prefix("#EXTINF:")).map(|line| {
+            let seconds: f64 = line.trim_end_matches(',').parse().unwrap();
+            assert!((0.9..1.1).contains(&seconds), "{list}");
+            seconds
+        });
+        assert!((8.0..10.0).contains(&seconds.sum()), "{list}");
+        assert!(!list.contains("DISCONTINUITY\n"), "{list}");
+        assert!(live.lock().next <= 22, "numbers do not outrun the seconds");
+        assert_eq!(live.lock().present().unwrap().0.len(), 1, "a snapshot decodes the last picture alone");
+        let newest = push();
+        assert_eq!(live.lock().since_key_frame(&newest).unwrap().len(), 1);
+        assert!(live.lock().since_key_frame(&first).is_some(), "a recording begins with any of them");
+    }
+
+    #[test]
+    fn short_pieces_of_a_source_that_comes_and_goes_are_not_kept_without_end() {
+        let live = live();
+        for epoch in 0..100 {
+            push(&mut live.lock(), epoch, 0.04, 10);
+        }
+        assert_eq!(live.lock().segments.len(), MOST_SEGMENTS);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use camera_address::{is_device, secrets, shown};
 use url::Url;
 
 use crate::{EngineError, relay};
@@ -98,7 +99,7 @@ const ANALYSIS: [&str; 4] = ["-analyzeduration", "35000000", "-probesize", "6400
 const NETWORK_TIMEOUT: &str = "10000000";
 
 impl Source {
-    /// Reads `test:pattern`, `test:clock`, `test:bars`, `rtsp://`, `rtsps://`, `http://`, `https://` or `/dev/videoN`.
+    /// Reads `test:pattern`, `test:clock`, `test:bars`, `rtsp://`, `rtsps://`, `http://`, `https://` or a device ([`is_device`]).
     pub fn parse(address: &str, options: SourceOptions) -> Result<Self, EngineError> {
         let address = read_address(address)?;
         check_options(&address, options)?;
@@ -301,21 +302,11 @@ pub(crate) struct Redactor(Vec<(String, String)>);
 impl Redactor {
     pub(crate) fn of(url: &Url) -> Self {
         let mut pairs = vec![(url.as_str().to_owned(), shown(url))];
-        let query = url.query_pairs().filter(|(key, _)| is_secret(key)).map(|(_, value)| value.into_owned());
-        let raw_query = url.query().into_iter().flat_map(|query| query.split('&')).filter_map(|pair| {
-            pair.split_once('=').filter(|(key, _)| is_secret(key)).map(|(_, value)| value.to_owned())
-        });
-        let password = url.password().unwrap_or_default();
-        let user_info = format!("{}:{password}@", url.username());
-        if !password.is_empty() {
-            pairs.push((user_info, format!("{}:***@", url.username())));
-            pairs.push((password.to_owned(), "***".to_owned()));
-            // ffmpeg shows it as it sends it, decoded.
-            let decoded = percent_decoded(password);
-            pairs.push((decoded, "***".to_owned()));
+        if url.password().is_some_and(|password| !password.is_empty()) {
+            let user = url.username();
+            pairs.push((format!("{user}:{}@", url.password().unwrap_or_default()), format!("{user}:***@")));
         }
-        pairs.extend(query.chain(raw_query).map(|value| (value, "***".to_owned())));
-        pairs.retain(|(secret, _)| !secret.is_empty());
+        pairs.extend(secrets(url).into_iter().map(|secret| (secret, "***".to_owned())));
         Self(pairs)
     }
 
@@ -368,11 +359,13 @@ fn read_address(text: &str) -> Result<Address, EngineError> {
             )),
         };
     }
-    if let Some(number) = text.strip_prefix("/dev/video") {
-        return match number.parse::<u16>() {
-            Ok(_) => Ok(Address::Device(text.to_owned())),
-            Err(_) => invalid(format!("{text:?} is no V4L2 device; write it as /dev/video0")),
-        };
+    if is_device(text) {
+        return Ok(Address::Device(text.to_owned()));
+    }
+    if text.starts_with("/dev/v") {
+        return invalid(format!(
+            "{text:?} is no V4L2 device; write it as /dev/video0, or as a name in /dev/v4l/by-id or /dev/v4l/by-path"
+        ));
     }
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     if !matches!(scheme.as_str(), "rtsp" | "rtsps" | "http" | "https") {
@@ -431,40 +424,6 @@ fn has_own_time(url: &Url) -> bool {
         .any(|ending| path.ends_with(ending))
 }
 
-/// The address without password and without the secrets of its query.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    if url.password().is_some() {
-        // Fails only for addresses that cannot have a password.
-        let _ = url.set_password(Some("***"));
-    }
-    if url.query_pairs().any(|(key, _)| is_secret(&key)) {
-        let pairs: Vec<(String, String)> = url
-            .query_pairs()
-            .map(|(key, value)| {
-                let value = if is_secret(&key) { "***".to_owned() } else { value.into_owned() };
-                (key.into_owned(), value)
-            })
-            .collect();
-        url.query_pairs_mut().clear().extend_pairs(pairs);
-    }
-    url.to_string()
-}
-
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["pass", "pwd", "token", "secret", "key", "auth"].iter().any(|word| key.contains(word))
-}
-
-fn percent_decoded(text: &str) -> String {
-    // A query is decoded by the same rules, but for `+`.
-    let query = format!("x={}", text.replace('+', "%2B"));
-    url::form_urlencoded::parse(query.as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -486,6 +445,7 @@ mod tests {
             ("rtsps://cam/1", SourceKind::Rtsp, true),
             ("https://cam/video", SourceKind::Http, false),
             ("/dev/video12", SourceKind::V4l2, false),
+            ("/dev/v4l/by-id/usb-046d_C920-video-index0", SourceKind::V4l2, false),
         ];
         for (address, kind, copies) in kinds {
             let source = Source::parse(address, NONE).unwrap();
@@ -553,7 +513,22 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(source.to_string(), "rtsp://admin:***@cam:554/1?token=***&channel=2");
+        assert_eq!(source.to_string(), "rtsp://admin:***@cam:554/1?token=***&channel=***");
+    }
+
+    #[test]
+    fn a_password_in_the_path_and_a_user_that_may_be_a_token_are_taken_out_of_what_ffmpeg_says() {
+        for address in [
+            "rtsp://cam:554/user=admin_password=S3cretPw_channel=1_stream=0.sdp?real_stream",
+            "http://S3cretPw@cam/video",
+        ] {
+            let source = Source::parse(address, NONE).unwrap();
+            let said = source.redactor().redact(&format!("{address}: 404; DESCRIBE with S3cretPw failed"));
+            assert!(said.contains("***") && said.ends_with("with *** failed"), "{said}");
+            for text in [said, source.to_string()] {
+                assert!(!text.contains("S3cretPw"), "{text}");
+            }
+        }
     }
 
     #[test]

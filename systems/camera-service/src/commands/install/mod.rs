@@ -1,6 +1,7 @@
 //! `install` and `uninstall`: the service on a machine with systemd. Each step looks first, changes only what is not right yet, and
 //! says what it did; a configuration, a secret or a recording is never overwritten.
 
+mod chosen;
 mod firewall;
 mod texts;
 mod uninstall;
@@ -12,7 +13,7 @@ use camera_config::{Algorithm, Config};
 use service_setup::account;
 use service_setup::files::{Owner, folder_of};
 use service_setup::steps::{self, Done, Step, look, text_file};
-use service_setup::unit::{Service, has_systemd};
+use service_setup::unit::{Service, has_systemd, systemd_version};
 
 use super::{Failure, env_file, status};
 use crate::home::{self, Home};
@@ -44,17 +45,12 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     account::join(SERVICE.0, "video", "for video devices", "only network cameras will work")?;
     folders(&home, service)?;
     let config = settings(&home, service)?;
-    for folder in [&config.storage.recordings, &config.storage.snapshots] {
-        steps::folder(folder, 0o750, service)?;
-    }
-    steps::folder(folder_of(&config.audit_log), 0o755, service)?;
-    if let Some(file) = &config.log.file {
-        steps::folder(folder_of(file), 0o755, service)?;
-    }
+    chosen::folders(&home, &config, service)?;
     contents(&home, &config, service)?;
 
     let executable = SERVICE.place(&home.executable())?;
-    let unit = text_file(&SERVICE.unit_file(), &texts::unit(&home, &config), 0o644, Owner::ROOT)?;
+    let unit =
+        text_file(&SERVICE.unit_file(), &texts::unit(&home, &config, systemd_version()), 0o644, Owner::ROOT)?;
     text_file(Path::new(LOGROTATE_FILE), &texts::logrotate(&config), 0o644, Owner::ROOT)?;
     firewall::open(&config);
     if !start {
@@ -134,10 +130,12 @@ fn settings(home: &Home, service: Owner) -> Result<Config, Failure> {
 /// What is in the private folders belongs to the service, also after a restore by root.
 fn contents(home: &Home, config: &Config, service: Owner) -> Result<(), Failure> {
     for folder in [&home.folder().join("security"), &home.state()] {
-        steps::own_files(folder, Some(0o600), service)?;
+        steps::own_files(folder, Some(0o600), service, &|_| true)?;
     }
     for folder in [&config.storage.recordings, &config.storage.snapshots] {
-        steps::own_files(folder, None, service)?;
+        // Elsewhere there may be others' files beside the service's.
+        let is_own = |name: &str| chosen::is_within(home, folder) || chosen::is_media(name);
+        steps::own_files(folder, None, service, &is_own)?;
     }
     for log in [Some(&config.audit_log), config.log.file.as_ref()].into_iter().flatten() {
         if log.exists() {

@@ -30,8 +30,11 @@ cameras: []
     )
 }
 
-/// The unit: what the service needs, and nothing else of the machine.
-pub(super) fn unit(home: &Home, config: &Config) -> String {
+/// From this version of systemd on, the pause between restarts can grow.
+const GROWING_PAUSE: u32 = 254;
+
+/// The unit, for this version of systemd: what the service needs, and nothing else of the machine.
+pub(super) fn unit(home: &Home, config: &Config, systemd: Option<u32>) -> String {
     let (unit, user) = (SERVICE.unit(), SERVICE.0);
     let at = home.folder().display();
     let program = home.executable();
@@ -47,6 +50,12 @@ pub(super) fn unit(home: &Home, config: &Config) -> String {
     let in_homes =
         writable.iter().any(|path| ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home)));
     let protect_home = if in_homes { "read-only" } else { "yes" };
+    let media = [&config.storage.recordings, &config.storage.snapshots].map(|path| quoted(path)).join(" ");
+    let pause = if systemd.is_some_and(|version| version >= GROWING_PAUSE) {
+        "RestartSec=2\nRestartSteps=5\nRestartMaxDelaySec=30"
+    } else {
+        "RestartSec=5"
+    };
     let writable: Vec<String> = writable.iter().map(|path| quoted(path)).collect();
     let writable = writable.join(" ");
     format!(
@@ -55,9 +64,10 @@ pub(super) fn unit(home: &Home, config: &Config) -> String {
 Description=Camera service
 Wants=network-online.target
 After=network-online.target
-# Five failed starts within a minute, and it stays failed instead of looking busy.
-StartLimitIntervalSec=60
-StartLimitBurst=5
+# Never into the folder below a disk that is not mounted yet.
+RequiresMountsFor={media}
+# A disk or an address that comes late: it is tried again for ever.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -69,7 +79,7 @@ Group={user}
 UMask=0022
 WatchdogSec=30
 Restart=on-failure
-RestartSec=2
+{pause}
 # The arguments or the configuration are wrong: starting again does not help.
 RestartPreventExitStatus=2
 TimeoutStartSec=30
@@ -159,4 +169,37 @@ pub(super) fn logrotate(config: &Config) -> String {
 ",
         files.join(" ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit_of(configuration: &str, systemd: Option<u32>) -> String {
+        let config =
+            camera_config::parse(configuration, "c.yaml", &camera_config::Environment::new()).unwrap();
+        unit(&Home::new("/opt/camera-service"), &config, systemd)
+    }
+
+    #[test]
+    fn the_service_waits_for_its_disks_and_is_tried_again_for_ever() {
+        let unit = unit_of("storage: { recordings: /mnt/big disk/r }", Some(257));
+        assert!(
+            unit.contains("RequiresMountsFor=\"/mnt/big disk/r\" /opt/camera-service/snapshots\n"),
+            "{unit}"
+        );
+        assert!(
+            unit.contains("StartLimitIntervalSec=0\n") && unit.contains("RestartPreventExitStatus=2\n"),
+            "{unit}"
+        );
+        assert!(unit.contains("\nRestartSec=2\nRestartSteps=5\nRestartMaxDelaySec=30\n"), "{unit}");
+    }
+
+    #[test]
+    fn an_older_systemd_is_told_nothing_that_it_does_not_know() {
+        for systemd in [Some(252), None] {
+            let unit = unit_of("", systemd);
+            assert!(unit.contains("\nRestartSec=5\n") && !unit.contains("RestartSteps"), "{unit}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use service_setup::account;
 use service_setup::files::folder_of;
 use service_setup::steps::{Done, Step, remove_empty, remove_file, remove_folder};
 
-use super::{LOGROTATE_FILE, SERVICE, firewall};
+use super::{LOGROTATE_FILE, SERVICE, chosen, firewall};
 use crate::commands::Failure;
 use crate::home::Home;
 use crate::lock::{Lock, LockError};
@@ -29,9 +29,7 @@ pub fn uninstall(home: &Home, purge: bool) -> Result<(), Failure> {
     }
     SERVICE.remove(&home.executable())?;
     remove_file(Path::new(LOGROTATE_FILE))?;
-    if let Some(config) = &config {
-        firewall::close(config);
-    }
+    firewall::close();
     if purge {
         return purge_all(&home, config.as_ref());
     }
@@ -56,7 +54,7 @@ fn purge_all(home: &Home, config: Option<&Config>) -> Result<(), Failure> {
         remove_folder(folder)?;
     }
     remove_file(&home.env_file())?;
-    let usual = Path::new("/var/log/camera-service");
+    let usual = Path::new(chosen::LOGS);
     remove_folder(usual)?;
     if let Some(config) = config {
         // Somebody chose these, perhaps for other things too.

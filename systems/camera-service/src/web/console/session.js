@@ -118,7 +118,7 @@ export class Session {
       this.#heard.signedIn(who);
     } catch ({ code, wait, message }) {
       if (socket !== this.#socket) return;
-      // A good token costs no attempt: one that is refused for too many was wrong, or made in an older way. Anything else says nothing of it.
+      // A good token costs no attempt: one that is refused for too many was wrong, made in an older way, or signs in too often. Anything else says nothing of it.
       if ([NOT_AUTHENTICATED, INVALID_PARAMS].includes(code) || (code === RATE_LIMITED && !this.#accepted)) this.#refuse(message);
       else this.#lost(socket, wait);
     }

@@ -42,8 +42,8 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     ] {
         steps::folder(path, mode, owner)?;
     }
-    steps::own_files(&home.secrets(), Some(0o600), service)?;
-    steps::own_files(&home.state(), None, service)?;
+    steps::own_files(&home.secrets(), Some(0o600), service, &|_| true)?;
+    steps::own_files(&home.state(), None, service, &|_| true)?;
     let first = !config.exists();
     if first {
         text_file(&config, &texts::configuration(&home), 0o644, Owner::ROOT)?;

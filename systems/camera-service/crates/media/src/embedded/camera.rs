@@ -37,8 +37,10 @@ impl Camera {
             name: spec.name,
             source: spec.source,
             shared,
-            // So that numbers grow over a restart of the service, too.
-            live: Arc::new(Live::new(u64::try_from(Timestamp::now().as_second()).unwrap_or_default())),
+            // So that numbers grow over a restart of the service, too: by tenths of a second, as segments may be a little shorter than one.
+            live: Arc::new(Live::new(
+                u64::try_from(Timestamp::now().as_millisecond() / 100).unwrap_or_default(),
+            )),
             feed: Feed::default(),
             interest,
             changes: watch::Sender::new(()),

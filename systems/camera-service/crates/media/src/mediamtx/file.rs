@@ -277,9 +277,9 @@ pub(crate) fn adopt(folder: &Path, hidden: &Path) -> Recovery {
 
 fn adopt_file(folder: &Path, left: &Path) -> Result<Option<Recovered>, EngineError> {
     let stem = left.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    // Without the part of the second: CAMERA_2026-01-31_23-59-59, in MediaMTX's time zone.
+    // Without the part of the second: CAMERA_1769903999.
     let stem = stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem);
-    let (path, _) = create(folder, stem, RecordingFormat::Fmp4)?;
+    let (path, _) = create(folder, &dated(stem), RecordingFormat::Fmp4)?;
     let marker = marker_of(&path);
     if let Err(error) = std::fs::rename(left, &path) {
         // Nothing is in it.
@@ -288,6 +288,16 @@ fn adopt_file(folder: &Path, left: &Path) -> Result<Option<Recovered>, EngineErr
         return Err(EngineError::disk("cannot recover", left, error));
     }
     recover_recording(&path, &marker)
+}
+
+/// `CAMERA_2026-01-31_23-59-59`, in UTC, of the `CAMERA_1769903999` by which MediaMTX knows the file. An earlier version had it write the date,
+/// by the clock on the wall: that stays.
+fn dated(stem: &str) -> String {
+    let dated = |(camera, seconds): (&str, &str)| {
+        let began = Timestamp::from_second(seconds.parse().ok()?).ok()?;
+        Some(format!("{camera}_{}", began.strftime("%Y-%m-%d_%H-%M-%S")))
+    };
+    stem.rsplit_once('_').and_then(dated).unwrap_or_else(|| stem.to_owned())
 }
 
 #[derive(PartialEq)]
@@ -432,6 +442,14 @@ mod tests {
         bytes[tfhd + 12..tfhd + 16].copy_from_slice(&duration.to_be_bytes());
         std::fs::write(file.path(), bytes).unwrap();
         Some(file)
+    }
+
+    #[test]
+    fn what_was_left_is_named_in_utc_whatever_the_machine_s_time_zone_is() {
+        assert_eq!(dated("front_yard_1769903999"), "front_yard_2026-01-31_23-59-59");
+        for other in ["yard", "yard_2026-01-31_23-59-59", "yard_99999999999999"] {
+            assert_eq!(dated(other), other);
+        }
     }
 
     #[test]

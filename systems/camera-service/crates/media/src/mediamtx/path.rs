@@ -55,7 +55,7 @@ impl Recording {
         Ok(Self {
             on: true,
             // Each element has a use: MediaMTX may want them all for its own playback server.
-            pattern: format!("{folder}/{FOLDER}{name}/%path_%Y-%m-%d_%H-%M-%S-%f"),
+            pattern: format!("{folder}/{FOLDER}{name}/%path_%s-%f"),
             rotate_every: rotate_every.map_or(LONGEST, |every| every.min(LONGEST)),
         })
     }
@@ -268,7 +268,7 @@ mod tests {
         let recording = Recording::on("yard", Path::new("/srv"), Some(Duration::from_millis(1500))).unwrap();
         let source = Source::parse("test:bars", NONE).unwrap();
         let path = configuration("yard", &source, &options(), &recording);
-        assert_eq!(path["recordPath"], "/srv/.mediamtx_yard/%path_%Y-%m-%d_%H-%M-%S-%f");
+        assert_eq!(path["recordPath"], "/srv/.mediamtx_yard/%path_%s-%f");
         assert_eq!((&path["record"], &path["recordSegmentDuration"]), (&json!(true), &json!("1500ms")));
     }
 }
