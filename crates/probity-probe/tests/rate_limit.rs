@@ -298,21 +298,30 @@ impl Bucket {
 #[tokio::test]
 async fn each_connection_alone_is_not_all_together_however_many_the_first_requests_took() {
     let latency = Duration::from_millis(50);
-    let mut each: BTreeMap<usize, Bucket> = BTreeMap::new();
-    let apart = answers(latency, move |_, connection| {
-        each.entry(connection).or_insert_with(|| Bucket::new(10.0, 5.0)).answer()
-    });
+    let apart = || {
+        let mut each: BTreeMap<usize, Bucket> = BTreeMap::new();
+        answers(latency, move |_, connection| {
+            each.entry(connection).or_insert_with(|| Bucket::new(10.0, 5.0)).answer()
+        })
+    };
     let mut all = Bucket::new(10.0, 20.0);
     let together = answers(latency, move |_, _| all.answer());
-    let look = |address: String| {
+    let look = |address: String, at_most: u32| {
         let other_identity = Some(Identity { headers: header("X-User", "berta"), ..Identity::default() });
-        let act = RateLimit { other_identity, ..act(format!("http://{address}/")) };
-        async move { look_with(Act::RateLimit(act), &[], Duration::from_secs(15)).await }
+        let at_most = Some(at_most);
+        let act = RateLimit { other_identity, at_most, ..act(format!("http://{address}/")) };
+        async move { look_with(Act::RateLimit(act), &[], Duration::from_secs(20)).await }
     };
-    let (apart, together) = tokio::join!(look(apart), look(together));
-    assert!(ends(&apart, "burst").1 > 50.0, "it took few connections: {apart:?}");
+    // Too few to find out where it lies, so that little is known of what is forgiven meanwhile.
+    let looks = futures_util::future::join_all([apart(), apart(), apart()].map(|address| look(address, 330)));
+    let (looks, together) = tokio::join!(looks, look(together, 1000));
+    for seen in looks {
+        assert!(ends(&seen, "burst").1 > 50.0, "it took few connections: {seen:?}");
+        for fact in ["per_connection", "per_identity"] {
+            assert_ne!(seen.facts.get(fact), Some(&Value::Bool(false)), "{fact}: {seen:?}");
+        }
+    }
     for fact in ["per_connection", "per_identity"] {
-        assert_ne!(apart.facts.get(fact), Some(&Value::Bool(false)), "{fact}: {apart:?}");
         assert_ne!(together.facts.get(fact), Some(&Value::Bool(true)), "{fact}: {together:?}");
     }
     assert_eq!(known(&together, "per_connection"), &Value::Bool(false), "{together:?}");
