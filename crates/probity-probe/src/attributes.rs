@@ -51,7 +51,14 @@ fn acl(place: &str) -> Result<Vec<String>, Blocked> {
     for (name, before) in [("system.posix_acl_access", ""), ("system.posix_acl_default", "default:")] {
         if let Some(bytes) = attribute(place, name)? {
             let wrong = || Blocked::new(Barrier::Protocol, format!("{name} is not of version 2"));
-            entries.extend(acl_entries(&bytes, before).ok_or_else(wrong)?);
+            let of_it = acl_entries(&bytes, before).ok_or_else(wrong)?;
+            // What stands for who has no number in the observer's user namespace.
+            let nobody = format!(":{}:", u32::MAX);
+            if of_it.iter().any(|entry| entry.contains(&nobody)) {
+                let why = format!("{name} names somebody whom the observer's user namespace does not know");
+                return Err(Blocked::new(Barrier::Unsupported, why));
+            }
+            entries.extend(of_it);
         }
     }
     Ok(entries)

@@ -3,6 +3,7 @@
 //! program that hangs can be ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::{program, tables};
 
 /// The longest file of accounts that is read, in bytes.
 const LONGEST: u64 = 64 << 20;
+/// The number that the kernel shows for those that have none, unless it was told another.
+const OVERFLOW: u32 = 65534;
 const SERVICES: &str = "/etc/nsswitch.conf";
 /// A name service that no machine has: that it is sought shows that the one before it gave no answer.
 const NO_SERVICE: &str = "probity_none";
@@ -138,6 +141,9 @@ pub struct Names {
     /// Those whom the machine asks beside its files.
     of_users: Services,
     of_groups: Services,
+    /// The numbers that stand for whoever has none here.
+    nameless_user: Option<u32>,
+    nameless_group: Option<u32>,
     asked: Mutex<Asked>,
     missing: Mutex<BTreeSet<(Database, u32)>>,
 }
@@ -162,6 +168,8 @@ impl Names {
             groups: lines(),
             of_users: services_of(&said, Database::Users),
             of_groups: services_of(&said, Database::Groups),
+            nameless_user: number_of_others(Database::Users),
+            nameless_group: number_of_others(Database::Groups),
             asked: Mutex::default(),
             missing: Mutex::default(),
         }
@@ -174,19 +182,21 @@ impl Names {
         }
     }
 
-    /// The user's name, or the number where there is none.
+    /// The name of the user of this number, as the kernel shows it, or the number where there is none.
     ///
     /// # Errors
-    /// A barrier where it cannot be told; `not-made` where somebody beside the files has still to be asked.
+    /// A barrier where it cannot be told, as where the number stands for many; `not-made` where somebody beside the files has still to be asked.
     pub fn user(&self, uid: u32) -> Result<String, Blocked> {
+        one_of_its_own(Database::Users, uid, self.nameless_user)?;
         self.name(Database::Users, uid, &self.users)
     }
 
-    /// The group's name, or the number where there is none.
+    /// The name of the group of this number, as the kernel shows it, or the number where there is none.
     ///
     /// # Errors
-    /// A barrier where it cannot be told; `not-made` where somebody beside the files has still to be asked.
+    /// A barrier where it cannot be told, as where the number stands for many; `not-made` where somebody beside the files has still to be asked.
     pub fn group(&self, gid: u32) -> Result<String, Blocked> {
+        one_of_its_own(Database::Groups, gid, self.nameless_group)?;
         self.name(Database::Groups, gid, &self.groups)
     }
 
@@ -246,6 +256,48 @@ impl Names {
     }
 }
 
+/// This number of an owner, unless it stands for whoever has none in the observer's user namespace.
+///
+/// # Errors
+/// `unsupported`: whose it is is not seen from here.
+pub fn number_of_its_own(database: Database, number: u32) -> Result<u32, Blocked> {
+    one_of_its_own(database, number, number_of_others(database))
+}
+
+fn one_of_its_own(database: Database, number: u32, others: Option<u32>) -> Result<u32, Blocked> {
+    if others != Some(number) {
+        return Ok(number);
+    }
+    let why = format!(
+        "{number} stands for every number of {} that the observer's user namespace does not know",
+        database.name()
+    );
+    Err(Blocked::new(Barrier::Unsupported, why))
+}
+
+/// The number that the kernel shows for all that have none in the observer's user namespace, if there are any
+/// (user_namespaces(7), "Unmapped user and group IDs").
+fn number_of_others(database: Database) -> Option<u32> {
+    let (map, number) = match database {
+        Database::Users => ("/proc/self/uid_map", "/proc/sys/kernel/overflowuid"),
+        Database::Groups => ("/proc/self/gid_map", "/proc/sys/kernel/overflowgid"),
+    };
+    match std::fs::read_to_string(map) {
+        Ok(map) if maps_all(&map) => return None,
+        // A kernel that has no user namespaces.
+        Err(_) if Path::new("/proc/self/status").exists() => return None,
+        _ => {}
+    }
+    let number = std::fs::read_to_string(number).ok().and_then(|number| number.trim().parse().ok());
+    Some(number.unwrap_or(OVERFLOW))
+}
+
+/// Whether every number has one inside: all but the last, which is none.
+fn maps_all(map: &str) -> bool {
+    let length = |line: &str| line.split_whitespace().nth(2).and_then(|length| length.parse::<u64>().ok());
+    map.lines().filter_map(length).sum::<u64>() >= u64::from(u32::MAX)
+}
+
 async fn names_by_number<T: Entry>(
     names: &Names,
     keys: &[String],
@@ -290,7 +342,7 @@ pub async fn owner_and_group(
     }
 }
 
-/// The names of these groups, each its number where it has none.
+/// The names of these groups, whose numbers the name services gave, each its number where it has none.
 ///
 /// # Errors
 /// A barrier where one cannot be told.
@@ -299,7 +351,9 @@ pub async fn groups_by_number(
     context: &Context<'_>,
 ) -> Result<Vec<String>, Blocked> {
     let names = tables::names(context).await?;
-    let all = || numbers.iter().map(|number| names.group(*number)).collect::<Vec<_>>();
+    let all = || {
+        numbers.iter().map(|number| names.name(Database::Groups, *number, &names.groups)).collect::<Vec<_>>()
+    };
     let first = all();
     let all = if names.ask(context).await { all() } else { first };
     all.into_iter().collect()

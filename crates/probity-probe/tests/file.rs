@@ -31,6 +31,29 @@ async fn look_behind(path: impl AsRef<Path>) -> Seen {
     look(act("file", &json!({ "file": path.as_ref(), "follow": true }))).await
 }
 
+#[test]
+fn an_owner_whom_the_observers_namespace_does_not_know_is_not_told() {
+    if !elsewhere::needs_root("looks out of a user namespace") {
+        return;
+    }
+    let folder = support::folder();
+    let look = |owner: &str| {
+        let path = folder.path().join(owner);
+        std::fs::write(&path, "").unwrap();
+        support::run(Command::new("chown").arg(owner).arg(&path));
+        let within = elsewhere::here().under(&["unshare", "--user", "--map-root-user"]);
+        within.within(Duration::from_secs(60)).look("file", &json!({ "file": path }))
+    };
+    // One of each: an owner within, and a number that stands for all others.
+    let seen = look("0:12345");
+    assert_eq!((known(&seen, "uid"), text(&seen, "owner")), (&Value::from(0), "root"));
+    let seen = look("12345:0");
+    for fact in ["uid", "owner"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unsupported, "{fact}: {seen:?}");
+    }
+    assert_eq!((known(&seen, "gid"), text(&seen, "mode")), (&Value::from(0), "644"));
+}
+
 #[tokio::test]
 async fn a_file_is_described_with_digest_and_content() {
     let folder = support::folder();

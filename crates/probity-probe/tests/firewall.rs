@@ -46,6 +46,10 @@ fn column(seen: &Seen, fact: &str, key: &str) -> Vec<Value> {
 
 /// The open ports, as `ip tcp 22-22`.
 fn open(seen: &Seen) -> Vec<String> {
+    ports(seen, "open_ports")
+}
+
+fn ports(seen: &Seen, fact: &str) -> Vec<String> {
     let of = |map: &Value| match map {
         Value::Map(map) => {
             let text = |key: &str| map[key].as_text().unwrap().to_owned();
@@ -54,7 +58,7 @@ fn open(seen: &Seen) -> Vec<String> {
         }
         _ => panic!("{seen:?}"),
     };
-    list(seen, "open_ports").iter().map(of).collect()
+    list(seen, fact).iter().map(of).collect()
 }
 
 const STRICT: &str = r#"
@@ -116,6 +120,7 @@ fn what_is_loaded_is_told_with_what_it_lets_in() {
     // Who comes from one network only is not anybody.
     let expected = ["ip tcp 22-22", "ip tcp 8002-8002", "ip6 tcp 22-22", "ip6 tcp 8002-8002"];
     assert_eq!(open(&seen), expected);
+    assert_eq!(ports(&seen, "open_to_some"), ["ip udp 53-53"]);
     // For one family only.
     let seen = look_after(machine, &loaded(&STRICT.replace("table inet", "table ip")));
     is(&seen, "input_policy", "drop");
@@ -153,7 +158,22 @@ fn what_the_rules_say_is_so() {
 #[test]
 fn what_is_not_understood_is_a_barrier_and_the_rules_are_known() {
     let Some(machine) = elsewhere::machine() else { return };
-    for rule in ["jump aside", "tcp dport @known accept", "ip saddr 10.0.0.1 drop", "meta mark 1 accept"] {
+    for rule in [
+        "jump aside",
+        "tcp dport @known accept",
+        "ip saddr 10.0.0.1 drop",
+        "meta mark 1 accept",
+        // Whom these let in is not anybody, and may be.
+        "tcp dport 23 limit rate 1000/second accept",
+        "tcp dport 23 ct count 1000 accept",
+        "ip daddr 127.0.0.1 accept",
+        "tcp flags syn accept",
+        "tcp sport 1-65535 accept",
+        "ip version 4 accept",
+        "ip saddr != 10.99.99.99 accept",
+        "iifname != \"none\" accept",
+        "iifname \"l*\" accept",
+    ] {
         let rules = format!(
             "table inet guard {{ set known {{ type inet_service; }}; chain aside {{ }}; \
              chain input {{ type filter hook input priority 0; policy drop; {rule}; }}; }}"
@@ -169,6 +189,45 @@ fn what_is_not_understood_is_a_barrier_and_the_rules_are_known() {
     let seen = look_after(machine, &loaded(redirects));
     assert_eq!(barrier(&seen, "open_ports"), Barrier::Unsupported, "{seen:?}");
     is(&seen, "active", false);
+}
+
+#[test]
+fn what_is_open_to_some_is_told_apart_unless_they_are_all() {
+    let Some(machine) = elsewhere::machine() else { return };
+    let look = |rules: &str| {
+        let table = "table inet guard { chain input { type filter hook input priority 0; policy drop; tcp dport 22 accept; ";
+        look_after(machine, &loaded(&format!("{table}{rules} }}; }}")))
+    };
+    let seen = look(
+        "iifname { \"lo\", \"lab0\" } tcp dport 20-23 accept; ip saddr { 10.0.0.0/8, 192.0.2.1-192.0.2.7 } udp dport 53 accept;",
+    );
+    assert_eq!(open(&seen), ["ip tcp 22-22", "ip6 tcp 22-22"]);
+    let some = ["ip tcp 20-21", "ip tcp 23-23", "ip udp 53-53", "ip6 tcp 20-21", "ip6 tcp 23-23"];
+    assert_eq!(ports(&seen, "open_to_some"), some);
+    for all in [
+        "ip saddr 0.0.0.0/1 accept; ip saddr 128.0.0.0/1 accept;",
+        "ip6 saddr { ::-7fff::, 7fff::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff } accept;",
+    ] {
+        let seen = look(all);
+        for fact in ["open_ports", "open_to_some"] {
+            assert_eq!(barrier(&seen, fact), Barrier::Unsupported, "{all}: {seen:?}");
+        }
+    }
+    // What narrows nothing that was open is nobody's question.
+    assert_eq!(
+        open(&look("tcp dport 22 limit rate 1/second drop; tcp dport 22 tcp flags syn accept;")),
+        ["ip tcp 22-22", "ip6 tcp 22-22"]
+    );
+}
+
+#[test]
+fn a_rule_that_only_counts_makes_no_firewall() {
+    let Some(machine) = elsewhere::machine() else { return };
+    let counts =
+        "table inet f { chain out { type filter hook output priority 0; counter; }; chain aside { drop; }; }";
+    is(&look_after(machine, &loaded(counts)), "active", false);
+    let jumps = counts.replace("counter;", "counter; jump aside;");
+    is(&look_after(machine, &loaded(&jumps)), "active", true);
 }
 
 #[test]

@@ -179,15 +179,23 @@ async fn a_silent_server_is_left_at_the_time_out() {
     }
 }
 
-/// A WebSocket server that sends these messages after the first one of a client, and then waits for its end.
+/// A WebSocket server that sends these messages after the first call of a client, with the call's number where they have `"id":1`, and then
+/// waits for its end.
 async fn websocket(messages: Vec<Message>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-        socket.next().await;
+        let call = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        let call: serde_json::Value = serde_json::from_str(&call).unwrap();
         for message in messages {
+            let message = match message {
+                Message::Text(text) => {
+                    Message::text(text.replace("\"id\":1", &format!("\"id\":{}", call["id"])))
+                }
+                other => other,
+            };
             if socket.send(message).await.is_err() {
                 return;
             }
@@ -204,6 +212,7 @@ async fn what_is_no_reply_is_no_answer() {
         Message::text("[]"),
         Message::text(r#"{"jsonrpc":"2.0","id":7,"result":1}"#),
         Message::text(r#"{"jsonrpc":"2.0","id":1}"#),
+        Message::text(r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":1}"#),
         Message::binary(br#"{"jsonrpc":"2.0","id":1,"result":1}"#.to_vec()),
     ] {
         let seen = ask(&websocket(vec![nonsense.clone()]).await, vec![Call::default()]).await;
@@ -289,8 +298,62 @@ async fn a_server_that_closes_says_with_which_code() {
     );
     let reply = r#"{"jsonrpc":"2.0","id":1,"result":36893488147419103232}"#;
     let seen = ask(&websocket(vec![Message::text(reply)]).await, vec![Call::default()]).await;
-    assert_eq!(known(&seen, "close_code"), &Value::Null);
+    // Nobody waited for what it does then.
+    assert_eq!(barrier(&seen, "close_code"), Barrier::NotMade);
     assert_eq!(known(&seen, "result"), &Value::from_json("36893488147419103232").unwrap());
+}
+
+#[tokio::test]
+async fn an_end_right_behind_the_reply_is_seen_if_it_is_waited_for() {
+    let close = CloseFrame { code: CloseCode::Error, reason: "oh".into() };
+    let said =
+        || vec![Message::text(r#"{"jsonrpc":"2.0","id":1,"result":1}"#), Message::Close(Some(close.clone()))];
+    // Whether it is here with the reply is open; that it did not come is not said.
+    let seen = ask(&websocket(said()).await, vec![Call::default()]).await;
+    assert_ne!(seen.facts.get("close_code"), Some(&Value::Null), "{seen:?}");
+    assert_eq!(known(&seen, "succeeded"), &Value::Bool(true));
+    let waits = JsonRpc { notifications: Some(1), ..act(&websocket(said()).await, vec![Call::default()]) };
+    let seen = look(Act::JsonRpc(waits)).await;
+    assert_eq!(known(&seen, "close_code"), &Value::from(1011), "{seen:?}");
+    // One that stays until the time-out did not close it.
+    let said = vec![Message::text(r#"{"jsonrpc":"2.0","id":1,"result":1}"#)];
+    let waits = JsonRpc { notifications: Some(1), ..act(&websocket(said).await, vec![Call::default()]) };
+    let seen = look_with(Act::JsonRpc(waits), &[], Duration::from_millis(500)).await;
+    assert_eq!(
+        (known(&seen, "close_code"), barrier(&seen, "notifications")),
+        (&Value::Null, Barrier::TimedOut)
+    );
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_call_was_read_is_no_reply() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        socket.send(Message::text(r#"{"jsonrpc":"2.0","id":1,"result":1}"#)).await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+    });
+    let seen = ask(&format!("ws://{address}/"), vec![Call::default()]).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
+    // Nor what answers a call that was not yet made.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let call = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        let call: serde_json::Value = serde_json::from_str(&call).unwrap();
+        for id in [0, 1].map(|more| call["id"].as_u64().unwrap() + more) {
+            let reply = json!({ "jsonrpc": "2.0", "id": id, "result": 1 });
+            socket.feed(Message::text(reply.to_string())).await.unwrap();
+        }
+        socket.flush().await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+    });
+    let seen = ask(&format!("ws://{address}/"), vec![Call::default(), Call::default()]).await;
+    assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
 }
 
 #[tokio::test]

@@ -240,6 +240,139 @@ fn serve<F: Future<Output = ()>>(
     address.to_string()
 }
 
+/// A server of HTTP that answers what `answer` makes of each request and of the number of its connection; none: it never does.
+fn answers(
+    latency: Duration,
+    answer: impl FnMut(&str, usize) -> Option<&'static str> + Send + 'static,
+) -> String {
+    let answer = Arc::new(Mutex::new(answer));
+    serve(move |listener| async move {
+        for connection in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                    let request = String::from_utf8_lossy(&buffer[..length]).to_lowercase();
+                    let Some(status) = (answer.lock().unwrap())(&request, connection) else {
+                        return std::future::pending().await;
+                    };
+                    tokio::time::sleep(latency).await;
+                    let whole = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                    if stream.write_all(whole.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    })
+}
+
+/// So many requests at once, and then so many a second.
+struct Bucket {
+    most: f64,
+    a_second: f64,
+    left: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn new(most: f64, a_second: f64) -> Self {
+        Self { most, a_second, left: most, at: Instant::now() }
+    }
+
+    fn grants(&mut self) -> bool {
+        let now = Instant::now();
+        let forgiven = now.duration_since(self.at).as_secs_f64() * self.a_second;
+        (self.left, self.at) = ((self.left + forgiven).min(self.most), now);
+        let grants = self.left >= 1.0;
+        self.left -= f64::from(u8::from(grants));
+        grants
+    }
+
+    fn answer(&mut self) -> Option<&'static str> {
+        Some(if self.grants() { "200 OK" } else { "429 Slower" })
+    }
+}
+
+#[tokio::test]
+async fn each_connection_alone_is_not_all_together_however_many_the_first_requests_took() {
+    let latency = Duration::from_millis(50);
+    let apart = || {
+        let mut each: BTreeMap<usize, Bucket> = BTreeMap::new();
+        answers(latency, move |_, connection| {
+            each.entry(connection).or_insert_with(|| Bucket::new(10.0, 5.0)).answer()
+        })
+    };
+    let mut all = Bucket::new(10.0, 20.0);
+    let together = answers(latency, move |_, _| all.answer());
+    let look = |address: String, at_most: u32| {
+        let other_identity = Some(Identity { headers: header("X-User", "berta"), ..Identity::default() });
+        let at_most = Some(at_most);
+        let act = RateLimit { other_identity, at_most, ..act(format!("http://{address}/")) };
+        async move { look_with(Act::RateLimit(act), &[], Duration::from_secs(20)).await }
+    };
+    // Too few to find out where it lies, so that little is known of what is forgiven meanwhile.
+    let looks = futures_util::future::join_all([apart(), apart(), apart()].map(|address| look(address, 330)));
+    let (looks, together) = tokio::join!(looks, look(together, 1000));
+    for seen in looks {
+        assert!(ends(&seen, "burst").1 > 50.0, "it took few connections: {seen:?}");
+        for fact in ["per_connection", "per_identity"] {
+            assert_ne!(seen.facts.get(fact), Some(&Value::Bool(false)), "{fact}: {seen:?}");
+        }
+    }
+    for fact in ["per_connection", "per_identity"] {
+        assert_ne!(together.facts.get(fact), Some(&Value::Bool(true)), "{fact}: {together:?}");
+    }
+    assert_eq!(known(&together, "per_connection"), &Value::Bool(false), "{together:?}");
+}
+
+#[tokio::test]
+async fn who_has_no_answer_when_the_look_ends_was_perhaps_refused() {
+    let mut count = 0;
+    let address = answers(Duration::ZERO, move |_, _| {
+        count += 1;
+        (count <= 10).then_some("200 OK")
+    });
+    let some = RateLimit { at_most: Some(50), ..act(format!("http://{address}/")) };
+    let seen = look_with(Act::RateLimit(some), &[], Duration::from_secs(2)).await;
+    assert_eq!((known(&seen, "granted"), known(&seen, "sent")), (&Value::from(10), &Value::from(50)));
+    for fact in ["limited", "refusal", "retry_after", "failed", "limit_per_s", "burst"] {
+        assert_eq!(barrier(&seen, fact), Barrier::TimedOut, "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn who_refuses_now_and_then_has_no_limit() {
+    let mut count = 0;
+    let address = answers(Duration::ZERO, move |_, _| {
+        count += 1;
+        Some(if count % 10 == 0 { "429 Slower" } else { "200 OK" })
+    });
+    let seen =
+        look_with(Act::RateLimit(act(format!("http://{address}/"))), &[], Duration::from_secs(20)).await;
+    assert_eq!(
+        (known(&seen, "limited"), barrier(&seen, "limit_per_s")),
+        (&Value::Bool(true), Barrier::Changed)
+    );
+}
+
+#[tokio::test]
+async fn who_is_turned_away_for_another_reason_is_not_counted_apart() {
+    for status in ["401 Who", "500 Oh"] {
+        let mut all = Bucket::new(10.0, 1.0);
+        let address = answers(Duration::ZERO, move |request, _| match request.contains("berta") {
+            true => Some(status),
+            false => all.answer(),
+        });
+        let other_identity = Some(Identity { headers: header("X-User", "berta"), ..Identity::default() });
+        let act = RateLimit { other_identity, ..act(format!("http://{address}/")) };
+        let seen = look_with(Act::RateLimit(act), &[], Duration::from_secs(6)).await;
+        assert_eq!(known(&seen, "per_connection"), &Value::Bool(false), "{seen:?}");
+        assert_eq!(barrier(&seen, "per_identity"), Barrier::Prerequisite, "{seen:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_limit_by_windows_is_no_lower_than_what_it_grants_in_each() {
     let counted = Arc::new(Mutex::new(Window::default()));

@@ -430,6 +430,7 @@ claims:
   closed_by_default: { of: rules, check: \"active && input_policy == 'drop' && input_policy_ipv6 == 'drop'\" }
   service_let_in: { of: rules, check: \"rules.exists(r, r.hook == 'input' && r.text == 'tcp dport 8002 accept')\" }
   nothing_else: { of: rules, check: \"open_ports.all(p, p.first == p.last && p.first in [22, 8002])\" }
+  nor_to_some: { of: rules, check: \"open_to_some == []\" }
 ",
     },
     Row {

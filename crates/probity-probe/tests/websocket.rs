@@ -67,9 +67,11 @@ async fn messages_and_pings_are_answered_and_a_farewell_is_returned() {
     let all = json!([{ "text": ASK }, { "ping": "are you there" }, { "receive": 2 }, { "close": 1000 }]);
     let act = WebSocket { wait: waits(), ..act(server.at("/jsonrpc"), all) };
     let seen = see(act).await;
-    for fact in ["connected", "answered", "accepted", "closed"] {
+    for fact in ["connected", "answered", "accepted"] {
         assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}: {seen:?}");
     }
+    // Our farewell came first.
+    assert_eq!(known(&seen, "closed"), &Value::Bool(false), "{seen:?}");
     assert_eq!((known(&seen, "status"), known(&seen, "sent")), (&Value::from(101), &Value::from(3)));
     let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
     assert_eq!(headers["upgrade"], Value::from("websocket"));
@@ -111,7 +113,7 @@ async fn a_frame_that_breaks_the_protocol_is_answered_by_its_end() {
     let hand = mask + &ASK.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     let seen = see(act(server.at("/jsonrpc"), json!([{ "raw": hand }, { "receive": 1 }]))).await;
     assert!(received(&seen)[0]["text"].as_str().unwrap().contains("\"version\""), "{seen:?}");
-    assert_eq!((known(&seen, "closed"), text(&seen, "closed_by")), (&Value::Bool(false), ""));
+    assert_eq!((known(&seen, "closed"), text(&seen, "closed_by")), (&Value::Bool(false), "observer"));
     assert_eq!(known(&seen, "close_code"), &Value::Null);
 }
 
@@ -229,7 +231,7 @@ async fn who_closes_it_and_how_is_seen() {
     let url = websocket(Does::Says(vec![Message::binary(vec![0, 255])])).await;
     let act = WebSocket { wait: brief, ..act(url, json!([{ "text": "hello" }, { "receive": 1 }])) };
     let seen = see(act).await;
-    assert_eq!((known(&seen, "closed"), text(&seen, "closed_by")), (&Value::Bool(false), ""));
+    assert_eq!((known(&seen, "closed"), text(&seen, "closed_by")), (&Value::Bool(false), "observer"));
     assert_eq!(received(&seen), json!([{ "type": "binary", "size_bytes": 2, "hex": "00ff" }]));
     assert!(known(&seen, "close_ms").ends().unwrap().1.is_infinite());
 }
@@ -355,5 +357,95 @@ async fn hostile_text_is_kept_as_text_and_more_than_is_kept_is_a_barrier() {
         ..act(websocket(Does::Says(long)).await, json!([{ "text": "hello" }]))
     })
     .await;
-    assert_eq!(barrier(&seen, "received"), Barrier::TooLarge, "{seen:?}");
+    // Who was left there would perhaps have stayed.
+    for fact in ["received", "closed", "closed_by", "close_code", "close_reason", "close_ms"] {
+        assert_eq!(barrier(&seen, fact), Barrier::TooLarge, "{fact}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_came_is_seen_also_where_nobody_waits_for_it() {
+    let url = websocket(Does::Says(vec![Message::text("one"), Message::Close(None)])).await;
+    // The message and what came with it, of which only the message is waited for.
+    let frames = json!([{ "text": "hello" }, { "receive": 1 }, { "ping": "" }, { "close": 1000 }]);
+    let seen = see(WebSocket { wait: waits(), ..act(url, frames) }).await;
+    let closed = known(&seen, "closed") == &Value::Bool(true);
+    assert_eq!(closed, text(&seen, "closed_by") == "server", "{seen:?}");
+}
+
+/// An opening that is answered with these lines beside what RFC 6455 wants, written in parts of so many bytes, and then a text; at which URL.
+async fn opens(lines: &'static str, part: usize) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).await.unwrap();
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let mut head = format!(
+            "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n{lines}\r\n"
+        )
+        .into_bytes();
+        head.extend(b"\x81\x02hi");
+        for part in head.chunks(part) {
+            if stream.write_all(part).await.is_err() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        while stream.read(&mut [0; 64]).await.is_ok_and(|n| n > 0) {}
+    });
+    format!("ws://{address}/")
+}
+
+#[tokio::test]
+async fn an_opening_is_what_the_standard_says_and_no_other() {
+    let see_opening = async |lines: &'static str, part: usize| {
+        let url = opens(lines, part).await;
+        let subprotocols = vec!["v2.chat".to_owned(), "v1.chat".to_owned()];
+        see(WebSocket { subprotocols, ..act(url, json!([{ "receive": 1 }])) }).await
+    };
+    let whole = usize::MAX;
+    // None of those that were offered need be chosen (RFC 6455, 4.1), and a head may come as it likes.
+    for (lines, part, chosen) in [
+        ("Connection: Upgrade\r\n", whole, ""),
+        ("Connection: keep-alive, upgrade\r\nSec-WebSocket-Protocol: v1.chat\r\n", whole, "v1.chat"),
+        ("Connection: Upgrade\r\n", 1, ""),
+    ] {
+        let seen = see_opening(lines, part).await;
+        for fact in ["answered", "accepted"] {
+            assert_eq!(known(&seen, fact), &Value::Bool(true), "{lines} {fact}: {seen:?}");
+        }
+        assert_eq!((text(&seen, "subprotocol"), &received(&seen)[0]["text"]), (chosen, &json!("hi")));
+    }
+    for lines in [
+        "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate\r\n",
+        "Connection: Upgrade\r\nSec-WebSocket-Protocol: v3.chat\r\n",
+        "Connection: Upgrade\r\nSec-WebSocket-Protocol: v1.chat, v2.chat\r\n",
+        "Connection: Upgrade\r\nSec-WebSocket-Accept: another\r\nUpgrade: h2c\r\nSec-WebSocket-Protocol: x\r\n",
+        "Connection: close\r\n",
+        "",
+    ] {
+        let seen = see_opening(lines, whole).await;
+        assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{lines}: {seen:?}");
+        assert_eq!(barrier(&seen, "accepted"), Barrier::Protocol, "{lines}");
+    }
+    // What is longer than is read is nobody's fault.
+    let many = "X: y\r\n".repeat(200);
+    let long = format!("X: {}", "y".repeat(100_000));
+    for head in [many, long] {
+        let answer = format!("HTTP/1.1 101 Yes\r\n{head}\r\n\r\n");
+        let seen = see(act(format!("ws://{}/", support::says(answer)), json!([]))).await;
+        assert_eq!(barrier(&seen, "answered"), Barrier::TooLarge, "{seen:?}");
+    }
+    // Nor is half a head one.
+    let seen = see(act(format!("ws://{}/", support::says("HTTP/1.1 101 Yes\r\nUpgr")), json!([]))).await;
+    assert_eq!(
+        (known(&seen, "answered"), barrier(&seen, "accepted")),
+        (&Value::Bool(false), Barrier::Protocol)
+    );
 }

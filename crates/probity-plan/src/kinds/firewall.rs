@@ -33,7 +33,7 @@ impl Kind for Firewall {
             FactSpec::new(
                 "active",
                 FactType::Bool,
-                "whether a loaded rule, or the policy of a chain, can turn a packet away: there is a rule in a chain of type filter that a hook leads to, or the policy of one is drop",
+                "whether a loaded rule, or the policy of a chain, can turn a packet away: the policy of a chain of type filter that a hook leads to is drop, or such a chain has or leads to a rule that drops or rejects; unknown where only a rule that is not understood may",
             ),
             FactSpec::new("tables", FactType::List, "the loaded tables: maps with family, name, dormant"),
             FactSpec::new(
@@ -55,7 +55,12 @@ impl Kind for Firewall {
             FactSpec::new(
                 "open_ports",
                 FactType::List,
-                "the ports at which the rules let a new connection or datagram in, whatever interface but loopback and whatever address it comes from, whether or not anybody listens: maps with family (ip, ip6), protocol (tcp, udp), first, last; unknown where a rule is not understood: one that jumps, names a set, limits a rate, turns only some away",
+                "the ports that are open to everybody: at which the rules let a new connection or datagram in, whatever interface but loopback and whatever address it comes from, whether or not anybody listens: maps with family (ip, ip6), protocol (tcp, udp), first, last; what is open to less than everybody is in `open_to_some`; unknown where a rule is not understood: one that jumps, names a set, turns only some away, or lets some in by anything but their addresses and interfaces, such as a rate, a flag or an address of the machine's",
+            ),
+            FactSpec::new(
+                "open_to_some",
+                FactType::List,
+                "in the same form, the ports that are open to no more than who comes from the addresses, or by the interfaces, that rules name: a machine may have no other interface; unknown where `open_ports` is, as where those addresses are together all there are",
             ),
             FactSpec::new(
                 "legacy_tables",

@@ -103,7 +103,7 @@ impl Kind for JsonRpc {
                 .on_demand(),
             FactSpec::new("notifications", FactType::List, "the notifications that came until then, in order: maps with `method` and `params`; behind `timed-out` where fewer came than were waited for")
                 .change_shows(Shows::Effect),
-            FactSpec::new("close_code", FactType::Int, "the code with which the server closed the WebSocket, 1000 to 4999; null where it did not; unknown where it is one that nobody may send (RFC 6455, 7.4)")
+            FactSpec::new("close_code", FactType::Int, "the code with which the server closed the WebSocket, 1000 to 4999; null where it did not until the time-out, ended the connection without one, or over HTTP; unknown where the look ended before, as with the reply to the last call, and where it is one that nobody may send (RFC 6455, 7.4)")
                 .denies(Denied::Request, Values::Codes(&[1008, 3000, 3003, 4401, 4403])),
             FactSpec::new("reply_ms", FactType::Interval, "from sending the last call to its reply, in milliseconds").aside(),
             server::ELAPSED,

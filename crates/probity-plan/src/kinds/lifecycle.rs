@@ -314,8 +314,8 @@ impl Kind for Lifecycle {
             FactSpec::new("crash_looping", FactType::Bool, "whether it is in a crash loop at the end, as `service` has it").unconnected(),
             FactSpec::new("processes", FactType::Int, "how many processes are in the unit's control group at the end").unconnected(),
             FactSpec::new("open_files", FactType::Int, "how many files and sockets these hold open, all together").unconnected(),
-            FactSpec::new("left_processes", FactType::List, "the processes of the unit from before that still run, and of a unit that is over all in its control group: maps with pid, executable, in_unit").unconnected(),
-            FactSpec::new("left_sockets", FactType::List, "the listening TCP and UDP sockets of those from before that still listen, whoever holds them: maps with protocol, address, port").unconnected(),
+            FactSpec::new("left_processes", FactType::List, "the processes of the unit from before that still run, and of a unit that is over all in its control group: maps with pid, executable, in_unit; its processes are those in its control group: what one of them moved to a unit of its own, as `systemd-run` and a login do, is not told here").unconnected(),
+            FactSpec::new("left_sockets", FactType::List, "the listening TCP and UDP sockets of those from before that still listen, whoever holds them: maps with protocol, address, port; not those of who had left the control group before (`serving` shows whether somebody serves all the same)").unconnected(),
             FactSpec::new("left_files", FactType::List, "of a unit that is over: its PIDFile and what is below its RuntimeDirectory, paths").unconnected(),
             FactSpec::new("dependencies", FactType::List, "the units that it requires, wants or is started after: maps with unit, required, after, active_state, result")
                 .unconnected()

@@ -70,7 +70,7 @@ impl Kind for Process {
             ),
             FactSpec::new("started", FactType::Moment, "when the oldest started, to a hundredth of a second"),
             FactSpec::new("age_s", FactType::Float, "seconds since the oldest started"),
-            FactSpec::new("users", FactType::List, "the names of the users they run as (effective), sorted"),
+            FactSpec::new("users", FactType::List, "the names of the users they run as (effective), sorted; unknown where the observer's user namespace does not know one of them"),
             FactSpec::new("threads", FactType::Int, "how many threads they have together"),
             FactSpec::new(
                 "cpu_s",

@@ -105,22 +105,22 @@ impl Kind for RateLimit {
             server::TLS,
             server::TRUSTED,
             server::TRUST_ERROR,
-            FactSpec::new("limited", FactType::Bool, "whether a request was refused; false says no more than that none was of `granted` requests at up to the rate of `limit_per_s`; unknown where none was, but some failed"),
+            FactSpec::new("limited", FactType::Bool, "whether a request was refused; false says no more than that none was of `granted` requests at up to the rate of `limit_per_s`; unknown where none was, but some failed or had no answer when the look ended"),
             FactSpec::new("burst", FactType::Interval, "how many requests at the first rate were granted before one was refused; an interval, as requests over several connections may overtake each other; without an upper end where none was refused")
                 .bounded(),
-            FactSpec::new("limit_per_s", FactType::Interval, "where the limit lies, in requests a second that are granted on and on: between the highest rate at which all of `burst` requests and ten more were granted and the lowest at which one was refused; without an upper end where none was")
+            FactSpec::new("limit_per_s", FactType::Interval, "where the limit lies, in requests a second that are granted on and on: between the highest rate at which all of `burst` requests and ten more were granted and the lowest at which one was refused; without an upper end where none was; unknown where more was granted in all than such a limit grants, as by one that refuses now and then")
                 .bounded(),
             FactSpec::new("forgives_ms", FactType::Interval, "how long after the first refusal a request was granted again, in milliseconds; without an upper end where none was")
                 .bounded(),
-            FactSpec::new("per_connection", FactType::Bool, "whether another connection was granted more than could be forgiven meanwhile, while those before were refused"),
-            FactSpec::new("per_address", FactType::Bool, "with `other_address`: whether that was, while the first address was refused; unknown where each connection counts alone"),
-            FactSpec::new("per_identity", FactType::Bool, "with `other_identity`: whether that was, while the first one was refused; unknown where each connection counts alone"),
+            FactSpec::new("per_connection", FactType::Bool, "whether another connection was granted more than could be forgiven meanwhile, while those before were refused; false where a new one was refused at its first request; unknown where neither shows"),
+            FactSpec::new("per_address", FactType::Bool, "with `other_address`: whether that was, while the first address was refused; false where it was refused before it got what was granted first; unknown where neither shows, where each connection counts alone, and where it got another answer than what was granted first"),
+            FactSpec::new("per_identity", FactType::Bool, "with `other_identity`: whether that was, while the first one was refused; false where they were refused before they got what was granted first; unknown where neither shows, where each connection counts alone, and where they got another answer than what was granted first, such as a 401"),
             FactSpec::new("refusal", FactType::Int, "the status or the error code of the first refusal; null where none was"),
             FactSpec::new("retry_after", FactType::Int, "the seconds that the first refusal said to wait, in the header `Retry-After` or as `retry_after` in the error's data; null where it said none"),
             FactSpec::new("sent", FactType::Int, "requests that were sent in all"),
             FactSpec::new("granted", FactType::Int, "requests that got a whole answer that is no refusal, whatever its status"),
             FactSpec::new("refused", FactType::Int, "requests that were refused"),
-            FactSpec::new("failed", FactType::Int, "requests that got no whole answer"),
+            FactSpec::new("failed", FactType::Int, "requests that got no whole answer; unknown where some had none when the look ended"),
             FactSpec::new("statuses", FactType::Map, "how many answers had which status; of JSON-RPC, which error code, or `result`"),
             FactSpec::new("connections", FactType::Int, "connections that were made: one, and another for each request that was due while all of them waited for answers, or that was somebody else's").aside(),
             FactSpec::new("rate_per_s", FactType::Interval, "the rate at which the first requests really were sent").bounded().aside(),

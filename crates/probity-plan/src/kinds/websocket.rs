@@ -133,8 +133,8 @@ impl Kind for WebSocket {
             FactSpec::new("sent", FactType::Int, "how many of the frames were sent before it was closed"),
             FactSpec::new("received", FactType::List, "the messages that came, in order: maps with `type` (`text`, `binary`, `ping`, `pong`), `size_bytes`, and `text`, or `hex` where it is none; behind `timed-out` where fewer came than were waited for, and nothing closed it")
                 .change_shows(Shows::Effect),
-            FactSpec::new("closed", FactType::Bool, "whether the server ended it, with a closing frame or without one, before we did"),
-            FactSpec::new("closed_by", FactType::Text, "who ended it: `server` (its closing frame came first), `observer` (ours did, or nobody had closed it when the look ended), `connection` (the server ended the connection without a closing frame)").one_of(&["server", "observer", "connection"]),
+            FactSpec::new("closed", FactType::Bool, "whether the server ended it, with a closing frame or without one, before we did: false where a `close` of the plan came first, or nothing had ended it when the look did; unknown where the look ended for another reason than its time-out, as at a message longer than is read"),
+            FactSpec::new("closed_by", FactType::Text, "who ended it: `server` (its closing frame came first), `observer` (ours did, or nobody had closed it when the look ended), `connection` (the server ended the connection without a closing frame, be it in answer to ours)").one_of(&["server", "observer", "connection"]),
             FactSpec::new("close_code", FactType::Int, "the code of the server's closing frame, 1000 to 4999; 1005 where it names none; null where no such frame came; unknown where it is one that nobody may send (RFC 6455, 7.4)")
                 .denies(Denied::Request, Values::Codes(&[1008, 3000, 3003, 4401, 4403])),
             FactSpec::new("close_reason", FactType::Text, "the reason in it; empty if there is none"),

@@ -2,6 +2,7 @@
 
 pub mod closing;
 mod conversation;
+mod handshake;
 mod p521;
 pub mod smtp;
 pub mod starttls;

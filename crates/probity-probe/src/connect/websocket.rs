@@ -11,11 +11,12 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, error::CapacityError};
 use url::Url;
 
 use super::closing::Watched;
+use super::handshake;
 use crate::connect::{self, Conversation, Fault, Stream, tls};
 use crate::look::{Context, Seen};
 use crate::plaintext::Syntax;
@@ -109,12 +110,13 @@ impl Opening<'_> {
         };
         let limits =
             WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-        let opened =
-            tokio_tungstenite::client_async_with_config(request, Watched::new(stream), Some(limits)).await;
-        let (socket, answer) = match opened {
-            Ok((socket, answer)) => (Some(socket), answer.map(|_| ())),
-            Err(Error::Http(answer)) => (None, answer.map(|_| ())),
-            Err(error) => return Err(fault_of(&error)),
+        let shaken = handshake::shake_hands(Watched::new(stream), request).await?;
+        let answer = shaken.answer;
+        let socket = match shaken.begun {
+            Some((stream, read)) => {
+                Some(Socket::from_partially_read(stream, read, Role::Client, Some(limits)).await)
+            }
+            None => None,
         };
         let status = answer.status().as_u16();
         seen.know("connected", true).settle("status", super::status_code(status));
@@ -175,6 +177,8 @@ pub fn fault_of(error: &Error) -> Fault {
             Blocked::new(Barrier::TooLarge, format!("a message of more than {MAX_MESSAGE} bytes is not read"))
                 .into()
         }
+        // Of header lines.
+        Error::Capacity(error) => Blocked::new(Barrier::TooLarge, error.to_string()).into(),
         Error::ConnectionClosed | Error::AlreadyClosed => Fault::nonsense("the server closed the WebSocket"),
         other => Fault::nonsense(other.to_string()),
     }

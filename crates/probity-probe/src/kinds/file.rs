@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::look::{Context, Look, Seen, Underway, Wanted, barrier_of, not_ahead};
 use crate::mask::Masks;
-use crate::names::owner_and_group;
+use crate::names::{Database, number_of_its_own, owner_and_group};
 use crate::{attributes, documents};
 
 /// The longest content that is kept as a fact or parsed; a digest is taken of any length.
@@ -36,7 +36,7 @@ impl Look for File {
         };
         let (mut seen, names) = tokio::join!(look, names);
         if let Some((owner, group)) = names
-            && seen.facts.contains_key("uid")
+            && seen.facts.contains_key("mode")
         {
             seen.settle("owner", owner).settle("group", group);
         }
@@ -179,8 +179,8 @@ fn see_status(held: &Held, seen: &mut Seen) {
     seen.know("exists", true)
         .know("kind", kind)
         .know("mode", format!("{:o}", metadata.mode() & 0o7777))
-        .know("uid", i64::from(metadata.uid()))
-        .know("gid", i64::from(metadata.gid()))
+        .settle("uid", number_of_its_own(Database::Users, metadata.uid()).map(i64::from))
+        .settle("gid", number_of_its_own(Database::Groups, metadata.gid()).map(i64::from))
         .know("size_bytes", i64::try_from(metadata.len()).unwrap_or(i64::MAX));
     let now = jiff::Timestamp::now();
     let modified = jiff::Timestamp::new(metadata.mtime(), i32::try_from(metadata.mtime_nsec()).unwrap_or(0))

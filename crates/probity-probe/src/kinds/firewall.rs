@@ -2,6 +2,7 @@
 
 mod ports;
 mod ruleset;
+mod turning;
 mod ufw;
 
 use std::collections::BTreeMap;
@@ -90,13 +91,19 @@ fn tell(ruleset: &Ruleset, legacy: &Result<Vec<String>, Blocked>, seen: &mut See
         }
         Err(blocked) => Err(blocked.clone()),
     };
-    let active = ruleset.chains.iter().any(|chain| chain.filters() && (chain.rules > 0 || chain.drops()));
-    seen.settle("active", if active { Ok(true) } else { alone().map(|()| false) });
+    let active = match turning::turns_away(ruleset) {
+        Ok(false) => alone().map(|()| false),
+        other => other,
+    };
+    seen.settle("active", active);
     let policy = |family: &str| {
         if ruleset.at(family, "input").any(Chain::drops) { Ok("drop") } else { alone().map(|()| "accept") }
     };
     seen.settle("input_policy", policy("ip")).settle("input_policy_ipv6", policy("ip6"));
-    seen.settle("open_ports", alone().and_then(|()| ports::open(ruleset)));
+    match alone().and_then(|()| ports::open(ruleset)) {
+        Ok((to_all, to_some)) => seen.know("open_ports", to_all).know("open_to_some", to_some),
+        Err(blocked) => seen.block("open_ports", blocked.clone()).block("open_to_some", blocked),
+    };
     seen.know(
         "tables",
         maps(&ruleset.tables, |table| {
@@ -157,7 +164,7 @@ mod tests {
             tell(&ruleset, &Ok(legacy.iter().map(|&table| table.to_owned()).collect()), &mut seen);
             seen
         };
-        let facts = ["active", "input_policy", "input_policy_ipv6", "open_ports"];
+        let facts = ["active", "input_policy", "input_policy_ipv6", "open_ports", "open_to_some"];
         assert!(facts.iter().all(|fact| told(&[]).facts.contains_key(*fact)));
         for fact in facts {
             assert_eq!(told(&["filter"]).unknown[fact].barrier, Barrier::Unsupported, "{fact}");

@@ -5,17 +5,18 @@ pub(super) mod reply;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use probity_plan::kinds::http::Http;
 use probity_plan::kinds::jsonrpc::{Call, JsonRpc};
 use probity_plan::{Barrier, Blocked, Text, Value};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use self::reply::{Notification, Outcome, Said};
 use crate::connect::websocket::{self, Opening, Socket};
 use crate::connect::{Conversation, Fault, Talk, tls};
-use crate::look::{Context, Seen, Wanted, elapsed_ms};
+use crate::look::{Context, Seen, Wanted, elapsed_ms, random};
 use crate::plaintext::Syntax;
 
 /// The most calls of a session.
@@ -42,9 +43,10 @@ impl Talk for JsonRpc {
             )
             .into());
         }
-        let messages = messages(&self.calls, context)?;
+        let numbers = numbers(self.calls.len())?;
+        let messages = messages(&numbers, &self.calls, context)?;
         match over_http {
-            true => requests(self, context, conversation, messages, seen).await,
+            true => requests(self, context, conversation, &numbers, messages, seen).await,
             false => {
                 let files = tls::Files {
                     ca: self.ca.as_deref(),
@@ -54,17 +56,16 @@ impl Talk for JsonRpc {
                 let (url, headers) = (&self.jsonrpc, &self.headers);
                 let opening = Opening { url, headers, subprotocols: &[], files, own: None };
                 let socket = opening.open(context, conversation, seen).await?;
-                let mut session = Session::new(socket, messages.len());
-                let done = match session.call(self.pipelined, messages).await {
+                let mut session = Session::new(socket, numbers);
+                let done = match context.in_time(session.call(self.pipelined, messages)).await {
                     Ok(()) => {
                         session.see_replies(context, seen);
-                        session.wait_for(usize::from(self.notifications.unwrap_or(0))).await
+                        let waiting = session.wait_for(usize::from(self.notifications.unwrap_or(0)));
+                        context.in_time(waiting).await
                     }
                     Err(fault) => Err(fault),
                 };
-                if let Some(code) = &session.close_code {
-                    seen.know("close_code", code.clone());
-                }
+                seen.settle("close_code", session.close_code(&done));
                 done?;
                 seen.settle("notifications", session.notifications());
                 Ok(())
@@ -73,9 +74,25 @@ impl Talk for JsonRpc {
     }
 }
 
-/// The calls as they are sent, numbered from 1.
-fn messages(calls: &[Call], context: &Context<'_>) -> Result<Vec<String>, Blocked> {
-    calls.iter().enumerate().map(|(at, call)| message(at + 1, call, context)).collect()
+/// The calls as they are sent, each with its number.
+fn messages(numbers: &[usize], calls: &[Call], context: &Context<'_>) -> Result<Vec<String>, Blocked> {
+    numbers.iter().zip(calls).map(|(number, call)| message(*number, call, context)).collect()
+}
+
+/// So many numbers, which nobody knows who has not read the calls: what came before is no reply.
+fn numbers(count: usize) -> Result<Vec<usize>, Blocked> {
+    let (mut numbers, mut last) = (Vec::new(), first_number()?);
+    for _ in 0..count {
+        numbers.push(last);
+        last += 1 + usize::from(u16::from_le_bytes(random()?));
+    }
+    Ok(numbers)
+}
+
+/// The number of the first call of a session.
+pub(super) fn first_number() -> Result<usize, Blocked> {
+    let [one, two, three] = random::<3>()?;
+    Ok(1 + u32::from_le_bytes([one, two, three, 0]) as usize)
 }
 
 /// A call as it is sent.
@@ -91,25 +108,31 @@ pub(super) fn message(id: usize, call: &Call, context: &Context<'_>) -> Result<S
 /// Calls over one WebSocket.
 struct Session {
     socket: Socket,
+    /// The numbers of the calls.
+    numbers: Vec<usize>,
     replies: Vec<Option<Outcome>>,
+    /// How many calls were sent.
+    called: usize,
     notifications: Vec<Notification>,
     /// More notifications came than are kept.
     overflow: bool,
-    /// Null while the server did not close it; none where it did so against the protocol.
-    close_code: Option<Value>,
+    /// How the server ended it, if it did: null where it named no code. None where it did so against the protocol.
+    end: Option<Option<Value>>,
     /// When the last call was sent, and how long its reply took.
     sent: Option<Instant>,
     took: Option<std::time::Duration>,
 }
 
 impl Session {
-    fn new(socket: Socket, calls: usize) -> Self {
+    fn new(socket: Socket, numbers: Vec<usize>) -> Self {
         Self {
             socket,
-            replies: vec![None; calls],
+            replies: vec![None; numbers.len()],
+            numbers,
+            called: 0,
             notifications: Vec::new(),
             overflow: false,
-            close_code: Some(Value::Null),
+            end: None,
             sent: None,
             took: None,
         }
@@ -122,6 +145,7 @@ impl Session {
             if at + 1 == last {
                 self.sent = Some(Instant::now());
             }
+            self.called = at + 1;
             self.socket.send(Message::text(message)).await.map_err(|e| websocket::fault_of(&e))?;
             while !pipelined && self.replies.get(at).is_some_and(Option::is_none) {
                 self.listen().await?;
@@ -159,17 +183,55 @@ impl Session {
         Ok(Value::List(self.notifications.iter().map(Notification::value).collect()))
     }
 
+    /// The code with which the server closed it.
+    ///
+    /// # Errors
+    /// Nobody looked whether it closes it then.
+    fn close_code(&mut self, done: &Result<(), Fault>) -> Result<Value, Blocked> {
+        let cut_off = |fault: &Fault| fault.blocked().barrier == Barrier::TimedOut;
+        // What is here already came before our end.
+        if done.as_ref().err().is_none_or(cut_off) {
+            while self.end.is_none() && matches!(self.listen().now_or_never(), Some(Ok(()))) {}
+        }
+        match (self.end.clone(), done) {
+            (Some(Some(code)), _) => Ok(code),
+            (None, Err(fault)) if cut_off(fault) => Ok(Value::Null),
+            (_, Err(fault)) => Err(fault.blocked().clone()),
+            (Some(None), Ok(())) => {
+                Err(Blocked::new(Barrier::Protocol, "a closing frame with a code that nobody may send"))
+            }
+            (None, Ok(())) => {
+                let why = "the look ended before the server did, and nobody waited for that";
+                Err(Blocked::new(Barrier::NotMade, why))
+            }
+        }
+    }
+
     /// The next message.
     async fn listen(&mut self) -> Result<(), Fault> {
         let message = match self.socket.next().await {
             Some(Ok(message)) => message,
-            Some(Err(error)) => return Err(websocket::fault_of(&error)),
-            None => return Err(Fault::nonsense("the server hung up")),
+            Some(Err(error)) => {
+                let fault = websocket::fault_of(&error);
+                let ended = match error {
+                    Error::Io(_) => matches!(fault, Fault::Target(_)),
+                    Error::ConnectionClosed
+                    | Error::AlreadyClosed
+                    | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => true,
+                    _ => false,
+                };
+                self.end = ended.then_some(Some(Value::Null));
+                return Err(fault);
+            }
+            None => {
+                self.end = Some(Some(Value::Null));
+                return Err(Fault::nonsense("the server hung up"));
+            }
         };
         if let Message::Close(frame) = message {
-            self.close_code = None;
+            self.end = Some(None);
             let CloseFrame { code, reason } = websocket::farewell(&self.socket, frame)?;
-            self.close_code = Some(i64::from(u16::from(code)).into());
+            self.end = Some(Some(i64::from(u16::from(code)).into()));
             return Err(Fault::nonsense(
                 format!("the server closed the WebSocket with {code} {reason}").trim_end(),
             ));
@@ -182,13 +244,14 @@ impl Session {
             Said::Notification(_) if self.notifications.len() >= MAX_NOTIFICATIONS => self.overflow = true,
             Said::Notification(notification) => self.notifications.push(notification),
             Said::Reply { id, outcome } => {
-                let place =
-                    id.checked_sub(1).and_then(|at| self.replies.get_mut(at)).filter(|place| place.is_none());
+                let mut called = self.numbers.iter().take(self.called);
+                let at = called.position(|number| *number == id);
+                let place = at.and_then(|at| self.replies.get_mut(at)).filter(|place| place.is_none());
                 let Some(place) = place else {
                     return Err(reply::not_waited_for(id));
                 };
                 *place = Some(outcome);
-                if id == self.replies.len() {
+                if self.numbers.last() == Some(&id) {
                     self.took = self.sent.map(|sent| sent.elapsed());
                 }
             }
@@ -212,6 +275,7 @@ async fn requests(
     act: &JsonRpc,
     context: &Context<'_>,
     conversation: &Conversation,
+    numbers: &[usize],
     messages: Vec<String>,
     seen: &mut Seen,
 ) -> Result<(), Fault> {
@@ -220,7 +284,7 @@ async fn requests(
     let wanted = Wanted::Only(BTreeSet::from(["json".to_owned()]));
     let request_context = Context { wanted: &wanted, ..context.clone() };
     let mut outcomes = Vec::new();
-    for (at, message) in messages.into_iter().enumerate() {
+    for (number, message) in numbers.iter().zip(messages) {
         let request = Http {
             http: act.jsonrpc.clone(),
             method: Some("POST".to_owned()),
@@ -245,7 +309,7 @@ async fn requests(
         talked?;
         let body = answer.facts.remove("json").ok_or_else(|| no_json(&answer))?;
         match reply::of_value(body)? {
-            Said::Reply { id, outcome } if id == at + 1 => outcomes.push(outcome),
+            Said::Reply { id, outcome } if id == *number => outcomes.push(outcome),
             // What answers the request answers its call.
             Said::Unnumbered(outcome) => outcomes.push(outcome),
             Said::Reply { id, .. } => return Err(reply::not_waited_for(id)),

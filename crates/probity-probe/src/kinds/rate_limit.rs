@@ -6,6 +6,7 @@ mod line;
 mod search;
 mod volley;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use probity_plan::kinds::rate_limit::RateLimit;
@@ -56,6 +57,7 @@ async fn probe(
     let caller = Caller::new(act.clone(), None, context, conversation)?;
     let (rate, most) = (f64::from(act.first_rate()), act.most() as usize);
     let mut pool = Pool::new(&caller, tally, most);
+    let began = Instant::now();
     let first = pool.send(rate, most, Until::Refused).await;
     seen.facts.extend(pool.tls().facts.clone());
     seen.unknown.extend(pool.tls().unknown.clone());
@@ -69,10 +71,17 @@ async fn probe(
         seen.block_rest(why);
         return Ok(());
     };
-    let (_, burst) = first.granted_before(refusal);
+    let (at_least, burst) = first.granted_before(refusal);
     let mut search = Search::new(rate, first.refused_rate(refusal));
     seen.settle("limit_per_s", search.limit());
-    let mut limit = Limit { pool, context, rate, burst, at_most: f64::INFINITY };
+    let at_most = search.at_most().unwrap_or(f64::INFINITY);
+    let first = First {
+        began,
+        granted: at_least,
+        span: refusal.ended.duration_since(began),
+        statuses: first.granted_statuses(),
+    };
+    let mut limit = Limit { pool, context, rate, burst, first, at_most };
     if let Some(forgiven) = limit.forgive(seen).await? {
         limit.search(&mut search, forgiven, seen).await?;
     }
@@ -115,7 +124,7 @@ async fn see_by_what(
     seen: &mut Seen,
 ) -> Result<(), Fault> {
     let context = limit.context;
-    let by_connection = limit.counts_apart(caller).await;
+    let by_connection = limit.counts_apart(caller, Who::Same).await;
     let each_alone = by_connection == Ok(true);
     seen.settle("per_connection", by_connection);
     let means = |name: &str| Blocked::new(Barrier::Unsupported, format!("the probe names no `{name}`"));
@@ -123,7 +132,10 @@ async fn see_by_what(
     let by_address = match act.other_address {
         None => Err(means("other_address")),
         Some(_) if each_alone => Err(alone.clone()),
-        other => limit.counts_apart(&Caller::new(act.clone(), other, context, conversation)?).await,
+        other => {
+            let other = Caller::new(act.clone(), other, context, conversation)?;
+            limit.counts_apart(&other, Who::Other).await
+        }
     };
     seen.settle("per_address", by_address);
     let by_identity = match &act.other_identity {
@@ -131,7 +143,7 @@ async fn see_by_what(
         Some(_) if each_alone => Err(alone),
         Some(other) => {
             let other = Caller::new(act.as_other(other), None, context, conversation)?;
-            limit.counts_apart(&other).await
+            limit.counts_apart(&other, Who::Other).await
         }
     };
     seen.settle("per_identity", by_identity);
@@ -149,8 +161,29 @@ struct Limit<'a> {
     /// The rate a second at which it was met, and how many were granted before.
     rate: f64,
     burst: usize,
+    first: First,
     /// The most a second that it can grant on and on, as far as that is known.
     at_most: f64,
+}
+
+/// What the first requests showed, up to the first refusal.
+struct First {
+    began: Instant,
+    /// How many were granted at least.
+    granted: usize,
+    /// Within which time.
+    span: Duration,
+    /// What was answered to those that were granted.
+    statuses: BTreeSet<String>,
+}
+
+/// Who else is asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Who {
+    /// The same caller over a new connection.
+    Same,
+    /// Somebody who has asked nothing before.
+    Other,
 }
 
 /// A limit that refuses now.
@@ -209,9 +242,11 @@ impl Limit<'_> {
         }
     }
 
-    /// Whether it counts somebody apart: whether it grants them what nobody who shares the same limit can get in that time. Both ask in turn,
-    /// one after the other, so that of a limit that is renewed meanwhile both get about as much.
-    async fn counts_apart(&mut self, other: &Caller<'_>) -> Result<bool, Blocked> {
+    /// Whether it counts somebody apart: whether it grants them what nobody who shares the same limit can get in that time. Both ask side by
+    /// side, so that of a limit that is renewed meanwhile both get about as much. Not apart is who is refused before they got what somebody
+    /// who asks for the first time gets.
+    async fn counts_apart(&mut self, other: &Caller<'_>, who: Who) -> Result<bool, Blocked> {
+        let mut before = 0;
         for _ in 0..TRIES {
             let began = self.exhaust().await?.refused.sent;
             let (mut own, mut others, mut refused, mut line) = (0, 0, false, None);
@@ -219,10 +254,11 @@ impl Limit<'_> {
                 if self.pool.left() < 2 {
                     return Err(not_enough());
                 }
-                let (asked, again) = (self.pool.ask_as(other, &mut line).await, self.pool.ask().await);
+                let (asked, again) = self.pool.ask_beside(other, &mut line).await;
                 if let Some(fault) = [&asked, &again].iter().find_map(|sent| sent.result.as_ref().err()) {
                     return Err(fault.blocked().clone());
                 }
+                self.is_let_in(&asked)?;
                 own += usize::from(again.is_granted());
                 others += usize::from(asked.is_granted());
                 refused = asked.is_refused();
@@ -231,13 +267,79 @@ impl Limit<'_> {
             if number(others) > forgiven && others >= 2 * own + 2 {
                 return Ok(true);
             }
-            if refused && number(others) <= forgiven && others < self.burst {
+            if refused && self.burst > 0 && number(before + others) < self.fresh(who) {
                 return Ok(false);
             }
+            if who == Who::Other {
+                before += others;
+            }
+        }
+        if who == Who::Same && self.burst > 0 && self.refuses_new_connections(other).await? {
+            return Ok(false);
         }
         let why =
             "it forgives too soon, or grants too little at once, to tell whether others are counted apart";
         Err(Blocked::new(Barrier::Changed, why))
+    }
+
+    /// That this answer is a refusal, or one that the first caller was granted too: of somebody who is turned away for another reason the
+    /// limit says nothing.
+    fn is_let_in(&self, asked: &Sent) -> Result<(), Blocked> {
+        match &asked.result {
+            Ok(answer) if answer.refusal.is_none() && !self.first.statuses.contains(&answer.status) => {
+                let statuses: Vec<&str> = self.first.statuses.iter().map(String::as_str).collect();
+                let why = format!(
+                    "others got {}, which is no refusal, where the first one was granted {}",
+                    answer.status,
+                    statuses.join(", ")
+                );
+                Err(Blocked::new(Barrier::Prerequisite, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many are granted, at least, to somebody who is counted apart and asks for the first time: one over a new connection, as the first
+    /// requests may have gone over many. Of what was granted first, some may have come to be granted meanwhile, and a window may have ended
+    /// in between.
+    fn fresh(&self, who: Who) -> f64 {
+        let forgiven = self.at_most * self.first.span.as_secs_f64();
+        match who {
+            Who::Same => 1.0,
+            Who::Other => ((number(self.first.granted) - forgiven) / 2.0).max(1.0),
+        }
+    }
+
+    /// Whether, of new connections that ask once and all at once, one is refused: none would be that is counted alone.
+    async fn refuses_new_connections(&mut self, caller: &Caller<'_>) -> Result<bool, Blocked> {
+        self.exhaust().await?;
+        if self.pool.left() < BEYOND {
+            return Err(not_enough());
+        }
+        let sent = self.pool.ask_anew(caller, BEYOND).await;
+        Ok(sent.iter().any(Sent::is_refused))
+    }
+
+    /// Tells where it lies. What has contradicted itself stays unknown.
+    fn tell(&self, search: &Search, seen: &mut Seen) {
+        if !seen.unknown.contains_key("limit_per_s") {
+            seen.facts.remove("limit_per_s");
+            seen.settle("limit_per_s", self.lies(search));
+        }
+    }
+
+    /// Where it lies, unless more was granted since the first request than any limit below that grants: in windows as long as that one
+    /// may begin just then, so that twice as many may be granted at once.
+    fn lies(&self, search: &Search) -> Result<Value, Blocked> {
+        let (at_most, granted) = (search.at_most().unwrap_or(f64::INFINITY), self.pool.granted());
+        let time = self.first.began.elapsed().as_secs_f64();
+        if number(granted) > at_most * time + number(2 * self.burst) {
+            let why = format!(
+                "{granted} requests were granted within {time:.1} s, and then {at_most:.1} a second refused"
+            );
+            return Err(Blocked::new(Barrier::Changed, why));
+        }
+        search.limit()
     }
 
     fn time_left(&self) -> Duration {
@@ -269,7 +371,7 @@ impl Limit<'_> {
             }
             let after = sent.ended.duration_since(refused.sent);
             // Of what is granted bit by bit, no more came to be granted.
-            self.at_most = 1000.0 / refused_until;
+            self.at_most = self.at_most.min(1000.0 / refused_until);
             seen.know("forgives_ms", Value::interval(refused_until, Some(milliseconds(after))));
             return Ok(Some(Forgiven { refused, after }));
         }
@@ -288,6 +390,7 @@ impl Limit<'_> {
         let cycle = exhausted.refused.sent.duration_since(refused.sent).as_secs_f64();
         search.begin_at(number(exhausted.granted + 1) / cycle);
         search.bound(exhausted.rate);
+        self.tell(search, seen);
         let (mut after, mut tries) = (after, 0);
         let mut refused = exhausted.refused;
         let most = self.burst + BEYOND;
@@ -321,7 +424,7 @@ impl Limit<'_> {
                     // Since it refused it has granted no more than what came to be granted since.
                     let span = last.ended.duration_since(refused.sent).as_secs_f64();
                     search.grant(rate, number(most - 1) / span);
-                    seen.settle("limit_per_s", search.limit());
+                    self.tell(search, seen);
                     match self.exhaust().await {
                         Ok(exhausted) => exhausted.refused,
                         Err(_) => break,
@@ -329,7 +432,7 @@ impl Limit<'_> {
                 }
                 _ => break,
             };
-            seen.settle("limit_per_s", search.limit());
+            self.tell(search, seen);
         }
         self.at_most = self.at_most.min(search.at_most().unwrap_or(f64::INFINITY));
         Ok(())

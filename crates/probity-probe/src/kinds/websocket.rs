@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use probity_plan::kinds::websocket::{Frame, WebSocket};
 use probity_plan::{Barrier, Blocked, Value};
 use tokio::io::AsyncWriteExt;
@@ -56,10 +56,20 @@ impl Talk for WebSocket {
         seen.know("subprotocol", chosen.unwrap_or_default());
         let mut session = Session::new(*socket);
         let wait = self.wait.map_or(Duration::ZERO, |wait| wait.0);
-        let talked = context.in_time(session.talk(frames, wait)).await;
+        let mut talked = context.in_time(session.talk(frames, wait)).await;
+        if was_cut_off(&talked)
+            && let Err(fault) = session.take_what_came()
+        {
+            talked = Err(fault);
+        }
         session.see(&talked, seen);
         talked
     }
+}
+
+/// Whether the time-out ended it.
+fn was_cut_off(talked: &Result<(), Fault>) -> bool {
+    matches!(talked, Err(Fault::Observer(blocked)) if blocked.barrier == Barrier::TimedOut)
 }
 
 /// What is sent, with its secrets in their places.
@@ -147,10 +157,15 @@ impl Session {
     async fn talk(&mut self, frames: Vec<Outgoing>, wait: Duration) -> Result<(), Fault> {
         let mut due = 0_u16;
         for frame in frames {
+            let farewell = matches!(frame, Outgoing::Message(Message::Close(_)));
+            if farewell {
+                // Whose end comes first is known only of what was read.
+                self.take_what_came()?;
+            }
             if self.closed.is_some() {
                 break;
             }
-            let (now, farewell) = (Instant::now(), matches!(frame, Outgoing::Message(Message::Close(_))));
+            let now = Instant::now();
             let done = match frame {
                 Outgoing::Message(message) => self.socket.send(message).await,
                 Outgoing::Bytes(bytes) => self.write(&bytes).await.map_err(Error::Io),
@@ -186,9 +201,20 @@ impl Session {
             // That it did not close it by then is no fault.
             tokio::time::timeout(wait, close).await.unwrap_or(Ok(()))?;
         }
+        self.take_what_came()?;
         if self.closed.is_none() && !self.said_farewell {
             // A farewell for which nobody waits.
             _ = self.socket.send(Message::Close(None)).await;
+        }
+        Ok(())
+    }
+
+    /// Takes what is here already: it came before our end, also where nobody waits for it.
+    fn take_what_came(&mut self) -> Result<(), Fault> {
+        while self.closed.is_none()
+            && let Some(heard) = self.listen().now_or_never()
+        {
+            heard?;
         }
         Ok(())
     }
@@ -251,16 +277,17 @@ impl Session {
 
     fn see(&self, talked: &Result<(), Fault>, seen: &mut Seen) {
         seen.know("sent", self.sent);
-        // Whoever breaks the protocol was left, and would perhaps have gone on.
-        if let Err(Fault::Target(_)) = talked {
+        // Until the time-out it was looked at. Whoever was left before that would perhaps have gone on: who breaks the protocol, and who
+        // sends more than is read.
+        if talked.is_err() && !was_cut_off(talked) {
             return;
         }
-        seen.know("closed", self.closed.is_some());
         let (by, frame, after) = match &self.closed {
-            Some((by, frame, after)) => (by.name(), frame.as_ref(), elapsed_ms(*after)),
-            None => ("", None, at_least_ms(self.last_sent.elapsed())),
+            Some((by, frame, after)) => (*by, frame.as_ref(), elapsed_ms(*after)),
+            None => (Closer::Observer, None, at_least_ms(self.last_sent.elapsed())),
         };
-        seen.know("closed_by", by)
+        seen.know("closed", !self.said_farewell && self.closed.is_some())
+            .know("closed_by", by.name())
             .know(
                 "close_code",
                 frame.map_or(Value::Null, |frame| Value::from(i64::from(u16::from(frame.code)))),

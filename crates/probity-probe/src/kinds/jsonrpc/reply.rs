@@ -100,6 +100,11 @@ pub(super) fn of_value(value: Value) -> Result<Said, Fault> {
         let params = message.remove("params").unwrap_or(Value::Null);
         return Ok(Said::Notification(Notification { method, params }));
     }
+    if message.contains_key("method") {
+        return Err(Fault::nonsense(
+            "the message has both a number and a method: it is a call, and no reply",
+        ));
+    }
     let unnumbered = message.get("id") == Some(&Value::Null);
     let id = message.get("id").and_then(Value::as_i64).and_then(|id| usize::try_from(id).ok());
     if id.is_none() && !unnumbered {
@@ -159,6 +164,8 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"error":"no"}"#,
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":"1","message":""}}"#,
             r#"{"jsonrpc":"2.0","id":null,"result":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":1,"result":1}"#,
             r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700}}"#,
         ] {
             let Err(Fault::Target(_)) = read(nonsense) else { panic!("{nonsense} was taken") };

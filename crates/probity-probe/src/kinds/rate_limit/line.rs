@@ -22,7 +22,7 @@ use crate::kinds::http::body::is_of_a_trailer;
 use crate::kinds::http::client::Client;
 use crate::kinds::http::request::{self, Asked, Destination};
 use crate::kinds::jsonrpc::reply::{self, Outcome, Said};
-use crate::kinds::jsonrpc::{message, said};
+use crate::kinds::jsonrpc::{first_number, message, said};
 use crate::look::{Context, Seen};
 use crate::plaintext::Syntax;
 
@@ -52,7 +52,7 @@ pub(super) struct Refusal {
 /// A connection that waits for its next request.
 pub(super) enum Line {
     Http { client: Client, _driving: JoinSet<()> },
-    WebSocket { socket: Box<Socket>, calls: usize },
+    WebSocket { socket: Box<Socket>, first: usize, calls: usize },
 }
 
 /// Who asks, for what, and from where.
@@ -128,7 +128,9 @@ impl<'a> Caller<'a> {
                 let opening = Opening { url, headers, subprotocols: &[], files, own: self.own };
                 let opened = opening.ask(self.context, self.conversation, seen).await?;
                 match opened {
-                    Opened::Accepted(socket, _) => Ok(Ok(Line::WebSocket { socket, calls: 0 })),
+                    Opened::Accepted(socket, _) => {
+                        Ok(Ok(Line::WebSocket { socket, first: first_number()?, calls: 0 }))
+                    }
                     Opened::Refused { status, headers } => {
                         let answer = self.of_status(status, &headers);
                         let refused = answer.refusal.is_some();
@@ -179,10 +181,10 @@ impl<'a> Caller<'a> {
                     Err(error) => Err(request::fault_of_head(&error, &head)),
                 }
             }
-            (Way::WebSocket { call }, Line::WebSocket { socket, calls }) => {
+            (Way::WebSocket { call }, Line::WebSocket { socket, first, calls }) => {
                 while let Some(before) = self.act.session.get(*calls) {
                     *calls += 1;
-                    match self.call(socket, *calls, before).await? {
+                    match self.call(socket, *first + *calls, before).await? {
                         Outcome::Result(_) => {}
                         Outcome::Error { code, message, .. } if !self.act.refused_code.contains(&code) => {
                             let method = &before.method;
@@ -194,7 +196,7 @@ impl<'a> Caller<'a> {
                     }
                 }
                 *calls += 1;
-                Ok(Some(self.of_outcome(&self.call(socket, *calls, call).await?)))
+                Ok(Some(self.of_outcome(&self.call(socket, *first + *calls, call).await?)))
             }
             _ => Err(Blocked::new(Barrier::Unsupported, "a connection of another protocol").into()),
         }

@@ -1,12 +1,12 @@
 //! Requests at a fixed rate in an open model: each is sent when it is due, over a connection that waits or else over a new one, and its
 //! latency counts from when it was due. Must not know what is concluded from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use probity_plan::{Blocked, Value};
+use probity_plan::{Barrier, Blocked, Value};
 
 use super::alarm::Alarm;
 use super::line::{Answer, Caller, Line, Refusal};
@@ -63,17 +63,25 @@ impl Tally {
         seen.know("sent", self.sent)
             .know("granted", self.granted)
             .know("refused", self.refused)
-            .know("failed", self.failed)
             .know("connections", self.connections);
+        // Whether what was waited for would have come is open, and silence may be the way in which this server refuses.
+        let waiting = self.sent - self.granted - self.refused - self.failed;
+        let unanswered = (waiting > 0).then(|| {
+            Blocked::new(Barrier::TimedOut, format!("{waiting} requests had no answer when the look ended"))
+        });
+        seen.settle("failed", unanswered.clone().map_or(Ok(self.failed), Err));
         if !self.answered() {
             return;
         }
         let statuses = self.statuses.iter().map(|(status, count)| (status.clone(), Value::from(*count)));
         seen.know("answered", true).know("statuses", Value::Map(statuses.collect()));
-        match (self.refusal, &self.failure) {
+        match (self.refusal, self.failure.as_ref().or(unanswered.as_ref())) {
             (Some(refusal), _) => _ = seen.know("limited", true).know("refusal", refusal.code),
             // It may be the way in which this server refuses.
             (None, Some(failure)) => {
+                for fact in ["limited", "refusal", "retry_after"] {
+                    seen.block(fact, failure.clone());
+                }
                 seen.block_rest(failure.clone());
                 return;
             }
@@ -132,6 +140,13 @@ impl Volley {
         let granted = || self.0.iter().filter(|sent| sent.is_granted());
         let surely = granted().filter(|sent| first_sent.is_some_and(|first| sent.ended <= first)).count();
         (surely, granted().filter(|sent| sent.sent < refusal.ended).count())
+    }
+
+    /// What was answered to those that were granted.
+    pub fn granted_statuses(&self) -> BTreeSet<String> {
+        let answers =
+            self.0.iter().filter(|sent| sent.is_granted()).filter_map(|sent| sent.result.as_ref().ok());
+        answers.map(|answer| answer.status.clone()).collect()
     }
 
     /// The fault of the first one that failed.
@@ -212,6 +227,11 @@ impl<'a> Pool<'a> {
         self.left
     }
 
+    /// How many were granted so far, to whomever.
+    pub fn granted(&self) -> usize {
+        usize::try_from(self.tally.granted).unwrap_or(usize::MAX)
+    }
+
     /// What was seen of TLS.
     pub fn tls(&self) -> &Seen {
         &self.seen
@@ -274,13 +294,37 @@ impl<'a> Pool<'a> {
         sent
     }
 
-    /// Sends one as somebody, over a connection of their own, which is made if there is none.
-    pub async fn ask_as(&mut self, caller: &Caller<'_>, line: &mut Option<Line>) -> Sent {
+    /// Sends one as somebody, over a connection of their own, which is made if there is none, and at the same time one as [`Self::ask`]
+    /// does.
+    pub async fn ask_beside(&mut self, other: &Caller<'_>, line: &mut Option<Line>) -> (Sent, Sent) {
+        let own = self.next_line();
+        let used = own.is_some();
         self.count(line.is_none());
-        let (sent, used, seen) = request(caller, line.take(), Instant::now()).await;
-        *line = used;
-        self.take(&sent, &seen);
-        sent
+        self.count(own.is_none());
+        let (theirs, ours) = tokio::join!(
+            request(other, line.take(), Instant::now()),
+            request(self.caller, own, Instant::now())
+        );
+        let ((asked, their_line, their_seen), (mut again, our_line, our_seen)) = (theirs, ours);
+        *line = their_line;
+        self.idle.extend(our_line);
+        self.take(&asked, &their_seen);
+        self.take(&again, &our_seen);
+        if again.result.is_err() && used {
+            again = self.ask_over(None).await;
+        }
+        (asked, again)
+    }
+
+    /// Sends so many at once, each over a new connection, which is not kept.
+    pub async fn ask_anew(&mut self, caller: &Caller<'_>, count: usize) -> Vec<Sent> {
+        let requests = (0..count).map(|_| request(caller, None, Instant::now()));
+        (0..count).for_each(|_| self.count(true));
+        let done = futures_util::future::join_all(requests).await;
+        for (sent, _, seen) in &done {
+            self.take(sent, seen);
+        }
+        done.into_iter().map(|(sent, ..)| sent).collect()
     }
 
     fn next_line(&mut self) -> Option<Line> {
