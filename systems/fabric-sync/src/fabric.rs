@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fabric_kubernetes::{Leader, LeaseSettings, Reading, Source};
+use fabric_model::plan::{QuarantineCause, QuarantineEntry};
 use fabric_model::{
-    Action, Change, Comparison, FabricName, Inventory, Plan, Policy, Quarantine, Snapshot, SourceRef,
-    map_fabric,
+    Action, Change, Comparison, FabricName, Identity, Inventory, Plan, Policy, Quarantine, Snapshot,
+    SourceRef, map_fabric,
 };
-use fabric_netbox::{Applied, NetBox, Outcome, RunOptions};
+use fabric_netbox::{Applied, NetBox, Outcome, Permit, RunOptions};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
@@ -141,6 +142,22 @@ impl Fabric {
         refusals::save(&self.home.quarantine(self.name()), quarantine);
     }
 
+    /// The creations that were not answered before this process was started: they alone bind a command too.
+    #[must_use]
+    pub fn unanswered_before(&self) -> Quarantine {
+        unanswered(&self.refused_before()).collect()
+    }
+
+    /// Keeps the creations of `quarantine` that were not answered, beside what is kept already.
+    pub fn keep_unanswered(&self, quarantine: &Quarantine) {
+        let before = self.refused_before();
+        let kept = before.entries().map(|(object, entry)| (object.clone(), entry.clone()));
+        let kept: Quarantine = kept.chain(unanswered(quarantine)).collect();
+        if kept != before {
+            self.keep_refused(&kept);
+        }
+    }
+
     /// Reads both sides, at the same time.
     pub async fn look(&self) -> Look {
         let begun = Timestamp::now();
@@ -170,6 +187,15 @@ impl Fabric {
     #[must_use]
     pub fn may_write(&self) -> bool {
         self.leader.as_ref().is_none_or(|(leader, _)| leader.may_write())
+    }
+
+    /// Leave to send a write now, as far as leadership goes.
+    #[must_use]
+    pub fn permit(&self) -> Permit {
+        match &self.leader {
+            None => Permit::Granted,
+            Some((leader, _)) => leader.time_for_a_write().map_or(Permit::Denied, Permit::GrantedFor),
+        }
     }
 
     /// Takes part in the election, if there is one, until [`Fabric::resign`].
@@ -238,6 +264,7 @@ impl Fabric {
         );
         let recorded = AtomicBool::new(true);
         let may_write = || recorded.load(Ordering::Relaxed) && self.may_write() && go_on();
+        let permit = || if may_write() { self.permit() } else { Permit::Denied };
         let mut written = Written { run: run.to_owned(), ..Written::default() };
         let mut pending: Vec<Write> = Vec::new();
         let mut failure: Option<HistoryError> = None;
@@ -251,7 +278,7 @@ impl Fabric {
             }
         };
         let now = Timestamp::now();
-        let options = RunOptions { message: &message, now, may_write: &may_write };
+        let options = RunOptions { message: &message, now, may_write: &permit };
         let mut on_outcome = |change: &Change, outcome: &Outcome| {
             let write = Write::new(change, outcome);
             *match write.outcome {
@@ -271,7 +298,7 @@ impl Fabric {
         };
         let applied = self.netbox.apply(plan, inventory, &options, &mut on_outcome).await;
         keep(&mut pending);
-        applied.record(plan, quarantine, now);
+        applied.record(plan, quarantine, Timestamp::now());
         if let Some(error) = failure {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
         }
@@ -318,6 +345,11 @@ impl Fabric {
         let record = record::looked(run, (look.begun, look.ended), sides, found, standstill, known);
         history.append(&record).map_err(|error| unrecorded(&error))
     }
+}
+
+fn unanswered(quarantine: &Quarantine) -> impl Iterator<Item = (Identity, QuarantineEntry)> {
+    let entries = quarantine.entries().filter(|(_, entry)| entry.cause == QuarantineCause::Unanswered);
+    entries.map(|(object, entry)| (object.clone(), entry.clone()))
 }
 
 fn unrecorded(error: &HistoryError) -> Standstill {

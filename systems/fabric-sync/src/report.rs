@@ -1,6 +1,6 @@
 //! How one fabric is, as data for the status page, `status`, metrics and alerts: made of the last look at both sides, never of a clock.
 
-use fabric_model::plan::Held;
+use fabric_model::plan::{Held, QuarantineCause};
 use fabric_model::{
     Comparison, Counts, Difference, Identity, Plan, Quarantine, SourceRef, Status, Summary, Unread,
 };
@@ -229,6 +229,7 @@ impl Report {
         self.deletions_to_confirm = plan.held.iter().filter(|held| needs_confirmation(held)).count();
         self.quarantine = quarantine
             .entries()
+            .filter(|(_, entry)| entry.cause == QuarantineCause::Refused)
             .map(|(object, entry)| QuarantineLine {
                 object: object.clone(),
                 reason: entry.reason.clone(),

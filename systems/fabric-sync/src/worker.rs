@@ -111,7 +111,9 @@ impl Worker {
     }
 
     async fn wake(&mut self, stop: &CancellationToken) -> Wake {
-        let next_look = tokio::time::Instant::from_std(self.next_look);
+        // As long as NetBox wants to be left alone, a look finds nothing of it.
+        let resting = self.fabric.netbox.resting_until().unwrap_or(self.next_look);
+        let next_look = tokio::time::Instant::from_std(self.next_look.max(resting));
         let event = async {
             match &mut self.watches {
                 Some(watches) => watches.next().await,

@@ -33,6 +33,21 @@ async fn a_plan_is_applied_as_it_is_and_a_second_one_has_nothing_to_do() {
     ends.run(&["history", "--last", "100"]).await.is(0).says(run).says("chained as they were written");
 }
 
+/// NetBox may still be at it: another plan that creates the same would have it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_without_an_answer_is_in_no_further_plan_for_a_time() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.netbox.fail(fabric_netbox::fake::Fault::Status(504), Some("POST"), "dcim/devices/", 1);
+    ends.run(&["apply", plan]).await.is(1).says("status 504");
+    let shown = ends.run(&["plan", "-o", plan]).await.is(1).says("may still be carried out");
+    assert!(!shown.out.contains("create          device lab/default/leaf-01"), "{}", shown.out);
+    ends.run(&["apply", plan]).await;
+    assert!(ends.device("leaf-01").is_none());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_no_longer_fits_is_refused() {
     let ends = ends().await;

@@ -77,8 +77,7 @@ async fn adopt(
         // Announced first: what cannot be recorded is not done.
         history.append(&record("begun")).map_err(failed)?;
         let message = format!("fabric-sync run {run} adopt");
-        let may_write = || fabric.may_write();
-        let outcome = match fabric.netbox.adopt(candidate, &message, &may_write).await {
+        let outcome = match fabric.netbox.adopt(candidate, &message, &|| fabric.permit()).await {
             Ok(AdoptionOutcome::Adopted) => "adopted".to_owned(),
             Ok(AdoptionOutcome::Stale) => "left: it was changed meanwhile, or bears a key already".to_owned(),
             Ok(AdoptionOutcome::MayNotWrite) => "left: this instance may not write any more".to_owned(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fabric_kubernetes::Role;
-use fabric_model::{Policy, Quarantine};
+use fabric_model::Policy;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -31,10 +31,11 @@ pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
         listening.cancel();
     });
     let mut look = fabric.look().await;
-    let mut quarantine = Quarantine::default();
+    let unanswered = fabric.unanswered_before();
+    let mut quarantine = unanswered.clone();
     let find = |confirmed| {
         let policy = Policy { confirmed, ..fabric.policy.clone() };
-        fabric.find(&look.reading.snapshot, &look.inventory, &policy, &Quarantine::default())
+        fabric.find(&look.reading.snapshot, &look.inventory, &policy, &unanswered)
     };
     // Whether deletions were confirmed when it was made stands in no place but its changes.
     let found = [find(false), find(true)].into_iter().find(|finding| finding.plan.digest == wanted.digest);
@@ -75,6 +76,7 @@ pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
         }
     };
     fabric.resign(campaign).await;
+    fabric.keep_unanswered(&quarantine);
     let written = written.map_err(|why| Failure::Failed(format!("nothing was written: {why}")))?;
     tell(&fabric, &written, finding.plan.changes.len(), look.begun)
 }

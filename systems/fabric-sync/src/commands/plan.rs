@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fabric_model::{Action, Change, Plan, Policy, Quarantine, Summary};
+use fabric_model::{Action, Change, Plan, Policy, Summary};
 
 use super::{Failure, because, harmless, one};
 use crate::fabric::Finding;
@@ -23,7 +23,7 @@ pub async fn run(
     let (_, fabric) = one::find(home, fabric)?;
     let look = fabric.look().await;
     let policy = Policy { confirmed, ..fabric.policy.clone() };
-    let finding = fabric.find(&look.reading.snapshot, &look.inventory, &policy, &Quarantine::default());
+    let finding = fabric.find(&look.reading.snapshot, &look.inventory, &policy, &fabric.unanswered_before());
     show(&finding);
     if let Some(path) = output {
         let text = serde_json::to_vec_pretty(&finding.plan).map_err(because("the plan"))?;

@@ -37,7 +37,12 @@ pub enum UnknownReason {
     /// It bears our key, but does not say what it stands for.
     NoSource,
     /// Another object of NetBox bears the same key.
-    Twin,
+    Twin {
+        /// NetBox's number for this one.
+        id: u64,
+        /// The number of the other one, which is taken for ours.
+        other: u64,
+    },
 }
 
 /// How an object of NetBox compares to what it should be.
@@ -130,7 +135,8 @@ impl Comparison {
         // Why an object that nothing asks for may not be called extra.
         let doubt = |actual: &Actual, identity: &Identity| {
             if desired.find(identity).is_some() {
-                return Some(UnknownReason::Twin);
+                let other = inventory.number(identity).unwrap_or_default();
+                return Some(UnknownReason::Twin { id: actual.id, other });
             }
             if let Some((kind, _)) = unread_sources.first_key_value() {
                 return Some(UnknownReason::SourceUnread(*kind));
@@ -314,7 +320,9 @@ impl fmt::Display for UnknownReason {
             Self::NamelessSource(kind) => write!(f, "a {kind} has a problem and cannot be named"),
             Self::SourceExcluded(kind) => write!(f, "the configuration leaves out {kind}"),
             Self::NoSource => f.write_str("it does not say what it stands for"),
-            Self::Twin => f.write_str("another object bears the same key"),
+            Self::Twin { id, other } => {
+                write!(f, "NetBox has it twice, as numbers {id} and {other}, which bear the same key")
+            }
         }
     }
 }

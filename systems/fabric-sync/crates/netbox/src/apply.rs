@@ -1,7 +1,7 @@
 //! Executes a plan, in its order: what fails is named, what needs it is left out, everything else goes on.
 
-use crate::write::Numbers;
-use crate::{NetBox, NetBoxError};
+use crate::write::{Creation, Numbers};
+use crate::{MayWrite, NetBox, NetBoxError, Permit};
 use fabric_model::plan::DeleteReason;
 use fabric_model::{Action, Actual, Change, Identity, Inventory, Plan, Quarantine};
 use jiff::Timestamp;
@@ -19,8 +19,8 @@ pub struct RunOptions<'a> {
     pub message: &'a str,
     /// What tombstones say.
     pub now: Timestamp,
-    /// Asked before each write: whether this instance may still write.
-    pub may_write: &'a (dyn Fn() -> bool + Sync),
+    /// Asked immediately before each write is sent: whether this instance may still write.
+    pub may_write: &'a MayWrite<'a>,
 }
 
 /// What came of a change.
@@ -30,6 +30,8 @@ pub enum Outcome {
     Written,
     /// NetBox refuses this change; the same change will be refused again.
     Refused(NetBoxError),
+    /// NetBox has an object with its key already, which is not what was sent: compare anew.
+    AlreadyThere,
     /// The object is not what was compared: compare anew.
     Stale,
     /// It failed for a reason that does not lie with the object; it may have landed.
@@ -59,15 +61,23 @@ impl Applied {
 
     /// Whether something changed under us, so that a new comparison is worth it at once.
     pub fn wants_new_plan(&self) -> bool {
-        self.outcomes.contains(&Outcome::Stale)
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stale | Outcome::AlreadyThere))
     }
 
-    /// Writes down what was refused and what was not, of `plan`.
+    /// Writes down what was refused, what was not and what may still be carried out, of `plan`, which ended at `now`.
     pub fn record(&self, plan: &Plan, quarantine: &mut Quarantine, now: Timestamp) {
         for (change, outcome) in plan.changes.iter().zip(&self.outcomes) {
             match outcome {
+                Outcome::Refused(error @ NetBoxError::Forbidden(_)) => {
+                    quarantine.record_forbidden(change, &error.to_string(), now);
+                }
                 Outcome::Refused(error) => quarantine.record_refusal(change, &error.to_string(), now),
-                Outcome::Written => quarantine.record_success(&change.object),
+                Outcome::Failed(error)
+                    if error.may_have_landed() && matches!(change.action, Action::Create { .. }) =>
+                {
+                    quarantine.record_unanswered(change, &error.to_string(), now);
+                }
+                Outcome::Written | Outcome::AlreadyThere => quarantine.record_success(&change.object),
                 _ => {}
             }
         }
@@ -136,7 +146,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn note(&mut self, change: &Change, outcome: Outcome) {
         match &outcome {
-            Outcome::Written => self.broken = 0,
+            Outcome::Written | Outcome::AlreadyThere => self.broken = 0,
             Outcome::Failed(error) => {
                 tracing::warn!(object = %change.object, %error, "a change failed");
                 self.stopped = Some(Outcome::NotTried);
@@ -213,14 +223,8 @@ impl<'a> Run<'a> {
     /// Whether it was decided; otherwise NetBox took none of them and it lies with one.
     async fn create_batch(&mut self, batch: &[(&'a Change, Map<String, Value>)]) -> bool {
         let Some((first, _)) = batch.first() else { return false };
-        if !(self.options.may_write)() {
-            for (change, _) in batch {
-                self.note(change, Outcome::MayNotWrite);
-            }
-            return true;
-        }
         let bodies = batch.iter().map(|(change, body)| (&change.object, body.clone())).collect();
-        match self.netbox.create_many(first.object.kind, bodies, self.options.message).await {
+        match self.netbox.create_many(first.object.kind, bodies, self.options).await {
             Ok(numbers) => {
                 for ((change, _), number) in batch.iter().zip(numbers) {
                     self.created.insert(change.object.clone(), number);
@@ -231,7 +235,7 @@ impl<'a> Run<'a> {
             Err(error) if error.is_about_the_object() => false,
             Err(error) => {
                 for (change, _) in batch {
-                    self.note(change, Outcome::Failed(error.clone()));
+                    self.note(change, failure(&error));
                 }
                 true
             }
@@ -242,14 +246,22 @@ impl<'a> Run<'a> {
         if let Some(obstacle) = self.obstacle(change) {
             return obstacle;
         }
-        if !(self.options.may_write)() {
+        // What is read before a write is read in vain without it.
+        if (self.options.may_write)() == Permit::Denied {
             return Outcome::MayNotWrite;
         }
-        let (object, message) = (&change.object, self.options.message);
+        let (object, options) = (&change.object, self.options);
         let done = match &change.action {
             Action::Create { fields } => match self.body(fields) {
                 Err(missing) => return Outcome::Skipped(missing),
-                Ok(body) => self.netbox.create_one(object, body, message).await.map(Some),
+                Ok(body) => match self.netbox.create_one(object, body, options).await {
+                    Ok(Creation::Made(id)) => Ok(Some(id)),
+                    Ok(Creation::Present(id)) => {
+                        self.created.insert(object.clone(), id);
+                        return Outcome::AlreadyThere;
+                    }
+                    Err(error) => Err(error),
+                },
             },
             Action::Update { id, differences } => {
                 let Some(id) = id.or_else(|| self.number(object)) else {
@@ -260,7 +272,7 @@ impl<'a> Run<'a> {
                     &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
                 let compared = inventory.find_id(object.kind, id);
                 let updated =
-                    self.netbox.update_one((object, id), compared, differences, numbers, message).await;
+                    self.netbox.update_one((object, id), compared, differences, numbers, options).await;
                 updated.map(|updated| {
                     self.applied.updated.push(updated);
                     Some(id)
@@ -268,13 +280,13 @@ impl<'a> Run<'a> {
             }
             Action::Mark { id } => {
                 let compared = self.inventory.find_id(object.kind, *id);
-                let marked = self.netbox.mark_one((object, *id), compared, self.options.now, message).await;
+                let marked = self.netbox.mark_one((object, *id), compared, options).await;
                 marked.map(|marked| {
                     self.applied.updated.push(marked);
                     None
                 })
             }
-            Action::Delete { id, .. } => self.netbox.delete_one(object, *id, message).await.map(|()| None),
+            Action::Delete { id, .. } => self.netbox.delete_one(object, *id, options).await.map(|()| None),
         };
         match done {
             Ok(number) => {
@@ -291,7 +303,15 @@ impl<'a> Run<'a> {
                 self.broken += 1;
                 if self.broken < MAX_BROKEN { Outcome::Refused(error) } else { Outcome::Failed(error) }
             }
-            Err(error) => Outcome::Failed(error),
+            Err(error) => failure(&error),
         }
+    }
+}
+
+/// What an error that lies with no object makes of a change.
+fn failure(error: &NetBoxError) -> Outcome {
+    match error {
+        NetBoxError::MayNotWrite => Outcome::MayNotWrite,
+        error => Outcome::Failed(error.clone()),
     }
 }

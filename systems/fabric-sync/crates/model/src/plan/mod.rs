@@ -5,7 +5,7 @@ mod build;
 mod deletion;
 mod quarantine;
 
-pub use quarantine::{Quarantine, QuarantineEntry};
+pub use quarantine::{Quarantine, QuarantineCause, QuarantineEntry};
 
 use crate::comparison::Difference;
 use crate::desired::Problem;
@@ -156,7 +156,7 @@ pub enum HoldReason {
     },
     /// It needs an object that is held back itself or was not mapped.
     Needs(Identity),
-    /// NetBox refused it before, and nothing has changed since.
+    /// NetBox refused it before, and nothing has changed since; or it may still be carrying it out.
     Quarantined(QuarantineEntry),
 }
 
@@ -294,13 +294,15 @@ impl fmt::Display for HoldReason {
                 write!(f, "cable {cable} of somebody else is plugged into {port}")
             }
             Self::Needs(object) => write!(f, "it needs {object}, which is not there and not created"),
-            Self::Quarantined(entry) => {
-                write!(
+            Self::Quarantined(QuarantineEntry { cause, reason, failures, until, .. }) => match cause {
+                QuarantineCause::Refused => {
+                    write!(f, "NetBox refused it {failures} times: {reason}; next try after {until}")
+                }
+                QuarantineCause::Unanswered => write!(
                     f,
-                    "NetBox refused it {} times: {}; next try after {}",
-                    entry.failures, entry.reason, entry.until
-                )
-            }
+                    "its creation was not answered and may still be carried out, so it is not sent twice: {reason}; next try after {until}"
+                ),
+            },
         }
     }
 }

@@ -6,6 +6,8 @@ mod adopting;
 mod applying;
 mod deleting;
 mod fixtures;
+mod permits;
 mod reading;
 mod recorded;
 mod setup;
+mod unanswered;
