@@ -153,9 +153,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let is_whole =
-            self.comparison.unread_sources.is_empty() && self.comparison.unread_inventory.is_empty();
-        if !freed.is_empty() && !is_whole {
+        if !freed.is_empty() && !self.comparison.is_whole() {
             return Err(HoldReason::Incomplete);
         }
         if let Some(entry) = changes.iter().find_map(|change| self.quarantine.hold(change, self.now)) {

@@ -146,7 +146,7 @@ impl<'a> Limits<'a> {
     fn judge(&self, compared: &Compared, actual: &Actual, now: Timestamp) -> Verdict {
         let paused =
             compared.source.as_ref().is_some_and(|source| self.comparison.desired.paused.contains(source));
-        if !self.comparison.unread_sources.is_empty() || !self.comparison.unread_inventory.is_empty() {
+        if !self.comparison.is_whole() {
             return Verdict::Hold(HoldReason::Incomplete);
         }
         if !self.policy.deletions {

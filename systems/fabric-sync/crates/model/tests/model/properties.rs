@@ -4,7 +4,7 @@ use crate::fabrics::{Specs, fabric, object, snapshot, specs};
 use crate::inventory::ModelNetBox;
 use fabric_model::{
     Action, Change, Comparison, Inventory, Kind, ObjectKind, Plan, Policy, Quarantine, Snapshot, Status,
-    Summary, Unread, UnreadCause, map_fabric,
+    Summary, UnknownReason, Unread, UnreadCause, map_fabric,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -159,5 +159,28 @@ proptest! {
             seen.insert(kind, Ok(("1".into(), objects)));
             map_fabric(&fabric(), &seen);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn without_the_agents_nothing_is_called_in_sync_and_only_what_rests_on_them_waits(before in specs(), after in specs()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let mut seen = snapshot(&after);
+        seen.insert(Kind::Agent, Err(Unread::new(UnreadCause::Forbidden, "")));
+        let (partial, comparison) = plan(&seen, &netbox.inventory(&[]), &eager());
+        let (whole, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
+        prop_assert_eq!(comparison.summary(), Summary::Unknown);
+        prop_assert!(comparison.unread_sources.contains_key(&Kind::Agent));
+        let rests = |kind| matches!(kind, ObjectKind::L2vpn | ObjectKind::L2vpnTermination);
+        for compared in comparison.objects.iter().filter(|compared| comparison.desired.find(&compared.object).is_some()) {
+            let unknown = compared.status == Status::Unknown(UnknownReason::SourceUnread(Kind::Agent));
+            prop_assert_eq!(unknown, rests(compared.object.kind), "{:?}", compared);
+        }
+        let others = |plan: &Plan| plan.changes.iter().filter(|change| !rests(change.object.kind)).cloned().collect::<Vec<_>>();
+        prop_assert_eq!(others(&partial), others(&whole));
     }
 }
