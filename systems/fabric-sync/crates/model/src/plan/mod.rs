@@ -4,6 +4,7 @@
 mod build;
 mod deletion;
 mod quarantine;
+mod replacement;
 
 pub use quarantine::{Quarantine, QuarantineEntry};
 
@@ -138,6 +139,8 @@ pub enum HoldReason {
     EmptyKind(Kind),
     /// Deletions are turned off.
     DeletionsOff,
+    /// Deletions are turned off, and this cable would have to be deleted first: its own former one, or one that is in its way.
+    ReplacementOff(Identity),
     /// Somebody tagged it against deletion.
     Protected,
     /// Somebody tagged it, or annotated its source, to be left alone.
@@ -153,6 +156,13 @@ pub enum HoldReason {
         port: Identity,
         /// The cable's number in NetBox.
         cable: u64,
+    },
+    /// A cable of ours is plugged in there and stays.
+    PortKept {
+        /// The interface.
+        port: Identity,
+        /// The cable.
+        cable: Identity,
     },
     /// It needs an object that is held back itself or was not mapped.
     Needs(Identity),
@@ -287,12 +297,16 @@ impl fmt::Display for HoldReason {
                 write!(f, "the fabric has no {kind} at all any more; confirm that this is meant")
             }
             Self::DeletionsOff => f.write_str("deletions are turned off"),
+            Self::ReplacementOff(cable) => {
+                write!(f, "deletions are turned off, and {cable} would have to be deleted first")
+            }
             Self::Protected => f.write_str("it is tagged against deletion"),
             Self::Paused => f.write_str("it is paused"),
             Self::StillReferenced { by } => write!(f, "{by} stays and refers to it"),
             Self::PortTaken { port, cable } => {
                 write!(f, "cable {cable} of somebody else is plugged into {port}")
             }
+            Self::PortKept { port, cable } => write!(f, "{cable} stays plugged into {port}"),
             Self::Needs(object) => write!(f, "it needs {object}, which is not there and not created"),
             Self::Quarantined(entry) => {
                 write!(

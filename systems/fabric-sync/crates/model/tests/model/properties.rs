@@ -2,6 +2,7 @@
 
 use crate::fabrics::{Specs, fabric, object, snapshot, specs};
 use crate::inventory::ModelNetBox;
+use fabric_model::plan::DeleteReason;
 use fabric_model::{
     Action, Change, Comparison, Inventory, Kind, ObjectKind, Plan, Policy, Quarantine, Snapshot, Status,
     Summary, UnknownReason, Unread, UnreadCause, map_fabric,
@@ -164,6 +165,32 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The model NetBox panics at two cables in one port.
+    #[test]
+    fn no_cable_is_deleted_for_one_that_does_not_come(before in specs(), after in specs(), protected in any::<u8>()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let mut inventory = netbox.inventory(&[]);
+        let mut cables = inventory.objects(ObjectKind::Cable).to_vec();
+        for (at, cable) in cables.iter_mut().enumerate() {
+            cable.protected = protected >> (at % 8) & 1 == 1;
+        }
+        inventory.insert(ObjectKind::Cable, Ok(cables.clone()));
+        let (plan, _) = plan(&snapshot(&after), &inventory, &eager());
+        netbox.apply(&plan, now());
+        for (at, change) in plan.changes.iter().enumerate() {
+            let Action::Delete { id, reason } = &change.action else { continue };
+            let heir = match reason {
+                DeleteReason::SourceGone => continue,
+                DeleteReason::Rewired => &change.object,
+                DeleteReason::Superseded(by) => by,
+            };
+            let comes = plan.changes[at..].iter().any(|later| later.object == *heir && matches!(later.action, Action::Create { .. }));
+            prop_assert!(comes, "{:#?}", plan.changes);
+            prop_assert!(cables.iter().all(|cable| cable.id != *id || !cable.protected));
+        }
+    }
 
     #[test]
     fn without_the_agents_nothing_is_called_in_sync_and_only_what_rests_on_them_waits(before in specs(), after in specs()) {

@@ -8,4 +8,5 @@ mod deleting;
 mod fixtures;
 mod reading;
 mod recorded;
+mod replacing;
 mod setup;
