@@ -67,7 +67,7 @@ impl Applied {
         for (change, outcome) in plan.changes.iter().zip(&self.outcomes) {
             match outcome {
                 Outcome::Refused(error) => quarantine.record_refusal(change, &error.to_string(), now),
-                Outcome::Written => quarantine.record_success(&change.object),
+                Outcome::Written => quarantine.record_success(change, now),
                 _ => {}
             }
         }

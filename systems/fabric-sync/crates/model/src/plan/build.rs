@@ -1,5 +1,6 @@
 //! From a comparison to a plan: what is created and changed, what is held back, and in which order.
 
+use super::arrangement::arrange;
 use super::deletion;
 use super::replacement::is_rewired;
 use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Plan, Policy, Quarantine};
@@ -63,8 +64,10 @@ impl Plan {
         builder.decide_all(&order[further..]);
         let deletions = deletion::decide(comparison, inventory, policy, quarantine, &builder.writes, now);
         let Builder { writes, late, mut held, .. } = builder;
+        let arranged = arrange(writes, comparison, inventory, quarantine, now);
+        held.extend(arranged.held);
         held.extend(deletions.held);
-        let changes = [writes, late, deletions.marks, deletions.deletes].concat();
+        let changes = [arranged.writes, late, deletions.marks, deletions.deletes].concat();
         Self::seal(fabric.clone(), changes, held, comparison.desired.problems.clone())
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be written so that NetBox holds what it should, in order, and what is held back and why. Two plans of the same state
 //! are the same, digest included.
 
+mod arrangement;
 mod build;
 mod deletion;
 mod quarantine;
@@ -11,6 +12,7 @@ pub use quarantine::{Quarantine, QuarantineEntry};
 use crate::comparison::Difference;
 use crate::desired::Problem;
 use crate::netbox::{FabricName, FieldValue, Identity};
+use crate::slot::unique_fields;
 use crate::source::{Kind, SourceRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -258,6 +260,18 @@ impl Plan {
 }
 
 impl Change {
+    /// Whether another object may have the place that this one had before, once it is done.
+    pub fn frees_a_place(&self) -> bool {
+        match &self.action {
+            Action::Delete { .. } => true,
+            Action::Update { differences, .. } => {
+                let unique = unique_fields(self.object.kind);
+                differences.iter().any(|each| unique.contains(&each.field.as_str()))
+            }
+            Action::Create { .. } | Action::Mark { .. } => false,
+        }
+    }
+
     /// SHA-256 of the change, lower-case hexadecimal: another desired value has another digest.
     pub fn digest(&self) -> String {
         hex_digest(self)

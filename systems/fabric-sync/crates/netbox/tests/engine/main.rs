@@ -10,3 +10,4 @@ mod reading;
 mod recorded;
 mod replacing;
 mod setup;
+mod swapping;
