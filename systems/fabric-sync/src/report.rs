@@ -19,7 +19,7 @@ const MAX_NAMED: usize = 4;
 pub struct Report {
     /// Its name.
     pub fabric: String,
-    /// The slug of its site.
+    /// Its site, as the configuration names it.
     pub site: String,
     /// The whole in one word.
     pub summary: Summary,

@@ -83,8 +83,9 @@ fabrics:
         [
             "`fabrics.0.name`: fabrics.2 says the same: each fabric needs its own",
             "`fabrics.2.name`: fabrics.0 says the same: each fabric needs its own",
-            "`fabrics.2.site`: fabrics.3 says the same: each fabric needs its own",
-            "`fabrics.3.site`: fabrics.2 says the same: each fabric needs its own",
+            "`fabrics.0.site`: fabrics.2, fabrics.3 says the same: each fabric needs its own",
+            "`fabrics.2.site`: fabrics.0, fabrics.3 says the same: each fabric needs its own",
+            "`fabrics.3.site`: fabrics.0, fabrics.2 says the same: each fabric needs its own",
         ]
     );
     assert!(found.iter().all(|problem| problem.fabric.is_some_and(|index| index != 1)));
@@ -110,6 +111,13 @@ fn what_cannot_be_is_named_with_what_would_be_right() {
     ] {
         assert_eq!(problems(&with(line)), [expected]);
     }
+    assert_eq!(
+        problems(&LEAST.replace("site: Lab", "site: 東京")),
+        [
+            "`fabrics.0.site`: no slug can be made of it, which needs a letter a-z or a digit: write the slug of the site, by which it is found too"
+        ]
+    );
+    assert_eq!(problems(&LEAST.replace("site: Lab", "site: Zürich")), Vec::<String>::new());
     let both = LEAST.replace("kubeconfig: /k", "kubeconfig: /k, url: https://k");
     assert_eq!(
         problems(&both),

@@ -118,7 +118,8 @@ impl Comparison {
     /// Compares what `desired` asks for, which was made of `snapshot`, to what `inventory` holds. Time grows with the number of
     /// objects and no faster.
     pub fn new(desired: Desired, snapshot: &Snapshot, inventory: &Inventory) -> Self {
-        let unread_sources: BTreeMap<_, _> = Kind::intended()
+        let unread_sources: BTreeMap<_, _> = Kind::ALL
+            .into_iter()
             .filter_map(|kind| snapshot.unread(kind).map(|unread| (kind, unread.clone())))
             .collect();
         let unread_inventory: BTreeMap<_, _> = ObjectKind::ALL
@@ -138,8 +139,8 @@ impl Comparison {
                 let other = inventory.number(identity).unwrap_or_default();
                 return Some(UnknownReason::Twin { id: actual.id, other });
             }
-            if let Some((kind, _)) = unread_sources.first_key_value() {
-                return Some(UnknownReason::SourceUnread(*kind));
+            if let Some(kind) = first_intended(&unread_sources) {
+                return Some(UnknownReason::SourceUnread(kind));
             }
             match source_of(actual) {
                 None => Some(UnknownReason::NoSource),
@@ -159,7 +160,7 @@ impl Comparison {
             })
         };
         let mut moved = slot::find_moved(&desired, inventory, is_unwanted);
-        let not_known = unread_sources.keys().next().map(|kind| UnknownReason::SourceUnread(*kind));
+        let not_known = first_intended(&unread_sources).map(UnknownReason::SourceUnread);
         let not_known = not_known
             .or_else(|| unread_inventory.keys().next().map(|kind| UnknownReason::InventoryUnread(*kind)));
         let contested: HashSet<Identity> = if not_known.is_some() {
@@ -204,6 +205,11 @@ impl Comparison {
         Self { desired, objects, unread_sources, unread_inventory, empty_sources }
     }
 
+    /// Whether all was read that says what should be and what is: without it nothing is deleted. What the switches report is not of that.
+    pub fn is_whole(&self) -> bool {
+        first_intended(&self.unread_sources).is_none() && self.unread_inventory.is_empty()
+    }
+
     /// How many objects have which status.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts { problems: self.desired.problems.len(), ..Counts::default() };
@@ -223,8 +229,8 @@ impl Comparison {
     /// fabric without any, nothing was compared.
     pub fn summary(&self) -> Summary {
         let counts = self.counts();
-        let is_whole = self.unread_sources.is_empty() && self.unread_inventory.is_empty();
-        if counts.unknown > 0 || !is_whole || (self.objects.is_empty() && counts.problems == 0) {
+        let is_read = self.unread_sources.is_empty() && self.unread_inventory.is_empty();
+        if counts.unknown > 0 || !is_read || (self.objects.is_empty() && counts.problems == 0) {
             Summary::Unknown
         } else if counts.differs + counts.missing + counts.extra + counts.problems > 0 {
             Summary::OutOfSync
@@ -232,6 +238,11 @@ impl Comparison {
             Summary::InSync
         }
     }
+}
+
+/// A kind that could not be read of those that say what is intended.
+fn first_intended(unread: &BTreeMap<Kind, crate::Unread>) -> Option<Kind> {
+    Kind::intended().find(|kind| unread.contains_key(kind))
 }
 
 fn source_of(actual: &Actual) -> Option<SourceRef> {

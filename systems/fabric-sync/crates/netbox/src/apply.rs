@@ -3,7 +3,7 @@
 use crate::write::{Creation, Numbers};
 use crate::{MayWrite, NetBox, NetBoxError, Permit};
 use fabric_model::plan::DeleteReason;
-use fabric_model::{Action, Actual, Change, Identity, Inventory, Plan, Quarantine};
+use fabric_model::{Action, Actual, Change, Identity, Inventory, ObjectKind, Plan, Quarantine};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -77,7 +77,7 @@ impl Applied {
                 {
                     quarantine.record_unanswered(change, &error.to_string(), now);
                 }
-                Outcome::Written | Outcome::AlreadyThere => quarantine.record_success(&change.object),
+                Outcome::Written | Outcome::AlreadyThere => quarantine.record_success(change, now),
                 _ => {}
             }
         }
@@ -99,6 +99,12 @@ impl NetBox {
             options,
             created: HashMap::new(),
             failed: HashSet::new(),
+            cables: (plan.changes.iter())
+                .filter(|change| change.object.kind == ObjectKind::Cable)
+                .filter(|change| matches!(change.action, Action::Create { .. }))
+                .map(|change| (&change.object, change))
+                .collect(),
+            kept: HashMap::new(),
             stopped: None,
             broken: 0,
             applied: Applied::default(),
@@ -135,6 +141,10 @@ struct Run<'a> {
     options: &'a RunOptions<'a>,
     created: HashMap<Identity, u64>,
     failed: HashSet<Identity>,
+    /// The cables that the plan creates.
+    cables: HashMap<&'a Identity, &'a Change>,
+    /// Cables that were to be deleted and are still there, by number.
+    kept: HashMap<u64, Identity>,
     /// Why nothing more is tried.
     stopped: Option<Outcome>,
     /// At how many changes in a row NetBox itself failed.
@@ -164,8 +174,10 @@ impl<'a> Run<'a> {
 
     fn fail(&mut self, change: &Change) {
         self.failed.insert(change.object.clone());
-        if let Action::Delete { reason: DeleteReason::Superseded(by), .. } = &change.action {
-            self.failed.insert(by.clone());
+        if let Action::Delete { id, .. } = &change.action
+            && change.object.kind == ObjectKind::Cable
+        {
+            self.kept.insert(*id, change.object.clone());
         }
     }
 
@@ -178,17 +190,30 @@ impl<'a> Run<'a> {
         if let Some(stopped) = &self.stopped {
             return Some(stopped.clone());
         }
-        let needed = match &change.action {
+        // A cable makes way only for one that can come.
+        let successor = match &change.action {
+            Action::Delete { reason: DeleteReason::Rewired, .. } => self.cables.get(&change.object),
+            Action::Delete { reason: DeleteReason::Superseded(by), .. } => self.cables.get(by),
+            _ => None,
+        };
+        let successor = successor.and_then(|successor| self.find_failed(successor));
+        successor.or_else(|| self.find_failed(change)).map(Outcome::Skipped)
+    }
+
+    /// What `change` needs and was not done.
+    fn find_failed(&self, change: &Change) -> Option<Identity> {
+        let needed: Vec<&Identity> = match &change.action {
             Action::Create { fields } => fields.values().flat_map(|value| value.references()).collect(),
             Action::Update { differences, .. } => {
                 differences.iter().flat_map(|each| each.desired.references()).collect()
             }
             Action::Mark { .. } | Action::Delete { .. } => Vec::new(),
         };
+        let cable = |port: &&Identity| self.kept.get(&self.inventory.find(port)?.field("cable").as_u64()?);
+        let is_cable = change.object.kind == ObjectKind::Cable;
+        let kept = needed.iter().filter(|_| is_cable).find_map(cable).cloned();
         let mut needed = needed.into_iter().chain([&change.object]);
-        needed
-            .find(|identity| self.failed.contains(*identity))
-            .map(|identity| Outcome::Skipped(identity.clone()))
+        kept.or_else(|| needed.find(|identity| self.failed.contains(*identity)).cloned())
     }
 
     /// The creations at the beginning of `changes` that can be sent together: of one kind, none naming another of them.

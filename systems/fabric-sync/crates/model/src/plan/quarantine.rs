@@ -87,9 +87,16 @@ impl Quarantine {
         self.entries.insert(change.object.clone(), entry);
     }
 
-    /// A change to `object` succeeded.
-    pub fn record_success(&mut self, object: &Identity) {
-        self.entries.remove(object);
+    /// `change` was made at `now`. What was refused of the same kind may have wanted the place that it left, and need not wait.
+    pub fn record_success(&mut self, change: &Change, now: Timestamp) {
+        self.entries.remove(&change.object);
+        if change.frees_a_place() {
+            // Of what was not answered nobody knows how it ended, whatever place is free.
+            let of_kind = self.entries.iter_mut().filter(|(object, entry)| {
+                object.kind == change.object.kind && entry.cause == QuarantineCause::Refused
+            });
+            of_kind.for_each(|(_, entry)| entry.until = entry.until.min(now));
+        }
     }
 
     /// The entry by which `change` is held back at `now`.

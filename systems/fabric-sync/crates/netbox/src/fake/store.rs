@@ -68,13 +68,14 @@ fn unique(kind: ObjectKind) -> &'static [&'static [&'static str]] {
         ObjectKind::Prefix => &[&["vrf", "prefix"]],
         ObjectKind::VlanGroup => &[&["scope_type", "scope_id", "slug"]],
         ObjectKind::DeviceType => &[&["manufacturer", "slug"]],
-        ObjectKind::Vrf | ObjectKind::Cable | ObjectKind::IpAddress | ObjectKind::IpRange => &[],
+        ObjectKind::IpAddress => &[&["vrf", "address"]],
+        ObjectKind::Vrf | ObjectKind::Cable | ObjectKind::IpRange => &[],
         ObjectKind::Site
         | ObjectKind::Manufacturer
         | ObjectKind::DeviceRole
         | ObjectKind::Rir
         | ObjectKind::Provider
-        | ObjectKind::L2vpn => &[&["slug"]],
+        | ObjectKind::L2vpn => &[&["slug"], &["name"]],
     }
 }
 

@@ -510,3 +510,30 @@ async fn the_token_is_exchanged_without_a_restart() {
     assert_eq!(comparison.summary(), Summary::InSync);
     assert_ne!(TOKEN, "nbt_new.token");
 }
+
+#[tokio::test]
+async fn a_shared_object_whose_slug_people_chose_is_found_by_its_name() {
+    let shared =
+        [(ObjectKind::Site, "Lab"), (ObjectKind::Rir, "Private"), (ObjectKind::DeviceRole, "server-leaf")];
+    let bench = Bench::start().await;
+    for (kind, name) in shared {
+        bench.fake.create(kind, json!({"name": name, "slug": "theirs"}));
+    }
+    bench.sync(&Objects::small()).await;
+    for (kind, name) in shared {
+        let objects = bench.fake.objects(kind);
+        let slugs: Vec<_> =
+            objects.iter().filter(|object| object["name"] == name).map(|o| &o["slug"]).collect();
+        assert_eq!(slugs, ["theirs"], "{kind}");
+    }
+    assert!(bench.sync(&Objects::small()).await.is_empty());
+}
+
+#[tokio::test]
+async fn of_two_sites_whose_names_give_the_slug_none_is_taken_for_the_fabrics() {
+    let bench = Bench::start().await;
+    bench.fake.create(ObjectKind::Site, json!({"name": "Lab!", "slug": "one"}));
+    bench.fake.create(ObjectKind::Site, json!({"name": "LAB", "slug": "other"}));
+    bench.sync(&Objects::small()).await;
+    assert!(bench.fake.objects(ObjectKind::Site).iter().any(|site| site["slug"] == "lab"));
+}

@@ -9,5 +9,7 @@ mod fixtures;
 mod permits;
 mod reading;
 mod recorded;
+mod replacing;
 mod setup;
+mod swapping;
 mod unanswered;
