@@ -14,6 +14,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{Ends, Running, ends, put, until};
 
+/// Sooner than watches end by themselves and both sides are read for that.
+const SOON: Duration = Duration::from_secs(40);
+
 async fn hourly() -> (Ends, Running) {
     let ends = ends().await;
     ends.configure("interval: 1 h", "");
@@ -81,7 +84,8 @@ async fn a_standby_whose_switches_report_all_the_time_takes_over() {
         until("the second writes", || ends.device("server-03").is_some()).await;
         ended.store(true, Ordering::Relaxed);
     };
-    tokio::join!(reporting, taking_over);
+    let both = async { tokio::join!(reporting, taking_over) };
+    tokio::time::timeout(SOON, both).await.expect("the second writes soon");
     first.signal(Signal::CONT);
 }
 
@@ -92,7 +96,7 @@ async fn a_list_that_cannot_be_read_after_a_write_is_read_again_soon() {
     put(&ends.cluster, Kind::Server, "server-03", &json!({}));
     service.until("it is not known", |report| report["summary"] == "unknown").await;
     assert!(ends.device("server-03").is_some(), "it was written before that");
-    service.in_sync().await;
+    tokio::time::timeout(SOON, service.in_sync()).await.expect("it is read again soon");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +106,7 @@ async fn who_writes_nothing_does_not_read_everything_for_a_deletion() {
     assert!(ends.cluster.delete("connections", "default", "server-02--unbundled--leaf-01"));
     assert!(ends.cluster.delete("servers", "default", "server-02"));
     for line in ["mode: detect", "paused: true"] {
-        ends.configure(&format!("interval: 1 h, {line}"), "");
+        ends.configure(&format!("interval: 1 h, deletion: {{ max_percent: 100 }}, {line}"), "");
         let service = Running::start(&ends).await;
         let mut report = service.until("it differs", |report| report["summary"] == "out-of-sync").await;
         let looks = metric(&service, "looks_total").await;
