@@ -2,6 +2,7 @@
 //! and exit statuses are `commands`'.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,15 +14,16 @@ use fabric_model::{
 };
 use fabric_netbox::{Applied, NetBox, Outcome, Permit, RunOptions};
 use jiff::Timestamp;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use crate::campaign::Campaign;
 use crate::config;
 use crate::history::{History, HistoryError};
 use crate::home::Home;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockError};
 use crate::record::{self, MAX_WRITES, Record, Trigger, Write, WriteOutcome};
 use crate::refusals;
-use crate::standstill::{Standstill, by_configuration};
+use crate::standstill::{Standstill, by_configuration, held_back};
 
 /// One fabric.
 pub struct Fabric {
@@ -61,6 +63,15 @@ pub struct Finding {
     pub comparison: Comparison,
     /// What is to be written.
     pub plan: Plan,
+}
+
+/// What a run needs to go on from write to write, beside leadership.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Told to stop, it begins no other write.
+    pub stop: &'a CancellationToken,
+    /// Whether it goes on while the configuration says paused, or outside the windows.
+    pub any_time: bool,
 }
 
 /// How writing a plan went.
@@ -127,8 +138,16 @@ impl Fabric {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub fn history(&self, key: Option<ssh_key::PrivateKey>) -> Result<History, HistoryError> {
-        History::open(&self.home.history(self.name()), key)
+    pub fn history(&self, key_file: Option<PathBuf>) -> Result<History, HistoryError> {
+        History::open(&self.home.history(self.name()), key_file)
+    }
+
+    /// Makes this process the only one on this machine that writes for it.
+    ///
+    /// # Errors
+    /// Another one does.
+    pub fn lock(&self) -> Result<Lock, LockError> {
+        Lock::take(&self.home.lock(self.name()))
     }
 
     /// What NetBox refused before this process was started.
@@ -200,28 +219,29 @@ impl Fabric {
 
     /// Takes part in the election, if there is one, until [`Fabric::resign`].
     #[must_use]
-    pub fn campaign(&self) -> Option<JoinHandle<()>> {
-        self.leader.clone().map(|(leader, settings)| {
-            let source = Arc::clone(&self.source);
-            tokio::spawn(async move { leader.campaign(&source, &settings).await })
-        })
+    pub fn campaign(&self) -> Option<Campaign> {
+        let (leader, settings) = self.leader.clone()?;
+        Some(Campaign::start(leader, Arc::clone(&self.source), settings))
     }
 
     /// Takes part no more, and gives the lease back.
-    pub async fn resign(&self, campaign: Option<JoinHandle<()>>) {
-        if let (Some(task), Some((leader, settings))) = (campaign, &self.leader) {
-            task.abort();
-            // Only once it has ended is nobody renewing any more.
-            let _ = task.await;
+    pub async fn resign(&self, campaign: Option<Campaign>) {
+        if let (Some(campaign), Some((leader, settings))) = (campaign, &self.leader) {
+            campaign.end().await;
             leader.resign(&self.source, settings).await;
         }
+    }
+
+    /// Why the configuration lets nobody write at `now`, not even by hand, if so.
+    #[must_use]
+    pub fn held_back(&self, now: Timestamp) -> Option<Standstill> {
+        held_back(&self.config, now)
     }
 
     /// Why nothing may be written at `now`, if so.
     #[must_use]
     pub fn standstill(&self, now: Timestamp) -> Option<Standstill> {
-        let time = now.to_zoned(jiff::tz::TimeZone::UTC).time();
-        if let Some(standstill) = by_configuration(&self.config, time) {
+        if let Some(standstill) = by_configuration(&self.config, now) {
             return Some(standstill);
         }
         let (leader, _) = self.leader.as_ref()?;
@@ -232,7 +252,7 @@ impl Fabric {
         }
     }
 
-    /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `go_on` is asked before every write, beside
+    /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `terms` are looked at before every write, beside
     /// leadership; `on_write` hears of each write when it has ended.
     ///
     /// # Errors
@@ -243,11 +263,10 @@ impl Fabric {
         (run, trigger): (&str, Trigger),
         (inventory, quarantine): (&mut Inventory, &mut Quarantine),
         history: &mut History,
-        go_on: impl Fn() -> bool + Sync,
+        terms: Terms<'_>,
         mut on_write: impl FnMut(&Written) + Send,
     ) -> Result<Written, Standstill> {
-        let lock = Lock::take(&self.home.lock(self.name()));
-        let _lock = lock.map_err(|error| Standstill::Lock { detail: error.to_string() })?;
+        let _lock = self.lock().map_err(|error| Standstill::Lock { detail: error.to_string() })?;
         let began = Record::Began {
             run: run.to_owned(),
             at: Timestamp::now(),
@@ -263,7 +282,13 @@ impl Fabric {
             plan.digest.get(..16).unwrap_or_default()
         );
         let recorded = AtomicBool::new(true);
-        let may_write = || recorded.load(Ordering::Relaxed) && self.may_write() && go_on();
+        let held_back = || self.held_back(Timestamp::now()).filter(|_| !terms.any_time);
+        let may_write = || {
+            recorded.load(Ordering::Relaxed)
+                && self.may_write()
+                && !terms.stop.is_cancelled()
+                && held_back().is_none()
+        };
         let permit = || if may_write() { self.permit() } else { Permit::Denied };
         let mut written = Written { run: run.to_owned(), ..Written::default() };
         let mut pending: Vec<Write> = Vec::new();
@@ -287,7 +312,10 @@ impl Fabric {
                 WriteOutcome::Open => &mut written.open,
             } += 1;
             if *outcome == Outcome::MayNotWrite {
-                written.stopped.get_or_insert_with(|| "this instance may not write any more".to_owned());
+                written.stopped.get_or_insert_with(|| match held_back() {
+                    Some(standstill) => standstill.to_string(),
+                    None => "this instance may not write any more".to_owned(),
+                });
             }
             pending.push(write.clone());
             written.writes.push(write);

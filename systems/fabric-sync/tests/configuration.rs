@@ -103,6 +103,10 @@ fn what_cannot_be_is_named_with_what_would_be_right() {
             "lease: { duration: 2 s }",
             "`fabrics.0.lease.duration`: write whole seconds from \"3 s\" to \"60 s\"",
         ),
+        (
+            "namespaces: [default, other, default]",
+            "`fabrics.0.namespaces`: `default` is repeated: write it once",
+        ),
         ("namespaces: [Default]", "`fabrics.0.namespaces`: `Default` is not a name of a namespace"),
         (
             "windows: [{ from: \"01:00\", to: \"01:00\" }]",

@@ -93,9 +93,12 @@ fn check_fabric(fabric: &Fabric, report: &mut dyn FnMut(&str, String)) {
         report("site", "no slug can be made of it, which needs a letter a-z or a digit: write the slug of the site, by which it is found too".into());
     }
     check_kubernetes(&fabric.kubernetes, report);
-    for namespace in &fabric.namespaces {
+    for (index, namespace) in fabric.namespaces.iter().enumerate() {
         if !is_label(namespace) {
             report("namespaces", format!("`{namespace}` is not a name of a namespace"));
+        }
+        if fabric.namespaces.iter().take(index).any(|other| other == namespace) {
+            report("namespaces", format!("`{namespace}` is repeated: write it once"));
         }
     }
     for reference in &fabric.pause {
