@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{Failure, adopt, apply, check, history, install, plan, prepare, status};
 use crate::home::{self, Home};
+use crate::output::complain;
 use crate::{demo, run};
 
 /// Keeps NetBox in step with Hedgehog fabrics.
@@ -42,6 +43,9 @@ pub enum Command {
     Apply {
         /// The file that `plan --output` wrote.
         plan: PathBuf,
+        /// Now, though the configuration says that the fabric is paused, or it is outside its windows.
+        #[arg(long)]
+        now: bool,
     },
     /// Run the service until it is told to stop (SIGTERM, Ctrl-C).
     Run {
@@ -62,6 +66,9 @@ pub enum Command {
         /// All of the list.
         #[arg(long, conflicts_with = "objects")]
         all: bool,
+        /// Now, though the configuration says that the fabric is paused, or it is outside its windows.
+        #[arg(long)]
+        now: bool,
     },
     /// Make the custom fields and tags that NetBox must have, with an administrator's token. Once.
     Prepare {
@@ -80,9 +87,9 @@ pub enum Command {
         /// Which fabric.
         #[command(flatten)]
         fabric: OneFabric,
-        /// The public key (OpenSSH) that must have signed each record.
+        /// The public key (OpenSSH) that must have signed each record; repeated, one of them.
         #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
+        key: Vec<PathBuf>,
         /// Show at most so many of the last records.
         #[arg(long, default_value_t = 20, value_name = "COUNT")]
         last: usize,
@@ -118,7 +125,8 @@ pub struct OneFabric {
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Find what a start would: keys, files, and whether both ends let us do what we need to.
+    /// Find what a start would: keys, files, and whether both ends can be read whole. The right to write and to the lease is not
+    /// tried. Exit status 1 if there is a fault, 2 if the configuration is wrong.
     Check {
         /// Look at the files only; ask nobody.
         #[arg(long)]
@@ -132,7 +140,7 @@ pub fn main() -> ExitCode {
     match perform(&Home::new(cli.home), cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("fabric-sync: {failure}");
+            complain!("fabric-sync: {failure}");
             ExitCode::from(failure.status())
         }
     }
@@ -148,16 +156,16 @@ fn perform(home: &Home, command: Command) -> Result<(), Failure> {
             let (fabric, output) = (fabric.fabric.as_deref(), output.as_deref());
             runtime.block_on(plan::run(home, fabric, output, confirm_deletions))
         }
-        Command::Apply { plan } => runtime.block_on(apply::run(home, &plan)),
+        Command::Apply { plan, now } => runtime.block_on(apply::run(home, &plan, now)),
         Command::Run { demo: false, .. } => runtime.block_on(run::run(home)),
         Command::Run { demo: true, once } => runtime.block_on(demo::run(once)),
-        Command::Adopt { fabric, objects, all } => {
-            runtime.block_on(adopt::run(home, fabric.fabric.as_deref(), &objects, all))
+        Command::Adopt { fabric, objects, all, now } => {
+            runtime.block_on(adopt::run(home, fabric.fabric.as_deref(), &objects, (all, now)))
         }
         Command::Prepare { token_file } => runtime.block_on(prepare::run(home, &token_file)),
         Command::Status { json } => runtime.block_on(status::run(home, json)),
         Command::History { fabric, key, last, json } => {
-            history::run(home, fabric.fabric.as_deref(), key.as_deref(), last, json)
+            history::run(home, fabric.fabric.as_deref(), &key, last, json)
         }
         Command::Config(ConfigCommand::Check { offline }) => runtime.block_on(check::run(home, offline)),
         Command::Install { no_start } => install::install(home, !no_start),

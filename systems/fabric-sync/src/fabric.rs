@@ -2,25 +2,28 @@
 //! and exit statuses are `commands`'.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fabric_kubernetes::{Leader, LeaseSettings, Reading, Source};
+use fabric_model::plan::{QuarantineCause, QuarantineEntry};
 use fabric_model::{
-    Action, Change, Comparison, FabricName, Inventory, Plan, Policy, Quarantine, Snapshot, SourceRef,
-    map_fabric,
+    Action, Change, Comparison, FabricName, Identity, Inventory, Plan, Policy, Quarantine, Snapshot,
+    SourceRef, map_fabric,
 };
-use fabric_netbox::{Applied, NetBox, Outcome, RunOptions};
+use fabric_netbox::{Applied, NetBox, Outcome, Permit, RunOptions};
 use jiff::Timestamp;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
+use crate::campaign::Campaign;
 use crate::config;
 use crate::history::{History, HistoryError};
 use crate::home::Home;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockError};
 use crate::record::{self, MAX_WRITES, Record, Trigger, Write, WriteOutcome};
 use crate::refusals;
-use crate::standstill::{Standstill, by_configuration};
+use crate::standstill::{Standstill, by_configuration, held_back};
 
 /// One fabric.
 pub struct Fabric {
@@ -60,6 +63,15 @@ pub struct Finding {
     pub comparison: Comparison,
     /// What is to be written.
     pub plan: Plan,
+}
+
+/// What a run needs to go on from write to write, beside leadership.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Told to stop, it begins no other write.
+    pub stop: &'a CancellationToken,
+    /// Whether it goes on while the configuration says paused, or outside the windows.
+    pub any_time: bool,
 }
 
 /// How writing a plan went.
@@ -126,8 +138,16 @@ impl Fabric {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub fn history(&self, key: Option<ssh_key::PrivateKey>) -> Result<History, HistoryError> {
-        History::open(&self.home.history(self.name()), key)
+    pub fn history(&self, key_file: Option<PathBuf>) -> Result<History, HistoryError> {
+        History::open(&self.home.history(self.name()), key_file)
+    }
+
+    /// Makes this process the only one on this machine that writes for it.
+    ///
+    /// # Errors
+    /// Another one does.
+    pub fn lock(&self) -> Result<Lock, LockError> {
+        Lock::take(&self.home.lock(self.name()))
     }
 
     /// What NetBox refused before this process was started.
@@ -139,6 +159,22 @@ impl Fabric {
     /// Keeps what NetBox refused for the next process.
     pub fn keep_refused(&self, quarantine: &Quarantine) {
         refusals::save(&self.home.quarantine(self.name()), quarantine);
+    }
+
+    /// The creations that were not answered before this process was started: they alone bind a command too.
+    #[must_use]
+    pub fn unanswered_before(&self) -> Quarantine {
+        unanswered(&self.refused_before()).collect()
+    }
+
+    /// Keeps the creations of `quarantine` that were not answered, beside what is kept already.
+    pub fn keep_unanswered(&self, quarantine: &Quarantine) {
+        let before = self.refused_before();
+        let kept = before.entries().map(|(object, entry)| (object.clone(), entry.clone()));
+        let kept: Quarantine = kept.chain(unanswered(quarantine)).collect();
+        if kept != before {
+            self.keep_refused(&kept);
+        }
     }
 
     /// Reads both sides, at the same time.
@@ -172,30 +208,40 @@ impl Fabric {
         self.leader.as_ref().is_none_or(|(leader, _)| leader.may_write())
     }
 
+    /// Leave to send a write now, as far as leadership goes.
+    #[must_use]
+    pub fn permit(&self) -> Permit {
+        match &self.leader {
+            None => Permit::Granted,
+            Some((leader, _)) => leader.time_for_a_write().map_or(Permit::Denied, Permit::GrantedFor),
+        }
+    }
+
     /// Takes part in the election, if there is one, until [`Fabric::resign`].
     #[must_use]
-    pub fn campaign(&self) -> Option<JoinHandle<()>> {
-        self.leader.clone().map(|(leader, settings)| {
-            let source = Arc::clone(&self.source);
-            tokio::spawn(async move { leader.campaign(&source, &settings).await })
-        })
+    pub fn campaign(&self) -> Option<Campaign> {
+        let (leader, settings) = self.leader.clone()?;
+        Some(Campaign::start(leader, Arc::clone(&self.source), settings))
     }
 
     /// Takes part no more, and gives the lease back.
-    pub async fn resign(&self, campaign: Option<JoinHandle<()>>) {
-        if let (Some(task), Some((leader, settings))) = (campaign, &self.leader) {
-            task.abort();
-            // Only once it has ended is nobody renewing any more.
-            let _ = task.await;
+    pub async fn resign(&self, campaign: Option<Campaign>) {
+        if let (Some(campaign), Some((leader, settings))) = (campaign, &self.leader) {
+            campaign.end().await;
             leader.resign(&self.source, settings).await;
         }
+    }
+
+    /// Why the configuration lets nobody write at `now`, not even by hand, if so.
+    #[must_use]
+    pub fn held_back(&self, now: Timestamp) -> Option<Standstill> {
+        held_back(&self.config, now)
     }
 
     /// Why nothing may be written at `now`, if so.
     #[must_use]
     pub fn standstill(&self, now: Timestamp) -> Option<Standstill> {
-        let time = now.to_zoned(jiff::tz::TimeZone::UTC).time();
-        if let Some(standstill) = by_configuration(&self.config, time) {
+        if let Some(standstill) = by_configuration(&self.config, now) {
             return Some(standstill);
         }
         let (leader, _) = self.leader.as_ref()?;
@@ -206,7 +252,7 @@ impl Fabric {
         }
     }
 
-    /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `go_on` is asked before every write, beside
+    /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `terms` are looked at before every write, beside
     /// leadership; `on_write` hears of each write when it has ended.
     ///
     /// # Errors
@@ -217,11 +263,10 @@ impl Fabric {
         (run, trigger): (&str, Trigger),
         (inventory, quarantine): (&mut Inventory, &mut Quarantine),
         history: &mut History,
-        go_on: impl Fn() -> bool + Sync,
+        terms: Terms<'_>,
         mut on_write: impl FnMut(&Written) + Send,
     ) -> Result<Written, Standstill> {
-        let lock = Lock::take(&self.home.lock(self.name()));
-        let _lock = lock.map_err(|error| Standstill::Lock { detail: error.to_string() })?;
+        let _lock = self.lock().map_err(|error| Standstill::Lock { detail: error.to_string() })?;
         let began = Record::Began {
             run: run.to_owned(),
             at: Timestamp::now(),
@@ -237,7 +282,14 @@ impl Fabric {
             plan.digest.get(..16).unwrap_or_default()
         );
         let recorded = AtomicBool::new(true);
-        let may_write = || recorded.load(Ordering::Relaxed) && self.may_write() && go_on();
+        let held_back = || self.held_back(Timestamp::now()).filter(|_| !terms.any_time);
+        let may_write = || {
+            recorded.load(Ordering::Relaxed)
+                && self.may_write()
+                && !terms.stop.is_cancelled()
+                && held_back().is_none()
+        };
+        let permit = || if may_write() { self.permit() } else { Permit::Denied };
         let mut written = Written { run: run.to_owned(), ..Written::default() };
         let mut pending: Vec<Write> = Vec::new();
         let mut failure: Option<HistoryError> = None;
@@ -251,7 +303,7 @@ impl Fabric {
             }
         };
         let now = Timestamp::now();
-        let options = RunOptions { message: &message, now, may_write: &may_write };
+        let options = RunOptions { message: &message, now, may_write: &permit };
         let mut on_outcome = |change: &Change, outcome: &Outcome| {
             let write = Write::new(change, outcome);
             *match write.outcome {
@@ -260,7 +312,10 @@ impl Fabric {
                 WriteOutcome::Open => &mut written.open,
             } += 1;
             if *outcome == Outcome::MayNotWrite {
-                written.stopped.get_or_insert_with(|| "this instance may not write any more".to_owned());
+                written.stopped.get_or_insert_with(|| match held_back() {
+                    Some(standstill) => standstill.to_string(),
+                    None => "this instance may not write any more".to_owned(),
+                });
             }
             pending.push(write.clone());
             written.writes.push(write);
@@ -271,7 +326,7 @@ impl Fabric {
         };
         let applied = self.netbox.apply(plan, inventory, &options, &mut on_outcome).await;
         keep(&mut pending);
-        applied.record(plan, quarantine, now);
+        applied.record(plan, quarantine, Timestamp::now());
         if let Some(error) = failure {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
         }
@@ -318,6 +373,11 @@ impl Fabric {
         let record = record::looked(run, (look.begun, look.ended), sides, found, standstill, known);
         history.append(&record).map_err(|error| unrecorded(&error))
     }
+}
+
+fn unanswered(quarantine: &Quarantine) -> impl Iterator<Item = (Identity, QuarantineEntry)> {
+    let entries = quarantine.entries().filter(|(_, entry)| entry.cause == QuarantineCause::Unanswered);
+    entries.map(|(object, entry)| (object.clone(), entry.clone()))
 }
 
 fn unrecorded(error: &HistoryError) -> Standstill {

@@ -7,7 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -87,9 +87,9 @@ pub enum Fault {
     Unreadable,
     /// Its hash is not that of its record after the line before.
     Broken,
-    /// A key was given, and there is no signature.
+    /// Keys were given, and there is no signature.
     Unsigned,
-    /// The signature is not the key's.
+    /// The signature is none of the keys'.
     BadSignature,
 }
 
@@ -99,7 +99,7 @@ impl std::fmt::Display for Fault {
             Fault::Unreadable => "no line of a history",
             Fault::Broken => "does not follow the line before: a line was changed, added or taken away",
             Fault::Unsigned => "not signed",
-            Fault::BadSignature => "the signature is not the key's",
+            Fault::BadSignature => "the signature is of no key that was given",
         })
     }
 }
@@ -112,12 +112,38 @@ struct End {
     lines: usize,
 }
 
+impl End {
+    /// Of a history without a line.
+    fn origin() -> Self {
+        End { hash: ORIGIN.into(), bytes: 0, lines: 0 }
+    }
+}
+
+/// How a file stood: whoever writes to it, or puts another in its place, makes it another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        Ok(Stamp { inode: metadata.ino(), bytes: metadata.len(), changed })
+    }
+}
+
 /// A history that is appended to.
 #[derive(Debug)]
 pub struct History {
     path: PathBuf,
-    key: Option<PrivateKey>,
+    /// The file of the key that signs; read for each record, so that another key takes effect at once.
+    key_file: Option<PathBuf>,
     end: End,
+    /// How the file stood when we last let go of it; none before we read it.
+    left: Option<Stamp>,
     /// The first line that is not as it should be.
     fault: Option<(usize, Fault)>,
 }
@@ -138,13 +164,14 @@ pub fn read_key(path: &Path) -> Result<PrivateKey, HistoryError> {
 }
 
 impl History {
-    /// Opens the history at `path`, makes it if there is none, and reads it through once.
+    /// Opens the history at `path`, makes it if there is none, and reads it through once. The key in `key_file` signs.
     ///
     /// # Errors
     /// The file or the key.
-    pub fn open(path: &Path, key: Option<PrivateKey>) -> Result<Self, HistoryError> {
-        let end = End { hash: ORIGIN.into(), bytes: 0, lines: 0 };
-        let mut history = History { path: path.to_owned(), key, end, fault: None };
+    pub fn open(path: &Path, key_file: Option<PathBuf>) -> Result<Self, HistoryError> {
+        key_file.as_deref().map(read_key).transpose()?;
+        let path = path.to_owned();
+        let mut history = History { path, key_file, end: End::origin(), left: None, fault: None };
         let mut file = history.lock()?;
         history.catch_up(&mut file).map_err(|source| history.failed(source))?;
         Ok(history)
@@ -175,9 +202,12 @@ impl History {
     fn write<R: Serialize>(&mut self, file: &mut File, record: &R) -> io::Result<()> {
         let record = serde_json::value::to_raw_value(record).map_err(io::Error::other)?;
         let hash = chain(&self.end.hash, record.get());
-        let signature = match &self.key {
+        let signature = match &self.key_file {
             None => None,
-            Some(key) => Some(sign(key, &hash).map_err(io::Error::other)?),
+            Some(path) => {
+                let key = read_key(path).map_err(io::Error::other)?;
+                Some(sign(&key, &hash).map_err(io::Error::other)?)
+            }
         };
         let line = NewLine { record: &record, hash: &hash, signature };
         let mut text = serde_json::to_string(&line).map_err(io::Error::other)?;
@@ -187,10 +217,12 @@ impl History {
         file.sync_data()?;
         let bytes = self.end.bytes + text.len() as u64;
         self.end = End { hash, bytes, lines: self.end.lines + 1 };
+        self.left = Some(Stamp::of(file)?);
         Ok(())
     }
 
-    /// Reads what others appended since, under the lock. What is left of a line that was never finished becomes a record of its own.
+    /// Reads the file through anew, under the lock, if anybody else wrote to it since: what others appended is taken in, and what was
+    /// changed is found.
     fn catch_up(&mut self, file: &mut File) -> io::Result<()> {
         let length = file.metadata()?.len();
         if length < self.end.bytes {
@@ -199,28 +231,55 @@ impl History {
                 self.end.bytes
             )));
         }
-        file.seek(SeekFrom::Start(self.end.bytes))?;
+        let stamp = Stamp::of(file)?;
+        if self.left == Some(stamp) {
+            return Ok(());
+        }
+        let known = std::mem::replace(&mut self.end, End::origin());
+        self.fault = None;
+        let read = self.read_through(file, &known);
+        match &read {
+            Ok(()) => self.left = Some(Stamp::of(file)?),
+            // It is still the end that we know.
+            Err(_) => self.end = known,
+        }
+        read
+    }
+
+    /// Reads every line. The one that ended at `known` must be there as it was: a file that only fits itself is another one. What is left
+    /// of a line that was never finished becomes a record of its own.
+    fn read_through(&mut self, file: &mut File, known: &End) -> io::Result<()> {
+        file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::new(&*file);
-        let mut line = Vec::new();
-        loop {
+        let (mut line, mut fits) = (Vec::new(), known.bytes == 0);
+        let torn = loop {
             line.clear();
             if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-                return Ok(());
+                break None;
             }
             if line.last() != Some(&b'\n') {
                 if line.len() as u64 == MAX_LINE {
                     return Err(io::Error::other(format!("line {} is too long", self.end.lines + 1)));
                 }
-                let torn = String::from_utf8_lossy(&line).into_owned();
-                file.set_len(self.end.bytes)?;
-                return self.write(file, &Torn { torn: &torn });
+                break Some(String::from_utf8_lossy(&line).into_owned());
             }
-            let entry = check(&line, &self.end.hash, self.end.lines + 1, None);
+            let entry = check(&line, &self.end.hash, self.end.lines + 1, &[]);
             if let Some(fault) = entry.fault {
                 self.fault.get_or_insert((entry.line, fault));
             }
             let bytes = self.end.bytes + line.len() as u64;
             self.end = End { hash: entry.hash, bytes, lines: entry.line };
+            fits |= self.end == *known;
+        };
+        if !fits {
+            self.fault.get_or_insert((known.lines, Fault::Broken));
+        }
+        match torn {
+            None => Ok(()),
+            Some(torn) => {
+                file.set_len(self.end.bytes)?;
+                self.write(file, &Torn { torn: &torn })
+            }
         }
     }
 
@@ -244,11 +303,11 @@ impl History {
     }
 }
 
-/// Reads a history through; `each` gets every line. With a key, signatures are checked too.
+/// Reads a history through; `each` gets every line. With keys, each must be signed by one of them.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn read(path: &Path, key: Option<&PublicKey>, mut each: impl FnMut(Entry)) -> Result<(), HistoryError> {
+pub fn read(path: &Path, keys: &[PublicKey], mut each: impl FnMut(Entry)) -> Result<(), HistoryError> {
     let failed = |source: io::Error| HistoryError::File { path: path.to_owned(), source };
     let mut reader = BufReader::new(File::open(path).map_err(failed)?);
     let (mut previous, mut number, mut line) = (ORIGIN.to_owned(), 0, Vec::new());
@@ -258,13 +317,13 @@ pub fn read(path: &Path, key: Option<&PublicKey>, mut each: impl FnMut(Entry)) -
             return Ok(());
         }
         number += 1;
-        let entry = check(&line, &previous, number, key);
+        let entry = check(&line, &previous, number, keys);
         previous.clone_from(&entry.hash);
         each(entry);
     }
 }
 
-fn check(line: &[u8], previous: &str, number: usize, key: Option<&PublicKey>) -> Entry {
+fn check(line: &[u8], previous: &str, number: usize, keys: &[PublicKey]) -> Entry {
     let text = String::from_utf8_lossy(line);
     let Ok(parsed) = serde_json::from_str::<Line<'_>>(&text) else {
         let record = text.trim_end().to_owned();
@@ -273,11 +332,16 @@ fn check(line: &[u8], previous: &str, number: usize, key: Option<&PublicKey>) ->
     let record = parsed.record.get().to_owned();
     let fault = if chain(previous, &record) != parsed.hash {
         Some(Fault::Broken)
+    } else if keys.is_empty() {
+        None
     } else {
-        key.and_then(|key| match &parsed.signature {
+        match &parsed.signature {
             None => Some(Fault::Unsigned),
-            Some(signature) => (!verifies(key, &parsed.hash, signature)).then_some(Fault::BadSignature),
-        })
+            Some(signature) => {
+                let is_one = keys.iter().any(|key| verifies(key, &parsed.hash, signature));
+                (!is_one).then_some(Fault::BadSignature)
+            }
+        }
     };
     Entry { line: number, record, hash: parsed.hash, fault }
 }
@@ -305,15 +369,15 @@ mod tests {
 
     use super::*;
 
-    fn faults(path: &Path, key: Option<&PublicKey>) -> Vec<(usize, Fault)> {
+    fn faults(path: &Path, keys: &[PublicKey]) -> Vec<(usize, Fault)> {
         let mut found = Vec::new();
-        read(path, key, |entry| found.extend(entry.fault.map(|fault| (entry.line, fault)))).unwrap();
+        read(path, keys, |entry| found.extend(entry.fault.map(|fault| (entry.line, fault)))).unwrap();
         found
     }
 
     fn records(path: &Path) -> Vec<String> {
         let mut found = Vec::new();
-        read(path, None, |entry| found.push(entry.record)).unwrap();
+        read(path, &[], |entry| found.push(entry.record)).unwrap();
         found
     }
 
@@ -329,7 +393,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lab.jsonl");
         three(&path);
-        assert_eq!(faults(&path, None), []);
+        assert_eq!(faults(&path, &[]), []);
         assert_eq!(records(&path), [r#"{"run":1}"#, r#"{"run":2}"#, r#"{"run":3}"#]);
         // Computed by another program: { printf 'fabric-sync history 1\n%064d\n{"run":1}' 0; } | sha256sum
         let expected = "75097625c6530e3493fea13e25eff5f28bc1c31f736100ebf148d6db00749955";
@@ -354,7 +418,7 @@ mod tests {
             (text.replace(lines[1], "nonsense"), vec![(2, Fault::Unreadable), (3, Fault::Broken)]),
         ] {
             std::fs::write(&path, changed).unwrap();
-            assert_eq!(faults(&path, None), expected);
+            assert_eq!(faults(&path, &[]), expected);
             assert_eq!(History::open(&path, None).unwrap().fault(), expected.first().copied());
         }
     }
@@ -369,7 +433,7 @@ mod tests {
         std::fs::write(&path, &text[..half]).unwrap();
         let mut history = History::open(&path, None).unwrap();
         history.append(&serde_json::json!({ "run": 4 })).unwrap();
-        assert_eq!(faults(&path, None), []);
+        assert_eq!(faults(&path, &[]), []);
         let records = records(&path);
         assert_eq!((records.len(), records[3].as_str()), (4, r#"{"run":4}"#));
         assert!(records[2].starts_with(r#"{"torn":"{\"record\":{\"run\":3}"#), "{}", records[2]);
@@ -383,7 +447,7 @@ mod tests {
         for number in 0..6 {
             writers[number % 2].append(&serde_json::json!({ "run": number })).unwrap();
         }
-        assert_eq!(faults(&path, None), []);
+        assert_eq!(faults(&path, &[]), []);
         assert_eq!(records(&path).len(), 6);
         // Cut off behind our back: nothing is written over it in silence.
         std::fs::write(&path, "").unwrap();
@@ -391,15 +455,64 @@ mod tests {
     }
 
     #[test]
+    fn what_is_changed_behind_the_back_of_who_appends_is_found_with_the_next_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lab.jsonl");
+        three(&path);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut history = History::open(&path, None).unwrap();
+        let mut append = |number: i32| {
+            history.append(&serde_json::json!({ "run": number })).unwrap();
+            history.fault()
+        };
+        assert_eq!(append(4), None);
+        let replace = |old: &str, new: &str| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, text.replace(old, new)).unwrap();
+        };
+        // In place, not a byte more or less.
+        replace(r#"{"run":2}"#, r#"{"run":7}"#);
+        assert_eq!(append(5), Some((2, Fault::Broken)));
+        // Put back as it was, it is well again.
+        replace(r#"{"run":7}"#, r#"{"run":2}"#);
+        assert_eq!(append(6), None);
+        // Another history, which fits itself.
+        let other = folder.path().join("other.jsonl");
+        let mut history = History::open(&other, None).unwrap();
+        for number in 0..9 {
+            history.append(&serde_json::json!({ "other": number })).unwrap();
+        }
+        let mut history = {
+            std::fs::write(&path, &text).unwrap();
+            History::open(&path, None).unwrap()
+        };
+        std::fs::copy(&other, &path).unwrap();
+        history.append(&serde_json::json!({ "run": 4 })).unwrap();
+        assert_eq!(history.fault(), Some((3, Fault::Broken)));
+    }
+
+    #[test]
     fn a_signature_is_the_keys_or_a_fault() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lab.jsonl");
         let key = |seed: u8| PrivateKey::from(ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]));
-        let mut history = History::open(&path, Some(key(1))).unwrap();
+        let public = |seed: u8| key(seed).public_key().clone();
+        let file = folder.path().join("key");
+        let put = |seed: u8| std::fs::write(&file, key(seed).to_openssh(LineEnding::LF).unwrap()).unwrap();
+        put(1);
+        let mut history = History::open(&path, Some(file.clone())).unwrap();
         history.append(&serde_json::json!({ "run": 1 })).unwrap();
         History::open(&path, None).unwrap().append(&serde_json::json!({ "run": 2 })).unwrap();
-        assert_eq!(faults(&path, Some(key(1).public_key())), [(2, Fault::Unsigned)]);
-        let other = faults(&path, Some(key(2).public_key()));
+        assert_eq!(faults(&path, &[public(1)]), [(2, Fault::Unsigned)]);
+        let other = faults(&path, &[public(2)]);
         assert_eq!(other, [(1, Fault::BadSignature), (2, Fault::Unsigned)]);
+        // Another key in its place signs the next record; without one, nothing is recorded.
+        put(2);
+        history.append(&serde_json::json!({ "run": 3 })).unwrap();
+        assert_eq!(faults(&path, &[public(1)]), [(2, Fault::Unsigned), (3, Fault::BadSignature)]);
+        assert_eq!(faults(&path, &[public(1), public(2)]), [(2, Fault::Unsigned)]);
+        std::fs::remove_file(&file).unwrap();
+        assert!(history.append(&serde_json::json!({ "run": 4 })).is_err());
+        assert_eq!(records(&path).len(), 3);
     }
 }

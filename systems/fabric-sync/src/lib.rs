@@ -4,6 +4,7 @@
 //! says how it is, `web` and `metrics` show that; `commands` does the rest of the command line. What a fabric is and what follows from it,
 //! `fabric-model` knows; how the ends are spoken to, `fabric-kubernetes` and `fabric-netbox`.
 
+pub mod campaign;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod observe;
+pub mod output;
 pub mod patience;
 pub mod record;
 pub mod refusals;

@@ -93,7 +93,7 @@ impl Metrics {
         );
         registry.register(
             "change_delay_seconds",
-            "From a change's arrival by a watch to its end in NetBox",
+            "From a change's arrival by a watch to its end in NetBox, of changes that NetBox took",
             delay_seconds.clone(),
         );
         Metrics { writes, looks, losses, look_seconds, delay_seconds, registry }
@@ -180,7 +180,7 @@ fn of_reports(reports: &[Report], now: Timestamp) -> Registry {
     type Count = fn(&Report) -> i64;
     let counts: [(&str, &str, Count); 8] = [
         ("leader", "1 where this instance may write", |report| i64::from(report.leader)),
-        ("held", "Changes that are held back", |report| whole(report.held.len())),
+        ("held", "Changes that are held back", |report| whole(report.held_count)),
         ("quarantined", "Objects that NetBox refused", |report| whole(report.quarantine.len())),
         ("deletions_to_confirm", "Deletions that wait for somebody's word", |report| {
             whole(report.deletions_to_confirm)
@@ -211,7 +211,7 @@ fn of_reports(reports: &[Report], now: Timestamp) -> Registry {
             "Since both sides were last read whole; none before the first time",
             |report| report.whole_as_of,
         ),
-        ("difference_age_seconds", "Since the sides differ; none while they do not", |report| {
+        ("difference_age_seconds", "Since something is known to differ; none while nothing does", |report| {
             report.differs_since
         }),
     ];

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::report::Observed;
 
+/// How far a switch's clock may be ahead of ours.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_secs(60);
+
 /// Looks at what was reported, at `now`; a heartbeat that is older than `heartbeat` is too old.
 #[must_use]
 pub fn observe(snapshot: &Snapshot, heartbeat: Duration, now: Timestamp) -> Observed {
@@ -28,6 +31,13 @@ pub fn observe(snapshot: &Snapshot, heartbeat: Duration, now: Timestamp) -> Obse
 fn take_in(observed: &mut Observed, switch: &str, report: &AgentReport, heartbeat: Duration, now: Timestamp) {
     let limit = SignedDuration::try_from(heartbeat).unwrap_or(SignedDuration::MAX);
     match report.heartbeat_age(now) {
+        Some(age) if age < -MAX_AHEAD => {
+            observed.unknown.push(format!(
+                "{switch}: its last heartbeat was at {}, which is yet to come: its clock or this machine's is wrong",
+                report.last_heartbeat.map(|last| last.to_string()).unwrap_or_default()
+            ));
+            return;
+        }
         Some(age) if age <= limit => {}
         Some(_) => {
             observed.unknown.push(format!(
@@ -111,6 +121,11 @@ mod tests {
         // What it said before it fell silent is not believed, good or bad.
         let stale = seen("2026-03-01T11:54:59Z", 3, &right);
         assert_eq!((stale.same, stale.differs.len(), stale.unknown.len()), (0, 0, 2), "{stale:?}");
+        // Nor what it says of a time that has not come; a clock that is a little ahead is believed.
+        let ahead = seen("2026-03-01T12:01:01Z", 4, &right);
+        assert_eq!((ahead.same, ahead.differs.len()), (0, 0), "{ahead:?}");
+        assert!(ahead.unknown[0].contains("is yet to come"), "{ahead:?}");
+        assert_eq!(seen("2026-03-01T12:00:59Z", 4, &right).same, 2);
     }
 
     #[test]

@@ -30,6 +30,12 @@ impl Patience {
         self.backoff.next().unwrap_or(self.interval).min(self.interval)
     }
 
+    /// Whether something went wrong since the last whole look, so that the next one is sooner than at the interval.
+    #[must_use]
+    pub fn is_troubled(&self) -> bool {
+        self.troubled
+    }
+
     /// Both sides were looked at, whole or not: the wait until the next look. Waits begin anew only after a look that was whole with
     /// nothing wrong since the one before: a list that can be read and not watched must not be read all the time.
     pub fn after_look(&mut self, whole: bool) -> Duration {

@@ -233,7 +233,8 @@ impl WriteOutcome {
         match outcome {
             Outcome::Written => WriteOutcome::Written,
             Outcome::Refused(_) => WriteOutcome::Refused,
-            Outcome::Stale
+            Outcome::AlreadyThere
+            | Outcome::Stale
             | Outcome::Failed(_)
             | Outcome::Skipped(_)
             | Outcome::NotTried
@@ -247,6 +248,9 @@ fn describe(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Written => None,
         Outcome::Refused(error) | Outcome::Failed(error) => Some(error.to_string()),
+        Outcome::AlreadyThere => {
+            Some("NetBox has it already and refuses another; it is compared anew".into())
+        }
         Outcome::Stale => Some("it was changed since it was read".into()),
         Outcome::Skipped(needed) => Some(format!("it needs {needed}, which was not written")),
         Outcome::NotTried => Some("not tried, because NetBox failed before".into()),

@@ -63,6 +63,7 @@ mod tests {
 
     use super::*;
     use fabric_model::ObjectKind;
+    use fabric_model::plan::QuarantineCause;
 
     #[test]
     fn what_was_saved_is_loaded_and_what_is_none_is_nothing() {
@@ -72,6 +73,7 @@ mod tests {
         let object = Identity { kind: ObjectKind::Device, key: "lab/device/default/server-01".into() };
         let entry = QuarantineEntry {
             change: "digest".into(),
+            cause: QuarantineCause::Unanswered,
             reason: "too long".into(),
             failures: 3,
             until: "2026-01-01T00:00:00Z".parse().unwrap(),

@@ -1,10 +1,10 @@
 //! How one fabric is, as data for the status page, `status`, metrics and alerts: made of the last look at both sides, never of a clock.
 
-use fabric_model::plan::Held;
+use fabric_model::plan::{Held, QuarantineCause};
 use fabric_model::{
     Comparison, Counts, Difference, Identity, Plan, Quarantine, SourceRef, Status, Summary, Unread,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::standstill::Standstill;
@@ -19,7 +19,7 @@ const MAX_NAMED: usize = 4;
 pub struct Report {
     /// Its name.
     pub fabric: String,
-    /// The slug of its site.
+    /// Its site, as the configuration names it.
     pub site: String,
     /// The whole in one word.
     pub summary: Summary,
@@ -33,9 +33,9 @@ pub struct Report {
     pub leader: bool,
     /// When what this says was read; none before the first look.
     pub as_of: Option<Timestamp>,
-    /// When both sides were last read whole.
+    /// When both sides were last read whole, and not only kept current by watches.
     pub whole_as_of: Option<Timestamp>,
-    /// Since when the sides have differed, as far as this process saw.
+    /// Since when something is known to differ, as far as this process saw.
     pub differs_since: Option<Timestamp>,
     /// Objects that are not the same; at most 500.
     pub objects: Vec<ObjectLine>,
@@ -43,6 +43,8 @@ pub struct Report {
     pub problems: Vec<String>,
     /// What is not done, and why; at most 500.
     pub held: Vec<HeldLine>,
+    /// How many changes are not done.
+    pub held_count: usize,
     /// How many deletions wait for somebody's word.
     pub deletions_to_confirm: usize,
     /// Changes that NetBox refused.
@@ -178,6 +180,7 @@ impl Report {
             objects: Vec::new(),
             problems: Vec::new(),
             held: Vec::new(),
+            held_count: 0,
             deletions_to_confirm: 0,
             quarantine: Vec::new(),
             unrepresented: 0,
@@ -195,26 +198,28 @@ impl Report {
             || matches!(self.standstill, Some(Standstill::Misconfigured { .. } | Standstill::Failed))
     }
 
-    /// Takes in a comparison of what was read at `read`, and the plan that follows.
+    /// Takes in a comparison of both sides as they are known at `as_of`, and the plan that follows. `looked` is when they were last read;
+    /// what came since came by watches and by answers to writes.
     pub fn take_in(
         &mut self,
         comparison: &Comparison,
         plan: &Plan,
         quarantine: &Quarantine,
-        read: Timestamp,
+        (as_of, looked): (Timestamp, Timestamp),
     ) {
         self.summary = comparison.summary();
         self.counts = comparison.counts();
         self.unread = unread_lists(comparison);
-        self.as_of = Some(read);
+        self.as_of = Some(as_of);
         if self.unread.is_empty() {
-            self.whole_as_of = Some(read);
+            self.whole_as_of = Some(looked);
         }
-        match self.summary {
-            Summary::InSync => self.differs_since = None,
-            Summary::OutOfSync => self.differs_since = self.differs_since.or(Some(read)),
-            // What is not known ends no difference and begins none.
-            Summary::Unknown => {}
+        let counts = &self.counts;
+        if self.summary == Summary::InSync {
+            self.differs_since = None;
+        } else if counts.differs + counts.missing + counts.extra + counts.problems > 0 {
+            // Whatever else is not known. That nothing is known to differ ends no difference as long as something is unknown.
+            self.differs_since = self.differs_since.or(Some(as_of));
         }
         let lines = comparison.objects.iter().filter_map(|compared| {
             let (status, detail) = describe(&compared.status)?;
@@ -226,9 +231,11 @@ impl Report {
             comparison.desired.problems.iter().take(MAX_LISTED).map(ToString::to_string).collect();
         self.unrepresented = comparison.desired.unrepresented.len();
         self.held = plan.held.iter().take(MAX_LISTED).map(held_line).collect();
+        self.held_count = plan.held.len();
         self.deletions_to_confirm = plan.held.iter().filter(|held| needs_confirmation(held)).count();
         self.quarantine = quarantine
             .entries()
+            .filter(|(_, entry)| entry.cause == QuarantineCause::Refused)
             .map(|(object, entry)| QuarantineLine {
                 object: object.clone(),
                 reason: entry.reason.clone(),
@@ -236,6 +243,25 @@ impl Report {
                 until: entry.until,
             })
             .collect();
+    }
+}
+
+/// How long ago that was, as people say it.
+#[must_use]
+pub fn ago(moment: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(moment) = moment else { return "never".into() };
+    format!("{} ago", span(now.duration_since(moment)))
+}
+
+/// A span of time, as people say it.
+#[must_use]
+pub fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 

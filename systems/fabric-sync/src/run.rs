@@ -16,6 +16,7 @@ use crate::fabric::Fabric;
 use crate::history;
 use crate::home::Home;
 use crate::metrics::Metrics;
+use crate::output::say;
 use crate::report::Report;
 use crate::standstill::Standstill;
 use crate::web::{self, Board};
@@ -41,7 +42,7 @@ pub async fn run(home: &Home) -> Result<(), Failure> {
     let mut int = signal(SignalKind::interrupt()).map_err(because("signals"))?;
     let stop = CancellationToken::new();
     let service = Service::start(home, &config, &problems, None, stop.clone()).await?;
-    println!("status http://{}/", service.address);
+    say!("status http://{}/", service.address);
     notify(&[sd_notify::NotifyState::Ready]);
     let mut feed = tokio::time::interval(FEED);
     loop {
@@ -79,8 +80,9 @@ impl Service {
         note: Option<&'static str>,
         stop: CancellationToken,
     ) -> Result<Self, Failure> {
-        let key = config.history.key_file.as_deref().map(history::read_key).transpose();
-        let key = key.map_err(|error| Failure::Wrong(error.to_string()))?;
+        let key_file = &config.history.key_file;
+        let key = key_file.as_deref().map(history::read_key).transpose();
+        key.map_err(|error| Failure::Wrong(error.to_string()))?;
         let netbox = NetBox::new(config.netbox.options()).map_err(because("netbox"))?;
         let metrics = Arc::new(Metrics::new(config.fabrics.iter().map(|fabric| fabric.name.as_str())));
         let board = Arc::new(Board::default());
@@ -98,13 +100,16 @@ impl Service {
                 own => Err(own.join("; ")),
             };
             match parts {
-                Ok(parts) => ready.push(parts),
+                Ok(parts) => {
+                    board.add(report, parts.leader.as_ref().map(|(leader, _)| leader.clone()));
+                    ready.push(parts);
+                }
                 Err(detail) => {
                     tracing::error!(fabric = fabric.name, detail, "this fabric is left alone");
                     report.standstill = Some(Standstill::Misconfigured { detail });
+                    board.add(report, None);
                 }
             }
-            board.add(report);
         }
         let address = config.server.listen;
         let listener = TcpListener::bind(address)
@@ -120,14 +125,14 @@ impl Service {
         for fabric in ready {
             let mut last_words = Report::new(fabric.name(), &fabric.config.site);
             last_words.standstill = Some(Standstill::Failed);
-            let worker = Worker::new(fabric, key.clone(), Arc::clone(&metrics), Arc::clone(&board));
+            let worker = Worker::new(fabric, key_file.clone(), Arc::clone(&metrics), Arc::clone(&board));
             let work = tokio::spawn(worker.work(stop.clone()));
             let board = Arc::clone(&board);
             workers.spawn(async move {
                 // What it said last must not stand there as if it were so.
                 if let Err(error) = work.await {
                     tracing::error!(fabric = last_words.fabric, %error, "this fabric's task failed");
-                    board.publish(last_words);
+                    board.retire(last_words);
                 }
             });
         }

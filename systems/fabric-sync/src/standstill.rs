@@ -1,6 +1,8 @@
 //! Why nothing is written for a fabric, though there may be something to write.
 
+use jiff::Timestamp;
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Fabric, Mode, Window};
@@ -67,15 +69,25 @@ impl std::fmt::Display for Standstill {
     }
 }
 
-/// What the configuration alone holds back, at that time of day (UTC).
+/// Why the service does not write, by the configuration alone, at `now`.
 #[must_use]
-pub fn by_configuration(fabric: &Fabric, time: Time) -> Option<Standstill> {
+pub fn by_configuration(fabric: &Fabric, now: Timestamp) -> Option<Standstill> {
     if fabric.mode == Mode::Detect {
         return Some(Standstill::Detect);
     }
+    held_back(fabric, now)
+}
+
+/// Why nobody writes at `now`, by hand or otherwise: paused, or outside the windows.
+#[must_use]
+pub fn held_back(fabric: &Fabric, now: Timestamp) -> Option<Standstill> {
     if fabric.paused {
         return Some(Standstill::Paused);
     }
+    outside_windows(fabric, now.to_zoned(TimeZone::UTC).time())
+}
+
+fn outside_windows(fabric: &Fabric, time: Time) -> Option<Standstill> {
     if fabric.windows.is_empty() || fabric.windows.iter().any(|window| is_open(window, time)) {
         return None;
     }
@@ -103,7 +115,7 @@ mod tests {
             "netbox: {{ url: http://localhost, token_file: t }}\nfabrics: [{{ name: a, site: a, kubernetes: {{ kubeconfig: k }}, windows: {windows} }}]"
         );
         let config = crate::config::parse(&text, "test").unwrap();
-        by_configuration(&config.fabrics[0], time.parse().unwrap()).map(|standstill| match standstill {
+        outside_windows(&config.fabrics[0], time.parse().unwrap()).map(|standstill| match standstill {
             Standstill::Window { opens } => opens.to_string(),
             other => other.to_string(),
         })

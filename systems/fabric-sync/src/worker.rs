@@ -1,19 +1,19 @@
 //! The loop of one fabric: look at both sides whole from time to time, follow watches in between, write what differs, tell how it is.
 //! What befalls one fabric stops no other: each has a task, a history and connections of its own.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fabric_kubernetes::Event;
 use fabric_kubernetes::source::Watches;
+use fabric_kubernetes::{Arrival, Event};
 use fabric_model::plan::DeleteReason;
 use fabric_model::{Action, Change, Inventory, Kind, Plan, Quarantine, Snapshot, SourceRef, Summary};
 use jiff::Timestamp;
 use serde_json::Value;
-use ssh_key::PrivateKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::fabric::{Fabric, Finding, Written};
+use crate::fabric::{Fabric, Finding, Look, Terms, Written};
 use crate::history::History;
 use crate::metrics::Metrics;
 use crate::observe::observe;
@@ -31,12 +31,14 @@ const MAX_GATHERED: usize = 1_000;
 const OBSERVE: Duration = Duration::from_secs(5);
 /// How often leadership and windows are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// How long at least it is from one look to another that only a change asks for.
+const LEAST_DISTANCE: Duration = Duration::from_secs(2);
 
 /// Everything that one fabric's task holds.
 pub struct Worker {
     fabric: Fabric,
     history: Result<History, String>,
-    key: Option<PrivateKey>,
+    key_file: Option<PathBuf>,
     metrics: Arc<Metrics>,
     board: Arc<Board>,
     report: Report,
@@ -46,7 +48,12 @@ pub struct Worker {
     patience: Patience,
     next_look: Instant,
     next_trigger: Trigger,
+    next_tick: Instant,
+    /// When the last look had read both sides.
+    looked_at: Instant,
     observed_at: Instant,
+    /// When the first change arrived that is not known to be in NetBox.
+    waiting_since: Option<Instant>,
     /// The digest of what the last look read.
     reads: String,
 }
@@ -55,29 +62,42 @@ pub struct Worker {
 struct Sides {
     snapshot: Snapshot,
     inventory: Inventory,
+    /// When they began to be read.
+    begun: Timestamp,
     /// Whether something is to be written.
     pending: bool,
+}
+
+/// How it went to write a plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// NetBox made every change.
+    Whole,
+    /// NetBox refused some, which are left alone for a time.
+    Refused,
+    /// Some were not tried, or nothing is known of them: both sides are looked at soon.
+    Open,
 }
 
 /// What woke the loop.
 enum Wake {
     Look(Trigger),
-    Changes(Vec<Event>, Instant),
+    Changes(Vec<Arrival>),
     Tick,
     Stop,
 }
 
 impl Worker {
-    /// A worker that has not begun. `key` signs the history.
+    /// A worker that has not begun. The key in `key_file` signs the history.
     #[must_use]
-    pub fn new(fabric: Fabric, key: Option<PrivateKey>, metrics: Arc<Metrics>, board: Arc<Board>) -> Self {
+    pub fn new(fabric: Fabric, key_file: Option<PathBuf>, metrics: Arc<Metrics>, board: Arc<Board>) -> Self {
         let report = Report::new(fabric.name(), &fabric.config.site);
         let patience = Patience::new(fabric.config.interval.duration());
         Worker {
             quarantine: fabric.refused_before(),
             fabric,
             history: Err("not opened yet".into()),
-            key,
+            key_file,
             metrics,
             board,
             report,
@@ -86,7 +106,10 @@ impl Worker {
             patience,
             next_look: Instant::now(),
             next_trigger: Trigger::Interval,
+            next_tick: Instant::now() + TICK,
+            looked_at: Instant::now(),
             observed_at: Instant::now(),
+            waiting_since: None,
             reads: String::new(),
         }
     }
@@ -102,7 +125,7 @@ impl Worker {
             match self.wake(&stop).await {
                 Wake::Stop => break,
                 Wake::Look(why) => trigger = Some(why),
-                Wake::Changes(events, since) => trigger = self.follow(events, since, &stop).await,
+                Wake::Changes(arrivals) => trigger = self.follow(arrivals, &stop).await,
                 Wake::Tick => trigger = self.tick(),
             }
         }
@@ -111,17 +134,25 @@ impl Worker {
     }
 
     async fn wake(&mut self, stop: &CancellationToken) -> Wake {
-        let next_look = tokio::time::Instant::from_std(self.next_look);
+        // As long as NetBox wants to be left alone, a look finds nothing of it.
+        let resting = self.fabric.netbox.resting_until().unwrap_or(self.next_look);
+        let next_look = tokio::time::Instant::from_std(self.next_look.max(resting));
+        let next_tick = tokio::time::Instant::from_std(self.next_tick);
         let event = async {
             match &mut self.watches {
                 Some(watches) => watches.next().await,
                 None => std::future::pending().await,
             }
         };
+        // What is due comes before what happens: changes may come without an end.
         let first = tokio::select! {
+            biased;
             () = stop.cancelled() => return Wake::Stop,
             () = tokio::time::sleep_until(next_look) => return Wake::Look(std::mem::replace(&mut self.next_trigger, Trigger::Interval)),
-            () = tokio::time::sleep(TICK) => return Wake::Tick,
+            () = tokio::time::sleep_until(next_tick) => {
+                self.next_tick = Instant::now() + TICK;
+                return Wake::Tick;
+            }
             event = event => event,
         };
         let Some(first) = first else {
@@ -129,7 +160,6 @@ impl Worker {
             self.watches = None;
             return Wake::Tick;
         };
-        let since = Instant::now();
         tokio::time::sleep(GATHER).await;
         let mut events = vec![first];
         while events.len() < MAX_GATHERED
@@ -137,7 +167,7 @@ impl Worker {
         {
             events.push(event);
         }
-        Wake::Changes(events, since)
+        Wake::Changes(events)
     }
 
     /// Reads both sides whole and deals with what is found.
@@ -150,14 +180,14 @@ impl Worker {
         let finding =
             self.fabric.find(&look.reading.snapshot, &look.inventory, &self.fabric.policy, &self.quarantine);
         self.metrics.count_look(self.fabric.name(), begun.elapsed());
+        self.looked_at = Instant::now();
+        self.take_waiting(&look.reading.snapshot);
         self.watches = Some(self.fabric.source.watch(&look.reading));
-        let whole =
-            finding.comparison.unread_sources.is_empty() && finding.comparison.unread_inventory.is_empty();
-        self.next_look = Instant::now() + self.patience.after_look(whole);
+        self.next_look = Instant::now() + self.patience.after_look(is_whole(&finding));
         let run = name_run(look.begun);
         let standstill = self.fabric.standstill(Timestamp::now());
         if self.history.is_err() {
-            self.history = self.fabric.history(self.key.clone()).map_err(|error| error.to_string());
+            self.history = self.fabric.history(self.key_file.clone()).map_err(|error| error.to_string());
         }
         let recorded = match &mut self.history {
             Ok(history) => {
@@ -168,27 +198,34 @@ impl Worker {
         };
         let standstill = standstill.or(recorded.err());
         tracing::debug!(fabric = self.fabric.name(), run, ?trigger, summary = %finding.comparison.summary(), changes = finding.plan.changes.len(), "looked");
-        let sides = Sides { snapshot: look.reading.snapshot, inventory: look.inventory, pending: false };
-        self.deal(sides, finding, (&run, trigger), standstill, look.begun, stop).await;
+        let Look { reading, inventory, begun, .. } = look;
+        let sides = Sides { snapshot: reading.snapshot, inventory, begun, pending: false };
+        self.deal(sides, finding, (&run, trigger), standstill, begun, stop).await;
+    }
+
+    /// The changes that the watches told while both sides were read, and that are in what was read: they end with that. The others are
+    /// told again by the watches that begin there.
+    fn take_waiting(&mut self, read: &Snapshot) {
+        let (Some(sides), Some(watches)) = (&self.sides, &mut self.watches) else { return };
+        while let Some(Arrival { event, at }) = watches.ready() {
+            if concerns_netbox(&sides.snapshot, &event) && is_in(read, &event) {
+                self.waiting_since.get_or_insert(at);
+            }
+        }
     }
 
     /// Takes in what watches told, and writes at once what follows. Only a deletion needs a look at both sides whole first.
-    async fn follow(
-        &mut self,
-        events: Vec<Event>,
-        since: Instant,
-        stop: &CancellationToken,
-    ) -> Option<Trigger> {
+    async fn follow(&mut self, arrivals: Vec<Arrival>, stop: &CancellationToken) -> Option<Trigger> {
         let Some(mut sides) = self.sides.take() else { return Some(Trigger::Watch) };
-        let mut concerns_netbox = false;
-        for event in events {
+        let mut is_concerned = false;
+        for Arrival { event, at } in arrivals {
+            if concerns_netbox(&sides.snapshot, &event) {
+                is_concerned = true;
+                self.waiting_since.get_or_insert(at);
+            }
             match event {
-                Event::Applied { kind, object } => {
-                    concerns_netbox |= !is_heartbeat(&sides.snapshot, kind, &object);
-                    sides.snapshot.apply_object(kind, object);
-                }
+                Event::Applied { kind, object } => sides.snapshot.apply_object(kind, object),
                 Event::Deleted { kind, object } => {
-                    concerns_netbox = true;
                     if let Some(reference) = reference(kind, &object) {
                         sides.snapshot.remove_object(&reference);
                     }
@@ -204,23 +241,24 @@ impl Worker {
                 }
             }
         }
-        if !concerns_netbox {
+        if !is_concerned {
             self.sides = Some(sides);
             return None;
         }
         let finding =
             self.fabric.find(&sides.snapshot, &sides.inventory, &self.fabric.policy, &self.quarantine);
-        if finding.plan.changes.iter().any(is_deletion) {
-            self.sides = Some(sides);
-            return Some(Trigger::Watch);
-        }
         let now = Timestamp::now();
         let (run, standstill) = (name_run(now), self.fabric.standstill(now));
-        let writes = !finding.plan.is_empty() && standstill.is_none();
-        self.deal(sides, finding, (&run, Trigger::Watch), standstill, now, stop).await;
-        if writes {
-            self.metrics.count_delay(self.fabric.name(), since.elapsed());
+        if standstill.is_none() && finding.plan.changes.iter().any(is_deletion) {
+            self.sides = Some(sides);
+            // After trouble the next look is soon anyway, and not sooner for this.
+            if !self.patience.is_troubled() {
+                self.next_trigger = Trigger::Watch;
+                self.next_look = self.next_look.min(self.looked_at + LEAST_DISTANCE);
+            }
+            return None;
         }
+        self.deal(sides, finding, (&run, Trigger::Watch), standstill, now, stop).await;
         None
     }
 
@@ -231,23 +269,41 @@ impl Worker {
         mut finding: Finding,
         run: (&str, Trigger),
         mut standstill: Option<Standstill>,
-        read: Timestamp,
+        as_of: Timestamp,
         stop: &CancellationToken,
     ) {
         let refused_before = self.quarantine.clone();
+        let read = (as_of, sides.begun);
         self.report.take_in(&finding.comparison, &finding.plan, &self.quarantine, read);
-        if standstill.is_none() && !finding.plan.is_empty() {
+        if standstill.is_some() || finding.plan.is_empty() {
+            self.waiting_since = None;
+        } else {
             self.tell(None);
-            match self.write(&mut sides, &finding.plan, run, stop).await {
+            let was_whole = is_whole(&finding);
+            let ending = self.write(&mut sides, &finding.plan, run, stop).await;
+            let mut is_troubled = true;
+            match ending {
                 Err(why) => standstill = Some(why),
-                Ok(()) => {
+                Ok(ending) => {
+                    if let Some(since) = self.waiting_since.take_if(|_| ending != Ending::Open)
+                        && ending == Ending::Whole
+                    {
+                        self.metrics.count_delay(self.fabric.name(), since.elapsed());
+                    }
+                    // A window may have closed, the lease may be lost.
+                    standstill = self.fabric.standstill(Timestamp::now());
                     finding = self.fabric.find(
                         &sides.snapshot,
                         &sides.inventory,
                         &self.fabric.policy,
                         &self.quarantine,
                     );
+                    // What was read anew after writing may be less than what was read before.
+                    is_troubled = ending == Ending::Open || (was_whole && !is_whole(&finding));
                 }
+            }
+            if is_troubled {
+                self.next_look = Instant::now() + self.patience.after_trouble();
             }
         }
         let wanted =
@@ -276,7 +332,7 @@ impl Worker {
         plan: &Plan,
         run: (&str, Trigger),
         stop: &CancellationToken,
-    ) -> Result<(), Standstill> {
+    ) -> Result<Ending, Standstill> {
         let history = match &mut self.history {
             Ok(history) => history,
             Err(reason) => return Err(Standstill::History { detail: reason.clone() }),
@@ -296,18 +352,18 @@ impl Worker {
                 board.publish(report.clone());
             }
         };
-        let go_on = || !stop.is_cancelled();
+        let terms = Terms { stop, any_time: false };
         let known = (&mut sides.inventory, &mut self.quarantine);
-        let written = self.fabric.write(plan, run, known, history, go_on, on_write).await;
-        let troubled = written.as_ref().map_or(true, |written| written.stopped.is_some() || written.open > 0);
-        if troubled {
-            self.next_look = Instant::now() + self.patience.after_trouble();
-        }
+        let written = self.fabric.write(plan, run, known, history, terms, on_write).await;
         let Written { run, written, refused, open, stopped, .. } = written?;
         tracing::info!(fabric, run, written, refused, open, stopped, "wrote");
         let ended = Timestamp::now();
         self.report.last_run = Some(RunLine { run, ended, written, refused, open });
-        Ok(())
+        Ok(match (stopped, open, refused) {
+            (None, 0, 0) => Ending::Whole,
+            (None, 0, _) => Ending::Refused,
+            _ => Ending::Open,
+        })
     }
 
     /// What the switches report, as of now: a heartbeat that stays away is seen without anything happening.
@@ -356,6 +412,35 @@ impl Worker {
 fn reference(kind: Kind, object: &Value) -> Option<SourceRef> {
     let metadata = object.get("metadata")?;
     Some(SourceRef::new(kind, metadata.get("namespace")?.as_str()?, metadata.get("name")?.as_str()?))
+}
+
+/// Whether both sides could be read whole.
+fn is_whole(finding: &Finding) -> bool {
+    finding.comparison.unread_sources.is_empty() && finding.comparison.unread_inventory.is_empty()
+}
+
+/// Whether an event changes an object of which NetBox may hold something.
+fn concerns_netbox(snapshot: &Snapshot, event: &Event) -> bool {
+    match event {
+        Event::Applied { kind, object } => !is_heartbeat(snapshot, *kind, object),
+        Event::Deleted { .. } => true,
+        Event::Lost { .. } => false,
+    }
+}
+
+/// Whether what an event tells is in what was read.
+fn is_in(read: &Snapshot, event: &Event) -> bool {
+    let find = |kind: Kind, object: &Value| {
+        reference(kind, object).and_then(|reference| read.object(&reference).cloned())
+    };
+    match event {
+        Event::Applied { kind, object } => {
+            let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+            find(*kind, object).is_some_and(|found| Some(found.resource_version.as_str()) == version)
+        }
+        Event::Deleted { kind, object } => find(*kind, object).is_none(),
+        Event::Lost { .. } => false,
+    }
 }
 
 /// Whether only an agent's status changed: switches report every few seconds, and NetBox holds nothing of it.

@@ -33,6 +33,21 @@ async fn a_plan_is_applied_as_it_is_and_a_second_one_has_nothing_to_do() {
     ends.run(&["history", "--last", "100"]).await.is(0).says(run).says("chained as they were written");
 }
 
+/// NetBox may still be at it: another plan that creates the same would have it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_without_an_answer_is_in_no_further_plan_for_a_time() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.netbox.fail(fabric_netbox::fake::Fault::Status(504), Some("POST"), "dcim/devices/", 1);
+    ends.run(&["apply", plan]).await.is(1).says("status 504");
+    let shown = ends.run(&["plan", "-o", plan]).await.is(1).says("may still be carried out");
+    assert!(!shown.out.contains("create          device lab/default/leaf-01"), "{}", shown.out);
+    ends.run(&["apply", plan]).await;
+    assert!(ends.device("leaf-01").is_none());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_no_longer_fits_is_refused() {
     let ends = ends().await;
@@ -212,4 +227,105 @@ async fn a_bare_netbox_is_prepared_once_with_another_token() {
     ends.run(&prepare).await.is(0).says("nothing was missing");
     ends.netbox.set_token(support::TOKEN);
     ends.run(&["config", "check"]).await.is(0);
+}
+
+/// What a person does who takes a device out of our hands: what stands there then is to be adopted.
+fn let_go() -> Value {
+    json!({"custom_fields": {"fabric_sync_key": null, "fabric_sync_source": null}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_holds_back_is_written_by_hand_only_now_and_on_purpose() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    let hour = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+    let (from, to) = ((hour + 2) % 24, (hour + 3) % 24);
+    let window = format!("windows: [{{ from: \"{from:02}:00\", to: \"{to:02}:00\" }}]");
+    for (line, why) in [("paused: true", "paused by the configuration"), (&window, "outside its windows")] {
+        ends.configure(line, "");
+        ends.run(&["plan", "-o", plan]).await.is(1);
+        ends.run(&["apply", plan]).await.is(1).says("nothing was written: ").says(why).says("--now");
+        assert_eq!(ends.netbox.change_count(), 0, "{line}");
+    }
+    ends.run(&["apply", plan, "--now"]).await.is(0);
+    let id = ends.device("server-01").unwrap()["id"].as_u64().unwrap();
+    assert!(ends.netbox.change(ObjectKind::Device, id, let_go()));
+    ends.run(&["adopt", "--all"]).await.is(1).says("nothing was written: ").says("outside its windows");
+    ends.run(&["adopt", "--all", "--now"]).await.is(0).says("adopted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_adopted_while_another_process_writes_for_the_fabric() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(0);
+    let id = ends.device("server-01").unwrap()["id"].as_u64().unwrap();
+    assert!(ends.netbox.change(ObjectKind::Device, id, let_go()));
+    let lock = fabric_sync::lock::Lock::take(&ends.home().join("state/lab.lock")).unwrap();
+    ends.run(&["adopt", "--all"])
+        .await
+        .is(1)
+        .says("nothing was written: ")
+        .says("works on this fabric already");
+    drop(lock);
+    ends.run(&["adopt", "--all"]).await.is(0).says("adopted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_may_stop_before_the_end() {
+    let ends = ends().await;
+    let plan = ends.home().join("plan.json");
+    for arguments in [vec!["plan", "-o", plan.to_str().unwrap()], vec!["config", "check"]] {
+        let mut command = ends.command();
+        command.args(&arguments).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let output = tokio::task::spawn_blocking(move || {
+            let mut child = command.spawn().unwrap();
+            drop(child.stdout.take());
+            child.wait_with_output().unwrap()
+        });
+        let output = output.await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(i32::from(arguments[0] == "plan")), "{said}");
+    }
+    ends.run(&["apply", plan.to_str().unwrap()]).await.is(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fabric_with_a_problem_stops_no_command_for_another() {
+    let ends = ends().await;
+    let address = ends.cluster.url();
+    let fabric = |name: &str, more: &str| {
+        format!("- {{ name: {name}, site: {name}, kubernetes: {{ url: \"{address}\" }}{more} }}")
+    };
+    ends.configure_fabrics(&[fabric("lab", ""), fabric("odd", ", namespaces: [a, a]")], "");
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "--fabric", "lab", "-o", plan]).await.is(1);
+    ends.run(&["apply", plan]).await.is(0);
+    ends.run(&["adopt", "--fabric", "lab"]).await.is(0);
+    let token = ends.token_file();
+    ends.run(&["prepare", "--token-file", token.to_str().unwrap()]).await.is(0);
+    ends.run(&["plan", "--fabric", "odd"]).await.is(2).says("`fabrics.1.namespaces`: `a` is repeated");
+    ends.run(&["config", "check"]).await.is(2).says("`fabrics.1.namespaces`: `a` is repeated");
+    ends.run(&["status"]).await.is(1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_says_how_old_it_is() {
+    let ends = ends().await;
+    let service = Running::start(&ends).await;
+    // The address that the service was given.
+    let listen = format!("server: {{ listen: \"{}\" }}", service.address);
+    service.in_sync().await;
+    let path = ends.home().join("config/fabric-sync.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let rest = text.lines().filter(|line| !line.starts_with("server:")).collect::<Vec<_>>().join("\n");
+    std::fs::write(&path, format!("{listen}\n{rest}\n")).unwrap();
+    let said = ends.run(&["status"]).await.is(0);
+    let said = said.says("both sides read whole: ");
+    assert!(said.out.contains(" s ago"), "{}", said.out);
 }

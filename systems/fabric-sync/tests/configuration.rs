@@ -83,8 +83,9 @@ fabrics:
         [
             "`fabrics.0.name`: fabrics.2 says the same: each fabric needs its own",
             "`fabrics.2.name`: fabrics.0 says the same: each fabric needs its own",
-            "`fabrics.2.site`: fabrics.3 says the same: each fabric needs its own",
-            "`fabrics.3.site`: fabrics.2 says the same: each fabric needs its own",
+            "`fabrics.0.site`: fabrics.2, fabrics.3 says the same: each fabric needs its own",
+            "`fabrics.2.site`: fabrics.0, fabrics.3 says the same: each fabric needs its own",
+            "`fabrics.3.site`: fabrics.0, fabrics.2 says the same: each fabric needs its own",
         ]
     );
     assert!(found.iter().all(|problem| problem.fabric.is_some_and(|index| index != 1)));
@@ -102,6 +103,10 @@ fn what_cannot_be_is_named_with_what_would_be_right() {
             "lease: { duration: 2 s }",
             "`fabrics.0.lease.duration`: write whole seconds from \"3 s\" to \"60 s\"",
         ),
+        (
+            "namespaces: [default, other, default]",
+            "`fabrics.0.namespaces`: `default` is repeated: write it once",
+        ),
         ("namespaces: [Default]", "`fabrics.0.namespaces`: `Default` is not a name of a namespace"),
         (
             "windows: [{ from: \"01:00\", to: \"01:00\" }]",
@@ -110,6 +115,13 @@ fn what_cannot_be_is_named_with_what_would_be_right() {
     ] {
         assert_eq!(problems(&with(line)), [expected]);
     }
+    assert_eq!(
+        problems(&LEAST.replace("site: Lab", "site: 東京")),
+        [
+            "`fabrics.0.site`: no slug can be made of it, which needs a letter a-z or a digit: write the slug of the site, by which it is found too"
+        ]
+    );
+    assert_eq!(problems(&LEAST.replace("site: Lab", "site: Zürich")), Vec::<String>::new());
     let both = LEAST.replace("kubeconfig: /k", "kubeconfig: /k, url: https://k");
     assert_eq!(
         problems(&both),

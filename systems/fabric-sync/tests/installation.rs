@@ -68,7 +68,7 @@ fn a_service_is_installed_started_stopped_and_taken_off_again() {
         machine::said(&machine.try_run("fabric-sync status")).contains("not read whole")
     });
     let said = machine.fails(1, "fabric-sync status");
-    let unread = "not read whole: Kubernetes, VLANNamespace, IPv4Namespace, SwitchGroup, Switch and 8 more: not reachable";
+    let unread = "not read whole: Kubernetes, VLANNamespace, IPv4Namespace, SwitchGroup, Switch and 9 more: not reachable";
     assert!(said.contains(unread), "{said}");
     machine.run("fabric-sync history");
 

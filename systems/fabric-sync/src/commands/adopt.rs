@@ -2,19 +2,25 @@
 //! plan shows what would be.
 
 use fabric_model::Quarantine;
-use fabric_netbox::{AdoptionCandidate, AdoptionOutcome};
+use fabric_netbox::{AdoptionCandidate, AdoptionOutcome, Permit};
 
 use super::{Failure, apply, harmless, one};
 use crate::home::Home;
+use crate::output::say;
 use crate::record::name_run;
 use crate::report::describe_difference;
 use jiff::Timestamp;
 
-/// Lists candidates, and adopts those named.
+/// Lists candidates, and adopts those named; with `any_time` also while the fabric is paused or outside its windows.
 ///
 /// # Errors
 /// NetBox cannot be read, or one of them cannot be adopted.
-pub async fn run(home: &Home, fabric: Option<&str>, objects: &[String], all: bool) -> Result<(), Failure> {
+pub async fn run(
+    home: &Home,
+    fabric: Option<&str>,
+    objects: &[String],
+    (all, any_time): (bool, bool),
+) -> Result<(), Failure> {
     let (config, fabric) = one::find(home, fabric)?;
     let look = fabric.look().await;
     let snapshot = &look.reading.snapshot;
@@ -33,25 +39,27 @@ pub async fn run(home: &Home, fabric: Option<&str>, objects: &[String], all: boo
     let (chosen, others): (Vec<_>, Vec<_>) =
         found.iter().partition(|candidate| all || objects.contains(&name(candidate)));
     if found.is_empty() {
-        println!("nothing to adopt: no object without our key stands where one of ours is missing");
+        say!("nothing to adopt: no object without our key stands where one of ours is missing");
     }
     for candidate in others {
-        println!(
+        say!(
             "  {}  (NetBox: {}, number {})",
             harmless(&name(candidate)),
             harmless(&candidate.display),
             candidate.id
         );
         for difference in &candidate.differences {
-            println!("      would then change  {}", harmless(&describe_difference(difference)));
+            say!("      would then change  {}", harmless(&describe_difference(difference)));
         }
     }
     if chosen.is_empty() {
         return Ok(());
     }
+    apply::check_time(&fabric, any_time)?;
+    let _lock = fabric.lock().map_err(|error| Failure::Failed(format!("nothing was written: {error}")))?;
     let mut history = one::history(&config, &fabric)?;
     let campaign = apply::lead(&fabric).await?;
-    let adoption = adopt(&fabric, &chosen, &mut history).await;
+    let adoption = adopt(&fabric, &chosen, &mut history, any_time).await;
     fabric.resign(campaign).await;
     adoption
 }
@@ -60,6 +68,7 @@ async fn adopt(
     fabric: &crate::fabric::Fabric,
     chosen: &[&AdoptionCandidate],
     history: &mut crate::history::History,
+    any_time: bool,
 ) -> Result<(), Failure> {
     let run = name_run(Timestamp::now());
     let failed = |error: crate::history::HistoryError| Failure::Failed(error.to_string());
@@ -77,8 +86,11 @@ async fn adopt(
         // Announced first: what cannot be recorded is not done.
         history.append(&record("begun")).map_err(failed)?;
         let message = format!("fabric-sync run {run} adopt");
-        let may_write = || fabric.may_write();
-        let outcome = match fabric.netbox.adopt(candidate, &message, &may_write).await {
+        let permit = || match any_time || fabric.held_back(Timestamp::now()).is_none() {
+            true => fabric.permit(),
+            false => Permit::Denied,
+        };
+        let outcome = match fabric.netbox.adopt(candidate, &message, &permit).await {
             Ok(AdoptionOutcome::Adopted) => "adopted".to_owned(),
             Ok(AdoptionOutcome::Stale) => "left: it was changed meanwhile, or bears a key already".to_owned(),
             Ok(AdoptionOutcome::MayNotWrite) => "left: this instance may not write any more".to_owned(),
@@ -86,7 +98,7 @@ async fn adopt(
         };
         left += usize::from(outcome != "adopted");
         history.append(&record(&outcome)).map_err(failed)?;
-        println!("  {}: {}", harmless(&candidate.object.to_string()), harmless(&outcome));
+        say!("  {}: {}", harmless(&candidate.object.to_string()), harmless(&outcome));
     }
     match left {
         0 => Ok(()),

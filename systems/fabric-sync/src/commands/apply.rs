@@ -4,23 +4,26 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fabric_kubernetes::Role;
-use fabric_model::{Policy, Quarantine};
+use fabric_model::Policy;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, because, harmless, one, plan};
-use crate::fabric::{Fabric, Finding, Written};
+use crate::campaign::Campaign;
+use crate::fabric::{Fabric, Finding, Terms, Written};
 use crate::home::Home;
+use crate::output::say;
 use crate::record::{Trigger, name_run};
 
-/// Applies the plan in that file.
+/// Applies the plan in that file; with `any_time` also while the fabric is paused or outside its windows.
 ///
 /// # Errors
 /// It is refused, or not all of it was written.
-pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
+pub async fn run(home: &Home, path: &Path, any_time: bool) -> Result<(), Failure> {
     let wanted = plan::read(path)?;
     let (config, fabric) = one::find(home, Some(wanted.fabric.as_str()))?;
+    check_time(&fabric, any_time)?;
     let mut history = one::history(&config, &fabric)?;
     let stop = CancellationToken::new();
     let mut term = signal(SignalKind::terminate()).map_err(because("signals"))?;
@@ -31,10 +34,11 @@ pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
         listening.cancel();
     });
     let mut look = fabric.look().await;
-    let mut quarantine = Quarantine::default();
+    let unanswered = fabric.unanswered_before();
+    let mut quarantine = unanswered.clone();
     let find = |confirmed| {
         let policy = Policy { confirmed, ..fabric.policy.clone() };
-        fabric.find(&look.reading.snapshot, &look.inventory, &policy, &Quarantine::default())
+        fabric.find(&look.reading.snapshot, &look.inventory, &policy, &unanswered)
     };
     // Whether deletions were confirmed when it was made stands in no place but its changes.
     let found = [find(false), find(true)].into_iter().find(|finding| finding.plan.digest == wanted.digest);
@@ -50,7 +54,7 @@ pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
         )));
     };
     if plan.is_empty() {
-        println!("nothing to write");
+        say!("nothing to write");
         return Ok(());
     }
     let finding = Finding { comparison, plan };
@@ -61,29 +65,43 @@ pub async fn run(home: &Home, path: &Path) -> Result<(), Failure> {
         Err(why) => Err(why),
         Ok(()) => {
             let run = (run.as_str(), Trigger::Apply);
-            let go_on = || !stop.is_cancelled();
+            let terms = Terms { stop: &stop, any_time };
             fabric
                 .write(
                     &finding.plan,
                     run,
                     (&mut look.inventory, &mut quarantine),
                     &mut history,
-                    go_on,
+                    terms,
                     |_| {},
                 )
                 .await
         }
     };
     fabric.resign(campaign).await;
+    fabric.keep_unanswered(&quarantine);
     let written = written.map_err(|why| Failure::Failed(format!("nothing was written: {why}")))?;
     tell(&fabric, &written, finding.plan.changes.len(), look.begun)
+}
+
+/// Whether the configuration lets anybody write now.
+///
+/// # Errors
+/// The fabric is paused or outside its windows, and `any_time` was not said.
+pub fn check_time(fabric: &Fabric, any_time: bool) -> Result<(), Failure> {
+    match fabric.held_back(Timestamp::now()).filter(|_| !any_time) {
+        None => Ok(()),
+        Some(why) => {
+            Err(Failure::Failed(format!("nothing was written: {why}. To write all the same: --now")))
+        }
+    }
 }
 
 /// Gets the lease, if there is one to be had.
 ///
 /// # Errors
 /// Another instance leads, or nobody can.
-pub async fn lead(fabric: &Fabric) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
+pub async fn lead(fabric: &Fabric) -> Result<Option<Campaign>, Failure> {
     let Some((leader, settings)) = &fabric.leader else { return Ok(None) };
     let until = Instant::now() + settings.duration * 2;
     let campaign = fabric.campaign();
@@ -112,15 +130,10 @@ pub async fn lead(fabric: &Fabric) -> Result<Option<tokio::task::JoinHandle<()>>
 fn tell(fabric: &Fabric, written: &Written, changes: usize, begun: Timestamp) -> Result<(), Failure> {
     for write in written.writes.iter().filter(|write| write.detail.is_some()) {
         let detail = write.detail.as_deref().unwrap_or_default();
-        println!(
-            "  {:<8} {}: {}",
-            write.outcome.name(),
-            harmless(&write.object.to_string()),
-            harmless(detail)
-        );
+        say!("  {:<8} {}: {}", write.outcome.name(), harmless(&write.object.to_string()), harmless(detail));
     }
     let seconds = Timestamp::now().duration_since(begun).as_secs();
-    println!(
+    say!(
         "{}: run {}, {} of {changes} changes written, {} refused, {} open, in {seconds} s",
         fabric.name(),
         written.run,

@@ -1,4 +1,5 @@
-//! `config check`: what a start would find, and whether both ends let us do what we need to. Reads only.
+//! `config check`: what a start would find, and whether both ends let us read what we need to. Reads only: whether they let us write,
+//! and have the lease, is not tried.
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use crate::config::{self, Config, Problem};
 use crate::fabric::Fabric;
 use crate::history;
 use crate::home::Home;
+use crate::output::say;
 use crate::report::group_unread;
 
 /// Reads the configuration with all its problems.
@@ -22,7 +24,19 @@ pub fn read_whole(home: &Home) -> Result<Config, Failure> {
     if problems.is_empty() { Ok(config) } else { Err(wrong(&home.config(), &problems)) }
 }
 
-fn wrong(path: &Path, problems: &[Problem]) -> Failure {
+/// Reads the configuration with the problems of its fabrics, each of which concerns that fabric alone.
+///
+/// # Errors
+/// It cannot be read, or says what cannot be for any fabric.
+pub fn read_general(home: &Home) -> Result<(Config, Vec<Problem>), Failure> {
+    let config = config::load(&home.config())?;
+    let (own, general): (Vec<_>, Vec<_>) =
+        config::problems(&config).into_iter().partition(|problem| problem.fabric.is_some());
+    if general.is_empty() { Ok((config, own)) } else { Err(wrong(&home.config(), &general)) }
+}
+
+/// The configuration is wrong for these.
+pub(super) fn wrong(path: &Path, problems: &[Problem]) -> Failure {
     let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
     Failure::Wrong(format!("{} cannot be as it is:\n{}", path.display(), lines.join("\n")))
 }
@@ -33,13 +47,13 @@ fn wrong(path: &Path, problems: &[Problem]) -> Failure {
 /// What is wrong, and what would be right.
 pub async fn run(home: &Home, offline: bool) -> Result<(), Failure> {
     let config = read_whole(home)?;
-    println!("{}: {} fabric(s), every key as it should be", home.config().display(), config.fabrics.len());
+    say!("{}: {} fabric(s), every key as it should be", home.config().display(), config.fabrics.len());
     let mut faults = 0;
     let mut tell = |what: &str, found: Result<String, String>| match found {
-        Ok(text) => println!("  well   {what}: {text}"),
+        Ok(text) => say!("  well   {what}: {text}"),
         Err(text) => {
             faults += 1;
-            println!("  fault  {what}: {text}");
+            say!("  fault  {what}: {text}");
         }
     };
     if let Some(path) = &config.history.key_file {

@@ -1,7 +1,7 @@
 //! `history`: what was read, compared and written, run by run, and whether anybody changed the record.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ssh_key::PublicKey;
 
@@ -9,6 +9,7 @@ use super::{Failure, because, harmless};
 use crate::config;
 use crate::history::{self, Entry};
 use crate::home::Home;
+use crate::output::{complain, say};
 use crate::record::Record;
 
 /// Shows the last records and checks all of them.
@@ -18,7 +19,7 @@ use crate::record::Record;
 pub fn run(
     home: &Home,
     fabric: Option<&str>,
-    key: Option<&Path>,
+    keys: &[PathBuf],
     last: usize,
     json: bool,
 ) -> Result<(), Failure> {
@@ -38,10 +39,10 @@ pub fn run(
             }
         }
     };
-    let key = key.map(read_public).transpose()?;
+    let keys = keys.iter().map(|path| read_public(path)).collect::<Result<Vec<_>, _>>()?;
     let path = home.history(&name);
     let (mut count, mut faults, mut shown) = (0, Vec::new(), VecDeque::new());
-    let result = history::read(&path, key.as_ref(), |entry| {
+    let result = history::read(&path, &keys, |entry| {
         count += 1;
         faults.extend(entry.fault.map(|fault| (entry.line, fault)));
         shown.push_back(entry);
@@ -51,20 +52,20 @@ pub fn run(
     });
     result.map_err(|error| Failure::Failed(error.to_string()))?;
     for entry in &shown {
-        if json { println!("{}", entry.record) } else { show(entry) }
+        if json { say!("{}", entry.record) } else { show(entry) }
     }
     let head = shown.back().map_or("none", |entry| entry.hash.as_str());
-    let checked = if key.is_some() { "chained and signed" } else { "chained" };
+    let checked = if !keys.is_empty() { "chained and signed" } else { "chained" };
     if !faults.is_empty() {
         for (line, fault) in &faults {
-            eprintln!("fabric-sync: {}, line {line}: {fault}", path.display());
+            complain!("fabric-sync: {}, line {line}: {fault}", path.display());
         }
         return Err(Failure::Failed(format!(
             "{} of {count} records are not as they were written",
             faults.len()
         )));
     }
-    eprintln!("{count} records, {checked} as they were written; the last has the hash {head}");
+    complain!("{count} records, {checked} as they were written; the last has the hash {head}");
     Ok(())
 }
 
@@ -80,7 +81,7 @@ fn read_public(path: &Path) -> Result<PublicKey, Failure> {
 
 fn show(entry: &Entry) {
     let Ok(record) = serde_json::from_str::<Record>(&entry.record) else {
-        println!("{:>6}  {}", entry.line, harmless(&entry.record));
+        say!("{:>6}  {}", entry.line, harmless(&entry.record));
         return;
     };
     let text = match record {
@@ -113,7 +114,7 @@ fn show(entry: &Entry) {
                     write.object,
                     write.fields.join(", ")
                 );
-                println!("{}", harmless(&text));
+                say!("{}", harmless(&text));
             }
             return;
         }
@@ -125,5 +126,5 @@ fn show(entry: &Entry) {
             format!("{at}  {run}  ended: {written} written, {refused} refused, {open} open{stopped}")
         }
     };
-    println!("{:>6}  {}", entry.line, harmless(&text));
+    say!("{:>6}  {}", entry.line, harmless(&text));
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use fabric_model::{Action, Change, Plan, Policy, Quarantine, Summary};
+use fabric_model::{Action, Change, Plan, Policy, Summary};
 
 use super::{Failure, because, harmless, one};
 use crate::fabric::Finding;
 use crate::home::Home;
+use crate::output::say;
 use crate::report::{describe_difference, unread_lines, unread_lists};
 use service_setup::files::{Owner, write_whole};
 
@@ -23,12 +24,15 @@ pub async fn run(
     let (_, fabric) = one::find(home, fabric)?;
     let look = fabric.look().await;
     let policy = Policy { confirmed, ..fabric.policy.clone() };
-    let finding = fabric.find(&look.reading.snapshot, &look.inventory, &policy, &Quarantine::default());
-    show(&finding);
+    let finding = fabric.find(&look.reading.snapshot, &look.inventory, &policy, &fabric.unanswered_before());
+    // Kept before it is shown: who reads may stop before the end.
     if let Some(path) = output {
         let text = serde_json::to_vec_pretty(&finding.plan).map_err(because("the plan"))?;
         write_whole(path, &text, 0o640, Owner::myself()).map_err(because(path.display()))?;
-        println!("\nTo write exactly this: fabric-sync apply {}", path.display());
+    }
+    show(&finding);
+    if let Some(path) = output {
+        say!("\nTo write exactly this: fabric-sync apply {}", path.display());
     }
     match finding.comparison.summary() {
         Summary::InSync => Ok(()),
@@ -43,22 +47,27 @@ pub async fn run(
 pub fn show(finding: &Finding) {
     let Finding { comparison, plan } = finding;
     let counts = comparison.counts();
-    println!("{}: {}", plan.fabric, comparison.summary());
-    println!(
+    say!("{}: {}", plan.fabric, comparison.summary());
+    say!(
         "  {} same, {} differ, {} missing, {} extra, {} unknown; {} source objects cannot be mapped",
-        counts.same, counts.differs, counts.missing, counts.extra, counts.unknown, counts.problems
+        counts.same,
+        counts.differs,
+        counts.missing,
+        counts.extra,
+        counts.unknown,
+        counts.problems
     );
     for line in unread_lines(&unread_lists(comparison)) {
-        println!("  not read whole  {}", harmless(&line));
+        say!("  not read whole  {}", harmless(&line));
     }
     for problem in &plan.problems {
-        println!("  not mapped      {}", harmless(&problem.to_string()));
+        say!("  not mapped      {}", harmless(&problem.to_string()));
     }
     for change in &plan.changes {
         show_change(change);
     }
     for held in &plan.held {
-        println!(
+        say!(
             "  held back       {}: {}",
             harmless(&held.object.to_string()),
             harmless(&held.reason.to_string())
@@ -66,13 +75,9 @@ pub fn show(finding: &Finding) {
     }
     for field in &comparison.desired.unrepresented {
         let kept = if field.is_kept { "kept as JSON" } else { "not kept" };
-        println!(
-            "  no place        {} {} ({kept})",
-            harmless(&field.source.to_string()),
-            harmless(&field.path)
-        );
+        say!("  no place        {} {} ({kept})", harmless(&field.source.to_string()), harmless(&field.path));
     }
-    println!("  plan {}, {} changes", plan.digest, plan.changes.len());
+    say!("  plan {}, {} changes", plan.digest, plan.changes.len());
 }
 
 fn show_change(change: &Change) {
@@ -81,20 +86,20 @@ fn show_change(change: &Change) {
     let source = harmless(&source);
     match &change.action {
         Action::Create { fields } => {
-            println!("  create          {object}{source}");
+            say!("  create          {object}{source}");
             for (field, value) in fields {
-                println!("                    {field}: {}", harmless(&value.to_string()));
+                say!("                    {field}: {}", harmless(&value.to_string()));
             }
         }
         Action::Update { differences, .. } => {
-            println!("  update          {object}{source}");
+            say!("  update          {object}{source}");
             for difference in differences {
-                println!("                    {}", harmless(&describe_difference(difference)));
+                say!("                    {}", harmless(&describe_difference(difference)));
             }
         }
-        Action::Mark { .. } => println!("  mark            {object}{source}: its source is gone"),
+        Action::Mark { .. } => say!("  mark            {object}{source}: its source is gone"),
         Action::Delete { reason, .. } => {
-            println!("  delete          {object}{source}: {}", harmless(&reason.to_string()));
+            say!("  delete          {object}{source}: {}", harmless(&reason.to_string()));
         }
     }
 }

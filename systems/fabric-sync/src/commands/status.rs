@@ -8,12 +8,14 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::{Failure, harmless};
 use crate::config;
 use crate::home::Home;
-use crate::report::{Report, unread_lines};
+use crate::output::say;
+use crate::report::{Report, ago, unread_lines};
 use crate::web::StatusDocument;
 
 /// How long the service may take to answer.
@@ -42,11 +44,12 @@ pub async fn run(home: &Home, json: bool) -> Result<(), Failure> {
         ))
     })?;
     if json {
-        println!("{}", String::from_utf8_lossy(&body));
+        say!("{}", String::from_utf8_lossy(&body));
     } else {
-        println!("fabric-sync {} at {address}", harmless(&document.version));
+        say!("fabric-sync {} at {address}", harmless(&document.version));
+        let now = Timestamp::now();
         for report in &document.fabrics {
-            show(report);
+            show(report, now);
         }
     }
     let well = document.fabrics.iter().filter(|report| report.summary == Summary::InSync).count();
@@ -58,11 +61,11 @@ pub async fn run(home: &Home, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn show(report: &Report) {
+fn show(report: &Report, now: Timestamp) {
     let counts = report.counts;
     let state =
         if report.as_of.is_none() { "not looked at yet".to_owned() } else { report.summary.to_string() };
-    println!(
+    say!(
         "  {:<16} {state}: {} same, {} differ, {} missing, {} extra, {} unknown, {} refused",
         harmless(&report.fabric),
         counts.same,
@@ -72,7 +75,8 @@ fn show(report: &Report) {
         counts.unknown,
         report.quarantine.len()
     );
-    let line = |text: String| println!("                   {}", harmless(&text));
+    let line = |text: String| say!("                   {}", harmless(&text));
+    line(format!("both sides read whole: {}", ago(report.whole_as_of, now)));
     if let Some(progress) = &report.writing {
         line(format!("it is being written: {} of {} changes", progress.done, progress.of));
     }

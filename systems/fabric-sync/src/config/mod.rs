@@ -64,7 +64,7 @@ pub struct NetBox {
 pub struct Fabric {
     /// Its name: in commands, in metrics, in NetBox's keys. Changing it orphans what is there.
     pub name: String,
-    /// The name of its NetBox site, created where it is missing; the fabric's alone.
+    /// Its NetBox site, found by its slug, else by its name, and created where it is missing; the fabric's alone.
     pub site: String,
     /// How its API server is reached.
     pub kubernetes: Kubernetes,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fabric_model::mapping::slug;
 use fabric_model::{FabricName, SourceRef};
 
 use super::{Config, Fabric, Kubernetes};
@@ -52,9 +53,11 @@ pub fn problems(config: &Config) -> Vec<Problem> {
     for (key, word) in [("name", name as fn(&Fabric) -> &str), ("site", site)] {
         let mut by_word: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, fabric) in config.fabrics.iter().enumerate() {
-            // As NetBox's slugs are made: what differs in case and signs only is one.
-            let word = word(fabric).to_lowercase().replace(|c: char| !c.is_alphanumeric(), "-");
-            by_word.entry(word).or_default().push(index);
+            // What gives one slug is one site. Without any, it is refused for itself.
+            let slug = slug(word(fabric));
+            if !slug.is_empty() {
+                by_word.entry(slug).or_default().push(index);
+            }
         }
         for places in by_word.values().filter(|places| places.len() > 1) {
             for index in places {
@@ -86,11 +89,16 @@ fn check_fabric(fabric: &Fabric, report: &mut dyn FnMut(&str, String)) {
     let plain = !fabric.site.contains(char::is_control) && fabric.site.trim() == fabric.site;
     if !plain || !(1..=100).contains(&fabric.site.chars().count()) {
         report("site", "write the site's name: 1 to 100 characters, no space at its ends".into());
+    } else if slug(&fabric.site).is_empty() {
+        report("site", "no slug can be made of it, which needs a letter a-z or a digit: write the slug of the site, by which it is found too".into());
     }
     check_kubernetes(&fabric.kubernetes, report);
-    for namespace in &fabric.namespaces {
+    for (index, namespace) in fabric.namespaces.iter().enumerate() {
         if !is_label(namespace) {
             report("namespaces", format!("`{namespace}` is not a name of a namespace"));
+        }
+        if fabric.namespaces.iter().take(index).any(|other| other == namespace) {
+            report("namespaces", format!("`{namespace}` is repeated: write it once"));
         }
     }
     for reference in &fabric.pause {

@@ -19,6 +19,7 @@ use crate::commands::{Failure, because};
 use crate::config;
 use crate::history;
 use crate::home::Home;
+use crate::output::say;
 use crate::report::Report;
 use crate::run::Service;
 
@@ -52,14 +53,14 @@ struct Stage {
 pub async fn run(once: bool) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let stage = Stage::set(stop.clone()).await?;
-    println!(
+    say!(
         "The fabric sync, demonstrated. The cluster and the NetBox are FAKES inside this process; nothing else is touched.\n"
     );
-    println!("  status page  http://{}/", stage.service.address);
-    println!("  files        {}\n", stage.home.folder().display());
+    say!("  status page  http://{}/", stage.service.address);
+    say!("  files        {}\n", stage.home.folder().display());
     let played = stage.play().await;
     if played.is_ok() && !once {
-        println!("\nThe service goes on, and so does the status page. Ctrl-C ends it; the folder stays.");
+        say!("\nThe service goes on, and so does the status page. Ctrl-C ends it; the folder stays.");
         let mut term = signal(SignalKind::terminate()).map_err(because("signals"))?;
         let mut int = signal(SignalKind::interrupt()).map_err(because("signals"))?;
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
@@ -104,7 +105,7 @@ impl Stage {
     }
 
     async fn create(&self) -> Result<(), Failure> {
-        println!("1  A fabric of {} objects, an empty NetBox.", self.source_count());
+        say!("1  A fabric of {} objects, an empty NetBox.", self.source_count());
         let seconds = self.until("NetBox has everything", |report| report.summary == Summary::InSync).await?;
         let counts = [
             (ObjectKind::Device, "devices"),
@@ -113,7 +114,7 @@ impl Stage {
             (ObjectKind::Prefix, "prefixes"),
         ]
         .map(|(kind, name)| format!("{} {name}", self.netbox.objects(kind).len()));
-        println!(
+        say!(
             "   After {seconds:.1} s NetBox has {}, and every object compares as the same.",
             counts.join(", ")
         );
@@ -123,14 +124,14 @@ impl Stage {
         if after != before {
             return Err(Failure::Failed(format!("a second run wrote {} times", after - before)));
         }
-        println!(
+        say!(
             "   Both sides were read once more: nothing was written ({after} entries in NetBox's changelog before and after).\n"
         );
         Ok(())
     }
 
     async fn carry_over(&self) -> Result<(), Failure> {
-        println!(
+        say!(
             "2  Somebody describes the switch leaf-01 otherwise in Kubernetes: \"rack 2\" becomes \"rack 7, cold aisle\"."
         );
         let mut object = self
@@ -144,12 +145,12 @@ impl Stage {
                 self.field("leaf-01", "description") == "rack 7, cold aisle"
             })
             .await?;
-        println!("   NetBox has it {seconds:.2} s later.\n");
+        say!("   NetBox has it {seconds:.2} s later.\n");
         Ok(())
     }
 
     async fn heal(&self) -> Result<(), Failure> {
-        println!(
+        say!(
             "3  Somebody edits leaf-02 in NetBox: the description, which the fabric declares, and the comments, which it does not."
         );
         let id = self.device("leaf-02")?["id"].as_u64().unwrap_or_default();
@@ -161,25 +162,25 @@ impl Stage {
             .until_netbox("the description is healed", || self.field("leaf-02", "description") == "rack 3")
             .await?;
         let comments = self.field("leaf-02", "comments");
-        println!(
+        say!(
             "   {seconds:.1} s later the description is \"rack 3\" again; the comments are still {comments}.\n"
         );
         Ok(())
     }
 
     async fn delete(&self) -> Result<(), Failure> {
-        println!("4  The server server-03 is deleted in Kubernetes.");
+        say!("4  The server server-03 is deleted in Kubernetes.");
         self.cluster.delete("servers", "default", "server-03");
         let marked =
             |device: &Value| !device["custom_fields"][fabric_model::netbox::TOMBSTONE_FIELD].is_null();
         let seconds = self
             .until_netbox("it is marked", || self.device("server-03").is_ok_and(|device| marked(&device)))
             .await?;
-        println!(
+        say!(
             "   {seconds:.1} s later NetBox still has it, marked: its source is gone. It stays for the grace period (3 s here)."
         );
         let seconds = self.until_netbox("it is deleted", || self.device("server-03").is_err()).await?;
-        println!(
+        say!(
             "   {seconds:.1} s later it is deleted; {} cables have an empty end.\n",
             self.netbox.dangling_cables()
         );
@@ -187,7 +188,7 @@ impl Stage {
     }
 
     async fn observe(&self) -> Result<(), Failure> {
-        println!(
+        say!(
             "5  The agent of leaf-01 reports: by LLDP it hears server-02 at the port where the wiring has server-01."
         );
         let heard = |name: &str| json!([{"name": name, "portID": "enp2s1"}]);
@@ -200,20 +201,20 @@ impl Stage {
         self.cluster.put(Kind::Agent.plural(), agent);
         let seconds = self.until("it is told", |report| !report.observed.differs.is_empty()).await?;
         let report = self.report();
-        println!("   {seconds:.1} s later the report says: {}.", report.observed.differs.join("; "));
-        println!("   NetBox keeps what is intended; the state is still \"{}\".\n", report.summary);
+        say!("   {seconds:.1} s later the report says: {}.", report.observed.differs.join("; "));
+        say!("   NetBox keeps what is intended; the state is still \"{}\".\n", report.summary);
         Ok(())
     }
 
     async fn silence(&self) -> Result<(), Failure> {
-        println!("6  The API server falls silent.");
+        say!("6  The API server falls silent.");
         let before = self.netbox.change_count();
         self.cluster.stop(true);
         let seconds = self
             .until("it is known that nothing is known", |report| report.summary == Summary::Unknown)
             .await?;
         let report = self.report();
-        println!(
+        say!(
             "   {seconds:.1} s later the state is \"{}\": {} lists could not be read, {} objects are unknown, nothing was deleted.",
             report.summary,
             report.unread.len(),
@@ -222,7 +223,7 @@ impl Stage {
         self.cluster.stop(false);
         let seconds = self.until("it is in sync again", |report| report.summary == Summary::InSync).await?;
         let written = self.netbox.change_count() - before;
-        println!(
+        say!(
             "   It answers again; {seconds:.1} s later everything compares as the same, {written} writes in between.\n"
         );
         Ok(())
@@ -230,15 +231,15 @@ impl Stage {
 
     fn check_history(&self) -> Result<(), Failure> {
         let (mut records, mut faults) = (0, 0);
-        history::read(&self.home.history(FABRIC), None, |entry| {
+        history::read(&self.home.history(FABRIC), &[], |entry| {
             records += 1;
             faults += usize::from(entry.fault.is_some());
         })
         .map_err(because("the history"))?;
-        println!(
+        say!(
             "7  The history has {records} records, each chained to the one before, {faults} of them otherwise than written."
         );
-        println!("   To see it: fabric-sync --home {} history", self.home.folder().display());
+        say!("   To see it: fabric-sync --home {} history", self.home.folder().display());
         if faults == 0 { Ok(()) } else { Err(Failure::Failed("the history is not as it was written".into())) }
     }
 

@@ -11,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use fabric_kubernetes::Leader;
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,14 @@ use crate::report::Report;
 
 /// How every fabric is; shared by those who find out and those who show it.
 #[derive(Debug, Default)]
-pub struct Board(RwLock<Vec<Report>>);
+pub struct Board(RwLock<Vec<Place>>);
+
+/// A fabric's report, and who knows whether this instance leads for it at the moment at which somebody asks.
+#[derive(Debug)]
+struct Place {
+    report: Report,
+    leader: Option<Leader>,
+}
 
 /// What `/status.json` says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,22 +40,36 @@ pub struct StatusDocument {
 }
 
 impl Board {
-    /// Another fabric, shown after the others.
-    pub fn add(&self, report: Report) {
-        self.0.write().push(report);
+    /// Another fabric, shown after the others; with `leader`, that one is asked whether this instance leads.
+    pub fn add(&self, report: Report, leader: Option<Leader>) {
+        self.0.write().push(Place { report, leader });
     }
 
     /// Puts a fabric's report in its place.
     pub fn publish(&self, report: Report) {
-        if let Some(place) = self.0.write().iter_mut().find(|place| place.fabric == report.fabric) {
-            *place = report;
+        if let Some(place) = self.0.write().iter_mut().find(|place| place.report.fabric == report.fabric) {
+            place.report = report;
         }
     }
 
-    /// All reports as they are now.
+    /// Puts a fabric's last report in its place: nobody works on it any more, so it is led by nobody here.
+    pub fn retire(&self, report: Report) {
+        if let Some(place) = self.0.write().iter_mut().find(|place| place.report.fabric == report.fabric) {
+            *place = Place { report, leader: None };
+        }
+    }
+
+    /// All reports as they are now. Who leads is asked now: a report is as old as what its fabric's task last did.
     #[must_use]
     pub fn reports(&self) -> Vec<Report> {
-        self.0.read().clone()
+        let now = |place: &Place| {
+            let mut report = place.report.clone();
+            if let Some(leader) = &place.leader {
+                report.leader = leader.may_write();
+            }
+            report
+        };
+        self.0.read().iter().map(now).collect()
     }
 }
 

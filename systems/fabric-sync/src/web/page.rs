@@ -1,10 +1,10 @@
 //! The status page: one line a fabric, and one page for each. No script; it loads itself again.
 
 use fabric_model::Summary;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::report::Report;
+use crate::report::{Report, ago, span};
 
 /// Seconds between loads.
 const RELOAD: u32 = 5;
@@ -93,22 +93,6 @@ fn writes(report: &Report) -> Markup {
             (None, None) if report.leader => "as needed",
             (None, None) => "not yet",
         }
-    }
-}
-
-/// How long ago that was, as people say it.
-fn ago(moment: Option<Timestamp>, now: Timestamp) -> String {
-    let Some(moment) = moment else { return "never".into() };
-    format!("{} ago", span(now.duration_since(moment)))
-}
-
-fn span(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs().max(0);
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        7200..=172_799 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -228,7 +212,8 @@ fn held(report: &Report) -> Markup {
     html! {
         @if !report.held.is_empty() {
             section {
-                h2 { "Held back (" (report.held.len()) ")" }
+                h2 { "Held back (" (report.held_count) ")" }
+                @if report.held_count > report.held.len() { p { "The first " (report.held.len()) " of them." } }
                 @if report.deletions_to_confirm > 0 {
                     p {
                         (report.deletions_to_confirm) " deletions wait for somebody's word: "

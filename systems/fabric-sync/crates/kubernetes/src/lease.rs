@@ -1,6 +1,6 @@
 //! One leader at a time, by a `coordination.k8s.io/v1` Lease. Whether we may write is decided by our own clock alone: from the moment at
-//! which the last successful renewal was sent, two thirds of the lease's duration, so that a write underway has a third to land before
-//! anybody else may take over. Others are judged by when we saw their lease change, never by the times in it. The rule is the one of
+//! which the last successful renewal was sent, two thirds of the lease's duration; for a write that is under way then, nobody waits longer
+//! than the third that is left before anybody else may take over. Others are judged by when we saw their lease change, never by the times in it. The rule is the one of
 //! client-go's leader election.
 
 use std::sync::Arc;
@@ -58,6 +58,8 @@ struct State {
     role: Role,
     /// Until when we may begin a write.
     write_until: Duration,
+    /// Until when nobody else may take over: a write that is under way has until then.
+    held_until: Duration,
     transitions: i32,
 }
 
@@ -76,13 +78,21 @@ impl Leader {
     #[must_use]
     pub fn new() -> Self {
         let role = Role::Unknown { reason: "the lease was not asked for yet".into() };
-        Leader(Arc::new(Mutex::new(State { role, write_until: Duration::ZERO, transitions: 0 })))
+        let (write_until, held_until) = (Duration::ZERO, Duration::ZERO);
+        Leader(Arc::new(Mutex::new(State { role, write_until, held_until, transitions: 0 })))
     }
 
     /// Whether a write may begin now.
     #[must_use]
     pub fn may_write(&self) -> bool {
         now() < self.0.lock().write_until
+    }
+
+    /// How long a write that begins now may take before another instance may begin one; none if none may begin.
+    #[must_use]
+    pub fn time_for_a_write(&self) -> Option<Duration> {
+        let (state, now) = (self.0.lock(), now());
+        (now < state.write_until).then(|| state.held_until.saturating_sub(now))
     }
 
     /// What we are. A leader whose time ran out leads no more, whoever does.
@@ -127,7 +137,7 @@ impl Leader {
     fn note(&self, lease: &str, sent: Duration, grant: Duration, role: Role, transitions: Option<i32>) {
         let mut state = self.0.lock();
         match role {
-            Role::Leader => state.write_until = sent + grant,
+            Role::Leader => (state.write_until, state.held_until) = (sent + grant, sent + grant * 3 / 2),
             Role::Follower { .. } => state.write_until = Duration::ZERO,
             // A renewal that failed takes nothing away that was granted: as long as the grant lasts, we are what we were.
             Role::Unknown { .. } if now() < state.write_until => return,

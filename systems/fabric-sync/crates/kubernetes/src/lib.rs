@@ -15,4 +15,4 @@ mod watch;
 pub use access::{Access, AccessError};
 pub use lease::{Leader, LeaseSettings, Role};
 pub use source::{Reading, Scope, Source};
-pub use watch::Event;
+pub use watch::{Arrival, Event};

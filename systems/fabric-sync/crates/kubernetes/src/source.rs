@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::access::{Access, Connector};
 use crate::list::{List, Listing};
 use crate::request::Trouble;
-use crate::watch::{Event, Watch};
+use crate::watch::{Arrival, Watch};
 
 /// Lists that are read at the same time.
 const AT_ONCE: usize = 4;
@@ -47,18 +47,18 @@ pub struct Reading {
 /// Watches that end when this is dropped.
 #[derive(Debug)]
 pub struct Watches {
-    events: Receiver<Event>,
+    events: Receiver<Arrival>,
     _tasks: JoinSet<()>,
 }
 
 impl Watches {
     /// The next event; none only if nothing is watched.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Arrival> {
         self.events.recv().await
     }
 
     /// An event that is there already.
-    pub fn ready(&mut self) -> Option<Event> {
+    pub fn ready(&mut self) -> Option<Arrival> {
         self.events.try_recv().ok()
     }
 }

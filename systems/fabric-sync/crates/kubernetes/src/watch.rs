@@ -1,7 +1,7 @@
 //! A watch of one list, from the moment at which it was read: changes as they come, until the first thing that makes the list doubtful.
 //! Then a whole read is due; nothing is mended here.
 
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use fabric_model::Kind;
 use futures_util::StreamExt;
@@ -47,6 +47,21 @@ pub enum Event {
     },
 }
 
+/// An event, and when it arrived here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// The event.
+    pub event: Event,
+    /// When it arrived, however long it waited to be looked at.
+    pub at: Moment,
+}
+
+impl Arrival {
+    fn now(event: Event) -> Self {
+        Arrival { event, at: Moment::now() }
+    }
+}
+
 /// One list that is watched.
 pub(crate) struct Watch {
     pub(crate) kind: Kind,
@@ -58,14 +73,14 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Tells changes until the list is lost or nobody listens.
-    pub(crate) async fn tell(mut self, client: Client, events: Sender<Event>) {
+    pub(crate) async fn tell(mut self, client: Client, events: Sender<Arrival>) {
         loop {
             let begun = Instant::now();
             match self.follow(&client, &events).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(why) => {
-                    let _ = events.send(Event::Lost { kind: self.kind, why }).await;
+                    let _ = events.send(Arrival::now(Event::Lost { kind: self.kind, why })).await;
                     return;
                 }
             }
@@ -74,7 +89,7 @@ impl Watch {
     }
 
     /// Follows one watch to its end; whether anybody still listens.
-    async fn follow(&mut self, client: &Client, events: &Sender<Event>) -> Result<bool, Trouble> {
+    async fn follow(&mut self, client: &Client, events: &Sender<Arrival>) -> Result<bool, Trouble> {
         let seconds = u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX);
         let mut parameters = WatchParams::default().timeout(seconds);
         parameters.label_selector.clone_from(&self.labels);
@@ -108,7 +123,7 @@ impl Watch {
                     Event::Deleted { kind: self.kind, object: self.checked(object)? }
                 }
             };
-            if events.send(event).await.is_err() {
+            if events.send(Arrival::now(event)).await.is_err() {
                 return Ok(false);
             }
         }

@@ -55,6 +55,9 @@ async fn one_leads_the_other_follows_and_takes_over_when_the_lease_is_given_up()
     let first = candidate(&cluster, "first");
     until("the first leads", || first.leader.may_write()).await;
     assert_eq!(first.leader.role(), Role::Leader);
+    // Until somebody else may take over, and no longer.
+    let time = first.leader.time_for_a_write().unwrap();
+    assert!(first.settings.duration / 3 <= time && time <= first.settings.duration, "{time:?}");
     let second = candidate(&cluster, "second");
     let follower = Role::Follower { holder: "first".into() };
     until("the second follows", || second.leader.role() == follower).await;

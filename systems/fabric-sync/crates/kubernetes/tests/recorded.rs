@@ -73,7 +73,7 @@ async fn read(files: &[&str], kind: Kind, namespace: &str) -> Snapshot {
 }
 
 async fn next(watches: &mut Watches) -> Event {
-    tokio::time::timeout(Duration::from_secs(20), watches.next()).await.expect("an event").unwrap()
+    tokio::time::timeout(Duration::from_secs(20), watches.next()).await.expect("an event").unwrap().event
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn server(name: &str, description: &str) -> Value {
 }
 
 async fn next(watches: &mut Watches) -> Event {
-    tokio::time::timeout(Duration::from_secs(20), watches.next()).await.expect("an event").unwrap()
+    tokio::time::timeout(Duration::from_secs(20), watches.next()).await.expect("an event").unwrap().event
 }
 
 fn said(event: &Event) -> (&'static str, Kind, String) {

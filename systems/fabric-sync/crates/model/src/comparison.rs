@@ -37,7 +37,12 @@ pub enum UnknownReason {
     /// It bears our key, but does not say what it stands for.
     NoSource,
     /// Another object of NetBox bears the same key.
-    Twin,
+    Twin {
+        /// NetBox's number for this one.
+        id: u64,
+        /// The number of the other one, which is taken for ours.
+        other: u64,
+    },
 }
 
 /// How an object of NetBox compares to what it should be.
@@ -113,7 +118,8 @@ impl Comparison {
     /// Compares what `desired` asks for, which was made of `snapshot`, to what `inventory` holds. Time grows with the number of
     /// objects and no faster.
     pub fn new(desired: Desired, snapshot: &Snapshot, inventory: &Inventory) -> Self {
-        let unread_sources: BTreeMap<_, _> = Kind::intended()
+        let unread_sources: BTreeMap<_, _> = Kind::ALL
+            .into_iter()
             .filter_map(|kind| snapshot.unread(kind).map(|unread| (kind, unread.clone())))
             .collect();
         let unread_inventory: BTreeMap<_, _> = ObjectKind::ALL
@@ -130,10 +136,11 @@ impl Comparison {
         // Why an object that nothing asks for may not be called extra.
         let doubt = |actual: &Actual, identity: &Identity| {
             if desired.find(identity).is_some() {
-                return Some(UnknownReason::Twin);
+                let other = inventory.number(identity).unwrap_or_default();
+                return Some(UnknownReason::Twin { id: actual.id, other });
             }
-            if let Some((kind, _)) = unread_sources.first_key_value() {
-                return Some(UnknownReason::SourceUnread(*kind));
+            if let Some(kind) = first_intended(&unread_sources) {
+                return Some(UnknownReason::SourceUnread(kind));
             }
             match source_of(actual) {
                 None => Some(UnknownReason::NoSource),
@@ -153,7 +160,7 @@ impl Comparison {
             })
         };
         let mut moved = slot::find_moved(&desired, inventory, is_unwanted);
-        let not_known = unread_sources.keys().next().map(|kind| UnknownReason::SourceUnread(*kind));
+        let not_known = first_intended(&unread_sources).map(UnknownReason::SourceUnread);
         let not_known = not_known
             .or_else(|| unread_inventory.keys().next().map(|kind| UnknownReason::InventoryUnread(*kind)));
         let contested: HashSet<Identity> = if not_known.is_some() {
@@ -198,6 +205,11 @@ impl Comparison {
         Self { desired, objects, unread_sources, unread_inventory, empty_sources }
     }
 
+    /// Whether all was read that says what should be and what is: without it nothing is deleted. What the switches report is not of that.
+    pub fn is_whole(&self) -> bool {
+        first_intended(&self.unread_sources).is_none() && self.unread_inventory.is_empty()
+    }
+
     /// How many objects have which status.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts { problems: self.desired.problems.len(), ..Counts::default() };
@@ -217,8 +229,8 @@ impl Comparison {
     /// fabric without any, nothing was compared.
     pub fn summary(&self) -> Summary {
         let counts = self.counts();
-        let is_whole = self.unread_sources.is_empty() && self.unread_inventory.is_empty();
-        if counts.unknown > 0 || !is_whole || (self.objects.is_empty() && counts.problems == 0) {
+        let is_read = self.unread_sources.is_empty() && self.unread_inventory.is_empty();
+        if counts.unknown > 0 || !is_read || (self.objects.is_empty() && counts.problems == 0) {
             Summary::Unknown
         } else if counts.differs + counts.missing + counts.extra + counts.problems > 0 {
             Summary::OutOfSync
@@ -226,6 +238,11 @@ impl Comparison {
             Summary::InSync
         }
     }
+}
+
+/// A kind that could not be read of those that say what is intended.
+fn first_intended(unread: &BTreeMap<Kind, crate::Unread>) -> Option<Kind> {
+    Kind::intended().find(|kind| unread.contains_key(kind))
 }
 
 fn source_of(actual: &Actual) -> Option<SourceRef> {
@@ -314,7 +331,9 @@ impl fmt::Display for UnknownReason {
             Self::NamelessSource(kind) => write!(f, "a {kind} has a problem and cannot be named"),
             Self::SourceExcluded(kind) => write!(f, "the configuration leaves out {kind}"),
             Self::NoSource => f.write_str("it does not say what it stands for"),
-            Self::Twin => f.write_str("another object bears the same key"),
+            Self::Twin { id, other } => {
+                write!(f, "NetBox has it twice, as numbers {id} and {other}, which bear the same key")
+            }
         }
     }
 }

@@ -124,42 +124,74 @@ pub struct Remainder {
 /// What of `spec`, a specification of `kind`, no field of NetBox stands for.
 pub fn find_remainder(kind: Kind, spec: &serde_json::Map<String, Value>) -> Vec<Remainder> {
     let mut found = Vec::new();
-    let fields = fields(kind);
+    let walker = Walker { fields: fields(kind), kind, spec };
     for (name, value) in spec {
-        walk(&fields, &mut vec![name.as_str()], name.clone(), value, &mut found);
+        walker.walk(&mut vec![name.as_str()], name.clone(), value, &mut found);
     }
     found
 }
 
-fn walk<'a>(
-    fields: &Fields,
-    segments: &mut Vec<&'a str>,
-    path: String,
-    value: &'a Value,
-    found: &mut Vec<Remainder>,
-) {
-    if value.is_null() || fields.mapped.iter().any(|pattern| reach(pattern, segments) == Reach::Same) {
-        return;
+/// Whether the mapping passes over a field that it has a place for, because of what stands beside it in `spec`. A zero or an empty text
+/// says nothing: so the Fabric writes what is not set.
+fn is_passed_over(
+    kind: Kind,
+    spec: &serde_json::Map<String, Value>,
+    segments: &[&str],
+    value: &Value,
+) -> bool {
+    if matches!(value, Value::String(text) if text.is_empty()) || value.as_i64() == Some(0) {
+        return false;
     }
-    let is_known = fields.kept.iter().any(|pattern| reach(pattern, segments) == Reach::Same);
-    let goes_on =
-        || fields.mapped.iter().chain(fields.kept).any(|pattern| reach(pattern, segments) == Reach::Above);
-    match value {
-        Value::Object(object) if !is_known && goes_on() => {
-            for (name, value) in object {
-                segments.push(name);
-                walk(fields, segments, format!("{path}.{name}"), value, found);
-                segments.pop();
-            }
+    match (kind, segments) {
+        (Kind::VPC, ["subnets", subnet, "dhcp", "range", _]) => {
+            let dhcp = spec.get("subnets").and_then(|subnets| subnets.get(*subnet)?.get("dhcp"));
+            let range = |end: &str| dhcp.and_then(|dhcp| dhcp.get("range")?.get(end)?.as_str());
+            let enabled = dhcp.and_then(|dhcp| dhcp.get("enable")?.as_bool()).unwrap_or_default();
+            !enabled || range("start").is_none() || range("end").is_none()
         }
-        Value::Array(items) if !is_known && goes_on() => {
-            for (at, value) in items.iter().enumerate() {
-                segments.push("[]");
-                walk(fields, segments, format!("{path}[{at}]"), value, found);
-                segments.pop();
-            }
+        (Kind::ExternalAttachment, ["switch", "vlan" | "ip"]) => {
+            spec.get("static").is_some_and(|fixed| !fixed.is_null())
         }
-        _ => found.push(Remainder { path, is_known, value: value.clone() }),
+        _ => false,
+    }
+}
+
+struct Walker<'a> {
+    fields: Fields,
+    kind: Kind,
+    spec: &'a serde_json::Map<String, Value>,
+}
+
+impl<'a> Walker<'a> {
+    fn walk(&self, segments: &mut Vec<&'a str>, path: String, value: &'a Value, found: &mut Vec<Remainder>) {
+        let Self { fields, kind, spec } = self;
+        let is_mapped = fields.mapped.iter().any(|pattern| reach(pattern, segments) == Reach::Same);
+        let is_passed_over = is_mapped && is_passed_over(*kind, spec, segments, value);
+        if value.is_null() || (is_mapped && !is_passed_over) {
+            return;
+        }
+        let is_kept = fields.kept.iter().any(|pattern| reach(pattern, segments) == Reach::Same);
+        let is_known = is_passed_over || is_kept;
+        let goes_on = || {
+            fields.mapped.iter().chain(fields.kept).any(|pattern| reach(pattern, segments) == Reach::Above)
+        };
+        match value {
+            Value::Object(object) if !is_known && goes_on() => {
+                for (name, value) in object {
+                    segments.push(name);
+                    self.walk(segments, format!("{path}.{name}"), value, found);
+                    segments.pop();
+                }
+            }
+            Value::Array(items) if !is_known && goes_on() => {
+                for (at, value) in items.iter().enumerate() {
+                    segments.push("[]");
+                    self.walk(segments, format!("{path}[{at}]"), value, found);
+                    segments.pop();
+                }
+            }
+            _ => found.push(Remainder { path, is_known, value: value.clone() }),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// The fields of which NetBox has each combination once.
-fn unique_fields(kind: ObjectKind) -> &'static [&'static str] {
+pub(crate) fn unique_fields(kind: ObjectKind) -> &'static [&'static str] {
     match kind {
         ObjectKind::Device => &["site", "name"],
         ObjectKind::Interface => &["device", "name"],
@@ -25,15 +25,31 @@ fn unique_fields(kind: ObjectKind) -> &'static [&'static str] {
     }
 }
 
-type Slot = (ObjectKind, Vec<Value>);
+/// A place that NetBox gives to one object of a kind.
+pub(crate) type Slot = (ObjectKind, Vec<Value>);
 
-fn slot_of_actual(actual: &Actual) -> Option<Slot> {
+/// The place that an object has.
+pub(crate) fn slot_of_actual(actual: &Actual) -> Option<Slot> {
     let fields = unique_fields(actual.kind);
-    let values: Vec<Value> = fields.iter().map(|field| actual.shown(field)).collect();
+    let values: Vec<Value> = fields.iter().map(|field| place(actual.kind, actual.shown(field))).collect();
     (!values.is_empty()).then_some((actual.kind, values))
 }
 
-fn slot_of_desired(object: &DesiredObject, number: impl Fn(&Identity) -> Option<u64>) -> Option<Slot> {
+/// Of an address only the host counts: NetBox has it once in a VRF, whatever its prefix length.
+fn place(kind: ObjectKind, value: Value) -> Value {
+    match value {
+        Value::String(text) if kind == ObjectKind::IpAddress => {
+            text.split_once('/').map_or(text.as_str(), |(host, _)| host).into()
+        }
+        value => value,
+    }
+}
+
+/// The place that an object should have; None where that is not numbered yet.
+pub(crate) fn slot_of_desired(
+    object: &DesiredObject,
+    number: impl Fn(&Identity) -> Option<u64>,
+) -> Option<Slot> {
     let fields = unique_fields(object.identity.kind);
     let mut values = Vec::with_capacity(fields.len());
     for field in fields {
@@ -43,7 +59,8 @@ fn slot_of_desired(object: &DesiredObject, number: impl Fn(&Identity) -> Option<
         let mut written: Vec<Value> = body.into_iter().map(|(_, value)| value).collect();
         // `NAME_id` comes before `NAME_type`.
         written.reverse();
-        values.push(if written.len() == 1 { written.remove(0) } else { Value::Array(written) });
+        let value = if written.len() == 1 { written.remove(0) } else { Value::Array(written) };
+        values.push(place(object.identity.kind, value));
     }
     (!values.is_empty()).then_some((object.identity.kind, values))
 }

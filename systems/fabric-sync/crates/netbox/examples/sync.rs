@@ -8,7 +8,7 @@
 
 use fabric_model::{Comparison, Fabric, FabricName, Kind, Plan, Policy, Quarantine, Snapshot, map_fabric};
 use fabric_netbox::fake::FakeNetBox;
-use fabric_netbox::{NetBox, Options, Outcome, RunOptions};
+use fabric_netbox::{NetBox, Options, Outcome, Permit, RunOptions};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -95,7 +95,7 @@ async fn main() {
             break;
         }
         let start = Instant::now();
-        let options = RunOptions { message: "example", now, may_write: &|| true };
+        let options = RunOptions { message: "example", now, may_write: &|| Permit::Granted };
         let applied = netbox.apply(&plan, &inventory, &options, &mut |_, _| {}).await;
         let written = applied.outcomes.iter().filter(|outcome| **outcome == Outcome::Written).count();
         println!("  {written} of {} written in {:.2?}", plan.changes.len(), start.elapsed());

@@ -1,7 +1,7 @@
 //! Adoption: an object of somebody else that takes the place of a missing one is given our key, on demand and one by one. Its fields are
 //! left as they are; the next plan shows what it would change.
 
-use crate::{NetBox, NetBoxError};
+use crate::{MayWrite, NetBox, NetBoxError, Permit, RunOptions};
 use fabric_model::netbox::{KEY_FIELD, SOURCE_FIELD, custom};
 use fabric_model::{
     Actual, Comparison, DesiredObject, Difference, FieldValue, Identity, Inventory, ObjectKind, SourceRef,
@@ -121,9 +121,9 @@ impl NetBox {
         &self,
         candidate: &AdoptionCandidate,
         message: &str,
-        may_write: &(dyn Fn() -> bool + Sync),
+        may_write: &MayWrite<'_>,
     ) -> Result<AdoptionOutcome, NetBoxError> {
-        if !may_write() {
+        if may_write() == Permit::Denied {
             return Ok(AdoptionOutcome::MayNotWrite);
         }
         let source = candidate
@@ -136,10 +136,11 @@ impl NetBox {
             difference(KEY_FIELD, FieldValue::Text(candidate.object.key.clone())),
             difference(SOURCE_FIELD, source),
         ];
-        let adopted =
-            self.update_one((&candidate.object, candidate.id), None, &differences, &|_| None, message).await;
-        match adopted {
+        let options = RunOptions { message, now: jiff::Timestamp::now(), may_write };
+        let place = (&candidate.object, candidate.id);
+        match self.update_one(place, None, &differences, &|_| None, &options).await {
             Ok(_) => Ok(AdoptionOutcome::Adopted),
+            Err(NetBoxError::MayNotWrite) => Ok(AdoptionOutcome::MayNotWrite),
             Err(NetBoxError::Stale | NetBoxError::NotFound) => Ok(AdoptionOutcome::Stale),
             Err(error) => Err(error),
         }

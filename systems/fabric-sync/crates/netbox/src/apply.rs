@@ -1,9 +1,9 @@
 //! Executes a plan, in its order: what fails is named, what needs it is left out, everything else goes on.
 
-use crate::write::Numbers;
-use crate::{NetBox, NetBoxError};
+use crate::write::{Creation, Numbers};
+use crate::{MayWrite, NetBox, NetBoxError, Permit};
 use fabric_model::plan::DeleteReason;
-use fabric_model::{Action, Actual, Change, Identity, Inventory, Plan, Quarantine};
+use fabric_model::{Action, Actual, Change, Identity, Inventory, ObjectKind, Plan, Quarantine};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -19,8 +19,8 @@ pub struct RunOptions<'a> {
     pub message: &'a str,
     /// What tombstones say.
     pub now: Timestamp,
-    /// Asked before each write: whether this instance may still write.
-    pub may_write: &'a (dyn Fn() -> bool + Sync),
+    /// Asked immediately before each write is sent: whether this instance may still write.
+    pub may_write: &'a MayWrite<'a>,
 }
 
 /// What came of a change.
@@ -30,6 +30,8 @@ pub enum Outcome {
     Written,
     /// NetBox refuses this change; the same change will be refused again.
     Refused(NetBoxError),
+    /// NetBox has an object with its key already, which is not what was sent: compare anew.
+    AlreadyThere,
     /// The object is not what was compared: compare anew.
     Stale,
     /// It failed for a reason that does not lie with the object; it may have landed.
@@ -59,15 +61,23 @@ impl Applied {
 
     /// Whether something changed under us, so that a new comparison is worth it at once.
     pub fn wants_new_plan(&self) -> bool {
-        self.outcomes.contains(&Outcome::Stale)
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stale | Outcome::AlreadyThere))
     }
 
-    /// Writes down what was refused and what was not, of `plan`.
+    /// Writes down what was refused, what was not and what may still be carried out, of `plan`, which ended at `now`.
     pub fn record(&self, plan: &Plan, quarantine: &mut Quarantine, now: Timestamp) {
         for (change, outcome) in plan.changes.iter().zip(&self.outcomes) {
             match outcome {
+                Outcome::Refused(error @ NetBoxError::Forbidden(_)) => {
+                    quarantine.record_forbidden(change, &error.to_string(), now);
+                }
                 Outcome::Refused(error) => quarantine.record_refusal(change, &error.to_string(), now),
-                Outcome::Written => quarantine.record_success(&change.object),
+                Outcome::Failed(error)
+                    if error.may_have_landed() && matches!(change.action, Action::Create { .. }) =>
+                {
+                    quarantine.record_unanswered(change, &error.to_string(), now);
+                }
+                Outcome::Written | Outcome::AlreadyThere => quarantine.record_success(change, now),
                 _ => {}
             }
         }
@@ -89,6 +99,12 @@ impl NetBox {
             options,
             created: HashMap::new(),
             failed: HashSet::new(),
+            cables: (plan.changes.iter())
+                .filter(|change| change.object.kind == ObjectKind::Cable)
+                .filter(|change| matches!(change.action, Action::Create { .. }))
+                .map(|change| (&change.object, change))
+                .collect(),
+            kept: HashMap::new(),
             stopped: None,
             broken: 0,
             applied: Applied::default(),
@@ -125,6 +141,10 @@ struct Run<'a> {
     options: &'a RunOptions<'a>,
     created: HashMap<Identity, u64>,
     failed: HashSet<Identity>,
+    /// The cables that the plan creates.
+    cables: HashMap<&'a Identity, &'a Change>,
+    /// Cables that were to be deleted and are still there, by number.
+    kept: HashMap<u64, Identity>,
     /// Why nothing more is tried.
     stopped: Option<Outcome>,
     /// At how many changes in a row NetBox itself failed.
@@ -136,7 +156,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn note(&mut self, change: &Change, outcome: Outcome) {
         match &outcome {
-            Outcome::Written => self.broken = 0,
+            Outcome::Written | Outcome::AlreadyThere => self.broken = 0,
             Outcome::Failed(error) => {
                 tracing::warn!(object = %change.object, %error, "a change failed");
                 self.stopped = Some(Outcome::NotTried);
@@ -154,8 +174,10 @@ impl<'a> Run<'a> {
 
     fn fail(&mut self, change: &Change) {
         self.failed.insert(change.object.clone());
-        if let Action::Delete { reason: DeleteReason::Superseded(by), .. } = &change.action {
-            self.failed.insert(by.clone());
+        if let Action::Delete { id, .. } = &change.action
+            && change.object.kind == ObjectKind::Cable
+        {
+            self.kept.insert(*id, change.object.clone());
         }
     }
 
@@ -168,17 +190,30 @@ impl<'a> Run<'a> {
         if let Some(stopped) = &self.stopped {
             return Some(stopped.clone());
         }
-        let needed = match &change.action {
+        // A cable makes way only for one that can come.
+        let successor = match &change.action {
+            Action::Delete { reason: DeleteReason::Rewired, .. } => self.cables.get(&change.object),
+            Action::Delete { reason: DeleteReason::Superseded(by), .. } => self.cables.get(by),
+            _ => None,
+        };
+        let successor = successor.and_then(|successor| self.find_failed(successor));
+        successor.or_else(|| self.find_failed(change)).map(Outcome::Skipped)
+    }
+
+    /// What `change` needs and was not done.
+    fn find_failed(&self, change: &Change) -> Option<Identity> {
+        let needed: Vec<&Identity> = match &change.action {
             Action::Create { fields } => fields.values().flat_map(|value| value.references()).collect(),
             Action::Update { differences, .. } => {
                 differences.iter().flat_map(|each| each.desired.references()).collect()
             }
             Action::Mark { .. } | Action::Delete { .. } => Vec::new(),
         };
+        let cable = |port: &&Identity| self.kept.get(&self.inventory.find(port)?.field("cable").as_u64()?);
+        let is_cable = change.object.kind == ObjectKind::Cable;
+        let kept = needed.iter().filter(|_| is_cable).find_map(cable).cloned();
         let mut needed = needed.into_iter().chain([&change.object]);
-        needed
-            .find(|identity| self.failed.contains(*identity))
-            .map(|identity| Outcome::Skipped(identity.clone()))
+        kept.or_else(|| needed.find(|identity| self.failed.contains(*identity)).cloned())
     }
 
     /// The creations at the beginning of `changes` that can be sent together: of one kind, none naming another of them.
@@ -213,14 +248,8 @@ impl<'a> Run<'a> {
     /// Whether it was decided; otherwise NetBox took none of them and it lies with one.
     async fn create_batch(&mut self, batch: &[(&'a Change, Map<String, Value>)]) -> bool {
         let Some((first, _)) = batch.first() else { return false };
-        if !(self.options.may_write)() {
-            for (change, _) in batch {
-                self.note(change, Outcome::MayNotWrite);
-            }
-            return true;
-        }
         let bodies = batch.iter().map(|(change, body)| (&change.object, body.clone())).collect();
-        match self.netbox.create_many(first.object.kind, bodies, self.options.message).await {
+        match self.netbox.create_many(first.object.kind, bodies, self.options).await {
             Ok(numbers) => {
                 for ((change, _), number) in batch.iter().zip(numbers) {
                     self.created.insert(change.object.clone(), number);
@@ -231,7 +260,7 @@ impl<'a> Run<'a> {
             Err(error) if error.is_about_the_object() => false,
             Err(error) => {
                 for (change, _) in batch {
-                    self.note(change, Outcome::Failed(error.clone()));
+                    self.note(change, failure(&error));
                 }
                 true
             }
@@ -242,14 +271,22 @@ impl<'a> Run<'a> {
         if let Some(obstacle) = self.obstacle(change) {
             return obstacle;
         }
-        if !(self.options.may_write)() {
+        // What is read before a write is read in vain without it.
+        if (self.options.may_write)() == Permit::Denied {
             return Outcome::MayNotWrite;
         }
-        let (object, message) = (&change.object, self.options.message);
+        let (object, options) = (&change.object, self.options);
         let done = match &change.action {
             Action::Create { fields } => match self.body(fields) {
                 Err(missing) => return Outcome::Skipped(missing),
-                Ok(body) => self.netbox.create_one(object, body, message).await.map(Some),
+                Ok(body) => match self.netbox.create_one(object, body, options).await {
+                    Ok(Creation::Made(id)) => Ok(Some(id)),
+                    Ok(Creation::Present(id)) => {
+                        self.created.insert(object.clone(), id);
+                        return Outcome::AlreadyThere;
+                    }
+                    Err(error) => Err(error),
+                },
             },
             Action::Update { id, differences } => {
                 let Some(id) = id.or_else(|| self.number(object)) else {
@@ -260,7 +297,7 @@ impl<'a> Run<'a> {
                     &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
                 let compared = inventory.find_id(object.kind, id);
                 let updated =
-                    self.netbox.update_one((object, id), compared, differences, numbers, message).await;
+                    self.netbox.update_one((object, id), compared, differences, numbers, options).await;
                 updated.map(|updated| {
                     self.applied.updated.push(updated);
                     Some(id)
@@ -268,13 +305,13 @@ impl<'a> Run<'a> {
             }
             Action::Mark { id } => {
                 let compared = self.inventory.find_id(object.kind, *id);
-                let marked = self.netbox.mark_one((object, *id), compared, self.options.now, message).await;
+                let marked = self.netbox.mark_one((object, *id), compared, options).await;
                 marked.map(|marked| {
                     self.applied.updated.push(marked);
                     None
                 })
             }
-            Action::Delete { id, .. } => self.netbox.delete_one(object, *id, message).await.map(|()| None),
+            Action::Delete { id, .. } => self.netbox.delete_one(object, *id, options).await.map(|()| None),
         };
         match done {
             Ok(number) => {
@@ -291,7 +328,15 @@ impl<'a> Run<'a> {
                 self.broken += 1;
                 if self.broken < MAX_BROKEN { Outcome::Refused(error) } else { Outcome::Failed(error) }
             }
-            Err(error) => Outcome::Failed(error),
+            Err(error) => failure(&error),
         }
+    }
+}
+
+/// What an error that lies with no object makes of a change.
+fn failure(error: &NetBoxError) -> Outcome {
+    match error {
+        NetBoxError::MayNotWrite => Outcome::MayNotWrite,
+        error => Outcome::Failed(error.clone()),
     }
 }

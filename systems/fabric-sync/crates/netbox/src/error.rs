@@ -1,6 +1,7 @@
 //! What can go wrong with a request, in the kinds that are answered differently.
 
 use fabric_model::{Unread, UnreadCause};
+use jiff::Timestamp;
 use std::time::Duration;
 
 /// Why a request had no success. Texts of NetBox are cut short and never hold the token.
@@ -14,13 +15,13 @@ pub enum NetBoxError {
         /// What the system said, or what is wrong with its content.
         why: String,
     },
-    /// No connection, or it broke before the answer began.
+    /// No connection, so nothing was sent.
     #[error("NetBox cannot be reached: {0}")]
     Unreachable(String),
-    /// No whole answer within the deadline. A write may have landed.
+    /// No whole answer within the deadline, or within what was left of the lease. A write may have landed.
     #[error("NetBox has not answered within {} s", .0.as_secs_f32())]
     TimedOut(Duration),
-    /// The answer ended before its end. A write may have landed.
+    /// The connection broke, or the answer ended, before the answer's end. A write may have landed.
     #[error("NetBox's answer was cut short: {0}")]
     Cut(String),
     /// 401.
@@ -44,6 +45,15 @@ pub enum NetBoxError {
     /// 429 even after waiting.
     #[error("NetBox asks to be asked less often")]
     Throttled,
+    /// NetBox asked to be left alone for longer than one waits, and that time is not over: nothing was sent.
+    #[error("NetBox asks not to be asked before {until}")]
+    LeftAlone {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// This instance may not write any more: nothing was sent.
+    #[error("this instance may not write any more")]
+    MayNotWrite,
     /// 5xx even after waiting.
     #[error("NetBox failed with status {status}: {text}")]
     Server {
@@ -67,13 +77,13 @@ impl NetBoxError {
     /// Whether the request may have been carried out although its answer is not known.
     pub(crate) fn may_have_landed(&self) -> bool {
         match self {
-            Self::Unreachable(_)
-            | Self::TimedOut(_)
+            Self::TimedOut(_)
             | Self::Cut(_)
             | Self::Server { .. }
             | Self::WrongShape(_)
             | Self::TooLarge(_) => true,
             Self::Token { .. }
+            | Self::Unreachable(_)
             | Self::Unauthenticated
             | Self::Forbidden(_)
             | Self::NotFound
@@ -81,7 +91,9 @@ impl NetBoxError {
             | Self::Conflict(_)
             | Self::Refused(_)
             | Self::Broken(_)
-            | Self::Throttled => false,
+            | Self::Throttled
+            | Self::LeftAlone { .. }
+            | Self::MayNotWrite => false,
         }
     }
 
@@ -117,11 +129,14 @@ impl From<NetBoxError> for Unread {
             NetBoxError::Forbidden(_) => UnreadCause::Forbidden,
             NetBoxError::NotFound => UnreadCause::KindMissing,
             NetBoxError::TooLarge(_) => UnreadCause::TooLarge,
-            NetBoxError::Throttled | NetBoxError::Server { .. } => UnreadCause::ServerError,
+            NetBoxError::Throttled | NetBoxError::LeftAlone { .. } | NetBoxError::Server { .. } => {
+                UnreadCause::ServerError
+            }
             NetBoxError::Stale
             | NetBoxError::Conflict(_)
             | NetBoxError::Refused(_)
             | NetBoxError::Broken(_)
+            | NetBoxError::MayNotWrite
             | NetBoxError::WrongShape(_) => UnreadCause::WrongShape,
         };
         Self::new(cause, error.to_string())

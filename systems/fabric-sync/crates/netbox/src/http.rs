@@ -1,18 +1,19 @@
 //! One request and its answer: rate, deadline, attempts, size, JSON. Knows no kinds of objects.
 
+use crate::permit::{MayWrite, Permit, run_out};
+use crate::throttle::{MAX_WAIT, Rest, read_wait};
 use crate::token::read_authorization;
 use crate::{ConfigError, NetBoxError, Options};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER,
-};
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_rustls::rustls;
 use url::Url;
 
@@ -20,10 +21,8 @@ use url::Url;
 const MAX_ANSWER: usize = 64 << 20;
 /// How much of NetBox's text an error holds, in characters.
 const MAX_TEXT: usize = 400;
-/// The longest wait that NetBox can ask for between two attempts.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// A NetBox. Clones share connections, rate and counts.
+/// A NetBox. Clones share connections, rate, counts and the time for which it asked to be left alone.
 #[derive(Clone)]
 pub struct NetBox {
     client: reqwest::Client,
@@ -31,6 +30,7 @@ pub struct NetBox {
     pub(crate) options: Arc<Options>,
     limiter: Arc<DefaultDirectRateLimiter>,
     counts: Arc<[AtomicU64; 2]>,
+    rest: Arc<Rest>,
 }
 
 /// How many requests were made since the start.
@@ -40,6 +40,17 @@ pub struct RequestCounts {
     pub reads: u64,
     /// Requests that may change something, whatever came of them.
     pub writes: u64,
+}
+
+/// What is asked.
+struct Request<'a> {
+    method: Method,
+    path: &'a str,
+    query: &'a [(&'a str, String)],
+    body: Option<&'a Value>,
+    if_match: Option<&'a HeaderValue>,
+    /// Asked before anything that may change something is sent.
+    may_write: &'a MayWrite<'a>,
 }
 
 /// A whole answer.
@@ -72,7 +83,14 @@ impl NetBox {
             .map_err(|error| ConfigError::Client(describe(&error)))?;
         let rate = NonZeroU32::new(options.requests_per_second).unwrap_or(NonZeroU32::MIN);
         let limiter = Arc::new(RateLimiter::direct(Quota::per_second(rate)));
-        Ok(Self { client, api, options: Arc::new(options), limiter, counts: Arc::default() })
+        Ok(Self {
+            client,
+            api,
+            options: Arc::new(options),
+            limiter,
+            counts: Arc::default(),
+            rest: Arc::default(),
+        })
     }
 
     /// The requests made so far.
@@ -81,38 +99,55 @@ impl NetBox {
         RequestCounts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
     }
 
-    /// Reads `path`, relative to `/api/`.
-    pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, NetBoxError> {
-        self.request(Method::GET, path, query, None, None).await
+    /// Until when NetBox asked to be left alone, if that is not over: whatever is asked before fails without being sent.
+    pub fn resting_until(&self) -> Option<Instant> {
+        self.rest.end()
     }
 
-    /// Writes. Tried again only where it certainly was not carried out.
+    /// Reads `path`, relative to `/api/`.
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, NetBoxError> {
+        let may_write: &MayWrite<'_> = &|| Permit::Denied;
+        self.request(&Request { method: Method::GET, path, query, body: None, if_match: None, may_write })
+            .await
+    }
+
+    /// Writes. Tried again only where it certainly was not carried out, and sent only on a permit that is asked for each time.
     pub(crate) async fn write(
         &self,
         method: Method,
         path: &str,
         body: &Value,
         if_match: Option<&HeaderValue>,
+        may_write: &MayWrite<'_>,
     ) -> Result<Answer, NetBoxError> {
-        self.request(method, path, &[], Some(body), if_match).await
+        let request = Request { method, path, query: &[], body: Some(body), if_match, may_write };
+        match self.request(&request).await {
+            // NetBox answers so both to a token that is not accepted and to one that does not suffice.
+            Err(error @ NetBoxError::Forbidden(_)) => match self.read_status().await {
+                Err(NetBoxError::Unauthenticated) => Err(NetBoxError::Unauthenticated),
+                _ => Err(error),
+            },
+            done => done,
+        }
     }
 
-    async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, String)],
-        body: Option<&Value>,
-        if_match: Option<&HeaderValue>,
-    ) -> Result<Answer, NetBoxError> {
+    /// NetBox's own word on itself, which every user that it knows may see.
+    pub(crate) async fn read_status(&self) -> Result<Value, NetBoxError> {
+        match self.get("status/", &[]).await {
+            Err(NetBoxError::Forbidden(_)) => Err(NetBoxError::Unauthenticated),
+            status => Ok(status?.body),
+        }
+    }
+
+    async fn request(&self, request: &Request<'_>) -> Result<Answer, NetBoxError> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(MAX_RETRY_AFTER)
+            .with_max_delay(MAX_WAIT)
             .with_max_times(self.options.attempts.saturating_sub(1))
             .with_jitter()
             .build();
         loop {
-            let (error, asked) = match self.attempt(&method, path, query, body, if_match).await {
+            let (error, asked) = match self.attempt(request).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -121,45 +156,65 @@ impl NetBox {
                 NetBoxError::Unreachable(_)
                 | NetBoxError::TimedOut(_)
                 | NetBoxError::Cut(_)
-                | NetBoxError::Server { .. } => method == Method::GET,
+                | NetBoxError::Server { .. } => request.method == Method::GET,
                 _ => false,
             };
             // A silent server is not asked again and again within one call: that is the next run's.
             let is_worth_it = is_worth_it && !matches!(error, NetBoxError::TimedOut(_));
+            if let Some(asked) = asked.filter(|asked| *asked > MAX_WAIT) {
+                self.rest.begin(asked, Timestamp::now());
+                return Err(error);
+            }
             let Some(wait) = waits.next().filter(|_| is_worth_it) else { return Err(error) };
-            tokio::time::sleep(asked.map_or(wait, |asked| asked.min(MAX_RETRY_AFTER))).await;
+            tokio::time::sleep(asked.unwrap_or(wait)).await;
         }
     }
 
-    async fn attempt(
-        &self,
-        method: &Method,
-        path: &str,
-        query: &[(&str, String)],
-        body: Option<&Value>,
-        if_match: Option<&HeaderValue>,
-    ) -> Result<Answer, (NetBoxError, Option<Duration>)> {
+    async fn attempt(&self, asked: &Request<'_>) -> Result<Answer, (NetBoxError, Option<Duration>)> {
         let plain = |error| (error, None);
+        self.rest.check().map_err(plain)?;
         self.limiter.until_ready().await;
         let authorization = read_authorization(&self.options.token_file).map_err(plain)?;
-        let url = self.api.join(path).map_err(|error| plain(NetBoxError::WrongShape(error.to_string())))?;
-        let mut request = self.client.request(method.clone(), url).query(query);
+        let url =
+            self.api.join(asked.path).map_err(|error| plain(NetBoxError::WrongShape(error.to_string())))?;
+        let mut request = self.client.request(asked.method.clone(), url).query(asked.query);
         request = request.header(AUTHORIZATION, authorization).header(ACCEPT, "application/json");
-        if let Some(body) = body {
+        if let Some(body) = asked.body {
             request = request.json(body);
         }
-        if let Some(etag) = if_match {
+        if let Some(etag) = asked.if_match {
             request = request.header(IF_MATCH, etag);
         }
         let [reads, writes] = &*self.counts;
-        if *method == Method::GET { reads } else { writes }.fetch_add(1, Ordering::Relaxed);
-        let mut response = request.send().await.map_err(|error| plain(self.transport(&error)))?;
+        if asked.method == Method::GET {
+            reads.fetch_add(1, Ordering::Relaxed);
+            return self.exchange(request).await;
+        }
+        let permit = (asked.may_write)();
+        if permit == Permit::Denied {
+            return Err(plain(NetBoxError::MayNotWrite));
+        }
+        writes.fetch_add(1, Ordering::Relaxed);
+        let begun = Instant::now();
+        tokio::select! {
+            answer = self.exchange(request) => answer,
+            () = run_out(permit, asked.may_write) => Err(plain(NetBoxError::TimedOut(begun.elapsed()))),
+        }
+    }
+
+    /// Sends a request and reads its answer whole.
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, (NetBoxError, Option<Duration>)> {
+        let failed = |error| (self.transport(&error), None);
+        let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| plain(self.transport(&error)))? {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(plain(NetBoxError::TooLarge(MAX_ANSWER)));
+                return Err((NetBoxError::TooLarge(MAX_ANSWER), None));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -169,10 +224,10 @@ impl NetBox {
     fn transport(&self, error: &reqwest::Error) -> NetBoxError {
         if error.is_timeout() {
             NetBoxError::TimedOut(self.options.deadline)
-        } else if error.is_body() || error.is_decode() {
-            NetBoxError::Cut(describe(error))
-        } else {
+        } else if error.is_connect() || error.is_builder() {
             NetBoxError::Unreachable(describe(error))
+        } else {
+            NetBoxError::Cut(describe(error))
         }
     }
 }
@@ -182,10 +237,6 @@ fn judge(
     headers: &HeaderMap,
     bytes: &[u8],
 ) -> Result<Answer, (NetBoxError, Option<Duration>)> {
-    let asked = || {
-        let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-        Some(Duration::from_secs(seconds))
-    };
     let error = match status.as_u16() {
         204 => return Ok(Answer { body: Value::Null, etag: None }),
         200 | 201 => {
@@ -209,7 +260,7 @@ fn judge(
         // A redirect leads to a login page; 202 means that something may happen later.
         _ => NetBoxError::WrongShape(format!("status {status}")),
     };
-    Err((error, asked()))
+    Err((error, read_wait(headers, Timestamp::now())))
 }
 
 fn read_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, NetBoxError> {

@@ -5,13 +5,16 @@
 
 mod adopt;
 mod apply;
+mod dependants;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod http;
 mod list;
 mod options;
+mod permit;
 mod setup;
+mod throttle;
 mod token;
 mod write;
 
@@ -20,4 +23,5 @@ pub use apply::{Applied, Outcome, RunOptions};
 pub use error::NetBoxError;
 pub use http::{NetBox, RequestCounts};
 pub use options::{ConfigError, Options};
+pub use permit::{MayWrite, Permit};
 pub use setup::{MIN_VERSION, Setup, SetupProblem};

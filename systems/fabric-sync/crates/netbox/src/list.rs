@@ -4,6 +4,7 @@ use crate::{NetBox, NetBoxError};
 use fabric_model::netbox::{FabricName, Inventory, KEY_FIELD};
 use fabric_model::{Actual, ObjectKind, Unread, UnreadCause};
 use futures_util::StreamExt as _;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 /// More objects of one kind than this are not read.
@@ -17,13 +18,28 @@ const MAX_READS: usize = 3;
 const COMMON_FIELDS: &str = "id,display,last_updated,tags,custom_fields";
 
 impl NetBox {
-    /// Everything of `fabric` that NetBox holds. Never fails as a whole: each list is complete or says why not.
+    /// Everything of `fabric` that NetBox holds. Never fails as a whole: each list is complete or says why not. After the first one that
+    /// is not answered in time, the others are not asked for.
     pub async fn read_inventory(&self, fabric: &FabricName) -> Inventory {
+        // A NetBox that is not there is not asked for each list whether it is: nothing could be concluded of a part anyway.
+        let gone: Mutex<Option<Unread>> = Mutex::new(None);
+        let note = |unread: &Unread| {
+            if matches!(unread.cause, UnreadCause::TimedOut | UnreadCause::Unreachable) {
+                gone.lock().get_or_insert_with(|| unread.clone());
+            }
+        };
+        let read = async |kind| {
+            if let Some(unread) = gone.lock().clone() {
+                return (kind, Err(unread));
+            }
+            (kind, self.read_list(kind, fabric).await.inspect_err(note))
+        };
         let lists = futures_util::stream::iter(ObjectKind::ALL)
-            .map(|kind| async move { (kind, self.read_list(kind, fabric).await) })
+            .map(read)
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>();
-        let (prepared, lists) = tokio::join!(self.check_prepared(), lists);
+        let prepared = async { self.check_prepared().await.inspect_err(note) };
+        let (prepared, lists) = tokio::join!(prepared, lists);
         if let Err(unread) = &prepared {
             tracing::warn!(%unread, "nothing that NetBox answers can be used");
         }

@@ -1,7 +1,7 @@
 //! What NetBox must have before the first run: its version, the custom fields, the tags people use. The service only looks; making them
 //! is the operator's, with a token of his own.
 
-use crate::{NetBox, NetBoxError};
+use crate::{NetBox, NetBoxError, Permit};
 use fabric_model::netbox::{CUSTOM_FIELDS, CustomField, PAUSE_TAG, PROTECT_TAG};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,6 +13,10 @@ pub const MIN_VERSION: (u32, u32) = (4, 6);
 /// More custom fields than this are not read.
 const MAX_CUSTOM_FIELDS: usize = 1000;
 
+/// The tags by which people keep objects from this program, with what they are for.
+const TAGS: [(&str, &str); 2] =
+    [(PROTECT_TAG, "fabric-sync does not delete this"), (PAUSE_TAG, "fabric-sync leaves this alone")];
+
 /// What is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupProblem {
@@ -20,6 +24,8 @@ pub enum SetupProblem {
     Version(String),
     /// A custom field is missing.
     FieldMissing(&'static str),
+    /// There is no tag with this slug, by which people keep their objects from being deleted or changed.
+    TagMissing(&'static str),
     /// A custom field is another than this program needs.
     FieldDiffers {
         /// Its name.
@@ -50,6 +56,12 @@ impl fmt::Display for SetupProblem {
                 write!(f, "NetBox is version {version}; {major}.{minor} or later is needed, for If-Match")
             }
             Self::FieldMissing(field) => write!(f, "there is no custom field {field}"),
+            Self::TagMissing(slug) => {
+                write!(
+                    f,
+                    "there is no tag with the slug {slug}; if it was renamed, nothing that bears it is protected"
+                )
+            }
             Self::FieldDiffers { field, property, actual, wanted } => {
                 write!(f, "custom field {field} has {property} {actual}; it must be {wanted}")
             }
@@ -61,13 +73,9 @@ impl NetBox {
     /// Looks whether NetBox has what is needed.
     ///
     /// # Errors
-    /// It cannot be asked, or the token's user may not see custom fields.
+    /// It cannot be asked, or the token's user may not see custom fields and tags.
     pub async fn check_setup(&self) -> Result<Setup, NetBoxError> {
-        let status = match self.get("status/", &[]).await {
-            // Every user that is known may see this.
-            Err(NetBoxError::Forbidden(_)) => return Err(NetBoxError::Unauthenticated),
-            status => status?.body,
-        };
+        let status = self.read_status().await?;
         let version = status.get("netbox-version").and_then(Value::as_str);
         let version = version
             .ok_or_else(|| NetBoxError::WrongShape("the status has no `netbox-version`".into()))?
@@ -85,6 +93,11 @@ impl NetBox {
                 Some(actual) => problems.extend(compare(field, actual)),
             }
         }
+        for (slug, _) in TAGS {
+            if !self.has_tag(slug).await? {
+                problems.push(SetupProblem::TagMissing(slug));
+            }
+        }
         Ok(Setup { version, problems })
     }
 
@@ -98,23 +111,27 @@ impl NetBox {
         let fields = self.read_custom_fields().await?;
         for field in &CUSTOM_FIELDS {
             if find(&fields, field).is_none() {
-                self.write(Method::POST, "extras/custom-fields/", &field.body(), None).await?;
+                let body = field.body();
+                self.write(Method::POST, "extras/custom-fields/", &body, None, &|| Permit::Granted).await?;
                 created.push(format!("custom field {}", field.name));
             }
         }
-        for (slug, description) in
-            [(PROTECT_TAG, "fabric-sync does not delete this"), (PAUSE_TAG, "fabric-sync leaves this alone")]
-        {
-            let answer = self.get("extras/tags/", &[("slug", slug.into())]).await?;
-            let tags = answer.body.get("results").and_then(Value::as_array);
-            let is_there = |tag: &Value| tag.get("slug").and_then(Value::as_str) == Some(slug);
-            if !tags.is_some_and(|tags| tags.iter().any(is_there)) {
+        for (slug, description) in TAGS {
+            if !self.has_tag(slug).await? {
                 let body = json!({"name": slug, "slug": slug, "description": description});
-                self.write(Method::POST, "extras/tags/", &body, None).await?;
+                self.write(Method::POST, "extras/tags/", &body, None, &|| Permit::Granted).await?;
                 created.push(format!("tag {slug}"));
             }
         }
         Ok(created)
+    }
+
+    async fn has_tag(&self, slug: &str) -> Result<bool, NetBoxError> {
+        let answer = self.get("extras/tags/", &[("slug", slug.into())]).await?;
+        let Some(Value::Array(tags)) = answer.body.get("results") else {
+            return Err(NetBoxError::WrongShape("the list has no `results`".into()));
+        };
+        Ok(tags.iter().any(|tag| tag.get("slug").and_then(Value::as_str) == Some(slug)))
     }
 
     /// Those whose names begin as ours do; all there are, if NetBox ignores that.

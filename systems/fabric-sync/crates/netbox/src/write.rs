@@ -2,7 +2,8 @@
 //! follows from what was compared. A deletion cannot be taken back, and a tag against it can be set without NetBox moving the object's
 //! time: so it is read once more before.
 
-use crate::{NetBox, NetBoxError};
+use crate::dependants::{find_dependants, listed_dependants};
+use crate::{NetBox, NetBoxError, RunOptions};
 use fabric_model::netbox::{KEY_FIELD, TOMBSTONE_FIELD, custom};
 use fabric_model::{Actual, Difference, FieldValue, Identity, ObjectKind};
 use jiff::Timestamp;
@@ -20,6 +21,16 @@ pub(crate) type Numbers<'a> = dyn Fn(&Identity) -> Option<u64> + Sync + 'a;
 pub(crate) struct Fresh {
     pub actual: Actual,
     etag: HeaderValue,
+    /// What of others would go with it.
+    dependants: Option<String>,
+}
+
+/// What a creation came to.
+pub(crate) enum Creation {
+    /// It was made, under this number.
+    Made(u64),
+    /// NetBox refuses it, as it has an object with this key already, under this number. What that holds is not known.
+    Present(u64),
 }
 
 impl NetBox {
@@ -31,12 +42,13 @@ impl NetBox {
                 "there is no ETag, so that no write is safe; NetBox 4.6 or later is needed".into(),
             )
         })?;
+        let dependants = find_dependants(kind, &answer.body);
         let actual =
             Actual::read(kind, answer.body).map_err(|error| NetBoxError::WrongShape(error.to_string()))?;
         if actual.id != id {
             return Err(NetBoxError::WrongShape(format!("asked for {kind} {id}, it answered {}", actual.id)));
         }
-        Ok(Fresh { actual, etag })
+        Ok(Fresh { actual, etag, dependants })
     }
 
     /// The objects among `keys` that are there, by asking for just these.
@@ -63,21 +75,22 @@ impl NetBox {
         Ok(found)
     }
 
-    /// Creates one object; its number.
+    /// Creates one object.
     pub(crate) async fn create_one(
         &self,
         object: &Identity,
         body: Map<String, Value>,
-        message: &str,
-    ) -> Result<u64, NetBoxError> {
-        let body = with_message(body, message);
+        options: &RunOptions<'_>,
+    ) -> Result<Creation, NetBoxError> {
+        let body = with_message(body, options.message);
         let path = format!("{}/", object.kind.path());
-        match self.write(Method::POST, &path, &body, None).await {
-            Ok(answer) => number_of(object, &answer.body),
+        match self.write(Method::POST, &path, &body, None, options.may_write).await {
+            Ok(answer) => number_of(object, &answer.body).map(Creation::Made),
             // It may have landed, or be there since the list was read: then its key says so.
             Err(error) if error.may_have_landed() || matches!(error, NetBoxError::Refused(_)) => {
                 match self.find_keys(object.kind, &[&object.key]).await.as_deref() {
-                    Ok([(_, id), ..]) => Ok(*id),
+                    Ok([(_, id), ..]) if error.may_have_landed() => Ok(Creation::Made(*id)),
+                    Ok([(_, id), ..]) => Ok(Creation::Present(*id)),
                     Ok([]) => Err(error.not_landed()),
                     Err(_) => Err(error),
                 }
@@ -91,11 +104,12 @@ impl NetBox {
         &self,
         kind: ObjectKind,
         bodies: Vec<(&Identity, Map<String, Value>)>,
-        message: &str,
+        options: &RunOptions<'_>,
     ) -> Result<Vec<u64>, NetBoxError> {
         let identities: Vec<&Identity> = bodies.iter().map(|(identity, _)| *identity).collect();
-        let body: Value = bodies.into_iter().map(|(_, body)| with_message(body, message)).collect();
-        match self.write(Method::POST, &format!("{}/", kind.path()), &body, None).await {
+        let body: Value = bodies.into_iter().map(|(_, body)| with_message(body, options.message)).collect();
+        let path = format!("{}/", kind.path());
+        match self.write(Method::POST, &path, &body, None, options.may_write).await {
             Ok(answer) => {
                 let created = answer.body.as_array().filter(|created| created.len() == identities.len());
                 let created = created.ok_or_else(|| {
@@ -129,7 +143,7 @@ impl NetBox {
         compared: Option<&Actual>,
         differences: &[Difference],
         numbers: &Numbers<'_>,
-        message: &str,
+        options: &RunOptions<'_>,
     ) -> Result<Actual, NetBoxError> {
         let mut body = Map::new();
         for difference in differences {
@@ -138,14 +152,16 @@ impl NetBox {
                 .write(&difference.field, numbers, &mut body)
                 .map_err(|missing| NetBoxError::Refused(format!("{missing} is not there")))?;
         }
-        let body = with_message(body, message);
+        let body = with_message(body, options.message);
         let path = format!("{}/{id}/", object.kind.path());
         let unheld = |now: &Actual| {
             let unheld = differences.iter().find(|each| !now.holds(&each.field, &each.desired, numbers))?;
             let (field, desired, actual) = (&unheld.field, &unheld.desired, now.shown(&unheld.field));
             Some(format!("{field} should hold {desired} and holds {actual} after it was written"))
         };
-        let write = async |etag: &HeaderValue| match self.write(Method::PATCH, &path, &body, Some(etag)).await
+        let write = async |etag: &HeaderValue| match self
+            .write(Method::PATCH, &path, &body, Some(etag), options.may_write)
+            .await
         {
             Ok(answer) => {
                 let now = Actual::read(object.kind, answer.body)
@@ -185,28 +201,28 @@ impl NetBox {
         if is_done { Ok(fresh.actual) } else { Err(NetBoxError::Stale) }
     }
 
-    /// Notes in an object that its source is gone as of `now`.
+    /// Notes in an object that its source is gone as of now.
     pub(crate) async fn mark_one(
         &self,
         (object, id): (&Identity, u64),
         compared: Option<&Actual>,
-        now: Timestamp,
-        message: &str,
+        options: &RunOptions<'_>,
     ) -> Result<Actual, NetBoxError> {
         let difference = Difference {
             field: custom(TOMBSTONE_FIELD),
             actual: Value::Null,
-            desired: FieldValue::Text(now.to_string()),
+            desired: FieldValue::Text(options.now.to_string()),
         };
-        self.update_one((object, id), compared, &[difference], &|_| None, message).await
+        self.update_one((object, id), compared, &[difference], &|_| None, options).await
     }
 
-    /// Deletes an object, if it is still ours and nobody tagged it meanwhile. One that is gone already is deleted.
+    /// Deletes an object, if it is still ours, nobody tagged it meanwhile and nothing of others would go with it. One that is gone
+    /// already is deleted.
     pub(crate) async fn delete_one(
         &self,
         object: &Identity,
         id: u64,
-        message: &str,
+        options: &RunOptions<'_>,
     ) -> Result<(), NetBoxError> {
         let fresh = match self.read_one(object.kind, id).await {
             Err(NetBoxError::NotFound) => return Ok(()),
@@ -215,12 +231,13 @@ impl NetBox {
         if fresh.actual.key.as_ref() != Some(&object.key) || fresh.actual.protected || fresh.actual.paused {
             return Err(NetBoxError::Stale);
         }
-        if object.kind == ObjectKind::Device {
-            self.refuse_foreign_interfaces(id).await?;
+        if let Some(dependants) = fresh.dependants {
+            return Err(NetBoxError::Conflict(format!("{dependants} of somebody else would go with it")));
         }
+        self.refuse_listed_dependants(object.kind, id).await?;
         let path = format!("{}/{id}/", object.kind.path());
-        let body = with_message(Map::new(), message);
-        match self.write(Method::DELETE, &path, &body, Some(&fresh.etag)).await {
+        let body = with_message(Map::new(), options.message);
+        match self.write(Method::DELETE, &path, &body, Some(&fresh.etag), options.may_write).await {
             Ok(_) | Err(NetBoxError::NotFound) => Ok(()),
             Err(error) if error.may_have_landed() => match self.read_one(object.kind, id).await {
                 Err(NetBoxError::NotFound) => Ok(()),
@@ -231,17 +248,16 @@ impl NetBox {
         }
     }
 
-    /// NetBox would delete them with the device; ours are gone before it.
-    async fn refuse_foreign_interfaces(&self, device: u64) -> Result<(), NetBoxError> {
-        let filter = [("device_id", device.to_string())];
-        let check = |_: &Actual| Ok(());
-        let left = self.read_filtered(ObjectKind::Interface, &filter, &check).await;
+    /// What only a list tells of others that NetBox would delete with an object; ours are gone before it.
+    async fn refuse_listed_dependants(&self, kind: ObjectKind, id: u64) -> Result<(), NetBoxError> {
+        let Some((dependant, filter, field)) = listed_dependants(kind) else { return Ok(()) };
+        let left = self.read_filtered(dependant, &[(filter, id.to_string())], &|_| Ok(())).await;
         let left = left.map_err(|unread| NetBoxError::WrongShape(unread.to_string()))?;
-        match left.iter().find(|interface| interface.field("device").as_u64() == Some(device)) {
+        match left.iter().find(|object| object.field(field).as_u64() == Some(id)) {
             None => Ok(()),
-            Some(interface) => Err(NetBoxError::Conflict(format!(
-                "interface {} is on it and would be deleted with it",
-                interface.display
+            Some(object) => Err(NetBoxError::Conflict(format!(
+                "{dependant} {} belongs to it and would go with it",
+                object.display
             ))),
         }
     }

@@ -13,6 +13,7 @@ use service_setup::unit::{Service, has_systemd};
 
 use super::Failure;
 use crate::home::{self, Home};
+use crate::output::say;
 
 pub use uninstall::uninstall;
 
@@ -53,7 +54,7 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     let executable = SERVICE.place(&home.executable())?;
     let unit = text_file(&SERVICE.unit_file(), &texts::unit(&home), 0o644, Owner::ROOT)?;
     if !start || first {
-        println!(
+        say!(
             "Nothing was started. Write {} and the files that it names, then: fabric-sync config check && fabric-sync install",
             config.display()
         );
@@ -61,7 +62,7 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     }
     super::check::read_whole(&home)?;
     SERVICE.start(executable != Done::AlreadySo || unit != Done::AlreadySo)?;
-    println!("How it is: fabric-sync status");
+    say!("How it is: fabric-sync status");
     Ok(())
 }
 

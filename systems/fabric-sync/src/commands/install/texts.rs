@@ -14,7 +14,7 @@ netbox:
   token_file: {at}/secrets/netbox-token # read again when it changes
 fabrics:
   - name: lab # in NetBox's keys, in metrics and commands
-    site: lab # the slug of a NetBox site that is there already
+    site: Lab # the NetBox site: found by its slug, else by its name; created where it is missing; this fabric's alone
     kubernetes: {{ kubeconfig: {at}/secrets/lab.kubeconfig }}
     mode: detect # tells differences and writes nothing; then: apply
 server:

@@ -17,6 +17,7 @@ use crate::netbox::{FabricName, FieldValue, Identity, ObjectKind};
 use crate::represented::find_remainder;
 use crate::source::{Kind, Snapshot, SourceList, SourceObject, SourceRef};
 use connections::Wiring;
+pub use names::slug;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Fabric {
     /// Its name, with which all its keys begin.
     pub name: FabricName,
-    /// The name of the site that it is at; its slug is made of it. Created where it is missing.
+    /// The site that it is at: the one whose slug is [`slug`] of this, else the one whose name gives that. Created where it is missing.
     pub site: String,
 }
 

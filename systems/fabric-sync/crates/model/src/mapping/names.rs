@@ -12,8 +12,9 @@ pub(super) fn local_name(namespace: &str, name: &str) -> String {
     if namespace == DEFAULT_NAMESPACE { name.into() } else { format!("{namespace}/{name}") }
 }
 
-/// A slug as NetBox takes it: letters, digits, hyphens and underscores.
-pub(super) fn slug(text: &str) -> String {
+/// What is made of `text` as NetBox takes a slug: letters, digits, hyphens and underscores. Empty if it has neither letter nor digit of
+/// those.
+pub fn slug(text: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let lower = text.to_ascii_lowercase();
     let slug: String = lower.chars().map(|c| if plain(c) { c } else { '-' }).collect();

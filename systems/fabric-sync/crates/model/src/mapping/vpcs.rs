@@ -34,9 +34,14 @@ pub(super) fn map(mapper: &mut Mapper<'_>) {
         .collect();
     let peerings = Peerings::read(mapper);
     let numbers = read_numbers(mapper);
+    let names = name_subnets(mapper);
     for (source, vpc, subnets) in subnets_by_vpc {
         let mapped = map_vrf(mapper, source, &peerings).and_then(|()| {
-            subnets.iter().try_for_each(|subnet| map_subnet(mapper, source, vpc, subnet, &numbers))
+            subnets.iter().try_for_each(|subnet| {
+                let usual = || usual_name(source, subnet.name);
+                let name = names.get(&(source, subnet.name)).cloned().unwrap_or_else(usual);
+                map_subnet(mapper, (source, vpc), (subnet, &name), &numbers)
+            })
         });
         if let Err(problem) = mapped {
             mapper.report(source, problem);
@@ -129,22 +134,51 @@ fn map_vrf(mapper: &mut Mapper<'_>, source: &SourceRef, peerings: &Peerings) -> 
 }
 
 fn short_name(key: &str) -> String {
-    let digest = Sha256::digest(key);
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("fs:{digits}")
+    format!("fs:{}", digits(key, 8))
+}
+
+/// The first bytes of a text's SHA-256, lower-case hexadecimal.
+fn digits(text: &str, bytes: usize) -> String {
+    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a subnet's VLAN and L2VPN are called.
+fn usual_name(vpc: &SourceRef, subnet: &str) -> String {
+    format!("{}-{subnet}", local_name(&vpc.namespace, &vpc.name))
+}
+
+/// What each subnet's VLAN and L2VPN are called. Where NetBox would take two for one, as subnet `d` of VPC `b-c` and subnet `c-d` of VPC
+/// `b`, the first by namespace, VPC and subnet has the usual name, and the others one with a digest.
+fn name_subnets<'a>(mapper: &Mapper<'a>) -> BTreeMap<(&'a SourceRef, &'a str), String> {
+    let vpcs = mapper.objects_of(Kind::VPC).iter().filter_map(|object| match &object.spec {
+        Spec::VPC(vpc) => Some((&object.reference, vpc)),
+        _ => None,
+    });
+    let subnets: BTreeSet<(&SourceRef, &str)> = vpcs
+        .flat_map(|(source, vpc)| vpc.subnets.keys().map(move |subnet| (source, subnet.as_str())))
+        .collect();
+    let mut taken = BTreeSet::new();
+    let mut name_one = |(vpc, subnet): (&'a SourceRef, &'a str)| {
+        let usual = usual_name(vpc, subnet);
+        let name = if taken.insert(slug(&usual)) {
+            usual
+        } else {
+            format!("{usual}-{}", digits(&format!("{}/{subnet}", vpc_path(vpc)), 4))
+        };
+        ((vpc, subnet), name)
+    };
+    subnets.into_iter().map(&mut name_one).collect()
 }
 
 fn map_subnet(
     mapper: &mut Mapper<'_>,
-    source: &SourceRef,
-    vpc: &Vpc,
-    read: &ReadSubnet<'_>,
+    (source, vpc): (&SourceRef, &Vpc),
+    (read, name): (&ReadSubnet<'_>, &str),
     numbers: &Numbers,
 ) -> Result<(), ProblemKind> {
     let site = put_site(mapper);
     let vrf = vrf_identity(mapper, source);
     let path = format!("vpc/{}/{}", vpc_path(source), read.name);
-    let name = format!("{}-{}", local_name(&source.namespace, &source.name), read.name);
     let vlan = vlan_identity(mapper, source, read.name);
     let draft = |mapper: &Mapper<'_>, kind, path: &str| {
         Draft::new(mapper.own(kind, path), Some(source), &[Kind::VPC, Kind::VLANNamespace])
@@ -154,7 +188,7 @@ fn map_subnet(
         let group = SourceRef::new(Kind::VLANNamespace, &source.namespace, &vpc.vlan_namespace);
         let vlan = Draft::new(vlan.clone(), Some(source), &[Kind::VPC, Kind::VLANNamespace])
             .with("vid", FieldValue::Integer(read.subnet.vlan.into()))
-            .with("name", text(&name))
+            .with("name", text(name))
             .with("group", reference(&vlan_group(mapper, &group)))
             .initially("status", text("active"));
         mapper.put(vlan)?;

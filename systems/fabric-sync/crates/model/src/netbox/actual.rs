@@ -43,20 +43,18 @@ impl Actual {
     /// Reads an object of `kind` as the API answers it.
     ///
     /// # Errors
-    /// It has no number, or lacks a field that this kind has.
+    /// It has no number, no tags, or lacks a field that this kind has.
     pub fn read(kind: ObjectKind, object: Value) -> Result<Self, NotAnObject> {
         let refuse = |what| NotAnObject { path: kind.path(), what };
         let Value::Object(mut object) = object else { return Err(refuse("this is no JSON object")) };
         let id = object.get("id").and_then(Value::as_u64).ok_or_else(|| refuse("there is no `id`"))?;
         let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (display, last_updated) = (text("display"), text("last_updated"));
-        let tags: Vec<&str> = object
-            .get("tags")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|tag| tag.get("slug").and_then(Value::as_str))
-            .collect();
+        // Without them, whether people keep it from being changed is not known.
+        let tags = object.get("tags").and_then(Value::as_array);
+        let slugs = tags.map(|tags| tags.iter().map(|tag| tag.get("slug").and_then(Value::as_str)));
+        let tags = slugs.and_then(Iterator::collect::<Option<Vec<&str>>>);
+        let tags = tags.ok_or_else(|| refuse("there are no `tags`"))?;
         let (protected, paused) = (tags.contains(&PROTECT_TAG), tags.contains(&PAUSE_TAG));
         let custom = object.get_mut("custom_fields").map(Value::take);
         let key = if kind.is_shared() {
@@ -189,5 +187,31 @@ fn normalize(value: Value) -> Value {
             Value::Array(items)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_object_whose_tags_are_not_told_is_no_object_without_tags() {
+        let read = |tags: Value| {
+            let mut object = json!({"id": 1, "custom_fields": {KEY_FIELD: "lab/1"}});
+            for field in ObjectKind::RouteTarget.fields() {
+                object[*field] = "x".into();
+            }
+            if !tags.is_null() {
+                object["tags"] = tags;
+            }
+            Actual::read(ObjectKind::RouteTarget, object).map(|actual| (actual.protected, actual.paused))
+        };
+        let refused = |tags: Value| read(tags).unwrap_err().what;
+        for tags in [Value::Null, json!({}), json!(["fabric-sync-protect"]), json!([{"id": 1}])] {
+            assert_eq!(refused(tags.clone()), "there are no `tags`", "{tags}");
+        }
+        assert_eq!(read(json!([])), Ok((false, false)));
+        assert_eq!(read(json!([{"slug": "mine"}, {"slug": PROTECT_TAG}])), Ok((true, false)));
     }
 }

@@ -50,10 +50,11 @@ pub enum FieldValue {
 }
 
 impl FieldValue {
-    /// `text`, or [`FieldValue::Empty`].
-    pub fn text(text: impl Into<String>) -> Self {
-        let text = text.into();
-        if text.is_empty() { Self::Empty } else { Self::Text(text) }
+    /// `text` as NetBox keeps it in a field of plain text, without blanks and line breaks at its ends
+    /// (<https://www.django-rest-framework.org/api-guide/fields/#charfield>, `trim_whitespace`); or [`FieldValue::Empty`].
+    pub fn text(text: impl AsRef<str>) -> Self {
+        let text = text.as_ref().trim_matches(is_blank);
+        if text.is_empty() { Self::Empty } else { Self::Text(text.into()) }
     }
 
     /// The objects that it names.
@@ -121,6 +122,11 @@ impl FieldValue {
     }
 }
 
+/// As Python's `str.strip` has it: what separates files, groups, records and units is blank too.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
 impl fmt::Display for FieldValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |identities: Vec<&Identity>| {
@@ -138,5 +144,18 @@ impl fmt::Display for FieldValue {
             Self::Json(value) => value.fmt(f),
             _ => f.write_str(&list(self.references())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_what_netbox_keeps_of_it() {
+        for (text, kept) in [("a\n", "a"), (" \u{1f}a b\u{a0}", "a b"), ("a\nb", "a\nb")] {
+            assert_eq!(FieldValue::text(text), FieldValue::Text(kept.into()), "{text:?}");
+        }
+        assert_eq!(FieldValue::text(" \n\t"), FieldValue::Empty);
     }
 }

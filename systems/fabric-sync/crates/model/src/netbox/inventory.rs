@@ -1,6 +1,7 @@
 //! What was read of NetBox: each kind's list whole, or why not; and who has which number.
 
 use super::{Actual, Identity, ObjectKind};
+use crate::mapping::slug;
 use crate::unread::{Unread, UnreadCause};
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,6 +12,28 @@ pub enum InventoryList {
     Complete(Vec<Actual>),
     /// It could not be read whole. Nothing that rests on it is decided.
     Unread(Unread),
+}
+
+/// `keys`, by which objects are found, and for shared objects further what their names give as slugs, where no other has that slug or such
+/// a name: people choose slugs of their own, and NetBox has neither a slug nor a name twice. Manufacturers' slugs are part of other keys.
+fn with_names(mut keys: HashMap<String, usize>, objects: &[Actual]) -> HashMap<String, usize> {
+    let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, object) in objects.iter().enumerate() {
+        if object.kind.is_shared()
+            && object.kind != ObjectKind::Manufacturer
+            && let Some(name) = object.field("name").as_str()
+        {
+            by_name.entry(slug(name)).or_default().push(at);
+        }
+    }
+    for (slug, places) in by_name {
+        if let [at] = places.as_slice()
+            && !slug.is_empty()
+        {
+            keys.entry(slug).or_insert(*at);
+        }
+    }
+    keys
 }
 
 /// NetBox's objects at one time, as far as they concern one fabric.
@@ -33,7 +56,9 @@ impl Inventory {
             Ok(mut objects) => {
                 objects.retain(|object| object.kind == kind && object.key.is_some());
                 let keys = objects.iter().enumerate();
-                let keys = keys.filter_map(|(at, object)| Some((object.key.clone()?, at))).collect();
+                let keys: HashMap<String, usize> =
+                    keys.filter_map(|(at, object)| Some((object.key.clone()?, at))).collect();
+                let keys = with_names(keys, &objects);
                 let ids = objects.iter().enumerate().map(|(at, object)| (object.id, at)).collect();
                 self.by_key.insert(kind, keys);
                 self.by_id.insert(kind, ids);

@@ -1,6 +1,8 @@
 //! From a comparison to a plan: what is created and changed, what is held back, and in which order.
 
+use super::arrangement::arrange;
 use super::deletion;
+use super::replacement::is_rewired;
 use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Plan, Policy, Quarantine};
 use crate::comparison::{Compared, Comparison, Difference, Status};
 use crate::desired::{DesiredObject, is_late};
@@ -22,6 +24,7 @@ impl Plan {
         let mut builder = Builder {
             comparison,
             inventory,
+            policy,
             quarantine,
             now,
             extra: comparison
@@ -34,10 +37,10 @@ impl Plan {
                 .objects
                 .iter()
                 .filter(|compared| matches!(&compared.status, Status::Differs(differences) if is_rewired(differences)))
-                .filter_map(|compared| compared.id)
+                .filter_map(|compared| Some((compared.id?, compared)))
                 .collect(),
             available: HashSet::new(),
-            freed: Vec::new(),
+            freed: HashSet::new(),
             writes: Vec::new(),
             late: Vec::new(),
             held: Vec::new(),
@@ -54,41 +57,56 @@ impl Plan {
             let depth = depths.get(&compared.object).copied().unwrap_or_default();
             (compared.object.kind, depth, matches!(compared.status, Status::Missing), &compared.object)
         });
-        for (compared, desired) in order {
-            builder.decide(compared, desired);
-        }
-        let deletions = deletion::decide(comparison, inventory, policy, &builder.freed, &builder.writes, now);
-        let Builder { freed, writes, late, mut held, .. } = builder;
+        let cables = order.partition_point(|(compared, _)| compared.object.kind < ObjectKind::Cable);
+        let further = order.partition_point(|(compared, _)| compared.object.kind <= ObjectKind::Cable);
+        builder.decide_all(&order[..cables]);
+        builder.decide_cables(&order[cables..further]);
+        builder.decide_all(&order[further..]);
+        let deletions = deletion::decide(comparison, inventory, policy, quarantine, &builder.writes, now);
+        let Builder { writes, late, mut held, .. } = builder;
+        let arranged = arrange(writes, comparison, inventory, quarantine, now);
+        held.extend(arranged.held);
         held.extend(deletions.held);
-        let changes = [freed, writes, late, deletions.marks, deletions.deletes].concat();
+        let changes = [arranged.writes, late, deletions.marks, deletions.deletes].concat();
         Self::seal(fabric.clone(), changes, held, comparison.desired.problems.clone())
     }
 }
 
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     comparison: &'a Comparison,
-    inventory: &'a Inventory,
+    pub(super) inventory: &'a Inventory,
+    policy: &'a Policy,
     quarantine: &'a Quarantine,
     now: Timestamp,
-    extra: HashMap<(ObjectKind, u64), &'a Compared>,
+    pub(super) extra: HashMap<(ObjectKind, u64), &'a Compared>,
     /// Our cables that leave their present ports in this plan.
-    rewired: HashSet<u64>,
+    pub(super) rewired: HashMap<u64, &'a Compared>,
     /// What will be there beside what is there by its key.
     available: HashSet<Identity>,
-    /// Cables that go before others take their ports.
-    freed: Vec<Change>,
-    writes: Vec<Change>,
+    /// Cables that are deleted before others take their ports.
+    pub(super) freed: HashSet<u64>,
+    pub(super) writes: Vec<Change>,
     late: Vec<Change>,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
 }
 
 impl Builder<'_> {
-    fn decide(&mut self, compared: &Compared, desired: &DesiredObject) {
+    fn decide_all(&mut self, objects: &[(&Compared, &DesiredObject)]) {
+        for (compared, desired) in objects {
+            self.decide(compared, desired);
+        }
+    }
+
+    /// Whether it is done.
+    pub(super) fn decide(&mut self, compared: &Compared, desired: &DesiredObject) -> bool {
         let intent = if compared.status == Status::Missing { Intent::Create } else { Intent::Update };
-        if let Err(reason) = self.accept(compared, desired) {
+        let accepted = self.accept(compared, desired);
+        if let Err(reason) = accepted {
             let (object, source) = (compared.object.clone(), compared.source.clone());
             self.held.push(Held { object, source, intent, reason });
+            return false;
         }
+        true
     }
 
     fn accept(&mut self, compared: &Compared, desired: &DesiredObject) -> Result<(), HoldReason> {
@@ -119,7 +137,9 @@ impl Builder<'_> {
                         return Err(HoldReason::Protected);
                     }
                     freed = self.free_ports(desired, Some(id))?;
-                    freed.push(make(Action::Delete { id, reason: DeleteReason::Rewired }));
+                    if !self.freed.contains(&id) {
+                        freed.push(make(Action::Delete { id, reason: DeleteReason::Rewired }));
+                    }
                     changes.push(create());
                 } else {
                     let differences = differences.iter().cloned();
@@ -153,17 +173,21 @@ impl Builder<'_> {
                 }
             }
         }
-        let is_whole =
-            self.comparison.unread_sources.is_empty() && self.comparison.unread_inventory.is_empty();
-        if !freed.is_empty() && !is_whole {
-            return Err(HoldReason::Incomplete);
+        if let Some(first) = freed.first() {
+            if !self.comparison.is_whole() {
+                return Err(HoldReason::Incomplete);
+            }
+            if !self.policy.deletions {
+                return Err(HoldReason::ReplacementOff(first.object.clone()));
+            }
         }
-        if let Some(entry) = changes.iter().find_map(|change| self.quarantine.hold(change, self.now)) {
+        let mut all = freed.iter().chain(&changes);
+        if let Some(entry) = all.find_map(|change| self.quarantine.hold(change, self.now)) {
             return Err(HoldReason::Quarantined(entry.clone()));
         }
         self.available.insert(compared.object.clone());
-        self.freed.extend(freed);
-        for change in changes {
+        self.freed.extend(freed.iter().filter_map(deletion::deleted).map(|(_, id)| id));
+        for change in freed.into_iter().chain(changes) {
             let is_late = matches!(&change.action, Action::Update { differences, .. }
                 if differences.iter().any(|each| is_late(change.object.kind, &each.field)));
             if is_late { self.late.push(change) } else { self.writes.push(change) }
@@ -174,45 +198,6 @@ impl Builder<'_> {
     fn is_available(&self, identity: &Identity) -> bool {
         self.inventory.number(identity).is_some() || self.available.contains(identity)
     }
-
-    /// The deletions of our own cables that nothing asks for any more and that are plugged in where `desired`, a cable, goes. `own` is
-    /// its present number.
-    fn free_ports(&self, desired: &DesiredObject, own: Option<u64>) -> Result<Vec<Change>, HoldReason> {
-        if desired.identity.kind != ObjectKind::Cable {
-            return Ok(Vec::new());
-        }
-        let mut freed: Vec<Change> = Vec::new();
-        for port in desired.references() {
-            let Some(cable) = self.inventory.find(port).and_then(|port| port.field("cable").as_u64()) else {
-                continue;
-            };
-            let is_freed =
-                |change: &Change| matches!(change.action, Action::Delete { id, .. } if id == cable);
-            if own == Some(cable) || freed.iter().chain(&self.freed).any(is_freed) {
-                continue;
-            }
-            let taken = || HoldReason::PortTaken { port: port.clone(), cable };
-            let extra = self.extra.get(&(ObjectKind::Cable, cable));
-            let actual = self.inventory.find_id(ObjectKind::Cable, cable);
-            match (extra, actual) {
-                _ if self.rewired.contains(&cable) => {}
-                (Some(extra), Some(actual)) if !actual.protected && !actual.paused => freed.push(Change {
-                    object: extra.object.clone(),
-                    source: extra.source.clone(),
-                    action: Action::Delete {
-                        id: cable,
-                        reason: DeleteReason::Superseded(desired.identity.clone()),
-                    },
-                }),
-                _ => return Err(taken()),
-            }
-        }
-        Ok(freed)
-    }
-}
-
-fn is_rewired(differences: &[Difference]) -> bool {
-    differences.iter().any(|each| each.field.ends_with("_terminations"))
 }
 
 /// How many objects of its own kind stand before each object, along its references.

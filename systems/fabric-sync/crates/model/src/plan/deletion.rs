@@ -1,7 +1,7 @@
 //! What is deleted, what is marked for it, and what is held back: tombstone, grace, ceiling, protection; nothing on a list that was not
 //! read whole, nothing that others still refer to.
 
-use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Policy};
+use super::{Action, Change, DeleteReason, Held, HoldReason, Intent, Policy, Quarantine};
 use crate::comparison::{Compared, Comparison, Status};
 use crate::netbox::{Actual, Inventory, ObjectKind, TOMBSTONE_FIELD};
 use crate::source::SourceRef;
@@ -15,17 +15,17 @@ pub(super) struct Deletions {
     pub held: Vec<Held>,
 }
 
-/// Decides over every object that nothing asks for. `freed` is deleted already; `writes` says which objects will no longer hold what
-/// they hold now.
+/// Decides over every object that nothing asks for. `writes` says what is deleted already, and which objects will no longer hold what they
+/// hold now.
 pub(super) fn decide(
     comparison: &Comparison,
     inventory: &Inventory,
     policy: &Policy,
-    freed: &[Change],
+    quarantine: &Quarantine,
     writes: &[Change],
     now: Timestamp,
 ) -> Deletions {
-    let mut gone: HashSet<(ObjectKind, u64)> = freed.iter().filter_map(deleted).collect();
+    let mut gone: HashSet<(ObjectKind, u64)> = writes.iter().filter_map(deleted).collect();
     let mut extras: Vec<(&Compared, &Actual)> = comparison
         .objects
         .iter()
@@ -43,14 +43,23 @@ pub(super) fn decide(
     let mut out = Deletions { marks: Vec::new(), deletes: Vec::new(), held: Vec::new() };
     let mut due = Vec::new();
     for (compared, actual) in extras {
-        match limits.judge(compared, actual, now) {
-            Verdict::Delete => due.push((compared, actual)),
-            Verdict::Mark => out.marks.push(change(compared, Action::Mark { id: actual.id })),
-            Verdict::Hold(reason) => out.held.push(hold(compared, reason)),
+        let action = match limits.judge(compared, actual, now) {
+            Verdict::Delete => Action::Delete { id: actual.id, reason: DeleteReason::SourceGone },
+            Verdict::Mark => Action::Mark { id: actual.id },
+            Verdict::Hold(reason) => {
+                out.held.push(hold(compared, reason));
+                continue;
+            }
+        };
+        let change = change(compared, action);
+        match quarantine.hold(&change, now) {
+            Some(entry) => out.held.push(hold(compared, HoldReason::Quarantined(entry.clone()))),
+            None if matches!(change.action, Action::Mark { .. }) => out.marks.push(change),
+            None => due.push((compared, actual, change)),
         }
     }
     // Everything that is due may go together; then, from those that are referred to, what stays holds what it refers to.
-    gone.extend(due.iter().map(|(_, actual)| (actual.kind, actual.id)));
+    gone.extend(due.iter().map(|(_, actual, _)| (actual.kind, actual.id)));
     let updated: HashSet<(ObjectKind, u64)> = writes
         .iter()
         .filter_map(|change| match change.action {
@@ -76,7 +85,7 @@ pub(super) fn decide(
             }
         }
     }
-    for (compared, actual) in due {
+    for (compared, actual, change) in due {
         let by =
             kept.get(&(actual.kind, actual.id)).cloned().or_else(|| foreign_cable(actual, inventory, &gone));
         match by {
@@ -84,16 +93,14 @@ pub(super) fn decide(
                 kept.extend(actual.references().into_iter().map(|target| (target, describe(actual))));
                 out.held.push(hold(compared, HoldReason::StillReferenced { by }));
             }
-            None => {
-                let action = Action::Delete { id: actual.id, reason: DeleteReason::SourceGone };
-                out.deletes.push(change(compared, action));
-            }
+            None => out.deletes.push(change),
         }
     }
     out
 }
 
-fn deleted(change: &Change) -> Option<(ObjectKind, u64)> {
+/// What `change` deletes, if it does.
+pub(super) fn deleted(change: &Change) -> Option<(ObjectKind, u64)> {
     match change.action {
         Action::Delete { id, .. } => Some((change.object.kind, id)),
         _ => None,
@@ -146,7 +153,7 @@ impl<'a> Limits<'a> {
     fn judge(&self, compared: &Compared, actual: &Actual, now: Timestamp) -> Verdict {
         let paused =
             compared.source.as_ref().is_some_and(|source| self.comparison.desired.paused.contains(source));
-        if !self.comparison.unread_sources.is_empty() || !self.comparison.unread_inventory.is_empty() {
+        if !self.comparison.is_whole() {
             return Verdict::Hold(HoldReason::Incomplete);
         }
         if !self.policy.deletions {

@@ -1,15 +1,18 @@
 //! What is to be written so that NetBox holds what it should, in order, and what is held back and why. Two plans of the same state
 //! are the same, digest included.
 
+mod arrangement;
 mod build;
 mod deletion;
 mod quarantine;
+mod replacement;
 
-pub use quarantine::{Quarantine, QuarantineEntry};
+pub use quarantine::{Quarantine, QuarantineCause, QuarantineEntry};
 
 use crate::comparison::Difference;
 use crate::desired::Problem;
 use crate::netbox::{FabricName, FieldValue, Identity};
+use crate::slot::unique_fields;
 use crate::source::{Kind, SourceRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -138,6 +141,8 @@ pub enum HoldReason {
     EmptyKind(Kind),
     /// Deletions are turned off.
     DeletionsOff,
+    /// Deletions are turned off, and this cable would have to be deleted first: its own former one, or one that is in its way.
+    ReplacementOff(Identity),
     /// Somebody tagged it against deletion.
     Protected,
     /// Somebody tagged it, or annotated its source, to be left alone.
@@ -154,9 +159,16 @@ pub enum HoldReason {
         /// The cable's number in NetBox.
         cable: u64,
     },
+    /// A cable of ours is plugged in there and stays.
+    PortKept {
+        /// The interface.
+        port: Identity,
+        /// The cable.
+        cable: Identity,
+    },
     /// It needs an object that is held back itself or was not mapped.
     Needs(Identity),
-    /// NetBox refused it before, and nothing has changed since.
+    /// NetBox refused it before, and nothing has changed since; or it may still be carrying it out.
     Quarantined(QuarantineEntry),
 }
 
@@ -248,6 +260,18 @@ impl Plan {
 }
 
 impl Change {
+    /// Whether another object may have the place that this one had before, once it is done.
+    pub fn frees_a_place(&self) -> bool {
+        match &self.action {
+            Action::Delete { .. } => true,
+            Action::Update { differences, .. } => {
+                let unique = unique_fields(self.object.kind);
+                differences.iter().any(|each| unique.contains(&each.field.as_str()))
+            }
+            Action::Create { .. } | Action::Mark { .. } => false,
+        }
+    }
+
     /// SHA-256 of the change, lower-case hexadecimal: another desired value has another digest.
     pub fn digest(&self) -> String {
         hex_digest(self)
@@ -287,20 +311,26 @@ impl fmt::Display for HoldReason {
                 write!(f, "the fabric has no {kind} at all any more; confirm that this is meant")
             }
             Self::DeletionsOff => f.write_str("deletions are turned off"),
+            Self::ReplacementOff(cable) => {
+                write!(f, "deletions are turned off, and {cable} would have to be deleted first")
+            }
             Self::Protected => f.write_str("it is tagged against deletion"),
             Self::Paused => f.write_str("it is paused"),
             Self::StillReferenced { by } => write!(f, "{by} stays and refers to it"),
             Self::PortTaken { port, cable } => {
                 write!(f, "cable {cable} of somebody else is plugged into {port}")
             }
+            Self::PortKept { port, cable } => write!(f, "{cable} stays plugged into {port}"),
             Self::Needs(object) => write!(f, "it needs {object}, which is not there and not created"),
-            Self::Quarantined(entry) => {
-                write!(
+            Self::Quarantined(QuarantineEntry { cause, reason, failures, until, .. }) => match cause {
+                QuarantineCause::Refused => {
+                    write!(f, "NetBox refused it {failures} times: {reason}; next try after {until}")
+                }
+                QuarantineCause::Unanswered => write!(
                     f,
-                    "NetBox refused it {} times: {}; next try after {}",
-                    entry.failures, entry.reason, entry.until
-                )
-            }
+                    "its creation was not answered and may still be carried out, so it is not sent twice: {reason}; next try after {until}"
+                ),
+            },
         }
     }
 }

@@ -34,6 +34,7 @@ impl ModelNetBox {
         let mut object = fields.clone();
         object.insert("id".into(), id.into());
         object.entry("custom_fields").or_insert_with(|| json!({}));
+        object.entry("tags").or_insert_with(|| json!([]));
         if kind == ObjectKind::DeviceType {
             object.insert("manufacturer".into(), json!({"id": fields["manufacturer"], "slug": "hedgehog"}));
         }

@@ -268,3 +268,64 @@ fn a_kind_that_is_left_out_is_neither_asked_for_nor_said_anything_of() {
     assert!(!find(&desired, ObjectKind::Interface, "default/leaf/E1/1").fields.contains_key("tagged_vlans"));
     assert!(!find(&desired, ObjectKind::Vrf, "vpc/default/red").fields.contains_key("import_targets"));
 }
+
+#[test]
+fn two_subnets_that_netbox_would_take_for_one_have_two_names_and_the_first_keeps_the_usual_one() {
+    let subnet =
+        |number: u8| json!({"subnet": format!("10.0.{number}.0/24"), "vlan": 1000 + u16::from(number)});
+    let one = (Kind::VPC, "b", json!({"subnets": {"c-d": subnet(1), "e": subnet(2)}}));
+    let other = (Kind::VPC, "b-c", json!({"subnets": {"d": subnet(3)}}));
+    let names = |desired: &Desired, path: &str| {
+        let vlan = find(desired, ObjectKind::Vlan, &format!("default/{path}")).fields["name"].clone();
+        let l2vpn = find(desired, ObjectKind::L2vpn, &format!("vpc/default/{path}")).fields["slug"].clone();
+        (vlan, l2vpn)
+    };
+    let usual = |name: &str| (text(name), text(&format!("lab-{name}")));
+    let alone = map(std::slice::from_ref(&other));
+    assert_eq!(names(&alone, "b-c/d"), usual("b-c-d"));
+    let both = map(&[one.clone(), other]);
+    assert_eq!(both.problems, []);
+    assert_eq!(names(&both, "b/c-d"), usual("b-c-d"));
+    assert_eq!(names(&both, "b/e"), usual("b-e"));
+    assert_eq!(names(&both, "b-c/d"), usual("b-c-d-0e252753"));
+}
+
+#[test]
+fn what_the_mapping_passes_over_for_what_stands_beside_it_is_told() {
+    let range = json!({"start": "10.0.1.10", "end": "10.0.1.99"});
+    let vpc = |dhcp: Value| {
+        (
+            Kind::VPC,
+            "red",
+            json!({"subnets": {"main": {"subnet": "10.0.1.0/24", "vlan": 1001, "dhcp": dhcp}}}),
+        )
+    };
+    let attachment = |spec: Value| {
+        let mut whole = json!({"external": "out", "connection": "out"});
+        whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        (Kind::ExternalAttachment, "out", whole)
+    };
+    let out = (Kind::Connection, "out", json!({"external": {"link": {"switch": {"port": "leaf/E1/1"}}}}));
+    let (start, end) = ("spec.subnets.main.dhcp.range.start", "spec.subnets.main.dhcp.range.end");
+    for (of, expected) in [
+        (vpc(json!({"enable": true, "range": range})), vec![]),
+        (vpc(json!({"enable": false, "range": range})), vec![end, start]),
+        (vpc(json!({"range": range})), vec![end, start]),
+        (vpc(json!({"enable": true, "range": {"start": "10.0.1.10"}})), vec![start]),
+        (attachment(json!({"switch": {"vlan": 7, "ip": "192.0.2.1/24"}})), vec![]),
+        (
+            attachment(json!({"switch": {"vlan": 7, "ip": "192.0.2.1/24"}, "static": {"vlan": 8}})),
+            vec!["spec.switch.ip", "spec.switch.vlan"],
+        ),
+        (attachment(json!({"switch": {"vlan": 0, "ip": ""}, "static": {"vlan": 8}})), vec![]),
+    ] {
+        let source = of.0;
+        let desired = map(&[of, out.clone(), (Kind::External, "out", json!({}))]);
+        assert_eq!(desired.problems, []);
+        let told = desired.unrepresented.iter().filter(|each| each.source.kind == source);
+        let mut told: Vec<_> = told.map(|each| (each.path.as_str(), each.is_known)).collect();
+        told.retain(|(path, _)| *path != "spec.external");
+        told.sort_unstable();
+        assert_eq!(told, expected.into_iter().map(|path| (path, true)).collect::<Vec<_>>());
+    }
+}

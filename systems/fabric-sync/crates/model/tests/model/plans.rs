@@ -22,7 +22,7 @@ fn a_refused_change_waits_longer_each_time_and_another_change_does_not_wait() {
         assert_eq!(quarantine.hold(&change(2), time), None, "another change to the object is another matter");
         time = until;
     }
-    quarantine.record_success(&object);
+    quarantine.record_success(&change(1), time);
     assert_eq!(quarantine.entries().count(), 0);
 }
 

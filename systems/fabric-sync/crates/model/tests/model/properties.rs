@@ -2,9 +2,10 @@
 
 use crate::fabrics::{Specs, fabric, object, snapshot, specs};
 use crate::inventory::ModelNetBox;
+use fabric_model::plan::DeleteReason;
 use fabric_model::{
     Action, Change, Comparison, Inventory, Kind, ObjectKind, Plan, Policy, Quarantine, Snapshot, Status,
-    Summary, Unread, UnreadCause, map_fabric,
+    Summary, UnknownReason, Unread, UnreadCause, map_fabric,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -159,5 +160,54 @@ proptest! {
             seen.insert(kind, Ok(("1".into(), objects)));
             map_fabric(&fabric(), &seen);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The model NetBox panics at two cables in one port.
+    #[test]
+    fn no_cable_is_deleted_for_one_that_does_not_come(before in specs(), after in specs(), protected in any::<u8>()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let mut inventory = netbox.inventory(&[]);
+        let mut cables = inventory.objects(ObjectKind::Cable).to_vec();
+        for (at, cable) in cables.iter_mut().enumerate() {
+            cable.protected = protected >> (at % 8) & 1 == 1;
+        }
+        inventory.insert(ObjectKind::Cable, Ok(cables.clone()));
+        let (plan, _) = plan(&snapshot(&after), &inventory, &eager());
+        netbox.apply(&plan, now());
+        for (at, change) in plan.changes.iter().enumerate() {
+            let Action::Delete { id, reason } = &change.action else { continue };
+            let heir = match reason {
+                DeleteReason::SourceGone => continue,
+                DeleteReason::Rewired => &change.object,
+                DeleteReason::Superseded(by) => by,
+            };
+            let comes = plan.changes[at..].iter().any(|later| later.object == *heir && matches!(later.action, Action::Create { .. }));
+            prop_assert!(comes, "{:#?}", plan.changes);
+            prop_assert!(cables.iter().all(|cable| cable.id != *id || !cable.protected));
+        }
+    }
+
+    #[test]
+    fn without_the_agents_nothing_is_called_in_sync_and_only_what_rests_on_them_waits(before in specs(), after in specs()) {
+        let mut netbox = ModelNetBox::default();
+        sync(&mut netbox, &before);
+        let mut seen = snapshot(&after);
+        seen.insert(Kind::Agent, Err(Unread::new(UnreadCause::Forbidden, "")));
+        let (partial, comparison) = plan(&seen, &netbox.inventory(&[]), &eager());
+        let (whole, _) = plan(&snapshot(&after), &netbox.inventory(&[]), &eager());
+        prop_assert_eq!(comparison.summary(), Summary::Unknown);
+        prop_assert!(comparison.unread_sources.contains_key(&Kind::Agent));
+        let rests = |kind| matches!(kind, ObjectKind::L2vpn | ObjectKind::L2vpnTermination);
+        for compared in comparison.objects.iter().filter(|compared| comparison.desired.find(&compared.object).is_some()) {
+            let unknown = compared.status == Status::Unknown(UnknownReason::SourceUnread(Kind::Agent));
+            prop_assert_eq!(unknown, rests(compared.object.kind), "{:?}", compared);
+        }
+        let others = |plan: &Plan| plan.changes.iter().filter(|change| !rests(change.object.kind)).cloned().collect::<Vec<_>>();
+        prop_assert_eq!(others(&partial), others(&whole));
     }
 }

@@ -26,12 +26,8 @@ pub(super) fn answer(
         Some(Fault::Status(status)) => {
             return Ok(page(StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)));
         }
-        Some(Fault::Throttled) => {
-            let mut response =
-                send(StatusCode::TOO_MANY_REQUESTS, &json!({"detail": "Request was throttled."}));
-            response.headers_mut().insert("retry-after", HeaderValue::from_static("0"));
-            return Ok(response);
-        }
+        Some(Fault::Throttled) => return Ok(throttled("0")),
+        Some(Fault::RetryAfter(wait)) => return Ok(throttled(wait)),
         Some(Fault::OtherShape) => return Ok(send(StatusCode::OK, &json!({"status": "ok"}))),
         _ => {}
     }
@@ -204,6 +200,12 @@ fn send(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
+}
+
+fn throttled(wait: &'static str) -> Response {
+    let mut response = send(StatusCode::TOO_MANY_REQUESTS, &json!({"detail": "Request was throttled."}));
+    response.headers_mut().insert("retry-after", HeaderValue::from_static(wait));
     response
 }
 

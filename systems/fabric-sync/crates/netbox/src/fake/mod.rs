@@ -31,6 +31,8 @@ pub enum Fault {
     Status(u16),
     /// 429 with `Retry-After: 0`.
     Throttled,
+    /// 429 with this `Retry-After`.
+    RetryAfter(&'static str),
     /// 403, as for a token that is not known.
     Forbidden,
     /// JSON of another shape.
@@ -146,6 +148,11 @@ impl FakeNetBox {
         created.map_or(0, |created| created["id"].as_u64().unwrap_or_default())
     }
 
+    /// Makes an object once more, with the same key: as two requests at the same time would. Its number; 0 if there is none such.
+    pub fn duplicate(&self, kind: ObjectKind, id: u64) -> u64 {
+        self.shared.store.lock().duplicate(kind, id)
+    }
+
     /// Changes an object as a person would.
     pub fn change(&self, kind: ObjectKind, id: u64, body: Value) -> bool {
         self.shared.store.lock().change(kind, id, body).is_ok()
@@ -166,6 +173,15 @@ impl FakeNetBox {
         for field in &mut self.shared.store.lock().custom_fields {
             if field["name"] == name {
                 field[property] = value.clone();
+            }
+        }
+    }
+
+    /// Gives a tag another slug, as an administrator would.
+    pub fn rename_tag(&self, slug: &str, new: &str) {
+        for tag in &mut self.shared.store.lock().tags {
+            if tag["slug"] == slug {
+                tag["slug"] = new.into();
             }
         }
     }

@@ -68,13 +68,14 @@ fn unique(kind: ObjectKind) -> &'static [&'static [&'static str]] {
         ObjectKind::Prefix => &[&["vrf", "prefix"]],
         ObjectKind::VlanGroup => &[&["scope_type", "scope_id", "slug"]],
         ObjectKind::DeviceType => &[&["manufacturer", "slug"]],
-        ObjectKind::Vrf | ObjectKind::Cable | ObjectKind::IpAddress | ObjectKind::IpRange => &[],
+        ObjectKind::IpAddress => &[&["vrf", "address"]],
+        ObjectKind::Vrf | ObjectKind::Cable | ObjectKind::IpRange => &[],
         ObjectKind::Site
         | ObjectKind::Manufacturer
         | ObjectKind::DeviceRole
         | ObjectKind::Rir
         | ObjectKind::Provider
-        | ObjectKind::L2vpn => &[&["slug"]],
+        | ObjectKind::L2vpn => &[&["slug"], &["name"]],
     }
 }
 
@@ -86,14 +87,14 @@ impl Store {
     }
 
     pub(crate) fn objects(&self, kind: ObjectKind) -> Vec<Value> {
-        let cables = self.cables_by_end(kind);
+        let attached = self.attached(kind);
         let range = self.objects.range((kind, 0)..=(kind, u64::MAX));
-        range.map(|((kind, id), written)| self.render(*kind, *id, written, &cables)).collect()
+        range.map(|((kind, id), written)| self.render(*kind, *id, written, &attached)).collect()
     }
 
     pub(crate) fn object(&self, kind: ObjectKind, id: u64) -> Option<Value> {
         let written = self.objects.get(&(kind, id))?;
-        Some(self.render(kind, id, written, &self.cables_by_end(kind)))
+        Some(self.render(kind, id, written, &self.attached(kind)))
     }
 
     /// Whether a list with these parameters has `object`. A parameter that is no filter selects everything.
@@ -234,6 +235,15 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The same object once more, unique or not; its number.
+    pub(crate) fn duplicate(&mut self, kind: ObjectKind, id: u64) -> u64 {
+        let Some(copy) = self.objects.get(&(kind, id)).cloned() else { return 0 };
+        self.last_id += 1;
+        self.objects.insert((kind, self.last_id), copy);
+        self.touch(kind, self.last_id);
+        self.last_id
     }
 
     /// Another object of the last one's kind: what somebody creates between two pages.
@@ -383,7 +393,7 @@ impl Store {
         }
     }
 
-    fn render(&self, kind: ObjectKind, id: u64, written: &Written, cables: &HashMap<u64, u64>) -> Value {
+    fn render(&self, kind: ObjectKind, id: u64, written: &Written, attached: &Attached) -> Value {
         let mut object = Map::new();
         object.insert("id".into(), id.into());
         object.insert("display".into(), display(written).into());
@@ -408,7 +418,7 @@ impl Store {
             };
             let value = match (reference(kind, field), value) {
                 (Some(ObjectKind::Cable), _) => {
-                    cables.get(&id).map_or(Value::Null, |cable| json!({"id": cable}))
+                    attached.cables.get(&id).map_or(Value::Null, |cable| json!({"id": cable}))
                 }
                 (Some(target), Value::Array(ids)) => ids.iter().map(|id| nested(target, id)).collect(),
                 (Some(_), Value::Null) if is_list(field) => json!([]),
@@ -429,21 +439,74 @@ impl Store {
             };
             object.insert(field.into(), value);
         }
+        let counts: &[&str] = match kind {
+            ObjectKind::Device => &DEVICE_COUNTS,
+            ObjectKind::Interface => &["count_fhrp_groups"],
+            _ => &[],
+        };
+        for count in counts {
+            object.insert((*count).into(), written.get(*count).cloned().unwrap_or_else(|| 0.into()));
+        }
+        if kind == ObjectKind::Interface {
+            object
+                .insert("count_ipaddresses".into(), attached.addresses.get(&id).copied().unwrap_or(0).into());
+            object.insert("mac_addresses".into(), json!([]));
+        }
+        if matches!(kind, ObjectKind::Interface | ObjectKind::Vlan) {
+            let termination = attached.terminations.get(&id).map(|termination| json!({"id": termination}));
+            object.insert("l2vpn_termination".into(), termination.into());
+        }
         Value::Object(object)
     }
 
-    /// The cable at each interface, for those who render interfaces.
-    fn cables_by_end(&self, rendered: ObjectKind) -> HashMap<u64, u64> {
-        if rendered != ObjectKind::Interface {
-            return HashMap::new();
+    /// What is attached to each object of `kind`, for those who render them.
+    fn attached(&self, kind: ObjectKind) -> Attached {
+        let mut attached = Attached::default();
+        if !matches!(kind, ObjectKind::Interface | ObjectKind::Vlan) {
+            return attached;
         }
-        let cables = self.objects.range((ObjectKind::Cable, 0)..=(ObjectKind::Cable, u64::MAX));
-        cables.flat_map(|((_, id), written)| ends(written).map(|end| (end, *id))).collect()
+        for ((user, id), written) in &self.objects {
+            let target = (written.get("assigned_object_type").and_then(Value::as_str)
+                == Some(kind.content_type()))
+            .then(|| written.get("assigned_object_id").and_then(Value::as_u64))
+            .flatten();
+            match (user, target) {
+                (ObjectKind::Cable, _) => attached.cables.extend(ends(written).map(|end| (end, *id))),
+                (ObjectKind::IpAddress, Some(target)) => *attached.addresses.entry(target).or_default() += 1,
+                (ObjectKind::L2vpnTermination, Some(target)) => {
+                    attached.terminations.insert(target, *id);
+                }
+                _ => {}
+            }
+        }
+        attached
     }
 }
 
+/// By number of an interface or VLAN.
+#[derive(Default)]
+struct Attached {
+    cables: HashMap<u64, u64>,
+    addresses: HashMap<u64, u64>,
+    terminations: HashMap<u64, u64>,
+}
+
+/// What else a device has, by count: written as a person's objects would change it.
+const DEVICE_COUNTS: [&str; 9] = [
+    "console_port_count",
+    "console_server_port_count",
+    "power_port_count",
+    "power_outlet_count",
+    "front_port_count",
+    "rear_port_count",
+    "device_bay_count",
+    "module_bay_count",
+    "inventory_item_count",
+];
+
 fn is_known_beside(field: &str) -> bool {
-    matches!(field, "description" | "comments" | "status")
+    matches!(field, "description" | "comments" | "status" | "count_fhrp_groups")
+        || DEVICE_COUNTS.contains(&field)
 }
 
 fn ends(cable: &Written) -> impl Iterator<Item = u64> {

@@ -2,7 +2,7 @@
 
 use crate::fixtures::{Bench, Objects};
 use fabric_model::{ObjectKind, Summary};
-use fabric_netbox::{AdoptionOutcome, Outcome};
+use fabric_netbox::{AdoptionOutcome, Outcome, Permit};
 use serde_json::json;
 
 #[tokio::test]
@@ -26,10 +26,10 @@ async fn a_foreign_object_in_the_way_is_left_alone_until_it_is_adopted() {
     let candidates = bench.netbox.find_adoptable(&comparison, &inventory).await.unwrap();
     assert_eq!(candidates.iter().map(|each| each.id).collect::<Vec<_>>(), [foreign]);
     assert!(candidates[0].differences.iter().any(|difference| difference.field == "description"));
-    let outcome = bench.netbox.adopt(&candidates[0], "adopted", &|| true).await.unwrap();
+    let outcome = bench.netbox.adopt(&candidates[0], "adopted", &|| Permit::Granted).await.unwrap();
     assert_eq!(outcome, AdoptionOutcome::Adopted);
     assert_eq!(
-        bench.netbox.adopt(&candidates[0], "adopted", &|| false).await.unwrap(),
+        bench.netbox.adopt(&candidates[0], "adopted", &|| Permit::Denied).await.unwrap(),
         AdoptionOutcome::MayNotWrite
     );
 
@@ -54,7 +54,7 @@ async fn what_bears_a_key_meanwhile_is_not_adopted() {
         json!({"custom_fields": {"fabric_sync_key": "other/default/one"}}),
     );
     assert_eq!(
-        bench.netbox.adopt(&candidates[0], "adopted", &|| true).await.unwrap(),
+        bench.netbox.adopt(&candidates[0], "adopted", &|| Permit::Granted).await.unwrap(),
         AdoptionOutcome::Stale
     );
 }

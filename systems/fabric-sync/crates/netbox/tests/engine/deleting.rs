@@ -6,6 +6,7 @@ use fabric_model::plan::HoldReason;
 use fabric_model::{
     Action, Comparison, Kind, ObjectKind, Plan, Status, Summary, Unread, UnreadCause, map_fabric,
 };
+use fabric_netbox::Outcome;
 use fabric_netbox::fake::Fault;
 use serde_json::{Value, json};
 
@@ -206,12 +207,106 @@ async fn a_device_that_somebody_put_an_interface_on_stays() {
     bench.fake.create(ObjectKind::Interface, json!({"device": id, "name": "ipmi", "type": "other"}));
     let (plan, inventory) = bench.plan(&without_server().snapshot(&[])).await;
     let applied = bench.apply(&plan, &inventory).await;
+    assert!(matches!(applied.outcomes.last(), Some(Outcome::Refused(_))), "{:?}", applied.outcomes);
+    assert!(device(&bench, "one").is_some());
+}
+
+/// What a person does, which deletion is refused for it, and the words.
+type Case<'a> = (&'a dyn Fn(&Bench), ObjectKind, &'static str);
+
+/// NetBox deletes what hangs on a device or an interface along with it, and says nothing.
+#[tokio::test]
+async fn nothing_of_others_goes_with_a_device_or_an_interface() {
+    let port = |bench: &Bench| {
+        let server = device(bench, "one").unwrap()["id"].clone();
+        let ports = bench.fake.objects(ObjectKind::Interface);
+        ports.into_iter().find(|port| port["device"]["id"] == server).unwrap()["id"].as_u64().unwrap()
+    };
+    let assign = |bench: &Bench| {
+        let address = json!({"address": "198.51.100.7/24", "assigned_object_type": "dcim.interface", "assigned_object_id": port(bench)});
+        assert_ne!(bench.fake.create(ObjectKind::IpAddress, address), 0);
+    };
+    let group = |bench: &Bench| {
+        assert!(bench.fake.change(ObjectKind::Interface, port(bench), json!({"count_fhrp_groups": 1})));
+    };
+    let power = |bench: &Bench| {
+        let id = device(bench, "one").unwrap()["id"].as_u64().unwrap();
+        assert!(bench.fake.change(ObjectKind::Device, id, json!({"power_port_count": 2})));
+    };
+    let cases: [Case<'_>; 3] = [
+        (&assign, ObjectKind::Interface, "1 x IP address"),
+        (&group, ObjectKind::Interface, "1 x FHRP group"),
+        (&power, ObjectKind::Device, "2 x power port"),
+    ];
+    for (deed, kind, words) in cases {
+        let mut bench = Bench::start().await;
+        bench.policy.grace = jiff::SignedDuration::ZERO;
+        bench.sync(&Objects::small()).await;
+        let (plan, inventory) = bench.plan(&without_server().snapshot(&[])).await;
+        // Only after the comparison.
+        deed(&bench);
+        let addresses = bench.fake.objects(ObjectKind::IpAddress).len();
+        let applied = bench.apply(&plan, &inventory).await;
+        let refused = plan.changes.iter().zip(&applied.outcomes).find_map(|(change, outcome)| {
+            let Outcome::Refused(error) = outcome else { return None };
+            Some((change.object.kind, error.to_string()))
+        });
+        let (refused_kind, told) = refused.expect("one is refused");
+        assert!(refused_kind == kind && told.contains(words), "{refused_kind}: {told}");
+        assert!(device(&bench, "one").is_some(), "the device stays with what is on it");
+        assert_eq!(bench.fake.objects(ObjectKind::IpAddress).len(), addresses);
+    }
+}
+
+/// A cable that was plugged in after the comparison, into the port that ours has left by then.
+#[tokio::test]
+async fn an_interface_with_a_cable_of_others_stays() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.sync(&Objects::small()).await;
+    let (mut plan, inventory) = bench.plan(&without_server().snapshot(&[])).await;
+    // Ours stays, as if it were theirs.
+    plan.changes.retain(|change| change.object.kind != ObjectKind::Cable);
+    let applied = bench.apply(&plan, &inventory).await;
     assert!(
-        matches!(applied.outcomes.last(), Some(fabric_netbox::Outcome::Refused(_))),
+        applied.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(_))),
         "{:?}",
         applied.outcomes
     );
-    assert!(device(&bench, "one").is_some());
+    assert_eq!(bench.fake.dangling_cables(), 0);
+}
+
+#[tokio::test]
+async fn an_l2vpn_with_a_termination_of_others_stays() {
+    let mut bench = Bench::start().await;
+    bench.policy.grace = jiff::SignedDuration::ZERO;
+    bench.policy.confirmed = true;
+    bench.sync(&Objects::small()).await;
+    let mut objects = Objects::small();
+    for (kind, name) in
+        [(Kind::VPCAttachment, "blue--two"), (Kind::VPCPeering, "red--blue"), (Kind::VPC, "blue")]
+    {
+        objects.remove(kind, name);
+    }
+    let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
+    let of_blue = |object: &Value| object["custom_fields"]["fabric_sync_source"] == "VPC/default/blue";
+    let l2vpn = bench.fake.objects(ObjectKind::L2vpn).into_iter().find(of_blue).unwrap()["id"].clone();
+    let vlan = bench.fake.create(ObjectKind::Vlan, json!({"name": "theirs", "vid": 7}));
+    let theirs = bench.fake.create(
+        ObjectKind::L2vpnTermination,
+        json!({"l2vpn": l2vpn, "assigned_object_type": "ipam.vlan", "assigned_object_id": vlan}),
+    );
+    assert_ne!(theirs, 0);
+    let applied = bench.apply(&plan, &inventory).await;
+    let refused: Vec<_> = plan
+        .changes
+        .iter()
+        .zip(&applied.outcomes)
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Refused(_)))
+        .map(|(change, _)| change.object.kind)
+        .collect();
+    assert_eq!(refused, [ObjectKind::L2vpn]);
+    assert!(bench.fake.objects(ObjectKind::L2vpnTermination).iter().any(|each| each["id"] == theirs));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use fabric_model::{
     Comparison, Fabric, FabricName, Inventory, Kind, Plan, Policy, Quarantine, Snapshot, Unread, map_fabric,
 };
 use fabric_netbox::fake::FakeNetBox;
-use fabric_netbox::{Applied, NetBox, Options, RunOptions};
+use fabric_netbox::{Applied, NetBox, Options, Permit, RunOptions};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -137,6 +137,10 @@ impl Objects {
     }
 }
 
+pub fn granted_if(granted: bool) -> Permit {
+    if granted { Permit::Granted } else { Permit::Denied }
+}
+
 pub fn fabric() -> Fabric {
     Fabric { name: FabricName::new("lab").unwrap(), site: "Lab".into() }
 }
@@ -190,7 +194,7 @@ impl Bench {
     }
 
     pub async fn apply(&self, plan: &Plan, inventory: &Inventory) -> Applied {
-        let options = RunOptions { message: "run 1", now: self.now, may_write: &|| true };
+        let options = RunOptions { message: "run 1", now: self.now, may_write: &|| Permit::Granted };
         self.netbox.apply(plan, inventory, &options, &mut |_, _| {}).await
     }
 
@@ -209,6 +213,18 @@ impl Bench {
     }
 
     pub fn wait(&mut self, hours: i64) {
-        self.now = self.now.checked_add(SignedDuration::from_hours(hours)).unwrap();
+        self.pass(SignedDuration::from_hours(hours));
+    }
+
+    pub fn pass(&mut self, time: SignedDuration) {
+        self.now = self.now.checked_add(time).unwrap();
+    }
+
+    /// A client of its own, which gives up after `deadline`.
+    pub fn impatient(&self, deadline: Duration) -> NetBox {
+        let mut options = Options::new(self.fake.url(), self.token.path().into());
+        options.deadline = deadline;
+        options.requests_per_second = 100_000;
+        NetBox::new(options).unwrap()
     }
 }

@@ -1,9 +1,10 @@
 //! Lists that are not whole, and what is made of them.
 
 use crate::fixtures::{Bench, Objects, fabric};
+use fabric_model::netbox::{PAUSE_TAG, PROTECT_TAG};
 use fabric_model::{ObjectKind, Summary, UnreadCause};
 use fabric_netbox::fake::{FakeNetBox, Fault};
-use fabric_netbox::{NetBox, Options};
+use fabric_netbox::{NetBox, NetBoxError, Options};
 use serde_json::json;
 use std::time::Duration;
 
@@ -89,6 +90,34 @@ async fn a_silent_server_is_given_up_at_the_deadline_and_a_closed_port_at_once()
 }
 
 #[tokio::test]
+async fn a_netbox_that_hangs_is_not_asked_for_each_list() {
+    let bench = Bench::start().await;
+    let netbox = bench.impatient(Duration::from_millis(300));
+    bench.fake.fail(Fault::Silence, None, "", 1000);
+    let inventory = netbox.read_inventory(&fabric().name).await;
+    let causes = ObjectKind::ALL.map(|kind| inventory.unread(kind).map(|unread| unread.cause));
+    assert_eq!(causes, [Some(UnreadCause::TimedOut); 20]);
+    let asked = netbox.request_counts().reads;
+    assert_eq!(asked, 1 + 3, "its status, and the lists that are asked for at the same time");
+}
+
+#[tokio::test]
+async fn a_netbox_that_asks_to_be_left_alone_for_long_is() {
+    let bench = Bench::start().await;
+    for wait in ["60", "Fri, 31 Dec 2100 23:59:59 GMT"] {
+        let netbox = bench.impatient(Duration::from_secs(20));
+        bench.fake.fail(Fault::RetryAfter(wait), Some("GET"), "status", 1);
+        assert_eq!(netbox.check_setup().await, Err(NetBoxError::Throttled));
+        let rest = netbox.resting_until().unwrap().duration_since(std::time::Instant::now());
+        assert!(rest > Duration::from_secs(30), "{rest:?}");
+        let cause = netbox.read_inventory(&fabric().name).await.unread(ObjectKind::Cable).unwrap().cause;
+        assert_eq!(cause, UnreadCause::ServerError);
+        assert_eq!(netbox.request_counts().reads, 1, "{wait}: nothing is sent meanwhile");
+    }
+    assert_eq!(bench.netbox.resting_until(), None);
+}
+
+#[tokio::test]
 async fn without_our_custom_fields_as_they_must_be_nothing_is_believed_to_be_ours() {
     let bench = Bench::with(FakeNetBox::start_bare(crate::fixtures::TOKEN).await.unwrap());
     bench.fake.create(ObjectKind::Site, json!({"name": "Somewhere", "slug": "somewhere"}));
@@ -107,6 +136,11 @@ async fn without_our_custom_fields_as_they_must_be_nothing_is_believed_to_be_our
         let bench = Bench::start().await;
         bench.fake.change_custom_field("fabric_sync_key", property, &value);
         assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared), "{property}");
+    }
+    for slug in [PROTECT_TAG, PAUSE_TAG] {
+        let bench = Bench::start().await;
+        bench.fake.rename_tag(slug, "keep");
+        assert_eq!(cause(bench.inventory().await), Some(UnreadCause::NotPrepared), "{slug}");
     }
     let bench = Bench::start().await;
     bench.fake.set_token("another");

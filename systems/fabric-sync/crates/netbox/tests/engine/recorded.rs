@@ -5,12 +5,12 @@ use crate::fixtures::{TOKEN, fabric};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use fabric_model::netbox::{CUSTOM_FIELDS, CustomField};
+use fabric_model::netbox::{CUSTOM_FIELDS, CustomField, PAUSE_TAG, PROTECT_TAG};
 use fabric_model::plan::{Change, DeleteReason, PLAN_FORMAT};
 use fabric_model::{
     Action, Actual, Difference, FieldValue, Identity, Inventory, ObjectKind, Plan, UnreadCause,
 };
-use fabric_netbox::{Applied, NetBox, NetBoxError, Options, Outcome, RunOptions};
+use fabric_netbox::{Applied, NetBox, NetBoxError, Options, Outcome, Permit, RunOptions};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -62,10 +62,15 @@ async fn answer(State((answers, asked)): State<(Answers, Asked)>, request: Reque
     let answer = match (of_path, path.as_str()) {
         (Some((_, answers)), _) => answers.remove(0),
         (None, "status/") => recorded("status").remove(0),
-        // No recording has our own custom fields.
+        // No recording has our own custom fields and tags.
         (None, "extras/custom-fields/") => {
             let mut answer = recorded("list-empty").remove(0);
             answer["body"]["results"] = CUSTOM_FIELDS.iter().map(CustomField::body).collect();
+            answer
+        }
+        (None, "extras/tags/") => {
+            let mut answer = recorded("list-empty").remove(0);
+            answer["body"]["results"] = json!([{"slug": PROTECT_TAG}, {"slug": PAUSE_TAG}]);
             answer
         }
         (None, _) => recorded("list-empty").remove(0),
@@ -114,16 +119,18 @@ async fn apply_to(replay: &Replay, inventory: &Inventory, kind: ObjectKind, acti
         held: vec![],
         problems: vec![],
     };
-    let options = RunOptions { message: "run 1", now: jiff::Timestamp::UNIX_EPOCH, may_write: &|| true };
+    let options =
+        RunOptions { message: "run 1", now: jiff::Timestamp::UNIX_EPOCH, may_write: &|| Permit::Granted };
     replay.netbox.apply(&plan, inventory, &options, &mut |_, _| {}).await
 }
 
 #[tokio::test]
 async fn the_version_is_read() {
-    let replay = replay(&[("extras", recorded("list-empty"))]).await;
+    let nothing = [recorded("list-empty"), recorded("list-empty"), recorded("list-empty")].concat();
+    let replay = replay(&[("extras", nothing)]).await;
     let setup = replay.netbox.check_setup().await.unwrap();
     assert_eq!(setup.version, "4.7.3");
-    assert_eq!(setup.problems.len(), 5, "no custom field is there");
+    assert_eq!(setup.problems.len(), 5 + 2, "no custom field is there, and no tag");
     assert_eq!(replay.netbox.check_setup().await.unwrap().problems, []);
 }
 
@@ -195,8 +202,9 @@ async fn an_update_bears_the_etag_that_follows_from_the_list() {
     let read = with_keys(recorded("if-match").remove(0));
     let etag = read["headers"]["etag"].as_str().unwrap();
     let told = read["body"]["last_updated"].as_str().unwrap();
-    let berlin: jiff::Zoned = told.parse::<jiff::Timestamp>().unwrap().in_tz("Europe/Berlin").unwrap();
-    for time in [told.to_owned(), berlin.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string()] {
+    let east = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+    let elsewhere = told.parse::<jiff::Timestamp>().unwrap().to_zoned(east);
+    for time in [told.to_owned(), elsewhere.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string()] {
         let replay = replay(&[("dcim/devices", vec![recorded("if-match").remove(3)])]).await;
         let mut body = read["body"].clone();
         body["last_updated"] = time.into();

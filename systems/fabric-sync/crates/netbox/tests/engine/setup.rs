@@ -8,7 +8,13 @@ use fabric_netbox::{NetBoxError, SetupProblem};
 async fn what_is_missing_is_named_and_made_on_demand() {
     let bench = Bench::with(FakeNetBox::start_bare(TOKEN).await.unwrap());
     let setup = bench.netbox.check_setup().await.unwrap();
-    assert!(setup.problems.contains(&SetupProblem::FieldMissing("fabric_sync_key")));
+    for problem in [
+        SetupProblem::FieldMissing("fabric_sync_key"),
+        SetupProblem::TagMissing("fabric-sync-protect"),
+        SetupProblem::TagMissing("fabric-sync-pause"),
+    ] {
+        assert!(setup.problems.contains(&problem), "{problem}");
+    }
     assert_eq!(bench.netbox.prepare().await.unwrap().len(), 5 + 2);
     assert_eq!(bench.netbox.check_setup().await.unwrap().problems, []);
     assert_eq!(bench.netbox.prepare().await.unwrap(), Vec::<String>::new());

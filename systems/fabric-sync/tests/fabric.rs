@@ -1,0 +1,95 @@
+//! One fabric without its loop, in this process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use fabric_kubernetes::Role;
+use fabric_model::{Kind, Quarantine};
+use fabric_netbox::NetBox;
+use fabric_sync::config;
+use fabric_sync::fabric::{Fabric, Terms};
+use fabric_sync::home::Home;
+use fabric_sync::metrics::Metrics;
+use fabric_sync::record::Trigger;
+use fabric_sync::report::Report;
+use fabric_sync::web::Board;
+use serde_json::json;
+use support::{Ends, ends};
+use tokio_util::sync::CancellationToken;
+
+fn fabric(ends: &Ends, line: &str) -> Fabric {
+    ends.configure(line, "");
+    let home = Home::new(ends.home());
+    let config = config::load(&home.config()).unwrap();
+    let netbox = NetBox::new(config.netbox.options()).unwrap();
+    Fabric::new(&config.fabrics[0], &netbox, &home, "this test").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_renewed_by_nobody_once_its_fabrics_task_is_gone() {
+    let ends = ends().await;
+    let fabric = fabric(&ends, "lease: { duration: 3 s }");
+    let (leader, _) = fabric.leader.clone().unwrap();
+    // Nobody publishes anything: who asks is told how it is at that moment.
+    let board = Board::default();
+    board.add(Report::new("lab", "Lab"), Some(leader.clone()));
+    let leads = || board.reports()[0].leader;
+    assert!(!leads());
+    let task = tokio::spawn(async move {
+        let _campaign = fabric.campaign();
+        while !fabric.may_write() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("as if the program had a fault");
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    assert_eq!((leader.role(), leads()), (Role::Leader, true), "its time is not over yet");
+    let begun = Instant::now();
+    while leader.may_write() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "somebody renews the lease");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!leads());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_back_is_counted_whole_though_not_all_of_it_is_listed() {
+    let ends = ends().await;
+    for number in 0..600 {
+        let metadata = json!({"name": format!("rack-{number}"), "namespace": "default", "annotations": {"fabric-sync/pause": "true"}});
+        ends.cluster.put(Kind::Server.plural(), json!({"metadata": metadata, "spec": {}}));
+    }
+    let fabric = fabric(&ends, "interval: 1 s");
+    let look = fabric.look().await;
+    let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &Quarantine::default());
+    let mut report = Report::new("lab", "Lab");
+    report.take_in(&found.comparison, &found.plan, &Quarantine::default(), (look.ended, look.begun));
+    assert_eq!((report.held.len(), report.held_count), (500, 600));
+    assert_eq!((report.as_of, report.whole_as_of), (Some(look.ended), Some(look.begun)));
+    let metrics = Metrics::new(["lab"].into_iter()).render(&[report], look.ended);
+    assert!(metrics.contains("fabric_sync_held{fabric=\"lab\"} 600\n"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_at_any_time_only_if_that_was_said() {
+    let ends = ends().await;
+    let fabric = fabric(&ends, "paused: true");
+    let mut look = fabric.look().await;
+    let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &Quarantine::default());
+    let mut history = fabric.history(None).unwrap();
+    let (stop, mut quarantine) = (CancellationToken::new(), Quarantine::default());
+    for any_time in [false, true] {
+        let known = (&mut look.inventory, &mut quarantine);
+        let permit = Terms { stop: &stop, any_time };
+        let run = ("run", Trigger::Apply);
+        let written = fabric.write(&found.plan, run, known, &mut history, permit, |_| {}).await.unwrap();
+        if any_time {
+            assert_eq!((written.written, written.stopped), (found.plan.changes.len(), None));
+        } else {
+            assert_eq!((written.written, ends.netbox.change_count()), (0, 0));
+            assert_eq!(written.stopped.as_deref(), Some("paused by the configuration"));
+        }
+    }
+}
