@@ -374,7 +374,7 @@ async fn an_end_that_came_is_seen_also_where_nobody_waits_for_it() {
 }
 
 /// An opening that is answered with these lines beside what RFC 6455 wants, written in parts of so many bytes, and then a text; at which URL.
-async fn opens(lines: &'static str, part: usize) -> String {
+async fn opens(before: &'static str, lines: &'static str, part: usize) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -387,7 +387,7 @@ async fn opens(lines: &'static str, part: usize) -> String {
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
         let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
         let mut head = format!(
-            "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n{lines}\r\n"
+            "{before}HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n{lines}\r\n"
         )
         .into_bytes();
         head.extend(b"\x81\x02hi");
@@ -404,12 +404,22 @@ async fn opens(lines: &'static str, part: usize) -> String {
 
 #[tokio::test]
 async fn an_opening_is_what_the_standard_says_and_no_other() {
-    let see_opening = async |lines: &'static str, part: usize| {
-        let url = opens(lines, part).await;
+    let see_opening_behind = async |before: &'static str, lines: &'static str, part: usize| {
+        let url = opens(before, lines, part).await;
         let subprotocols = vec!["v2.chat".to_owned(), "v1.chat".to_owned()];
         see(WebSocket { subprotocols, ..act(url, json!([{ "receive": 1 }])) }).await
     };
+    let see_opening = async |lines: &'static str, part: usize| see_opening_behind("", lines, part).await;
     let whole = usize::MAX;
+    // Interim answers come before the answer (RFC 9110, 15.2).
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    for (before, part) in
+        [(early, whole), (early, 1), ("HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 100 Go on\r\n\r\n", whole)]
+    {
+        let seen = see_opening_behind(before, "Connection: Upgrade\r\n", part).await;
+        assert_eq!(known(&seen, "accepted"), &Value::Bool(true), "{before}: {seen:?}");
+        assert_eq!((known(&seen, "status"), &received(&seen)[0]["text"]), (&Value::from(101), &json!("hi")));
+    }
     // None of those that were offered need be chosen (RFC 6455, 4.1), and a head may come as it likes.
     for (lines, part, chosen) in [
         ("Connection: Upgrade\r\n", whole, ""),

@@ -45,7 +45,13 @@ pub async fn shake_hands(mut stream: Watched, request: Request) -> Result<Shaken
         }
         // Only with the end of a line it can be whole.
         let ends_a_line = read.get(before..).is_some_and(|new| new.contains(&b'\n'));
-        let parsed = if ends_a_line { Response::try_parse(&read).map_err(|e| fault_of(&e))? } else { None };
+        let parse = |read: &[u8]| Response::try_parse(read).map_err(|e| fault_of(&e));
+        let mut parsed = if ends_a_line { parse(&read)? } else { None };
+        // What comes before the answer itself (RFC 9110, 15.2).
+        while let Some((length, _)) = parsed.as_ref().filter(|(_, answer)| is_interim(answer)) {
+            read.drain(..*length);
+            parsed = parse(&read)?;
+        }
         if let Some((length, answer)) = parsed.filter(|(length, _)| *length <= MAX_HEAD) {
             if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(Shaken { answer, begun: None });
@@ -58,6 +64,10 @@ pub async fn shake_hands(mut stream: Watched, request: Request) -> Result<Shaken
             return Err(Blocked::new(Barrier::TooLarge, why).into());
         }
     }
+}
+
+fn is_interim(answer: &Response) -> bool {
+    answer.status().is_informational() && answer.status() != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// Whether an answer with 101 begins a WebSocket.
