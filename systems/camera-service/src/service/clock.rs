@@ -260,7 +260,7 @@ mod tests {
         let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, Arc::clone(&library)));
         let modified = || [0, 1].map(|at| library.info(&names[at]).unwrap().modified);
         put_right(&libraries, &files, Told { set: true, trusted: false });
-        assert_eq!(modified().map(|time| time.as_second()), [2_000_000, 1_000_000], "nobody knows it yet");
+        assert_eq!(modified().map(Timestamp::as_second), [2_000_000, 1_000_000], "nobody knows it yet");
         put_right(&libraries, &files, Told { set: false, trusted: true });
         let [first, second] = modified();
         assert!(first < second, "{first} {second}");

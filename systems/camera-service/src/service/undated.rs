@@ -99,24 +99,24 @@ impl UndatedFiles {
 
     /// Adds one that was begun or finished now, as the newest. Writes to the disk.
     pub(super) fn add(&self, kind: Kind, name: FileName) {
-        self.put(Undated { kind, name, moment: Some(Moment::now()) });
+        self.put(&Undated { kind, name, moment: Some(Moment::now()) });
     }
 
     /// Adds one of an earlier run, if that left any. Writes to the disk.
     pub(super) fn add_recovered(&self, kind: Kind, name: FileName) {
         if !self.files.lock().is_empty() {
-            self.put(Undated { kind, name, moment: None });
+            self.put(&Undated { kind, name, moment: None });
         }
     }
 
-    fn put(&self, file: Undated) {
+    fn put(&self, file: &Undated) {
         let files = {
             let mut files = self.files.lock();
             put(&mut files, file.clone());
             files.clone()
         };
         let Some(kept) = &self.kept else { return };
-        kept.lock().append(&file, &files);
+        kept.lock().append(file, &files);
     }
 
     /// Forgets all: their times are right. Writes to the disk.

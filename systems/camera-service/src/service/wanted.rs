@@ -182,7 +182,7 @@ impl Service {
                 "a recording goes on that nobody ended"
             ),
             Err(error) => {
-                tracing::warn!(camera = wanted.device, error = %error.message, "a recording could not go on")
+                tracing::warn!(camera = wanted.device, error = %error.message, "a recording could not go on");
             }
         }
     }
