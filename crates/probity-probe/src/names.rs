@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use probity_plan::{Barrier, Blocked};
@@ -141,9 +141,6 @@ pub struct Names {
     /// Those whom the machine asks beside its files.
     of_users: Services,
     of_groups: Services,
-    /// The numbers that stand for whoever has none here.
-    nameless_user: Option<u32>,
-    nameless_group: Option<u32>,
     asked: Mutex<Asked>,
     missing: Mutex<BTreeSet<(Database, u32)>>,
 }
@@ -168,8 +165,6 @@ impl Names {
             groups: lines(),
             of_users: services_of(&said, Database::Users),
             of_groups: services_of(&said, Database::Groups),
-            nameless_user: number_of_others(Database::Users),
-            nameless_group: number_of_others(Database::Groups),
             asked: Mutex::default(),
             missing: Mutex::default(),
         }
@@ -187,7 +182,7 @@ impl Names {
     /// # Errors
     /// A barrier where it cannot be told, as where the number stands for many; `not-made` where somebody beside the files has still to be asked.
     pub fn user(&self, uid: u32) -> Result<String, Blocked> {
-        one_of_its_own(Database::Users, uid, self.nameless_user)?;
+        number_of_its_own(Database::Users, uid)?;
         self.name(Database::Users, uid, &self.users)
     }
 
@@ -196,7 +191,7 @@ impl Names {
     /// # Errors
     /// A barrier where it cannot be told, as where the number stands for many; `not-made` where somebody beside the files has still to be asked.
     pub fn group(&self, gid: u32) -> Result<String, Blocked> {
-        one_of_its_own(Database::Groups, gid, self.nameless_group)?;
+        number_of_its_own(Database::Groups, gid)?;
         self.name(Database::Groups, gid, &self.groups)
     }
 
@@ -261,11 +256,7 @@ impl Names {
 /// # Errors
 /// `unsupported`: whose it is is not seen from here.
 pub fn number_of_its_own(database: Database, number: u32) -> Result<u32, Blocked> {
-    one_of_its_own(database, number, number_of_others(database))
-}
-
-fn one_of_its_own(database: Database, number: u32, others: Option<u32>) -> Result<u32, Blocked> {
-    if others != Some(number) {
+    if number_of_others(database) != Some(number) {
         return Ok(number);
     }
     let why = format!(
@@ -276,12 +267,18 @@ fn one_of_its_own(database: Database, number: u32, others: Option<u32>) -> Resul
 }
 
 /// The number that the kernel shows for all that have none in the observer's user namespace, if there are any
-/// (user_namespaces(7), "Unmapped user and group IDs").
+/// (user_namespaces(7), "Unmapped user and group IDs"). A process stays in its namespace, so that is read once.
 fn number_of_others(database: Database) -> Option<u32> {
-    let (map, number) = match database {
-        Database::Users => ("/proc/self/uid_map", "/proc/sys/kernel/overflowuid"),
-        Database::Groups => ("/proc/self/gid_map", "/proc/sys/kernel/overflowgid"),
+    static OF_USERS: OnceLock<Option<u32>> = OnceLock::new();
+    static OF_GROUPS: OnceLock<Option<u32>> = OnceLock::new();
+    let (read, map, number) = match database {
+        Database::Users => (&OF_USERS, "/proc/self/uid_map", "/proc/sys/kernel/overflowuid"),
+        Database::Groups => (&OF_GROUPS, "/proc/self/gid_map", "/proc/sys/kernel/overflowgid"),
     };
+    *read.get_or_init(|| read_number_of_others(map, number))
+}
+
+fn read_number_of_others(map: &str, number: &str) -> Option<u32> {
     match std::fs::read_to_string(map) {
         Ok(map) if maps_all(&map) => return None,
         // A kernel that has no user namespaces.

@@ -43,6 +43,21 @@ pub struct Secrets {
     until: Arc<BTreeMap<String, jiff::Timestamp>>,
 }
 
+/// When a token becomes another one.
+pub(crate) struct Ending {
+    token: String,
+    until: jiff::Timestamp,
+}
+
+impl Ending {
+    /// Why a look with it says nothing any more, if that is so.
+    pub(crate) fn over(&self) -> Option<Blocked> {
+        let Self { token, until } = self;
+        let why = || format!("the token `{token}` is good until {until} only: give it a longer `expires_in`");
+        (*until <= jiff::Timestamp::now()).then(|| Blocked::new(Barrier::NotMade, why()))
+    }
+}
+
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
@@ -125,17 +140,13 @@ impl Secrets {
         Ok(Self { masks: Arc::new(masks), numbers, values: Arc::new(values), until: Arc::default() })
     }
 
-    /// Why a look with these secrets says nothing any more: one of them is a token whose time is over.
-    pub(crate) fn out_of_time(&self, names: impl FnOnce() -> Vec<String>) -> Option<Blocked> {
+    /// The token among the secrets of these names that is the first to become another one.
+    pub(crate) fn first_to_end(&self, names: impl FnOnce() -> Vec<String>) -> Option<Ending> {
         if self.until.is_empty() {
             return None;
         }
-        let now = jiff::Timestamp::now();
-        let over =
-            |name: String| self.until.get(&name).filter(|until| **until <= now).map(|until| (name, *until));
-        let (name, until) = names().into_iter().find_map(over)?;
-        let why = format!("the token `{name}` is good until {until} only: give it a longer `expires_in`");
-        Some(Blocked::new(Barrier::NotMade, why))
+        let ending = |token: String| Some(Ending { until: *self.until.get(&token)?, token });
+        names().into_iter().filter_map(ending).min_by_key(|ending| ending.until)
     }
 
     /// Those of these names, by name, for another process that masks them itself.
@@ -449,15 +460,15 @@ mod tests {
         let at = |text: &str| Arc::new(BTreeMap::from([("it".to_owned(), text.parse().unwrap())]));
         let named = |name: &'static str| move || vec![name.to_owned()];
         let over = Secrets { until: at("2020-01-01T00:00:00Z"), ..secrets("correct horse battery") };
-        let blocked = over.out_of_time(named("it")).unwrap();
+        let blocked = over.first_to_end(named("it")).unwrap().over().unwrap();
         assert_eq!(blocked.barrier, Barrier::NotMade);
         assert!(
             blocked.detail.contains("the token `it` is good until 2020-01-01T00:00:00Z only"),
             "{blocked:?}"
         );
-        assert!(over.out_of_time(named("other")).is_none());
+        assert!(over.first_to_end(named("other")).is_none());
         let good = Secrets { until: at("2999-01-01T00:00:00Z"), ..secrets("correct horse battery") };
-        assert!(good.out_of_time(named("it")).is_none());
+        assert!(good.first_to_end(named("it")).unwrap().over().is_none());
     }
 
     fn refusal(value: &str) -> String {

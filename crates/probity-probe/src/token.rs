@@ -161,6 +161,7 @@ mod tests {
             assert_eq!((wrong.2.len(), &wrong.1["sub"]), (length, &json!("op")), "{defect:?}");
         }
     }
+
     #[test]
     fn it_is_known_until_when_nothing_but_its_defect_is_wrong_with_it() {
         let now = Timestamp::from_second(1_000_000).unwrap();

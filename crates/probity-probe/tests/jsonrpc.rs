@@ -179,30 +179,45 @@ async fn a_silent_server_is_left_at_the_time_out() {
     }
 }
 
-/// A WebSocket server that sends these messages after the first call of a client, with the call's number where they have `"id":1`, and then
-/// waits for its end.
-async fn websocket(messages: Vec<Message>) -> String {
+type Socket = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;
+
+/// A WebSocket server that does this with its only client, and then waits for its end.
+async fn serves<F: Future<Output = Socket> + Send>(
+    with: impl FnOnce(Socket) -> F + Send + 'static,
+) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-        let call = socket.next().await.unwrap().unwrap().into_text().unwrap();
-        let call: serde_json::Value = serde_json::from_str(&call).unwrap();
-        for message in messages {
-            let message = match message {
-                Message::Text(text) => {
-                    Message::text(text.replace("\"id\":1", &format!("\"id\":{}", call["id"])))
-                }
-                other => other,
-            };
-            if socket.send(message).await.is_err() {
-                return;
-            }
-        }
+        let mut socket = with(tokio_tungstenite::accept_async(stream).await.unwrap()).await;
         while let Some(Ok(_)) = socket.next().await {}
     });
     format!("ws://{address}/")
+}
+
+/// The number of the next call.
+async fn number_of_call(socket: &mut Socket) -> u64 {
+    let call = socket.next().await.unwrap().unwrap().into_text().unwrap();
+    serde_json::from_str::<serde_json::Value>(&call).unwrap()["id"].as_u64().unwrap()
+}
+
+/// A WebSocket server that sends these messages after the first call of a client, with the call's number where they have `"id":1`, and then
+/// waits for its end.
+async fn websocket(messages: Vec<Message>) -> String {
+    serves(move |mut socket| async move {
+        let number = number_of_call(&mut socket).await;
+        for message in messages {
+            let message = match message {
+                Message::Text(text) => Message::text(text.replace("\"id\":1", &format!("\"id\":{number}"))),
+                other => other,
+            };
+            if socket.send(message).await.is_err() {
+                break;
+            }
+        }
+        socket
+    })
+    .await
 }
 
 #[tokio::test]
@@ -327,32 +342,23 @@ async fn an_end_right_behind_the_reply_is_seen_if_it_is_waited_for() {
 
 #[tokio::test]
 async fn what_was_said_before_a_call_was_read_is_no_reply() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+    let early = serves(move |mut socket: Socket| async move {
         socket.send(Message::text(r#"{"jsonrpc":"2.0","id":1,"result":1}"#)).await.unwrap();
-        while let Some(Ok(_)) = socket.next().await {}
+        socket
     });
-    let seen = ask(&format!("ws://{address}/"), vec![Call::default()]).await;
+    let seen = ask(&early.await, vec![Call::default()]).await;
     assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
     // Nor what answers a call that was not yet made.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-        let call = socket.next().await.unwrap().unwrap().into_text().unwrap();
-        let call: serde_json::Value = serde_json::from_str(&call).unwrap();
-        for id in [0, 1].map(|more| call["id"].as_u64().unwrap() + more) {
+    let ahead = serves(move |mut socket: Socket| async move {
+        let number = number_of_call(&mut socket).await;
+        for id in [number, number + 1] {
             let reply = json!({ "jsonrpc": "2.0", "id": id, "result": 1 });
             socket.feed(Message::text(reply.to_string())).await.unwrap();
         }
         socket.flush().await.unwrap();
-        while let Some(Ok(_)) = socket.next().await {}
+        socket
     });
-    let seen = ask(&format!("ws://{address}/"), vec![Call::default(), Call::default()]).await;
+    let seen = ask(&ahead.await, vec![Call::default(), Call::default()]).await;
     assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
 }
 

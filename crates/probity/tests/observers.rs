@@ -16,7 +16,7 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use elsewhere::{Inside, introductions, is_root, log, observations, plan, until};
+use elsewhere::{Inside, boots, introductions, is_root, log, observations, plan, until};
 use machine::Machine;
 use serde_json::Value as Json;
 use support::{Home, code, root, stderr, stdout};
@@ -212,11 +212,7 @@ fn a_machine_that_is_rebooted_is_reached_again_and_its_unit_is_watched() {
     let run = home.run(&["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"]);
     assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
     let log = log(&home, "out.probity");
-    let boots: std::collections::BTreeSet<String> = log
-        .iter()
-        .filter(|entry| entry["introduction"].is_object())
-        .map(|entry| entry["boot"].to_string())
-        .collect();
+    let boots = boots(&log);
     assert_eq!(boots.len(), 3, "{boots:?}");
     let verify = home.run(&["verify", "out.probity"]);
     assert_eq!(code(&verify), 0, "{}", stdout(&verify));

@@ -14,9 +14,13 @@ mod support;
 
 use std::process::{Child, Command, Stdio};
 
-use elsewhere::{introductions, is_root, log, observations, plan, until};
+use elsewhere::{boots, introductions, is_root, log, observations, plan, until};
 use machine::Machine;
 use support::{Home, code, root, stderr, stdout};
+
+/// A script of a shell that runs what follows the first argument with that as root's configuration of ssh, in a mount namespace of its own.
+const OWN_CONFIG: &str =
+    "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
 
 /// An sshd of Debian's on a free port, and the files of somebody who may go there: `box`, and `behind` it through a jump.
 struct Sshd {
@@ -86,9 +90,8 @@ impl Sshd {
 
     /// The binary with root's own configuration of ssh being that of here: ssh(1) asks the system where its user's home is.
     fn probity(&self, arguments: &[&str]) -> Command {
-        let script = "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-ec", script, "sh"]).arg(self.home.path("config"));
+        command.args(["--mount", "sh", "-ec", OWN_CONFIG, "sh"]).arg(self.home.path("config"));
         command.arg(env!("CARGO_BIN_EXE_probity")).args(arguments);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.home.path(""));
         command.current_dir(self.home.path(""));
@@ -272,10 +275,8 @@ fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
     );
     machine.run("touch /run/mark");
     // From beside the machine, with root's own configuration of ssh being that of here.
-    let script =
-        "mount -t tmpfs none /root; mkdir -m 700 /root/.ssh; cp \"$1\" /root/.ssh/config; shift; exec \"$@\"";
     let run = Command::new("ip")
-        .args(["netns", "exec", &format!("lab-{}-outside", machine.name), "sh", "-ec", script, "sh"])
+        .args(["netns", "exec", &format!("lab-{}-outside", machine.name), "sh", "-ec", OWN_CONFIG, "sh"])
         .arg(home.path("config"))
         .arg(env!("CARGO_BIN_EXE_probity"))
         .args(["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"])
@@ -287,11 +288,7 @@ fn a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again() {
         .unwrap();
     assert_eq!(code(&run), 0, "{}{}", stdout(&run), stderr(&run));
     let log = log(&home, "out.probity");
-    let boots: std::collections::BTreeSet<String> = log
-        .iter()
-        .filter(|entry| entry["introduction"].is_object())
-        .map(|entry| entry["boot"].to_string())
-        .collect();
+    let boots = boots(&log);
     assert_eq!(boots.len(), 2, "{boots:?}");
     let verify = home.run(&["verify", "out.probity"]);
     assert_eq!(code(&verify), 0, "{}", stdout(&verify));

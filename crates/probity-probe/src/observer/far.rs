@@ -28,7 +28,7 @@ use crate::look::Seen;
 use crate::machine::Process;
 use crate::observation::Times;
 use crate::observe::{By, Here, Observe, Reached, Request, Sighting};
-use crate::secrets::Secrets;
+use crate::secrets::{Ending, Secrets};
 
 /// How long after a try that failed the next one is made: whoever asks before is told why it failed.
 const NEXT_TRY: Duration = Duration::from_secs(5);
@@ -145,13 +145,14 @@ impl<'a> Observers<'a> {
     }
 
     async fn look(&self, request: &Request<'_>, tell: &dyn Fn(Reached)) -> Sighting {
-        let out_of_time = || self.secrets.out_of_time(|| secrets_of(request.act));
-        if let Some(blocked) = out_of_time() {
+        let ending = self.secrets.first_to_end(|| secrets_of(request.act));
+        let over = || ending.as_ref().and_then(Ending::over);
+        if let Some(blocked) = over() {
             return Sighting::blocked(blocked);
         }
         let sighting = self.look_now(request, tell).await;
         // It may have been so while it was sent.
-        match out_of_time() {
+        match over() {
             Some(blocked) => Sighting { seen: Seen::nothing(blocked), ..sighting },
             None => sighting,
         }

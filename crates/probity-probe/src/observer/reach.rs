@@ -73,9 +73,8 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
     let descriptor = format!("/proc/self/fd/{}", program.as_raw_fd());
     let mut agent = vec![descriptor, "agent".to_owned()];
     let mut inside = |pid: u32| {
-        let words = enter(pid)?;
         agent.extend(["--bounding-set".to_owned(), bounding_set(pid)?]);
-        Ok::<_, Blocked>(words)
+        Ok::<_, Blocked>(enter(pid))
     };
     let (words, passage) = match reach {
         Reach::Netns(name) => {
@@ -127,19 +126,9 @@ fn bounding_set(pid: u32) -> Result<String, Blocked> {
 }
 
 /// Into all namespaces of a process, at its root and in its folder.
-fn enter(pid: u32) -> Result<Vec<String>, Blocked> {
-    match std::fs::symlink_metadata(format!("/proc/{pid}")) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Blocked::new(
-                Barrier::Unreachable,
-                format!("there is no process {pid} to look from"),
-            ));
-        }
-        Err(error) => return Err(barrier_of(&format!("look at process {pid}"), &error)),
-    }
+fn enter(pid: u32) -> Vec<String> {
     let target = format!("--target={pid}");
-    Ok(["nsenter", &target, "--all", "--root", "--wd", "--"].map(str::to_owned).to_vec())
+    ["nsenter", &target, "--all", "--root", "--wd", "--"].map(str::to_owned).to_vec()
 }
 
 /// A running container.

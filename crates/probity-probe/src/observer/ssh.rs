@@ -83,9 +83,8 @@ impl Master {
                 return Ok(());
             }
             if ended {
-                let own =
-                    whole.lines().filter(|line| !line.starts_with("debug") && !line.starts_with("OpenSSH_"));
-                let mut complaints: Vec<String> = own.map(|line| line.trim_end().to_owned()).collect();
+                let own = whole.lines().map(str::trim_end).filter(|line| is_complaint(line));
+                let mut complaints: Vec<String> = own.map(str::to_owned).collect();
                 complaints.extend(printed.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
                 return Err(refused(&complaints));
             }
@@ -203,6 +202,11 @@ fn refused(complaints: &[String]) -> Blocked {
     Blocked::new(barrier, format!("ssh: {complaint}"))
 }
 
+/// Whether ssh(1) says this line also where it is not asked how it goes on (`-v`).
+fn is_complaint(line: &str) -> bool {
+    !line.starts_with("debug") && !line.starts_with("OpenSSH_")
+}
+
 /// What is printed on a pipe, read on a thread of its own to its end; only the first of it is kept. A jump host's ssh(1) complains
 /// there.
 fn kept(pipe: Option<impl Read + Send + 'static>) -> Arc<Mutex<Vec<String>>> {
@@ -214,7 +218,7 @@ fn kept(pipe: Option<impl Read + Send + 'static>) -> Arc<Mutex<Vec<String>>> {
             for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).trim_end().to_owned();
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() < MAX_PRINTED && !line.starts_with("debug") && !line.starts_with("OpenSSH_") {
+                if kept.len() < MAX_PRINTED && is_complaint(&line) {
                     kept.push(line);
                 }
             }

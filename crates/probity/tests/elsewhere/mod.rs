@@ -2,6 +2,7 @@
 //! Must not know what is tested.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -108,6 +109,12 @@ pub fn introductions(log: &[Json]) -> Vec<(u64, &str)> {
     introduced
         .map(|entry| (entry["id"].as_u64().unwrap(), entry["introduction"]["name"].as_str().unwrap()))
         .collect()
+}
+
+/// The boots of those who were introduced, each once.
+pub fn boots(log: &[Json]) -> BTreeSet<String> {
+    let introduced = log.iter().filter(|entry| entry["introduction"].is_object());
+    introduced.map(|entry| entry["boot"].to_string()).collect()
 }
 
 pub fn observations<'l>(log: &'l [Json], probe: &'l str) -> impl Iterator<Item = &'l Json> {
