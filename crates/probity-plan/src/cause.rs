@@ -71,6 +71,13 @@ pub enum Cause {
         /// What the operator allowed.
         allowed: crate::Impact,
     },
+    /// The time of a token that it sends is over: it would be refused for that.
+    TokenOver {
+        /// The input that the token is.
+        token: String,
+        /// Until when it was what the plan says of it.
+        until: jiff::Timestamp,
+    },
     /// The other observation of a comparison was not made.
     NotBeside {
         /// The other probe.
@@ -98,6 +105,9 @@ impl fmt::Display for Cause {
             Self::NoMachine { machine, why } => write!(f, "the trial has no machine `{machine}`: {why}"),
             Self::NotAllowed { impact, allowed } => {
                 write!(f, "its impact is {impact}; {allowed} was allowed")
+            }
+            Self::TokenOver { token, until } => {
+                write!(f, "the token `{token}` is what the plan says of it until {until} only")
             }
             Self::NotBeside { probe } => write!(f, "`{probe}` was not observed beside it"),
         }

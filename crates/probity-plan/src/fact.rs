@@ -95,7 +95,7 @@ impl Blocked {
     pub fn by(cause: Cause) -> Self {
         let barrier = match &cause {
             Cause::LeftOut | Cause::NotCompleted | Cause::NeverMade | Cause::SlotMissed => Barrier::NotMade,
-            Cause::NotRecorded { .. } | Cause::NotBeside { .. } => Barrier::NotMade,
+            Cause::NotRecorded { .. } | Cause::NotBeside { .. } | Cause::TokenOver { .. } => Barrier::NotMade,
             Cause::TimeLimit { .. }
             | Cause::Interrupted { .. }
             | Cause::Unrecordable

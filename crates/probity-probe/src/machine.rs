@@ -141,7 +141,7 @@ impl Process {
     /// Why nobody can look from it, if nobody can.
     pub(crate) fn why_gone(self) -> Option<String> {
         let why = match self.started {
-            Some(_) => format!("process {} ended, from which to look", self.pid),
+            Some(_) => format!("process {}, from which to look, has ended", self.pid),
             None => format!("there is no process {} to look from", self.pid),
         };
         (!self.is_there()).then_some(why)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use probity_plan::units::counted;
-use probity_plan::{Barrier, Blocked, FactType, InputValue, Number, Observation, Plan, Text, Value};
+use probity_plan::{Barrier, Blocked, Cause, FactType, InputValue, Number, Observation, Plan, Text, Value};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use url::Url;
@@ -53,8 +53,8 @@ impl Ending {
     /// Why a look with it says nothing any more, if that is so.
     pub(crate) fn over(&self) -> Option<Blocked> {
         let Self { token, until } = self;
-        let why = || format!("the token `{token}` is good until {until} only: give it a longer `expires_in`");
-        (*until <= jiff::Timestamp::now()).then(|| Blocked::new(Barrier::NotMade, why()))
+        let cause = || Cause::TokenOver { token: token.clone(), until: *until };
+        (*until <= jiff::Timestamp::now()).then(|| Blocked::by(cause()))
     }
 }
 
@@ -462,10 +462,8 @@ mod tests {
         let over = Secrets { until: at("2020-01-01T00:00:00Z"), ..secrets("correct horse battery") };
         let blocked = over.first_to_end(named("it")).unwrap().over().unwrap();
         assert_eq!(blocked.barrier, Barrier::NotMade);
-        assert!(
-            blocked.detail.contains("the token `it` is good until 2020-01-01T00:00:00Z only"),
-            "{blocked:?}"
-        );
+        let why = "the token `it` is what the plan says of it until 2020-01-01T00:00:00Z only";
+        assert_eq!(blocked.detail, why);
         assert!(over.first_to_end(named("other")).is_none());
         let good = Secrets { until: at("2999-01-01T00:00:00Z"), ..secrets("correct horse battery") };
         assert!(good.first_to_end(named("it")).unwrap().over().is_none());

@@ -18,8 +18,8 @@ use crate::condition::{Budget, Check, Conditions};
 use crate::truth::Truth4;
 use crate::verdict::Rules;
 
-/// How many slots of a look are tried in a `where`.
-const MAX_SLOTS: u32 = 10_000;
+/// How many planned looks are tried in a `where`, each by its row and slot.
+const MAX_LOOKS: u64 = 10_000;
 
 /// Everything there is to say about a plan before it runs, by place. No [`Level::Error`] among it: it can work.
 pub fn check(plan: &Plan, conditions: &Conditions) -> Vec<Diagnostic> {
@@ -70,7 +70,7 @@ pub fn check_refused(refused: &Refused) -> Vec<Diagnostic> {
 /// A `where` that leaves out every look before any is made.
 fn nothing_chosen(compiled: &Compiled<'_>, found: &mut Found) {
     let claim = compiled.claim;
-    if compiled.filter.is_none() || claim.empty_ok || compiled.chosen().iter().any(|looks| *looks > 0) {
+    if compiled.filter.is_none() || claim.empty_ok || compiled.chosen.iter().any(|looks| *looks > 0) {
         return;
     }
     let looks = u64::from(compiled.probe.planned()) * compiled.probe.cells.len() as u64;
@@ -137,6 +137,8 @@ pub(crate) struct Compiled<'a> {
     pub(crate) probe: &'a Probe,
     check: Option<&'a Check>,
     filter: Option<&'a Check>,
+    /// How many of the planned looks of each row its `where` may choose.
+    pub(crate) chosen: Vec<u64>,
 }
 
 impl Compiled<'_> {
@@ -144,29 +146,29 @@ impl Compiled<'_> {
     fn reads(&self) -> Vec<&str> {
         self.check.into_iter().flat_map(Check::reads).chain(self.claim.form.facts()).collect()
     }
+}
 
-    /// How many of the planned looks of each row `where` may choose, as far as columns and slots tell.
-    pub(crate) fn chosen(&self) -> Vec<u64> {
-        let (slots, trials) = (self.probe.schedule.slots(), u64::from(self.probe.trials()));
-        let Some(filter) = self.filter else {
-            return vec![u64::from(slots) * trials; self.probe.cells.len()];
+/// How many of the planned looks of each row a `where` may choose, as far as columns and slots tell.
+fn chosen(probe: &Probe, filter: Option<&Check>) -> Vec<u64> {
+    let (slots, trials) = (probe.schedule.slots(), u64::from(probe.trials()));
+    let looks = u64::from(slots) * probe.cells.len() as u64;
+    let by_slot = filter.is_some_and(|filter| filter.reads().any(|name| name == "slot"));
+    let may = |cell: &Cell, slot: Option<u32>| {
+        let fact = |name: &str| match (cell.row.get(name), slot) {
+            (Some(value), _) => Fact::Known(value.clone()),
+            (None, Some(slot)) if name == "slot" => Fact::Known(slot.into()),
+            (None, _) => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
         };
-        let by_slot = filter.reads().any(|name| name == "slot");
-        let may = |cell: &Cell, slot: u32| {
-            let fact = |name: &str| match cell.row.get(name) {
-                Some(value) => Fact::Known(value.clone()),
-                None if name == "slot" => Fact::Known(slot.into()),
-                None => Fact::Unknown(Blocked::new(Barrier::NotMade, "")),
-            };
-            filter.evaluate(&fact, &mut Budget::trial()).truth != Truth4::False
-        };
-        let of_cell = |cell: &Cell| match by_slot && slots <= MAX_SLOTS {
-            true => (0..slots).filter(|slot| may(cell, *slot)).count() as u64,
-            false if by_slot || may(cell, 0) => u64::from(slots),
-            false => 0,
-        };
-        self.probe.cells.iter().map(|cell| of_cell(cell) * trials).collect()
-    }
+        filter.is_none_or(|filter| filter.evaluate(&fact, &mut Budget::trial()).truth != Truth4::False)
+    };
+    let of_cell = |cell: &Cell| {
+        if by_slot && looks <= MAX_LOOKS {
+            (0..slots).filter(|slot| may(cell, Some(*slot))).count() as u64
+        } else {
+            u64::from(may(cell, None)) * u64::from(slots)
+        }
+    };
+    probe.cells.iter().map(|cell| of_cell(cell) * trials).collect()
 }
 
 /// The claims with their conditions; those that cannot be read are errors at their column.
@@ -199,7 +201,8 @@ fn claims<'a>(plan: &'a Plan, conditions: &'a Conditions, found: &mut Found) -> 
             };
             found.push(level, rule, &check.at, message, "name one of its facts");
         }
-        compiled.push(Compiled { claim, probe, check, filter });
+        let chosen = chosen(probe, filter);
+        compiled.push(Compiled { claim, probe, check, filter, chosen });
     }
     compiled
 }

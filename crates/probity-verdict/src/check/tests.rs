@@ -771,4 +771,7 @@ fn a_where_that_chooses_no_planned_look_is_told_and_a_rate_counts_what_it_choose
     ] {
         assert_eq!(told(claim), expected, "{claim}");
     }
+    let one = plan(ROWS, "  good: { of: p, check: exit_code == 0, where: slot == 59, share: '>= 50%' }\n");
+    let problem = problems_of(&one).into_iter().find(|problem| problem.rule == "sample").unwrap();
+    assert_eq!(problem.remedy, "plan 5, or claim at most 5%, which 1 sample shows");
 }

@@ -21,6 +21,9 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
         Some(Cause::NotCompleted) => {
             return "let the run come to its end, with a `--limit`, if any, that is long enough".to_owned();
         }
+        Some(Cause::TokenOver { token, .. }) => {
+            return format!("give the token `{token}` a longer `expires_in`");
+        }
         Some(Cause::NoMachine { machine, .. }) => {
             return format!("see to it that the machine `{machine}` can be made");
         }
@@ -87,6 +90,10 @@ mod tests {
                 "let the run come to its end, with a `--limit`, if any, that is long enough",
             ),
             (Cause::SizeLimit { bytes: 1_048_576 }, "run with a greater `--max-size`"),
+            (
+                Cause::TokenOver { token: "t".to_owned(), until: jiff::Timestamp::UNIX_EPOCH },
+                "give the token `t` a longer `expires_in`",
+            ),
             (Cause::SlotMissed, "make every planned look, on an observer that keeps up"),
             (Cause::Interrupted { signal: "SIGTERM".to_owned() }, "let the run come to its end"),
         ] {

@@ -23,7 +23,7 @@ fn trials(compiled: &Compiled<'_>, block: Option<Span>, pooled: bool) -> Option<
         }
         _ => looks,
     };
-    let rows = compiled.chosen().into_iter().filter(|looks| *looks > 0).map(of_row);
+    let rows = compiled.chosen.iter().copied().filter(|looks| *looks > 0).map(of_row);
     if pooled { rows.reduce(u64::saturating_add) } else { rows.min() }
 }
 
@@ -56,10 +56,11 @@ pub(crate) fn check(plan: &Plan, rules: &Rules<'_>, compiled: &Compiled<'_>, fou
     let unit = if block.is_some() { "block" } else { "sample" };
     if trials < least {
         let can = statistics::round_down(statistics::lower(trials, trials, alpha));
-        let hint = if trials == 1 && block.is_none() {
+        let hint = if trials == 1 && compiled.probe.planned() == 1 && block.is_none() {
             format!("`{}` looks once; give it `every` and `for`, or `repeat: {least}`", compiled.claim.of)
         } else {
-            format!("plan {least}, or claim at most {}, which {} show", Percent(can), counted(trials, unit))
+            let show = if trials == 1 { "shows" } else { "show" };
+            format!("plan {least}, or claim at most {}, which {} {show}", Percent(can), counted(trials, unit))
         };
         let message = format!("`{claim}`: {} cannot settle {objective}, {least} can", counted(trials, unit));
         found.push(Level::Error, "sample", at, message, hint);
