@@ -86,13 +86,15 @@ impl Observe for Script<'_> {
         _: &'a dyn Fn(Reached),
     ) -> LocalBoxFuture<'a, Sighting> {
         Box::pin(async {
+            let name =
+                request.trial.map_or_else(String::new, |trial| format!("{} ", trial.number)) + request.probe;
             let number = {
                 let mut looks = self.looks.lock().unwrap();
-                let number = looks.entry(request.probe.to_owned()).or_default();
+                let number = looks.entry(name.clone()).or_default();
                 *number += 1;
                 *number
             };
-            let look = (self.look)(request.probe, number);
+            let look = (self.look)(&name, number);
             if let Some(after) = look.stop_after {
                 tokio::time::sleep(Duration::from_millis(after)).await;
                 self.stop.request(Cause::TimeLimit { limit: Span(Duration::from_secs(1)) });
@@ -192,7 +194,8 @@ fn of_machine(command: &[String], trial: &Trial, exit_code: i64) -> OfMachine {
     OfMachine { trial: trial.clone(), command: command.join(" "), exit_code: Some(exit_code), detail }
 }
 
-/// Runs these probes (lines of YAML) by a script, which is told of the probe and the how-manieth look of it that is.
+/// Runs these probes (lines of YAML) by a script, which is told of the probe, after the number of its trial if it is of one, and the
+/// how-manieth look of it there that is.
 fn run(probes: &[&str], look: &(dyn Fn(&str, u32) -> Look + Sync)) -> Vec<String> {
     run_trials(probes, "", look)
 }
@@ -432,8 +435,8 @@ fn each_trial_has_a_machine_of_its_own_which_is_removed_after_it() {
 #[test]
 fn trials_run_side_by_side_as_many_as_may() {
     let trials = "  t: { machine: clean, repeat: 3, at_once: 2, probes: { a: { file: /a, on: machine } } }\n";
-    // The second look, which is the second trial's, takes longest.
-    let look = |_: &str, number| if number == 2 { lasts(30_000) } else { lasts(1_000) };
+    // Which of two looks that are due at the same time begins first is not settled: the trial says how long one takes.
+    let look = |name: &str, _| if name == "1 t.a" { lasts(30_000) } else { lasts(1_000) };
     let lines = run_trials(&[], trials, &look);
     assert_eq!(
         lines,
