@@ -10,7 +10,7 @@ pub mod mapping;
 pub mod netbox;
 pub mod observed;
 pub mod plan;
-pub mod represented;
+mod represented;
 mod slot;
 pub mod source;
 mod unread;

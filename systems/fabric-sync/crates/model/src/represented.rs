@@ -112,7 +112,7 @@ fn fields(kind: Kind) -> Fields {
 
 /// A field that no field of NetBox stands for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Remainder {
+pub(crate) struct Remainder {
     /// Its path from `spec` on, as `subnets.default.dhcp.options`.
     pub path: String,
     /// Whether this version knows what it means.
@@ -122,7 +122,7 @@ pub struct Remainder {
 }
 
 /// What of `spec`, a specification of `kind`, no field of NetBox stands for.
-pub fn find_remainder(kind: Kind, spec: &serde_json::Map<String, Value>) -> Vec<Remainder> {
+pub(crate) fn find_remainder(kind: Kind, spec: &serde_json::Map<String, Value>) -> Vec<Remainder> {
     let mut found = Vec::new();
     let walker = Walker { fields: fields(kind), kind, spec };
     for (name, value) in spec {

@@ -4,12 +4,15 @@ use crate::write::{Creation, Numbers};
 use crate::{MayWrite, NetBox, NetBoxError, Permit};
 use fabric_model::plan::DeleteReason;
 use fabric_model::{Action, Actual, Change, Identity, Inventory, ObjectKind, Plan, Quarantine};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
 /// How many objects are created in one request.
 const MAX_BATCH: usize = 50;
+/// How many objects are updated at once: NetBox has several workers, and takes as long for each as for a page that somebody looks at.
+const MAX_AT_ONCE: usize = 4;
 /// Changes at which NetBox itself fails, one after the other, before that is thought to lie with NetBox and not with them.
 const MAX_BROKEN: usize = 3;
 
@@ -108,28 +111,25 @@ impl NetBox {
             stopped: None,
             broken: 0,
             applied: Applied::default(),
-            on_outcome,
         };
-        let mut rest = plan.changes.as_slice();
-        while let Some(first) = rest.first() {
-            let batch = run.batch(rest);
+        let (mut told, mut one_by_one) = (0, 0);
+        while let Some(rest) = plan.changes.get(told..).filter(|rest| !rest.is_empty()) {
+            let batch = if one_by_one == 0 { run.batch(rest) } else { Vec::new() };
             if batch.len() > 1 {
-                let done = run.create_batch(&batch).await;
-                if done {
-                    rest = &rest[batch.len()..];
-                    continue;
+                if !run.create_batch(&batch).await {
+                    // One of them is wrong, and NetBox took none: one by one, so that only that one is refused.
+                    one_by_one = batch.len();
                 }
-                // One of them is wrong, and NetBox took none: one by one, so that only that one is refused.
-                for change in &rest[..batch.len()] {
-                    let outcome = run.execute(change).await;
-                    run.note(change, outcome);
-                }
-                rest = &rest[batch.len()..];
-                continue;
+            } else if one_by_one > 0 {
+                run.execute(rest.get(..1).unwrap_or_default()).await;
+                one_by_one -= 1;
+            } else {
+                run.execute(at_once(rest)).await;
             }
-            let outcome = run.execute(first).await;
-            run.note(first, outcome);
-            rest = &rest[1..];
+            for (change, outcome) in plan.changes.iter().zip(&run.applied.outcomes).skip(told) {
+                on_outcome(change, outcome);
+            }
+            told = run.applied.outcomes.len();
         }
         run.applied
     }
@@ -150,7 +150,6 @@ struct Run<'a> {
     /// At how many changes in a row NetBox itself failed.
     broken: usize,
     applied: Applied,
-    on_outcome: &'a mut (dyn FnMut(&Change, &Outcome) + Send),
 }
 
 impl<'a> Run<'a> {
@@ -168,7 +167,6 @@ impl<'a> Run<'a> {
                 self.fail(change);
             }
         }
-        (self.on_outcome)(change, &outcome);
         self.applied.outcomes.push(outcome);
     }
 
@@ -267,69 +265,126 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn execute(&mut self, change: &Change) -> Outcome {
+    /// Tries these changes at once, and notes in their order what came of them.
+    async fn execute(&mut self, changes: &[Change]) {
+        let tried = join_all(changes.iter().map(|change| self.attempt(change))).await;
+        for (change, done) in changes.iter().zip(tried) {
+            let outcome = match done {
+                Ok(Done { number, updated }) => {
+                    self.created.extend(number.map(|number| (change.object.clone(), number)));
+                    self.applied.updated.extend(updated);
+                    Outcome::Written
+                }
+                Err(Undone::AlreadyThere(number)) => {
+                    self.created.insert(change.object.clone(), number);
+                    Outcome::AlreadyThere
+                }
+                Err(Undone::Otherwise(outcome)) => outcome,
+                Err(Undone::Failed(error)) => self.judge(error),
+            };
+            self.note(change, outcome);
+        }
+    }
+
+    async fn attempt(&self, change: &Change) -> Result<Done, Undone> {
         if let Some(obstacle) = self.obstacle(change) {
-            return obstacle;
+            return Err(Undone::Otherwise(obstacle));
         }
         // What is read before a write is read in vain without it.
         if (self.options.may_write)() == Permit::Denied {
-            return Outcome::MayNotWrite;
+            return Err(Undone::Otherwise(Outcome::MayNotWrite));
         }
         let (object, options) = (&change.object, self.options);
         let done = match &change.action {
-            Action::Create { fields } => match self.body(fields) {
-                Err(missing) => return Outcome::Skipped(missing),
-                Ok(body) => match self.netbox.create_one(object, body, options).await {
-                    Ok(Creation::Made(id)) => Ok(Some(id)),
-                    Ok(Creation::Present(id)) => {
-                        self.created.insert(object.clone(), id);
-                        return Outcome::AlreadyThere;
-                    }
-                    Err(error) => Err(error),
-                },
-            },
+            Action::Create { fields } => {
+                let body =
+                    self.body(fields).map_err(|missing| Undone::Otherwise(Outcome::Skipped(missing)))?;
+                match self.netbox.create_one(object, body, options).await? {
+                    Creation::Made(number) => Done { number: Some(number), updated: None },
+                    Creation::Present(number) => return Err(Undone::AlreadyThere(number)),
+                }
+            }
             Action::Update { id, differences } => {
                 let Some(id) = id.or_else(|| self.number(object)) else {
-                    return Outcome::Skipped(object.clone());
+                    return Err(Undone::Otherwise(Outcome::Skipped(object.clone())));
                 };
                 let (created, inventory) = (&self.created, self.inventory);
                 let numbers: &Numbers<'_> =
                     &|identity| created.get(identity).copied().or_else(|| inventory.number(identity));
                 let compared = inventory.find_id(object.kind, id);
                 let updated =
-                    self.netbox.update_one((object, id), compared, differences, numbers, options).await;
-                updated.map(|updated| {
-                    self.applied.updated.push(updated);
-                    Some(id)
-                })
+                    self.netbox.update_one((object, id), compared, differences, numbers, options).await?;
+                Done { number: Some(id), updated: Some(updated) }
             }
             Action::Mark { id } => {
                 let compared = self.inventory.find_id(object.kind, *id);
-                let marked = self.netbox.mark_one((object, *id), compared, options).await;
-                marked.map(|marked| {
-                    self.applied.updated.push(marked);
-                    None
-                })
+                let marked = self.netbox.mark_one((object, *id), compared, options).await?;
+                Done { number: None, updated: Some(marked) }
             }
-            Action::Delete { id, .. } => self.netbox.delete_one(object, *id, options).await.map(|()| None),
+            Action::Delete { id, .. } => {
+                self.netbox.delete_one(object, *id, options).await?;
+                Done { number: None, updated: None }
+            }
         };
-        match done {
-            Ok(number) => {
-                if let Some(number) = number {
-                    self.created.insert(object.clone(), number);
-                }
-                Outcome::Written
-            }
-            Err(NetBoxError::Stale | NetBoxError::NotFound) => Outcome::Stale,
-            Err(error @ (NetBoxError::Refused(_) | NetBoxError::Conflict(_) | NetBoxError::Forbidden(_))) => {
+        Ok(done)
+    }
+
+    fn judge(&mut self, error: NetBoxError) -> Outcome {
+        match error {
+            NetBoxError::Stale | NetBoxError::NotFound => Outcome::Stale,
+            NetBoxError::Refused(_) | NetBoxError::Conflict(_) | NetBoxError::Forbidden(_) => {
                 Outcome::Refused(error)
             }
-            Err(error @ NetBoxError::Broken(_)) => {
+            NetBoxError::Broken(_) => {
                 self.broken += 1;
                 if self.broken < MAX_BROKEN { Outcome::Refused(error) } else { Outcome::Failed(error) }
             }
-            Err(error) => failure(&error),
+            error => failure(&error),
         }
+    }
+}
+
+/// What is tried at once of `changes`: their first, and the updates after it where all are updates of objects of one kind, none of which
+/// makes room for another or refers to it.
+fn at_once(changes: &[Change]) -> &[Change] {
+    let mut objects: HashSet<&Identity> = HashSet::new();
+    let mut count = 0;
+    for change in changes.iter().take(MAX_AT_ONCE) {
+        let Action::Update { id: Some(_), differences } = &change.action else { break };
+        let mut references = differences.iter().flat_map(|each| each.desired.references());
+        if change.frees_a_place()
+            || objects.iter().any(|other| other.kind != change.object.kind)
+            || references.any(|target| objects.contains(target))
+            || !objects.insert(&change.object)
+        {
+            break;
+        }
+        count += 1;
+    }
+    changes.get(..count.max(1)).unwrap_or_default()
+}
+
+/// What came of a change that NetBox made.
+struct Done {
+    /// The object's number, where others may need it.
+    number: Option<u64>,
+    /// The object as it is now, where it was there before.
+    updated: Option<Actual>,
+}
+
+/// Why a change was not made.
+enum Undone {
+    /// NetBox has an object with its key, under this number.
+    AlreadyThere(u64),
+    /// It was not sent.
+    Otherwise(Outcome),
+    /// NetBox did not make it.
+    Failed(NetBoxError),
+}
+
+impl From<NetBoxError> for Undone {
+    fn from(error: NetBoxError) -> Self {
+        Undone::Failed(error)
     }
 }
 

@@ -14,7 +14,6 @@ mod vpcs;
 
 use crate::desired::{Desired, DesiredObject, Kinds, Problem, ProblemKind, Unrepresented, is_late};
 use crate::netbox::{FabricName, FieldValue, Identity, ObjectKind};
-use crate::represented::find_remainder;
 use crate::source::{Kind, Snapshot, SourceList, SourceObject, SourceRef};
 use connections::Wiring;
 pub use names::slug;
@@ -150,11 +149,11 @@ impl<'a> Mapper<'a> {
         let mut kept = Map::new();
         for (reference, always) in sources {
             let Some(object) = self.sources.get(reference) else { continue };
-            let remainder = find_remainder(reference.kind, &object.raw_spec);
+            let remainder = &object.remainder;
             self.keepers.insert(reference.clone());
             if *always || !remainder.is_empty() {
                 let fields: Map<String, Value> =
-                    remainder.into_iter().map(|each| (each.path, each.value)).collect();
+                    remainder.iter().map(|each| (each.path.clone(), each.value.clone())).collect();
                 kept.insert(reference.to_string(), fields.into());
             }
         }
@@ -166,14 +165,12 @@ impl<'a> Mapper<'a> {
             .flat_map(|kind| self.snapshot.objects(kind))
             .flat_map(|object| {
                 let is_kept = self.keepers.contains(&object.reference);
-                find_remainder(object.reference.kind, &object.raw_spec).into_iter().map(move |each| {
-                    Unrepresented {
-                        source: object.reference.clone(),
-                        path: format!("spec.{}", each.path),
-                        is_known: each.is_known,
-                        is_kept,
-                        value: each.value,
-                    }
+                object.remainder.iter().map(move |each| Unrepresented {
+                    source: object.reference.clone(),
+                    path: format!("spec.{}", each.path),
+                    is_known: each.is_known,
+                    is_kept,
+                    value: each.value.clone(),
                 })
             })
             .collect();

@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::spec::Spec;
+use crate::represented::{Remainder, find_remainder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -69,7 +70,8 @@ impl FromStr for SourceRef {
     }
 }
 
-/// An object as Kubernetes sent it. Its `spec` is kept whole: what of it has no place in NetBox is reported, not dropped.
+/// An object as Kubernetes sent it, as far as this program has to do with it. What of its `spec` has no place in NetBox is reported, not
+/// dropped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceObject {
     /// Who it is.
@@ -82,10 +84,10 @@ pub struct SourceObject {
     pub generation: Option<i64>,
     /// As `fabric-sync/pause: "true"`.
     pub annotations: BTreeMap<String, String>,
-    /// As sent.
-    pub raw_spec: Map<String, Value>,
-    /// As understood.
+    /// The specification as understood.
     pub(crate) spec: Spec,
+    /// What of it no field of NetBox stands for.
+    pub(crate) remainder: Vec<Remainder>,
 }
 
 /// An annotation with the value `true` by which an object is left alone: neither created, updated nor deleted in NetBox.
@@ -135,23 +137,23 @@ impl SourceObject {
         if metadata.name.is_empty() {
             return Err(refuse("metadata: the name is empty".into()));
         }
-        let raw_spec = match object.get_mut("spec").map(Value::take) {
+        let spec = match object.get_mut("spec").map(Value::take) {
             Some(Value::Object(spec)) => spec,
             None | Some(Value::Null) => Map::new(),
             Some(_) => return Err(refuse("spec: this is no object".into())),
         };
         let status = object.get_mut("status").map(Value::take).unwrap_or_default();
-        let spec = Spec::parse(kind, &raw_spec, status).map_err(refuse)?;
         // An agent's specification is its whole configuration, of which only the catalog is read.
-        let raw_spec = if kind == Kind::Agent { Map::new() } else { raw_spec };
+        let remainder = if kind == Kind::Agent { Vec::new() } else { find_remainder(kind, &spec) };
+        let spec = Spec::parse(kind, &spec, status).map_err(refuse)?;
         Ok(Self {
             reference: SourceRef::new(kind, &metadata.namespace, &metadata.name),
             uid: metadata.uid,
             resource_version: metadata.resource_version,
             generation: metadata.generation,
             annotations: metadata.annotations,
-            raw_spec,
             spec,
+            remainder,
         })
     }
 
