@@ -4,28 +4,23 @@
 use std::sync::Arc;
 
 use fabric_kubernetes::{Leader, LeaseSettings, Source};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// Takes part as long as it lives.
 #[derive(Debug)]
-pub struct Campaign(JoinHandle<()>);
+pub struct Campaign(JoinSet<()>);
 
 impl Campaign {
     /// Takes part from now on.
     #[must_use]
     pub fn start(leader: Leader, source: Arc<Source>, settings: LeaseSettings) -> Self {
-        Campaign(tokio::spawn(async move { leader.campaign(&source, &settings).await }))
+        let mut task = JoinSet::new();
+        task.spawn(async move { leader.campaign(&source, &settings).await });
+        Campaign(task)
     }
 
     /// Takes part no more; when this returns, nobody renews.
     pub async fn end(mut self) {
-        self.0.abort();
-        let _ = (&mut self.0).await;
-    }
-}
-
-impl Drop for Campaign {
-    fn drop(&mut self) {
-        self.0.abort();
+        self.0.shutdown().await;
     }
 }

@@ -156,25 +156,44 @@ impl Fabric {
         refusals::load(&self.home.quarantine(self.name()))
     }
 
-    /// Keeps what NetBox refused for the next process.
+    /// Keeps what NetBox refused for the next process, beside creations of other processes that NetBox may still carry out.
     pub fn keep_refused(&self, quarantine: &Quarantine) {
-        refusals::save(&self.home.quarantine(self.name()), quarantine);
+        let (before, now) = (self.refused_before(), Timestamp::now());
+        let others = unanswered(&before).filter(|(_, entry)| now < entry.until);
+        let kept = others.chain(entries(quarantine)).collect();
+        refusals::save(&self.home.quarantine(self.name()), &kept);
     }
 
-    /// The creations that were not answered before this process was started: they alone bind a command too.
+    /// The creations that were not answered, of whatever process on this machine: they alone bind a command too.
     #[must_use]
     pub fn unanswered_before(&self) -> Quarantine {
         unanswered(&self.refused_before()).collect()
     }
 
     /// Keeps the creations of `quarantine` that were not answered, beside what is kept already.
-    pub fn keep_unanswered(&self, quarantine: &Quarantine) {
+    fn keep_unanswered(&self, quarantine: &Quarantine) {
         let before = self.refused_before();
-        let kept = before.entries().map(|(object, entry)| (object.clone(), entry.clone()));
-        let kept: Quarantine = kept.chain(unanswered(quarantine)).collect();
+        let kept: Quarantine = entries(&before).chain(unanswered(quarantine)).collect();
         if kept != before {
-            self.keep_refused(&kept);
+            refusals::save(&self.home.quarantine(self.name()), &kept);
         }
+    }
+
+    /// Takes into `quarantine` the creations of `plan` that another process sent since it was made, and NetBox may still carry out.
+    ///
+    /// # Errors
+    /// There are some: both would succeed.
+    fn check_unanswered(&self, plan: &Plan, quarantine: &mut Quarantine) -> Result<(), Standstill> {
+        let (before, now) = (self.unanswered_before(), Timestamp::now());
+        let held = |change: &Change| Some((change.object.clone(), before.hold(change, now)?.clone()));
+        let sent: Vec<_> = plan.changes.iter().filter_map(held).collect();
+        let Some((object, entry)) = sent.first() else { return Ok(()) };
+        let detail = format!(
+            "another process sent the creation of {object}, which was not answered and may still be carried out until {}",
+            entry.until
+        );
+        *quarantine = entries(quarantine).chain(sent).collect();
+        Err(Standstill::Lock { detail })
     }
 
     /// Reads both sides, at the same time.
@@ -208,9 +227,12 @@ impl Fabric {
         self.leader.as_ref().is_none_or(|(leader, _)| leader.may_write())
     }
 
-    /// Leave to send a write now, as far as leadership goes.
+    /// Leave to send a write now: the lease's and, unless it may be sent at `any_time`, the configuration's.
     #[must_use]
-    pub fn permit(&self) -> Permit {
+    pub fn permit(&self, any_time: bool) -> Permit {
+        if !any_time && self.held_back(Timestamp::now()).is_some() {
+            return Permit::Denied;
+        }
         match &self.leader {
             None => Permit::Granted,
             Some((leader, _)) => leader.time_for_a_write().map_or(Permit::Denied, Permit::GrantedFor),
@@ -252,8 +274,9 @@ impl Fabric {
         }
     }
 
-    /// Writes a plan. Each write is recorded; once one cannot be recorded, no other begins. `terms` are looked at before every write, beside
-    /// leadership; `on_write` hears of each write when it has ended.
+    /// Writes a plan, as the only process on this machine. Each write is recorded; once one cannot be recorded, no other begins. `terms` are
+    /// looked at before every write, beside leadership; `on_write` hears of each write when it has ended. Creations that are not answered are
+    /// kept for other processes before one of them can write.
     ///
     /// # Errors
     /// Why nothing was begun.
@@ -267,6 +290,7 @@ impl Fabric {
         mut on_write: impl FnMut(&Written) + Send,
     ) -> Result<Written, Standstill> {
         let _lock = self.lock().map_err(|error| Standstill::Lock { detail: error.to_string() })?;
+        self.check_unanswered(plan, quarantine)?;
         let began = Record::Began {
             run: run.to_owned(),
             at: Timestamp::now(),
@@ -282,14 +306,8 @@ impl Fabric {
             plan.digest.get(..16).unwrap_or_default()
         );
         let recorded = AtomicBool::new(true);
-        let held_back = || self.held_back(Timestamp::now()).filter(|_| !terms.any_time);
-        let may_write = || {
-            recorded.load(Ordering::Relaxed)
-                && self.may_write()
-                && !terms.stop.is_cancelled()
-                && held_back().is_none()
-        };
-        let permit = || if may_write() { self.permit() } else { Permit::Denied };
+        let goes_on = || recorded.load(Ordering::Relaxed) && !terms.stop.is_cancelled();
+        let permit = || if goes_on() { self.permit(terms.any_time) } else { Permit::Denied };
         let mut written = Written { run: run.to_owned(), ..Written::default() };
         let mut pending: Vec<Write> = Vec::new();
         let mut failure: Option<HistoryError> = None;
@@ -312,9 +330,9 @@ impl Fabric {
                 WriteOutcome::Open => &mut written.open,
             } += 1;
             if *outcome == Outcome::MayNotWrite {
-                written.stopped.get_or_insert_with(|| match held_back() {
-                    Some(standstill) => standstill.to_string(),
-                    None => "this instance may not write any more".to_owned(),
+                written.stopped.get_or_insert_with(|| {
+                    let held_back = self.held_back(Timestamp::now()).filter(|_| !terms.any_time);
+                    held_back.map_or("this instance may not write any more".into(), |why| why.to_string())
                 });
             }
             pending.push(write.clone());
@@ -327,6 +345,7 @@ impl Fabric {
         let applied = self.netbox.apply(plan, inventory, &options, &mut on_outcome).await;
         keep(&mut pending);
         applied.record(plan, quarantine, Timestamp::now());
+        self.keep_unanswered(quarantine);
         if let Some(error) = failure {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
         }
@@ -375,9 +394,12 @@ impl Fabric {
     }
 }
 
+fn entries(quarantine: &Quarantine) -> impl Iterator<Item = (Identity, QuarantineEntry)> {
+    quarantine.entries().map(|(object, entry)| (object.clone(), entry.clone()))
+}
+
 fn unanswered(quarantine: &Quarantine) -> impl Iterator<Item = (Identity, QuarantineEntry)> {
-    let entries = quarantine.entries().filter(|(_, entry)| entry.cause == QuarantineCause::Unanswered);
-    entries.map(|(object, entry)| (object.clone(), entry.clone()))
+    entries(quarantine).filter(|(_, entry)| entry.cause == QuarantineCause::Unanswered)
 }
 
 fn unrecorded(error: &HistoryError) -> Standstill {

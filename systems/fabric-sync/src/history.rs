@@ -224,14 +224,13 @@ impl History {
     /// Reads the file through anew, under the lock, if anybody else wrote to it since: what others appended is taken in, and what was
     /// changed is found.
     fn catch_up(&mut self, file: &mut File) -> io::Result<()> {
-        let length = file.metadata()?.len();
-        if length < self.end.bytes {
+        let stamp = Stamp::of(file)?;
+        if stamp.bytes < self.end.bytes {
             return Err(io::Error::other(format!(
-                "it had {} bytes and has {length}: somebody cut it off; put it back, or move it away to begin another",
-                self.end.bytes
+                "it had {} bytes and has {}: somebody cut it off; put it back, or move it away to begin another",
+                self.end.bytes, stamp.bytes
             )));
         }
-        let stamp = Stamp::of(file)?;
         if self.left == Some(stamp) {
             return Ok(());
         }

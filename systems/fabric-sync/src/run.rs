@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{Failure, because};
-use crate::config::{self, Config, Problem};
+use crate::commands::{Failure, because, check};
+use crate::config::{Config, Problem};
 use crate::fabric::Fabric;
 use crate::history;
 use crate::home::Home;
@@ -32,11 +32,7 @@ const FINISH: Duration = Duration::from_secs(45);
 /// # Errors
 /// Why it does not start.
 pub async fn run(home: &Home) -> Result<(), Failure> {
-    let config = config::load(&home.config())?;
-    let problems = config::problems(&config);
-    if let Some(problem) = problems.iter().find(|problem| problem.fabric.is_none()) {
-        return Err(Failure::Wrong(format!("{}: {problem}", home.config().display())));
-    }
+    let (config, problems) = check::read_general(home)?;
     crate::log::start(&config.log);
     let mut term = signal(SignalKind::terminate()).map_err(because("signals"))?;
     let mut int = signal(SignalKind::interrupt()).map_err(because("signals"))?;

@@ -40,7 +40,7 @@ pub enum Standstill {
         /// What happened.
         detail: String,
     },
-    /// Another process on this machine works on the fabric.
+    /// Another process on this machine works on the fabric, or NetBox may still be at what it sent.
     Lock {
         /// Which.
         detail: String,

@@ -148,7 +148,7 @@ impl Worker {
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => return Wake::Stop,
-            () = tokio::time::sleep_until(next_look) => return Wake::Look(std::mem::replace(&mut self.next_trigger, Trigger::Interval)),
+            () = tokio::time::sleep_until(next_look) => return Wake::Look(self.next_trigger),
             () = tokio::time::sleep_until(next_tick) => {
                 self.next_tick = Instant::now() + TICK;
                 return Wake::Tick;
@@ -183,7 +183,9 @@ impl Worker {
         self.looked_at = Instant::now();
         self.take_waiting(&look.reading.snapshot);
         self.watches = Some(self.fabric.source.watch(&look.reading));
-        self.next_look = Instant::now() + self.patience.after_look(is_whole(&finding));
+        self.next_look = Instant::now() + self.patience.after_look(finding.comparison.is_all_read());
+        // Why this look was due is no reason for the next one.
+        self.next_trigger = Trigger::Interval;
         let run = name_run(look.begun);
         let standstill = self.fabric.standstill(Timestamp::now());
         if self.history.is_err() {
@@ -235,7 +237,7 @@ impl Worker {
                     self.metrics.count_loss(self.fabric.name());
                     self.watches = None;
                     self.next_trigger = Trigger::Loss;
-                    self.next_look = Instant::now() + self.patience.after_trouble();
+                    self.look_soon();
                     self.sides = Some(sides);
                     return None;
                 }
@@ -279,7 +281,7 @@ impl Worker {
             self.waiting_since = None;
         } else {
             self.tell(None);
-            let was_whole = is_whole(&finding);
+            let was_whole = finding.comparison.is_all_read();
             let ending = self.write(&mut sides, &finding.plan, run, stop).await;
             let mut is_troubled = true;
             match ending {
@@ -299,11 +301,11 @@ impl Worker {
                         &self.quarantine,
                     );
                     // What was read anew after writing may be less than what was read before.
-                    is_troubled = ending == Ending::Open || (was_whole && !is_whole(&finding));
+                    is_troubled = ending == Ending::Open || (was_whole && !finding.comparison.is_all_read());
                 }
             }
             if is_troubled {
-                self.next_look = Instant::now() + self.patience.after_trouble();
+                self.look_soon();
             }
         }
         let wanted =
@@ -323,6 +325,11 @@ impl Worker {
         self.sides = Some(sides);
         self.observe();
         self.tell(standstill);
+    }
+
+    /// Something went wrong: both sides are looked at before the interval is over, and not later than was due already.
+    fn look_soon(&mut self) {
+        self.next_look = self.next_look.min(Instant::now() + self.patience.after_trouble());
     }
 
     /// Writes a plan, and tells how far it is in between.
@@ -389,7 +396,7 @@ impl Worker {
             // Only a new attempt can tell whether that is over.
             standstill = was.clone();
         }
-        if changed || standstill != was || self.report.leader != self.fabric.may_write() {
+        if changed || standstill != was {
             self.tell(standstill.clone());
         }
         let pending = self.sides.as_ref().is_some_and(|sides| sides.pending);
@@ -414,11 +421,6 @@ fn reference(kind: Kind, object: &Value) -> Option<SourceRef> {
     Some(SourceRef::new(kind, metadata.get("namespace")?.as_str()?, metadata.get("name")?.as_str()?))
 }
 
-/// Whether both sides could be read whole.
-fn is_whole(finding: &Finding) -> bool {
-    finding.comparison.unread_sources.is_empty() && finding.comparison.unread_inventory.is_empty()
-}
-
 /// Whether an event changes an object of which NetBox may hold something.
 fn concerns_netbox(snapshot: &Snapshot, event: &Event) -> bool {
     match event {
@@ -430,9 +432,8 @@ fn concerns_netbox(snapshot: &Snapshot, event: &Event) -> bool {
 
 /// Whether what an event tells is in what was read.
 fn is_in(read: &Snapshot, event: &Event) -> bool {
-    let find = |kind: Kind, object: &Value| {
-        reference(kind, object).and_then(|reference| read.object(&reference).cloned())
-    };
+    let find =
+        |kind: Kind, object: &Value| reference(kind, object).and_then(|reference| read.object(&reference));
     match event {
         Event::Applied { kind, object } => {
             let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
@@ -456,4 +457,59 @@ fn is_heartbeat(snapshot: &Snapshot, kind: Kind, object: &Value) -> bool {
 /// Whether a change deletes for want of a source, or marks for it. A cable that is replaced is not deleted in that sense.
 fn is_deletion(change: &Change) -> bool {
     matches!(change.action, Action::Mark { .. } | Action::Delete { reason: DeleteReason::SourceGone, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use fabric_kubernetes::AccessError;
+    use fabric_kubernetes::fake::FakeCluster;
+    use fabric_netbox::NetBox;
+    use fabric_netbox::fake::FakeNetBox;
+
+    use super::*;
+    use crate::config;
+    use crate::home::Home;
+
+    /// Between two fakes without a single object, with an interval of an hour, after its first look.
+    async fn worker(cluster: &FakeCluster, netbox: &FakeNetBox, folder: &std::path::Path) -> Worker {
+        let token = folder.join("token");
+        std::fs::write(&token, "token").unwrap();
+        std::fs::create_dir(folder.join("state")).unwrap();
+        let text = format!(
+            "netbox: {{ url: \"{}\", token_file: {} }}\nfabrics: [{{ name: lab, site: Lab, interval: 1 h, kubernetes: {{ url: \"{}\" }} }}]",
+            netbox.url(),
+            token.display(),
+            cluster.url()
+        );
+        let config = config::parse(&text, "test").unwrap();
+        let netbox = NetBox::new(config.netbox.options()).unwrap();
+        let fabric = Fabric::new(&config.fabrics[0], &netbox, &Home::new(folder), "this test").unwrap();
+        let mut worker =
+            Worker::new(fabric, None, Arc::new(Metrics::new(["lab"].into_iter())), Arc::default());
+        worker.look(Trigger::Start, &CancellationToken::new()).await;
+        worker
+    }
+
+    #[tokio::test]
+    async fn why_a_look_was_due_is_no_reason_for_another_and_trouble_puts_none_off() {
+        let cluster = FakeCluster::start().await.unwrap();
+        let netbox = FakeNetBox::start("token").await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut worker = worker(&cluster, &netbox, folder.path()).await;
+        let stop = CancellationToken::new();
+        let lost = Event::Lost { kind: Kind::Switch, why: AccessError::Invalid("cut".into()).into() };
+
+        // It was due before any wait after trouble is over.
+        let due = Instant::now() + Duration::from_millis(10);
+        worker.next_look = due;
+        assert_eq!(worker.follow(vec![Arrival { event: lost, at: Instant::now() }], &stop).await, None);
+        assert_eq!((worker.next_look, worker.next_trigger), (due, Trigger::Loss));
+
+        // What kept from writing is over before the look for the loss: that is done with it.
+        worker.look(Trigger::Release, &stop).await;
+        assert_eq!(worker.next_trigger, Trigger::Interval);
+        assert!(worker.next_look > Instant::now() + Duration::from_secs(1_000));
+    }
 }

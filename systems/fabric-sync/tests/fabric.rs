@@ -6,8 +6,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use fabric_kubernetes::Role;
-use fabric_model::{Kind, Quarantine};
+use fabric_model::{Kind, ObjectKind, Quarantine};
 use fabric_netbox::NetBox;
+use fabric_netbox::fake::Fault;
 use fabric_sync::config;
 use fabric_sync::fabric::{Fabric, Terms};
 use fabric_sync::home::Home;
@@ -92,4 +93,40 @@ async fn a_run_goes_on_at_any_time_only_if_that_was_said() {
             assert_eq!(written.stopped.as_deref(), Some("paused by the configuration"));
         }
     }
+}
+
+/// NetBox may still be at it, and would have it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_created_without_an_answer_is_not_sent_once_more() {
+    let ends = ends().await;
+    let fabric = fabric(&ends, "interval: 1 s");
+    let mut look = fabric.look().await;
+    let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &Quarantine::default());
+    let mut history = fabric.history(None).unwrap();
+    let stop = CancellationToken::new();
+    let (terms, run) = (Terms { stop: &stop, any_time: false }, ("run", Trigger::Apply));
+
+    ends.netbox.fail(Fault::Status(504), Some("POST"), "dcim/devices/", 1);
+    let known = (&mut look.inventory.clone(), &mut Quarantine::default());
+    let others = fabric.write(&found.plan, run, known, &mut history, terms, |_| {}).await.unwrap();
+    let count = ends.netbox.change_count();
+    assert!(others.open > 0 && count > 0);
+
+    // Who planned before that knows of it as soon as it may write, and keeps it beside what is its own.
+    let mut quarantine = Quarantine::default();
+    let known = (&mut look.inventory, &mut quarantine);
+    let refused = fabric.write(&found.plan, run, known, &mut history, terms, |_| {}).await.unwrap_err();
+    assert!(refused.to_string().contains("another process sent the creation of device lab/"), "{refused}");
+    assert_eq!(ends.netbox.change_count(), count);
+    assert_eq!((quarantine.entries().count(), fabric.unanswered_before()), (4, quarantine.clone()));
+    fabric.keep_refused(&Quarantine::default());
+    assert_eq!(fabric.unanswered_before(), quarantine);
+
+    let mut look = fabric.look().await;
+    let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &quarantine);
+    assert!(found.plan.held.iter().any(|held| held.reason.to_string().contains("may still be carried out")));
+    let known = (&mut look.inventory, &mut quarantine);
+    let written = fabric.write(&found.plan, run, known, &mut history, terms, |_| {}).await.unwrap();
+    assert_eq!((written.open, written.stopped), (0, None));
+    assert_eq!(ends.netbox.objects(ObjectKind::Device).len(), 0);
 }

@@ -175,3 +175,16 @@ async fn a_difference_that_is_known_has_its_age_though_something_else_is_unknown
     );
     assert!(metric(&service, "difference_age_seconds").await >= 0.0);
 }
+
+/// Nothing is concluded of it for NetBox, and yet nothing is in sync without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_switches_report_is_read_again_soon_if_it_could_not_be_read() {
+    let ends = ends().await;
+    ends.configure("interval: 1 h", "");
+    ends.cluster.break_kind("agents", Some(Fault::Forbidden));
+    let service = Running::start(&ends).await;
+    let report = service.until("it is looked at", |report| report["last_run"] != Value::Null).await;
+    assert_eq!((&report["summary"], &report["unread"][0]["list"]), (&json!("unknown"), &json!("Agent")));
+    ends.cluster.break_kind("agents", None);
+    tokio::time::timeout(SOON, service.in_sync()).await.expect("it is read again soon");
+}

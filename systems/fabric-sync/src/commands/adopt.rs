@@ -2,7 +2,7 @@
 //! plan shows what would be.
 
 use fabric_model::Quarantine;
-use fabric_netbox::{AdoptionCandidate, AdoptionOutcome, Permit};
+use fabric_netbox::{AdoptionCandidate, AdoptionOutcome};
 
 use super::{Failure, apply, harmless, one};
 use crate::home::Home;
@@ -86,10 +86,7 @@ async fn adopt(
         // Announced first: what cannot be recorded is not done.
         history.append(&record("begun")).map_err(failed)?;
         let message = format!("fabric-sync run {run} adopt");
-        let permit = || match any_time || fabric.held_back(Timestamp::now()).is_none() {
-            true => fabric.permit(),
-            false => Permit::Denied,
-        };
+        let permit = || fabric.permit(any_time);
         let outcome = match fabric.netbox.adopt(candidate, &message, &permit).await {
             Ok(AdoptionOutcome::Adopted) => "adopted".to_owned(),
             Ok(AdoptionOutcome::Stale) => "left: it was changed meanwhile, or bears a key already".to_owned(),

@@ -34,11 +34,10 @@ pub async fn run(home: &Home, path: &Path, any_time: bool) -> Result<(), Failure
         listening.cancel();
     });
     let mut look = fabric.look().await;
-    let unanswered = fabric.unanswered_before();
-    let mut quarantine = unanswered.clone();
+    let mut quarantine = fabric.unanswered_before();
     let find = |confirmed| {
         let policy = Policy { confirmed, ..fabric.policy.clone() };
-        fabric.find(&look.reading.snapshot, &look.inventory, &policy, &unanswered)
+        fabric.find(&look.reading.snapshot, &look.inventory, &policy, &quarantine)
     };
     // Whether deletions were confirmed when it was made stands in no place but its changes.
     let found = [find(false), find(true)].into_iter().find(|finding| finding.plan.digest == wanted.digest);
@@ -79,7 +78,6 @@ pub async fn run(home: &Home, path: &Path, any_time: bool) -> Result<(), Failure
         }
     };
     fabric.resign(campaign).await;
-    fabric.keep_unanswered(&quarantine);
     let written = written.map_err(|why| Failure::Failed(format!("nothing was written: {why}")))?;
     tell(&fabric, &written, finding.plan.changes.len(), look.begun)
 }

@@ -210,6 +210,11 @@ impl Comparison {
         first_intended(&self.unread_sources).is_none() && self.unread_inventory.is_empty()
     }
 
+    /// Whether every list was read whole, also of what the switches report.
+    pub fn is_all_read(&self) -> bool {
+        self.unread_sources.is_empty() && self.unread_inventory.is_empty()
+    }
+
     /// How many objects have which status.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts { problems: self.desired.problems.len(), ..Counts::default() };
@@ -229,8 +234,7 @@ impl Comparison {
     /// fabric without any, nothing was compared.
     pub fn summary(&self) -> Summary {
         let counts = self.counts();
-        let is_read = self.unread_sources.is_empty() && self.unread_inventory.is_empty();
-        if counts.unknown > 0 || !is_read || (self.objects.is_empty() && counts.problems == 0) {
+        if counts.unknown > 0 || !self.is_all_read() || (self.objects.is_empty() && counts.problems == 0) {
             Summary::Unknown
         } else if counts.differs + counts.missing + counts.extra + counts.problems > 0 {
             Summary::OutOfSync

@@ -62,11 +62,6 @@ impl Applied {
         self.outcomes.iter().all(|outcome| *outcome == Outcome::Written)
     }
 
-    /// Whether something changed under us, so that a new comparison is worth it at once.
-    pub fn wants_new_plan(&self) -> bool {
-        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stale | Outcome::AlreadyThere))
-    }
-
     /// Writes down what was refused, what was not and what may still be carried out, of `plan`, which ended at `now`.
     pub fn record(&self, plan: &Plan, quarantine: &mut Quarantine, now: Timestamp) {
         for (change, outcome) in plan.changes.iter().zip(&self.outcomes) {

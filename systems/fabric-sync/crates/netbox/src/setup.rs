@@ -93,8 +93,9 @@ impl NetBox {
                 Some(actual) => problems.extend(compare(field, actual)),
             }
         }
+        let tags = self.read_tags().await?;
         for (slug, _) in TAGS {
-            if !self.has_tag(slug).await? {
+            if !has_slug(&tags, slug) {
                 problems.push(SetupProblem::TagMissing(slug));
             }
         }
@@ -116,8 +117,9 @@ impl NetBox {
                 created.push(format!("custom field {}", field.name));
             }
         }
+        let tags = self.read_tags().await?;
         for (slug, description) in TAGS {
-            if !self.has_tag(slug).await? {
+            if !has_slug(&tags, slug) {
                 let body = json!({"name": slug, "slug": slug, "description": description});
                 self.write(Method::POST, "extras/tags/", &body, None, &|| Permit::Granted).await?;
                 created.push(format!("tag {slug}"));
@@ -126,23 +128,29 @@ impl NetBox {
         Ok(created)
     }
 
-    async fn has_tag(&self, slug: &str) -> Result<bool, NetBoxError> {
-        let answer = self.get("extras/tags/", &[("slug", slug.into())]).await?;
-        let Some(Value::Array(tags)) = answer.body.get("results") else {
-            return Err(NetBoxError::WrongShape("the list has no `results`".into()));
-        };
-        Ok(tags.iter().any(|tag| tag.get("slug").and_then(Value::as_str) == Some(slug)))
+    /// Those of [`TAGS`] that there are: of a filter that is there more than once, NetBox takes any.
+    async fn read_tags(&self) -> Result<Vec<Value>, NetBoxError> {
+        self.read_results("extras/tags/", &TAGS.map(|(slug, _)| ("slug", slug.into()))).await
     }
 
     /// Those whose names begin as ours do; all there are, if NetBox ignores that.
     async fn read_custom_fields(&self) -> Result<Vec<Value>, NetBoxError> {
         let query = [("name__isw", "fabric_sync_".into()), ("limit", MAX_CUSTOM_FIELDS.to_string())];
-        let mut answer = self.get("extras/custom-fields/", &query).await?;
+        self.read_results("extras/custom-fields/", &query).await
+    }
+
+    /// The first page of a list.
+    async fn read_results(&self, path: &str, query: &[(&str, String)]) -> Result<Vec<Value>, NetBoxError> {
+        let mut answer = self.get(path, query).await?;
         match answer.body.get_mut("results").map(Value::take) {
-            Some(Value::Array(fields)) => Ok(fields),
+            Some(Value::Array(results)) => Ok(results),
             _ => Err(NetBoxError::WrongShape("the list has no `results`".into())),
         }
     }
+}
+
+fn has_slug(tags: &[Value], slug: &str) -> bool {
+    tags.iter().any(|tag| tag.get("slug").and_then(Value::as_str) == Some(slug))
 }
 
 fn find<'a>(fields: &'a [Value], field: &CustomField) -> Option<&'a Value> {

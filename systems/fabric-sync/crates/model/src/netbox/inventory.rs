@@ -14,15 +14,12 @@ pub enum InventoryList {
     Unread(Unread),
 }
 
-/// `keys`, by which objects are found, and for shared objects further what their names give as slugs, where no other has that slug or such
-/// a name: people choose slugs of their own, and NetBox has neither a slug nor a name twice. Manufacturers' slugs are part of other keys.
-fn with_names(mut keys: HashMap<String, usize>, objects: &[Actual]) -> HashMap<String, usize> {
+/// Adds to `keys`, by which shared objects are found, what their names give as slugs, where no other has that slug or such a name: people
+/// choose slugs of their own, and NetBox has neither a slug nor a name twice.
+fn add_names(keys: &mut HashMap<String, usize>, objects: &[Actual]) {
     let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, object) in objects.iter().enumerate() {
-        if object.kind.is_shared()
-            && object.kind != ObjectKind::Manufacturer
-            && let Some(name) = object.field("name").as_str()
-        {
+        if let Some(name) = object.field("name").as_str() {
             by_name.entry(slug(name)).or_default().push(at);
         }
     }
@@ -33,7 +30,6 @@ fn with_names(mut keys: HashMap<String, usize>, objects: &[Actual]) -> HashMap<S
             keys.entry(slug).or_insert(*at);
         }
     }
-    keys
 }
 
 /// NetBox's objects at one time, as far as they concern one fabric.
@@ -56,9 +52,11 @@ impl Inventory {
             Ok(mut objects) => {
                 objects.retain(|object| object.kind == kind && object.key.is_some());
                 let keys = objects.iter().enumerate();
-                let keys: HashMap<String, usize> =
-                    keys.filter_map(|(at, object)| Some((object.key.clone()?, at))).collect();
-                let keys = with_names(keys, &objects);
+                let mut keys = keys.filter_map(|(at, object)| Some((object.key.clone()?, at))).collect();
+                // Manufacturers' slugs are part of other keys.
+                if kind.is_shared() && kind != ObjectKind::Manufacturer {
+                    add_names(&mut keys, &objects);
+                }
                 let ids = objects.iter().enumerate().map(|(at, object)| (object.id, at)).collect();
                 self.by_key.insert(kind, keys);
                 self.by_id.insert(kind, ids);

@@ -2,6 +2,7 @@
 //! takes the port comes.
 
 use super::build::Builder;
+use super::deletion::deleted;
 use super::{Action, Change, DeleteReason, HoldReason};
 use crate::comparison::{Compared, Difference};
 use crate::desired::DesiredObject;
@@ -53,8 +54,7 @@ impl Builder<'_> {
             let Some(cable) = self.inventory.find(port).and_then(|port| port.field("cable").as_u64()) else {
                 continue;
             };
-            let is_freed =
-                |change: &Change| matches!(change.action, Action::Delete { id, .. } if id == cable);
+            let is_freed = |change: &Change| deleted(change) == Some((ObjectKind::Cable, cable));
             if own == Some(cable) || self.freed.contains(&cable) || freed.iter().any(is_freed) {
                 continue;
             }
