@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use camera_access::Role;
 use camera_config::Span;
 use clap::{Parser, Subcommand};
+use service_setup::complain;
 
 use crate::commands::{Failure, api_key, backup, check, install, restore, status, token};
 use crate::demo::Demo;
@@ -143,7 +144,7 @@ pub fn main() -> ExitCode {
     match perform(Home::new(cli.home), cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("camera-service: {failure}");
+            complain!("camera-service: {failure}");
             ExitCode::from(failure.status())
         }
     }

@@ -230,6 +230,28 @@ fn what_cannot_be_on_record_is_not_done() {
 }
 
 #[test]
+fn a_secret_that_nobody_reads_is_a_failure_and_any_other_output_is_none() {
+    let installation = Installation::new("");
+    let unread = |arguments: &[&str]| {
+        let mut command = installation.command();
+        command.args(arguments).env_remove("CAMERA_SERVICE_JWT_SECRET");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    for (arguments, what) in [
+        (&["token", "new", "--role", "viewer"][..], "the token could not be printed"),
+        (&["api-key", "new", "--name", "n", "--role", "viewer"], "the API key could not be printed"),
+    ] {
+        let (status, said) = unread(arguments);
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains(what) && !said.contains("eyJ"), "{said}");
+    }
+    assert_eq!(unread(&["api-key", "list"]).0, Some(0), "there is one, which is listed for nobody");
+}
+
+#[test]
 fn two_services_never_share_a_folder_and_a_killed_one_leaves_no_lock() {
     let installation = Installation::new("");
     let service = installation.start();

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use service_setup::complain;
 
 use crate::commands::{Failure, adopt, apply, check, history, install, plan, prepare, status};
 use crate::home::{self, Home};
-use crate::output::complain;
 use crate::{demo, run};
 
 /// Keeps NetBox in step with Hedgehog fabrics.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fabric_kubernetes::{Leader, LeaseSettings, Reading, Source};
 use fabric_model::plan::{QuarantineCause, QuarantineEntry};
 use fabric_model::{
-    Action, Change, Comparison, FabricName, Identity, Inventory, Plan, Policy, Quarantine, Snapshot,
+    Action, Change, Comparison, Desired, FabricName, Identity, Inventory, Plan, Policy, Quarantine, Snapshot,
     SourceRef, map_fabric,
 };
 use fabric_netbox::{Applied, NetBox, Outcome, Permit, RunOptions};
@@ -215,6 +215,29 @@ impl Fabric {
     ) -> Finding {
         let mut desired = map_fabric(&self.identity, snapshot);
         desired.paused.extend(self.pause.iter().cloned());
+        self.compare(desired, snapshot, inventory, policy, quarantine)
+    }
+
+    /// Compares and plans anew what was `found` of the same snapshot, with what NetBox holds now.
+    #[must_use]
+    pub fn find_again(
+        &self,
+        found: Finding,
+        snapshot: &Snapshot,
+        inventory: &Inventory,
+        quarantine: &Quarantine,
+    ) -> Finding {
+        self.compare(found.comparison.desired, snapshot, inventory, &self.policy, quarantine)
+    }
+
+    fn compare(
+        &self,
+        desired: Desired,
+        snapshot: &Snapshot,
+        inventory: &Inventory,
+        policy: &Policy,
+        quarantine: &Quarantine,
+    ) -> Finding {
         let comparison = Comparison::new(desired, snapshot, inventory);
         let now = Timestamp::now();
         let plan = Plan::new(&self.identity.name, &comparison, inventory, policy, quarantine, now);

@@ -16,7 +16,6 @@ pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod observe;
-pub mod output;
 pub mod patience;
 pub mod record;
 pub mod refusals;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fabric_netbox::NetBox;
+use service_setup::say;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -16,7 +17,6 @@ use crate::fabric::Fabric;
 use crate::history;
 use crate::home::Home;
 use crate::metrics::Metrics;
-use crate::output::say;
 use crate::report::Report;
 use crate::standstill::Standstill;
 use crate::web::{self, Board};

@@ -294,12 +294,8 @@ impl Worker {
                     }
                     // A window may have closed, the lease may be lost.
                     standstill = self.fabric.standstill(Timestamp::now());
-                    finding = self.fabric.find(
-                        &sides.snapshot,
-                        &sides.inventory,
-                        &self.fabric.policy,
-                        &self.quarantine,
-                    );
+                    finding =
+                        self.fabric.find_again(finding, &sides.snapshot, &sides.inventory, &self.quarantine);
                     // What was read anew after writing may be less than what was read before.
                     is_troubled = ending == Ending::Open || (was_whole && !finding.comparison.is_all_read());
                 }

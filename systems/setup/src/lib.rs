@@ -6,6 +6,7 @@
 pub mod account;
 pub mod chosen;
 pub mod files;
+pub mod output;
 pub mod steps;
 pub mod unit;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::files::{self, Owner};
-use crate::{Failure, because};
+use crate::{Failure, because, say};
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +46,12 @@ impl Step {
     pub fn is(&self, done: Done) {
         let what = &self.0;
         match done {
-            Done::Made => println!("made        {what}"),
-            Done::AlreadySo => println!("already so  {what}"),
-            Done::Changed(how) => println!("changed     {what}: {how}"),
-            Done::Removed => println!("removed     {what}"),
-            Done::Seen => println!("seen        {what}"),
-            Done::Left(why) => println!("left        {what}: {why}"),
+            Done::Made => say!("made        {what}"),
+            Done::AlreadySo => say!("already so  {what}"),
+            Done::Changed(how) => say!("changed     {what}: {how}"),
+            Done::Removed => say!("removed     {what}"),
+            Done::Seen => say!("seen        {what}"),
+            Done::Left(why) => say!("left        {what}: {why}"),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use camera_access::{ApiKeys, Event, KeyError, KeyInfo, NewKey, Role};
 use camera_config::{Config, Span};
 use jiff::Timestamp;
+use service_setup::output::hand_over;
+use service_setup::{complain, say};
 
 use super::{Failure, Record, because};
 use crate::home::Home;
@@ -44,9 +46,8 @@ fn show(keys: &ApiKeys, record: &Record, key: &NewKey, reason: &str) -> Result<(
     }
     let until =
         info.expires.map_or("without an end".to_owned(), |expires| format!("good until {expires:.0}"));
-    eprintln!("API key {} of {} ({}), {until}. It is shown this once:", info.id, info.name, info.role);
-    println!("{}", key.text.expose_text().unwrap_or_default());
-    Ok(())
+    complain!("API key {} of {} ({}), {until}. It is shown this once:", info.id, info.name, info.role);
+    Ok(hand_over("the API key", key.text.expose_text().unwrap_or_default())?)
 }
 
 /// Lists all keys; their secrets are not known.
@@ -57,13 +58,13 @@ pub fn list(home: &Home) -> Result<(), Failure> {
     let (config, _) = home.read()?;
     let keys = open(&config)?.list().map_err(refused)?;
     if keys.is_empty() {
-        eprintln!("There are no API keys: camera-service api-key new --name NAME --role ROLE makes one.");
+        complain!("There are no API keys: camera-service api-key new --name NAME --role ROLE makes one.");
         return Ok(());
     }
     let now = Timestamp::now();
-    println!("{:<16}  {:<8}  {:<20}  {:<34}  NAME", "ID", "ROLE", "CREATED", "STATE");
+    say!("{:<16}  {:<8}  {:<20}  {:<34}  NAME", "ID", "ROLE", "CREATED", "STATE");
     for key in keys {
-        println!(
+        say!(
             "{:<16}  {:<8}  {:<20.0}  {:<34}  {}",
             key.id,
             key.role.name(),
@@ -93,7 +94,7 @@ pub fn revoke(home: &Home, id: &str) -> Result<(), Failure> {
     let (keys, record) = (open(&config)?, Record::open(&config)?);
     let key = keys.revoke(id, Timestamp::now()).map_err(refused)?;
     record.write(Event::KeyRevoked, &format!("{} {}", key.id, key.name), "")?;
-    eprintln!("API key {} of {} is revoked.", key.id, key.name);
+    complain!("API key {} of {} is revoked.", key.id, key.name);
     Ok(())
 }
 
@@ -111,6 +112,6 @@ pub fn rotate(home: &Home, id: &str, grace: Option<Span>) -> Result<(), Failure>
         None => format!("in place of {id}, which has ended"),
     };
     show(&keys, &record, &key, &old)?;
-    eprintln!("It is {old}.");
+    complain!("It is {old}.");
     Ok(())
 }

@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use super::archive::{About, FORM, Head, Writer};
 use super::{Failure, Record, because};
 use crate::home::Home;
+use service_setup::complain;
 use service_setup::files::{Unplaced, folder_of};
 
 /// The largest file of settings that is taken along, in bytes; media are not limited.
@@ -68,9 +69,9 @@ pub fn run(home: &Home, to: &Path, media: bool) -> Result<(), Failure> {
     let what = format!("backup of {} files, {bytes} bytes", files.len() - 1);
     record.write(Event::Service, &what, &to.display().to_string())?;
     for path in elsewhere(home, &config) {
-        eprintln!("not in it, because it is kept elsewhere: {}", path.display());
+        complain!("not in it, because it is kept elsewhere: {}", path.display());
     }
-    eprintln!(
+    complain!(
         "{}: {what}. It holds secrets: keep it as you keep {}.",
         to.display(),
         home.env_file().display()
@@ -131,7 +132,7 @@ fn take_folder(folder: &Path, name: &str, found: &mut BTreeMap<PathBuf, Read>) -
         } else if kind.is_file() {
             take(&path, &inner, found)?;
         } else {
-            eprintln!("not in it, because it is no file: {}", path.display());
+            complain!("not in it, because it is no file: {}", path.display());
         }
     }
     Ok(())

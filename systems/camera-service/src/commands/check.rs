@@ -16,6 +16,7 @@ use crate::lock::Lock;
 use crate::run::{self, configured};
 use crate::service::Changes;
 use crate::web::tls::{self, TlsFiles};
+use service_setup::complain;
 use service_setup::files::{Owner, folder_of};
 
 /// How long MediaMTX may take to be reached.
@@ -56,11 +57,11 @@ pub fn run(home: &Home) -> Result<(), Failure> {
     // One folder may be in the way of several files.
     found.dedup();
     if found.is_empty() {
-        eprintln!("Nothing stands in the way of a start.");
+        complain!("Nothing stands in the way of a start.");
         return Ok(());
     }
     for problem in &found {
-        eprintln!("* {problem}");
+        complain!("* {problem}");
     }
     let things = if found.len() == 1 {
         "one thing stands".to_owned()

@@ -15,6 +15,7 @@ use super::{Failure, Record};
 use crate::home::Home;
 use crate::lock::Lock;
 use service_setup::files::{Owner, Unplaced, beside, folder_of};
+use service_setup::{complain, say};
 
 /// What a replaced file's hidden name ends with.
 pub const KEPT: &str = "before-restore";
@@ -50,12 +51,12 @@ pub fn run(home: &Home, from: &Path, force: bool) -> Result<(), Failure> {
     let staged = stage(&file, &files, &targets, &settings)?;
     let (placed, kept) = place(staged, changes.as_deref())?;
 
-    println!("{placed} files restored to {}, of {:.0}.", home.folder().display(), head.made);
+    say!("{placed} files restored to {}, of {:.0}.", home.folder().display(), head.made);
     if placed < files.len() {
-        println!("{} were there already, with the same content.", files.len() - placed);
+        say!("{} were there already, with the same content.", files.len() - placed);
     }
     if settings.moved > 0 {
-        println!(
+        say!(
             "The configuration said {} {} times; it says {} now.",
             head.home.display(),
             settings.moved,
@@ -63,15 +64,15 @@ pub fn run(home: &Home, from: &Path, force: bool) -> Result<(), Failure> {
         );
     }
     if kept > 0 {
-        println!("What they replaced is beside them, {kept} files, as .NAME.{KEPT}.");
+        say!("What they replaced is beside them, {kept} files, as .NAME.{KEPT}.");
     }
-    println!("Next: camera-service install, which sees to owners and modes and starts the service.");
+    say!("Next: camera-service install, which sees to owners and modes and starts the service.");
     let record = Record::open(&settings.config);
     let what = format!("restored {placed} files of {:.0}", head.made);
     if let Err(failure) =
         record.and_then(|record| record.write(Event::ConfigurationChange, &what, &from.display().to_string()))
     {
-        eprintln!("Not on record, everything else is done: {failure}");
+        complain!("Not on record, everything else is done: {failure}");
     }
     Ok(())
 }
@@ -258,7 +259,7 @@ fn place(staged: Vec<Staged>, changes: Option<&Path>) -> Result<(usize, usize), 
             if let Err(error) = back
                 && error.kind() != io::ErrorKind::NotFound
             {
-                eprintln!("{} could not be put back: {error}", target.display());
+                complain!("{} could not be put back: {error}", target.display());
             }
         }
         return Err(Failure::Failed(format!("{failure}; everything is as it was")));

@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 use serde::Deserialize;
+use service_setup::say;
 
 use super::Failure;
 use super::ask::{self, AskError};
@@ -37,7 +38,7 @@ pub fn show(home: &Home) -> Result<(), Failure> {
             "another program answers at {address}: give the service another port in server.health"
         ))
     })?;
-    println!(
+    say!(
         "camera-service {} at {address}: {}, for {}",
         harmless(&system.version),
         harmless(&system.status),
@@ -46,7 +47,7 @@ pub fn show(home: &Home) -> Result<(), Failure> {
     for component in &system.components {
         let reason = component.reason.as_deref().unwrap_or_default();
         let line = format!("  {:<14} {:<10} {reason}", component.name, component.state);
-        println!("{}", harmless(line.trim_end()));
+        say!("{}", harmless(line.trim_end()));
     }
     match asked("/health/ready")?.0 {
         StatusCode::OK => Ok(()),

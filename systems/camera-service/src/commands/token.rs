@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::{Failure, Record, because, env_file};
 use crate::home::Home;
 use crate::run;
+use service_setup::complain;
 use service_setup::files::Owner;
+use service_setup::output::hand_over;
 
 /// Makes a token; it alone goes to the standard output.
 ///
@@ -28,15 +30,14 @@ pub fn new(home: &Home, role: Role, user: Option<&str>, lifetime: Option<Span>) 
         &issued.id,
         &format!("for {user}, {role}, until {:.0}", issued.expires),
     )?;
-    eprintln!("A token of the role {role} for {user}, good until {:.0}.", issued.expires);
+    complain!("A token of the role {role} for {user}, good until {:.0}.", issued.expires);
     if !named {
-        eprintln!(
+        complain!(
             "Without --user, all tokens of this role are one identity, which shares its limits and its name in the audit log."
         );
     }
-    eprintln!("To end it before: camera-service token revoke {}", issued.id);
-    println!("{}", issued.text.expose_text().unwrap_or_default());
-    Ok(())
+    complain!("To end it before: camera-service token revoke {}", issued.id);
+    Ok(hand_over("the token", issued.text.expose_text().unwrap_or_default())?)
 }
 
 /// Ends one token, by its `jti`, or one session; every process knows at once.
@@ -64,7 +65,7 @@ pub fn revoke(home: &Home, id: &str) -> Result<(), Failure> {
     // Nobody can say when it would have ended by itself, so it is never forgotten.
     revoked.revoke(id, Timestamp::MAX, now).map_err(because("revocations"))?;
     record.write(Event::TokenRevoked, id, "")?;
-    eprintln!("{id} is revoked: no call is taken from it any more.");
+    complain!("{id} is revoked: no call is taken from it any more.");
     Ok(())
 }
 
@@ -91,7 +92,7 @@ pub fn revoke_all(home: &Home) -> Result<(), Failure> {
         "all tokens",
         "the secret was exchanged; in force from the next start on",
     )?;
-    eprintln!("{} has a new secret. API keys stay as they are.", path.display());
-    eprintln!("A service that runs still takes the old tokens until: systemctl restart camera-service");
+    complain!("{} has a new secret. API keys stay as they are.", path.display());
+    complain!("A service that runs still takes the old tokens until: systemctl restart camera-service");
     Ok(())
 }

@@ -6,10 +6,10 @@ use fabric_netbox::{AdoptionCandidate, AdoptionOutcome};
 
 use super::{Failure, apply, harmless, one};
 use crate::home::Home;
-use crate::output::say;
 use crate::record::name_run;
 use crate::report::describe_difference;
 use jiff::Timestamp;
+use service_setup::say;
 
 /// Lists candidates, and adopts those named; with `any_time` also while the fabric is paused or outside its windows.
 ///

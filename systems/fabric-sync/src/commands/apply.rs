@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use fabric_kubernetes::Role;
 use fabric_model::Policy;
 use jiff::Timestamp;
+use service_setup::say;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +14,6 @@ use super::{Failure, because, harmless, one, plan};
 use crate::campaign::Campaign;
 use crate::fabric::{Fabric, Finding, Terms, Written};
 use crate::home::Home;
-use crate::output::say;
 use crate::record::{Trigger, name_run};
 
 /// Applies the plan in that file; with `any_time` also while the fabric is paused or outside its windows.

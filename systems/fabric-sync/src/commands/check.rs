@@ -5,13 +5,13 @@ use std::path::Path;
 
 use fabric_model::{Kind, ObjectKind};
 use fabric_netbox::NetBox;
+use service_setup::say;
 
 use super::Failure;
 use crate::config::{self, Config, Problem};
 use crate::fabric::Fabric;
 use crate::history;
 use crate::home::Home;
-use crate::output::say;
 use crate::report::group_unread;
 
 /// Reads the configuration with all its problems.

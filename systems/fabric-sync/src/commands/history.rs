@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use service_setup::{complain, say};
 use ssh_key::PublicKey;
 
 use super::{Failure, because, harmless};
 use crate::config;
 use crate::history::{self, Entry};
 use crate::home::Home;
-use crate::output::{complain, say};
 use crate::record::Record;
 
 /// Shows the last records and checks all of them.

@@ -7,9 +7,9 @@ use fabric_model::{Action, Change, Plan, Policy, Summary};
 use super::{Failure, because, harmless, one};
 use crate::fabric::Finding;
 use crate::home::Home;
-use crate::output::say;
 use crate::report::{describe_difference, unread_lines, unread_lists};
 use service_setup::files::{Owner, write_whole};
+use service_setup::say;
 
 /// Makes a plan and shows it.
 ///

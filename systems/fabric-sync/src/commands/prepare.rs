@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use fabric_netbox::NetBox;
+use service_setup::say;
 
 use super::{Failure, check, harmless};
 use crate::home::Home;
-use crate::output::say;
 
 /// Makes what is missing.
 ///

@@ -9,12 +9,12 @@ use hyper::body::Bytes;
 use hyper::header::HOST;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use service_setup::say;
 use tokio::net::TcpStream;
 
 use super::{Failure, harmless};
 use crate::config;
 use crate::home::Home;
-use crate::output::say;
 use crate::report::{Report, ago, unread_lines};
 use crate::web::StatusDocument;
 

@@ -12,6 +12,7 @@ use fabric_netbox::fake::FakeNetBox;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use service_setup::say;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,6 @@ use crate::commands::{Failure, because};
 use crate::config;
 use crate::history;
 use crate::home::Home;
-use crate::output::say;
 use crate::report::Report;
 use crate::run::Service;
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use camera_config::{Algorithm, Config};
 use service_setup::account;
 use service_setup::files::{Owner, folder_of};
+use service_setup::say;
 use service_setup::steps::{self, Done, Step, look, text_file};
 use service_setup::unit::{Service, has_systemd, systemd_version};
 
@@ -54,7 +55,7 @@ pub fn install(home: &Home, start: bool) -> Result<(), Failure> {
     text_file(Path::new(LOGROTATE_FILE), &texts::logrotate(&config), 0o644, Owner::ROOT)?;
     firewall::open(&config);
     if !start {
-        println!(
+        say!(
             "Nothing was started. To go on: systemctl daemon-reload && systemctl enable --now {}",
             SERVICE.unit()
         );
@@ -152,12 +153,12 @@ fn show_ready(config: &Config) -> Result<(), Failure> {
         match status::is_ready(config) {
             Ok(()) => {
                 Step::named("it answers that it is ready").is(Done::Seen);
-                println!(
+                say!(
                     "Console: http{}://{}/",
                     if config.server.tls.is_some() { "s" } else { "" },
                     config.server.listen
                 );
-                println!("A token to sign in with: camera-service token new --role admin");
+                say!("A token to sign in with: camera-service token new --role admin");
                 return Ok(());
             }
             Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(200)),

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use service_setup::account;
 use service_setup::files::{Owner, folder_of};
+use service_setup::say;
 use service_setup::steps::{self, Done, text_file};
 use service_setup::unit::{Service, has_systemd};
 
 use super::Failure;
 use crate::home::{self, Home};
-use crate::output::say;
 
 pub use uninstall::uninstall;
 
