@@ -344,6 +344,10 @@ async fn a_backup_made_while_recording_starts_in_another_folder() {
     ] {
         assert_eq!(mode(&to.path().join(path)), wanted, "{path}");
     }
+    assert!(
+        !to.path().join("state/recordings.json").exists(),
+        "nothing is recorded there that nobody asked for"
+    );
 
     let service = to.start();
     assert!(is_accepted(&service, &key).await, "keys are restored");
