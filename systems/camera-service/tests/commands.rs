@@ -349,6 +349,9 @@ async fn a_backup_made_while_recording_starts_in_another_folder() {
         "nothing is recorded there that nobody asked for"
     );
 
+    let wrong_times = |of: &Installation| of.path().join("state/undated.jsonl").exists();
+    assert_eq!(wrong_times(&to), wrong_times(&from), "a wrong time of a file is known as such there, too");
+
     let service = to.start();
     assert!(is_accepted(&service, &key).await, "keys are restored");
     let mut client = service.client(Role::Viewer).await;
