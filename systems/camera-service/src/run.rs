@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::provider::Provider;
 use crate::service::{
-    Changes, Clock, Components, Kept, LeftBehind, Service, WantedRecordings, component, keep_killed,
+    Changes, Clock, Components, Kept, Service, WantedRecordings, component, keep_killed, of_stopped,
 };
 use crate::web;
 use crate::web::certificate::Certificate;
@@ -257,12 +257,16 @@ async fn build(
             metrics.count_recording(&coverage);
         }
     }
-    let left_behind: Vec<_> = recovery.failed.into_iter().map(LeftBehind::from).collect();
-    for left in &left_behind {
-        tracing::error!(file = %left.path.display(), why = left.why, "left by an earlier run");
+    for left in &recovery.failed {
+        tracing::error!(file = %left.path.display(), why = %left.error, "left by an earlier run");
     }
+    if stopped > 0 {
+        tracing::warn!(count = stopped, "recordings ended when the service was stopped");
+    }
+    // Nobody may have read what the run counted that ended them.
+    (0..stopped).for_each(|_| metrics.count_recording(&of_stopped()));
     let config = Arc::new(config);
-    let service = Service {
+    Ok(Service {
         recordings,
         ffprobe,
         snapshots,
@@ -281,7 +285,7 @@ async fn build(
         started: AtomicBool::new(false),
         since: Instant::now(),
         clock,
-        left_behind,
+        left_behind: recovery.failed,
         looking_around: tokio::sync::Mutex::default(),
         probes: tokio::sync::Semaphore::new(PROBES),
         kept,
@@ -289,9 +293,7 @@ async fn build(
         components: Mutex::new(Components::default()),
         at_start: Arc::clone(&config),
         config: RwLock::new(config),
-    };
-    service.count_stopped(stopped);
-    Ok(service)
+    })
 }
 
 fn mediamtx(config: &Config, password: Option<String>) -> MediaMtxOptions {

@@ -366,6 +366,13 @@ async fn a_backup_made_while_recording_starts_in_another_folder() {
     ] {
         assert_eq!(mode(&to.path().join(path)), wanted, "{path}");
     }
+    assert!(
+        !to.path().join("state/recordings.json").exists(),
+        "nothing is recorded there that nobody asked for"
+    );
+
+    let wrong_times = |of: &Installation| of.path().join("state/undated.jsonl").exists();
+    assert_eq!(wrong_times(&to), wrong_times(&from), "a wrong time of a file is known as such there, too");
 
     let service = to.start();
     assert!(is_accepted(&service, &key).await, "keys are restored");

@@ -295,6 +295,25 @@ async fn a_recording_without_a_length_goes_on_when_there_is_room_again() {
         ("recording.error", &json!("disk_full")),
         "{told}"
     );
+    // It goes on all the same if nobody watches any more.
+    client.succeed("stop_streaming", json!({ "device": "one" })).await;
     std::fs::remove_file(disk.join("ballast.bin")).unwrap();
     is_recorded(&mut client, "one").await;
+}
+
+#[tokio::test]
+async fn a_recording_without_a_length_waits_for_its_camera_until_that_is_deleted() {
+    let installation =
+        Installation::new(&format!("cameras:\n{}", camera_line("away", "http://127.0.0.1:9/")));
+    let wanted =
+        |device: &str| json!({ "device": device, "format": "fmp4", "seconds": null, "stopped": false });
+    let kept = json!({ "version": 1, "recordings": [wanted("away"), wanted("unplugged")] });
+    installation.write_private("state/recordings.json", &kept.to_string());
+    let service = installation.start();
+    let mut client = service.client(Role::Admin).await;
+    client.succeed("delete_camera", json!({ "device": "away" })).await;
+    let kept = std::fs::read_to_string(installation.path().join("state/recordings.json")).unwrap();
+    assert!(!kept.contains("away") && kept.contains("unplugged"), "{kept}");
+    client.succeed("add_camera", json!({ "name": "unplugged", "source": "test:pattern" })).await;
+    is_recorded(&mut client, "unplugged").await;
 }

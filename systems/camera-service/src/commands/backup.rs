@@ -38,7 +38,7 @@ pub fn run(home: &Home, to: &Path, media: bool) -> Result<(), Failure> {
     }
     let record = Record::open(&config)?;
     let failed = |error: io::Error| Failure::Failed(format!("{}: {error}; there is no backup", to.display()));
-    let settings = settings(home, &config)?;
+    let settings = settings(home, &config, media)?;
     let (new, file) = Unplaced::beside(to, "part").map_err(failed)?;
     let home_folder = std::path::absolute(home.folder()).map_err(failed)?;
     let head = Head {
@@ -89,7 +89,7 @@ fn elsewhere(home: &Home, config: &Config) -> Vec<PathBuf> {
 }
 
 /// Every file of settings, read at one moment: no key is made or revoked meanwhile.
-fn settings(home: &Home, config: &Config) -> Result<BTreeMap<PathBuf, Read>, Failure> {
+fn settings(home: &Home, config: &Config, media: bool) -> Result<BTreeMap<PathBuf, Read>, Failure> {
     let mut found = BTreeMap::new();
     let keys = &config.security.api_keys;
     let keys_folder = folder_of(keys);
@@ -97,8 +97,13 @@ fn settings(home: &Home, config: &Config) -> Result<BTreeMap<PathBuf, Read>, Fai
     let lock = File::open(keys_folder).map_err(because(keys_folder.display()))?;
     flock(&lock, FlockOperation::LockExclusive).map_err(because(keys_folder.display()))?;
     take(&home.env_file(), ".env", &mut found)?;
-    for name in ["config", "security", "state"] {
+    for name in ["config", "security"] {
         take_folder(&home.folder().join(name), name, &mut found)?;
+    }
+    // What else the service keeps there is of this run, but for what it knows of its media.
+    take(&home.changes(), "state/changes.json", &mut found)?;
+    if media {
+        take(&home.undated(), "state/undated.jsonl", &mut found)?;
     }
     if !found.contains_key(keys) {
         for path in [keys.clone(), config.security.revoked()] {

@@ -275,6 +275,8 @@ impl Service {
         }
         self.engine.remove(&known.name).await?;
         self.cameras.write().remove(&*known.name);
+        // Also one that waits for it, or for room on the disk.
+        self.wanted.forget(&known.name).await;
         let camera = Camera { status: CameraState::Disconnected, ..camera };
         self.publish_camera(&known, &camera, Some("the camera was deleted"));
         Ok(camera)

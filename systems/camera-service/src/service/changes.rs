@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{Service, blocking};
+use super::{Service, blocking, state_file};
 use crate::contract::{
     CleanedUp, ConfigPatch, ConfigView, NotRemoved, RetentionKind, RetentionPolicy, RpcError,
 };
@@ -78,22 +78,11 @@ impl Kept {
     /// # Errors
     /// A file that cannot be read as what it should be, in a sentence.
     pub fn open(path: &Path) -> Result<(Kept, Changes), String> {
-        let changes = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice::<Changes>(&bytes).map_err(|error| {
-                format!("{} does not hold changes of this service: {error}", path.display())
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Changes { version: VERSION, patch: json!({}), ..Changes::default() }
-            }
-            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
-        };
-        if changes.version > VERSION {
-            return Err(format!(
-                "{} was written by a newer version (form {}; this one reads up to {VERSION})",
-                path.display(),
-                changes.version
-            ));
-        }
+        let changes = state_file::parse(path, VERSION, "changes")?.unwrap_or_else(|| Changes {
+            version: VERSION,
+            patch: json!({}),
+            ..Changes::default()
+        });
         Ok((
             Kept { path: path.to_owned(), changes: Mutex::new(changes.clone()), turn: Mutex::new(()) },
             changes,

@@ -147,11 +147,12 @@ impl Service {
             tracing::warn!(?set, "the clock was set: files of this run get their right time");
         }
         let told = Told { set: set.is_some(), trusted: word == Trust::Trusted };
-        if told.set || told.trusted {
+        let files = self.clock.undated.list();
+        if (told.set || told.trusted) && !files.is_empty() {
             let libraries = [Kind::Recordings, Kind::Snapshots].map(|kind| (kind, self.library(kind)));
             let undated = Arc::clone(&self.clock.undated);
             let righted = blocking(move || {
-                put_right(&libraries, &undated.list(), told);
+                put_right(&libraries, &files, told);
                 if told.trusted {
                     undated.clear();
                 }

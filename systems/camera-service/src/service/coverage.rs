@@ -144,7 +144,8 @@ pub(super) fn kept(library: &Library, name: &FileName) -> Option<Coverage> {
 }
 
 /// What is known of a recording that an earlier run ended as it was stopped.
-pub(super) fn of_stopped() -> Coverage {
+#[must_use]
+pub fn of_stopped() -> Coverage {
     because(Cause::ServiceStopped)
 }
 

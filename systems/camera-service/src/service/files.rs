@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camera_media::{Force, Unrecovered};
+use camera_media::Force;
 use camera_storage::{Cleaned, FileName, Level, Library, Retention, StorageError, Thresholds, Usage};
 use jiff::Timestamp;
 
@@ -27,20 +27,6 @@ const FIRST_TURN: Duration = Duration::from_secs(300);
 
 /// How long ffprobe may take.
 const PROBE: Duration = Duration::from_secs(5);
-
-/// What an earlier run left, and could not be put in order at the start: it stays as it is, and may be deleted.
-pub struct LeftBehind {
-    /// Where.
-    pub path: PathBuf,
-    /// Why.
-    pub why: String,
-}
-
-impl From<Unrecovered> for LeftBehind {
-    fn from(Unrecovered { path, error }: Unrecovered) -> Self {
-        LeftBehind { path, why: error.to_string() }
-    }
-}
 
 /// Which of the two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,7 +294,7 @@ impl Service {
         let mut still = self.left_behind.iter().zip(there).filter(|(_, there)| *there).map(|(left, _)| left);
         let (first, others) = (still.next()?, still.count());
         let others = if others == 0 { String::new() } else { format!(", and {others} more") };
-        Some(format!("left by an earlier run and not put in order: {}{others}; delete it", first.why))
+        Some(format!("left by an earlier run and not put in order: {}{others}; delete it", first.error))
     }
 
     /// The state of the disks, and of what is on them, as a component's trouble.

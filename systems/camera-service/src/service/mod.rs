@@ -8,6 +8,7 @@ mod coverage;
 mod devices;
 mod files;
 mod recordings;
+mod state_file;
 mod system;
 mod undated;
 mod wanted;
@@ -19,7 +20,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use camera_config::Config;
-use camera_media::Engine;
+use camera_media::{Engine, Unrecovered};
 use camera_storage::Library;
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -38,8 +39,8 @@ const FIRST_PICTURE: Duration = Duration::from_secs(30);
 pub use cameras::Known;
 pub use changes::{Changes, Kept};
 pub use clock::Clock;
-pub use coverage::keep_killed;
-pub use files::{Kind, LeftBehind};
+pub use coverage::{keep_killed, of_stopped};
+pub use files::Kind;
 pub use system::{Components, component};
 pub use wanted::WantedRecordings;
 
@@ -59,8 +60,8 @@ pub struct Service {
     pub recordings: Arc<Library>,
     /// The folder of snapshots.
     pub snapshots: Arc<Library>,
-    /// What an earlier run left in it and could not be put in order.
-    pub left_behind: Vec<LeftBehind>,
+    /// What an earlier run left in it and could not be put in order: it stays as it is, and may be deleted.
+    pub left_behind: Vec<Unrecovered>,
     /// Held as long as the service: no other installation keeps files in its folders.
     pub folders: Vec<Lock>,
     /// Who may do what.

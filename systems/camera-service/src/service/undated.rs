@@ -2,7 +2,7 @@
 //! start may find the right time, by which a recording of an hour ago would be as old as the wrong clock was.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use camera_media::Moment;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use service_setup::files::{Owner, write_whole};
 
 use super::Kind;
+use super::state_file::{self, Form};
 
 /// So many are remembered, the oldest forgotten first.
 const MAX_FILES: usize = 10_000;
@@ -43,11 +44,6 @@ struct KeptLines {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
-    version: u32,
-}
-
-#[derive(Serialize, Deserialize)]
 struct Line {
     kind: String,
     name: String,
@@ -59,21 +55,10 @@ impl UndatedFiles {
     /// # Errors
     /// It cannot be read, or is of a newer version, in a sentence.
     pub(super) fn open(path: &Path) -> Result<UndatedFiles, String> {
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
-        };
-        let mut lines = text.lines();
-        let head = lines.next().and_then(|line| serde_json::from_str::<Head>(line).ok());
-        if let Some(Head { version }) = head.filter(|head| head.version > VERSION) {
-            return Err(format!(
-                "{} was written by a newer version (form {version}; this one reads up to {VERSION})",
-                path.display()
-            ));
-        }
+        let bytes = state_file::read(path, VERSION)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         let mut files = Vec::new();
-        for line in lines.filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        for line in text.lines().skip(1).filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
             if let (Some(kind), Ok(name)) = (Kind::from_link(&line.kind), line.name.parse()) {
                 put(&mut files, Undated { kind, name, moment: None });
             }
@@ -156,7 +141,7 @@ impl KeptLines {
     }
 
     fn write(&mut self, files: &[Undated]) {
-        let head = serde_json::to_string(&Head { version: VERSION }).unwrap_or_default();
+        let head = serde_json::to_string(&Form { version: VERSION }).unwrap_or_default();
         let text: String = std::iter::once(head + "\n").chain(files.iter().map(line)).collect();
         match write_whole(&self.path, text.as_bytes(), 0o600, Owner::of(&self.path)) {
             Ok(()) => self.count = files.len(),

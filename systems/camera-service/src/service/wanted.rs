@@ -1,7 +1,6 @@
 //! Recordings that somebody asked for and that are not over: kept over restarts. One without a length goes on by itself after whatever ended it
 //! that nobody asked for: a stop of the service, a power failure, a full disk. One with a length does not, but the next start counts it.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use service_setup::files::{Owner, write_whole};
 use tokio::sync::Mutex;
 
-use super::{Kind, Service, blocking, coverage};
+use super::{Kind, Service, blocking, state_file};
 use crate::contract::RecordingFormat;
 
 /// How often it is looked whether one can go on.
@@ -45,30 +44,20 @@ struct Kept {
 }
 
 impl WantedRecordings {
-    /// Reads what an earlier run left, and answers how many of them the service ended as it was stopped.
+    /// Reads what an earlier run left, and answers how many of them the service ended as it was stopped: those are counted once.
     ///
     /// # Errors
     /// It cannot be read, or is of a newer version, in a sentence.
     pub fn open(path: &Path) -> Result<(WantedRecordings, usize), String> {
-        let kept = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice::<Kept>(&bytes).map_err(|error| {
-                format!("{} does not hold recordings of this service: {error}", path.display())
-            })?,
-            Err(error) if error.kind() == ErrorKind::NotFound => Kept::default(),
-            Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
-        };
-        let Kept { version, mut recordings } = kept;
-        if version > VERSION {
-            return Err(format!(
-                "{} was written by a newer version (form {version}; this one reads up to {VERSION})",
-                path.display()
-            ));
+        let kept = state_file::parse::<Kept>(path, VERSION, "recordings")?.unwrap_or_default().recordings;
+        let stopped = kept.iter().filter(|wanted| wanted.stopped).count();
+        let mut list = kept.clone();
+        list.retain(|wanted| wanted.seconds.is_none());
+        list.iter_mut().for_each(|wanted| wanted.stopped = false);
+        if list != kept {
+            write(path, &list);
         }
-        let stopped = recordings.iter().filter(|wanted| wanted.stopped).count();
-        recordings.retain(|wanted| wanted.seconds.is_none());
-        recordings.iter_mut().for_each(|wanted| wanted.stopped = false);
-        let wanted = WantedRecordings { path: path.to_owned(), list: Mutex::new(recordings) };
-        Ok((wanted, stopped))
+        Ok((WantedRecordings { path: path.to_owned(), list: Mutex::new(list) }, stopped))
     }
 
     /// Changes the list, and what is kept of it.
@@ -79,14 +68,9 @@ impl WantedRecordings {
         if *list == before {
             return answer;
         }
-        let kept = Kept { version: VERSION, recordings: list.clone() };
-        let text = serde_json::to_vec_pretty(&kept).unwrap_or_default();
-        let path = self.path.clone();
-        let written = blocking(move || write_whole(&path, &text, 0o600, Owner::of(&path))).await;
-        if let Ok(Err(error)) = written {
-            let path = self.path.display();
-            tracing::error!(%path, %error, "which recordings are to go on is not known any more after a restart");
-        }
+        let (path, now) = (self.path.clone(), list.clone());
+        // That it broke off is in the log.
+        let _ = blocking(move || write(&path, &now)).await;
         answer
     }
 
@@ -132,17 +116,24 @@ impl WantedRecordings {
     }
 }
 
-impl Service {
-    /// Counts the recordings that an earlier run ended as it was stopped: nobody may have read what it counted then.
-    pub fn count_stopped(&self, count: usize) {
-        if count > 0 {
-            tracing::warn!(count, "recordings ended when the service was stopped");
-        }
-        (0..count).for_each(|_| self.metrics.count_recording(&coverage::of_stopped()));
+fn write(path: &Path, recordings: &[Wanted]) {
+    let kept = Kept { version: VERSION, recordings: recordings.to_vec() };
+    let text = serde_json::to_vec_pretty(&kept).unwrap_or_default();
+    if let Err(error) = write_whole(path, &text, 0o600, Owner::of(path)) {
+        let path = path.display();
+        tracing::error!(%path, %error, "which recordings are to go on is not known any more after a restart");
     }
+}
 
-    /// Has recordings go on that nobody ended, as soon as their cameras deliver and there is room, until the service stops.
+impl Service {
+    /// Has recordings go on that nobody ended, as soon as their cameras deliver, or are only to be opened, and there is room, until the service
+    /// stops. A camera that is not known may come yet, as a video device that is plugged in.
     pub async fn resume_recordings(self: Arc<Self>) {
+        for wanted in self.wanted.without_length().await {
+            if self.camera(&wanted.device).is_err() {
+                tracing::warn!(camera = wanted.device, "its recording goes on once there is such a camera");
+            }
+        }
         let mut looks = tokio::time::interval(LOOK);
         loop {
             tokio::select! {
@@ -155,19 +146,14 @@ impl Service {
     }
 
     async fn resume(&self, wanted: &Wanted) {
-        let Ok(known) = self.camera(&wanted.device) else {
-            tracing::warn!(
-                camera = wanted.device,
-                "its recording does not go on: there is no such camera any more"
-            );
-            self.wanted.forget(&wanted.device).await;
-            return;
-        };
+        let Ok(known) = self.camera(&wanted.device) else { return };
         let is_idle = || matches!(self.engine.recording(&known.name), Ok(None));
-        let delivers =
-            || self.engine.status(&known.name).is_ok_and(|status| status.state == StreamState::Ready);
+        let can_record = self
+            .engine
+            .status(&known.name)
+            .is_ok_and(|status| matches!(status.state, StreamState::Ready | StreamState::Stopped));
         // A full disk is told already.
-        if !is_idle() || !delivers() || self.refuse_full_disk(Kind::Recordings).await.is_err() {
+        if !is_idle() || !can_record || self.refuse_full_disk(Kind::Recordings).await.is_err() {
             return;
         }
         let _turn = known.turn.lock().await;
@@ -223,6 +209,7 @@ mod tests {
         let left =
             ["killed", "stopped-with-the-service", "full-disk", "failed"].map(|name| wanted(name, None));
         assert_eq!(again.without_length().await, left);
+        assert_eq!(WantedRecordings::open(&path).unwrap().1, 0, "and once only");
         std::fs::write(&path, r#"{"version":2,"recordings":[]}"#).unwrap();
         assert!(WantedRecordings::open(&path).err().unwrap().contains("newer version"));
     }

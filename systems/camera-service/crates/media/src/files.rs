@@ -202,6 +202,25 @@ pub(crate) fn create(
     }
 }
 
+/// Gives a file a name that is free, with the mark of one that is being written. If that fails, it is where it was, and nothing of the other
+/// name is left.
+pub(crate) fn give_name(
+    file: &Path,
+    folder: &Path,
+    stem: &str,
+    format: RecordingFormat,
+) -> Result<PathBuf, EngineError> {
+    let (path, _) = create(folder, stem, format)?;
+    if let Err(error) = std::fs::rename(file, &path) {
+        for left in [&path, &marker_of(&path)] {
+            // Nothing is in them.
+            let _ = std::fs::remove_file(left);
+        }
+        return Err(EngineError::disk("cannot rename", file, error));
+    }
+    Ok(path)
+}
+
 /// Puts a finished fragmented MP4 into the container that was asked for, unless it is `damaged`, and answers where and what
 /// it is then. If that fails, the recording is whole, only in another form, which plays too, under a name that says so.
 pub(crate) async fn in_container(
@@ -280,20 +299,14 @@ fn room_for_another(path: &Path) -> Result<(), EngineError> {
     Err(failed(io::Error::new(io::ErrorKind::StorageFull, "there is no room for it once more")))
 }
 
-/// Gives a fragmented MP4 that was to become Matroska a name that says what it is. If that fails, it is where it was, and
-/// nothing of the other name is left.
+/// Gives a fragmented MP4 that was to become Matroska a name that says what it is. If that fails, it is where it was.
 fn rename_as_mp4(from: &Path) -> Result<PathBuf, EngineError> {
     let folder = from.parent().unwrap_or(Path::new("/"));
     let stem = from.file_stem().unwrap_or_default().to_string_lossy();
-    let (to, _) = create(folder, &stem, RecordingFormat::Fmp4)?;
-    let renamed = std::fs::rename(from, &to).map_err(|error| EngineError::disk("cannot rename", from, error));
-    if renamed.is_err() {
-        // Nothing is in it.
-        let _ = std::fs::remove_file(&to);
-    }
+    let to = give_name(from, folder, &stem, RecordingFormat::Fmp4)?;
     // One that stays marks a file that is whole; `recover` finds that out and removes it.
     let _ = std::fs::remove_file(marker_of(&to));
-    renamed.map(|()| to)
+    Ok(to)
 }
 
 /// Puts in order what a kill left in `folder`: recordings that were being written then are cut to their last whole

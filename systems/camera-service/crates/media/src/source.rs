@@ -302,10 +302,6 @@ pub(crate) struct Redactor(Vec<(String, String)>);
 impl Redactor {
     pub(crate) fn of(url: &Url) -> Self {
         let mut pairs = vec![(url.as_str().to_owned(), shown(url))];
-        if url.password().is_some_and(|password| !password.is_empty()) {
-            let user = url.username();
-            pairs.push((format!("{user}:{}@", url.password().unwrap_or_default()), format!("{user}:***@")));
-        }
         pairs.extend(secrets(url).into_iter().map(|secret| (secret, "***".to_owned())));
         Self(pairs)
     }

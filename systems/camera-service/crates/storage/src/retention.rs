@@ -59,7 +59,7 @@ pub struct Failed {
 /// its room) and never chosen. A file from the future is kept.
 ///
 /// The oldest are those last written to longest ago; the time in a name may be that of a wrong clock, and is not put right. So may be the time
-/// of last writing of those that are `undated`, which says the place of each among them: they are newer than all others.
+/// of last writing of those that are `undated`, which says the place of each among them: they are newer than all others, and of no known age.
 pub fn plan_cleanup<'a>(
     files: &'a [FileInfo],
     retention: Retention,
@@ -76,7 +76,7 @@ pub fn plan_cleanup<'a>(
             .filter(|file| {
                 now.duration_since(file.modified).try_into().is_ok_and(|since: Duration| since > age)
             })
-            .filter(|file| !in_use(&file.name))
+            .filter(|file| !in_use(&file.name) && undated(&file.name).is_none())
             .collect(),
         Retention::Size(limit) => {
             let all: u128 = ours.iter().map(|file| u128::from(file.bytes)).sum();

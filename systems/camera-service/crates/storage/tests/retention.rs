@@ -87,6 +87,9 @@ fn those_whose_time_is_not_to_be_believed_go_last_in_the_order_in_which_they_wer
         |retention| plan_cleanup(&files, retention, at("1970-01-01T00:20:00Z"), &|_| false, &undated);
     assert_eq!(planned(Retention::Free(1)), [&files[2]]);
     assert_eq!(planned(Retention::Free(300)), [&files[2], &files[0], &files[1]]);
+    let day_later =
+        |retention| plan_cleanup(&files, retention, at("1970-01-02T00:20:00Z"), &|_| false, &undated);
+    assert_eq!(day_later(Retention::Age(DAY)), [&files[2]], "how old they are, nobody knows");
 }
 
 #[test]

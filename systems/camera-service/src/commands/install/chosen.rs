@@ -60,7 +60,7 @@ pub(super) fn is_media(name: &str) -> bool {
     match name.strip_prefix('.') {
         None => began(name),
         Some(hidden) => {
-            [".draft-", ".media-", ".camera-service."].iter().any(|own| name.starts_with(own))
+            [".draft-", ".media-", ".mediamtx_", ".camera-service."].iter().any(|own| name.starts_with(own))
                 || hidden.rsplit_once('.').is_some_and(|(beside, _)| began(beside))
         }
     }
@@ -79,6 +79,7 @@ mod tests {
             ".front_2026-01-31_23-59-59.mp4.open",
             ".draft-12-0.part",
             ".media-12-0.tmp",
+            ".mediamtx_front",
             ".camera-service.lock",
         ];
         for name in own {

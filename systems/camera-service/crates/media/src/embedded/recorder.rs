@@ -23,7 +23,7 @@ struct Recorder {
     camera: Arc<Camera>,
     course: Course,
     writer: Option<Writer>,
-    /// Since when the disk has taken nothing, and when it is asked again.
+    /// Since when the disk has kept nothing, and when it is asked again.
     failing: Option<(Instant, Instant)>,
 }
 
@@ -100,7 +100,9 @@ impl Recorder {
         if let Some(writer) = &mut self.writer {
             writer.write(piece).await?;
             self.course.note(Some(writer.writing()));
-            self.failing = None;
+            if writer.is_synced {
+                self.failing = None;
+            }
             return Ok(());
         }
         if self.failing.is_some_and(|(_, again)| Instant::now() < again) {
@@ -117,7 +119,6 @@ impl Recorder {
         self.course.begin();
         self.course.file_begun(&writer.path);
         self.writer = Some(writer);
-        self.failing = None;
         Ok(())
     }
 
@@ -172,5 +173,57 @@ async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{CameraSpec, Engine as _, RecordingFormat, RecordingRequest};
+    use crate::{EmbeddedEngine, EmbeddedOptions, Source, SourceOptions};
+
+    #[tokio::test]
+    async fn a_disk_that_takes_what_it_does_not_keep_fails_until_it_has_kept_something() {
+        let engine = match EmbeddedEngine::new(EmbeddedOptions::default()).await {
+            Ok(engine) => engine,
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "CI needs ffmpeg: {error}");
+                return eprintln!("SKIPPED: there is no ffmpeg here (apt install ffmpeg)");
+            }
+        };
+        let source = Source::parse("test:pattern", SourceOptions::default()).unwrap();
+        engine.add(CameraSpec { name: "front".to_owned(), source }).await.unwrap();
+        let camera = engine.cameras.get("front").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let request = RecordingRequest {
+            folder: folder.path().to_owned(),
+            name_file: Arc::new(|_| "front".to_owned()),
+            format: RecordingFormat::Fmp4,
+            duration: None,
+            rotate_every: None,
+            rotate_bytes: None,
+            within: Duration::from_secs(30),
+        };
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (recorded, feed) = (Arc::clone(&camera), camera.feed.subscribe());
+        let course = |course| async move {
+            let failed = Some((Instant::now(), Instant::now()));
+            let mut recorder = Recorder { camera: recorded, course, writer: None, failing: failed };
+            let mut seen = Vec::new();
+            while !seen.last().is_some_and(|(synced, _)| *synced) {
+                if let Fed::Piece(piece) = feed.next().await {
+                    recorder.take(&piece).await.unwrap();
+                    let synced = recorder.writer.as_ref().is_some_and(|writer| writer.is_synced);
+                    seen.push((synced, recorder.failing.is_some()));
+                }
+            }
+            tell.send(seen).unwrap();
+            recorder.finish_file();
+            recorder.course.conclude(Ok(RecordingEnd::Stopped), None).await
+        };
+        camera.recorder.start(request, course).await.unwrap();
+        let seen = told.await.unwrap();
+        assert!(seen.len() > 1 && seen.iter().all(|(synced, fails)| synced != fails), "{seen:?}");
+        engine.shutdown(Duration::from_secs(10)).await;
     }
 }

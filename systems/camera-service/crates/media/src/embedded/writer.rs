@@ -28,6 +28,8 @@ pub(super) struct Writer {
     pub(super) duration: Duration,
     /// Bytes that were given to the file.
     pub(super) bytes: u64,
+    /// Whether the disk itself has kept some of them: that it takes them says little.
+    pub(super) is_synced: bool,
     format: RecordingFormat,
     /// Decode time of its first picture in the stream; 0 in the file.
     origin: u64,
@@ -57,6 +59,7 @@ impl Writer {
             started: first.begun,
             duration: Duration::ZERO,
             bytes: 0,
+            is_synced: false,
             format,
             origin: first.fragment.decode_time,
             fragments: 0,
@@ -105,6 +108,7 @@ impl Writer {
         if let Some(under_way) = self.syncing.under_way.take_if(|under_way| under_way.is_finished()) {
             let synced = under_way.await.map_err(io::Error::other).flatten();
             synced.map_err(|error| EngineError::disk("cannot write", &self.path, error))?;
+            self.is_synced = true;
         }
         if self.syncing.under_way.is_none() && self.syncing.last.elapsed() >= SYNC_EVERY {
             let file = Arc::clone(&self.file);

@@ -17,7 +17,7 @@ use super::Shared;
 use super::path::FOLDER;
 use crate::engine::{NameFile, RecordedFile, RecordingFormat, RecordingRequest};
 use crate::files::{
-    Recovered, Recovery, RecoveryAction, blocking, create, in_container, marker_of, probe_file,
+    Recovered, Recovery, RecoveryAction, blocking, give_name, in_container, marker_of, probe_file,
     recover_recording,
 };
 use crate::fragment::{jumps, units};
@@ -63,7 +63,17 @@ pub(super) enum Step {
 impl Folder {
     pub(super) fn new(camera: &str, request: &RecordingRequest) -> Result<Self, EngineError> {
         let hidden = request.folder.join(format!("{FOLDER}{camera}"));
-        // The service's own, so that files can be taken out of it.
+        if hidden.is_dir() {
+            // What came into it late is no part of this recording.
+            let adopted = adopt(&request.folder, &hidden);
+            for file in &adopted.files {
+                tracing::warn!(file = %file.path.display(), what = ?file.action, "left by an earlier recording");
+            }
+            for left in &adopted.failed {
+                tracing::error!(file = %left.path.display(), why = %left.error, "left by an earlier recording");
+            }
+        }
+        // The service's own, so that files can be taken out of it. One that stays is told already.
         match std::fs::create_dir(&hidden) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(EngineError::disk("cannot create", &hidden, error));
@@ -170,14 +180,8 @@ impl Folder {
         // Just now, unless the clock says that it has been a moment; one that was set meanwhile says nothing.
         let ago = written_at.elapsed().ok().filter(|ago| *ago < SURELY_CLOSED).unwrap_or_default();
         let started = Moment::now().before(ago.saturating_add(growth.duration()));
-        let (path, _) = create(&self.folder, &(self.name_file)(started.timestamp()), self.format)?;
-        if let Err(error) = std::fs::rename(written, &path) {
-            for left in [&path, &marker_of(&path)] {
-                // Nothing is in them.
-                let _ = std::fs::remove_file(left);
-            }
-            return Err(EngineError::disk("cannot give its name to", &path, error));
-        }
+        let stem = (self.name_file)(started.timestamp());
+        let path = give_name(written, &self.folder, &stem, self.format)?;
         let watch = self.inotify.watches().add(&path, WatchMask::CLOSE_WRITE).ok();
         Ok(Some(Open { path, started, growth, grown: Instant::now(), watch }))
     }
@@ -279,15 +283,8 @@ fn adopt_file(folder: &Path, left: &Path) -> Result<Option<Recovered>, EngineErr
     let stem = left.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     // Without the part of the second: CAMERA_1769903999.
     let stem = stem.rsplit_once('-').map_or(stem.as_str(), |(stem, _)| stem);
-    let (path, _) = create(folder, &dated(stem), RecordingFormat::Fmp4)?;
-    let marker = marker_of(&path);
-    if let Err(error) = std::fs::rename(left, &path) {
-        // Nothing is in it.
-        let _ = std::fs::remove_file(&path);
-        let _ = std::fs::remove_file(&marker);
-        return Err(EngineError::disk("cannot recover", left, error));
-    }
-    recover_recording(&path, &marker)
+    let path = give_name(left, folder, &dated(stem), RecordingFormat::Fmp4)?;
+    recover_recording(&path, &marker_of(&path))
 }
 
 /// `CAMERA_2026-01-31_23-59-59`, in UTC, of the `CAMERA_1769903999` by which MediaMTX knows the file. An earlier version had it write the date,
@@ -450,6 +447,30 @@ mod tests {
         for other in ["yard", "yard_2026-01-31_23-59-59", "yard_99999999999999"] {
             assert_eq!(dated(other), other);
         }
+    }
+
+    #[test]
+    fn what_came_late_is_no_part_of_the_next_recording() {
+        let Some(late) = video_with_sample_of(16_384) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let hidden = folder.path().join(".mediamtx_front");
+        std::fs::create_dir(&hidden).unwrap();
+        std::fs::copy(late.path(), hidden.join("front_1769903999-123456.mp4")).unwrap();
+        let request = RecordingRequest {
+            folder: folder.path().to_owned(),
+            name_file: Arc::new(|_| "new".to_owned()),
+            format: RecordingFormat::Fmp4,
+            duration: None,
+            rotate_every: None,
+            rotate_bytes: None,
+            within: Duration::ZERO,
+        };
+        let mut next = Folder::new("front", &request).unwrap();
+        assert!(next.look(false).unwrap().is_empty() && hidden.is_dir());
+        next.clear();
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|left| left.unwrap().file_name()).collect();
+        assert_eq!(left, ["front_2026-01-31_23-59-59.mp4"]);
     }
 
     #[test]
