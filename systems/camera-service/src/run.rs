@@ -20,6 +20,7 @@ use camera_storage::Library;
 use parking_lot::{Mutex, RwLock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
@@ -193,9 +194,11 @@ pub async fn run(home: &Home, ready: impl FnOnce(Addresses)) -> Result<(), Start
     service.all_told.cancel();
     service.access.write(&Entry::new(Event::Service, Outcome::Success, "stopped"));
     // Connections are told and end; whoever does not read has had enough time by then.
-    let _ =
-        tokio::time::timeout(Duration::from_secs(2), async { while tasks.join_next().await.is_some() {} })
-            .await;
+    let ended = async {
+        service.conversations.closed().await;
+        while tasks.join_next().await.is_some() {}
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(2), ended).await;
     Ok(())
 }
 
@@ -282,6 +285,7 @@ async fn build(
         metrics,
         stop: CancellationToken::new(),
         all_told: CancellationToken::new(),
+        conversations: watch::Sender::default(),
         started: AtomicBool::new(false),
         since: Instant::now(),
         clock,

@@ -128,6 +128,24 @@ async fn stopping_the_service_finishes_a_recording_and_tells_its_subscribers() {
 }
 
 #[tokio::test]
+async fn a_service_that_stops_says_so_to_everybody() {
+    let installation = Installation::new("cameras: []\n");
+    let service = installation.start();
+    let mut clients = Vec::new();
+    for _ in 0..30 {
+        clients.push(service.client(Role::Viewer).await);
+    }
+    let stopped = tokio::task::spawn_blocking(move || service.stop("TERM"));
+    for client in &mut clients {
+        match client.next_message().await {
+            Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+            message => panic!("{message:?} came"),
+        }
+    }
+    assert!(stopped.await.unwrap().success());
+}
+
+#[tokio::test]
 async fn an_added_camera_outlasts_a_restart_and_a_deleted_one_does_not() {
     let installation = Installation::new("cameras: []\n");
     let service = installation.start();

@@ -23,6 +23,7 @@ use camera_config::Config;
 use camera_media::{Engine, Unrecovered};
 use camera_storage::Library;
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
@@ -76,6 +77,8 @@ pub struct Service {
     pub stop: CancellationToken,
     /// Cancelled when everything that stopping ended has been told: connections are closed then.
     pub all_told: CancellationToken,
+    /// Each conversation over WebSocket holds a receiver until its end; nothing is ever sent.
+    pub conversations: watch::Sender<()>,
     /// Whether every listener is bound and the engine has answered.
     pub started: AtomicBool,
     /// When the service started, by a clock that nobody sets.

@@ -73,6 +73,7 @@ async fn websocket(
     }
     let base = host::base(&service, &headers);
     let max = usize::try_from(service.config.read().server.max_message.bytes()).unwrap_or(usize::MAX);
+    let until_its_end = service.conversations.subscribe();
     upgrade
         // Small, because there are many connections; a longer message makes its buffer grow.
         .read_buffer_size(4096)
@@ -84,6 +85,7 @@ async fn websocket(
             service.metrics.connections.inc();
             socket::serve(Arc::clone(&service), socket, Connection { client, base }).await;
             service.metrics.connections.dec();
+            drop(until_its_end);
         })
 }
 

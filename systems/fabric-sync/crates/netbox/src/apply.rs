@@ -390,3 +390,44 @@ fn failure(error: &NetBoxError) -> Outcome {
         error => Outcome::Failed(error.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fabric_model::{Difference, FieldValue};
+
+    fn update(kind: ObjectKind, key: &str, field: &str, desired: FieldValue) -> Change {
+        let differences = vec![Difference { field: field.into(), actual: Value::Null, desired }];
+        let object = Identity::new(kind, key);
+        Change { object, source: None, action: Action::Update { id: Some(1), differences } }
+    }
+
+    fn described(kind: ObjectKind, key: &str) -> Change {
+        update(kind, key, "description", FieldValue::text("new"))
+    }
+
+    #[test]
+    fn updates_are_sent_at_once_where_none_has_to_wait_for_another() {
+        let device = |key: &str| described(ObjectKind::Device, key);
+        let port = |key: &str| described(ObjectKind::Interface, key);
+        let lag = FieldValue::Reference(Identity::new(ObjectKind::Interface, "a"));
+        let deletion = Change {
+            action: Action::Delete { id: 1, reason: DeleteReason::SourceGone },
+            ..described(ObjectKind::Device, "b")
+        };
+        for (changes, count) in [
+            (vec![device("a"), device("b"), device("c")], 3),
+            (["a", "b", "c", "d", "e"].map(device).to_vec(), MAX_AT_ONCE),
+            (vec![device("a"), device("a")], 1),
+            (vec![device("a"), port("a")], 1),
+            (vec![port("a"), update(ObjectKind::Interface, "b", "lag", lag)], 1),
+            (vec![device("a"), update(ObjectKind::Device, "b", "name", FieldValue::text("new"))], 1),
+            (vec![update(ObjectKind::Device, "b", "name", FieldValue::text("new")), device("a")], 1),
+            (vec![device("a"), deletion.clone(), device("c")], 1),
+            (vec![deletion, device("a")], 1),
+        ] {
+            assert_eq!(at_once(&changes).len(), count, "{changes:?}");
+        }
+        assert!(at_once(&[]).is_empty());
+    }
+}

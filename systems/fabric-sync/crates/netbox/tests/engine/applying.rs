@@ -447,7 +447,9 @@ async fn an_object_at_which_netbox_itself_fails_is_refused_and_the_others_are_wr
     bench.fake.fail(Fault::Status(500), Some("PATCH"), "dcim/devices/", 1);
     let (plan, inventory) = bench.plan(&objects.snapshot(&[])).await;
     let applied = bench.apply(&plan, &inventory).await;
-    assert_eq!((refused(&applied), applied.outcomes.last()), (1, Some(&Outcome::Written)));
+    // Which of the two comes to NetBox first is not settled.
+    assert_eq!((refused(&applied), applied.outcomes.len()), (1, 2));
+    assert!(applied.outcomes.contains(&Outcome::Written), "{applied:?}");
 }
 
 #[tokio::test]
