@@ -208,6 +208,8 @@ fn how_a_machine_is_reached_is_read_of_what_up_prints() {
         ("42", "that is no map in JSON"),
         ("{\"address\": \"10.0.0.1\"}", "say how it is reached, by one of"),
         ("{\"pid\": 42, \"netns\": \"n\"}", "say how it is reached, by one of"),
+        ("{\"pid\": 42, \"pid\": 43}", "is there twice"),
+        ("{\"pid\": 42}\n{\"pid\": 43}", "that is no map in JSON"),
         ("{\"pid\": 0}", "a process has a number from 1"),
         ("{\"pid\": \"x\"}", "invalid type"),
         ("{\"container\": \"-rf\"}", "is no such name"),

@@ -1,5 +1,7 @@
 //! `observers`: who looks from elsewhere, and how they are reached.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Loader;
@@ -8,6 +10,7 @@ use crate::error::Flaw;
 use crate::machine::MACHINE;
 use crate::observer::{Observer, Reach, Ssh};
 use crate::source::ObserverSource;
+use crate::value::unique;
 use crate::yaml::{Node, fields_of};
 
 impl Loader<'_> {
@@ -106,11 +109,14 @@ impl Reach {
     /// # Errors
     /// What is wrong with it.
     pub fn printed(text: &str) -> Result<Self, String> {
-        let mut map: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(text).map_err(|error| format!("that is no map in JSON: {error}"))?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let map = unique(&mut reader).and_then(|map| reader.end().map(|()| map));
+        let mut map: BTreeMap<String, serde_json::Value> =
+            map.map_err(|error| format!("that is no map in JSON: {error}"))?;
         map.retain(|key, _| {
             fields_of(|fields| drop(ObserverSource::deserialize(fields))).contains(&key.as_str())
         });
+        let map: serde_json::Map<_, _> = map.into_iter().collect();
         let source = ObserverSource::deserialize(map).map_err(|error| error.to_string())?;
         let reach = one_way(source).map_err(|(_, wrong)| wrong)?;
         wrong(&reach).map_or(Ok(reach), |(_, wrong)| Err(wrong))
