@@ -164,7 +164,7 @@ pub fn not_spoken(seen: &mut Seen) {
 /// # Errors
 /// `unsupported` if it cannot be one.
 pub fn server_name(host: &str) -> Result<ServerName<'static>, Blocked> {
-    let bare = super::without_brackets(host).to_owned();
+    let bare = super::ascii_host(super::without_brackets(host))?.into_owned();
     ServerName::try_from(bare)
         .map_err(|e| Blocked::new(Barrier::Unsupported, format!("server name `{host}`: {e}")))
 }
