@@ -582,3 +582,39 @@ async fn json_that_is_no_value_is_a_barrier_and_no_text() {
     assert!(seen.unknown["rows"].detail.contains("column it"), "{seen:?}");
     assert_eq!(known(&seen, "row_count"), &Value::from(1));
 }
+
+#[tokio::test]
+async fn without_a_word_of_it_tls_is_spoken_with_a_certificate_that_cannot_be_judged_too() {
+    let Some(server) = server() else { return };
+    let file = |name: &str| server.data().join(name).display().to_string();
+    // PostgreSQL's own recipe (18.9.5), whose certificate is of X.509 version 1.
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=root"]);
+    support::run(openssl.args(["-keyout", &file("root.key"), "-out", &file("root.crt")]));
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=127.0.0.1"]);
+    support::run(openssl.args(["-keyout", &file("old.key"), "-out", &file("old.csr")]));
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["x509", "-req", "-in", &file("old.csr"), "-days", "5", "-CA", &file("root.crt")]);
+    openssl.args(["-CAkey", &file("root.key"), "-CAcreateserial"]);
+    support::run(openssl.args(["-out", &file("old.crt")]));
+    serve_tls(&server, &file("old.crt"), &file("old.key"));
+    let how = |mode: &str| Postgres {
+        postgres: Text::plain(format!(
+            "postgresql://auditor:{PASSWORD}@127.0.0.1:{}/postgres{mode}",
+            server.port
+        )),
+        query: "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()".to_owned(),
+        ca: Some(file("root.crt")),
+        ..Postgres::default()
+    };
+    for mode in ["", "?sslmode=prefer"] {
+        let seen = look(Act::Postgres(how(mode))).await;
+        assert_eq!((known(&seen, "value"), known(&seen, "tls")), (&Value::Bool(true), &Value::Bool(true)));
+        assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported, "{mode}: {seen:?}");
+        assert!(seen.unknown["trusted"].detail.contains("version 1"), "{seen:?}");
+    }
+    let seen = look(Act::Postgres(how("?sslmode=verify-ca"))).await;
+    assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported, "{seen:?}");
+    assert!(seen.unknown["*"].detail.contains("version 1"), "{seen:?}");
+}
