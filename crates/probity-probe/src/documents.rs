@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use probity_plan::kinds::file::{File, Format};
 use probity_plan::{Barrier, Blocked, Number, Value};
 
@@ -21,16 +22,10 @@ pub fn decode(what: &str, bytes: Vec<u8>, encoding: Option<&str>) -> Result<Stri
         let why = format!("{what} begins with the mark of UTF-32, which is not read");
         return Err(Blocked::new(Barrier::Unsupported, why));
     }
-    let (encoding, marked) = match (encoding, encoding_rs::Encoding::for_bom(&bytes)) {
-        (Some(label), mark) => {
-            let unknown = || Blocked::new(Barrier::Unsupported, format!("there is no encoding `{label}`"));
-            let said = encoding_rs::Encoding::for_label(label.as_bytes()).ok_or_else(unknown)?;
-            // `utf-16` says no byte order; the mark does, and is right where it says the other one (RFC 2781, 4.3).
-            let is_utf_16 = |it: &'static encoding_rs::Encoding| it.name().starts_with("UTF-16");
-            mark.filter(|(marked, _)| is_utf_16(said) && is_utf_16(marked)).unwrap_or((said, 0))
-        }
+    let (encoding, marked) = match (encoding, Encoding::for_bom(&bytes)) {
+        (Some(label), _) => encoding_of(label, &bytes)?,
         // The mark of UTF-8 says nothing that is not so without it, and stays.
-        (None, Some((encoding, length))) if encoding != encoding_rs::UTF_8 => (encoding, length),
+        (None, Some((encoding, length))) if encoding != UTF_8 => (encoding, length),
         _ => {
             let wrong = |_| {
                 let why = format!("{what} is not UTF-8; say its `encoding`, such as latin1");
@@ -43,6 +38,29 @@ pub fn decode(what: &str, bytes: Vec<u8>, encoding: Option<&str>) -> Result<Stri
         encoding.decode_without_bom_handling_and_without_replacement(bytes.get(marked..).unwrap_or_default());
     let wrong = || Blocked::new(Barrier::Protocol, format!("{what} is no text in {}", encoding.name()));
     text.map(Cow::into_owned).ok_or_else(wrong)
+}
+
+/// The encoding that a label names (WHATWG Encoding, 4.2), and the length of the byte order mark that these bytes begin with,
+/// which is none of the text.
+///
+/// # Errors
+/// `unsupported` where nobody knows the label, or nothing says the byte order of UTF-16: RFC 2781, 4.3 and the WHATWG guess
+/// different ones.
+pub fn encoding_of(label: &str, bytes: &[u8]) -> Result<(&'static Encoding, usize), Blocked> {
+    let unsupported = |why: String| Blocked::new(Barrier::Unsupported, why);
+    let said = Encoding::for_label_no_replacement(label.as_bytes())
+        .ok_or_else(|| unsupported(format!("there is no encoding `{label}`")))?;
+    let is_utf_16 = |it: &'static Encoding| it == UTF_16LE || it == UTF_16BE;
+    match Encoding::for_bom(bytes) {
+        // The mark is right where the label says the other byte order (RFC 2781, 4.3).
+        Some((marked, length)) if is_utf_16(said) && is_utf_16(marked) => Ok((marked, length)),
+        None if said == UTF_16LE && !bytes.is_empty() && !label.trim().eq_ignore_ascii_case("utf-16le") => {
+            Err(unsupported(format!(
+                "`{label}` says no byte order, and no mark does: it may be utf-16le or utf-16be"
+            )))
+        }
+        _ => Ok((said, 0)),
+    }
 }
 
 /// The content as a value, by the format that the plan says or the file's name does.
@@ -158,6 +176,13 @@ fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
         }
         indented = depth;
         let ends_key = |c: char| c == '=' || (c == ':' && !is_unit);
+        if !is_unit && is_directive(rest) {
+            return Err(format!("line {number} is no `key = value`: `{rest}`"));
+        }
+        if !is_unit && may_end_with_a_comment(rest) {
+            let why = "may end with a comment, which some programs take for a part of the value";
+            return Err(format!("line {number} {why}: `{rest}`"));
+        }
         let (key, value) = match rest.split_once(ends_key) {
             Some((key, value)) => (key.trim_end(), Value::from(value.trim_start())),
             None => (rest, Value::Null),
@@ -172,6 +197,31 @@ fn ini(text: &str, is_unit: bool) -> Result<Value, String> {
     // The part before the first section is mostly without a line.
     let sections = sections.into_iter().enumerate().filter(|(at, (_, keys))| *at > 0 || !keys.is_empty());
     Ok(gathered(sections.map(|(_, (section, keys))| (section, gathered(keys.into_iter())))))
+}
+
+/// Whether a line is one of another format: of Apache's, of nginx's, of one whose values stand behind a blank.
+fn is_directive(line: &str) -> bool {
+    let words = line.split(" #").next().unwrap_or_default().trim_end();
+    let is_sentence =
+        !line.contains(['=', ':']) && (words.ends_with(';') || words.contains(char::is_whitespace));
+    line.starts_with(['<', '}']) || words.ends_with('{') || is_sentence
+}
+
+/// Whether behind a key or a value something stands that one program takes for a comment and another for a part of it: a `#` or
+/// `;` behind a blank, outside of quotes that hold all of the value.
+fn may_end_with_a_comment(line: &str) -> bool {
+    let value = line.split_once(['=', ':']).map_or(line, |(_, value)| value);
+    let is_whole = |inner: &str, quote| inner.strip_suffix(quote).is_some_and(|inner| !inner.contains(quote));
+    let is_quoted = ['"', '\'']
+        .into_iter()
+        .any(|quote| value.trim_start().strip_prefix(quote).is_some_and(|inner| is_whole(inner, quote)));
+    let mut behind_blank = false;
+    let mut is_sign = |c: char| {
+        let sign = behind_blank && matches!(c, '#' | ';');
+        behind_blank = c.is_whitespace();
+        sign
+    };
+    !is_quoted && value.chars().any(|c| is_sign(c))
 }
 
 /// Its lines without comments, by number, those of a unit that go on as one.
@@ -322,6 +372,61 @@ mod tests {
         for text in ["k = a\rl = b\n", "k = a\0\n", "= a\n"] {
             assert!(parsed(Format::Ini, text).contains("is not INI: line 1"), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_may_be_a_comment_behind_a_value_is_neither_value_nor_comment() {
+        for line in [
+            "bind-address = 0.0.0.0  # everything",
+            "port = 3306\t; the usual one",
+            "empty = # nothing",
+            "skip-networking # safe",
+            "k = \"a\" # b",
+            "k = \"a # b",
+        ] {
+            let said = parsed(Format::Ini, &format!("[mysqld]\n{line}\n"));
+            assert!(said.contains("line 2 may end with a comment"), "{line}: {said}");
+        }
+        assert_eq!(
+            parsed(Format::Ini, "colour = red#1;2\nquoted = \"a # b\"\nsingle = 'a ; b'\nplain=#f00\n"),
+            r##"{"":{"colour":"red#1;2","plain":"#f00","quoted":"\"a # b\"","single":"'a ; b'"}}"##
+        );
+        // A unit has comments on lines of their own only (systemd.syntax(7)), and `;` between two commands.
+        let file = File { file: "/a.service".to_owned(), follow: false, format: None, encoding: None };
+        assert_eq!(
+            json(&parse(&file, "[Service]\nExecStart=/bin/a ; /bin/b # c\n").unwrap()),
+            r#"{"Service":{"ExecStart":"/bin/a ; /bin/b # c"}}"#
+        );
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_no_ini() {
+        for line in [
+            "<VirtualHost *:80>",
+            "</VirtualHost>",
+            "worker_processes 4;",
+            "events {",
+            "Listen 80",
+            "}",
+            "server = {",
+        ] {
+            let said = parsed(Format::Ini, &format!("# a comment\n{line}\n"));
+            assert!(said.contains("is not INI: line 2 is no `key = value`"), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn utf_16_without_a_mark_is_read_where_its_byte_order_is_said() {
+        for label in ["utf-16", "UTF-16", " unicode "] {
+            let blocked = decode("it", b"\0a\0b".to_vec(), Some(label)).unwrap_err();
+            assert_eq!(blocked.barrier, Barrier::Unsupported, "{label}");
+            assert!(blocked.detail.contains("utf-16le or utf-16be"), "{}", blocked.detail);
+        }
+        assert_eq!(decode("it", b"\0a\0b".to_vec(), Some("utf-16be")).unwrap(), "ab");
+        assert_eq!(decode("it", b"a\0b\0".to_vec(), Some("utf-16le")).unwrap(), "ab");
+        assert_eq!(decode("it", Vec::new(), Some("utf-16")).unwrap(), "");
+        // What labels mean is what browsers take them to mean (WHATWG Encoding, 4.2).
+        assert_eq!(decode("it", b"\x80".to_vec(), Some("ascii")).unwrap(), "\u{20ac}");
     }
 
     #[test]

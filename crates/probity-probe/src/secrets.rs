@@ -425,24 +425,85 @@ fn shown_parts(value: &str) -> BTreeSet<String> {
     if let Ok(url) = Url::parse(value)
         && url.has_host()
     {
-        let password = url.password().unwrap_or_default();
-        parts.extend([password.to_owned(), percent_decode_str(password).decode_utf8_lossy().into_owned()]);
-        if matches!(url.scheme(), "http" | "https") {
-            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-            parts.extend([url.path().to_owned(), format!("{}{query}", url.path())]);
-            parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        }
+        parts.extend(parts_of(&url));
     }
     if let Ok(config) = tokio_postgres::Config::from_str(value) {
         let password = config.get_password().unwrap_or_default();
         parts.insert(String::from_utf8_lossy(password).into_owned());
     }
+    parts.extend(passwords_by_key(value));
+    parts.extend(password_before_place(value).map(str::to_owned));
     // The name of a host is sent as IDNA writes it.
     if let Ok(url::Host::Domain(domain)) = url::Host::parse(value) {
         parts.insert(domain);
     }
     parts.retain(|part| part.len() >= MIN_SECRET);
     parts
+}
+
+/// What is sent of a URL: who asks, and what for.
+fn parts_of(url: &Url) -> Vec<String> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = (url.username(), url.password());
+    let mut parts = vec![password.unwrap_or_default().to_owned(), decoded(password.unwrap_or_default())];
+    let is_web = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
+    // A token is the user of many a URL; one with a password is a name, which others may bear, but where both are sent as one.
+    if is_web || password.is_none() {
+        parts.extend([user.to_owned(), decoded(user)]);
+    }
+    if is_web {
+        parts.push(format!("{}:{}", decoded(user), decoded(password.unwrap_or_default())));
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        parts.extend([url.path().to_owned(), format!("{}{query}", url.path())]);
+        parts.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    }
+    parts
+}
+
+/// The passwords of a connection string that calls them so: `Password=...;` of ADO.NET, `PWD={...};` of ODBC,
+/// `&password=...` of JDBC; and ` password=...` of libpq beside what tokio-postgres does not know.
+fn passwords_by_key(value: &str) -> Vec<String> {
+    let mut passwords = Vec::new();
+    for (at, _) in value.match_indices('=') {
+        let (before, behind) = (value[..at].trim_end(), value[at + 1..].trim_start());
+        let is_called = |name: &str| {
+            let (rest, key) =
+                before.split_at_checked(before.len().wrapping_sub(name.len())).unwrap_or_default();
+            let is_whole = |c: char| matches!(c, ';' | '?' | '&') || c.is_whitespace();
+            key.eq_ignore_ascii_case(name) && (rest.is_empty() || rest.ends_with(is_whole))
+        };
+        if !is_called("password") && !is_called("pwd") {
+            continue;
+        }
+        // In braces and quotes the sign that ends it stands for itself where it is there twice.
+        let quoted = [('"', '"'), ('\'', '\''), ('{', '}')].into_iter().find_map(|(begin, end)| {
+            let inner = behind.strip_prefix(begin)?;
+            let closed = inner.trim_end_matches(|c: char| c.is_whitespace() || c == ';');
+            let inner = inner.split_once(&format!("{end};")).map_or(closed, |(inner, _)| inner);
+            Some(inner.strip_suffix(end).unwrap_or(inner).replace(&format!("{end}{end}"), &end.to_string()))
+        });
+        let plain = behind.split(';').next().unwrap_or_default().trim_end();
+        let word = behind.split_whitespace().next().unwrap_or_default();
+        let in_query = behind.split(['&', '#']).next().unwrap_or_default();
+        let decoded = percent_decode_str(in_query).decode_utf8_lossy().into_owned();
+        passwords.extend(quoted.into_iter().chain([
+            plain.to_owned(),
+            word.to_owned(),
+            in_query.to_owned(),
+            decoded,
+        ]));
+    }
+    passwords
+}
+
+/// The password of `user:password@tcp(host:port)/database`, as Go's driver of MySQL takes it apart.
+fn password_before_place(value: &str) -> Option<&str> {
+    let (login, place) = value.rsplit_once('/')?.0.rsplit_once('@')?;
+    let network = place.split('(').next().unwrap_or_default();
+    let is_place = network.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && (place == network || place.ends_with(')') || place.contains('/'));
+    let (_, password) = login.split_once(':')?;
+    (is_place && !password.starts_with("//")).then_some(password)
 }
 
 #[cfg(test)]
@@ -537,6 +598,46 @@ mod tests {
             ),
             ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "key: a&b-c-d-e", "key: [secret it]"),
             ("https://hooks.example/T0001/B0002?key=a%26b-c-d-e", "/T0001/B0002", "[secret it]"),
+            ("wss://hooks.example/T0001/B0002", "GET /T0001/B0002", "GET [secret it]"),
+            // What this program sends of a user in a URL: `ghp_ABCDEFGHIJKL:` and `ghp_ABCDEFGHIJKL:x-oauth-basic` in base64.
+            (
+                "http://ghp_ABCDEFGHIJKL@127.0.0.1/auth",
+                "Basic Z2hwX0FCQ0RFRkdISUpLTDo=",
+                "Basic [secret it]=",
+            ),
+            (
+                "http://ghp_ABCDEFGHIJKL:x-oauth-basic@127.0.0.1/auth",
+                "Basic Z2hwX0FCQ0RFRkdISUpLTDp4LW9hdXRoLWJhc2lj",
+                "Basic [secret it]",
+            ),
+            ("http://me:pw@127.0.0.1/auth", "Basic bWU6cHc=", "Basic bWU6cHc="),
+            ("http://api%40key12@127.0.0.1/", "hello api@key12", "hello [secret it]"),
+            ("redis://ghp_ABCDEFGHIJKL@127.0.0.1", "user ghp_ABCDEFGHIJKL", "user [secret it]"),
+            ("postgresql://monitoring:p%40ssw0rd1@db/app", "monitoring may not", "monitoring may not"),
+            ("Server=db;User Id=a;Password=hunter2hunter2;", "sent hunter2hunter2.", "sent [secret it]."),
+            ("Server=db;Pwd = 'hunter2; hunter2'", "sent hunter2; hunter2.", "sent [secret it]."),
+            ("Driver={x};PWD={hunter2}hunter2}", "sent hunter2}hunter2.", "sent [secret it]."),
+            (
+                "jdbc:postgresql://db/x?user=a&password=hunter2hunter2",
+                "sent hunter2hunter2.",
+                "sent [secret it].",
+            ),
+            (
+                "jdbc:mysql://db/x?password=hunter%32%2Bhunter2&user=a",
+                "sent hunter2+hunter2.",
+                "sent [secret it].",
+            ),
+            (
+                "jdbc:sqlserver://db;user=a;password=hunter2hunter2;x=y",
+                "sent hunter2hunter2.",
+                "sent [secret it].",
+            ),
+            ("host=db password=hunter2hunter2 sslcrl=/x", "sent hunter2hunter2.", "sent [secret it]."),
+            ("nopassword=hunter2hunter2", "sent hunter2hunter2.", "sent hunter2hunter2."),
+            ("root:hunter2hunter2@tcp(db:3306)/x", "sent hunter2hunter2.", "sent [secret it]."),
+            ("root:hunter2@hunter2@unix(/run/db.sock)/x?a=b", "sent hunter2@hunter2.", "sent [secret it]."),
+            ("root:hunter2hunter2@/x", "sent hunter2hunter2.", "sent [secret it]."),
+            ("a secret without any word=that is one", "that is one", "that is one"),
             ("Bücher-Lager", "xn--bcher-lager-thb.", "[secret it]."),
             (" correct horse ", "correct horse", "[secret it]"),
         ] {

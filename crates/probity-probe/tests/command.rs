@@ -331,3 +331,10 @@ async fn what_is_not_utf_8_is_not_text_and_hostile_text_is() {
     let deep = "printf '%*s' 100000 '' | tr ' ' '['";
     assert_eq!(barrier(&run(shell(deep)).await, "json"), Barrier::Protocol);
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_is_none_of_the_json_behind_it() {
+    let seen = run(shell("printf '\\357\\273\\277{\"a\": 1}\\n'")).await;
+    assert_eq!(known(&seen, "json"), &Value::from_json(r#"{"a": 1}"#).unwrap());
+    assert_eq!(text(&seen, "stdout"), "\u{feff}{\"a\": 1}");
+}

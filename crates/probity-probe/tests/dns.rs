@@ -31,6 +31,8 @@ fn server() -> Option<Server> {
          _sip._tcp SRV 1 2 5060 www\n80.www PTR www\nspf TXT \"v=spf1 \" \"-all\"\nloop CNAME loop\n\
          child NS ns.child\nns.child A 127.0.0.2\nout CNAME www.example.net.\n\
          key1_op16._domainkey TXT found\n81.64/26.2.0.192 TXT found\nxn--bcher-kva TXT found\n\
+         my\\032print PTR the\\252.b\\.c\\@d\n\
+         \\252b TXT found\nsub DNAME www\n\
          hostile TXT \"\\027[2Jred\\007 <script>\"\nbytes TXT \"\\255\\254\"\nbytes CAA 0 issue \"\\255\"\n{many}"
     );
     let own = folder.path().display();
@@ -475,4 +477,91 @@ async fn a_server_or_name_that_is_none_says_what_would_be_right() {
     let long = "x".repeat(64);
     let seen = look(act("127.0.0.1", &long, Record::A)).await;
     assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported);
+}
+
+#[tokio::test]
+async fn what_is_escaped_in_a_name_is_written_as_in_a_zone_file() {
+    let Some(server) = server() else { return };
+    // RFC 1035, 5.1: decimal, as dig shows it.
+    let seen = look(act(&server.address, r"my\032print.example.test", Record::Ptr)).await;
+    assert_eq!(records(&seen), [r"the\252.b\.c\@d.example.test."], "{seen:?}");
+    for name in [r"\252b.example.test", r"\252\b.example.test.", r"\252\098.example.test"] {
+        let seen = look(act(&server.address, name, Record::Txt)).await;
+        assert_eq!(records(&seen), ["found"], "{name}: {seen:?}");
+    }
+    for name in [r"a\256.example.test", r"a\1", r"a\", "b\u{fc}\\032cher.example.test", "a..b", ".a"] {
+        let seen = look(act("127.0.0.1", name, Record::A)).await;
+        assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_alias_has_no_records_of_its_own_and_one_that_a_server_leaves_out_leads_nowhere() {
+    let Some(server) = server() else { return };
+    // NSD makes the alias that RFC 6672, 3.1 asks for, of which it knows the end.
+    let seen = look(act(&server.address, "80.sub.example.test", Record::Ptr)).await;
+    assert_eq!(records(&seen), ["www.example.test."], "{seen:?}");
+    let cases: [(&str, Make); 3] = [
+        ("an alias and a record of its own", |question| {
+            let both = b"\xc0\x0c\x00\x05\x00\x01\0\0\0\x01\0\x03\x01a\0\xc0\x0c\x00\x01\x00\x01\0\0\0\x01\0\x04\xc0\0\x02\x01\x01a\0\x00\x01\x00\x01\0\0\0\x01\0\x04\xc0\0\x02\x09";
+            answer(question, 0, 3, both)
+        }),
+        ("an alias of the whole domain alone", |question| {
+            let mut answer =
+                answer(question, 0, 1, b"\x07example\x04test\0\x00\x27\x00\x01\0\0\0\x01\0\x03\x01x\0");
+            answer[2] |= 4;
+            answer
+        }),
+        ("the same behind an alias", |question| {
+            let both = b"\xc0\x0c\x00\x05\x00\x01\0\0\0\x01\0\x05\x01a\x01b\0\x01b\0\x00\x27\x00\x01\0\0\0\x01\0\x03\x01x\0";
+            let mut answer = answer(question, 0, 2, both);
+            answer[2] |= 4;
+            answer
+        }),
+    ];
+    for (what, make) in cases {
+        let seen = look(act(&answers(make), "www.example.test", Record::A)).await;
+        for fact in ["records", "count", "nxdomain"] {
+            assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{what} {fact}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_code_has_the_name_of_its_rfc() {
+    for (make, name) in [
+        ((|question| answer(question, 6, 0, b"")) as Make, "YXDOMAIN"),
+        (|question| answer(question, 10, 0, b""), "NOTZONE"),
+        (|question| answer(question, 12, 0, b""), "RCODE12"),
+        // Its upper bits are in the additional section (RFC 6891, 6.1.3).
+        (
+            |question| {
+                let mut answer = answer(question, 0, 0, b"\0\0\x29\x04\xd0\x01\0\0\0\0\0");
+                answer[11] = 1;
+                answer
+            },
+            "BADVERS",
+        ),
+    ] {
+        let seen = look(act(&answers(make), "www.example.test", Record::A)).await;
+        assert_eq!(text(&seen, "rcode"), name);
+    }
+}
+
+#[tokio::test]
+async fn a_server_on_a_link_is_named_with_its_interface() {
+    for (server, shown) in [
+        ("fe80::1%lo", "[fe80::1%1]:53"),
+        ("[fe80::1%lo]:5353", "[fe80::1%1]:5353"),
+        ("fe80::1%1", "[fe80::1%1]:53"),
+        ("[fe80::1]:5353", "[fe80::1]:5353"),
+    ] {
+        let seen =
+            look_with(act(server, "www.example.test", Record::A), &[], Duration::from_millis(200)).await;
+        assert_eq!(text(&seen, "server"), shown, "{seen:?}");
+    }
+    for server in ["fe80::1%nowhere", "127.0.0.1%lo", "fe80::1%lo:53", "[fe80::1%lo]"] {
+        let seen = look(act(server, "www.example.test", Record::A)).await;
+        assert_eq!(barrier(&seen, "server"), Barrier::Unsupported, "{server}");
+    }
 }

@@ -319,22 +319,31 @@ async fn nonsense_is_a_barrier_never_a_row() {
 
 /// PostgreSQL in TLS, with a certificate for 127.0.0.1 that it signed itself.
 fn in_tls(server: &Server) -> String {
-    let file = |name: &str| server.data().join("data").join(name).display().to_string();
+    let file = |name: &str| server.data().join(name).display().to_string();
     let mut openssl = tool("openssl").unwrap();
     openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=database"]);
-    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &file("server.key")]);
-    support::run(openssl.args(["-out", &file("server.crt")]));
-    if support::root() {
-        let owner = std::fs::metadata(server.data().join("data")).unwrap();
-        use std::os::unix::fs::MetadataExt;
-        for name in ["server.key", "server.crt"] {
-            std::os::unix::fs::chown(file(name), Some(owner.uid()), Some(owner.gid())).unwrap();
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", &file("own.key")]);
+    support::run(openssl.args(["-out", &file("own.crt")]));
+    serve_tls(server, &file("own.crt"), &file("own.key"));
+    file("own.crt")
+}
+
+/// PostgreSQL in TLS, with this certificate.
+fn serve_tls(server: &Server, certificate: &str, key: &str) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let data = server.data().join("data");
+    for (from, name) in [(certificate, "server.crt"), (key, "server.key")] {
+        let to = data.join(name);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if support::root() {
+            let owner = std::fs::metadata(&data).unwrap();
+            std::os::unix::fs::chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
         }
     }
     server.psql("postgres", "ALTER SYSTEM SET ssl = on").unwrap();
     server.psql("postgres", "SELECT pg_reload_conf()").unwrap();
     support::until("PostgreSQL speaks TLS", || server.psql("postgres", "SHOW ssl").as_deref() == Ok("on"));
-    file("server.crt")
 }
 
 #[tokio::test]
@@ -561,4 +570,51 @@ async fn who_does_not_know_the_question_for_tls_is_asked_without_it() {
     }
     let seen = look("?sslmode=require").await;
     assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{seen:?}");
+}
+
+#[tokio::test]
+async fn json_that_is_no_value_is_a_barrier_and_no_text() {
+    let Some(server) = server() else { return };
+    let seen = see(&server, "SELECT '{\"a\": 1, \"a\": 2}'::json AS it").await;
+    for fact in ["rows", "value"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}: {seen:?}");
+    }
+    assert!(seen.unknown["rows"].detail.contains("column it"), "{seen:?}");
+    assert_eq!(known(&seen, "row_count"), &Value::from(1));
+}
+
+#[tokio::test]
+async fn without_a_word_of_it_tls_is_spoken_with_a_certificate_that_cannot_be_judged_too() {
+    let Some(server) = server() else { return };
+    let file = |name: &str| server.data().join(name).display().to_string();
+    // PostgreSQL's own recipe (18.9.5), whose certificate is of X.509 version 1.
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "5", "-subj", "/CN=root"]);
+    support::run(openssl.args(["-keyout", &file("root.key"), "-out", &file("root.crt")]));
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=127.0.0.1"]);
+    support::run(openssl.args(["-keyout", &file("old.key"), "-out", &file("old.csr")]));
+    let mut openssl = tool("openssl").unwrap();
+    openssl.args(["x509", "-req", "-in", &file("old.csr"), "-days", "5", "-CA", &file("root.crt")]);
+    openssl.args(["-CAkey", &file("root.key"), "-CAcreateserial"]);
+    support::run(openssl.args(["-out", &file("old.crt")]));
+    serve_tls(&server, &file("old.crt"), &file("old.key"));
+    let how = |mode: &str| Postgres {
+        postgres: Text::plain(format!(
+            "postgresql://auditor:{PASSWORD}@127.0.0.1:{}/postgres{mode}",
+            server.port
+        )),
+        query: "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()".to_owned(),
+        ca: Some(file("root.crt")),
+        ..Postgres::default()
+    };
+    for mode in ["", "?sslmode=prefer"] {
+        let seen = look(Act::Postgres(how(mode))).await;
+        assert_eq!((known(&seen, "value"), known(&seen, "tls")), (&Value::Bool(true), &Value::Bool(true)));
+        assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported, "{mode}: {seen:?}");
+        assert!(seen.unknown["trusted"].detail.contains("version 1"), "{seen:?}");
+    }
+    let seen = look(Act::Postgres(how("?sslmode=verify-ca"))).await;
+    assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported, "{seen:?}");
+    assert!(seen.unknown["*"].detail.contains("version 1"), "{seen:?}");
 }

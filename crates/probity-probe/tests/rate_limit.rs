@@ -200,8 +200,8 @@ async fn who_may_not_at_all_meets_no_limit_and_the_plan_says_what_a_refusal_is()
     let Value::Map(statuses) = known(&seen, "statuses") else { panic!("{seen:?}") };
     assert_eq!(statuses["403"], Value::from(20));
     let seen = see(RateLimit { refused_status: vec![403], ..few }).await;
-    assert_eq!((known(&seen, "limited"), count(&seen, "refusal")), (&Value::Bool(true), 403));
-    assert!(holds(&seen, "burst", 0.0), "{seen:?}");
+    assert_eq!((barrier(&seen, "limited"), count(&seen, "refusal")), (Barrier::Prerequisite, 403));
+    assert_eq!(barrier(&seen, "burst"), Barrier::Prerequisite, "{seen:?}");
 }
 
 /// What somebody still has.
@@ -596,4 +596,16 @@ async fn hostile_answers_are_counted_and_not_kept() {
     let seen = see(RateLimit { at_most: Some(3), ..act(format!("http://{}/", support::says(body))) }).await;
     assert_eq!(count(&seen, "granted"), 3, "{seen:?}");
     assert!(!format!("{:?}", seen.facts).contains("owned"));
+}
+
+#[tokio::test]
+async fn who_grants_nothing_has_no_limit_that_was_seen() {
+    let url = format!("http://{}/", answers(Duration::ZERO, |_, _| Some("503 Down")));
+    let seen = see(RateLimit { at_most: Some(30), ..act(url) }).await;
+    assert_eq!((count(&seen, "granted"), count(&seen, "refused")), (0, count(&seen, "sent")), "{seen:?}");
+    for fact in ["limited", "burst", "limit_per_s", "forgives_ms", "per_connection"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Prerequisite, "{fact}: {seen:?}");
+    }
+    // What was said is known.
+    assert_eq!(known(&seen, "refusal"), &Value::from(503));
 }

@@ -281,3 +281,53 @@ async fn hostile_texts_are_kept_as_text() {
     );
     assert_eq!(barrier(&seen, "max_size_bytes"), Barrier::Protocol);
 }
+
+#[tokio::test]
+async fn a_reply_to_something_else_is_no_reply() {
+    let offer = "250-x\r\n250-STARTTLS\r\n250 SIZE 9\r\n";
+    for (greeting, answers) in [
+        // Whatever comes second is not the reply to EHLO.
+        ("220 x\r\n220 y\r\n", vec![offer]),
+        ("220 x\r\n", vec!["220 x\r\n"]),
+        ("220 x\r\n", vec!["354 go on\r\n"]),
+        ("250 x\r\n", vec![offer]),
+        ("354 x\r\n", vec![offer]),
+    ] {
+        let seen = look(at(&greets(greeting, Vec::leak(answers)))).await;
+        assert_eq!(barrier(&seen, "capabilities"), Barrier::Protocol, "{greeting}: {seen:?}");
+        assert_eq!(known(&seen, "answered"), &Value::Bool(false), "{greeting}");
+        assert!(!seen.facts.contains_key("starttls"), "{greeting}: {seen:?}");
+    }
+    // Who does not know EHLO says so, and that is an answer.
+    let seen = look(at(&greets("220 x\r\n", &["502 what?\r\n"]))).await;
+    assert_eq!((known(&seen, "answered"), known(&seen, "code")), (&Value::Bool(true), &Value::from(502)));
+}
+
+#[tokio::test]
+async fn what_a_server_says_twice_and_differently_is_not_known() {
+    let seen = look(at(&greets("220 x\r\n", &["250-x\r\n250-SIZE 9\r\n250 SIZE 10\r\n"]))).await;
+    assert_eq!(barrier(&seen, "max_size_bytes"), Barrier::Protocol, "{seen:?}");
+    let seen = look(at(&greets("220 x\r\n", &["250-x\r\n250-SIZE 9\r\n250 size 9\r\n"]))).await;
+    assert_eq!(known(&seen, "max_size_bytes"), &Value::from(9));
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_shown_nowhere() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"220 b\xfccher\r\n").unwrap();
+        _ = stream.read(&mut [0; 4096]);
+        stream.write_all(b"250-b\xfccher\r\n250-X-\xfc\r\n250 SIZE 9\r\n").unwrap();
+        while stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0) {}
+    });
+    let seen = look(at(&address)).await;
+    assert_eq!(
+        (known(&seen, "answered"), known(&seen, "max_size_bytes")),
+        (&Value::Bool(true), &Value::from(9))
+    );
+    for fact in ["greeting", "capabilities"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}: {seen:?}");
+    }
+}

@@ -79,6 +79,18 @@ impl Pki {
         support::run(command.args(["-out", &self.path(&format!("{name}.pem"))]));
     }
 
+    /// The same of X.509 version 1, as `openssl x509 -req` without a file of extensions made it up to OpenSSL 3.1.
+    fn issue_version_1(&self, name: &str) {
+        let file = |ending: &str| self.path(&format!("{name}.{ending}"));
+        let mut command = tool("openssl").unwrap();
+        command.args(["req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=www.example.test"]);
+        support::run(command.args(["-keyout", &file("key"), "-out", &file("csr")]));
+        let mut command = tool("openssl").unwrap();
+        command.args(["x509", "-req", "-in", &file("csr"), "-CA", &self.path("ca.pem")]);
+        command.args(["-CAkey", &self.path("ca.key"), "-CAcreateserial", "-days", "5"]);
+        support::run(command.args(["-out", &file("pem")]));
+    }
+
     /// `openssl s_server` with this certificate and these options.
     fn serve(&self, certificate: &str, options: &[&str]) -> (String, Running) {
         let port = support::free_port();
@@ -770,4 +782,81 @@ async fn who_does_not_hold_the_key_of_a_good_certificate_is_not_trusted() {
     assert_eq!(known(&seen, "trusted"), &Value::Bool(false));
     assert!(text(&seen, "trust_error").contains("holds the certificate's key"), "{seen:?}");
     serving.abort();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_of_ours_is_told_without_a_byte_of_it() {
+    let Some(pki) = Pki::new() else { return };
+    let key = std::fs::read_to_string(pki.path("good.key")).unwrap();
+    let both = std::fs::read_to_string(pki.path("good.pem")).unwrap() + &key;
+    let body = key.lines().nth(1).unwrap();
+    for (what, text) in [
+        ("without line ends", key.replace('\n', "")),
+        ("with blanks instead", key.replace('\n', " ")),
+        ("with line ends spelled out", key.replace('\n', "\\n")),
+        ("with a beginning that goes on", key.replacen("KEY-----\n", "KEY----- x", 1)),
+        ("without an end", key.lines().take(5).collect::<Vec<_>>().join("\n")),
+        ("not in base64", key.replacen('\n', "\n!?", 1)),
+        ("both without line ends", both.replace('\n', "")),
+    ] {
+        let path = pki.path("broken.key");
+        std::fs::write(&path, text).unwrap();
+        let Act::Tls(act) = pki.act("127.0.0.1:1") else { unreachable!() };
+        let certificate = |own: &str| Some(pki.path(own));
+        for act in [
+            Tls {
+                client_certificate: certificate("good.pem"),
+                client_key: certificate("broken.key"),
+                ..act.clone()
+            },
+            Tls { client_certificate: certificate("broken.key"), ..act.clone() },
+        ] {
+            let seen = look(Act::Tls(act)).await;
+            let said = &seen.unknown["*"].detail;
+            assert!(said.starts_with(&path), "{what}: {said}");
+            let bytes: Vec<String> = body.bytes().take(8).map(|byte| byte.to_string()).collect();
+            for piece in [&body[..8], &bytes.join(", "), "[", "\\n"] {
+                assert!(!said.contains(piece), "{what}: {said}");
+            }
+        }
+        // Nor of a file of authorities, which may be the wrong one.
+        let trust = connect_error(&pki, &path).await;
+        assert!(trust.starts_with(&path) && !trust.contains('['), "{what}: {trust}");
+    }
+}
+
+/// Why it is not known whether a server is to be trusted, with this file of authorities.
+async fn connect_error(pki: &Pki, ca: &str) -> String {
+    let (address, _running) = pki.serve("good", &[]);
+    let Act::Tls(act) = pki.act(&address) else { unreachable!() };
+    let seen = look(Act::Tls(Tls { ca: Some(ca.to_owned()), ..act })).await;
+    seen.unknown["trusted"].detail.clone()
+}
+
+#[tokio::test]
+async fn a_certificate_of_version_1_is_ours_and_as_the_servers_is_not_judged() {
+    let Some(pki) = Pki::new() else { return };
+    pki.issue_version_1("old");
+    let ca = pki.path("ca.pem");
+    let (address, _running) =
+        pki.serve("old", &["-tls1_2", "-Verify", "1", "-verify_return_error", "-CAfile", &ca]);
+    let Act::Tls(act) = pki.act(&address) else { unreachable!() };
+    let own = |key: &str| Tls {
+        client_certificate: Some(pki.path("old.pem")),
+        client_key: Some(pki.path(key)),
+        ..act.clone()
+    };
+    let seen = look(Act::Tls(own("old.key"))).await;
+    for fact in ["completed", "asks_client"] {
+        assert_eq!(known(&seen, fact), &Value::Bool(true), "{fact}: {seen:?}");
+    }
+    // It has no alternative names.
+    assert_eq!(known(&seen, "name_matches"), &Value::Bool(false), "{seen:?}");
+    assert_eq!(barrier(&seen, "trusted"), Barrier::Unsupported);
+    assert!(seen.unknown["trusted"].detail.contains("version 1"), "{seen:?}");
+    // Where the key is another one's, that is what is said.
+    let seen = look(Act::Tls(own("good.key"))).await;
+    assert_eq!(barrier(&seen, "answered"), Barrier::Unsupported);
+    let said = &seen.unknown["*"].detail;
+    assert!(said.contains("good.key") && said.contains("old.pem"), "{said}");
 }

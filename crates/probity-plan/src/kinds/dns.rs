@@ -9,12 +9,13 @@ use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dns {
-    /// The name, always taken as complete: no search domains.
+    /// The name, always taken as complete: no search domains. With escapes as in a zone file (RFC 1035, 5.1): `\032` is a byte in decimal,
+    /// `\.` a dot within a label.
     pub dns: String,
     /// The type of record; `A` without it.
     #[serde(default, rename = "type", skip_serializing_if = "is_default")]
     pub record: Record,
-    /// The name server as `ip:port` or `ip`; without it, the first of `/etc/resolv.conf`, which is the observer's own: if
+    /// The name server as `ip:port` or `ip`, with its interface where it needs one (`fe80::1%eth0`, `[fe80::1%eth0]:53`); without it, the first of `/etc/resolv.conf`, which is the observer's own: if
     /// that one refuses or is silent, nothing is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -119,7 +120,7 @@ impl Kind for Dns {
                 FactType::List,
                 "the records of the type asked for, sorted, as in a zone file: addresses, names with \
                  their last dot and as they are sent (`xn--`), texts without quotes, the value of CAA in them; an empty list if the server says that there are none. Unknown where it reported an \
-                 error, only referred to other servers, told an alias and not what is at its end, or contradicted itself, \
+                 error, only referred to other servers, told an alias and not what is at its end, or contradicted itself (as by an alias with records of its own), \
                  and where one is not UTF-8",
             )
             .grants(Denied::Request, Values::Any)

@@ -18,8 +18,9 @@ pub struct File {
     /// How to parse the content for the fact `parsed`; without it, by the file name's ending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// The encoding of the content, such as `latin1` or `windows-1252`; without it, UTF-8, or UTF-16 where a byte order mark
-    /// says so.
+    /// The encoding of the content, such as `latin1` or `windows-1252`, by a label that means what browsers take it to mean (WHATWG
+    /// Encoding): `ascii` and `latin1` are windows-1252. `utf-16` needs a byte order mark in the content; without one, say `utf-16le` or
+    /// `utf-16be`. Without `encoding`, UTF-8, or UTF-16 where a byte order mark says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
 }
@@ -99,7 +100,7 @@ impl Kind for File {
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),
-            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI; unknown where a line of INI may go on from the one before it: it is indented further, or that one ends with a backslash")
+            FactSpec::new("parsed", FactType::Any, "the content parsed as YAML, JSON, TOML or INI; unknown where a line of INI may go on from the one before it: it is indented further, or that one ends with a backslash; and where a value may end with a comment: a `#` or `;` behind a blank, outside of quotes")
                 .on_demand(),
         ],
     };

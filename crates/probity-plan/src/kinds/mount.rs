@@ -47,7 +47,7 @@ impl Kind for Mount {
             FactSpec::new(
                 "mounts",
                 FactType::List,
-                "each mount as a map: mount_point, file_system, source, read_only, options; with `all`, of every path",
+                "each mount as a map: mount_point, file_system, source, read_only, options, and `visible`, whether it is what its mount point leads to, and no other one lies on top; with `all`, of every path",
             ),
         ],
     };

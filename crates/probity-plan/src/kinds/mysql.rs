@@ -75,7 +75,7 @@ impl Kind for Mysql {
                 "rows",
                 FactType::List,
                 "the rows as maps by column: numbers of any size, JSON as such where the server says that it is, all else as \
-                 it writes it; times in UTC. At most 1,000 rows and 1 MiB; unknown where two columns have one name, or a value is not UTF-8",
+                 it writes it; times in UTC. At most 1,000 rows and 1 MiB; unknown where two columns have one name, a value is not UTF-8, or JSON has a key twice",
             )
             .change_shows(Shows::Effect)
             .grants(Denied::Request, Values::Any),

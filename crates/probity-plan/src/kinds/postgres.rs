@@ -77,7 +77,7 @@ impl Kind for Postgres {
                 FactType::List,
                 "the rows as maps by column: booleans, numbers of any size, JSON as such; timestamps with a zone in RFC 3339; \
                  all else as PostgreSQL writes it. At most 1,000 rows and 1 MiB; unknown where \
-                 two columns have one name",
+                 two columns have one name, or JSON has a key twice",
             )
             .change_shows(Shows::Effect)
             .grants(Denied::Request, Values::Any),

@@ -105,7 +105,7 @@ impl Kind for RateLimit {
             server::TLS,
             server::TRUSTED,
             server::TRUST_ERROR,
-            FactSpec::new("limited", FactType::Bool, "whether a request was refused; false says no more than that none was of `granted` requests at up to the rate of `limit_per_s`; unknown where none was, but some failed or had no answer when the look ended"),
+            FactSpec::new("limited", FactType::Bool, "whether a request was refused; false says no more than that none was of `granted` requests at up to the rate of `limit_per_s`; unknown where none was, but some failed or had no answer when the look ended, and where every one was, as by a server that is down: it shows no limit, and what follows up to `per_identity` is unknown too"),
             FactSpec::new("burst", FactType::Interval, "how many requests at the first rate were granted before one was refused; an interval, as requests over several connections may overtake each other; without an upper end where none was refused")
                 .bounded(),
             FactSpec::new("limit_per_s", FactType::Interval, "where the limit lies, in requests a second that are granted on and on: between the highest rate at which all of `burst` requests and ten more were granted and the lowest at which one was refused; without an upper end where none was; unknown where more was granted in all than such a limit grants, as by one that refuses now and then")

@@ -57,7 +57,7 @@ impl Kind for Smtp {
             server::TLS,
             server::TRUSTED,
             server::TRUST_ERROR,
-            FactSpec::new("greeting", FactType::Text, "what the server says first, without its code").aside(),
+            FactSpec::new("greeting", FactType::Text, "what the server says first, without its code; unknown, as `capabilities`, where it is not UTF-8").aside(),
             FactSpec::new(
                 "capabilities",
                 FactType::List,
@@ -71,7 +71,7 @@ impl Kind for Smtp {
                 "the ways to log in that it offers, sorted, such as PLAIN; many offer them in TLS only",
             )
             .aside(),
-            FactSpec::new("max_size_bytes", FactType::Int, "the longest mail it takes (SIZE); 0 where it sets no limit"),
+            FactSpec::new("max_size_bytes", FactType::Int, "the longest mail it takes (SIZE); 0 where it sets no limit; unknown where it says several"),
             FactSpec::new("code", FactType::Int, "the code of its last reply, such as 250 or 535")
                 .between(100, 599)
                 .denies(Denied::Request, Values::Codes(DENIALS))

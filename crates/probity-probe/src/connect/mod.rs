@@ -10,6 +10,7 @@ pub mod tls;
 pub mod trust;
 pub mod websocket;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -34,6 +35,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 /// A host without the brackets of an IPv6 address.
 pub fn without_brackets(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+}
+
+/// A name as it is asked for: what is beyond ASCII in it as IDNA writes it (RFC 5891).
+///
+/// # Errors
+/// `unsupported` if it is no name.
+pub fn ascii_host(host: &str) -> Result<Cow<'_, str>, Blocked> {
+    if host.is_ascii() {
+        return Ok(host.into());
+    }
+    match url::Host::parse(host) {
+        Ok(name) => Ok(name.to_string().into()),
+        Err(e) => Err(Blocked::new(Barrier::Unsupported, format!("the name `{host}`: {e}"))),
+    }
 }
 
 /// The status of an HTTP answer as a fact holds it.
@@ -62,10 +77,11 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Blocked> 
     if let Ok(ip) = bare.parse() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
+    let name = ascii_host(bare)?;
     let unreachable = |error: &dyn std::fmt::Display| {
-        Blocked::new(Barrier::Unreachable, format!("resolve {host}: {error}"))
+        Blocked::new(Barrier::Unreachable, format!("resolve {name}: {error}"))
     };
-    let found: Vec<_> = tokio::net::lookup_host((bare, port)).await.map_err(|e| unreachable(&e))?.collect();
+    let found: Vec<_> = tokio::net::lookup_host((&*name, port)).await.map_err(|e| unreachable(&e))?.collect();
     if found.is_empty() { Err(unreachable(&"no address")) } else { Ok(found) }
 }
 
@@ -212,6 +228,23 @@ mod tests {
         assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         assert!(tcp(&[listener.local_addr().unwrap()]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_name_beyond_ascii_is_asked_for_as_idna_writes_it() {
+        for (host, ascii) in [
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("B\u{dc}CHER.example", "xn--bcher-kva.example"),
+            ("localhost", "localhost"),
+            ("_odd.host", "_odd.host"),
+        ] {
+            assert_eq!(ascii_host(host).unwrap(), ascii);
+        }
+        assert_eq!(ascii_host("a\u{fc} b").unwrap_err().barrier, Barrier::Unsupported);
+        let said = resolve("b\u{fc}cher.invalid", 80).await.unwrap_err();
+        assert!(said.detail.starts_with("resolve xn--bcher-kva.invalid: "), "{said:?}");
+        let name = tls::server_name("b\u{fc}cher.example").unwrap();
+        assert_eq!(name.to_str(), "xn--bcher-kva.example");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Replies of a mail server (RFC 5321, 4.2), one at a time: what follows a reply may be TLS. Must not know what is asked.
 
+use probity_plan::{Barrier, Blocked};
 use smtp_proto::response::parser::ResponseReceiver;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -12,14 +13,45 @@ pub struct Reply {
     pub code: u16,
     /// The code of RFC 3463 in it, if it has one.
     pub enhanced: Option<String>,
-    /// Its text, a line each.
+    /// Its text, a line each; what is not UTF-8 in it replaced.
     pub lines: Vec<String>,
+    /// Whether all of it was UTF-8.
+    is_utf_8: bool,
 }
 
 impl Reply {
-    /// Whether it says that what was asked was done.
-    pub fn is_positive(&self) -> bool {
-        (200..300).contains(&self.code)
+    /// Whether it says by the code that is due here that what was asked was done; else it is a refusal.
+    ///
+    /// # Errors
+    /// The target's fault where it is one to something else: another yes, or the middle of a talk that was not begun.
+    pub fn confirms(&self, due: u16) -> Result<bool, Fault> {
+        match self.code {
+            code if code == due => Ok(true),
+            400.. => Ok(false),
+            other => {
+                let text = self.text();
+                Err(Fault::nonsense(format!(
+                    "not SMTP: a reply {other} where {due} or a refusal is due: {text}"
+                )))
+            }
+        }
+    }
+
+    /// Its whole text, as a fact.
+    ///
+    /// # Errors
+    /// `protocol` where it is not UTF-8.
+    pub fn shown(&self) -> Result<String, Blocked> {
+        self.check_text().map(|()| self.text())
+    }
+
+    /// Whether its text is one that can be shown.
+    ///
+    /// # Errors
+    /// `protocol` where it is not UTF-8.
+    pub fn check_text(&self) -> Result<(), Blocked> {
+        let not = || Blocked::new(Barrier::Protocol, format!("the reply {} is not UTF-8", self.code));
+        self.is_utf_8.then_some(()).ok_or_else(not)
     }
 
     /// Its whole text.
@@ -58,6 +90,7 @@ pub async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Reply, Fault> 
                     code: response.code,
                     enhanced: (class > 0).then(|| format!("{class}.{subject}.{detail}")),
                     lines: response.message.lines().map(|line| line.trim().to_owned()).collect(),
+                    is_utf_8: std::str::from_utf8(&said).is_ok(),
                 });
             }
             Ok(response) => return Err(Fault::nonsense(format!("not SMTP: a reply {}", response.code))),

@@ -102,6 +102,7 @@ impl Client {
             name,
             trust: OnceLock::new(),
             first: OnceLock::new(),
+            unproven: OnceLock::new(),
         });
         let config = trust::client(verifier.clone())?;
         let mut config = match &self.identity {
@@ -113,7 +114,11 @@ impl Client {
         let done = connector.connect(self.name.clone(), stream).await;
         if let Some(trust) = verifier.trust.get() {
             seen.know("tls", true);
-            match trust {
+            let trust = match (trust.clone(), verifier.unproven.get()) {
+                (Ok(why), Some(error)) if why.is_empty() => Err(trust::cannot_tell(error)),
+                (trust, _) => trust,
+            };
+            match &trust {
                 Ok(why) => {
                     seen.know("trusted", why.is_empty()).know("trust_error", why.as_str());
                     if !why.is_empty() && self.insists {
@@ -164,7 +169,7 @@ pub fn not_spoken(seen: &mut Seen) {
 /// # Errors
 /// `unsupported` if it cannot be one.
 pub fn server_name(host: &str) -> Result<ServerName<'static>, Blocked> {
-    let bare = super::without_brackets(host).to_owned();
+    let bare = super::ascii_host(super::without_brackets(host))?.into_owned();
     ServerName::try_from(bare)
         .map_err(|e| Blocked::new(Barrier::Unsupported, format!("server name `{host}`: {e}")))
 }
@@ -212,12 +217,28 @@ struct Verifier {
     trust: OnceLock<Trust>,
     /// The server's own certificate.
     first: OnceLock<Vec<u8>>,
+    /// Why it cannot be told whether the server holds its key, where that does not matter.
+    unproven: OnceLock<Error>,
 }
 
 impl Verifier {
     /// Whether a signature by the server cannot be verified here at all.
     fn is_unverifiable(&self, error: &Error) -> bool {
         self.first.get().is_some_and(|first| trust::is_unverifiable(error, first))
+    }
+
+    /// Lets a signature pass that cannot be verified here, where anybody is spoken to.
+    fn accept(
+        &self,
+        valid: Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        valid.or_else(|error| match error {
+            Error::InvalidCertificate(_) if !self.insists && self.is_unverifiable(&error) => {
+                _ = self.unproven.set(error);
+                Ok(HandshakeSignatureValid::assertion())
+            }
+            error => Err(error),
+        })
     }
 
     fn judge(&self, chain: &[CertificateDer<'_>]) -> Trust {
@@ -255,7 +276,7 @@ impl ServerCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = trust::provider().signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, &algorithms)
+        self.accept(verify_tls12_signature(message, certificate, signed, &algorithms))
     }
     fn verify_tls13_signature(
         &self,
@@ -264,7 +285,7 @@ impl ServerCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = trust::provider().signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, &algorithms)
+        self.accept(verify_tls13_signature(message, certificate, signed, &algorithms))
     }
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         trust::provider().signature_verification_algorithms.supported_schemes()

@@ -9,18 +9,18 @@ use tokio_rustls::rustls::client::{
     ResolvesClientCert, WantsClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{
     CertificateDer, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm, UnixTime,
 };
 use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, ConfigBuilder, Error, OtherError, RootCertStore, SignatureScheme,
 };
-use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::certificate::{CertificateInner, Raw, Version};
 use x509_cert::der::asn1::UintRef;
-use x509_cert::der::{Decode, Reader, SliceReader};
+use x509_cert::der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::ext::pkix::KeyUsage;
 
 use super::p521;
@@ -59,15 +59,10 @@ impl Roots {
 
     fn read(path: &str) -> Result<Self, Blocked> {
         let pem = read_pem(path)?;
-        let wrong = |e: &dyn std::fmt::Display| Blocked::new(Barrier::Unsupported, format!("{path}: {e}"));
-        let pinned =
-            CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
-        if pinned.is_empty() {
-            return Err(wrong(&"holds no certificate; write PEM, `-----BEGIN CERTIFICATE-----` and so on"));
-        }
+        let pinned = certificates(path, &pem)?;
         let mut store = RootCertStore::empty();
         for certificate in pinned.iter().filter(|certificate| is_in_time(certificate)) {
-            store.add(certificate.clone()).map_err(|e| wrong(&e))?;
+            store.add(certificate.clone()).map_err(|e| wrong(path, &e))?;
         }
         Ok(Self { store: Arc::new(store), pinned: Arc::new(pinned) })
     }
@@ -196,6 +191,10 @@ pub fn rsa_bits(certificate: &Certificate) -> Option<i64> {
 /// # Errors
 /// `unsupported` if it cannot be read.
 pub fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<bool, Blocked> {
+    // Such names are an extension, which came with version 3.
+    if Certificate::from_der(certificate).is_ok_and(|read| read.tbs_certificate.version != Version::V3) {
+        return Ok(false);
+    }
     let parsed = ParsedCertificate::try_from(certificate).map_err(|e| cannot_tell(&e))?;
     Ok(verify_server_name(&parsed, name).is_ok())
 }
@@ -240,7 +239,14 @@ fn valid_now(certificate: &CertificateDer<'_>) -> Trust {
 
 /// The barrier of a certificate that this client cannot verify.
 pub fn cannot_tell(error: &Error) -> Blocked {
-    Blocked::new(Barrier::Unsupported, format!("the certificate: {error}"))
+    let version = matches!(error, Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))
+        if matches!(cause.downcast_ref(), Some(webpki::Error::UnsupportedCertVersion)));
+    let why = if version {
+        "it is of X.509 version 1 or 2, which is not verified".into()
+    } else {
+        error.to_string()
+    };
+    Blocked::new(Barrier::Unsupported, format!("the certificate: {why}"))
 }
 
 /// Whether the verifier gave up, rather than found the chain wrong: what it cannot read or compute, others might.
@@ -319,23 +325,57 @@ pub fn client(
 pub async fn identity(certificate: &str, key: &str) -> Result<Arc<dyn ResolvesClientCert>, Blocked> {
     let (certificate, key) = (certificate.to_owned(), key.to_owned());
     on_a_thread(move || {
-        let wrong = |path: &str, e: &dyn std::fmt::Display| {
-            Blocked::new(Barrier::Unsupported, format!("{path}: {e}"))
-        };
-        let pem = read_pem(&certificate)?;
-        let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-        let chain = chain.map_err(|e| wrong(&certificate, &e))?;
-        if chain.is_empty() {
-            return Err(wrong(&certificate, &"holds no certificate"));
-        }
+        let chain = certificates(&certificate, &read_pem(&certificate)?)?;
         let pem = read_pem(&key)?;
-        let own = PrivateKeyDer::from_pem_slice(&pem)
-            .map_err(|e| wrong(&key, &format_args!("no private key without a passphrase in PEM: {e}")))?;
-        let own = CertifiedKey::from_der(chain, own, &provider()).map_err(|e| wrong(&key, &e))?;
-        let own: Arc<dyn ResolvesClientCert> = Arc::new(SingleCertAndKey::from(own));
+        let own = PrivateKeyDer::from_pem_slice(&pem).map_err(|e| {
+            wrong(&key, &format_args!("no private key without a passphrase in PEM: {}", fault_of_pem(&e)))
+        })?;
+        let own = provider().key_provider.load_private_key(own).map_err(|e| wrong(&key, &e))?;
+        if chain.first().is_some_and(|first| is_of_another_key(first, own.as_ref())) {
+            return Err(wrong(&key, &format_args!("is not the key of the certificate in {certificate}")));
+        }
+        let own: Arc<dyn ResolvesClientCert> =
+            Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, own)));
         Ok(own)
     })
     .await
+}
+
+/// Whether a certificate names another key than this one, as far as both can be read. rustls would read version 3 alone.
+fn is_of_another_key(certificate: &CertificateDer<'_>, key: &dyn SigningKey) -> bool {
+    let read = Certificate::from_der(certificate).ok();
+    let named = read.and_then(|read| read.tbs_certificate.subject_public_key_info.to_der().ok());
+    matches!((named, key.public_key()), (Some(named), Some(own)) if named != own.as_ref())
+}
+
+fn wrong(path: &str, why: &dyn std::fmt::Display) -> Blocked {
+    Blocked::new(Barrier::Unsupported, format!("{path}: {why}"))
+}
+
+/// The certificates of a file, at least one.
+fn certificates(path: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Blocked> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    let all = all.map_err(|e| wrong(path, &fault_of_pem(&e)))?;
+    if all.is_empty() {
+        return Err(wrong(path, &"holds no certificate; write PEM, `-----BEGIN CERTIFICATE-----` and so on"));
+    }
+    Ok(all)
+}
+
+/// What is wrong with PEM, without a word of it: the parser's own text repeats lines of what may be a private key.
+fn fault_of_pem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has no end: `-----BEGIN ...-----` and `-----END ...-----` each take a line of their own"
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a section begins with a line that does not end with `-----`"
+        }
+        pem::Error::Base64Decode(_) => "a section is not in base64",
+        pem::Error::SectionTooLarge => "a section is too long",
+        pem::Error::NoItemsFound => "there is none",
+        _ => "it is not PEM",
+    }
 }
 
 /// What a file of certificates or keys holds.

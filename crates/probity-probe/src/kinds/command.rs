@@ -95,8 +95,9 @@ async fn run(command: &Command, context: &Context<'_>) -> Result<Seen, Blocked> 
     Ok(seen)
 }
 
-/// JSON as a fact.
+/// JSON as a fact. A byte order mark before it is none of it (RFC 8259, 8.1).
 pub(crate) fn parse_json(text: &str) -> Result<Value, Blocked> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Value::from_json(text).map_err(|error| Blocked::new(Barrier::Protocol, format!("not JSON: {error}")))
 }
 

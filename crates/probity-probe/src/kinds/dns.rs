@@ -125,28 +125,83 @@ fn states_absence(answer: &Message, aliases: &[String]) -> bool {
 fn name(text: &str) -> Result<Name, Blocked> {
     let wrong =
         |e: &dyn std::fmt::Display| Blocked::new(Barrier::Unsupported, format!("the name `{text}`: {e}"));
-    let plain = text.is_ascii() && !text.contains('\\');
-    let mut name = match text.strip_suffix('.').unwrap_or(text) {
-        "" => Name::root(),
-        labels if plain => Name::from_labels(labels.split('.').map(str::as_bytes)).map_err(|e| wrong(&e))?,
-        // Letters beyond ASCII (RFC 5890), and escapes of the zone file.
-        _ => Name::from_utf8(text).map_err(|e| wrong(&e))?,
+    let mut name = if !text.is_ascii() && !text.contains('\\') {
+        // Letters beyond ASCII (RFC 5890).
+        Name::from_utf8(text).map_err(|e| wrong(&e))?
+    } else if matches!(text, "" | ".") {
+        Name::root()
+    } else {
+        let labels = labels(text).ok_or_else(|| {
+            wrong(&r"an escape is `\032`, a byte in decimal (RFC 1035, 5.1), or `\.`; beside it, letters beyond ASCII are `xn--`")
+        })?;
+        Name::from_labels(labels.iter().map(Vec::as_slice)).map_err(|e| wrong(&e))?
     };
     name.set_fqdn(true);
     Ok(name)
+}
+
+/// The labels of a name, whose escapes are those of a zone file (RFC 1035, 5.1): `\DDD`, a byte in decimal, and `\X`, which takes
+/// a character its meaning.
+fn labels(text: &str) -> Option<Vec<Vec<u8>>> {
+    let mut labels = vec![Vec::new()];
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = behind;
+        let byte = match (first, behind) {
+            (b'.', []) => break,
+            (b'.', _) => {
+                labels.push(Vec::new());
+                continue;
+            }
+            (b'\\', [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', behind @ ..]) => {
+                rest = behind;
+                let digits = [a, b, c].map(|digit| u16::from(digit - b'0'));
+                u8::try_from(digits.iter().fold(0, |number, digit| number * 10 + digit)).ok()?
+            }
+            (b'\\', [b'0'..=b'9', ..] | []) => return None,
+            (b'\\', [escaped, behind @ ..]) => {
+                rest = behind;
+                *escaped
+            }
+            _ => first,
+        };
+        labels.last_mut()?.push(byte);
+    }
+    text.is_ascii().then_some(labels)
+}
+
+/// A name as in a zone file, with its last dot (RFC 1035, 5.1), as it is sent: two of them may look alike once `xn--` is decoded.
+fn zone_text(name: &Name) -> String {
+    let mut text = String::new();
+    for label in name.iter() {
+        for &byte in label {
+            match byte {
+                b'"' | b'(' | b')' | b'.' | b';' | b'\\' | b'@' | b'$' => {
+                    text.extend(['\\', char::from(byte)]);
+                }
+                b'!'..=b'~' => text.push(char::from(byte)),
+                _ => text.push_str(&format!("\\{byte:03}")),
+            }
+        }
+        text.push('.');
+    }
+    if text.is_empty() { ".".to_owned() } else { text }
 }
 
 /// Where to ask.
 fn server(dns: &Dns) -> Result<SocketAddr, Blocked> {
     const PORT: u16 = 53;
     if let Some(text) = &dns.server {
-        let address = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, PORT)));
-        return address.map_err(|_| {
-            Blocked::new(
-                Barrier::Unsupported,
-                format!("the server `{text}`; write ip or ip:port, such as 127.0.0.1:53"),
-            )
-        });
+        return match zoned(text, PORT)? {
+            Some(address) => Ok(address.into()),
+            None => text
+                .parse()
+                .or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, PORT)))
+                .map_err(|_| {
+                    let why = format!("the server `{text}`; write ip or ip:port, such as 127.0.0.1:53");
+                    Blocked::new(Barrier::Unsupported, why)
+                }),
+        };
     }
     let path = "/etc/resolv.conf";
     let text = std::fs::read(path).map_err(|e| barrier_of(&format!("open {path}"), &e))?;
@@ -160,6 +215,18 @@ fn server(dns: &Dns) -> Result<SocketAddr, Blocked> {
         }
         None => Err(Blocked::new(Barrier::ToolMissing, format!("{path} names no name server"))),
     }
+}
+
+/// An address with an interface (RFC 4007, 11), with a port or without: `[fe80::1%eth0]:53`. `None` for any other.
+fn zoned(text: &str, port: u16) -> Result<Option<SocketAddrV6>, Blocked> {
+    let (place, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once("]:")) {
+        Some((place, port)) => (place, port.parse().ok()),
+        None => (text, Some(port)),
+    };
+    let parts = place.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, zone, port?)));
+    // The kernel would take `eth0:53` for an old way to name eth0.
+    let Some((ip, zone, port)) = parts.filter(|(_, zone, _)| !zone.contains(':')) else { return Ok(None) };
+    Ok(Some(SocketAddrV6::new(ip, port, 0, zone_number(zone)?)))
 }
 
 /// The number of an interface that is named, or numbered, after an address (RFC 4007, 11).
@@ -286,17 +353,26 @@ fn aliases(
             RData::CNAME(alias) if found.name == name => Some(&alias.0),
             _ => None,
         });
-        let Some(first) = next.next() else { return Ok((aliases, name)) };
+        let Some(first) = next.next() else { break };
+        if answer.answers.iter().any(|found| found.name == name && found.record_type() == record) {
+            return Err("a name that is an alias and has records of its own");
+        }
         if next.any(|other| other != first) {
             return Err("a name that is an alias of two others");
         }
-        aliases.push(first.to_ascii());
+        aliases.push(zone_text(first));
         name = first.clone();
         // Longer than the answer.
         if aliases.len() > answer.answers.len() {
             return Err("aliases that lead to themselves");
         }
     }
+    // Whoever tells of it makes the alias too (RFC 6672, 3.1).
+    let is_above = |domain: &Name| domain.zone_of(&name) && *domain != name;
+    if answer.answers.iter().any(|found| found.record_type() == RecordType::DNAME && is_above(&found.name)) {
+        return Err("a domain that is an alias (DNAME), without the alias of the name in it");
+    }
+    Ok((aliases, name))
 }
 
 fn shown(data: &RData) -> Result<String, Blocked> {
@@ -314,18 +390,17 @@ fn shown(data: &RData) -> Result<String, Blocked> {
             text(caa.value.clone())?;
             caa.to_string()
         }
-        // Names as they are sent, `xn--` among them: two of them may look alike once they are decoded.
-        RData::CNAME(name) => name.0.to_ascii(),
-        RData::NS(name) => name.0.to_ascii(),
-        RData::PTR(name) => name.0.to_ascii(),
-        RData::MX(mx) => format!("{} {}", mx.preference, mx.exchange.to_ascii()),
+        RData::CNAME(name) => zone_text(&name.0),
+        RData::NS(name) => zone_text(&name.0),
+        RData::PTR(name) => zone_text(&name.0),
+        RData::MX(mx) => format!("{} {}", mx.preference, zone_text(&mx.exchange)),
         RData::SRV(srv) => {
-            format!("{} {} {} {}", srv.priority, srv.weight, srv.port, srv.target.to_ascii())
+            format!("{} {} {} {}", srv.priority, srv.weight, srv.port, zone_text(&srv.target))
         }
         RData::SOA(soa) => format!(
             "{} {} {} {} {} {} {}",
-            soa.mname.to_ascii(),
-            soa.rname.to_ascii(),
+            zone_text(&soa.mname),
+            zone_text(&soa.rname),
             soa.serial,
             soa.refresh,
             soa.retry,
@@ -353,15 +428,22 @@ fn record_type(record: Record) -> RecordType {
 
 /// The name of a response code in the IANA registry of DNS RCODEs.
 fn rcode(code: ResponseCode) -> String {
+    let code = u16::from(code);
     let name = match code {
-        ResponseCode::NoError => "NOERROR",
-        ResponseCode::FormErr => "FORMERR",
-        ResponseCode::ServFail => "SERVFAIL",
-        ResponseCode::NXDomain => "NXDOMAIN",
-        ResponseCode::NotImp => "NOTIMP",
-        ResponseCode::Refused => "REFUSED",
-        ResponseCode::NotAuth => "NOTAUTH",
-        other => return format!("RCODE{}", u16::from(other)),
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        6 => "YXDOMAIN",
+        7 => "YXRRSET",
+        8 => "NXRRSET",
+        9 => "NOTAUTH",
+        10 => "NOTZONE",
+        16 => "BADVERS",
+        23 => "BADCOOKIE",
+        _ => return format!("RCODE{code}"),
     };
     name.to_owned()
 }

@@ -344,7 +344,7 @@ fn value(name: &str, bytes: &[u8], ty: ColumnType) -> Result<Value, Blocked> {
         | Type::MYSQL_TYPE_DOUBLE
         | Type::MYSQL_TYPE_DECIMAL
         | Type::MYSQL_TYPE_NEWDECIMAL => Number::parse(text).map(Value::Number),
-        Type::MYSQL_TYPE_JSON => Value::from_json(text).ok(),
+        Type::MYSQL_TYPE_JSON => Some(rows::json(name, text)?),
         _ => None,
     };
     Ok(typed.unwrap_or_else(|| Value::from(text)))

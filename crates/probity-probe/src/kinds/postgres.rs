@@ -274,7 +274,7 @@ fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value
                 .try_get(at)
                 .map_err(|e| Blocked::new(Barrier::Protocol, format!("column {name}: {}", with_cause(&e))))?;
             bytes += text.map_or(0, str::len);
-            map.insert(name.clone(), text.map_or(Value::Null, |text| value(text, ty)));
+            map.insert(name.clone(), text.map_or(Ok(Value::Null), |text| value(name, text, ty))?);
         }
         if kept.len() == MAX_ROWS || bytes > MAX_KEPT {
             return Err(rows::too_large(rows.len()));
@@ -285,17 +285,17 @@ fn kept(columns: &[(String, Type)], rows: &[SimpleQueryRow]) -> Result<Vec<Value
 }
 
 /// A value of PostgreSQL's, from its text.
-fn value(text: &str, ty: &Type) -> Value {
+fn value(name: &str, text: &str, ty: &Type) -> Result<Value, Blocked> {
     let typed = match *ty {
         Type::BOOL => Some(Value::Bool(text == "t")),
         Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC => {
             probity_plan::Number::parse(text).map(Value::Number)
         }
-        Type::JSON | Type::JSONB => Value::from_json(text).ok(),
+        Type::JSON | Type::JSONB => Some(rows::json(name, text)?),
         Type::TIMESTAMPTZ => text.parse().ok().map(|at| Value::Text(crate::look::time_text(at))),
         _ => None,
     };
-    typed.unwrap_or_else(|| Value::from(text))
+    Ok(typed.unwrap_or_else(|| Value::from(text)))
 }
 
 /// A stream of which no more than so many bytes are read.

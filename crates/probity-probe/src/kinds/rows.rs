@@ -47,3 +47,12 @@ pub(super) fn see(columns: &[&str], rows: usize, kept: Result<Vec<Value>, Blocke
     seen.settle("value", value);
     seen.settle("rows", kept);
 }
+
+/// A value of JSON in the column of this name.
+///
+/// # Errors
+/// `protocol` where it is none, as with a key that is there twice.
+pub(super) fn json(column: &str, text: &str) -> Result<Value, Blocked> {
+    let wrong = |error| Blocked::new(Barrier::Protocol, format!("column {column} is not JSON: {error}"));
+    Value::from_json(text).map_err(wrong)
+}

@@ -60,31 +60,32 @@ impl Talk for Smtp {
             stream = Box::new(client.shake_hands(stream, seen).await?);
         }
         let greeting = smtp::read(&mut stream).await?;
-        seen.know("connected", true).know("greeting", greeting.text());
-        if !greeting.is_positive() {
+        seen.know("connected", true).settle("greeting", greeting.shown());
+        if !greeting.confirms(220)? {
             return refused(&greeting, seen);
         }
         let mut offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
-        if !offer.is_positive() {
+        if !offer.confirms(250)? {
             return refused(&offer, seen);
         }
+        let offers_tls = lines_of(&offer, "STARTTLS").next().is_some();
         if in_tls {
             let why = "TLS began with the first byte; there was nothing to offer";
             seen.block("starttls", Blocked::new(Barrier::NotMade, why));
         } else {
-            seen.know("starttls", words_of(&offer, "STARTTLS").is_some());
+            seen.know("starttls", offers_tls);
         }
         if let Some(client) = client.as_ref().filter(|_| !in_tls) {
-            if words_of(&offer, "STARTTLS").is_none() {
+            if !offers_tls {
                 return Err(Fault::nonsense("the server does not offer to go on in TLS"));
             }
             let ready = smtp::ask(&mut stream, "STARTTLS").await?;
-            if ready.code != 220 {
+            if !ready.confirms(220)? {
                 return refused(&ready, seen);
             }
             stream = Box::new(client.shake_hands(stream, seen).await?);
             offer = smtp::ask(&mut stream, &format!("EHLO {hello}")).await?;
-            if !offer.is_positive() {
+            if !offer.confirms(250)? {
                 return refused(&offer, seen);
             }
         }
@@ -92,7 +93,8 @@ impl Talk for Smtp {
         let last = match login {
             Some(login) => {
                 let reply = log_in(&mut stream, &offer, &login).await?;
-                if reply.code == 235 {
+                // Somebody who asks for more (334) has not let us in either.
+                if reply.code != 334 && reply.confirms(235)? {
                     seen.know("logged_in", true);
                 } else if is_denial(&reply) {
                     seen.know("logged_in", false);
@@ -105,7 +107,7 @@ impl Talk for Smtp {
                 offer
             }
         };
-        if !last.is_positive() {
+        if last.code >= 300 {
             return refused(&last, seen);
         }
         see_reply(&last, seen);
@@ -168,11 +170,6 @@ fn lines_of<'r>(offer: &'r Reply, keyword: &str) -> impl Iterator<Item = Vec<&'r
     })
 }
 
-/// What stands behind a keyword of the offer, if it is in it.
-fn words_of<'r>(offer: &'r Reply, keyword: &str) -> Option<Vec<&'r str>> {
-    lines_of(offer, keyword).next()
-}
-
 /// The ways to log in: of every line that tells some, and of those with the `=` of before the standard, which servers send
 /// beside the others or instead of them.
 fn mechanisms(offer: &Reply) -> BTreeSet<String> {
@@ -185,18 +182,22 @@ fn mechanisms(offer: &Reply) -> BTreeSet<String> {
 
 fn see_offer(offer: &Reply, seen: &mut Seen) {
     let capabilities: BTreeSet<&str> = offer.lines.iter().skip(1).map(String::as_str).collect();
-    seen.know("capabilities", capabilities.into_iter().collect::<Vec<_>>())
+    seen.settle("capabilities", offer.check_text().map(|()| capabilities.into_iter().collect::<Vec<_>>()))
         .know("auth_mechanisms", mechanisms(offer).into_iter().collect::<Vec<_>>());
-    // RFC 1870, 3: without a number, or with 0, there is no limit.
-    let size = words_of(offer, "SIZE").map(|words| words.first().map_or(Ok(0), |word| word.parse::<i64>()));
-    seen.settle(
-        "max_size_bytes",
-        match size {
-            Some(Ok(size)) => Ok(size),
-            Some(Err(error)) => Err(Blocked::new(Barrier::Protocol, format!("SIZE: {error}"))),
-            None => Err(Blocked::new(Barrier::Unsupported, "the server does not say how long a mail may be")),
-        },
-    );
+    seen.settle("max_size_bytes", max_size(offer));
+}
+
+/// The longest mail (RFC 1870, 3): without a number, or with 0, there is no limit.
+fn max_size(offer: &Reply) -> Result<i64, Blocked> {
+    let wrong = |why: &dyn std::fmt::Display| Blocked::new(Barrier::Protocol, format!("SIZE: {why}"));
+    let size = |words: Vec<&str>| words.first().map_or(Ok(0), |word| word.parse::<i64>());
+    let sizes: BTreeSet<i64> =
+        lines_of(offer, "SIZE").map(size).collect::<Result<_, _>>().map_err(|e| wrong(&e))?;
+    match sizes.iter().collect::<Vec<_>>()[..] {
+        [size] => Ok(*size),
+        [] => Err(Blocked::new(Barrier::Unsupported, "the server does not say how long a mail may be")),
+        _ => Err(wrong(&format_args!("offered several times, with {sizes:?}"))),
+    }
 }
 
 fn is_denial(reply: &Reply) -> bool {
@@ -205,11 +206,11 @@ fn is_denial(reply: &Reply) -> bool {
 
 /// The last reply.
 fn see_reply(reply: &Reply, seen: &mut Seen) {
-    let error = if reply.is_positive() { String::new() } else { reply.text() };
+    let error = if reply.code < 300 { Ok(String::new()) } else { reply.shown() };
     seen.know("answered", true)
         .know("code", i64::from(reply.code))
         .know("enhanced_code", reply.enhanced.clone().unwrap_or_default())
-        .know("error", error)
+        .settle("error", error)
         .know("denied", is_denial(reply));
 }
 

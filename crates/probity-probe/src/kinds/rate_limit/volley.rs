@@ -76,7 +76,12 @@ impl Tally {
         let statuses = self.statuses.iter().map(|(status, count)| (status.clone(), Value::from(*count)));
         seen.know("answered", true).know("statuses", Value::Map(statuses.collect()));
         match (self.refusal, self.failure.as_ref().or(unanswered.as_ref())) {
-            (Some(refusal), _) => _ = seen.know("limited", true).know("refusal", refusal.code),
+            (Some(refusal), _) => {
+                seen.know("limited", true).know("refusal", refusal.code);
+                if self.granted == 0 {
+                    grants_nothing(seen);
+                }
+            }
             // It may be the way in which this server refuses.
             (None, Some(failure)) => {
                 for fact in ["limited", "refusal", "retry_after"] {
@@ -89,6 +94,17 @@ impl Tally {
         }
         let retry_after = self.refusal.and_then(|refusal| refusal.retry_after);
         seen.know("retry_after", retry_after.map_or(Value::Null, Value::from));
+    }
+}
+
+/// Who refuses everything, as a server that is down, shows no limit: nothing is known of one.
+fn grants_nothing(seen: &mut Seen) {
+    let why = Blocked::new(Barrier::Prerequisite, "no request was granted, so no limit was seen");
+    for fact in
+        ["limited", "burst", "limit_per_s", "forgives_ms", "per_connection", "per_address", "per_identity"]
+    {
+        seen.facts.remove(fact);
+        seen.block(fact, why.clone());
     }
 }
 
