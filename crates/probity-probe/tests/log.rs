@@ -683,6 +683,24 @@ fn parameters_that_cannot_work_are_refused_when_the_plan_is_read() {
     assert!(
         refused(json!({ "log": { "journal": "a" }, "zone": "UTC" })).contains("the journal knows its times")
     );
+    // What no line can match would be none of them.
+    for pattern in ["ERROR\n", r"Traceback.*\n.*Error", r"\[a\n", "a\r\nb"] {
+        let refused = refused(json!({ "log": "/a", "match": pattern }));
+        assert!(refused.contains("one line at a time"), "{pattern}: {refused}");
+    }
+    for (log, pattern) in [
+        (json!("/a"), r"a[^\n]*b"),
+        (json!("/a"), "(?x) a\n b"),
+        (json!("/a"), r"C:\\new"),
+        (json!({ "journal": "a" }), r"a\nb"),
+    ] {
+        assert!(
+            Act::deserialize("log", json!({ "log": log, "match": pattern })).unwrap().is_ok(),
+            "{pattern}"
+        );
+    }
+    let refused_encoding = refused(json!({ "log": { "journal": "a" }, "encoding": "latin1" }));
+    assert!(refused_encoding.contains("the journal knows its times"));
     for format in ["%b %d %T", "%s", "%d/%b/%Y:%H:%M:%S %z", "%F %I:%M:%S %p", "%D %l:%M:%S %P"] {
         assert!(
             Act::deserialize("log", json!({ "log": "/a", "format": format })).unwrap().is_ok(),
@@ -801,6 +819,9 @@ fn the_journal_keeps_hostile_bytes_and_long_lines_whole() {
         .look("log", &json!({ "log": { "journal": "hostile" }, "since": "30d", "match": "owned|bytes|yyy" }));
     let expected = vec!["\u{1b}[2J\u{1b}]0;owned\u{7}", "\u{fffd}\u{fffd} bytes", &long];
     assert_eq!(known(&seen, "lines"), &Value::from(expected));
+    // What depends on what these bytes mean is not known.
+    let parameters = json!({ "log": { "journal": "hostile" }, "since": "30d", "match": r"^\w+ bytes" });
+    assert_eq!(barrier(&machine.inside().look("log", &parameters), "lines"), Barrier::Protocol);
 }
 
 #[test]
