@@ -531,6 +531,9 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
     let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for (location, line) in [
         ("/caf\u{e9}".as_bytes(), "GET /caf%C3%A9 HTTP/1.1"),
+        // As curl asks, too.
+        (b"/caf\xe9?q=\xe4", "GET /caf%E9?q=%E4 HTTP/1.1"),
+        (b"/c\r\nLocation: /c", "GET /c HTTP/1.1"),
         (b"../c", "GET /c HTTP/1.1"),
         (b"?q", "GET /a/b?q HTTP/1.1"),
     ] {
@@ -547,9 +550,12 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
         (known(&seen, "status"), known(&seen, "redirects")),
         (&Value::from(304), &Value::List(vec![]))
     );
-    let (url, _asked) = server(b"ftp://127.0.0.1/", ok);
-    let seen = see(Http { redirects: Some(1), ..get(url) }).await;
-    assert_eq!(known(&seen, "status"), &Value::from(302));
+    for nowhere in [&b"ftp://127.0.0.1/"[..], b"/c\r\nLocation: /d"] {
+        let (url, _asked) = server(nowhere, ok);
+        let seen = see(Http { redirects: Some(1), ..get(url) }).await;
+        assert_eq!(known(&seen, "status"), &Value::from(302));
+        assert_eq!(known(&seen, "redirects"), &Value::List(vec![]));
+    }
 }
 
 #[tokio::test]
@@ -604,6 +610,8 @@ async fn a_body_is_read_as_its_headers_say() {
     let latin: Vec<u8> = text_.chars().map(|c| u8::try_from(c).unwrap()).collect();
     let utf_16: Vec<u8> =
         std::iter::once(0xfeff).chain(text_.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf_16_le: Vec<u8> = text_.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16_be: Vec<u8> = text_.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let twice = run("gzip", &["-c"], &gzip);
     let marked = [b"\xef\xbb\xbf", text_.as_bytes()].concat();
     let answer = |headers: &str, body: &[u8]| {
@@ -624,6 +632,8 @@ async fn a_body_is_read_as_its_headers_say() {
         ("Content-Type: application/json; charset=\"latin1\"\r\n", latin.clone()),
         ("Content-Type: application/json\r\n", marked),
         ("Content-Type: text/plain; charset=utf-8\r\n", utf_16),
+        ("Content-Type: text/plain; charset=utf-16le\r\n", utf_16_le),
+        ("Content-Type: text/plain; charset=utf-16be\r\n", utf_16_be),
     ] {
         let seen = see(get(format!("http://{}/", support::says(answer(headers, &body))))).await;
         assert_eq!(text(&seen, "body"), text_, "{headers}");
@@ -656,6 +666,9 @@ async fn a_body_is_read_as_its_headers_say() {
             Barrier::Unsupported,
         ),
         ("Content-Type: text/plain; charset=no-such\r\n", latin, Barrier::Unsupported),
+        // Nothing says in which order the bytes are.
+        ("Content-Type: text/plain; charset=utf-16\r\n", b"\0a\0b".to_vec(), Barrier::Unsupported),
+        ("Content-Type: text/plain; charset=ucs-2\r\n", b"a\0b\0".to_vec(), Barrier::Unsupported),
         ("Content-Encoding: gzip\r\n", text_.as_bytes().to_vec(), Barrier::Protocol),
         ("Content-Encoding: gzip\r\n", gzip[..gzip.len() - 9].to_vec(), Barrier::Protocol),
         ("Content-Encoding: br\r\n", b"\xff\xff\xff".to_vec(), Barrier::Protocol),
@@ -672,6 +685,52 @@ async fn a_body_is_read_as_its_headers_say() {
     let seen =
         see(get(format!("http://{}/", support::says(answer("Content-Encoding: br\r\n", brotli))))).await;
     assert_eq!(text(&seen, "body"), "hello");
+}
+
+#[tokio::test]
+async fn a_document_is_in_the_charset_that_it_says_itself_where_the_headers_say_none() {
+    let answer = |headers: &str, body: &[u8]| {
+        [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).as_bytes(), body]
+            .concat()
+    };
+    let latin = |text: &str| text.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>();
+    let (xml, html) = ("Content-Type: application/xml\r\n", "Content-Type: text/html\r\n");
+    for (headers, body) in [
+        (xml, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\u{e9}</a>"),
+        ("", "<?xml version='1.0'  encoding = 'latin1' ?><a>\u{e9}</a>"),
+        (html, "<!DOCTYPE html><html><head><meta charset=iso-8859-1><title>\u{e9}</title>"),
+        (html, "<META http-equiv=Content-Type content=\"text/html; charset=windows-1252\">\u{e9}"),
+        (
+            html,
+            "<!-- <meta charset=utf-8> --><meta name=a content='charset=utf-8'><meta charset=\"latin1\">\u{e9}",
+        ),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, &latin(body)))))).await;
+        assert_eq!(text(&seen, "body"), body, "{headers}");
+    }
+    // The headers and the mark go before; what says nothing is UTF-8.
+    for (headers, body) in [
+        ("Content-Type: text/html; charset=utf-8\r\n", "<meta charset=latin1>\u{e9}"),
+        ("Content-Type: text/plain\r\n", "<meta charset=latin1>\u{e9}"),
+        (html, "<meta name=a content='charset=latin1'>\u{e9}"),
+        (xml, "<?xml version=\"1.0\"?><a>\u{e9}</a>"),
+        (xml, "<?xml version=\"1.0\" encoding=\"utf-16\"?><a>\u{e9}</a>"),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, body.as_bytes()))))).await;
+        assert_eq!(text(&seen, "body"), body, "{headers}");
+    }
+    for (headers, body, expected, words) in [
+        (xml, "<?xml version=\"1.0\"?>\u{e9}", Barrier::Protocol, "nothing names another charset"),
+        ("Content-Type: text/plain; charset=utf-8\r\n", "\u{e9}", Barrier::Protocol, "as it should be"),
+        (xml, "<?xml version='1.0' encoding='UTF-8'?>\u{e9}", Barrier::Protocol, "as it should be"),
+        (xml, "<?xml version='1.0' encoding='UTF-16'?>\u{e9}", Barrier::Protocol, "nothing names another"),
+        (xml, "<?xml version='1.0' encoding='ebcdic'?>\u{e9}", Barrier::Unsupported, "ebcdic"),
+        (html, "<meta charset=no-such>\u{e9}", Barrier::Unsupported, "no-such"),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, &latin(body)))))).await;
+        assert_eq!(barrier(&seen, "body"), expected, "{body}: {seen:?}");
+        assert!(seen.unknown["body"].detail.contains(words), "{body}: {seen:?}");
+    }
 }
 
 #[tokio::test]
