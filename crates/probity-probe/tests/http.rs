@@ -842,6 +842,97 @@ async fn cookies_are_kept_for_as_long_as_the_plan_says() {
     }
 }
 
+/// Sets these cookies with a redirect, and tells which came with the next request.
+fn sets_cookies(set: &[u8]) -> (String, std::sync::mpsc::Receiver<Vec<u8>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let moved =
+        [b"HTTP/1.1 302 Found\r\nLocation: /b\r\n", set, b"Content-Length: 0\r\nConnection: close\r\n\r\n"]
+            .concat();
+    let (send, came) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+        for (stream, said) in listener.incoming().zip([moved, ok]) {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).unwrap();
+            stream.write_all(&said).unwrap();
+            let lines = buffer[..read].split(|byte| *byte == b'\n');
+            let cookies =
+                lines.into_iter().find_map(|line| line.strip_prefix(b"cookie: ")).unwrap_or_default();
+            _ = send.send(cookies.trim_ascii_end().to_vec());
+        }
+    });
+    (format!("http://localhost:{port}/"), came)
+}
+
+#[tokio::test]
+async fn only_cookies_are_kept_that_a_browser_keeps_and_they_are_sent_as_they_came() {
+    use probity_plan::kinds::http::Cookies;
+    for (set, sent) in [
+        (&b"Set-Cookie: a=1; Path=/\r\n"[..], &b"a=1"[..]),
+        (b"Set-Cookie: __Host-a=1; Secure; Path=/\r\n", b"__Host-a=1"),
+        (b"Set-Cookie: __Secure-a=1; Secure\r\n", b"__Secure-a=1"),
+        // Without what the prefix says.
+        (b"Set-Cookie: __Host-a=1; Path=/\r\n", b""),
+        (b"Set-Cookie: __Host-sid=1; Secure; Path=/x; Domain=localhost\r\n", b""),
+        (b"Set-Cookie: __Host-a=1; Secure; Path=/; Domain=localhost\r\n", b""),
+        (b"Set-Cookie: __Host-a=1; Secure\r\n", b""),
+        (b"Set-Cookie: __Secure-a=1\r\n", b""),
+        (b"Set-Cookie: __secure-a=1\r\n", b""),
+        // The longest path comes first (RFC 6265, 5.4).
+        (
+            b"Set-Cookie: a=1; Path=/\r\nSet-Cookie: a=2; Path=/b\r\nSet-Cookie: 0=3; Path=/\r\n",
+            b"a=2; 0=3; a=1",
+        ),
+        // Bytes are what they are.
+        (b"Set-Cookie: a=caf\xe9\r\n", b"a=caf\xe9"),
+        (b"Set-Cookie: a=\xe0\xa0\r\n", b"a=\xe0\xa0"),
+        ("Set-Cookie: a=caf\u{e9} \u{e0}; Path=/\r\n".as_bytes(), "a=caf\u{e9} \u{e0}".as_bytes()),
+    ] {
+        let (url, came) = sets_cookies(set);
+        see(Http { redirects: Some(1), cookies: Some(Cookies::Redirects), ..get(url) }).await;
+        let sets = String::from_utf8_lossy(set).into_owned();
+        assert_eq!(came.iter().nth(1).as_deref(), Some(sent), "{sets}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_a_link_is_reached_by_its_interface() {
+    use std::net::SocketAddr;
+    // The interface and the address of some link; there is none everywhere.
+    let all = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    let link = all.lines().find(|line| line.starts_with("fe80"));
+    for zone in ["nosuch0", "no%20such"] {
+        let seen = see(get(format!("http://[fe80::1%25{zone}]:80/"))).await;
+        let blocked = &seen.unknown["*"];
+        assert_eq!((blocked.barrier, far(&seen)), (Barrier::Unsupported, [None; 4]), "{zone}");
+        assert!(blocked.detail.contains("the interface"), "{blocked:?}");
+    }
+    let Some(link) = link else { return };
+    let words: Vec<&str> = link.split_whitespace().collect();
+    let ip = std::net::Ipv6Addr::from(u128::from_str_radix(words[0], 16).unwrap());
+    let (index, name) = (u32::from_str_radix(words[1], 16).unwrap(), words[5]);
+    let own = SocketAddr::from(std::net::SocketAddrV6::new(ip, 0, 0, index));
+    for zone in [name.to_owned(), index.to_string()] {
+        let listener = std::net::TcpListener::bind(own).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let moved = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let asked = answering(listener, moved.to_owned());
+        let seen =
+            see(Http { redirects: Some(1), ..get(format!("http://[{ip}%25{zone}]:{port}/a?b=%25")) }).await;
+        assert_eq!(known(&seen, "status"), &Value::from(302), "{seen:?}");
+        let [first, second] = [(); 2].map(|()| asked.recv().unwrap());
+        assert!(
+            first.starts_with("GET /a?b=%25 HTTP/1.1") && second.starts_with("GET /b HTTP/1.1"),
+            "{first}{second}"
+        );
+        // What an interface is called here goes to nobody (RFC 6874, 4).
+        assert!(first.contains(&format!("host: [{ip}]:{port}")), "{first}");
+    }
+}
+
 #[tokio::test]
 async fn a_unix_socket_is_asked_like_a_port() {
     let Some(server) = server() else { return };
