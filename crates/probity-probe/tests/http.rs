@@ -236,10 +236,15 @@ async fn a_redirect_does_not_lead_a_secret_to_another_server() {
     assert_eq!(known(&seen, "status"), &Value::from(302));
     assert!(asked.recv().unwrap().contains("Bearer correct-horse"));
     assert!(theirs.try_recv().is_err(), "the other server was asked");
-    // Without a secret it is followed.
-    let seen = see(Http { redirects: Some(3), ..get(&*url) }).await;
+    // Without a secret it is followed, by nobody in particular.
+    let headers = ["Authorization", "Cookie", "X-Api-Key", "X-Other"]
+        .map(|name| (name.to_owned(), Text::plain("open")));
+    let seen = see(Http { headers: headers.into(), redirects: Some(3), ..get(&*url) }).await;
     assert_eq!(known(&seen, "status"), &Value::from(200));
-    assert!(theirs.recv().unwrap().starts_with("GET /theirs"));
+    assert!(asked.recv().unwrap().contains("authorization: open"));
+    let theirs = theirs.recv().unwrap();
+    assert!(theirs.starts_with("GET /theirs"));
+    assert!(theirs.contains("x-other: open") && theirs.matches(": open").count() == 1, "{theirs}");
 }
 
 #[tokio::test]

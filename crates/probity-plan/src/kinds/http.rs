@@ -24,7 +24,8 @@ pub struct Http {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Text>,
     /// How many redirects (301, 302, 303, 307, 308) to follow; 0 without it. None leads a request that holds a secret to another scheme, host or
-    /// port: such a redirect is the answer.
+    /// port: such a redirect is the answer, as is one that names several places. Headers that say who asks, such as `Authorization`,
+    /// go to no other scheme, host or port either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirects: Option<u8>,
     /// A file of certificates (PEM) to trust instead of the system's: authorities, or the server's own certificate.
