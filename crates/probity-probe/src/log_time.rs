@@ -215,7 +215,8 @@ impl LogTimes {
     }
 
     fn zoned(&self, civil: DateTime, zone: &str) -> Result<Timestamp, Blocked> {
-        let upper = zone.to_ascii_uppercase();
+        // The minus of ICU in some languages is none of ASCII.
+        let upper = zone.to_ascii_uppercase().replace('\u{2212}', "-");
         let offset = upper.strip_prefix("UTC").or_else(|| upper.strip_prefix("GMT")).unwrap_or(&upper);
         match upper.as_str() {
             "" => self.local(civil),
@@ -349,7 +350,7 @@ mod tests {
     #[test]
     fn every_form_is_known() {
         assert_eq!(patterns().len(), 6);
-        assert_eq!(may_be_times().len(), 2);
+        assert_eq!(may_be_times().len(), 3);
     }
 
     #[test]
@@ -361,6 +362,9 @@ mod tests {
             ("2026-11-21T10:20:30+02 app", "2026-11-21T08:20:30Z"),
             ("2026-11-21 10:20:30.000 -03 [7] LOG:  ready", "2026-11-21T13:20:30Z"),
             ("2026-11-21 10:20:30 +03 app", "2026-11-21T07:20:30Z"),
+            ("2026-11-21 10:20:30 \u{2212}05:00 app", "2026-11-21T15:20:30Z"),
+            ("2026-11-21 10:20:30\u{a0}GMT\u{2212}5 app", "2026-11-21T15:20:30Z"),
+            ("2026-11-21 10:20:30\u{202f}UTC app", "2026-11-21T10:20:30Z"),
             ("<34>1 2026-11-21T10:20:30.5Z host app - - - started", "2026-11-21T10:20:30.5Z"),
             ("[2026-11-21 10:20:30,250 +0000] INFO started", "2026-11-21T10:20:30.25Z"),
             ("INFO [app] 2026/11/21 10:20:30 -0130 started", "2026-11-21T11:50:30Z"),
@@ -428,6 +432,94 @@ mod tests {
             assert!(berlin.of(b"2026-11-21 09:01:01 LOG:  begins").is_ok());
             assert_eq!(berlin.of(line.as_bytes()).unwrap_err().barrier, Barrier::Unsupported, "{zone}");
         }
+        // Halves of the day and zones, also behind a line of the same minute: what may be none makes no line of another time.
+        for behind in [
+            "\u{202f}PM",
+            "\u{a0}PM",
+            "\u{fffd}PM",
+            "     PM",
+            ", PM",
+            "_PM",
+            "-PM",
+            " p.\u{a0}m.",
+            " nachm.",
+            " vorm.",
+            " \u{5348}\u{5f8c}",
+            " \u{4e0b}\u{5348}",
+            " \u{645}",
+            " \u{3bc}.\u{3bc}.",
+            " BRT",
+            " ART",
+            " CLT",
+            " CLST",
+            " COT",
+            " PET",
+            " VET",
+            " ICT",
+            " PHT",
+            " MYT",
+            " NPT",
+            " GST",
+            " TRT",
+            "\u{202f}BRT",
+            " (BRT)",
+            ", EST",
+            ";UTC",
+            " Brasilia Standard Time",
+            " \u{2013}05:00",
+        ] {
+            let line = format!("2026-11-21 09:01:05{behind} ERROR");
+            let mut berlin = times(Some("Europe/Berlin"), None, now);
+            let alone = berlin.of(line.as_bytes());
+            assert!(!matches!(alone, Ok(Some(_))), "{line}");
+            assert!(berlin.of(b"2026-11-21 09:01:01 begins").is_ok_and(|at| at.is_some()));
+            assert_eq!(berlin.of(line.as_bytes()), alone, "{line}");
+            assert!(LogTimes::may_bear_time(line.as_bytes()), "{line}");
+        }
+        // What usual logs have there is none.
+        for behind in [
+            " ERROR",
+            " INFO",
+            " WARN",
+            " DEBUG",
+            " TRACE",
+            " FATAL",
+            " NOTICE",
+            " LOG:",
+            " HINT:",
+            " CRIT",
+            " ALERT",
+            " INF",
+            " DBG",
+            " GET /",
+            " POST /",
+            " SMTP connection",
+            " TLS error",
+            " DROP TCP",
+            " ALLOW UDP",
+            " OPEN TCP",
+            " VERIFY OK",
+            " SIGHUP",
+            " [App]",
+            " [BOT]",
+            "] [ART]",
+            " | INFO |",
+            " - PM -",
+            ": PM",
+            " Response Time 5",
+            " It is Time",
+            " catalog",
+            " ARTS",
+            " BOT1",
+            " cat.example.org",
+            " pet-1",
+            " \u{30a8}\u{30e9}\u{30fc}",
+            " \u{2013} 5 times",
+        ] {
+            let line = format!("2026-11-21 09:01:05{behind} x");
+            let mut berlin = times(Some("Europe/Berlin"), None, now);
+            assert_eq!(berlin.of(line.as_bytes()), Ok(Some(at("2026-11-21T08:01:05Z"))), "{line}");
+        }
         // The hour that an autumn night has twice.
         let mut berlin = times(Some("Europe/Berlin"), None, "2027-11-21T22:00:00Z");
         assert!(berlin.of(b"2027-10-31 02:30:00 started").is_err());
@@ -477,6 +569,15 @@ mod tests {
                     "2026-11-21 10:20:31[Europe/Berlin] q",
                     "2026-11-21 10:20:31 [App/Worker] r",
                     "2026-11-21 10:20:31 SST s",
+                    "2026-11-21 10:20:31\u{202f}PM t",
+                    "2026-11-21 10:20:31,PM u",
+                    "2026-11-21 10:20:31_PM u",
+                    "2026-11-21 10:20:31 nachm. v",
+                    "2026-11-21 10:20:31 \u{5348}\u{5f8c} w",
+                    "2026-11-21 10:20:31 \u{2212}05:00 x",
+                    "2026-11-21 10:20:31 BRT y",
+                    "2026-11-21 10:20:31 GET /",
+                    "2026-11-21 10:20:31 Brasilia Standard Time z",
                 ][..],
             ),
             (
@@ -520,6 +621,9 @@ mod tests {
             "12 errors at 10:20:30",
             "{\"a\": \"10:20:30\"}",
             "see 10:20:30",
+            "\u{662}\u{660}\u{662}\u{666}-\u{661}\u{661}-\u{662}\u{661} \u{661}\u{660}:\u{662}\u{660}:\u{663}\u{660} ERROR",
+            "2026\u{5e74}11\u{6708}21\u{65e5} 10\u{6642}20\u{5206}30\u{79d2} ERROR",
+            "2026\u{b144} 11\u{c6d4} 21\u{c77c} \u{c624}\u{d6c4} 10\u{c2dc} ERROR",
         ] {
             assert_eq!(
                 times(Some("UTC"), None, "2026-11-21T22:00:00Z").of(line.as_bytes()),
@@ -540,6 +644,7 @@ mod tests {
             "1: lo: <LOOPBACK>",
             "    at Object.run (/app/main.js:10:20)",
             "goroutine 17 [running]: main.go:123 +0x1d 0xc000012345",
+            "    \u{30a8}\u{30e9}\u{30fc}: 5 \u{56de}",
             "the market 5 of 1.25 GB, runtime=2026 ms",
         ] {
             assert!(!LogTimes::may_bear_time(line.as_bytes()), "{line}");

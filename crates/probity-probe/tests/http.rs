@@ -236,10 +236,15 @@ async fn a_redirect_does_not_lead_a_secret_to_another_server() {
     assert_eq!(known(&seen, "status"), &Value::from(302));
     assert!(asked.recv().unwrap().contains("Bearer correct-horse"));
     assert!(theirs.try_recv().is_err(), "the other server was asked");
-    // Without a secret it is followed.
-    let seen = see(Http { redirects: Some(3), ..get(&*url) }).await;
+    // Without a secret it is followed, by nobody in particular.
+    let headers = ["Authorization", "Cookie", "X-Api-Key", "X-Other"]
+        .map(|name| (name.to_owned(), Text::plain("open")));
+    let seen = see(Http { headers: headers.into(), redirects: Some(3), ..get(&*url) }).await;
     assert_eq!(known(&seen, "status"), &Value::from(200));
-    assert!(theirs.recv().unwrap().starts_with("GET /theirs"));
+    assert!(asked.recv().unwrap().contains("authorization: open"));
+    let theirs = theirs.recv().unwrap();
+    assert!(theirs.starts_with("GET /theirs"));
+    assert!(theirs.contains("x-other: open") && theirs.matches(": open").count() == 1, "{theirs}");
 }
 
 #[tokio::test]
@@ -531,6 +536,9 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
     let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for (location, line) in [
         ("/caf\u{e9}".as_bytes(), "GET /caf%C3%A9 HTTP/1.1"),
+        // As curl asks, too.
+        (b"/caf\xe9?q=\xe4", "GET /caf%E9?q=%E4 HTTP/1.1"),
+        (b"/c\r\nLocation: /c", "GET /c HTTP/1.1"),
         (b"../c", "GET /c HTTP/1.1"),
         (b"?q", "GET /a/b?q HTTP/1.1"),
     ] {
@@ -547,9 +555,12 @@ async fn a_redirect_leads_where_a_browser_would_go_and_only_over_http() {
         (known(&seen, "status"), known(&seen, "redirects")),
         (&Value::from(304), &Value::List(vec![]))
     );
-    let (url, _asked) = server(b"ftp://127.0.0.1/", ok);
-    let seen = see(Http { redirects: Some(1), ..get(url) }).await;
-    assert_eq!(known(&seen, "status"), &Value::from(302));
+    for nowhere in [&b"ftp://127.0.0.1/"[..], b"/c\r\nLocation: /d"] {
+        let (url, _asked) = server(nowhere, ok);
+        let seen = see(Http { redirects: Some(1), ..get(url) }).await;
+        assert_eq!(known(&seen, "status"), &Value::from(302));
+        assert_eq!(known(&seen, "redirects"), &Value::List(vec![]));
+    }
 }
 
 #[tokio::test]
@@ -604,6 +615,8 @@ async fn a_body_is_read_as_its_headers_say() {
     let latin: Vec<u8> = text_.chars().map(|c| u8::try_from(c).unwrap()).collect();
     let utf_16: Vec<u8> =
         std::iter::once(0xfeff).chain(text_.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf_16_le: Vec<u8> = text_.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16_be: Vec<u8> = text_.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let twice = run("gzip", &["-c"], &gzip);
     let marked = [b"\xef\xbb\xbf", text_.as_bytes()].concat();
     let answer = |headers: &str, body: &[u8]| {
@@ -624,6 +637,8 @@ async fn a_body_is_read_as_its_headers_say() {
         ("Content-Type: application/json; charset=\"latin1\"\r\n", latin.clone()),
         ("Content-Type: application/json\r\n", marked),
         ("Content-Type: text/plain; charset=utf-8\r\n", utf_16),
+        ("Content-Type: text/plain; charset=utf-16le\r\n", utf_16_le),
+        ("Content-Type: text/plain; charset=utf-16be\r\n", utf_16_be),
     ] {
         let seen = see(get(format!("http://{}/", support::says(answer(headers, &body))))).await;
         assert_eq!(text(&seen, "body"), text_, "{headers}");
@@ -656,6 +671,9 @@ async fn a_body_is_read_as_its_headers_say() {
             Barrier::Unsupported,
         ),
         ("Content-Type: text/plain; charset=no-such\r\n", latin, Barrier::Unsupported),
+        // Nothing says in which order the bytes are.
+        ("Content-Type: text/plain; charset=utf-16\r\n", b"\0a\0b".to_vec(), Barrier::Unsupported),
+        ("Content-Type: text/plain; charset=ucs-2\r\n", b"a\0b\0".to_vec(), Barrier::Unsupported),
         ("Content-Encoding: gzip\r\n", text_.as_bytes().to_vec(), Barrier::Protocol),
         ("Content-Encoding: gzip\r\n", gzip[..gzip.len() - 9].to_vec(), Barrier::Protocol),
         ("Content-Encoding: br\r\n", b"\xff\xff\xff".to_vec(), Barrier::Protocol),
@@ -672,6 +690,52 @@ async fn a_body_is_read_as_its_headers_say() {
     let seen =
         see(get(format!("http://{}/", support::says(answer("Content-Encoding: br\r\n", brotli))))).await;
     assert_eq!(text(&seen, "body"), "hello");
+}
+
+#[tokio::test]
+async fn a_document_is_in_the_charset_that_it_says_itself_where_the_headers_say_none() {
+    let answer = |headers: &str, body: &[u8]| {
+        [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{headers}\r\n", body.len()).as_bytes(), body]
+            .concat()
+    };
+    let latin = |text: &str| text.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>();
+    let (xml, html) = ("Content-Type: application/xml\r\n", "Content-Type: text/html\r\n");
+    for (headers, body) in [
+        (xml, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\u{e9}</a>"),
+        ("", "<?xml version='1.0'  encoding = 'latin1' ?><a>\u{e9}</a>"),
+        (html, "<!DOCTYPE html><html><head><meta charset=iso-8859-1><title>\u{e9}</title>"),
+        (html, "<META http-equiv=Content-Type content=\"text/html; charset=windows-1252\">\u{e9}"),
+        (
+            html,
+            "<!-- <meta charset=utf-8> --><meta name=a content='charset=utf-8'><meta charset=\"latin1\">\u{e9}",
+        ),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, &latin(body)))))).await;
+        assert_eq!(text(&seen, "body"), body, "{headers}");
+    }
+    // The headers and the mark go before; what says nothing is UTF-8.
+    for (headers, body) in [
+        ("Content-Type: text/html; charset=utf-8\r\n", "<meta charset=latin1>\u{e9}"),
+        ("Content-Type: text/plain\r\n", "<meta charset=latin1>\u{e9}"),
+        (html, "<meta name=a content='charset=latin1'>\u{e9}"),
+        (xml, "<?xml version=\"1.0\"?><a>\u{e9}</a>"),
+        (xml, "<?xml version=\"1.0\" encoding=\"utf-16\"?><a>\u{e9}</a>"),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, body.as_bytes()))))).await;
+        assert_eq!(text(&seen, "body"), body, "{headers}");
+    }
+    for (headers, body, expected, words) in [
+        (xml, "<?xml version=\"1.0\"?>\u{e9}", Barrier::Protocol, "nothing names another charset"),
+        ("Content-Type: text/plain; charset=utf-8\r\n", "\u{e9}", Barrier::Protocol, "as it should be"),
+        (xml, "<?xml version='1.0' encoding='UTF-8'?>\u{e9}", Barrier::Protocol, "as it should be"),
+        (xml, "<?xml version='1.0' encoding='UTF-16'?>\u{e9}", Barrier::Protocol, "nothing names another"),
+        (xml, "<?xml version='1.0' encoding='ebcdic'?>\u{e9}", Barrier::Unsupported, "ebcdic"),
+        (html, "<meta charset=no-such>\u{e9}", Barrier::Unsupported, "no-such"),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(answer(headers, &latin(body)))))).await;
+        assert_eq!(barrier(&seen, "body"), expected, "{body}: {seen:?}");
+        assert!(seen.unknown["body"].detail.contains(words), "{body}: {seen:?}");
+    }
 }
 
 #[tokio::test]
@@ -780,6 +844,97 @@ async fn cookies_are_kept_for_as_long_as_the_plan_says() {
             ways.push(way.len());
         }
         assert_eq!(ways, [2, if again { 0 } else { 2 }], "{} {row}", probe.name);
+    }
+}
+
+/// Sets these cookies with a redirect, and tells which came with the next request.
+fn sets_cookies(set: &[u8]) -> (String, std::sync::mpsc::Receiver<Vec<u8>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let moved =
+        [b"HTTP/1.1 302 Found\r\nLocation: /b\r\n", set, b"Content-Length: 0\r\nConnection: close\r\n\r\n"]
+            .concat();
+    let (send, came) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+        for (stream, said) in listener.incoming().zip([moved, ok]) {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).unwrap();
+            stream.write_all(&said).unwrap();
+            let lines = buffer[..read].split(|byte| *byte == b'\n');
+            let cookies =
+                lines.into_iter().find_map(|line| line.strip_prefix(b"cookie: ")).unwrap_or_default();
+            _ = send.send(cookies.trim_ascii_end().to_vec());
+        }
+    });
+    (format!("http://localhost:{port}/"), came)
+}
+
+#[tokio::test]
+async fn only_cookies_are_kept_that_a_browser_keeps_and_they_are_sent_as_they_came() {
+    use probity_plan::kinds::http::Cookies;
+    for (set, sent) in [
+        (&b"Set-Cookie: a=1; Path=/\r\n"[..], &b"a=1"[..]),
+        (b"Set-Cookie: __Host-a=1; Secure; Path=/\r\n", b"__Host-a=1"),
+        (b"Set-Cookie: __Secure-a=1; Secure\r\n", b"__Secure-a=1"),
+        // Without what the prefix says.
+        (b"Set-Cookie: __Host-a=1; Path=/\r\n", b""),
+        (b"Set-Cookie: __Host-sid=1; Secure; Path=/x; Domain=localhost\r\n", b""),
+        (b"Set-Cookie: __Host-a=1; Secure; Path=/; Domain=localhost\r\n", b""),
+        (b"Set-Cookie: __Host-a=1; Secure\r\n", b""),
+        (b"Set-Cookie: __Secure-a=1\r\n", b""),
+        (b"Set-Cookie: __secure-a=1\r\n", b""),
+        // The longest path comes first (RFC 6265, 5.4).
+        (
+            b"Set-Cookie: a=1; Path=/\r\nSet-Cookie: a=2; Path=/b\r\nSet-Cookie: 0=3; Path=/\r\n",
+            b"a=2; 0=3; a=1",
+        ),
+        // Bytes are what they are.
+        (b"Set-Cookie: a=caf\xe9\r\n", b"a=caf\xe9"),
+        (b"Set-Cookie: a=\xe0\xa0\r\n", b"a=\xe0\xa0"),
+        ("Set-Cookie: a=caf\u{e9} \u{e0}; Path=/\r\n".as_bytes(), "a=caf\u{e9} \u{e0}".as_bytes()),
+    ] {
+        let (url, came) = sets_cookies(set);
+        see(Http { redirects: Some(1), cookies: Some(Cookies::Redirects), ..get(url) }).await;
+        let sets = String::from_utf8_lossy(set).into_owned();
+        assert_eq!(came.iter().nth(1).as_deref(), Some(sent), "{sets}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_a_link_is_reached_by_its_interface() {
+    use std::net::SocketAddr;
+    // The interface and the address of some link; there is none everywhere.
+    let all = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    let link = all.lines().find(|line| line.starts_with("fe80"));
+    for zone in ["nosuch0", "no%20such"] {
+        let seen = see(get(format!("http://[fe80::1%25{zone}]:80/"))).await;
+        let blocked = &seen.unknown["*"];
+        assert_eq!((blocked.barrier, far(&seen)), (Barrier::Unsupported, [None; 4]), "{zone}");
+        assert!(blocked.detail.contains("the interface"), "{blocked:?}");
+    }
+    let Some(link) = link else { return };
+    let words: Vec<&str> = link.split_whitespace().collect();
+    let ip = std::net::Ipv6Addr::from(u128::from_str_radix(words[0], 16).unwrap());
+    let (index, name) = (u32::from_str_radix(words[1], 16).unwrap(), words[5]);
+    let own = SocketAddr::from(std::net::SocketAddrV6::new(ip, 0, 0, index));
+    for zone in [name.to_owned(), index.to_string()] {
+        let listener = std::net::TcpListener::bind(own).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let moved = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let asked = answering(listener, moved.to_owned());
+        let seen =
+            see(Http { redirects: Some(1), ..get(format!("http://[{ip}%25{zone}]:{port}/a?b=%25")) }).await;
+        assert_eq!(known(&seen, "status"), &Value::from(302), "{seen:?}");
+        let [first, second] = [(); 2].map(|()| asked.recv().unwrap());
+        assert!(
+            first.starts_with("GET /a?b=%25 HTTP/1.1") && second.starts_with("GET /b HTTP/1.1"),
+            "{first}{second}"
+        );
+        // What an interface is called here goes to nobody (RFC 6874, 4).
+        assert!(first.contains(&format!("host: [{ip}]:{port}")), "{first}");
     }
 }
 

@@ -150,6 +150,48 @@ async fn odd_headers_do_not_make_an_answer_none() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_not_utf_8_is_in_latin_1() {
+    let answer =
+        |byte: u8| [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: f", &[byte][..], b"r\r\n\r\n"].concat();
+    for byte in [0xfc, 0xe4] {
+        let seen = see(get(format!("http://{}/", support::says(answer(byte))))).await;
+        let Value::Map(headers) = known(&seen, "headers") else { panic!("{seen:?}") };
+        assert_eq!(headers["x-a"], Value::from(format!("f{}r", char::from(byte))));
+    }
+}
+
+#[tokio::test]
+async fn what_the_transfer_encoded_is_undone_as_well() {
+    use std::io::Write;
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let chunked = |head: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{head}\r\n{:x}\r\n", body.len());
+        [head.as_bytes(), body, b"\r\n0\r\n\r\n"].concat()
+    };
+    let once = gzip(b"hello");
+    for (head, body) in [
+        ("Transfer-Encoding: gzip, chunked\r\n", &once),
+        ("Transfer-Encoding: GZip\r\nTransfer-Encoding: Chunked\r\n", &once),
+        ("Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", &once),
+        ("Content-Encoding: gzip\r\nTransfer-Encoding: gzip, chunked\r\n", &gzip(&once)),
+    ] {
+        let seen = see(get(format!("http://{}/", support::says(chunked(head, body))))).await;
+        assert_eq!((text(&seen, "body"), text(&seen, "framing")), ("hello", "chunked"), "{head}");
+        assert_eq!(known(&seen, "size_bytes"), &Value::from(i64::try_from(body.len()).unwrap()));
+    }
+    let seen = see(get(format!(
+        "http://{}/",
+        support::says(chunked("Transfer-Encoding: compress, chunked\r\n", &once))
+    )))
+    .await;
+    assert_eq!(barrier(&seen, "body"), Barrier::Unsupported);
+}
+
+#[tokio::test]
 async fn where_the_line_that_tells_the_end_of_a_body_is_none_nothing_tells_it() {
     for line in
         ["Content-Length: 2\u{b}", "Transfer-Encoding: chu\u{b}nked", "transfer-encoding\u{7f}: chunked"]

@@ -268,6 +268,7 @@ async fn a_line_that_may_bear_a_time_of_its_own_is_not_taken_for_one_of_the_line
         form("%G-W%V-%uT%H:%M ERROR"),
         form("[%m%d/%H%M%S.1:ERROR:x]"),
         form("%Y-%m-%d ERROR"),
+        form("%Y\u{5e74}%m\u{6708}%d\u{65e5} %H\u{6642}%M\u{5206} ERROR"),
         form("%Y-%m-%d %H:%M:%S:123 ERROR"),
         form("%Y-%m-%d %H:%M:%S -5 ERROR"),
         form("%b %e %H:%M:%S pm ERROR"),
@@ -390,6 +391,87 @@ async fn a_zone_that_a_line_names_is_its_zone_however_it_is_written() {
     ] {
         let seen = look("Asia/Tokyo", form, json!({})).await;
         assert_eq!(known(&seen, "count"), &Value::from(1), "{form}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_afternoon_or_a_zone_behind_a_clock_is_not_passed_over_however_it_is_written() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let look = async |behind: &str| {
+        let at = |ago: i64| {
+            let at = (Timestamp::now() - ago.seconds()).in_tz("Asia/Dhaka").unwrap();
+            // As clocks of 12 hours show the afternoon, and zones behind UTC the morning.
+            (at - 6.hours()).strftime("%F %T").to_string()
+        };
+        let lines = format!("{}{behind} start\n{}{behind} ERROR\n", at(7200), at(60));
+        std::fs::write(&path, lines).unwrap();
+        let parameters = json!({ "log": path, "since": "10m", "match": "ERROR", "zone": "+06:00" });
+        look(act("log", &parameters)).await
+    };
+    for behind in [
+        "\u{202f}PM",
+        "\u{a0}PM",
+        "     PM",
+        ", PM",
+        "_PM",
+        "-PM",
+        " nachm.",
+        " \u{5348}\u{5f8c}",
+        " BRT",
+        " ICT",
+    ] {
+        let seen = look(behind).await;
+        assert!(!seen.facts.contains_key("count"), "{behind}: {seen:?}");
+    }
+    // This is read: it says that it is UTC.
+    let seen = look(" \u{2212}00:00").await;
+    assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_matches_only_where_its_encoding_does_not_matter_or_is_said() {
+    let folder = support::folder();
+    let path = folder.path().join("app.log");
+    let mut content = line(60, "start").into_bytes();
+    content.extend(line(1, "Fehler f\u{fc}r Platte sda").chars().map(|c| u8::try_from(c).unwrap()));
+    std::fs::write(&path, &content).unwrap();
+    let with = async |pattern: &str, more: Json| {
+        let mut parameters = json!({ "log": path, "since": "10m", "match": pattern });
+        parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        look(act("log", &parameters)).await
+    };
+    for pattern in [
+        "Fehler f\u{fc}r",
+        r"Fehler \w+ Platte",
+        r"f\x{fc}r",
+        r"f\p{L}r",
+        "\u{43e}\u{448}\u{438}\u{431}\u{43a}\u{430}",
+    ] {
+        let seen = with(pattern, json!({})).await;
+        assert_eq!(known(&seen, "at_least"), &Value::from(0), "{pattern}: {seen:?}");
+        for fact in ["count", "last", "times", "lines"] {
+            assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{pattern}: {fact}: {seen:?}");
+        }
+    }
+    for (pattern, count) in [("Fehler", 1), ("Fehler f.r Platte", 1), ("sda$", 1), ("PANIC", 0), ("start", 0)]
+    {
+        let seen = with(pattern, json!({})).await;
+        assert_eq!(known(&seen, "count"), &Value::from(count), "{pattern}: {seen:?}");
+    }
+    for encoding in ["latin1", "windows-1252"] {
+        let seen = with(r"Fehler f\wr", json!({ "encoding": encoding })).await;
+        assert_eq!(known(&seen, "count"), &Value::from(1), "{seen:?}");
+        let Value::List(lines) = known(&seen, "lines") else { panic!("{seen:?}") };
+        assert!(lines[0].as_text().unwrap().ends_with("Fehler f\u{fc}r Platte sda"), "{lines:?}");
+        let seen = with("PANIC", json!({ "encoding": encoding })).await;
+        assert_eq!(known(&seen, "count"), &Value::from(0));
+    }
+    // What the line is not in, and what is read by no line's end.
+    assert_eq!(barrier(&with("Fehler", json!({ "encoding": "utf-8" })).await, "count"), Barrier::Protocol);
+    for encoding in ["utf-16", "no-such"] {
+        let seen = with("Fehler", json!({ "encoding": encoding })).await;
+        assert_eq!(barrier(&seen, "count"), Barrier::Unsupported, "{encoding}");
     }
 }
 
@@ -601,6 +683,24 @@ fn parameters_that_cannot_work_are_refused_when_the_plan_is_read() {
     assert!(
         refused(json!({ "log": { "journal": "a" }, "zone": "UTC" })).contains("the journal knows its times")
     );
+    // What no line can match would be none of them.
+    for pattern in ["ERROR\n", r"Traceback.*\n.*Error", r"\[a\n", "a\r\nb"] {
+        let refused = refused(json!({ "log": "/a", "match": pattern }));
+        assert!(refused.contains("one line at a time"), "{pattern}: {refused}");
+    }
+    for (log, pattern) in [
+        (json!("/a"), r"a[^\n]*b"),
+        (json!("/a"), "(?x) a\n b"),
+        (json!("/a"), r"C:\\new"),
+        (json!({ "journal": "a" }), r"a\nb"),
+    ] {
+        assert!(
+            Act::deserialize("log", json!({ "log": log, "match": pattern })).unwrap().is_ok(),
+            "{pattern}"
+        );
+    }
+    let refused_encoding = refused(json!({ "log": { "journal": "a" }, "encoding": "latin1" }));
+    assert!(refused_encoding.contains("the journal knows its times"));
     for format in ["%b %d %T", "%s", "%d/%b/%Y:%H:%M:%S %z", "%F %I:%M:%S %p", "%D %l:%M:%S %P"] {
         assert!(
             Act::deserialize("log", json!({ "log": "/a", "format": format })).unwrap().is_ok(),
@@ -719,6 +819,9 @@ fn the_journal_keeps_hostile_bytes_and_long_lines_whole() {
         .look("log", &json!({ "log": { "journal": "hostile" }, "since": "30d", "match": "owned|bytes|yyy" }));
     let expected = vec!["\u{1b}[2J\u{1b}]0;owned\u{7}", "\u{fffd}\u{fffd} bytes", &long];
     assert_eq!(known(&seen, "lines"), &Value::from(expected));
+    // What depends on what these bytes mean is not known.
+    let parameters = json!({ "log": { "journal": "hostile" }, "since": "30d", "match": r"^\w+ bytes" });
+    assert_eq!(barrier(&machine.inside().look("log", &parameters), "lines"), Barrier::Protocol);
 }
 
 #[test]

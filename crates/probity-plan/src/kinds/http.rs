@@ -24,7 +24,8 @@ pub struct Http {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Text>,
     /// How many redirects (301, 302, 303, 307, 308) to follow; 0 without it. None leads a request that holds a secret to another scheme, host or
-    /// port: such a redirect is the answer.
+    /// port: such a redirect is the answer, as is one that names several places. Headers that say who asks, such as `Authorization`,
+    /// go to no other scheme, host or port either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirects: Option<u8>,
     /// A file of certificates (PEM) to trust instead of the system's: authorities, or the server's own certificate.
@@ -96,11 +97,11 @@ impl Kind for Http {
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511]))
                 .grants(Denied::Request, Values::Range(200, 299)),
             FactSpec::new("version", FactType::Text, "HTTP/1.0, HTTP/1.1 or HTTP/2.0; a later HTTP/1 as the server wrote it").aside(),
-            FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; unknown where a line is no header").lower_case().aside(),
+            FactSpec::new("headers", FactType::Map, "the headers by lower-case name; repeated ones joined with a comma; in UTF-8, else ISO-8859-1; unknown where a line is no header").lower_case().aside(),
             FactSpec::new("redirects", FactType::List, "the URLs that redirects led to, in order")
                 .withdraws(Denied::Request, Values::Filled),
             FactSpec::new("size_bytes", FactType::Int, "the length of the whole body as received"),
-            FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else UTF-8. Unknown where that is not what it is, where they name a charset otherwise than they should, or more than 16 MiB").on_demand(),
+            FactSpec::new("body", FactType::Text, "the body: gzip, deflate and Brotli undone where the headers name them; in the charset that a byte order mark or the headers name, else the one that XML or HTML name themselves, else UTF-8. Unknown where that is not what it is, where they name a charset otherwise than they should, or more than 16 MiB").on_demand(),
             FactSpec::new("json", FactType::Any, "that text parsed as JSON, numbers of any size").on_demand(),
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the body as received, after masking of secrets, in hexadecimal").lower_case().on_demand(),
             FactSpec::new("resolve_ms", FactType::Interval, "time to resolve the name, in milliseconds").aside(),

@@ -25,6 +25,9 @@ pub struct Log {
     /// known: RFC 3339 and its relatives, syslog, the Common Log Format, klog, ctime, JSON with a field `time` or `ts`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "format")]
     pub format: Option<String>,
+    /// The encoding of a file's lines, such as `latin1`; without it, UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
 }
 
 impl Serialize for Log {
@@ -36,8 +39,13 @@ impl Serialize for Log {
 impl<'de> Deserialize<'de> for Log {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = Self::deserialize(deserializer)?;
-        if matches!(read.log, Source::Journal { .. }) && (read.zone.is_some() || read.format.is_some()) {
-            let wrong = "`zone` and `format` are of a file's lines; the journal knows its times";
+        let of_lines = [&read.zone, &read.format, &read.encoding];
+        if matches!(read.log, Source::Journal { .. }) && of_lines.iter().any(|it| it.is_some()) {
+            let wrong = "`zone`, `format` and `encoding` are of a file's lines; the journal knows its times";
+            return Err(serde::de::Error::custom(wrong));
+        }
+        if matches!(read.log, Source::File(_)) && read.pattern.as_ref().is_some_and(Pattern::names_line_end) {
+            let wrong = "`match` is held against one line at a time, and none holds the end of a line: write `$` for it";
             return Err(serde::de::Error::custom(wrong));
         }
         Ok(read)
@@ -141,6 +149,16 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it names the end of a line, other than in a class of characters and where blanks mean nothing (`(?x)`).
+    fn names_line_end(&self) -> bool {
+        let parts = regex::Regex::new(r"(?s)\\.|\[\^?\]?(?:\\.|[^\]])*\]|\(\?[a-zA-Z]*x|\n");
+        parts.is_ok_and(|parts| {
+            let found: Vec<&str> = parts.find_iter(&self.0).map(|part| part.as_str()).collect();
+            let verbose = found.iter().any(|part| part.starts_with("(?"));
+            found.contains(&r"\n") || (found.contains(&"\n") && !verbose)
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Pattern {
@@ -187,7 +205,7 @@ impl Kind for Log {
                 FactType::Int,
                 "how many lines of the window match; unknown if the log does not cover the window, or a matching line begins with `{` or \
                  bears what may be a time near its beginning, and that time is not known, or one before the window though it stands behind a \
-                 line of it; a line without one belongs to the line before it",
+                 line of it, or if it depends on the encoding whether a line matches that is not UTF-8; a line without a time belongs to the line before it",
             ),
             FactSpec::new(
                 "at_least",

@@ -128,7 +128,7 @@ impl Kind for WebSocket {
                 .denies(Denied::Request, Values::Codes(&[401, 403, 407, 511])),
             FactSpec::new("accepted", FactType::Bool, "whether the WebSocket began")
                 .grants(Denied::Request, Values::True),
-            FactSpec::new("headers", FactType::Map, "the answer's headers by lower-case name; repeated ones joined with a comma").lower_case().aside(),
+            FactSpec::new("headers", FactType::Map, "the answer's headers by lower-case name; repeated ones joined with a comma; in UTF-8, else ISO-8859-1").lower_case().aside(),
             FactSpec::new("subprotocol", FactType::Text, "the subprotocol that the server chose; empty if none"),
             FactSpec::new("sent", FactType::Int, "how many of the frames were sent before it was closed"),
             FactSpec::new("received", FactType::List, "the messages that came, in order: maps with `type` (`text`, `binary`, `ping`, `pong`), `size_bytes`, and `text`, or `hex` where it is none; behind `timed-out` where fewer came than were waited for, and nothing closed it")

@@ -7,10 +7,12 @@ mod cookies;
 pub(super) mod head;
 pub(super) mod request;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use probity_plan::Text;
+use probity_plan::kinds::Kind;
 use probity_plan::kinds::http::{Cookies, Http};
 
 use self::request::Destination;
@@ -38,6 +40,7 @@ impl Talk for Http {
         let mut destination = Destination::parse(&self.http, &context.expand(&self.http, Syntax::Url)?)?;
         let mut phases = Phases::default();
         let mut followed = Vec::new();
+        let mut http = Cow::Borrowed(self);
         let mut method = self.method.clone().unwrap_or_else(|| "GET".to_owned());
         let mut with_body = true;
         let jar = self.cookies.map(|kept| match kept {
@@ -48,7 +51,7 @@ impl Talk for Http {
             // The connection is driven beside it, and ends with it: at the time-out too.
             let cookies = jar.as_ref().map(|jar| cookies::of(jar, &destination.url)).unwrap_or_default();
             let asked = request::Asked {
-                http: self,
+                http: &http,
                 context,
                 destination: &destination,
                 method: &method,
@@ -76,6 +79,10 @@ impl Talk for Http {
                         method = "GET".to_owned();
                     }
                     with_body = false;
+                }
+                // Nor does another server learn who asks, where that is no secret (Fetch, 4.4, step 13).
+                if to.origin() != destination.url.origin() {
+                    http = http.anonymous().map_or(http, Cow::Owned);
                 }
                 followed.push(request::without_user(&to).to_string());
                 destination = destination.redirected(to);

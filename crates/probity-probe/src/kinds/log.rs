@@ -74,7 +74,8 @@ impl Look for Log {
 
 fn new_tally(log: &Log, wanted: &Wanted) -> Result<Tally, Blocked> {
     let listed = ["times", "lines"].iter().any(|fact| wanted.includes(fact));
-    Ok(Tally::new(Matcher::new(log.pattern.as_ref().map(probity_plan::kinds::log::Pattern::as_str))?, listed))
+    let pattern = log.pattern.as_ref().map(probity_plan::kinds::log::Pattern::as_str);
+    Ok(Tally::new(Matcher::new(pattern, log.encoding.as_deref())?, listed))
 }
 
 fn see_file(
@@ -132,7 +133,14 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         );
         Blocked::new(Barrier::Protocol, why)
     });
-    let unknown = unknown.or(late);
+    let unsure = (tally.unsure > 0).then(|| {
+        let why = format!(
+            "{} lines are not in UTF-8, or not in the `encoding` that is said, and whether they match depends on what they are in",
+            tally.unsure
+        );
+        Blocked::new(Barrier::Protocol, why)
+    });
+    let unknown = unknown.or(late).or(unsure);
     let ahead = ahead.or(unknown.clone());
     // "None" would pass on lines that nobody could see any more.
     let uncovered = window.covered.err().map(|why| Blocked::new(Barrier::Unreachable, why));

@@ -59,7 +59,7 @@ pub(super) fn has_two_brackets(line: &[u8]) -> bool {
 pub(super) fn may_be_times() -> &'static [(regex::bytes::Regex, usize)] {
     static FORMS: OnceLock<Vec<(regex::bytes::Regex, usize)>> = OnceLock::new();
     FORMS.get_or_init(|| {
-        let forms = [(near_time(), NEAR), (far_time(), usize::MAX)];
+        let forms = [(near_time(), NEAR), (foreign_time(), NEAR), (far_time(), usize::MAX)];
         forms
             .iter()
             .filter_map(|(form, within)| Some((regex::bytes::Regex::new(form).ok()?, *within)))
@@ -86,6 +86,11 @@ pub(super) fn near_time() -> String {
         | ^[\[(<]?\ *[0-9]+\.[0-9]{{3,}} (?:[^0-9.]|$)
         | ^<[0-9]{{1,3}}> | ^@[0-9a-f]{{24}}"#
     )
+}
+
+/// What may be one near the beginning in other digits than ours, or with the words of other writings.
+pub(super) fn foreign_time() -> String {
+    r"[\p{Nd}&&[^0-9]]{1,2}[:：][\p{Nd}&&[^0-9]]{2}|\p{Nd}{4}\s?[年년]".to_owned()
 }
 
 /// What is one wherever it stands: behind a name, however long it is, and as the last field of a line.

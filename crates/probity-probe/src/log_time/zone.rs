@@ -15,9 +15,37 @@ pub(super) const ZONES: [&str; 52] = [
     "NST", "NDT", "IDT", "WITA", "WIT", "MET", "MEST", "ChST", "HDT", "SST",
 ];
 
+/// Further ones, which Java, ICU and PostgreSQL write and a message may begin with as well: what stands there may be a zone, but not in square brackets.
+/// Not `GET`, which is Georgia's: a method of HTTP.
+const UNSURE_ZONES: [&str; 166] = [
+    "ACT", "ACWST", "AFT", "ALMT", "ALMST", "AMST", "AMT", "ANAT", "ANAST", "AQTT", "AQTST", "ART", "ARST",
+    "AWDT", "AZOT", "AZOST", "AZT", "AZST", "BDT", "BNT", "BOT", "BORT", "BRT", "BRST", "BTT", "CAST", "CCT",
+    "CHADT", "CHAST", "CHOT", "CHST", "CHUT", "CIST", "CIT", "CKT", "CLT", "CLST", "COT", "COST", "CVT",
+    "CWST", "CXT", "DAVT", "DDUT", "EASST", "EAST", "ECT", "EGT", "EGST", "EIT", "FET", "FJT", "FJST", "FKT",
+    "FKST", "FNT", "FNST", "GALT", "GAMT", "GFT", "GILT", "GST", "GYT", "HADT", "HAST", "HKST", "HOVT",
+    "HOVST", "ICT", "IOT", "IRDT", "IRKT", "IRKST", "IRST", "IRT", "KDT", "KGT", "KGST", "KOST", "KRAT",
+    "KRAST", "LHDT", "LHST", "LIGT", "LINT", "MAGT", "MAGST", "MART", "MAWT", "MESZ", "MEZ", "MHT", "MMT",
+    "MPT", "MSD", "MUT", "MVT", "MYT", "NCT", "NFT", "NFDT", "NOVT", "NOVST", "NPT", "NRT", "NUT", "NZT",
+    "OMST", "OMSST", "ORAT", "PET", "PETT", "PGT", "PHOT", "PHT", "PHST", "PKST", "PMDT", "PMST", "PONT",
+    "PWT", "PYT", "PYST", "QYZT", "RET", "ROTT", "SAKT", "SAMT", "SBT", "SCT", "SRT", "SRET", "SYOT", "TAHT",
+    "TFT", "TJT", "TKT", "TLT", "TMT", "TOT", "TRT", "TRUT", "TVT", "ULAT", "ULAST", "UYT", "UYST", "UZT",
+    "UZST", "VET", "VLAT", "VLAST", "VOLT", "VOST", "VUT", "WAKT", "WAST", "WEDT", "WFT", "WGT", "WGST",
+    "WSDT", "WST", "YAKT", "YAPT", "YEKT",
+];
+
+/// Halves of the day in other languages, as CLDR has them behind the clock.
+const HALVES: &str = r"[AaPp]\.?\s?[Mm] | (?i:vorm|nachm|dop|odp|p\.d|m\.d|π\.?μ|μ\.?μ|öö|ös|[\u{642}\u{628}]\.\u{638})
+    | [\u{635}\u{645}] | 午[前後] | [上下]午 | 오[전후] | पूर्वाह्न | अपराह्न | (?:ก่อน|หลัง)เที่ยง";
+
+/// What may stand between a clock and its zone: blanks, and marks that say in which direction one reads. What is not UTF-8 is
+/// the no-break space of Latin-1.
+const BLANK: &str = r"[\s\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}\u{2066}-\u{2069}\u{61c}\u{feff}\u{fffd}]";
+
 pub(super) fn unknown_zone(name: &str) -> Blocked {
-    let why =
-        format!("the zone `{name}` of its lines is not this machine's: say `zone`, such as Europe/Berlin");
+    let why = format!(
+        "the zone `{name}` of its lines is not this machine's: say `zone`, such as Europe/Berlin; and where that calls itself \
+         otherwise, `format` with `{name}` in it"
+    );
     Blocked::new(Barrier::Unsupported, why)
 }
 
@@ -54,6 +82,9 @@ pub(super) fn of_the_machine() -> Result<TimeZone, Blocked> {
     }
 }
 
+/// No name of a zone is longer than so many bytes.
+const MAX_ZONE: usize = 80;
+
 /// What stands behind a clock.
 pub(super) enum Behind<'a> {
     Nothing,
@@ -71,15 +102,22 @@ pub(super) fn behind(rest: &str, host: bool) -> Behind<'_> {
     let zone = || {
         let names = ZONES.join("|");
         regex::Regex::new(&format!(
-            r"(?x)^[\])]?[\ \t]{{0,3}}[\[(]?
-              (?<name> [Zz] | (?i:utc|gmt)(?:[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?)? | [+-][0-9]{{2}}(?::?[0-9]{{2}})? | {names}
+            r"(?x)^[\])]?{BLANK}{{0,20}}[\[(]?
+              (?<name> [Zz] | (?i:utc|gmt)(?:[+−-][0-9]{{1,2}}(?::?[0-9]{{2}})?)? | [+−-][0-9]{{2}}(?::?[0-9]{{2}})? | {names}
                 | [AaPp](?:\.[Mm]\.?|[Mm]) | [A-Z][A-Za-z]+/[A-Za-z_/+-]+[0-9]* )
               (?:[^0-9A-Za-z:.+_-] | :(?:[^0-9]|$) | \.(?:\s|$) | $)"
         ))
         .ok()
     };
     let unclear = || {
-        regex::Regex::new(r"^(?:[0-9A-Za-z]|[.,:+-][0-9]|[\])]?[ \t]{1,3}(?:(?i:utc|gmt) ?)?[+-][0-9])").ok()
+        let (names, unsure) = (ZONES.join("|"), UNSURE_ZONES.join("|"));
+        regex::Regex::new(&format!(
+            r"(?x)^(?: [0-9A-Za-z] | [.,:+‐-―−-][0-9] | [\])]?{BLANK}{{1,20}}(?:(?i:utc|gmt)\s?)?[+‐-―−-][0-9]
+              | [\])]?(?:{BLANK}{{0,20}}|[,;|_-]{BLANK}{{0,3}})(?:[\[(]?(?:{HALVES}|{names}|(?i:utc|gmt))|\(?(?:{unsure}))
+                (?:[^\p{{L}}\p{{M}}0-9:.+_/-]|:(?:[^0-9]|$)|\.(?:\s|$)|$)
+              | {BLANK}{{0,20}}[\[(]?(?:[A-Z][A-Za-z.&-]*\s){{0,4}}(?:Standard|Daylight|Summer|Mean|Universal)\sTime\b )"
+        ))
+        .ok()
     };
     let found = ZONE.get_or_init(zone).as_ref().and_then(|zone| zone.captures(rest));
     match found.and_then(|found| found.name("name")) {
@@ -107,16 +145,22 @@ pub(super) fn behind(rest: &str, host: bool) -> Behind<'_> {
 pub(super) fn may_name_zone(rest: &[u8]) -> bool {
     match rest {
         [byte, ..] if byte.is_ascii_alphanumeric() => return true,
-        [b'.' | b',' | b':' | b'+' | b'-', next, ..] => return next.is_ascii_digit(),
+        [b'.' | b',' | b':' | b'+' | b'-', b'0'..=b'9', ..] => return true,
         _ => {}
     }
-    let first = rest.iter().position(|byte| !b" \t[]()".contains(byte)).unwrap_or(rest.len());
-    let word = &rest[first..];
+    let first = rest.iter().position(|byte| !b" \t[](),;|_-".contains(byte)).unwrap_or(rest.len());
+    let (before, word) = rest.split_at(first);
     let length = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (word, next) = word.split_at(length);
     match (word, next) {
-        ([], next) => matches!(next, [b'+' | b'-', b'0'..=b'9', ..]),
+        ([], [b'+', b'0'..=b'9', ..]) => true,
+        ([], [byte, ..]) => !byte.is_ascii() || (byte.is_ascii_digit() && before.ends_with(b"-")),
         (_, [b'/', ..]) | ([b'Z' | b'z' | b'A' | b'a' | b'P' | b'p'], _) => true,
-        _ => ZONES.iter().chain(&["AM", "PM"]).any(|zone| word.eq_ignore_ascii_case(zone.as_bytes())),
+        _ if memchr::memmem::find(rest.get(..MAX_ZONE).unwrap_or(rest), b" Time").is_some() => true,
+        _ => {
+            let in_any_case = ["UTC", "GMT", "AM", "PM", "M", "VORM", "NACHM", "DOP", "ODP"];
+            ZONES.iter().chain(&UNSURE_ZONES).any(|zone| word == zone.as_bytes())
+                || in_any_case.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
+        }
     }
 }

@@ -1,13 +1,15 @@
-//! What a body says: the codings undone that its headers name (RFC 9110, 8.4), and read as text. Nothing is guessed.
+//! What a body says: the codings undone that its headers name (RFC 9110, 8.4; RFC 9112, 7), and read as text. Nothing is guessed.
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::sync::OnceLock;
 
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, TRANSFER_ENCODING};
 use mime::Mime;
 use probity_plan::{Barrier, Blocked};
+use regex::bytes::Regex;
 
 use crate::documents::UTF_32_MARK;
 
@@ -19,19 +21,18 @@ const MAX_CODINGS: usize = 3;
 /// # Errors
 /// `unsupported` for a coding that is not known here, `protocol` where the body is not in it, `too-large`.
 pub(super) fn decoded<'b>(body: &'b [u8], headers: &HeaderMap, max: usize) -> Result<Cow<'b, [u8]>, Blocked> {
-    let named: Vec<String> = headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .flat_map(|value| {
-            String::from_utf8_lossy(value.as_bytes())
-                .to_lowercase()
-                .split(',')
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .map(|coding| coding.trim().to_owned())
-        .filter(|coding| !coding.is_empty() && coding != "identity")
-        .collect();
+    let listed = |name: HeaderName| {
+        let values = headers.get_all(name).iter();
+        let codings = values.flat_map(|value| {
+            let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
+            value.split(',').map(|coding| coding.trim().to_owned()).collect::<Vec<_>>()
+        });
+        codings.filter(|coding| !coding.is_empty() && coding != "identity").collect::<Vec<_>>()
+    };
+    // Those of the transfer were put on last, but for the chunks, which are undone already.
+    let mut of_transfer = listed(TRANSFER_ENCODING);
+    of_transfer.pop_if(|last| last == "chunked");
+    let named = [listed(CONTENT_ENCODING), of_transfer].concat();
     if named.len() > MAX_CODINGS {
         return Err(Blocked::new(
             Barrier::Unsupported,
@@ -89,8 +90,8 @@ fn undone(coding: &str, bytes: &[u8], max: usize) -> Result<Vec<u8>, Blocked> {
     Ok(content)
 }
 
-/// The content as text: in what a byte order mark says, else what the headers say, else UTF-8. Names of charsets mean what
-/// they mean to browsers (WHATWG Encoding): `iso-8859-1` is windows-1252.
+/// The content as text: in what a byte order mark says, else what the headers say, else what XML or HTML say of themselves, else
+/// UTF-8. Names of charsets mean what they mean to browsers (WHATWG Encoding): `iso-8859-1` is windows-1252.
 ///
 /// # Errors
 /// `unsupported` for a charset that is not known, `protocol` where the content is not in it.
@@ -99,31 +100,92 @@ pub(super) fn text(content: &[u8], headers: &HeaderMap) -> Result<String, Blocke
         let why = "the body begins with the mark of UTF-32, which is not read";
         return Err(Blocked::new(Barrier::Unsupported, why));
     }
-    let (encoding, content) = match Encoding::for_bom(content) {
-        Some((encoding, mark)) => (encoding, content.get(mark..).unwrap_or_default()),
-        None => (charset(headers)?, content),
+    let (encoding, content, said) = match Encoding::for_bom(content) {
+        Some((encoding, mark)) => (encoding, content.get(mark..).unwrap_or_default(), true),
+        None => match label(content, headers)? {
+            Some(label) => (named(&label)?, content, true),
+            None => (UTF_8, content, false),
+        },
     };
     let text = encoding.decode_without_bom_handling_and_without_replacement(content);
     text.map(Cow::into_owned).ok_or_else(|| {
-        Blocked::new(Barrier::Protocol, format!("the body is not in {}, as it should be", encoding.name()))
+        let why = match said {
+            true => format!("the body is not in {}, as it should be", encoding.name()),
+            false => {
+                "the body is not in UTF-8, and nothing names another charset that it could be in".to_owned()
+            }
+        };
+        Blocked::new(Barrier::Protocol, why)
     })
 }
 
-fn charset(headers: &HeaderMap) -> Result<&'static Encoding, Blocked> {
+/// The encoding of this name.
+fn named(label: &str) -> Result<&'static Encoding, Blocked> {
+    let unsupported = |why: String| Err(Blocked::new(Barrier::Unsupported, why));
+    let found = Encoding::for_label_no_replacement(label.as_bytes());
+    match found {
+        // Browsers take the one, RFC 2781 (4.3) says the other.
+        Some(found) if found == UTF_16LE && !label.trim().eq_ignore_ascii_case("utf-16le") => unsupported(
+            format!("the charset `{label}` says no byte order, and the body bears no mark of one"),
+        ),
+        Some(found) => Ok(found),
+        None => unsupported(format!("the charset `{label}`")),
+    }
+}
+
+/// The name of the charset, in the headers or else in the content.
+fn label(content: &[u8], headers: &HeaderMap) -> Result<Option<String>, Blocked> {
     let unsupported = |why: String| Err(Blocked::new(Barrier::Unsupported, why));
     let mut all = headers.get_all(CONTENT_TYPE).iter();
-    let Some(first) = all.next() else { return Ok(UTF_8) };
-    if all.any(|other| other != first) {
+    let said = all.next().map(|first| String::from_utf8_lossy(first.as_bytes())).unwrap_or_default();
+    if all.any(|other| other.as_bytes() != said.as_bytes()) {
         return unsupported("several types of content, which may name several charsets".to_owned());
     }
-    let said = String::from_utf8_lossy(first.as_bytes());
     let ty = said.parse::<Mime>();
     match ty.as_ref().map(|ty| ty.get_param(mime::CHARSET)) {
         Err(_) if said.to_ascii_lowercase().contains("charset") => {
-            unsupported(format!("the charset in `{said}`"))
+            return unsupported(format!("the charset in `{said}`"));
         }
-        Err(_) | Ok(None) => Ok(UTF_8),
-        Ok(Some(label)) => Encoding::for_label_no_replacement(label.as_str().as_bytes())
-            .ok_or_else(|| Blocked::new(Barrier::Unsupported, format!("the charset `{label}`"))),
+        Ok(Some(label)) => return Ok(Some(label.as_str().to_owned())),
+        Err(_) | Ok(None) => {}
     }
+    let own = own_label(content, said.to_ascii_lowercase().contains("html"));
+    // What says in letters of ASCII that it is in UTF-16 is not (HTML, 13.2.3.2), as what .NET writes.
+    let is_true = |own: &String| {
+        Encoding::for_label(own.as_bytes()).is_none_or(|named| ![UTF_16LE, UTF_16BE].contains(&named))
+    };
+    Ok(own.filter(is_true))
+}
+
+/// No document says further on than this in which charset it is (HTML, 13.2.3.2).
+const MAX_PROLOGUE: usize = 1024;
+
+/// The charset that XML (4.3.3) or HTML (13.2.3.2) says of itself.
+fn own_label(content: &[u8], html: bool) -> Option<String> {
+    static FORMS: OnceLock<Option<[Regex; 4]>> = OnceLock::new();
+    let forms = FORMS.get_or_init(|| {
+        let form = |form: &str| Regex::new(&format!("(?is-u){form}")).ok();
+        Some([
+            form(r#"^<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"'>]+)["']"#)?,
+            form(r"<!--.*?-->|<meta[\s/][^>]*>")?,
+            form(r#"[\s/"']charset\s*=\s*["']?\s*([^\s"'/>;]+)"#)?,
+            form(r#"[\s/"']content\s*=\s*(?:"[^"]*"|'[^']*')"#)?,
+        ])
+    });
+    let [xml, tags, charset, attribute] = forms.as_ref()?;
+    let start = content.get(..MAX_PROLOGUE).unwrap_or(content);
+    let found = |form: &Regex, text: &[u8]| {
+        form.captures(text).map(|found| String::from_utf8_lossy(&found[1]).into_owned())
+    };
+    found(xml, start).or_else(|| {
+        let mut tags = tags.find_iter(start).map(|tag| tag.as_bytes()).filter(|_| html);
+        tags.find_map(|tag| {
+            let tag = tag.to_ascii_lowercase();
+            let speaks_of_type = memchr::memmem::find(&tag, b"http-equiv").is_some()
+                && memchr::memmem::find(&tag, b"content-type").is_some();
+            let bare = attribute.replace_all(&tag, &b" "[..]);
+            let own = if tag.starts_with(b"<!--") { None } else { found(charset, &bare) };
+            own.or_else(|| found(charset, &tag).filter(|_| speaks_of_type && !tag.starts_with(b"<!--")))
+        })
+    })
 }

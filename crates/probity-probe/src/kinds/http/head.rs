@@ -84,13 +84,26 @@ fn odd(line: &[u8]) -> Blocked {
     Blocked::new(Barrier::Protocol, format!("a line that is no header (RFC 9110, 5): {line}"))
 }
 
+/// In UTF-8, else in ISO-8859-1, which headers were once in (RFC 9110, 5.5).
 fn text_of(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned)
 }
 
-/// Where a redirect leads, if to somewhere that speaks HTTP. Letters beyond ASCII are written as browsers do.
+/// Where a redirect leads, if to one place alone (Fetch, "location URL"), and to one that speaks HTTP. Bytes beyond ASCII stay
+/// what they are.
 pub(super) fn location(response: &Response<Incoming>, from: &Url) -> Option<Url> {
-    from.join(&text_of(response.headers().get(LOCATION)?)).ok().filter(is_http)
+    let mut all = response.headers().get_all(LOCATION).iter();
+    let first = all.next()?;
+    if all.any(|other| other != first) {
+        return None;
+    }
+    let written: String = first
+        .as_bytes()
+        .iter()
+        .map(|byte| if byte.is_ascii() { char::from(*byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    from.join(&written).ok().filter(is_http)
 }
 
 /// Whether a head arrived whole.

@@ -1,6 +1,7 @@
 //! What is sent, where, and over what.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use base64::Engine;
@@ -30,13 +31,17 @@ pub(in crate::kinds) struct Destination {
     target: String,
     /// User and password of the URL that the plan gave, for that origin.
     basic: Option<(url::Origin, String)>,
+    /// The number of the interface whose link the plan's address is of, and that address.
+    link: Option<(Ipv6Addr, u32)>,
 }
 
 impl Destination {
     /// From the plan's text, which errors show, and the same with its secrets in their places.
     pub fn parse(shown: &Text, filled: &Plaintext) -> Result<Self, Blocked> {
-        let text = filled.reveal();
         let wrong = |why: String| Blocked::new(Barrier::Unsupported, why);
+        let (text, link) =
+            without_zone(filled.reveal()).map_err(|why| wrong(format!("URL `{shown}`: {why}")))?;
+        let text = text.as_ref();
         let url =
             Url::parse(text).map_err(|e| wrong(format!("URL `{shown}`: {e}; write http://host/path")))?;
         if !is_http(&url) {
@@ -48,12 +53,24 @@ impl Destination {
         let usable = |target: &String| target.is_ascii() && target.starts_with('/');
         let target = written.filter(usable).unwrap_or_else(|| target_of(&url));
         let basic = credentials(&url).map(|basic| (url.origin(), basic));
-        Ok(Self { target, basic, url })
+        Ok(Self { target, basic, link, url })
     }
 
     /// Where a redirect leads.
     pub fn redirected(self, to: Url) -> Self {
-        Self { target: target_of(&to), url: to, basic: self.basic }
+        Self { target: target_of(&to), url: to, ..self }
+    }
+
+    /// These addresses of its host, with the number of the interface where one is of a link.
+    fn on_link(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        for address in &mut addresses {
+            if let (SocketAddr::V6(address), Some((ip, interface))) = (address, self.link)
+                && *address.ip() == ip
+            {
+                address.set_scope_id(interface);
+            }
+        }
+        addresses
     }
 
     fn authorization(&self) -> Option<&str> {
@@ -62,6 +79,23 @@ impl Destination {
             .filter(|(origin, _)| *origin == self.url.origin())
             .map(|(_, basic)| basic.as_str())
     }
+}
+
+/// A URL without the zone of a link-local address, which names an interface of ours (RFC 6874) and goes to nobody; with the
+/// address and that interface's number.
+fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<(Ipv6Addr, u32)>), String> {
+    let zoned = text.split_once("%25").and_then(|(before, after)| {
+        let (start, address) = before.rsplit_once('[')?;
+        let (zone, rest) = after.split_once(']')?;
+        let is_host = start.split_once("//").is_some_and(|(_, user)| !user.contains(['/', '?', '#']));
+        let address = address.parse::<Ipv6Addr>().ok().filter(|it| is_host && it.is_unicast_link_local())?;
+        Some((start, address, zone, rest))
+    });
+    let Some((start, address, zone, rest)) = zoned else { return Ok((Cow::Borrowed(text), None)) };
+    let zone = percent_decode_str(zone).decode_utf8_lossy();
+    let interface = zone.parse().or_else(|_| nix::net::if_::if_nametoindex(&*zone));
+    let interface = interface.map_err(|error| format!("the interface `{zone}`: {error}"))?;
+    Ok((Cow::Owned(format!("{start}[{address}]{rest}")), Some((address, interface))))
 }
 
 pub(super) fn is_http(url: &Url) -> bool {
@@ -99,7 +133,7 @@ pub(in crate::kinds) struct Asked<'a> {
     pub method: &'a str,
     pub with_body: bool,
     /// Cookies that were kept, as a header; empty if there are none.
-    pub cookies: String,
+    pub cookies: Vec<u8>,
     /// The address of ours to come from.
     pub own: Option<IpAddr>,
 }
@@ -164,7 +198,7 @@ impl Asked<'_> {
             }
             None => {
                 let began = Instant::now();
-                let addresses = connect::resolve(host, port).await?;
+                let addresses = self.destination.on_link(connect::resolve(host, port).await?);
                 phases.resolve += began.elapsed();
                 let began = Instant::now();
                 conversation.call();
@@ -229,10 +263,10 @@ impl Asked<'_> {
         }
         if !self.cookies.is_empty() {
             // Those that the plan itself gives come first.
-            let own =
-                request.headers().get(COOKIE).map(|own| String::from_utf8_lossy(own.as_bytes()).into_owned());
-            let all: Vec<&str> = own.as_deref().into_iter().chain([self.cookies.as_str()]).collect();
-            let mut value = HeaderValue::from_str(&all.join("; ")).map_err(|e| unsupported("cookies", &e))?;
+            let own = request.headers().get(COOKIE).map(HeaderValue::as_bytes);
+            let all: Vec<&[u8]> = own.into_iter().chain([self.cookies.as_slice()]).collect();
+            let mut value =
+                HeaderValue::from_bytes(&all.join(&b"; "[..])).map_err(|e| unsupported("cookies", &e))?;
             value.set_sensitive(true);
             request.headers_mut().insert(COOKIE, value);
         }

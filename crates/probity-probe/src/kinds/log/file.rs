@@ -240,7 +240,7 @@ impl LogFile<'_> {
             Place::Before | Place::JustBefore => {
                 // What stands before them was written before, unless the window has begun: then it is they that are late.
                 if self.tally.entries == 0 {
-                    self.tally.unknown = 0;
+                    (self.tally.unknown, self.tally.unsure) = (0, 0);
                 }
                 Ok(())
             }

@@ -1,5 +1,7 @@
 //! The system's journal, through `journalctl`.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use probity_plan::{Barrier, Blocked};
 
@@ -16,7 +18,7 @@ const DEFAULT_RATE: Rate = Rate { messages: 10_000, interval: SignedDuration::fr
 /// One entry.
 struct Entry {
     at: Timestamp,
-    text: String,
+    text: Vec<u8>,
 }
 
 /// How many messages of a unit the journal takes in which time; more are left out, and it says so only when the next one
@@ -93,11 +95,12 @@ async fn suppressed(
     let since = format!("--since=@{}", start.as_second());
     let said = journalctl(&[SUPPRESSED, &since], context).await?;
     // The unit's name is the last word, with its ending.
-    let of_unit = |entry: &&Entry| {
-        let name = entry.text.rsplit(' ').next().unwrap_or_default();
+    let of_unit = |text: &Cow<'_, str>| {
+        let name = text.rsplit(' ').next().unwrap_or_default();
         name == unit || name.strip_suffix(".service") == Some(unit)
     };
-    Ok(said.iter().find(of_unit).and_then(|entry| too_many(format!("the journal says: {}", entry.text))))
+    let mut texts = said.iter().map(|entry| String::from_utf8_lossy(&entry.text));
+    Ok(texts.find(of_unit).and_then(|text| too_many(format!("the journal says: {text}"))))
 }
 
 /// The most entries within the limit's time, if they reach the limit.
@@ -189,17 +192,17 @@ fn entry(line: &str) -> Result<Entry, Blocked> {
 }
 
 /// Text; the bytes of what is not plain text; or several of these, where a program logged several.
-fn message(json: &serde_json::Value) -> String {
+fn message(json: &serde_json::Value) -> Vec<u8> {
     match json {
-        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::String(text) => text.clone().into_bytes(),
         serde_json::Value::Array(list) => {
             let bytes: Option<Vec<u8>> = list.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
             match bytes {
-                Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                None => list.iter().map(message).collect::<Vec<_>>().join("\n"),
+                Some(bytes) => bytes,
+                None => list.iter().map(message).collect::<Vec<_>>().join(&b'\n'),
             }
         }
-        _ => String::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_reached_by_as_many_as_fit_into_its_time() {
-        let entry = |ms| Entry { at: Timestamp::from_millisecond(ms).unwrap(), text: String::new() };
+        let entry = |ms| Entry { at: Timestamp::from_millisecond(ms).unwrap(), text: Vec::new() };
         let rate = |messages| Rate { messages, interval: SignedDuration::from_secs(1) };
         let entries = [entry(0), entry(900), entry(1500), entry(1899), entry(1900)];
         assert_eq!(burst(&entries, rate(3)), Some(3));

@@ -144,7 +144,7 @@ impl<'a> Caller<'a> {
     fn asked<'b>(&'b self, http: &'b Http, destination: &'b Destination) -> Asked<'b> {
         let method = http.method.as_deref().unwrap_or("GET");
         let (context, own) = (self.context, self.own);
-        Asked { http, context, destination, method, with_body: true, cookies: String::new(), own }
+        Asked { http, context, destination, method, with_body: true, cookies: Vec::new(), own }
     }
 
     /// Sends one request, over this connection or over one that it makes, and waits for its whole answer; with the connection, if
