@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 use crate::exchange;
-use crate::web::tls::Io;
+use crate::web::tls::{Io, fault_of_pem};
 
 /// How long a connection may take, and then the answer.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -86,7 +86,8 @@ async fn ask(config: &Config, path: &str) -> Result<(StatusCode, Bytes), AskErro
 fn pinned(certificate: &std::path::Path) -> Result<ClientConfig, AskError> {
     let unable =
         |error: &dyn std::fmt::Display| AskError::Unable(format!("{}: {error}", certificate.display()));
-    let expected = CertificateDer::from_pem_file(certificate).map_err(|error| unable(&error))?;
+    let expected =
+        CertificateDer::from_pem_file(certificate).map_err(|error| unable(&fault_of_pem(&error)))?;
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

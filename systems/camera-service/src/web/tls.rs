@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
@@ -84,6 +84,15 @@ pub struct Served {
 /// What connections are served with from now on; swapped when the files change.
 pub type Current = Arc<ArcSwap<Served>>;
 
+/// What is wrong with a file in PEM, without a word of it: the parser's own text repeats lines of what may be a private key.
+pub fn fault_of_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "there is no such block in it".into(),
+        _ => "it is broken: `-----BEGIN ...-----` and `-----END ...-----` each take a line of their own, with base64 between them".into(),
+    }
+}
+
 /// Reads the files.
 ///
 /// # Errors
@@ -93,7 +102,7 @@ pub fn read(files: &TlsFiles) -> Result<Served, TlsError> {
     let chain = |path: &Path| -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let found = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| bad(path, "certificate in PEM", error.to_string()))?;
+            .map_err(|error| bad(path, "certificate in PEM", fault_of_pem(&error)))?;
         if found.is_empty() {
             return Err(bad(path, "certificate in PEM", "the file has no CERTIFICATE block".into()));
         }
@@ -107,7 +116,7 @@ pub fn read(files: &TlsFiles) -> Result<Served, TlsError> {
         )));
     }
     let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| bad(&files.key, "private key in PEM", error.to_string()))?;
+        .map_err(|error| bad(&files.key, "private key in PEM", fault_of_pem(&error)))?;
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -272,5 +281,38 @@ impl Welcome {
         };
         // Nobody serves any more.
         let _ = self.sender.send(Accepted { io, peer, place }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::fs::Permissions;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_key_is_told_without_a_byte_of_it() {
+        let made = rcgen::generate_simple_self_signed(["camera.test".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let files = TlsFiles {
+            certificate: folder.path().join("certificate.pem"),
+            key: folder.path().join("key.pem"),
+            client_ca: None,
+        };
+        std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+        let key = made.signing_key.serialize_pem();
+        let (one_line, literally) = (key.replace('\n', ""), key.replace('\n', "\\n"));
+        for broken in [one_line, literally, key.replacen("-----END", "----END", 1), String::new()] {
+            std::fs::write(&files.key, &broken).unwrap();
+            std::fs::set_permissions(&files.key, Permissions::from_mode(0o600)).unwrap();
+            let said = read(&files).err().unwrap().to_string();
+            let bytes: Vec<String> = broken.bytes().map(|byte| byte.to_string()).collect();
+            let shown = bytes.windows(3).any(|three| said.contains(&three.join(", ")));
+            assert!(said.contains("key.pem") && !shown && said.len() < 400, "{said}");
+        }
+        std::fs::write(&files.key, key).unwrap();
+        assert!(read(&files).is_ok());
     }
 }

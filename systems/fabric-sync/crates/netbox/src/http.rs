@@ -311,7 +311,7 @@ fn describe(error: &reqwest::Error) -> String {
 
 fn tls(options: &Options) -> Result<rustls::ClientConfig, ConfigError> {
     use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::pem::{self, PemObject as _};
     let mut roots = rustls::RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(system.certs);
@@ -319,7 +319,11 @@ fn tls(options: &Options) -> Result<rustls::ClientConfig, ConfigError> {
         let refuse = |why: String| ConfigError::Authorities { path: path.clone(), why };
         let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| refuse(error.to_string()))?;
+            .map_err(|error| match error {
+                pem::Error::Io(error) => refuse(error.to_string()),
+                // The parser's own text repeats lines of what may be a private key.
+                _ => refuse("it is no PEM: `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----` each take a line of their own".into()),
+            })?;
         if certificates.is_empty() {
             return Err(refuse("there is no certificate in it".into()));
         }
