@@ -219,6 +219,10 @@ pub enum Values {
     Prefixes(&'static [&'static str]),
     /// Lists that are not empty.
     Filled,
+    /// Maps of which a key begins with one of these.
+    AnyKey(&'static [&'static str]),
+    /// Maps that are not empty, and of which every key begins with one of these.
+    OnlyKeys(&'static [&'static str]),
     /// Whatever it is: that it is known at all says it.
     Any,
 }
@@ -236,13 +240,19 @@ impl Values {
             }
             (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
             (Self::Filled, Value::List(list)) => !list.is_empty(),
-            (Self::Any, _) => true,
-            (Self::Prefixes(prefixes), Value::Text(text)) => {
-                prefixes.iter().any(|prefix| text.starts_with(prefix))
+            (Self::AnyKey(prefixes), Value::Map(map)) => map.keys().any(|key| begins(key, prefixes)),
+            (Self::OnlyKeys(prefixes), Value::Map(map)) => {
+                !map.is_empty() && map.keys().all(|key| begins(key, prefixes))
             }
+            (Self::Any, _) => true,
+            (Self::Prefixes(prefixes), Value::Text(text)) => begins(text, prefixes),
             _ => false,
         }
     }
+}
+
+fn begins(text: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| text.starts_with(prefix))
 }
 
 /// What is denied, or granted, from the outside in: who is granted one of them was granted those before it. A grant shows

@@ -463,6 +463,35 @@ fn a_plan_with_very_many_claims_in_scores_is_checked_in_part_rather_than_for_eve
 }
 
 #[test]
+fn a_score_of_very_many_claims_that_a_rule_reads_again_and_again_is_no_endless_work() {
+    let weights: Vec<String> = (0..3000).map(|n| format!("c{n}: 1")).collect();
+    let claims: String = (0..3000).map(|n| format!("  c{n}: {{ of: p, check: exit_code == 0 }}\n")).collect();
+    let text = format!(
+        "plan: A plan\nprobes:\n  p: {COMMAND}\nclaims:\n{claims}scores:\n  s: {{ {} }}\nverdict:\n  - {{ label: GO, when: \"{}\", accepted: true }}\n  - {{ label: NO }}\n",
+        weights.join(", "),
+        ["score.s > 0.5"; 50].join(" && "),
+    );
+    let began = std::time::Instant::now();
+    assert!(problems_of(&text).iter().any(|problem| problem.rule == "tried-in-part"));
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_control_over_very_many_rows_is_examined_once_for_all_that_name_it() {
+    let rows: Vec<String> = (0..1000).map(|n| format!("{{ n: {n} }}")).collect();
+    let claims: String =
+        (0..100).map(|n| format!("  c{n}: {{ of: p, check: status == 403, control: k }}\n")).collect();
+    let text = format!(
+        "plan: A plan\nprobes:\n  p: {{ http: http://x }}\n  m: {{ http: 'http://x/$n', matrix: [ {} ] }}\nclaims:\n{claims}  \
+         k: {{ of: m, check: n >= 0 && answered && status < 300 && status >= 200 }}\nverdict: [ label: L ]\n",
+        rows.join(", ")
+    );
+    let began = std::time::Instant::now();
+    assert!(problems_of(&text).iter().all(|problem| problem.rule != "control"));
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
 fn how_many_attempts_there_were_is_nothing_that_was_seen() {
     for (probe, check) in [
         (COMMAND, "attempt == 1"),
