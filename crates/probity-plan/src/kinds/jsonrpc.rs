@@ -137,6 +137,10 @@ impl Kind for JsonRpc {
         self.jsonrpc.secrets_in_host()
     }
 
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_url(&self.jsonrpc, &["ws", "wss", "http", "https"])
+    }
+
     fn describe(&self) -> String {
         let call = |call: &Call| match &call.params {
             Some(params) => format!("{}({})", call.method, params.template()),

@@ -529,6 +529,10 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     fn may_withdraw(&self) -> bool {
         true
     }
+    /// Why no look with these parameters can see anything, wherever it is made, if that can be told from them alone.
+    fn flaw(&self) -> Option<String> {
+        None
+    }
     /// The secrets that it hands over where others can read them.
     fn exposes(&self) -> Vec<Exposure> {
         Vec::new()
@@ -566,6 +570,10 @@ macro_rules! kinds {
             /// Whether a look may see something beside which nothing shows a grant.
             pub fn may_withdraw(&self) -> bool {
                 match self { $(Self::$Kind(act) => act.may_withdraw()),* }
+            }
+            /// Why no look with these parameters can see anything.
+            pub fn flaw(&self) -> Option<String> {
+                match self { $(Self::$Kind(act) => act.flaw()),* }
             }
             /// The secrets that it hands over where others can read them.
             pub fn exposes(&self) -> Vec<Exposure> {

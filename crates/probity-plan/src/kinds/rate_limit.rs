@@ -141,6 +141,10 @@ impl Kind for RateLimit {
         self.rate_limit.secrets_in_host()
     }
 
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_url(&self.rate_limit, &["http", "https", "ws", "wss"])
+    }
+
     fn describe(&self) -> String {
         let request = match &self.call {
             Some(call) => format!("JSON-RPC {} {}", self.rate_limit, call.method),
