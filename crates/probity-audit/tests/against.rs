@@ -524,3 +524,42 @@ fn what_stands_after_a_confidence_is_no_confidence() {
         [("differs-from-bundle", 1)]
     );
 }
+
+#[test]
+fn a_task_that_is_ticked_is_said_to_be_done() {
+    for text in ["- [x] `roles`", "- [x] roles", "- [x] each role may call what it should", "* [X] **roles**"]
+    {
+        assert_eq!(found(text), [("stronger-than-bundle", 1)], "{text}");
+    }
+    for text in
+        ["- [ ] `roles`", "- [x] `prompt`", "- [x] health answers within 100 ms", "- [x] `roles`: failed"]
+    {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn how_many_claims_hold_is_held_against_how_many_do() {
+    for text in
+        ["All 3 claims hold.", "All claims passed.", "All of the claims were met.", "Every claim holds."]
+    {
+        assert!(found(text).contains(&("stronger-than-bundle", 1)), "{text}: {:?}", found(text));
+    }
+    assert!(found("2 of 3 claims hold.").contains(&("stronger-than-bundle", 1)));
+    for text in [
+        "1 of 3 claims hold, 1 fails, 1 undetermined.",
+        "Not all claims hold.",
+        "The log has 98 observations.",
+        "The log has 101 entries, 98 of them observations.",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+    assert_eq!(found("The log has 99 observations."), [("unsupported-number", 1)]);
+}
+
+#[test]
+fn a_verdict_that_is_called_an_acceptance_has_to_be_one() {
+    let shown = held("Verdict: READY or NOT READY (accepted)", &three());
+    assert_eq!(shown.findings.iter().map(|found| found.rule).collect::<Vec<_>>(), ["stronger-than-bundle"]);
+    assert_eq!(found("Verdict: READY or NOT READY (inconclusive)"), []);
+}

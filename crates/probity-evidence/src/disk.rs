@@ -10,7 +10,7 @@ use std::thread::Builder;
 /// The content of a small text file; an error if it is longer than `cap` bytes or not UTF-8.
 pub fn read_to_string_capped(path: &Path, cap: u64) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(cap + 1).read_to_string(&mut text)?;
+    open(path)?.take(cap + 1).read_to_string(&mut text).map_err(said)?;
     if text.len() as u64 > cap {
         return Err(io::Error::other(format!("it is longer than {cap} bytes")));
     }
@@ -29,8 +29,38 @@ pub(crate) fn read_plain_capped(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(too_long(metadata.len()));
     }
     let mut content = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut content)?;
+    open(path)?.take(most + 1).read_to_end(&mut content).map_err(said)?;
     if content.len() as u64 > most { Err(too_long(content.len() as u64)) } else { Ok(content) }
+}
+
+/// Opens a file to be read. Where the system calls it a plain file, reading it never waits, as it would at `/proc/kmsg`.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    if std::fs::metadata(path)?.is_file() {
+        never_wait(&mut options);
+    }
+    options.read(true).open(path)
+}
+
+/// Reading what is opened so fails instead of waiting.
+pub(crate) fn never_wait(options: &mut OpenOptions) -> &mut OpenOptions {
+    // The bits of open(2) flags fit an int.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    options
+}
+
+/// The same error; that reading would wait in words of ours.
+pub(crate) fn said(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            io::Error::other("it is no plain file: reading it waits for somebody who writes")
+        }
+        _ => error,
+    }
 }
 
 /// The permission bits; 0o600 where the system has none.
@@ -257,6 +287,16 @@ mod tests {
     /// Open, and refuses to be synced.
     fn unsyncable() -> Held {
         Held::new(PathBuf::from("/dev/null"), File::open("/dev/null").unwrap())
+    }
+
+    /// Only root may open it; of anybody else it is refused before.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_whose_reading_waits_is_not_waited_for() {
+        let kernel = Path::new("/proc/kmsg");
+        read_plain_capped(kernel, 1 << 20).unwrap_err();
+        read_to_string_capped(kernel, 1 << 20).unwrap_err();
+        crate::Ledger::open(kernel).unwrap_err();
     }
 
     #[test]

@@ -80,10 +80,12 @@ impl Ledger {
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(failed(io::Error::other("it is not a plain file")));
         }
-        let file = disk::private_file().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let mut options = disk::private_file();
+        let file =
+            disk::never_wait(&mut options).read(true).append(true).create(true).open(path).map_err(failed)?;
         file.lock().map_err(failed)?;
         let head = check(BufReader::new(&file)).map_err(|error| match error {
-            CheckError::Io(source) => failed(source),
+            CheckError::Io(source) => failed(disk::said(source)),
             CheckError::Line(line, reason) => LedgerError::Damaged { path: path.to_owned(), line, reason },
         })?;
         Ok(Self { path: path.to_owned(), file, head })

@@ -36,7 +36,15 @@ pub enum StoreError {
     /// Neither a folder nor a file.
     #[error("{} is neither a folder nor a tar: it is a device, a socket or a pipe", .0.display())]
     Neither(PathBuf),
-    /// No tar, or one that is not read in the same way by all.
+    /// Something else than a tar, in words.
+    #[error("{} is neither a folder nor a tar: {what}", path.display())]
+    NoTar {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A tar that is not read in the same way by all.
     #[error("{} is neither a folder nor a tar that all programs read alike: {source}", path.display())]
     Archive {
         /// Where.
@@ -152,6 +160,9 @@ impl Store {
         } else if metadata.is_file() {
             let mut file = open_plain(path).map_err(failed)?;
             let length = file.metadata().map_err(failed)?.len();
+            if let Some(what) = no_tar(&mut file, length).map_err(failed)? {
+                return Err(StoreError::NoTar { path: path.to_owned(), what });
+            }
             let places = store.index(&mut file, length)?;
             store.form = Form::Tar(Source::File(Arc::new(Mutex::new(file))), places);
         } else {
@@ -286,6 +297,9 @@ impl Store {
             .min_by_key(|top| top.len())
             .unwrap_or_default()
             .to_owned();
+        if !top.is_empty() && !is_plain(top.trim_end_matches('/')) {
+            self.note(format!("the bundle's folder has the odd name {}", quoted(&top)));
+        }
         let mut places = BTreeMap::new();
         for member in members {
             let below = member.name.strip_prefix(&top);
@@ -370,7 +384,7 @@ fn is_expected_folder(name: &str) -> bool {
 }
 
 /// Opens a plain file for reading; never a link, and without waiting for the other end of a pipe.
-fn open_plain(path: &Path) -> io::Result<File> {
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -386,6 +400,20 @@ fn open_plain(path: &Path) -> io::Result<File> {
     }
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a plain file")) }
+}
+
+/// What a file is that is surely no tar.
+fn no_tar(file: &mut File, length: u64) -> io::Result<Option<&'static str>> {
+    let mut start = [0; 512];
+    let read = file.take(512).read(&mut start)?;
+    file.rewind()?;
+    Ok(match &start[..read] {
+        [0x1f, 0x8b, ..] => Some("it is compressed; unpack it with gunzip first"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("it is compressed; unpack it with unzstd first"),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => Some("it is compressed; unpack it with unxz first"),
+        start if length < 512 || start.get(257..262) != Some(b"ustar") => Some("it is another file"),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

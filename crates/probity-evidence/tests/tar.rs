@@ -313,3 +313,39 @@ fn a_tar_header_cannot_ask_for_memory() {
     let tar = Tar::of(&path).long(&"x".repeat(3 << 20)).member("zz", b'0', b"").end();
     assert_eq!(refusal(&tar), "a header for a member that does not follow at once");
 }
+
+#[test]
+fn the_folder_of_a_bundle_in_a_tar_has_a_plain_name() {
+    let (_scratch, path, signers) = bundle();
+    let below = |top: &str| {
+        let bundle = Bundle::open(&path).unwrap();
+        let files = bundle.store().files().keys();
+        let tar = files.fold(Tar(Vec::new()), |tar, name| {
+            tar.member(&format!("{top}/{name}"), b'0', &std::fs::read(path.join(name)).unwrap())
+        });
+        verify_store(Store::from_tar(&tar.end()).unwrap(), &signers, &mut |_, _| ()).outcome
+    };
+    for top in ["a.probity", "./a.probity", "b/a.probity"] {
+        assert_eq!(below(top), Outcome::Intact, "{top}");
+    }
+    for top in ["../up", "..", "a/../b", "/abs", "a//b", "a/./b"] {
+        assert_eq!(below(top), Outcome::Altered, "{top}");
+    }
+}
+
+#[test]
+fn what_is_no_tar_is_told_from_one_that_is_read_differently() {
+    let (scratch, _, _) = bundle();
+    let file = scratch.join("file");
+    for (content, said) in [
+        (
+            &b"\x1f\x8b\x08rest"[..],
+            "is neither a folder nor a tar: it is compressed; unpack it with gunzip first",
+        ),
+        (b"some text", "is neither a folder nor a tar: it is another file"),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let told = Store::open(&file).unwrap_err().to_string();
+        assert!(told.ends_with(said), "{told}");
+    }
+}

@@ -208,7 +208,8 @@ pub struct Condition {
     pub source: String,
     /// Where its first character stands.
     pub at: Position,
-    /// Whether inputs were filled in: what follows the first character stands elsewhere in the plan, or not in it.
+    /// Whether what follows the first character stands elsewhere in the plan, or not in it: inputs were filled in, or it is
+    /// written over several lines or with escapes.
     pub filled: bool,
 }
 

@@ -70,6 +70,31 @@ impl Number {
         }
     }
 
+    /// As it is written, and with an exponent as the decimal that it is, unless that is longer than [`MAX_NUMBER`].
+    pub fn without_exponent(&self) -> String {
+        let written = self.to_string();
+        if !written.contains(['e', 'E']) {
+            return written;
+        }
+        let Decimal { negative, digits, places } = self.decimal();
+        let zeros = |count: i64| "0".repeat(usize::try_from(count).unwrap_or(0));
+        let length = digits.len() as i64;
+        if places.unsigned_abs() > MAX_NUMBER as u64 {
+            return written;
+        }
+        let (whole, fraction) = match () {
+            () if digits.is_empty() => return "0".to_owned(),
+            () if places >= length => ("0".to_owned(), zeros(places - length) + &digits),
+            () if places > 0 => {
+                let (whole, fraction) = digits.split_at((length - places) as usize);
+                (whole.to_owned(), fraction.to_owned())
+            }
+            () => (digits + &zeros(-places), String::new()),
+        };
+        let sign = if negative { "-" } else { "" };
+        if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    }
+
     /// The whole number, if it is one that 64 bits hold.
     pub fn as_i64(&self) -> Option<i64> {
         match &self.0 {
@@ -304,6 +329,22 @@ mod tests {
         for text in ["1.10", "1.1", "1.0", "1", "1e3", "1E+2", "0.50", "-0.0", "100.00"] {
             assert_eq!(number(text).to_string(), text);
             assert_eq!(serde_json::to_string(&number(text)).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn an_exponent_is_written_out() {
+        for (text, plain) in [
+            ("5e2", "500"),
+            ("-1.25E+1", "-12.5"),
+            ("125e-2", "1.25"),
+            ("1e-3", "0.001"),
+            ("0e9", "0"),
+            ("1.10", "1.10"),
+            ("500", "500"),
+            ("1e999999", "1e999999"),
+        ] {
+            assert_eq!(number(text).without_exponent(), plain);
         }
     }
 

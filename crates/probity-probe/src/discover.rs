@@ -169,12 +169,9 @@ impl Discovery {
         let hidden = table.list.values().filter_map(|running| running.executable.as_ref().err());
         let hidden: Vec<_> = table.hidden.iter().chain(hidden).collect();
         if let Some(first) = hidden.first() {
-            self.unseen.push(format!(
-                "{} processes or more ({}: {})",
-                hidden.len(),
-                first.barrier,
-                first.detail
-            ));
+            let processes = if hidden.len() == 1 { "process" } else { "processes" };
+            let (count, barrier, detail) = (hidden.len(), first.barrier, &first.detail);
+            self.unseen.push(format!("at least {count} {processes} ({barrier}: {detail})"));
         }
         let names = Names::read();
         table.list.values().filter_map(|running| process(running, &names)).collect()

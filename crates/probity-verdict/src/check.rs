@@ -41,6 +41,7 @@ pub fn check_on(plan: &Plan, conditions: &Conditions, today: Option<jiff::civil:
     rules::check(plan, &rules, &mut found);
     evidence::check(plan, &claims, &mut found);
     rows_alike(plan, &mut found);
+    sees_nothing(plan, &mut found);
     secrets::check(plan, &mut found);
     clocks::check(plan, &claims, &mut found);
     found.problems.sort_by(|a, b| (&a.place.at, a.level, a.rule).cmp(&(&b.place.at, b.level, b.rule)));
@@ -109,6 +110,16 @@ fn rows_alike(plan: &Plan, found: &mut Found) {
                 );
                 break;
             }
+        }
+    }
+}
+
+/// Probes whose parameters alone show that no look sees anything.
+fn sees_nothing(plan: &Plan, found: &mut Found) {
+    for probe in &plan.probes {
+        if let Some(flaw) = probe.cells.iter().find_map(|cell| cell.act.flaw()) {
+            let message = format!("`{}` can see nothing, wherever it looks: {flaw}", probe.name);
+            found.push(Level::Warning, "sees-nothing", &probe.at, message, "");
         }
     }
 }

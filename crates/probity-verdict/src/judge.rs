@@ -35,7 +35,7 @@ use asked::Asked;
 use census::Census;
 use clock::Shift;
 use compare::Compare;
-use denial::{Shown, ShownOfSides};
+use denial::{Shown, ShownByControls, ShownOfSides};
 use periodic::Periodic;
 use rate::Rate;
 use room::{BothWays, Room};
@@ -116,8 +116,9 @@ impl<'p> Judge<'p> {
     /// A judge of a run of this plan that began at `started`, by the observer's clock. A claim that cannot be read is undetermined; `plan check` says so before.
     pub fn new(plan: &'p Plan, conditions: &'p Conditions, started: jiff::Timestamp) -> Self {
         let mut wanted: BTreeMap<&str, Vec<(usize, Side)>> = BTreeMap::new();
-        let shown: Vec<ShownOfSides> =
-            plan.claims.iter().map(|claim| shown_by_control(plan, conditions, claim)).collect();
+        let mut controls = ShownByControls::default();
+        let shown_by_control = |claim| shown_by_control(plan, conditions, claim, &mut controls);
+        let shown: Vec<ShownOfSides> = plan.claims.iter().map(shown_by_control).collect();
         let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
             wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
             if let Some(against) = claim.form.against().filter(|against| *against != claim.of) {
@@ -318,15 +319,20 @@ fn timed_beside(plan: &Plan, conditions: &Conditions) -> Vec<Limit> {
 }
 
 /// What the control that a claim names shows, if it holds; nothing without one.
-fn shown_by_control(plan: &Plan, conditions: &Conditions, claim: &Claim) -> ShownOfSides {
+fn shown_by_control(
+    plan: &Plan,
+    conditions: &Conditions,
+    claim: &Claim,
+    controls: &mut ShownByControls,
+) -> ShownOfSides {
     let named = claim.control.as_ref();
     let control = named.and_then(|name| plan.place_of_claim(name));
     let Some(control) = control else { return ShownOfSides::default() };
     let conditions = conditions.claim(control);
-    let to = |probe: &str| {
+    let mut to = |probe: &str| {
         let shown = |probe: &Probe| {
             let (check, filter) = (conditions.check(), conditions.filter());
-            denial::shown_by(plan, &plan.claims[control], check, filter, probe.spec())
+            controls.of(plan, &plan.claims[control], check, filter, probe.spec())
         };
         plan.probe(probe).map(shown).unwrap_or_default()
     };

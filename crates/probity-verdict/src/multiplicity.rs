@@ -31,6 +31,9 @@ use crate::judgement::{Corrected, ErrorBound, Outcome, Uncovered};
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
 
+/// The claims of each score, in the order of its weights.
+type Weighted<'a> = &'a [Vec<Option<usize>>];
+
 /// What a rule asks of the rates under it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Demand {
@@ -61,9 +64,9 @@ impl Demand {
     }
 
     /// The demand of rule number `rule` being true, or with `wanted: false` of its being false.
-    pub(crate) fn new(plan: &Plan, rule: usize, node: &Node, wanted: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, weighted: Weighted<'_>, rule: usize, node: &Node, wanted: bool) -> Self {
         let mut demand = Self::default();
-        demand.add(plan, node, wanted);
+        demand.add(plan, weighted, node, wanted);
         demand.alternatives |= demand.rates.values().any(|ways| *ways > 1);
         if demand.alternatives && !demand.rates.is_empty() {
             demand.parts = BTreeSet::from([Part::Rule(rule)]);
@@ -71,13 +74,13 @@ impl Demand {
         demand
     }
 
-    fn add(&mut self, plan: &Plan, node: &Node, wanted: bool) {
+    fn add(&mut self, plan: &Plan, weighted: Weighted<'_>, node: &Node, wanted: bool) {
         match node {
-            Node::Not(a) => self.add(plan, a, !wanted),
+            Node::Not(a) => self.add(plan, weighted, a, !wanted),
             Node::Both(a, b) | Node::Either(a, b) => {
                 self.alternatives |= matches!(node, Node::Either(..)) == wanted;
-                self.add(plan, a, wanted);
-                self.add(plan, b, wanted);
+                self.add(plan, weighted, a, wanted);
+                self.add(plan, weighted, b, wanted);
             }
             Node::Claim(Asks::Holds, claim) => self.claim(plan, *claim, wanted),
             Node::Claim(Asks::Fails, claim) => self.claim(plan, *claim, !wanted),
@@ -85,8 +88,8 @@ impl Demand {
             Node::Score(score, order, _) => {
                 self.alternatives = true;
                 self.score = true;
-                for claim in in_score(plan, *score) {
-                    self.claim(plan, claim, order.rises() == wanted);
+                for claim in weighted[*score].iter().flatten() {
+                    self.claim(plan, *claim, order.rises() == wanted);
                 }
             }
         }
@@ -100,21 +103,21 @@ impl Demand {
     }
 }
 
-/// The claims of a score.
-pub(crate) fn in_score(plan: &Plan, score: usize) -> impl Iterator<Item = usize> {
-    plan.scores[score].weights.iter().filter_map(|(name, _)| plan.place_of_claim(name))
-}
-
 /// Rates that this acceptance is reached with although they are not shown to hold: by its own condition being true, or by
 /// that of a rule before it, which rejects, being false.
-fn uncovered(plan: &Plan, conditions: &[Option<Node>], acceptance: usize) -> BTreeSet<(usize, Outcome)> {
+fn uncovered(
+    plan: &Plan,
+    conditions: &[Option<Node>],
+    weighted: Weighted<'_>,
+    acceptance: usize,
+) -> BTreeSet<(usize, Outcome)> {
     let path: Vec<(&Node, bool)> = (0..=acceptance)
         .filter(|rule| *rule == acceptance || !plan.rules[*rule].accepted)
         .filter_map(|rule| Some((conditions[rule].as_ref()?, rule == acceptance)))
         .collect();
     let mut found = BTreeSet::new();
     for (node, wanted) in &path {
-        uncover(plan, node, *wanted, &mut found);
+        uncover(plan, weighted, node, *wanted, &mut found);
     }
     // `undetermined(a)` may well be false where `a` fails, if something else on the way asks that it holds.
     found.retain(|(claim, outcome)| {
@@ -128,12 +131,18 @@ fn uncovered(plan: &Plan, conditions: &[Option<Node>], acceptance: usize) -> BTr
 }
 
 /// Takes note of what makes a condition so although a rate is not shown to hold.
-fn uncover(plan: &Plan, node: &Node, wanted: bool, found: &mut BTreeSet<(usize, Outcome)>) {
+fn uncover(
+    plan: &Plan,
+    weighted: Weighted<'_>,
+    node: &Node,
+    wanted: bool,
+    found: &mut BTreeSet<(usize, Outcome)>,
+) {
     match node {
-        Node::Not(a) => uncover(plan, a, !wanted, found),
+        Node::Not(a) => uncover(plan, weighted, a, !wanted, found),
         Node::Both(a, b) | Node::Either(a, b) => {
-            uncover(plan, a, wanted, found);
-            uncover(plan, b, wanted, found);
+            uncover(plan, weighted, a, wanted, found);
+            uncover(plan, weighted, b, wanted, found);
         }
         Node::Claim(asks, claim) if cells(plan, &plan.claims[*claim]).is_some() => {
             let outcome = match (asks, wanted) {
@@ -148,8 +157,9 @@ fn uncover(plan: &Plan, node: &Node, wanted: bool, found: &mut BTreeSet<(usize, 
         }
         // A score that must be low is so where its claims fail.
         Node::Score(score, order, _) if order.rises() != wanted => {
-            let rates = in_score(plan, *score).filter(|claim| cells(plan, &plan.claims[*claim]).is_some());
-            found.extend(rates.map(|claim| (claim, Outcome::Fails)));
+            let claims = weighted[*score].iter().flatten();
+            let rates = claims.filter(|claim| cells(plan, &plan.claims[**claim]).is_some());
+            found.extend(rates.map(|claim| (*claim, Outcome::Fails)));
         }
         Node::Claim(..) | Node::Score(..) => {}
     }
@@ -170,16 +180,21 @@ fn cells(plan: &Plan, claim: &Claim) -> Option<u32> {
 
 /// The demands of each rule: of an accepting one that it is true, of any other before an accepting one that it is
 /// false. `None` where nothing is at stake: no acceptance after it.
-pub(crate) fn demands(plan: &Plan, conditions: &[Option<Node>]) -> Vec<Option<Demand>> {
+pub(crate) fn demands(
+    plan: &Plan,
+    conditions: &[Option<Node>],
+    weighted: Weighted<'_>,
+) -> Vec<Option<Demand>> {
     let last = plan.rules.iter().rposition(|rule| rule.accepted);
     plan.rules
         .iter()
         .zip(conditions)
         .enumerate()
         .map(|(number, (rule, condition))| {
-            let demand = condition.as_ref().map(|node| Demand::new(plan, number, node, rule.accepted));
+            let demand =
+                condition.as_ref().map(|node| Demand::new(plan, weighted, number, node, rule.accepted));
             if rule.accepted {
-                let uncovered = uncovered(plan, conditions, number);
+                let uncovered = uncovered(plan, conditions, weighted, number);
                 return Some(Demand { uncovered, ..demand.unwrap_or_default() });
             }
             demand.filter(|_| Some(number) < last)

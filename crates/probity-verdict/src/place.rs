@@ -3,7 +3,7 @@
 use probity_diagnostic::{Diagnostic, Level, Place, Position};
 use probity_plan::Condition;
 
-/// What is wrong with a plan's condition from a character on (from 0), so many characters long. Where inputs were filled in the
+/// What is wrong with a plan's condition from a character on (from 0), so many characters long. Where it is not written as it is read the
 /// place is that where the condition begins, and a note names the character of what is then read.
 pub(crate) fn diagnose(
     condition: &Condition,
@@ -19,8 +19,8 @@ pub(crate) fn diagnose(
 
 /// Which character of what is read is meant, where the plan does not show it.
 pub(crate) fn note(condition: &Condition, offset: usize) -> Option<String> {
-    let (character, source) = (offset + 1, &condition.source);
-    condition.filled.then(|| format!("character {character} of `{source}`, into which inputs were filled"))
+    let (character, source) = (offset + 1, condition.source.trim_end().replace('\n', " "));
+    condition.filled.then(|| format!("character {character} of `{source}`, as it is read"))
 }
 
 fn place(condition: &Condition, offset: usize, length: usize) -> Place {

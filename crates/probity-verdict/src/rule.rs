@@ -204,6 +204,9 @@ impl Reader<'_> {
                     Operator::More => Order::MoreThan,
                     Operator::AtMost => Order::AtMost,
                     Operator::Less => Order::LessThan,
+                    Operator::Equal | Operator::NotEqual if [left, right].iter().any(|side| asks(side)) => {
+                        return Err(self.error(expr.at, Mistake::PredicateEquals));
+                    }
                     Operator::Equal | Operator::NotEqual => {
                         return Err(self.error(expr.at, Mistake::ScoreEquals));
                     }
@@ -281,6 +284,15 @@ impl Reader<'_> {
     /// An error at a byte of the condition.
     fn error(&self, at: usize, mistake: Mistake) -> RuleError {
         RuleError::new(self.condition, at, mistake)
+    }
+}
+
+/// Whether it asks something of a claim, as `holds(x)` does.
+fn asks(expr: &Expr) -> bool {
+    match &expr.node {
+        syntax::Node::Call(None, ..) => true,
+        syntax::Node::Not(inner) => asks(inner),
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod why;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::{Claim, Form, Plan, Waiver};
 
@@ -56,6 +56,8 @@ pub(crate) struct Rules<'a> {
     /// Conditions that cannot be read, by rule.
     pub(crate) errors: Vec<(usize, RuleError)>,
     demands: Vec<Option<Demand>>,
+    /// The claims that a claim's probes need, directly or because of what those rest on.
+    needed: Vec<BTreeSet<usize>>,
     /// The claims of each score, in the order of its weights.
     weighted: Vec<Vec<Option<usize>>>,
     /// Waivers in force, for each claim.
@@ -74,7 +76,6 @@ impl<'a> Rules<'a> {
             let read = rule.when.as_ref().map(|when| rule::parse(when, &claims, &scores));
             conditions.push(read.and_then(|read| read.map_err(|error| errors.push((number, error))).ok()));
         }
-        let demands = multiplicity::demands(plan, &conditions);
         let (force, expired): (Vec<_>, Vec<_>) = plan
             .waivers
             .iter()
@@ -88,14 +89,25 @@ impl<'a> Rules<'a> {
         let weighted = plan.scores.iter().map(|score| {
             score.weights.iter().map(|(claim, _)| places.get(claim.as_str()).copied()).collect()
         });
-        Self { plan, conditions, errors, demands, weighted: weighted.collect(), waivers, expired }
+        let weighted: Vec<Vec<Option<usize>>> = weighted.collect();
+        let demands = multiplicity::demands(plan, &conditions, &weighted);
+        Self { plan, conditions, errors, demands, needed: needed(plan, &places), weighted, waivers, expired }
     }
 
     /// How many outcomes it takes to decide all of them once.
     pub(crate) fn length(&self) -> usize {
-        let weights =
-            |node: &Node| node.scores().iter().map(|score| self.weighted[*score].len()).sum::<usize>();
-        self.conditions.iter().flatten().map(|node| node.claims().len() + weights(node)).sum()
+        let mut length = 0;
+        for node in self.conditions.iter().flatten() {
+            node.leaves(&mut |leaf| {
+                length += if let Node::Score(score, ..) = leaf { self.weighted[*score].len() } else { 1 };
+            });
+        }
+        length
+    }
+
+    /// The claims in the scores that a condition reads.
+    pub(crate) fn in_scores(&self, node: &Node) -> Vec<usize> {
+        node.scores().into_iter().flat_map(|score| self.weighted[score].iter().flatten().copied()).collect()
     }
 
     /// The condition of this rule, if it has one that can be read.
@@ -113,6 +125,28 @@ impl<'a> Rules<'a> {
     pub(crate) fn divisor(&self, rule: usize) -> u32 {
         self.demands[rule].as_ref().map_or(1, Demand::divisor)
     }
+}
+
+/// For each claim, those without which its probes would not have looked.
+fn needed(plan: &Plan, places: &BTreeMap<&str, usize>) -> Vec<BTreeSet<usize>> {
+    let of_probe: BTreeMap<&str, usize> = (plan.probes.iter())
+        .filter_map(|probe| Some((probe.name.as_str(), *places.get(probe.needs.as_deref()?)?)))
+        .collect();
+    let direct = |claim: usize| {
+        let claim = &plan.claims[claim];
+        let probes = std::iter::once(claim.of.as_str()).chain(claim.form.against());
+        probes.filter_map(|probe| of_probe.get(probe).copied()).collect::<Vec<_>>()
+    };
+    let all = |claim| {
+        let (mut all, mut open) = (BTreeSet::new(), direct(claim));
+        while let Some(next) = open.pop() {
+            if all.insert(next) {
+                open.extend(direct(next));
+            }
+        }
+        all
+    };
+    (0..plan.claims.len()).map(all).collect()
 }
 
 /// The last day a waiver counts.
@@ -219,7 +253,8 @@ impl<'a> World<'a> {
             Node::Claim(asks, claim) => {
                 let truth = asks.of(self.read(*claim, divisor));
                 let doubtful = self.doubtful(*claim, divisor);
-                let failing = *asks == Asks::Fails && truth == Truth::True;
+                let by_error = |finding: &Finding| *asks == Asks::Fails && finding.by_error;
+                let failing = truth == Truth::True && self.found(*claim).is_some_and(by_error);
                 if doubtful && (truth == towards || failing) { Truth::Unknown } else { truth }
             }
             Node::Score(score, order, number) => {
@@ -231,17 +266,22 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a claim fails only because it could not be evaluated, or is a rate of trials that were selected by what was
-    /// seen, without the plan's word that this is meant.
+    /// Whether a claim fails only because it could not be evaluated, or rests on a rate of trials that were selected by what
+    /// was seen, without the plan's word that this is meant: the rate itself, whatever came of it, or one that its probe needs.
     fn doubtful(&self, claim: usize, divisor: u32) -> bool {
-        let Source::Found(findings) = self.source else { return false };
-        let Some(finding) = findings[claim].filter(|_| self.instead.is_none_or(|(other, _)| other != claim))
-        else {
-            return false;
+        let Some(finding) = self.found(claim) else { return false };
+        let selected = |claim: &usize| {
+            let selected = self.found(*claim).and_then(|finding| finding.selected);
+            selected.is_some_and(|selected| !selected.meant)
         };
-        let selected =
-            finding.selected.is_some_and(|selected| !selected.meant) && finding.outcome == Outcome::Holds;
-        (finding.by_error || selected) && self.waiver(claim, divisor).is_none()
+        let doubtful = finding.by_error || selected(&claim) || self.rules.needed[claim].iter().any(selected);
+        doubtful && self.waiver(claim, divisor).is_none()
+    }
+
+    /// What was found of a claim, unless it is taken for something else.
+    fn found(&self, claim: usize) -> Option<&'a Finding> {
+        let Source::Found(findings) = self.source else { return None };
+        findings[claim].filter(|_| self.instead.is_none_or(|(other, _)| other != claim))
     }
 
     /// A rule's truth. What leads towards an acceptance (an accepting rule being true, another one before it being

@@ -13,30 +13,38 @@ use probity_verdict::{Conditions, facts_read, timed_probes};
 /// The text of a dry run.
 pub fn describe(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String]) -> String {
     let heading = format!("Nothing was done. A run with --allow {allow} would do this, in this order:");
-    stages_of(plan, conditions, allow, only, &heading)
+    // What it would take to run the others too is told with them.
+    let done = |probe: &Probe| only.is_empty() || only.contains(&probe.name);
+    stages_of(plan, conditions, (allow, only), done, &heading)
 }
 
 /// What is about to be done.
 pub fn announce(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String]) -> String {
-    stages_of(
-        plan,
-        conditions,
-        allow,
-        only,
-        &format!("This is done now, with --allow {allow}, in this order:"),
-    )
+    let heading = format!("This is done now, with --allow {allow}, in this order:");
+    let held_back = held_back(plan, allow, only);
+    let done = |probe: &Probe| !held_back.contains_key(probe.name.as_str());
+    stages_of(plan, conditions, (allow, only), done, &heading)
 }
 
-fn stages_of(plan: &Plan, conditions: &Conditions, allow: Impact, only: &[String], heading: &str) -> String {
+fn stages_of(
+    plan: &Plan,
+    conditions: &Conditions,
+    (allow, only): (Impact, &[String]),
+    done: impl Fn(&Probe) -> bool,
+    heading: &str,
+) -> String {
     let timed = timed_probes(plan, &facts_read(plan, conditions));
     let mut out = format!("{}\n{heading}\n", probity_report::visible(&plan.title));
     let mut longest = Duration::ZERO;
-    let plain: Vec<&Probe> = plan.probes_of(None).collect();
+    let plain: Vec<&Probe> = plan.probes_of(None).filter(|probe| done(probe)).collect();
     for (number, stage) in (1..).zip(stages(&plain, &timed)) {
         longest += describe_stage(&mut out, plan, &number.to_string(), &stage);
     }
     for group in &plan.trials {
-        let probes: Vec<&Probe> = plan.probes_of(Some(&group.name)).collect();
+        let probes: Vec<&Probe> = plan.probes_of(Some(&group.name)).filter(|probe| done(probe)).collect();
+        if probes.is_empty() {
+            continue;
+        }
         let (mut each, mut within) = (String::new(), Duration::ZERO);
         for (number, stage) in (1..).zip(stages(&probes, &timed)) {
             within += describe_stage(&mut each, plan, &format!("{}.{number}", group.name), &stage);

@@ -22,6 +22,10 @@ const DAYS: i64 = 14;
 
 /// `init`.
 pub fn run(args: &InitArgs) -> Result<Exit, Failure> {
+    if let Some(path) = args.output.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
+        let message = "exists; a plan is never overwritten: name another place or move it away";
+        return Err(Failure::wrong(format!("{} {message}", path.display())));
+    }
     let text = draft()?;
     match &args.output {
         None => terminal::print(&text)?,

@@ -11,6 +11,11 @@ use crate::terminal;
 
 /// `show`.
 pub fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+    if let (Some(entry), Some(probe)) = (args.entry, &args.probe) {
+        return Err(Failure::wrong(format!(
+            "name an entry or a probe, not both: {entry} and --probe {probe}"
+        )));
+    }
     let bundle = Bundle::open(&args.bundle).map_err(Failure::wrong)?;
     let mut shown = 0_u64;
     for entry in bundle.entries().map_err(Failure::wrong)? {
@@ -35,7 +40,10 @@ pub fn run(args: &ShowArgs) -> Result<Exit, Failure> {
         }
     }
     if shown == 0 {
-        return Err(Failure::wrong("the bundle has no such entry"));
+        return Err(Failure::wrong(match &args.probe {
+            Some(probe) => format!("the bundle has no observation of a probe `{probe}`"),
+            None => "the bundle has no such entry".to_owned(),
+        }));
     }
     Ok(Exit::Fine)
 }

@@ -39,6 +39,9 @@ pub fn run(args: &TryArgs, environment: &Environment) -> Result<Exit, Failure> {
     if let Some(unknown) = chosen.iter().find(|name| loaded.probe(name).is_none()) {
         return Err(Failure::wrong(format!("the plan has no probe `{unknown}`")));
     }
+    if let Some(twice) = (1..chosen.len()).find(|at| chosen[..*at].contains(&chosen[*at])) {
+        return Err(Failure::wrong(format!("the probe `{}` is named twice; name it once", chosen[twice])));
+    }
     let observers = Observers::new(&loaded, &secrets, Began::now(), args.allow.into());
     let mut seen_all = true;
     let mut json = Vec::new();

@@ -165,6 +165,54 @@ fn a_restriction_stands_beside_the_verdict() {
 }
 
 #[test]
+fn what_only_leaves_out_is_neither_announced_nor_counted_otherwise() {
+    let home = Home::new();
+    home.write(
+        "plan.yaml",
+        "plan: Three\nprobes:\n  one: { file: / }\n  two: { file: /tmp }\n  three: { command: [touch, made] }\nclaims:\n  \
+         one: { of: one, check: exists }\nverdict: [ label: L ]\n",
+    );
+    let dry = stdout(&home.run(&["run", "plan.yaml", "--dry-run", "--only", "one"]));
+    assert!(!dry.contains("touch made") && !dry.contains("two (file"), "{dry}");
+    assert!(dry.contains("one (file") && dry.contains("Not run: three (left out by --only)"), "{dry}");
+    let run = home.run(&["run", "plan.yaml", "-o", "out.probity", "--only", "one", "--only", "one"]);
+    let said = stdout(&run).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("restricted the run to `one` (`--only`); 2 probes of the plan were left out."),
+        "{said}"
+    );
+    home.write(
+        "mine.yaml",
+        "plan: Mine\nclaims:\n  one: { of: one, check: exists }\nverdict: [ label: L ]\n",
+    );
+    let evaluated = stdout(&home.run(&["evaluate", "out.probity", "--plan", "mine.yaml"]));
+    let evaluated = evaluated.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(evaluated.contains("restricted the run to `one` (`--only`)."), "{evaluated}");
+    let reproduced = home.run(&["reproduce", "out.probity", "-o", "out.probity"]);
+    assert_eq!(code(&reproduced), 3);
+    assert!(!stderr(&reproduced).contains("This is done now"), "{}", stderr(&reproduced));
+    assert!(stderr(&reproduced).contains("a bundle is never overwritten"), "{}", stderr(&reproduced));
+    let reproduced = stderr(&home.run(&["reproduce", "out.probity", "-o", "again.probity"]));
+    assert!(reproduced.contains("This is done now") && !reproduced.contains("touch made"), "{reproduced}");
+}
+
+#[test]
+fn what_is_asked_for_twice_or_is_not_there_is_told() {
+    let home = Home::new();
+    assert_eq!(ran(&home, "exists"), 0);
+    for (call, said) in [
+        (&["show", "out.probity", "--probe", "zz"][..], "no observation of a probe `zz`"),
+        (&["show", "out.probity", "3", "--probe", "target"], "name an entry or a probe, not both"),
+        (&["try", "plan.yaml", "target", "target"], "`target` is named twice"),
+        (&["init", "-o", "plan.yaml"], "plan.yaml exists; a plan is never overwritten"),
+    ] {
+        let output = home.run(call);
+        assert_eq!(code(&output), 3, "{call:?}");
+        assert!(stderr(&output).contains(said), "{call:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_dry_run_counts_how_long_an_undo_may_take() {
     let home = Home::new();
     let plan = |undo: &str| {

@@ -96,7 +96,7 @@ pattern!(
 /// What a number of a statement is said to be.
 pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role {
     let (before, after) = beside(lower, q);
-    if cell.is_some_and(|cell| cell.head.starts_with("entr")) || ENTRIES.is_in(before) {
+    if cell.is_some_and(|cell| cell.head.starts_with("entr")) || of_entries(before) {
         Role::Reference
     } else if EACH_AT.is_in(before)
         || (matches!(q.kind, Kind::Percent | Kind::Seconds(_))
@@ -113,6 +113,12 @@ pub(super) fn role(lower: &str, q: &Quantity, cell: Option<&InCell<'_>>) -> Role
     } else {
         Role::Found
     }
+}
+
+/// Whether a number names an entry: "entries 3 and 7"; not the second one of "77 entries, 72 observations".
+fn of_entries(before: &str) -> bool {
+    let counted = |at: usize| before[..at].trim_end().ends_with(|c: char| c.is_ascii_digit());
+    ENTRIES.find(before).is_some_and(|found| !counted(found.start()))
 }
 
 /// Whether a number is the probability of an error.

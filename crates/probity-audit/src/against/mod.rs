@@ -77,7 +77,7 @@ const STRONGER: Rule = Rule {
     explanation: "Only with `--against`. The report says that a claim holds, passes, is met or achieved (or ticks it) where the bundle has \
         it as undetermined, failed or not applicable; that it fails where that was not found; or it gives as the verdict a \
         label that is not the bundle's (\"The service is READY.\"), or leaves out \"with waivers\"; or it says \
-        \"always\", \"never fails\", \"all starts succeeded\" of a claim of whose trials some failed.",
+        \"always\", \"never fails\", \"all starts succeeded\" of a claim of whose trials some failed; or that more claims hold than do.",
     example: "- `starts`: passed",
 };
 
@@ -179,6 +179,7 @@ pub(crate) fn compare(document: &Document, shown: &Shown<'_>) -> (Compared, Vec<
         }
         said::outcomes(document, statement, scope, judgement, &STRONGER, &mut found);
         said::verdict(statement, shown, &STRONGER, &mut found);
+        said::tally(statement, judgement, &STRONGER, &mut found);
     }
     said::invented(document, &scopes, judgement, &NO_SUCH_CLAIM, &mut found);
     let cited: HashSet<usize> = scopes.iter().flat_map(|scope| scope.claims().to_vec()).collect();

@@ -125,6 +125,7 @@ impl Numbers {
             // Code is not read in a report; here it is the condition that was decided.
             numbers.text(&decided(finding), Role::Demanded);
         }
+        numbers.outcomes(judgement);
         bounds.iter().for_each(|bounds| numbers.bounds(bounds));
         for score in &judgement.scores {
             numbers.exact(Class::Share, score.lower, Role::Found);
@@ -187,6 +188,17 @@ impl Numbers {
             }
         }
         self.exact(Class::Share, bounds.confidence, Role::Confidence);
+    }
+
+    /// How many claims have which outcome.
+    #[expect(clippy::cast_precision_loss, reason = "counts of claims are far below 2^53")]
+    fn outcomes(&mut self, judgement: &Judgement) {
+        let all = judgement.findings.len() as f64;
+        for outcome in [Outcome::Holds, Outcome::Fails, Outcome::Undetermined, Outcome::NotApplicable] {
+            let part = judgement.findings.iter().filter(|finding| finding.outcome == outcome).count() as f64;
+            self.exact(Class::Of(all), part, Role::Found);
+            self.exact(Class::Plain, part, Role::Found);
+        }
     }
 
     /// The numbers of a sentence; bounds in it are `bounds_are`.

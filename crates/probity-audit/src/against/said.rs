@@ -150,7 +150,8 @@ pub(super) fn outcomes(
         if OF_VERDICT.is_in(before) && LEADS_TO.is_in(clause) {
             continue;
         }
-        let ticked = HOLDS.is_in(before.trim()) && !before.contains(char::is_alphabetic);
+        let done = matches!(statement.place, Place::Item { done: Some(true), .. }) && at == 0;
+        let ticked = (done || HOLDS.is_in(before.trim())) && !before.contains(char::is_alphabetic);
         let holds =
             says_it_holds(clause, |before| !after_number(before)) || (ticked && !cancelled("", clause));
         if holds && outcome != Outcome::Holds && !waived {
@@ -178,6 +179,9 @@ pattern!(
     ACCEPTED,
     r"^(unconditionally |fully )?(accepted|approved|passed|pass|ready|go\b|released|production[- ]ready)"
 );
+
+// "NOT READY (accepted)"
+pattern!(CALLED_ACCEPTED, r"^[^a-z0-9.;]*(accepted|approved)\b");
 
 // "READY if ..." and "READY, whether it holds or fails" give no verdict yet; "READY, even if ..." does.
 pattern!(IF, r"^[^a-z0-9,;.]*(only )?if\b|^, whether it holds or fails\b");
@@ -243,7 +247,7 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
         );
     }
     if !given.is_empty() {
-        named = given;
+        named.clone_from(&given);
         alone = true;
     }
     // "The service is READY.", in the letters of the label.
@@ -255,6 +259,8 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
                 && !NOT_SAID.is_in(&before.to_lowercase())
         });
     let says = !named.is_empty() && (alone || states);
+    let called_accepted =
+        !given.is_empty() && CALLED_ACCEPTED.is_in(follows) && verdict.accepted != Some(true);
     let actual = || match verdict.accepted {
         Some(true) => format!("{} (accepted)", verdict.label),
         Some(false) => format!("{} (rejected)", verdict.label),
@@ -274,8 +280,11 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
             .count();
         let wrong = named.iter().any(|(label, _)| !is_possible(label)) || missing > 0;
         let waivers = verdict.label.contains("with waivers") && !lower.contains("waive");
-        if (wrong && !IF.is_in(follows)) || waivers {
-            let names = named.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
+        if (wrong && !IF.is_in(follows)) || waivers || called_accepted {
+            let mut names = named.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
+            if called_accepted {
+                names += " (accepted)";
+            }
             let message = format!("the verdict is given as {names}; in the bundle it is {}", actual());
             found.push((rule, Finding::new(message, [statement.line])));
         }
@@ -287,6 +296,34 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
         && !matches!(statement.place, Place::Row { .. })
     {
         let message = format!("the verdict is given as an acceptance; in the bundle it is {}", actual());
+        found.push((rule, Finding::new(message, [statement.line])));
+    }
+}
+
+// "All 4 claims hold", "3 of 4 claims passed".
+pattern!(
+    ALL_CLAIMS,
+    r"\b(all|each|every|both)( one)?( of)?( the| its| our| these)?( \w+)? claims? (hold|holds|held|pass|passes|passed|(is|are|was|were|has been|have been) (met|confirmed|fulfilled|satisfied|verified|proven|successful))\b"
+);
+pattern!(
+    SOME_CLAIMS,
+    r"\b(\d+) (of|out of)( the| its| our)? (\d+) claims (hold|held|pass|passed|(are|were|have been) (met|confirmed|fulfilled|satisfied|verified))\b"
+);
+
+/// How many claims are said to hold, against how many do.
+pub(super) fn tally(statement: &Statement, judgement: &Judgement, rule: &'static Rule, found: &mut Found) {
+    let lower = statement.lower.as_str();
+    let is = |outcome| judgement.findings.iter().filter(|finding| finding.outcome == outcome).count();
+    let (all, holding) = (judgement.findings.len(), is(Outcome::Holds));
+    let every = ALL_CLAIMS.find(lower).filter(|word| !RESERVED.is_in(&lower[..word.start()]));
+    let counted = SOME_CLAIMS.captures(lower).and_then(|parts| parts.get(1)?.as_str().parse::<usize>().ok());
+    let more = match (every, counted) {
+        (Some(_), _) => holding + is(Outcome::NotApplicable) < all,
+        (None, Some(counted)) => counted > holding,
+        (None, None) => false,
+    };
+    if more && !lower.ends_with('?') {
+        let message = format!("more claims are said to hold than do: in the bundle {holding} of {all} do");
         found.push((rule, Finding::new(message, [statement.line])));
     }
 }

@@ -66,6 +66,11 @@ impl Kind for Container {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        let none = self.container.is_empty() || self.container.contains('/');
+        none.then(|| format!("`{}` is no name of a container", self.container))
+    }
+
     fn describe(&self) -> String {
         let socket = self.socket.as_deref().unwrap_or("SOCKET");
         format!("curl --unix-socket {socket} http://localhost/containers/{}/json", self.container)

@@ -145,6 +145,12 @@ impl Kind for Dns {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        let name = self.dns.strip_suffix('.').unwrap_or(&self.dns);
+        let empty = !name.is_empty() && name.split('.').any(str::is_empty);
+        empty.then(|| format!("a label of `{}` is empty", self.dns))
+    }
+
     fn describe(&self) -> String {
         let server = self.server.as_ref().map_or_else(String::new, |server| {
             match server.parse::<std::net::SocketAddr>() {

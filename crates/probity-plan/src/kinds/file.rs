@@ -105,6 +105,10 @@ impl Kind for File {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        self.file.contains('\0').then(|| "no path holds a character of number 0".to_owned())
+    }
+
     fn describe(&self) -> String {
         format!("stat {}{}", if self.follow { "-L " } else { "" }, self.file)
     }

@@ -136,6 +136,10 @@ impl Kind for Http {
         self.http.secrets_in_host()
     }
 
+    fn flaw(&self) -> Option<String> {
+        super::server::flaw_of_url(&self.http, &["http", "https"])
+    }
+
     fn describe(&self) -> String {
         let socket = self.unix_socket.as_ref().map_or_else(String::new, |path| format!(" (over {path})"));
         format!("{} {}{socket}", self.method.as_deref().unwrap_or("GET"), self.http)

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows, server};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values, server};
 
 /// Sends one echo request (ping) and waits for its reply. Loss over a time is a claim's share: `every: 1s, for: 60s`, and
 /// `share: ">= 99%"` of `answered`.
@@ -37,14 +37,14 @@ impl Kind for Icmp {
                 "whether the request was turned away: the host, its network or the protocol is not reachable, the packet went \
                  too far or was too large; false where nobody said so",
             )
-            .aside(),
+            .denies(Denied::Connection, Values::True),
             FactSpec::new("unreachable_type", FactType::Int, "by which type of message, by the IANA's registry: 3 of ICMP, 1 of ICMPv6")
                 .between(0, 255)
-                .aside(),
+                .denies(Denied::Connection, Values::Range(0, 255)),
             FactSpec::new("unreachable_code", FactType::Int, "with which code of that type, such as 1 (host unreachable) or 13 (prohibited)")
                 .between(0, 255)
-                .aside(),
-            FactSpec::new("unreachable_by", FactType::Text, "the address of who turned it away").aside(),
+                .denies(Denied::Connection, Values::Range(0, 255)),
+            FactSpec::new("unreachable_by", FactType::Text, "the address of who turned it away"),
             FactSpec::new(
                 "round_trip_ms",
                 FactType::Interval,

@@ -53,6 +53,11 @@ impl Kind for Interface {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        let none = self.interface.is_empty() || self.interface.contains('/');
+        none.then(|| format!("`{}` is no name of an interface", self.interface))
+    }
+
     fn describe(&self) -> String {
         if self.interface == "all" {
             "ip address".to_owned()

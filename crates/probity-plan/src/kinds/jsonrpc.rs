@@ -48,6 +48,14 @@ pub struct Call {
     pub params: Option<Parameters>,
 }
 
+impl Call {
+    /// Whether its method is by its name one that says who asks: `authenticate`, `auth.login`, `signIn`.
+    fn logs_in(&self) -> bool {
+        let letters = self.method.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
+        ["authenticate", "login", "logon", "signin"].iter().any(|word| letters.ends_with(word))
+    }
+}
+
 /// The parameters of a call: a map or a list (JSON-RPC 2.0, 4.2).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(transparent)]
@@ -110,11 +118,14 @@ impl Kind for JsonRpc {
         ],
     };
 
-    /// The calls before the last one may say who asks.
+    /// A call before the last one that logs in says who asks; any other may change what the last one finds.
     fn anonymous(&self) -> Option<Self> {
-        let last = self.calls.len().saturating_sub(1);
+        let mut calls = self.calls.clone();
+        if let Some((_, earlier)) = calls.split_last_mut() {
+            earlier.iter_mut().filter(|call| call.logs_in()).for_each(|call| call.params = None);
+        }
         Some(Self {
-            calls: self.calls.get(last..).unwrap_or_default().to_vec(),
+            calls,
             headers: super::http::without_who_asks(&self.headers),
             client_certificate: None,
             client_key: None,
@@ -124,6 +135,10 @@ impl Kind for JsonRpc {
 
     fn exposes(&self) -> Vec<Exposure> {
         self.jsonrpc.secrets_in_host()
+    }
+
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_url(&self.jsonrpc, &["ws", "wss", "http", "https"])
     }
 
     fn describe(&self) -> String {

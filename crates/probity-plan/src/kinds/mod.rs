@@ -219,6 +219,10 @@ pub enum Values {
     Prefixes(&'static [&'static str]),
     /// Lists that are not empty.
     Filled,
+    /// Maps of which a key begins with one of these.
+    AnyKey(&'static [&'static str]),
+    /// Maps that are not empty, and of which every key begins with one of these.
+    OnlyKeys(&'static [&'static str]),
     /// Whatever it is: that it is known at all says it.
     Any,
 }
@@ -236,13 +240,19 @@ impl Values {
             }
             (Self::Texts(texts), Value::Text(text)) => texts.contains(&text.as_str()),
             (Self::Filled, Value::List(list)) => !list.is_empty(),
-            (Self::Any, _) => true,
-            (Self::Prefixes(prefixes), Value::Text(text)) => {
-                prefixes.iter().any(|prefix| text.starts_with(prefix))
+            (Self::AnyKey(prefixes), Value::Map(map)) => map.keys().any(|key| begins(key, prefixes)),
+            (Self::OnlyKeys(prefixes), Value::Map(map)) => {
+                !map.is_empty() && map.keys().all(|key| begins(key, prefixes))
             }
+            (Self::Any, _) => true,
+            (Self::Prefixes(prefixes), Value::Text(text)) => begins(text, prefixes),
             _ => false,
         }
     }
+}
+
+fn begins(text: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| text.starts_with(prefix))
 }
 
 /// What is denied, or granted, from the outside in: who is granted one of them was granted those before it. A grant shows
@@ -519,6 +529,10 @@ pub trait Kind: Serialize + DeserializeOwned + JsonSchema {
     fn may_withdraw(&self) -> bool {
         true
     }
+    /// Why no look with these parameters can see anything, wherever it is made, if that can be told from them alone.
+    fn flaw(&self) -> Option<String> {
+        None
+    }
     /// The secrets that it hands over where others can read them.
     fn exposes(&self) -> Vec<Exposure> {
         Vec::new()
@@ -556,6 +570,10 @@ macro_rules! kinds {
             /// Whether a look may see something beside which nothing shows a grant.
             pub fn may_withdraw(&self) -> bool {
                 match self { $(Self::$Kind(act) => act.may_withdraw()),* }
+            }
+            /// Why no look with these parameters can see anything.
+            pub fn flaw(&self) -> Option<String> {
+                match self { $(Self::$Kind(act) => act.flaw()),* }
             }
             /// The secrets that it hands over where others can read them.
             pub fn exposes(&self) -> Vec<Exposure> {

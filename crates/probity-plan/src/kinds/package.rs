@@ -35,6 +35,10 @@ impl Kind for Package {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        self.package.is_empty().then(|| "the package has no name".to_owned())
+    }
+
     fn describe(&self) -> String {
         format!("dpkg-query -W {0}; rpm -q {0}", self.package)
     }

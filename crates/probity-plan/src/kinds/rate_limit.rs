@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::jsonrpc::Call;
-use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows, server};
+use super::{Denied, FactSpec, FactType, Impact, Kind, KindSpec, Shows, Values, server};
 use crate::text::{Exposure, Text};
 
 /// Sends requests at a fixed rate until one is refused, and then looks for the rate that is granted.
@@ -88,6 +88,9 @@ impl RateLimit {
     }
 }
 
+/// The statuses by which a server says that we may not, and every error of JSON-RPC that has one of the usual codes.
+const DENIALS: &[&str] = &["401", "403", "407", "511", "-"];
+
 impl Kind for RateLimit {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "rate-limit",
@@ -118,10 +121,14 @@ impl Kind for RateLimit {
             FactSpec::new("refusal", FactType::Int, "the status or the error code of the first refusal; null where none was"),
             FactSpec::new("retry_after", FactType::Int, "the seconds that the first refusal said to wait, in the header `Retry-After` or as `retry_after` in the error's data; null where it said none"),
             FactSpec::new("sent", FactType::Int, "requests that were sent in all"),
-            FactSpec::new("granted", FactType::Int, "requests that got a whole answer that is no refusal, whatever its status"),
+            FactSpec::new("granted", FactType::Int, "requests that got a whole answer that is no refusal, whatever its status: where it is 0, nothing shows that any could have been granted")
+                .between(0, 1_000_000)
+                .denies(Denied::Request, Values::Codes(&[0])),
             FactSpec::new("refused", FactType::Int, "requests that were refused"),
             FactSpec::new("failed", FactType::Int, "requests that got no whole answer; unknown where some had none when the look ended"),
-            FactSpec::new("statuses", FactType::Map, "how many answers had which status; of JSON-RPC, which error code, or `result`"),
+            FactSpec::new("statuses", FactType::Map, "how many answers had which status; of JSON-RPC, which error code, or `result`")
+                .denies(Denied::Request, Values::OnlyKeys(DENIALS))
+                .grants(Denied::Request, Values::AnyKey(&["2", "result"])),
             FactSpec::new("connections", FactType::Int, "connections that were made: one, and another for each request that was due while all of them waited for answers, or that was somebody else's").aside(),
             FactSpec::new("rate_per_s", FactType::Interval, "the rate at which the first requests really were sent").bounded().aside(),
             FactSpec::new("latency_p50_ms", FactType::Interval, "the median time from when a request was due until its answer was whole, in milliseconds, of the first requests up to a refusal").bounded().aside(),
@@ -132,6 +139,10 @@ impl Kind for RateLimit {
 
     fn exposes(&self) -> Vec<Exposure> {
         self.rate_limit.secrets_in_host()
+    }
+
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_url(&self.rate_limit, &["http", "https", "ws", "wss"])
     }
 
     fn describe(&self) -> String {

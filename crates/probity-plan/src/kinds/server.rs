@@ -1,6 +1,7 @@
-//! Facts that every kind has which speaks to a server: whether it was reached, and in TLS.
+//! What every kind has which speaks to a server: facts on whether it was reached, and in TLS; who it is.
 
 use super::{FactSpec, FactType};
+use crate::text::Text;
 
 pub(super) const CONNECTED: FactSpec = FactSpec::new(
     "connected",
@@ -30,3 +31,67 @@ pub(super) const ELAPSED: FactSpec = FactSpec::new(
     "how long the look took, in milliseconds; without an end where it timed out",
 )
 .aside();
+
+/// Why nobody can be asked at this URL; nothing of one that a secret is part of.
+pub(super) fn flaw_of_url(url: &Text, schemes: &[&str]) -> Option<String> {
+    if url.has_secret() {
+        return None;
+    }
+    let url = url.to_string();
+    let after = |scheme: &&str| {
+        let (given, rest) = url.split_once("://")?;
+        given.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let Some(rest) = schemes.iter().find_map(after) else {
+        let beginnings: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
+        return Some(format!("`{url}` does not begin with {}", beginnings.join(" or ")));
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let server = authority.rsplit('@').next().unwrap_or_default();
+    flaw_of_server(server, false).map(|flaw| format!("`{url}`: {flaw}"))
+}
+
+/// Why `host:port` names no server.
+pub(super) fn flaw_of_server(server: &str, needs_port: bool) -> Option<String> {
+    let (host, port) = match server.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(None) => return Some("a `]` is missing".to_owned()),
+        Some(Some((host, after))) => (host, after.strip_prefix(':')),
+        None => server.rsplit_once(':').map_or((server, None), |(host, port)| (host, Some(port))),
+    };
+    match port {
+        _ if host.is_empty() => Some("there is no host".to_owned()),
+        _ if host.contains(char::is_whitespace) => Some(format!("`{host}` is no host")),
+        None | Some("") if needs_port => Some("there is no port: write host:port".to_owned()),
+        Some(port) if !port.is_empty() && port.parse::<u16>().is_err() => {
+            Some(format!("`{port}` is no port"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_no_server_is_told_from_what_may() {
+        let flaw = |url: &str| flaw_of_url(&Text::plain(url), &["http", "https"]);
+        for url in
+            ["zz", "ftp://x/", "http://", "http://[::1", "http://host:99999/", "http:///x", "http://a b/"]
+        {
+            assert!(flaw(url).is_some(), "{url}");
+        }
+        for url in [
+            "http://x",
+            "HTTPS://x:8/y?z",
+            "http://[::1]:80/",
+            "http://u:p@h:80",
+            "http://127.1/",
+            "http://x:/",
+        ] {
+            assert_eq!(flaw(url), None, "{url}");
+        }
+        assert!(["x", "x:y", ":1", "[::1]"].iter().all(|server| flaw_of_server(server, true).is_some()));
+        assert!(["x:1", "[::1]:443"].iter().all(|server| flaw_of_server(server, true).is_none()));
+    }
+}

@@ -106,6 +106,11 @@ impl Kind for Service {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        let none = self.service.is_empty() || self.service.contains(char::is_whitespace);
+        none.then(|| format!("`{}` is no name of a unit", self.service))
+    }
+
     fn describe(&self) -> String {
         format!("systemctl show -- '{}'", self.service.replace('\'', r"'\''"))
     }

@@ -57,7 +57,7 @@ impl Kind for Smtp {
             server::TLS,
             server::TRUSTED,
             server::TRUST_ERROR,
-            FactSpec::new("greeting", FactType::Text, "what the server says first, without its code; unknown, as `capabilities`, where it is not UTF-8").aside(),
+            FactSpec::new("greeting", FactType::Text, "what the server says first, without its code; unknown, as `capabilities`, where it is not UTF-8"),
             FactSpec::new(
                 "capabilities",
                 FactType::List,
@@ -76,7 +76,7 @@ impl Kind for Smtp {
                 .between(100, 599)
                 .denies(Denied::Request, Values::Codes(DENIALS))
                 .grants(Denied::Request, Values::Range(200, 299)),
-            FactSpec::new("enhanced_code", FactType::Text, "the code of RFC 3463 in it, such as 5.7.8; empty without one").aside(),
+            FactSpec::new("enhanced_code", FactType::Text, "the code of RFC 3463 in it, such as 5.7.8; empty without one"),
             FactSpec::new("error", FactType::Text, "what it said with a code of 400 or more; empty if all went well"),
             FactSpec::new("logged_in", FactType::Bool, "whether it let the user in; unknown where that was not asked for, or refused for another reason than who asks")
                 .denies(Denied::Request, Values::False)

@@ -178,6 +178,10 @@ impl Kind for Tls {
         ],
     };
 
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_server(&self.tls, true).map(|flaw| format!("`{}`: {flaw}", self.tls))
+    }
+
     fn describe(&self) -> String {
         let option = |flag: &str, value: Option<&str>| {
             value.map_or_else(String::new, |value| format!(" -{flag} {value}"))

@@ -163,6 +163,10 @@ impl Kind for WebSocket {
         self.websocket.secrets_in_host()
     }
 
+    fn flaw(&self) -> Option<String> {
+        server::flaw_of_url(&self.websocket, &["ws", "wss"])
+    }
+
     fn describe(&self) -> String {
         let frame = |frame: &Frame| match frame {
             Frame::Text(text) => format!("text {text}"),

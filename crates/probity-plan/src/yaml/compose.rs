@@ -128,11 +128,12 @@ impl<'s> Composer<'s, '_> {
             Event::Alias(anchor) => return self.alias(anchor, &at, depth),
             Event::Scalar(text, style, anchor, tag) => {
                 let at = self.first_character(span, style);
+                let moved = !is_verbatim(&text, span, style);
                 let kind = match style {
                     ScalarStyle::Plain => Kind::Plain(text.into_owned()),
                     _ => Kind::Text(text.into_owned()),
                 };
-                (Built { node: Node { at, kind, filled: false }, size: 1, height: 1 }, anchor, tag.is_some())
+                (Built { node: Node { at, kind, filled: moved }, size: 1, height: 1 }, anchor, tag.is_some())
             }
             Event::SequenceStart(_, anchor, tag) => (self.list(at.clone(), depth)?, anchor, tag.is_some()),
             Event::MappingStart(style, anchor, tag) => {
@@ -305,4 +306,16 @@ impl<'s> Composer<'s, '_> {
         };
         format!("not YAML: {}{hint}", error.info())
     }
+}
+
+/// Whether a scalar's text stands on one line of the plan, character by character.
+fn is_verbatim(text: &str, span: &Span, style: ScalarStyle) -> bool {
+    let quotes = match style {
+        ScalarStyle::Plain => 0,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 2,
+        ScalarStyle::Literal => return !text.trim_end_matches('\n').contains('\n'),
+        ScalarStyle::Folded => return false,
+    };
+    span.start.line() == span.end.line()
+        && span.end.index().saturating_sub(span.start.index()) == text.chars().count() + quotes
 }

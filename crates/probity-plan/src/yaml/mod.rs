@@ -22,7 +22,8 @@ pub(crate) struct Node {
     pub at: Position,
     /// What it is.
     pub kind: Kind,
-    /// Whether inputs were filled in, so that its characters no longer stand where they are written.
+    /// Whether its characters do not stand in the plan one behind the other as they are read: inputs were filled in, or it is
+    /// written over several lines or with escapes.
     pub filled: bool,
 }
 

@@ -8,7 +8,6 @@ use probity_plan::units::counted;
 use probity_plan::{Agent, Introduction, Probe};
 use probity_verdict::wording::verdict;
 
-use super::unseen::{NotMade, not_made};
 use super::value::{lasted, moment, number, shown};
 use crate::contents::{Check, CheckOutcome, Contents};
 
@@ -210,12 +209,18 @@ pub(crate) fn warnings(contents: &Contents) -> Vec<String> {
         warnings.push(format!("{follow} and decided nothing."));
     }
     if let Some(only) = &contents.start.only {
-        let left_out = not_made(contents).iter().filter(|(.., why)| *why == NotMade::LeftOut).count() as u64;
-        warnings.push(format!(
-            "The operator restricted the run to {} (`--only`); {} left out.",
-            only.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-            counted(left_out, "probe of the plan was", "probes of the plan were")
-        ));
+        let mut names: Vec<String> = Vec::new();
+        for name in only.iter().map(|name| format!("`{name}`")) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let left_out = contents.plan.probes.iter().filter(|probe| !only.contains(&probe.name)).count() as u64;
+        let left_out = counted(left_out, "probe of the plan was", "probes of the plan were");
+        // A plan that did not run does not tell which probes the one that ran had.
+        let left_out = if contents.after_the_fact { String::new() } else { format!("; {left_out} left out") };
+        warnings
+            .push(format!("The operator restricted the run to {} (`--only`){left_out}.", names.join(", ")));
     }
     if let Some(why) = contents.interrupted {
         warnings.push(format!("The run ended before its plan did: {why}."));

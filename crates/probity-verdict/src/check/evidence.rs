@@ -11,7 +11,7 @@ use probity_plan::{
 use super::{Compiled, Found};
 use crate::condition::{Budget, Check};
 use crate::judge::control::SameForOthers;
-use crate::judge::denial::{ALL, MAX_ROWS, Question, shown_by};
+use crate::judge::denial::{ALL, MAX_ROWS, Question, ShownByControls};
 use crate::truth::Truth4;
 
 /// Worlds that are tried for one check.
@@ -23,8 +23,9 @@ const MAX_LENGTH: i64 = 10_000;
 pub(super) fn check(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
     presence(claims, found);
     timed_beside_load(plan, claims, found);
+    let mut controls = ShownByControls::default();
     for compiled in claims {
-        denial(plan, compiled, claims, found);
+        denial(plan, compiled, claims, &mut controls, found);
         always(compiled, found);
         selected(compiled, found);
         status_alone(compiled, found);
@@ -98,7 +99,13 @@ fn timed_beside_load(plan: &Plan, claims: &[Compiled<'_>], found: &mut Found) {
 
 /// A check that only a denial satisfies, without the observation that shows that it could have been otherwise; and a
 /// control that shows nothing of the kind.
-fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut Found) {
+fn denial(
+    plan: &Plan,
+    compiled: &Compiled<'_>,
+    claims: &[Compiled<'_>],
+    controls: &mut ShownByControls,
+    found: &mut Found,
+) {
     let claim = compiled.claim;
     let Some(check) = compiled.check else { return of_more_looks(compiled, claims, found) };
     let question = Question { probe: compiled.probe, check, filter: compiled.filter };
@@ -108,8 +115,8 @@ fn denial(plan: &Plan, compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: 
     let cells = || compiled.probe.cells.iter().take(MAX_ROWS);
     if let Some(name) = &claim.control {
         let Some(control) = claims.iter().find(|other| other.claim.name == *name) else { return };
-        let shown_to =
-            |probe: &Probe| shown_by(plan, control.claim, control.check, control.filter, probe.spec());
+        let mut shown_to =
+            |probe: &Probe| controls.of(plan, control.claim, control.check, control.filter, probe.spec());
         let shown = shown_to(compiled.probe);
         let own = |what| {
             question.reads_of(what)

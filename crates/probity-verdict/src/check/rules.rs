@@ -1,13 +1,12 @@
 //! Whether the verdict's rules can do what rules are for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use probity_diagnostic::{Level, Position};
 use probity_plan::Plan;
 
 use super::Found;
 use crate::judgement::Outcome;
-use crate::multiplicity::in_score;
 use crate::rule::{Asks, Node};
 use crate::truth::Truth;
 use crate::verdict::{NO_RULE, Rules, WITH_WAIVERS, WITHHELD, World, label};
@@ -148,31 +147,31 @@ fn telling(plan: &Plan, rules: &Rules<'_>) -> Vec<(usize, Vec<Outcome>)> {
     let mut told = Vec::new();
     for node in (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)) {
         for rest in [Outcome::Holds, Outcome::Fails] {
-            turn(plan, node, vec![rest; plan.claims.len()], &mut told);
+            turn(rules, node, vec![rest; plan.claims.len()], &mut told);
         }
     }
     told
 }
 
 /// Goes to each leaf with the other side of every `&&` on the way true, and of every `||` false.
-fn turn(plan: &Plan, node: &Node, world: Vec<Outcome>, told: &mut Vec<(usize, Vec<Outcome>)>) {
+fn turn(rules: &Rules<'_>, node: &Node, world: Vec<Outcome>, told: &mut Vec<(usize, Vec<Outcome>)>) {
     match node {
-        Node::Not(a) => turn(plan, a, world, told),
+        _ if told.len() >= MAX_TOLD => {}
+        Node::Not(a) => turn(rules, a, world, told),
         Node::Both(a, b) | Node::Either(a, b) => {
             for (way, other) in [(a, b), (b, a)] {
                 let mut world = world.clone();
-                make(plan, other, matches!(node, Node::Both(..)), &mut world);
-                turn(plan, way, world, told);
+                make(rules, other, matches!(node, Node::Both(..)), &mut world);
+                turn(rules, way, world, told);
             }
         }
-        Node::Claim(..) | Node::Score(..) if told.len() >= MAX_TOLD => {}
         Node::Claim(_, claim) => told.push((*claim, world)),
         Node::Score(..) => {
             // One claim after the other fails: at one of them the score crosses the number.
-            let claims = in_scores(plan, node);
+            let claims = rules.in_scores(node);
             let mut world = world;
             claims.iter().for_each(|claim| world[*claim] = Outcome::Holds);
-            for claim in claims {
+            for claim in claims.into_iter().take(MAX_TOLD - told.len()) {
                 told.push((claim, world.clone()));
                 world[claim] = Outcome::Fails;
             }
@@ -181,12 +180,12 @@ fn turn(plan: &Plan, node: &Node, world: Vec<Outcome>, told: &mut Vec<(usize, Ve
 }
 
 /// Makes a condition so, as far as its claims can all do their part.
-fn make(plan: &Plan, node: &Node, wanted: bool, world: &mut [Outcome]) {
+fn make(rules: &Rules<'_>, node: &Node, wanted: bool, world: &mut [Outcome]) {
     match node {
-        Node::Not(a) => make(plan, a, !wanted, world),
+        Node::Not(a) => make(rules, a, !wanted, world),
         Node::Both(a, b) | Node::Either(a, b) => {
-            make(plan, a, wanted, world);
-            make(plan, b, wanted, world);
+            make(rules, a, wanted, world);
+            make(rules, b, wanted, world);
         }
         Node::Claim(asks, claim) => {
             world[*claim] = match (asks, wanted) {
@@ -197,7 +196,7 @@ fn make(plan: &Plan, node: &Node, wanted: bool, world: &mut [Outcome]) {
             };
         }
         Node::Score(_, order, _) => {
-            for claim in in_scores(plan, node) {
+            for claim in rules.in_scores(node) {
                 world[claim] = if order.rises() == wanted { Outcome::Holds } else { Outcome::Fails };
             }
         }
@@ -300,7 +299,7 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
         }
     };
     for node in (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)) {
-        for claim in node.claims().into_iter().chain(in_scores(plan, node)) {
+        for claim in node.claims().into_iter().chain(rules.in_scores(node)) {
             widen(claim, Outcome::Fails);
             if plan.claims[claim].empty_ok {
                 widen(claim, Outcome::NotApplicable);
@@ -316,20 +315,17 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
     (worlds <= MOST_WORLDS).then_some(domains)
 }
 
-/// The claims in the scores a condition reads.
-fn in_scores(plan: &Plan, node: &Node) -> Vec<usize> {
-    node.scores().into_iter().flat_map(|score| in_score(plan, score)).collect()
-}
-
 /// Claims and scores that decide nothing.
 fn unused(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {
     let nodes: Vec<&Node> = (0..plan.rules.len()).filter_map(|rule| rules.condition(rule)).collect();
-    for (number, claim) in plan.claims.iter().enumerate() {
-        let used = nodes.iter().any(|node| node.claims().contains(&number))
-            || plan.scores.iter().any(|score| score.weights.iter().any(|(name, _)| *name == claim.name))
-            || plan.claims.iter().any(|other| other.control.as_ref() == Some(&claim.name))
-            || plan.probes.iter().any(|probe| probe.needs.as_ref() == Some(&claim.name));
-        if !used && rules.errors.is_empty() {
+    let in_rules = nodes.iter().flat_map(|node| node.claims()).map(|claim| &plan.claims[claim].name);
+    let in_scores = plan.scores.iter().flat_map(|score| score.weights.iter().map(|(name, _)| name));
+    let used: BTreeSet<&String> = (in_rules.chain(in_scores))
+        .chain(plan.claims.iter().filter_map(|claim| claim.control.as_ref()))
+        .chain(plan.probes.iter().filter_map(|probe| probe.needs.as_ref()))
+        .collect();
+    for claim in &plan.claims {
+        if !used.contains(&claim.name) && rules.errors.is_empty() {
             let message = format!(
                 "`{}` is in no rule and no score: whatever comes of it, the verdict stays the same",
                 claim.name

@@ -96,11 +96,65 @@ fn what_is_wrong_behind_an_input_that_was_filled_in_is_placed_in_what_was_read()
     let said = &printed(&text)[0];
     assert!(said.starts_with(&format!("plan.yaml:7:{column}: error: ")), "{said}");
     assert!(
-        said.contains(
-            "\n  character 25 of `size_bytes < 1000000 && mod > 0`, into which inputs were filled\n"
-        ),
+        said.contains("\n  character 25 of `size_bytes < 1000000 && mod > 0`, as it is read\n"),
         "{said}"
     );
+}
+
+#[test]
+fn what_is_wrong_in_a_condition_that_is_not_written_as_it_is_read_is_placed_in_what_is_read() {
+    for (written, character) in [
+        ("|\n      exists &&\n        mdo == '1'\n", 13),
+        (">\n      exists &&\n      mdo == '1'\n", 11),
+        ("exists &&\n      mdo == '1'\n", 11),
+        ("\"mode == \\\"1\\\" && mdo\"\n", 16),
+        ("'mode == ''1'' && mdo'\n", 16),
+    ] {
+        let text = plan("{ file: /p }", &format!("  good:\n    of: p\n    check: {written}"));
+        let said = &printed(&text)[0];
+        assert!(said.contains(&format!("character {character} of `")), "{written}: {said}");
+        assert!(said.contains("as it is read"), "{written}: {said}");
+    }
+    for written in ["exists && mdo", "\"exists && mdo\"", "'exists && mdo'", "|\n      exists && mdo"] {
+        let text = plan("{ file: /p }", &format!("  good:\n    of: p\n    check: {written}\n"));
+        let line = text.lines().position(|line| line.contains("mdo")).unwrap();
+        let column = text.lines().nth(line).unwrap().find("mdo").unwrap() + 1;
+        let said = &printed(&text)[0];
+        assert!(said.starts_with(&format!("plan.yaml:{}:{column}: ", line + 1)), "{written}: {said}");
+    }
+}
+
+#[test]
+fn what_can_never_be_seen_is_told_before_any_look() {
+    let told = |probe: &str, check: &str| {
+        let text = plan(&format!("{{ {probe} }}"), &format!("  good: {{ of: p, check: {check} }}\n"));
+        problems_of(&text).iter().any(|problem| problem.rule == "sees-nothing")
+    };
+    for (probe, check) in [
+        ("http: zz", "answered"),
+        ("http: \"http://[::1\"", "answered"),
+        ("jsonrpc: \"ftp://x\", calls: [ { method: m } ], impact: observe", "answered"),
+        ("websocket: \"http://x\"", "answered"),
+        ("tls: x", "answered"),
+        ("tls: \"x:y\"", "answered"),
+        ("dns: a..b", "answered"),
+        ("service: a b", "active_state == 'active'"),
+        ("package: \"\"", "installed"),
+        ("container: ../x", "exists"),
+        ("file: \"/a\\0b\"", "exists"),
+        ("interface: ../x", "exists"),
+    ] {
+        assert!(told(probe, check), "{probe}");
+    }
+    for (probe, check) in [
+        ("http: \"http://x\"", "answered"),
+        ("tls: \"x:443\"", "answered"),
+        ("dns: a.b.", "answered"),
+        ("service: \"*\"", "\"failed == []\""),
+        ("interface: eth0", "exists"),
+    ] {
+        assert!(!told(probe, check), "{probe}");
+    }
 }
 
 #[test]
@@ -460,6 +514,35 @@ fn a_plan_with_very_many_claims_in_scores_is_checked_in_part_rather_than_for_eve
     );
     let rules: Vec<_> = problems_of(&text).into_iter().map(|problem| (problem.level, problem.rule)).collect();
     assert!(rules.contains(&(Level::Note, "tried-in-part")), "{rules:?}");
+}
+
+#[test]
+fn a_score_of_very_many_claims_that_a_rule_reads_again_and_again_is_no_endless_work() {
+    let weights: Vec<String> = (0..3000).map(|n| format!("c{n}: 1")).collect();
+    let claims: String = (0..3000).map(|n| format!("  c{n}: {{ of: p, check: exit_code == 0 }}\n")).collect();
+    let text = format!(
+        "plan: A plan\nprobes:\n  p: {COMMAND}\nclaims:\n{claims}scores:\n  s: {{ {} }}\nverdict:\n  - {{ label: GO, when: \"{}\", accepted: true }}\n  - {{ label: NO }}\n",
+        weights.join(", "),
+        ["score.s > 0.5"; 50].join(" && "),
+    );
+    let began = std::time::Instant::now();
+    assert!(problems_of(&text).iter().any(|problem| problem.rule == "tried-in-part"));
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_control_over_very_many_rows_is_examined_once_for_all_that_name_it() {
+    let rows: Vec<String> = (0..1000).map(|n| format!("{{ n: {n} }}")).collect();
+    let claims: String =
+        (0..100).map(|n| format!("  c{n}: {{ of: p, check: status == 403, control: k }}\n")).collect();
+    let text = format!(
+        "plan: A plan\nprobes:\n  p: {{ http: http://x }}\n  m: {{ http: 'http://x/$n', matrix: [ {} ] }}\nclaims:\n{claims}  \
+         k: {{ of: m, check: n >= 0 && answered && status < 300 && status >= 200 }}\nverdict: [ label: L ]\n",
+        rows.join(", ")
+    );
+    let began = std::time::Instant::now();
+    assert!(problems_of(&text).iter().all(|problem| problem.rule != "control"));
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 #[test]

@@ -259,7 +259,7 @@ impl Run<'_> {
             (Function::String, Value::Bool(bool), None) => known(bool.to_string().into()),
             (Function::String, Value::Number(number), None) => {
                 self.spend(text_steps(number.weight()))?;
-                known(number.to_string().into())
+                known(number.without_exponent().into())
             }
             (Function::String, Value::Moment(moment), None) => known(moment.to_string().into()),
             (Function::Moment, Value::Text(text), None) => {

@@ -66,7 +66,7 @@ pub(super) fn matches(text: &str, pattern: &str, is_in: impl Fn(&str) -> bool) -
         return Some(is_in(text));
     }
     let beside = pattern.contains(['^', '$'])
-        || [r"\b", r"\B", r"\A", r"\z"].iter().any(|word| pattern.contains(word));
+        || [r"\b", r"\B", r"\A", r"\z", r"\<", r"\>"].iter().any(|word| pattern.contains(word));
     (!beside && visible(text).any(is_in)).then_some(true)
 }
 

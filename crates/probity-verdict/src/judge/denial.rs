@@ -3,13 +3,15 @@
 //!
 //! Must not know: what was observed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use probity_plan::kinds::{Denied, KindSpec, Values};
 use probity_plan::model::Cell;
 use probity_plan::{Claim, Plan, Probe, Value};
 
 use crate::condition::{AGAINST, Check, Reading};
 
-/// Rows of a matrix that are tried; the rest are like them.
+/// Rows of a matrix that are tried, each unlike the others in what is read.
 pub(crate) const MAX_ROWS: usize = 1000;
 /// Codes of a fact that are tried: all that it can be, or the least ones.
 const MAX_CODES: usize = 1000;
@@ -149,7 +151,9 @@ impl Question<'_> {
         if self.withdrawing(what).is_some() {
             return true;
         }
-        self.cells_that_differ().into_iter().any(|cell| {
+        // Of what was not tried, anything may be.
+        let Some(cells) = self.cells_that_differ() else { return true };
+        cells.into_iter().any(|cell| {
             let holds = |world: &[(&str, Reading)]| self.can_hold(cell, what, world);
             if what == Denied::Connection {
                 // Nothing is said over a connection that was not made.
@@ -178,10 +182,12 @@ impl Question<'_> {
     /// The fact, if any, that may say of a look which satisfies it that nothing shows that this was granted.
     pub(crate) fn withdrawing(&self, what: Denied) -> Option<&'static str> {
         let may = |cell: &Cell| cell.act.may_withdraw();
-        if !self.probe.cells.iter().take(MAX_ROWS).any(may) {
+        if !self.probe.cells.iter().any(may) {
             return None;
         }
-        let cells = self.cells_that_differ();
+        let Some(cells) = self.cells_that_differ() else {
+            return self.probe.spec().withdrawals(what).map(|(name, _)| name).next();
+        };
         let holds = |name, values| {
             let worlds = among(values, Vec::new());
             worlds.into_iter().any(|value| {
@@ -197,21 +203,21 @@ impl Question<'_> {
         reads.any(|read| read == name)
     }
 
-    /// The rows that differ in a column that it reads.
-    fn cells_that_differ(&self) -> Vec<&Cell> {
+    /// The rows that differ in a column that it reads; nothing if they are more than are tried.
+    fn cells_that_differ(&self) -> Option<Vec<&Cell>> {
         let reads = || self.check.reads().chain(self.filter.iter().flat_map(|filter| filter.reads()));
-        let mut seen: Vec<Vec<Option<&Value>>> = Vec::new();
-        let cells = self.probe.cells.iter().take(MAX_ROWS);
-        cells
-            .filter(|cell| {
-                let row: Vec<Option<&Value>> = reads().map(|name| cell.row.get(name)).collect();
-                let new = !seen.contains(&row);
-                if new {
-                    seen.push(row);
-                }
-                new
-            })
-            .collect()
+        let mut seen = BTreeSet::new();
+        let mut cells = Vec::new();
+        for cell in &self.probe.cells {
+            let row: Vec<Option<&Value>> = reads().map(|name| cell.row.get(name)).collect();
+            if seen.insert(serde_json::to_string(&row).ok()?) {
+                cells.push(cell);
+            }
+            if cells.len() > MAX_ROWS {
+                return None;
+            }
+        }
+        Some(cells)
     }
 
     fn can_hold(&self, cell: &Cell, what: Denied, world: &[(&str, Reading)]) -> bool {
@@ -270,9 +276,15 @@ fn among(values: Values, literals: Vec<Value>) -> Vec<Value> {
         Values::Range(first, last) => vec![first.into(), last.into()],
         Values::Texts(texts) | Values::Prefixes(texts) => texts.iter().copied().map(Value::from).collect(),
         Values::Filled => vec![vec!["something"].into()],
+        Values::AnyKey(keys) | Values::OnlyKeys(keys) => keys.iter().map(|key| of_key(key)).collect(),
         Values::Any => Vec::new(),
     };
     given.into_iter().chain(literals.into_iter().filter(|value| values.include(value))).collect()
+}
+
+/// A map of this key alone.
+fn of_key(key: &str) -> Value {
+    Value::Map([(key.to_owned(), Value::from(1))].into())
 }
 
 /// All that a fact can be where it is not one of the values that grant something: each code, or any other text.
@@ -288,6 +300,8 @@ fn ungranted(spec: &KindSpec, name: &str, values: Values) -> Vec<Reading> {
             codes.filter(|code| !values.include(code)).map(Reading::Is).collect()
         }
         Values::Filled => vec![Reading::Is(Value::List(Vec::new())), Reading::Never],
+        Values::AnyKey(_) => vec![Reading::Is(of_key("404")), Reading::Is(of_key("401")), Reading::Never],
+        Values::OnlyKeys(_) => vec![Reading::Any],
         Values::Empty | Values::Texts(_) | Values::Prefixes(_) => vec![Reading::Other(values)],
     }
 }
@@ -301,6 +315,7 @@ fn other_than(values: Values, literals: Vec<Value>) -> Vec<Reading> {
         }
         Values::Empty | Values::Texts(_) | Values::Prefixes(_) => vec!["something else".into(), "".into()],
         Values::Filled => return vec![Reading::Is(Value::List(Vec::new())), Reading::Never],
+        Values::AnyKey(_) | Values::OnlyKeys(_) => return vec![Reading::Any],
         Values::Any => return vec![Reading::Never],
     };
     let same_class = |value: &Value| {
@@ -310,8 +325,26 @@ fn other_than(values: Values, literals: Vec<Value>) -> Vec<Reading> {
     usual.into_iter().chain(literals).filter(|value| !values.include(value)).map(Reading::Is).collect()
 }
 
-/// What a claim that holds shows to be granted, to a claim about a probe of this kind.
-pub(crate) fn shown_by(
+/// What each control shows to claims about probes of each kind, found out once.
+#[derive(Default)]
+pub(crate) struct ShownByControls(BTreeMap<(String, &'static str), Shown>);
+
+impl ShownByControls {
+    /// What a claim that holds shows to be granted, to a claim about a probe of this kind.
+    pub(crate) fn of(
+        &mut self,
+        plan: &Plan,
+        claim: &Claim,
+        check: Option<&Check>,
+        filter: Option<&Check>,
+        to: &KindSpec,
+    ) -> Shown {
+        let shown = self.0.entry((claim.name.clone(), to.name));
+        *shown.or_insert_with(|| shown_by(plan, claim, check, filter, to))
+    }
+}
+
+fn shown_by(
     plan: &Plan,
     claim: &Claim,
     check: Option<&Check>,

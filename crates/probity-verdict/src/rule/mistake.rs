@@ -66,6 +66,8 @@ pub(super) enum Mistake {
     /// A claim's name without what is asked of it.
     ClaimAlone(String),
     ScoreEquals,
+    /// `holds(x) == true`
+    PredicateEquals,
     ScoreWithoutNumber,
     NumberWithoutScore,
     UnknownClaim {
@@ -91,6 +93,7 @@ impl Mistake {
             }
             Self::NoClaimName => "write it without quotes, as in holds(CLAIM)",
             Self::ClaimAlone(claim) => return format!("write holds({claim})"),
+            Self::PredicateEquals => "write holds(CLAIM) or !holds(CLAIM) alone",
             Self::ScoreEquals => "compare it with >=, >, <= or <",
             Self::ScoreWithoutNumber | Self::NumberWithoutScore => "write it as in score.NAME >= 0.9",
             Self::UnknownClaim { known, .. } => return names("claim", known),
@@ -117,6 +120,7 @@ impl fmt::Display for Mistake {
             }
             Self::NoClaimName => f.write_str("the name of a claim is expected here"),
             Self::ClaimAlone(claim) => write!(f, "`{claim}` alone says nothing about the claim"),
+            Self::PredicateEquals => f.write_str("what a claim is asked is true or false by itself"),
             Self::ScoreEquals => f.write_str("a score is an interval and cannot be compared with == or !="),
             Self::ScoreWithoutNumber => f.write_str("a score is compared with a number here"),
             Self::NumberWithoutScore => f.write_str("only a score is compared with a number"),

@@ -94,6 +94,7 @@ fn what_a_rule_may_not_say_is_told_with_its_column() {
             "score.deployment == 1",
             "plan.yaml:30:47: a score is an interval and cannot be compared with == or !=",
         ),
+        ("holds(roles) == true", "plan.yaml:30:43: what a claim is asked is true or false by itself"),
         ("score.deployment >= holds(roles)", "plan.yaml:30:47: a score is compared with a number here"),
         ("roles >= 0.9", "plan.yaml:30:30: only a score is compared with a number"),
         ("holds(roles, starts)", "plan.yaml:30:30: `holds` takes the name of one claim, not 2 arguments"),

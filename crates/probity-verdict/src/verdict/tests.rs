@@ -403,6 +403,62 @@ fn rates_under_a_score_are_decided_more_strictly() {
 }
 
 #[test]
+fn no_acceptance_rests_on_a_rate_that_was_selected_by_what_was_seen_whatever_came_of_it() {
+    let claims = || vec![claim("a", rate(0.95)), claim("f", each())];
+    let selected = |meant| Some(crate::judgement::Selected { left_out: 30, of: 60, meant });
+    let judged = |rules: &[(&str, &str)], outcome, meant| {
+        let plan = plan(1, claims(), &[("a", 1.0), ("f", 1.0)], rules);
+        let counts = match outcome {
+            Holds => of(30, 30),
+            Fails => of(0, 30),
+            _ => of(28, 30),
+        };
+        let rate = Finding { selected: selected(meant), ..finding("a", outcome, counts) };
+        decide(&plan, started(), vec![rate, finding("f", Holds, of(1, 1))]).verdict.accepted
+    };
+    for (outcome, when) in [
+        (Fails, "holds(f) && fails(a)"),
+        (Fails, "holds(f) && !holds(a)"),
+        (Fails, "holds(f) && !undetermined(a)"),
+        (Fails, "holds(f) && score.s <= 0.5"),
+        (Undetermined, "holds(f) && undetermined(a)"),
+        (Holds, "holds(f) && holds(a)"),
+    ] {
+        assert_eq!(judged(&[("GO+", when), ("NO", "")], outcome, false), None, "{when}");
+        assert_eq!(judged(&[("GO+", when), ("NO", "")], outcome, true), Some(true), "{when}");
+    }
+    for (outcome, when) in [
+        (Fails, "holds(a)"),
+        (Fails, "score.s > 0.9"),
+        (Undetermined, "!undetermined(a)"),
+        (Holds, "undetermined(a)"),
+        (Holds, "fails(a)"),
+    ] {
+        let rules = [("BAD", when), ("GO+", "holds(f)"), ("NO", "")];
+        assert_eq!(judged(&rules, outcome, false), None, "{when}");
+        assert_eq!(judged(&rules, outcome, true), Some(true), "{when}");
+    }
+    // To reject is no acceptance.
+    assert_eq!(judged(&[("BAD", "fails(a)"), ("GO+", "holds(f)"), ("NO", "")], Fails, false), Some(false));
+}
+
+#[test]
+fn what_a_probe_saw_that_needs_a_selected_rate_carries_no_acceptance() {
+    let mut plan =
+        plan(1, vec![claim("a", rate(0.95)), claim("f", each())], &[], &[("GO+", "holds(f)"), ("NO", "")]);
+    let q = Probe { name: "q".to_owned(), needs: Some("a".to_owned()), ..plan.probes[0].clone() };
+    plan.probes.push(q);
+    plan.claims[1].of = "q".to_owned();
+    let judged = |meant| {
+        let selected = Some(crate::judgement::Selected { left_out: 30, of: 60, meant });
+        let rate = Finding { selected, ..finding("a", Holds, of(60, 60)) };
+        decide(&plan, started(), vec![rate, finding("f", Holds, of(1, 1))]).verdict.accepted
+    };
+    assert_eq!(judged(false), None);
+    assert_eq!(judged(true), Some(true));
+}
+
+#[test]
 fn rates_under_a_conjunction_are_not_corrected() {
     let claims = vec![claim("a", rate(0.95)), claim("b", rate(0.95))];
     let plan = plan(1, claims, &[], &[("GO+", "holds(a) && holds(b)"), ("NO", "")]);

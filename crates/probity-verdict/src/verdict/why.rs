@@ -8,6 +8,9 @@ use crate::rule::Node;
 use crate::statistics;
 use crate::truth::Truth;
 
+/// The most claims of which it is told what they would lead to.
+const MAX_WAITED: usize = 100;
+
 impl Case<'_> {
     fn plan(&self) -> &Plan {
         self.rules.plan
@@ -83,7 +86,7 @@ impl Case<'_> {
         let mut waited = Vec::new();
         for (number, _) in considered.iter().filter(|(_, truth)| *truth == Truth::Unknown) {
             for claim in self.waits_for(*number) {
-                if !told.contains(&claim) {
+                if told.len() < MAX_WAITED && !told.contains(&claim) {
                     told.push(claim);
                     waited.push(self.settle_claim(claim, *number));
                 }

@@ -537,3 +537,108 @@ fn what_is_asked_of_several_looks_is_no_control() {
         assert!(told.all(|problem| problem.remedy.contains("each single look")), "{claim}");
     }
 }
+
+/// What comes of one look without any control.
+fn alone(act: &str, check: &str, seen: &Json) -> Outcome {
+    let plan = plan(&[&format!("p: {{ {act} }}")], &[&format!("c: {{ of: p, check: '{check}' }}")]);
+    finding(&plan, &[look("p", 0, seen)]).outcome
+}
+
+#[test]
+fn a_server_that_grants_nothing_shows_no_limit() {
+    let limit = "rate-limit: http://x";
+    let closed = json!({ "connected": true, "answered": true, "limited": true, "burst": { "at_least": 0, "at_most": 0 },
+        "granted": 0, "refused": 20, "refusal": 503, "statuses": { "503": 20 } });
+    for check in ["limited && burst <= 25", "limited", "refusal == 503", "refused == 20", "granted == 0"] {
+        assert_eq!(alone(limit, check, &closed), Outcome::Undetermined, "{check}");
+    }
+    let stranger = json!({ "connected": true, "answered": true, "limited": false, "granted": 50, "refused": 0,
+        "statuses": { "401": 50 } });
+    assert_eq!(alone(limit, "!limited && granted >= 50", &stranger), Outcome::Undetermined);
+    // A limit of log-ins that fail is one, and so is that of a server that grants some.
+    let guesses =
+        json!({ "connected": true, "limited": true, "granted": 20, "statuses": { "401": 20, "429": 1 } });
+    let limited =
+        json!({ "connected": true, "limited": true, "granted": 20, "statuses": { "200": 20, "429": 1 } });
+    for seen in [guesses, limited] {
+        assert_eq!(alone(limit, "limited", &seen), Outcome::Holds);
+    }
+    let closed = (limit, "limited", closed);
+    let control = |check: &'static str| {
+        let granted =
+            json!({ "connected": true, "limited": false, "granted": 50, "statuses": { "200": 50 } });
+        beside(&closed, &("rate-limit: http://y", check, granted))
+    };
+    assert_eq!(control("statuses[\"200\"] >= 50"), SHOWN);
+    assert_eq!(control("granted >= 50"), (Outcome::Undetermined, false));
+}
+
+#[test]
+fn that_a_host_is_unreachable_is_a_denial_whichever_fact_says_so() {
+    let seen = json!({ "answered": false, "unreachable": true, "unreachable_type": 3, "unreachable_code": 13,
+        "unreachable_by": "10.0.0.1" });
+    for check in [
+        "unreachable",
+        "unreachable_code == 13",
+        "unreachable_type == 3",
+        "unreachable_by != \"\"",
+        "!answered",
+    ] {
+        assert_eq!(alone("icmp: 10.0.0.2", check, &seen), Outcome::Undetermined, "{check}");
+    }
+    let there = json!({ "answered": true, "unreachable": false });
+    assert_eq!(alone("icmp: 10.0.0.2", "!unreachable", &there), Outcome::Holds);
+}
+
+#[test]
+fn that_mail_is_refused_is_a_denial_whichever_fact_says_so() {
+    let seen = json!({ "connected": true, "answered": true, "greeting": "go away", "code": 550,
+        "enhanced_code": "5.7.1", "error": "5.7.1 Access denied", "denied": true });
+    for check in ["enhanced_code == \"5.7.1\"", "greeting == \"go away\"", "code == 550"] {
+        assert_eq!(alone("smtp: \"x:25\"", check, &seen), Outcome::Undetermined, "{check}");
+    }
+}
+
+#[test]
+fn only_a_call_that_logs_in_says_who_asks() {
+    use Outcome::{Holds, Undetermined};
+    let seen = [
+        json!({ "connected": true, "answered": true, "succeeded": true }),
+        json!({ "connected": true, "answered": true, "succeeded": false, "error_code": -32001 }),
+    ];
+    let rows = |calls: &str| {
+        let act = format!("jsonrpc: http://x, impact: observe, calls: [ {calls}, {{ method: get }} ]");
+        two_rows(&act, "answered && succeeded == (expect == 0)", &seen)
+    };
+    for calls in
+        ["{ method: authenticate, params: { token: $who } }", "{ method: auth.login, params: [ $who ] }"]
+    {
+        assert_eq!(rows(calls).1, [Holds, Holds], "{calls}");
+    }
+    // The same person, who did something else before.
+    for calls in ["{ method: $who }", "{ method: switch, params: { to: $who } }"] {
+        assert_eq!(rows(calls).1, [Holds, Undetermined], "{calls}");
+    }
+}
+
+#[test]
+fn a_control_of_very_many_rows_shows_what_all_of_them_can() {
+    let control = |expect: &dyn Fn(usize) -> usize| {
+        let rows: Vec<String> = (0..1500).map(|n| format!("{{ n: {n}, expect: {} }}", expect(n))).collect();
+        let probes = [
+            "p: { http: http://x }".to_owned(),
+            format!("m: {{ http: 'http://x/$n', matrix: [ {} ] }}", rows.join(", ")),
+        ];
+        let plan = plan(
+            &[&probes[0], &probes[1]],
+            &[
+                "c: { of: p, check: answered && status == 403, control: k }",
+                "k: { of: m, where: expect != 0, check: answered && status == expect }",
+            ],
+        );
+        check(&plan).iter().any(|problem| problem.rule == "control")
+    };
+    assert!(control(&|n| if n == 1499 { 404 } else { 0 }));
+    assert!(control(&|n| 10_000 + n), "more than are tried");
+    assert!(!control(&|n| if n == 1499 { 200 } else { 0 }));
+}

@@ -110,7 +110,7 @@ fn a_place_in_a_condition_is_a_place_in_the_plan() {
     };
     assert_eq!(located(&condition), ("plan.yaml:7:32".to_owned(), 6, Vec::new()));
     condition.filled = true;
-    let note = "character 13 of `answered && statsu == 2`, into which inputs were filled";
+    let note = "character 13 of `answered && statsu == 2`, as it is read";
     assert_eq!(located(&condition), ("plan.yaml:7:20".to_owned(), 0, vec![note.to_owned()]));
 }
 
