@@ -25,9 +25,12 @@ fn labelled_outcomes_add_up_to_their_total() {
         &[
             "Passed: 40, failed: 5, skipped: 2. Total: 50.",
             "Total: 50, passed: 40, failed: 5, skipped: 2.",
-            "- Passed: 1,040, failed: 5. Total tests: 1,050",
+            "- Passed: 1,000, failed: 5. Total tests: 1,050",
         ],
         &[
+            // A few of many are skipped without a word.
+            "- Tests: 190 failed, 245 passed, 436 total",
+            "- Passed: 1,040, failed: 5. Total tests: 1,050",
             "Passed: 40, failed: 5, skipped: 5. Total: 50.",
             // What was skipped may be left out of the total.
             "Passed: 40, failed: 5, skipped: 2. Total: 45.",
@@ -387,4 +390,28 @@ fn a_ticked_heading_is_denied_by_what_stands_below_it() {
             "# Shop\n\n## Bugs fixed ✅\n\n- Start: passed\n- Basket: failed",
         ],
     );
+}
+
+#[test]
+fn decades_roundings_alarms_and_conditions_are_no_contradictions() {
+    for text in [
+        // Decades are no seconds.
+        "- 1960s → 1970s: -12.8% (from 2,650 to 2,310/year)",
+        // What was gained since the beginning of the list.
+        "- Phase 1: 226s → 100s (2.3x faster)\n- Phase 2: 100s → 70s (3.2x faster)",
+        // 0.0131 ms.
+        "- Lookup: 641ms → 0.01ms (48,912x faster)",
+        "Transforming a 22% failure rate (53 failing tests) into 100% pass rate (308 passing tests).",
+        // Nobody averages what is called overall.
+        "| Criterion | Before |\n|---|---|\n| Accuracy | 9.5/10 |\n| Usability | 9/10 |\n| Overall score | 9.8/10 |",
+        // 12 mended where 10 were promised.
+        "Success rate: 120%",
+        // What raises an alarm is no target.
+        "| Metric | Threshold | Current | Status |\n|---|---|---|---|\n| Memory | >300 MB | 111 MB | ✅ Safe |",
+        "## Before the release\n\n- [ ] Backups tested\n\n**Production ready:** With manual verification complete",
+        // Of this run, and of all of them.
+        "# Report\n\n## Summary\n\nPass rate: 100%\n\n## Conclusion\n\nOverall pass rate: 98.9%",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
 }

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(POINTS, r"^ (points?|marks)\b");
 pattern!(TOTAL, r"\btotal( score| points)?\W*$");
-pattern!(RATE, r"\b(success rate|pass rate|test coverage|code coverage|line coverage|availability|uptime)\W{0,6}(is |was |of |at )?\W{0,3}$");
+pattern!(RATE, r"\b(test coverage|code coverage|line coverage|availability|uptime)\W{0,6}(is |was |of |at )?\W{0,3}$");
 pattern!(
     FREE,
     r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|required|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|errors?|bugs?|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"

@@ -40,12 +40,17 @@ pattern!(THERE, r"^\W*(deployment|deploy|rollout|launch day) ");
 fn is_verdict(all: &Assertions<'_>, one: &Assertion) -> bool {
     let Some(statement) = all.document.statements.get(one.at) else { return false };
     let text = without_marks(&statement.lower);
+    if CONDITION.is_in(text) {
+        return false;
+    }
     match statement.place {
         Place::Heading(_) => true,
         Place::Prose if text.starts_with(&one.name) => true,
         _ => labelled(text).is_some_and(|(label, _)| !label.contains("production-ready")),
     }
 }
+
+pattern!(CONDITION, r"\b(with|after|once|when|pending|subject|if|until|except|but|provided|assuming)\b");
 
 /// Lines of open preconditions in one finding.
 const MAX_OPEN: usize = 12;

@@ -111,10 +111,10 @@ impl<'a> Tally<'a> {
 /// Every tally of a report.
 pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     let mut out: Vec<Tally<'a>> = rows(all);
-    // "More than 1000 tests with a pass rate of 82 %" compares.
+    // "More than 1000 tests with a pass rate of 82 %" compares, and "53 failing tests into a pass rate of 100 %" tells of before and after.
     let compares = |one: &Assertion| {
         one.form == Form::Phrase
-            && all.document.statements.get(one.at).is_some_and(|s| s.lower.contains(" than "))
+            && all.document.statements.get(one.at).is_some_and(|s| s.lower.contains(" than ") || s.lower.contains(" into "))
     };
     let text = |one: &&Assertion| {
         !compares(one)

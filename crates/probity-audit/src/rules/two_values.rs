@@ -8,6 +8,7 @@ use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic,
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
+use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -29,6 +30,8 @@ const NAMED_WHOLLY: usize = 3;
 
 /// Where a value is said, and the value.
 type Value<'a> = (&'a Assertion, &'a Quantity);
+
+pattern!(QUALIFIED, r"\b(overall|total|all|average|mean|combined|final|initial|maximum|minimum|peak|current)\b");
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
@@ -71,6 +74,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let two = places.iter().all(|(_, q)| q.agrees(first) || q.agrees(second)) && (units[0] == units[1] || !units.contains(&"line"));
         let output = |one: &Assertion| one.modality == Modality::Quoted;
             let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (by_itself(one, other) && first.value != 0.0 && second.value != 0.0));
+        // The overall rate is not that of one run.
+        let apart = apart && QUALIFIED.is_in(&one.name) == QUALIFIED.is_in(&other.name);
         let sums_up = all.over(one).summary || all.over(other).summary;
         // "About 20" is another value only than none at all.
         let rough = places.iter().any(|(_, q)| q.rough) && first.value != 0.0 && second.value != 0.0;
