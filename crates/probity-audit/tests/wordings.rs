@@ -125,37 +125,23 @@ fn a_pass_that_takes_itself_back_is_none() {
 }
 
 #[test]
-fn all_of_a_number_is_held_against_fewer_of_it() {
+fn all_is_held_against_fewer_of_it() {
     only(
         "all-but",
         &[
-            "## Checklist\n\n- ✅ All 11 models downloaded\n\n## State\n\nStatus: 2/11 models complete",
             "## ✅ All phases completed (6/11)\n\nEach was reviewed.",
             "- All interfaces are operational (85.7% success rate)",
         ],
         &[
             "Once all 11 models are downloaded, training begins.\n\nStatus: 2/11 models complete",
-            "- ✅ All 11 models downloaded\n\nStatus: 2/11 hosts updated",
-            "- ✅ All 11 models downloaded\n\nStatus: 2/4 models quantised",
+            // What is complete of them is more than what is said of all.
+            "- **All 29 products have backends**\n\n## State\n\nStatus: 28/29 products complete",
+            "## ✅ All 5 core phases complete (83%)\n\nEach was reviewed.",
+            "- All tests passing (861/864 - 3 pre-existing failures)",
             "## ✅ All phases completed (11/11)\n\nEach was reviewed.",
             "- Modules fully working: 16/18 (89%)",
             "**Pass criteria**: all 5 checks pass ✅\n\n**Pass criteria**: 3/5 checks pass",
             "System status: 100% operational\n\nSystem health: 98/100",
-        ],
-    );
-}
-
-#[test]
-fn readiness_is_held_against_tests_that_failed() {
-    only(
-        "open-preconditions",
-        &["**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing"],
-        &[
-            "**Status**: production ready\n\n## Summary\n\n- 10/10 integration tests passing",
-            "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing (3 skipped)",
-            // Of a part.
-            "**Status**: production ready\n\n## Importer\n\n- 7/10 integration tests passing",
-            "**Status**: production ready\n\nWhat was not fully tested:\n\n- database writes\n- downloads",
         ],
     );
 }
@@ -411,6 +397,45 @@ fn decades_roundings_alarms_and_conditions_are_no_contradictions() {
         "## Before the release\n\n- [ ] Backups tested\n\n**Production ready:** With manual verification complete",
         // Of this run, and of all of them.
         "# Report\n\n## Summary\n\nPass rate: 100%\n\n## Conclusion\n\nOverall pass rate: 98.9%",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_counts_otherwise_is_no_contradiction() {
+    for text in [
+        // Tens are said of what is near them.
+        "- Phase 1: 800ms → 500ms (40% improvement)",
+        // What is merged may stand in both.
+        "| Source | Keys |\n|---|---|\n| Locale | 403 |\n| Context, merged | 1860 |\n| Total | 2092 |",
+        // Kilobytes are no lines.
+        "| Module | LOC | Files |\n|---|---|---|\n| A | 3,069 | 8 |\n| B | 9,633 | 15 |\n| C | 47.6 KB | 4 |\n| Total | 13,702 | 27 |",
+        // What is not done yet.
+        "| Phase | Hours | Completion |\n|---|---|---|\n| 1 | 8h | 100% |\n| 2 | 32h | 100% |\n| 3 | 8h | 0% |\n| Total | 40h | |",
+        // Files that are listed nowhere.
+        "**Total number of files**: 133\n\n- Pages: 8 files\n- Components: 87 files\n- Helpers: 14 files",
+        // Nothing says that these are all of the bundle.
+        "## Bundle budgets\n\n- react: 600KB\n- icons: 150KB\n- vendor: 300KB\n- Total: 1500KB",
+        // Minutes and seconds of a film.
+        "- Clip 1: 2:15-2:42 (27s)",
+        "**Completion:** 88% (9 of 10 products)",
+        "- **التغطية الحالية:** 27% (219/756 سطر)",
+        "**Start**: 10 failures + 1 error + 1 pass (8% pass rate)",
+        // Five of something else.
+        "Tests: 5\n\n- **System uptime:** 99.9% (target: 99.5%) ✅",
+        "- ✅ **Production-ready quality**: 2000+ lines of TypeScript code, zero `any` types",
+        // One part of the whole.
+        "- ✅ >90% code coverage (range: 89%-96% per component)",
+        "| Metric | Value | Target | Status |\n|---|---|---|---|\n| Memory | 58 MB | <50 MB from baseline | ✅ Pass |",
+        // What a program does not look at.
+        "- ✅ dev-keys (not checked)",
+        // A list of phases with what became of them.
+        "### Phases completed\n\n- ✅ **Login:** successful\n- ❌ **Test data:** still fails",
+        "### Overall metrics\n\n```\nProduction readiness: 95% ██\n```\n\n### Impact summary\n\n```\nProduction readiness: 92% → 95%\n```",
+        "| Metric | Before | After | Improvement |\n|---|---|---|---|\n| Releases | 2x/month | 2x/week | 5x faster |",
+        // Nothing says how many have to pass.
+        "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing",
     ] {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }

@@ -30,6 +30,7 @@ pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
+pattern!(PER, r"/ ?(day|week|month|year|quarter|sprint|hour|minute)|\b(per|a) (day|week|month|year|quarter|sprint|hour|minute)\b");
 pattern!(WORKING, r"^(days?|weeks?|months?)$");
 
 /// Numbers of a sentence; one with more is data.
@@ -81,7 +82,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     // What changes is then the time that is not up.
     let up = |row: &Row| row.cells.iter().any(|cell| cell.lower.contains("uptime"));
     for row in table.rows.iter().filter(|row| !up(row)) {
-        let cell = |at: usize| row.cells.get(at).and_then(crate::document::Cell::number);
+        let cell = |at: usize| row.cells.get(at).filter(|cell| !PER.is_in(&cell.lower)).and_then(crate::document::Cell::number);
         if let (Some(before), Some(after), Some(percent)) = (cell(before), cell(after), cell(change))
             && let Some(message) = wrong(before, after, percent)
         {
@@ -118,8 +119,12 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
         return None;
     }
     let told = percent.value;
-    // "40 %" is said of 41.5 % as well.
-    let tens = if told % 5.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
+    // "40 %" is said of 37.5 % as well.
+    let tens = match percent.decimals {
+        0 if told % 10.0 == 0.0 && told < 100.0 => 4.0,
+        0 if told % 5.0 == 0.0 => 2.0,
+        _ => 0.0,
+    };
     let slack = (percent.half_digit() * 2.0).max(tens) + 1e-9;
     // Every way of telling it, over the whole range between two roundings.
     let mut ranges = [(f64::INFINITY, f64::NEG_INFINITY); 6];

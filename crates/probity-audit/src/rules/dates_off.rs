@@ -223,6 +223,10 @@ fn clock(text: &str, dates: &[Dated], length: &Quantity, statement: &Statement, 
         _ => return,
     };
     let real = to - from + apart;
+    // "2:15-2:42 (27 s)" are minutes and seconds of a film.
+    if dates.is_empty() && !*precise && (real / 60.0 - length.base()).abs() < 1.01 && real >= 60.0 {
+        return;
+    }
     // Minutes are rounded; the duration may be rounded to its own unit.
     let unit = crate::quantity::seconds(&length.unit).unwrap_or(1.0);
     let rounded = (real / 20.0).max(unit * length.half_digit() * 1.01);

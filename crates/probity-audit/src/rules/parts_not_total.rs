@@ -3,7 +3,7 @@
 use super::bracketed;
 use super::tally::{self, Counted, Tally};
 use super::{EXPLAINED, TOTAL as ANY_TOTAL};
-use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality};
+use crate::assertions::{Assertion, Assertions, Form, MAX_SENTENCE, Modality, singular};
 use crate::document::{Place, Row, Statement, Table};
 use probity_diagnostic::Level;
 
@@ -31,6 +31,9 @@ pattern!(
 );
 pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max|change|gain|improvement|delta|coverage)\b|Δ");
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall average|average score)$");
+pattern!(OPEN, r"⏳|🔄|📋|❌|\b(pending|deferred|planned|not started|todo|in progress|future|optional|ready|skip\w*)\b|^0 ?%");
+pattern!(BUDGET, r"\b(budgets?|limits?|max(imum)?|targets?|allowed|thresholds?)\b");
+pattern!(MERGED, r"\b(merged|overlap\w*|dedup\w*|duplicates? removed)\b");
 pattern!(EFFORT, r"\b(effort|estimated?|hours|days)\b");
 pattern!(KINDS, r"^(critical|high|medium|low|minor|major|info(rmational)?|passed|passing|failed|failing|skipped|pending|complete[d]?|done|open|closed|fixed|resolved|remaining|in progress|get|post|put|delete|patch|unit|integration|e2e)( [a-z]+)?$");
 pattern!(SEVERITY, r"^(critical|high|medium|low|info|informational|gas|notes?|major|minor)( severity| risk| issues| findings| vulnerabilities)?$");
@@ -113,6 +116,10 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     if average && table.header.iter().enumerate().skip(1).any(|(column, _)| exceeds(last, parts, column)) {
         return;
     }
+    // What is merged may stand in several rows.
+    if table.rows.iter().any(|row| row.cells.iter().any(|cell| MERGED.is_in(&cell.lower))) {
+        return;
+    }
     let mut wrong = Vec::new();
     let mut fits = false;
     for (column, head) in table.header.iter().enumerate().skip(1) {
@@ -128,7 +135,9 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         if average && NOT_AVERAGED.is_in(&head.lower) || !average && (scale || grows) {
             continue;
         }
-        if values.len() < 2 || !plain(said) || !values.iter().all(|q| plain(q)) {
+        // "47.6 KB" among lines are no lines.
+        let alike = values.iter().all(|q| values.first().is_some_and(|first| singular(&first.unit) == singular(&q.unit)) || matches!(q.kind, Kind::Seconds(_)));
+        if values.len() < 2 || !alike || !plain(said) || !values.iter().all(|q| plain(q)) {
             continue;
         }
         let numbers = values.iter().map(|q| q.value);
@@ -155,6 +164,12 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
             let wholly = said.of().is_none_or(|of| (of - wholes).abs() <= 1e-6 || values.iter().all(|q| q.of() == Some(of)));
             if (sum - said.value).abs() <= slack && wholly {
                 fits |= sum > 0.0;
+                continue;
+            }
+            // What is not done yet may not count.
+            let is_open = |row: &Row| row.cells.iter().any(|cell| OPEN.is_in(&cell.lower));
+            let done: f64 = parts.iter().filter(|row| !is_open(row)).filter_map(|row| row.cells.get(column)?.number()).map(|q| q.value).sum();
+            if done == said.value {
                 continue;
             }
             // What stands last may be counted apart, where it says so.
@@ -242,6 +257,11 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             }
             _ => continue,
         };
+        // The budget of all is more than what is known to be in it.
+        let before = all.document.statements.get(..parts[0].at).unwrap_or_default().iter().next_back();
+        if BUDGET.is_in(all.document.heading(total.section)) || before.is_some_and(|s| BUDGET.is_in(&s.lower)) {
+            continue;
+        }
         // "Total visas" is of what is called visas, where some of it is.
         let of_it = |part: &Assertion| total.subject.words().any(|word| word != "total" && part.subject.has(word));
         let bare = TOTAL.is_in(total.name.trim()) || ALL_FOUND.is_in(total.name.trim());
@@ -265,6 +285,9 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// More than that share of a total may stand elsewhere than in the list behind it.
+const UNLISTED: f64 = 0.1;
+
 /// "Incidents in total: 61" right before a list of counts and nothing else.
 fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let labels: Vec<&Assertion> = all.done().filter(|one| one.form == Form::Label && one.measured().is_some_and(|q| q.is_count() && !q.rough)).collect();
@@ -277,7 +300,10 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let values: Vec<f64> = parts.iter().map(|part| value(part)).collect();
         // "Audited: 74, safe: 74" of 74 are no parts of it.
         let single = parts.iter().all(|part| !SUBTOTAL.is_in(&part.name) && value(part) != value(total));
-        if plain && single && parts.len() >= 3 && values.iter().sum::<f64>() != value(total) && near(values.iter().sum(), value(total)) {
+        // There may be more than is listed, if much is missing.
+        let sum: f64 = values.iter().sum();
+        let listed = sum >= value(total) * (1.0 - UNLISTED);
+        if plain && single && listed && parts.len() >= 3 && sum != value(total) && near(sum, value(total)) {
             let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }

@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     SAMPLE,
-    r"\b(success|succeed\w*|reliab\w+|availab\w+|uptime|detect\w*|accura\w+|recall|precision|starts?|attempts?|trials?|runs?|install\w*|requests?|deliver\w*|restor\w+|works?)\b"
+    r"\b(success|succeed\w*|reliab\w+|detect\w*|accura\w+|recall|precision|starts?|attempts?|trials?|runs?|install\w*|requests?|deliver\w*|restor\w+|works?)\b"
 );
 pattern!(
     CENSUS,
@@ -49,7 +49,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             (Some((count, of)), _) => (count, of, vec![pair.claim.line]),
             (None, Some((of, line))) => {
                 let count = (pair.value.value * of / 100.0).round();
-                let fits = (100.0 * count / of - pair.value.value).abs() <= pair.value.half_digit() * 2.0;
+                let fits = (100.0 * count / of - pair.value.value).abs() <= pair.value.half_digit();
                 // A share without decimals is that of too many numbers.
                 if !fits || pair.value.kind != Kind::Percent || pair.value.decimals == 0 {
                     continue;

@@ -1,9 +1,9 @@
 //! A missed target that is marked as achieved.
 
-use crate::assertions::{Assertion, Assertions, Form, Modality, Outcome, Role, Said};
+use crate::assertions::{MAX_SENTENCE, Assertion, Assertions, Form, Modality, Outcome, Role, Said};
 use probity_diagnostic::Level;
 
-use crate::document::Place;
+use crate::document::{Place, Statement};
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Bound, Kind, Quantity};
 use crate::words::pattern;
@@ -20,9 +20,9 @@ pub const RULE: Rule = Rule {
 };
 
 pattern!(MET, r"✅|✔|☑|\b(met|achieved|fulfilled|satisfied|reached|exceeds|exceeded|exceeding|meets)\b|\bpass(ed)?\W*$");
-pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|track|scope|after|budget|minor|issues?)\b|\*|->|→");
+pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|range|per|track|scope|after|budget|minor|issues?)\b|\*|->|→");
 // What is safe of a limit does not reach it.
-pattern!(ALARM, r"\b(safe|clean|stable|normal|healthy|quiet|alarm|alert)\b");
+pattern!(ALARM, r"\b(safe|clean|stable|normal|healthy|quiet|alarm|alert|(from|above|over) baseline)\b");
 pattern!(REQUIRED, r"\b(required|mandatory)\b");
 
 /// A target with the value beside it.
@@ -91,7 +91,9 @@ fn like(target: &Quantity, value: &Quantity) -> bool {
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for pair in pairs(all).iter().filter(|pair| pair.met && pair.claim.modality == Modality::Done && missed(pair)) {
-        if all.document.statements.get(pair.claim.at).is_some_and(|s| ALARM.is_in(&s.lower)) {
+        // A long line tells of many things.
+        let other = |s: &Statement| ALARM.is_in(&s.lower) || s.lower.len() > MAX_SENTENCE;
+        if all.document.statements.get(pair.claim.at).is_some_and(other) {
             continue;
         }
         let (value, target) = (pair.value.written(), pair.target.written());

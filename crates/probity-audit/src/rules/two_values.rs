@@ -49,7 +49,10 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         };
         // Within a sentence a number may be of any part of the subject.
         let part = one.form == Form::Phrase && !begins(all, one, q);
-        if other || shares || part || bare {
+        // "92 % -> 95 %" tells of before and after.
+        let after = all.document.statements.get(one.at).and_then(|s| s.lower.get(q.end..)).unwrap_or("").trim_start();
+        let changes = after.starts_with("->") || after.starts_with('→');
+        if other || shares || part || bare || changes {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
