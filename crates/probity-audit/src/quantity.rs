@@ -270,8 +270,10 @@ pub fn scan(text: &str) -> Vec<Quantity> {
         let before = text[..start].chars().next_back();
         let mut rest = text[at..].chars();
         let (after, after_two) = (rest.next(), rest.next());
-        let negative = before == Some('-') && {
-            let ahead = text[..start - 1].chars().next_back();
+        // "-$1,913".
+        let sign = text[..start].trim_end_matches(['$', '€', '£']);
+        let negative = sign.ends_with('-') && {
+            let ahead = sign[..sign.len() - 1].chars().next_back();
             ahead.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '|' | '*'))
         };
         let glued = before

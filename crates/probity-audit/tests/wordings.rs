@@ -440,3 +440,32 @@ fn what_counts_otherwise_is_no_contradiction() {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }
 }
+
+#[test]
+fn what_is_taken_away_rounded_or_told_apart_is_no_contradiction() {
+    for text in [
+        // A loss is taken away.
+        "| Entity | Benefit |\n|---|---|\n| A | $387,786.94 |\n| B | $98,317.25 |\n| C | -$1,913.53 |\n| Total | $484,190.66 |",
+        // Rounded, or cut off.
+        "| Platform | Revenue |\n|---|---|\n| A | $12M |\n| B | $16M |\n| C | $9.6M |\n| Total | $37M |",
+        // The last are some of these.
+        "**Total number of helpers:** 42\n\n- Used: 38\n- Unused: 4\n- Recently added: 2",
+        // Two of them by design.
+        "| Category | Safe | Vulnerable |\n|---|---|---|\n| Votes | 5 | 2 |\n| Thresholds | 2 | 3 |\n| Timing | 5 | 3 |\n| Total | 12 + 2 by design | 6 |",
+        // What is to come.
+        "| Phase | Status | Tasks |\n|---|---|---|\n| 1 | ✅ done | 4 |\n| 2 | ⏳ planned | 10 |\n| 3 | ⏳ planned | 10 |\n| Total | | 20 |",
+        // Pages of a paper.
+        "#### 2. Literature (3 pages)\n\n- Platforms\n- Systems\n- Applications\n- Gaps\n\n#### 3. Method",
+        "| Category | Score | Max |\n|---|---|---|\n| Dependencies | -15 | 0 |",
+        // Points of a score up to 1.
+        "- Health: 0.75 → 0.802 (5.2% improvement)",
+        "- Claude AI: ✅ Ready (not tested)",
+        "- ✅ Shows: 100 / 12,236 (0.0% complete)",
+        // It is 85 %, rounded.
+        "- ✅ 84.99% code coverage (target: 85%)",
+        "Improved the coverage from **47.4% to 81.5%**, exceeding the 75% target.",
+        "- ✅ **Cache hit rate 85.1%** (target >75%) - 10% above target",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}

@@ -94,6 +94,7 @@ fn columns(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             if let (Some(one), Some(limit)) = (row.cells.get(part).and_then(|c| c.number()), row.cells.get(most).and_then(|c| c.number()))
                 && one.kind == Kind::Plain
                 && limit.kind == Kind::Plain
+                && !one.negative
                 && one.value > limit.value
             {
                 found.push(Finding::new(format!("{} is more than the maximum of {}", show(one.value), show(limit.value)), [row.line]));

@@ -131,7 +131,13 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
     for a in span(before).into_iter().filter(|a| *a > 0.0) {
         for b in span(after).into_iter().filter(|b| *b > 0.0) {
             // Points of percentages.
-            let points = if before.kind == Kind::Percent { (b - a).abs() } else { 100.0 * (b - a).abs() / a };
+            // So they are of scores up to 1.
+            let scores = a <= 1.0 && b <= 1.0 && before.decimals > 0;
+            let points = match before.kind {
+                Kind::Percent => (b - a).abs(),
+                _ if scores => 100.0 * (b - a).abs(),
+                _ => 100.0 * (b - a).abs() / a,
+            };
             let shares = [(b - a).abs() / a, (b - a).abs() / b, b / a, a / b, (b - a).abs() / (a + b) * 2.0, points / 100.0];
             for ((least, most), share) in ranges.iter_mut().zip(shares) {
                 (*least, *most) = (least.min(100.0 * share), most.max(100.0 * share));

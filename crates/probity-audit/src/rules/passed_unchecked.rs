@@ -45,7 +45,7 @@ pattern!(
 );
 
 pattern!(EXAMINATION, r"\b(tests?|testing|audit|validation|verification|scan|review)\W*$");
-pattern!(UNKNOWN, r"\b(unknown|intentional\w*|by design|optional)\b");
+pattern!(UNKNOWN, r"\b(ready|unknown|intentional\w*|by design|optional)\b");
 pattern!(DISABLED, r"\bdisabled\)");
 pattern!(TOLD, r"\b(passed|pass) ?(-|\(|:)");
 

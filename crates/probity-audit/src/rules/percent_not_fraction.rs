@@ -143,6 +143,10 @@ fn near(real: f64, percent: &Quantity, most: f64) -> bool {
 }
 
 fn differs(real: f64, percent: &Quantity) -> bool {
+    // Hardly anything is often said to be nothing.
+    if percent.value == 0.0 && real < 1.0 {
+        return false;
+    }
     let slack = percent.half_digit() * if percent.rough { 6.0 } else { 2.0 } + 1e-9;
     (real - percent.value).abs() >= slack
 }

@@ -91,8 +91,10 @@ fn like(target: &Quantity, value: &Quantity) -> bool {
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for pair in pairs(all).iter().filter(|pair| pair.met && pair.claim.modality == Modality::Done && missed(pair)) {
-        // A long line tells of many things.
-        let other = |s: &Statement| ALARM.is_in(&s.lower) || s.lower.len() > MAX_SENTENCE;
+        // A long line tells of many things, and so does one with more numbers of the kind than these two.
+        let kinds = |s: &Statement| s.quantities.iter().filter(|q| q.kind == pair.target.kind).count();
+        let cell = matches!(pair.claim.form, Form::Cell(..));
+        let other = |s: &Statement| ALARM.is_in(&s.lower) || s.lower.len() > MAX_SENTENCE || !cell && kinds(s) > 2;
         if all.document.statements.get(pair.claim.at).is_some_and(other) {
             continue;
         }
@@ -130,5 +132,6 @@ pub(super) fn missed(pair: &Pair<'_>) -> bool {
         (Bound::Below, _) => Bound::Most,
         (bound, _) => bound,
     };
-    !bound.holds(value, target)
+    // What is rounded to the target reaches it.
+    !bound.holds(value, target) && (value == target || (value - target).abs() > pair.target.half_digit() * pair.target.base() / pair.target.value.max(f64::MIN_POSITIVE))
 }
