@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     ANNOUNCED,
-    r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types|items)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
+    r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
 );
 pattern!(
     NAMED,
@@ -103,6 +103,9 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     let names = |s: &&Statement| s.lower.starts_with(['`', '✅', '✔', '☑', '✓']) || s.text.starts_with(char::is_numeric);
     let kind = announced.lower.trim_end().ends_with(')') && BRACKETS.is_in(&announced.lower);
     let items = items && (!kind || list.iter().all(names));
+    // Endpoints have a path.
+    let paths = !announced.lower.contains("endpoint") && !announced.lower.contains("routes") || list.iter().all(|s| s.lower.contains(['/', '`']));
+    let items = items && paths;
     let bare = list.iter().all(|s| !without_marks(&s.lower).trim().contains(' '));
     items.then_some((list.len(), first, bare))
 }
