@@ -488,3 +488,23 @@ fn what_grows_is_recommended_explained_or_of_some_is_no_contradiction() {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }
 }
+
+#[test]
+fn what_stands_elsewhere_in_its_list_or_table_is_no_contradiction() {
+    for text in [
+        // One may have been skipped.
+        "- Total: 35\n- Pending: 2\n- Failed: 30\n- Passed: 2",
+        "- **Total tests run:** 1410\n- **Passed:** 1051\n- **Skipped:** 336\n- **Expected failures (xfailed):** 17\n- **Failed:** 6",
+        "- Preparation: 2 weeks\n- Repository: 3 weeks\n- Interface: 5 weeks\n- Total: 11 weeks (includes buffer)",
+        "| Category | Created | Passing |\n|---|---|---|\n| Existing | 128 | 128 |\n| Components | 14 | TBD |\n| Hooks | 13 | TBD |\n| Total | 180 | 167 |",
+        // A bar in a cell ends it.
+        "| Kind | Tests | Killed |\n|---|---|---|\n| Boundary | 9 | ~11 |\n| Logical (!, &&, ||) | 3 | ~5 |\n| Other | 10 | ~4 |\n| Total | 22 | ~20 |",
+        // How far the zone is off.
+        "- **Started:** 2025-11-08T19:30:29.405132+00:00\n- **Completed:** 2025-11-08T19:36:42.428873+00:00\n- **Elapsed:** 373.02s",
+        "| File | Branch coverage |\n|---|---|\n| auth.py | 79% (21/27) |",
+        "**Violations reduced:** 163 → 124 (62% reduction of critical issues)",
+        "## Production readiness checklist\n\n- [x] Build\n- ⏳ Manual testing: pending\n\n**Status**: PRODUCTION READY",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}

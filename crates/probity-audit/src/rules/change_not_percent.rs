@@ -30,6 +30,7 @@ pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
+pattern!(SOME, r"^ (reduction|decrease|increase|improvement|drop|gain|growth) (of|in) ");
 pattern!(PER, r"/ ?(day|week|month|year|quarter|sprint|hour|minute)|\b(per|a) (day|week|month|year|quarter|sprint|hour|minute)\b");
 pattern!(WORKING, r"^(days?|weeks?|months?)$");
 
@@ -61,6 +62,10 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             // "24,987 -> 26,107 (30.7 %)" may be a share of a whole.
             let text = (tail(statement.lower.get(..percent.start).unwrap_or("")), statement.lower.get(percent.end..).unwrap_or(""));
             if !(percent.negative || text.0.ends_with(['+', '-']) || CHANGE.is_in(text.0) || CHANGE.is_in(text.1.get(..40).unwrap_or(text.1))) && percent.kind == Kind::Percent {
+                continue;
+            }
+            // "62 % reduction of critical issues" is of some of them.
+            if SOME.is_in(text.1) {
                 continue;
             }
             // A chain of three values has no one change.

@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 // Where it will run is for whoever deploys it.
 pattern!(
     ENVIRONMENT,
-    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action|(in|for) (test|dev|development|staging)|available)\b"
+    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action|(in|for) (test|dev|development|staging)|available|manual\w*|user (verification|acceptance|testing))\b"
 );
 
 pattern!(

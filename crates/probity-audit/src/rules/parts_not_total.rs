@@ -32,9 +32,9 @@ pattern!(
 pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max|change|gain|improvement|delta|coverage)\b|Δ");
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall average|average score)$");
 pattern!(OPEN, r"⏳|🔄|📋|❌|\b(pending|deferred|planned|not started|todo|in progress|future|optional|ready|skip\w*)\b|^0 ?%");
-pattern!(ELSEWHERE, r"\b(by design|exclud\w*|includ\w*|excl|incl|plus|not counted|without)\b");
+pattern!(ELSEWHERE, r"\b(buffer|by design|exclud\w*|includ\w*|excl|incl|plus|not counted|without)\b");
 pattern!(BUDGET, r"\b(budgets?|limits?|max(imum)?|targets?|allowed|thresholds?)\b");
-pattern!(MERGED, r"\b(merged|overlap\w*|dedup\w*|duplicates? removed)\b");
+pattern!(MERGED, r"\b(tbd|merged|overlap\w*|dedup\w*|duplicates? removed)\b");
 pattern!(EFFORT, r"\b(effort|estimated?|hours|days)\b");
 pattern!(KINDS, r"^(critical|high|medium|low|minor|major|info(rmational)?|passed|passing|failed|failing|skipped|pending|complete[d]?|done|open|closed|fixed|resolved|remaining|in progress|get|post|put|delete|patch|unit|integration|e2e)( [a-z]+)?$");
 pattern!(SEVERITY, r"^(critical|high|medium|low|info|informational|gas|notes?|major|minor)( severity| risk| issues| findings| vulnerabilities)?$");
@@ -71,8 +71,9 @@ fn outcomes(tally: &Tally<'_>) -> Option<Finding> {
     // What is not named may be among those missing, and what was only warned of among those that passed.
     let wrong = if sum > total { passed + failed > total } else { sum < total && !tally.unknown };
     // Without a failure, those that are missing may have been skipped; so may a few.
-    let few = failed == 0.0 || total - sum <= FEW_SKIPPED.max(total * SHARE_SKIPPED);
-    let skipped = few && sum < total && !tally.counts.contains_key(&Counted::Other);
+    let (missing, share) = (total - sum, total * SHARE_SKIPPED);
+    let few = if tally.counts.contains_key(&Counted::Other) { missing <= FEW_SKIPPED.min(share) } else { failed == 0.0 || missing <= FEW_SKIPPED.max(share) };
+    let skipped = few && sum < total;
     (wrong && !skipped && near(sum, total)).then(|| {
         let other = if tally.other > 0.0 { format!(" + {} others", show(tally.other)) } else { String::new() };
         let message = format!("{} passed + {} failed{other} = {}, not {}", show(passed), show(failed), show(sum), show(total));
@@ -131,7 +132,9 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
         let Some(said) = last.cells.get(column).filter(|cell| !cell.lower.contains(['~', '≈', '*'])).and_then(|cell| cell.number()) else { continue };
         let cells = parts.iter().map(|row| row.cells.get(column));
         let values: Option<Vec<Option<&Quantity>>> = cells.map(|cell| cell.and_then(|cell| if cell.words().is_empty() { Some(None) } else { cell.number().map(Some) })).collect();
-        let Some(values) = values else { continue };
+        // A row that is cut short by a bar in its text has its numbers elsewhere.
+        let cut = |row: &Row| row.cells.get(column).is_some_and(|cell| cell.lower.trim().is_empty()) && row.cells.iter().skip(1).any(|cell| !cell.lower.trim().is_empty());
+        let Some(values) = values.filter(|_| !parts.iter().any(cut)) else { continue };
         let values: Vec<&Quantity> = values.into_iter().flatten().collect();
         let plain = |q: &Quantity| !q.rough && !q.negative && q.bound.is_none() && same_kind(q, said);
         // Marks on one scale are not added; what is as much as one of its parts is the most of them, or the last.
@@ -278,7 +281,8 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         // "32 + 8*n bytes" is a formula.
         let single = all.document.statements.get(total.at).is_some_and(|s| s.quantities.len() == 1);
-        if !plain(total) || !single || !parts.iter().all(|part| plain(part) && whole(part)) {
+        let more = all.document.statements.get(total.at).is_some_and(|s| ELSEWHERE.is_in(&s.lower));
+        if more || !plain(total) || !single || !parts.iter().all(|part| plain(part) && whole(part)) {
             continue;
         }
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);

@@ -43,8 +43,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             Some((table, row)) => {
                 // A coverage is of lines, whatever is counted beside it.
                 let coverage = row.cells.first().is_some_and(|name| name.lower.contains("coverage"));
-                let cells = row.cells.iter().filter(|_| !coverage);
-                cells.for_each(|cell| pairs(&cell.lower, &cell.quantities, statement, found));
+                let cells = row.cells.iter().enumerate().filter(|(at, _)| !coverage && table.header.get(*at).is_none_or(|head| !LINES.is_in(&head.lower)));
+                cells.for_each(|(_, cell)| pairs(&cell.lower, &cell.quantities, statement, found));
                 columns(table, row, found);
             }
             None => pairs(&statement.lower, &statement.quantities, statement, found),

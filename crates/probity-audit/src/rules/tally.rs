@@ -194,6 +194,14 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
             .is_some_and(|s| s.quantities.iter().any(|other| other.start > q.end && other.is_count()));
         tally.unknown |= others && one.form == Form::Label;
     }
+    // "Expected failures: 17" in the same list.
+    let first = group.first()?;
+    if first.form == Form::Label {
+        let counted = |at: usize| group.iter().any(|one| one.at == at);
+        let near = all.document.statements.iter().enumerate().skip(first.at.saturating_sub(MAX_LISTED)).take(2 * MAX_LISTED);
+        let other = near.filter(|(at, s)| s.block == first.block && s.heading == first.section && !counted(*at));
+        tally.unknown |= other.flat_map(|(_, s)| &s.quantities).any(|q| q.is_count() && q.value > 0.0);
+    }
     (tally.counts.len() >= 2).then_some(tally)
 }
 
