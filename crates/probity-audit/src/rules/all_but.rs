@@ -28,6 +28,7 @@ pattern!(CRITICAL, r"(^|[^-])\b(critical|essential|major|key|main)\b");
 pattern!(LIMITED, r"\b(critical|essential|major|key|main|core|criteria|criterion)\b");
 
 pattern!(EXPLAINED, r"\b(pre-?existing|unrelated|known|skip\w*|flaky|expected|environment\w*|except|non-?block\w*)\b");
+pattern!(LOSS, r"^ ?[a-z ]{0,20}\b(errors?|failures?|loss|fail\w*)\b");
 pattern!(RATED, r"^ ?[a-z ]{0,20}\b(rate|success|pass(ed|ing)?|working|operational)\b");
 
 /// Claims, and fractions held against them; no report that somebody reads has more.
@@ -73,7 +74,7 @@ fn behind<'a>(claim: &Assertion, statement: &'a Statement) -> Option<&'a Quantit
         let before = statement.lower.get(..q.start).and_then(|before| before.strip_suffix('('));
         let between = before.and_then(|before| before.rsplit_once(claim.name.as_str())).map(|(_, between)| between);
         // A bare percentage may be of what is more than all these.
-        let rated = q.kind != Kind::Percent || statement.lower.get(q.end..).is_some_and(|after| RATED.is_in(after));
+        let rated = q.kind != Kind::Percent || statement.lower.get(q.end..).is_some_and(|after| RATED.is_in(after) && !LOSS.is_in(after));
         rated && !EXPLAINED.is_in(&statement.lower) && between.is_some_and(|between| !between.contains(|c: char| c.is_ascii_digit() || c == ':'))
             && !NO_RATE.is_in(&statement.lower)
     })

@@ -30,7 +30,7 @@ pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
-pattern!(SOME, r"^ (reduction|decrease|increase|improvement|drop|gain|growth) (of|in) ");
+pattern!(SOME, r"^x? ?(reduction|decrease|increase|improvement|drop|gain|growth|faster|slower|better|fewer|less|more) (of|in|for|on) ");
 pattern!(PER, r"/ ?(day|week|month|year|quarter|sprint|hour|minute)|\b(per|a) (day|week|month|year|quarter|sprint|hour|minute)\b");
 pattern!(WORKING, r"^(days?|weeks?|months?)$");
 

@@ -52,7 +52,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
         let place = matches!(announced.place, Place::Heading(_) | Place::Prose) && announced.lower.len() < 100;
         if let Some(told) = ANNOUNCED.captures(&announced.lower).filter(|_| place).and_then(|parts| number(parts.get(1).or_else(|| parts.get(2)))) {
-            if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
+            if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default(), told)
                 && listed != told
                 && (listed.abs_diff(told) <= MAX_APART || bare)
                 && (2..=MAX_TOLD).contains(&told)
@@ -71,7 +71,7 @@ fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
 }
 
 /// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.
-fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement]) -> Option<(usize, &'d Statement, bool)> {
+fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement], told: usize) -> Option<(usize, &'d Statement, bool)> {
     // A line that repeats the name may stand between.
     let repeats = rest.first().is_some_and(|line| {
         line.place == Place::Prose && line.lower.ends_with(':') && announced.lower.starts_with(line.lower.trim_end_matches(':'))
@@ -105,11 +105,14 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     let items = items && (!kind || list.iter().all(names));
     // Endpoints have a path.
     let paths = !announced.lower.contains("endpoint") && !announced.lower.contains("routes") || list.iter().all(|s| s.lower.contains(['/', '`']));
-    let items = items && paths;
+    // "Failure counters" are several.
+    let several = list.len() < told && list.iter().any(|s| !s.lower.contains('`') && labelled(without_marks(&s.lower)).is_none() && without_marks(&s.lower).contains(' ') && PLURAL.is_in(without_marks(&s.lower).trim()));
+    let items = items && paths && !several;
     let bare = list.iter().all(|s| !without_marks(&s.lower).trim().contains(' '));
     items.then_some((list.len(), first, bare))
 }
 
+pattern!(PLURAL, r"[a-z]{3}[^sui]s$");
 pattern!(TOTALS, r"\b(sub-?totals?|totals?|sum|overall|all)\b");
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");

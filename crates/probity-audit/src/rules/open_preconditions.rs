@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 // Where it will run is for whoever deploys it.
 pattern!(
     ENVIRONMENT,
-    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action|(in|for) (test|dev|development|staging)|available|manual\w*|user (verification|acceptance|testing))\b"
+    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action|(in|for) (test|dev|development|staging)|available|\.md\b|manual\w*|user (verification|acceptance|testing))\b"
 );
 
 pattern!(
@@ -32,6 +32,8 @@ pattern!(
 );
 
 pattern!(EXAMINED, r"\b(test(s|ed|ing)?|verif\w+|audit\w*|review\w*|sign-?off|signed|approv\w+|validat\w+|rehears\w+|agreed|fix(es|ed)?|fail(s|ed|ing)?)\b");
+pattern!(TO_DO, r"^\W*(fix|resolve|complete|finish|run|execute|test|verify|rehearse|repair|mend)\b|\b(fail(s|ed|ing)?|not [a-z]+ed|pending)\W*$");
+pattern!(MINOR, r"\b(minor|optional|nice|todos?)\b");
 pattern!(THERE, r"^\W*(deployment|deploy|rollout|launch day) ");
 
 /// Whether it is said as a verdict: by a label, as a heading, or at the beginning of a paragraph. A sentence may be about a part.
@@ -78,7 +80,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
         let shown = EXAMINED.is_in(text) || (ready.section == one.section && ready.at > one.at);
-        shown && is_demanded(all, one) && !THERE.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
+        // What has neither box nor sign is open where it says what is to be done.
+        let statement = all.document.statements.get(one.at);
+        let signed = statement.is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. } | Place::Row { .. }) || s.lower.contains(['⏳', '❌', '☐', '🔴']))
+            || labelled(without_marks(text)).is_some() || TO_DO.is_in(without_marks(text));
+        shown && signed && !MINOR.is_in(all.document.heading(one.section)) && is_demanded(all, one) && !THERE.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
     };
     let open: Vec<&Assertion> = open.into_iter().filter(weighs).collect();
     let pairs = pairs(all);

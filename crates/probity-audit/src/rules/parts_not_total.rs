@@ -205,7 +205,7 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
     for (at, whole) in statement.quantities.iter().enumerate().filter(|(_, q)| q.is_count() && !q.rough && q.bound.is_none()) {
         let rest = statement.lower.get(whole.end..).unwrap_or("");
         let Some((noun, inside)) = rest.split_once('(').and_then(|(noun, rest)| Some((noun, rest.split_once(')')?.0))) else { continue };
-        if noun.len() > 40 || noun.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '(' | ';' | ':')) || before_list(statement, whole) {
+        if noun.len() > 40 || noun.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '(' | ';' | ':' | '/' | '*' | '=' | '+')) || before_list(statement, whole) {
             continue;
         }
         let plus = inside.contains(" + ");

@@ -46,6 +46,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         }
         let beside = all.document.statements.get(pair.claim.at).into_iter().flat_map(|s| &s.quantities).find_map(|q| Some((q.value, q.of()?)));
         let (count, of, lines) = match (beside, *trials) {
+            // Marks out of ten or a hundred are no trials.
+            (Some((_, 10.0 | 100.0)), _) => continue,
             (Some((count, of)), _) => (count, of, vec![pair.claim.line]),
             (None, Some((of, line))) => {
                 let count = (pair.value.value * of / 100.0).round();
