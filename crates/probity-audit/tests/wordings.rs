@@ -527,3 +527,21 @@ fn what_may_be_meant_either_way_is_no_contradiction() {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }
 }
+
+#[test]
+fn spelt_numbers_spans_of_slots_and_what_waits_are_no_contradictions() {
+    for text in [
+        "- ≤ 0xFFFFFFFF: 5 bytes (0xFE + 4 bytes)",
+        "- 01XX format: 10 digits (01 + 8 digits)",
+        "- Morning: 09:00 - 11:30 (30-minute intervals)",
+        // The width of a screen is no target.
+        "- Desktop (≥1024px): 32px professional ✅",
+        "| Metric | Target | Actual | Status |\n|---|---|---|---|\n| Image selection | >85% | 81.6% | ✅ Good |",
+        "### JSON ✅ API & types complete\n\n- ✅ Types\n- ⏳ Parser pending",
+        // Styles are all there are.
+        "| Criterion | Target | Actual | Status |\n|---|---|---|---|\n| Routing accuracy | >90% | 100% (8/8 styles) | ✅ |",
+        "# Report\n\n**Assessment:** ✅ **PRODUCTION READY**\n\n## Production readiness checklist\n\n### Should have\n\n- [x] Health checks\n- [ ] Load testing",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}

@@ -28,7 +28,7 @@ pattern!(TIME, r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b");
 pattern!(ZONED, r"\dt\d\d:\d\d(:\d\d)?(\.\d+)?-$");
 pattern!(
     NOT_COMPARED,
-    r"during|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
+    r"during|interval|slots?|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
 );
 pattern!(SPAN, r"(from |between |\()?\d{1,2}:\d\d(:\d\d)?( ?(h|uhr))? ?(-|to|until|and|till) ?\d{1,2}:\d\d");
 pattern!(LASTED, r"\b(last(ed|s)|took|takes|duration|elapsed|in total)\b");

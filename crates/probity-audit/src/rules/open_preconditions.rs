@@ -33,7 +33,7 @@ pattern!(
 
 pattern!(EXAMINED, r"\b(test(s|ed|ing)?|verif\w+|audit\w*|review\w*|sign-?off|signed|approv\w+|validat\w+|rehears\w+|agreed|fix(es|ed)?|fail(s|ed|ing)?)\b");
 pattern!(TO_DO, r"^\W*(fix|resolve|complete|finish|run|execute|test|verify|rehearse|repair|mend)\b|\b(fail(s|ed|ing)?|not [a-z]+ed|pending)\W*$");
-pattern!(MINOR, r"\b(minor|optional|nice|todos?)\b");
+pattern!(MINOR, r"\b(minor|optional|nice|todos?|should|could|partial\w*|recommended)\b");
 pattern!(THERE, r"^\W*(deployment|deploy|rollout|launch day) ");
 
 /// Whether it is said as a verdict: by a label, as a heading, or at the beginning of a paragraph. A sentence may be about a part.

@@ -33,6 +33,7 @@ pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max|change|gain|
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall average|average score)$");
 pattern!(OPEN, r"⏳|🔄|📋|❌|\b(pending|deferred|planned|not started|todo|in progress|future|optional|ready|skip\w*)\b|^0 ?%");
 pattern!(ELSEWHERE, r"\b(buffer|by design|exclud\w*|includ\w*|excl|incl|plus|not counted|without)\b");
+pattern!(SPELT, r"\b0[0-9x]|\b(bytes?|digits?|bits?|chars|characters)\b|байт");
 pattern!(BUDGET, r"\b(budgets?|limits?|max(imum)?|targets?|allowed|thresholds?)\b");
 pattern!(MERGED, r"\b(tbd|merged|overlap\w*|dedup\w*|duplicates? removed)\b");
 pattern!(EFFORT, r"\b(effort|estimated?|hours|days)\b");
@@ -208,6 +209,10 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
         if noun.len() > 40 || noun.contains(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '(' | ';' | ':' | '/' | '*' | '=' | '+')) || before_list(statement, whole) {
             continue;
         }
+        // "10 digits (01 + 8 digits)", "5 bytes (0xFE + 4 bytes)" spell a number.
+        if SPELT.is_in(inside) || SPELT.is_in(noun) {
+            continue;
+        }
         let plus = inside.contains(" + ");
         let pieces: Vec<&str> = inside.split(if plus { " + " } else { ", " }).map(|piece| piece.trim().trim_start_matches("and ")).collect();
         let parts = statement.quantities.get(at + 1..).unwrap_or_default().iter().take(pieces.len());
@@ -325,7 +330,7 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 }
 
 /// Sums further apart, as a share of the greater, are of two things.
-const MAX_APART: f64 = 0.3;
+const MAX_APART: f64 = 0.28;
 
 /// Whether a total can be meant for a sum: far apart, they are of two things.
 pub(super) fn near(one: f64, other: f64) -> bool {

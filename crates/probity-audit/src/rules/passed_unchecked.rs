@@ -98,7 +98,9 @@ fn is_told(all: &Assertions<'_>, claim: &Assertion, other: &Assertion) -> bool {
     let said = other.modality == Modality::Planned || DENIES.is_in(text(other));
     let part = all.document.statements.get(claim.at).is_some_and(|s| s.quantities.iter().any(|q| q.percent().is_some_and(|share| share < 100.0)));
     let denied = claim.block != other.block || text(other).contains("not ");
-    !is_box(claim) && !is_box(other) && !rows && !all.is_plan() && denied && said && !part && worded && !PHASES.is_in(&claim.name)
+    // What is to be completed is not complete.
+    let waits = text(claim).contains(['⏳', '🔄', '📋', '⚠', '❌']);
+    !waits && !is_box(claim) && !is_box(other) && !rows && !all.is_plan() && denied && said && !part && worded && !PHASES.is_in(&claim.name)
 }
 
 pattern!(DONE, r"✅|✔|☑|\b(completed?|done|finished|passed|all (checks |tests )?pass\w*)\W*$");
@@ -131,7 +133,9 @@ fn headings(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let told = heading.lower.replace("100%", "").replace("100 %", "");
         // A tick alone may adorn a list of whatever became of things.
         // "Phases completed" names a list.
-        if !heading.lower.contains(TICKS) || !DONE.is_in(&told) || NOT_DONE.is_in(&told) || !WHOLLY.is_in(&heading.lower) || heading.lower.contains('"') {
+        // "API & types complete" is of a part.
+        let parts = heading.lower.contains(" & ") || heading.lower.contains(" and ");
+        if parts || !heading.lower.contains(TICKS) || !DONE.is_in(&told) || NOT_DONE.is_in(&told) || !WHOLLY.is_in(&heading.lower) || heading.lower.contains('"') {
             continue;
         }
         let section = all.section(Some(at));

@@ -44,7 +44,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if !least || !SAMPLE.is_in(text) || CENSUS.is_in(text) || !(50.0..100.0).contains(&pair.target.value) {
             continue;
         }
-        let beside = all.document.statements.get(pair.claim.at).into_iter().flat_map(|s| &s.quantities).find_map(|q| Some((q.value, q.of()?)));
+        let beside = all.document.statements.get(pair.claim.at).into_iter().flat_map(|s| &s.quantities).find_map(|q| Some((q.value, q.of().filter(|_| q.unit.is_empty() || SAMPLE.is_in(&q.unit))?)));
         let (count, of, lines) = match (beside, *trials) {
             // Marks out of ten or a hundred are no trials.
             (Some((_, 10.0 | 100.0)), _) => continue,

@@ -20,9 +20,10 @@ pub const RULE: Rule = Rule {
 };
 
 pattern!(MET, r"✅|✔|☑|\b(met|achieved|fulfilled|satisfied|reached|exceeds|exceeded|exceeding|meets)\b|\bpass(ed)?\W*$");
-pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|range|per|track|scope|after|budget|minor|issues?)\b|\*|->|→");
+pattern!(NOT_MET, r"❌|⚠|🔴|🟡|\b(not|no|below|missed|fail\w*|short|almost|near|nearly|progress|acceptable|close|partial\w*|pending|gap|under|despite|lower|less|however|but|if|should|must|will|better|configured|range|good|great|excellent|fair|per|track|scope|after|budget|minor|issues?)\b|\*|->|→");
 // What is safe of a limit does not reach it.
 pattern!(ALARM, r"\b(safe|clean|stable|normal|healthy|quiet|alarm|alert|(from|above|over) baseline)\b");
+pattern!(NAMED, r"\b(target|goal|required|requirements?|threshold|standard|slo|sla|exceed\w*|meets?|met)\b");
 pattern!(WANTED, r"\b(coverage|pass\w*|success\w*|availab\w+|uptime|accura\w+|complet\w+|compliance|score|quality|stability|reliab\w+|confidence|rates?|found|detect\w*|progress)\b");
 pattern!(REQUIRED, r"\b(required|mandatory)\b");
 
@@ -97,11 +98,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let cell = matches!(pair.claim.form, Form::Cell(..));
         // "Exceeds 5000 ms" and "42.7 % custom code (target: 45 %) exceeded" may be meant either way.
         let told = pair.target.bound.is_some() || cell;
-        let unsure = |s: &Statement| !cell && match pair.target.kind {
+        let unsure = |s: &Statement| !cell && (!NAMED.is_in(&s.lower) || match pair.target.kind {
             Kind::Seconds(_) => s.lower.contains("exceed"),
             Kind::Percent => !told && !WANTED.is_in(&s.lower),
             _ => false,
-        };
+        });
         let other = |s: &Statement| unsure(s) || ALARM.is_in(&s.lower) || s.lower.len() > MAX_SENTENCE || !cell && kinds(s) > 2;
         if all.document.statements.get(pair.claim.at).is_some_and(other) {
             continue;
