@@ -533,6 +533,8 @@ fn spelt_numbers_spans_of_slots_and_what_waits_are_no_contradictions() {
     for text in [
         "- ≤ 0xFFFFFFFF: 5 bytes (0xFE + 4 bytes)",
         "- 01XX format: 10 digits (01 + 8 digits)",
+        "| Test | Firefox | Chromium | WebKit | Status |\n|---|---|---|---|---|\n| Doctor list | ✅ PASS | Not run | ✅ PASS | ✅ |",
+        "| Task | Before | After | Improvement |\n|---|---|---|---|\n| Math | 56 (wrong) | 62 (correct) | 100% accurate |",
         "- Morning: 09:00 - 11:30 (30-minute intervals)",
         // The width of a screen is no target.
         "- Desktop (≥1024px): 32px professional ✅",

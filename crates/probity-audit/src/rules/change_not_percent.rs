@@ -31,6 +31,7 @@ pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
 pattern!(SOME, r"^x? ?(reduction|decrease|increase|improvement|drop|gain|growth|faster|slower|better|fewer|less|more) (of|in|for|on) ");
+pattern!(NO_CHANGE, r"\b(accurate|correct|wrong)\b");
 pattern!(PER, r"/ ?(day|week|month|year|quarter|sprint|hour|minute)|\b(per|a) (day|week|month|year|quarter|sprint|hour|minute)\b");
 pattern!(WORKING, r"^(days?|weeks?|months?)$");
 
@@ -85,7 +86,7 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     let column = |wanted: &crate::words::Words| table.column(|head| wanted.is_in(head));
     let (Some(before), Some(after), Some(change)) = (column(&BEFORE), column(&AFTER), column(&CHANGED)) else { return };
     // What changes is then the time that is not up.
-    let up = |row: &Row| row.cells.iter().any(|cell| cell.lower.contains("uptime"));
+    let up = |row: &Row| row.cells.iter().any(|cell| cell.lower.contains("uptime") || NO_CHANGE.is_in(&cell.lower));
     for row in table.rows.iter().filter(|row| !up(row)) {
         let cell = |at: usize| row.cells.get(at).filter(|cell| !PER.is_in(&cell.lower)).and_then(crate::document::Cell::number);
         if let (Some(before), Some(after), Some(percent)) = (cell(before), cell(after), cell(change))
