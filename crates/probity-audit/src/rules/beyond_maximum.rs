@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     id: "beyond-maximum",
     level: Level::Error,
     title: "A value is beyond what it can be.",
-    explanation: "A score written as 170/120 points, a column of points beside one of their maximum, a rate of passes, availability or coverage above 100 %, a \
+    explanation: "A score written as 170/120 points, a column of points beside one of their maximum, availability or coverage above 100 %, a \
         negative overhead. Growth, comparisons, points of a bonus and percentages of a target have no \
         maximum.",
     example: "Quality: 170/120 points.",

@@ -4,7 +4,7 @@ use super::target_missed::{Pair, missed, pairs};
 use probity_diagnostic::Level;
 
 use crate::assertions::{Assertion, Assertions, Form, Modality, Said, labelled, requires, without_marks};
-use crate::document::{Place, Statement};
+use crate::document::{MAX_LISTED, Place, Statement};
 use crate::finding::{Finding, Rule};
 use crate::rules::{EXPLAINED as EXCUSED, words_of};
 use crate::words::pattern;
@@ -57,7 +57,7 @@ const MAX_OPEN: usize = 12;
 
 /// Whether the headings over it, or the line that introduces its list, say that it has to be there before.
 fn is_demanded(all: &Assertions<'_>, one: &Assertion) -> bool {
-    let before = all.document.statements.get(..one.at).unwrap_or_default().iter().rev().find(|s| s.block != one.block);
+    let before = all.document.statements.get(..one.at).unwrap_or_default().iter().rev().take(MAX_LISTED).find(|s| s.block != one.block);
     let heads = |table: usize| all.document.tables.get(table).is_some_and(|table| table.header.iter().any(|head| requires(&head.lower)));
     all.section(one.section).required || matches!(one.form, Form::Cell(table, ..) if heads(table)) || before.is_some_and(|s| s.place == Place::Prose && requires(&s.lower))
 }

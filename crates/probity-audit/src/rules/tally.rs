@@ -198,9 +198,11 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
     let first = group.first()?;
     if first.form == Form::Label {
         let counted = |at: usize| group.iter().any(|one| one.at == at);
-        let near = all.document.statements.iter().enumerate().skip(first.at.saturating_sub(MAX_LISTED)).take(2 * MAX_LISTED);
-        let other = near.filter(|(at, s)| s.block == first.block && s.heading == first.section && !counted(*at));
-        tally.unknown |= other.flat_map(|(_, s)| &s.quantities).any(|q| q.is_count() && q.value > 0.0);
+        let statements = &all.document.statements;
+        let here = |at: &usize| statements.get(*at).is_some_and(|s| s.block == first.block);
+        let list = (0..first.at).rev().take(MAX_LISTED).take_while(here).chain((first.at..statements.len()).take(MAX_LISTED).take_while(here));
+        let other = list.filter(|at| !counted(*at)).filter_map(|at| statements.get(at)).filter(|s| s.heading == first.section);
+        tally.unknown |= other.flat_map(|s| &s.quantities).any(|q| q.is_count() && q.value > 0.0);
     }
     (tally.counts.len() >= 2).then_some(tally)
 }
