@@ -270,8 +270,10 @@ pub fn scan(text: &str) -> Vec<Quantity> {
         let before = text[..start].chars().next_back();
         let mut rest = text[at..].chars();
         let (after, after_two) = (rest.next(), rest.next());
-        let negative = before == Some('-') && {
-            let ahead = text[..start - 1].chars().next_back();
+        // "-$1,913".
+        let sign = text[..start].trim_end_matches(['$', '€', '£']);
+        let negative = sign.ends_with('-') && {
+            let ahead = sign[..sign.len() - 1].chars().next_back();
             ahead.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '|' | '*'))
         };
         let glued = before
@@ -304,6 +306,8 @@ pub fn scan(text: &str) -> Vec<Quantity> {
                 let rest = text[end..].trim_start();
                 unit = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("").to_owned();
             }
+            // "The 1960s" are no seconds.
+            Suffix::Word("s") if first == at - 1 && (1900.0..2100.0).contains(&value) && value % 10.0 == 0.0 => continue,
             Suffix::Word(word) => {
                 unit = word.to_owned();
                 // "9h 16m".

@@ -25,9 +25,12 @@ fn labelled_outcomes_add_up_to_their_total() {
         &[
             "Passed: 40, failed: 5, skipped: 2. Total: 50.",
             "Total: 50, passed: 40, failed: 5, skipped: 2.",
-            "- Passed: 1,040, failed: 5. Total tests: 1,050",
+            "- Passed: 1,000, failed: 5. Total tests: 1,050",
         ],
         &[
+            // A few of many are skipped without a word.
+            "- Tests: 190 failed, 245 passed, 436 total",
+            "- Passed: 1,040, failed: 5. Total tests: 1,050",
             "Passed: 40, failed: 5, skipped: 5. Total: 50.",
             // What was skipped may be left out of the total.
             "Passed: 40, failed: 5, skipped: 2. Total: 45.",
@@ -122,37 +125,23 @@ fn a_pass_that_takes_itself_back_is_none() {
 }
 
 #[test]
-fn all_of_a_number_is_held_against_fewer_of_it() {
+fn all_is_held_against_fewer_of_it() {
     only(
         "all-but",
         &[
-            "## Checklist\n\n- ✅ All 11 models downloaded\n\n## State\n\nStatus: 2/11 models complete",
             "## ✅ All phases completed (6/11)\n\nEach was reviewed.",
             "- All interfaces are operational (85.7% success rate)",
         ],
         &[
             "Once all 11 models are downloaded, training begins.\n\nStatus: 2/11 models complete",
-            "- ✅ All 11 models downloaded\n\nStatus: 2/11 hosts updated",
-            "- ✅ All 11 models downloaded\n\nStatus: 2/4 models quantised",
+            // What is complete of them is more than what is said of all.
+            "- **All 29 products have backends**\n\n## State\n\nStatus: 28/29 products complete",
+            "## ✅ All 5 core phases complete (83%)\n\nEach was reviewed.",
+            "- All tests passing (861/864 - 3 pre-existing failures)",
             "## ✅ All phases completed (11/11)\n\nEach was reviewed.",
             "- Modules fully working: 16/18 (89%)",
             "**Pass criteria**: all 5 checks pass ✅\n\n**Pass criteria**: 3/5 checks pass",
             "System status: 100% operational\n\nSystem health: 98/100",
-        ],
-    );
-}
-
-#[test]
-fn readiness_is_held_against_tests_that_failed() {
-    only(
-        "open-preconditions",
-        &["**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing"],
-        &[
-            "**Status**: production ready\n\n## Summary\n\n- 10/10 integration tests passing",
-            "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing (3 skipped)",
-            // Of a part.
-            "**Status**: production ready\n\n## Importer\n\n- 7/10 integration tests passing",
-            "**Status**: production ready\n\nWhat was not fully tested:\n\n- database writes\n- downloads",
         ],
     );
 }
@@ -387,4 +376,174 @@ fn a_ticked_heading_is_denied_by_what_stands_below_it() {
             "# Shop\n\n## Bugs fixed ✅\n\n- Start: passed\n- Basket: failed",
         ],
     );
+}
+
+#[test]
+fn decades_roundings_alarms_and_conditions_are_no_contradictions() {
+    for text in [
+        // Decades are no seconds.
+        "- 1960s → 1970s: -12.8% (from 2,650 to 2,310/year)",
+        // What was gained since the beginning of the list.
+        "- Phase 1: 226s → 100s (2.3x faster)\n- Phase 2: 100s → 70s (3.2x faster)",
+        // 0.0131 ms.
+        "- Lookup: 641ms → 0.01ms (48,912x faster)",
+        "Transforming a 22% failure rate (53 failing tests) into 100% pass rate (308 passing tests).",
+        // Nobody averages what is called overall.
+        "| Criterion | Before |\n|---|---|\n| Accuracy | 9.5/10 |\n| Usability | 9/10 |\n| Overall score | 9.8/10 |",
+        // 12 mended where 10 were promised.
+        "Success rate: 120%",
+        // What raises an alarm is no target.
+        "| Metric | Threshold | Current | Status |\n|---|---|---|---|\n| Memory | >300 MB | 111 MB | ✅ Safe |",
+        "## Before the release\n\n- [ ] Backups tested\n\n**Production ready:** With manual verification complete",
+        // Of this run, and of all of them.
+        "# Report\n\n## Summary\n\nPass rate: 100%\n\n## Conclusion\n\nOverall pass rate: 98.9%",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_counts_otherwise_is_no_contradiction() {
+    for text in [
+        // Tens are said of what is near them.
+        "- Phase 1: 800ms → 500ms (40% improvement)",
+        // What is merged may stand in both.
+        "| Source | Keys |\n|---|---|\n| Locale | 403 |\n| Context, merged | 1860 |\n| Total | 2092 |",
+        // Kilobytes are no lines.
+        "| Module | LOC | Files |\n|---|---|---|\n| A | 3,069 | 8 |\n| B | 9,633 | 15 |\n| C | 47.6 KB | 4 |\n| Total | 13,702 | 27 |",
+        // What is not done yet.
+        "| Phase | Hours | Completion |\n|---|---|---|\n| 1 | 8h | 100% |\n| 2 | 32h | 100% |\n| 3 | 8h | 0% |\n| Total | 40h | |",
+        // Files that are listed nowhere.
+        "**Total number of files**: 133\n\n- Pages: 8 files\n- Components: 87 files\n- Helpers: 14 files",
+        // Nothing says that these are all of the bundle.
+        "## Bundle budgets\n\n- react: 600KB\n- icons: 150KB\n- vendor: 300KB\n- Total: 1500KB",
+        // Minutes and seconds of a film.
+        "- Clip 1: 2:15-2:42 (27s)",
+        "**Completion:** 88% (9 of 10 products)",
+        "- **التغطية الحالية:** 27% (219/756 سطر)",
+        "**Start**: 10 failures + 1 error + 1 pass (8% pass rate)",
+        // Five of something else.
+        "Tests: 5\n\n- **System uptime:** 99.9% (target: 99.5%) ✅",
+        "- ✅ **Production-ready quality**: 2000+ lines of TypeScript code, zero `any` types",
+        // One part of the whole.
+        "- ✅ >90% code coverage (range: 89%-96% per component)",
+        "| Metric | Value | Target | Status |\n|---|---|---|---|\n| Memory | 58 MB | <50 MB from baseline | ✅ Pass |",
+        // What a program does not look at.
+        "- ✅ dev-keys (not checked)",
+        // A list of phases with what became of them.
+        "### Phases completed\n\n- ✅ **Login:** successful\n- ❌ **Test data:** still fails",
+        "### Overall metrics\n\n```\nProduction readiness: 95% ██\n```\n\n### Impact summary\n\n```\nProduction readiness: 92% → 95%\n```",
+        "| Metric | Before | After | Improvement |\n|---|---|---|---|\n| Releases | 2x/month | 2x/week | 5x faster |",
+        // Nothing says how many have to pass.
+        "**Status**: production ready\n\n## Summary\n\n- 7/10 integration tests passing",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_taken_away_rounded_or_told_apart_is_no_contradiction() {
+    for text in [
+        // A loss is taken away.
+        "| Entity | Benefit |\n|---|---|\n| A | $387,786.94 |\n| B | $98,317.25 |\n| C | -$1,913.53 |\n| Total | $484,190.66 |",
+        // Rounded, or cut off.
+        "| Platform | Revenue |\n|---|---|\n| A | $12M |\n| B | $16M |\n| C | $9.6M |\n| Total | $37M |",
+        // The last are some of these.
+        "**Total number of helpers:** 42\n\n- Used: 38\n- Unused: 4\n- Recently added: 2",
+        // Two of them by design.
+        "| Category | Safe | Vulnerable |\n|---|---|---|\n| Votes | 5 | 2 |\n| Thresholds | 2 | 3 |\n| Timing | 5 | 3 |\n| Total | 12 + 2 by design | 6 |",
+        // What is to come.
+        "| Phase | Status | Tasks |\n|---|---|---|\n| 1 | ✅ done | 4 |\n| 2 | ⏳ planned | 10 |\n| 3 | ⏳ planned | 10 |\n| Total | | 20 |",
+        // Pages of a paper.
+        "#### 2. Literature (3 pages)\n\n- Platforms\n- Systems\n- Applications\n- Gaps\n\n#### 3. Method",
+        "| Category | Score | Max |\n|---|---|---|\n| Dependencies | -15 | 0 |",
+        // Points of a score up to 1.
+        "- Health: 0.75 → 0.802 (5.2% improvement)",
+        "- Claude AI: ✅ Ready (not tested)",
+        "- ✅ Shows: 100 / 12,236 (0.0% complete)",
+        // It is 85 %, rounded.
+        "- ✅ 84.99% code coverage (target: 85%)",
+        "Improved the coverage from **47.4% to 81.5%**, exceeding the 75% target.",
+        "- ✅ **Cache hit rate 85.1%** (target >75%) - 10% above target",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_grows_is_recommended_explained_or_of_some_is_no_contradiction() {
+    for text in [
+        // How far a thing is.
+        "# Report\n\n## Summary\n\n- Consciousness persistence: 25% complete\n\n## Details\n\n- Consciousness persistence: 75%",
+        "- ✅ Offsite backup: recommended (not yet implemented)",
+        "## Security framework ✅ 100% complete\n\n- ✅ Zero trust\n- ❌ HSM - not implemented (hardware dependency)",
+        "- ✅ **Production-ready quality**: 12,700+ lines of production code",
+        // Features are no endpoints, and items may hold several.
+        "**AI features** (7 endpoints):\n\n- ✅ Itinerary\n- ✅ Content\n- ✅ Budget\n- ✅ Recommendations\n- ✅ Search",
+        "#### Learning (5 items)\n\n- Memory configuration\n- Kernel mapping\n- Practice monitoring\n\n#### Rest",
+        // Those that are required are fewer than all.
+        "## Attributes (30 required fields)\n\n### Core (16)\n\nText.\n\n### Basic (13)\n\nText.\n\n### Contact (5)\n\nText.",
+        "## Production readiness checklist\n\n- [x] Queue\n- Database connection test: ❌ not available in test\n\n**Status**: PRODUCTION READY",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_stands_elsewhere_in_its_list_or_table_is_no_contradiction() {
+    for text in [
+        // One may have been skipped.
+        "- Total: 35\n- Pending: 2\n- Failed: 30\n- Passed: 2",
+        "- **Total tests run:** 1410\n- **Passed:** 1051\n- **Skipped:** 336\n- **Expected failures (xfailed):** 17\n- **Failed:** 6",
+        "- Preparation: 2 weeks\n- Repository: 3 weeks\n- Interface: 5 weeks\n- Total: 11 weeks (includes buffer)",
+        "| Category | Created | Passing |\n|---|---|---|\n| Existing | 128 | 128 |\n| Components | 14 | TBD |\n| Hooks | 13 | TBD |\n| Total | 180 | 167 |",
+        // A bar in a cell ends it.
+        "| Kind | Tests | Killed |\n|---|---|---|\n| Boundary | 9 | ~11 |\n| Logical (!, &&, ||) | 3 | ~5 |\n| Other | 10 | ~4 |\n| Total | 22 | ~20 |",
+        // How far the zone is off.
+        "- **Started:** 2025-11-08T19:30:29.405132+00:00\n- **Completed:** 2025-11-08T19:36:42.428873+00:00\n- **Elapsed:** 373.02s",
+        "| File | Branch coverage |\n|---|---|\n| auth.py | 79% (21/27) |",
+        "**Violations reduced:** 163 → 124 (62% reduction of critical issues)",
+        "## Production readiness checklist\n\n- [x] Build\n- ⏳ Manual testing: pending\n\n**Status**: PRODUCTION READY",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn what_may_be_meant_either_way_is_no_contradiction() {
+    for text in [
+        "- Filtered: (1750 / (250 + 1750)) * 100 ≈ 87-94%",
+        // Less code of its own is better, and so is less time.
+        "✅ **42.7% custom code** (target: 45%) - **EXCEEDED**",
+        "- optimization: 3000ms ✅ EXCEEDS 5000ms STANDARD",
+        "**Impact**: Cache hit rate **45% → 92%**, 100x faster for cached responses",
+        "- ✅ All requests complete successfully (0% error rate)",
+        "- ✅ Reliability: 100/100 (4 circuit breakers, target 99.9%)",
+        // Several counters each.
+        "#### Delegation metrics (8 metrics)\n\n- Delegation counters\n- Completion tracking\n- Queue depth\n- Duration histograms\n- Retry tracking\n- Failure gauges\n\n#### Rest",
+        "## Production blockers\n\n- Hardcoded test credential could be mistaken for a real one\n\n**Status**: PRODUCTION READY",
+        "## Before the deployment\n\n- ☐ Review FINAL_PLAN.md\n\n**Status**: READY FOR DEPLOYMENT",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
+fn spelt_numbers_spans_of_slots_and_what_waits_are_no_contradictions() {
+    for text in [
+        "- ≤ 0xFFFFFFFF: 5 bytes (0xFE + 4 bytes)",
+        "- 01XX format: 10 digits (01 + 8 digits)",
+        "| Test | Firefox | Chromium | WebKit | Status |\n|---|---|---|---|---|\n| Doctor list | ✅ PASS | Not run | ✅ PASS | ✅ |",
+        "| Task | Before | After | Improvement |\n|---|---|---|---|\n| Math | 56 (wrong) | 62 (correct) | 100% accurate |",
+        "- Morning: 09:00 - 11:30 (30-minute intervals)",
+        // The width of a screen is no target.
+        "- Desktop (≥1024px): 32px professional ✅",
+        "| Metric | Target | Actual | Status |\n|---|---|---|---|\n| Image selection | >85% | 81.6% | ✅ Good |",
+        "### JSON ✅ API & types complete\n\n- ✅ Types\n- ⏳ Parser pending",
+        // Styles are all there are.
+        "| Criterion | Target | Actual | Status |\n|---|---|---|---|\n| Routing accuracy | >90% | 100% (8/8 styles) | ✅ |",
+        "# Report\n\n**Assessment:** ✅ **PRODUCTION READY**\n\n## Production readiness checklist\n\n### Should have\n\n- [x] Health checks\n- [ ] Load testing",
+    ] {
+        assert_eq!(found(text), Vec::<&str>::new(), "{text}");
+    }
 }

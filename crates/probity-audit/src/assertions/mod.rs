@@ -16,6 +16,7 @@ use crate::quantity::{Bound, Quantity};
 
 pub use outcome::Outcome;
 pub use section::Section;
+pub(crate) use section::requires;
 pub use subject::Subject;
 
 pub(crate) use subject::{is_generic, singular, words};

@@ -20,7 +20,7 @@ pattern!(
 );
 pattern!(
     REQUIRED,
-    r"\b(pre-?conditions?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over|merg\w+)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|immediate actions? required|critical blockers)\b"
+    r"\b(pre-?conditions?|before (the |any |we )?(go-?live|release|launch|deploy\w*|switch|production|rollout|approval|going live|cut-?over)|must be (complete|done|closed|fulfilled|fixed)|(required|conditions) (for|before) (the )?(go-?live|release|approval|production|launch|deploy\w*)|entry criteria|(release|production|go-?live|launch) (blockers?|criteria|readiness|checklist|requirements)|readiness checklist|blockers?|must[- ](fix|have|do)( before \w+)?|critical blockers)\b"
 );
 pattern!(
     NOT_REQUIRED,
@@ -165,7 +165,7 @@ pub(super) fn is_phase(lower: &str) -> bool {
 }
 
 /// Whether a heading or a line before a list demands what is listed.
-pub(super) fn requires(lower: &str) -> bool {
+pub(crate) fn requires(lower: &str) -> bool {
     REQUIRED.is_in(lower) && !NOT_REQUIRED.is_in(lower)
 }
 

@@ -2,7 +2,7 @@
 
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Form, Said, is_generic, singular};
+use crate::assertions::{Assertion, Assertions, Form, Said};
 use crate::document::Statement;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
@@ -15,20 +15,21 @@ pub const RULE: Rule = Rule {
     level: Level::Warning,
     title: "All is said to be well of what a rate or a failure in the report denies.",
     explanation: "\"All interfaces are operational (86 %)\", \"all phases completed (6/11)\"; \"all required records \
-        are found\" against a fraction below its whole of the same subject, in sections that can be about the same; \"all 11 models are downloaded\" against \
-        \"2/11 models\". Coverage is no rate of success, and what failed before it was mended is not meant.",
+        are found\" against a fraction below its whole of the same subject, in sections that can be about the same. Coverage is no rate of success, and what failed before it was mended is not meant.",
     example: "- Required records: 4/8 found\n\n## Conclusion\n\nAll required records are found.",
 };
 
 pattern!(NO_RATE, r"\b(coverage|covered|improvement|completion|confidence|accuracy|scores?|skip\w*|target|phase|budget)\b");
-// What is said of as many as there are has to be of the same kind, and as it is.
-pattern!(DONE, r"\b(done|passed|passing|completed?|validated|verified|delivered|migrated|implemented|working|operational|functional|deployed|tested|found)\b");
 pattern!(OTHERWISE, r"\b(only|from|requires|was|were|before|initial\w*|previous\w*|still)\b|->|→");
 pattern!(HOPED, r"^\W*(goal|target|objective|aim|plan)s?\b");
 pattern!(NUMBERED, r"\b(phase|week|wave|day|sprint|stage|tier|batch|part|step) \d+");
 // "All critical tests" are not all of them, and a criterion is no result.
 pattern!(CRITICAL, r"(^|[^-])\b(critical|essential|major|key|main)\b");
 pattern!(LIMITED, r"\b(critical|essential|major|key|main|core|criteria|criterion)\b");
+
+pattern!(EXPLAINED, r"\b(pre-?existing|unrelated|known|skip\w*|flaky|expected|environment\w*|except|non-?block\w*)\b");
+pattern!(LOSS, r"^ ?[a-z ]{0,20}\b(errors?|failures?|loss|fail\w*)\b");
+pattern!(RATED, r"^ ?[a-z ]{0,20}\b(rate|success|pass(ed|ing)?|working|operational)\b");
 
 /// Claims, and fractions held against them; no report that somebody reads has more.
 const MAX_SIDE: usize = 500;
@@ -51,23 +52,15 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a fraction is of what is said to be well: the same number of the same things, or the same subject.
+/// Whether a fraction is of what is said to be well.
 fn denies(all: &Assertions<'_>, claim: &Assertion, statement: &Statement, other: &Assertion) -> bool {
-    let Some((q, of)) = other.measured().and_then(|q| Some((q, q.of()?))) else { return false };
-    let names = |q: &&Quantity| statement.lower.get(q.end..).is_some_and(|rest| rest.trim_start().starts_with(&claim.name));
-    let number = statement.quantities.iter().filter(|q| q.is_count() && q.value > 1.0).find(names).map(|q| q.value);
-    let thing = claim.name.rsplit(' ').next().map(singular).filter(|thing| !is_generic(thing));
     let text = all.document.statements.get(other.at).map_or("", |statement| statement.lower.as_str());
     if NO_RATE.is_in(text) || OTHERWISE.is_in(text) || HOPED.is_in(&statement.lower) || numbered(text) != numbered(&statement.lower) {
         return false;
     }
-    match number {
-        Some(number) => of == number && thing.is_some_and(|thing| singular(&q.unit) == thing || other.subject.has(thing)) && DONE.is_in(text),
-        None => {
-            let same = other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject);
-            same && other.form != Form::Phrase && all.comparable(claim, other)
-        }
-    }
+    let counted = statement.quantities.iter().any(|q| q.is_count() && q.value > 1.0);
+    let same = other.subject.specific() > 0 && other.subject.within(&claim.subject) && claim.subject.within(&other.subject);
+    !counted && same && other.form != Form::Phrase && all.comparable(claim, other)
 }
 
 /// The phases, weeks and the like that a text names.
@@ -80,7 +73,9 @@ fn behind<'a>(claim: &Assertion, statement: &'a Statement) -> Option<&'a Quantit
     statement.quantities.iter().filter(|q| is_less(q) && !CRITICAL.is_in(&statement.lower)).find(|q| {
         let before = statement.lower.get(..q.start).and_then(|before| before.strip_suffix('('));
         let between = before.and_then(|before| before.rsplit_once(claim.name.as_str())).map(|(_, between)| between);
-        between.is_some_and(|between| !between.contains(|c: char| c.is_ascii_digit() || c == ':'))
+        // A bare percentage may be of what is more than all these.
+        let rated = q.kind != Kind::Percent || statement.lower.get(q.end..).is_some_and(|after| RATED.is_in(after) && !LOSS.is_in(after));
+        rated && !EXPLAINED.is_in(&statement.lower) && between.is_some_and(|between| !between.contains(|c: char| c.is_ascii_digit() || c == ':'))
             && !NO_RATE.is_in(&statement.lower)
     })
 }

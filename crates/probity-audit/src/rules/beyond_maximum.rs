@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
     id: "beyond-maximum",
     level: Level::Error,
     title: "A value is beyond what it can be.",
-    explanation: "A score written as 170/120 points, a column of points beside one of their maximum, a rate of passes, availability or coverage above 100 %, a \
+    explanation: "A score written as 170/120 points, a column of points beside one of their maximum, availability or coverage above 100 %, a \
         negative overhead. Growth, comparisons, points of a bonus and percentages of a target have no \
         maximum.",
     example: "Quality: 170/120 points.",
@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(POINTS, r"^ (points?|marks)\b");
 pattern!(TOTAL, r"\btotal( score| points)?\W*$");
-pattern!(RATE, r"\b(success rate|pass rate|test coverage|code coverage|line coverage|availability|uptime)\W{0,6}(is |was |of |at )?\W{0,3}$");
+pattern!(RATE, r"\b(test coverage|code coverage|line coverage|availability|uptime)\W{0,6}(is |was |of |at )?\W{0,3}$");
 pattern!(
     FREE,
     r"\b(growth|increase\w*|decrease\w*|improv\w*|faster|more|load|bonus|extra|ratio|throughput|never|cannot|maximum of|above|over|beyond|exceed\w*|target|goal|required|up|compared|gain|times|attempt|per|raised?|v\d|aspect|capped|cap|limit|overflow|should|if|would|invalid|errors?|bugs?|wrong|violation|day|page|step)\b|->|→|\+ ?\d|\+$"
@@ -94,6 +94,7 @@ fn columns(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             if let (Some(one), Some(limit)) = (row.cells.get(part).and_then(|c| c.number()), row.cells.get(most).and_then(|c| c.number()))
                 && one.kind == Kind::Plain
                 && limit.kind == Kind::Plain
+                && !one.negative
                 && one.value > limit.value
             {
                 found.push(Finding::new(format!("{} is more than the maximum of {}", show(one.value), show(limit.value)), [row.line]));

@@ -22,6 +22,8 @@ struct Bracketed<'d> {
     count: f64,
     /// What is counted, in the singular; empty where nothing is said.
     noun: &'d str,
+    /// Whether a word before it says which of these: "30 required fields".
+    some: bool,
     at: usize,
 }
 
@@ -29,10 +31,11 @@ fn bracketed<'d>(statements: &'d [Statement], at: usize) -> Option<Bracketed<'d>
     let statement = statements.get(at).filter(|s| s.lower.contains('(') && s.lower.len() <= MAX_SENTENCE)?;
     let parts = BRACKET.captures(&statement.lower)?;
     let noun = parts.get(2).map_or("", |noun| noun.as_str().rsplit(' ').next().unwrap_or(""));
+    let some = parts.get(2).is_some_and(|noun| noun.as_str().contains(' '));
     let count = parts.get(1)?.as_str().replace(',', "").parse().ok()?;
     // "Created" counts no things of one kind.
     let thing = !noun.ends_with("ed") && noun != "lines" && !TIME.is_in(noun);
-    (thing && !ROUGH.is_in(&statement.lower)).then_some(Bracketed { count, noun: singular(noun), at })
+    (thing && !ROUGH.is_in(&statement.lower)).then_some(Bracketed { count, noun: singular(noun), some, at })
 }
 
 pattern!(SELECTED, r"\b(top \d|examples?|selected)");
@@ -85,8 +88,10 @@ pub(super) fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
 fn same(statement: &Statement, whole: &Bracketed<'_>, parts: &[Bracketed<'_>]) -> bool {
     let noun = parts.first().map_or("", |part| part.noun);
     let alike = parts.iter().all(|part| part.noun == noun);
+    let bare = noun.is_empty() && whole.some;
     let total = whole.noun == "total" && (noun.is_empty() || statement.lower.contains(noun));
     alike
+        && !bare
         && (total
             || (!whole.noun.is_empty() && (noun.is_empty() || noun == whole.noun))
             || (whole.noun.is_empty() && noun.is_empty()))

@@ -30,6 +30,9 @@ pattern!(BEFORE, r"^(before|previous|baseline|old|original|was|initial)( value)?
 pattern!(AFTER, r"^(after|current|new|now|optimi[sz]ed|final|improved)( value)?$");
 pattern!(CHANGED, r"^(change|improvement|reduction|delta|difference|gain|increase|decrease|diff|savings?|% change|change %|speedup)( \(%\))?$");
 
+pattern!(SOME, r"^x? ?(reduction|decrease|increase|improvement|drop|gain|growth|faster|slower|better|fewer|less|more) (of|in|for|on) ");
+pattern!(NO_CHANGE, r"\b(accurate|correct|wrong)\b");
+pattern!(PER, r"/ ?(day|week|month|year|quarter|sprint|hour|minute)|\b(per|a) (day|week|month|year|quarter|sprint|hour|minute)\b");
 pattern!(WORKING, r"^(days?|weeks?|months?)$");
 
 /// Numbers of a sentence; one with more is data.
@@ -37,6 +40,8 @@ const MAX_NUMBERS: usize = 8;
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    // What the line before ended with, where its list goes on: "100 s -> 70 s (3.2x)" may tell all that was gained so far.
+    let mut last: Option<(usize, f64)> = None;
     for statement in &all.document.statements {
         let few = (3..=MAX_NUMBERS).contains(&statement.quantities.len());
         let hoped = all.section(statement.heading).planned;
@@ -60,9 +65,14 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             if !(percent.negative || text.0.ends_with(['+', '-']) || CHANGE.is_in(text.0) || CHANGE.is_in(text.1.get(..40).unwrap_or(text.1))) && percent.kind == Kind::Percent {
                 continue;
             }
+            // "62 % reduction of critical issues" is of some of them.
+            if SOME.is_in(text.1) {
+                continue;
+            }
             // A chain of three values has no one change.
             let chain = statement.lower.get(three[2].end..).is_some_and(|rest| rest.trim_start().starts_with(['→', '⟶']) || rest.trim_start().starts_with("->"));
-            if !chain && let Some(message) = wrong(before, after, percent) {
+            let goes_on = last.replace((statement.block, after.base())) == Some((statement.block, before.base()));
+            if !chain && !goes_on && let Some(message) = wrong(before, after, percent) {
                 found.push(Finding::new(message, [statement.line]));
             }
         }
@@ -76,15 +86,21 @@ fn rows(table: &Table, found: &mut Vec<Finding>) {
     let column = |wanted: &crate::words::Words| table.column(|head| wanted.is_in(head));
     let (Some(before), Some(after), Some(change)) = (column(&BEFORE), column(&AFTER), column(&CHANGED)) else { return };
     // What changes is then the time that is not up.
-    let up = |row: &Row| row.cells.iter().any(|cell| cell.lower.contains("uptime"));
+    let up = |row: &Row| row.cells.iter().any(|cell| cell.lower.contains("uptime") || NO_CHANGE.is_in(&cell.lower));
     for row in table.rows.iter().filter(|row| !up(row)) {
-        let cell = |at: usize| row.cells.get(at).and_then(crate::document::Cell::number);
+        let cell = |at: usize| row.cells.get(at).filter(|cell| !PER.is_in(&cell.lower)).and_then(crate::document::Cell::number);
         if let (Some(before), Some(after), Some(percent)) = (cell(before), cell(after), cell(change))
             && let Some(message) = wrong(before, after, percent)
         {
             found.push(Finding::new(message, [row.line]));
         }
     }
+}
+
+/// What a quantity may have been before it was rounded, in its base: the least, itself, the most.
+fn span(q: &Quantity) -> [f64; 3] {
+    let half = q.half_digit() * if q.value == 0.0 { 1.0 } else { q.base() / q.value };
+    [q.base() - half, q.base(), q.base() + half]
 }
 
 /// What is wrong with the percentage, if no way of telling the change gives it.
@@ -97,28 +113,37 @@ fn wrong(before: &Quantity, after: &Quantity, percent: &Quantity) -> Option<Stri
     let same = matches!((before.kind, after.kind), (Kind::Seconds(_), Kind::Seconds(_)))
         || (before.kind == after.kind && matches!(before.kind, Kind::Plain | Kind::Percent) && (before.unit == after.unit || before.unit.is_empty()));
     if same && plain(before) && plain(after) && percent.unit == "x" && percent.kind == Kind::Plain && percent.value > 0.0 && !percent.rough && percent.bound.is_none() {
+        // Over the whole range between two roundings, and as what was added.
+        let ratios = || span(before).into_iter().flat_map(|a| span(after).map(|b| (a / b).max(b / a))).filter(|ratio| ratio.is_finite());
+        let (least, most) = (ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max));
         let ratio = (before.base() / after.base()).max(after.base() / before.base());
         let slack = (percent.half_digit() * 2.0).max(ratio * 0.12);
-        let off = (ratio - percent.value).abs() > slack && (ratio - 1.0 - percent.value).abs() > slack;
+        let off = [0.0, 1.0].iter().all(|added| !(least - slack..=most + slack).contains(&(percent.value + added)));
         return off.then(|| format!("from {} to {} is {} times, not {}", before.written(), after.written(), show((ratio * 10.0).round() / 10.0), show(percent.value)));
     }
     if !same || !plain(before) || !plain(after) || percent.kind != Kind::Percent || percent.rough || percent.bound.is_some() || percent.value == 0.0 {
         return None;
     }
-    let span = |q: &Quantity| {
-        let half = q.half_digit() * if q.value == 0.0 { 1.0 } else { q.base() / q.value };
-        [q.base() - half, q.base(), q.base() + half]
-    };
     let told = percent.value;
-    // "40 %" is said of 41.5 % as well.
-    let tens = if told % 5.0 == 0.0 && percent.decimals == 0 { 2.0 } else { 0.0 };
+    // "40 %" is said of 37.5 % as well.
+    let tens = match percent.decimals {
+        0 if told % 10.0 == 0.0 && told < 100.0 => 4.0,
+        0 if told % 5.0 == 0.0 => 2.0,
+        _ => 0.0,
+    };
     let slack = (percent.half_digit() * 2.0).max(tens) + 1e-9;
     // Every way of telling it, over the whole range between two roundings.
     let mut ranges = [(f64::INFINITY, f64::NEG_INFINITY); 6];
     for a in span(before).into_iter().filter(|a| *a > 0.0) {
         for b in span(after).into_iter().filter(|b| *b > 0.0) {
             // Points of percentages.
-            let points = if before.kind == Kind::Percent { (b - a).abs() } else { 100.0 * (b - a).abs() / a };
+            // So they are of scores up to 1.
+            let scores = a <= 1.0 && b <= 1.0 && before.decimals > 0;
+            let points = match before.kind {
+                Kind::Percent => (b - a).abs(),
+                _ if scores => 100.0 * (b - a).abs(),
+                _ => 100.0 * (b - a).abs() / a,
+            };
             let shares = [(b - a).abs() / a, (b - a).abs() / b, b / a, a / b, (b - a).abs() / (a + b) * 2.0, points / 100.0];
             for ((least, most), share) in ranges.iter_mut().zip(shares) {
                 (*least, *most) = (least.min(100.0 * share), most.max(100.0 * share));

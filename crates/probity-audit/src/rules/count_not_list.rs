@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     ANNOUNCED,
-    r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|pages|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types|items)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
+    r"(?:[(:] ?(\d+) (?:new |different |separate |additional |unique |individual |mcp |core )?(?:fields|endpoints|services|modules|components|files|tables|columns|methods|functions|commands|tools|hooks|routes|models|parameters|options|rules|agents|classes|packages|workflows|scenarios|queries|indexes|indices|metrics|permissions|roles|events|test cases|checks|categories|bugs|languages|plugins|screens|views|types)\)?[^a-z0-9%]*$| \((\d+)(?: total)?\)[^a-z0-9%]*$)"
 );
 pattern!(
     NAMED,
@@ -52,7 +52,7 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     for (at, announced) in statements.iter().enumerate().filter(|(_, s)| counts(s)) {
         let place = matches!(announced.place, Place::Heading(_) | Place::Prose) && announced.lower.len() < 100;
         if let Some(told) = ANNOUNCED.captures(&announced.lower).filter(|_| place).and_then(|parts| number(parts.get(1).or_else(|| parts.get(2)))) {
-            if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default())
+            if let Some((listed, first, bare)) = listed(all, announced, statements.get(at + 1..).unwrap_or_default(), told)
                 && listed != told
                 && (listed.abs_diff(told) <= MAX_APART || bare)
                 && (2..=MAX_TOLD).contains(&told)
@@ -71,7 +71,7 @@ fn number(text: Option<regex::Match<'_>>) -> Option<usize> {
 }
 
 /// How many single things the list or table holds that follows, if nothing else stands in the section; whether they are bare names.
-fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement]) -> Option<(usize, &'d Statement, bool)> {
+fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Statement], told: usize) -> Option<(usize, &'d Statement, bool)> {
     // A line that repeats the name may stand between.
     let repeats = rest.first().is_some_and(|line| {
         line.place == Place::Prose && line.lower.ends_with(':') && announced.lower.starts_with(line.lower.trim_end_matches(':'))
@@ -103,10 +103,16 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     let names = |s: &&Statement| s.lower.starts_with(['`', '✅', '✔', '☑', '✓']) || s.text.starts_with(char::is_numeric);
     let kind = announced.lower.trim_end().ends_with(')') && BRACKETS.is_in(&announced.lower);
     let items = items && (!kind || list.iter().all(names));
+    // Endpoints have a path.
+    let paths = !announced.lower.contains("endpoint") && !announced.lower.contains("routes") || list.iter().all(|s| s.lower.contains(['/', '`']));
+    // "Failure counters" are several.
+    let several = list.len() < told && list.iter().any(|s| !s.lower.contains('`') && labelled(without_marks(&s.lower)).is_none() && without_marks(&s.lower).contains(' ') && PLURAL.is_in(without_marks(&s.lower).trim()));
+    let items = items && paths && !several;
     let bare = list.iter().all(|s| !without_marks(&s.lower).trim().contains(' '));
     items.then_some((list.len(), first, bare))
 }
 
+pattern!(PLURAL, r"[a-z]{3}[^sui]s$");
 pattern!(TOTALS, r"\b(sub-?totals?|totals?|sum|overall|all)\b");
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
 pattern!(EXAMPLES, r"\b(including|include[sd]?|such as|e\.g|examples?|key|main|top|notable|selected|highlights?|etc|and more|others?|remaining|plus|first|over|more than|at least|crud|management|operations)\b|\.\.\.|…|\d\+");

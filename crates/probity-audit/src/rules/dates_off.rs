@@ -25,9 +25,10 @@ pattern!(
     r"\b(\d{4})-(\d\d)-(\d\d)\b|\b(\d{1,2})\.? (january|february|march|april|may|june|july|august|september|october|november|december) (\d{4})\b"
 );
 pattern!(TIME, r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\b");
+pattern!(ZONED, r"\dt\d\d:\d\d(:\d\d)?(\.\d+)?-$");
 pattern!(
     NOT_COMPARED,
-    r"during|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
+    r"during|interval|slots?|support|working|business|weekday|net|excluding|without|break|pause|active|utc|timezone|time zone|cest|local|of which|per |each|every|average|mean|about|roughly|approximately|~|nearly|at least|less than|more than|almost|interrupt|paused|effective|total of|deadline|expected|planned|limit|over|under|within|ago|before|target"
 );
 pattern!(SPAN, r"(from |between |\()?\d{1,2}:\d\d(:\d\d)?( ?(h|uhr))? ?(-|to|until|and|till) ?\d{1,2}:\d\d");
 pattern!(LASTED, r"\b(last(ed|s)|took|takes|duration|elapsed|in total)\b");
@@ -93,6 +94,10 @@ fn times(text: &str) -> Vec<(f64, usize, usize, bool)> {
     TIME.all_in(text)
         .filter_map(|parts| {
             let whole = parts.get(0)?;
+            // "+00:00" is how far a zone is off.
+            if text[..whole.start()].ends_with(['+', '−']) || ZONED.is_in(&text[..whole.start()]) {
+                return None;
+            }
             let number = |at: usize| parts.get(at).and_then(|part| part.as_str().parse::<f64>().ok());
             let seconds = number(1)? * 3600.0 + number(2)? * 60.0 + number(3).unwrap_or(0.0);
             Some((seconds, whole.start(), whole.end(), number(3).is_some()))
@@ -223,6 +228,10 @@ fn clock(text: &str, dates: &[Dated], length: &Quantity, statement: &Statement, 
         _ => return,
     };
     let real = to - from + apart;
+    // "2:15-2:42 (27 s)" are minutes and seconds of a film.
+    if dates.is_empty() && !*precise && (real / 60.0 - length.base()).abs() < 1.01 && real >= 60.0 {
+        return;
+    }
     // Minutes are rounded; the duration may be rounded to its own unit.
     let unit = crate::quantity::seconds(&length.unit).unwrap_or(1.0);
     let rounded = (real / 20.0).max(unit * length.half_digit() * 1.01);

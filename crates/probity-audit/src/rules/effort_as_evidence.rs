@@ -24,7 +24,7 @@ pattern!(
 pattern!(POINTS, r": \+ ?\d+( points?)?\W*$");
 pattern!(
     QUALITY,
-    r"\b(high|excellent|strong|superior|outstanding) (evidence )?(quality|confidence|credibility)\b.*\b(because|since|based on|due to)\b|\bquality\W{1,4}\d[\d,]*\+? lines of"
+    r"\b(high|excellent|strong|superior|outstanding) (evidence )?(quality|confidence|credibility)\b.*\b(because|since|based on|due to)\b|✅.*\b(component|module|service|feature|library|test) quality\W{1,4}\d[\d,]*\+? lines of [a-z -]*code\W*$"
 );
 pattern!(DENIED, r"\b(not|no|nothing|never|do not|does not|per|deducted|within|after|every|took)\b");
 

@@ -3,10 +3,9 @@
 use super::target_missed::{Pair, missed, pairs};
 use probity_diagnostic::Level;
 
-use crate::assertions::{Assertion, Assertions, Modality, Outcome, Said, labelled, without_marks};
-use crate::document::{Place, Statement};
+use crate::assertions::{Assertion, Assertions, Form, Modality, Said, labelled, requires, without_marks};
+use crate::document::{MAX_LISTED, Place, Statement};
 use crate::finding::{Finding, Rule};
-use crate::quantity::{Kind, Quantity};
 use crate::rules::{EXPLAINED as EXCUSED, words_of};
 use crate::words::pattern;
 
@@ -17,15 +16,14 @@ pub const RULE: Rule = Rule {
     title: "It is called ready or approved while its own preconditions are open.",
     explanation: "The whole is said to be production ready, approved or complete, without a condition, in a report that lists as open what has to be \
         there first: boxes not ticked under \"before the release\" or a readiness checklist where others are, pending or failed rows there, blockers, \
-        more than 20 % of the tests of the whole failed without a word that explains them, or a target that the report itself \
-        says is missed, or demands of what is released. What the place lacks where it will run, and steps of the deployment, are not meant. What waits until after the release is fine.",
+        or a missed target that the report demands again of what is released. What the place lacks where it will run, and steps of the deployment, are not meant. What waits until after the release is fine.",
     example: "Must be complete before the release:\n\n- [ ] rollback tested\n\nDecision: approved for production.",
 };
 
 // Where it will run is for whoever deploys it.
 pattern!(
     ENVIRONMENT,
-    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action)\b"
+    r"\b(deploy\w*|in production|production|live|env(ironment)? var\w*|(api )?keys?|credentials|secrets?|domains?|dns|ssl|tls|https|certificates?|hosting|cdn|smtp|servers?|accounts?|callbacks?|urls?|firewall|user action|(in|for) (test|dev|development|staging)|available|\.md\b|manual\w*|user (verification|acceptance|testing))\b"
 );
 
 pattern!(
@@ -34,12 +32,17 @@ pattern!(
 );
 
 pattern!(EXAMINED, r"\b(test(s|ed|ing)?|verif\w+|audit\w*|review\w*|sign-?off|signed|approv\w+|validat\w+|rehears\w+|agreed|fix(es|ed)?|fail(s|ed|ing)?)\b");
+pattern!(TO_DO, r"^\W*(fix|resolve|complete|finish|run|execute|test|verify|rehearse|repair|mend)\b|\b(fail(s|ed|ing)?|not [a-z]+ed|pending)\W*$");
+pattern!(MINOR, r"\b(minor|optional|nice|todos?|should|could|partial\w*|recommended)\b");
 pattern!(THERE, r"^\W*(deployment|deploy|rollout|launch day) ");
 
 /// Whether it is said as a verdict: by a label, as a heading, or at the beginning of a paragraph. A sentence may be about a part.
 fn is_verdict(all: &Assertions<'_>, one: &Assertion) -> bool {
     let Some(statement) = all.document.statements.get(one.at) else { return false };
     let text = without_marks(&statement.lower);
+    if CONDITION.is_in(text) {
+        return false;
+    }
     match statement.place {
         Place::Heading(_) => true,
         Place::Prose if text.starts_with(&one.name) => true,
@@ -47,8 +50,17 @@ fn is_verdict(all: &Assertions<'_>, one: &Assertion) -> bool {
     }
 }
 
+pattern!(CONDITION, r"\b(with|after|once|when|pending|subject|if|until|except|but|provided|assuming)\b");
+
 /// Lines of open preconditions in one finding.
 const MAX_OPEN: usize = 12;
+
+/// Whether the headings over it, or the line that introduces its list, say that it has to be there before.
+fn is_demanded(all: &Assertions<'_>, one: &Assertion) -> bool {
+    let before = all.document.statements.get(..one.at).unwrap_or_default().iter().rev().take(MAX_LISTED).find(|s| s.block != one.block);
+    let heads = |table: usize| all.document.tables.get(table).is_some_and(|table| table.header.iter().any(|head| requires(&head.lower)));
+    all.section(one.section).required || matches!(one.form, Form::Cell(table, ..) if heads(table)) || before.is_some_and(|s| s.place == Place::Prose && requires(&s.lower))
+}
 
 /// More boxes than that, none of them ticked, are no record.
 const MAX_UNTICKED: usize = 3;
@@ -63,17 +75,21 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let is_box = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. }));
     let explained = |one: &Assertion| all.document.statements.get(one.at).is_some_and(|s| EXCUSED.is_in(&s.lower));
     let open: Vec<&Assertion> = open.into_iter().filter(|one| !(explained(one) || form && is_box(one))).collect();
-    // What is examined or failed, or stands right before the verdict. What only the place lacks where it will run says nothing
-    // of the thing itself, nor does what somebody does there.
+    // What has to be there first is so called, and is examined or failed, or stands right before the verdict. What only the place lacks where it will run says nothing of the thing itself, nor
+    // does what somebody does there.
     let weighs = |one: &&Assertion| {
         let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
         let shown = EXAMINED.is_in(text) || (ready.section == one.section && ready.at > one.at);
-        shown && !THERE.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
+        // What has neither box nor sign is open where it says what is to be done.
+        let statement = all.document.statements.get(one.at);
+        let signed = statement.is_some_and(|s| matches!(s.place, Place::Item { done: Some(_), .. } | Place::Row { .. }) || s.lower.contains(['⏳', '❌', '☐', '🔴']))
+            || labelled(without_marks(text)).is_some() || TO_DO.is_in(without_marks(text));
+        shown && signed && !MINOR.is_in(all.document.heading(one.section)) && is_demanded(all, one) && !THERE.is_in(all.document.heading(one.section)) && !ENVIRONMENT.is_in(text) && !STEP.is_in(without_marks(text)) && !text.contains('(')
     };
     let open: Vec<&Assertion> = open.into_iter().filter(weighs).collect();
     let pairs = pairs(all);
-    let short = pairs.iter().filter(|pair| !pair.met && is_far(pair) && pair.claim.modality == Modality::Done && missed(pair) && !is_accepted(all, pair.claim) && is_demanded(all, pair)).map(|pair| pair.claim);
-    let mut open: Vec<&Assertion> = open.into_iter().chain(short).chain(failing(all, ready)).filter(|one| one.at != ready.at).collect();
+    let short = pairs.iter().filter(|pair| !pair.met && is_far(pair) && pair.claim.modality == Modality::Done && missed(pair) && !is_accepted(all, pair.claim) && is_standard(all, pair)).map(|pair| pair.claim);
+    let mut open: Vec<&Assertion> = open.into_iter().chain(short).filter(|one| one.at != ready.at).collect();
     open.sort_by_key(|one| one.at);
     open.dedup_by_key(|one| one.at);
     if let Some(first) = open.first() {
@@ -105,45 +121,8 @@ fn is_far(pair: &Pair<'_>) -> bool {
 
 pattern!(RELEASE, r"\b(production|release|launch|go-?live|required|mandatory|must)\b");
 
-/// Whether the report says that the target is missed, or demands it again, of what is released.
-fn is_demanded(all: &Assertions<'_>, pair: &Pair<'_>) -> bool {
-    let missed = all.all.iter().any(|one| one.at == pair.claim.at && one.said == Said::Outcome(Outcome::Failed));
+/// Whether the report demands the target again, of what is released.
+fn is_standard(all: &Assertions<'_>, pair: &Pair<'_>) -> bool {
     let again = |s: &Statement| RELEASE.is_in(&s.lower) && s.quantities.iter().any(|q| q.bound.is_some() && q.kind == pair.target.kind && q.value == pair.target.value);
-    missed || all.document.statements.iter().enumerate().any(|(at, s)| at != pair.claim.at && again(s))
-}
-
-pattern!(TESTS, r"\b(tests?|checks|test cases|scenarios)\b");
-pattern!(PASSED, r"\b(pass(ed|es|ing)?|ok|succeed(ed|s)?|successful|green)\b");
-pattern!(FAILED, r"^((unit|integration|e2e|end-to-end|regression|total) )?(tests? )?fail(ed|ing|ures?)( tests?| test cases| checks)?$");
-// Failures that the report itself takes for none.
-pattern!(
-    EXPLAINED,
-    r"\b(expect\w*|known|unrelated|pre-?existing|environment\w*|infrastructure|skip\w*|pending|minor|flaky|mocks?|only|non-?block\w*|non-?critical|acceptable|before|after|was|were|fixed|now|optional|by design|intentional\w*|excluding|legacy|not failing|coverage|score)\b|->|→"
-);
-
-/// Whether what stands right behind a fraction, or nothing there and the text itself, says that it is of tests.
-fn of_tests(text: &str, q: &Quantity) -> bool {
-    let after = text.get(q.end..).unwrap_or("");
-    let noun: String = after.split([',', '(', ')', ';', '|', '.']).next().unwrap_or("").chars().take(40).collect();
-    TESTS.is_in(&noun) || (noun.trim().is_empty() || PASSED.is_in(noun.trim())) && !noun.contains("categor") && TESTS.is_in(text)
-}
-
-/// The share of tests that fail in much of what is released all the same.
-const MAX_FAILED: f64 = 0.3;
-
-/// Tests of the whole that did not pass: "7/10 tests passing", "Failed: 14 (33 %)".
-fn failing<'a>(all: &'a Assertions<'_>, ready: &Assertion) -> Vec<&'a Assertion> {
-    // "Failed: 14 (33 %)".
-    let many = |at: usize| all.document.statements.get(at).is_some_and(|s| s.quantities.iter().any(|q| q.kind == Kind::Percent && q.value > 100.0 * MAX_FAILED));
-    let short = |one: &&Assertion| {
-        let Some(q) = one.measured().filter(|q| !q.rough && !q.negative && q.bound.is_none()) else { return false };
-        let text = all.document.statements.get(one.at).map_or("", |s| s.lower.as_str());
-        match q.kind {
-            // "3/4 categories passed" counts no tests.
-            Kind::Of(of) => 1.0 - q.value / of > MAX_FAILED && q.decimals == 0 && of_tests(text, q) && PASSED.is_in(text) && !EXPLAINED.is_in(text),
-            Kind::Plain => many(one.at) && q.is_count() && q.value > 0.0 && FAILED.is_in(one.name.trim()) && !EXPLAINED.is_in(text),
-            _ => false,
-        }
-    };
-    all.done().filter(short).filter(|one| all.comparable(ready, one)).collect()
+    all.document.statements.iter().enumerate().any(|(at, s)| at != pair.claim.at && again(s))
 }

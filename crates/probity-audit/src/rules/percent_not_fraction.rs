@@ -29,7 +29,8 @@ pattern!(SAME, r"^[\s)*]*($|[^a-z0-9\s→⟶>-]|-(?:[^>]|$)|(pass|success|comple
 // "100 % (16/20 passed, 4 not run)", "100 % of runnable tests".
 pattern!(NOT_RUN, r"\b(not (run|executed|tested)|skipped|of (runnable|executed|active|all run|applicable)|excluding|remaining|plus|partial\w*)\b");
 // Lines are covered wholly or in part: by lines, by statements or by branches.
-pattern!(LINES, r"\b(lines?|loc|statements?|stmts?|branches|coverage|covered)\b");
+pattern!(LINES, r"\b(lines?|loc|statements?|stmts?|branches|coverage|covered)\b|تغطية|سطر|行|覆盖|покрыт|строк|couverture|cobertura|abdeckung|kapsam");
+pattern!(COMPLETION, r"\b(completion|progress)\W*$");
 pattern!(EQUATED, r"\b(which is|that is|equals?)\b|=");
 pattern!(VERSUS, r"\b(vs|versus|score|points)\b|->|→");
 pattern!(RATE, r"\b(pass|success) rate\W*$");
@@ -42,8 +43,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
             Some((table, row)) => {
                 // A coverage is of lines, whatever is counted beside it.
                 let coverage = row.cells.first().is_some_and(|name| name.lower.contains("coverage"));
-                let cells = row.cells.iter().filter(|_| !coverage);
-                cells.for_each(|cell| pairs(&cell.lower, &cell.quantities, statement, found));
+                let cells = row.cells.iter().enumerate().filter(|(at, _)| !coverage && table.header.get(*at).is_none_or(|head| !LINES.is_in(&head.lower)));
+                cells.for_each(|(_, cell)| pairs(&cell.lower, &cell.quantities, statement, found));
                 columns(table, row, found);
             }
             None => pairs(&statement.lower, &statement.quantities, statement, found),
@@ -88,10 +89,12 @@ fn pairs(lower: &str, quantities: &[Quantity], statement: &Statement, found: &mu
             continue;
         }
         let plain = percent.bound.is_none() && fraction.bound.is_none() && !fraction.rough;
+        // What is complete to 88 % may be so with parts of what is left: "Completion: 88 % (9 of 10 products)".
+        let partly = percent.start < fraction.start && COMPLETION.is_in(before);
         // "75/100 (95 % production ready)" tells of two things.
         // So does "Banks at 100 %: 5 of 16".
         let named = percent.start < fraction.start && between.trim_start_matches('*').starts_with(':');
-        if named || NOT_RUN.is_in(after) || VERSUS.is_in(after.split(')').next().unwrap_or("")) || (percent.start > fraction.start && !SAME.is_in(after)) {
+        if named || partly || NOT_RUN.is_in(after) || VERSUS.is_in(after.split(')').next().unwrap_or("")) || (percent.start > fraction.start && !SAME.is_in(after)) {
             continue;
         }
         // A percentage between two fractions may be that of either.
@@ -140,6 +143,10 @@ fn near(real: f64, percent: &Quantity, most: f64) -> bool {
 }
 
 fn differs(real: f64, percent: &Quantity) -> bool {
+    // Hardly anything is often said to be nothing.
+    if percent.value == 0.0 && real < 1.0 {
+        return false;
+    }
     let slack = percent.half_digit() * if percent.rough { 6.0 } else { 2.0 } + 1e-9;
     (real - percent.value).abs() >= slack
 }
@@ -155,6 +162,7 @@ fn rate(tally: &Tally<'_>) -> Option<Finding> {
         ways.push((passed, total - tally.other));
         ways.push((passed + tally.other, total));
         ways.extend(failed.map(|failed| (passed, passed + failed)));
+        ways.push((passed, passed + failed.unwrap_or(0.0) + tally.other));
     }
     if let Some(failed) = failed {
         ways.push((total - failed, total));

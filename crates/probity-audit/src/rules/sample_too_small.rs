@@ -26,7 +26,7 @@ pub const RULE: Rule = Rule {
 
 pattern!(
     SAMPLE,
-    r"\b(success|succeed\w*|reliab\w+|availab\w+|uptime|detect\w*|accura\w+|recall|precision|starts?|attempts?|trials?|runs?|install\w*|requests?|deliver\w*|restor\w+|works?)\b"
+    r"\b(success|succeed\w*|reliab\w+|detect\w*|accura\w+|recall|precision|starts?|attempts?|trials?|runs?|install\w*|requests?|deliver\w*|restor\w+|works?)\b"
 );
 pattern!(
     CENSUS,
@@ -44,12 +44,14 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if !least || !SAMPLE.is_in(text) || CENSUS.is_in(text) || !(50.0..100.0).contains(&pair.target.value) {
             continue;
         }
-        let beside = all.document.statements.get(pair.claim.at).into_iter().flat_map(|s| &s.quantities).find_map(|q| Some((q.value, q.of()?)));
+        let beside = all.document.statements.get(pair.claim.at).into_iter().flat_map(|s| &s.quantities).find_map(|q| Some((q.value, q.of().filter(|_| q.unit.is_empty() || SAMPLE.is_in(&q.unit))?)));
         let (count, of, lines) = match (beside, *trials) {
+            // Marks out of ten or a hundred are no trials.
+            (Some((_, 10.0 | 100.0)), _) => continue,
             (Some((count, of)), _) => (count, of, vec![pair.claim.line]),
             (None, Some((of, line))) => {
                 let count = (pair.value.value * of / 100.0).round();
-                let fits = (100.0 * count / of - pair.value.value).abs() <= pair.value.half_digit() * 2.0;
+                let fits = (100.0 * count / of - pair.value.value).abs() <= pair.value.half_digit();
                 // A share without decimals is that of too many numbers.
                 if !fits || pair.value.kind != Kind::Percent || pair.value.decimals == 0 {
                     continue;

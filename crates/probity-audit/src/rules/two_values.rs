@@ -8,6 +8,7 @@ use crate::assertions::{Assertion, Assertions, Form, Modality, Role, is_generic,
 use crate::document::Place;
 use crate::finding::{Finding, Rule};
 use crate::quantity::{Kind, Quantity};
+use crate::words::pattern;
 
 /// See [`Rule::explanation`].
 pub const RULE: Rule = Rule {
@@ -30,6 +31,9 @@ const NAMED_WHOLLY: usize = 3;
 /// Where a value is said, and the value.
 type Value<'a> = (&'a Assertion, &'a Quantity);
 
+pattern!(MEASURED, r"\b(coverage|rates?|availability|uptime|duration|downtime|latency|accuracy|test cases?|tests?|checks?|incidents?|failures?|errors?)\b");
+pattern!(QUALIFIED, r"\b(overall|total|all|average|mean|combined|final|initial|maximum|minimum|peak|current)\b");
+
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
     let mut groups: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();
@@ -46,7 +50,12 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         };
         // Within a sentence a number may be of any part of the subject.
         let part = one.form == Form::Phrase && !begins(all, one, q);
-        if other || shares || part || bare {
+        // "92 % -> 95 %" tells of before and after.
+        let after = all.document.statements.get(one.at).and_then(|s| s.lower.get(q.end..)).unwrap_or("").trim_start();
+        let changes = after.starts_with("->") || after.starts_with('→');
+        // How far a thing is grows from section to section; what is measured does not.
+        let grows = !matches!(q.kind, Kind::Seconds(_)) && !MEASURED.is_in(&one.name) && !MEASURED.is_in(&q.unit);
+        if other || shares || part || bare || changes || grows {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
@@ -71,6 +80,8 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         let two = places.iter().all(|(_, q)| q.agrees(first) || q.agrees(second)) && (units[0] == units[1] || !units.contains(&"line"));
         let output = |one: &Assertion| one.modality == Modality::Quoted;
             let apart = (one.section != other.section || output(one) != output(other)) && (all.comparable(one, other) || (by_itself(one, other) && first.value != 0.0 && second.value != 0.0));
+        // The overall rate is not that of one run.
+        let apart = apart && QUALIFIED.is_in(&one.name) == QUALIFIED.is_in(&other.name);
         let sums_up = all.over(one).summary || all.over(other).summary;
         // "About 20" is another value only than none at all.
         let rough = places.iter().any(|(_, q)| q.rough) && first.value != 0.0 && second.value != 0.0;
