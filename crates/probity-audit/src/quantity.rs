@@ -307,7 +307,11 @@ pub fn scan(text: &str) -> Vec<Quantity> {
                 unit = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or("").to_owned();
             }
             // "The 1960s" are no seconds.
-            Suffix::Word("s") if first == at - 1 && (1900.0..2100.0).contains(&value) && value % 10.0 == 0.0 => continue,
+            Suffix::Word("s")
+                if first == at - 1 && (1900.0..2100.0).contains(&value) && value % 10.0 == 0.0 =>
+            {
+                continue;
+            }
             Suffix::Word(word) => {
                 unit = word.to_owned();
                 // "9h 16m".

@@ -215,13 +215,8 @@ fn may_end_with_a_comment(line: &str) -> bool {
     let is_quoted = ['"', '\'']
         .into_iter()
         .any(|quote| value.trim_start().strip_prefix(quote).is_some_and(|inner| is_whole(inner, quote)));
-    let mut behind_blank = false;
-    let mut is_sign = |c: char| {
-        let sign = behind_blank && matches!(c, '#' | ';');
-        behind_blank = c.is_whitespace();
-        sign
-    };
-    !is_quoted && value.chars().any(|c| is_sign(c))
+    let mut before_signs = value.split(['#', ';']).rev().skip(1);
+    !is_quoted && before_signs.any(|before| before.ends_with(char::is_whitespace))
 }
 
 /// Its lines without comments, by number, those of a unit that go on as one.

@@ -114,7 +114,11 @@ pub(super) fn all<'a>(all: &'a Assertions<'_>) -> Vec<Tally<'a>> {
     // "More than 1000 tests with a pass rate of 82 %" compares, and "53 failing tests into a pass rate of 100 %" tells of before and after.
     let compares = |one: &Assertion| {
         one.form == Form::Phrase
-            && all.document.statements.get(one.at).is_some_and(|s| s.lower.contains(" than ") || s.lower.contains(" into "))
+            && all
+                .document
+                .statements
+                .get(one.at)
+                .is_some_and(|s| s.lower.contains(" than ") || s.lower.contains(" into "))
     };
     let text = |one: &&Assertion| {
         !compares(one)
@@ -200,8 +204,15 @@ fn of<'a>(all: &Assertions<'_>, group: &[&'a Assertion]) -> Option<Tally<'a>> {
         let counted = |at: usize| group.iter().any(|one| one.at == at);
         let statements = &all.document.statements;
         let here = |at: &usize| statements.get(*at).is_some_and(|s| s.block == first.block);
-        let list = (0..first.at).rev().take(MAX_LISTED).take_while(here).chain((first.at..statements.len()).take(MAX_LISTED).take_while(here));
-        let other = list.filter(|at| !counted(*at)).filter_map(|at| statements.get(at)).filter(|s| s.heading == first.section);
+        let list = (0..first.at)
+            .rev()
+            .take(MAX_LISTED)
+            .take_while(here)
+            .chain((first.at..statements.len()).take(MAX_LISTED).take_while(here));
+        let other = list
+            .filter(|at| !counted(*at))
+            .filter_map(|at| statements.get(at))
+            .filter(|s| s.heading == first.section);
         tally.unknown |= other.flat_map(|s| &s.quantities).any(|q| q.is_count() && q.value > 0.0);
     }
     (tally.counts.len() >= 2).then_some(tally)

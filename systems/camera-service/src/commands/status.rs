@@ -68,8 +68,8 @@ fn unreachable(home: &Home, error: &AskError) -> Failure {
     let next = match (error, Lock::look(home)) {
         (AskError::Unable(_), _) => String::new(),
         (_, Err(LockError::Held { .. })) => {
-            "; it runs, but not as this configuration says: after a change, systemctl restart camera-service. What happened: \
-             journalctl -u camera-service -n 50"
+            "; it is just starting, or it runs otherwise than this configuration says: after a change, systemctl restart \
+             camera-service. What happened: journalctl -u camera-service -n 50"
                 .into()
         }
         _ => "; it is not running: systemctl start camera-service, and if that fails: journalctl -u camera-service -n 50".into(),

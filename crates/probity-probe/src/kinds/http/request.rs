@@ -32,7 +32,7 @@ pub(in crate::kinds) struct Destination {
     /// User and password of the URL that the plan gave, for that origin.
     basic: Option<(url::Origin, String)>,
     /// The number of the interface whose link the plan's address is of, and that address.
-    link: Option<(Ipv6Addr, u32)>,
+    link: Option<OnLink>,
 }
 
 impl Destination {
@@ -81,9 +81,12 @@ impl Destination {
     }
 }
 
+/// A link-local address, with the number of our interface on its link.
+type OnLink = (Ipv6Addr, u32);
+
 /// A URL without the zone of a link-local address, which names an interface of ours (RFC 6874) and goes to nobody; with the
 /// address and that interface's number.
-fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<(Ipv6Addr, u32)>), String> {
+fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<OnLink>), String> {
     let zoned = text.split_once("%25").and_then(|(before, after)| {
         let (start, address) = before.rsplit_once('[')?;
         let (zone, rest) = after.split_once(']')?;
