@@ -44,13 +44,16 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Reading what is opened so fails instead of waiting.
 pub(crate) fn never_wait(options: &mut OpenOptions) -> &mut OpenOptions {
-    // The bits of open(2) flags fit an int.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        options,
-        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
-    );
+    open_with(options, rustix::fs::OFlags::NONBLOCK);
     options
+}
+
+/// What is opened so is opened with these flags of open(2).
+#[cfg(unix)]
+pub(crate) fn open_with(options: &mut OpenOptions, flags: rustix::fs::OFlags) {
+    // Their bits fit an int.
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
 }
 
 /// The same error; that reading would wait in words of ours.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use probity_plan::file_names::{MAX_FOLDERS, Names, is_plain};
 
 use crate::archive::{self, ArchiveError, Content};
+use crate::disk;
 use crate::quoted::quoted;
 
 /// The most files a bundle may hold.
@@ -384,16 +385,11 @@ fn is_expected_folder(name: &str) -> bool {
 }
 
 /// Opens a plain file for reading; never a link, and without waiting for the other end of a pipe.
-pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        // The bits of open(2) flags fit an int.
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
-    }
+    disk::open_with(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
     #[cfg(not(unix))]
     if path.symlink_metadata()?.is_symlink() {
         return Err(io::Error::other("it is a link"));

@@ -2,6 +2,7 @@
 
 use probity_case::comparison::{Comparison, Shown};
 use probity_case::{Compare, Order};
+use probity_evidence::writer::WriteError;
 
 use crate::bundle;
 use crate::cli::ReproduceArgs;
@@ -27,8 +28,7 @@ pub fn run(args: &ReproduceArgs, environment: &Environment) -> Result<Exit, Fail
     let plan = &read.loaded.plan;
     known_probes(plan, &args.how.only)?;
     if args.output.symlink_metadata().is_ok() {
-        let message = "exists; a bundle is never overwritten: name another place or move it away";
-        return Err(Failure::wrong(format!("{} {message}", args.output.display())));
+        return Err(Failure::wrong(WriteError::Exists(args.output.clone())));
     }
     terminal::complain(&dry_run::announce(plan, &read.conditions, args.how.allow.into(), &args.how.only));
     let inputs = read.bundle.start().inputs.clone();

@@ -1,5 +1,6 @@
 //! `log`: what a log file or the journal holds since a moment.
 
+use regex_syntax::ast::{self, Ast};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -150,14 +151,25 @@ impl Pattern {
         &self.0
     }
 
-    /// Whether it names the end of a line, other than in a class of characters and where blanks mean nothing (`(?x)`).
+    /// Whether it names the end of a line, other than in a class of characters.
     fn names_line_end(&self) -> bool {
-        let parts = regex::Regex::new(r"(?s)\\.|\[\^?\]?(?:\\.|[^\]])*\]|\(\?[a-zA-Z]*x|\n");
-        parts.is_ok_and(|parts| {
-            let found: Vec<&str> = parts.find_iter(&self.0).map(|part| part.as_str()).collect();
-            let verbose = found.iter().any(|part| part.starts_with("(?"));
-            found.contains(&r"\n") || (found.contains(&"\n") && !verbose)
-        })
+        ast::parse::Parser::new().parse(&self.0).is_ok_and(|read| ast::visit(&read, UntilLineEnd).is_err())
+    }
+}
+
+/// Goes through an expression until the end of a line is named.
+struct UntilLineEnd;
+
+impl ast::Visitor for UntilLineEnd {
+    type Output = ();
+    type Err = ();
+
+    fn finish(self) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, part: &Ast) -> Result<(), ()> {
+        if matches!(part, Ast::Literal(literal) if literal.c == '\n') { Err(()) } else { Ok(()) }
     }
 }
 
@@ -241,6 +253,21 @@ impl Kind for Log {
         match &self.log {
             Source::File(path) => format!("lines of {path} since {since}{pattern}"),
             Source::Journal { journal } => format!("journalctl --unit={journal} since {since}{pattern}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_that_names_the_end_of_a_line_is_told_from_one_that_does_not() {
+        for text in ["ERROR\n", r"ERROR\n", r"a(\n|b)", r"a\x0Ab", "(?x) a \\n"] {
+            assert!(Pattern(text.to_owned()).names_line_end(), "{text:?}");
+        }
+        for text in ["ERROR$", r"[^\n]+", "[a\n]", r"\\n", r"a\sb", "(?x)\n a # b\n c"] {
+            assert!(!Pattern(text.to_owned()).names_line_end(), "{text:?}");
         }
     }
 }

@@ -51,6 +51,18 @@ pub fn ascii_host(host: &str) -> Result<Cow<'_, str>, Blocked> {
     }
 }
 
+/// The number of an interface that is named, or numbered, after an address (RFC 4007, 11).
+///
+/// # Errors
+/// `unsupported` where this machine has none of that name.
+pub fn zone_number(zone: &str) -> Result<u32, Blocked> {
+    let named = || {
+        nix::net::if_::if_nametoindex(zone)
+            .map_err(|e| Blocked::new(Barrier::Unsupported, format!("the interface `{zone}`: {e}")))
+    };
+    zone.parse().or_else(|_| named())
+}
+
 /// The status of an HTTP answer as a fact holds it.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use probity_plan::{Barrier, Blocked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::connect::{Conversation, Fault};
+use crate::connect::{Conversation, Fault, zone_number};
 use crate::look::{Context, Look, Seen, barrier_of, elapsed_ms, random};
 
 impl Look for Dns {
@@ -227,15 +227,6 @@ fn zoned(text: &str, port: u16) -> Result<Option<SocketAddrV6>, Blocked> {
     // The kernel would take `eth0:53` for an old way to name eth0.
     let Some((ip, zone, port)) = parts.filter(|(_, zone, _)| !zone.contains(':')) else { return Ok(None) };
     Ok(Some(SocketAddrV6::new(ip, port, 0, zone_number(zone)?)))
-}
-
-/// The number of an interface that is named, or numbered, after an address (RFC 4007, 11).
-fn zone_number(zone: &str) -> Result<u32, Blocked> {
-    let named = || {
-        nix::net::if_::if_nametoindex(zone)
-            .map_err(|e| Blocked::new(Barrier::Unsupported, format!("the interface `{zone}`: {e}")))
-    };
-    zone.parse().or_else(|_| named())
 }
 
 fn question(name: Name, record: RecordType) -> Result<Message, Blocked> {

@@ -11,7 +11,7 @@ use mime::Mime;
 use probity_plan::{Barrier, Blocked};
 use regex::bytes::Regex;
 
-use crate::documents::UTF_32_MARK;
+use crate::documents::{UTF_32_MARK, encoding_of};
 
 /// The most codings on top of each other that are undone.
 const MAX_CODINGS: usize = 3;
@@ -103,7 +103,7 @@ pub(super) fn text(content: &[u8], headers: &HeaderMap) -> Result<String, Blocke
     let (encoding, content, said) = match Encoding::for_bom(content) {
         Some((encoding, mark)) => (encoding, content.get(mark..).unwrap_or_default(), true),
         None => match label(content, headers)? {
-            Some(label) => (named(&label)?, content, true),
+            Some(label) => (encoding_of(&label, content)?.0, content, true),
             None => (UTF_8, content, false),
         },
     };
@@ -117,20 +117,6 @@ pub(super) fn text(content: &[u8], headers: &HeaderMap) -> Result<String, Blocke
         };
         Blocked::new(Barrier::Protocol, why)
     })
-}
-
-/// The encoding of this name.
-fn named(label: &str) -> Result<&'static Encoding, Blocked> {
-    let unsupported = |why: String| Err(Blocked::new(Barrier::Unsupported, why));
-    let found = Encoding::for_label_no_replacement(label.as_bytes());
-    match found {
-        // Browsers take the one, RFC 2781 (4.3) says the other.
-        Some(found) if found == UTF_16LE && !label.trim().eq_ignore_ascii_case("utf-16le") => unsupported(
-            format!("the charset `{label}` says no byte order, and the body bears no mark of one"),
-        ),
-        Some(found) => Ok(found),
-        None => unsupported(format!("the charset `{label}`")),
-    }
 }
 
 /// The name of the charset, in the headers or else in the content.

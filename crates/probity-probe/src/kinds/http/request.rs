@@ -39,8 +39,7 @@ impl Destination {
     /// From the plan's text, which errors show, and the same with its secrets in their places.
     pub fn parse(shown: &Text, filled: &Plaintext) -> Result<Self, Blocked> {
         let wrong = |why: String| Blocked::new(Barrier::Unsupported, why);
-        let (text, link) =
-            without_zone(filled.reveal()).map_err(|why| wrong(format!("URL `{shown}`: {why}")))?;
+        let (text, link) = without_zone(filled.reveal())?;
         let text = text.as_ref();
         let url =
             Url::parse(text).map_err(|e| wrong(format!("URL `{shown}`: {e}; write http://host/path")))?;
@@ -86,7 +85,7 @@ type OnLink = (Ipv6Addr, u32);
 
 /// A URL without the zone of a link-local address, which names an interface of ours (RFC 6874) and goes to nobody; with the
 /// address and that interface's number.
-fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<OnLink>), String> {
+fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<OnLink>), Blocked> {
     let zoned = text.split_once("%25").and_then(|(before, after)| {
         let (start, address) = before.rsplit_once('[')?;
         let (zone, rest) = after.split_once(']')?;
@@ -96,9 +95,7 @@ fn without_zone(text: &str) -> Result<(Cow<'_, str>, Option<OnLink>), String> {
     });
     let Some((start, address, zone, rest)) = zoned else { return Ok((Cow::Borrowed(text), None)) };
     let zone = percent_decode_str(zone).decode_utf8_lossy();
-    let interface = zone.parse().or_else(|_| nix::net::if_::if_nametoindex(&*zone));
-    let interface = interface.map_err(|error| format!("the interface `{zone}`: {error}"))?;
-    Ok((Cow::Owned(format!("{start}[{address}]{rest}")), Some((address, interface))))
+    Ok((Cow::Owned(format!("{start}[{address}]{rest}")), Some((address, connect::zone_number(&zone)?))))
 }
 
 pub(super) fn is_http(url: &Url) -> bool {
