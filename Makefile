@@ -57,8 +57,7 @@ test-mediamtx:
 	set -e; export PATH="$(CURDIR)/target/debian/run:$$PATH"; \
 	for program in $(CURDIR)/target/mediamtx/*/mediamtx; do \
 	  echo "With $$program:"; export MEDIAMTX=$$program; \
-	  cargo test -p camera-media --test mediamtx -- --nocapture; \
-	  cargo test -p camera-service --test mediamtx -- --nocapture; \
+	  cargo test --workspace --test mediamtx -- --nocapture; \
 	done
 
 # The fabric sync with a real kube-apiserver, etcd and NetBox, which are built below target/lab/ once (about 20 minutes of one processor).

@@ -108,7 +108,8 @@ impl Kind for JsonRpc {
             FactSpec::new("error_message", FactType::Text, "the error's message; empty where it is a result"),
             FactSpec::new("error_data", FactType::Any, "what the server says beside the message; null if nothing"),
             FactSpec::new("replies", FactType::List, "the reply to each call, in the order of the calls: maps with `result`, or with `error` (`code`, `message`, `data`)")
-                .on_demand(),
+                .on_demand()
+                .denies(Denied::Request, Values::Errors),
             FactSpec::new("notifications", FactType::List, "the notifications that came until then, in order: maps with `method` and `params`; behind `timed-out` where fewer came than were waited for")
                 .change_shows(Shows::Effect),
             FactSpec::new("close_code", FactType::Int, "the code with which the server closed the WebSocket, 1000 to 4999; null where it did not until the time-out, ended the connection without one, or over HTTP; unknown where the look ended before, as with the reply to the last call, and where it is one that nobody may send (RFC 6455, 7.4)")

@@ -223,6 +223,8 @@ pub enum Values {
     AnyKey(&'static [&'static str]),
     /// Maps that are not empty, and of which every key begins with one of these.
     OnlyKeys(&'static [&'static str]),
+    /// Replies of JSON-RPC, one or more, of which each is an error: lists of maps with `error`.
+    Errors,
     /// Whatever it is: that it is known at all says it.
     Any,
 }
@@ -243,6 +245,10 @@ impl Values {
             (Self::AnyKey(prefixes), Value::Map(map)) => map.keys().any(|key| begins(key, prefixes)),
             (Self::OnlyKeys(prefixes), Value::Map(map)) => {
                 !map.is_empty() && map.keys().all(|key| begins(key, prefixes))
+            }
+            (Self::Errors, Value::List(replies)) => {
+                let is_error = |reply: &Value| matches!(reply, Value::Map(map) if map.contains_key("error"));
+                !replies.is_empty() && replies.iter().all(is_error)
             }
             (Self::Any, _) => true,
             (Self::Prefixes(prefixes), Value::Text(text)) => begins(text, prefixes),

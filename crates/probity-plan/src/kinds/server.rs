@@ -1,5 +1,7 @@
 //! What every kind has which speaks to a server: facts on whether it was reached, and in TLS; who it is.
 
+use url::Url;
+
 use super::{FactSpec, FactType};
 use crate::text::Text;
 
@@ -38,21 +40,18 @@ pub(super) fn flaw_of_url(url: &Text, schemes: &[&str]) -> Option<String> {
         return None;
     }
     let url = url.to_string();
-    let after = |scheme: &&str| {
-        let (given, rest) = url.split_once("://")?;
-        given.eq_ignore_ascii_case(scheme).then_some(rest)
-    };
-    let Some(rest) = schemes.iter().find_map(after) else {
-        let beginnings: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
-        return Some(format!("`{url}` does not begin with {}", beginnings.join(" or ")));
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let server = authority.rsplit('@').next().unwrap_or_default();
-    flaw_of_server(server, false).map(|flaw| format!("`{url}`: {flaw}"))
+    match Url::parse(&url) {
+        Ok(parsed) if schemes.contains(&parsed.scheme()) => None,
+        Err(error) if error != url::ParseError::RelativeUrlWithoutBase => Some(format!("`{url}`: {error}")),
+        _ => {
+            let beginnings: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
+            Some(format!("`{url}` does not begin with {}", beginnings.join(" or ")))
+        }
+    }
 }
 
 /// Why `host:port` names no server.
-pub(super) fn flaw_of_server(server: &str, needs_port: bool) -> Option<String> {
+pub(super) fn flaw_of_server(server: &str) -> Option<String> {
     let (host, port) = match server.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(None) => return Some("a `]` is missing".to_owned()),
         Some(Some((host, after))) => (host, after.strip_prefix(':')),
@@ -61,11 +60,9 @@ pub(super) fn flaw_of_server(server: &str, needs_port: bool) -> Option<String> {
     match port {
         _ if host.is_empty() => Some("there is no host".to_owned()),
         _ if host.contains(char::is_whitespace) => Some(format!("`{host}` is no host")),
-        None | Some("") if needs_port => Some("there is no port: write host:port".to_owned()),
-        Some(port) if !port.is_empty() && port.parse::<u16>().is_err() => {
-            Some(format!("`{port}` is no port"))
-        }
-        _ => None,
+        None | Some("") => Some("there is no port: write host:port".to_owned()),
+        Some(port) if port.parse::<u16>().is_err() => Some(format!("`{port}` is no port")),
+        Some(_) => None,
     }
 }
 
@@ -76,9 +73,7 @@ mod tests {
     #[test]
     fn what_names_no_server_is_told_from_what_may() {
         let flaw = |url: &str| flaw_of_url(&Text::plain(url), &["http", "https"]);
-        for url in
-            ["zz", "ftp://x/", "http://", "http://[::1", "http://host:99999/", "http:///x", "http://a b/"]
-        {
+        for url in ["zz", "ftp://x/", "http://", "http://[::1", "http://host:99999/", "http://a b/"] {
             assert!(flaw(url).is_some(), "{url}");
         }
         for url in [
@@ -88,10 +83,14 @@ mod tests {
             "http://u:p@h:80",
             "http://127.1/",
             "http://x:/",
+            // As browsers and the act read them: http://x.
+            "http:///x",
+            "http:x",
+            "http:/x",
         ] {
             assert_eq!(flaw(url), None, "{url}");
         }
-        assert!(["x", "x:y", ":1", "[::1]"].iter().all(|server| flaw_of_server(server, true).is_some()));
-        assert!(["x:1", "[::1]:443"].iter().all(|server| flaw_of_server(server, true).is_none()));
+        assert!(["x", "x:y", ":1", "[::1]"].iter().all(|server| flaw_of_server(server).is_some()));
+        assert!(["x:1", "[::1]:443"].iter().all(|server| flaw_of_server(server).is_none()));
     }
 }

@@ -179,7 +179,7 @@ impl Kind for Tls {
     };
 
     fn flaw(&self) -> Option<String> {
-        server::flaw_of_server(&self.tls, true).map(|flaw| format!("`{}`: {flaw}", self.tls))
+        server::flaw_of_server(&self.tls).map(|flaw| format!("`{}`: {flaw}", self.tls))
     }
 
     fn describe(&self) -> String {

@@ -57,7 +57,9 @@ pub fn remedy(probe: &Probe, met: &BarrierMet) -> String {
                 .to_owned()
         }
         Barrier::TooLarge => format!("look at less: `{}` was more than may be read or kept", met.fact),
-        Barrier::Unsupported => format!("nothing: the target, or this build, has no `{}`; claim something else", met.fact),
+        Barrier::Unsupported => {
+            format!("do what the barrier says, or claim something else: `{}` cannot be told here in this way", met.fact)
+        }
         Barrier::Changed => format!("look again while `{}` does not change", probe.name),
         Barrier::Protocol => format!("find out what `{}` was sent, which is not what its protocol says", probe.name),
         Barrier::Masked => format!("change the secret that `{}` shows, or claim something else", met.fact),

@@ -621,6 +621,42 @@ fn only_a_call_that_logs_in_says_who_asks() {
     }
 }
 
+/// Of a session of which every call failed nothing counts, also to who reads the earlier replies.
+#[test]
+fn an_error_of_an_earlier_call_is_a_denial() {
+    use Outcome::{Holds, Undetermined};
+    let error = |code: i64| json!({ "error": { "code": code, "message": "no", "data": null } });
+    let result = json!({ "result": { "ok": true } });
+    let outcome = |replies: &[serde_json::Value], condition: &str, control: &str| {
+        let calls = "calls: [ { method: a }, { method: b } ]";
+        let probes =
+            ["p", "k"].map(|name| format!("{name}: {{ jsonrpc: http://x, impact: observe, {calls} }}"));
+        let claims = [
+            format!("c: {{ of: p, check: \"{condition}\" {control} }}"),
+            "k: { of: k, check: succeeded }".to_owned(),
+        ];
+        let plan = plan(&probes.each_ref().map(String::as_str), &claims.each_ref().map(String::as_str));
+        let seen = json!({ "connected": true, "answered": true, "replies": replies });
+        let looks = [
+            look("p", 0, &seen),
+            look("k", 0, &json!({ "connected": true, "answered": true, "succeeded": true })),
+        ];
+        findings(&plan, &looks)[0].outcome
+    };
+    let refused = [error(-32001), error(-32002)];
+    for condition in [
+        "replies[0].error.code == -32001",
+        "replies.exists(r, r.error.code == -32002)",
+        "!has(replies[0].result)",
+        "replies.all(r, r.error.message == 'no')",
+    ] {
+        assert_eq!(outcome(&refused, condition, ""), Undetermined, "{condition}");
+        assert_eq!(outcome(&refused, condition, ", control: k"), Holds, "{condition}");
+    }
+    // Whoever was answered once was not refused.
+    assert_eq!(outcome(&[result, error(-32002)], "replies[1].error.code == -32002", ""), Holds);
+}
+
 #[test]
 fn a_control_of_very_many_rows_shows_what_all_of_them_can() {
     let control = |expect: &dyn Fn(usize) -> usize| {
