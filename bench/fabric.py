@@ -37,6 +37,8 @@ PAGE = ROOT / "docs/fabric-sync/figures.md"
 CHANGES = 300
 TURNS = 3
 STARTS = 5
+# From one change to the next, in times that NetBox takes for such a write.
+SHARE = 2.5
 PAGE_SIZE = 500
 SOURCES = {
     "wiring": ["switches", "servers", "connections", "switchgroups", "vlannamespaces"],
@@ -214,8 +216,9 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-def arrivals(kubernetes, netbox):
-    """Seconds from each change's answer at the source to its place in NetBox's own log of changes; both clocks are this machine's."""
+def arrivals(kubernetes, netbox, pause):
+    """Seconds from each change's answer at the source to its place in NetBox's own log of changes; both clocks are this machine's. `pause`
+    seconds lie between two changes."""
     switches = [f"leaf-{n:02}" for n in range(1, int(NUMBERS[0]) + 1)]
     sent = {}
     for n in range(CHANGES):
@@ -223,8 +226,7 @@ def arrivals(kubernetes, netbox):
         path = f"/apis/wiring.githedgehog.com/v1beta1/namespaces/default/switches/{switches[n % len(switches)]}"
         kubernetes.ask("PATCH", path, {"spec": {"description": words}}, "application/merge-patch+json")
         sent[words] = time.time()
-        # Two a second: NetBox, not the queue before it, is what is measured.
-        time.sleep(0.5)
+        time.sleep(pause)
     took, end = {}, time.monotonic() + 120
     while len(took) < CHANGES and time.monotonic() < end:
         page = netbox.ask("GET", "/api/core/object-changes/?limit=1000&ordering=-time&action=update&changed_object_type=dcim.device")
@@ -286,11 +288,13 @@ def figures(program):
                 compared.append(took)
         ratios = [one.seconds / other for one, other in zip(compared, plain)]
 
+        alone = own_writes(target)
+        # So that NetBox, not the queue before it, is what is measured.
+        pause = SHARE * statistics.median(alone)
         before = written(target)
         with home.running(is_in_sync, 0.2) as (child, seconds):
             after = written(target)
-            took = arrivals(source, target)
-            alone = own_writes(target)
+            took = arrivals(source, target, pause)
             logged = target.ask("GET", "/api/core/object-changes/?limit=1")["count"] - after[0]
             service = memory(child)
         shutil.rmtree(home.folder)
@@ -310,14 +314,15 @@ def figures(program):
         "",
         "## A change",
         "",
-        f"{CHANGES} changes of one field, two a second, from the answer of the Kubernetes API to the time of the change in NetBox's own log.",
+        f"{CHANGES} changes of one field, one every {pause:.2f} s, which is {SHARE} times what NetBox takes for such a write, from the answer of the "
+        "Kubernetes API to the time of the change in NetBox's own log.",
         "",
         "| | count | p50 s | p99 s | greatest s |",
         "|---|---|---|---|---|",
         f"| change in Kubernetes to change in NetBox | {len(took)} | {statistics.median(took):.2f} | {percentile(took, 0.99):.2f} | {max(took):.2f} |",
-        f"| such a write by NetBox alone, afterwards | {len(alone)} | {statistics.median(alone):.2f} | {percentile(alone, 0.99):.2f} | {max(alone):.2f} |",
+        f"| such a write by NetBox alone, before | {len(alone)} | {statistics.median(alone):.2f} | {percentile(alone, 0.99):.2f} | {max(alone):.2f} |",
         "",
-        f"The goal is p99 under 2 s. NetBox logged {logged} changes meanwhile, {len(took) + len(alone)} of them counted above. "
+        f"The goal is p99 under 2 s beside NetBox's own time. NetBox logged {logged} changes meanwhile, {len(took)} of them counted above. "
         f"Peak memory of the service by then: {service:.0f} MB; the goal is less than 200 MB.",
         "",
         "## A steady run",

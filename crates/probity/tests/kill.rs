@@ -13,11 +13,13 @@ mod support;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use support::{Home, code, stderr, stdout};
 
 const RUNS: u32 = 200;
+const AT_ONCE: u32 = 4;
 
 const PLAN: &str = "\
 plan: Killed at random
@@ -83,29 +85,36 @@ fn a_run_killed_at_any_moment_leaves_what_it_had_shown() {
     let whole = shown_until_killed(&home, &bundle, None);
     let length = began.elapsed();
     assert!(whole <= 430 && observations(&home, &bundle) == 430, "{whole} shown");
-    let (mut none, mut incomplete, mut complete) = (0, 0, 0);
-    for run in 0..RUNS {
+    let (none, incomplete, complete) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+    let judge = &|run: u32| {
         let bundle = home.path(&format!("{run}.probity"));
         // Spread over the run and a little beyond its end.
         let shown = shown_until_killed(&home, &bundle, Some(length.mul_f64(1.2) * run / RUNS));
         if !bundle.exists() {
             assert_eq!(shown, 0, "run {run} showed looks without a bundle");
-            none += 1;
-            continue;
+            none.fetch_add(1, Ordering::Relaxed);
+            return;
         }
         let verified = home.run(&["verify", bundle.to_str().unwrap()]);
         match code(&verified) {
-            0 => complete += 1,
-            2 => incomplete += 1,
+            0 => complete.fetch_add(1, Ordering::Relaxed),
+            2 => incomplete.fetch_add(1, Ordering::Relaxed),
             other => panic!(
                 "run {run} left a bundle that verifies with {other}:\n{}{}",
                 stdout(&verified),
                 stderr(&verified)
             ),
-        }
+        };
         let kept = observations(&home, &bundle);
         assert!(kept >= shown, "run {run} showed {shown} looks and kept {kept}");
-    }
+    };
+    // Side by side, since each is mostly waited for.
+    std::thread::scope(|scope| {
+        for first in 0..AT_ONCE {
+            scope.spawn(move || (first..RUNS).step_by(AT_ONCE as usize).for_each(judge));
+        }
+    });
+    let [none, incomplete, complete] = [none, incomplete, complete].map(AtomicU32::into_inner);
     println!(
         "{RUNS} runs killed: {none} left no bundle yet, {incomplete} an incomplete one, {complete} a complete one"
     );
