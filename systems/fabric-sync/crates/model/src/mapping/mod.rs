@@ -92,7 +92,11 @@ impl<'a> Mapper<'a> {
 
     /// Whether some object of `kind` could not be understood, or all are left out: what all of them say together is not known.
     fn is_uncertain(&self, kind: Kind) -> bool {
-        self.malformed_kinds.contains(&kind) || matches!(self.snapshot.list(kind), SourceList::Excluded)
+        self.malformed_kinds.contains(&kind) || self.is_excluded(kind)
+    }
+
+    fn is_excluded(&self, kind: Kind) -> bool {
+        matches!(self.snapshot.list(kind), SourceList::Excluded)
     }
 
     fn report(&mut self, source: &SourceRef, problem: ProblemKind) {

@@ -119,13 +119,14 @@ fn map_vrf(mapper: &mut Mapper<'_>, source: &SourceRef, peerings: &Peerings) -> 
         .with("enforce_unique", FieldValue::Boolean(true))
         .with("export_targets", FieldValue::References([target.clone()].into()))
         .keeping(source);
-    let uncertain = peerings.unnamed || peerings.uncertain.contains(source);
-    if uncertain {
-        draft.sources = None;
-    } else {
+    if !peerings.imports_in_doubt.concerns(source) {
         let peers = peerings.peers.get(source).into_iter().flatten();
         let targets = peers.map(|peer| route_target(mapper, peer)).chain([target]).collect();
         draft = draft.with("import_targets", FieldValue::References(targets));
+    }
+    if peerings.kept_in_doubt.concerns(source) {
+        draft.sources = None;
+    } else {
         for peering in peerings.sources.get(source).into_iter().flatten() {
             draft.sources.get_or_insert_default().push((peering.clone(), true));
         }
@@ -255,24 +256,48 @@ fn read_numbers(mapper: &Mapper<'_>) -> Numbers {
     numbers
 }
 
-/// Who imports from whom.
+/// Of which VPCs something is not known.
+#[derive(Default)]
+struct Doubt {
+    all: bool,
+    vpcs: BTreeSet<SourceRef>,
+}
+
+impl Doubt {
+    fn concerns(&self, vpc: &SourceRef) -> bool {
+        self.all || self.vpcs.contains(vpc)
+    }
+}
+
+/// Who imports from whom, and which peerings a VRF keeps.
 #[derive(Default)]
 struct Peerings {
     peers: BTreeMap<SourceRef, BTreeSet<SourceRef>>,
     sources: BTreeMap<SourceRef, BTreeSet<SourceRef>>,
-    /// VPCs that a peering names which has a problem: what they import is not known.
-    uncertain: BTreeSet<SourceRef>,
-    /// A peering could not be understood, so that it may concern any VPC.
-    unnamed: bool,
+    /// What is imported; only peerings of VPCs say so.
+    imports_in_doubt: Doubt,
+    /// What is kept of peerings of either kind. A kind that is left out is not kept.
+    kept_in_doubt: Doubt,
 }
 
 impl Peerings {
+    /// A peering of `kind` has a problem; it names `vpcs`, or may concern any.
+    fn doubt(&mut self, kind: Kind, vpcs: Option<&BTreeSet<SourceRef>>) {
+        let doubts =
+            [(kind == Kind::VPCPeering).then_some(&mut self.imports_in_doubt), Some(&mut self.kept_in_doubt)];
+        for doubt in doubts.into_iter().flatten() {
+            doubt.all |= vpcs.is_none();
+            doubt.vpcs.extend(vpcs.into_iter().flatten().cloned());
+        }
+    }
+
     fn read(mapper: &mut Mapper<'_>) -> Self {
-        let mut peerings = Self {
-            unnamed: mapper.is_uncertain(Kind::VPCPeering) || mapper.is_uncertain(Kind::ExternalPeering),
-            ..Self::default()
-        };
+        let mut peerings = Self::default();
+        peerings.imports_in_doubt.all = mapper.is_excluded(Kind::VPCPeering);
         for kind in [Kind::VPCPeering, Kind::ExternalPeering] {
+            for (_, malformed) in mapper.snapshot.malformed().filter(|(of, _)| *of == kind) {
+                peerings.doubt(kind, malformed.vpcs.as_ref());
+            }
             for object in mapper.objects_of(kind) {
                 let source = &object.reference;
                 let vpc = |name: &str| SourceRef::new(Kind::VPC, &source.namespace, name);
@@ -280,10 +305,10 @@ impl Peerings {
                     Spec::VPCPeering(peering) => {
                         let names: BTreeSet<&String> =
                             peering.permit.iter().flat_map(BTreeMap::keys).collect();
-                        (names.into_iter().map(|name| vpc(name)).collect(), None)
+                        (names.into_iter().map(|name| vpc(name)).collect::<BTreeSet<_>>(), None)
                     }
                     Spec::ExternalPeering(peering) => {
-                        (vec![vpc(&peering.permit.vpc.name)], Some(&peering.permit.external.name))
+                        ([vpc(&peering.permit.vpc.name)].into(), Some(&peering.permit.external.name))
                     }
                     _ => continue,
                 };
@@ -297,7 +322,7 @@ impl Peerings {
                     targets.try_for_each(|(target, field)| mapper.check(target, field))
                 };
                 if let Err(problem) = checked {
-                    peerings.uncertain.extend(vpcs);
+                    peerings.doubt(kind, Some(&vpcs));
                     mapper.report(source, problem);
                     continue;
                 }

@@ -5,7 +5,7 @@ use super::spec::Spec;
 use crate::represented::{Remainder, find_remainder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -98,6 +98,8 @@ pub const PAUSE_ANNOTATION: &str = "fabric-sync/pause";
 pub struct Malformed {
     /// Which, if at least that could be read.
     pub reference: Option<SourceRef>,
+    /// Of a peering: the VPCs that it concerns, if they could be read; none: any.
+    pub vpcs: Option<BTreeSet<SourceRef>>,
     /// What was wrong, with its place.
     pub reason: String,
 }
@@ -121,6 +123,20 @@ fn default_namespace() -> String {
     "default".into()
 }
 
+/// The VPCs that the specification of a peering names, if every one can be read.
+fn named_vpcs(kind: Kind, namespace: &str, spec: &Value) -> Option<BTreeSet<SourceRef>> {
+    let permit = spec.get("permit")?;
+    let names: Vec<&str> = match kind {
+        Kind::VPCPeering => {
+            let pairs: Vec<_> = permit.as_array()?.iter().map(Value::as_object).collect::<Option<_>>()?;
+            pairs.into_iter().flat_map(Map::keys).map(String::as_str).collect()
+        }
+        Kind::ExternalPeering => vec![permit.pointer("/vpc/name")?.as_str()?],
+        _ => return None,
+    };
+    Some(names.into_iter().map(|name| SourceRef::new(Kind::VPC, namespace, name)).collect())
+}
+
 impl SourceObject {
     /// Reads one object of `kind`, as an item of a list or the object of a watch event: `{"metadata": ..., "spec": ...}`.
     ///
@@ -131,7 +147,8 @@ impl SourceObject {
         let name = metadata.get("name").and_then(Value::as_str).unwrap_or_default();
         let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or("default");
         let reference = (!name.is_empty()).then(|| SourceRef::new(kind, namespace, name));
-        let refuse = |reason: String| Malformed { reference: reference.clone(), reason };
+        let vpcs = object.get("spec").and_then(|spec| named_vpcs(kind, namespace, spec));
+        let refuse = |reason: String| Malformed { reference: reference.clone(), vpcs: vpcs.clone(), reason };
         let metadata: Metadata =
             serde_json::from_value(metadata).map_err(|error| refuse(format!("metadata: {error}")))?;
         if metadata.name.is_empty() {

@@ -270,6 +270,89 @@ fn a_kind_that_is_left_out_is_neither_asked_for_nor_said_anything_of() {
 }
 
 #[test]
+fn what_a_vrf_imports_rests_on_peerings_of_vpcs_alone() {
+    let list = [
+        (Kind::VPC, "red", json!({})),
+        (Kind::VPC, "blue", json!({})),
+        (Kind::VPC, "grey", json!({})),
+        (Kind::External, "out", json!({})),
+        (Kind::VPCPeering, "pair", json!({"permit": [{"red": {}, "blue": {}}]})),
+        (
+            Kind::ExternalPeering,
+            "out",
+            json!({"permit": {"vpc": {"name": "red"}, "external": {"name": "out"}}}),
+        ),
+    ];
+    let spec = custom("fabric_sync_spec");
+    let fields = |desired: &Desired, vpc: &str| {
+        find(desired, ObjectKind::Vrf, &format!("vpc/default/{vpc}")).fields.clone()
+    };
+    let kept = |desired: &Desired, vpc: &str| {
+        let Some(FieldValue::Json(Value::Object(kept))) = fields(desired, vpc).get(spec.as_str()).cloned()
+        else {
+            return Vec::new();
+        };
+        kept.keys().cloned().collect::<Vec<_>>()
+    };
+    let imports = |desired: &Desired, vpc: &str| fields(desired, vpc).get("import_targets").cloned();
+    let pair: FieldValue = FieldValue::References(
+        ["default/blue", "default/red"].map(|vpc| own(ObjectKind::RouteTarget, vpc)).into(),
+    );
+    let (peering, outside) = ("VPCPeering/default/pair", "ExternalPeering/default/out");
+
+    let whole = map(&list);
+    assert_eq!(
+        (imports(&whole, "red"), kept(&whole, "red")),
+        (Some(pair.clone()), vec![outside.into(), peering.into()])
+    );
+
+    // What is left out is neither asked for nor kept; the rest is.
+    let mut seen = snapshot(&specs(&list));
+    seen.exclude(Kind::ExternalPeering);
+    let desired = map_fabric(&fabric(), &seen);
+    assert_eq!((imports(&desired, "red"), kept(&desired, "red")), (Some(pair.clone()), vec![peering.into()]));
+    let mut seen = snapshot(&specs(&list));
+    seen.exclude(Kind::VPCPeering);
+    let desired = map_fabric(&fabric(), &seen);
+    assert_eq!((imports(&desired, "red"), kept(&desired, "red")), (None, vec![outside.into()]));
+
+    // One with a problem concerns the VPCs that it names, if they can be read, and peerings with the outside say nothing of imports.
+    for (kind, bad, unknown, imported) in [
+        (
+            Kind::ExternalPeering,
+            json!({"permit": {"vpc": {"name": "red"}, "external": {"name": "none"}}}),
+            vec!["red"],
+            true,
+        ),
+        (
+            Kind::ExternalPeering,
+            json!({"permit": {"vpc": {"name": "red"}, "external": "out"}}),
+            vec!["red"],
+            true,
+        ),
+        (Kind::ExternalPeering, json!({"permit": {"vpc": "red"}}), vec!["red", "blue", "grey"], true),
+        (Kind::VPCPeering, json!({"permit": [{"red": {}, "none": {}}]}), vec!["red"], false),
+        (Kind::VPCPeering, json!({"permit": [["red", "blue"]]}), vec!["red", "blue", "grey"], false),
+    ] {
+        let mut with_bad = list.to_vec();
+        with_bad.push((kind, "bad", bad.clone()));
+        let desired = map(&with_bad);
+        assert_eq!(desired.problems.len(), 1, "{bad}");
+        for vpc in ["red", "blue", "grey"] {
+            let is_known = !unknown.contains(&vpc);
+            assert_eq!(fields(&desired, vpc).contains_key(spec.as_str()), is_known, "{bad} {vpc}");
+            assert_eq!(imports(&desired, vpc).is_some(), is_known || imported, "{bad} {vpc}");
+        }
+    }
+    let mut unread = json!({"metadata": {"name": "bad", "namespace": "default", "generation": "first"}});
+    unread["spec"] = json!({"permit": [{"red": {}, "blue": {}}]});
+    let mut seen = snapshot(&specs(&list));
+    seen.insert(Kind::VPCPeering, Ok(("1".into(), vec![unread])));
+    let desired = map_fabric(&fabric(), &seen);
+    assert_eq!((imports(&desired, "red"), imports(&desired, "grey").is_some()), (None, true));
+}
+
+#[test]
 fn two_subnets_that_netbox_would_take_for_one_have_two_names_and_the_first_keeps_the_usual_one() {
     let subnet =
         |number: u8| json!({"subnet": format!("10.0.{number}.0/24"), "vlan": 1000 + u16::from(number)});
