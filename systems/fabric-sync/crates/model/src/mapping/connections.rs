@@ -46,7 +46,7 @@ pub(super) struct Wired {
     fixed: Option<(StaticExternalPort, Option<IpNet>, Option<SourceRef>)>,
 }
 
-/// The VLANs of one switch's port or LAG.
+/// What is attached to one switch's port or LAG.
 #[derive(Default)]
 pub(super) struct Carried {
     pub tagged: BTreeSet<Identity>,
@@ -64,6 +64,8 @@ pub(super) struct Wiring {
     pub carried: BTreeMap<SourceRef, Carried>,
     /// An attachment could not be understood: it may concern any connection.
     pub unnamed_attachment: bool,
+    /// An attachment to the outside could not be understood: it may concern any connection to the outside.
+    pub unnamed_external: bool,
 }
 
 impl Wiring {
@@ -133,6 +135,9 @@ impl Wiring {
             }
             if wired.links.iter().all(|link| link.b.is_none()) {
                 draft = draft.keeping(source);
+            }
+            if wired.external.is_some() {
+                draft = self.keep_attachments(draft, source);
             }
             mapper.put(draft)?;
             if let Some(address) = end.address {
@@ -218,6 +223,17 @@ impl Wiring {
                 },
             );
         carried.sources.iter().fold(draft, Draft::keeping)
+    }
+
+    /// What is attached to the port of the connection `source` to the outside without a VLAN has no interface of its own that keeps it.
+    fn keep_attachments(&self, mut draft: Draft, source: &SourceRef) -> Draft {
+        draft.needs = draft.needs.union(crate::desired::Kinds::of(&[Kind::ExternalAttachment]));
+        let carried = self.carried.get(source);
+        if self.unnamed_external || carried.is_some_and(|carried| carried.uncertain) {
+            draft.sources = None;
+            return draft;
+        }
+        carried.iter().flat_map(|carried| &carried.sources).fold(draft, Draft::keeping)
     }
 
     fn map_static(

@@ -1,6 +1,6 @@
 //! What is outside: provider networks, and how switches are attached to them.
 
-use super::connections::{Wiring, put_address, put_subinterface};
+use super::connections::{Port, Wiring, put_address, put_subinterface};
 use super::devices::{device_path, put_asn, put_shared, put_underlay, underlay};
 use super::names::{address, local_name, slug};
 use super::{Draft, Mapper, reference, text};
@@ -8,20 +8,55 @@ use crate::desired::ProblemKind;
 use crate::netbox::ObjectKind;
 use crate::source::spec::{External, ExternalAttachment, Spec};
 use crate::source::{Kind, SourceRef};
+use ipnet::IpNet;
 
-pub(super) fn map(mapper: &mut Mapper<'_>, wiring: &Wiring) {
-    for kind in [Kind::External, Kind::ExternalAttachment] {
-        for object in mapper.objects_of(kind) {
-            let mapped = match &object.spec {
-                Spec::External(external) => map_external(mapper, &object.reference, external),
-                Spec::ExternalAttachment(attachment) => {
-                    map_attachment(mapper, wiring, &object.reference, attachment)
+/// An attachment that could be understood.
+pub(super) struct Attached {
+    source: SourceRef,
+    port: Port,
+    vlan: u16,
+    address: Option<IpNet>,
+    /// The neighbour's number.
+    asn: Option<u32>,
+}
+
+/// Makes the provider networks, and reads what is attached to them before anything is made of the ports.
+pub(super) fn map(mapper: &mut Mapper<'_>, wiring: &mut Wiring) -> Vec<Attached> {
+    for object in mapper.objects_of(Kind::External) {
+        let Spec::External(external) = &object.spec else { continue };
+        if let Err(problem) = map_external(mapper, &object.reference, external) {
+            mapper.report(&object.reference, problem);
+        }
+    }
+    wiring.unnamed_external = mapper.malformed_kinds.contains(&Kind::ExternalAttachment);
+    let mut attached = Vec::new();
+    for object in mapper.objects_of(Kind::ExternalAttachment) {
+        let Spec::ExternalAttachment(attachment) = &object.spec else { continue };
+        let source = &object.reference;
+        let connection = SourceRef::new(Kind::Connection, &source.namespace, &attachment.connection);
+        let read = read_attachment(mapper, wiring, source, attachment, &connection);
+        let carried = wiring.carried.entry(connection).or_default();
+        match read {
+            Ok(read) => {
+                if read.vlan == 0 {
+                    carried.sources.insert(source.clone());
                 }
-                _ => Ok(()),
-            };
-            if let Err(problem) = mapped {
-                mapper.report(&object.reference, problem);
+                attached.push(read);
             }
+            Err(problem) => {
+                carried.uncertain = true;
+                mapper.report(source, problem);
+            }
+        }
+    }
+    attached
+}
+
+/// Makes what is below the ports, which are there now.
+pub(super) fn attach(mapper: &mut Mapper<'_>, attached: &[Attached]) {
+    for one in attached {
+        if let Err(problem) = map_attachment(mapper, one) {
+            mapper.report(&one.source, problem);
         }
     }
 }
@@ -40,17 +75,17 @@ fn map_external(mapper: &mut Mapper<'_>, source: &SourceRef, external: &External
     mapper.put(draft)
 }
 
-fn map_attachment(
-    mapper: &mut Mapper<'_>,
+fn read_attachment(
+    mapper: &Mapper<'_>,
     wiring: &Wiring,
     source: &SourceRef,
     attachment: &ExternalAttachment,
-) -> Result<(), ProblemKind> {
+    connection: &SourceRef,
+) -> Result<Attached, ProblemKind> {
     let external = SourceRef::new(Kind::External, &source.namespace, &attachment.external);
     mapper.check(&external, "spec.external")?;
-    let connection = SourceRef::new(Kind::Connection, &source.namespace, &attachment.connection);
-    mapper.find(&connection, "spec.connection")?;
-    let Some(port) = wiring.connections.get(&connection).and_then(|wired| wired.external.as_ref()) else {
+    mapper.find(connection, "spec.connection")?;
+    let Some(port) = wiring.connections.get(connection).and_then(|wired| wired.external.as_ref()) else {
         let target = format!("{connection} as a connection to the outside");
         return Err(ProblemKind::TargetMissing { field: "spec.connection".into(), target });
     };
@@ -58,17 +93,23 @@ fn map_attachment(
         Some(fixed) => ("spec.static.ip", fixed.vlan, fixed.ip.as_deref()),
         None => ("spec.switch.ip", attachment.switch.vlan, attachment.switch.ip.as_deref()),
     };
-    let ip = ip.filter(|ip| !ip.is_empty()).map(|ip| address(field, ip)).transpose()?;
-    let port = put_subinterface(mapper, source, port, vlan, &[Kind::ExternalAttachment, Kind::Connection])?;
-    if let Some(ip) = ip {
+    let address = ip.filter(|ip| !ip.is_empty()).map(|ip| address(field, ip)).transpose()?;
+    let asn = attachment.neighbor.asn.filter(|asn| *asn != 0);
+    Ok(Attached { source: source.clone(), port: port.clone(), vlan, address, asn })
+}
+
+fn map_attachment(mapper: &mut Mapper<'_>, attached: &Attached) -> Result<(), ProblemKind> {
+    let Attached { source, port, vlan, address, asn } = attached;
+    let port = put_subinterface(mapper, source, port, *vlan, &[Kind::ExternalAttachment, Kind::Connection])?;
+    if let Some(address) = address {
         put_underlay(mapper)?;
         let vrf = underlay(mapper);
         let path = format!("{}/external/{}", device_path(&port.device), source.name);
-        put_address(mapper, source, &path, ip, &vrf, &port)?;
+        put_address(mapper, source, &path, *address, &vrf, &port)?;
     }
-    if let Some(asn) = attachment.neighbor.asn.filter(|asn| *asn != 0) {
+    if let Some(asn) = asn {
         // Whether its connection is sound depends on all that may use the same port.
-        put_asn(mapper, asn, &[Kind::ExternalAttachment, Kind::Connection, Kind::Switch, Kind::Server])?;
+        put_asn(mapper, *asn, &[Kind::ExternalAttachment, Kind::Connection, Kind::Switch, Kind::Server])?;
     }
     Ok(())
 }

@@ -37,8 +37,9 @@ pub fn map_fabric(fabric: &Fabric, snapshot: &Snapshot) -> Desired {
     vpcs::map(&mut mapper);
     let mut wiring = Wiring::read(&mut mapper);
     attachments::map(&mut mapper, &mut wiring);
+    let outside = externals::map(&mut mapper, &mut wiring);
     wiring.map(&mut mapper);
-    externals::map(&mut mapper, &wiring);
+    externals::attach(&mut mapper, &outside);
     mapper.finish()
 }
 

@@ -51,6 +51,9 @@ fn connection(form: usize, a: (usize, usize), b: (usize, usize)) -> Value {
             json!({"fabric": {"links": [{"spine": {"port": switch, "ip": format!("172.30.{}.{}/31", a.0, a.1 * 2)}, "leaf": {"port": other, "ip": format!("172.30.{}.{}/31", a.0, a.1 * 2 + 1)}}]}})
         }
         3 => json!({"external": {"link": {"switch": {"port": switch}}}}),
+        4 => {
+            json!({"staticExternal": {"link": {"switch": {"port": switch, "ip": format!("192.0.2.{}/24", a.1), "vlan": 7 * (a.1 % 2)}}}})
+        }
         _ => {
             json!({"vpcLoopback": {"links": [{"switch1": {"port": switch}, "switch2": {"port": port(a.0 % SWITCHES, a.1 + 20)}}]}})
         }
@@ -59,7 +62,7 @@ fn connection(form: usize, a: (usize, usize), b: (usize, usize)) -> Value {
 
 prop_compose! {
     fn connections()(
-        list in prop::collection::btree_map(0..6usize, (0..5usize, (0..3usize, 0..4usize), (0..6usize, 0..4usize)), 0..6)
+        list in prop::collection::btree_map(0..6usize, (0..6usize, (0..3usize, 0..4usize), (0..6usize, 0..4usize)), 0..6)
     ) -> Vec<(String, Value)> {
         list.into_iter().map(|(name, (form, a, b))| (format!("connection-{name}"), connection(form, a, b))).collect()
     }
@@ -70,11 +73,11 @@ prop_compose! {
     pub fn specs()(
         switches in prop::collection::btree_set(0..SWITCHES, 1..=SWITCHES),
         servers in prop::collection::btree_set(0..SERVERS, 1..=SERVERS),
-        vpcs in prop::collection::btree_map(0..VPCS, 0..5u16, 0..=VPCS),
+        vpcs in prop::collection::btree_map(0..VPCS, (0..5usize, any::<bool>()), 0..=VPCS),
         connections in connections(),
         attachments in prop::collection::btree_map(0..4usize, (0..VPCS, 0..6usize, any::<bool>()), 0..4),
         peerings in prop::collection::btree_map(0..3usize, (0..VPCS, 0..VPCS), 0..3),
-        externals in prop::collection::btree_map(0..2usize, 0..6usize, 0..2),
+        externals in prop::collection::btree_map(0..2usize, (0..6usize, any::<bool>(), 0..VPCS), 0..2),
         descriptions in prop::collection::vec("[a-z]{0,5}", 6),
     ) -> Specs {
         let mut specs = Specs::new();
@@ -91,9 +94,10 @@ prop_compose! {
         for number in servers {
             put(Kind::Server, format!("server-{number}"), json!({"description": descriptions[SWITCHES + number]}));
         }
-        for (number, vlan) in vpcs {
+        for (number, (vlan, is_tagged)) in vpcs {
+            let vlan = if is_tagged { 1000 + 10 * number + vlan } else { 0 };
             put(Kind::VPC, format!("vpc-{number}"), json!({"subnets": {"main": {
-                "subnet": format!("10.0.{number}.0/24"), "gateway": format!("10.0.{number}.1"), "vlan": 1000 + 10 * number + usize::from(vlan),
+                "subnet": format!("10.0.{number}.0/24"), "gateway": format!("10.0.{number}.1"), "vlan": vlan,
                 "dhcp": {"enable": true, "range": {"start": format!("10.0.{number}.9"), "end": format!("10.0.{number}.99")}},
             }}}));
         }
@@ -107,11 +111,14 @@ prop_compose! {
         for (number, (one, other)) in peerings {
             put(Kind::VPCPeering, format!("peering-{number}"), json!({"permit": [{format!("vpc-{one}"): {}, format!("vpc-{other}"): {}}]}));
         }
-        for (number, connection) in externals {
+        for (number, (connection, is_tagged, vpc)) in externals {
             put(Kind::External, format!("external-{number}"), json!({"inboundCommunity": "65102:1"}));
             put(Kind::ExternalAttachment, format!("external-{number}"), json!({
                 "external": format!("external-{number}"), "connection": format!("connection-{connection}"),
-                "switch": {"vlan": 100, "ip": format!("100.64.{number}.1/24")}, "neighbor": {"asn": 65000, "ip": "100.64.0.9"},
+                "switch": {"vlan": if is_tagged { 100 } else { 0 }, "ip": format!("100.64.{number}.1/24")}, "neighbor": {"asn": 65000, "ip": "100.64.0.9"},
+            }));
+            put(Kind::ExternalPeering, format!("external-{number}"), json!({
+                "permit": {"vpc": {"name": format!("vpc-{vpc}")}, "external": {"name": format!("external-{number}")}},
             }));
         }
         specs

@@ -3,7 +3,8 @@
 use crate::fabrics::{Specs, fabric, snapshot};
 use fabric_model::netbox::custom;
 use fabric_model::{
-    Desired, DesiredObject, FieldValue, Identity, Kind, ObjectKind, ProblemKind, SourceRef, map_fabric,
+    Desired, DesiredObject, FieldValue, Identity, Kind, ObjectKind, ProblemKind, SourceRef, Unread,
+    UnreadCause, map_fabric,
 };
 use serde_json::{Value, json};
 
@@ -350,6 +351,51 @@ fn what_a_vrf_imports_rests_on_peerings_of_vpcs_alone() {
     seen.insert(Kind::VPCPeering, Ok(("1".into(), vec![unread])));
     let desired = map_fabric(&fabric(), &seen);
     assert_eq!((imports(&desired, "red"), imports(&desired, "grey").is_some()), (None, true));
+}
+
+#[test]
+fn what_is_attached_to_the_outside_without_a_vlan_is_kept_by_the_port() {
+    let attachment = |name: &'static str, connection: &str| {
+        let spec = json!({"external": "out", "connection": connection, "switch": {"ip": "192.0.2.1/24"}, "brandNew": 1});
+        (Kind::ExternalAttachment, name, spec)
+    };
+    let list = [
+        (Kind::External, "out", json!({})),
+        (
+            Kind::Connection,
+            "c",
+            json!({"external": {"link": {"switch": {"port": "leaf/E1/1"}}}, "brandNew": 2}),
+        ),
+        attachment("out", "c"),
+    ];
+    let kept = |desired: &Desired| {
+        let port = find(desired, ObjectKind::Interface, "default/leaf/E1/1");
+        port.fields.get(custom("fabric_sync_spec").as_str()).cloned()
+    };
+    let both = json!({
+        "Connection/default/c": {"brandNew": 2},
+        "ExternalAttachment/default/out": {"external": "out", "brandNew": 1},
+    });
+    let desired = map(&list);
+    assert_eq!((desired.problems.len(), kept(&desired)), (0, Some(FieldValue::Json(both.clone()))));
+    assert!(desired.unrepresented.iter().all(|each| each.is_kept), "{:#?}", desired.unrepresented);
+
+    // What one with a problem would add is not known: it may be this port's.
+    let (mut elsewhere, mut unreadable, mut broken) = (list.to_vec(), list.to_vec(), list.to_vec());
+    elsewhere.push(attachment("bad", "none"));
+    assert_eq!(kept(&map(&elsewhere)), Some(FieldValue::Json(both)));
+    unreadable.push((Kind::ExternalAttachment, "bad", json!({"connection": 7})));
+    assert_eq!(kept(&map(&unreadable)), None);
+    broken.push((Kind::ExternalAttachment, "bad", json!({"external": "none", "connection": "c"})));
+    assert_eq!(kept(&map(&broken)), None);
+    let mut seen = snapshot(&specs(&list));
+    seen.exclude(Kind::ExternalAttachment);
+    let alone = json!({"Connection/default/c": {"brandNew": 2}});
+    assert_eq!(kept(&map_fabric(&fabric(), &seen)), Some(FieldValue::Json(alone)));
+    seen.insert(Kind::ExternalAttachment, Err(Unread::new(UnreadCause::Forbidden, "")));
+    let desired = map_fabric(&fabric(), &seen);
+    let port = find(&desired, ObjectKind::Interface, "default/leaf/E1/1");
+    assert!(port.needs.iter().any(|kind| kind == Kind::ExternalAttachment), "nothing is known of the port");
 }
 
 #[test]
