@@ -92,7 +92,9 @@ async fn nothing_is_counted_where_the_log_does_not_reach_back() {
     }
     let seen = look_at(&path, "10m", "PANIC").await;
     assert_eq!(known(&seen, "window_covered"), &Value::Bool(false));
-    assert_eq!(barrier(&seen, "count"), Barrier::Unreachable);
+    for fact in ["count", "lines", "times"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unreachable, "{fact}");
+    }
     assert_eq!(known(&seen, "entries"), &Value::from(2));
     assert_eq!(known(&seen, "at_least"), &Value::from(0));
     assert_eq!(
@@ -100,13 +102,19 @@ async fn nothing_is_counted_where_the_log_does_not_reach_back() {
         &Value::from(vec!["app.log-20260101.gz", "app.log.1", "app.log.old"])
     );
     // What was found was found.
-    assert_eq!(known(&look_at(&path, "10m", "ERROR").await, "at_least"), &Value::from(1));
+    let seen = look_at(&path, "10m", "ERROR").await;
+    assert_eq!(known(&seen, "at_least"), &Value::from(1));
+    for fact in ["lines_found", "times_found"] {
+        assert!(matches!(known(&seen, fact), Value::List(found) if found.len() == 1), "{fact}: {seen:?}");
+    }
 
     std::fs::write(&path, "").unwrap();
     let seen = look_at(&path, "10m", "ERROR").await;
     assert_eq!(known(&seen, "empty"), &Value::Bool(true));
     assert_eq!(known(&seen, "window_covered"), &Value::Bool(false));
-    assert_eq!(barrier(&seen, "count"), Barrier::Unreachable);
+    for fact in ["count", "lines", "times", "last", "last_age_s"] {
+        assert_eq!(barrier(&seen, fact), Barrier::Unreachable, "{fact}");
+    }
 }
 
 #[tokio::test]
@@ -516,7 +524,7 @@ async fn a_time_that_lies_ahead_is_not_when_its_line_was_written() {
         .unwrap();
     let seen = look_at(&path, "10m", "ERROR").await;
     assert_eq!((known(&seen, "at_least"), known(&seen, "ahead")), (&Value::from(1), &Value::from(1)));
-    for fact in ["count", "last", "last_age_s", "times"] {
+    for fact in ["count", "last", "last_age_s", "times", "times_found", "lines"] {
         assert_eq!(barrier(&seen, fact), Barrier::Protocol, "{fact}");
     }
     assert!(seen.unknown["last"].detail.contains("ahead of the look"), "{seen:?}");
@@ -730,8 +738,11 @@ fn the_journal_tells_what_a_unit_said() {
         .look("log", &json!({ "log": { "journal": "speaks" }, "since": "1h", "match": "sync finished" }));
     assert_eq!(known(&seen, "exists"), &Value::Bool(true));
     assert_eq!(known(&seen, "at_least"), &Value::from(2));
-    assert_eq!(known(&seen, "lines"), &Value::from(vec!["sync finished in 3 s", "sync finished in 5 s"]));
-    let Value::List(times) = known(&seen, "times") else { panic!("{seen:?}") };
+    assert_eq!(
+        known(&seen, "lines_found"),
+        &Value::from(vec!["sync finished in 3 s", "sync finished in 5 s"])
+    );
+    let Value::List(times) = known(&seen, "times_found") else { panic!("{seen:?}") };
     for time in times {
         let at: Timestamp = time.as_text().unwrap().parse().unwrap();
         assert!(at >= before && at <= Timestamp::now(), "{at}");
@@ -795,7 +806,9 @@ fn what_the_journal_left_out_is_not_none() {
     };
     let seen = look("chatters");
     assert_eq!(known(&seen, "window_covered"), &Value::Bool(true), "{seen:?}");
-    assert_eq!(barrier(&seen, "count"), Barrier::TooLarge, "{seen:?}");
+    for fact in ["count", "lines", "times", "times_found", "last", "last_age_s"] {
+        assert_eq!(barrier(&seen, fact), Barrier::TooLarge, "{fact}: {seen:?}");
+    }
     assert_eq!(known(&look("dbus"), "count"), &Value::from(0));
 }
 
@@ -818,10 +831,10 @@ fn the_journal_keeps_hostile_bytes_and_long_lines_whole() {
         .inside()
         .look("log", &json!({ "log": { "journal": "hostile" }, "since": "30d", "match": "owned|bytes|yyy" }));
     let expected = vec!["\u{1b}[2J\u{1b}]0;owned\u{7}", "\u{fffd}\u{fffd} bytes", &long];
-    assert_eq!(known(&seen, "lines"), &Value::from(expected));
+    assert_eq!(known(&seen, "lines_found"), &Value::from(expected));
     // What depends on what these bytes mean is not known.
     let parameters = json!({ "log": { "journal": "hostile" }, "since": "30d", "match": r"^\w+ bytes" });
-    assert_eq!(barrier(&machine.inside().look("log", &parameters), "lines"), Barrier::Protocol);
+    assert_eq!(barrier(&machine.inside().look("log", &parameters), "lines_found"), Barrier::Protocol);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{FactType, Form, Plan, Probe};
+use probity_plan::{FactType, Form, Plan, Probe, Starts};
 
 use crate::condition::{Check, Conditions};
 
@@ -30,11 +30,14 @@ pub fn facts_read(plan: &Plan, conditions: &Conditions) -> BTreeMap<String, BTre
             check.reads_against().for_each(|name| add(other, name));
         }
         for name in claim.form.facts() {
-            add(probe, name);
             let window = probe.spec().fact(name).and_then(|fact| fact.window);
-            if let (Some((start, covered)), Form::Periodic { .. }) = (window, &claim.form) {
-                add(probe, start);
-                add(probe, covered);
+            match (window, &claim.form) {
+                (Some(window), Form::Periodic { starts: Starts::Recorded(_), .. }) => {
+                    [window.start, window.covered, window.found]
+                        .into_iter()
+                        .for_each(|name| add(probe, name));
+                }
+                _ => add(probe, name),
             }
         }
     }

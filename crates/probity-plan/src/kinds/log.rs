@@ -4,7 +4,7 @@ use regex_syntax::ast::{self, Ast};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows};
+use super::{FactSpec, FactType, Impact, Kind, KindSpec, Shows, Window};
 use crate::units::Span;
 
 /// Reads the lines of a log since a moment, and counts those that match.
@@ -181,6 +181,9 @@ impl<'de> Deserialize<'de> for Pattern {
     }
 }
 
+/// Of the times of a log's lines.
+const WINDOW: Window = Window { start: "window_start", covered: "window_covered", found: "times_found" };
+
 impl Kind for Log {
     const SPEC: &'static KindSpec = &KindSpec {
         name: "log",
@@ -227,20 +230,37 @@ impl Kind for Log {
             FactSpec::new(
                 "ahead",
                 FactType::Int,
-                "how many matching lines bear a time ahead of the look; they are in no other number, and unless there are none nothing is known of `count`, `last` and `times`",
+                "how many matching lines bear a time ahead of the look; they are in no other number, and unless there are none nothing is known of the others but `at_least`",
             ),
-            FactSpec::new("last", FactType::Moment, "the time of the last line that matches")
-                .within("window_start", "window_covered"),
+            FactSpec::new("last", FactType::Moment, "the time of the last line that matches; unknown if none was found")
+                .within(Window { found: "last", ..WINDOW }),
             FactSpec::new("last_age_s", FactType::Float, "seconds since then, at the time of the look"),
             FactSpec::new(
                 "times",
                 FactType::Moments,
-                "the times of the lines that match, oldest first; at most 1000",
+                "the times of the lines that match, oldest first; at most 1000; unknown where `count` is; `periodic` reads `times_found`",
             )
-            .within("window_start", "window_covered")
+            .within(WINDOW)
             .on_demand(),
-            FactSpec::new("lines", FactType::List, "the lines that match; at most 1000 of together 64 KiB")
-                .on_demand(),
+            FactSpec::new(
+                "times_found",
+                FactType::Moments,
+                "the times of the matching lines that were found, whether the log covers the window or not",
+            )
+            .within(WINDOW)
+            .on_demand(),
+            FactSpec::new(
+                "lines",
+                FactType::List,
+                "the lines that match; at most 1000 of together 64 KiB; unknown where `count` is",
+            )
+            .on_demand(),
+            FactSpec::new(
+                "lines_found",
+                FactType::List,
+                "the matching lines that were found, whether the log covers the window or not",
+            )
+            .on_demand(),
         ],
     };
 

@@ -306,15 +306,25 @@ pub struct FactSpec {
     /// Whether it says nothing about outcome or content: how long it took, how it was encrypted, what the header was. A
     /// claim that reads nothing else needs no positive control.
     pub aside: bool,
-    /// Of times that are looked for within a window: the facts that say where the window begins, and whether the record
-    /// reaches back so far.
-    pub window: Option<(&'static str, &'static str)>,
+    /// Of times that are looked for within a window.
+    pub window: Option<Window>,
     /// Whether it is known also where no connection was made: from the machine's own tables.
     pub unconnected: bool,
     /// The least and the greatest whole number that it can be.
     pub range: Option<(i64, i64)>,
     /// How its text, or the keys of its map, are always written.
     pub spelling: Spelling,
+}
+
+/// A window of a record within which times are looked for: names of facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Where it begins.
+    pub start: &'static str,
+    /// Whether the record reaches back so far.
+    pub covered: &'static str,
+    /// The times that were found, whether it does or not: what `periodic` reads, to which what is before them is a gap.
+    pub found: &'static str,
 }
 
 /// How text of a fact is always written, so that what is written otherwise is never equal to it.
@@ -424,9 +434,9 @@ impl FactSpec {
     pub const fn tells(&self) -> bool {
         self.denial.is_some() || self.grant.is_some() || self.withdrawal.is_some()
     }
-    /// It is looked for within the window that begins where the first fact says, if the second one is true.
-    pub const fn within(mut self, start: &'static str, covered: &'static str) -> Self {
-        self.window = Some((start, covered));
+    /// It is looked for within this window.
+    pub const fn within(mut self, window: Window) -> Self {
+        self.window = Some(window);
         self
     }
     /// Its ends already hold what the observer's own delay may have added.

@@ -73,7 +73,7 @@ impl Look for Log {
 }
 
 fn new_tally(log: &Log, wanted: &Wanted) -> Result<Tally, Blocked> {
-    let listed = ["times", "lines"].iter().any(|fact| wanted.includes(fact));
+    let listed = ["times", "times_found", "lines", "lines_found"].iter().any(|fact| wanted.includes(fact));
     let pattern = log.pattern.as_ref().map(probity_plan::kinds::log::Pattern::as_str);
     Ok(Tally::new(Matcher::new(pattern, log.encoding.as_deref())?, listed))
 }
@@ -141,12 +141,14 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         Blocked::new(Barrier::Protocol, why)
     });
     let unknown = unknown.or(late).or(unsure);
-    let ahead = ahead.or(unknown.clone());
+    // Of what was left out, nothing is known: not even whether it came later.
+    let unseen = ahead.or_else(|| unknown.clone()).or_else(|| window.suppressed.clone());
     // "None" would pass on lines that nobody could see any more.
     let uncovered = window.covered.err().map(|why| Blocked::new(Barrier::Unreachable, why));
-    let uncounted = ahead.clone().or(uncovered).or(window.suppressed);
-    seen.settle("count", uncounted.map_or_else(|| Ok(count(tally.matching)), Err));
-    let last = ahead.clone().map_or_else(
+    let incomplete = unseen.clone().or(uncovered);
+    let unless = |blocked: Option<Blocked>| blocked.map_or(Ok(()), Err);
+    seen.settle("count", unless(incomplete.clone()).map(|()| count(tally.matching)));
+    let last = unseen.clone().map_or_else(
         || tally.last.ok_or_else(|| Blocked::new(Barrier::Unreachable, "no line of the window matches")),
         Err,
     );
@@ -160,10 +162,11 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
         let why = format!("{} lines of {} bytes match", tally.matching, tally.bytes);
         Blocked::new(Barrier::TooLarge, why)
     };
-    let times = match ahead {
-        Some(blocked) => Err(blocked),
-        None => tally.times().map(Iterator::collect::<Vec<_>>).ok_or_else(too_many),
-    };
-    seen.settle("times", times);
-    seen.settle("lines", unknown.map_or_else(|| tally.lines().ok_or_else(too_many), Err));
+    let times = tally.times().map(Iterator::collect::<Vec<_>>).ok_or_else(too_many);
+    let lines = tally.lines().ok_or_else(too_many);
+    // Of half a list nobody may say what is not in it.
+    seen.settle("times", unless(incomplete.clone()).and_then(|()| times.clone()));
+    seen.settle("lines", unless(incomplete).and_then(|()| lines.clone()));
+    seen.settle("times_found", unless(unseen).and_then(|()| times));
+    seen.settle("lines_found", unless(unknown).and_then(|()| lines));
 }

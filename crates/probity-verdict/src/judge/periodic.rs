@@ -55,6 +55,8 @@ pub(super) struct Periodic {
     tolerance: Span,
     periods: u32,
     fact: String,
+    /// What is read for it.
+    read: &'static str,
     cells: Vec<Cell>,
     limits: Limits,
     /// Looks that saw the fact, and looks that did not.
@@ -108,12 +110,16 @@ impl Periodic {
         subject: &Subject,
     ) -> Result<Self, Unreadable> {
         let (Starts::Recorded(fact) | Starts::Changes(fact)) = starts;
-        if subject.probe.spec().fact(fact).is_none() {
+        let Some(spec) = subject.probe.spec().fact(fact) else {
             return Err(Unreadable::NoFact {
                 kind: subject.probe.spec().name.to_owned(),
                 fact: fact.clone(),
             });
-        }
+        };
+        let read = match (starts, spec.window) {
+            (Starts::Recorded(_), Some(window)) => window.found,
+            _ => spec.name,
+        };
         let micros = |span: Span| i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX / 4);
         let limits =
             Limits { least: micros(every) - micros(tolerance), greatest: micros(every) + micros(tolerance) };
@@ -127,6 +133,7 @@ impl Periodic {
             tolerance,
             periods: periods.max(1),
             fact: fact.clone(),
+            read,
             cells,
             limits,
             looks: [0; 2],
@@ -219,7 +226,7 @@ impl SureRoom for Periodic {
         let observation = look.observation;
         control::count(&mut self.tallies[look.cell], subject, observation, &[self.fact.as_str()]);
         self.last_saw[look.cell] = false;
-        let value = match fact_of(observation, &self.fact) {
+        let value = match fact_of(observation, self.read) {
             Fact::Known(value) => value,
             Fact::Unknown(blocked) => {
                 self.looks[1] += 1;
@@ -358,8 +365,8 @@ impl Gaps {
 
 /// Where the window of a record begins, in microseconds, if the record reaches back so far.
 fn covered_from(subject: &Subject, observation: &Observation, fact: &str) -> Option<i64> {
-    let (start, covered) = subject.probe.spec().fact(fact)?.window?;
-    match (observation.facts.get(covered), observation.facts.get(start)) {
+    let window = subject.probe.spec().fact(fact)?.window?;
+    match (observation.facts.get(window.covered), observation.facts.get(window.start)) {
         (Some(Value::Bool(true)), Some(Value::Moment(start))) => Some(start.timestamp().as_microsecond()),
         _ => None,
     }
