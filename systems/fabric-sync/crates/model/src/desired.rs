@@ -102,10 +102,10 @@ pub enum ProblemKind {
         /// The other source.
         other: SourceRef,
     },
+    /// A connection that uses one port for several of its ends: which.
+    SamePort(String),
     /// A connection must be of exactly one type; these are there.
     ConnectionType(Vec<String>),
-    /// Objects that name each other in a circle.
-    Circular(Vec<String>),
 }
 
 /// A source object that cannot be mapped.
@@ -134,6 +134,7 @@ impl fmt::Display for ProblemKind {
             }
             Self::NotAnAddress { field, text } => write!(f, "{field} is {text:?}, which is no address"),
             Self::PortClaimedTwice { port, other } => write!(f, "{other} uses port {port} too"),
+            Self::SamePort(port) => write!(f, "it uses port {port} more than once"),
             Self::SameObject { object, other } => write!(f, "{other} is mapped to the same {object}"),
             Self::ConnectionType(types) if types.is_empty() => {
                 f.write_str("it is of no type that this version knows")
@@ -141,7 +142,6 @@ impl fmt::Display for ProblemKind {
             Self::ConnectionType(types) => {
                 write!(f, "it is of several types at once: {}", types.join(", "))
             }
-            Self::Circular(names) => write!(f, "these name each other in a circle: {}", names.join(", ")),
         }
     }
 }

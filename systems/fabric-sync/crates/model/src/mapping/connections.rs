@@ -62,6 +62,8 @@ pub(super) struct Wiring {
     pub connections: BTreeMap<SourceRef, Wired>,
     /// By connection: each of its ends at a switch carries the same.
     pub carried: BTreeMap<SourceRef, Carried>,
+    /// By connection to the outside: what is attached without a VLAN.
+    pub outside: BTreeMap<SourceRef, Carried>,
     /// An attachment could not be understood: it may concern any connection.
     pub unnamed_attachment: bool,
     /// An attachment to the outside could not be understood: it may concern any connection to the outside.
@@ -87,10 +89,15 @@ impl Wiring {
         }
         let mut twice = Vec::new();
         for (port, sources) in claims.into_iter().filter(|(_, sources)| sources.len() > 1) {
-            for (at, source) in sources.iter().enumerate() {
-                let other = sources[if at == 0 { 1 } else { 0 }].clone();
-                let port = format!("{}/{}", port.device.name, port.name);
-                twice.push(((*source).clone(), ProblemKind::PortClaimedTwice { port, other }));
+            let port = format!("{}/{}", port.device.name, port.name);
+            for source in &sources {
+                let problem = match sources.iter().find(|other| *other != source) {
+                    Some(other) => {
+                        ProblemKind::PortClaimedTwice { port: port.clone(), other: (*other).clone() }
+                    }
+                    None => ProblemKind::SamePort(port.clone()),
+                };
+                twice.push(((*source).clone(), problem));
             }
         }
         for (source, problem) in twice {
@@ -228,7 +235,7 @@ impl Wiring {
     /// What is attached to the port of the connection `source` to the outside without a VLAN has no interface of its own that keeps it.
     fn keep_attachments(&self, mut draft: Draft, source: &SourceRef) -> Draft {
         draft.needs = draft.needs.union(crate::desired::Kinds::of(&[Kind::ExternalAttachment]));
-        let carried = self.carried.get(source);
+        let carried = self.outside.get(source);
         if self.unnamed_external || carried.is_some_and(|carried| carried.uncertain) {
             draft.sources = None;
             return draft;

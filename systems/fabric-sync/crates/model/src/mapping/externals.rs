@@ -35,7 +35,7 @@ pub(super) fn map(mapper: &mut Mapper<'_>, wiring: &mut Wiring) -> Vec<Attached>
         let source = &object.reference;
         let connection = SourceRef::new(Kind::Connection, &source.namespace, &attachment.connection);
         let read = read_attachment(mapper, wiring, source, attachment, &connection);
-        let carried = wiring.carried.entry(connection).or_default();
+        let carried = wiring.outside.entry(connection).or_default();
         match read {
             Ok(read) => {
                 if read.vlan == 0 {

@@ -237,6 +237,20 @@ fn what_cannot_be_mapped_is_named_and_nothing_is_made_of_it() {
 }
 
 #[test]
+fn what_names_itself_is_a_problem() {
+    let ends = json!({"switch1": {"port": "leaf/E1/1"}, "switch2": {"port": "leaf/E1/1"}});
+    let desired = map(&[
+        (Kind::VPC, "red", json!({})),
+        (Kind::VPCPeering, "itself", json!({"permit": [{"red": {}}, {"red": {}}]})),
+        (Kind::Connection, "itself", json!({"vpcLoopback": {"links": [ends]}})),
+    ]);
+    let missing = ProblemKind::FieldMissing("spec.permit with two VPCs".into());
+    assert_eq!(problem(&desired, "VPCPeering/default/itself"), missing);
+    let port = "leaf/E1/1".to_owned();
+    assert_eq!(problem(&desired, "Connection/default/itself"), ProblemKind::SamePort(port));
+}
+
+#[test]
 fn what_an_attachment_with_a_problem_would_say_is_left_undeclared() {
     let connection =
         json!({"unbundled": {"link": {"server": {"port": "server/eth0"}, "switch": {"port": "leaf/E1/1"}}}});
