@@ -6,6 +6,7 @@ mod adopting;
 mod applying;
 mod deleting;
 mod fixtures;
+mod pacing;
 mod permits;
 mod reading;
 mod recorded;
