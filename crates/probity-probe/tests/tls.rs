@@ -555,7 +555,7 @@ async fn starttls_asks_for_tls_in_each_protocol() {
     let refusals: [(_, &str, &[&str]); 6] = [
         (Smtp, smtp, &["502 what?\r\n"]),
         (Smtp, smtp, &["250 mail.example.test\r\n"]),
-        (Smtp, smtp, &["250 STARTTLS\r\n", "454 not now\r\n"]),
+        (Smtp, smtp, &["250 STARTTLS\r\n", "502 not for you\r\n"]),
         (Imap, "* OK ready\r\n", &["a1 NO not here\r\n"]),
         (Imap, "* OK ready\r\n", &["a1 BAD what?\r\n"]),
         (Postgres, "", &["N"]),
@@ -581,7 +581,8 @@ async fn starttls_asks_for_tls_in_each_protocol() {
         );
     }
     // Who sends us away did not say whether there would be TLS.
-    let goodbyes: [(_, &str, &[&str]); 4] = [
+    let goodbyes: [(_, &str, &[&str]); 5] = [
+        (Smtp, smtp, &["250 STARTTLS\r\n", "454 not now\r\n"]),
         (Smtp, "554 go away\r\n", &[]),
         (Smtp, smtp, &["421 too many of you\r\n"]),
         (Smtp, smtp, &["550 not you\r\n"]),

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use probity_plan::{FactType, Form, Plan, Probe, Starts};
+use probity_plan::model::Starts;
+use probity_plan::{FactType, Form, Plan, Probe};
 
 use crate::condition::{Check, Conditions};
 

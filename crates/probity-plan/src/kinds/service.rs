@@ -83,7 +83,7 @@ impl Kind for Service {
             FactSpec::new(
                 "needs_restart",
                 FactType::Bool,
-                "whether its main process was started before its unit files, or those of `EnvironmentFile=`, last changed, or executes a program or library that was deleted or replaced since; unknown while none runs",
+                "whether its main process was started before its unit files, or those of `EnvironmentFile=`, last changed, or executes a program or library that was deleted or replaced since; unknown while none runs, or where one of these files may have been replaced by one that kept its time",
             ),
             FactSpec::new(
                 "crash_looping",

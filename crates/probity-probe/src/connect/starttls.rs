@@ -54,7 +54,13 @@ async fn smtp<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<bool,
     if !offer.lines.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
         return Ok(false);
     }
-    Ok(smtp::ask(stream, "STARTTLS").await?.code == 220)
+    let answer = smtp::ask(stream, "STARTTLS").await?;
+    match answer.code {
+        220 => Ok(true),
+        // Not now (RFC 5321, 4.2.1), or it goes.
+        400..=499 => Err(turned_away(&answer)),
+        _ => Ok(false),
+    }
 }
 
 /// A mail server that ends the conversation before TLS could be spoken of.

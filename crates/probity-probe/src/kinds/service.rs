@@ -97,6 +97,7 @@ fn needs_restart(unit: &Unit) -> Result<bool, Blocked> {
     let latest = started.checked_add(SignedDuration::from_secs(1)).unwrap_or(started);
     let files = unit.text("DropInPaths").split_whitespace().chain([unit.text("FragmentPath")]);
     let files = files.filter(|file| !file.is_empty()).map(|file| (file, false));
+    let mut doubtful = None;
     for (file, may_lack) in files.chain(environment_files(unit)) {
         if may_lack && !std::fs::exists(file).unwrap_or(true) {
             continue;
@@ -105,18 +106,29 @@ fn needs_restart(unit: &Unit) -> Result<bool, Blocked> {
             let why = format!("EnvironmentFile={file} is a pattern: which files it stood for is not known");
             return Err(Blocked::new(Barrier::Unsupported, why));
         }
-        let changed = std::fs::metadata(file).map(|metadata| Timestamp::new(metadata.mtime(), 0));
-        match changed {
+        let is_later = |seconds| Timestamp::new(seconds, 0).is_ok_and(|at| at > latest);
+        match std::fs::metadata(file) {
             // As it was when it was loaded, it is no more.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
             Err(error) => return Err(barrier_of(&format!("stat {file}"), &error)),
-            Ok(Ok(changed)) if changed > latest => return Ok(true),
+            Ok(metadata) if is_later(metadata.mtime()) => return Ok(true),
+            // Packages and copies keep the time of what they bring: it may be another file, or have another owner only.
+            Ok(metadata) if is_later(metadata.ctime()) => doubtful = doubtful.or(Some(file)),
             Ok(_) => {}
         }
     }
     let path = format!("/proc/{pid}/maps");
     let maps = std::fs::read(&path).map_err(|error| barrier_of(&format!("open {path}"), &error))?;
-    Ok(String::from_utf8_lossy(&maps).lines().any(runs_deleted_file))
+    match doubtful {
+        _ if String::from_utf8_lossy(&maps).lines().any(runs_deleted_file) => Ok(true),
+        None => Ok(false),
+        Some(file) => {
+            let why = format!(
+                "{file} was touched since the start and kept its time: whether it was replaced is not told"
+            );
+            Err(Blocked::new(Barrier::Unsupported, why))
+        }
+    }
 }
 
 /// The files of its environment, and whether each may be missing: `/etc/default/app (ignore_errors=yes)`.

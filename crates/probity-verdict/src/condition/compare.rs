@@ -16,6 +16,7 @@ use super::syntax::Operator;
 use super::tree::{Function, Matched};
 use super::types::misordered;
 use super::version::Scheme;
+use crate::truth::Truth4;
 
 /// Whether two values are the same.
 pub(super) enum Equality {
@@ -98,9 +99,7 @@ impl Run<'_> {
         match self.equal_pairs(operator, a.iter().zip(b)) {
             Ok(Equality::Same) if a.len() == b.len() => Ok(Equality::Same),
             Ok(Equality::Same) => Ok(Equality::Differs(Some(a.len().min(b.len())))),
-            Err(told) if a.len() != b.len() && told.truth == crate::truth::Truth4::Error => {
-                Ok(Equality::Differs(None))
-            }
+            Err(_) if a.len() != b.len() && !self.is_exhausted() => Ok(Equality::Differs(None)),
             other => other,
         }
     }
@@ -110,18 +109,18 @@ impl Run<'_> {
         operator: &str,
         pairs: impl Iterator<Item = (&'v Value, &'v Value)>,
     ) -> Told<Equality> {
-        let mut error = None;
+        let (mut unknown, mut error) = (None, None);
         for (at, (a, b)) in pairs.enumerate() {
             self.spend(1)?;
             match self.equal(operator, a, b) {
                 Ok(Equality::Same) => {}
                 Ok(Equality::Differs(_)) => return Ok(Equality::Differs(Some(at))),
-                // No more steps.
-                Err(told) if told.truth == crate::truth::Truth4::Unknown => return Err(told),
+                Err(told) if self.is_exhausted() => return Err(told),
+                Err(told) if told.truth == Truth4::Unknown => unknown = Some(unknown.unwrap_or(told)),
                 Err(told) => error = Some(error.unwrap_or(told)),
             }
         }
-        error.map_or(Ok(Equality::Same), Err)
+        unknown.or(error).map_or(Ok(Equality::Same), Err)
     }
 
     pub(super) fn order(&self, operator: Operator, a: &Value, b: &Value) -> Told<bool> {

@@ -137,6 +137,11 @@ impl<'f> Run<'f> {
         }
     }
 
+    /// Whether no steps are left.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted.get()
+    }
+
     fn truth<'e>(&'e self, typed: &'e Typed, negated: bool, around: Elements<'e>) -> Part {
         if let Err(limit) = self.spend(1) {
             return Part::Told(limit);

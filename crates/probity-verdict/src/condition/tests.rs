@@ -481,7 +481,7 @@ fn what_depends_on_what_was_masked_is_unknown() {
         "json",
         Fact::Known(json(
             r#"{"log": "login by [secret pw] ok", "cookie": "sid=[masked]; Path=/; HttpOnly", "number": "[secret pin]",
-                "plain": "no secret here", "like": "[secret Not a name]"}"#,
+                "plain": "no secret here", "like": "[secret Not a name]", "tags": ["[secret s]", "b"]}"#,
         )),
     )]);
     for (truth, conditions) in [
@@ -489,6 +489,8 @@ fn what_depends_on_what_was_masked_is_unknown() {
             Truth4::Unknown,
             &[
                 "!json.log.contains('admin')",
+                "json.tags == ['a', 'b']",
+                "json.tags != ['a', 'b']",
                 "json.log.contains('secret')",
                 "json.log.contains('by hunter2')",
                 "size(json.log) == 22",
@@ -522,6 +524,8 @@ fn what_depends_on_what_was_masked_is_unknown() {
                 "json.cookie.contains('HttpOnly') && json.cookie.contains('sid=')",
                 "json.plain == 'no secret here' && !json.plain.contains('admin') && size(json.plain) == 14",
                 "!json.like.contains('admin')",
+                // What is visible decides: another length, another element.
+                "json.tags != ['a'] && json.tags != ['a', 'c'] && !(['a', 'b', 'c'] == json.tags)",
             ][..],
         ),
     ] {
