@@ -1,8 +1,9 @@
 //! All kinds of one fabric: read whole, then watched from the moment of that read.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use fabric_model::{Kind, Snapshot, Unread};
+use fabric_model::{Kind, Snapshot, Unread, UnreadCause};
 use futures_util::StreamExt;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver};
@@ -78,7 +79,7 @@ impl Source {
         self.connector.client().await
     }
 
-    /// Reads every kind, each list whole or not at all.
+    /// Reads every kind, each list whole or not at all. After the first one that is not answered in time, the others are not asked for.
     pub async fn read(&self) -> Reading {
         let mut snapshot = Snapshot::new();
         for kind in Kind::ALL.into_iter().filter(|kind| !self.scope.kinds.contains(kind)) {
@@ -95,11 +96,21 @@ impl Source {
                 return Reading { snapshot, versions, client: None };
             }
         };
+        // A server that is not there is not asked for each kind whether it is: nothing could be concluded of a part anyway.
+        let gone = OnceLock::new();
+        let read = async |kind| {
+            if let Some(unread) = gone.get() {
+                return (kind, Err(Unread::clone(unread)));
+            }
+            let list = self.read_kind(&client, kind).await.inspect_err(|unread| {
+                if matches!(unread.cause, UnreadCause::TimedOut | UnreadCause::Unreachable) {
+                    let _ = gone.set(unread.clone());
+                }
+            });
+            (kind, list)
+        };
         let lists: Vec<_> = futures_util::stream::iter(self.scope.kinds.clone())
-            .map(|kind| {
-                let client = &client;
-                async move { (kind, self.read_kind(client, kind).await) }
-            })
+            .map(read)
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;

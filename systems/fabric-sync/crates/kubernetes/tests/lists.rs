@@ -93,6 +93,8 @@ async fn a_server_that_stands_still_leaves_everything_unread_in_time() {
     let source = Source::new(access, everything(), Duration::from_millis(200));
     let snapshot = source.read().await.snapshot;
     assert!(Kind::ALL.iter().all(|kind| cause(&snapshot, *kind) == Some(UnreadCause::TimedOut)));
+    // What was asked for at the same time; the rest could only time out, too.
+    assert_eq!(cluster.requests().len(), 4, "{:#?}", cluster.requests());
     cluster.stop(false);
     assert_eq!(source.read().await.snapshot.objects(Kind::Server).len(), 1);
 }
