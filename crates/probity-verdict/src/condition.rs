@@ -195,8 +195,11 @@ impl Check {
     }
 
     /// Whether it can be true of a look of which so much is known: what reads something that is never known cannot, what
-    /// reads something that may be anything can.
-    pub(crate) fn can_hold(&self, reading: &dyn Fn(&str) -> Reading) -> bool {
+    /// reads something that may be anything can, and so may what there are no steps left to try.
+    pub(crate) fn can_hold(&self, reading: &dyn Fn(&str) -> Reading, budget: &mut Budget) -> bool {
+        if budget.left() == 0 {
+            return true;
+        }
         let seen = |name: &String| match reading(name) {
             Reading::Is(value) => Seen::Known(Cow::Owned(value)),
             Reading::Any => Seen::Unknown(Cow::Owned(Blocked::new(Barrier::NotMade, ""))),
@@ -204,11 +207,14 @@ impl Check {
             Reading::Never => Seen::Never,
         };
         let seen: Vec<Seen<'_>> = self.facts.iter().map(seen).collect();
-        let allowance = Budget::trial().allowance();
+        let allowance = Budget::trial().allowance().min(budget.left());
         // Nor can what looks through nothing, nor its negation.
         let mut run = Run::new(self, &seen, allowance);
         run.nothing = Reason::NeverKnown;
-        matches!(run.whole().0.truth, Truth4::True | Truth4::Unknown)
+        let (evaluated, left) = run.whole();
+        // One more: a trial of nothing costs something too.
+        budget.spend(allowance - left + 1);
+        matches!(evaluated.truth, Truth4::True | Truth4::Unknown)
     }
 
     fn run(&self, seen: &[Seen<'_>], budget: &mut Budget) -> Evaluated {

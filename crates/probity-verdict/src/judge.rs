@@ -119,12 +119,13 @@ impl<'p> Judge<'p> {
         let mut controls = ShownByControls::default();
         let shown_by_control = |claim| shown_by_control(plan, conditions, claim, &mut controls);
         let shown: Vec<ShownOfSides> = plan.claims.iter().map(shown_by_control).collect();
+        let mut budget = Budget::default();
         let claims = plan.claims.iter().enumerate().map(|(at, claim)| {
             wanted.entry(claim.of.as_str()).or_default().push((at, Side::Own));
             if let Some(against) = claim.form.against().filter(|against| *against != claim.of) {
                 wanted.entry(against).or_default().push((at, Side::Against));
             }
-            open(plan, claim, conditions.claim(at), shown[at])
+            open(plan, claim, conditions.claim(at), shown[at], &mut budget)
                 .map_or_else(State::Broken, |(subject, room)| State::Open(Box::new(subject), room))
         });
         let claims = claims.collect();
@@ -141,7 +142,7 @@ impl<'p> Judge<'p> {
             left_behind: Vec::new(),
             not_removed: Vec::new(),
             beside: timed_beside(plan, conditions),
-            budget: Budget::default(),
+            budget,
         }
     }
 
@@ -344,6 +345,7 @@ fn open<'p>(
     claim: &'p Claim,
     conditions: &'p ClaimConditions,
     shown: ShownOfSides,
+    budget: &mut Budget,
 ) -> Result<(Subject<'p>, Box<dyn Room + 'p>), Unreadable> {
     let probe = plan.probe(&claim.of).ok_or_else(|| Unreadable::NoProbe { probe: claim.of.clone() })?;
     let filter = match &conditions.filter {
@@ -351,7 +353,7 @@ fn open<'p>(
         Some(Ok(filter)) => Some(filter),
         None => None,
     };
-    let subject = Subject::new(plan, claim, probe, filter);
+    let subject = Subject::new(plan, claim, probe, filter, budget);
     let check = || match &conditions.check {
         Some(Ok(check)) if check.sees(probe) => Ok(check),
         Some(Ok(_)) => Err(Unreadable::ReadsNothing { probe: probe.name.clone() }),

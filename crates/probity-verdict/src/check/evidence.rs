@@ -108,7 +108,7 @@ fn denial(
 ) {
     let claim = compiled.claim;
     let Some(check) = compiled.check else { return of_more_looks(compiled, claims, found) };
-    let question = Question { probe: compiled.probe, check, filter: compiled.filter };
+    let question = Question::new(compiled.probe, check, compiled.filter, claims.len());
     if !question.states() {
         return;
     }
@@ -136,7 +136,7 @@ fn denial(
         if let Some(what) = ALL.into_iter().find(|what| own(*what) || against(*what))
             && readable
         {
-            let (message, hint) = no_control(claim, control, what);
+            let (message, hint) = no_control(claim, control, what, claims.len());
             found.push(Level::Error, "control", &claim.at, message, hint);
         }
         return;
@@ -170,13 +170,13 @@ fn of_more_looks(compiled: &Compiled<'_>, claims: &[Compiled<'_>], found: &mut F
     let Some(control) = control.filter(|control| !control.claim.form.is_of_single_looks()) else { return };
     let denied = claim.form.facts().into_iter().find_map(|name| compiled.probe.spec().fact(name)?.denial);
     if let Some((what, _)) = denied {
-        let (message, hint) = no_control(claim, control, what);
+        let (message, hint) = no_control(claim, control, what, claims.len());
         found.push(Level::Error, "control", &claim.at, message, hint);
     }
 }
 
-/// Why a control is none, and what one would be.
-fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, String) {
+/// Why a control is none, and what one would be; one of so many claims.
+fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied, claims: usize) -> (String, String) {
     let kind = control.probe.spec().name;
     let granted = match what {
         Denied::Connection => "a connection was made",
@@ -194,7 +194,7 @@ fn no_control(claim: &Claim, control: &Compiled<'_>, what: Denied) -> (String, S
     }
     let grants: Vec<&str> = control.probe.spec().grants(what).map(|(name, _)| name).collect();
     let withdrawing = control.check.and_then(|check| {
-        let question = Question { probe: control.probe, check, filter: control.filter };
+        let question = Question::new(control.probe, check, control.filter, claims);
         question.withdrawing(what)
     });
     if let (Some(fact), false) = (withdrawing, grants.is_empty()) {

@@ -312,7 +312,8 @@ fn domains(plan: &Plan, rules: &Rules<'_>) -> Option<Vec<Vec<Outcome>>> {
         });
     }
     let worlds = domains.iter().try_fold(1_usize, |worlds, domain| worlds.checked_mul(domain.len()))?;
-    (worlds <= MOST_WORLDS).then_some(domains)
+    let read = worlds.saturating_mul(rules.length().max(1));
+    (worlds <= MOST_WORLDS && read <= MAX_READ).then_some(domains)
 }
 
 /// Claims and scores that decide nothing.

@@ -11,6 +11,9 @@ pub const MAX_JUDGEMENT_STEPS: u64 = 500_000_000;
 /// The most steps of one evaluation that only tries what a condition can say, before any look: there may be very many.
 const MAX_TRIAL_STEPS: u64 = 10_000;
 
+/// The most steps of all that is tried of a plan before any look: some seconds.
+const MAX_TRIED_STEPS: u64 = 300_000_000;
+
 /// What is left of a judgement's steps. One is handed through all evaluations of a judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -27,6 +30,11 @@ impl Budget {
     /// For trying what a condition can say, before any look.
     pub(crate) const fn trial() -> Self {
         Self { left: MAX_TRIAL_STEPS }
+    }
+
+    /// For all that is tried of one condition of so many, so that none takes the steps of another.
+    pub(crate) const fn of_trials(of: usize) -> Self {
+        Self { left: MAX_TRIED_STEPS / if of == 0 { 1 } else { of as u64 } }
     }
 
     /// So many steps, for what is no whole judgement.

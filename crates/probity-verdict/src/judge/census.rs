@@ -174,7 +174,7 @@ pub(super) fn census(
             if total.planned == 0 {
                 steps.push(subject.look_at_something());
             } else if steps.is_empty() {
-                steps.push(Step::LookAgain);
+                steps.push(subject.step_of_reasons());
             }
             Settle::by(steps)
         }),

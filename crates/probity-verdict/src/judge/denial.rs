@@ -3,13 +3,14 @@
 //!
 //! Must not know: what was observed.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use probity_plan::kinds::{Denied, KindSpec, Values};
 use probity_plan::model::Cell;
 use probity_plan::{Claim, Plan, Probe, Value};
 
-use crate::condition::{AGAINST, Check, Reading};
+use crate::condition::{AGAINST, Budget, Check, Reading};
 
 /// Rows of a matrix that are tried, each unlike the others in what is read.
 pub(crate) const MAX_ROWS: usize = 1000;
@@ -60,9 +61,16 @@ pub(crate) struct Question<'a> {
     pub(crate) probe: &'a Probe,
     pub(crate) check: &'a Check,
     pub(crate) filter: Option<&'a Check>,
+    /// What trying it may still cost.
+    budget: RefCell<Budget>,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
+    /// One of so many of a plan.
+    pub(crate) fn new(probe: &'a Probe, check: &'a Check, filter: Option<&'a Check>, of: usize) -> Self {
+        Self { probe, check, filter, budget: RefCell::new(Budget::of_trials(of)) }
+    }
+
     /// Whether what it reads says anything about outcome or content: a claim about the speed of a page that denies needs no
     /// control.
     pub(crate) fn states(&self) -> bool {
@@ -249,7 +257,9 @@ impl Question<'_> {
             };
             given.unwrap_or_else(of_row)
         };
-        self.filter.is_none_or(|filter| filter.can_hold(&reading)) && self.check.can_hold(&reading)
+        let mut budget = self.budget.borrow_mut();
+        self.filter.is_none_or(|filter| filter.can_hold(&reading, &mut budget))
+            && self.check.can_hold(&reading, &mut budget)
     }
 
     /// Values that the condition or the row mentions.
@@ -376,12 +386,14 @@ fn shown_by(
     if !claim.form.is_of_single_looks() {
         return Shown::default();
     }
-    let question = Question { probe, check, filter };
+    let controls: BTreeSet<&String> = plan.claims.iter().filter_map(|claim| claim.control.as_ref()).collect();
+    let question = Question::new(probe, check, filter, controls.len());
     let same_kind = probe.spec().name == to.name;
     Shown::of(|what| (same_kind || what == Denied::Connection) && !question.holds_ungranted(what))
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -392,5 +404,24 @@ mod tests {
             // Nothing shows that a whole answer could have come.
             assert_eq!(Shown::of(|shown| shown == what).includes(what), what != Denied::Answer);
         }
+    }
+
+    struct Text;
+    impl probity_plan::Sources for Text {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            let text = "plan: P\nprobes: { p: { http: http://x } }\nclaims: { c: { of: p, check: answered && status == 200 } }\n\
+                        verdict: [ label: A ]\n";
+            Ok(text.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn what_there_are_no_steps_to_try_may_be() {
+        let plan = probity_plan::load("p.yaml", &Text, &BTreeMap::new()).unwrap().plan;
+        let conditions = crate::Conditions::new(&plan);
+        let check = conditions.claim(0).check().unwrap();
+        let question = |of: usize| Question::new(&plan.probes[0], check, None, of);
+        assert!(!question(1).holds_ungranted(Denied::Request));
+        assert!(question(usize::MAX).holds_ungranted(Denied::Request));
     }
 }

@@ -9,7 +9,7 @@ use super::asked::Admitted;
 use super::denial::Shown;
 use super::ranges::Ranges;
 use super::words;
-use crate::condition::{Budget, Check, Evaluated, fact_of};
+use crate::condition::{Budget, Check, Evaluated, Reason, fact_of};
 use crate::judgement::{Against, BarrierMet, Example, FindingReason, Note, Step, Unclear};
 use crate::truth::Truth4;
 
@@ -74,8 +74,14 @@ pub(super) enum Membership {
 }
 
 impl<'p> Subject<'p> {
-    pub(super) fn new(plan: &'p Plan, claim: &'p Claim, probe: &'p Probe, filter: Option<&'p Check>) -> Self {
-        let mut budget = Budget::default();
+    /// What its `where` says of the rows alone is asked at the cost of `budget`.
+    pub(super) fn new(
+        plan: &'p Plan,
+        claim: &'p Claim,
+        probe: &'p Probe,
+        filter: Option<&'p Check>,
+        budget: &mut Budget,
+    ) -> Self {
         let unseen = || Fact::Unknown(Blocked::new(Barrier::NotMade, ""));
         let excluded = probe
             .cells
@@ -86,7 +92,7 @@ impl<'p> Subject<'p> {
                     let row = cell.row.get(name).filter(|_| probe.spec().fact(name).is_none());
                     row.map_or_else(unseen, |value| Fact::Known(value.clone()))
                 };
-                filter.is_some_and(|filter| filter.evaluate(&of_row, &mut budget).truth == Truth4::False)
+                filter.is_some_and(|filter| filter.evaluate(&of_row, budget).truth == Truth4::False)
             })
             .collect();
         let within = !claim.form.is_of_single_looks();
@@ -299,6 +305,20 @@ impl<'p> Subject<'p> {
     /// What lets us see past the barriers met, if any were.
     pub(super) fn see_past_barriers(&self) -> Vec<Step> {
         if self.barriers.is_empty() { Vec::new() } else { vec![Step::SeePastBarriers] }
+    }
+
+    /// What would let a condition be told that is unknown without a barrier.
+    pub(super) fn step_of_reasons(&self) -> Step {
+        match self.unclear.first() {
+            Some(Unclear::Condition { reason: Reason::Masked }) => Step::ShowNoSecret,
+            Some(Unclear::Condition { reason: Reason::TooManySteps | Reason::JudgementTooLong }) => {
+                Step::Shorten
+            }
+            Some(Unclear::Condition { reason: Reason::NotAMoment | Reason::NotAVersion { .. } }) => {
+                Step::CompareWhatItIs
+            }
+            _ => Step::LookAgain,
+        }
     }
 
     /// That nothing was seen that the claim is about.

@@ -411,6 +411,12 @@ pub enum Step {
         left_out_by_what_was_seen: bool,
     },
     LookAgain,
+    /// What is compared may not hold a secret.
+    ShowNoSecret,
+    /// What is compared has to be a moment, a version or whatever else it is taken for.
+    CompareWhatItIs,
+    /// It takes fewer steps.
+    Shorten,
     CountBlocks,
     /// So many trials as [`super::Settle`] says; `near`: at the rate seen no number settles it.
     PlanTrials {

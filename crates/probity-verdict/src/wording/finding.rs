@@ -475,6 +475,9 @@ fn step(step: &Step, settle: &Settle) -> String {
         Step::LookAgain => {
             "look again when there is something to look at, or say `empty: ok` if nothing is fine"
         }
+        Step::ShowNoSecret => "see to it that what is compared shows no secret, or claim something else of it",
+        Step::CompareWhatItIs => "compare what is of the kind that the condition takes it for",
+        Step::Shorten => "let the condition look at less, or the claims be fewer",
         Step::CountBlocks => "count stretches of time with `block`, as in `block: 1m`",
         Step::PlanTrials { stretches, near } => {
             let (one, many) = if *stretches { ("stretch", "stretches") } else { ("trial", "trials") };

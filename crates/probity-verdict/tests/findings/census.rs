@@ -196,3 +196,16 @@ fn how_many_attempts_there_were_is_chosen_by_what_was_seen() {
         "{found:?}"
     );
 }
+
+#[test]
+fn what_would_settle_it_is_told_by_why_it_is_not() {
+    let plan = plan(
+        &["tool: { command: [x], impact: observe }"],
+        &["a: { of: tool, check: \"lines == ['pw']\" }", "b: { of: tool, check: 'moment(stdout) < moment(stderr)' }"],
+    );
+    let seen = json!({ "lines": ["[secret pw]"], "stdout": "soon", "stderr": "soon" });
+    let found = findings(&plan, &[look("tool", 0, &seen)]);
+    let how = |at: usize| found[at].settle.as_ref().unwrap().how.as_str();
+    assert_eq!(how(0), "see to it that what is compared shows no secret, or claim something else of it");
+    assert_eq!(how(1), "compare what is of the kind that the condition takes it for");
+}

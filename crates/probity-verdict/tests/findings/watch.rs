@@ -407,6 +407,28 @@ fn a_list_of_recorded_times_needs_one_look() {
     assert!(fails.notes.iter().any(|note| note.contains("declared harmless by the author")));
 }
 
+/// Of a log that does not reach back, `periodic` reads what was found: what came before counts for nothing.
+#[test]
+fn of_a_log_that_begins_within_its_window_the_times_that_were_found_are_read() {
+    let plan = plan(
+        &["log: { log: /x, since: 1h }"],
+        &["a: { of: log, periodic: 60s, tolerance: 15s, starts: times }"],
+    );
+    let read: Vec<String> = facts_read(&plan)["log"].iter().cloned().collect();
+    assert_eq!(read, ["times_found", "window_covered", "window_start"]);
+    let at =
+        |second: &i64| jiff::Timestamp::from_microsecond(BEGIN + second * 1_000_000).unwrap().to_string();
+    let with = |covered: bool, seconds: &[i64]| {
+        let times: Vec<String> = seconds.iter().map(at).collect();
+        let facts = json!({ "window_covered": covered, "window_start": at(&-300), "times_found": times });
+        finding(&plan, &[at_second(look("log", 0, &facts), 370)]).outcome
+    };
+    assert_eq!(with(false, &[0, 60, 125, 180, 240, 300]), Outcome::Holds);
+    // The window was covered, and nothing began in it for too long.
+    assert_eq!(with(true, &[0, 60, 125, 180, 240, 300]), Outcome::Fails);
+    assert_eq!(with(false, &[0, 60, 125, 240, 300]), Outcome::Fails);
+}
+
 #[test]
 fn what_is_kept_and_what_is_timed() {
     let plan = plan(
