@@ -279,7 +279,7 @@ pub(super) fn verdict(statement: &Statement, shown: &Shown<'_>, rule: &'static R
             .filter(|(label, _)| !named.iter().any(|(other, _)| label.starts_with(other.as_str())))
             .count();
         let wrong = named.iter().any(|(label, _)| !is_possible(label)) || missing > 0;
-        let waivers = verdict.label.contains("with waivers") && !lower.contains("waive");
+        let waivers = !verdict.waivers.is_empty() && !lower.contains("waive");
         if (wrong && !IF.is_in(follows)) || waivers || called_accepted {
             let mut names = named.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
             if called_accepted {

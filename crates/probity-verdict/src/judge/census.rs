@@ -7,7 +7,7 @@ use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{Check, Evaluated};
 use crate::judgement::{
-    Against, CellFinding, Counts, Decided, FindingReason, Measured, Outcome, Settle, Step,
+    Against, CellFinding, Counts, Decided, FindingReason, Measured, Outcome, Settle,
 };
 use crate::truth::Truth4;
 use probity_plan::Shows;
