@@ -1,5 +1,6 @@
 """What scripts that seed faults and have Probity judge them have in common: what came of a run, and which claims turned."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -17,25 +18,37 @@ class Judged:
         self.label = verdict.get("label") or " or ".join(verdict.get("possible", [])) or "no verdict"
 
 
-def kept(bundle):
-    """What came of it when it was judged before; None if it was not."""
+def made_of(programs, files):
+    """What a judgement rests on, as one digest: programs by size and time, files by their content."""
+    digest = hashlib.sha256()
+    for program in programs:
+        stat = program.stat()
+        digest.update(f"{program.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    for file in sorted(file for file in files if file.is_file()):
+        digest.update(f"{file.name}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def kept(bundle, of):
+    """What came of it when it was judged before, of the same; None if it was not."""
     file, times = bundle / "findings.json", bundle.with_suffix(".json")
     if not file.exists() or not times.exists():
         return None
-    return Judged(**json.loads(times.read_text()), findings=json.loads(file.read_text()))
+    came = json.loads(times.read_text())
+    return Judged(came["status"], came["seconds"], json.loads(file.read_text())) if came.get("made_of") == of else None
 
 
-def judge(bundle, command, **options):
-    """Runs `command`, which is to write `bundle`."""
+def judge(bundle, of, command, **options):
+    """Runs `command`, which is to write `bundle`; `of` is what the judgement rests on."""
     file, times = bundle / "findings.json", bundle.with_suffix(".json")
     shutil.rmtree(bundle, ignore_errors=True)
     times.unlink(missing_ok=True)
     began = time.monotonic()
     with bundle.with_suffix(".txt").open("w") as said:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, **options).returncode
-    came = {"status": status, "seconds": time.monotonic() - began}
-    times.write_text(json.dumps(came))
-    return Judged(**came, findings=json.loads(file.read_text()) if file.exists() else {})
+    seconds = time.monotonic() - began
+    times.write_text(json.dumps({"status": status, "seconds": seconds, "made_of": of}))
+    return Judged(status, seconds, json.loads(file.read_text()) if file.exists() else {})
 
 
 def turned(sound, judged):
