@@ -105,7 +105,10 @@ impl Came {
         let reach = Reach::printed(&printed).map_err(wrong)?;
         match reach {
             Reach::Pid(pid) => Process::check_apart(pid).map_err(wrong).map(|()| reach),
-            _ => Ok(reach),
+            Reach::Netns(name) => Err(wrong(format!(
+                "a network namespace such as `{name}` has the files and processes of this machine, to which would be done what a trial does"
+            ))),
+            reach => Ok(reach),
         }
     }
 }

@@ -183,13 +183,15 @@ fn our_own_reports_come_out_clean_without_the_line_that_names_the_generator() {
     // Two plans watch for longer: what they did not see by then is undetermined. With only one probe most claims are.
     let statuses_of = |plan: &PathBuf| {
         let first = first_probe(plan);
-        [&["--limit", "4s"][..], &["--only", &first, "--limit", "1s"]].map(|more| own_report_is_clean(plan, more))
+        [&["--limit", "4s"][..], &["--only", &first, "--limit", "1s"]]
+            .map(|more| own_report_is_clean(plan, more))
     };
     // Side by side, since each is mostly waited for.
     let statuses: Vec<i32> = std::thread::scope(|scope| {
         let parts = plans.chunks(plans.len().div_ceil(AT_ONCE));
-        let threads: Vec<_> =
-            parts.map(|part| scope.spawn(move || part.iter().flat_map(statuses_of).collect::<Vec<_>>())).collect();
+        let threads: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().flat_map(statuses_of).collect::<Vec<_>>()))
+            .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     // Accepted, rejected, inconclusive and incomplete ones.

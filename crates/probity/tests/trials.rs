@@ -27,6 +27,7 @@ up)
     [ ! -e hangs ] || { sleep 300; }
     [ ! -e fails ] || { echo "no room for $2" >&2; exit 3; }
     [ ! -e nonsense ] || { echo "a machine"; exit; }
+    [ ! -e network ] || { echo '{"netns": "lab"}'; exit; }
     [ ! -e kept ] || { cat pid; exit; }
     [ ! -e here ] || { echo "{\"pid\": $PPID}"; exit; }
     unshare --mount --uts --net --pid --fork --kill-child --mount-proc sh -ec '
@@ -189,6 +190,7 @@ fn a_machine_that_cannot_be_made_blocks_its_trial_and_is_removed() {
         ("nonsense", "it printed `a machine`"),
         ("hangs", "it was not over within 1s"),
         ("here", "is in no mount namespace of its own, so that is this machine"),
+        ("network", "has the files and processes of this machine"),
     ] {
         let Some(home) = home() else { return };
         home.write(ill, "");
