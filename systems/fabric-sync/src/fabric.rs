@@ -89,6 +89,8 @@ pub struct Written {
     pub stopped: Option<String>,
     /// Each write.
     pub writes: Vec<Write>,
+    /// Whether NetBox was read anew afterwards, as more than what was written may have changed with it.
+    pub read_anew: bool,
 }
 
 impl Fabric {
@@ -197,11 +199,14 @@ impl Fabric {
     }
 
     /// Reads both sides, at the same time.
-    pub async fn look(&self) -> Look {
-        let begun = Timestamp::now();
-        let (reading, inventory) =
-            tokio::join!(self.source.read(), self.netbox.read_inventory(&self.identity.name));
-        Look { reading, inventory, begun, ended: Timestamp::now() }
+    pub fn look(&self) -> impl Future<Output = Look> + Send + use<> {
+        let (source, netbox, name) =
+            (Arc::clone(&self.source), self.netbox.clone(), self.identity.name.clone());
+        async move {
+            let begun = Timestamp::now();
+            let (reading, inventory) = tokio::join!(source.read(), netbox.read_inventory(&name));
+            Look { reading, inventory, begun, ended: Timestamp::now() }
+        }
     }
 
     /// Compares and plans.
@@ -372,7 +377,7 @@ impl Fabric {
         if let Some(error) = failure {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
         }
-        self.bring_up_to_date(inventory, plan, applied).await;
+        written.read_anew = self.bring_up_to_date(inventory, plan, applied).await;
         let ended = Record::Ended {
             run: run.to_owned(),
             at: Timestamp::now(),
@@ -388,14 +393,16 @@ impl Fabric {
     }
 
     /// NetBox's side as it is after `plan` was applied. Updates that all went well are what NetBox answered; creations and deletions
-    /// change other objects too, so then it is read anew.
-    async fn bring_up_to_date(&self, inventory: &mut Inventory, plan: &Plan, applied: Applied) {
+    /// change other objects too, so then it is read anew: whether it was.
+    async fn bring_up_to_date(&self, inventory: &mut Inventory, plan: &Plan, applied: Applied) -> bool {
         let only_updates = plan.changes.iter().all(|change| matches!(change.action, Action::Update { .. }));
-        if only_updates && applied.is_complete() {
-            applied.updated.into_iter().for_each(|object| inventory.put(object));
-        } else {
+        let read_anew = !only_updates || !applied.is_complete();
+        if read_anew {
             *inventory = self.netbox.read_inventory(&self.identity.name).await;
+        } else {
+            applied.updated.into_iter().for_each(|object| inventory.put(object));
         }
+        read_anew
     }
 
     /// Records a look. `known` is the digest of what the run before read.

@@ -14,6 +14,7 @@ pub mod history;
 pub mod home;
 pub mod lock;
 pub mod log;
+pub mod looking;
 pub mod metrics;
 pub mod observe;
 pub mod patience;

@@ -1,4 +1,4 @@
-//! The loop of one fabric: look at both sides whole from time to time, follow watches in between, write what differs, tell how it is.
+//! The loop of one fabric: look at both sides whole from time to time, follow watches meanwhile, write what differs, tell how it is.
 //! What befalls one fabric stops no other: each has a task, a history and connections of its own.
 
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fabric::{Fabric, Finding, Look, Terms, Written};
 use crate::history::History;
+use crate::looking::Looking;
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::patience::Patience;
@@ -33,6 +34,10 @@ const OBSERVE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
 /// How long at least it is from one look to another that only a change asks for.
 const LEAST_DISTANCE: Duration = Duration::from_secs(2);
+/// How long at least an instance that follows leaves the leader for what a watch told, before it looks whether that is done.
+const STANDBY: Duration = Duration::from_secs(10);
+/// No look is due: more than any interval.
+const NEVER: Duration = Duration::from_hours(24 * 365);
 
 /// Everything that one fabric's task holds.
 pub struct Worker {
@@ -46,11 +51,17 @@ pub struct Worker {
     sides: Option<Sides>,
     watches: Option<Watches>,
     patience: Patience,
+    /// The look that is under way.
+    looking: Option<Looking>,
     next_look: Instant,
     next_trigger: Trigger,
     next_tick: Instant,
     /// When the last look had read both sides.
     looked_at: Instant,
+    /// How long that took.
+    look_took: Duration,
+    /// The digest of the plan that the last look left.
+    left_plan: String,
     observed_at: Instant,
     /// When the first change arrived that is not known to be in NetBox.
     waiting_since: Option<Instant>,
@@ -59,9 +70,11 @@ pub struct Worker {
 }
 
 /// Both sides as they are known: read whole or in part, then kept current by watches and by NetBox's answers to our writes.
-struct Sides {
-    snapshot: Snapshot,
-    inventory: Inventory,
+pub struct Sides {
+    /// Kubernetes' side.
+    pub snapshot: Snapshot,
+    /// NetBox' side.
+    pub inventory: Inventory,
     /// When they began to be read.
     begun: Timestamp,
     /// Whether something is to be written.
@@ -82,6 +95,7 @@ enum Ending {
 /// What woke the loop.
 enum Wake {
     Look(Trigger),
+    Looked(Box<Look>),
     Changes(Vec<Arrival>),
     Tick,
     Stop,
@@ -104,10 +118,13 @@ impl Worker {
             sides: None,
             watches: None,
             patience,
+            looking: None,
             next_look: Instant::now(),
             next_trigger: Trigger::Interval,
             next_tick: Instant::now() + TICK,
             looked_at: Instant::now(),
+            look_took: Duration::ZERO,
+            left_plan: String::new(),
             observed_at: Instant::now(),
             waiting_since: None,
             reads: String::new(),
@@ -117,16 +134,14 @@ impl Worker {
     /// Works until `stop`; then gives up the lease.
     pub async fn work(mut self, stop: CancellationToken) {
         let campaign = self.fabric.campaign();
-        let mut trigger = Some(Trigger::Start);
+        self.begin_look(Trigger::Start);
         loop {
-            if let Some(trigger) = trigger.take() {
-                self.look(trigger, &stop).await;
-            }
             match self.wake(&stop).await {
                 Wake::Stop => break,
-                Wake::Look(why) => trigger = Some(why),
-                Wake::Changes(arrivals) => trigger = self.follow(arrivals, &stop).await,
-                Wake::Tick => trigger = self.tick(),
+                Wake::Look(why) => self.begin_look(why),
+                Wake::Looked(look) => self.end_look(*look, &stop).await,
+                Wake::Changes(arrivals) => self.follow(arrivals, &stop).await,
+                Wake::Tick => self.tick(),
             }
         }
         self.fabric.resign(campaign).await;
@@ -138,9 +153,17 @@ impl Worker {
         let resting = self.fabric.netbox.resting_until().unwrap_or(self.next_look);
         let next_look = tokio::time::Instant::from_std(self.next_look.max(resting));
         let next_tick = tokio::time::Instant::from_std(self.next_tick);
+        let is_alone = self.looking.as_ref().is_some_and(|looking| looking.is_alone);
         let event = async {
             match &mut self.watches {
-                Some(watches) => watches.next().await,
+                Some(watches) if !is_alone => watches.next().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let (is_looking, looking) = (self.looking.is_some(), &mut self.looking);
+        let looked = async {
+            match looking {
+                Some(looking) => looking.end().await,
                 None => std::future::pending().await,
             }
         };
@@ -148,7 +171,8 @@ impl Worker {
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => return Wake::Stop,
-            () = tokio::time::sleep_until(next_look) => return Wake::Look(self.next_trigger),
+            look = looked => return Wake::Looked(Box::new(look)),
+            () = tokio::time::sleep_until(next_look), if !is_looking => return Wake::Look(self.next_trigger),
             () = tokio::time::sleep_until(next_tick) => {
                 self.next_tick = Instant::now() + TICK;
                 return Wake::Tick;
@@ -170,22 +194,37 @@ impl Worker {
         Wake::Changes(events)
     }
 
-    /// Reads both sides whole and deals with what is found.
-    async fn look(&mut self, trigger: Trigger, stop: &CancellationToken) {
-        let begun = Instant::now();
-        let look = tokio::select! {
-            look = self.fabric.look() => look,
-            () = stop.cancelled() => return,
-        };
-        let finding =
-            self.fabric.find(&look.reading.snapshot, &look.inventory, &self.fabric.policy, &self.quarantine);
-        self.metrics.count_look(self.fabric.name(), begun.elapsed());
+    /// Begins to read both sides whole. What watches tell is followed meanwhile, if they tell it of every kind; otherwise only those know
+    /// what happens that begin where this reading ends.
+    fn begin_look(&mut self, trigger: Trigger) {
+        let known = self.sides.as_ref().filter(|_| self.watches.is_some());
+        let is_alone =
+            known.is_none_or(|sides| Kind::ALL.iter().any(|kind| sides.snapshot.unread(*kind).is_some()));
+        self.looking = Some(Looking::begin(self.fabric.look(), trigger, is_alone));
+        // Why this look is due is no reason for the next one; what happens meanwhile may be.
+        (self.next_look, self.next_trigger) = (Instant::now() + NEVER, Trigger::Interval);
+    }
+
+    /// Deals with what was read.
+    async fn end_look(&mut self, mut look: Look, stop: &CancellationToken) {
+        let Some(looking) = self.looking.take() else { return };
+        let (trigger, reading_begun) = (looking.trigger, looking.begun);
+        let mut policy = self.fabric.policy.clone();
+        if looking.is_alone {
+            self.take_waiting(&look.reading.snapshot);
+            self.watches = Some(self.fabric.source.watch(&look.reading));
+        } else if looking.bring_up_to_date(&mut look, self.sides.take()) {
+            // Nothing is deleted because a watch said so: that takes a look which began afterwards.
+            policy.deletions = false;
+            self.next_look = Instant::now() + LEAST_DISTANCE;
+            self.next_trigger = Trigger::Watch;
+        }
+        let finding = self.fabric.find(&look.reading.snapshot, &look.inventory, &policy, &self.quarantine);
+        self.look_took = reading_begun.elapsed();
+        self.metrics.count_look(self.fabric.name(), self.look_took);
         self.looked_at = Instant::now();
-        self.take_waiting(&look.reading.snapshot);
-        self.watches = Some(self.fabric.source.watch(&look.reading));
-        self.next_look = Instant::now() + self.patience.after_look(finding.comparison.is_all_read());
-        // Why this look was due is no reason for the next one.
-        self.next_trigger = Trigger::Interval;
+        let wait = self.patience.after_look(finding.comparison.is_all_read());
+        self.next_look = self.next_look.min(self.looked_at + wait);
         let run = name_run(look.begun);
         let standstill = self.fabric.standstill(Timestamp::now());
         if self.history.is_err() {
@@ -202,7 +241,19 @@ impl Worker {
         tracing::debug!(fabric = self.fabric.name(), run, ?trigger, summary = %finding.comparison.summary(), changes = finding.plan.changes.len(), "looked");
         let Look { reading, inventory, begun, .. } = look;
         let sides = Sides { snapshot: reading.snapshot, inventory, begun, pending: false };
-        self.deal(sides, finding, (&run, trigger), standstill, begun, stop).await;
+        self.stand_by(&finding.plan, standstill.as_ref());
+        self.left_plan.clone_from(&finding.plan.digest);
+        let as_of = self.report.as_of.map_or(begun, |told| told.max(begun));
+        self.deal(sides, finding, (&run, trigger), standstill, as_of, stop).await;
+    }
+
+    /// Another instance writes what is missing, and no watch tells when it has: what is not as the last look left it is looked at again soon,
+    /// though no more than half of the time.
+    fn stand_by(&mut self, plan: &Plan, standstill: Option<&Standstill>) {
+        let is_follower = matches!(standstill, Some(Standstill::Follower { .. }));
+        if is_follower && !plan.is_empty() && plan.digest != self.left_plan && !self.patience.is_troubled() {
+            self.next_look = self.next_look.min(Instant::now() + self.look_took.max(STANDBY));
+        }
     }
 
     /// The changes that the watches told while both sides were read, and that are in what was read: they end with that. The others are
@@ -217,13 +268,16 @@ impl Worker {
     }
 
     /// Takes in what watches told, and writes at once what follows. Only a deletion needs a look at both sides whole first.
-    async fn follow(&mut self, arrivals: Vec<Arrival>, stop: &CancellationToken) -> Option<Trigger> {
-        let Some(mut sides) = self.sides.take() else { return Some(Trigger::Watch) };
+    async fn follow(&mut self, arrivals: Vec<Arrival>, stop: &CancellationToken) {
+        let Some(mut sides) = self.sides.take() else { return };
         let mut is_concerned = false;
         for Arrival { event, at } in arrivals {
             if concerns_netbox(&sides.snapshot, &event) {
                 is_concerned = true;
                 self.waiting_since.get_or_insert(at);
+            }
+            if let Some(looking) = &mut self.looking {
+                looking.note_event(&event);
             }
             match event {
                 Event::Applied { kind, object } => sides.snapshot.apply_object(kind, object),
@@ -236,16 +290,18 @@ impl Worker {
                     tracing::info!(fabric = self.fabric.name(), %kind, %why, "a watch broke; both sides are read anew");
                     self.metrics.count_loss(self.fabric.name());
                     self.watches = None;
+                    // What it reads may be older than what this watch told before.
+                    self.looking = None;
                     self.next_trigger = Trigger::Loss;
                     self.look_soon();
                     self.sides = Some(sides);
-                    return None;
+                    return;
                 }
             }
         }
         if !is_concerned {
             self.sides = Some(sides);
-            return None;
+            return;
         }
         let finding =
             self.fabric.find(&sides.snapshot, &sides.inventory, &self.fabric.policy, &self.quarantine);
@@ -258,10 +314,10 @@ impl Worker {
                 self.next_trigger = Trigger::Watch;
                 self.next_look = self.next_look.min(self.looked_at + LEAST_DISTANCE);
             }
-            return None;
+            return;
         }
+        self.stand_by(&finding.plan, standstill.as_ref());
         self.deal(sides, finding, (&run, Trigger::Watch), standstill, now, stop).await;
-        None
     }
 
     /// Writes what may be written, and tells how it is.
@@ -358,7 +414,10 @@ impl Worker {
         let terms = Terms { stop, any_time: false };
         let known = (&mut sides.inventory, &mut self.quarantine);
         let written = self.fabric.write(plan, run, known, history, terms, on_write).await;
-        let Written { run, written, refused, open, stopped, .. } = written?;
+        let Written { run, written, refused, open, stopped, read_anew, .. } = written?;
+        if let Some(looking) = &mut self.looking {
+            looking.note_writes(plan, read_anew);
+        }
         tracing::info!(fabric, run, written, refused, open, stopped, "wrote");
         let ended = Timestamp::now();
         self.report.last_run = Some(RunLine { run, ended, written, refused, open });
@@ -379,7 +438,7 @@ impl Worker {
     }
 
     /// Whether what kept from writing is over, and something waits to be written.
-    fn tick(&mut self) -> Option<Trigger> {
+    fn tick(&mut self) {
         let mut changed = false;
         if self.observed_at.elapsed() >= OBSERVE {
             let before = self.report.observed.clone();
@@ -396,7 +455,10 @@ impl Worker {
             self.tell(standstill.clone());
         }
         let pending = self.sides.as_ref().is_some_and(|sides| sides.pending);
-        (was.is_some() && standstill.is_none() && pending).then_some(Trigger::Release)
+        // A look that is under way ends with it.
+        if was.is_some() && standstill.is_none() && pending && self.looking.is_none() {
+            self.begin_look(Trigger::Release);
+        }
     }
 
     fn tell(&mut self, standstill: Option<Standstill>) {
@@ -412,7 +474,7 @@ impl Worker {
 }
 
 /// Which object an event is about.
-fn reference(kind: Kind, object: &Value) -> Option<SourceRef> {
+pub fn reference(kind: Kind, object: &Value) -> Option<SourceRef> {
     let metadata = object.get("metadata")?;
     Some(SourceRef::new(kind, metadata.get("namespace")?.as_str()?, metadata.get("name")?.as_str()?))
 }
@@ -456,56 +518,4 @@ fn is_deletion(change: &Change) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
-    use fabric_kubernetes::AccessError;
-    use fabric_kubernetes::fake::FakeCluster;
-    use fabric_netbox::NetBox;
-    use fabric_netbox::fake::FakeNetBox;
-
-    use super::*;
-    use crate::config;
-    use crate::home::Home;
-
-    /// Between two fakes without a single object, with an interval of an hour, after its first look.
-    async fn worker(cluster: &FakeCluster, netbox: &FakeNetBox, folder: &std::path::Path) -> Worker {
-        let token = folder.join("token");
-        std::fs::write(&token, "token").unwrap();
-        std::fs::create_dir(folder.join("state")).unwrap();
-        let text = format!(
-            "netbox: {{ url: \"{}\", token_file: {} }}\nfabrics: [{{ name: lab, site: Lab, interval: 1 h, kubernetes: {{ url: \"{}\" }} }}]",
-            netbox.url(),
-            token.display(),
-            cluster.url()
-        );
-        let config = config::parse(&text, "test").unwrap();
-        let netbox = NetBox::new(config.netbox.options()).unwrap();
-        let fabric = Fabric::new(&config.fabrics[0], &netbox, &Home::new(folder), "this test").unwrap();
-        let mut worker =
-            Worker::new(fabric, None, Arc::new(Metrics::new(["lab"].into_iter())), Arc::default());
-        worker.look(Trigger::Start, &CancellationToken::new()).await;
-        worker
-    }
-
-    #[tokio::test]
-    async fn why_a_look_was_due_is_no_reason_for_another_and_trouble_puts_none_off() {
-        let cluster = FakeCluster::start().await.unwrap();
-        let netbox = FakeNetBox::start("token").await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let mut worker = worker(&cluster, &netbox, folder.path()).await;
-        let stop = CancellationToken::new();
-        let lost = Event::Lost { kind: Kind::Switch, why: AccessError::Invalid("cut".into()).into() };
-
-        // It was due before any wait after trouble is over.
-        let due = Instant::now() + Duration::from_millis(10);
-        worker.next_look = due;
-        assert_eq!(worker.follow(vec![Arrival { event: lost, at: Instant::now() }], &stop).await, None);
-        assert_eq!((worker.next_look, worker.next_trigger), (due, Trigger::Loss));
-
-        // What kept from writing is over before the look for the loss: that is done with it.
-        worker.look(Trigger::Release, &stop).await;
-        assert_eq!(worker.next_trigger, Trigger::Interval);
-        assert!(worker.next_look > Instant::now() + Duration::from_secs(1_000));
-    }
-}
+mod tests;

@@ -90,6 +90,26 @@ async fn a_standby_whose_switches_report_all_the_time_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_standby_soon_sees_what_the_leader_wrote() {
+    let ends = ends().await;
+    ends.configure("interval: 1 h, lease: { duration: 3 s }", "");
+    let first = Running::start(&ends).await;
+    first.until("the first leads", |report| report["leader"] == true).await;
+    first.in_sync().await;
+    let second = Running::start(&ends).await;
+    let before = second
+        .until("the second follows", |report| {
+            report["standstill"]["cause"] == "follower" && report["summary"] == "in-sync"
+        })
+        .await;
+    describe(&ends, "moved").await;
+    let seeing = second.until("it sees that", |report| {
+        report["summary"] == "in-sync" && report["whole_as_of"] != before["whole_as_of"]
+    });
+    tokio::time::timeout(SOON, seeing).await.expect("it looks again soon");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_read_after_a_write_is_read_again_soon() {
     let (ends, service) = hourly().await;
     ends.netbox.fail(fake::Fault::LoginPage, Some("GET"), "dcim/devices/", 1);

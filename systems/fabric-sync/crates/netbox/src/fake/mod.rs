@@ -20,6 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use tokio::sync::watch;
 use url::Url;
 
 /// A way in which a request fails.
@@ -47,6 +48,8 @@ pub enum Fault {
     CutAfterDone,
     /// It is never answered.
     Silence,
+    /// It is answered once all is healed.
+    Held,
     /// An object comes into being, before the others in order, between two pages.
     RowBetweenPages,
     /// Somebody changes the object that is about to be written.
@@ -76,6 +79,7 @@ pub(crate) struct Shared {
     store: Mutex<Store>,
     traps: Mutex<Vec<Trap>>,
     token: Mutex<String>,
+    healed: watch::Sender<()>,
 }
 
 impl FakeNetBox {
@@ -100,6 +104,7 @@ impl FakeNetBox {
             store: Mutex::default(),
             traps: Mutex::default(),
             token: Mutex::new(token.into()),
+            healed: watch::Sender::default(),
         });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
@@ -137,6 +142,12 @@ impl FakeNetBox {
     /// Ends all faults.
     pub fn heal(&self) {
         self.shared.traps.lock().clear();
+        self.shared.healed.send_replace(());
+    }
+
+    /// Whether every fault that was to befall a request has done so.
+    pub fn is_sound(&self) -> bool {
+        self.shared.traps.lock().is_empty()
     }
 
     /// Creates an object as a person would, from the body of a request; its number.
@@ -241,9 +252,13 @@ impl Shared {
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path().trim_start_matches("/api/").to_owned();
+    let mut healed = shared.healed.subscribe();
     let fault = shared.spring(&head.method, &path);
     if fault == Some(Fault::Silence) {
         tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+    if fault == Some(Fault::Held) {
+        let _ = healed.changed().await;
     }
     let body = axum::body::to_bytes(body, 64 << 20).await.unwrap_or_default();
     answer::answer(&shared, &head, &path, &body, fault.as_ref()).unwrap_or_else(|cut| {
