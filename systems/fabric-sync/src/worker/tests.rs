@@ -1,0 +1,237 @@
+//! What a look and the watches beside it come to, step by step, between two fakes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use fabric_kubernetes::AccessError;
+use fabric_kubernetes::fake::FakeCluster;
+use fabric_model::ObjectKind;
+use fabric_netbox::NetBox;
+use fabric_netbox::fake::{FakeNetBox, Fault};
+use serde_json::json;
+
+use super::*;
+use crate::config;
+use crate::home::Home;
+
+/// Between two fakes without a single object, with an interval of an hour, after its first look.
+async fn worker(cluster: &FakeCluster, netbox: &FakeNetBox, folder: &std::path::Path) -> Worker {
+    let token = folder.join("token");
+    std::fs::write(&token, "token").unwrap();
+    std::fs::create_dir(folder.join("state")).unwrap();
+    let text = format!(
+        "netbox: {{ url: \"{}\", token_file: {} }}\nfabrics: [{{ name: lab, site: Lab, interval: 1 h, kubernetes: {{ url: \"{}\" }} }}]",
+        netbox.url(),
+        token.display(),
+        cluster.url()
+    );
+    let config = config::parse(&text, "test").unwrap();
+    let netbox = NetBox::new(config.netbox.options()).unwrap();
+    let fabric = Fabric::new(&config.fabrics[0], &netbox, &Home::new(folder), "this test").unwrap();
+    let mut worker = Worker::new(fabric, None, Arc::new(Metrics::new(["lab"].into_iter())), Arc::default());
+    look(&mut worker, Trigger::Start).await;
+    worker
+}
+
+async fn look(worker: &mut Worker, trigger: Trigger) {
+    worker.begin_look(trigger);
+    end_look(worker).await;
+}
+
+async fn end_look(worker: &mut Worker) {
+    let read = worker.looking.as_mut().unwrap().end().await;
+    worker.end_look(read, &CancellationToken::new()).await;
+}
+
+/// Reads both sides, and leaves the look open: everything that happens before [`Looking::end`] is newer than it.
+async fn read_both(worker: &mut Worker) -> Look {
+    worker.begin_look(Trigger::Interval);
+    worker.looking.as_mut().unwrap().end().await
+}
+
+/// Waits for what the watches tell and follows it.
+async fn follow(worker: &mut Worker) {
+    worker.next_tick = Instant::now() + NEVER;
+    let Wake::Changes(arrivals) = worker.wake(&CancellationToken::new()).await else { panic!("no change") };
+    worker.follow(arrivals, &CancellationToken::new()).await;
+}
+
+fn put(cluster: &FakeCluster, name: &str, description: &str) {
+    let metadata = json!({"name": name, "namespace": "default"});
+    cluster.put("servers", json!({"metadata": metadata, "spec": {"description": description}}));
+}
+
+fn devices(netbox: &FakeNetBox) -> Vec<(Value, Value)> {
+    let devices = netbox.objects(ObjectKind::Device).into_iter();
+    devices.map(|device| (device["name"].clone(), device["description"].clone())).collect()
+}
+
+#[tokio::test]
+async fn a_look_undoes_nothing_that_was_followed_while_it_read() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    put(&cluster, "one", "old");
+    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    assert_eq!(devices(&netbox), [(json!("one"), json!("old"))]);
+    // The first look found what the watches that it began tell from there.
+    look(&mut worker, Trigger::Interval).await;
+
+    for (name, description) in [("one", "new"), ("two", "first"), ("two", "second")] {
+        let read = read_both(&mut worker).await;
+        put(&cluster, name, description);
+        follow(&mut worker).await;
+        let expected = (json!(name), json!(description));
+        assert!(devices(&netbox).contains(&expected), "it is written while the look reads");
+        let writes = worker.fabric.netbox.request_counts().writes;
+        worker.end_look(read, &CancellationToken::new()).await;
+        assert_eq!(worker.fabric.netbox.request_counts().writes, writes, "{name} {description}");
+        assert_eq!(worker.report.summary, Summary::InSync, "{:#?}", worker.report);
+        assert!(worker.next_look > Instant::now() + Duration::from_secs(1_000));
+    }
+    // What both were followed to is what is read.
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!(worker.report.summary, Summary::InSync);
+    assert_eq!(devices(&netbox).len(), 2);
+}
+
+#[tokio::test]
+async fn what_somebody_changed_after_our_write_is_seen_by_a_look_that_began_before_it() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    put(&cluster, "one", "old");
+    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    netbox.fail(Fault::Held, Some("GET"), "dcim/devices/", 1);
+    worker.begin_look(Trigger::Interval);
+    until(|| netbox.is_sound()).await;
+    put(&cluster, "one", "new");
+    follow(&mut worker).await;
+    let id = netbox.objects(ObjectKind::Device)[0]["id"].as_u64().unwrap();
+    assert!(netbox.change(ObjectKind::Device, id, json!({"description": "by hand"})));
+    netbox.heal();
+    end_look(&mut worker).await;
+    assert_eq!(devices(&netbox), [(json!("one"), json!("new"))]);
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_by_a_look_for_what_a_watch_alone_told() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        put(&cluster, name, "old");
+    }
+    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    worker.fabric.policy.grace = jiff::SignedDuration::ZERO;
+    worker.fabric.policy.max_deletion_percent = 100;
+    let read = read_both(&mut worker).await;
+    assert!(cluster.delete("servers", "default", "one"));
+    put(&cluster, "two", "new");
+    follow(&mut worker).await;
+    worker.end_look(read, &CancellationToken::new()).await;
+    // What was changed beside it does not wait.
+    assert_eq!(devices(&netbox), [(json!("one"), json!("old")), (json!("two"), json!("new"))]);
+    assert!(worker.next_look <= Instant::now() + LEAST_DISTANCE);
+    for _ in 0..2 {
+        look(&mut worker, Trigger::Watch).await;
+    }
+    assert_eq!(devices(&netbox), [(json!("two"), json!("new"))]);
+}
+
+#[tokio::test]
+async fn how_long_a_change_waits_is_measured_until_it_is_dealt_with() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    put(&cluster, "one", "old");
+    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    worker.board.add(worker.report.clone(), None);
+    let (board, metrics) = (Arc::clone(&worker.board), Arc::clone(&worker.metrics));
+    let age = || {
+        let page = metrics.render(&board.reports(), Timestamp::now() + Duration::from_secs(5));
+        let line = page.lines().find_map(|line| line.strip_prefix("fabric_sync_queue_age_seconds{fabric=\"lab\"} "));
+        line.map(|age| age.parse::<f64>().unwrap())
+    };
+    assert_eq!(age(), None, "nothing waits");
+    assert!(cluster.delete("servers", "default", "one"));
+    follow(&mut worker).await;
+    assert!(age().expect("a deletion waits for a look") >= 5.0);
+    look(&mut worker, Trigger::Watch).await;
+    assert_eq!(age(), None);
+}
+
+#[tokio::test]
+async fn one_of_the_same_name_that_came_after_one_that_is_gone_stays() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let (folder, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
+    put(&cluster, "one", "old");
+    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    worker.begin_look(Trigger::Interval);
+    assert!(cluster.delete("servers", "default", "one"));
+    put(&cluster, "one", "new");
+    // The watch is behind the list.
+    let gone = worker.watches.as_mut().unwrap().next().await.unwrap();
+    worker.follow(vec![gone], &stop).await;
+    let read = worker.fabric.look().await;
+    worker.end_look(read, &stop).await;
+    assert_eq!(devices(&netbox), [(json!("one"), json!("new"))]);
+    assert_eq!(worker.report.summary, Summary::InSync, "{:#?}", worker.report);
+}
+
+#[tokio::test]
+async fn changes_are_followed_while_a_look_reads() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    put(&cluster, "one", "old");
+    let worker = worker(&cluster, &netbox, folder.path()).await;
+    let (board, metrics, stop) =
+        (Arc::clone(&worker.board), Arc::clone(&worker.metrics), CancellationToken::new());
+    board.add(worker.report.clone(), None);
+    let looks = |count: u32| {
+        metrics
+            .render(&[], Timestamp::now())
+            .contains(&format!("fabric_sync_looks_total{{fabric=\"lab\"}} {count}\n"))
+    };
+    netbox.fail(Fault::Held, Some("GET"), "ipam/vlans/", 1);
+    let working = tokio::spawn(worker.work(stop.clone()));
+    until(|| netbox.is_sound()).await;
+    put(&cluster, "one", "new");
+    until(|| devices(&netbox) == [(json!("one"), json!("new"))]).await;
+    assert!(looks(1), "that look is still under way");
+    netbox.heal();
+    until(|| looks(2)).await;
+    stop.cancel();
+    working.await.unwrap();
+    assert_eq!(devices(&netbox), [(json!("one"), json!("new"))]);
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes to be");
+}
+
+#[tokio::test]
+async fn why_a_look_was_due_is_no_reason_for_another_and_trouble_puts_none_off() {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let stop = CancellationToken::new();
+    let lost = Event::Lost { kind: Kind::Switch, why: AccessError::Invalid("cut".into()).into() };
+
+    // It was due before any wait after trouble is over.
+    let due = Instant::now() + Duration::from_millis(10);
+    worker.next_look = due;
+    worker.follow(vec![Arrival { event: lost, at: Instant::now() }], &stop).await;
+    assert_eq!((worker.next_look, worker.next_trigger), (due, Trigger::Loss));
+
+    // What kept from writing is over before the look for the loss: that is done with it.
+    look(&mut worker, Trigger::Release).await;
+    assert_eq!(worker.next_trigger, Trigger::Interval);
+    assert!(worker.next_look > Instant::now() + Duration::from_secs(1_000));
+}
