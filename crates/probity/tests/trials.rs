@@ -34,7 +34,8 @@ up)
         mount -t tmpfs none /srv; ip link set lo up; : >"$0/ready"; exec sleep 300' "$PWD/made-$2" </dev/null >/dev/null 2>&1 &
     echo $! >"made-$2/outer"
     until [ -e "made-$2/ready" ]; do sleep 0.01; done
-    echo "{\"pid\": $(cat /proc/$!/task/$!/children)}" | tee pid
+    cat /proc/$!/task/$!/children >"made-$2/inner"
+    echo "{\"pid\": $(cat "made-$2/inner")}" | tee pid
     [ ! -e same ] || mv "made-$2/outer" kept
     ;;
 down)
@@ -225,7 +226,8 @@ fn a_machine_that_an_earlier_trial_had_is_none() {
 #[test]
 fn what_is_to_be_seen_on_a_machine_that_died_is_not_seen() {
     let Some(home) = home() else { return };
-    let dies = "dies: { command: [sh, -c, 'kill -KILL $(cat made-*/outer)'], impact: disrupt }\n      after:";
+    // Dead is it only once its first process is.
+    let dies = "dies: { command: { shell: \"kill -KILL $$(cat made-*/outer); while grep -qs '^State:.[^ZX]' /proc/$$(echo $$(cat made-*/inner))/status; do sleep 0.01; done\" }, impact: disrupt }\n      after:";
     let plan = PLAN.replace("after:", dies).replace("repeat: 3\n    at_once: 2", "repeat: 1");
     home.write("plan.yaml", &plan.replace(", share: '>= 30%'", ""));
     let output = home.run(&["run", "plan.yaml", "-o", "out.probity", "--allow", "disrupt"]);

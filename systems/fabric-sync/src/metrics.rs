@@ -205,7 +205,7 @@ fn of_reports(reports: &[Report], now: Timestamp) -> Registry {
     }
 
     type Moment = fn(&Report) -> Option<Timestamp>;
-    let ages: [(&str, &str, Moment); 2] = [
+    let ages: [(&str, &str, Moment); 3] = [
         (
             "whole_comparison_age_seconds",
             "Since both sides were last read whole; none before the first time",
@@ -214,6 +214,11 @@ fn of_reports(reports: &[Report], now: Timestamp) -> Registry {
         ("difference_age_seconds", "Since something is known to differ; none while nothing does", |report| {
             report.differs_since
         }),
+        (
+            "queue_age_seconds",
+            "Since the oldest change that waits arrived by a watch; none while none waits",
+            |report| report.waiting_since,
+        ),
     ];
     for (name, help, moment) in ages {
         let family = Family::<ByFabric, Decimal>::default();

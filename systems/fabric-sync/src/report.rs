@@ -37,6 +37,8 @@ pub struct Report {
     pub whole_as_of: Option<Timestamp>,
     /// Since when something is known to differ, as far as this process saw.
     pub differs_since: Option<Timestamp>,
+    /// When the oldest change arrived that a watch told and that is not dealt with.
+    pub waiting_since: Option<Timestamp>,
     /// Objects that are not the same; at most 500.
     pub objects: Vec<ObjectLine>,
     /// What the source says and the mapping cannot represent as an object.
@@ -177,6 +179,7 @@ impl Report {
             as_of: None,
             whole_as_of: None,
             differs_since: None,
+            waiting_since: None,
             objects: Vec::new(),
             problems: Vec::new(),
             held: Vec::new(),

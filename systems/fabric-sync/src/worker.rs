@@ -314,6 +314,7 @@ impl Worker {
                 self.next_trigger = Trigger::Watch;
                 self.next_look = self.next_look.min(self.looked_at + LEAST_DISTANCE);
             }
+            self.tell(None);
             return;
         }
         self.stand_by(&finding.plan, standstill.as_ref());
@@ -469,6 +470,7 @@ impl Worker {
             (Ok(history), _) => history.fault().map(|(line, fault)| format!("line {line}: {fault}")),
         };
         self.report.standstill = standstill;
+        self.report.waiting_since = self.waiting_since.map(|since| Timestamp::now() - since.elapsed());
         self.board.publish(self.report.clone());
     }
 }

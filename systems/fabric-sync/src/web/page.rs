@@ -107,6 +107,9 @@ pub(super) fn fabric(report: &Report, note: Option<&str>, now: Timestamp) -> Mar
             @if let Some(since) = report.differs_since {
                 dt { "Differs since" } dd { (span(now.duration_since(since))) }
             }
+            @if let Some(since) = report.waiting_since {
+                dt { "A change waits since" } dd { (span(now.duration_since(since))) }
+            }
             dt { "Writes" } dd { (writes(report)) }
             @if let Some(run) = &report.last_run {
                 dt { "Last run that wrote" }

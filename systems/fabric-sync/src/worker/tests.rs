@@ -142,13 +142,17 @@ async fn how_long_a_change_waits_is_measured_until_it_is_dealt_with() {
     let cluster = FakeCluster::start().await.unwrap();
     let netbox = FakeNetBox::start("token").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    put(&cluster, "one", "old");
+    for name in ["one", "two"] {
+        put(&cluster, name, "old");
+    }
     let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    worker.fabric.policy.max_deletion_percent = 100;
     worker.board.add(worker.report.clone(), None);
     let (board, metrics) = (Arc::clone(&worker.board), Arc::clone(&worker.metrics));
     let age = || {
         let page = metrics.render(&board.reports(), Timestamp::now() + Duration::from_secs(5));
-        let line = page.lines().find_map(|line| line.strip_prefix("fabric_sync_queue_age_seconds{fabric=\"lab\"} "));
+        let line =
+            page.lines().find_map(|line| line.strip_prefix("fabric_sync_queue_age_seconds{fabric=\"lab\"} "));
         line.map(|age| age.parse::<f64>().unwrap())
     };
     assert_eq!(age(), None, "nothing waits");
