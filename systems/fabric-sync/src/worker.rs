@@ -37,7 +37,7 @@ const LEAST_DISTANCE: Duration = Duration::from_secs(2);
 /// How long at least an instance that follows leaves the leader for what a watch told, before it looks whether that is done.
 const STANDBY: Duration = Duration::from_secs(10);
 /// No look is due: more than any interval.
-const NEVER: Duration = Duration::from_hours(24 * 365);
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Everything that one fabric's task holds.
 pub struct Worker {
