@@ -21,7 +21,7 @@ use crate::config;
 use crate::history::{History, HistoryError};
 use crate::home::Home;
 use crate::lock::{Lock, LockError};
-use crate::record::{self, MAX_WRITES, Record, Trigger, Write, WriteOutcome};
+use crate::record::{self, MAX_WRITES, Record, RunEnding, Trigger, Write, WriteOutcome};
 use crate::refusals;
 use crate::standstill::{Standstill, by_configuration, held_back};
 
@@ -91,6 +91,19 @@ pub struct Written {
     pub writes: Vec<Write>,
     /// Whether NetBox was read anew afterwards, as more than what was written may have changed with it.
     pub read_anew: bool,
+}
+
+impl Written {
+    /// How it ended, in one word.
+    #[must_use]
+    pub fn ending(&self) -> RunEnding {
+        match (&self.stopped, self.written, self.refused + self.open) {
+            (Some(_), _, _) => RunEnding::Stopped,
+            (None, _, 0) => RunEnding::Whole,
+            (None, 0, _) => RunEnding::Failed,
+            (None, _, _) => RunEnding::Partial,
+        }
+    }
 }
 
 impl Fabric {
@@ -385,6 +398,7 @@ impl Fabric {
             refused: written.refused,
             open: written.open,
             stopped: written.stopped.clone(),
+            ending: Some(written.ending()),
         };
         if let Err(error) = history.append(&ended) {
             written.stopped = Some(format!("the history cannot be kept: {error}"));
@@ -434,4 +448,22 @@ fn unanswered(quarantine: &Quarantine) -> impl Iterator<Item = (Identity, Quaran
 
 fn unrecorded(error: &HistoryError) -> Standstill {
     Standstill::History { detail: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_left_something_open_is_not_whole() {
+        let ending = |written, refused, open, stopped: Option<&str>| {
+            let stopped = stopped.map(str::to_owned);
+            Written { written, refused, open, stopped, ..Written::default() }.ending()
+        };
+        assert_eq!(ending(2, 0, 0, None), RunEnding::Whole);
+        assert_eq!(ending(1, 1, 0, None), RunEnding::Partial);
+        assert_eq!(ending(1, 0, 1, None), RunEnding::Partial);
+        assert_eq!(ending(0, 1, 1, None), RunEnding::Failed);
+        assert_eq!(ending(1, 0, 1, Some("the lease is lost")), RunEnding::Stopped);
+    }
 }

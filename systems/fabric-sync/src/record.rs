@@ -134,7 +134,35 @@ pub enum Record {
         open: usize,
         /// Why it ended before its end, if so.
         stopped: Option<String>,
+        /// That in one word; none in the records of versions that had no word for it.
+        #[serde(default)]
+        ending: Option<RunEnding>,
     },
+}
+
+/// How a run ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunEnding {
+    /// NetBox made every change.
+    Whole,
+    /// NetBox made some of them.
+    Partial,
+    /// NetBox made none.
+    Failed,
+    /// It ended before its end.
+    Stopped,
+}
+
+impl std::fmt::Display for RunEnding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RunEnding::Whole => "whole",
+            RunEnding::Partial => "partial",
+            RunEnding::Failed => "failed",
+            RunEnding::Stopped => "stopped",
+        })
+    }
 }
 
 /// What was read of each list.

@@ -7,6 +7,7 @@ use fabric_model::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::record::RunEnding;
 use crate::standstill::Standstill;
 
 /// Objects that are listed by name; the counts are of all.
@@ -156,6 +157,8 @@ pub struct RunLine {
     pub run: String,
     /// When it ended.
     pub ended: Timestamp,
+    /// How, in one word.
+    pub ending: RunEnding,
     /// Changes that NetBox made.
     pub written: usize,
     /// Changes that it refused.

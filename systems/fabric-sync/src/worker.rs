@@ -415,13 +415,15 @@ impl Worker {
         let terms = Terms { stop, any_time: false };
         let known = (&mut sides.inventory, &mut self.quarantine);
         let written = self.fabric.write(plan, run, known, history, terms, on_write).await;
-        let Written { run, written, refused, open, stopped, read_anew, .. } = written?;
+        let written = written?;
+        let ending = written.ending();
+        let Written { run, written, refused, open, stopped, read_anew, .. } = written;
         if let Some(looking) = &mut self.looking {
             looking.note_writes(plan, read_anew);
         }
-        tracing::info!(fabric, run, written, refused, open, stopped, "wrote");
+        tracing::info!(fabric, run, %ending, written, refused, open, stopped, "wrote");
         let ended = Timestamp::now();
-        self.report.last_run = Some(RunLine { run, ended, written, refused, open });
+        self.report.last_run = Some(RunLine { run, ended, ending, written, refused, open });
         Ok(match (stopped, open, refused) {
             (None, 0, 0) => Ending::Whole,
             (None, 0, _) => Ending::Refused,

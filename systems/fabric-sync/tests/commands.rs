@@ -30,7 +30,12 @@ async fn a_plan_is_applied_as_it_is_and_a_second_one_has_nothing_to_do() {
     let message = ends.netbox.change_messages().pop().unwrap();
     assert!(message.starts_with("fabric-sync run ") && message.len() <= 200, "{message}");
     let run = message.split(' ').nth(2).unwrap();
-    ends.run(&["history", "--last", "100"]).await.is(0).says(run).says("chained as they were written");
+    ends.run(&["history", "--last", "100"])
+        .await
+        .is(0)
+        .says(run)
+        .says("ended whole: ")
+        .says("chained as they were written");
 }
 
 /// NetBox may still be at it: another plan that creates the same would have it twice.

@@ -121,9 +121,10 @@ fn show(entry: &Entry) {
         Record::Adopted { run, at, object, id, outcome, .. } => {
             format!("{at}  {run}  adoption of {object} (number {id}): {outcome}")
         }
-        Record::Ended { run, at, written, refused, open, stopped } => {
+        Record::Ended { run, at, written, refused, open, stopped, ending } => {
+            let ending = ending.map(|ending| format!(" {ending}")).unwrap_or_default();
             let stopped = stopped.map(|why| format!("; stopped: {why}")).unwrap_or_default();
-            format!("{at}  {run}  ended: {written} written, {refused} refused, {open} open{stopped}")
+            format!("{at}  {run}  ended{ending}: {written} written, {refused} refused, {open} open{stopped}")
         }
     };
     say!("{:>6}  {}", entry.line, harmless(&text));

@@ -114,7 +114,7 @@ pub(super) fn fabric(report: &Report, note: Option<&str>, now: Timestamp) -> Mar
             @if let Some(run) = &report.last_run {
                 dt { "Last run that wrote" }
                 dd {
-                    (ago(Some(run.ended), now)) ": " (run.written) " written, " (run.refused) " refused, " (run.open) " left open ("
+                    (ago(Some(run.ended), now)) ", " (run.ending) ": " (run.written) " written, " (run.refused) " refused, " (run.open) " left open ("
                     code { (run.run) } ")"
                 }
             }
