@@ -38,8 +38,7 @@ async fn only_administrators_learn_why_in_the_machine_s_words() {
         let mut listener = service.client(role).await;
         listener.succeed("subscribe_events", topics.clone()).await;
         let allowed = METHODS.iter().filter(|method| method.role.is_none_or(|least| role >= least));
-        let allowed =
-            allowed.filter(|method| !matches!(method.name, "authenticate" | "unsubscribe_events"));
+        let allowed = allowed.filter(|method| !matches!(method.name, "authenticate" | "unsubscribe_events"));
         // Side by side, since several wait for a camera that does not come.
         futures_util::future::join_all(allowed.map(async |method| {
             let mut client = service.client(role).await;

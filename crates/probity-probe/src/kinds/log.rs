@@ -165,8 +165,8 @@ fn tell_window(window: Window, span: Span, seen: &mut Seen) {
     let times = tally.times().map(Iterator::collect::<Vec<_>>).ok_or_else(too_many);
     let lines = tally.lines().ok_or_else(too_many);
     // Of half a list nobody may say what is not in it.
-    seen.settle("times", unless(incomplete.clone()).and_then(|()| times.clone()));
-    seen.settle("lines", unless(incomplete).and_then(|()| lines.clone()));
-    seen.settle("times_found", unless(unseen).and_then(|()| times));
-    seen.settle("lines_found", unless(unknown).and_then(|()| lines));
+    seen.settle("times", unless(incomplete.clone()).and(times.clone()));
+    seen.settle("lines", unless(incomplete).and(lines.clone()));
+    seen.settle("times_found", unless(unseen).and(times));
+    seen.settle("lines_found", unless(unknown).and(lines));
 }

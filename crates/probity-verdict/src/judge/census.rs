@@ -6,9 +6,7 @@ use super::subject::{Membership, Observed, Subject, Trial};
 use super::tally::{Answer, Tally};
 use super::{Decision, Facts, Room, words};
 use crate::condition::{Check, Evaluated};
-use crate::judgement::{
-    Against, CellFinding, Counts, Decided, FindingReason, Measured, Outcome, Settle,
-};
+use crate::judgement::{Against, CellFinding, Counts, Decided, FindingReason, Measured, Outcome, Settle};
 use crate::truth::Truth4;
 use probity_plan::Shows;
 

@@ -201,7 +201,10 @@ fn how_many_attempts_there_were_is_chosen_by_what_was_seen() {
 fn what_would_settle_it_is_told_by_why_it_is_not() {
     let plan = plan(
         &["tool: { command: [x], impact: observe }"],
-        &["a: { of: tool, check: \"lines == ['pw']\" }", "b: { of: tool, check: 'moment(stdout) < moment(stderr)' }"],
+        &[
+            "a: { of: tool, check: \"lines == ['pw']\" }",
+            "b: { of: tool, check: 'moment(stdout) < moment(stderr)' }",
+        ],
     );
     let seen = json!({ "lines": ["[secret pw]"], "stdout": "soon", "stderr": "soon" });
     let found = findings(&plan, &[look("tool", 0, &seen)]);
