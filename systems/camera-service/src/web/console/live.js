@@ -5,6 +5,8 @@ import { ownLink } from "./page.js";
 
 const RENEW_EVERY = 4 * 60_000;
 const LONGEST_WAIT = 15_000;
+// How long the first picture may take.
+const PATIENCE = 30_000;
 
 export class Live {
   #video;
@@ -16,12 +18,14 @@ export class Live {
   #run = null;
   #timers = [];
   #failures = 0;
+  #played = false;
 
   /** `ask` gives an answer of get_stream_url; `say` is told what the picture does. */
   constructor(video, ask, say) {
     [this.#video, this.#ask, this.#say] = [video, ask, say];
     video.addEventListener("playing", () => {
       this.#failures = 0;
+      this.#played = true;
       say("");
     });
     // Without a player it is the browser itself that plays.
@@ -53,6 +57,7 @@ export class Live {
 
   async #open() {
     const run = (this.#run = {});
+    this.#played = false;
     this.#say("Connecting …");
     try {
       await this.#renew(run);
@@ -65,6 +70,7 @@ export class Live {
       else return this.#say("This browser cannot show live pictures.");
       // Where the browser may not start by itself, the picture's own button does.
       this.#video.play().catch(() => {});
+      this.#timers.push(setTimeout(() => run === this.#run && !this.#played && this.#miss(), PATIENCE));
     } catch (error) {
       if (run === this.#run) this.#again(error.message);
     }
@@ -99,6 +105,12 @@ export class Live {
     if (this.#video.src && !this.#player) this.#video.src = this.#link;
     // If it fails, the player does too when its link ends, and all begins anew.
     this.#timers.push(setTimeout(() => this.#renew(run).catch(() => {}), RENEW_EVERY));
+  }
+
+  /** No error was told, and no picture came: where there is one that only waits to be started it is started, otherwise all begins anew. */
+  #miss() {
+    if (this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.#video.play().catch(() => {});
+    else this.#again("No picture came.");
   }
 
   /** Begins anew after a while, with a new link. */
