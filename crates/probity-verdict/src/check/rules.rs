@@ -20,7 +20,7 @@ const MAX_SINGLE: usize = 200;
 /// Worlds that are made to see on what conditions turn.
 const MAX_TOLD: usize = 2000;
 
-/// The most outcomes that are read, claim by claim and rule by rule, to find claims that had better fail.
+/// The most outcomes that are read, world by world and rule by rule, to find claims that had better fail, or rules that never apply.
 const MAX_READ: usize = 20_000_000;
 
 pub(super) fn check(plan: &Plan, rules: &Rules<'_>, found: &mut Found) {

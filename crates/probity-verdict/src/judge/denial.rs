@@ -18,10 +18,6 @@ pub(crate) const MAX_ROWS: usize = 1000;
 const MAX_CODES: usize = 1000;
 /// Literals of a condition that are tried as values.
 const MAX_LITERALS: usize = 30;
-/// Replies of a session that is tried.
-const MAX_REPLIES: usize = 100;
-/// A code that a server may use for any of its own errors (JSON-RPC 2.0, section 5.1).
-const DEFAULT_CODE: i64 = -32_000;
 
 /// Everything that can be denied, each at the place of its number.
 pub(crate) const ALL: [Denied; 4] = [Denied::Connection, Denied::Request, Denied::Name, Denied::Answer];
@@ -291,26 +287,10 @@ fn among(values: Values, literals: Vec<Value>) -> Vec<Value> {
         Values::Texts(texts) | Values::Prefixes(texts) => texts.iter().copied().map(Value::from).collect(),
         Values::Filled => vec![vec!["something"].into()],
         Values::AnyKey(keys) | Values::OnlyKeys(keys) => keys.iter().map(|key| of_key(key)).collect(),
-        Values::Errors => errors(&literals),
-        Values::Any => Vec::new(),
+        // That the last of them is one, another fact tells.
+        Values::Errors | Values::Any => Vec::new(),
     };
     given.into_iter().chain(literals.into_iter().filter(|value| values.include(value))).collect()
-}
-
-/// Sessions of which every call failed: with each code that is mentioned, and with all of them in turn, from each one on.
-fn errors(literals: &[Value]) -> Vec<Value> {
-    let mut codes: Vec<i64> = literals.iter().filter_map(Value::as_i64).filter(|code| *code < 0).collect();
-    codes.dedup();
-    codes.push(DEFAULT_CODE);
-    let error = |code: i64| {
-        let parts = [("code", code.into()), ("message", "".into()), ("data", Value::Null)];
-        let parts = parts.map(|(name, value)| (name.to_owned(), value));
-        Value::Map([("error".to_owned(), Value::Map(parts.into()))].into())
-    };
-    let same = codes.iter().map(|code| vec![*code; MAX_REPLIES]);
-    let turned = (0..codes.len())
-        .map(|first| codes.iter().copied().cycle().skip(first).take(MAX_REPLIES).collect::<Vec<_>>());
-    same.chain(turned).map(|session| Value::List(session.into_iter().map(error).collect())).collect()
 }
 
 /// A map of this key alone.

@@ -309,14 +309,11 @@ impl<'p> Subject<'p> {
 
     /// What would let a condition be told that is unknown without a barrier.
     pub(super) fn step_of_reasons(&self) -> Step {
-        match self.unclear.first() {
-            Some(Unclear::Condition { reason: Reason::Masked }) => Step::ShowNoSecret,
-            Some(Unclear::Condition { reason: Reason::TooManySteps | Reason::JudgementTooLong }) => {
-                Step::Shorten
-            }
-            Some(Unclear::Condition { reason: Reason::NotAMoment | Reason::NotAVersion { .. } }) => {
-                Step::CompareWhatItIs
-            }
+        let Some(Unclear::Condition { reason }) = self.unclear.first() else { return Step::LookAgain };
+        match reason {
+            Reason::Masked => Step::ShowNoSecret,
+            Reason::TooManySteps | Reason::JudgementTooLong => Step::Shorten,
+            Reason::NotAMoment | Reason::NotAVersion { .. } => Step::CompareWhatItIs,
             _ => Step::LookAgain,
         }
     }

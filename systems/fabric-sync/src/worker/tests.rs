@@ -12,11 +12,15 @@ use super::*;
 use crate::config;
 use crate::home::Home;
 
-/// Between two fakes without a single object, with an interval of an hour, after its first look.
-async fn worker(cluster: &FakeCluster, netbox: &FakeNetBox, folder: &std::path::Path) -> Worker {
-    let token = folder.join("token");
+/// A worker between two fakes, with an interval of an hour, after its first look; the cluster has these servers.
+async fn between(servers: &[&str]) -> (FakeCluster, FakeNetBox, tempfile::TempDir, Worker) {
+    let cluster = FakeCluster::start().await.unwrap();
+    let netbox = FakeNetBox::start("token").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    servers.iter().for_each(|name| put(&cluster, name, "old"));
+    let token = folder.path().join("token");
     std::fs::write(&token, "token").unwrap();
-    std::fs::create_dir(folder.join("state")).unwrap();
+    std::fs::create_dir(folder.path().join("state")).unwrap();
     let text = format!(
         "netbox: {{ url: \"{}\", token_file: {} }}\nfabrics: [{{ name: lab, site: Lab, interval: 1 h, kubernetes: {{ url: \"{}\" }} }}]",
         netbox.url(),
@@ -24,11 +28,11 @@ async fn worker(cluster: &FakeCluster, netbox: &FakeNetBox, folder: &std::path::
         cluster.url()
     );
     let config = config::parse(&text, "test").unwrap();
-    let netbox = NetBox::new(config.netbox.options()).unwrap();
-    let fabric = Fabric::new(&config.fabrics[0], &netbox, &Home::new(folder), "this test").unwrap();
+    let client = NetBox::new(config.netbox.options()).unwrap();
+    let fabric = Fabric::new(&config.fabrics[0], &client, &Home::new(folder.path()), "this test").unwrap();
     let mut worker = Worker::new(fabric, None, Arc::new(Metrics::new(["lab"].into_iter())), Arc::default());
     look(&mut worker, Trigger::Start).await;
-    worker
+    (cluster, netbox, folder, worker)
 }
 
 async fn look(worker: &mut Worker, trigger: Trigger) {
@@ -66,11 +70,7 @@ fn devices(netbox: &FakeNetBox) -> Vec<(Value, Value)> {
 
 #[tokio::test]
 async fn a_look_undoes_nothing_that_was_followed_while_it_read() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    put(&cluster, "one", "old");
-    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let (cluster, netbox, _folder, mut worker) = between(&["one"]).await;
     assert_eq!(devices(&netbox), [(json!("one"), json!("old"))]);
     // The first look found what the watches that it began tell from there.
     look(&mut worker, Trigger::Interval).await;
@@ -95,11 +95,7 @@ async fn a_look_undoes_nothing_that_was_followed_while_it_read() {
 
 #[tokio::test]
 async fn what_somebody_changed_after_our_write_is_seen_by_a_look_that_began_before_it() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    put(&cluster, "one", "old");
-    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let (cluster, netbox, _folder, mut worker) = between(&["one"]).await;
     netbox.fail(Fault::Held, Some("GET"), "dcim/devices/", 1);
     worker.begin_look(Trigger::Interval);
     until(|| netbox.is_sound()).await;
@@ -114,13 +110,7 @@ async fn what_somebody_changed_after_our_write_is_seen_by_a_look_that_began_befo
 
 #[tokio::test]
 async fn nothing_is_deleted_by_a_look_for_what_a_watch_alone_told() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["one", "two"] {
-        put(&cluster, name, "old");
-    }
-    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let (cluster, netbox, _folder, mut worker) = between(&["one", "two"]).await;
     worker.fabric.policy.grace = jiff::SignedDuration::ZERO;
     worker.fabric.policy.max_deletion_percent = 100;
     let read = read_both(&mut worker).await;
@@ -139,13 +129,7 @@ async fn nothing_is_deleted_by_a_look_for_what_a_watch_alone_told() {
 
 #[tokio::test]
 async fn how_long_a_change_waits_is_measured_until_it_is_dealt_with() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["one", "two"] {
-        put(&cluster, name, "old");
-    }
-    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let (cluster, _netbox, _folder, mut worker) = between(&["one", "two"]).await;
     worker.fabric.policy.max_deletion_percent = 100;
     worker.board.add(worker.report.clone(), None);
     let (board, metrics) = (Arc::clone(&worker.board), Arc::clone(&worker.metrics));
@@ -165,11 +149,8 @@ async fn how_long_a_change_waits_is_measured_until_it_is_dealt_with() {
 
 #[tokio::test]
 async fn one_of_the_same_name_that_came_after_one_that_is_gone_stays() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let (folder, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
-    put(&cluster, "one", "old");
-    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let (cluster, netbox, _folder, mut worker) = between(&["one"]).await;
+    let stop = CancellationToken::new();
     worker.begin_look(Trigger::Interval);
     assert!(cluster.delete("servers", "default", "one"));
     put(&cluster, "one", "new");
@@ -184,11 +165,7 @@ async fn one_of_the_same_name_that_came_after_one_that_is_gone_stays() {
 
 #[tokio::test]
 async fn changes_are_followed_while_a_look_reads() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    put(&cluster, "one", "old");
-    let worker = worker(&cluster, &netbox, folder.path()).await;
+    let (cluster, netbox, _folder, worker) = between(&["one"]).await;
     let (board, metrics, stop) =
         (Arc::clone(&worker.board), Arc::clone(&worker.metrics), CancellationToken::new());
     board.add(worker.report.clone(), None);
@@ -221,10 +198,7 @@ async fn until(condition: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn why_a_look_was_due_is_no_reason_for_another_and_trouble_puts_none_off() {
-    let cluster = FakeCluster::start().await.unwrap();
-    let netbox = FakeNetBox::start("token").await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let mut worker = worker(&cluster, &netbox, folder.path()).await;
+    let (_cluster, _netbox, _folder, mut worker) = between(&[]).await;
     let stop = CancellationToken::new();
     let lost = Event::Lost { kind: Kind::Switch, why: AccessError::Invalid("cut".into()).into() };
 
