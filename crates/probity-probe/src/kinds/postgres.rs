@@ -78,11 +78,31 @@ impl Talk for Postgres {
 /// certificate, so `verify-full` is `require`, and `verify-ca` leaves the name out.
 fn name_check(text: &str) -> (Cow<'_, str>, bool) {
     for (mode, checks_name) in [("sslmode=verify-full", true), ("sslmode=verify-ca", false)] {
-        if text.contains(mode) {
-            return (text.replace(mode, "sslmode=require").into(), checks_name);
+        if let Some((at, _)) = text.match_indices(mode).find(|(at, _)| begins_a_parameter(text, *at)) {
+            let after = &text[at + mode.len()..];
+            return (format!("{}sslmode=require{after}", &text[..at]).into(), checks_name);
         }
     }
     (text.into(), true)
+}
+
+/// Whether a parameter begins at this byte of a connection string, rather than a piece of a password or of another value.
+fn begins_a_parameter(text: &str, at: usize) -> bool {
+    let before = &text[..at];
+    if text.starts_with("postgresql://") || text.starts_with("postgres://") {
+        // The first `@` ends user and password (tokio-postgres takes a later one for the host's).
+        return before.ends_with(['?', '&']) && text.find('@').is_none_or(|end| end < at);
+    }
+    let mut quoted = false;
+    let mut rest = before.chars();
+    while let Some(letter) = rest.next() {
+        match letter {
+            '\\' => _ = rest.next(),
+            '\'' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    !quoted && (before.is_empty() || before.ends_with(char::is_whitespace))
 }
 
 async fn connect(
@@ -338,5 +358,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
         task: &mut std::task::Context<'_>,
     ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_is_a_parameter_and_no_piece_of_a_password() {
+        for (text, taken, checks_name) in [
+            ("host=db sslmode=verify-ca user=a", "host=db sslmode=require user=a", false),
+            ("sslmode=verify-full host=db", "sslmode=require host=db", true),
+            ("postgresql://a:b@db/d?sslmode=verify-ca", "postgresql://a:b@db/d?sslmode=require", false),
+            ("postgres://db/d?user=a&sslmode=verify-full&port=1", "postgres://db/d?user=a&sslmode=require&port=1", true),
+        ] {
+            assert_eq!(name_check(text), (taken.into(), checks_name), "{text}");
+        }
+        for text in [
+            "postgresql://a:?sslmode=verify-ca@db/d?sslmode=require",
+            "postgresql://a:b@db/d?application_name=xsslmode=verify-ca",
+            "host=db password='a sslmode=verify-ca' user=a",
+            r"host=db password='it\'s sslmode=verify-ca' user=a",
+            "host=db password=sslmode=verify-ca",
+        ] {
+            assert_eq!(name_check(text), (text.into(), true), "{text}");
+        }
+        let both = "host=db password='a sslmode=verify-ca' sslmode=verify-ca";
+        assert_eq!(name_check(both), ("host=db password='a sslmode=verify-ca' sslmode=require".into(), false));
     }
 }
