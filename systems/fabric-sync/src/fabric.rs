@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fabric_kubernetes::{Leader, LeaseSettings, Reading, Source};
+use fabric_kubernetes::{Leader, LeaseSettings, Reading, Source, Term};
 use fabric_model::plan::{QuarantineCause, QuarantineEntry};
 use fabric_model::{
     Action, Change, Comparison, Desired, FabricName, Identity, Inventory, Plan, Policy, Quarantine, Snapshot,
@@ -268,16 +268,21 @@ impl Fabric {
         self.leader.as_ref().is_none_or(|(leader, _)| leader.may_write())
     }
 
-    /// Leave to send a write now: the lease's and, unless it may be sent at `any_time`, the configuration's.
+    /// The term of the lease in which this instance leads now; none where it does not, or no lease is configured.
     #[must_use]
-    pub fn permit(&self, any_time: bool) -> Permit {
+    pub fn term(&self) -> Option<Term> {
+        self.leader.as_ref().and_then(|(leader, settings)| leader.term(settings))
+    }
+
+    /// Leave to send a write of a run that began in `term`, now: the lease's and, unless it may be sent at `any_time`, the configuration's.
+    #[must_use]
+    pub fn permit(&self, term: Option<&Term>, any_time: bool) -> Permit {
         if !any_time && self.held_back(Timestamp::now()).is_some() {
             return Permit::Denied;
         }
-        match &self.leader {
-            None => Permit::Granted,
-            Some((leader, _)) => leader.time_for_a_write().map_or(Permit::Denied, Permit::GrantedFor),
-        }
+        let Some((leader, _)) = &self.leader else { return Permit::Granted };
+        let time = term.and_then(|term| leader.time_for_a_write(term.transitions));
+        time.map_or(Permit::Denied, Permit::GrantedFor)
     }
 
     /// Takes part in the election, if there is one, until [`Fabric::resign`].
@@ -311,6 +316,7 @@ impl Fabric {
         match leader.role() {
             fabric_kubernetes::Role::Leader => None,
             fabric_kubernetes::Role::Follower { holder } => Some(Standstill::Follower { holder }),
+            fabric_kubernetes::Role::Vacant => Some(Standstill::Vacant),
             fabric_kubernetes::Role::Unknown { reason } => Some(Standstill::LeaseUnknown { detail: reason }),
         }
     }
@@ -332,6 +338,7 @@ impl Fabric {
     ) -> Result<Written, Standstill> {
         let _lock = self.lock().map_err(|error| Standstill::Lock { detail: error.to_string() })?;
         self.check_unanswered(plan, quarantine)?;
+        let term = self.term();
         let began = Record::Began {
             run: run.to_owned(),
             at: Timestamp::now(),
@@ -339,16 +346,18 @@ impl Fabric {
             plan: plan.digest.clone(),
             changes: plan.changes.len(),
             by: self.instance.clone(),
+            lease: term.clone(),
         };
         history.append(&began).map_err(|error| unrecorded(&error))?;
         let head = history.head().get(..16).unwrap_or_default().to_owned();
         let message = format!(
-            "fabric-sync run {run} plan {} history {head}",
-            plan.digest.get(..16).unwrap_or_default()
+            "fabric-sync run {run} plan {} history {head}{}",
+            plan.digest.get(..16).unwrap_or_default(),
+            name_term(term.as_ref())
         );
         let recorded = AtomicBool::new(true);
         let goes_on = || recorded.load(Ordering::Relaxed) && !terms.stop.is_cancelled();
-        let permit = || if goes_on() { self.permit(terms.any_time) } else { Permit::Denied };
+        let permit = || if goes_on() { self.permit(term.as_ref(), terms.any_time) } else { Permit::Denied };
         let mut written = Written { run: run.to_owned(), ..Written::default() };
         let mut pending: Vec<Write> = Vec::new();
         let mut failure: Option<HistoryError> = None;
@@ -436,6 +445,12 @@ impl Fabric {
         let record = record::looked(run, (look.begun, look.ended), sides, found, standstill, known);
         history.append(&record).map_err(|error| unrecorded(&error))
     }
+}
+
+/// The end of a message for NetBox's changelog, which takes 200 characters.
+#[must_use]
+pub fn name_term(term: Option<&Term>) -> String {
+    term.map(|term| format!(" lease {term}")).unwrap_or_default()
 }
 
 fn entries(quarantine: &Quarantine) -> impl Iterator<Item = (Identity, QuarantineEntry)> {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use fabric_model::Summary;
 use fabric_model::plan::Intent;
+use fabric_model::{Summary, UnreadCause};
 use jiff::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -41,6 +41,13 @@ struct ByWrite {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByCause {
+    fabric: String,
+    side: &'static str,
+    cause: &'static str,
+}
+
 const ACTIONS: [&str; 3] = ["create", "update", "delete"];
 
 /// What is counted while the service runs.
@@ -48,6 +55,7 @@ pub struct Metrics {
     writes: Family<ByWrite, Counter>,
     looks: Family<ByFabric, Counter>,
     losses: Family<ByFabric, Counter>,
+    errors: Family<ByCause, Counter>,
     look_seconds: Family<ByFabric, Histogram, fn() -> Histogram>,
     delay_seconds: Family<ByFabric, Histogram, fn() -> Histogram>,
     registry: Registry,
@@ -69,6 +77,7 @@ impl Metrics {
         let writes = Family::<ByWrite, Counter>::default();
         let looks = Family::<ByFabric, Counter>::default();
         let losses = Family::<ByFabric, Counter>::default();
+        let errors = Family::<ByCause, Counter>::default();
         let look_seconds = Family::new_with_constructor(look_histogram as fn() -> Histogram);
         let delay_seconds = Family::new_with_constructor(delay_histogram as fn() -> Histogram);
         for fabric in fabrics {
@@ -77,6 +86,12 @@ impl Metrics {
             drop(losses.get_or_create(&by));
             drop(look_seconds.get_or_create(&by));
             drop(delay_seconds.get_or_create(&by));
+            for (side, cause) in Side::ALL
+                .into_iter()
+                .flat_map(|side| UnreadCause::ALL.map(|cause| (side.name(), cause.name())))
+            {
+                drop(errors.get_or_create(&ByCause { fabric: fabric.to_owned(), side, cause }));
+            }
             for action in ACTIONS {
                 for outcome in WriteOutcome::ALL.map(WriteOutcome::name) {
                     drop(writes.get_or_create(&ByWrite { fabric: fabric.to_owned(), action, outcome }));
@@ -87,6 +102,11 @@ impl Metrics {
         registry.register("looks", "Reads of both sides", looks.clone());
         registry.register("watch_losses", "Watches that broke and led to a whole read", losses.clone());
         registry.register(
+            "errors",
+            "Errors of either side by cause: each cause once a look, and writes that failed",
+            errors.clone(),
+        );
+        registry.register(
             "look_seconds",
             "How long it took to read and compare both sides",
             look_seconds.clone(),
@@ -96,7 +116,7 @@ impl Metrics {
             "From a change's arrival by a watch to its end in NetBox, of changes that NetBox took",
             delay_seconds.clone(),
         );
-        Metrics { writes, looks, losses, look_seconds, delay_seconds, registry }
+        Metrics { writes, looks, losses, errors, look_seconds, delay_seconds, registry }
     }
 
     /// A write ended.
@@ -120,6 +140,12 @@ impl Metrics {
     /// A watch broke.
     pub fn count_loss(&self, fabric: &str) {
         self.losses.get_or_create(&ByFabric { fabric: fabric.to_owned() }).inc();
+    }
+
+    /// A side failed.
+    pub fn count_error(&self, fabric: &str, side: Side, cause: UnreadCause) {
+        let by = ByCause { fabric: fabric.to_owned(), side: side.name(), cause: cause.name() };
+        self.errors.get_or_create(&by).inc();
     }
 
     /// A watched change ended in NetBox after `delay`.
@@ -150,7 +176,12 @@ fn of_reports(reports: &[Report], now: Timestamp) -> Registry {
     let states = Family::<ByState, Gauge>::default();
     let objects = Family::<ByState, Gauge>::default();
     let unread = Family::<BySide, Gauge>::default();
+    let kinds = Family::<ByFabric, Gauge>::default();
     for report in reports {
+        if report.as_of.is_some() && report.kinds_unread.is_none() {
+            let by = ByFabric { fabric: report.fabric.clone() };
+            kinds.get_or_create(&by).set(whole(report.unrepresented_kinds.len()));
+        }
         for (summary, state) in
             [(Summary::InSync, "in_sync"), (Summary::OutOfSync, "out_of_sync"), (Summary::Unknown, "unknown")]
         {
@@ -168,14 +199,20 @@ fn of_reports(reports: &[Report], now: Timestamp) -> Registry {
         ] {
             objects.get_or_create(&ByState { fabric: report.fabric.clone(), state }).set(whole(count));
         }
-        for (side, name) in [(Side::Source, "source"), (Side::Netbox, "netbox")] {
+        for side in Side::ALL {
             let lists = report.unread.iter().filter(|list| list.side == side).count();
-            unread.get_or_create(&BySide { fabric: report.fabric.clone(), side: name }).set(whole(lists));
+            let by = BySide { fabric: report.fabric.clone(), side: side.name() };
+            unread.get_or_create(&by).set(whole(lists));
         }
     }
     registry.register("state", "1 for the state that the last comparison found", states);
     registry.register("objects", "Objects of NetBox by how they compare", objects);
     registry.register("unread_lists", "Lists that could not be read whole", unread);
+    registry.register(
+        "unrepresented_kinds",
+        "Kinds of the fabric that this version does not know; none where they are not known",
+        kinds,
+    );
 
     type Count = fn(&Report) -> i64;
     let counts: [(&str, &str, Count); 8] = [

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use fabric_kubernetes::Term;
 use fabric_model::plan::Intent;
 use fabric_model::{
     Action, Change, Comparison, Counts, Identity, Inventory, Kind, ObjectKind, Plan, Snapshot, SourceList,
-    SourceRef, Summary, Unread,
+    SourceRef, Summary, Unread, UnreadCause,
 };
-use fabric_netbox::Outcome;
+use fabric_netbox::{NetBoxError, Outcome};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -97,6 +98,9 @@ pub enum Record {
         changes: usize,
         /// By whom: this instance's name.
         by: String,
+        /// In which term of the lease; none where no lease is configured.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        lease: Option<Term>,
     },
     /// Some of its writes, in order.
     Wrote {
@@ -119,6 +123,9 @@ pub enum Record {
         id: u64,
         /// `begun`, then `adopted` or why it was left.
         outcome: String,
+        /// In which term of the lease; none where no lease is configured.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        lease: Option<Term>,
     },
     /// Writing is over.
     Ended {
@@ -229,6 +236,9 @@ pub struct Write {
     /// NetBox's words, or why it is open.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
+    /// Why, where that does not lie with what was sent; counted, and not in the history.
+    #[serde(skip)]
+    pub cause: Option<UnreadCause>,
 }
 
 /// How a write ended.
@@ -286,6 +296,17 @@ fn describe(outcome: &Outcome) -> Option<String> {
     }
 }
 
+/// The cause of an error that does not lie with what was sent.
+fn cause(outcome: &Outcome) -> Option<UnreadCause> {
+    match outcome {
+        Outcome::Failed(error)
+        | Outcome::Refused(error @ (NetBoxError::Forbidden(_) | NetBoxError::Broken(_))) => {
+            Some(error.cause())
+        }
+        _ => None,
+    }
+}
+
 /// The intent behind an action: marking an object is the first half of deleting it.
 #[must_use]
 pub fn intent(action: &Action) -> Intent {
@@ -315,6 +336,7 @@ impl Write {
             fields,
             outcome: WriteOutcome::of(outcome),
             detail: describe(outcome),
+            cause: cause(outcome),
         }
     }
 }

@@ -54,6 +54,10 @@ pub struct Report {
     pub quarantine: Vec<QuarantineLine>,
     /// Fields of the source that NetBox has no place for.
     pub unrepresented: usize,
+    /// Kinds of the fabric that this version does not know, each as `GROUP/KIND`; at most 500.
+    pub unrepresented_kinds: Vec<String>,
+    /// Why those kinds are not known, if they are not. Nothing else is in doubt for it.
+    pub kinds_unread: Option<Unread>,
     /// What the switches report, beside what is intended.
     pub observed: Observed,
     /// How far a run is that writes now; what is told of the objects was so before it began.
@@ -77,13 +81,27 @@ pub struct UnreadList {
 }
 
 /// One of the two ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
     /// Kubernetes.
     Source,
     /// NetBox.
     Netbox,
+}
+
+impl Side {
+    /// Both.
+    pub const ALL: [Side; 2] = [Side::Source, Side::Netbox];
+
+    /// Its name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::Source => "source",
+            Side::Netbox => "netbox",
+        }
+    }
 }
 
 impl std::fmt::Display for Side {
@@ -190,6 +208,8 @@ impl Report {
             deletions_to_confirm: 0,
             quarantine: Vec::new(),
             unrepresented: 0,
+            unrepresented_kinds: Vec::new(),
+            kinds_unread: None,
             observed: Observed::default(),
             writing: None,
             last_run: None,
@@ -236,6 +256,9 @@ impl Report {
         self.problems =
             comparison.desired.problems.iter().take(MAX_LISTED).map(ToString::to_string).collect();
         self.unrepresented = comparison.desired.unrepresented.len();
+        let kinds = comparison.further_kinds.iter().flatten();
+        self.unrepresented_kinds = kinds.take(MAX_LISTED).cloned().collect();
+        self.kinds_unread = comparison.further_kinds.as_ref().err().cloned();
         self.held = plan.held.iter().take(MAX_LISTED).map(held_line).collect();
         self.held_count = plan.held.len();
         self.deletions_to_confirm = plan.held.iter().filter(|held| needs_confirmation(held)).count();
@@ -249,6 +272,16 @@ impl Report {
                 until: entry.until,
             })
             .collect();
+    }
+}
+
+/// The kinds of the fabric that this version does not know, in a line for people; none where there are none.
+#[must_use]
+pub fn kinds_line(kinds: &[String], unread: Option<&Unread>) -> Option<String> {
+    match unread {
+        Some(why) => Some(format!("which further kinds the fabric has is not known: {why}")),
+        None if kinds.is_empty() => None,
+        None => Some(format!("kinds that this version does not know: {}", kinds.join(", "))),
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Standstill {
         /// Which.
         holder: String,
     },
+    /// Nobody leads, as there is no lease.
+    Vacant,
     /// Whether we lead is not known.
     LeaseUnknown {
         /// What happened.
@@ -57,6 +59,9 @@ impl std::fmt::Display for Standstill {
             Standstill::Paused => f.write_str("paused by the configuration"),
             Standstill::Window { opens } => write!(f, "outside its windows; the next opens at {opens} UTC"),
             Standstill::Follower { holder } => write!(f, "{holder} leads"),
+            Standstill::Vacant => f.write_str(
+                "nobody leads, as there is no lease; another is made once who held the one that was there may not write any more",
+            ),
             Standstill::LeaseUnknown { detail } => {
                 write!(f, "whether this instance leads is not known: {detail}")
             }

@@ -1,6 +1,7 @@
 //! The loop of one fabric: look at both sides whole from time to time, follow watches meanwhile, write what differs, tell how it is.
 //! What befalls one fabric stops no other: each has a task, a history and connections of its own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,9 @@ use std::time::{Duration, Instant};
 use fabric_kubernetes::source::Watches;
 use fabric_kubernetes::{Arrival, Event};
 use fabric_model::plan::DeleteReason;
-use fabric_model::{Action, Change, Inventory, Kind, Plan, Quarantine, Snapshot, SourceRef, Summary};
+use fabric_model::{
+    Action, Change, Comparison, Inventory, Kind, Plan, Quarantine, Snapshot, SourceRef, Summary,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::patience::Patience;
 use crate::record::{Trigger, name_run};
-use crate::report::{Progress, Report, RunLine};
+use crate::report::{Progress, Report, RunLine, Side, unread_lists};
 use crate::standstill::Standstill;
 use crate::web::Board;
 
@@ -223,6 +226,7 @@ impl Worker {
         self.look_took = reading_begun.elapsed();
         self.metrics.count_look(self.fabric.name(), self.look_took);
         self.looked_at = Instant::now();
+        self.count_errors(&finding.comparison);
         let wait = self.patience.after_look(finding.comparison.is_all_read());
         self.next_look = self.next_look.min(self.looked_at + wait);
         let run = name_run(look.begun);
@@ -353,6 +357,7 @@ impl Worker {
                     standstill = self.fabric.standstill(Timestamp::now());
                     finding =
                         self.fabric.find_again(finding, &sides.snapshot, &sides.inventory, &self.quarantine);
+                    self.count_errors(&finding.comparison);
                     // What was read anew after writing may be less than what was read before.
                     is_troubled = ending == Ending::Open || (was_whole && !finding.comparison.is_all_read());
                 }
@@ -380,6 +385,15 @@ impl Worker {
         self.tell(standstill);
     }
 
+    /// Each cause once, of however many lists: a side that is away is one error a look.
+    fn count_errors(&self, comparison: &Comparison) {
+        let unread = unread_lists(comparison);
+        let causes: BTreeSet<_> = unread.iter().map(|list| (list.side, list.why.cause)).collect();
+        causes
+            .into_iter()
+            .for_each(|(side, cause)| self.metrics.count_error(self.fabric.name(), side, cause));
+    }
+
     /// Something went wrong: both sides are looked at before the interval is over, and not later than was due already.
     fn look_soon(&mut self) {
         self.next_look = self.next_look.min(Instant::now() + self.patience.after_trouble());
@@ -402,6 +416,9 @@ impl Worker {
         let on_write = |written: &Written| {
             if let Some(write) = written.writes.last() {
                 metrics.count_write(fabric, write.action, write.outcome);
+                if let Some(cause) = write.cause {
+                    metrics.count_error(fabric, Side::Netbox, cause);
+                }
                 if let Some(detail) = &write.detail {
                     tracing::warn!(fabric, object = %write.object, outcome = write.outcome.name(), detail);
                 }

@@ -323,14 +323,39 @@ async fn a_fabric_with_a_problem_stops_no_command_for_another() {
 async fn the_status_says_how_old_it_is() {
     let ends = ends().await;
     let service = Running::start(&ends).await;
-    // The address that the service was given.
-    let listen = format!("server: {{ listen: \"{}\" }}", service.address);
     service.in_sync().await;
-    let path = ends.home().join("config/fabric-sync.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let rest = text.lines().filter(|line| !line.starts_with("server:")).collect::<Vec<_>>().join("\n");
-    std::fs::write(&path, format!("{listen}\n{rest}\n")).unwrap();
+    ends.listen_at(&service.address);
     let said = ends.run(&["status"]).await.is(0);
     let said = said.says("both sides read whole: ");
     assert!(said.out.contains(" s ago"), "{}", said.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_this_version_does_not_know_is_told_and_stops_nothing() {
+    let ends = ends().await;
+    ends.cluster.serve("wiring.githedgehog.com", "Transceiver");
+    let plan = ends.home().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    ends.run(&["plan", "-o", plan]).await.is(1).says("no place        wiring.githedgehog.com/Transceiver");
+    ends.run(&["apply", plan]).await.is(0);
+    ends.run(&["plan"]).await.is(0);
+    let service = Running::start(&ends).await;
+    let report = service.in_sync().await;
+    assert_eq!(report["unrepresented_kinds"], json!(["wiring.githedgehog.com/Transceiver"]));
+    let metric = "fabric_sync_unrepresented_kinds{fabric=\"lab\"}";
+    assert!(service.get("/metrics").await.contains(&format!("{metric} 1\n")));
+    assert!(service.get("/fabrics/lab").await.contains("does not know: wiring.githedgehog.com/Transceiver"));
+
+    // Not known is not none.
+    ends.cluster.break_kind("apis", Some(Fault::Forbidden));
+    let report =
+        service.until("it is not known", |report| report["kinds_unread"]["cause"] == "forbidden").await;
+    assert_eq!(report["summary"], "in-sync");
+    assert!(!service.get("/metrics").await.contains(metric));
+    ends.run(&["plan"]).await.is(0).says("which further kinds the fabric has is not known: ");
+    ends.listen_at(&service.address);
+    ends.run(&["status"])
+        .await
+        .is(0)
+        .says("not represented: which further kinds the fabric has is not known: ");
 }

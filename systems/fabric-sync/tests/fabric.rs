@@ -130,3 +130,55 @@ async fn what_another_process_created_without_an_answer_is_not_sent_once_more() 
     assert_eq!((written.open, written.stopped), (0, None));
     assert_eq!(ends.netbox.objects(ObjectKind::Device).len(), 0);
 }
+
+/// Others may have written in between, for all that this instance knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_with_the_term_in_which_it_began() {
+    let ends = ends().await;
+    let fabric = fabric(&ends, "lease: { duration: 3 s }");
+    let campaign = fabric.campaign();
+    support::until("it leads", || fabric.may_write()).await;
+    let term = fabric.term().unwrap();
+    let mut look = fabric.look().await;
+    let found = fabric.find(&look.reading.snapshot, &look.inventory, &fabric.policy, &Quarantine::default());
+    let mut history = fabric.history(None).unwrap();
+    let stop = CancellationToken::new();
+    let mut quarantine = Quarantine::default();
+    let known = (&mut look.inventory, &mut quarantine);
+    let lose_and_win = |_: &fabric_sync::fabric::Written| {
+        if fabric.term().as_ref() == Some(&term) {
+            let mut lease = ends.cluster.object("leases", "default", "fabric-sync").unwrap();
+            lease["spec"]["leaseTransitions"] = (term.transitions + 2).into();
+            ends.cluster.put("leases", lease);
+            while fabric.term().is_none_or(|now| now == term) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    };
+    let terms = Terms { stop: &stop, any_time: false };
+    let run = ("run", Trigger::Apply);
+    let written = fabric.write(&found.plan, run, known, &mut history, terms, lose_and_win).await.unwrap();
+    assert!(written.written > 0 && written.open > 0, "{written:?}");
+    assert_eq!(written.stopped.as_deref(), Some("this instance may not write any more"));
+    assert!(fabric.may_write(), "it leads again");
+    let message = ends.netbox.change_messages().remove(0);
+    assert!(message.ends_with(&format!(" lease this test/{}", term.transitions)), "{message}");
+    let said = std::fs::read_to_string(ends.home().join("state/lab.history.jsonl")).unwrap();
+    assert!(
+        said.contains(&format!(
+            "\"lease\":{{\"holder\":\"this test\",\"transitions\":{}}}",
+            term.transitions
+        ))
+    );
+    fabric.resign(campaign).await;
+}
+
+#[test]
+fn a_message_for_the_changelog_has_room_for_the_longest_name() {
+    let holder = format!("{}-{}-{:08x}", "h".repeat(64), 4_194_304, u32::MAX);
+    let term = fabric_kubernetes::Term { holder, transitions: i32::MAX };
+    let run = fabric_sync::record::name_run(jiff::Timestamp::now());
+    let digits = "0".repeat(16);
+    let term = fabric_sync::fabric::name_term(Some(&term));
+    assert!(format!("fabric-sync run {run} plan {digits} history {digits}{term}").len() <= 200);
+}

@@ -2,9 +2,10 @@
 //! plan shows what would be.
 
 use fabric_model::Quarantine;
-use fabric_netbox::{AdoptionCandidate, AdoptionOutcome};
+use fabric_netbox::{Adoptable, AdoptionCandidate, AdoptionOutcome};
 
 use super::{Failure, apply, harmless, one};
+use crate::fabric::name_term;
 use crate::home::Home;
 use crate::record::name_run;
 use crate::report::describe_difference;
@@ -31,14 +32,21 @@ pub async fn run(
     }
     let found = fabric.netbox.find_adoptable(&finding.comparison, &look.inventory).await;
     let found = found.map_err(|error| Failure::Failed(harmless(&error.to_string())))?;
+    let Adoptable { candidates, others: not_adoptable, later } = found;
     let name = |candidate: &AdoptionCandidate| candidate.object.to_string();
-    let unknown = objects.iter().find(|object| !found.iter().any(|candidate| name(candidate) == **object));
+    let unknown =
+        objects.iter().find(|object| !candidates.iter().any(|candidate| name(candidate) == **object));
     if let Some(unknown) = unknown {
-        return Err(Failure::Wrong(format!("`{unknown}` is not in the list; `fabric-sync adopt` shows it")));
+        return Err(Failure::Wrong(
+            match not_adoptable.iter().find(|(object, _)| object.to_string() == *unknown) {
+                Some((_, why)) => format!("`{unknown}` cannot be adopted: {}", harmless(&why.to_string())),
+                None => format!("`{unknown}` is not in the list; `fabric-sync adopt` shows it"),
+            },
+        ));
     }
     let (chosen, others): (Vec<_>, Vec<_>) =
-        found.iter().partition(|candidate| all || objects.contains(&name(candidate)));
-    if found.is_empty() {
+        candidates.iter().partition(|candidate| all || objects.contains(&name(candidate)));
+    if candidates.is_empty() {
         say!("nothing to adopt: no object without our key stands where one of ours is missing");
     }
     for candidate in others {
@@ -51,6 +59,12 @@ pub async fn run(
         for difference in &candidate.differences {
             say!("      would then change  {}", harmless(&describe_difference(difference)));
         }
+    }
+    for (object, why) in &not_adoptable {
+        say!("  not adoptable  {}: {}", harmless(&object.to_string()), harmless(&why.to_string()));
+    }
+    if later > 0 {
+        say!("{later} more are looked for once what they belong to is there and ours");
     }
     if chosen.is_empty() {
         return Ok(());
@@ -70,7 +84,7 @@ async fn adopt(
     history: &mut crate::history::History,
     any_time: bool,
 ) -> Result<(), Failure> {
-    let run = name_run(Timestamp::now());
+    let (run, term) = (name_run(Timestamp::now()), fabric.term());
     let failed = |error: crate::history::HistoryError| Failure::Failed(error.to_string());
     let mut left = 0;
     for candidate in chosen {
@@ -82,11 +96,12 @@ async fn adopt(
             source: candidate.source.clone(),
             id: candidate.id,
             outcome: outcome.to_owned(),
+            lease: term.clone(),
         };
         // Announced first: what cannot be recorded is not done.
         history.append(&record("begun")).map_err(failed)?;
-        let message = format!("fabric-sync run {run} adopt");
-        let permit = || fabric.permit(any_time);
+        let message = format!("fabric-sync run {run} adopt{}", name_term(term.as_ref()));
+        let permit = || fabric.permit(term.as_ref(), any_time);
         let outcome = match fabric.netbox.adopt(candidate, &message, &permit).await {
             Ok(AdoptionOutcome::Adopted) => "adopted".to_owned(),
             Ok(AdoptionOutcome::Stale) => "left: it was changed meanwhile, or bears a key already".to_owned(),

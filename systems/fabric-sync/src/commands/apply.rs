@@ -110,7 +110,7 @@ pub async fn lead(fabric: &Fabric) -> Result<Option<Campaign>, Failure> {
                 Role::Follower { holder } => format!(
                     "nothing was written: {holder} leads. Stop it for as long as this takes (systemctl stop fabric-sync), and start it again after"
                 ),
-                Role::Leader | Role::Unknown { .. } => format!(
+                Role::Leader | Role::Vacant | Role::Unknown { .. } => format!(
                     "nothing was written: the lease {}/{} could not be had within {} s: {:?}",
                     settings.namespace,
                     settings.name,

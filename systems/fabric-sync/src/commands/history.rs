@@ -97,10 +97,13 @@ fn show(entry: &Entry) {
                 counts.unknown
             )
         }
-        Record::Began { run, at, changes, plan, by, .. } => {
+        Record::Began { run, at, changes, plan, by, lease, .. } => {
+            let lease =
+                lease.map(|term| format!(", the lease's holder after {} transitions", term.transitions));
             format!(
-                "{at}  {run}  began {changes} changes of plan {} as {by}",
-                plan.get(..16).unwrap_or(&plan)
+                "{at}  {run}  began {changes} changes of plan {} as {by}{}",
+                plan.get(..16).unwrap_or(&plan),
+                lease.unwrap_or_default()
             )
         }
         Record::Wrote { run, writes } => {

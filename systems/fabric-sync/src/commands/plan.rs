@@ -77,6 +77,17 @@ pub fn show(finding: &Finding) {
         let kept = if field.is_kept { "kept as JSON" } else { "not kept" };
         say!("  no place        {} {} ({kept})", harmless(&field.source.to_string()), harmless(&field.path));
     }
+    match &comparison.further_kinds {
+        Ok(kinds) => kinds.iter().for_each(|kind| {
+            say!("  no place        {} (a kind that this version does not know)", harmless(kind));
+        }),
+        Err(why) => {
+            say!(
+                "  no place        which further kinds the fabric has is not known: {}",
+                harmless(&why.to_string())
+            );
+        }
+    }
     say!("  plan {}, {} changes", plan.digest, plan.changes.len());
 }
 

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use super::{Failure, harmless};
 use crate::config;
 use crate::home::Home;
-use crate::report::{Report, ago, unread_lines};
+use crate::report::{Report, ago, kinds_line, unread_lines};
 use crate::web::StatusDocument;
 
 /// How long the service may take to answer.
@@ -94,6 +94,9 @@ fn show(report: &Report, now: Timestamp) {
             "{} deletions wait for somebody's word: fabric-sync plan --confirm-deletions",
             report.deletions_to_confirm
         ));
+    }
+    if let Some(kinds) = kinds_line(&report.unrepresented_kinds, report.kinds_unread.as_ref()) {
+        line(format!("not represented: {kinds}"));
     }
     for observed in &report.observed.differs {
         line(format!("observed otherwise: {observed}"));

@@ -4,7 +4,7 @@ use fabric_model::Summary;
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::report::{Report, ago, span};
+use crate::report::{Report, ago, kinds_line, span};
 
 /// Seconds between loads.
 const RELOAD: u32 = 5;
@@ -134,6 +134,9 @@ pub(super) fn fabric(report: &Report, note: Option<&str>, now: Timestamp) -> Mar
                 (report.unrepresented) " fields of the source have no place of their own in NetBox; "
                 code { "fabric-sync plan" } " names them."
             }
+        }
+        @if let Some(kinds) = kinds_line(&report.unrepresented_kinds, report.kinds_unread.as_ref()) {
+            p { "Not represented: " (kinds) }
         }
     };
     frame(&report.fabric, note, &body)

@@ -213,3 +213,37 @@ async fn why_a_look_was_due_is_no_reason_for_another_and_trouble_puts_none_off()
     assert_eq!(worker.next_trigger, Trigger::Interval);
     assert!(worker.next_look > Instant::now() + Duration::from_secs(1_000));
 }
+
+#[tokio::test]
+async fn errors_are_counted_by_side_and_cause() {
+    let (cluster, netbox, _folder, mut worker) = between(&["one"]).await;
+    let metrics = Arc::clone(&worker.metrics);
+    let count = |side: &str, cause: &str| {
+        let page = metrics.render(&[], Timestamp::now());
+        let line = format!("fabric_sync_errors_total{{fabric=\"lab\",side=\"{side}\",cause=\"{cause}\"}} ");
+        page.lines().find_map(|text| text.strip_prefix(&line)).unwrap().parse::<u64>().unwrap()
+    };
+    // Two lists for one cause, and a third for another.
+    cluster.break_kind("vpcs", Some(fabric_kubernetes::fake::Fault::Forbidden));
+    cluster.break_kind("externals", Some(fabric_kubernetes::fake::Fault::Forbidden));
+    cluster.break_kind("switches", Some(fabric_kubernetes::fake::Fault::Html));
+    netbox.fail(Fault::LoginPage, Some("GET"), "ipam/vlans/", 1);
+    look(&mut worker, Trigger::Interval).await;
+    let counted = [("source", "forbidden"), ("source", "wrong-shape"), ("netbox", "wrong-shape")];
+    assert_eq!(counted.map(|(side, cause)| count(side, cause)), [1, 1, 1]);
+    for kind in ["vpcs", "externals", "switches"] {
+        cluster.break_kind(kind, None);
+    }
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!(counted.map(|(side, cause)| count(side, cause)), [1, 1, 1], "nothing is wrong any more");
+
+    // A write that fails, and one that NetBox refuses for what it says: that is counted by the writes.
+    netbox.fail(Fault::Status(504), Some("PATCH"), "dcim/devices/", 1);
+    put(&cluster, "one", "new");
+    look(&mut worker, Trigger::Interval).await;
+    assert_eq!(count("netbox", "server-error"), 1);
+    put(&cluster, &"x".repeat(120), "refused");
+    look(&mut worker, Trigger::Interval).await;
+    assert!(worker.report.last_run.as_ref().unwrap().refused > 0, "{:#?}", worker.report);
+    assert_eq!((count("netbox", "server-error"), count("netbox", "wrong-shape")), (1, 1));
+}

@@ -112,6 +112,14 @@ impl Ends {
         std::fs::write(self.home().join("config/fabric-sync.yaml"), text).unwrap();
     }
 
+    /// Writes into the configuration which address the service was given, for those who ask it.
+    pub fn listen_at(&self, address: &str) {
+        let path = self.home().join("config/fabric-sync.yaml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rest = text.lines().filter(|line| !line.starts_with("server:")).collect::<Vec<_>>().join("\n");
+        std::fs::write(&path, format!("server: {{ listen: \"{address}\" }}\n{rest}\n")).unwrap();
+    }
+
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fabric-sync"));
         command.arg("--home").arg(self.home());

@@ -2,6 +2,8 @@
 //! knows lists in pages, watches with bookmarks and 410 inside the stream, objects one by one, and faults for each kind. It authorises
 //! nobody, validates nothing and keeps nothing.
 
+mod discovery;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,6 +54,8 @@ struct Store {
     /// Version, resource, namespace, line.
     events: Vec<(u64, String, String, String)>,
     faults: BTreeMap<String, Fault>,
+    /// Group and kind of what is served beside the kinds of the model.
+    further_kinds: Vec<(String, String)>,
     /// If set, the only bearer token that is let in.
     token: Option<String>,
     page: Option<usize>,
@@ -91,7 +95,8 @@ impl FakeCluster {
         let store = Store { version: 100, ..Store::default() };
         let shared = Shared { store: Arc::new(Mutex::new(store)), changed: watch::channel(0).0 };
         let app = Router::new()
-            .route("/apis/{group}", get(discover))
+            .route("/apis", get(discovery::all_groups))
+            .route("/apis/{group}", get(discovery::one_group))
             .route("/apis/{group}/{version}/{plural}", get(list_all))
             .route("/apis/{group}/{version}/namespaces/{namespace}/{plural}", get(list).post(create))
             .route(
@@ -148,6 +153,11 @@ impl FakeCluster {
             Some(fault) => store.faults.insert(resource.to_owned(), fault),
             None => store.faults.remove(resource),
         };
+    }
+
+    /// Serves another kind too, whose objects nobody lists.
+    pub fn serve(&self, group: &str, kind: &str) {
+        self.shared.store.lock().further_kinds.push((group.to_owned(), kind.to_owned()));
     }
 
     /// Forgets the past: watches from before now are told 410 inside the stream, running ones too.
@@ -280,15 +290,6 @@ fn status(code: u16, reason: &str, message: &str) -> Response {
         "message": message, "reason": reason, "code": code});
     let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (code, axum::Json(body)).into_response()
-}
-
-async fn discover(State(shared): State<Shared>, Path(group): Path<String>, headers: HeaderMap) -> Response {
-    match shared.before("", format!("/apis/{group}"), &headers).await {
-        Err(answer) => answer,
-        Ok(_) => axum::Json(json!({"kind": "APIGroup", "apiVersion": "v1", "name": group,
-            "versions": [{"groupVersion": format!("{group}/v1beta1"), "version": "v1beta1"}]}))
-        .into_response(),
-    }
 }
 
 type Asked = Query<BTreeMap<String, String>>;

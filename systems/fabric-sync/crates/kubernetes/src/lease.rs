@@ -1,7 +1,7 @@
 //! One leader at a time, by a `coordination.k8s.io/v1` Lease. Whether we may write is decided by our own clock alone: from the moment at
 //! which the last successful renewal was sent, two thirds of the lease's duration; for a write that is under way then, nobody waits longer
 //! than the third that is left before anybody else may take over. Others are judged by when we saw their lease change, never by the times in it. The rule is the one of
-//! client-go's leader election.
+//! client-go's leader election, but for a lease that is gone: who held it stops, and nobody makes another before its time would have run out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::request::trouble;
 use crate::source::Source;
@@ -39,6 +40,8 @@ pub enum Role {
         /// Who.
         holder: String,
     },
+    /// There is no lease, and who held the one that was there may still write.
+    Vacant,
     /// The lease could not be read or written.
     Unknown {
         /// What happened.
@@ -60,17 +63,41 @@ struct State {
     write_until: Duration,
     /// Until when nobody else may take over: a write that is under way has until then.
     held_until: Duration,
-    transitions: i32,
+    /// How often the lease had changed hands when we last saw it; never less than before.
+    transitions: Option<i32>,
 }
 
 /// The election's outcome so far; cheap to clone and to ask.
 #[derive(Debug, Clone)]
 pub struct Leader(Arc<Mutex<State>>);
 
-/// Another's lease as we saw it, and when.
+/// The time for which we lead without a break, as the lease counts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// Who leads: our name in the lease.
+    pub holder: String,
+    /// How often the lease had changed hands by then.
+    pub transitions: i32,
+}
+
+impl std::fmt::Display for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.holder, self.transitions)
+    }
+}
+
+/// The lease as we last saw it, none if there was none, and since when.
 struct Sight {
     version: Option<String>,
     since: Duration,
+}
+
+impl Sight {
+    fn see(&mut self, version: Option<&String>) {
+        if self.version.as_ref() != version {
+            *self = Sight { version: version.cloned(), since: now() };
+        }
+    }
 }
 
 impl Leader {
@@ -79,7 +106,7 @@ impl Leader {
     pub fn new() -> Self {
         let role = Role::Unknown { reason: "the lease was not asked for yet".into() };
         let (write_until, held_until) = (Duration::ZERO, Duration::ZERO);
-        Leader(Arc::new(Mutex::new(State { role, write_until, held_until, transitions: 0 })))
+        Leader(Arc::new(Mutex::new(State { role, write_until, held_until, transitions: None })))
     }
 
     /// Whether a write may begin now.
@@ -88,11 +115,21 @@ impl Leader {
         now() < self.0.lock().write_until
     }
 
-    /// How long a write that begins now may take before another instance may begin one; none if none may begin.
+    /// How long a write of a run that began in the term with that many `transitions` may take, if it begins now, before another instance may
+    /// begin one; none if none may begin, as in every later term: others may have written in between.
     #[must_use]
-    pub fn time_for_a_write(&self) -> Option<Duration> {
+    pub fn time_for_a_write(&self, transitions: i32) -> Option<Duration> {
         let (state, now) = (self.0.lock(), now());
-        (now < state.write_until).then(|| state.held_until.saturating_sub(now))
+        (now < state.write_until && state.transitions == Some(transitions))
+            .then(|| state.held_until.saturating_sub(now))
+    }
+
+    /// The term in which we lead now, as `settings` name us; none if we do not.
+    #[must_use]
+    pub fn term(&self, settings: &LeaseSettings) -> Option<Term> {
+        let state = self.0.lock();
+        let transitions = state.transitions.filter(|_| now() < state.write_until)?;
+        Some(Term { holder: settings.identity.clone(), transitions })
     }
 
     /// What we are. A leader whose time ran out leads no more, whoever does.
@@ -107,19 +144,14 @@ impl Leader {
         }
     }
 
-    /// How often the lease changed hands.
-    #[must_use]
-    pub fn transitions(&self) -> i32 {
-        self.0.lock().transitions
-    }
-
     /// Takes part in the election for ever, or until the future is dropped; then [`Leader::resign`].
     pub async fn campaign(&self, source: &Source, settings: &LeaseSettings) {
         let mut sight = Sight { version: None, since: now() };
         let step = settings.duration / 3;
         loop {
             let sent = now();
-            let attempt = tokio::time::timeout(step, attempt(source, settings, &mut sight));
+            let known = self.known();
+            let attempt = tokio::time::timeout(step, attempt(source, settings, &mut sight, known));
             let (role, transitions) = match attempt.await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(reason)) => (Role::Unknown { reason }, None),
@@ -133,12 +165,17 @@ impl Leader {
         }
     }
 
+    fn known(&self) -> Known {
+        let state = self.0.lock();
+        Known { is_leader: state.role == Role::Leader, transitions: state.transitions }
+    }
+
     /// Takes an attempt's outcome down; `sent` is when it was sent, `grant` how long we may write from then on if it succeeded.
     fn note(&self, lease: &str, sent: Duration, grant: Duration, role: Role, transitions: Option<i32>) {
         let mut state = self.0.lock();
         match role {
             Role::Leader => (state.write_until, state.held_until) = (sent + grant, sent + grant * 3 / 2),
-            Role::Follower { .. } => state.write_until = Duration::ZERO,
+            Role::Follower { .. } | Role::Vacant => state.write_until = Duration::ZERO,
             // A renewal that failed takes nothing away that was granted: as long as the grant lasts, we are what we were.
             Role::Unknown { .. } if now() < state.write_until => return,
             Role::Unknown { .. } => {}
@@ -147,7 +184,7 @@ impl Leader {
             tracing::info!(lease, ?role, "leadership");
         }
         state.role = role;
-        state.transitions = transitions.unwrap_or(state.transitions);
+        state.transitions = state.transitions.max(transitions);
     }
 
     /// Gives the lease up, so that the next one need not wait; begin no write after.
@@ -173,41 +210,60 @@ fn api(client: Client, settings: &LeaseSettings) -> Api<Lease> {
     Api::namespaced(client, &settings.namespace)
 }
 
+/// What we knew of the lease before an attempt.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    is_leader: bool,
+    transitions: Option<i32>,
+}
+
 /// One attempt to get or keep the lease: our role, and how often it changed hands.
 async fn attempt(
     source: &Source,
     settings: &LeaseSettings,
     sight: &mut Sight,
+    known: Known,
 ) -> Result<(Role, Option<i32>), String> {
     let client = source.client().await.map_err(|error| error.to_string())?;
     let api = api(client, settings);
     let failed = |error: &kube::Error| trouble(error).to_string();
     let found = api.get_opt(&settings.name).await.map_err(|error| failed(&error))?;
+    sight.see(found.as_ref().and_then(|found| found.metadata.resource_version.as_ref()));
     let Some(found) = found else {
-        let fresh = Lease { metadata: named(settings), spec: Some(spec(settings, None)) };
+        if known.is_leader || now() < sight.since + settings.duration {
+            return Ok((Role::Vacant, None));
+        }
+        let next = spec(settings, None, known);
+        let transitions = next.lease_transitions;
+        let fresh = Lease { metadata: named(settings), spec: Some(next) };
         return match api.create(&PostParams::default(), &fresh).await {
-            Ok(_) => Ok((Role::Leader, Some(0))),
+            Ok(made) => {
+                sight.see(made.metadata.resource_version.as_ref());
+                Ok((Role::Leader, transitions))
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(another("somebody was faster")),
             Err(error) => Err(failed(&error)),
         };
     };
     let old = found.spec.clone().unwrap_or_default();
     let holder = old.holder_identity.clone().unwrap_or_default();
-    if !holder.is_empty() && holder != settings.identity {
-        if sight.version != found.metadata.resource_version {
-            *sight = Sight { version: found.metadata.resource_version.clone(), since: now() };
-        }
+    // In another term than ours somebody else may have written since, though it names us.
+    let is_our_term = !known.is_leader || old.lease_transitions == known.transitions;
+    if !holder.is_empty() && (holder != settings.identity || !is_our_term) {
         let seconds = u64::try_from(old.lease_duration_seconds.unwrap_or(0)).unwrap_or(0);
         let good_for = Duration::from_secs(seconds).max(settings.duration);
         if now() < sight.since + good_for {
             return Ok((Role::Follower { holder }, old.lease_transitions));
         }
     }
-    let next = spec(settings, Some(&old));
+    let next = spec(settings, Some(&old), known);
     let transitions = next.lease_transitions;
     let lease = Lease { metadata: found.metadata, spec: Some(next) };
     match api.replace(&settings.name, &PostParams::default(), &lease).await {
-        Ok(_) => Ok((Role::Leader, transitions)),
+        Ok(made) => {
+            sight.see(made.metadata.resource_version.as_ref());
+            Ok((Role::Leader, transitions))
+        }
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(another("somebody was faster")),
         Err(error) => Err(failed(&error)),
     }
@@ -241,10 +297,13 @@ fn named(settings: &LeaseSettings) -> ObjectMeta {
     }
 }
 
-fn spec(settings: &LeaseSettings, old: Option<&LeaseSpec>) -> LeaseSpec {
+/// What the lease says next. Its count goes on where it was `known` to stand, though somebody deleted or reset it.
+fn spec(settings: &LeaseSettings, old: Option<&LeaseSpec>, known: Known) -> LeaseSpec {
     let now = MicroTime(Timestamp::now());
-    let same = old.is_some_and(|old| old.holder_identity.as_deref() == Some(&settings.identity));
-    let transitions = old.map_or(0, |old| old.lease_transitions.unwrap_or(0) + i32::from(!same));
+    let is_ours = |old: &LeaseSpec| old.holder_identity.as_deref() == Some(&settings.identity);
+    let same = known.is_leader && old.is_some_and(is_ours);
+    let before = old.map(|old| old.lease_transitions.unwrap_or(0)).max(known.transitions);
+    let transitions = before.map_or(0, |before| before.saturating_add(i32::from(!same)));
     LeaseSpec {
         holder_identity: Some(settings.identity.clone()),
         lease_duration_seconds: i32::try_from(settings.duration.as_secs()).ok(),

@@ -5,6 +5,7 @@
 //! so a server without them is served like any other.
 
 pub mod access;
+mod discovery;
 pub mod fake;
 pub mod lease;
 mod list;
@@ -13,6 +14,6 @@ pub mod source;
 mod watch;
 
 pub use access::{Access, AccessError};
-pub use lease::{Leader, LeaseSettings, Role};
+pub use lease::{Leader, LeaseSettings, Role, Term};
 pub use source::{Reading, Scope, Source};
 pub use watch::{Arrival, Event};

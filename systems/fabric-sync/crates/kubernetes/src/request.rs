@@ -79,14 +79,24 @@ struct StatusObject {
 
 /// Asks, and gives the JSON that came.
 pub(crate) async fn get(client: &Client, path: &str, deadline: Duration) -> Result<Value, Trouble> {
-    tokio::time::timeout(deadline, get_whole(client, path))
+    get_as(client, path, "application/json", deadline).await
+}
+
+/// Asks for one of the forms in `accept`, and gives the JSON that came.
+pub(crate) async fn get_as(
+    client: &Client,
+    path: &str,
+    accept: &str,
+    deadline: Duration,
+) -> Result<Value, Trouble> {
+    tokio::time::timeout(deadline, get_whole(client, path, accept))
         .await
         .unwrap_or(Err(Trouble::Silent { within: deadline }))
 }
 
-async fn get_whole(client: &Client, path: &str) -> Result<Value, Trouble> {
+async fn get_whole(client: &Client, path: &str, accept: &str) -> Result<Value, Trouble> {
     let request = http::Request::get(path)
-        .header("accept", "application/json")
+        .header("accept", accept)
         .body(Body::empty())
         .map_err(|error| Trouble::Foreign(error.to_string()))?;
     let response = client.send(request).await.map_err(|error| trouble(&error))?;

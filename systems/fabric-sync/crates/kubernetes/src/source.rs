@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 
 use crate::access::{Access, Connector};
+use crate::discovery::find_further_kinds;
 use crate::list::{List, Listing};
 use crate::request::Trouble;
 use crate::watch::{Arrival, Watch};
@@ -109,11 +110,10 @@ impl Source {
             });
             (kind, list)
         };
-        let lists: Vec<_> = futures_util::stream::iter(self.scope.kinds.clone())
-            .map(read)
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
+        let lists = futures_util::stream::iter(self.scope.kinds.clone()).map(read).buffer_unordered(AT_ONCE);
+        let (lists, further_kinds) =
+            tokio::join!(lists.collect::<Vec<_>>(), find_further_kinds(&client, self.deadline));
+        snapshot.set_further_kinds(further_kinds);
         for (kind, lists) in lists {
             match lists {
                 Ok(lists) => {

@@ -93,8 +93,8 @@ async fn a_server_that_stands_still_leaves_everything_unread_in_time() {
     let source = Source::new(access, everything(), Duration::from_millis(200));
     let snapshot = source.read().await.snapshot;
     assert!(Kind::ALL.iter().all(|kind| cause(&snapshot, *kind) == Some(UnreadCause::TimedOut)));
-    // What was asked for at the same time; the rest could only time out, too.
-    assert_eq!(cluster.requests().len(), 4, "{:#?}", cluster.requests());
+    // What was asked for at the same time, with the kinds that are served; the rest could only time out, too.
+    assert_eq!(cluster.requests().len(), 5, "{:#?}", cluster.requests());
     cluster.stop(false);
     assert_eq!(source.read().await.snapshot.objects(Kind::Server).len(), 1);
 }
@@ -117,7 +117,8 @@ async fn kinds_and_namespaces_out_of_scope_are_not_asked_for() {
     let only_servers = Scope { kinds: vec![Kind::Server], namespaces: vec!["default".into()], labels: None };
     let snapshot = source(&cluster, only_servers).read().await.snapshot;
     assert_eq!(snapshot.objects(Kind::Server).len(), 2);
-    assert!(cluster.requests().iter().all(|request| request.contains("/servers")));
+    let asked = cluster.requests();
+    assert!(asked.iter().all(|request| request.contains("/servers") || request == "/apis"), "{asked:?}");
     let both = vec!["default".to_owned(), "elsewhere".to_owned()];
     let snapshot = source(&cluster, Scope { kinds: vec![Kind::Server], namespaces: both, labels: None })
         .read()
@@ -174,4 +175,43 @@ async fn a_kubeconfig_is_read_again_and_its_errors_hold_no_secret() {
     let snapshot = source(Some("nosuch")).read().await.snapshot;
     let unread = snapshot.unread(Kind::Server).unwrap();
     assert!(unread.detail.contains("nosuch") && !unread.detail.contains("second"), "{unread}");
+}
+
+#[tokio::test]
+async fn kinds_of_the_fabric_that_are_not_known_are_told_by_one_request_and_decide_nothing() {
+    let cluster = fabric(1).await;
+    for (group, kind) in [
+        ("wiring.githedgehog.com", "Transceiver"),
+        ("gateway.githedgehog.com", "Gateway"),
+        // Of the same name as one of ours, and not that one.
+        ("gateway.githedgehog.com", "Switch"),
+        ("coordination.k8s.io", "Lease"),
+        ("wiring.githedgehog.com.example.org", "Other"),
+    ] {
+        cluster.serve(group, kind);
+    }
+    let source = source(&cluster, everything());
+    let snapshot = source.read().await.snapshot;
+    let told: Vec<_> = snapshot.further_kinds().as_ref().unwrap().iter().map(String::as_str).collect();
+    assert_eq!(
+        told,
+        [
+            "gateway.githedgehog.com/Gateway",
+            "gateway.githedgehog.com/Switch",
+            "wiring.githedgehog.com/Transceiver"
+        ]
+    );
+    assert_eq!(cluster.requests().iter().filter(|request| *request == "/apis").count(), 1);
+    for (fault, cause) in [
+        (Fault::Forbidden, UnreadCause::Forbidden),
+        (Fault::Html, UnreadCause::WrongShape),
+        // As a server answers that knows no aggregated discovery.
+        (Fault::OtherShape, UnreadCause::WrongShape),
+        (Fault::Silent, UnreadCause::TimedOut),
+    ] {
+        cluster.break_kind("apis", Some(fault));
+        let snapshot = source.read().await.snapshot;
+        assert_eq!(snapshot.further_kinds().as_ref().unwrap_err().cause, cause);
+        assert!(Kind::ALL.iter().all(|kind| snapshot.unread(*kind).is_none()), "{fault:?}");
+    }
 }

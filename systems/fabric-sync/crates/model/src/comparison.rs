@@ -3,7 +3,7 @@
 use crate::desired::{Desired, DesiredObject};
 use crate::netbox::{Actual, FieldValue, Identity, Inventory, KEY_FIELD, ObjectKind};
 use crate::slot;
-use crate::source::{Kind, Snapshot, SourceList, SourceRef};
+use crate::source::{FurtherKinds, Kind, Snapshot, SourceList, SourceRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -110,6 +110,8 @@ pub struct Comparison {
     pub unread_sources: BTreeMap<Kind, crate::Unread>,
     /// Lists of NetBox that could not be read whole.
     pub unread_inventory: BTreeMap<ObjectKind, crate::Unread>,
+    /// Kinds of the fabric that this version does not know. They decide nothing.
+    pub further_kinds: FurtherKinds,
     /// Kinds that were read whole and are empty.
     pub(crate) empty_sources: BTreeSet<Kind>,
 }
@@ -202,7 +204,8 @@ impl Comparison {
                 }
             }
         }
-        Self { desired, objects, unread_sources, unread_inventory, empty_sources }
+        let further_kinds = snapshot.further_kinds().clone();
+        Self { desired, objects, unread_sources, unread_inventory, further_kinds, empty_sources }
     }
 
     /// Whether all was read that says what should be and what is: without it nothing is deleted. What the switches report is not of that.

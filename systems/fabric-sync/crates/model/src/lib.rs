@@ -20,5 +20,5 @@ pub use desired::{Desired, DesiredObject, Problem, ProblemKind, Unrepresented};
 pub use mapping::{Fabric, map_fabric};
 pub use netbox::{Actual, FabricName, FieldValue, Identity, Inventory, ObjectKind};
 pub use plan::{Action, Change, Plan, Policy, Quarantine};
-pub use source::{Kind, Snapshot, SourceList, SourceObject, SourceRef};
+pub use source::{FurtherKinds, Kind, Snapshot, SourceList, SourceObject, SourceRef};
 pub use unread::{Unread, UnreadCause};

@@ -35,6 +35,44 @@ pub enum UnreadCause {
     TooLarge,
 }
 
+impl UnreadCause {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::NotRead,
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::KindMissing,
+        Self::ServerError,
+        Self::WrongShape,
+        Self::Cut,
+        Self::Unsettled,
+        Self::FilterIgnored,
+        Self::NotPrepared,
+        Self::TooLarge,
+    ];
+
+    /// Its name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotRead => "not-read",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::KindMissing => "kind-missing",
+            Self::ServerError => "server-error",
+            Self::WrongShape => "wrong-shape",
+            Self::Cut => "cut",
+            Self::Unsettled => "unsettled",
+            Self::FilterIgnored => "filter-ignored",
+            Self::NotPrepared => "not-prepared",
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
 /// Why a list is not known: the cause, and what exactly was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
@@ -75,5 +113,17 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_called_as_in_json() {
+        for cause in UnreadCause::ALL {
+            assert_eq!(serde_json::json!(cause), cause.name());
+        }
     }
 }

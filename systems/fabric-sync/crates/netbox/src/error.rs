@@ -105,6 +105,25 @@ impl NetBoxError {
         }
     }
 
+    /// What it is of the reasons for which a list is not read.
+    pub fn cause(&self) -> UnreadCause {
+        match self {
+            Self::Unreachable(_) => UnreadCause::Unreachable,
+            Self::TimedOut(_) => UnreadCause::TimedOut,
+            Self::Cut(_) => UnreadCause::Cut,
+            Self::Token { .. } | Self::Unauthenticated => UnreadCause::Unauthenticated,
+            Self::Forbidden(_) => UnreadCause::Forbidden,
+            Self::NotFound => UnreadCause::KindMissing,
+            Self::TooLarge(_) => UnreadCause::TooLarge,
+            Self::Throttled | Self::LeftAlone { .. } | Self::Server { .. } | Self::Broken(_) => {
+                UnreadCause::ServerError
+            }
+            Self::Stale | Self::Conflict(_) | Self::Refused(_) | Self::MayNotWrite | Self::WrongShape(_) => {
+                UnreadCause::WrongShape
+            }
+        }
+    }
+
     /// Whether it lies with this object alone, so that others may be tried.
     pub(crate) fn is_about_the_object(&self) -> bool {
         matches!(
@@ -121,24 +140,6 @@ impl NetBoxError {
 
 impl From<NetBoxError> for Unread {
     fn from(error: NetBoxError) -> Self {
-        let cause = match &error {
-            NetBoxError::Unreachable(_) => UnreadCause::Unreachable,
-            NetBoxError::TimedOut(_) => UnreadCause::TimedOut,
-            NetBoxError::Cut(_) => UnreadCause::Cut,
-            NetBoxError::Token { .. } | NetBoxError::Unauthenticated => UnreadCause::Unauthenticated,
-            NetBoxError::Forbidden(_) => UnreadCause::Forbidden,
-            NetBoxError::NotFound => UnreadCause::KindMissing,
-            NetBoxError::TooLarge(_) => UnreadCause::TooLarge,
-            NetBoxError::Throttled | NetBoxError::LeftAlone { .. } | NetBoxError::Server { .. } => {
-                UnreadCause::ServerError
-            }
-            NetBoxError::Stale
-            | NetBoxError::Conflict(_)
-            | NetBoxError::Refused(_)
-            | NetBoxError::Broken(_)
-            | NetBoxError::MayNotWrite
-            | NetBoxError::WrongShape(_) => UnreadCause::WrongShape,
-        };
-        Self::new(cause, error.to_string())
+        Self::new(error.cause(), error.to_string())
     }
 }

@@ -18,7 +18,7 @@ mod throttle;
 mod token;
 mod write;
 
-pub use adopt::{AdoptionCandidate, AdoptionOutcome};
+pub use adopt::{Adoptable, AdoptionCandidate, AdoptionOutcome, NotAdoptable};
 pub use apply::{Applied, Outcome, RunOptions};
 pub use error::NetBoxError;
 pub use http::{NetBox, RequestCounts};

@@ -7,4 +7,4 @@ pub(crate) mod spec;
 
 pub use kind::{Kind, UnknownKind};
 pub use object::{Malformed, SourceObject, SourceRef};
-pub use snapshot::{Snapshot, SourceList};
+pub use snapshot::{FurtherKinds, Snapshot, SourceList};

@@ -3,7 +3,7 @@
 use super::{Kind, Malformed, SourceObject, SourceRef};
 use crate::unread::{Unread, UnreadCause};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +23,22 @@ pub enum SourceList {
     Excluded,
 }
 
+/// Kinds that the fabric's API groups serve and this version does not know, each as `GROUP/KIND`; or why they are not known. Nothing of
+/// them is read, and nothing but that they are there is told.
+pub type FurtherKinds = Result<BTreeSet<String>, Unread>;
+
 /// A fabric's objects at one time.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     lists: BTreeMap<Kind, SourceList>,
+    further_kinds: FurtherKinds,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        let further_kinds = Err(Unread::new(UnreadCause::NotRead, ""));
+        Self { lists: BTreeMap::new(), further_kinds }
+    }
 }
 
 impl Snapshot {
@@ -88,6 +100,16 @@ impl Snapshot {
     /// Leaves `kind` out.
     pub fn exclude(&mut self, kind: Kind) {
         self.lists.insert(kind, SourceList::Excluded);
+    }
+
+    /// What else is served, from here on.
+    pub fn set_further_kinds(&mut self, kinds: FurtherKinds) {
+        self.further_kinds = kinds;
+    }
+
+    /// What else is served.
+    pub fn further_kinds(&self) -> &FurtherKinds {
+        &self.further_kinds
     }
 
     /// What is known of `kind`.
