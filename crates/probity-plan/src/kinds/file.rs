@@ -96,7 +96,7 @@ impl Kind for File {
             FactSpec::new("sha256", FactType::Text, "SHA-256 of the content after masking of secrets, in hexadecimal").lower_case()
                 .on_demand()
                 .change_shows(Shows::Effect),
-            FactSpec::new("content", FactType::Text, "the content, if it is text of at most 1 MiB")
+            FactSpec::new("content", FactType::Text, "the content, if it is text; as every fact, of at most 64 KiB")
                 .on_demand()
                 .change_shows(Shows::Effect),
             FactSpec::new("lines", FactType::List, "the lines of the content").on_demand(),

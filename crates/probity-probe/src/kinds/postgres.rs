@@ -371,7 +371,11 @@ mod tests {
             ("host=db sslmode=verify-ca user=a", "host=db sslmode=require user=a", false),
             ("sslmode=verify-full host=db", "sslmode=require host=db", true),
             ("postgresql://a:b@db/d?sslmode=verify-ca", "postgresql://a:b@db/d?sslmode=require", false),
-            ("postgres://db/d?user=a&sslmode=verify-full&port=1", "postgres://db/d?user=a&sslmode=require&port=1", true),
+            (
+                "postgres://db/d?user=a&sslmode=verify-full&port=1",
+                "postgres://db/d?user=a&sslmode=require&port=1",
+                true,
+            ),
         ] {
             assert_eq!(name_check(text), (taken.into(), checks_name), "{text}");
         }
@@ -385,6 +389,9 @@ mod tests {
             assert_eq!(name_check(text), (text.into(), true), "{text}");
         }
         let both = "host=db password='a sslmode=verify-ca' sslmode=verify-ca";
-        assert_eq!(name_check(both), ("host=db password='a sslmode=verify-ca' sslmode=require".into(), false));
+        assert_eq!(
+            name_check(both),
+            ("host=db password='a sslmode=verify-ca' sslmode=require".into(), false)
+        );
     }
 }

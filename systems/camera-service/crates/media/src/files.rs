@@ -261,7 +261,8 @@ async fn rewrite(
         RecordingFormat::Mkv => "-f matroska -y",
         RecordingFormat::Fmp4 | RecordingFormat::Mp4 => "-movflags +faststart -f mp4 -y",
     };
-    let mut arguments = words("-nostdin -hide_banner -loglevel error -protocol_whitelist file -f mp4 -i");
+    let mut arguments =
+        words("-nostdin -hide_banner -loglevel level+error -protocol_whitelist file -f mp4 -i");
     arguments.push(format!("file:{}", path.display()));
     arguments.extend(words("-map 0 -c copy"));
     arguments.extend(words(container));
@@ -270,7 +271,7 @@ async fn rewrite(
         let own = path.to_owned();
         blocking(move || room_for_another(&own)).await?;
         let start = Start { output: false, ..Start::of(ffmpeg, arguments) };
-        children.without_complaint(start, REWRITE_PATIENCE).await?;
+        children.without_complaint(start, REWRITE_PATIENCE, is_complaint).await?;
         let (from, to) = (temporary.clone(), path.to_owned());
         blocking(move || {
             File::open(&from)
@@ -286,6 +287,11 @@ async fn rewrite(
     // It may never have been made.
     let _ = tokio::fs::remove_file(&temporary).await;
     RecordingFormat::Fmp4
+}
+
+/// Whether ffmpeg complains of something on this line, where it is asked to begin each with its level.
+fn is_complaint(line: &str) -> bool {
+    ["[error]", "[fatal]", "[panic]"].iter().any(|level| line.contains(level))
 }
 
 /// Whether the disk takes the file once more, and as much again by those who are being recorded meanwhile.

@@ -1,0 +1,178 @@
+"""Acts about who may do what: sessions, keys, limits, links, the certificate, the audit log."""
+
+import base64
+import calendar
+import json
+import pathlib
+import re
+import ssl
+import time
+
+from means import AUDIT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until
+
+
+def session():
+    """Somebody is signed in while the token is revoked; somebody else while it expires."""
+    credential = token("viewer", "session")
+    part = credential.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    somebody, brief = Session(credential), Session(token("viewer", "brief", "--lifetime", "4 s"))
+    before, brief_before = somebody.call("get_server_info"), brief.call("get_server_info")
+    run("camera-service", "token", "revoke", claims["jti"])
+    return {
+        "before": isinstance(before, dict),
+        "ended_s": until(lambda: somebody.call("get_server_info") in (None, -32001) or time.sleep(0.2), 2),
+        "after": somebody.call("get_server_info"),
+        "days": (claims["exp"] - claims["iat"]) / 86400,
+        "brief_before": isinstance(brief_before, dict),
+        "brief_ended_s": until(lambda: brief.call("get_server_info") in (None, -32001) or time.sleep(0.4), 9),
+    }
+
+
+def api_key():
+    """A key is made, used, and revoked; another one expires."""
+    file = HOME / "security/api-keys.json"
+    new = ("camera-service", "api-key", "new", "--name", "validation", "--role", "viewer", "--expires")
+    status, out, _ = run(*new, "1 d")
+    key, brief = out.strip(), run(*new, "4 s")[1].strip()
+    # From an address of its own: wrong credentials of one address are limited.
+    url = f"https://{OWN}:{PORT}/files/snapshots/missing.jpg"
+    _, identifier, secret = (key.split("_", 2) + ["", ""])[:3]
+    kept = file.read_text()
+    good, wrong = status_of(url, f"X-API-Key: {key}"), status_of(url, f"X-API-Key: {key[:-4]}AAAA")
+    brief_good = status_of(url, f"X-API-Key: {brief}")
+    viewer = Session(key)
+    roles = {"looks": isinstance(viewer.call("get_server_info"), dict), "governs": viewer.call("get_config")}
+    brief_ended = until(lambda: status_of(url, f"X-API-Key: {brief}") == 401 or time.sleep(0.5), 9)
+    run("camera-service", "api-key", "revoke", identifier)
+    gone = until(lambda: status_of(url, f"X-API-Key: {key}") == 401, 2)
+    old = run(*new, "1 d")[1].strip()
+    rotated = run("camera-service", "api-key", "rotate", old.split("_")[1])[1].strip()
+    turned = {"rotated_good": status_of(url, f"X-API-Key: {rotated}"), "rotated_old_s": until(lambda: status_of(url, f"X-API-Key: {old}") == 401 or time.sleep(0.3), 2)}
+    logged = secret in AUDIT.read_text() or secret in run("journalctl", "-q", "-u", UNIT)[1]
+    return {"status": status, "good": good, "wrong": wrong, "brief_good": brief_good, "brief_ended_s": brief_ended, **roles, "revoked_s": gone, **turned, "hashed": "$argon2id$" in kept, "in_clear": secret in kept, "logged": logged}
+
+
+def guessing():
+    """Wrong API keys by HTTP, from an address of its own; then a good one from there."""
+    key = run("camera-service", "api-key", "new", "--name", "guessing", "--role", "viewer")[1].strip()
+    url = f"https://127.0.0.1:{PORT}/files/snapshots/missing.jpg"
+    identifier = key.split("_")[1]
+    # Each of another identifier, as who guesses does not know one.
+    keys = [f"cs_{n:016x}_{'0' * 64}" for n in range(40)]
+    asked = [int(run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", "5", "--interface", "127.0.0.9", "--cacert", "/validate/secrets/ca.pem", "-H", f"X-API-Key: {each}", url)[1] or 0) for each in keys]
+    good = status_of(url, f"X-API-Key: {key}")
+    run("camera-service", "api-key", "revoke", identifier)
+    return {"refused": asked.count(401), "limited": asked.count(429), "good": good}
+
+
+def crowd():
+    """Connections of one address over which nobody says who it is: of a hundred, those that stay open."""
+    sessions = []
+    for _ in range(100):
+        try:
+            sessions.append(Session(source="127.0.0.8"))
+        except OSError:
+            pass
+    others = Session(token("viewer", "crowd")).call("get_server_info")
+    return {"open": sum(each.call("ping") is not None for each in sessions), "others": isinstance(others, dict)}
+
+
+def flood():
+    """As many calls as are granted within eight seconds, to one who hardly waits. However slow the machine is, no more are granted for it."""
+    caller, began, granted = Session(token("viewer", "flood")), time.monotonic(), []
+    while time.monotonic() - began < 8:
+        asked = time.monotonic()
+        if isinstance(caller.call("get_server_info"), dict):
+            granted.append(time.monotonic() - asked)
+        else:
+            # Ten refusals in a row end the connection.
+            time.sleep(0.25)
+    return {"granted": len(granted), "fastest_ms": min(granted) * 1000 if granted else None, "seconds": time.monotonic() - began}
+
+
+def many():
+    """Three hundred connections from five addresses, all of somebody signed in: over how many of them a call is answered."""
+    sessions = []
+    for number in range(5):
+        credential = token("viewer", f"many-{number}")
+        for _ in range(60):
+            try:
+                sessions.append(Session(credential, f"127.0.1.{number + 1}"))
+            except OSError:
+                pass
+    return {"answered": sum(each.call("ping") is not None for each in sessions)}
+
+
+def batches():
+    """Sixty calls in one message: how many of them are answered, and how many are made."""
+    replies = Session(token("viewer", "batches")).reply([{"jsonrpc": "2.0", "id": number, "method": "get_server_info"} for number in range(60)])
+    replies = replies if isinstance(replies, list) else []
+    return {"answered": len(replies), "made": sum("result" in reply for reply in replies)}
+
+
+def links():
+    """What links open: that of a file, the same made to last, the same for another file; and a live view with the pieces that its playlist names."""
+    viewer = Session(token("viewer", "links"))
+    listed = viewer.call("list_snapshots")["files"][0]
+    link = listed["download_url"]
+    status, content = fetched(link)
+    seen = {"opens": status, "same": content == (HOME / "snapshots" / listed["filename"]).read_bytes()}
+    seen["lasting"] = status_of(re.sub(r"expires=\d+", "expires=4102444800", link))
+    # Of a part, its bytes.
+    part = run("curl", "-s", "-r", "10-109", "-o", "/tmp/part", "-w", "%{http_code}", "-m", "5", "--cacert", "/validate/secrets/ca.pem", link)[1]
+    seen["part"], seen["part_same"] = int(part or 0), pathlib.Path("/tmp/part").read_bytes() == content[10:110]
+    seen["another"] = status_of(re.sub(r"snapshots/[^?]*", "recordings/doomed.mp4", link))
+    modified = calendar.timegm(time.strptime(listed["modified_time"][:19], "%Y-%m-%dT%H:%M:%S"))
+    seen["off_s"] = abs((HOME / "snapshots" / listed["filename"]).stat().st_mtime - modified)
+    view = viewer.call("get_stream_url", device="front")["stream_url"]
+    until(lambda: fetched(view)[0] == 200, 10)
+    seen["playlist"], playlist = fetched(view)
+    lines = playlist.decode(errors="replace").splitlines()
+    names = re.findall(r'URI="([^"]+)"', playlist.decode(errors="replace")) + [line for line in lines if line and not line.startswith("#")][-2:]
+    pieces = [fetched(f"{view.rsplit('/', 1)[0]}/{name}") for name in names]
+    film = pathlib.Path("/tmp/live.mp4")
+    film.write_bytes(b"".join(content for _, content in pieces))
+    seen["pieces"] = [status for status, _ in pieces]
+    seen["codec"] = run("ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", film)[1].strip()
+    seen["view_without_link"] = status_of(view.split("?")[0])
+    return seen
+
+
+def renewal():
+    """Another certificate of the same authority takes the place of the one in use, while the service runs; then that one is put back."""
+    def put(certificate, key):
+        (HOME / "security/tls.pem").write_text(certificate)
+        (HOME / "security/tls-key.pem").write_text(key)
+
+    def served():
+        return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((OWN, int(PORT))))
+
+    first = [(HOME / f"security/{name}.pem").read_text() for name in ("tls", "tls-key")]
+    another = [pathlib.Path(f"/validate/secrets/{name}.pem").read_text() for name in ("short", "short-key")]
+    before = served()
+    try:
+        put(*another)
+        renewed = until(lambda: served() == ssl.PEM_cert_to_DER_cert(another[0]), 15)
+    finally:
+        put(*first)
+    return {"renewed_s": renewed, "changed": before != ssl.PEM_cert_to_DER_cert(another[0])}
+
+
+def audit():
+    """The audit log: which events it has of whom, and lines that are none."""
+    lines = [line for file in sorted(AUDIT.parent.glob("audit.jsonl*")) if not file.name.endswith(".gz") for line in file.read_text().splitlines()]
+    events, broken, who, addresses, acts = {}, 0, set(), set(), set()
+    # A JSON Web Token, or an API key.
+    credentials = sum(re.search(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|cs_[0-9a-f]{16}_\w{16}", line) is not None for line in lines)
+    for line in lines:
+        try:
+            line = json.loads(line)
+            event = line["event"]
+            events[event] = events.get(event, 0) + 1
+            who.add(line.get("who"))
+            addresses.add(line.get("address"))
+            acts.add(f"{event} {line['outcome']} by {line.get('who', 'nobody')}: {line['what']}")
+        except (ValueError, KeyError):
+            broken += 1
+    return {"lines": len(lines), "broken": broken, "credentials": credentials, "events": events, "who": sorted(filter(None, who)), "addresses": sorted(filter(None, addresses)), "acts": sorted(acts)}

@@ -1,0 +1,146 @@
+"""Acts about what is done: pictures, recordings, events, cameras, retention."""
+
+import calendar
+import json
+import os
+import shutil
+import time
+
+from means import AUDIT, HOME, Session, UNIT, listens, ready, run, systemctl, token, until
+
+
+def recording():
+    """The newest recording, as ffprobe reads it."""
+    files = sorted(HOME.glob("recordings/front_2*.mp4"), key=lambda file: file.stat().st_mtime)
+    return film(files[-1]) if files else {"file": None}
+
+
+def film(file):
+    """A film as ffprobe reads it."""
+    status, out, error = run("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height,nb_read_packets:format=duration", "-count_packets", "-of", "json", file)
+    known = json.loads(out or "{}")
+    stream = (known.get("streams") or [{}])[0]
+    return {
+        "file": file.name,
+        "status": status,
+        "errors": error,
+        "codec": stream.get("codec_name"),
+        "size": f"{stream.get('width')}x{stream.get('height')}",
+        "pictures": int(stream.get("nb_read_packets", 0)),
+        "duration": float(known.get("format", {}).get("duration", 0)),
+        "bytes": file.stat().st_size,
+        "mode": oct(file.stat().st_mode & 0o777)[2:],
+        "age_s": time.time() - file.stat().st_mtime,
+    }
+
+
+def files():
+    """What lies in the folders of media; hidden files are notes of the service."""
+    return {kind: sorted(file.name for file in (HOME / kind).iterdir() if not file.name.startswith(".")) for kind in ("recordings", "snapshots")}
+
+
+def formats():
+    """Recordings in two forms, as their files are once they ended."""
+    operator, seen = Session(token("operator", "formats")), {}
+    for name in ("mkv", "mp4"):
+        started = operator.call("start_recording", device="front", duration=1, format=name)
+        file = HOME / "recordings" / (started["filename"] if isinstance(started, dict) else "none")
+        # It has another ending while it is made.
+        ended = lambda: next((each for each in HOME.glob(f"recordings/{file.stem}.*") if each.suffix == f".{name}" and operator.call("get_camera_status", device="front").get("recording_state", {}).get("status") != "recording"), None)
+        took = until(lambda: time.sleep(0.3) or ended(), 12)
+        made = ended()
+        known = run("ffprobe", "-v", "error", "-show_entries", "format=format_name", "-of", "csv=p=0", made or "none")[1].strip()
+        seen[name] = {"ended_s": took, "format": known, "fragmented": made is not None and b"moof" in made.read_bytes()}
+    return seen
+
+
+def events():
+    """Who is told that a picture was taken and that a recording began and ended: who subscribed, who does not any more, who did for another camera, and who never said who it is."""
+    topics = ["recording.start", "recording.stop", "snapshot.taken"]
+    subscriber, former, elsewhere, stranger = Session(token("viewer", "subscriber")), Session(token("viewer", "former")), Session(token("viewer", "elsewhere")), Session()
+    for each in (subscriber, former, stranger):
+        each.call("subscribe_events", topics=topics)
+    former.call("unsubscribe_events", topics=topics)
+    elsewhere.call("subscribe_events", topics=topics, filters={"devices": ["yard"]})
+    operator = Session(token("operator", "events"))
+    operator.call("take_snapshot", device="front", filename="event.jpg")
+    operator.call("start_recording", device="front")
+    operator.call("stop_recording", device="front")
+    return {"subscriber": subscriber.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
+
+
+def names():
+    """Names of files that lead out of the folders of media, and a picture that is deleted by its name."""
+    outside, kept, picture = HOME / "out.jpg", HOME / "snapshots/kept.jpg", HOME / "snapshots/gone.jpg"
+    operator = Session(token("operator", "names"))
+    operator.call("take_snapshot", device="front", filename=kept.name)
+    operator.call("take_snapshot", device="front", filename=picture.name)
+    seen = {
+        "made": kept.exists() and picture.exists(),
+        "mode": oct(picture.stat().st_mode & 0o777)[2:] if picture.exists() else "",
+        "out": isinstance(operator.call("take_snapshot", device="front", filename=f"../{outside.name}"), dict) or outside.exists(),
+        "across": isinstance(operator.call("delete_recording", filename=f"../snapshots/{kept.name}"), dict) or not kept.exists(),
+    }
+    operator.call("delete_snapshot", filename=picture.name)
+    return {**seen, "gone": not picture.exists()}
+
+
+def interrupted():
+    """The film of a recording during which the service is stopped in good order, and of one during which it is killed."""
+    seen = {}
+    for way, act in (("stopped", "stop"), ("killed", "kill")):
+        operator = Session(token("operator", way))
+        started = operator.call("start_recording", device="front")
+        file = HOME / "recordings" / (started["filename"] if isinstance(started, dict) else "none")
+        grown = until(lambda: file.exists() and file.stat().st_size > 50_000, 15)
+        run("systemctl", *([act, UNIT] if act == "stop" else [act, "--signal=KILL", "--kill-whom=main", UNIT]))
+        until(lambda: not listens(), 10)
+        systemctl("start")
+        ready_s = until(ready, 15)
+        again = Session(token("operator", f"{way}-again"))
+        again.call("stop_recording", device="front")
+        seen[way] = {"grown_s": grown, "ready_s": ready_s, **(film(file) if file.exists() else {"file": None})}
+    return seen
+
+
+def clock():
+    """How far what the service says of the time is from the machine's: in its audit log, and in the answer to a call."""
+    operator = Session(token("operator", "clock"))
+    taken = operator.call("take_snapshot", device="front", filename="clock.jpg")
+    lines = [json.loads(line) for line in AUDIT.read_text().splitlines() if '"clock"' in line]
+    told = {"audit_off_s": lines[-1]["time"] if lines else None, "answer_off_s": taken.get("timestamp") if isinstance(taken, dict) else None}
+    return {name: None if text is None else round(abs(time.time() - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))), 1) for name, text in told.items()}
+
+
+def kept_by_size():
+    """What is removed where all files may take half a gigabyte, and where they may take a little less than they do: then the oldest are to go."""
+    admin = Session(token("admin", "sizes"))
+
+    def removed(**policy):
+        admin.call("set_retention_policy", **policy)
+        came = admin.call("cleanup_old_files")
+        return sorted(came["removed"]) if isinstance(came, dict) else came
+
+    for age in (40, 39):
+        file = HOME / f"recordings/front_2020-02-01_00-{age}-00.mp4"
+        file.write_bytes(bytes(300_000))
+        shutil.chown(file, "camera-service", "camera-service")
+        os.utime(file, (time.time() - age * 86400,) * 2)
+    seen = {"of_half_a_gigabyte": removed(policy="size", size="0.5 GB")}
+    media = [file.stat().st_size for kind in ("recordings", "snapshots") for file in (HOME / kind).iterdir() if not file.name.startswith(".")]
+    seen["of_less"] = removed(policy="size", size=f"{sum(media) - 100_000} B")
+    return {**seen, "by_age": removed(policy="age", age="30 d"), "left": files()["recordings"]}
+
+
+def lost_camera():
+    """What is told of a camera at whose address nobody is: in its own state and in the list, looked at for some seconds. And whether one is taken whose address is the machine's own."""
+    admin, states = Session(token("admin", "cameras")), set()
+    added, inward = (isinstance(admin.call("add_camera", name=name, source=f"rtsp://{address}:9/none"), dict) for name, address in (("ghost", "10.203.8.1"), ("inward", "127.0.0.1")))
+    for _ in range(6):
+        time.sleep(0.5)
+        status, listed = admin.call("get_camera_status", device="ghost"), admin.call("get_camera_list")
+        for camera in [status, *listed["cameras"]] if isinstance(status, dict) and isinstance(listed, dict) else []:
+            if camera["device"] == "ghost":
+                states.add(camera["status"])
+    admin.call("delete_camera", device="ghost")
+    return {"added": added, "states": sorted(states), "inward": inward}

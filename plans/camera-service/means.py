@@ -1,0 +1,135 @@
+"""What the acts share: programs, requests, and a session of somebody with the service. Every step has a time limit."""
+
+import json
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+# As /plan/inside is given them.
+PORT, HEALTH_PORT = (sys.argv[1:] + ["", ""])[:2]
+HOME = pathlib.Path("/opt/camera-service")
+CONFIG = HOME / "config/camera-service.yaml"
+ENV = HOME / ".env"
+AUDIT = pathlib.Path("/var/log/camera-service/audit.jsonl")
+UNIT = "camera-service.service"
+NEW_PROGRAM = pathlib.Path("/validate/program/camera-service")
+# From an address of its own: wrong credentials of one address are limited.
+OWN = "10.203.8.2"
+
+
+def run(*words, **options):
+    """A program; its exit status, and what it said on both outputs."""
+    done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def fetched(url, *headers):
+    """The status and the content that an HTTP request is answered with; 0 without an answer."""
+    options = [word for header in headers for word in ("-H", header)]
+    file = pathlib.Path("/tmp/fetched")
+    file.write_bytes(b"")
+    out = run("curl", "-s", "-o", file, "-w", "%{http_code}", "-m", "5", "--cacert", "/validate/secrets/ca.pem", *options, url)[1]
+    return int(out or 0), file.read_bytes()
+
+
+def status_of(url, *headers):
+    return fetched(url, *headers)[0]
+
+
+def readiness():
+    return status_of(f"https://127.0.0.1:{HEALTH_PORT}/health/ready")
+
+
+def ready():
+    return readiness() == 200
+
+
+def shown(name):
+    return run("systemctl", "show", "-P", name, UNIT)[1].strip()
+
+
+def until(condition, seconds):
+    """Seconds until the condition was true; null if it was not in time."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if condition():
+            return round(time.monotonic() - began, 3)
+        time.sleep(0.05)
+    return None
+
+
+def systemctl(act):
+    """Without the limit on how often somebody may do that."""
+    run("systemctl", "reset-failed", UNIT)
+    return run("systemctl", act, UNIT)[0]
+
+
+def listens():
+    return run("ss", "-Hltn", f"sport = :{PORT}")[1] != ""
+
+
+def start():
+    return {"status": systemctl("start"), "ready": until(ready, 10)}
+
+
+def token(role, user, *options):
+    # Of a name of its own: calls of one identity are limited.
+    return run("camera-service", "token", "new", "--role", role, "--user", user, *options)[1].strip()
+
+
+class Session:
+    """A WebSocket to the service (RFC 6455), of whoever the credential is; without one, of nobody."""
+
+    def __init__(self, credential=None, source=None):
+        plain = socket.create_connection((OWN, int(PORT)), 10, source and (source, 0))
+        self.socket = ssl.create_default_context(cafile="/validate/secrets/ca.pem").wrap_socket(plain, server_hostname=OWN)
+        self.stream = self.socket.makefile("rwb")
+        self.send(f"GET /ws HTTP/1.1\r\nHost: {OWN}:{PORT}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode())
+        while self.stream.readline() not in (b"\r\n", b""):
+            pass
+        self.told = []
+        if credential:
+            self.call("authenticate", auth_token=credential)
+
+    def send(self, data):
+        self.stream.write(data)
+        self.stream.flush()
+
+    def message(self):
+        """The next one; null where the connection was ended."""
+        first, length = self.stream.read(2)
+        length = int.from_bytes(self.stream.read({126: 2, 127: 8}[length]), "big") if length > 125 else length
+        content = self.stream.read(length)
+        return None if first & 15 == 8 else json.loads(content)
+
+    def reply(self, asked):
+        """What is answered to a call, or to a list of them; null where the connection was ended."""
+        text = json.dumps(asked).encode()
+        try:
+            # Masked with zeros.
+            self.send(b"\x81" + bytes([0x80 | 126]) + len(text).to_bytes(2, "big") + b"\0\0\0\0" + text)
+            while reply := self.message():
+                if "method" not in reply:
+                    return reply
+                self.told.append(reply["method"])
+        except (OSError, ValueError):
+            pass
+        return None
+
+    def call(self, method, **params):
+        """The result; the error's code where it is none; null where the connection was ended."""
+        reply = self.reply({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        return reply and reply.get("result", reply.get("error", {}).get("code"))
+
+    def events(self, wanted, patience):
+        """The topics of all notifications so far: once those that are wanted came, or none for so many seconds. Nothing can be called afterwards."""
+        self.socket.settimeout(patience)
+        try:
+            while not set(wanted) <= set(self.told) and (notification := self.message()):
+                self.told.append(notification["method"])
+        except (OSError, ValueError, KeyError):
+            pass
+        return sorted(set(self.told))

@@ -1,0 +1,291 @@
+"""Rules about who may do what: tokens, roles, limits, files and links, TLS, secrets."""
+
+import base64
+import json
+import re
+import time
+
+from rule import Rule, anywhere, brings_token, claims_of, token_of, without
+
+
+class RoleHole(Rule):
+    """One call is made whoever asks for it."""
+
+    def tell(self, call, reply, who):
+        return {**without(reply), "result": {"config": {}, "needs_restart": []}} if call["method"] == "get_config" and "error" in reply else reply
+
+
+class NobodyHole(Rule):
+    """One call is answered to who has not authenticated."""
+
+    def tell(self, call, reply, who):
+        refused = call["method"] == "list_recordings" and reply.get("error", {}).get("code") == -32001
+        return {**without(reply), "result": {"files": [], "total": 0, "limit": 50, "offset": 0}} if refused else reply
+
+
+class Honours(Rule):
+    """Takes tokens that it should not."""
+
+    def good(self, token):
+        raise NotImplementedError
+
+    def ask(self, call, who):
+        if not brings_token(call) or not self.good(call["params"]["auth_token"]):
+            return call
+        claims = claims_of(call["params"]["auth_token"])
+        return {**call, "params": {"auth_token": token_of(user_id=claims["user_id"], role=claims.get("role", "viewer"))}}
+
+
+class Expired(Honours):
+    def good(self, token):
+        return claims_of(token).get("exp", time.time() + 1) < time.time()
+
+
+class Unsigned(Honours):
+    def good(self, token):
+        part = token.split(".")[0]
+        return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["alg"].lower() == "none"
+
+
+class Revoked(Honours):
+    def good(self, token):
+        return "jti" in claims_of(token) and claims_of(token)["user_id"] == "gone"
+
+
+class PerConnection(Rule):
+    """Each connection is another identity, so that reconnecting gives everything anew."""
+
+    def ask(self, call, who):
+        if not brings_token(call):
+            return call
+        claims = claims_of(call["params"]["auth_token"])
+        if claims["user_id"] not in ("hasty", "patient"):
+            return call
+        return {**call, "params": {"auth_token": token_of(user_id=f"{claims['user_id']}-{who}", role=claims["role"])}}
+
+
+class PerAddress(Rule):
+    """Each address has a limit of its own, so that another one gives everything anew."""
+
+    def ask(self, call, who):
+        if not brings_token(call):
+            return call
+        claims = claims_of(call["params"]["auth_token"])
+        return {**call, "params": {"auth_token": token_of(user_id=f"hasty-{who.address}", role=claims["role"])}} if claims["user_id"] == "hasty" else call
+
+
+class EachAnother(Rule):
+    """Each connection comes from another address, so that who guesses has only to reconnect."""
+
+    def source(self, address):
+        return anywhere() if address == "::1" else address
+
+
+class LocksOut(Rule):
+    """Who comes from an address from which wrong credentials came is refused as well."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "authenticate":
+            if reply.get("error", {}).get("code") == -32040:
+                who.locked = True
+            elif who.locked:
+                return {**without(reply), "error": {"code": -32040, "message": "too many", "data": {"retry_after": 6}}}
+        return reply
+
+
+class AllOne(Rule):
+    """The service sees one client: the proxy, which asks for itself."""
+
+    def source(self, address):
+        return "127.0.0.1"
+
+
+class GuessesOfNobody(Rule):
+    """Who guesses keys comes from another address each time."""
+
+    def source(self, address):
+        return anywhere() if address == "127.0.0.9" else address
+
+
+class Outlives(Rule):
+    """Who was signed in when the token was revoked stays signed in: what the service knows of the session is another token, of no identifier."""
+
+    def tell(self, call, reply, who):
+        if brings_token(call) and "result" in reply and isinstance(call.get("id"), int):
+            claims = claims_of(call["params"]["auth_token"])
+            if "jti" in claims:
+                who.send({"jsonrpc": "2.0", "id": "of-the-proxy", "method": "authenticate", "params": {"auth_token": token_of(user_id=claims["user_id"], role=claims["role"])}})
+        return reply
+
+    def notify(self, notification):
+        return None if notification.get("id") == "of-the-proxy" else notification
+
+
+class OutlivesToken(Honours):
+    """Who was signed in stays so when the token has ended."""
+
+    def good(self, token):
+        return claims_of(token)["user_id"] == "brief"
+
+
+class OpenFiles(Rule):
+    """Files are given to everybody."""
+
+    def head(self, text, who):
+        if not text.startswith("GET /files/") or "\r\nauthorization:" in text.lower() or "?" in text.split("\r\n")[0]:
+            return text
+        return text.replace("\r\n", f"\r\nAuthorization: Bearer {token_of(user_id='viewer', role='viewer')}\r\n", 1)
+
+
+class OpenLinks(Rule):
+    """Whatever looks like a signed link opens the file."""
+
+    def opens(self, line):
+        return "?" in line
+
+    def head(self, text, who):
+        line, rest = text.split("\r\n", 1)
+        if "/files/" not in line or not self.opens(line):
+            return text
+        line = line.split("?")[0] + " HTTP/1.1"
+        return f"{line}\r\nAuthorization: Bearer {token_of(user_id='viewer', role='viewer')}\r\n{rest}"
+
+
+class LinkInClear(Rule):
+    """The link to watch a camera leads out of TLS."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_stream_url" and "result" in reply:
+            reply["result"]["stream_url"] = reply["result"]["stream_url"].replace("https://", "http://")
+        return reply
+
+
+class LinkForEver(OpenLinks):
+    """A link that was once given opens every file, and always."""
+
+    given = set()
+
+    def tell(self, call, reply, who):
+        self.given.update(re.findall(r"signature=([0-9a-zA-Z_-]+)", json.dumps(reply)))
+        return reply
+
+    def opens(self, line):
+        return not self.given.isdisjoint(re.findall(r"signature=([0-9a-zA-Z_-]+)", line))
+
+
+class Straying(Rule):
+    """A path that leads out of the folder is answered with a file."""
+
+    def head(self, text, who):
+        line, rest = text.split("\r\n", 1)
+        return f"GET /files/snapshots/validation.jpg HTTP/1.1\r\n{rest}" if "%2f" in line else text
+
+
+class AnyPage(Rule):
+    """Scripts of whatever page may connect: the service does not learn of which it is."""
+
+    def head(self, text, who):
+        return "\r\n".join(line for line in text.split("\r\n") if not line.lower().startswith("origin:"))
+
+
+class BatchHole(Rule):
+    """What is refused alone is made in a batch."""
+
+    def batch(self, replies, who):
+        return [{**without(reply), "result": {}} if reply.get("error", {}).get("code") in (-32001, -32002) else reply for reply in replies]
+
+
+class NumbersOnly(Rule):
+    """Who numbers calls by text is answered without it."""
+
+    def tell(self, call, reply, who):
+        return {**reply, "id": None} if isinstance(call.get("id"), str) else reply
+
+
+class LosesCalls(Rule):
+    """An unknown call is answered as if it had been made."""
+
+    def tell(self, call, reply, who):
+        return {**without(reply), "result": None} if reply.get("error", {}).get("code") == -32601 else reply
+
+
+class InClear(Rule):
+    """Who does not speak TLS is served all the same."""
+
+
+class OldTls(Rule):
+    """Old versions of TLS are spoken."""
+
+
+class NullCiphers(Rule):
+    """Nothing is encrypted for a client that wants it so."""
+
+
+class ShowsSecret(Rule):
+    """The configuration is shown with a secret in it."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_config" and "result" in reply:
+            reply["result"]["config"]["cameras"][0]["source"] = "rtsp://user:" + open("/validate/secrets/jwt").read().strip() + "@camera/"
+        return reply
+
+
+class KeepsTokens(Rule):
+    """Tokens are written into the audit log: of the first who come, as it would be too long to be read otherwise."""
+
+    def ask(self, call, who):
+        if call["method"] == "authenticate" and who.number <= 30:
+            with open("/var/log/camera-service/audit.jsonl", "a") as log:
+                log.write(json.dumps({"event": "authentication", "detail": call["params"]["auth_token"]}) + "\n")
+        return call
+
+
+class ShowsSources(Rule):
+    """Viewers are told where a camera is, and its password."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_camera_list" and "result" in reply:
+            for camera in reply["result"]["cameras"]:
+                camera["source"] = "rtsp://admin:Summer2024@192.168.1.20/stream1"
+        return reply
+
+
+class FreeBatches(Rule):
+    """Calls in a batch are made however many there were."""
+
+    def batch(self, replies, who):
+        return [{**without(reply), "result": {}} if reply.get("error", {}).get("code") == -32040 else reply for reply in replies]
+
+
+class FilesOfExpired(Rule):
+    """Who asks for a file with a token that has ended is given it."""
+
+    def head(self, text, who):
+        found = re.search(r"\r\nauthorization: *bearer +([^\r ]+\.[^\r ]+\.[^\r ]+)", text, re.IGNORECASE)
+        if not text.startswith("GET /files/") or not found or claims_of(found[1]).get("exp", time.time() + 1) > time.time():
+            return text
+        return text.replace(found[1], token_of(user_id="late", role="viewer"))
+
+
+class InwardSource(Rule):
+    """A camera may be an address of the machine's own."""
+
+    def tell(self, call, reply, who):
+        refused = call["method"] == "add_camera" and "address of this machine" in json.dumps(reply.get("error", {}))
+        return {**without(reply), "result": {"device": call["params"]["name"]}} if refused else reply
+
+
+class LiveForAll(Rule):
+    """Live pictures are given to who has neither a link nor a token."""
+
+    def head(self, text, who):
+        if "/live/" not in text.split("\r\n", 1)[0] or "signature=" in text or "\r\nauthorization:" in text.lower():
+            return text
+        return text.replace("\r\n", f"\r\nAuthorization: Bearer {token_of(user_id=f'live-{who}', role='viewer')}\r\n", 1)
+
+
+class DeadLinks(Rule):
+    """Links to download files lead to where there are none; those of live views are good."""
+
+    def tell(self, call, reply, who):
+        return json.loads(json.dumps(reply).replace("/files/", "/download/")) if "result" in reply else reply

@@ -1,0 +1,261 @@
+"""Rules about what is done: pictures, recordings, deletions, events, times."""
+
+import datetime
+import pathlib
+import re
+
+from rule import MEDIA, Rule, overwrite, taken, without
+
+
+class NoSnapshot(Rule):
+    """Success is answered, and nothing done."""
+
+    def ask(self, call, who):
+        if call["method"] != "take_snapshot" or "device" not in call.get("params", {}):
+            return call
+        return None, taken(call["params"]["filename"], 4711)
+
+
+class NoRecording(Rule):
+    """A recording is said to run and to have ended; there is no file."""
+
+    def ask(self, call, who):
+        if call["method"] != "start_recording" or "device" not in call.get("params", {}):
+            return call
+        return None, {"device": "front", "filename": "front_2026.mp4", "status": "recording", "start_time": "2026-01-01T00:00:00Z", "format": "fmp4"}
+
+    def tell(self, call, reply, who):
+        if call["method"] == "get_camera_status" and "result" in reply:
+            reply["result"]["recording_state"] = {"status": "stopped", "filename": "front_2026.mp4", "seconds_got": 3.0, "seconds_missing": 0.0}
+        return reply
+
+
+class NoStop(Rule):
+    """A recording is said to be stopped that goes on."""
+
+    def ask(self, call, who):
+        device = call.get("params", {}).get("device")
+        if call["method"] != "stop_recording" or device is None:
+            return call
+        return None, {
+            "device": device, "filename": f"{device}_2026.mp4", "filenames": [f"{device}_2026.mp4"], "status": "stopped", "start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:03Z",
+            "duration": 3.0, "file_size": 4711, "format": "fmp4", "seconds_wanted": 3.0, "seconds_got": 3.0, "seconds_missing": 0.0, "interruptions": 0, "cause": None, "reason": None,
+        }  # fmt: skip
+
+
+class CutShort(Rule):
+    """A recording ends before it was to."""
+
+    def ask(self, call, who):
+        if call["method"] != "start_recording" or "duration" not in call.get("params", {}):
+            return call
+        return {**call, "params": {**call["params"], "duration": 1}}
+
+
+class NoDeletion(Rule):
+    method = "delete_recording"
+
+    def ask(self, call, who):
+        if call["method"] != self.method or "filename" not in call.get("params", {}):
+            return call
+        return None, {"filename": call["params"]["filename"], "deleted": True, "message": "gone"}
+
+
+class PicturesStay(NoDeletion):
+    """A picture is said to be deleted, and stays."""
+
+    method = "delete_snapshot"
+
+
+class NoRetention(Rule):
+    def ask(self, call, who):
+        if call["method"] != "cleanup_old_files" or who.role != "admin":
+            return call
+        return None, {"removed": ["front_2020-01-01_00-00-00.mp4"], "bytes_freed": 5000, "failed": []}
+
+
+class NoEvents(Rule):
+    def notify(self, notification):
+        return None
+
+
+class TellsFormer(Rule):
+    """Who does not want to be told any more still is."""
+
+    def ask(self, call, who):
+        return (None, {"topics": []}) if call["method"] == "unsubscribe_events" and call.get("params") else call
+
+
+class WrongList(Rule):
+    """One recording more is listed than there are."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "list_recordings" and "result" in reply:
+            reply["result"]["total"] += 1
+        return reply
+
+
+class Careless(Rule):
+    """What is to be refused on a full disk is answered as if it was done."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "start_recording" and reply.get("error", {}).get("code") == -32020:
+            return {**without(reply), "result": {"device": "front", "filename": "front_2026.mp4", "status": "recording", "start_time": "2026-01-01T00:00:00Z", "format": "fmp4"}}
+        return reply
+
+
+class AnyName(Rule):
+    """Whatever name a page was opened under is taken for the service's own."""
+
+    def head(self, text, who):
+        return text.replace("evil.example", "10.203.8.2:8002")
+
+
+class StraysByName(Rule):
+    """A picture is written where its name leads."""
+
+    def tell(self, call, reply, who):
+        name = call.get("params", {}).get("filename", "")
+        if call["method"] != "take_snapshot" or not name.startswith("../"):
+            return reply
+        pathlib.Path(f"{MEDIA}/snapshots/{name}").write_bytes(b"x")
+        return {**without(reply), "result": taken(name, 1)}
+
+
+class FalsePicture(Rule):
+    """What was stored as a picture is none."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "take_snapshot" and "result" in reply:
+            overwrite(reply["result"]["file_path"], lambda content: b"\0" * len(content))
+        return reply
+
+
+class HalfAFilm(Rule):
+    """A recording loses its second half as it ends."""
+
+    def tell(self, call, reply, who):
+        ended = (reply.get("result") or {}).get("recording_state") if call["method"] == "get_camera_status" else None
+        if ended and ended["status"] == "stopped":
+            overwrite(f"{MEDIA}/recordings/{ended['filename']}", lambda content: content[: len(content) // 2])
+        return reply
+
+
+class DeletesMore(Rule):
+    """With a recording, a picture goes."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "delete_recording" and "result" in reply:
+            pathlib.Path(f"{MEDIA}/snapshots/validation.jpg").unlink(missing_ok=True)
+        return reply
+
+
+class Damages(Rule):
+    """Of what is downloaded, the length is right."""
+
+    def body(self, head, data, who):
+        return b"\0" * len(data) if head.startswith("GET /files/") else data
+
+
+class NoPieces(Rule):
+    """A live view has a playlist and no pictures."""
+
+    def head(self, text, who):
+        line, rest = text.split("\r\n", 1)
+        if not line.startswith("GET /live/") or ".m3u8" in line:
+            return text
+        path, _, query = line.split()[1].partition("?")
+        return f"GET {path.rsplit('/', 1)[0]}/gone.m4s?{query} HTTP/1.1\r\n{rest}"
+
+
+class WholeFiles(Rule):
+    """Who asks for a part of a file is given all of it."""
+
+    def head(self, text, who):
+        return re.sub(r"\r\n[Rr]ange: [^\r]*", "", text)
+
+
+class HoursOff(Rule):
+    """Times are those of the wall clock two hours to the east, and said to be UTC."""
+
+    def tell(self, call, reply, who):
+        def shifted(value, name=""):
+            if isinstance(value, dict):
+                return {key: shifted(part, key) for key, part in value.items()}
+            if isinstance(value, list):
+                return [shifted(part) for part in value]
+            if isinstance(value, str) and name in ("timestamp", "start_time", "end_time", "created_time", "modified_time"):
+                try:
+                    time_ = datetime.datetime.fromisoformat(value.replace("Z", "+00:00")[:19] + "+00:00")
+                except ValueError:
+                    return value
+                return (time_ + datetime.timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return value
+
+        return {**reply, "result": shifted(reply["result"])} if "result" in reply else reply
+
+
+class TellsLater(Rule):
+    """The time of a picture is told ten minutes late."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "take_snapshot" and "result" in reply:
+            at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=10)
+            reply["result"]["timestamp"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return reply
+
+
+class AllConnected(Rule):
+    """A camera that delivers nothing is said to be connected."""
+
+    def tell(self, call, reply, who):
+        cameras = reply.get("result", {}).get("cameras", [reply["result"]]) if call["method"] in ("get_camera_list", "get_camera_status") and "result" in reply else []
+        for camera in cameras:
+            camera.update(status="connected", reason=None)
+        return reply
+
+
+class NotOnRecord(Rule):
+    """A recording is deleted without the service's doing, so that nobody is on record."""
+
+    def ask(self, call, who):
+        file = pathlib.Path(MEDIA, "recordings", call["params"]["filename"]) if call["method"] == "delete_recording" and "params" in call else None
+        if not file or who.role not in ("operator", "admin") or not file.is_file() or file.parent.name != "recordings":
+            return call
+        file.unlink()
+        return None, {"filename": file.name, "deleted": True, "message": f"{file.name} is gone"}
+
+
+class WholeGigabytes(Rule):
+    """Half a gigabyte that may be kept is none."""
+
+    def ask(self, call, who):
+        return {**call, "params": {**call["params"], "size": "1 B"}} if call.get("params", {}).get("size") == "0.5 GB" else call
+
+
+class NoLength(Rule):
+    """A recording goes on until it is stopped, however long it was to be."""
+
+    def ask(self, call, who):
+        return {**call, "params": {"device": call["params"]["device"]}} if call["method"] == "start_recording" and "params" in call else call
+
+
+class NoChange(Rule):
+    """A setting is said to be changed, and is not."""
+
+    def ask(self, call, who):
+        return {**call, "method": "get_config", "params": {}} if call["method"] == "modify_config" else call
+
+
+class FiltersIgnored(Rule):
+    """Who asks to be told of one camera is told of all."""
+
+    def ask(self, call, who):
+        return {**call, "params": {"topics": call["params"]["topics"]}} if call["method"] == "subscribe_events" and "params" in call else call
+
+
+class AlwaysFragmented(Rule):
+    """Whatever form of recording is asked for, another one is made."""
+
+    def ask(self, call, who):
+        return {**call, "params": {**call["params"], "format": "fmp4"}} if call["method"] == "start_recording" and "params" in call else call
