@@ -11,8 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
-use crate::support::PATIENCE;
 use crate::support::debian::{Group, program, start};
+use crate::support::{PATIENCE, free_port};
 
 /// A browser with one page. Scripts only look; what a person would do is done by clicks and keys.
 pub struct Browser {
@@ -78,10 +78,11 @@ impl Browser {
             text.lines().next()?.parse::<u16>().ok()
         });
         let driver_log = folder.path().join("driver.log");
-        let running_driver = start(&driver, &["--port=0".to_owned()], &driver_log);
-        let driver_port = wait_for("chromedriver's port", || {
-            let text = std::fs::read_to_string(&driver_log).ok()?;
-            text.split("started successfully on port ").nth(1)?.split('.').next()?.parse::<u16>().ok()
+        // Of port 0 chromedriver takes one for IPv4, and ends where that is not free for IPv6.
+        let driver_port = free_port();
+        let running_driver = start(&driver, &[format!("--port={driver_port}")], &driver_log);
+        wait_for("chromedriver", || {
+            std::fs::read_to_string(&driver_log).ok()?.contains("started successfully").then_some(())
         });
         let mut wanted = Capabilities::new();
         wanted.insert(
