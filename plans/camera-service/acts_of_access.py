@@ -1,6 +1,5 @@
 """Acts about who may do what: sessions, keys, limits, links, the certificate, the audit log."""
 
-import base64
 import calendar
 import json
 import pathlib
@@ -9,13 +8,13 @@ import ssl
 import time
 
 from means import AUDIT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until
+from rule import claims_of
 
 
 def session():
     """Somebody is signed in while the token is revoked; somebody else while it expires."""
     credential = token("viewer", "session")
-    part = credential.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    claims = claims_of(credential)
     somebody, brief = Session(credential), Session(token("viewer", "brief", "--lifetime", "4 s"))
     before, brief_before = somebody.call("get_server_info"), brief.call("get_server_info")
     run("camera-service", "token", "revoke", claims["jti"])
@@ -66,14 +65,20 @@ def guessing():
     return {"refused": asked.count(401), "limited": asked.count(429), "good": good}
 
 
-def crowd():
-    """Connections of one address over which nobody says who it is: of a hundred, those that stay open."""
+def opened(count, credential, source):
+    """Sessions of one credential from one address: of so many, those that could be opened."""
     sessions = []
-    for _ in range(100):
+    for _ in range(count):
         try:
-            sessions.append(Session(source="127.0.0.8"))
+            sessions.append(Session(credential, source))
         except OSError:
             pass
+    return sessions
+
+
+def crowd():
+    """Connections of one address over which nobody says who it is: of a hundred, those that stay open."""
+    sessions = opened(100, None, "127.0.0.8")
     others = Session(token("viewer", "crowd")).call("get_server_info")
     return {"open": sum(each.call("ping") is not None for each in sessions), "others": isinstance(others, dict)}
 
@@ -93,14 +98,7 @@ def flood():
 
 def many():
     """Three hundred connections from five addresses, all of somebody signed in: over how many of them a call is answered."""
-    sessions = []
-    for number in range(5):
-        credential = token("viewer", f"many-{number}")
-        for _ in range(60):
-            try:
-                sessions.append(Session(credential, f"127.0.1.{number + 1}"))
-            except OSError:
-                pass
+    sessions = [each for number in range(5) for each in opened(60, token("viewer", f"many-{number}"), f"127.0.1.{number + 1}")]
     return {"answered": sum(each.call("ping") is not None for each in sessions)}
 
 

@@ -34,23 +34,35 @@ def film(file):
     }
 
 
+def media(kind):
+    """The files of that folder; hidden ones are notes of the service."""
+    return sorted(file for file in (HOME / kind).iterdir() if not file.name.startswith("."))
+
+
 def files():
-    """What lies in the folders of media; hidden files are notes of the service."""
-    return {kind: sorted(file.name for file in (HOME / kind).iterdir() if not file.name.startswith(".")) for kind in ("recordings", "snapshots")}
+    """What lies in the folders of media."""
+    return {kind: [file.name for file in media(kind)] for kind in ("recordings", "snapshots")}
+
+
+def begun(operator, **wanted):
+    """The file of a recording that is begun; one that is not there, where it is not."""
+    started = operator.call("start_recording", device="front", **wanted)
+    return HOME / "recordings" / (started["filename"] if isinstance(started, dict) else "none")
 
 
 def formats():
-    """Recordings in two forms, as their files are once they ended."""
+    """Recordings in two forms, as their files are once they ended; one that was kept in another form than was asked for has another ending."""
     operator, seen = Session(token("operator", "formats")), {}
+
+    def is_over():
+        status = operator.call("get_camera_status", device="front")
+        return isinstance(status, dict) and (status.get("recording_state") or {}).get("status") == "stopped"
+
     for name in ("mkv", "mp4"):
-        started = operator.call("start_recording", device="front", duration=1, format=name)
-        file = HOME / "recordings" / (started["filename"] if isinstance(started, dict) else "none")
-        # It has another ending while it is made.
-        ended = lambda: next((each for each in HOME.glob(f"recordings/{file.stem}.*") if each.suffix == f".{name}" and operator.call("get_camera_status", device="front").get("recording_state", {}).get("status") != "recording"), None)
-        took = until(lambda: time.sleep(0.3) or ended(), 12)
-        made = ended()
-        known = run("ffprobe", "-v", "error", "-show_entries", "format=format_name", "-of", "csv=p=0", made or "none")[1].strip()
-        seen[name] = {"ended_s": took, "format": known, "fragmented": made is not None and b"moof" in made.read_bytes()}
+        file = begun(operator, duration=1, format=name)
+        over = until(lambda: time.sleep(0.3) or is_over(), 12)
+        known = run("ffprobe", "-v", "error", "-show_entries", "format=format_name", "-of", "csv=p=0", file)[1].strip()
+        seen[name] = {"over_s": over, "format": known, "fragmented": file.exists() and b"moof" in file.read_bytes()}
     return seen
 
 
@@ -90,8 +102,7 @@ def interrupted():
     seen = {}
     for way, act in (("stopped", "stop"), ("killed", "kill")):
         operator = Session(token("operator", way))
-        started = operator.call("start_recording", device="front")
-        file = HOME / "recordings" / (started["filename"] if isinstance(started, dict) else "none")
+        file = begun(operator)
         grown = until(lambda: file.exists() and file.stat().st_size > 50_000, 15)
         run("systemctl", *([act, UNIT] if act == "stop" else [act, "--signal=KILL", "--kill-whom=main", UNIT]))
         until(lambda: not listens(), 10)
@@ -127,8 +138,8 @@ def kept_by_size():
         shutil.chown(file, "camera-service", "camera-service")
         os.utime(file, (time.time() - age * 86400,) * 2)
     seen = {"of_half_a_gigabyte": removed(policy="size", size="0.5 GB")}
-    media = [file.stat().st_size for kind in ("recordings", "snapshots") for file in (HOME / kind).iterdir() if not file.name.startswith(".")]
-    seen["of_less"] = removed(policy="size", size=f"{sum(media) - 100_000} B")
+    taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
+    seen["of_less"] = removed(policy="size", size=f"{taken - 100_000} B")
     return {**seen, "by_age": removed(policy="age", age="30 d"), "left": files()["recordings"]}
 
 

@@ -7,7 +7,7 @@ use fabric_model::{Action, Change, Plan, Policy, Summary};
 use super::{Failure, because, harmless, one};
 use crate::fabric::Finding;
 use crate::home::Home;
-use crate::report::{describe_difference, unread_lines, unread_lists};
+use crate::report::{describe_difference, kinds_line, unread_lines, unread_lists};
 use service_setup::files::{Owner, write_whole};
 use service_setup::say;
 
@@ -82,10 +82,9 @@ pub fn show(finding: &Finding) {
             say!("  no place        {} (a kind that this version does not know)", harmless(kind));
         }),
         Err(why) => {
-            say!(
-                "  no place        which further kinds the fabric has is not known: {}",
-                harmless(&why.to_string())
-            );
+            if let Some(line) = kinds_line(&[], Some(why)) {
+                say!("  no place        {}", harmless(&line));
+            }
         }
     }
     say!("  plan {}, {} changes", plan.digest, plan.changes.len());
