@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod elsewhere;
+mod podman;
 mod support;
 
 use std::io::{Read, Write};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use elsewhere::act;
 use jiff::Timestamp;
+use podman::Podman;
 use probity_plan::{Barrier, Value};
 use probity_probe::Seen;
 use serde_json::json;
@@ -23,112 +25,18 @@ async fn look_sent_elsewhere() {
     elsewhere::answer().await;
 }
 
-/// A Podman of its own: storage, configuration and socket in a folder, in mount and process namespaces that go with it.
-struct Podman {
-    folder: tempfile::TempDir,
-    _service: support::Running,
+/// One, where containers can be made.
+fn start() -> Option<Podman> {
+    if elsewhere::needs_root("containers made by Podman") { Podman::start() } else { None }
 }
 
-impl Podman {
-    /// Starts one with an image `localhost/busybox`. `None` where we are not root.
-    fn start() -> Option<Self> {
-        if !elsewhere::needs_root("containers made by Podman") {
-            return None;
-        }
-        let mut command = support::tool("unshare")?;
-        let folder = support::folder();
-        let path = folder.path();
-        let file = |name: &str| path.join(name).display().to_string();
-        let usr = support::debian().join("usr");
-        let environment = command
-            .get_envs()
-            .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)))
-            .chain([
-                format!("HOME={}", path.display()),
-                format!("CONTAINERS_CONF={}", file("containers.conf")),
-                format!("CONTAINERS_STORAGE_CONF={}", file("storage.conf")),
-                format!("CONTAINERS_REGISTRIES_CONF={}", file("registries.conf")),
-            ])
-            .map(|pair| format!("'{pair}'"))
-            .collect::<Vec<_>>()
-            .join(" ");
-        // Podman hands its own environment to neither of them.
-        for name in ["crun", "conmon"] {
-            let script = format!("exec env {environment} {}/bin/{name} \"$@\"", usr.display());
-            support::install_script(&script, &path.join(name));
-        }
-        let containers = format!(
-            "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nruntime = \"crun\"\nconmon_path = [\"{}\"]\n\
-             helper_binaries_dir = [\"{}/lib/podman\"]\n[engine.runtimes]\ncrun = [\"{}\"]\n\
-             [containers]\nnetns = \"none\"\ncgroups = \"disabled\"\nlog_driver = \"k8s-file\"\n\
-             default_ulimits = [\"nofile=512:512\", \"nproc=512:512\"]\n",
-            file("conmon"),
-            usr.display(),
-            file("crun")
-        );
-        let storage = format!(
-            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-            file("graph"),
-            file("run")
-        );
-        std::fs::write(path.join("containers.conf"), containers).unwrap();
-        std::fs::write(path.join("storage.conf"), storage).unwrap();
-        std::fs::write(path.join("registries.conf"), "").unwrap();
-        std::fs::create_dir_all(path.join(".config/containers")).unwrap();
-        let policy = r#"{"default":[{"type":"insecureAcceptAnything"}]}"#;
-        std::fs::write(path.join(".config/containers/policy.json"), policy).unwrap();
-
-        // crun knows cgroups of one sort or the other, not both at once as some machines have them; none is used here.
-        let script = format!(
-            "mount -t cgroup2 none /sys/fs/cgroup || :\n\
-             env {environment} podman --tmpdir {} system service --time=0 unix://{} & wait",
-            file("tmp"),
-            file("podman.sock")
-        );
-        let quiet = || Stdio::from(std::fs::File::create(path.join("service.log")).unwrap());
-        command
-            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script])
-            .stdout(quiet())
-            .stderr(quiet());
-        let service = support::start(&mut command);
-        support::until("Podman answers", || UnixStream::connect(path.join("podman.sock")).is_ok());
-
-        let rootfs = path.join("rootfs");
-        std::fs::create_dir_all(rootfs.join("bin")).unwrap();
-        support::install(&usr.join("bin/busybox"), &rootfs.join("bin/busybox"));
-        std::os::unix::fs::symlink("busybox", rootfs.join("bin/sh")).unwrap();
-        support::run(Command::new("tar").args(["-cf", &file("rootfs.tar"), "-C"]).arg(&rootfs).arg("."));
-        let archive = file("rootfs.tar");
-        let podman = Self { folder, _service: service };
-        podman.podman(&["import", &archive, "localhost/busybox:1"]);
-        Some(podman)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("podman.sock")
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = support::tool("podman").unwrap();
-        command
-            .env("HOME", self.folder.path())
-            .env("CONTAINERS_CONF", self.folder.path().join("containers.conf"));
-        command.arg("--remote").arg(format!("--url=unix://{}", self.socket().display())).args(words);
-        command
-    }
-
-    fn podman(&self, words: &[&str]) -> String {
-        support::run(&mut self.command(words))
-    }
-
-    async fn look(&self, name: &str) -> Seen {
-        look(act("container", &json!({ "container": name, "socket": self.socket() }))).await
-    }
+async fn look_at(podman: &Podman, name: &str) -> Seen {
+    look(act("container", &json!({ "container": name, "socket": podman.socket() }))).await
 }
 
 #[tokio::test]
 async fn a_running_container_is_described() {
-    let Some(podman) = Podman::start() else { return };
+    let Some(podman) = start() else { return };
     let before = Timestamp::now();
     let id = podman.podman(&[
         "run",
@@ -144,7 +52,7 @@ async fn a_running_container_is_described() {
         "sleep",
         "600",
     ]);
-    let seen = podman.look("web").await;
+    let seen = look_at(&podman, "web").await;
     assert_eq!(known(&seen, "exists"), &Value::Bool(true));
     assert_eq!(known(&seen, "running"), &Value::Bool(true));
     assert_eq!(known(&seen, "restarts"), &Value::from(0));
@@ -170,17 +78,17 @@ async fn a_running_container_is_described() {
     assert!(!podman.command(&["healthcheck", "run", "web"]).output().unwrap().status.success());
     podman.podman(&["exec", "web", "/bin/busybox", "touch", "/ok"]);
     podman.podman(&["healthcheck", "run", "web"]);
-    assert_eq!(text(&podman.look("web").await, "health"), "healthy");
+    assert_eq!(text(&look_at(&podman, "web").await, "health"), "healthy");
     // By its identifier too.
-    assert_eq!(text(&podman.look(id.trim()).await, "id"), id.trim());
+    assert_eq!(text(&look_at(&podman, id.trim()).await, "id"), id.trim());
 }
 
 #[tokio::test]
 async fn a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began() {
-    let Some(podman) = Podman::start() else { return };
+    let Some(podman) = start() else { return };
     let busybox = ["localhost/busybox:1", "/bin/busybox"];
     podman.podman(&[&["create", "--name", "new"][..], &busybox, &["true"]].concat());
-    let seen = podman.look("new").await;
+    let seen = look_at(&podman, "new").await;
     assert_eq!(known(&seen, "running"), &Value::Bool(false));
     assert_eq!(text(&seen, "status"), "created");
     assert_eq!(text(&seen, "health"), "none");
@@ -192,7 +100,7 @@ async fn a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began(
         .command(&[&["run", "--name", "ended"][..], &busybox, &["sh", "-c", "exit 7"]].concat())
         .output()
         .unwrap();
-    let seen = podman.look("ended").await;
+    let seen = look_at(&podman, "ended").await;
     assert_eq!(known(&seen, "running"), &Value::Bool(false));
     assert_eq!(text(&seen, "status"), "exited");
     assert_eq!(known(&seen, "exit_code"), &Value::from(7));
@@ -202,14 +110,14 @@ async fn a_container_that_does_not_run_says_how_it_ended_or_that_it_never_began(
     let ran = finished.duration_since(started).as_secs_f64();
     assert!((-0.1..60.0).contains(&ran), "{started} {finished}");
 
-    let seen = podman.look("nosuch").await;
+    let seen = look_at(&podman, "nosuch").await;
     assert_eq!(known(&seen, "exists"), &Value::Bool(false));
     assert_eq!(barrier(&seen, "running"), Barrier::Unreachable);
 }
 
 #[tokio::test]
 async fn restarts_are_counted() {
-    let Some(podman) = Podman::start() else { return };
+    let Some(podman) = start() else { return };
     podman.podman(&[
         "run",
         "--detach",
@@ -225,7 +133,7 @@ async fn restarts_are_counted() {
         podman.podman(&["inspect", "--format", "{{.RestartCount}} {{.State.Status}}", "breaks"]).trim()
             == "2 exited"
     });
-    let seen = podman.look("breaks").await;
+    let seen = look_at(&podman, "breaks").await;
     assert_eq!(known(&seen, "restarts"), &Value::from(2));
     assert_eq!(known(&seen, "exit_code"), &Value::from(1));
 }

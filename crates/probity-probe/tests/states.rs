@@ -525,7 +525,10 @@ claims:
     },
 ];
 
-/// What is tested of looks from elsewhere, for every kind alike, by the way there: in `crates/probity/tests/observers.rs` and `observers_ssh.rs`.
+/// Where looks from elsewhere are tested, below `crates/probity/tests`.
+const FILES: [&str; 3] = ["observers.rs", "observers_podman.rs", "observers_ssh.rs"];
+
+/// What is tested there, for every kind alike, by the way to an observer.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     (
         "`pid`",
@@ -548,7 +551,14 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "only_root_keeps_containers",
         ],
     ),
-    ("`container` of Docker, Podman, LXC", &["the_tool_of_an_engine_names_the_process_of_a_container"]),
+    (
+        "`container` of Podman",
+        &[
+            "what_is_inside_a_container_of_podman_is_seen_from_there",
+            "a_root_without_a_c_library_wants_a_static_build_and_says_so",
+        ],
+    ),
+    ("`container` of Docker, LXC", &["the_tool_of_an_engine_names_the_process_of_a_container"]),
     (
         "`netns`",
         &[
@@ -563,6 +573,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "another_machine_is_reached_by_the_operator_s_own_ssh",
             "a_way_that_is_closed_or_leads_to_somebody_else_is_a_barrier",
             "a_connection_that_is_cut_is_made_anew",
+            "a_connection_that_is_cut_while_the_program_is_copied_leaves_nothing_behind",
             "a_machine_that_is_reached_by_ssh_is_rebooted_and_reached_again",
         ],
     ),
@@ -610,12 +621,10 @@ fn every_test_that_a_cell_names_exists() {
     }
     let read =
         |file: &str| std::fs::read_to_string(tests_folder().join("../../probity/tests").join(file)).unwrap();
-    let source = read("observers.rs") + &read("observers_ssh.rs");
+    let source: String = FILES.iter().map(|file| read(file)).collect();
     for (way, tests) in ELSEWHERE {
         let unknown = tests.iter().filter(|name| !is_test(&source, name));
-        missing.extend(
-            unknown.map(|name| format!("{way}: no test `{name}` in observers.rs or observers_ssh.rs")),
-        );
+        missing.extend(unknown.map(|name| format!("{way}: no test `{name}` in {}", FILES.join(", "))));
     }
     assert!(missing.is_empty(), "{}", missing.into_iter().collect::<Vec<_>>().join("\n"));
 }

@@ -21,11 +21,13 @@ pub fn markdown(contents: &Contents) -> String {
 
 fn write_all(out: &mut String, contents: &Contents) -> std::fmt::Result {
     verdict(out, contents)?;
+    blockers(out, contents)?;
     findings(out, contents)?;
     scores(out, contents)?;
     unseen(out, contents)?;
     settle(out, contents)?;
     waivers(out, contents)?;
+    trials(out, contents)?;
     permissions(out, contents)?;
     observers(out, contents)?;
     signature(out, contents)?;
@@ -60,6 +62,27 @@ fn verdict(out: &mut String, contents: &Contents) -> std::fmt::Result {
         counted(judgement.findings.len() as u64, "claim", "claims"),
         said::tally(judgement.findings.iter())
     )
+}
+
+fn blockers(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let blockers = said::blockers(contents);
+    if blockers.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Blockers: what stands in the way of an acceptance\n")?;
+    writeln!(out, "| claim | finding | read by | why | what to do |\n|---|---|---|---|---|")?;
+    for it in blockers {
+        writeln!(
+            out,
+            "| {} | **{}** | {} | {} | {} |",
+            code(&it.finding.claim, true),
+            it.finding.outcome.name(),
+            text(&it.read_by),
+            worded_in(&wording::reason(it.finding), true),
+            worded_in(&it.to_do, true),
+        )?;
+    }
+    Ok(())
 }
 
 fn findings(out: &mut String, contents: &Contents) -> std::fmt::Result {
@@ -183,6 +206,30 @@ fn waivers(out: &mut String, contents: &Contents) -> std::fmt::Result {
         let (claim, reason, owner, until) =
             (code(it.claim, true), text(it.reason), text(it.owner), text(it.until));
         writeln!(out, "| {claim} | {reason} | {owner} | {until} | {} |", it.became)?;
+    }
+    Ok(())
+}
+
+fn trials(out: &mut String, contents: &Contents) -> std::fmt::Result {
+    let trials = said::trials(contents);
+    if trials.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Trials\n\n{}\n", worded(said::TRIALS))?;
+    writeln!(out, "| trials | machine | planned | at once | made | reached | removed | claims over them |")?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|")?;
+    for it in trials {
+        let claims = it.claims.iter().map(|(_, finding)| {
+            let measured = text(&wording::measured(finding));
+            format!("{} {} {measured}", code(&finding.claim, true), finding.outcome.name())
+                .trim_end()
+                .to_owned()
+        });
+        let claims = claims.collect::<Vec<_>>().join(", ");
+        let (name, machine) = (code(it.name, true), code(it.machine, true));
+        let counts = [it.planned as usize, it.at_once as usize, it.made, it.reached, it.removed];
+        let counts = counts.map(|count| count.to_string()).join(" | ");
+        writeln!(out, "| {name} | {machine} | {counts} | {claims} |")?;
     }
     Ok(())
 }

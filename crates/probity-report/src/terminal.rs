@@ -127,7 +127,7 @@ impl Page {
         }
         self.heading("Scores, each at most 1");
         for score in &contents.judgement.scores {
-            let mut line = format!("{}: {}, {}", score.name, said::score(score), said::weight(score));
+            let mut line = format!("{}: {}, weight {}", score.name, said::score(score), said::weight(score));
             if let Some(open) = score.open.first() {
                 line = format!("{line}; find out next: {open}");
             }

@@ -109,11 +109,21 @@ impl Sshd {
         self.probity(&["run", "plan.yaml", "-o", bundle, "--allow", allow]).output().unwrap()
     }
 
+    /// Ends whoever serves a connection; the server goes on. Those who listen are its own children.
+    fn cut(&self) {
+        let server = self.server.id();
+        let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap();
+        for child in children.split_whitespace() {
+            let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
+            _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+        }
+    }
+
     /// Copies of the program that somebody left behind.
     fn copies() -> Vec<String> {
         let names =
             std::fs::read_dir("/tmp").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter(|name| name.starts_with("probity-agent.")).collect()
+        names.filter(|name| name.starts_with("probity-agent-")).collect()
     }
 }
 
@@ -218,13 +228,7 @@ fn a_connection_that_is_cut_is_made_anew() {
         .unwrap();
     let evidence = sshd.home.path("out.probity/evidence.jsonl");
     until("it looks", || std::fs::read_to_string(&evidence).is_ok_and(|text| text.contains("\"slot\":1")));
-    // Whoever serves the connection ends; the server goes on. Those who listen are its own children.
-    let server = sshd.server.id();
-    let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap();
-    for child in children.split_whitespace() {
-        let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
-        _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
-    }
+    sshd.cut();
     let run = run.wait_with_output().unwrap();
     assert_eq!(code(&run), 2, "{}{}", stdout(&run), stderr(&run));
     let log = log(&sshd.home, "out.probity");
@@ -234,6 +238,29 @@ fn a_connection_that_is_cut_is_made_anew() {
     assert_eq!(observations(&log, "steady").count(), 8);
     let verify = sshd.home.run(&["verify", "out.probity"]);
     assert_eq!(code(&verify), 0, "{}", stdout(&verify));
+}
+
+#[test]
+fn a_connection_that_is_cut_while_the_program_is_copied_leaves_nothing_behind() {
+    if !is_root() {
+        return;
+    }
+    let sshd = Sshd::start();
+    let before = Sshd::copies();
+    let text = plan(
+        "far: { ssh: box }",
+        &["marker: { file: /etc/hostname, on: far }"],
+        &["there: { of: marker, check: exists }"],
+    );
+    sshd.home.write("plan.yaml", &text);
+    let mut run = sshd.probity(&["run", "plan.yaml", "-o", "out.probity", "--allow", "write"]);
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("it is being copied", || Sshd::copies() != before);
+    sshd.cut();
+    let run = run.wait_with_output().unwrap();
+    assert_eq!(code(&run), 2, "{}{}", stdout(&run), stderr(&run));
+    assert!(introductions(&log(&sshd.home, "out.probity")).is_empty());
+    until("nothing is left of it", || Sshd::copies() == before);
 }
 
 #[test]

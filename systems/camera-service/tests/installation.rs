@@ -34,7 +34,9 @@ fn call(machine: &Machine, calls: &str) -> Vec<Value> {
     command.args(["calls_from_inside", "--exact", "--nocapture"]).env(CALLS, calls).env(TOKEN, token.trim());
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{calls}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    // As a literal: a failure within a failure is not taken for the end of the one around it.
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{calls}: {said:?} {why:?}");
     said.lines()
         .filter_map(|line| line.strip_prefix("ANSWER "))
         .map(|answer| serde_json::from_str(answer).unwrap())
@@ -87,8 +89,10 @@ const PATHS: &str = "\
 /etc/logrotate.d/camera-service 644 root root
 ";
 
-/// What an operator writes into the configuration: a camera, and limits that are out of this test's way.
-const CAMERA: &str = "cd /opt/camera-service/config; sed -i '/^cameras:/d' camera-service.yaml; cat >>camera-service.yaml <<'END'
+/// What an operator writes into the configuration: a camera, and limits (of calls, and of the disk, which is the machine's
+/// own around this test) that are out of its way.
+const CAMERA: &str = "cd /opt/camera-service/config
+sed -i -e '/^cameras:/d' -e 's/^storage:$/storage:\\n  warn: 98 %\\n  block: 99 %/' camera-service.yaml; cat >>camera-service.yaml <<'END'
 cameras: [{ name: front, source: \"test:pattern\", resolution: 320x240, fps: 10 }]
 limits: { requests_per_minute: 60000, burst: 6000, authentications_per_minute: 60000, authentication_burst: 6000 }
 END

@@ -4,7 +4,7 @@
 //! Must not know: which ways lead there, or what a look is for.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 use super::protocol::{Begin, FromAgent, Hello, Order, PROTOCOL, Report, ToAgent, read_frame, write_frame};
 use crate::look::barrier_of;
 
-/// How long a far side may take to say that it is there.
+/// How long a far side may take to have what is sent to it first.
+const DELIVERY: Duration = Duration::from_secs(60);
+/// How long it may take then to say that it is there.
 const GREETING: Duration = Duration::from_secs(30);
 /// How much longer than a look's time-out its answer is awaited.
 const GRACE: Duration = Duration::from_secs(5);
@@ -25,6 +27,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(3);
 /// How much the far side may say of itself, in bytes: it is kept.
 const MAX_HELLO: usize = 64 << 10;
+/// With what shells and nsenter(1) end where what they were to start, or what that is linked with, is not there.
+const NOT_FOUND: i32 = 127;
 /// How much of what the program complains of is kept, in bytes: the end of it.
 const MAX_COMPLAINT: usize = 2 << 10;
 
@@ -65,12 +69,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    /// Starts this program, which becomes the far side, and greets it. `now` is our clock.
+    /// Starts this program, sends it what comes first, whereupon it becomes the far side, and greets it. `now` is our clock.
     ///
     /// # Errors
     /// A barrier: it could not be started, speaks otherwise, or said nothing.
     pub async fn open(
         mut command: Command,
+        first: Vec<u8>,
         begin: impl FnOnce(&Hello) -> Begin,
         now: impl Fn() -> jiff::Timestamp,
     ) -> Result<(Self, Greeting), Blocked> {
@@ -93,10 +98,13 @@ impl Connection {
             child: Mutex::new(child),
         });
         let (say, said) = channel::<ToAgent>();
+        let patience = if first.is_empty() { GREETING } else { DELIVERY + GREETING };
         if let Some(mut stdin) = stdin {
             std::thread::spawn(move || {
                 // Where nobody listens any more, the reader says so.
-                _ = said.into_iter().try_for_each(|message| write_frame(&mut stdin, &message));
+                _ = stdin.write_all(&first).and_then(|()| {
+                    said.into_iter().try_for_each(|message| write_frame(&mut stdin, &message))
+                });
             });
         }
         let complaints = stderr.map(|stderr| {
@@ -114,7 +122,7 @@ impl Connection {
         }
         // Dropped on every way out, which ends the program.
         let connection = Self { say, shared, next: AtomicU64::new(0) };
-        let hello = connection.within(GREETING, greeted).await?;
+        let hello = connection.within(patience, greeted).await?;
         if hello.protocol != PROTOCOL {
             let (theirs, version) = (hello.protocol, &hello.agent.version);
             let why = format!(
@@ -255,11 +263,15 @@ impl Shared {
         let complaint: Vec<u8> = lock(&self.complaint).iter().copied().collect();
         let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
         let mut lost = why.clone();
-        if let Some(code) = ended.and_then(|ended| ended.code()).filter(|code| *code != 0) {
-            lost.detail = format!("{} (exit status {code})", lost.detail);
+        let code = ended.and_then(|ended| ended.code()).filter(|code| *code != 0);
+        if let Some(code) = code {
+            lost.detail += &format!(" (exit status {code})");
         }
         if !complaint.is_empty() {
-            lost.detail = format!("{}: {complaint}", lost.detail);
+            lost.detail += &format!(": {complaint}");
+        }
+        if code == Some(NOT_FOUND) && !cfg!(target_feature = "crt-static") {
+            lost.detail += "; where what this build is linked with, the C library, is not there: a static build needs none";
         }
         let mut waiting = lock(&self.waiting);
         waiting.lost.get_or_insert(lost);

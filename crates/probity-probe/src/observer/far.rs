@@ -224,11 +224,7 @@ impl<'a> Observers<'a> {
         let begin =
             |hello: &Hello| Begin { run_began: self.began_there(far, hello), secrets: far.secrets.clone() };
         let now = || self.began.utc();
-        let opened = Connection::open(way.command, begin, now).await;
-        if opened.is_err() {
-            way.held.take_back(&way.passage).await;
-        }
-        let (connection, greeting) = opened?;
+        let (connection, greeting) = Connection::open(way.command, way.first, begin, now).await?;
         let Greeting { hello, clock, between: (asked, answered) } = greeting;
         let microseconds = |span: jiff::SignedDuration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let ahead = |of: jiff::Timestamp| microseconds(clock.duration_since(of));

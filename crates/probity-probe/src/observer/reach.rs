@@ -30,6 +30,8 @@ const OF_OPERATOR: [&str; 4] = ["HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "CONTA
 pub struct Way {
     /// Starts the program there.
     pub command: Command,
+    /// What is sent to it before anything else: the program itself, where it is copied; else nothing.
+    pub first: Vec<u8>,
     /// What was met.
     pub passage: Passage,
     /// What has to be there as long as the connection is: our program, as a descriptor, or the connection of ssh(1).
@@ -42,16 +44,7 @@ pub struct Held {
     /// Our program, which is handed over.
     _program: Option<File>,
     /// A connection.
-    ssh: Option<Master>,
-}
-
-impl Held {
-    /// Removes the copy of the program, which did not start there and so did not remove itself.
-    pub async fn take_back(&self, passage: &Passage) {
-        if let (Some(ssh), Some(copy)) = (&self.ssh, &passage.copied_to) {
-            ssh.remove(copy).await;
-        }
-    }
+    _ssh: Option<Master>,
 }
 
 /// Finds the way.
@@ -63,8 +56,8 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
         let to = ssh.clone();
         let master = tokio::task::spawn_blocking(move || Master::open(&to)).await;
         let master = master.unwrap_or_else(|_| Err(Blocked::new(Barrier::Aborted, "ssh was cut off")))?;
-        let (command, passage) = master.way(ssh, allow).await?;
-        return Ok(Way { command, passage, held: Held { ssh: Some(master), ..Held::default() } });
+        let (command, first, passage) = master.way(ssh, allow).await?;
+        return Ok(Way { command, first, passage, held: Held { _ssh: Some(master), ..Held::default() } });
     }
     let program = sealed().map_err(|error| barrier_of("copy our program into memory", &error))?;
     // It is inherited; whoever else is started meanwhile gets to read our program.
@@ -96,7 +89,8 @@ pub async fn find(reach: &Reach, allow: Impact) -> Result<Way, Blocked> {
     // A group of its own: what the terminal sends to end the run must not end who takes back what it did.
     command.args(arguments).args(agent).env_clear().env("PATH", PATH);
     command.env("LC_ALL", "C.UTF-8").process_group(0);
-    Ok(Way { command, passage, held: Held { _program: Some(program), ..Held::default() } })
+    let held = Held { _program: Some(program), ..Held::default() };
+    Ok(Way { command, first: Vec::new(), passage, held })
 }
 
 /// A copy of our program that nobody can change: whoever is root where it runs could write to the file itself, by the kernel's

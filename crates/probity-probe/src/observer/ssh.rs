@@ -14,7 +14,7 @@ use probity_plan::{Barrier, Blocked, Cause, Impact, Passage, Ssh};
 use crate::look::barrier_of;
 use crate::program::{self, Program};
 
-/// How long each step may take: to be let in, to ask, to copy.
+/// How long each step may take: to be let in, to ask.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at what ssh(1) logs.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -104,7 +104,7 @@ impl Master {
     }
 
     /// What a line says there.
-    async fn ask(&self, line: &str, stdin: Option<&[u8]>) -> Result<String, Blocked> {
+    async fn ask(&self, line: &str) -> Result<String, Blocked> {
         let command = self.session(line)?;
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
@@ -112,7 +112,7 @@ impl Master {
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
             .collect();
-        let program = Program { arguments: &words, stdin, env: &env, folder: None };
+        let program = Program { arguments: &words, stdin: None, env: &env, folder: None };
         let ended = program::run(&program, tokio::time::Instant::now() + PATIENCE).await;
         let ended = ended.map_err(|error| barrier_of("start ssh", &error))?;
         let complaint = String::from_utf8_lossy(&ended.stderr.bytes).trim().to_owned();
@@ -127,42 +127,40 @@ impl Master {
         }
     }
 
-    /// Removes a file there, if it can.
-    pub async fn remove(&self, path: &str) {
-        _ = self.ask(&format!("rm -f -- {}", quoted(path)), None).await;
-    }
-
-    /// Starts the program there, and what was met.
+    /// What starts the program there, what is sent to it first, and what was met.
     ///
     /// # Errors
     /// A barrier: it is not there and may not be copied, or cannot be.
-    pub async fn way(&self, ssh: &Ssh, allow: Impact) -> Result<(Command, Passage), Blocked> {
+    pub async fn way(&self, ssh: &Ssh, allow: Impact) -> Result<(Command, Vec<u8>, Passage), Blocked> {
         let own = super::agent::own_digest()
             .ok_or_else(|| Blocked::new(Barrier::Unreachable, "our own program cannot be read"))?;
-        let there = "p=$(command -v probity) && sha256sum -- \"$p\" || :";
-        let there = self.ask(there, None).await?;
+        let there = self.ask("p=$(command -v probity) && sha256sum -- \"$p\" || :").await?;
         let mut passage = Passage { host_key: Some(self.host_key.clone()), ..Passage::default() };
-        let same = there.split_once("  ").filter(|(digest, _)| *digest == own);
-        let start = match same {
-            Some((_, path)) => format!("{} agent", quoted(path)),
-            None if allow < Impact::Write => {
-                let cause = Cause::NotAllowed { impact: Impact::Write, allowed: allow };
-                return Err(Blocked::by(cause));
-            }
-            None => {
-                let program = std::fs::read("/proc/self/exe")
-                    .map_err(|error| barrier_of("open /proc/self/exe", &error))?;
-                let copy = "umask 077; p=$(mktemp /tmp/probity-agent.XXXXXXXXXX) && { cat > \"$p\" && chmod 700 \"$p\" || \
-                            { rm -f \"$p\"; false; }; } && echo \"$p\"";
-                let path = self.ask(copy, Some(&program)).await?;
-                let start = format!("{0} agent --unlink {0}", quoted(&path));
-                passage.copied_to = Some(path);
-                start
-            }
-        };
         let sudo = if ssh.sudo { "sudo -n -- " } else { "" };
-        Ok((self.session(&format!("exec {sudo}{start}"))?, passage))
+        if let Some((_, path)) = there.split_once("  ").filter(|(digest, _)| *digest == own) {
+            let start = format!("exec {sudo}{} agent", quoted(path));
+            return Ok((self.session(&start)?, Vec::new(), passage));
+        }
+        if allow < Impact::Write {
+            return Err(Blocked::by(Cause::NotAllowed { impact: Impact::Write, allowed: allow }));
+        }
+        let program =
+            std::fs::read("/proc/self/exe").map_err(|error| barrier_of("open /proc/self/exe", &error))?;
+        let name = random_name().map_err(|error| barrier_of("choose a name", &error))?;
+        let path = format!("/tmp/probity-agent-{name}");
+        let script = copy_and_start(&path, program.len(), sudo);
+        passage.copied_to = Some(path);
+        Ok((self.session(&format!("exec sh -c {}", quoted(&script)))?, program, passage))
     }
+}
+
+/// Copies what comes first into a file that nobody made before, and starts that. However the connection is cut, nothing of it
+/// stays: what came in part is removed, as is what did not start and so did not remove itself.
+fn copy_and_start(path: &str, bytes: usize, sudo: &str) -> String {
+    format!(
+        "umask 077; set -C; trap '' PIPE; p={path}; : > $p || exit 1; trap 'rm -f $p' EXIT; \
+         head -c {bytes} >> $p && [ $(wc -c < $p) -eq {bytes} ] && chmod 700 $p && {sudo}$p agent --unlink $p"
+    )
 }
 
 impl Drop for Master {
@@ -230,12 +228,16 @@ fn kept(pipe: Option<impl Read + Send + 'static>) -> Arc<Mutex<Vec<String>>> {
 /// A folder that nobody else enters, short enough for the name of a socket.
 fn private_folder() -> std::io::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
-    let mut random = [0; 8];
-    getrandom::getrandom(&mut random)?;
-    let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let folder = PathBuf::from(format!("/tmp/probity-ssh-{name}"));
+    let folder = PathBuf::from(format!("/tmp/probity-ssh-{}", random_name()?));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
+}
+
+/// A name that nobody guesses.
+fn random_name() -> std::io::Result<String> {
+    let mut random = [0; 8];
+    getrandom::getrandom(&mut random)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A word for a shell.

@@ -3,6 +3,7 @@
 //!
 //! Every text of a plan or a target goes through [`Said`], which makes hidden characters visible; maud then escapes it.
 
+mod decision;
 mod evidence;
 mod findings;
 mod plots;
@@ -43,11 +44,13 @@ pub fn html(contents: &Contents) -> String {
                 main {
                     (verdict(contents))
                     (contents_list(contents))
+                    (decision::blockers(contents))
                     (findings::scores(contents))
                     (findings::sections(contents))
                     (findings::unseen(contents))
                     (findings::to_settle(contents))
                     (findings::waivers(contents))
+                    (decision::trials(contents))
                     (plots::strips(contents))
                     (run::permissions(contents))
                     (run::observers(contents))
@@ -129,6 +132,7 @@ fn contents_list(contents: &Contents) -> Markup {
     html! {
         nav aria-label="Contents" {
             ul {
+                @if !said::blockers(contents).is_empty() { li { a href="#blockers" { "Blockers" } } }
                 @if !judgement.scores.is_empty() { li { a href="#scores" { "Scores" } } }
                 @for (number, (section, _)) in said::sections(judgement).iter().enumerate() {
                     li { a href={ "#section-" (number) } { (Said(section)) } }
@@ -136,6 +140,7 @@ fn contents_list(contents: &Contents) -> Markup {
                 @if !said::unseen(contents).is_empty() { li { a href="#unseen" { "What could not be seen" } } }
                 @if findings::has_open(contents) { li { a href="#settle" { "What would settle it" } } }
                 @if !contents.plan.waivers.is_empty() { li { a href="#waivers" { "Waivers" } } }
+                @if !contents.plan.trials.is_empty() { li { a href="#trials" { "Trials" } } }
                 li { a href="#signature" { "What the signature shows" } }
                 li { a href="#verify" { "How to verify" } }
                 li { a href="#run" { "The run" } }

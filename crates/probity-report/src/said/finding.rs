@@ -1,7 +1,7 @@
 //! What came of a claim, in words.
 
 use probity_verdict::judgement::CellFinding;
-use probity_verdict::wording::finding as wording;
+use probity_verdict::wording::{barrier, finding as wording};
 use probity_verdict::{Finding, Judgement, Outcome};
 
 use crate::contents::Contents;
@@ -79,14 +79,25 @@ pub(crate) fn to_settle<'a>(contents: &Contents<'a>) -> Vec<(usize, &'a Finding,
     let judgement = contents.judgement;
     let open = judgement.findings.iter().enumerate().filter(|(_, it)| it.outcome == Outcome::Undetermined);
     open.map(|(number, finding)| {
-        let how = match wording::settle(contents.plan, finding) {
-            Some(how) => how,
-            None if !finding.barriers.is_empty() => "Seeing what could not be seen.".to_owned(),
-            None => wording::reason(finding),
-        };
+        let how = how_to_settle(contents, finding).unwrap_or_else(|| wording::reason(finding));
         (number, finding, how)
     })
     .collect()
+}
+
+/// What would settle an undetermined finding: more looks, or passing the barriers that were met.
+pub(super) fn how_to_settle(contents: &Contents, finding: &Finding) -> Option<String> {
+    wording::settle(contents.plan, finding).or_else(|| {
+        let probe = contents.plan.probe(&finding.of)?;
+        let mut remedies: Vec<String> = Vec::new();
+        for met in &finding.barriers {
+            let remedy = barrier::remedy(probe, met);
+            if !remedies.contains(&remedy) {
+                remedies.push(remedy);
+            }
+        }
+        Some(remedies.join("; ")).filter(|remedies| !remedies.is_empty())
+    })
 }
 
 /// How many cells of a matrix are listed one by one.

@@ -1,12 +1,14 @@
 //! What every report says, whatever its format: gathered here once, so that no format can leave a thing out or word it
 //! more kindly than another. Texts here are not escaped yet.
 
+mod blockers;
 mod entries;
 mod finding;
 mod plan;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trials;
 mod trust;
 mod unseen;
 mod value;
@@ -17,10 +19,12 @@ use probity_verdict::wording::verdict;
 
 use crate::contents::{Contents, Unacceptable};
 
+pub(crate) use blockers::blockers;
 pub(crate) use entries::{entries, entry_count, numbers, ranges};
 pub(crate) use finding::{bounds, cell_counts, cells, decided, notes, rests_on, sections, tally, to_settle};
 pub(crate) use plan::{declared_harmless, waivers};
 pub(crate) use run::{identity, log, observer, observers, warnings, when};
+pub(crate) use trials::trials;
 pub(crate) use trust::{
     SIGNATURE_BRIEFLY, SIGNATURE_DOES_NOT_SHOW, SIGNATURE_SHOWS, WORD_OF_OTHERS, commands, five_things,
     quoted,
@@ -35,6 +39,10 @@ pub(crate) const GENERATOR: &str = concat!("probity ", env!("CARGO_PKG_VERSION")
 pub(crate) const RESTS_ON: &str = "Presence: something is there (a process, a listening port, a file). Response: a \
     request was answered. Effect: something was done (a marker put in and found again, a file that grew). A finding \
     carries the weakest it rests on.";
+
+/// What the numbers of trials count.
+pub(crate) const TRIALS: &str = "Each trial begins with a machine of its own: the plan's `up` made it, an observer on it \
+    was reached, and `down` removed it. What could not begin counts as a trial that nobody could look at.";
 
 /// How to read counts and bounds.
 pub(crate) const BOUNDS: &str = "Bounds are exact (Clopper-Pearson), each one-sided at the confidence given. A rate \

@@ -39,9 +39,9 @@ pub(crate) fn score(score: &ScoreResult) -> String {
     interval(score.lower, upper)
 }
 
-/// "of 7 of 10 weight".
+/// "7 of 10".
 pub(crate) fn weight(score: &ScoreResult) -> String {
-    format!("of {} of {} weight", number(score.weight), number(score.of_weight))
+    format!("{} of {}", number(score.weight), number(score.of_weight))
 }
 
 /// "2026-11-21 20:00:03 UTC".

@@ -1,0 +1,134 @@
+//! Containers of a real Podman. Must not know what is tested.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support;
+
+/// A Podman of its own: storage, configuration and socket in a folder, in mount and process namespaces that go with it.
+pub struct Podman {
+    folder: tempfile::TempDir,
+    service: support::Running,
+}
+
+impl Podman {
+    /// Starts one with an image `localhost/busybox`. `None` where the tools were not unpacked. Needs root.
+    pub fn start() -> Option<Self> {
+        let mut command = support::tool("unshare")?;
+        let folder = support::folder();
+        let path = folder.path();
+        let file = |name: &str| path.join(name).display().to_string();
+        let usr = support::debian().join("usr");
+        let environment = command
+            .get_envs()
+            .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)))
+            .chain([
+                format!("HOME={}", path.display()),
+                format!("CONTAINERS_CONF={}", file("containers.conf")),
+                format!("CONTAINERS_STORAGE_CONF={}", file("storage.conf")),
+                format!("CONTAINERS_REGISTRIES_CONF={}", file("registries.conf")),
+            ])
+            .map(|pair| format!("'{pair}'"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        // Podman hands its own environment to neither of them.
+        for name in ["crun", "conmon"] {
+            let script = format!("exec env {environment} {}/bin/{name} \"$@\"", usr.display());
+            support::install_script(&script, &path.join(name));
+        }
+        let containers = format!(
+            "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nruntime = \"crun\"\nconmon_path = [\"{}\"]\n\
+             helper_binaries_dir = [\"{}/lib/podman\"]\n[engine.runtimes]\ncrun = [\"{}\"]\n\
+             [containers]\nnetns = \"none\"\ncgroups = \"disabled\"\nlog_driver = \"k8s-file\"\n\
+             default_ulimits = [\"nofile=512:512\", \"nproc=512:512\"]\n",
+            file("conmon"),
+            usr.display(),
+            file("crun")
+        );
+        let storage = format!(
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            file("graph"),
+            file("run")
+        );
+        std::fs::write(path.join("containers.conf"), containers).unwrap();
+        std::fs::write(path.join("storage.conf"), storage).unwrap();
+        std::fs::write(path.join("registries.conf"), "").unwrap();
+        std::fs::create_dir_all(path.join(".config/containers")).unwrap();
+        let policy = r#"{"default":[{"type":"insecureAcceptAnything"}]}"#;
+        std::fs::write(path.join(".config/containers/policy.json"), policy).unwrap();
+
+        // crun knows cgroups of one sort or the other, not both at once as some machines have them; none is used here.
+        let script = format!(
+            "mount -t cgroup2 none /sys/fs/cgroup || :\n\
+             env {environment} podman --tmpdir {} system service --time=0 unix://{} & wait",
+            file("tmp"),
+            file("podman.sock")
+        );
+        let quiet = || Stdio::from(std::fs::File::create(path.join("service.log")).unwrap());
+        command
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script])
+            .stdout(quiet())
+            .stderr(quiet());
+        let service = support::start(&mut command);
+        support::until("Podman answers", || UnixStream::connect(path.join("podman.sock")).is_ok());
+
+        let rootfs = path.join("rootfs");
+        std::fs::create_dir_all(rootfs.join("bin")).unwrap();
+        support::install(&usr.join("bin/busybox"), &rootfs.join("bin/busybox"));
+        std::os::unix::fs::symlink("busybox", rootfs.join("bin/sh")).unwrap();
+        let podman = Self { folder, service };
+        podman.import("localhost/busybox:1");
+        Some(podman)
+    }
+
+    /// What the images are made of.
+    pub fn rootfs(&self) -> PathBuf {
+        self.folder.path().join("rootfs")
+    }
+
+    /// Makes an image of what is there.
+    pub fn import(&self, image: &str) {
+        let archive = self.folder.path().join("rootfs.tar").display().to_string();
+        support::run(Command::new("tar").args(["-cf", &archive, "-C"]).arg(self.rootfs()).arg("."));
+        self.podman(&["import", &archive, image]);
+    }
+
+    /// Runs a program among the containers' processes, with a `podman` that asks this one.
+    pub fn beside(&self, program: &Path) -> Command {
+        let tools = self.folder.path().join("tools");
+        let podman = self.command(&[]);
+        let words = podman.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+        let environment =
+            words.map(|(name, value)| format!("'{name}={value}'")).collect::<Vec<_>>().join(" ");
+        let arguments = podman.get_args().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+        let script = format!("exec env {environment} {} {arguments} \"$@\"", podman.get_program().display());
+        std::fs::create_dir_all(&tools).unwrap();
+        support::install_script(&script, &tools.join("podman"));
+        let outer = self.service.pid();
+        let first = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).unwrap();
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("nsenter");
+        command.args([&format!("--target={}", first.trim()), "--mount", "--pid", "--"]).arg(program);
+        command.env_clear().env("PATH", path);
+        command
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("podman.sock")
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = support::tool("podman").unwrap();
+        command
+            .env("HOME", self.folder.path())
+            .env("CONTAINERS_CONF", self.folder.path().join("containers.conf"));
+        command.arg("--remote").arg(format!("--url=unix://{}", self.socket().display())).args(words);
+        command
+    }
+
+    pub fn podman(&self, words: &[&str]) -> String {
+        support::run(&mut self.command(words))
+    }
+}
