@@ -370,13 +370,14 @@ fn code_spans(text: &str) -> Vec<(usize, usize)> {
     ticks.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// The direction of a target, from its own sign or from the words of what is measured.
-pub(crate) fn direction(target: &Quantity, words: &str) -> Option<Bound> {
+/// The direction of a target, from its own sign, from the words beside it or from those of what is measured. "Limit" in the
+/// name of what is measured gives none: of the most users that were served, more is better.
+pub(crate) fn direction(target: &Quantity, beside: &str, words: &str) -> Option<Bound> {
     let says = |all: &[&str]| all.iter().any(|word| words.contains(word));
     if let Some(bound) = target.bound {
         return Some(bound);
     }
-    if says(&["maximum", "limit", "at most", "max "]) {
+    if ["maximum", "limit", "at most", "max "].iter().any(|word| beside.contains(word)) {
         return Some(Bound::Most);
     }
     if says(&["minimum", "at least", "exceed"]) {

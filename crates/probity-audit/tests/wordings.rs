@@ -547,3 +547,116 @@ fn spelt_numbers_spans_of_slots_and_what_waits_are_no_contradictions() {
         assert_eq!(found(text), Vec::<&str>::new(), "{text}");
     }
 }
+
+#[test]
+fn a_limit_in_the_name_of_what_is_measured_is_no_target() {
+    only(
+        "target-missed",
+        &["| Metric | Limit | Actual | Status |\n|---|---|---|---|\n| Open files | 200 | 350 | ✅ Met |"],
+        &[
+            // The most that it bore.
+            "| Metric | Target | Actual | Status |\n|---|---|---|---|\n| Max parallel sessions | 300 | 420 | ✅ EXCEEDED |",
+            "| Metric | Target | Actual | Status |\n|---|---|---|---|\n| Upload limit profiles | 3 | 5 | ✅ Met |",
+            "- **Max parallel sessions**: 420 (target: 300) ✅ EXCEEDED",
+        ],
+    );
+}
+
+#[test]
+fn a_part_is_of_what_its_total_counts_and_overlaps_no_other() {
+    only(
+        "parts-not-total",
+        &[
+            "- Unit tests: 14\n- Page tests: 9\n- Total tests: 25",
+            "- Indoor beds: 40 (57%)\n- Outdoor beds: 30 (43%)\n- Total beds: 75",
+            "Total number of beds: 60\n\n- Indoor: 30\n- Outdoor: 25\n- Spare: 12",
+            "- 12 tables (5 core + 6 audit)",
+            "### Import (9 tests)\n\n- Reading (4 tests)\n- Writing (3 tests)",
+        ],
+        &[
+            // Files are no tests.
+            "- New test files: 4\n- New tests: 27\n- Total tests: 36",
+            "- New tests: 36\n- Old tests: 9\n- Total tests: 36",
+            "- Unit tests: 40\n- Page tests: 30\n- Total unique tests: 60",
+            "- Indoor beds: 40 (67%)\n- Outdoor beds: 30 (50%)\n- Total beds: 60",
+            "Total number of unique beds: 60\n\n- Indoor: 30\n- Outdoor: 25\n- Spare: 12",
+            // The seventh and the eighth migration.
+            "- Tables: 12 (7 + 8)",
+            // Criteria, each with what shows it.
+            "### Import (9 tests)\n\n- [x] Reads what it wrote (4 tests)\n- [x] Refuses what is cut off (3 tests)",
+        ],
+    );
+}
+
+#[test]
+fn verbs_and_what_is_none_of_the_others_are_no_entries() {
+    only(
+        "count-not-list",
+        &[
+            "- 4 themes (light, dark, paper)",
+            "- Knows 3 languages: Danish, Dutch, Irish, Polish",
+            "### Roles (3 roles)\n\n- `admin`\n- `guest`\n- `editor`\n- `owner`",
+        ],
+        &[
+            // Two of them get something.
+            "- 4 endpoints (create, get, remove)",
+            "- 5 tenant endpoints (plans, bills, usage, payments)",
+            "- Knows 3 languages: Danish, Dutch, Irish, UNKNOWN",
+            "### Roles (3 roles)\n\n- `admin`\n- `guest`\n- `editor`\n- `none`",
+        ],
+    );
+}
+
+#[test]
+fn a_change_and_a_ratio_have_no_maximum() {
+    only(
+        "beyond-maximum",
+        &["Cache overhead: -2.75% on average", "- **Code coverage**: 130%"],
+        &[
+            "- Cache overhead: -40%",
+            "- Speed: +20%\n- Cache overhead: -37.5%",
+            "Cache overhead: -40% (less to copy)",
+            "- **Code coverage**: 130% of what was asked",
+        ],
+    );
+}
+
+#[test]
+fn what_says_that_it_was_not_tested_passes_only_where_it_is_ticked() {
+    only(
+        "passed-unchecked",
+        &[
+            "- `parse()` - 0% coverage - well tested",
+            "| Part | Status | Evidence |\n|---|---|---|\n| Mails | ✅ Working | (not tested) |",
+        ],
+        &[
+            "**Why the coverage is low:**\n\n- Only the parser is tested\n- Pages (0% coverage) - not tested",
+            // It may have been in an earlier one.
+            "| Part | Status | Evidence |\n|---|---|---|\n| Mails | ✅ Working | (not tested in this run) |",
+        ],
+    );
+}
+
+#[test]
+fn a_success_rate_is_of_what_is_counted_beside_it() {
+    let rates = |name: &str| {
+        format!(
+            "# Report\n\n## Summary\n\n- Total tests: 18\n- {name}: 50%\n\n## Performance metrics\n\n- Total requests: 11\n- {name}: 100%"
+        )
+    };
+    let alone =
+        "# Report\n\n## Summary\n\n- Success rate: 50%\n\n## Performance metrics\n\n- Success rate: 100%";
+    only("two-values", &[&rates("Login success rate"), alone], &[&rates("Success rate")]);
+}
+
+#[test]
+fn what_a_thing_cannot_do_is_no_limit_of_the_report() {
+    only(
+        "beyond-its-limits",
+        &["- Logs: cannot be accessed\n\nThis is conclusive evidence that the job runs."],
+        &[
+            "The containers are:\n\n- Isolated\n- Cannot access your files\n\nThis is conclusive evidence that the job runs.",
+            "## DEFINITIVE ANSWER\n\nThe job runs.\n\n## Limits\n\n- Logs: cannot be verified",
+        ],
+    );
+}

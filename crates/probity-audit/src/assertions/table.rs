@@ -145,8 +145,9 @@ pub(super) fn read(
         match role {
             Role::Name => {}
             Role::Target => {
+                let beside = format!("{head} {}", cell.lower);
                 let bound =
-                    |q: &Quantity| quantity::direction(q, &format!("{} {head} {}", name.lower, cell.lower));
+                    |q: &Quantity| quantity::direction(q, &beside, &format!("{} {beside}", name.lower));
                 if let [q] = cell.quantities.as_slice()
                     && let Some(bound) = bound(q)
                 {

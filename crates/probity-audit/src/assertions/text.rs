@@ -87,7 +87,7 @@ pattern!(
 );
 pattern!(
     LIMIT,
-    r"^\W*((we|the (team|tester|validation|audit|auditor)s?) )?(could not (be )?(verif\w+|check\w*|confirm\w*|inspect\w*|test\w*|access\w*|look\w*)|(cannot|can't) (be )?(directly |fully )?(verif\w+|check\w*|confirm\w*|inspect\w*|quer\w+|test\w*|access\w*)|(were |was )?unable to (verify|check|confirm|inspect|access|test|see)|no access to|not verifiable|verification blocked|permissions? (prevents?|blocks?|denied)|it was not possible to (verify|check|see|test))\b"
+    r"^\W*((we|the (team|tester|validation|audit|auditor)s?) )?(could not (be )?(verif\w+|check\w*|confirm\w*|inspect\w*|test\w*|access\w*|look\w*)|(cannot|can't) (be )?(directly |fully )?(verif\w+|check\w*|confirm\w*|inspect\w*|quer\w+|test\w*)|(cannot|can't) be accessed|(were |was )?unable to (verify|check|confirm|inspect|access|test|see)|no access to|not verifiable|verification blocked|permissions? (prevents?|blocks?|denied)|it was not possible to (verify|check|see|test))\b"
 );
 pattern!(LIMIT_LABEL, r"^\W*(limitations?|restrictions?|caveats?|not verified): ");
 pattern!(
@@ -508,7 +508,7 @@ fn target(q: &Quantity, before: &str, after: &str, lower: &str) -> Option<quanti
         return None;
     }
     let called = TARGET_BEFORE.is_in(tail(before)) || TARGET_AFTER.is_in(after);
-    called.then(|| quantity::direction(q, lower)).flatten()
+    called.then(|| quantity::direction(q, after, lower)).flatten()
 }
 
 pattern!(

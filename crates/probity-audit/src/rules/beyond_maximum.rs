@@ -16,8 +16,8 @@ pub const RULE: Rule = Rule {
     level: Level::Error,
     title: "A value is beyond what it can be.",
     explanation: "A score written as 170/120 points, a column of points beside one of their maximum, availability or coverage above 100 %, a \
-        negative overhead. Growth, comparisons, points of a bonus and percentages of a target have no \
-        maximum.",
+        negative overhead in a sentence. Growth, comparisons, points of a bonus and percentages of something have no \
+        maximum, and a round negative overhead is a change.",
     example: "Quality: 170/120 points.",
 };
 
@@ -65,9 +65,11 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
             ((POINTS.is_in(after) || TOTAL.is_in(before)) && whole && !q.rough).then(|| format!("{} is more than the maximum of {}", show(q.value), show(of)))
         }
         Kind::Percent if q.value > 100.0 && !row => {
-            RATE.is_in(before).then(|| format!("{} is more than all", q.written()))
+            // "120 % of the requirement" is a ratio.
+            (RATE.is_in(before) && !after.starts_with(" of ")).then(|| format!("{} is more than all", q.written()))
         }
-        Kind::Percent if q.negative && !row && OVERHEAD.is_in(before.trim_end_matches('-')) && !introduces_change(all, statement) && !explains_noise(all) => Some(format!("an overhead of -{} is none", q.written())),
+        // In a list of figures, or round, it is a change.
+        Kind::Percent if q.negative && q.decimals > 0 && statement.place == Place::Prose && OVERHEAD.is_in(before.trim_end_matches('-')) && !explains_noise(all) => Some(format!("an overhead of -{} is none", q.written())),
         _ => None,
     }
 }
@@ -75,13 +77,6 @@ fn wrong(all: &Assertions<'_>, statement: &Statement, q: &Quantity) -> Option<St
 /// Whether the report speaks of the noise of its measurements.
 fn explains_noise(all: &Assertions<'_>) -> bool {
     all.document.statements.iter().any(|s| s.lower.contains("noise"))
-}
-
-/// Whether the line before the list speaks of changes: "-60 %" is one there.
-fn introduces_change(all: &Assertions<'_>, statement: &Statement) -> bool {
-    let at = all.document.statements.partition_point(|s| s.line < statement.line);
-    let before = all.document.statements.get(..at).unwrap_or_default().iter().rev().take(20);
-    before.into_iter().find(|s| s.block != statement.block).is_some_and(|s| FREE.is_in(&s.lower))
 }
 
 /// A column of points beside that of their maximum.

@@ -28,7 +28,10 @@ struct Bracketed<'d> {
 }
 
 fn bracketed<'d>(statements: &'d [Statement], at: usize) -> Option<Bracketed<'d>> {
-    let statement = statements.get(at).filter(|s| s.lower.contains('(') && s.lower.len() <= MAX_SENTENCE)?;
+    // What is ticked is a criterion, and may be shown by some of what is counted.
+    let ticked = |s: &Statement| matches!(s.place, Place::Item { done: Some(_), .. });
+    let counts = |s: &&Statement| s.lower.contains('(') && s.lower.len() <= MAX_SENTENCE && !ticked(s);
+    let statement = statements.get(at).filter(counts)?;
     let parts = BRACKET.captures(&statement.lower)?;
     let noun = parts.get(2).map_or("", |noun| noun.as_str().rsplit(' ').next().unwrap_or(""));
     let some = parts.get(2).is_some_and(|noun| noun.as_str().contains(' '));

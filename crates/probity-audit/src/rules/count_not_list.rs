@@ -27,7 +27,7 @@ pattern!(
 );
 pattern!(
     NAMED,
-    r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|endpoints|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
+    r"\b(\d+) ((?:[a-z][a-z-]* ){0,2}(?:fields|services|modules|components|tables|models|agents|agent types|types|roles|categories|languages|plugins|strategies|modes|phases|stages|themes|providers|layers|levels|methods|browsers|platforms|formats|environments))(?: available| supported| implemented| defined| active| total)?(?:: | \()([^():;]{6,300})"
 );
 // "Phase 2 services" are those of the second phase.
 pattern!(REFERENCE, r"\b(phase|tier|level|step|stage|wave|week|day|priority|group|batch|part) ?$");
@@ -112,6 +112,8 @@ fn listed<'d>(all: &'d Assertions<'_>, announced: &Statement, rest: &'d [Stateme
     items.then_some((list.len(), first, bare))
 }
 
+// What is none of the others is no entry.
+pattern!(REST, r"^`?(unknown|none|other|default|undefined|unspecified|n/a)`?$");
 pattern!(PLURAL, r"[a-z]{3}[^sui]s$");
 pattern!(TOTALS, r"\b(sub-?totals?|totals?|sum|overall|all)\b");
 pattern!(BRACKETS, r" \(\d+( total)?\)[^a-z0-9%]*$");
@@ -122,7 +124,7 @@ fn single(lower: &str) -> bool {
     let text = without_marks(lower);
     let name = labelled(text).map_or(text, |(label, _)| label);
     let described = matches!(name, "status" | "location" | "file" | "files" | "purpose" | "description" | "impact" | "result" | "note" | "type" | "total");
-    !described && name.len() <= MAX_NAME && !name.contains([',', '&', '/', '+', '(', '*']) && !name.contains(" and ") && !name.contains(char::is_numeric)
+    !described && !REST.is_in(name) && name.len() <= MAX_NAME && !name.contains([',', '&', '/', '+', '(', '*']) && !name.contains(" and ") && !name.contains(char::is_numeric)
 }
 
 /// "7 models: a, b, c" in a sentence.
@@ -138,7 +140,7 @@ fn named(statement: &Statement) -> Option<Finding> {
     let plain = short && ends && names.len() >= 3 && !NOT_ALL.is_in(parts.get(3)?.as_str()) && !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '~' | '+' | ','));
     // "4 components (tables, uploads, dashboards)" names their kinds.
     let kinds = names.iter().all(|name| name.ends_with('s'));
-    let plain = plain && !kinds && !REFERENCE.is_in(before) && !before.ends_with("of ") && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
+    let plain = plain && !kinds && !names.iter().any(|name| REST.is_in(name)) && !REFERENCE.is_in(before) && !before.ends_with("of ") && !things.split(' ').any(|word| matches!(word, "across" | "in" | "of" | "from" | "with"));
     let apart = names.len() > told || names.len() + 1 == told;
     (plain && (2..=20).contains(&told) && apart).then(|| {
         Finding::new(format!("{told} {things} are announced, and {} are named: {}", names.len(), names.join(", ")), [statement.line])

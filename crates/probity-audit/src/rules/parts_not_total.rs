@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     title: "A total or an average is not that of its parts.",
     explanation: "Adds up the columns of a table above a row that calls itself total and nothing else, the items of a list that ends with its total, counts in brackets below \
         a count in brackets (\"Modules (19)\" over \"Core (5)\" and \"Tools (15)\"), passed, failed and skipped beside the number of all, findings by severity, equations (2 + 4 + 1 = 8), a whole of 100 % whose parts are given as less, \
-        and averages that none of their values allows. A total has to be that of these parts: near it, or right in another column. Rates, averages and approximate numbers are not added.",
+        and averages that none of their values allows. A total has to be that of these parts: near it, or right in another column. Rates, averages, approximate numbers and what overlaps are not added.",
     example: "| Ward | Beds |\n|---|---|\n| North | 14 |\n| South | 9 |\n| Total | 25 |",
 };
 
@@ -33,6 +33,7 @@ pattern!(NOT_AVERAGED, r"\b(weight\w*|share|target|goal|maximum|max|change|gain|
 pattern!(AVERAGE, r"^(average|avg\.?|mean|overall average|average score)$");
 pattern!(OPEN, r"⏳|🔄|📋|❌|\b(pending|deferred|planned|not started|todo|in progress|future|optional|ready|skip\w*)\b|^0 ?%");
 pattern!(ELSEWHERE, r"\b(buffer|by design|exclud\w*|includ\w*|excl|incl|plus|not counted|without)\b");
+pattern!(OVERLAP, r"\b(unique|distinct|overlap\w*)\b");
 pattern!(SPELT, r"\b0[0-9x]|\b(bytes?|digits?|bits?|chars|characters)\b|байт");
 pattern!(BUDGET, r"\b(budgets?|limits?|max(imum)?|targets?|allowed|thresholds?)\b");
 pattern!(MERGED, r"\b(tbd|merged|overlap\w*|dedup\w*|duplicates? removed)\b");
@@ -220,7 +221,7 @@ fn breakdown(statement: &Statement, found: &mut Vec<Finding>) {
         let plain = pieces.len() >= 2 && parts.len() == pieces.len() && parts.iter().all(|q| q.is_count() && !q.rough && q.bound.is_none());
         let kinds = pieces.iter().all(|piece| {
             let name = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ',').trim();
-            piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && (name.is_empty() || name.len() >= 3) && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
+            piece.starts_with(|c: char| c.is_ascii_digit()) && (KINDS.is_in(name) || (plus && name.len() >= 3 && !name.contains(|c: char| c.is_ascii_digit() || c == '=')))
         });
         let parts: Vec<f64> = parts.iter().map(|q| q.value).collect();
         let sum: f64 = parts.iter().sum();
@@ -278,28 +279,41 @@ fn lists(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         if BUDGET.is_in(all.document.heading(total.section)) || before.is_some_and(|s| BUDGET.is_in(&s.lower)) {
             continue;
         }
-        // "Total visas" is of what is called visas, where some of it is.
-        let of_it = |part: &Assertion| total.subject.words().any(|word| word != "total" && part.subject.has(word));
+        // "Total visas" is of what is called visas, where some of it is; "test files" are no tests.
+        let has = |word: &str| word != "total" && total.subject.has(word);
+        let of_it = |part: &Assertion| has(singular(part.name.trim().rsplit(' ').next().unwrap_or("")));
+        let shares_word = |part: &Assertion| part.subject.words().any(has);
         let bare = TOTAL.is_in(total.name.trim()) || ALL_FOUND.is_in(total.name.trim());
-        if !parts.iter().all(|part| of_it(part)) && (!bare || parts.iter().any(|part| of_it(part))) {
+        if !parts.iter().all(|part| of_it(part)) && (!bare || parts.iter().any(|part| shares_word(part))) {
             continue;
         }
         // "32 + 8*n bytes" is a formula.
         let single = all.document.statements.get(total.at).is_some_and(|s| s.quantities.len() == 1);
         let more = all.document.statements.get(total.at).is_some_and(|s| ELSEWHERE.is_in(&s.lower));
-        if more || !plain(total) || !single || !parts.iter().all(|part| plain(part) && whole(part)) {
+        if more || overlap(all, total, &parts) || !plain(total) || !single || !parts.iter().all(|part| plain(part) && whole(part)) {
             continue;
         }
         let value = |one: &Assertion| one.measured().map_or(0.0, |q| q.value);
         let values: Vec<f64> = parts.iter().map(|part| value(part)).collect();
         let sum: f64 = values.iter().sum();
-        // What is held against the sum may stand among its parts.
-        let held = values.contains(&value(total)) && sum == 2.0 * value(total);
+        // What is as much as one of its parts is that part, or the most of them.
+        let held = values.iter().any(|part| *part >= value(total));
         if !held && sum != value(total) && near(sum, value(total)) {
             let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }
     }
+}
+
+/// Percentages that are more together are shares of what overlaps; rounding makes no more of them.
+const MAX_SHARES: f64 = 101.0;
+
+/// Whether a total or its parts say that the parts overlap: in words, or by shares that are together more than a whole.
+fn overlap(all: &Assertions<'_>, total: &Assertion, parts: &[&&Assertion]) -> bool {
+    let at = parts.iter().map(|part| part.at).chain([total.at]);
+    let lines: Vec<&Statement> = at.filter_map(|at| all.document.statements.get(at)).collect();
+    let shares = lines.iter().flat_map(|s| &s.quantities).filter(|q| q.kind == Kind::Percent);
+    shares.map(|q| q.value).sum::<f64>() > MAX_SHARES || lines.iter().any(|s| OVERLAP.is_in(&s.lower))
 }
 
 /// More than that share of a total may stand elsewhere than in the list behind it.
@@ -322,7 +336,7 @@ fn total_before(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         // There may be more than is listed, if much is missing.
         let sum: f64 = values.iter().sum();
         let listed = sum >= value(total) * (1.0 - UNLISTED);
-        if plain && single && !apart && listed && parts.len() >= 3 && sum != value(total) && near(sum, value(total)) {
+        if plain && single && !apart && !overlap(all, total, &parts) && listed && parts.len() >= 3 && sum != value(total) && near(sum, value(total)) {
             let message = not_the_sum(&values, &show(value(total)));
             found.push(Finding::new(message, [total.line].into_iter().chain(parts.iter().map(|part| part.line))));
         }

@@ -1,6 +1,6 @@
 //! One quantity with two values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use probity_diagnostic::Level;
 
@@ -18,7 +18,7 @@ pub const RULE: Rule = Rule {
     explanation: "Compares values of the same subject in two sections, one of which sums up (the title, a summary, a conclusion). \
         Sections whose headings name different things are not compared, nor are values before and after, planned ones, targets, \
         or a label that stands more than four times. A subject of common words alone (\"test count\") is compared only between sections \
-        about the whole report.",
+        about the whole report, and a \"success rate\" not where something is counted beside it.",
     example: "## Summary\n\nDuration of the restore: 38 minutes\n\n## Details\n\nDuration of the restore: 47 minutes",
 };
 
@@ -36,6 +36,8 @@ pattern!(QUALIFIED, r"\b(overall|total|all|average|mean|combined|final|initial|m
 
 /// Finds.
 pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
+    let counts = all.all.iter().filter(|one| one.measured().is_some_and(Quantity::is_count));
+    let counted: HashSet<usize> = counts.map(|one| one.block).collect();
     let mut groups: HashMap<(&str, &str), Vec<Value<'_>>> = HashMap::new();
     for one in &all.all {
         let Some(q) = one.measured().filter(|q| !q.negative) else { continue };
@@ -53,9 +55,11 @@ pub fn check(all: &Assertions<'_>, found: &mut Vec<Finding>) {
         // "92 % -> 95 %" tells of before and after.
         let after = all.document.statements.get(one.at).and_then(|s| s.lower.get(q.end..)).unwrap_or("").trim_start();
         let changes = after.starts_with("->") || after.starts_with('→');
+        // "Success rate" is that of whatever is counted beside it.
+        let of_any = one.subject.specific() == 0 && one.subject.has("rate") && counted.contains(&one.block);
         // How far a thing is grows from section to section; what is measured does not.
         let grows = !matches!(q.kind, Kind::Seconds(_)) && !MEASURED.is_in(&one.name) && !MEASURED.is_in(&q.unit);
-        if other || shares || part || bare || changes || grows {
+        if other || shares || part || bare || changes || of_any || grows {
             continue;
         }
         let quoted = one.modality == Modality::Quoted && one.form == Form::Label;
