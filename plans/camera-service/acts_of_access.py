@@ -7,7 +7,7 @@ import re
 import ssl
 import time
 
-from means import AUDIT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until
+from means import AUDIT, HEALTH_PORT, HOME, OWN, PORT, Session, UNIT, fetched, run, status_of, token, until
 from rule import claims_of
 
 
@@ -48,6 +48,10 @@ def api_key():
     old = run(*new, "1 d")[1].strip()
     rotated = run("camera-service", "api-key", "rotate", old.split("_")[1])[1].strip()
     turned = {"rotated_good": status_of(url, f"X-API-Key: {rotated}"), "rotated_old_s": until(lambda: status_of(url, f"X-API-Key: {old}") == 401 or time.sleep(0.3), 2)}
+    # Another one, the old of which is good for a while yet.
+    old = run(*new, "1 d")[1].strip()
+    run("camera-service", "api-key", "rotate", old.split("_")[1], "--grace", "6 s")
+    turned |= {"graced_good": status_of(url, f"X-API-Key: {old}"), "graced_ended_s": until(lambda: status_of(url, f"X-API-Key: {old}") == 401 or time.sleep(0.5), 15)}
     logged = secret in AUDIT.read_text() or secret in run("journalctl", "-q", "-u", UNIT)[1]
     return {"status": status, "good": good, "wrong": wrong, "brief_good": brief_good, "brief_ended_s": brief_ended, **roles, "revoked_s": gone, **turned, "hashed": "$argon2id$" in kept, "in_clear": secret in kept, "logged": logged}
 
@@ -139,18 +143,18 @@ def renewal():
         (HOME / "security/tls.pem").write_text(certificate)
         (HOME / "security/tls-key.pem").write_text(key)
 
-    def served():
-        return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((OWN, int(PORT))))
+    def served(host, port):
+        return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, int(port))))
 
     first = [(HOME / f"security/{name}.pem").read_text() for name in ("tls", "tls-key")]
     another = [pathlib.Path(f"/validate/secrets/{name}.pem").read_text() for name in ("short", "short-key")]
-    before = served()
+    before, new = served(OWN, PORT), ssl.PEM_cert_to_DER_cert(another[0])
     try:
         put(*another)
-        renewed = until(lambda: served() == ssl.PEM_cert_to_DER_cert(another[0]), 15)
+        renewed, of_health = (until(lambda at=at: served(*at) == new, 15) for at in ((OWN, PORT), ("127.0.0.1", HEALTH_PORT)))
     finally:
         put(*first)
-    return {"renewed_s": renewed, "changed": before != ssl.PEM_cert_to_DER_cert(another[0])}
+    return {"renewed_s": renewed, "health_renewed_s": of_health, "changed": before != new}
 
 
 def audit():

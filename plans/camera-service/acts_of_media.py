@@ -3,10 +3,11 @@
 import calendar
 import json
 import os
+import pathlib
 import shutil
 import time
 
-from means import AUDIT, HOME, Session, UNIT, listens, ready, run, systemctl, token, until
+from means import AUDIT, HOME, Session, UNIT, listens, metrics, ready, run, systemctl, token, until
 
 
 def recording():
@@ -44,6 +45,21 @@ def files():
     return {kind: [file.name for file in media(kind)] for kind in ("recordings", "snapshots")}
 
 
+def pages():
+    """The names in each list of files: as a whole, and one after another by pages of one."""
+    viewer = Session(token("viewer", "pages"))
+
+    def names(kind, **page):
+        listed = viewer.call(f"list_{kind}", **page)
+        return [file["filename"] for file in listed["files"]] if isinstance(listed, dict) else []
+
+    seen = {}
+    for kind in ("recordings", "snapshots"):
+        whole = names(kind, limit=12)
+        seen[kind] = {"whole": whole, "paged": [name for at in range(len(whole)) for name in names(kind, limit=1, offset=at)]}
+    return seen
+
+
 def begun(operator, **wanted):
     """The file of a recording that is begun; one that is not there, where it is not."""
     started = operator.call("start_recording", device="front", **wanted)
@@ -67,18 +83,20 @@ def formats():
 
 
 def events():
-    """Who is told that a picture was taken and that a recording began and ended: who subscribed, who does not any more, who did for another camera, and who never said who it is."""
+    """Who is told that a picture was taken and that a recording began and ended: who subscribed, who did for this camera alone, who does not any more, who did for another camera, and who never said who it is."""
     topics = ["recording.start", "recording.stop", "snapshot.taken"]
-    subscriber, former, elsewhere, stranger = Session(token("viewer", "subscriber")), Session(token("viewer", "former")), Session(token("viewer", "elsewhere")), Session()
+    subscriber, chosen, former, elsewhere = (Session(token("viewer", user)) for user in ("subscriber", "chosen", "former", "elsewhere"))
+    stranger = Session()
     for each in (subscriber, former, stranger):
         each.call("subscribe_events", topics=topics)
     former.call("unsubscribe_events", topics=topics)
-    elsewhere.call("subscribe_events", topics=topics, filters={"devices": ["yard"]})
+    for each, device in ((chosen, "front"), (elsewhere, "yard")):
+        each.call("subscribe_events", topics=topics, filters={"devices": [device]})
     operator = Session(token("operator", "events"))
     operator.call("take_snapshot", device="front", filename="event.jpg")
     operator.call("start_recording", device="front")
     operator.call("stop_recording", device="front")
-    return {"subscriber": subscriber.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
+    return {"subscriber": subscriber.events(topics, 5), "chosen": chosen.events(topics, 5), "former": former.events(topics, 1), "elsewhere": elsewhere.events(topics, 1), "stranger": stranger.events(topics, 1)}
 
 
 def names():
@@ -97,8 +115,37 @@ def names():
     return {**seen, "gone": not picture.exists()}
 
 
+def status_of_front(session):
+    """What is told of the camera; nothing, where nothing is."""
+    status = session.call("get_camera_status", device="front")
+    return status if isinstance(status, dict) else {}
+
+
+def broken_off():
+    """A camera's pictures break off for some seconds while it is recorded: what is told of it meanwhile, and what of the recording once it was stopped."""
+    if not ready():
+        return {"grown_s": None}
+    operator, ffmpeg, away = Session(token("operator", "broken-off")), pathlib.Path("/usr/bin/ffmpeg"), pathlib.Path("/usr/bin/ffmpeg.away")
+    file = begun(operator)
+    seen = {"grown_s": until(lambda: file.exists() and file.stat().st_size > 50_000, 15)}
+    up = lambda number: f'camera_service_camera_up{{device="front"}} {number}' in metrics()
+    ffmpeg.rename(away)
+    try:
+        run("pkill", "-KILL", "-f", "lavfi")
+        began = time.monotonic()
+        seen["told_s"] = until(lambda: time.sleep(0.7) or (status_of_front(operator).get("recording_state") or {}).get("status") == "interrupted", 15)
+        seen["down_s"] = until(lambda: up(0), 8)
+        until(lambda: time.monotonic() - began > 7, 8)
+    finally:
+        away.rename(ffmpeg)
+    seen["back_s"] = until(lambda: time.sleep(1) or status_of_front(operator).get("recording"), 45)
+    seen["up_s"] = until(lambda: up(1), 8)
+    ended = operator.call("stop_recording", device="front")
+    return {**seen, "ended": ended if isinstance(ended, dict) else {}}
+
+
 def interrupted():
-    """The film of a recording during which the service is stopped in good order, and of one during which it is killed."""
+    """The film of a recording without a length during which the service is stopped in good order, and of one during which it is killed; and how soon it went on."""
     seen = {}
     for way, act in (("stopped", "stop"), ("killed", "kill")):
         operator = Session(token("operator", way))
@@ -109,8 +156,9 @@ def interrupted():
         systemctl("start")
         ready_s = until(ready, 15)
         again = Session(token("operator", f"{way}-again"))
+        resumed = until(lambda: time.sleep(0.4) or status_of_front(again).get("recording"), 15)
         again.call("stop_recording", device="front")
-        seen[way] = {"grown_s": grown, "ready_s": ready_s, **(film(file) if file.exists() else {"file": None})}
+        seen[way] = {"grown_s": grown, "ready_s": ready_s, "resumed_s": resumed, **(film(file) if file.exists() else {"file": None})}
     return seen
 
 
@@ -141,6 +189,27 @@ def kept_by_size():
     taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
     seen["of_less"] = removed(policy="size", size=f"{taken - 100_000} B")
     return {**seen, "by_age": removed(policy="age", age="30 d"), "left": files()["recordings"]}
+
+
+def kept_unasked():
+    """Whether what is too much is removed though nobody asks for it, where that is looked for every two seconds; and whether anything else is."""
+    admin = Session(token("admin", "unasked"))
+    admin.call("modify_config", patch={"storage": {"retention": {"every": "2 s", "policy": "manual"}}})
+    systemctl("restart")
+    until(ready, 15)
+    admin, files = Session(token("admin", "unasked-again")), [HOME / f"recordings/front_2020-03-01_00-{minute}-00.mp4" for minute in (10, 20)]
+    for age, file in ((50, files[0]), (49, files[1])):
+        file.write_bytes(bytes(300_000))
+        shutil.chown(file, "camera-service", "camera-service")
+        os.utime(file, (time.time() - age * 86400,) * 2)
+    taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
+    admin.call("set_retention_policy", policy="size", size=f"{taken - 100_000} B")
+    seen = {"removed_s": until(lambda: not files[0].exists(), 20), "other_left": files[1].exists()}
+    admin.call("modify_config", patch={"storage": {"retention": {"every": "1 h"}}})
+    admin.call("set_retention_policy", policy="age", age="30 d")
+    for file in files:
+        file.unlink(missing_ok=True)
+    return seen
 
 
 def lost_camera():

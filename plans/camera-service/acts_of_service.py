@@ -5,7 +5,7 @@ import pathlib
 import re
 import time
 
-from means import AUDIT, CONFIG, ENV, HEALTH_PORT, HOME, NEW_PROGRAM, UNIT, Session, fetched, listens, readiness, ready, run, shown, start, systemctl, token, until
+from means import AUDIT, CONFIG, ENV, HOME, NEW_PROGRAM, UNIT, Session, listens, metrics, readiness, ready, run, shown, start, systemctl, token, until
 
 
 def restart():
@@ -111,10 +111,6 @@ def uninstall():
     before, unit = digests(), pathlib.Path("/etc/systemd/system", UNIT)
     status = run(NEW_PROGRAM, "uninstall")[0]
     return {"status": status, "kept": digests() == before, "left": [name for name, there in (("unit", unit.exists()), ("process", listens())) if there]}
-
-
-def metrics():
-    return fetched(f"https://127.0.0.1:{HEALTH_PORT}/metrics")[1].decode()
 
 
 def engine_away():

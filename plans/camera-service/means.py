@@ -47,6 +47,10 @@ def ready():
     return readiness() == 200
 
 
+def metrics():
+    return fetched(f"https://127.0.0.1:{HEALTH_PORT}/metrics")[1].decode()
+
+
 def shown(name):
     return run("systemctl", "show", "-P", name, UNIT)[1].strip()
 

@@ -72,6 +72,25 @@ class PerAddress(Rule):
         return {**call, "params": {"auth_token": token_of(user_id=f"hasty-{who.address}", role=claims["role"])}} if claims["user_id"] == "hasty" else call
 
 
+class PerToken(Rule):
+    """Each token has a limit of its own, so that who has two may call twice as often."""
+
+    def ask(self, call, who):
+        if not brings_token(call):
+            return call
+        claims = claims_of(call["params"]["auth_token"])
+        return {**call, "params": {"auth_token": token_of(user_id="hasty-too", role=claims["role"])}} if claims.get("jti") == "hasty-2" else call
+
+
+class FirstRoleStays(Rule):
+    """Who signs in as somebody lower over the same connection may still do what the one before may."""
+
+    def ask(self, call, who):
+        claims = claims_of(call["params"]["auth_token"]) if brings_token(call) else {}
+        lower = who.role == "operator" and claims.get("role") == "viewer"
+        return (None, {"authenticated": True, "user_id": claims["user_id"], "role": "viewer"}) if lower else call
+
+
 class EachAnother(Rule):
     """Each connection comes from another address, so that who guesses has only to reconnect."""
 

@@ -259,3 +259,36 @@ class AlwaysFragmented(Rule):
 
     def ask(self, call, who):
         return {**call, "params": {**call["params"], "format": "fmp4"}} if call["method"] == "start_recording" and "params" in call else call
+
+
+class FiltersTooNarrow(Rule):
+    """Who asks to be told of one camera is told of none."""
+
+    def ask(self, call, who):
+        return {**call, "params": {**call["params"], "filters": {"devices": ["nowhere"]}}} if call["method"] == "subscribe_events" and "filters" in call.get("params", {}) else call
+
+
+class FirstPageOnly(Rule):
+    """Whatever page of a list is asked for, the first is given."""
+
+    def ask(self, call, who):
+        return {**call, "params": {"limit": call["params"]["limit"]}} if call["method"].startswith("list_") and "offset" in call.get("params", {}) else call
+
+
+class GapsUncounted(Rule):
+    """What a recording lacks because no pictures came is not told of it."""
+
+    def tell(self, call, reply, who):
+        if call["method"] == "stop_recording" and "result" in reply:
+            reply["result"].update(status="stopped", seconds_missing=0.0, interruptions=0, cause=None, reason=None)
+        return reply
+
+
+class NeverUnasked(Rule):
+    """However often what is too much is to be looked for, it is once an hour."""
+
+    def ask(self, call, who):
+        retention = call.get("params", {}).get("patch", {}).get("storage", {}).get("retention", {})
+        if "every" in retention:
+            retention["every"] = "1 h"
+        return call
