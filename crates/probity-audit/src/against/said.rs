@@ -90,11 +90,18 @@ pub(super) fn outcomes(
         }
     };
     if let Some((_, row)) = document.cells(statement) {
-        let [claim] = scope.claims() else { return };
+        // A row is about whom its first cell names, whoever else its other ones do.
+        let first = row.cells.first().map_or(0, |cell| cell.lower.len());
+        let mut heads = citations.iter().filter(|cited| cited.start <= first);
+        let claim = match (scope.claims(), heads.next(), heads.next()) {
+            ([claim], ..) => *claim,
+            (_, Some(head), None) => head.claim,
+            _ => return,
+        };
         if citations.is_empty() {
             return;
         }
-        let finding = &judgement.findings[*claim];
+        let finding = &judgement.findings[claim];
         let outcome = finding.outcome;
         let waived = finding.waived.is_some() && statement.lower.contains("waive");
         let mut start = 0;
@@ -107,9 +114,9 @@ pub(super) fn outcomes(
                 continue;
             }
             if says_it_holds(&cell.lower, |_| true) && outcome != Outcome::Holds && !waived {
-                tell(*claim, "hold");
+                tell(claim, "hold");
             } else if FAILS.is_in(&cell.lower) && outcome != Outcome::Fails {
-                tell(*claim, "fail");
+                tell(claim, "fail");
             }
         }
         return;
