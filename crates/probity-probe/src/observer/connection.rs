@@ -265,13 +265,12 @@ impl Shared {
         let mut lost = why.clone();
         let code = ended.and_then(|ended| ended.code()).filter(|code| *code != 0);
         if let Some(code) = code {
-            lost.detail += &format!(" (exit status {code})");
+            let linked = code == NOT_FOUND && !cfg!(target_feature = "crt-static");
+            let hint = if linked { "; a static build needs no C library there" } else { "" };
+            lost.detail += &format!(" (exit status {code}{hint})");
         }
         if !complaint.is_empty() {
             lost.detail += &format!(": {complaint}");
-        }
-        if code == Some(NOT_FOUND) && !cfg!(target_feature = "crt-static") {
-            lost.detail += "; where what this build is linked with, the C library, is not there: a static build needs none";
         }
         let mut waiting = lock(&self.waiting);
         waiting.lost.get_or_insert(lost);

@@ -1,11 +1,15 @@
 //! A made-up run in which every text tries to be something else than text.
 
-use probity_plan::{Cause, Happening, Observation};
+use std::sync::Arc;
+
+use probity_plan::{Cause, Happening, Observation, Position, TrialGroup};
 use probity_report::Series;
 use probity_verdict::judgement::{
     Against, Decided, ErrorBound, Example, FindOut, FindingReason, Measured, Note, Seen, Step, Uncovered,
     Waited, Why, Within,
 };
+
+use probity_verdict::{Outcome, Truth};
 
 use super::Made;
 
@@ -34,6 +38,7 @@ pub fn hostile() -> Made {
         finding.claim = format!("{} {HOSTILE}", finding.claim);
         finding.of = format!("{} {HOSTILE}", finding.of);
         finding.says = Some(text());
+        finding.remedy = Some(text());
         finding.section = Some(text());
         let example = Example {
             entry: 3,
@@ -66,9 +71,20 @@ pub fn hostile() -> Made {
         score.open = vec![text()];
         score.parts[0].0 = text();
     }
+    let failed = it.judgement.findings.iter().find(|finding| finding.outcome == Outcome::Fails);
+    let rule = Why::Rule {
+        rule: 1,
+        label: text(),
+        truth: Truth::True,
+        claims: failed.map(|finding| super::read(&finding.claim, Outcome::Fails)).into_iter().collect(),
+        scores: Vec::new(),
+        stricter: None,
+    };
+    let group = TrialGroup { name: text(), machine: text(), repeat: 3, at_once: 1, at: Position::default() };
+    it.plan.trials = vec![Arc::new(group)];
     let verdict = &mut it.judgement.verdict;
     verdict.label = text();
-    verdict.why = vec![Why::WaiverOver { claim: text(), owner: text(), until: text() }];
+    verdict.why = vec![rule, Why::WaiverOver { claim: text(), owner: text(), until: text() }];
     let how = FindOut::NoFinding;
     verdict.settle = vec![Waited { claim: text(), if_holds: text(), if_fails: String::new(), how }];
     let uncovered = Uncovered { label: text(), claim: text(), outcome: None };
