@@ -39,15 +39,16 @@ async fn a_camera_with_a_key_frame_in_25_seconds_is_connected_and_seen_as_it_is_
         engine.start_stream(name, LIMIT * 2).await.unwrap();
         assert_eq!(engine.status(name).unwrap().restarts, 0, "{name}: not one that was tried again");
     }
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // The key frame is as old then; a busy machine's picture is some seconds old.
+    tokio::time::sleep(Duration::from_secs(12)).await;
     for name in ["copied", "encoded"] {
         let path = folder.path().join(format!("{name}.jpg"));
         let taken = engine.snapshot(name, &path, LIMIT).await.unwrap();
         let age = taken.taken.elapsed();
-        assert!(age < Duration::from_secs(4), "{name}: {age:?}");
+        assert!(age < Duration::from_secs(9), "{name}: {age:?}");
         // But for the moment until it plays.
         let late = older_than_said(&path, taken.taken, asked);
-        assert!((-1.5..4.0).contains(&late), "{name}: the picture is {late} s older than its time says");
+        assert!((-1.5..9.0).contains(&late), "{name}: the picture is {late} s older than its time says");
     }
     engine.shutdown(LIMIT).await;
 }

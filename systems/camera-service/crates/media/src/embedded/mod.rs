@@ -27,6 +27,8 @@ use crate::{EngineError, LiveView, still};
 
 /// Those who ask for the engine's health more often get the last answer, if it was good.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How long ffmpeg may take to say what it can: a small machine that boots has much else to read.
+const TRIAL: Duration = Duration::from_secs(10);
 
 /// What the engine works with.
 #[derive(Debug, Clone)]
@@ -112,7 +114,7 @@ impl Engine for EmbeddedEngine {
         }
         let arguments = words("-hide_banner -loglevel error -encoders");
         let start = Start::of(&self.shared.options.ffmpeg, arguments);
-        let asked = self.shared.children.output(start, &[], 1 << 20, Duration::from_secs(5)).await;
+        let asked = self.shared.children.output(start, &[], 1 << 20, TRIAL).await;
         let encoders = asked.map_err(|error| {
             EngineError::Dependency(format!("{error}; is it there, and the right one? (apt install ffmpeg)"))
         })?;
