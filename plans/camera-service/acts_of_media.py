@@ -3,11 +3,10 @@
 import calendar
 import json
 import os
-import pathlib
 import shutil
 import time
 
-from means import AUDIT, HOME, Session, UNIT, listens, metrics, ready, run, systemctl, token, until
+from means import AUDIT, AWAY, FFMPEG, HOME, Session, UNIT, grows, listens, metrics, ready, run, systemctl, token, until
 
 
 def recording():
@@ -69,14 +68,9 @@ def begun(operator, **wanted):
 def formats():
     """Recordings in two forms, as their files are once they ended; one that was kept in another form than was asked for has another ending."""
     operator, seen = Session(token("operator", "formats")), {}
-
-    def is_over():
-        status = operator.call("get_camera_status", device="front")
-        return isinstance(status, dict) and (status.get("recording_state") or {}).get("status") == "stopped"
-
     for name in ("mkv", "mp4"):
         file = begun(operator, duration=1, format=name)
-        over = until(lambda: time.sleep(0.3) or is_over(), 12)
+        over = until(lambda: time.sleep(0.3) or state_of_recording(operator) == "stopped", 12)
         known = run("ffprobe", "-v", "error", "-show_entries", "format=format_name", "-of", "csv=p=0", file)[1].strip()
         seen[name] = {"over_s": over, "format": known, "fragmented": file.exists() and b"moof" in file.read_bytes()}
     return seen
@@ -121,23 +115,27 @@ def status_of_front(session):
     return status if isinstance(status, dict) else {}
 
 
+def state_of_recording(session):
+    """Of the camera's recording, or of its last one: recording, interrupted, stopped, ..."""
+    return (status_of_front(session).get("recording_state") or {}).get("status")
+
+
 def broken_off():
     """A camera's pictures break off for some seconds while it is recorded: what is told of it meanwhile, and what of the recording once it was stopped."""
     if not ready():
         return {"grown_s": None}
-    operator, ffmpeg, away = Session(token("operator", "broken-off")), pathlib.Path("/usr/bin/ffmpeg"), pathlib.Path("/usr/bin/ffmpeg.away")
-    file = begun(operator)
-    seen = {"grown_s": until(lambda: file.exists() and file.stat().st_size > 50_000, 15)}
+    operator = Session(token("operator", "broken-off"))
+    seen = {"grown_s": grows(begun(operator))}
     up = lambda number: f'camera_service_camera_up{{device="front"}} {number}' in metrics()
-    ffmpeg.rename(away)
+    FFMPEG.rename(AWAY)
     try:
         run("pkill", "-KILL", "-f", "lavfi")
         began = time.monotonic()
-        seen["told_s"] = until(lambda: time.sleep(0.7) or (status_of_front(operator).get("recording_state") or {}).get("status") == "interrupted", 15)
+        seen["told_s"] = until(lambda: time.sleep(0.7) or state_of_recording(operator) == "interrupted", 15)
         seen["down_s"] = until(lambda: up(0), 8)
         until(lambda: time.monotonic() - began > 7, 8)
     finally:
-        away.rename(ffmpeg)
+        AWAY.rename(FFMPEG)
     seen["back_s"] = until(lambda: time.sleep(1) or status_of_front(operator).get("recording"), 45)
     seen["up_s"] = until(lambda: up(1), 8)
     ended = operator.call("stop_recording", device="front")
@@ -150,7 +148,7 @@ def interrupted():
     for way, act in (("stopped", "stop"), ("killed", "kill")):
         operator = Session(token("operator", way))
         file = begun(operator)
-        grown = until(lambda: file.exists() and file.stat().st_size > 50_000, 15)
+        grown = grows(file)
         run("systemctl", *([act, UNIT] if act == "stop" else [act, "--signal=KILL", "--kill-whom=main", UNIT]))
         until(lambda: not listens(), 10)
         systemctl("start")
@@ -171,6 +169,21 @@ def clock():
     return {name: None if text is None else round(abs(time.time() - calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))), 1) for name, text in told.items()}
 
 
+def planted(name, days):
+    """A recording of this name, so many days old, which is none."""
+    file = HOME / "recordings" / name
+    file.write_bytes(bytes(300_000))
+    shutil.chown(file, "camera-service", "camera-service")
+    os.utime(file, (time.time() - days * 86400,) * 2)
+    return file
+
+
+def less_by(number):
+    """So many bytes less than all files take."""
+    taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
+    return f"{taken - number} B"
+
+
 def kept_by_size():
     """What is removed where all files may take half a gigabyte, and where they may take a little less than they do: then the oldest are to go."""
     admin = Session(token("admin", "sizes"))
@@ -181,13 +194,9 @@ def kept_by_size():
         return sorted(came["removed"]) if isinstance(came, dict) else came
 
     for age in (40, 39):
-        file = HOME / f"recordings/front_2020-02-01_00-{age}-00.mp4"
-        file.write_bytes(bytes(300_000))
-        shutil.chown(file, "camera-service", "camera-service")
-        os.utime(file, (time.time() - age * 86400,) * 2)
+        planted(f"front_2020-02-01_00-{age}-00.mp4", age)
     seen = {"of_half_a_gigabyte": removed(policy="size", size="0.5 GB")}
-    taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
-    seen["of_less"] = removed(policy="size", size=f"{taken - 100_000} B")
+    seen["of_less"] = removed(policy="size", size=less_by(100_000))
     return {**seen, "by_age": removed(policy="age", age="30 d"), "left": files()["recordings"]}
 
 
@@ -197,13 +206,8 @@ def kept_unasked():
     admin.call("modify_config", patch={"storage": {"retention": {"every": "2 s", "policy": "manual"}}})
     systemctl("restart")
     until(ready, 15)
-    admin, files = Session(token("admin", "unasked-again")), [HOME / f"recordings/front_2020-03-01_00-{minute}-00.mp4" for minute in (10, 20)]
-    for age, file in ((50, files[0]), (49, files[1])):
-        file.write_bytes(bytes(300_000))
-        shutil.chown(file, "camera-service", "camera-service")
-        os.utime(file, (time.time() - age * 86400,) * 2)
-    taken = sum(file.stat().st_size for kind in ("recordings", "snapshots") for file in media(kind))
-    admin.call("set_retention_policy", policy="size", size=f"{taken - 100_000} B")
+    admin, files = Session(token("admin", "unasked-again")), [planted(f"front_2020-03-01_00-{minute}-00.mp4", age) for minute, age in ((10, 50), (20, 49))]
+    admin.call("set_retention_policy", policy="size", size=less_by(100_000))
     seen = {"removed_s": until(lambda: not files[0].exists(), 20), "other_left": files[1].exists()}
     admin.call("modify_config", patch={"storage": {"retention": {"every": "1 h"}}})
     admin.call("set_retention_policy", policy="age", age="30 d")

@@ -5,7 +5,7 @@ import pathlib
 import re
 import time
 
-from means import AUDIT, CONFIG, ENV, HOME, NEW_PROGRAM, UNIT, Session, listens, metrics, readiness, ready, run, shown, start, systemctl, token, until
+from means import AUDIT, AWAY, CONFIG, ENV, FFMPEG, HOME, NEW_PROGRAM, UNIT, Session, listens, metrics, readiness, ready, run, shown, start, systemctl, token, until
 
 
 def restart():
@@ -119,9 +119,8 @@ def engine_away():
     if not ready():
         return {"red_s": None, "green_s": None}
     well = status()
-    ffmpeg, away = pathlib.Path("/usr/bin/ffmpeg"), pathlib.Path("/usr/bin/ffmpeg.away")
     beside = "engine: mediamtx" in CONFIG.read_text()
-    take, give = (lambda: run("systemctl", "stop", "mediamtx"), lambda: run("systemctl", "start", "mediamtx")) if beside else (lambda: ffmpeg.rename(away), lambda: away.rename(ffmpeg))
+    take, give = (lambda: run("systemctl", "stop", "mediamtx"), lambda: run("systemctl", "start", "mediamtx")) if beside else (lambda: FFMPEG.rename(AWAY), lambda: AWAY.rename(FFMPEG))
     take()
     try:
         red = until(lambda: readiness() == 503, 40)

@@ -16,6 +16,8 @@ ENV = HOME / ".env"
 AUDIT = pathlib.Path("/var/log/camera-service/audit.jsonl")
 UNIT = "camera-service.service"
 NEW_PROGRAM = pathlib.Path("/validate/program/camera-service")
+# What cameras are read with, and where it is while there is none.
+FFMPEG, AWAY = pathlib.Path("/usr/bin/ffmpeg"), pathlib.Path("/usr/bin/ffmpeg.away")
 # From an address of its own: wrong credentials of one address are limited.
 OWN = "10.203.8.2"
 
@@ -53,6 +55,11 @@ def metrics():
 
 def shown(name):
     return run("systemctl", "show", "-P", name, UNIT)[1].strip()
+
+
+def grows(file):
+    """Seconds until a recording's file has some content; null if it has none in time."""
+    return until(lambda: file.exists() and file.stat().st_size > 50_000, 15)
 
 
 def until(condition, seconds):

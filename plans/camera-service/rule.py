@@ -4,12 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import random
 import time
 
 MEDIA = "/opt/camera-service"
-FOLDER = "/opt/camera-service/security"
+CERTIFICATE = (f"{MEDIA}/security/tls.pem", f"{MEDIA}/security/tls-key.pem")
 
 
 def encoded(data):
@@ -60,6 +61,23 @@ def overwrite(file, change):
 
 def without(reply):
     return {key: value for key, value in reply.items() if key not in ("result", "error")}
+
+
+class Current:
+    """What is made of the service's certificate: another one once its files changed, as connections that are under way use the one before."""
+
+    def __init__(self, make):
+        self.make, self.made, self.changed = make, None, None
+
+    def get(self):
+        now = [os.stat(file).st_mtime_ns for file in CERTIFICATE]
+        if self.changed != now:
+            try:
+                self.made, self.changed = self.make(), now
+            # The key may be that of the other for a moment.
+            except OSError:
+                pass
+        return self.made
 
 
 class Rule:

@@ -373,11 +373,12 @@ fn code_spans(text: &str) -> Vec<(usize, usize)> {
 /// The direction of a target, from its own sign, from the words beside it or from those of what is measured. "Limit" in the
 /// name of what is measured gives none: of the most users that were served, more is better.
 pub(crate) fn direction(target: &Quantity, beside: &str, words: &str) -> Option<Bound> {
-    let says = |all: &[&str]| all.iter().any(|word| words.contains(word));
+    let has = |text: &str, all: &[&str]| all.iter().any(|word| text.contains(word));
+    let says = |all: &[&str]| has(words, all);
     if let Some(bound) = target.bound {
         return Some(bound);
     }
-    if ["maximum", "limit", "at most", "max "].iter().any(|word| beside.contains(word)) {
+    if has(beside, &["maximum", "limit", "at most", "max "]) {
         return Some(Bound::Most);
     }
     if says(&["minimum", "at least", "exceed"]) {
