@@ -1,11 +1,13 @@
 //! How an API server is reached, and as whom: credentials come from files, which are read again before use, so that a rotated token,
 //! certificate or authority takes effect without a restart. Knows no resources.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fabric_model::Secret;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError};
 use kube::{Client, Config};
 use parking_lot::Mutex;
@@ -52,10 +54,27 @@ pub enum AccessError {
     Invalid(String),
 }
 
-/// Makes clients of an [`Access`]; the same one as long as its files stay the same.
-pub struct Connector {
+/// Makes sessions of an [`Access`]; the same one as long as its files stay the same.
+pub(crate) struct Connector {
     access: Access,
-    last: Mutex<Option<(u64, Client)>>,
+    last: Mutex<Option<(u64, Session)>>,
+}
+
+/// A client, and what it sends that nobody is shown.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    secrets: Vec<Secret>,
+}
+
+impl Session {
+    /// What a server says, without the credentials if it repeats them.
+    pub(crate) fn hide<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        self.secrets.iter().fold(Cow::Borrowed(text), |text, secret| match secret.hide(&text) {
+            Cow::Owned(hidden) => Cow::Owned(hidden),
+            Cow::Borrowed(_) => text,
+        })
+    }
 }
 
 impl std::fmt::Display for Access {
@@ -72,16 +91,15 @@ impl std::fmt::Display for Access {
 
 impl Connector {
     /// For that access; nothing is read yet.
-    #[must_use]
-    pub fn new(access: Access) -> Self {
+    pub(crate) fn new(access: Access) -> Self {
         Connector { access, last: Mutex::new(None) }
     }
 
-    /// A client with the credentials that the files hold now.
+    /// A session with the credentials that the files hold now.
     ///
     /// # Errors
     /// A file is missing, too large, or makes no sense.
-    pub async fn client(&self) -> Result<Client, AccessError> {
+    pub(crate) async fn session(&self) -> Result<Session, AccessError> {
         let (config, seen) = match &self.access {
             Access::Kubeconfig { path, context } => {
                 self.access.read_kubeconfig(path, context.as_deref()).await?
@@ -92,14 +110,16 @@ impl Connector {
         };
         check_safe(&config).map_err(|reason| self.access.invalid(reason))?;
         let mut last = self.last.lock();
-        if let Some((version, client)) = &*last
+        if let Some((version, session)) = &*last
             && *version == seen
         {
-            return Ok(client.clone());
+            return Ok(session.clone());
         }
+        let secrets = secrets(&config.auth_info);
         let client = Client::try_from(config).map_err(|error| self.access.invalid(why_no_client(&error)))?;
-        *last = Some((seen, client.clone()));
-        Ok(client)
+        let session = Session { client, secrets };
+        *last = Some((seen, session.clone()));
+        Ok(session)
     }
 }
 
@@ -214,9 +234,7 @@ impl Access {
         for path in files.into_iter().flatten() {
             read(Path::new(path), &mut seen)?;
         }
-        // A secret shows itself only when it is written out.
-        let written = serde_json::to_value(&*user).unwrap_or_default();
-        if written["token"].as_str().is_some_and(|token| !is_token(token)) {
+        if written(user)["token"].as_str().is_some_and(|token| !is_token(token)) {
             return Err(self.invalid("its `token` is not a bearer token; it is one word"));
         }
         // The token as it is now; kube itself would look at the file once a minute.
@@ -248,6 +266,17 @@ impl Access {
         config.connect_timeout = Some(CONNECT);
         Ok((config, seen.finish()))
     }
+}
+
+/// A user as a kubeconfig has it: a secret shows itself only when it is written out.
+fn written(user: &AuthInfo) -> serde_json::Value {
+    serde_json::to_value(user).unwrap_or_default()
+}
+
+/// What is sent of a user; a key never is.
+fn secrets(user: &AuthInfo) -> Vec<Secret> {
+    let written = written(user);
+    ["token", "password"].iter().filter_map(|name| written[name].as_str()).map(Secret::new).collect()
 }
 
 /// Whether it can be sent: in the library, what cannot be in a header ends the task that asks.

@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use fabric_model::{FurtherKinds, Kind};
-use kube::Client;
 use kube::core::discovery::v2::{ACCEPT_AGGREGATED_DISCOVERY_V2, APIGroupDiscoveryList};
 use serde_json::Value;
 
+use crate::access::Session;
 use crate::request::{Trouble, get_as, words};
 
 /// The domain of the fabric's API groups.
 const DOMAIN: &str = ".githedgehog.com";
 
 /// Asks once for all that is served (aggregated discovery, stable since Kubernetes 1.30).
-pub(crate) async fn find_further_kinds(client: &Client, deadline: Duration) -> FurtherKinds {
-    let answer = get_as(client, "/apis", ACCEPT_AGGREGATED_DISCOVERY_V2, deadline).await;
+pub(crate) async fn find_further_kinds(session: &Session, deadline: Duration) -> FurtherKinds {
+    let answer = get_as(session, "/apis", ACCEPT_AGGREGATED_DISCOVERY_V2, deadline).await;
     answer.and_then(take_apart).map_err(Trouble::into_unread)
 }
 

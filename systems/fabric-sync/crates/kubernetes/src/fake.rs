@@ -22,13 +22,13 @@ use tokio::sync::watch;
 /// What is wrong with one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// 403.
+    /// 403, which repeats who asked with what.
     Forbidden,
     /// 401.
     Unauthenticated,
     /// 404: the kind is not served.
     Missing,
-    /// 200 with a login page.
+    /// 200 with a login page, which repeats who asked with what.
     Html,
     /// 200 with JSON of another shape.
     OtherShape,
@@ -269,13 +269,13 @@ impl Shared {
             Some(Fault::Forbidden) => Err(status(
                 403,
                 "Forbidden",
-                &format!("{resource} is forbidden: User \"sync\" cannot list resource"),
+                &format!("{resource} is forbidden: User \"sync\" ({given:?}) cannot list resource"),
             )),
             Some(Fault::Unauthenticated) => Err(status(401, "Unauthorized", "Unauthorized")),
             Some(Fault::Missing) => Err((StatusCode::NOT_FOUND, "404 page not found\n").into_response()),
             Some(Fault::Html) => Err((
                 [(header::CONTENT_TYPE, "text/html")],
-                "<!doctype html><title>Sign in</title>".to_owned(),
+                format!("<!doctype html><title>Sign in</title>{given:?}"),
             )
                 .into_response()),
             Some(Fault::OtherShape) => Err(axum::Json(json!({"kind": "List", "items": []})).into_response()),

@@ -14,7 +14,6 @@ use kube::{Api, Client};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use crate::request::trouble;
 use crate::source::Source;
 
 /// Which lease, and who we are.
@@ -224,9 +223,9 @@ async fn attempt(
     sight: &mut Sight,
     known: Known,
 ) -> Result<(Role, Option<i32>), String> {
-    let client = source.client().await.map_err(|error| error.to_string())?;
-    let api = api(client, settings);
-    let failed = |error: &kube::Error| trouble(error).to_string();
+    let session = source.session().await.map_err(|error| error.to_string())?;
+    let api = api(session.client.clone(), settings);
+    let failed = |error: &kube::Error| session.trouble(error).to_string();
     let found = api.get_opt(&settings.name).await.map_err(|error| failed(&error))?;
     sight.see(found.as_ref().and_then(|found| found.metadata.resource_version.as_ref()));
     let Some(found) = found else {
@@ -274,9 +273,9 @@ fn another(holder: &str) -> (Role, Option<i32>) {
 }
 
 async fn give_up(source: &Source, settings: &LeaseSettings) -> Result<(), String> {
-    let client = source.client().await.map_err(|error| error.to_string())?;
-    let api = api(client, settings);
-    let failed = |error: kube::Error| trouble(&error).to_string();
+    let session = source.session().await.map_err(|error| error.to_string())?;
+    let api = api(session.client.clone(), settings);
+    let failed = |error: kube::Error| session.trouble(&error).to_string();
     let mut found = api.get(&settings.name).await.map_err(failed)?;
     match &mut found.spec {
         Some(spec) if spec.holder_identity.as_deref() == Some(&settings.identity) => {

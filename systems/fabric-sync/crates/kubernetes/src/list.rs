@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use fabric_model::{Kind, Unread, UnreadCause};
-use kube::Client;
 use serde_json::Value;
 
+use crate::access::Session;
 use crate::request::{Trouble, get};
 
 /// Objects a page.
@@ -56,25 +56,25 @@ impl Listing<'_> {
     }
 
     /// Reads all pages.
-    pub(crate) async fn read(&self, client: &Client) -> Result<List, Unread> {
+    pub(crate) async fn read(&self, session: &Session) -> Result<List, Unread> {
         let mut tried = 0;
         loop {
             tried += 1;
-            match self.read_pages(client).await {
+            match self.read_pages(session).await {
                 Err(Trouble::Refused { code: 410, .. }) if tried < TRIES => {}
-                Err(trouble) => return Err(self.name(client, trouble).await),
+                Err(trouble) => return Err(self.name(session, trouble).await),
                 Ok(list) => return Ok(list),
             }
         }
     }
 
-    async fn read_pages(&self, client: &Client) -> Result<List, Trouble> {
+    async fn read_pages(&self, session: &Session) -> Result<List, Trouble> {
         let mut objects = Vec::new();
         let mut seen = HashSet::new();
         let mut version: Option<String> = None;
         let mut next: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let page = get(client, &self.page(next.as_deref()), self.deadline).await?;
+            let page = get(session, &self.page(next.as_deref()), self.deadline).await?;
             let page = self.take_apart(page)?;
             match &version {
                 Some(first) if *first != page.resource_version => {
@@ -136,10 +136,10 @@ impl Listing<'_> {
     }
 
     /// The reason as the model has it; whether a 404 means that the kind is not served is asked for.
-    async fn name(&self, client: &Client, trouble: Trouble) -> Unread {
+    async fn name(&self, session: &Session, trouble: Trouble) -> Unread {
         match trouble {
             Trouble::Refused { code: 404, .. } => {
-                let served = served(client, self.kind, self.deadline).await;
+                let served = served(session, self.kind, self.deadline).await;
                 let detail = match served.as_slice() {
                     [] => format!("{} is not served", self.kind.group()),
                     served => format!("{} is served as {}", self.kind.group(), served.join(", ")),
@@ -152,8 +152,8 @@ impl Listing<'_> {
 }
 
 /// The versions under which the kind's group is served; none if that cannot be told.
-async fn served(client: &Client, kind: Kind, deadline: Duration) -> Vec<String> {
-    let Ok(group) = get(client, &format!("/apis/{}", kind.group()), deadline).await else {
+async fn served(session: &Session, kind: Kind, deadline: Duration) -> Vec<String> {
+    let Ok(group) = get(session, &format!("/apis/{}", kind.group()), deadline).await else {
         return Vec::new();
     };
     let versions = group["versions"].as_array().into_iter().flatten();

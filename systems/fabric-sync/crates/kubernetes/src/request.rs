@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use fabric_model::{Unread, UnreadCause};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::access::AccessError;
+use crate::access::{AccessError, Session};
 
 /// The largest answer that is read: a page of 500 objects of 128 KiB.
 const MAX_ANSWER: usize = 64 << 20;
@@ -78,28 +77,28 @@ struct StatusObject {
 }
 
 /// Asks, and gives the JSON that came.
-pub(crate) async fn get(client: &Client, path: &str, deadline: Duration) -> Result<Value, Trouble> {
-    get_as(client, path, "application/json", deadline).await
+pub(crate) async fn get(session: &Session, path: &str, deadline: Duration) -> Result<Value, Trouble> {
+    get_as(session, path, "application/json", deadline).await
 }
 
 /// Asks for one of the forms in `accept`, and gives the JSON that came.
 pub(crate) async fn get_as(
-    client: &Client,
+    session: &Session,
     path: &str,
     accept: &str,
     deadline: Duration,
 ) -> Result<Value, Trouble> {
-    tokio::time::timeout(deadline, get_whole(client, path, accept))
+    tokio::time::timeout(deadline, get_whole(session, path, accept))
         .await
         .unwrap_or(Err(Trouble::Silent { within: deadline }))
 }
 
-async fn get_whole(client: &Client, path: &str, accept: &str) -> Result<Value, Trouble> {
+async fn get_whole(session: &Session, path: &str, accept: &str) -> Result<Value, Trouble> {
     let request = http::Request::get(path)
         .header("accept", accept)
         .body(Body::empty())
         .map_err(|error| Trouble::Foreign(error.to_string()))?;
-    let response = client.send(request).await.map_err(|error| trouble(&error))?;
+    let response = session.client.send(request).await.map_err(|error| session.trouble(&error))?;
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
     let bytes = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
@@ -107,6 +106,7 @@ async fn get_whole(client: &Client, path: &str, accept: &str) -> Result<Value, T
         None => Trouble::Cut(words(&chain(&*error))),
     })?;
     let bytes = bytes.to_bytes();
+    let bytes = session.hide(&bytes);
     if !status.is_success() {
         return Err(Trouble::Refused { code: status.as_u16(), message: message(&bytes) });
     }
@@ -118,12 +118,19 @@ async fn get_whole(client: &Client, path: &str, accept: &str) -> Result<Value, T
     })
 }
 
-/// What kube met, as data.
-pub(crate) fn trouble(error: &kube::Error) -> Trouble {
-    match error {
-        kube::Error::Api(status) => Trouble::Refused { code: status.code, message: words(&status.message) },
-        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Trouble::Foreign(words(&error.to_string())),
-        other => Trouble::Unreachable(words(&chain(other))),
+impl Session {
+    /// What kube met, as data.
+    pub(crate) fn trouble(&self, error: &kube::Error) -> Trouble {
+        let words = |text: &str| words(&String::from_utf8_lossy(&self.hide(text.as_bytes())));
+        match error {
+            kube::Error::Api(status) => {
+                Trouble::Refused { code: status.code, message: words(&status.message) }
+            }
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                Trouble::Foreign(words(&error.to_string()))
+            }
+            other => Trouble::Unreachable(words(&chain(other))),
+        }
     }
 }
 

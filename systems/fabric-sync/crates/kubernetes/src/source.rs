@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use fabric_model::{Kind, Snapshot, Unread, UnreadCause};
 use futures_util::StreamExt;
-use kube::Client;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 
-use crate::access::{Access, Connector};
+use crate::access::{Access, Connector, Session};
 use crate::discovery::find_further_kinds;
 use crate::list::{List, Listing};
 use crate::request::Trouble;
@@ -43,7 +42,7 @@ pub struct Reading {
     /// Every kind of the scope, whole or why not.
     pub snapshot: Snapshot,
     versions: Vec<(Kind, Option<String>, String)>,
-    client: Option<Client>,
+    session: Option<Session>,
 }
 
 /// Watches that end when this is dropped.
@@ -72,12 +71,12 @@ impl Source {
         Source { connector: Connector::new(access), scope, deadline }
     }
 
-    /// A client with the credentials as they are now.
+    /// A session with the credentials as they are now.
     ///
     /// # Errors
     /// Files of credentials that cannot be read or used.
-    pub async fn client(&self) -> Result<Client, crate::AccessError> {
-        self.connector.client().await
+    pub(crate) async fn session(&self) -> Result<Session, crate::AccessError> {
+        self.connector.session().await
     }
 
     /// Reads every kind, each list whole or not at all. After the first one that is not answered in time, the others are not asked for.
@@ -87,14 +86,14 @@ impl Source {
             snapshot.exclude(kind);
         }
         let mut versions = Vec::new();
-        let client = match self.connector.client().await {
-            Ok(client) => client,
+        let session = match self.session().await {
+            Ok(session) => session,
             Err(error) => {
                 let why = Trouble::from(error).into_unread();
                 for kind in &self.scope.kinds {
                     snapshot.insert(*kind, Err(why.clone()));
                 }
-                return Reading { snapshot, versions, client: None };
+                return Reading { snapshot, versions, session: None };
             }
         };
         // A server that is not there is not asked for each kind whether it is: nothing could be concluded of a part anyway.
@@ -103,7 +102,7 @@ impl Source {
             if let Some(unread) = gone.get() {
                 return (kind, Err(Unread::clone(unread)));
             }
-            let list = self.read_kind(&client, kind).await.inspect_err(|unread| {
+            let list = self.read_kind(&session, kind).await.inspect_err(|unread| {
                 if matches!(unread.cause, UnreadCause::TimedOut | UnreadCause::Unreachable) {
                     let _ = gone.set(unread.clone());
                 }
@@ -112,7 +111,7 @@ impl Source {
         };
         let lists = futures_util::stream::iter(self.scope.kinds.clone()).map(read).buffer_unordered(AT_ONCE);
         let (lists, further_kinds) =
-            tokio::join!(lists.collect::<Vec<_>>(), find_further_kinds(&client, self.deadline));
+            tokio::join!(lists.collect::<Vec<_>>(), find_further_kinds(&session, self.deadline));
         snapshot.set_further_kinds(further_kinds);
         for (kind, lists) in lists {
             match lists {
@@ -129,15 +128,15 @@ impl Source {
                 Err(why) => snapshot.insert(kind, Err(why)),
             }
         }
-        Reading { snapshot, versions, client: Some(client) }
+        Reading { snapshot, versions, session: Some(session) }
     }
 
-    async fn read_kind(&self, client: &Client, kind: Kind) -> Result<Vec<(Option<String>, List)>, Unread> {
+    async fn read_kind(&self, session: &Session, kind: Kind) -> Result<Vec<(Option<String>, List)>, Unread> {
         let mut lists = Vec::new();
         for namespace in self.places() {
             let labels = self.scope.labels.as_deref();
             let listing = Listing { kind, namespace: namespace.as_deref(), labels, deadline: self.deadline };
-            lists.push((namespace.clone(), listing.read(client).await?));
+            lists.push((namespace.clone(), listing.read(session).await?));
         }
         Ok(lists)
     }
@@ -154,7 +153,7 @@ impl Source {
     pub fn watch(&self, reading: &Reading) -> Watches {
         let (sender, events) = mpsc::channel(EVENTS);
         let mut tasks = JoinSet::new();
-        if let Some(client) = &reading.client {
+        if let Some(session) = &reading.session {
             for (kind, namespace, version) in &reading.versions {
                 let labels = self.scope.labels.as_deref();
                 let listing =
@@ -166,7 +165,7 @@ impl Source {
                     resource_version: version.clone(),
                     deadline: self.deadline,
                 };
-                tasks.spawn(watch.tell(client.clone(), sender.clone()));
+                tasks.spawn(watch.tell(session.clone(), sender.clone()));
             }
         }
         Watches { events, _tasks: tasks }

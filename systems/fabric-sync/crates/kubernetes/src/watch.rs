@@ -5,14 +5,14 @@ use std::time::{Duration, Instant as Moment};
 
 use fabric_model::Kind;
 use futures_util::StreamExt;
-use kube::Client;
 use kube::core::{Request, WatchEvent, params::WatchParams};
 use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
+use crate::access::Session;
 use crate::list::{identity, trim};
-use crate::request::{Trouble, trouble};
+use crate::request::Trouble;
 
 /// The server ends a watch after this time and it is begun anew, so that a connection that died in silence is found.
 const WATCH: Duration = Duration::from_secs(60);
@@ -73,10 +73,10 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Tells changes until the list is lost or nobody listens.
-    pub(crate) async fn tell(mut self, client: Client, events: Sender<Arrival>) {
+    pub(crate) async fn tell(mut self, session: Session, events: Sender<Arrival>) {
         loop {
             let begun = Instant::now();
-            match self.follow(&client, &events).await {
+            match self.follow(&session, &events).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(why) => {
@@ -89,16 +89,16 @@ impl Watch {
     }
 
     /// Follows one watch to its end; whether anybody still listens.
-    async fn follow(&mut self, client: &Client, events: &Sender<Arrival>) -> Result<bool, Trouble> {
+    async fn follow(&mut self, session: &Session, events: &Sender<Arrival>) -> Result<bool, Trouble> {
         let seconds = u32::try_from(WATCH.as_secs()).unwrap_or(u32::MAX);
         let mut parameters = WatchParams::default().timeout(seconds);
         parameters.label_selector.clone_from(&self.labels);
         let request = Request::new(self.path.clone())
             .watch(&parameters, &self.resource_version)
             .map_err(|error| Trouble::Foreign(error.to_string()))?;
-        let started = tokio::time::timeout(self.deadline, client.request_events::<Value>(request));
+        let started = tokio::time::timeout(self.deadline, session.client.request_events::<Value>(request));
         let stream = started.await.map_err(|_| Trouble::Silent { within: self.deadline })?;
-        let mut stream = std::pin::pin!(stream.map_err(|error| trouble(&error))?);
+        let mut stream = std::pin::pin!(stream.map_err(|error| session.trouble(&error))?);
         let end = Instant::now() + WATCH + MARGIN;
         loop {
             let next = tokio::select! {
@@ -108,14 +108,14 @@ impl Watch {
             let event = match next {
                 Err(_) => return Err(Trouble::Silent { within: WATCH + MARGIN }),
                 Ok(None) => return Ok(true),
-                Ok(Some(event)) => event.map_err(|error| trouble(&error))?,
+                Ok(Some(event)) => event.map_err(|error| session.trouble(&error))?,
             };
             let event = match event {
                 WatchEvent::Bookmark(mark) => {
                     self.resource_version = mark.metadata.resource_version;
                     continue;
                 }
-                WatchEvent::Error(status) => return Err(trouble(&kube::Error::Api(status))),
+                WatchEvent::Error(status) => return Err(session.trouble(&kube::Error::Api(status))),
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     Event::Applied { kind: self.kind, object: self.checked(object)? }
                 }

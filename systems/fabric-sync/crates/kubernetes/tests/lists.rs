@@ -86,11 +86,26 @@ async fn a_kind_that_is_not_served_says_what_is() {
 }
 
 #[tokio::test]
+async fn a_token_that_an_answer_repeats_is_not_told() {
+    let cluster = fabric(1).await;
+    cluster.require_token("0123456789abcdef");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "0123456789abcdef\n").unwrap();
+    let access = Access::Server { url: cluster.url(), authority: None, token: Some(file.path().to_owned()) };
+    let source = Source::new(access, everything(), Duration::from_secs(2));
+    for (fault, end) in [(Fault::Forbidden, "cannot list resource"), (Fault::Html, "Bearer [token]\")")] {
+        cluster.break_kind("switches", Some(fault));
+        let told = source.read().await.snapshot.unread(Kind::Switch).unwrap().detail.clone();
+        assert!(told.contains("Bearer [token]") && told.ends_with(end), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_stands_still_leaves_everything_unread_in_time() {
     let cluster = fabric(1).await;
     cluster.stop(true);
     let access = Access::Server { url: cluster.url(), authority: None, token: None };
-    let source = Source::new(access, everything(), Duration::from_millis(200));
+    let source = Source::new(access, everything(), Duration::from_secs(1));
     let snapshot = source.read().await.snapshot;
     assert!(Kind::ALL.iter().all(|kind| cause(&snapshot, *kind) == Some(UnreadCause::TimedOut)));
     // What was asked for at the same time, with the kinds that are served; the rest could only time out, too.

@@ -5,6 +5,7 @@ use crate::throttle::{MAX_WAIT, Rest, read_wait};
 use crate::token::read_authorization;
 use crate::{ConfigError, NetBoxError, Options};
 use backon::{BackoffBuilder, ExponentialBuilder};
+use fabric_model::Secret;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH};
@@ -174,7 +175,7 @@ impl NetBox {
         let plain = |error| (error, None);
         self.rest.check().map_err(plain)?;
         self.limiter.until_ready().await;
-        let authorization = read_authorization(&self.options.token_file).map_err(plain)?;
+        let (authorization, secret) = read_authorization(&self.options.token_file).map_err(plain)?;
         let url =
             self.api.join(asked.path).map_err(|error| plain(NetBoxError::WrongShape(error.to_string())))?;
         let mut request = self.client.request(asked.method.clone(), url).query(asked.query);
@@ -188,7 +189,7 @@ impl NetBox {
         let [reads, writes] = &*self.counts;
         if asked.method == Method::GET {
             reads.fetch_add(1, Ordering::Relaxed);
-            return self.exchange(request).await;
+            return self.exchange(request, &secret).await;
         }
         let permit = (asked.may_write)();
         if permit == Permit::Denied {
@@ -197,15 +198,16 @@ impl NetBox {
         writes.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
         tokio::select! {
-            answer = self.exchange(request) => answer,
+            answer = self.exchange(request, &secret) => answer,
             () = run_out(permit, asked.may_write) => Err(plain(NetBoxError::TimedOut(begun.elapsed()))),
         }
     }
 
-    /// Sends a request and reads its answer whole.
+    /// Sends a request and reads its answer whole, but for the secret if it is repeated there.
     async fn exchange(
         &self,
         request: reqwest::RequestBuilder,
+        secret: &Secret,
     ) -> Result<Answer, (NetBoxError, Option<Duration>)> {
         let failed = |error| (self.transport(&error), None);
         let mut response = request.send().await.map_err(failed)?;
@@ -218,7 +220,7 @@ impl NetBox {
             }
             bytes.extend_from_slice(&chunk);
         }
-        judge(status, &headers, &bytes)
+        judge(status, &headers, &secret.hide(&bytes))
     }
 
     fn transport(&self, error: &reqwest::Error) -> NetBoxError {

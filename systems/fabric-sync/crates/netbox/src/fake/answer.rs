@@ -37,7 +37,7 @@ pub(super) fn answer(
     let given = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let given = given.trim_start_matches("Bearer ").trim_start_matches("Token ");
     if given != *shared.token.lock() || fault == Some(&Fault::Forbidden) {
-        return Ok(send(StatusCode::FORBIDDEN, &json!({"detail": "Invalid token"})));
+        return Ok(send(StatusCode::FORBIDDEN, &json!({"detail": format!("Invalid token {given}")})));
     }
     let mut store = shared.store.lock();
     if fault == Some(&Fault::ChangedMeanwhile)

@@ -34,7 +34,7 @@ pub enum Fault {
     Throttled,
     /// 429 with this `Retry-After`.
     RetryAfter(&'static str),
-    /// 403, as for a token that is not known.
+    /// 403, as for a token that is not known; it repeats the token.
     Forbidden,
     /// JSON of another shape.
     OtherShape,

@@ -38,6 +38,14 @@ async fn a_list_that_is_not_whole_says_why() {
 }
 
 #[tokio::test]
+async fn a_token_that_an_answer_repeats_is_not_told() {
+    let bench = Bench::start().await;
+    bench.fake.fail(Fault::Forbidden, Some("GET"), ObjectKind::Interface.path(), 1000);
+    let unread = bench.inventory().await.unread(ObjectKind::Interface).cloned().unwrap();
+    assert_eq!(unread.detail, "NetBox refuses this to the token's user: Invalid token [token]");
+}
+
+#[tokio::test]
 async fn an_empty_list_of_a_server_that_answers_nothing_useful_is_not_empty() {
     let bench = Bench::start().await;
     for fault in [Fault::LoginPage, Fault::OtherShape, Fault::Status(204)] {
