@@ -193,9 +193,12 @@ impl Case<'_> {
         let bundle = Bundle::open(order.bundle)?;
         let exhibits = exhibits(&bundle, &derived.judgement)?;
         let done = Done { derived, interrupted, bundle, ended, exhibits };
-        let report = probity_report::html(&done.contents(&order.loaded.plan, KEPT_NAME));
-        let findings = findings_json(&done.derived.judgement)?;
-        writer.finish(&findings, report.as_bytes(), ended, done.interrupted.clone())?;
+        let (findings, report) = std::thread::scope(|scope| {
+            let findings = scope.spawn(|| findings_json(&done.derived.judgement));
+            let report = probity_report::html(&done.contents(&order.loaded.plan, KEPT_NAME));
+            (findings.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), report)
+        });
+        writer.finish(&findings?, report.as_bytes(), ended, done.interrupted.clone())?;
         Ok(done)
     }
 }

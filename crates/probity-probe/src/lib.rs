@@ -30,6 +30,7 @@ pub mod run;
 pub mod schedule;
 pub mod secrets;
 mod single;
+mod sock_diag;
 mod systemd;
 pub mod tables;
 mod threads;

@@ -161,8 +161,8 @@ impl<'a> Here<'a> {
 
     /// Makes a look here, whoever is asked to.
     pub(crate) async fn look(&self, request: &Request<'_>) -> Sighting {
-        let measured = Measured::begin();
         let Request { row, act, wanted, timeout, lane, sharing, .. } = *request;
+        let measured = Measured::begin(lane);
         let (secrets, run_began, began) = (self.secrets, self.run_began, Instant::now());
         let context = Context { wanted, secrets, began, run_began, timeout };
         let memory = request.memory();
@@ -171,7 +171,7 @@ impl<'a> Here<'a> {
             Some(sharing) => tables::sharing(sharing.since, look).await,
             None => look.await,
         };
-        Sighting { seen, times: measured.end(began, lane), by: None }
+        Sighting { seen, times: measured.end(began), by: None }
     }
 }
 
@@ -212,20 +212,24 @@ pub fn look_once(
 struct Measured {
     waited: Option<Duration>,
     ticking: metronome::Ticking,
+    lane: Lane,
 }
 
 impl Measured {
-    fn begin() -> Self {
-        Self { ticking: metronome::listen(), waited: crate::observer::scheduling_delay() }
+    fn begin(lane: Lane) -> Self {
+        Self { ticking: metronome::listen(), waited: waited(lane), lane }
     }
 
-    fn end(self, began: Instant, lane: Lane) -> Times {
+    fn end(self, began: Instant) -> Times {
         let elapsed = began.elapsed();
-        let waited = self.waited.zip(crate::observer::scheduling_delay());
+        let waited = self.waited.zip(waited(self.lane));
         let waited = waited.map(|(before, after)| after.saturating_sub(before));
         let paused = self.ticking.paused();
-        // Beside other looks on this thread the kernel's figure says nothing about one of them.
-        let delay = if lane == Lane::Quiet { waited.map(|waited| waited + paused) } else { None };
-        Times { elapsed, delay, paused }
+        Times { elapsed, delay: waited.map(|waited| waited + paused), paused }
     }
+}
+
+/// How long this thread has waited for a processor. Beside other looks on it the kernel's figure says nothing about one of them.
+fn waited(lane: Lane) -> Option<Duration> {
+    if lane == Lane::Quiet { crate::observer::scheduling_delay() } else { None }
 }

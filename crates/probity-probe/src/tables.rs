@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags};
+use netlink_packet_sock_diag::{AF_INET, AF_INET6, IPPROTO_TCP, SockDiagMessage};
 use probity_plan::{Barrier, Blocked};
 use procfs::net::{TcpState, UdpState};
 use procfs::process::{Process, Stat};
@@ -18,6 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::look::{Context, barrier_of, on_a_thread};
 use crate::names::Names;
+use crate::sock_diag;
 
 /// How much older than a look a shared reading may be.
 pub const WINDOW: Duration = Duration::from_millis(100);
@@ -273,19 +276,8 @@ pub async fn sockets(context: &Context<'_>) -> Result<Arc<Sockets>, Blocked> {
 }
 
 fn read_sockets() -> Result<Sockets, Blocked> {
-    let mut list = Vec::new();
-    let tcp = [("tcp", procfs::net::tcp()), ("tcp6", procfs::net::tcp6())];
-    for entry in tcp.into_iter().flat_map(|(name, table)| present(name, table)) {
-        let entry = entry?;
-        if entry.state == TcpState::Listen {
-            list.push(Listening {
-                protocol: "tcp",
-                local: entry.local_address,
-                uid: entry.uid,
-                inode: entry.inode,
-            });
-        }
-    }
+    // A kernel that has no socket diagnostics, or does not let us ask, has its tables of text.
+    let mut list = diagnosed_tcp().or_else(|_| listed_tcp())?;
     let udp = [("udp", procfs::net::udp()), ("udp6", procfs::net::udp6())];
     for entry in udp.into_iter().flat_map(|(name, table)| present(name, table)) {
         let entry = entry?;
@@ -300,6 +292,42 @@ fn read_sockets() -> Result<Sockets, Blocked> {
         }
     }
     Ok(Sockets { list, owners: OnceLock::new() })
+}
+
+/// The listening TCP sockets by socket diagnostics, which pass over all connections: for its table of text the kernel goes
+/// through as many places as it has room for connections.
+fn diagnosed_tcp() -> Result<Vec<Listening>, Blocked> {
+    let mut list = Vec::new();
+    for (family, socket_id) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {
+        let (protocol, extensions, states) = (IPPROTO_TCP, ExtensionFlags::empty(), StateFlags::LISTEN);
+        let request = InetRequest { family, protocol, extensions, states, socket_id };
+        sock_diag::ask(SockDiagMessage::InetRequest(request), "TCP sockets", |answer| {
+            if let SockDiagMessage::InetResponse(found) = answer {
+                let InetResponseHeader { socket_id, uid, inode, .. } = &found.header;
+                let local = SocketAddr::new(socket_id.source_address, socket_id.source_port);
+                list.push(Listening { protocol: "tcp", local, uid: *uid, inode: u64::from(*inode) });
+            }
+        })?;
+    }
+    Ok(list)
+}
+
+/// The same by its tables of text.
+fn listed_tcp() -> Result<Vec<Listening>, Blocked> {
+    let mut list = Vec::new();
+    let tcp = [("tcp", procfs::net::tcp()), ("tcp6", procfs::net::tcp6())];
+    for entry in tcp.into_iter().flat_map(|(name, table)| present(name, table)) {
+        let entry = entry?;
+        if entry.state == TcpState::Listen {
+            list.push(Listening {
+                protocol: "tcp",
+                local: entry.local_address,
+                uid: entry.uid,
+                inode: entry.inode,
+            });
+        }
+    }
+    Ok(list)
 }
 
 /// The entries of a table; none where the kernel has no such protocol (IPv6 switched off).
@@ -453,6 +481,25 @@ mod tests {
             None => get.await,
         }
         .unwrap()
+    }
+
+    #[test]
+    fn socket_diagnostics_tell_the_listening_sockets_that_the_tables_of_text_tell() {
+        let bind = |address: &str| std::net::TcpListener::bind(address).ok();
+        let bound: Vec<_> =
+            ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"].into_iter().filter_map(bind).collect();
+        let ports: Vec<u16> = bound.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+        let of = |list: Vec<Listening>| {
+            let mut own: Vec<_> = list.into_iter().filter(|it| ports.contains(&it.local.port())).collect();
+            own.sort_by_key(|it| it.inode);
+            own
+        };
+        let listed = of(listed_tcp().unwrap());
+        assert_eq!(listed.len(), bound.len());
+        // Not every kernel has them.
+        if let Ok(diagnosed) = diagnosed_tcp() {
+            assert_eq!(of(diagnosed), listed);
+        }
     }
 
     #[tokio::test]

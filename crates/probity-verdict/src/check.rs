@@ -92,7 +92,12 @@ fn rows_alike(plan: &Plan, found: &mut Found) {
         let mut seen = std::collections::BTreeMap::new();
         for (number, cell) in probe.cells.iter().enumerate() {
             let name = crate::judge::words::row(probe, &cell.row);
-            let printed: String = name.nfkc().filter(|c| !probity_text::is_hidden(*c)).collect();
+            let shown = |c: &char| !probity_text::is_hidden(*c);
+            // What is ASCII is its own normal form.
+            let printed: String = match name.is_ascii() {
+                true => name.chars().filter(shown).collect(),
+                false => name.nfkc().filter(shown).collect(),
+            };
             if let Some(first) = seen.insert(printed, number) {
                 let message = format!(
                     "rows {} and {} of `{}` look alike where they are printed ({}), and are not the same",

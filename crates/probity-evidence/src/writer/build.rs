@@ -1,7 +1,8 @@
 //! The folder of a bundle before it has its name: the plan's files, room for the end, the first two entries, the first checkpoint.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -67,7 +68,7 @@ pub(super) fn build(
     };
     let path = dir.join(RESERVE_NAME);
     let reserve = disk::private_file().write(true).create_new(true).open(&path);
-    reserve.and_then(|mut file| file.write_all(&vec![0; RESERVE])).map_err(at(&path))?;
+    reserve.and_then(|file| keep_room(&file)).map_err(at(&path))?;
     let path = dir.join(LOG);
     let file = disk::private_file().append(true).create_new(true).open(&path).map_err(at(&path))?;
     let shared = Shared {
@@ -99,4 +100,14 @@ pub(super) fn build(
     shared.append(&[Body::Endorsement(Endorsement { signature })])?;
     shared.checkpoint()?;
     Ok(shared)
+}
+
+/// Takes the room for a file's content on its disk.
+fn keep_room(mut file: &File) -> io::Result<()> {
+    // Not every file system can without being written to.
+    #[cfg(target_os = "linux")]
+    if rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, RESERVE as u64).is_ok() {
+        return Ok(());
+    }
+    file.write_all(&vec![0; RESERVE])
 }

@@ -103,11 +103,7 @@ impl Loader<'_> {
             line: u32::try_from(line).unwrap_or(u32::MAX),
             column: 1,
         };
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(&*bytes);
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&*bytes);
         let before = self.errors.len();
         if let Some((at, wrong)) = malformed(&bytes) {
             let at = line(bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1);
@@ -115,9 +111,11 @@ impl Loader<'_> {
             return None;
         }
         let (mut columns, mut rows, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
-        for record in reader.records() {
-            let record = match record {
-                Ok(record) => record,
+        let mut record = csv::StringRecord::new();
+        loop {
+            match reader.read_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) => {
                     let at = line(error.position().map_or(1, csv::Position::line));
                     let reason = match error.kind() {
@@ -127,10 +125,10 @@ impl Loader<'_> {
                     self.errors.push(Flaw::Matrix, &at, format!("in the matrix of {of}: {reason}"));
                     return None;
                 }
-            };
+            }
             let at = line(record.position().map_or(1, csv::Position::line));
             if columns.is_empty() {
-                columns = record.iter().map(str::to_owned).collect();
+                columns = record.iter().map(|text| text.trim().to_owned()).collect();
                 self.columns(part, columns.iter().map(|column| (column.as_str(), &at)), spec, of);
                 continue;
             }
@@ -153,7 +151,8 @@ impl Loader<'_> {
                 );
                 return None;
             }
-            let row: Vec<_> = record.iter().map(|text| (text.to_owned(), typed(text))).collect();
+            let row: Vec<_> =
+                record.iter().map(str::trim).map(|text| (text.to_owned(), typed(text))).collect();
             self.distinct(&row, &mut seen, &at, of);
             rows.push(row);
         }

@@ -40,10 +40,10 @@ pub(super) struct Scope {
 
 impl Scope {
     pub fn bind(&mut self, name: &str, bound: Bound) {
-        self.names
-            .entry(name.to_owned())
-            .and_modify(|entry| entry.0 = bound.clone())
-            .or_insert((bound, false));
+        match self.names.get_mut(name) {
+            Some((before, _)) => *before = bound,
+            None => _ = self.names.insert(name.to_owned(), (bound, false)),
+        }
     }
 
     pub fn unbind(&mut self, name: &str) {

@@ -9,6 +9,8 @@ use crate::look::{Context, Look, Seen, barrier_of};
 
 /// The longest value that is kept, in bytes.
 const LONGEST: usize = 64 << 10;
+/// Longer than nearly every value, in bytes.
+const USUAL: usize = 1 << 10;
 
 impl Look for KernelParameter {
     async fn look(&self, context: &Context<'_>) -> Seen {
@@ -73,10 +75,15 @@ fn see(parameter: &KernelParameter) -> Seen {
 }
 
 /// The value, or one byte more than is kept. Most parameters give what they hold to the first read only, so that it has to
-/// have room for all; `read_to_end` begins with 32 bytes.
+/// have room for all: what fills little room is read anew with more. The kernel makes as much room of its own for each read.
 fn read(path: &str) -> std::io::Result<Vec<u8>> {
+    let bytes = read_within(path, USUAL)?;
+    if bytes.len() < USUAL { Ok(bytes) } else { read_within(path, LONGEST + 1) }
+}
+
+fn read_within(path: &str, room: usize) -> std::io::Result<Vec<u8>> {
     let mut file = std::fs::File::open(path)?;
-    let (mut bytes, mut end) = (vec![0; LONGEST + 1], 0);
+    let (mut bytes, mut end) = (vec![0; room], 0);
     loop {
         match file.read(&mut bytes[end..])? {
             0 => break,

@@ -100,7 +100,7 @@ fn owners(each: &[(&Listening, Holders)], names: &Names) -> Result<Vec<Value>, B
             })?;
             let mut map = described.clone();
             map.insert("pid".to_owned(), i64::from(*pid).into());
-            map.insert("executable".to_owned(), executed(folder, &path).0.into());
+            map.insert("executable".to_owned(), executed(|| folder.clone(), &path).0.into_owned().into());
             map.insert("process_user".to_owned(), user_of(*pid, names)?.into());
             maps.push(Value::Map(map));
         }

@@ -1,5 +1,6 @@
 //! `process`: the kernel's table of processes, one reading of it for many looks (`tables.rs`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -109,7 +110,10 @@ fn still<T>(found: &[&Running], ask: impl Fn(&Running) -> Result<T, Blocked>) ->
 /// The facts that need nothing beside the table, and the users.
 fn see_found(oldest: &Running, found: &[&Running], names: &Names, seen: &mut Seen) {
     seen.know("pid", i64::from(oldest.stat.pid));
-    seen.settle("executable", oldest.executable.as_ref().map(|_| path_of(oldest).0).map_err(Clone::clone));
+    seen.settle(
+        "executable",
+        oldest.executable.as_ref().map(|_| path_of(oldest).0.into_owned()).map_err(Clone::clone),
+    );
     let hidden = found.iter().find_map(|running| running.executable.as_ref().err());
     seen.settle(
         "executable_deleted",
@@ -169,7 +173,11 @@ fn is(process: &Process, end: Option<&End>, running: &Running) -> Is {
                 Err(blocked) => return Is::Hidden(blocked),
             }
         }
-        Ok(Some(_)) => file_name(&path_of(running).0) == process.process.as_bytes(),
+        Ok(Some(link)) => {
+            let name = process.process.as_bytes();
+            // Whether a deleted file is called so is only asked where it can be.
+            file_name(&link.to_string_lossy()).starts_with(name) && file_name(&path_of(running).0) == name
+        }
         Ok(None) => running.stat.comm == process.process,
         Err(_) => true,
     };
@@ -221,7 +229,7 @@ fn is_file(running: &Running, executes: (u64, u64), path: &str) -> Result<Option
     let link = std::fs::read_link(proc("exe"));
     let mounts = (std::fs::read_link(proc("ns/mnt")), std::fs::read_link("/proc/self/ns/mnt"));
     match (link, mounts) {
-        (Ok(link), (Ok(its), Ok(ours))) => Ok(Some(executed(&running.folder(), &link).1 && its == ours)),
+        (Ok(link), (Ok(its), Ok(ours))) => Ok(Some(executed(|| running.folder(), &link).1 && its == ours)),
         (Err(error), _) | (_, (Err(error), _)) if is_gone(&error) => Ok(None),
         (Err(error), _) | (_, (Err(error), _) | (_, Err(error))) => {
             Err(barrier_of(&format!("readlink {}", proc("ns/mnt")), &error))
@@ -234,25 +242,25 @@ fn file_name(path: &str) -> &[u8] {
 }
 
 /// The path of the executable and whether the file is gone.
-fn path_of(running: &Running) -> (String, bool) {
+fn path_of(running: &Running) -> (Cow<'_, str>, bool) {
     match &running.executable {
-        Ok(Some(path)) => executed(&running.folder(), path),
-        _ => (String::new(), false),
+        Ok(Some(path)) => executed(|| running.folder(), path),
+        _ => (Cow::Borrowed(""), false),
     }
 }
 
 /// The path that its `exe` link shows, and whether the file is gone: the kernel then adds ` (deleted)`. A file may really be
 /// called so, but that is then the file that it executes; another one of that name hides nothing. `folder` is the process's
 /// below `/proc`.
-pub(super) fn executed(folder: &str, link: &Path) -> (String, bool) {
+pub(super) fn executed(folder: impl FnOnce() -> String, link: &Path) -> (Cow<'_, str>, bool) {
     let text = link.to_string_lossy();
-    let Some(path) = text.strip_suffix(" (deleted)") else { return (text.into_owned(), false) };
-    let executes = std::fs::metadata(format!("{folder}/exe"));
+    let Some(path) = text.strip_suffix(" (deleted)") else { return (text, false) };
+    let executes = std::fs::metadata(format!("{}/exe", folder()));
     match (executes, std::fs::metadata(link)) {
         (Ok(executes), Ok(stands)) if (executes.dev(), executes.ino()) == (stands.dev(), stands.ino()) => {
-            (text.into_owned(), false)
+            (text, false)
         }
-        _ => (path.to_owned(), true),
+        _ => (Cow::Owned(path.to_owned()), true),
     }
 }
 
@@ -370,7 +378,7 @@ fn described(running: &Running, names: &Names) -> Result<Value, Blocked> {
     let executable = match &running.executable {
         // A thread of the kernel executes no file; its name is all it has.
         Ok(None) => format!("[{}]", running.stat.comm),
-        _ => path_of(running).0,
+        _ => path_of(running).0.into_owned(),
     };
     Ok(Value::Map(BTreeMap::from([
         ("pid".to_owned(), i64::from(running.stat.pid).into()),

@@ -32,7 +32,10 @@ pub(crate) fn row(probe: &Probe, row: &BTreeMap<String, Value>) -> String {
 
 fn is_taken_for_more(text: &str) -> bool {
     let columns = text.contains('=') && text.contains(char::is_whitespace);
-    columns || serde_json::from_str::<serde_json::Value>(text).is_ok()
+    // What begins otherwise is no JSON.
+    let begins = |c: char| matches!(c, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n');
+    let json = || serde_json::from_str::<serde_json::Value>(text).is_ok();
+    columns || (text.trim_start().starts_with(begins) && json())
 }
 
 fn json(value: &Value) -> String {
